@@ -1,0 +1,283 @@
+"""What can go wrong, as kinds that a caller can act on.
+
+::
+
+    AsyncdlError
+    ├── ConfigError           the config or the command line is wrong
+    ├── DirectoryBusyError    another run holds the download directory
+    ├── ApiError              the M2M service answered with an error
+    │   └── AuthError         … because of the token, the account or its role
+    ├── NetworkError          no usable answer: refused, reset, timed out
+    ├── TransferError         one file cannot be had (``reason`` says why)
+    │   ├── HttpStatusError   the file host answered with this status
+    │   ├── SizeMismatch      more or fewer bytes than promised
+    │   ├── ChecksumMismatch  other bytes than promised
+    │   ├── RangeRefused      a partial answer that cannot be placed
+    │   ├── WrongContent      an error page or a broken file in place of data
+    │   └── Stalled           no useful bytes for too long
+    └── DiskError             the file system refused
+
+An error carries its facts as attributes and builds its one-line message from
+them. It knows by itself whether a new try makes sense (``retryable``) and how
+long the server asked to wait (``retry_after_s``). No message holds a secret.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from asyncdl.redact import redact
+
+
+class AsyncdlError(Exception):
+    """Root of every error that asyncdl raises on purpose."""
+
+    retryable: bool = False
+    """Whether the same request may succeed when it is made again."""
+    retry_after_s: float | None = None
+    """Seconds that the server asked to wait, if it did."""
+
+
+class ConfigError(AsyncdlError):
+    """The config file or an argument is wrong.
+
+    Args:
+        problem: What is wrong, without the place.
+        file: The config file, if one was read.
+        key: Dotted key, such as ``search.cloud_cover``.
+        value: The value found there, as written.
+        allowed: What would be right.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: Path | None = None,
+        key: str = "",
+        value: object = None,
+        allowed: str = "",
+    ) -> None:
+        self.problem = problem
+        self.file = file
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        place = f"{self.file}: " if self.file else ""
+        if self.key:
+            place += self.key if self.value is None else f"{self.key} = {self.value!r}"
+            place += ": "
+        hint = f" (allowed: {self.allowed})" if self.allowed else ""
+        return redact(f"{place}{self.problem}{hint}")
+
+
+class DirectoryBusyError(AsyncdlError):
+    """Another run holds the download directory.
+
+    Args:
+        directory: The directory both runs want.
+        holder: Who holds it, as the lock file tells; may be empty.
+    """
+
+    def __init__(self, directory: Path, holder: str = "") -> None:
+        self.directory = directory
+        self.holder = holder
+        by = f" by {holder}" if holder else ""
+        super().__init__(f"{directory} is in use{by}; wait for that run or choose another directory")
+
+
+class ApiError(AsyncdlError):
+    """The M2M service answered with an error.
+
+    Args:
+        endpoint: Such as ``scene-search``.
+        error_code: The service's code, such as ``RATE_LIMIT``; empty if it gave none.
+        message: The service's text.
+        request_id: The service's number for the call, for its help desk.
+        http_status: Status of the reply; never the base of a decision alone.
+        retryable: Whether the same call may succeed later.
+        retry_after_s: Seconds to wait that the reply asked for.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        error_code: str = "",
+        message: str = "",
+        request_id: int | None = None,
+        http_status: int | None = None,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.error_code = error_code
+        self.message = redact(message)
+        self.request_id = request_id
+        self.http_status = http_status
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        super().__init__(endpoint, error_code)
+
+    def __str__(self) -> str:
+        code = self.error_code or (f"HTTP {self.http_status}" if self.http_status else "error")
+        text = f"{self.endpoint}: {code}"
+        if self.message:
+            text += f": {self.message}"
+        if self.request_id:
+            text += f" (request {self.request_id})"
+        return text
+
+
+class AuthError(ApiError):
+    """The token, the account or its role was refused; asking again cannot help."""
+
+
+class NetworkError(AsyncdlError):
+    """No usable answer: name not resolved, refused, reset, timed out.
+
+    Args:
+        what: What was being done, such as ``connect to m2m.cr.usgs.gov``.
+        cause: The kind of failure in a few words.
+        retryable: False for failures that last, such as a bad certificate.
+    """
+
+    def __init__(self, what: str, cause: str, *, retryable: bool = True) -> None:
+        self.what = redact(what)
+        self.cause = redact(cause)
+        self.retryable = retryable
+        super().__init__(f"{self.what}: {self.cause}")
+
+
+class TransferError(AsyncdlError):
+    """One file cannot be had.
+
+    Args:
+        url: Where it was asked for; kept without its secrets.
+        reason: Stable code for reports, such as ``size-mismatch``.
+        detail: The facts in one line.
+    """
+
+    reason = "transfer"
+    remedy = "Run the same command again: it continues where this run stopped."
+
+    def __init__(
+        self,
+        url: str,
+        detail: str,
+        *,
+        reason: str | None = None,
+        retryable: bool | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.url = redact(url)
+        self.detail = redact(detail)
+        self.attempts = 0
+        if reason is not None:
+            self.reason = reason
+        if retryable is not None:
+            self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        super().__init__(self.detail)
+
+    def __str__(self) -> str:
+        return f"{self.detail} [{self.reason}] {self.url}"
+
+
+class HttpStatusError(TransferError):
+    """The file host answered with a status that brings no data.
+
+    ``url_refused`` is true when a fresh URL for the same file may help.
+    """
+
+    def __init__(self, url: str, status: int, *, retry_after_s: float | None = None) -> None:
+        self.status = status
+        super().__init__(
+            url,
+            f"the host answered {status}",
+            reason=f"http-{status}",
+            retryable=status in RETRYABLE_STATUS,
+            retry_after_s=retry_after_s,
+        )
+
+    @property
+    def url_refused(self) -> bool:
+        """Whether the URL itself was refused, as an expired signature is."""
+        return self.status in (401, 403, 404, 410)
+
+
+class SizeMismatch(TransferError):
+    """More or fewer bytes than promised."""
+
+    reason = "size-mismatch"
+    retryable = True
+
+    def __init__(self, url: str, *, expected: int, got: int) -> None:
+        self.expected = expected
+        self.got = got
+        super().__init__(url, f"expected {expected} bytes, got {got}")
+
+
+class ChecksumMismatch(TransferError):
+    """Other bytes than promised."""
+
+    reason = "checksum-mismatch"
+    retryable = True
+
+    def __init__(self, url: str, *, algorithm: str, expected: str, got: str) -> None:
+        self.algorithm = algorithm
+        self.expected = expected
+        self.got = got
+        super().__init__(url, f"{algorithm} is {got}, expected {expected}")
+
+
+class RangeRefused(TransferError):
+    """A partial answer that cannot be placed; the file has to begin again."""
+
+    reason = "range-refused"
+    retryable = True
+
+
+class WrongContent(TransferError):
+    """An error page, a login page or a broken file in place of the data."""
+
+    reason = "wrong-content"
+    retryable = True
+
+
+class Stalled(TransferError):
+    """No useful bytes for too long."""
+
+    reason = "stalled"
+    retryable = True
+
+    def __init__(self, url: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(url, f"no bytes for {seconds:g} s")
+
+
+class DiskError(AsyncdlError):
+    """The file system refused.
+
+    Args:
+        path: The file or folder in question.
+        cause: The operating system's error.
+    """
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        self.path = path
+        self.errno = cause.errno
+        super().__init__(f"{path}: {cause.strerror or cause}")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the volume or the quota is used up, so that the whole run has to stop."""
+        return self.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Statuses after which the same URL may answer with data (RFC 9110 section 15; 52x is CDN habit)."""

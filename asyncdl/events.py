@@ -1,0 +1,199 @@
+"""What happened, as small frozen records: the one stream that all watchers read.
+
+Progress, JSON lines, logs and reports are made from these and from nothing
+else. Events hold no secret: file URLs appear in none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+
+Emit: TypeAlias = Callable[[Event], None]
+"""Takes one event. It may neither block nor raise: it runs inside transfers."""
+
+
+def discard(event: Event) -> None:
+    """Take an event and do nothing: the watcher of those who watch nothing."""
+
+
+class FileState(StrEnum):
+    """How a wanted file ended."""
+
+    DOWNLOADED = "downloaded"
+    SKIPPED = "skipped"
+    """It was already there and right."""
+    FAILED = "failed"
+    UNRESOLVED = "unresolved"
+    """The service never offered it within the deadline."""
+
+
+# --- the transfer engine -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TransferStarted(Event):
+    """The first bytes of a file are on their way."""
+
+    key: str
+    """The caller's name for the file."""
+    name: str
+    size_bytes: int | None
+    """Total, if the host tells."""
+    resumed_bytes: int
+    """Bytes of an earlier try that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress(Event):
+    """More bytes of a file are on disk; cumulative, so a lost one does no harm."""
+
+    key: str
+    done_bytes: int
+    """On disk now, 0 to the total; may fall back when a file has to begin again."""
+    received_bytes: int
+    """Received over the network for this file so far in this run; never falls."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRetry(Event):
+    """A try failed and another follows."""
+
+    key: str
+    reason: str
+    detail: str
+    wait_s: float
+    attempt: int
+    """Number of failed tries so far, 1 or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded(Event):
+    """The engine has let go of a file, for better or worse."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostWait(Event):
+    """A whole host is given a rest."""
+
+    host: str
+    reason: str
+    wait_s: float
+
+
+# --- the M2M client ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCalled(Event):
+    """One API call came back."""
+
+    endpoint: str
+    elapsed_s: float
+    error_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRetry(Event):
+    """An API call failed and is made again."""
+
+    endpoint: str
+    reason: str
+    wait_s: float
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """Something a person should read: a notice of the service, a cut search, a warning."""
+
+    text: str
+    severity: str = "info"
+    """``info`` or ``warning``."""
+
+
+# --- the job -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted(Event):
+    """A run has begun."""
+
+    directory: Path
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScenesFound(Event):
+    """Another batch of scenes."""
+
+    found: int
+    """Scenes of this job so far."""
+    total_hits: int | None
+    """All that match the search, whether taken or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesWanted(Event):
+    """More files are wanted."""
+
+    count: int
+    """How many more."""
+    size_bytes: int
+    """Their announced sizes added up; an estimate for bundles."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesPreparing(Event):
+    """What the service is still preparing has changed."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaWait(Event):
+    """The download quota is used up; requests wait for its window while transfers go on."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinished(Event):
+    """A wanted file has reached its one final state."""
+
+    kind: str
+    """``bands``, ``bundle`` or ``band_group``."""
+    product_id: str
+    """Display id of the scene it belongs to."""
+    file: str
+    """Path below the download directory, with forward slashes."""
+    state: FileState
+    size_bytes: int | None = None
+    received_bytes: int = 0
+    """Over the network in this run."""
+    proof: str = ""
+    """What was checked, such as ``length+tiff``."""
+    reason: str = ""
+    """Stable code, for failed and unresolved files."""
+    detail: str = ""
+    remedy: str = ""
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished(Event):
+    """The run has ended in order; always the last event."""
+
+    status: str
+    """``complete``, ``incomplete``, ``stopped`` or ``interrupted``."""

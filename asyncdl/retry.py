@@ -1,0 +1,78 @@
+"""When to try again, and how long to wait.
+
+Pure but for one sleep. The API client and the transfer engine share it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_RETRY_AFTER_S = 24 * 3600.0
+"""A server that asks for more than a day is taken to mean a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before each new try: growing, capped, jittered.
+
+    Half of each delay is random, so that many clients that failed together do
+    not come back together, and no delay is so short that it is none.
+    """
+
+    first_s: float = 1.0
+    """Upper end of the first delay, seconds."""
+    factor: float = 2.0
+    """Growth from one try to the next, at least 1."""
+    max_s: float = 60.0
+    """No delay exceeds this, unless the server asked for more."""
+    attempts: int = 5
+    """Tries in all, the first included; 1 never tries again."""
+
+    def allows(self, failed: int) -> bool:
+        """Tell whether another try may follow ``failed`` failed ones."""
+        return failed < self.attempts
+
+    def delay_s(
+        self,
+        failed: int,
+        *,
+        retry_after_s: float | None = None,
+        rng: Callable[[], float] = random.random,
+    ) -> float:
+        """Return the seconds to wait after the ``failed``-th failure (1 or more).
+
+        A server's own wish (``Retry-After``) is a lower bound and is never shortened.
+        """
+        # 64 doublings overflow no float and are far beyond any cap.
+        ceiling = min(self.max_s, self.first_s * self.factor ** min(failed - 1, 64))
+        delay = ceiling * (0.5 + 0.5 * rng())
+        return max(delay, retry_after_s or 0.0)
+
+
+def parse_retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
+    """Read a ``Retry-After`` header as seconds from now.
+
+    Args:
+        value: The header: whole seconds or an HTTP date; ``None`` if absent.
+        now: For tests; the present by default.
+    Returns: 0 or more and at most a day, or ``None`` for an absent or senseless value.
+    Source: RFC 9110, section 10.2.3.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        # Only the first digits matter: anything longer is capped all the same.
+        return min(float(text[:12]), MAX_RETRY_AFTER_S)
+    try:
+        when = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    seconds = (when - (now or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)

@@ -1,3 +1,96 @@
-"""Landsat from the USGS M2M API to verified files."""
+"""Landsat from the USGS M2M API to verified files.
+
+::
+
+    import asyncdl
+
+    config = asyncdl.load_config("anchorage.toml")
+    summary = await asyncdl.Job(config).run()
+
+What stands in ``__all__`` is stable. Names are imported when they are first
+used, so that ``import asyncdl`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from asyncdl import events as events
+    from asyncdl import sandbox as sandbox
+    from asyncdl.config import Config, load_config, parse_config
+    from asyncdl.errors import (
+        ApiError,
+        AsyncdlError,
+        AuthError,
+        ChecksumMismatch,
+        ConfigError,
+        DirectoryBusyError,
+        DiskError,
+        NetworkError,
+        TransferError,
+    )
+    from asyncdl.job.job import Job
+    from asyncdl.job.report import Failure, Summary
+    from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
+    from asyncdl.transfer import Digest, Downloader, Fetched, FileRequest, Form, Limits
+
+_HOMES = {
+    "asyncdl.config": ("Config", "load_config", "parse_config"),
+    "asyncdl.errors": (
+        "ApiError", "AsyncdlError", "AuthError", "ChecksumMismatch", "ConfigError",
+        "DirectoryBusyError", "DiskError", "NetworkError", "TransferError",
+    ),
+    "asyncdl.job.job": ("Job",),
+    "asyncdl.job.report": ("Failure", "Summary"),
+    "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
+    "asyncdl.transfer": ("Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits"),
+}  # fmt: skip
+_ROOMS = ("events", "sandbox")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ApiError",
+    "AsyncdlError",
+    "AuthError",
+    "ChecksumMismatch",
+    "ClientOptions",
+    "Config",
+    "ConfigError",
+    "Credentials",
+    "Digest",
+    "DirectoryBusyError",
+    "DiskError",
+    "Downloader",
+    "Failure",
+    "Fetched",
+    "FileRequest",
+    "Form",
+    "Job",
+    "Limits",
+    "M2MClient",
+    "NetworkError",
+    "Summary",
+    "TransferError",
+    "__version__",
+    "events",
+    "find_credentials",
+    "load_config",
+    "parse_config",
+    "sandbox",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"asyncdl.{name}")
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'asyncdl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

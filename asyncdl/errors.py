@@ -87,7 +87,9 @@ class DirectoryBusyError(AsyncdlError):
         self.directory = directory
         self.holder = holder
         by = f" by {holder}" if holder else ""
-        super().__init__(f"{directory} is in use{by}; wait for that run or choose another directory")
+        super().__init__(
+            f"{directory} is in use{by}; wait for that run or choose another directory"
+        )
 
 
 class ApiError(AsyncdlError):
@@ -122,6 +124,11 @@ class ApiError(AsyncdlError):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         super().__init__(endpoint, error_code)
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether the download quota is used up; its window has to pass, transfers may go on."""
+        return self.error_code == "RATE_LIMIT_USER_DL"
 
     def __str__(self) -> str:
         code = self.error_code or (f"HTTP {self.http_status}" if self.http_status else "error")
@@ -280,4 +287,4 @@ class DiskError(AsyncdlError):
 
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-"""Statuses after which the same URL may answer with data (RFC 9110 section 15; 52x is CDN habit)."""
+"""Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""

@@ -21,7 +21,9 @@ _PATTERNS = (
         re.IGNORECASE,
     ),
     re.compile(r"(X-Auth-Token['\"]?\s*[:=]\s*['\"]?)[^\s'\",}]+", re.IGNORECASE),
-    re.compile(r"(Authorization['\"]?\s*[:=]\s*['\"]?(?:Bearer |Basic )?)[^\s'\",}]+", re.IGNORECASE),
+    re.compile(
+        r"(Authorization['\"]?\s*[:=]\s*['\"]?(?:Bearer |Basic )?)[^\s'\",}]+", re.IGNORECASE
+    ),
     # user:password@ in a URL
     re.compile(r"(://)[^/\s@:]+:[^/\s@]+(?=@)"),
 )

@@ -141,7 +141,7 @@ class DatasetFilter(Reply, frozen=True):
     @property
     def is_range(self) -> bool:
         """Whether the field takes a lowest and a highest value."""
-        return bool(self.field_config) and (self.field_config or {}).get("type") == "Range"
+        return (self.field_config or {}).get("type") == "Range"
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -282,7 +282,8 @@ class RequestedDownload(Reply, frozen=True):
     entity_id: str | None = None
     """Absent in replies of 2021."""
     eula_code: str | None = None
-    checksum_values: list[Checksum] | None = None
+    # The one name that the service does not write in camel case.
+    checksum_values: list[Checksum] | None = msgspec.field(default=None, name="checksum_values")
 
 
 class Limit(Reply, frozen=True):

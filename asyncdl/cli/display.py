@@ -1,0 +1,61 @@
+"""Where a command's events go: JSON lines, notes, and the live display."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import orjson
+
+from asyncdl.cli.notes import print_note
+from asyncdl.events import Emit, Event, FileFinished
+
+
+@contextmanager
+def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
+    """Give what takes a run's events and shows them until the block ends.
+
+    Args:
+        as_json: One JSON line on stdout for each finished file.
+        quiet: Nothing for people.
+        live: A live display on stderr, if that is a terminal.
+    """
+    with _people(quiet=quiet, live=live) as show:
+
+        def emit(event: Event) -> None:
+            if as_json and isinstance(event, FileFinished):
+                click.echo(orjson.dumps(as_json_line(event)))
+            show(event)
+
+        yield emit
+
+
+@contextmanager
+def _people(*, quiet: bool, live: bool) -> Iterator[Emit]:
+    if quiet:
+        yield lambda event: None
+    elif live and sys.stderr.isatty():
+        from asyncdl.cli.progress import open_progress  # rich takes a while to import
+
+        with open_progress() as show:
+            yield show
+    else:
+        yield print_note
+
+
+def as_json_line(event: FileFinished) -> dict[str, object]:
+    """Return a finished file as ``--json`` shows it."""
+    line: dict[str, object] = {
+        "event": "file",
+        "file": event.file,
+        "kind": event.kind,
+        "product_id": event.product_id,
+        "state": event.state.value,
+        "size_bytes": event.size_bytes,
+        "proof": event.proof,
+    }
+    if event.reason:
+        line |= {"reason": event.reason, "detail": event.detail, "remedy": event.remedy}
+    return line

@@ -1,0 +1,48 @@
+"""Run a coroutine for a command: the loop, and what a signal does."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import click
+from anyio.abc import TaskStatus
+
+from asyncdl.cli.main import INTERRUPTED
+
+T = TypeVar("T")
+
+
+def run_async(work: Callable[[], Awaitable[T]]) -> T | None:
+    """Run ``work`` to its end, or until SIGINT or SIGTERM; then return ``None``.
+
+    The first signal cancels the work, which then saves its state; a second one
+    leaves at once.
+    """
+    options = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
+    return anyio.run(_until_signal, work, backend_options=options)
+
+
+async def _until_signal(work: Callable[[], Awaitable[T]]) -> T | None:
+    result: T | None = None
+    async with anyio.create_task_group() as tasks:
+        scope = await tasks.start(_cancel_on_signal)
+        with scope:
+            result = await work()
+        tasks.cancel_scope.cancel()
+    return result
+
+
+async def _cancel_on_signal(*, task_status: TaskStatus[anyio.CancelScope]) -> None:
+    scope = anyio.CancelScope()
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started(scope)
+        async for _ in signals:
+            if scope.cancel_called:
+                os._exit(INTERRUPTED)
+            click.echo("Stopping; what is done is kept. Again to leave at once.", err=True)
+            scope.cancel()

@@ -1,0 +1,96 @@
+"""The commands, each imported only when it is called, and what they exit with."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from asyncdl import __version__
+from asyncdl.errors import AsyncdlError, AuthError, ConfigError
+
+OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+
+COMMANDS = {
+    "run": "asyncdl.cli.run:run",
+    "plan": "asyncdl.cli.plan:plan",
+    "search": "asyncdl.cli.search:search",
+    "get": "asyncdl.cli.get:get",
+    "datasets": "asyncdl.cli.names:datasets",
+    "file-groups": "asyncdl.cli.names:file_groups",
+    "bands": "asyncdl.cli.names:bands",
+    "sandbox": "asyncdl.cli.sandbox:sandbox",
+}
+"""Where each command lives, in the order of the help."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is asked for: start-up time is paid once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command, or ``None`` when there is no such."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="asyncdl")
+def cli() -> None:
+    """Fetch Landsat data from USGS: searched, requested, streamed, verified.
+
+    Start with `asyncdl run CONFIG --sandbox`, which needs no account.
+    """
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run a command and exit: 0 done, 1 incomplete, 2 wrong usage, 3 refused, 130 interrupted."""
+    sys.exit(exit_status(args))
+
+
+def exit_status(args: list[str] | None = None) -> int:
+    """Run a command and return its exit status; every error becomes one line on stderr."""
+    try:
+        result = cli.main(args, prog_name="asyncdl", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left, as `head` does. Python would
+        # complain once more when it closes stdout, so that goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INCOMPLETE
+    except AsyncdlError as error:
+        return say(error)
+    except Exception as error:
+        logging.getLogger("asyncdl.cli").debug("unexpected", exc_info=True)
+        click.echo(f"asyncdl: unexpected {type(error).__name__}: {error}", err=True)
+        click.echo("This is a defect of asyncdl; -vv shows where it came from.", err=True)
+        return INCOMPLETE
+    return result if isinstance(result, int) else OK
+
+
+def say(error: AsyncdlError) -> int:
+    """Print an error as one line and return the exit status that goes with it."""
+    click.echo(f"asyncdl: {error}", err=True)
+    match error:
+        case ConfigError():
+            return USAGE
+        case AuthError():
+            return REFUSED
+        case _:
+            return INCOMPLETE

@@ -1,0 +1,126 @@
+"""``asyncdl datasets``, ``file-groups`` and ``bands``: the names that a config needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import click
+import orjson
+
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import INTERRUPTED, OK
+from asyncdl.cli.options import json_option, sandbox_option, verbose_option
+from asyncdl.cli.service import open_client
+from asyncdl.cli.tables import print_table
+from asyncdl.config import DEFAULT_URL, ServiceConfig
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.bands import DATASETS, files_of, suggest
+from asyncdl.m2m.models import Dataset, DatasetFileGroups
+
+url_option = click.option("--url", default=DEFAULT_URL, help="Base address of the M2M API.")
+
+
+@click.command()
+@click.argument("text", default="")
+@sandbox_option
+@url_option
+@json_option
+@verbose_option
+def datasets(text: str, sandbox: bool, url: str, as_json: bool) -> int:
+    """List the datasets whose name contains TEXT.
+
+    For example: asyncdl datasets landsat --sandbox
+    """
+
+    async def work() -> list[Dataset]:
+        async with open_client(ServiceConfig(url=url), sandbox=sandbox) as client:
+            return await client.dataset_search(text)
+
+    found = run_async(work)
+    if found is None:
+        return INTERRUPTED
+    rows = [
+        {
+            "dataset": dataset.dataset_alias,
+            "name": dataset.collection_long_name or dataset.collection_name or "",
+            "from": dataset.acquisition_start or "",
+            "to": dataset.acquisition_end or "",
+            "scenes": dataset.scene_count,
+        }
+        for dataset in found
+    ]
+    _print(rows, as_json=as_json)
+    return OK
+
+
+@click.command("file-groups")
+@click.argument("dataset")
+@sandbox_option
+@url_option
+@json_option
+@verbose_option
+def file_groups(dataset: str, sandbox: bool, url: str, as_json: bool) -> int:
+    """List the file groups of DATASET, for products of kind band_group.
+
+    For example: asyncdl file-groups landsat_ot_c2_l2 --sandbox
+    """
+
+    async def work() -> DatasetFileGroups:
+        async with open_client(ServiceConfig(url=url), sandbox=sandbox) as client:
+            return await client.dataset_file_groups(dataset)
+
+    found = run_async(work)
+    if found is None:
+        return INTERRUPTED
+    rows = [
+        {
+            "file_group": group.id,
+            "label": group.label or "",
+            "files": " ".join(group.file_names),
+        }
+        for groups in found.secondary.values()
+        for group in groups.values()
+    ]
+    _print(rows, as_json=as_json)
+    return OK
+
+
+@click.command()
+@click.argument("dataset")
+@json_option
+def bands(dataset: str, as_json: bool) -> int:
+    """List the files that the scenes of a Landsat DATASET have. Needs no network.
+
+    For example: asyncdl bands landsat_ot_c2_l2
+    """
+    files = files_of(dataset)
+    if not files:
+        close = suggest(dataset, DATASETS)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConfigError(
+            f"is no Landsat dataset{hint}",
+            key="DATASET",
+            value=dataset,
+            allowed=", ".join(DATASETS),
+        )
+    rows = [
+        {
+            "band": file.suffix.rpartition(".")[0],
+            "file": file.suffix,
+            "common_name": file.common_name,
+            "description": file.description,
+        }
+        for file in files
+    ]
+    _print(rows, as_json=as_json)
+    return OK
+
+
+def _print(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            click.echo(orjson.dumps(row))
+    elif rows:
+        print_table(rows)
+    else:
+        click.echo("Nothing found.", err=True)

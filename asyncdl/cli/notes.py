@@ -1,0 +1,27 @@
+"""Events that people have to know of, as single lines."""
+
+from __future__ import annotations
+
+import click
+
+from asyncdl.events import ApiRetry, Event, HostWait, Notice, QuotaWait
+
+
+def print_note(event: Event) -> None:
+    """Print what people have to know, one line each."""
+    if note := note_of(event):
+        click.echo(note, err=True)
+
+
+def note_of(event: Event) -> str:
+    """Return the line for an event that people have to know of; empty for the rest."""
+    match event:
+        case Notice(text=text, severity=severity):
+            return text if severity == "info" else f"Note: {text}"
+        case ApiRetry(endpoint=endpoint, reason=reason, wait_s=wait_s):
+            return f"{endpoint} again in {wait_s:.0f} s: {reason}"
+        case QuotaWait(wait_s=wait_s):
+            return f"The download quota is used up; looking again in {wait_s:.0f} s"
+        case HostWait(host=host, reason=reason, wait_s=wait_s):
+            return f"{host} is given a rest of {wait_s:.0f} s: {reason}"
+    return ""

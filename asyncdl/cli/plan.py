@@ -1,0 +1,77 @@
+"""``asyncdl plan``: what a run would fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+import orjson
+
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import INTERRUPTED, OK
+from asyncdl.cli.notes import print_note
+from asyncdl.cli.options import config_argument, json_option, sandbox_option, verbose_option
+from asyncdl.cli.quantities import count, size
+from asyncdl.cli.service import open_service
+from asyncdl.cli.tables import table_lines
+from asyncdl.config import Config, load_config
+from asyncdl.job.plan import Plan, make_plan
+from asyncdl.job.scenes import wish_of
+from asyncdl.m2m import ClientOptions, M2MClient
+
+
+@click.command()
+@config_argument
+@sandbox_option
+@json_option
+@verbose_option
+def plan(config: Path, sandbox: bool, as_json: bool) -> int:
+    """Show what `run CONFIG` would fetch; requests nothing.
+
+    For example: asyncdl plan examples/anchorage.toml --sandbox
+    """
+    settings = load_config(config)
+    made = run_async(lambda: _plan(settings, sandbox=sandbox))
+    if made is None:
+        return INTERRUPTED
+    if as_json:
+        click.echo(orjson.dumps(made.as_json()))
+    else:
+        for line in describe(made):
+            click.echo(line)
+    return OK
+
+
+async def _plan(settings: Config, *, sandbox: bool) -> Plan:
+    wish = wish_of(settings)
+    async with open_service(settings.service, sandbox=sandbox) as service:
+        options = ClientOptions(
+            read_timeout_s=service.config.timeout, scene_list_ttl=service.config.scene_list_ttl
+        )
+        async with M2MClient(
+            service.credentials, url=service.config.url, options=options
+        ) as client:
+            config = msgspec.structs.replace(settings, service=service.config)
+            return await make_plan(client, config, wish, service.name, print_note)
+
+
+def describe(plan: Plan) -> list[str]:
+    """Return a plan as lines for people."""
+    rows: list[dict[str, object]] = [
+        {
+            "product": name,
+            "files": kind.files,
+            "size": size(kind.size_bytes),
+            "already there": kind.present_files,
+            "not offered": kind.not_offered,
+        }
+        for name, kind in plan.kinds.items()
+    ]
+    quota = f"{plan.quota.room:,} downloads" if plan.quota else "not told"
+    return [
+        count(plan.scenes, "scene"),
+        *table_lines(rows),
+        f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
+        f"quota left: {quota}; free disk: {size(plan.free_bytes)}",
+    ]

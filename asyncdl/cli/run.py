@@ -1,0 +1,64 @@
+"""``asyncdl run``: the whole job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from asyncdl.cli.display import open_display
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
+from asyncdl.cli.options import config_argument, json_option, sandbox_option, verbose_option
+from asyncdl.cli.outcome import print_summary
+from asyncdl.cli.service import open_service
+from asyncdl.config import load_config
+from asyncdl.job.job import Job
+from asyncdl.job.report import Summary
+
+
+@click.command()
+@config_argument
+@sandbox_option
+@json_option
+@click.option("--quiet", "-q", is_flag=True, help="Only errors.")
+@click.option("--no-progress", is_flag=True, help="No live display.")
+@verbose_option
+def run(config: Path, sandbox: bool, as_json: bool, quiet: bool, no_progress: bool) -> int:
+    """Fetch everything CONFIG asks for; run again, it continues where it stopped.
+
+    Exit status: 0 every file is there and verified; 1 some failed or stayed
+    unresolved, or the run had to stop; 2 wrong usage or config; 3 credentials
+    or permission refused; 130 interrupted.
+    """
+    settings = load_config(config)
+    ended: list[Summary] = []
+
+    async def work() -> None:
+        async with open_service(settings.service, sandbox=sandbox) as service:
+            job = Job(
+                msgspec.structs.replace(settings, service=service.config),
+                credentials=service.credentials,
+                service_name=service.name,
+            )
+            try:
+                with open_display(as_json=as_json, quiet=quiet, live=not no_progress) as emit:
+                    await job.run(emit)
+            finally:
+                if job.summary is not None:
+                    ended.append(job.summary)
+
+    try:
+        run_async(work)
+    finally:
+        for summary in ended:
+            print_summary(summary, settings.directory, as_json=as_json, quiet=quiet)
+    if not ended:
+        return INTERRUPTED
+    return exit_status_of(ended[0])
+
+
+def exit_status_of(summary: Summary) -> int:
+    """Return the exit status that goes with an outcome."""
+    return {"complete": OK, "interrupted": INTERRUPTED}.get(summary.status, INCOMPLETE)

@@ -1,0 +1,44 @@
+"""``asyncdl sandbox``: serve the embedded M2M service and file host."""
+
+from __future__ import annotations
+
+import anyio
+import click
+
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import OK
+from asyncdl.cli.options import verbose_option
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--generated", default=0, show_default=True, help="Scenes besides the built-in ones.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--list-faults", is_flag=True, help="Tell which faults there are.")
+@verbose_option
+def sandbox(
+    host: str, port: int, generated: int, faults: tuple[str, ...], list_faults: bool
+) -> int:
+    """Serve the embedded M2M service and file host until interrupted.
+
+    For example: asyncdl sandbox --fault preparing=0.5 --fault polls=3
+    """
+    from asyncdl.sandbox import Faults, serve
+
+    if list_faults:
+        for line in Faults.describe():
+            click.echo(line)
+        return OK
+    chosen = Faults.parse(faults)
+
+    async def work() -> None:
+        async with serve(host=host, port=port, generated=generated, faults=chosen) as service:
+            click.echo(f"url      = {service.url}")
+            click.echo(f"username = {service.username}")
+            click.echo(f"token    = {service.token}")
+            click.echo("Ctrl-C ends it.", err=True)
+            await anyio.sleep_forever()
+
+    run_async(work)
+    return OK

@@ -1,0 +1,1 @@
+"""One run of a config, from the search to the verified files."""

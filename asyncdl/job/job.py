@@ -1,0 +1,201 @@
+"""A whole job, for the command line and for programs that embed it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import anyio
+from anyio.abc import TaskGroup
+
+from asyncdl.config import Config, DownloadConfig
+from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError
+from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
+from asyncdl.job.pipeline import pipeline
+from asyncdl.job.preflight import preflight
+from asyncdl.job.report import Report, Summary, write_report
+from asyncdl.job.run import Run
+from asyncdl.job.scenes import wish_of
+from asyncdl.job.state import open_state
+from asyncdl.job.watching import EventQueue
+from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
+from asyncdl.retry import Backoff
+from asyncdl.transfer import Downloader, Limits
+
+log = logging.getLogger("asyncdl.job")
+
+
+class Job:
+    """One run of a config: scenes searched, files requested, fetched and verified.
+
+    Either run it and take the summary::
+
+        summary = await Job(config).run()
+
+    or watch it::
+
+        async with Job(config) as job:
+            async for event in job:
+                ...
+        print(job.summary)
+
+    Leaving the block early cancels the run; a later run continues it.
+
+    Args:
+        config: From :func:`asyncdl.load_config` or :func:`asyncdl.parse_config`.
+        credentials: Of the account; by default found as :func:`find_credentials` says.
+        service_name: Name under which the journal keeps files of this service apart
+            from those of others; by default the host of its URL.
+    Raises: ConfigError, for an area or ids that make no sense, before any network.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        credentials: Credentials | None = None,
+        service_name: str | None = None,
+    ) -> None:
+        self._config = config
+        self._wish = wish_of(config)
+        self._credentials = credentials
+        self._service_name = service_name or urlsplit(config.service.url).netloc
+        self._report = Report()
+        self._events = EventQueue()
+        self._tasks: TaskGroup | None = None
+        self._error: AsyncdlError | None = None
+        self._api_calls: Mapping[str, int] = MappingProxyType({})
+        self.summary: Summary | None = None
+        """The outcome; set when the run has ended, in whatever way."""
+
+    # -- run it ---------------------------------------------------------------
+
+    async def run(self, emit: Emit = discard) -> Summary:
+        """Run the job to its end.
+
+        Args:
+            emit: Takes every event; may neither block nor raise.
+        Returns: The outcome, also when some files failed or the run had to stop
+            because the service or the disk gave out.
+        Raises:
+            ConfigError: The service does not know what the config names.
+            AuthError: The account was refused.
+            DirectoryBusyError: Another run holds the directory.
+        """
+        report = Report()
+
+        def watch(event: Event) -> None:
+            report.take(event)
+            emit(event)
+
+        try:
+            await self._run(watch)
+        except (ConfigError, AuthError) as error:
+            self._end(report, watch, "stopped", str(error))
+            raise
+        except DirectoryBusyError:
+            raise  # the report in that directory is the other run's
+        except AsyncdlError as error:
+            return self._end(report, watch, "stopped", str(error))
+        except anyio.get_cancelled_exc_class():
+            self._end(report, watch, "interrupted")
+            raise
+        return self._end(report, watch)
+
+    async def _run(self, emit: Emit) -> None:
+        config = self._config
+        async with (
+            open_state(config.directory, self._service_name) as journal,
+            Downloader(limits_of(config.download), emit=emit) as downloader,
+            self._open_client(emit) as client,
+        ):
+            self._api_calls = client.calls
+            label = await journal.label()
+            emit(JobStarted(config.directory, label))
+            await preflight(client, config, emit)
+            run = Run(config, label, client, downloader, journal, emit, self._events.room)
+            await pipeline(run, self._wish)
+
+    def _open_client(self, emit: Emit) -> M2MClient:
+        service = self._config.service
+        return M2MClient(
+            self._credentials or credentials_for(self._config),
+            url=service.url,
+            options=ClientOptions(
+                read_timeout_s=service.timeout, scene_list_ttl=service.scene_list_ttl
+            ),
+            emit=emit,
+        )
+
+    def _end(self, report: Report, emit: Emit, status: str = "", error: str = "") -> Summary:
+        summary = report.summary(status=status, error=error, api_calls=self._api_calls)
+        self.summary = summary
+        try:
+            write_report(self._config.directory, summary)
+        except OSError as failure:
+            # A full disk must not hide how the run ended.
+            log.warning("no report could be written: %s", failure)
+        emit(JobFinished(summary.status))
+        return summary
+
+    # -- watch it -------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._drive)
+        return self
+
+    async def _drive(self) -> None:
+        try:
+            await self.run(self._events.put)
+        except AsyncdlError as error:
+            # Raised where the events are read: there the caller is listening.
+            self._error = error
+        finally:
+            self._events.close()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield every event of the run; progress may be skipped when the reader is slow.
+
+        Raises: as :meth:`run`, after the last event.
+        """
+        async for event in self._events:
+            yield event
+        if self._error is not None:
+            raise self._error
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        assert self._tasks is not None
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(kind, error, trace)
+
+
+def credentials_for(config: Config) -> Credentials:
+    """Find the account for a config, without asking anybody. Raises: AuthError."""
+    token_file = config.service.token_file
+    return find_credentials(
+        username=config.service.username,
+        token_file=Path(token_file) if token_file else None,
+    )
+
+
+def limits_of(download: DownloadConfig) -> Limits:
+    """Return the engine's limits for ``[download]``."""
+    return Limits(
+        connections=download.connections,
+        per_host=download.connections,
+        stall_timeout_s=download.stall_timeout,
+        backoff=Backoff(attempts=download.attempts),
+        max_rate_bytes_s=download.max_rate,
+        durable=download.durable,
+    )

@@ -1,0 +1,101 @@
+"""The job in one sentence.
+
+Ask the USGS M2M API for files, put them on a bounded queue, let workers stream
+them to disk, and let a poller add the ones that are not ready yet, until every
+id is resolved.
+
+::
+
+    discover ──► request ──┬─────────────► ready ──► fetch, in workers
+                           └► waiting ► poll ─┘
+
+All stages run at once. The queues between them are short, so a stage that is
+slow slows those before it: what is in memory is at most two batches of scenes,
+two requests' worth of files and the ready queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from asyncdl.events import FileState
+from asyncdl.job.discovery import discover
+from asyncdl.job.fetching import fetch
+from asyncdl.job.requesting import request
+from asyncdl.job.run import Run
+from asyncdl.job.scenes import Wish
+from asyncdl.m2m.retrieval import GivenUp, Ready, Waiting, resolutions
+from asyncdl.m2m.selection import WantedFile
+
+READY_PER_WORKER = 2
+"""URLs on the queue for each worker: enough that none waits, few enough that none grows old."""
+
+
+async def pipeline(run: Run, wish: Wish) -> None:
+    """Run all stages until every wanted file has its ending.
+
+    Raises: AsyncdlError, what made the run stop, alone and not in a group.
+        Cancelled half way it leaves no task and no open file.
+    """
+    workers = run.config.download.workers
+    wanted_out, wanted_in = anyio.create_memory_object_stream[list[WantedFile]](1)
+    ready_out, ready_in = anyio.create_memory_object_stream[Ready](workers * READY_PER_WORKER)
+    waiting_out, waiting_in = anyio.create_memory_object_stream[Waiting](1)
+    with _single_error():
+        async with anyio.create_task_group() as stages, ready_out, ready_in:
+            stages.start_soon(discover, run, wish, wanted_out)
+            stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
+            stages.start_soon(poll, run, waiting_in, ready_out.clone())
+            for _ in range(workers):
+                stages.start_soon(fetch, run, ready_in.clone())
+
+
+async def poll(
+    run: Run,
+    waiting_in: MemoryObjectReceiveStream[Waiting],
+    ready_out: MemoryObjectSendStream[Ready],
+) -> None:
+    """Queue what was being prepared as it gets ready; report what never will be."""
+    endings = resolutions(
+        run.client,
+        waiting_in,
+        interval_s=run.config.poll.interval,
+        deadline_s=run.config.poll.deadline,
+        emit=run.emit,
+    )
+    async with ready_out, aclosing(endings):
+        async for ending in endings:
+            if isinstance(ending, Ready):
+                await ready_out.send(ending)
+            else:
+                _give_up(run, ending)
+
+
+def _give_up(run: Run, ending: GivenUp) -> None:
+    run.finish(
+        ending.wanted,
+        FileState(ending.state),
+        reason=ending.reason,
+        detail=ending.detail,
+        remedy=ending.remedy,
+    )
+
+
+@contextmanager
+def _single_error() -> Iterator[None]:
+    """Let callers see the error that stopped the run instead of a group around it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise _first_leaf(group) from None
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,141 @@
+"""What a run would do: counted from the same options a run would choose from.
+
+Nothing is requested, so no quota is spent, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asyncdl.config import Config
+from asyncdl.events import Emit, discard
+from asyncdl.job.journal import Memory, open_journal
+from asyncdl.job.layout import places_of
+from asyncdl.job.preflight import preflight
+from asyncdl.job.present import find_present
+from asyncdl.job.scenes import Wish, scene_batches
+from asyncdl.job.selecting import check_words, select
+from asyncdl.job.state import STATE_FOLDER
+from asyncdl.job.wishes import products_of
+from asyncdl.m2m import M2MClient
+from asyncdl.m2m.models import Limit
+from asyncdl.m2m.selection import BandsSeen, WantedFile, check_bands
+
+
+@dataclass
+class KindPlan:
+    """Files of one product kind."""
+
+    files: int = 0
+    size_bytes: int = 0
+    """Announced; an estimate for bundles."""
+    present_files: int = 0
+    """Already there and right."""
+    present_bytes: int = 0
+    not_offered: int = 0
+
+
+@dataclass
+class Plan:
+    """What a run would fetch, and what there is to do it with."""
+
+    scenes: int = 0
+    kinds: dict[str, KindPlan] = field(default_factory=dict)
+    requests: int = 0
+    """Downloads that would be requested; a file that two products want counts once."""
+    quota: Limit | None = None
+    """What is left of the tightest limit."""
+    free_bytes: int = 0
+    """On the disk of the download directory."""
+
+    @property
+    def missing_bytes(self) -> int:
+        """What would still have to be fetched."""
+        return sum(kind.size_bytes - kind.present_bytes for kind in self.kinds.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as ``--json`` shows it."""
+        return {
+            "event": "plan",
+            "scenes": self.scenes,
+            "products": {
+                name: {
+                    "files": kind.files,
+                    "size_bytes": kind.size_bytes,
+                    "present_files": kind.present_files,
+                    "present_bytes": kind.present_bytes,
+                    "not_offered": kind.not_offered,
+                }
+                for name, kind in self.kinds.items()
+            },
+            "requests": self.requests,
+            "missing_bytes": self.missing_bytes,
+            "quota_left": self.quota.room if self.quota else None,
+            "free_bytes": self.free_bytes,
+        }
+
+
+async def make_plan(
+    client: M2MClient, config: Config, wish: Wish, service_name: str, emit: Emit = discard
+) -> Plan:
+    """Count what a run would fetch.
+
+    Raises: as a run does, for what the service refuses or does not know.
+    """
+    await preflight(client, config, emit)
+    products = products_of(config)
+    plan = Plan(kinds={product.kind: KindPlan() for product in products})
+    seen = BandsSeen()
+    async with aclosing(scene_batches(client, wish, config, emit)) as batches:
+        async for batch in batches:
+            selected = await select(client, batch, products)
+            seen |= selected.selection.bands
+            files = selected.selection.files
+            if files:
+                check_words(products, seen, batch, files[0].scene)
+            plan.scenes += len(batch.ids)
+            for missing in selected.selection.missing:
+                plan.kinds[missing.kind].not_offered += not missing.is_absent
+            present = await _present(config, files, service_name)
+            for wanted in files:
+                _count(plan, wanted, present)
+    if seen.stems:
+        check_bands(products, seen)
+    limits = (await client.rate_limit_summary()).remaining_limits
+    plan.quota = min(limits, key=lambda limit: limit.room, default=None)
+    plan.free_bytes = _free_bytes(config.directory)
+    return plan
+
+
+async def _present(
+    config: Config, files: tuple[WantedFile, ...], service_name: str
+) -> Mapping[str, object]:
+    folder = config.directory / STATE_FOLDER
+    if not (folder / "journal.sqlite").is_file():
+        return await find_present(config, files, Memory({}, frozenset()))
+    async with open_journal(folder, service_name) as journal:
+        paths = [str(place.relative) for wanted in files for place in places_of(wanted)]
+        return await find_present(config, files, await journal.recall(paths))
+
+
+def _count(plan: Plan, wanted: WantedFile, present: Mapping[str, object]) -> None:
+    is_anywhere = False
+    for place in places_of(wanted):
+        kind = plan.kinds[place.kind]
+        kind.files += 1
+        kind.size_bytes += wanted.estimate_bytes
+        if str(place.relative) in present:
+            is_anywhere = True
+            kind.present_files += 1
+            kind.present_bytes += wanted.estimate_bytes
+    plan.requests += not is_anywhere
+
+
+def _free_bytes(directory: Path) -> int:
+    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    return shutil.disk_usage(existing).free

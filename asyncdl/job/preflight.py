@@ -1,0 +1,55 @@
+"""What is looked at before the first scene is searched."""
+
+from __future__ import annotations
+
+from asyncdl.config import Config
+from asyncdl.errors import ApiError, AuthError
+from asyncdl.events import Emit, Notice
+from asyncdl.job.wishes import group_names, products_of
+from asyncdl.m2m import M2MClient
+from asyncdl.m2m.selection import check_groups
+
+NOTICE_SEVERITIES = {"I": "info"}
+"""Codes that are no warnings; whatever else the service marks a notice with is one."""
+
+
+async def preflight(client: M2MClient, config: Config, emit: Emit) -> None:
+    """Log in, check the account's rights and the config's names, pass on notices.
+
+    Raises:
+        AuthError: The account may not download.
+        ConfigError: The dataset has no such file group.
+    Source: endpoints ``permissions``, ``notifications``, ``dataset-file-groups``, ``dataset``.
+    """
+    await _check_permission(client)
+    await _pass_on_notices(client, emit)
+    await _check_groups(client, config, emit)
+
+
+async def _check_permission(client: M2MClient) -> None:
+    permissions = await client.permissions()
+    if "download" not in permissions:
+        raise AuthError(
+            "permissions",
+            message="this account may not download; ask for access to the Machine-to-Machine "
+            "interface (MACHINE) under Access Request on https://ers.cr.usgs.gov",
+        )
+
+
+async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
+    try:
+        notices = await client.notifications()
+    except ApiError:
+        return  # a courtesy; the run does not depend on it
+    for notice in notices:
+        text = ": ".join(filter(None, (notice.subject, notice.message_content)))
+        emit(Notice(f"USGS: {text}", NOTICE_SEVERITIES.get(notice.severity_code or "I", "warning")))
+
+
+async def _check_groups(client: M2MClient, config: Config, emit: Emit) -> None:
+    wanted = group_names(products_of(config))
+    if not wanted or config.search.dataset is None:
+        return
+    groups = await client.dataset_file_groups(config.search.dataset)
+    secondary = await client.dataset(dataset_id=check_groups(wanted, groups))
+    emit(Notice(f"File groups {', '.join(wanted)} come from {secondary.dataset_alias}."))

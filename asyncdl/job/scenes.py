@@ -1,0 +1,112 @@
+"""The scenes of a job, in batches small enough for one call each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from asyncdl.config import Config
+from asyncdl.events import Emit, Notice, ScenesFound
+from asyncdl.job.wishes import ids_of, query_of
+from asyncdl.m2m import M2MClient
+from asyncdl.m2m.naming import parse_product_id
+from asyncdl.m2m.search import SceneBatch, SceneQuery, search_scenes
+
+T = TypeVar("T")
+
+Named: TypeAlias = Mapping[str, Sequence[str]]
+"""Scenes named one by one: ids by dataset."""
+Wish: TypeAlias = SceneQuery | Named
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Scenes of one dataset whose files are asked for in one call."""
+
+    dataset: str
+    ids: tuple[str, ...]
+    id_field: str
+    """Which kind of id: ``entityId`` or ``displayId``."""
+
+
+def wish_of(config: Config) -> Wish:
+    """Return what the config asks for, checked without a network.
+
+    Raises: ConfigError, when the area or the ids make no sense.
+    """
+    return ids_of(config.search) if config.search.is_by_id else query_of(config.search)
+
+
+async def scene_batches(
+    client: M2MClient, wish: Wish, config: Config, emit: Emit
+) -> AsyncGenerator[Batch]:
+    """Yield the job's scenes batch by batch, each scene once; the search goes on in between.
+
+    Emits :class:`ScenesFound` with every page, and a :class:`Notice` when there
+    are more scenes than the job takes.
+    """
+    size = config.service.scenes_per_call
+    if not isinstance(wish, SceneQuery):
+        for batch in _named_batches(wish, size):
+            yield batch
+        emit(ScenesFound(sum(map(len, wish.values())), None))
+        return
+    found = left_out = 0
+    last = None
+    async with aclosing(
+        search_scenes(client, wish, page_size=config.service.scenes_per_page)
+    ) as pages:
+        async for page in pages:
+            found += len(page.scenes)
+            left_out += page.not_bulk
+            last = page
+            emit(ScenesFound(found, page.total_hits))
+            for chunk in chunks([scene.entity_id for scene in page.scenes], size):
+                yield Batch(wish.dataset, tuple(chunk), "entityId")
+    for note in search_notes(wish, last, found=found, left_out=left_out):
+        emit(note)
+
+
+def search_notes(
+    query: SceneQuery, last: SceneBatch | None, *, found: int, left_out: int
+) -> list[Notice]:
+    """Say what a search did not take, so that no cut is silent.
+
+    Args:
+        query: What was searched.
+        last: The last page; ``None`` when there was none.
+        found: Scenes taken.
+        left_out: Scenes that cannot be had in bulk.
+    """
+    notes = []
+    if left_out:
+        notes.append(Notice(f"{left_out:,} scenes are not open to bulk download and are left out."))
+    if last is None or last.total_hits <= found + left_out:
+        return notes
+    about = "" if last.is_exact else "about "
+    if found == query.limit:
+        why = f"search.limit is {query.limit}"
+    elif last.is_exact:
+        why = "the service hands out no more for one search; split it by date"
+    else:
+        return notes  # a scene in two areas is counted twice and taken once
+    total = f"{about}{last.total_hits:,}"
+    notes.append(Notice(f"Taking {found:,} of {total} scenes: {why}.", "warning"))
+    return notes
+
+
+def _named_batches(named: Named, size: int) -> Iterator[Batch]:
+    for dataset, ids in named.items():
+        products = [scene for scene in ids if parse_product_id(scene)]
+        scenes = [scene for scene in ids if not parse_product_id(scene)]
+        for id_field, group in (("displayId", products), ("entityId", scenes)):
+            for chunk in chunks(group, size):
+                yield Batch(dataset, tuple(chunk), id_field)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield ``items`` in order, ``size`` at a time; the last may be shorter."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,121 @@
+"""From the config's words to the API room's: what to search, what to select. No network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from asyncdl.config import (
+    BandGroupProduct,
+    BandsProduct,
+    BundleProduct,
+    Config,
+    Product,
+    SearchConfig,
+)
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.area import (
+    area_from_bbox,
+    area_from_geojson,
+    area_from_point,
+)
+from asyncdl.m2m.models import Json
+from asyncdl.m2m.naming import dataset_of, parse_product_id
+from asyncdl.m2m.search import SceneQuery
+from asyncdl.m2m.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
+
+
+def query_of(search: SearchConfig) -> SceneQuery:
+    """Return what ``[search]`` asks for.
+
+    Raises: ConfigError, when the area of interest is none.
+    """
+    assert search.dataset is not None  # the config insists on it for a search
+    return SceneQuery(
+        dataset=search.dataset,
+        area=_area_of(search),
+        start=search.start,
+        end=search.end,
+        cloud_cover=search.cloud_cover,
+        months=search.months or (),
+        wrs=search.wrs or (),
+        metadata=search.metadata,
+        limit=search.limit,
+    )
+
+
+def _area_of(search: SearchConfig) -> tuple[Json, ...]:
+    if search.aoi is not None:
+        path = Path(search.aoi)
+        return area_from_geojson(path.read_bytes(), source=path)
+    if search.bbox is not None:
+        return area_from_bbox(*search.bbox)
+    if search.point is not None:
+        return area_from_point(*search.point)
+    return ()
+
+
+def ids_of(search: SearchConfig) -> dict[str, list[str]]:
+    """Return the scenes that ``[search]`` names, each once, by dataset.
+
+    Raises: ConfigError, for an empty file, or an id whose dataset nobody tells.
+    """
+    ids = search.scenes if search.scenes is not None else _read_ids(search.scenes_file or "")
+    by_dataset: dict[str, list[str]] = {}
+    for scene in dict.fromkeys(ids):
+        by_dataset.setdefault(_dataset_of(scene, search.dataset), []).append(scene)
+    return by_dataset
+
+
+def _read_ids(name: str) -> list[str]:
+    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    ids = [line for line in lines if line]
+    if not ids:
+        raise ConfigError(
+            "holds no ids", key="search.scenes_file", value=name, allowed="one id a line"
+        )
+    return ids
+
+
+def _dataset_of(scene: str, configured: str | None) -> str:
+    product = parse_product_id(scene)
+    told = dataset_of(scene) if product else None
+    if configured and told and configured != told:
+        raise ConfigError(
+            f"this id belongs to {told}",
+            key="search.scenes",
+            value=scene,
+            allowed=f"ids of {configured}, or no search.dataset",
+        )
+    dataset = configured or told
+    if dataset is None:
+        raise ConfigError(
+            "the dataset of this id is not known",
+            key="search.scenes",
+            value=scene,
+            allowed="product ids, or search.dataset beside scene ids",
+        )
+    return dataset
+
+
+def products_of(config: Config) -> tuple[Wanted, ...]:
+    """Return what each ``[[products]]`` table asks for, in order."""
+    return tuple(_product_of(product) for product in config.products)
+
+
+def _product_of(product: Product) -> Wanted:
+    match product:
+        case BandsProduct():
+            return BandsWanted(product.bands)
+        case BundleProduct():
+            return BundleWanted()
+        case BandGroupProduct():
+            return GroupWanted(product.file_groups)
+
+
+def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
+    """Return the file groups that any product asks for, each once."""
+    names = (g for p in products if isinstance(p, GroupWanted) for g in p.file_groups)
+    return tuple(dict.fromkeys(names))

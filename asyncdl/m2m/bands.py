@@ -1,0 +1,275 @@
+"""What the band words of a config mean, and which files the Landsat datasets hold.
+
+A word is the exact suffix of a file (``SR_B4``, ``ANG.txt``), a glob
+(``SR_*``) or a common name (``red``). ``B1`` is not ``B10``. Upper and lower
+case do not matter.
+
+Source: API notes, section 9.1; common names as in the STAC items of the USGS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
+from types import MappingProxyType
+
+from asyncdl.m2m.naming import ARD_DATASET, dataset_of, instrument_of, parse_ard_id
+
+_GLOB = re.compile(r"[*?\[]")
+
+_REFLECTIVE = frozenset({"coastal", "blue", "green", "red", "nir08", "swir16", "swir22"})
+"""Common names of the bands that level 2 has as surface reflectance."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandFile:
+    """One file that the scenes of a dataset have."""
+
+    suffix: str
+    """What follows the product id in the file name, such as ``SR_B4.TIF``."""
+    common_name: str
+    """Such as ``red``; empty for files that have none."""
+    description: str
+
+
+_OLI = (
+    BandFile("B1.TIF", "coastal", "Coastal aerosol, 0.43-0.45 µm"),
+    BandFile("B2.TIF", "blue", "Blue, 0.45-0.51 µm"),
+    BandFile("B3.TIF", "green", "Green, 0.53-0.59 µm"),
+    BandFile("B4.TIF", "red", "Red, 0.64-0.67 µm"),
+    BandFile("B5.TIF", "nir08", "Near infrared, 0.85-0.88 µm"),
+    BandFile("B6.TIF", "swir16", "Shortwave infrared, 1.57-1.65 µm"),
+    BandFile("B7.TIF", "swir22", "Shortwave infrared, 2.11-2.29 µm"),
+    BandFile("B8.TIF", "pan", "Panchromatic, 0.50-0.68 µm"),
+    BandFile("B9.TIF", "cirrus", "Cirrus, 1.36-1.38 µm"),
+    BandFile("B10.TIF", "lwir11", "Thermal infrared, 10.60-11.19 µm"),
+    BandFile("B11.TIF", "lwir12", "Thermal infrared, 11.50-12.51 µm"),
+)
+_ETM = (
+    BandFile("B1.TIF", "blue", "Blue, 0.45-0.52 µm"),
+    BandFile("B2.TIF", "green", "Green, 0.52-0.60 µm"),
+    BandFile("B3.TIF", "red", "Red, 0.63-0.69 µm"),
+    BandFile("B4.TIF", "nir08", "Near infrared, 0.77-0.90 µm"),
+    BandFile("B5.TIF", "swir16", "Shortwave infrared, 1.55-1.75 µm"),
+    BandFile("B6_VCID_1.TIF", "lwir", "Thermal infrared, 10.40-12.50 µm, low gain"),
+    BandFile("B6_VCID_2.TIF", "lwir", "Thermal infrared, 10.40-12.50 µm, high gain"),
+    BandFile("B7.TIF", "swir22", "Shortwave infrared, 2.08-2.35 µm"),
+    BandFile("B8.TIF", "pan", "Panchromatic, 0.52-0.90 µm"),
+)
+_TM = (
+    BandFile("B1.TIF", "blue", "Blue, 0.45-0.52 µm"),
+    BandFile("B2.TIF", "green", "Green, 0.52-0.60 µm"),
+    BandFile("B3.TIF", "red", "Red, 0.63-0.69 µm"),
+    BandFile("B4.TIF", "nir08", "Near infrared, 0.76-0.90 µm"),
+    BandFile("B5.TIF", "swir16", "Shortwave infrared, 1.55-1.75 µm"),
+    BandFile("B6.TIF", "lwir", "Thermal infrared, 10.40-12.50 µm"),
+    BandFile("B7.TIF", "swir22", "Shortwave infrared, 2.08-2.35 µm"),
+)
+# The scanner kept its four bands but not their numbers: 4 to 7 on the first
+# three satellites, which also carried the bands 1 to 3 of a camera, 1 to 4 later.
+_MSS_EARLY = (
+    BandFile("B4.TIF", "green", "Green, 0.5-0.6 µm (Landsat 1-3)"),
+    BandFile("B5.TIF", "red", "Red, 0.6-0.7 µm (Landsat 1-3)"),
+    BandFile("B6.TIF", "nir08", "Near infrared, 0.7-0.8 µm (Landsat 1-3)"),
+    BandFile("B7.TIF", "nir09", "Near infrared, 0.8-1.1 µm (Landsat 1-3)"),
+)
+_MSS_LATE = (
+    BandFile("B1.TIF", "green", "Green, 0.5-0.6 µm (Landsat 4-5)"),
+    BandFile("B2.TIF", "red", "Red, 0.6-0.7 µm (Landsat 4-5)"),
+    BandFile("B3.TIF", "nir08", "Near infrared, 0.7-0.8 µm (Landsat 4-5)"),
+    BandFile("B4.TIF", "nir09", "Near infrared, 0.8-1.1 µm (Landsat 4-5)"),
+)
+_QUALITY = (
+    BandFile("QA_PIXEL.TIF", "qa_pixel", "Pixel quality: cloud, shadow, snow, water"),
+    BandFile("QA_RADSAT.TIF", "qa_radsat", "Radiometric saturation and occlusion"),
+)
+_ANGLES = (
+    BandFile("VAA.TIF", "vaa", "View azimuth angle"),
+    BandFile("VZA.TIF", "vza", "View zenith angle"),
+    BandFile("SAA.TIF", "saa", "Solar azimuth angle"),
+    BandFile("SZA.TIF", "sza", "Solar zenith angle"),
+)
+_ANGLE_COEFFICIENTS = BandFile("ANG.txt", "", "Angle coefficients")
+_CONTROL_POINTS = BandFile("GCP.txt", "", "Ground control points (L1TP)")
+_VERIFICATION = (
+    BandFile("VER.txt", "", "Geometric verification, text (some scenes)"),
+    BandFile("VER.jpg", "", "Geometric verification, picture (some scenes)"),
+)
+_METADATA = (
+    BandFile("MTL.txt", "", "Product metadata, text"),
+    BandFile("MTL.xml", "", "Product metadata, XML"),
+)
+_AEROSOL = (BandFile("SR_QA_AEROSOL.TIF", "qa_aerosol", "Aerosol quality of the reflectance"),)
+_OPACITY = (
+    BandFile("SR_ATMOS_OPACITY.TIF", "atmos_opacity", "Atmospheric opacity"),
+    BandFile("SR_CLOUD_QA.TIF", "cloud_qa", "Cloud quality of the reflectance"),
+)
+# The STAC items name ST_QA plainly "qa"; that word would be taken for QA_PIXEL here.
+_TEMPERATURE_INPUTS = (
+    BandFile("ST_ATRAN.TIF", "atran", "Atmospheric transmittance"),
+    BandFile("ST_CDIST.TIF", "cdist", "Distance to the nearest cloud"),
+    BandFile("ST_DRAD.TIF", "drad", "Downwelled radiance"),
+    BandFile("ST_EMIS.TIF", "emis", "Emissivity"),
+    BandFile("ST_EMSD.TIF", "emsd", "Standard deviation of the emissivity"),
+    BandFile("ST_QA.TIF", "", "Uncertainty of the surface temperature"),
+    BandFile("ST_TRAD.TIF", "trad", "Thermal radiance"),
+    BandFile("ST_URAD.TIF", "urad", "Upwelled radiance"),
+)
+
+
+def _level_2(
+    bands: Iterable[BandFile], reflectance_quality: Iterable[BandFile], temperature: BandFile
+) -> tuple[BandFile, ...]:
+    reflectance = (
+        BandFile(f"SR_{band.suffix}", band.common_name, band.description)
+        for band in bands
+        if band.common_name in _REFLECTIVE
+    )
+    return (
+        *reflectance,
+        *reflectance_quality,
+        temperature,
+        *_TEMPERATURE_INPUTS,
+        *_QUALITY,
+        _ANGLE_COEFFICIENTS,
+        *_METADATA,
+    )
+
+
+_OLI_TEMPERATURE = BandFile("ST_B10.TIF", "lwir11", "Surface temperature, from band 10")
+_OLDER_TEMPERATURE = BandFile("ST_B6.TIF", "lwir", "Surface temperature, from band 6")
+
+_FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
+    {
+        "landsat_ot_c2_l1": (*_OLI, *_QUALITY, *_ANGLES, _ANGLE_COEFFICIENTS, *_METADATA),
+        "landsat_ot_c2_l2": _level_2(_OLI, _AEROSOL, _OLI_TEMPERATURE),
+        "landsat_etm_c2_l1": (
+            *_ETM,
+            *_QUALITY,
+            *_ANGLES,
+            _CONTROL_POINTS,
+            _ANGLE_COEFFICIENTS,
+            *_METADATA,
+        ),
+        "landsat_etm_c2_l2": _level_2(_ETM, _OPACITY, _OLDER_TEMPERATURE),
+        "landsat_tm_c2_l1": (
+            *_TM,
+            *_QUALITY,
+            *_ANGLES,
+            _CONTROL_POINTS,
+            *_VERIFICATION,
+            _ANGLE_COEFFICIENTS,
+            *_METADATA,
+        ),
+        "landsat_tm_c2_l2": _level_2(_TM, _OPACITY, _OLDER_TEMPERATURE),
+        "landsat_mss_c2_l1": (*_MSS_EARLY, *_MSS_LATE, *_QUALITY, *_METADATA),
+    }
+)
+
+
+DATASETS: tuple[str, ...] = tuple(_FILES)
+"""Aliases of the datasets whose files are known here."""
+
+_MSS_FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
+    {"mss_early": (*_MSS_EARLY, *_QUALITY), "mss_late": (*_MSS_LATE, *_QUALITY)}
+)
+
+
+def files_of(dataset: str) -> tuple[BandFile, ...]:
+    """Return the files that scenes of a dataset may have, spectral bands first.
+
+    A scene may lack some: ``L2SR`` has no temperature, an OLI-only scene no
+    thermal bands. MSS lists both numberings, so one suffix may stand there twice.
+
+    Returns: Empty for datasets that this table does not know.
+    """
+    return _FILES.get(dataset, ())
+
+
+def common_names(product_id: str) -> Mapping[str, frozenset[str]]:
+    """Return the common names that hold for one product, each with its suffixes.
+
+    Args:
+        product_id: Of a Landsat product or an ARD tile; the satellite in it decides
+            which numbering of MSS holds.
+    Returns: Suffixes in upper case, by name in lower case; empty for foreign products.
+    """
+    return _names_in(_family(product_id))
+
+
+def _family(product_id: str) -> str:
+    """Return a key for the products whose common names mean the same; empty for foreign ones."""
+    dataset = dataset_of(product_id)
+    if dataset == ARD_DATASET:
+        tile = parse_ard_id(product_id)
+        # A tile's red is the reflectance, as in level 2, although it also has TOA_B4.
+        instrument = instrument_of(tile.sensor, tile.satellite) if tile else None
+        return f"landsat_{instrument}_c2_l2"
+    if dataset == "landsat_mss_c2_l1":
+        return "mss_early" if product_id[3] in "123" else "mss_late"
+    return dataset or ""
+
+
+@cache
+def _names_in(family: str) -> Mapping[str, frozenset[str]]:
+    files = _MSS_FILES.get(family) or files_of(family)
+    names: dict[str, set[str]] = {}
+    for file in files:
+        if file.common_name:
+            names.setdefault(file.common_name, set()).add(file.suffix.upper())
+    return MappingProxyType({name: frozenset(suffixes) for name, suffixes in names.items()})
+
+
+def match_bands(
+    words: Iterable[str], suffixes: Iterable[str], product_id: str
+) -> Mapping[str, tuple[str, ...]]:
+    """Find the files of one scene that each band word means.
+
+    Args:
+        words: From the config. A word without ending means every file of that name:
+            ``MTL`` is both ``MTL.txt`` and ``MTL.xml``.
+        suffixes: The scene's files, such as ``SR_B4.TIF``.
+        product_id: Decides what common names mean.
+    Returns: For every word its suffixes, in the order given; empty where the scene has none.
+    """
+    return _matches(tuple(words), tuple(suffixes), _family(product_id))
+
+
+# The scenes of a job mostly have the same files, so that the answer is mostly known.
+@lru_cache(maxsize=256)
+def _matches(
+    words: tuple[str, ...], suffixes: tuple[str, ...], family: str
+) -> Mapping[str, tuple[str, ...]]:
+    names = _names_in(family)
+    return MappingProxyType(
+        {
+            word: tuple(suffix for suffix in suffixes if _means(word, suffix, names))
+            for word in words
+        }
+    )
+
+
+def _means(word: str, suffix: str, names: Mapping[str, frozenset[str]]) -> bool:
+    wanted, whole = word.upper(), suffix.upper()
+    forms = (whole, stem_of(whole))
+    if _GLOB.search(wanted):
+        return any(fnmatchcase(form, wanted) for form in forms)
+    return wanted in forms or whole in names.get(word.lower(), ())
+
+
+def stem_of(suffix: str) -> str:
+    """Return a suffix without its file ending: ``SR_B4`` for ``SR_B4.TIF``."""
+    return suffix.rpartition(".")[0] or suffix
+
+
+def suggest(word: str, available: Iterable[str]) -> list[str]:
+    """Return up to three of the available words that ``word`` may have been meant for.
+
+    The closest comes first; upper and lower case count as the same.
+    """
+    originals = {candidate.upper(): candidate for candidate in available}
+    return [originals[found] for found in get_close_matches(word.upper(), originals)]

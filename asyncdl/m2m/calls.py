@@ -1,0 +1,260 @@
+"""One API call told in order: a turn, a key, the exchange, another try.
+
+Everything that is true of every endpoint is here, and nothing that is true of
+only one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import orjson
+
+from asyncdl.errors import ApiError, AuthError, NetworkError
+from asyncdl.events import ApiCalled, ApiRetry, Emit
+from asyncdl.m2m.credentials import Credentials
+from asyncdl.m2m.envelope import ErrorKind, kind_of, read_envelope, refused_again
+from asyncdl.m2m.gate import AccountGate
+from asyncdl.m2m.models import Json
+from asyncdl.m2m.transport import Transport
+from asyncdl.retry import Backoff
+
+log = logging.getLogger("asyncdl.m2m")
+
+KEYLESS_ENDPOINTS = frozenset({"login-token", "login-app-guest", "login-sso"})
+"""An old key makes the login itself fail with ``AUTH_EXPIRED``, so none is sent."""
+
+UNREPEATABLE_ENDPOINTS = frozenset({"order-submit"})
+"""Made again only when the service has refused them, never when their reply is lost."""
+
+SEARCH_ATTEMPTS = 3
+"""Tries in all when the search back end fails; more have not been seen to help."""
+
+
+SERVICE_DOWN = Backoff(first_s=1.0, factor=4.0, max_s=300.0, attempts=6)
+"""One quick try, for a connection that was merely stale, then up to five minutes apart."""
+
+ACCOUNT_BUSY = Backoff(first_s=1.0, factor=1.5, max_s=5.0)
+"""A call takes seconds, and nobody tells when it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """How the client waits, tries again and keeps out of the way of others."""
+
+    connect_timeout_s: float = 30.0
+    """For name, connection and TLS together."""
+    read_timeout_s: float = 300.0
+    """Without a byte of the reply; searches and options of many scenes take minutes."""
+    backoff: Backoff = SERVICE_DOWN
+    """Tries, and pauses between them, when the service fails."""
+    busy_backoff: Backoff = ACCOUNT_BUSY
+    """Pauses while the account is busy; ``rate_limit_patience_s`` ends them, not ``attempts``."""
+    rate_limit_patience_s: float = 300.0
+    """How long a busy account is waited for in one call."""
+    longest_wait_s: float = 900.0
+    """A ``Retry-After`` beyond this is not waited for: the error is raised and carries it."""
+    state_dir: Path | None = None
+    """For the account's lock files; ``None`` is the user's state folder."""
+    scene_list_ttl: str = "P1D"
+    """After this the service drops a list that nobody removed; an ISO 8601 duration."""
+    exit_deadline_s: float = 10.0
+    """For removing scene lists and logging out at the end, together."""
+
+
+@dataclass(slots=True)
+class Caller:
+    """Makes calls for one account.
+
+    A call whose reply was lost is made again unchanged, for nearly every endpoint
+    is safe to repeat: searches change nothing, adding to a list or removing from it
+    twice is the same as once, and ``download-request`` answers a repetition with
+    the download ids of the first. An order would be placed twice.
+    """
+
+    credentials: Credentials
+    transport: Transport
+    gate: AccountGate
+    options: ClientOptions
+    emit: Emit
+    calls: Counter[str] = field(default_factory=Counter)
+    """Calls sent so far, repeated ones and logins included."""
+    _api_key: str | None = field(default=None, repr=False)
+    _secrets: list[str] = field(default_factory=list, repr=False)
+    """What no message may repeat: the token and every key so far."""
+
+    def __post_init__(self) -> None:
+        self._secrets.append(self.credentials.token)
+
+    async def call(self, endpoint: str, payload: object = None) -> Json:
+        """Make one call, logging in before and trying again after failures as needed.
+
+        Raises: AuthError, ApiError, NetworkError, once there is no hope left.
+        """
+        if endpoint == "logout":
+            return await self.log_out()
+        body = orjson.dumps(payload)
+        failed = 0
+        while True:
+            try:
+                async with self.gate.turn():
+                    return await self._call_in_turn(endpoint, body)
+            except (ApiError, NetworkError) as error:
+                failed += 1
+                wait_s = wait_before_retry(error, failed, self.options)
+                if wait_s is None or endpoint in UNREPEATABLE_ENDPOINTS:
+                    raise
+                self._announce_retry(endpoint, error, wait_s, failed)
+            # Outside the gate: what failed may be this endpoint alone, or this call's
+            # size, and minutes of pause would hold up calls that can succeed.
+            await anyio.sleep(wait_s)
+
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether there is a key; the service may have forgotten it."""
+        return self._api_key is not None
+
+    async def log_in(self) -> None:
+        """Get a key now, unless there is one.
+
+        Raises: AuthError, ApiError, NetworkError, at the first failure but ``RATE_LIMIT``.
+        """
+        async with self.gate.turn():
+            if not self.is_logged_in:
+                await self._log_in_in_turn()
+
+    async def log_out(self) -> None:
+        """Give the key back; without one, do nothing.
+
+        Tried once, and a key that the service has forgotten counts as given back.
+
+        Raises: ApiError, NetworkError, if the service did not take it.
+        """
+        if not self.is_logged_in:
+            return
+        async with self.gate.turn():
+            api_key, self._api_key = self._api_key, None
+            if api_key is None:
+                return  # another task gave it back while this one stood in line
+            try:
+                await self._exchange_patiently("logout", b"null", api_key)
+            except AuthError as error:
+                log.debug("logout: %s", error)
+
+    async def _call_in_turn(self, endpoint: str, body: bytes) -> Json:
+        """Make one call with a key that works, while no other call of the account runs.
+
+        As the login happens in the same turn, tasks that would all meet the dead
+        key find the new one when it is their turn: there is one login, not many.
+        """
+        if endpoint in KEYLESS_ENDPOINTS:
+            return await self._exchange_patiently(endpoint, body, None)
+        api_key = self._api_key or await self._log_in_in_turn()
+        try:
+            return await self._exchange_patiently(endpoint, body, api_key)
+        except AuthError as error:
+            if kind_of(error) is not ErrorKind.KEY:
+                raise
+            self._api_key = None
+            self._announce_retry(endpoint, error, 0.0, 1)
+        api_key = await self._log_in_in_turn()
+        try:
+            return await self._exchange_patiently(endpoint, body, api_key)
+        except AuthError as error:
+            if kind_of(error) is not ErrorKind.KEY:
+                raise
+            raise refused_again(error) from None
+
+    async def _log_in_in_turn(self) -> str:
+        account = {"username": self.credentials.username, "token": self.credentials.token}
+        api_key = await self._exchange_patiently("login-token", orjson.dumps(account), None)
+        if not isinstance(api_key, str) or not api_key:
+            raise ApiError("login-token", message="unexpected reply: the key is not a text")
+        self._api_key = api_key
+        self._secrets.append(api_key)
+        return api_key
+
+    async def _exchange_patiently(self, endpoint: str, body: bytes, api_key: str | None) -> Json:
+        """Send a call until the account is not busy with somebody else's.
+
+        The gate stays closed meanwhile. Whoever keeps the account busy (another
+        machine, or a call that we gave up and the service did not) would refuse
+        our other calls just the same, and they would only jump the queue.
+        """
+        deadline = anyio.current_time() + self.options.rate_limit_patience_s
+        failed = 0
+        while True:
+            try:
+                return await self._exchange(endpoint, body, api_key)
+            except ApiError as error:
+                if kind_of(error) is not ErrorKind.BUSY:
+                    raise
+                failed += 1
+                wait_s = self.options.busy_backoff.delay_s(
+                    failed, retry_after_s=error.retry_after_s
+                )
+                if anyio.current_time() + wait_s > deadline:
+                    raise
+                self._announce_retry(endpoint, error, wait_s, failed)
+            await anyio.sleep(wait_s)
+
+    async def _exchange(self, endpoint: str, body: bytes, api_key: str | None) -> Json:
+        """Send a call once and read what came back."""
+        self.calls[endpoint] += 1
+        started = time.perf_counter()
+        reply = await self.transport.post(endpoint, body, api_key=api_key)
+        elapsed_s = time.perf_counter() - started
+        error_code: str | None = None
+        try:
+            return read_envelope(
+                endpoint, reply.status, reply.headers, reply.body, secrets=self._secrets
+            )
+        except ApiError as error:
+            error_code = error.error_code or f"HTTP {reply.status}"
+            raise
+        finally:
+            self.emit(ApiCalled(endpoint, elapsed_s, error_code))
+
+    def _announce_retry(
+        self, endpoint: str, error: ApiError | NetworkError, wait_s: float, attempt: int
+    ) -> None:
+        log.info("%s; next try in %.1f s", error, wait_s)
+        self.emit(ApiRetry(endpoint, _reason(error), wait_s, attempt))
+
+
+def wait_before_retry(
+    error: ApiError | NetworkError, failed: int, options: ClientOptions
+) -> float | None:
+    """Decide whether a call is made again, and when.
+
+    Args:
+        error: What the call ended with.
+        failed: Failed tries so far, 1 or more.
+        options: How patient to be.
+    Returns: Seconds to wait, or ``None`` if the error is final for this call.
+    """
+    if not error.retryable:
+        return None
+    kind = kind_of(error) if isinstance(error, ApiError) else ErrorKind.SERVER
+    # A busy account has been waited for already; a quota is waited for by those who
+    # can do something useful meanwhile.
+    if kind in (ErrorKind.BUSY, ErrorKind.QUOTA):
+        return None
+    if not options.backoff.allows(failed):
+        return None
+    if kind is ErrorKind.SEARCH and failed >= SEARCH_ATTEMPTS:
+        return None
+    if (error.retry_after_s or 0.0) > options.longest_wait_s:
+        return None
+    return options.backoff.delay_s(failed, retry_after_s=error.retry_after_s)
+
+
+def _reason(error: ApiError | NetworkError) -> str:
+    if isinstance(error, NetworkError):
+        return error.cause
+    return error.error_code or f"HTTP {error.http_status}"

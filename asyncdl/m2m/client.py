@@ -1,0 +1,462 @@
+"""The M2M API: one coroutine per endpoint, typed replies.
+
+How a call is made (turns, keys, new tries) is told in ``calls.py``; here is
+only what each endpoint wants and gives.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from types import MappingProxyType, TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+from aiohttp import ClientSession
+from anyio import move_on_after
+from platformdirs import user_state_path
+
+from asyncdl.errors import ApiError, AsyncdlError
+from asyncdl.events import Emit, discard
+from asyncdl.m2m.calls import Caller, ClientOptions
+from asyncdl.m2m.credentials import Credentials
+from asyncdl.m2m.gate import AccountGate
+from asyncdl.m2m.models import (
+    Dataset,
+    DatasetFileGroups,
+    DatasetFilter,
+    DownloadEntry,
+    DownloadOption,
+    DownloadRequestReply,
+    DownloadRetrieveReply,
+    Json,
+    Notification,
+    RateLimits,
+    SceneListAdded,
+    SceneListEntry,
+    SceneListSummary,
+    ScenePage,
+    read_reply,
+)
+from asyncdl.m2m.scene_lists import SceneList, SceneLists
+from asyncdl.m2m.transport import Transport
+
+log = logging.getLogger("asyncdl.m2m")
+
+T = TypeVar("T")
+
+DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
+
+MAX_LABEL_CHARS = 50
+"""Longer labels are ``INPUT_INVALID``."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadItem:
+    """One product of one entity, as ``download-request`` wants it.
+
+    A secondary file has its own entity id *and* its own product id: paired
+    with its parent's, the service drops it without a word.
+    """
+
+    entity_id: str
+    product_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadGroup:
+    """Whole file groups of the scenes in a list, as ``download-request`` wants them."""
+
+    dataset_name: str
+    """The *secondary* dataset, such as ``landsat_band_files_c2_l2``."""
+    file_groups: tuple[str, ...]
+    list_id: str
+    """A scene list that holds secondary entity ids."""
+
+
+class M2MClient:
+    """A client of the USGS M2M API for one account; use it with ``async with``.
+
+    It logs in on first use and again when the key has expired. One call runs
+    at a time, across the tasks of the program and the processes of the user.
+    On the way out, whatever the way, it removes the scene lists that are still
+    open and logs out; both have to be done within ``options.exit_deadline_s``.
+
+    Args:
+        credentials: Of the account; see :func:`find_credentials`.
+        url: Base address of the API.
+        options: Patience, timeouts and places.
+        session: To be used in place of one of its own; it is not closed.
+        emit: Takes an ``ApiCalled`` for each reply and an ``ApiRetry`` for each new try.
+    Raises: ConfigError, if ``url`` is not an http(s) address.
+
+    Every call raises ``AuthError`` if the token, the account or its role was
+    refused, another ``ApiError`` if the service refused or keeps failing, and
+    ``NetworkError`` if it cannot be reached.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        url: str = DEFAULT_URL,
+        options: ClientOptions = ClientOptions(),  # noqa: B008 - it is frozen
+        session: ClientSession | None = None,
+        emit: Emit = discard,
+    ) -> None:
+        self._options = options
+        self._transport = Transport(
+            url,
+            session=session,
+            connect_timeout_s=options.connect_timeout_s,
+            read_timeout_s=options.read_timeout_s,
+        )
+        gate = AccountGate(
+            options.state_dir or user_state_path("asyncdl"),
+            self._transport.host,
+            credentials.username,
+        )
+        self._caller = Caller(credentials, self._transport, gate, options, emit)
+        self._scene_lists = SceneLists(self, options.exit_deadline_s)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Remove open scene lists, log out, close the connection. May be called twice.
+
+        Failures are logged, not raised. A cancelled task is given the time, too.
+        """
+        deadline_s = self._options.exit_deadline_s
+        try:
+            with move_on_after(deadline_s, shield=True) as scope:
+                # Half of the time at most, so that the key is given back even if lists are stuck.
+                with move_on_after(deadline_s / 2):
+                    await self._scene_lists.remove_all()
+                await self.logout()
+            if scope.cancelled_caught:
+                log.info("no logout within %g s; the key expires by itself", deadline_s)
+        except AsyncdlError as failure:
+            log.info("no logout: %s", failure)
+        finally:
+            with move_on_after(deadline_s, shield=True):
+                await self._transport.aclose()
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Calls sent so far, by endpoint, repeated ones and logins included."""
+        return MappingProxyType(self._caller.calls)
+
+    async def call(self, endpoint: str, payload: object = None) -> Json:
+        """Call any endpoint and return its ``data`` as plain JSON.
+
+        A failed call is made again where that may help, as with all other methods.
+
+        Args:
+            endpoint: Such as ``grid2ll``.
+            payload: Anything that JSON can hold.
+        Raises: TypeError, if ``payload`` is not JSON; else as all calls do.
+        """
+        return await self._caller.call(endpoint, payload)
+
+    # --- account -------------------------------------------------------------
+
+    async def login(self) -> None:
+        """Log in now instead of with the first call; does nothing when logged in."""
+        await self._caller.log_in()
+
+    async def logout(self) -> None:
+        """Give the key back; does nothing when not logged in."""
+        await self._caller.log_out()
+
+    async def permissions(self) -> list[str]:
+        """Return what the account may do; ``download`` must be among it to download."""
+        return await self._ask("permissions", None, list[str], default=[])
+
+    async def rate_limit_summary(self, ip_addresses: Sequence[str] | None = None) -> RateLimits:
+        """Return the download quota and what is left of it.
+
+        Args:
+            ip_addresses: Others than the one the call comes from.
+        """
+        payload = _given(ipAddress=_as_list(ip_addresses))
+        return await self._ask("rate-limit-summary", payload, RateLimits, default={})
+
+    async def notifications(self, system_id: str = "M2M") -> list[Notification]:
+        """Return the service's notices, outages among them; may be empty."""
+        payload = {"systemId": system_id}
+        return await self._ask("notifications", payload, list[Notification], default=[])
+
+    # --- datasets ------------------------------------------------------------
+
+    async def dataset(
+        self, *, dataset_id: str | None = None, dataset_name: str | None = None
+    ) -> Dataset:
+        """Return one dataset, by id or by alias.
+
+        Raises: ValueError, unless exactly one of the two is given.
+        """
+        if (dataset_id is None) == (dataset_name is None):
+            raise ValueError("a dataset is asked for by its id or by its name")
+        payload = _given(datasetId=dataset_id, datasetName=dataset_name)
+        return await self._ask("dataset", payload, Dataset)
+
+    async def dataset_search(self, text: str = "") -> list[Dataset]:
+        """Return the datasets whose name contains ``text``; all of them for none."""
+        payload = _given(datasetName=text or None)
+        return await self._ask("dataset-search", payload, list[Dataset], default=[])
+
+    async def dataset_file_groups(self, dataset_name: str) -> DatasetFileGroups:
+        """Return the groups that the dataset's single files are sorted into."""
+        payload = {"datasetName": dataset_name}
+        return await self._ask("dataset-file-groups", payload, DatasetFileGroups, default={})
+
+    async def dataset_filters(self, dataset_name: str) -> list[DatasetFilter]:
+        """Return the metadata fields that a search of the dataset may filter on."""
+        payload = {"datasetName": dataset_name}
+        return await self._ask("dataset-filters", payload, list[DatasetFilter], default=[])
+
+    # --- scenes --------------------------------------------------------------
+
+    async def scene_search(
+        self,
+        dataset_name: str,
+        scene_filter: Json | None = None,
+        *,
+        starting_number: int = 1,
+        max_results: int = 100,
+        metadata_type: str | None = None,
+        sort_field: str | None = None,
+        sort_direction: str | None = None,
+    ) -> ScenePage:
+        """Return one page of a search.
+
+        Args:
+            dataset_name: Alias of the dataset.
+            scene_filter: As the API defines it; without one the search takes minutes.
+            starting_number: First hit to return, counted from 1.
+            max_results: Hits to return; below 10,000 is advised, 50,000 the most.
+            metadata_type: ``summary`` or ``full``; ``None`` returns no metadata.
+            sort_field: Id of the field to sort by.
+            sort_direction: ``ASC`` or ``DESC``.
+        """
+        payload = _given(
+            datasetName=dataset_name,
+            sceneFilter=scene_filter,
+            startingNumber=starting_number,
+            maxResults=max_results,
+            metadataType=metadata_type,
+            sortField=sort_field,
+            sortDirection=sort_direction,
+        )
+        return await self._ask("scene-search", payload, ScenePage, default={})
+
+    def open_scene_list(
+        self, dataset_name: str, ids: Sequence[str], *, id_field: str = "entityId"
+    ) -> AbstractAsyncContextManager[SceneList]:
+        """Keep scenes in a list of their own for the length of the block.
+
+        The list is removed in every way out of the block; if that fails, at the
+        client's end.
+
+        Args:
+            dataset_name: Alias of the dataset that the ids belong to.
+            ids: 1 to 50,000.
+            id_field: ``entityId``, or ``displayId``, which takes the service longer.
+        Raises: ValueError on entering, if there are no ids or too many.
+        """
+        return self._scene_lists.open(dataset_name, ids, id_field=id_field)
+
+    async def scene_list_add(
+        self,
+        list_id: str,
+        dataset_name: str,
+        ids: Sequence[str],
+        *,
+        id_field: str = "entityId",
+        time_to_live: str | None = None,
+    ) -> int:
+        """Add scenes to a list, making it if need be, and return how many were added.
+
+        Args:
+            list_id: Shared by all programs of the account; :meth:`open_scene_list` makes a new one.
+            dataset_name: Alias of the dataset that the ids belong to.
+            ids: 50,000 in one list at most.
+            id_field: ``entityId`` or ``displayId``.
+            time_to_live: ISO 8601 duration; ``options.scene_list_ttl`` by default.
+        """
+        payload = {
+            "listId": list_id,
+            "datasetName": dataset_name,
+            "idField": id_field,
+            "entityIds": list(ids),
+            "timeToLive": time_to_live or self._options.scene_list_ttl,
+        }
+        data = await self.call("scene-list-add", payload)
+        # The stable version tells a bare count, others tell more.
+        if isinstance(data, dict):
+            return _read("scene-list-add", data, SceneListAdded).scene_count
+        return _read("scene-list-add", data or 0, int)
+
+    async def scene_list_get(
+        self,
+        list_id: str,
+        dataset_name: str | None = None,
+        *,
+        starting_number: int | None = None,
+        max_results: int | None = None,
+    ) -> list[SceneListEntry]:
+        """Return the members of a list; none if there is no such list."""
+        payload = _given(
+            listId=list_id,
+            datasetName=dataset_name,
+            startingNumber=starting_number,
+            maxResults=max_results,
+        )
+        return await self._ask("scene-list-get", payload, list[SceneListEntry], default=[])
+
+    async def scene_list_remove(
+        self,
+        list_id: str,
+        dataset_name: str | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> None:
+        """Remove a list, or only its part of one dataset, or only some scenes of it."""
+        await self.call(
+            "scene-list-remove",
+            _given(listId=list_id, datasetName=dataset_name, entityIds=_as_list(ids)),
+        )
+
+    async def scene_list_summary(
+        self, list_id: str, dataset_name: str | None = None
+    ) -> SceneListSummary:
+        """Return how many scenes a list holds, in all and by dataset."""
+        payload = _given(listId=list_id, datasetName=dataset_name)
+        return await self._ask("scene-list-summary", payload, SceneListSummary, default={})
+
+    # --- downloads -----------------------------------------------------------
+
+    async def download_options(
+        self,
+        dataset_name: str,
+        *,
+        list_id: str | None = None,
+        entity_ids: Sequence[str] | None = None,
+        include_secondary_file_groups: bool = False,
+    ) -> list[DownloadOption]:
+        """Return the products that scenes can be had as; none if nothing was found.
+
+        Args:
+            dataset_name: Alias of the dataset that the scenes belong to.
+            list_id: The scenes, as a scene list.
+            entity_ids: The scenes, one by one; 5,000 have been seen to work.
+            include_secondary_file_groups: Tell the groups of single files.
+        Raises: ValueError, unless exactly one of list and ids is given.
+        """
+        if (list_id is None) == (entity_ids is None):
+            raise ValueError("options are asked for by a scene list or by entity ids")
+        payload = _given(
+            datasetName=dataset_name,
+            listId=list_id,
+            entityIds=_as_list(entity_ids),
+            includeSecondaryFileGroups=include_secondary_file_groups,
+        )
+        return await self._ask("download-options", payload, list[DownloadOption], default=[])
+
+    async def download_request(
+        self,
+        downloads: Sequence[DownloadItem] = (),
+        *,
+        label: str,
+        data_groups: Sequence[DownloadGroup] = (),
+    ) -> DownloadRequestReply:
+        """Ask for downloads; the same ones under the same label give the same download ids.
+
+        Args:
+            downloads: Products of entities; up to 1,000 in a call go well.
+            label: Name of the job in the account's queue, up to 50 characters.
+            data_groups: File groups of scene lists, instead of or beside ``downloads``.
+        Raises: ValueError, if the label is too long.
+        """
+        if len(label) > MAX_LABEL_CHARS:
+            raise ValueError(f"a label has at most {MAX_LABEL_CHARS} characters: {label}")
+        payload = _given(
+            downloads=[{"entityId": d.entity_id, "productId": d.product_id} for d in downloads]
+            or None,
+            dataGroups=[_as_data_group(group) for group in data_groups] or None,
+            label=label,
+        )
+        return await self._ask("download-request", payload, DownloadRequestReply, default={})
+
+    async def download_retrieve(self, label: str | None = None) -> DownloadRetrieveReply:
+        """Return the URLs of what was requested under ``label``, or of all that the account has.
+
+        What is handed out by ``available`` stands under ``requested`` the next time.
+        """
+        payload = _given(label=label)
+        return await self._ask("download-retrieve", payload, DownloadRetrieveReply, default={})
+
+    async def download_search(
+        self, label: str | None = None, *, active_only: bool | None = None
+    ) -> list[DownloadEntry]:
+        """Return the account's queue without URLs.
+
+        Args:
+            label: Of one job; ``None`` for all.
+            active_only: False shows complete, failed and cleared entries, too.
+        """
+        payload = _given(label=label, activeOnly=active_only)
+        return await self._ask("download-search", payload, list[DownloadEntry], default=[])
+
+    async def download_order_remove(self, label: str) -> int:
+        """Remove a whole label from the account's queue and return how many entries it had."""
+        return await self._ask("download-order-remove", {"label": label}, int, default=0)
+
+    async def _ask(
+        self, endpoint: str, payload: Json, as_type: type[T], *, default: Json = None
+    ) -> T:
+        """Make a call and read its data as ``as_type``.
+
+        ``default`` is read in place of null and of ``[]``, which is also an empty map.
+        """
+        return _read(endpoint, await self.call(endpoint, payload) or default, as_type)
+
+
+def _read(endpoint: str, data: Json, as_type: type[T]) -> T:
+    """Type a reply.
+
+    Raises: ApiError, if the data has a form that it never had before.
+    """
+    try:
+        return read_reply(data, as_type)
+    except msgspec.ValidationError as error:
+        # The message names types and the place, and quotes no values.
+        raise ApiError(endpoint, message=f"unexpected reply: {error}") from error
+
+
+def _given(**fields: Json) -> dict[str, Json]:
+    """Make a payload of the fields that are given; null is not the same as absent."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _as_list(values: Sequence[str] | None) -> list[str] | None:
+    """Keep a list of one a list, and absent absent."""
+    return None if values is None else list(values)
+
+
+def _as_data_group(group: DownloadGroup) -> dict[str, Json]:
+    return {
+        "datasetName": group.dataset_name,
+        "fileGroups": list(group.file_groups),
+        "listId": group.list_id,
+    }

@@ -1,0 +1,244 @@
+"""From the replies about downloads back to the files that were asked for. Pure.
+
+A reply names a download by a number of its own. Which file that is, it tells
+by the entity id, in newer replies; by a file name in the URL; or by the id that
+is signed into the URL. URLs are read for this only, never to decide anything else.
+
+Source: API notes, sections 5.3 to 5.5 and 7.1.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import orjson
+
+from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, Json, RequestedDownload
+from asyncdl.m2m.selection import BundleWanted, WantedFile
+from asyncdl.redact import redact
+
+MIN_URL_LENGTH = 6
+"""Anything shorter stands where a URL will be (seen in queues of 2021)."""
+
+_STAGING = "/download-staging/"
+"""Part of the URL of a file that is still being prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableFile:
+    """A file that can be fetched now."""
+
+    file: WantedFile
+    download_id: int
+    url: str = field(repr=False)
+    """A bearer secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparingFile:
+    """A file that the service accepted and will offer later."""
+
+    file: WantedFile
+    download_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that the service refused."""
+
+    file: WantedFile
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A request's reply, told in terms of what was asked. Each file stands in one list."""
+
+    available: tuple[AvailableFile, ...]
+    preparing: tuple[PreparingFile, ...]
+    failed: tuple[FailedFile, ...]
+    duplicates: Mapping[int, str]
+    """Downloads asked for before: id to the label under which to retrieve them."""
+    unmatched: tuple[int, ...]
+    """Downloads of this label of which only ``download-retrieve`` can tell the file."""
+    unaccounted: tuple[WantedFile, ...]
+    """Files of which the reply says nothing that can be matched: among the duplicates,
+    among the unmatched, or not known to the service."""
+
+
+class FileIndex:
+    """Files that were asked for, found by whatever a reply tells of them.
+
+    Args:
+        files: Looked up by entity id first, then by file name, and bundles also
+            by the id of their scene.
+    """
+
+    def __init__(self, files: Iterable[WantedFile]) -> None:
+        self._by_entity: dict[str, list[WantedFile]] = {}
+        self._by_name: dict[str, list[WantedFile]] = {}
+        for file in files:
+            self._by_entity.setdefault(file.entity_id, []).append(file)
+            for name in _names_of(file):
+                self._by_name.setdefault(name, []).append(file)
+
+    def find(self, *, entity_id: str | None, names: Iterable[str] = ()) -> WantedFile | None:
+        """Return the one file that answers to this, or ``None`` if none or several do."""
+        candidates = self._by_entity.get(entity_id or "", [])
+        if len(candidates) == 1:
+            return candidates[0]
+        for name in names:
+            named = self._by_name.get(name, [])
+            if candidates:
+                named = [file for file in named if file in candidates]
+            if len(named) == 1:
+                return named[0]
+        return None
+
+    def find_product(self, entity_id: str, product_id: str) -> WantedFile | None:
+        """Return the file that was asked for with exactly these two ids."""
+        candidates = self._by_entity.get(entity_id, [])
+        return next((file for file in candidates if file.product_id == product_id), None)
+
+    def match_entry(self, entry: DownloadEntry) -> WantedFile | None:
+        """Return the file that an entry of the download queue is about, if it is one of these."""
+        names = [entry.display_id or "", *names_in_url(entry.url or "")]
+        return self.find(entity_id=entry.entity_id, names=names)
+
+
+def _names_of(file: WantedFile) -> Iterator[str]:
+    yield file.file_name
+    if BundleWanted.kind in file.kinds and file.scene != file.file_name:
+        yield file.scene
+
+
+def match_entry(entry: DownloadEntry, candidates: Iterable[WantedFile]) -> WantedFile | None:
+    """Return the candidate that an entry of the download queue is about, if any.
+
+    For many entries make one :class:`FileIndex` instead.
+    """
+    return FileIndex(candidates).match_entry(entry)
+
+
+def match_reply(asked: Sequence[WantedFile], reply: DownloadRequestReply) -> Matched:
+    """Tell of every file that was asked for what the reply says about it.
+
+    Args:
+        asked: The files of this one request.
+        reply: May be of any year: those of 2021 name no entities.
+    Returns: Available without a URL that can be used counts as preparing.
+    """
+    return _Matching(asked).read(reply)
+
+
+class _Matching:
+    """One reply being read; a file is taken by the first thing said about it."""
+
+    def __init__(self, asked: Sequence[WantedFile]) -> None:
+        self._asked = asked
+        self._index = FileIndex(asked)
+        self._taken: set[tuple[str, str]] = set()
+        self._known_ids: set[int] = set()
+        self._available: list[AvailableFile] = []
+        self._preparing: list[PreparingFile] = []
+        self._failed: list[FailedFile] = []
+        self._unmatched: list[int] = []
+
+    def read(self, reply: DownloadRequestReply) -> Matched:
+        for download in reply.available_downloads or ():
+            self._accept(download, download.url if is_usable_url(download.url) else None)
+        for download in reply.preparing_downloads or ():
+            self._accept(download, None)
+        for rejected in reply.failed or ():
+            self._reject(rejected)
+        for download_id in _by_number(reply.new_records):
+            self._note_unmatched(download_id)
+        return Matched(
+            available=tuple(self._available),
+            preparing=tuple(self._preparing),
+            failed=tuple(self._failed),
+            duplicates=_by_number(reply.duplicate_products),
+            unmatched=tuple(self._unmatched),
+            unaccounted=tuple(file for file in self._asked if _key(file) not in self._taken),
+        )
+
+    def _accept(self, download: RequestedDownload, url: str | None) -> None:
+        if download.download_id in self._known_ids:
+            return
+        names = names_in_url(download.url or "")
+        file = self._index.find(entity_id=download.entity_id, names=names)
+        if file is None:
+            self._note_unmatched(download.download_id)
+            return
+        self._known_ids.add(download.download_id)
+        if not self._take(file):
+            return
+        if url is not None:
+            self._available.append(AvailableFile(file, download.download_id, url))
+        else:
+            self._preparing.append(PreparingFile(file, download.download_id))
+
+    def _reject(self, rejected: Mapping[str, Json]) -> None:
+        entity_id = str(rejected.get("entityId") or "")
+        file = self._index.find_product(entity_id, str(rejected.get("productId") or ""))
+        file = file or self._index.find(entity_id=entity_id)
+        if file is not None and self._take(file):
+            message = str(rejected.get("errorMessage") or "the service gave no reason")
+            self._failed.append(FailedFile(file, redact(message)))
+
+    def _take(self, file: WantedFile) -> bool:
+        if _key(file) in self._taken:
+            return False
+        self._taken.add(_key(file))
+        return True
+
+    def _note_unmatched(self, download_id: int) -> None:
+        if download_id not in self._known_ids:
+            self._known_ids.add(download_id)
+            self._unmatched.append(download_id)
+
+
+def _by_number(labels: Mapping[str, str]) -> dict[int, str]:
+    return {int(key): label for key, label in labels.items() if key.isdecimal()}
+
+
+def _key(file: WantedFile) -> tuple[str, str]:
+    return file.entity_id, file.product_id
+
+
+def is_usable_url(url: str | None) -> bool:
+    """Tell whether a URL of a request's reply may be fetched now."""
+    return url is not None and len(url) >= MIN_URL_LENGTH and _STAGING not in url
+
+
+def names_in_url(url: str) -> list[str]:
+    """Return what a file URL tells of the file, surest first; may be empty.
+
+    That is the last part of the path, the bundle's product id, and the file or
+    product id inside the signature. Never raises: a URL is the service's own affair.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
+    query = parse_qs(parts.query)
+    names = [
+        unquote(parts.path).rpartition("/")[2],
+        *query.get("landsat_product_id", ()),
+        *(_signed_id(signature) for signature in query.get("requestSignature", ())),
+    ]
+    return [name for name in names if name]
+
+
+def _signed_id(signature: str) -> str:
+    # A plus sign of base64 has become a space in the query, and the padding may be lost.
+    text = signature.replace(" ", "+").rstrip("=")
+    try:
+        signed = orjson.loads(b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, orjson.JSONDecodeError, ValueError):
+        return ""
+    return str(signed.get("id") or "") if isinstance(signed, dict) else ""

@@ -1,0 +1,245 @@
+"""A search: from readable wishes to the service's filter, and page by page to its scenes.
+
+Pure but for :func:`search_scenes`, which asks a client for one page after the other.
+
+Source: API notes, sections 4.1 (paging), 4.2 and 4.3 (filters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Protocol
+
+from asyncdl.m2m.area import Area, SpatialFilter
+from asyncdl.m2m.conditions import FieldsByName, metadata_filter
+from asyncdl.m2m.models import DatasetFilter, Json, Scene, ScenePage
+
+MAX_SCENES = 50_000
+"""The service gives no more for one search; what lies beyond needs a narrower one."""
+
+PAGE_SIZE = 1_000
+"""Scenes for each call: well under the 10,000 that the service advises at most."""
+
+MIN_PAGE_SIZE = 100
+"""A small limit does not make pages smaller than this: some scenes of a page may not count."""
+
+EARLIEST = date(1900, 1, 1)
+"""Start of a search without one: before every picture the service has."""
+
+LATEST = date(2100, 12, 31)
+"""End of a search without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneQuery:
+    """Which scenes are wanted. All conditions have to hold."""
+
+    dataset: str
+    """Alias, such as ``landsat_ot_c2_l2``."""
+    area: Area = ()
+    """Scenes that meet any of these; everywhere when empty."""
+    start: date | None = None
+    """First day of acquisition, inclusive."""
+    end: date | None = None
+    """Last day of acquisition, inclusive."""
+    cloud_cover: tuple[int, int] | None = None
+    """Lowest and highest percentage. Scenes whose cover is unknown belong to it
+    exactly when the highest is 100: who takes overcast scenes takes ungraded ones."""
+    months: tuple[int, ...] = ()
+    """Months of acquisition, 1 to 12; all when empty."""
+    wrs: tuple[tuple[int, int], ...] = ()
+    """Any of these pairs of path and row."""
+    metadata: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """Readable field name to a value, to a list of values of which one has to match,
+    or, for a field with a range, to ``[lowest, highest]``."""
+    limit: int | None = None
+    """Most scenes to take; ``None`` takes as many as the service gives."""
+
+    @property
+    def needs_dataset_filters(self) -> bool:
+        """Whether the ids of the dataset's metadata fields have to be asked for first."""
+        return bool(self.wrs or self.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneBatch:
+    """The new scenes of one page."""
+
+    scenes: tuple[Scene, ...]
+    """Each scene of a search comes once, in the service's order; may be empty."""
+    not_bulk: int
+    """Scenes of this page left out because they cannot be downloaded in bulk."""
+    total_hits: int
+    """All that the searches made so far match. In the last batch: all that the query
+    matches, whether taken or not."""
+    is_exact: bool
+    """False if the service only estimates, or if several areas may count a scene twice."""
+
+
+class SceneSearcher(Protocol):
+    """What a search needs of a client: two calls, both safe to make again."""
+
+    async def scene_search(
+        self,
+        dataset_name: str,
+        scene_filter: Json | None,
+        *,
+        starting_number: int = 1,
+        max_results: int = 100,
+        metadata_type: str | None = None,
+    ) -> ScenePage:
+        """Return the page that begins at ``starting_number``, counted from 1."""
+        ...
+
+    async def dataset_filters(self, dataset_name: str) -> list[DatasetFilter]:
+        """Return the metadata fields that the dataset can be searched by."""
+        ...
+
+
+async def search_scenes(
+    client: SceneSearcher, query: SceneQuery, *, page_size: int = PAGE_SIZE
+) -> AsyncGenerator[SceneBatch, None]:
+    """Search page by page, with one search for each part of the area.
+
+    Once the limit is reached, the remaining parts are only counted, so that
+    ``total_hits`` of the last batch is complete. A limit of 0 only counts.
+
+    Args:
+        client: Asked for the next page only when its scenes are wanted.
+        query: What to search.
+        page_size: Most scenes for each call.
+    Yields: One batch for each page, at least one.
+    Raises: ConfigError, if the query names what the dataset has not; and what the client raises.
+    """
+    fields = await client.dataset_filters(query.dataset) if query.needs_dataset_filters else ()
+    filters = [build_scene_filter(query, fields, part) for part in query.area or (None,)]
+    tally = _Tally(query.limit)
+    for scene_filter in filters:
+        start: int | None = 1
+        collected = 0
+        while start is not None:
+            page = await client.scene_search(
+                query.dataset,
+                scene_filter,
+                starting_number=start,
+                max_results=tally.page_size(page_size),
+            )
+            collected += len(page.results or ())
+            yield tally.add(page, is_first=start == 1)
+            start = None if tally.is_full else next_start(page, start=start, collected=collected)
+
+
+class _Tally:
+    """What one query has brought so far, over all its searches."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._seen: set[str] = set()
+        self._taken = 0
+        self._totals: list[int] = []
+        self._is_estimate = False
+
+    @property
+    def is_full(self) -> bool:
+        return self._limit is not None and self._taken >= self._limit
+
+    def page_size(self, largest: int) -> int:
+        if self.is_full:
+            return 1  # only the count is wanted
+        return largest if self._limit is None else min(largest, max(self._limit, MIN_PAGE_SIZE))
+
+    def add(self, page: ScenePage, *, is_first: bool) -> SceneBatch:
+        if is_first:
+            self._totals.append(0)
+        # An estimate may change from page to page: the latest counts.
+        self._totals[-1] = page.total_hits
+        self._is_estimate |= is_estimate(page)
+        scenes, not_bulk = self._take(page.results or ())
+        return SceneBatch(
+            scenes=tuple(scenes),
+            not_bulk=not_bulk,
+            total_hits=sum(self._totals),
+            is_exact=not self._is_estimate and len(self._totals) == 1,
+        )
+
+    def _take(self, results: Iterable[Scene]) -> tuple[list[Scene], int]:
+        scenes: list[Scene] = []
+        not_bulk = 0
+        for scene in results:
+            if self.is_full:
+                break
+            if scene.entity_id in self._seen:
+                continue
+            self._seen.add(scene.entity_id)
+            if scene.is_bulk:
+                scenes.append(scene)
+                self._taken += 1
+            else:
+                not_bulk += 1
+        return scenes, not_bulk
+
+
+def is_estimate(page: ScenePage) -> bool:
+    """Tell whether the service only estimates how many scenes there are."""
+    return (page.total_hits_accuracy or "").lower() == "approximate"
+
+
+def next_start(page: ScenePage, *, start: int, collected: int) -> int | None:
+    """Return where the next page begins, or ``None`` after the last one.
+
+    Always comes to an end, whatever the service says: every page that is
+    followed by another brings a scene, and there is an end to what is collected.
+
+    Args:
+        page: The page just received.
+        start: The number that was asked for.
+        collected: Scenes that this search has brought so far, ``page`` included.
+    Source: API notes, section 4.1: after one hit ``nextRecord`` is 1, at the end ``totalHits``.
+    """
+    if not page.results or collected >= MAX_SCENES:
+        return None
+    if page.next_record is None or page.next_record <= start:
+        return None
+    if collected >= page.total_hits and not is_estimate(page):
+        return None
+    return page.next_record
+
+
+def build_scene_filter(
+    query: SceneQuery,
+    fields: Iterable[DatasetFilter] = (),
+    spatial: SpatialFilter | None = None,
+) -> dict[str, Json]:
+    """Return the ``sceneFilter`` for a query and one part of its area.
+
+    Args:
+        query: Its area does not count here; ``spatial`` does.
+        fields: The dataset's metadata fields, if the query needs them.
+        spatial: One part of the area, or ``None`` for everywhere.
+    Raises: ConfigError, naming the key and what would be right, for a field
+        or a value that the dataset has not.
+    """
+    scene_filter: dict[str, Json] = {}
+    if spatial is not None:
+        scene_filter["spatialFilter"] = spatial
+    if query.start or query.end:
+        scene_filter["acquisitionFilter"] = {
+            "start": (query.start or EARLIEST).isoformat(),
+            "end": (query.end or LATEST).isoformat(),
+        }
+    if query.cloud_cover is not None:
+        lowest, highest = query.cloud_cover
+        scene_filter["cloudCoverFilter"] = {
+            "min": lowest,
+            "max": highest,
+            "includeUnknown": highest >= 100,
+        }
+    if query.months:
+        scene_filter["seasonalFilter"] = sorted(set(query.months))
+    if query.needs_dataset_filters:
+        names = FieldsByName(query.dataset, fields)
+        scene_filter["metadataFilter"] = metadata_filter(names, query.metadata, query.wrs)
+    return scene_filter

@@ -1,0 +1,361 @@
+"""From the products a config asks for to the exact downloads to request. Pure.
+
+Every row of a scene repeats the same secondary files, and two products of one
+job may want the same file: each (entity, product) comes out once all the same.
+
+Source: API notes, section 5.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeAlias
+
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.bands import common_names, match_bands, stem_of, suggest
+from asyncdl.m2m.models import Checksum, DatasetFileGroups, DownloadOption
+from asyncdl.m2m.naming import file_suffix
+
+_NEVER_REQUESTED = frozenset({"folder", "wms"})
+"""A folder is only the container of its secondaries; a map service serves pictures."""
+
+_SYSTEM_RANKS = {"ls_zip": 0, "ls_s3": 0, "dds_ms": 1, "dds": 2}
+"""Ready at once before what has to be prepared; fresh scenes have only the latter."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandsWanted:
+    """Single files of every scene, by band words."""
+
+    kind: ClassVar[str] = "bands"
+    bands: tuple[str, ...]
+    """See :mod:`asyncdl.m2m.bands`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleWanted:
+    """Every scene as one file."""
+
+    kind: ClassVar[str] = "bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWanted:
+    """All single files of whole file groups."""
+
+    kind: ClassVar[str] = "band_group"
+    file_groups: tuple[str, ...]
+    """Such as ``ls_c2l2_sr_band``."""
+
+
+Wanted: TypeAlias = BandsWanted | BundleWanted | GroupWanted
+"""One ``[[products]]`` entry of a config."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedFile:
+    """One download to request."""
+
+    entity_id: str
+    """The file's own: a secondary asked for under its scene's entity is refused."""
+    product_id: str
+    """What a request sends as ``productId``; not to be confused with ``scene``."""
+    scene: str
+    """Display id of the scene it belongs to."""
+    file_name: str
+    """Such as ``…_SR_B4.TIF`` or ``….tar``. A bundle of another kind of dataset is
+    named like its scene, without ending: only the host knows that."""
+    kinds: tuple[str, ...]
+    """Kinds of the products that want it, each once, in the config's order."""
+    size_bytes: int | None
+    """Exact; ``None`` for bundles, which are made on the fly, and where not told."""
+    estimate_bytes: int
+    """The listed size, for plans and progress; 0 where not told."""
+    checksums: tuple[Checksum, ...] = ()
+    download_system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that a scene lacks: told to the user, no error."""
+
+    scene: str
+    kind: str
+    """Kind of the product that wants it."""
+    what: str
+    """The band word, the file group, or ``bundle``."""
+    reason: str
+    is_absent: bool = False
+    """True if the scene has no such file at all; false if it is not offered at present."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandsSeen:
+    """What is known of bands after some scenes; ``|`` adds what others have shown."""
+
+    words: frozenset[str] = frozenset()
+    """Band words that at least one scene has a file for."""
+    stems: frozenset[str] = frozenset()
+    """Suffixes of all single files, without endings."""
+    names: frozenset[str] = frozenset()
+    """Common names that mean one of these files."""
+
+    def __or__(self, other: BandsSeen) -> BandsSeen:
+        return BandsSeen(
+            self.words | other.words, self.stems | other.stems, self.names | other.names
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The outcome for some scenes."""
+
+    files: tuple[WantedFile, ...]
+    """Scene by scene, in the order of products; each (entity, product) once."""
+    missing: tuple[Missing, ...]
+    bands: BandsSeen
+    """For :func:`check_bands`, once enough scenes were seen."""
+
+
+def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) -> Selection:
+    """Choose the downloads of some scenes.
+
+    Args:
+        options: Rows of ``download-options``, all rows of a scene in the same call.
+            File groups are only known when they were asked for with secondary file groups.
+        products: What the job wants.
+    """
+    files: dict[tuple[str, str], WantedFile] = {}
+    missing: list[Missing] = []
+    seen = BandsSeen()
+    for scene in _scenes(options):
+        for product in products:
+            found, lacking = _select(scene, product)
+            missing.extend(lacking)
+            for file in found:
+                key = (file.entity_id, file.product_id)
+                files[key] = _merged(files.get(key), file)
+        seen |= _bands_seen(scene, products)
+    return Selection(tuple(files.values()), tuple(dict.fromkeys(missing)), seen)
+
+
+def _merged(known: WantedFile | None, file: WantedFile) -> WantedFile:
+    if known is None:
+        return file
+    return replace(known, kinds=tuple(dict.fromkeys(known.kinds + file.kinds)))
+
+
+@dataclass(frozen=True, slots=True)
+class _SceneRows:
+    """The rows of one scene, put in order."""
+
+    display_id: str
+    rows: list[DownloadOption]
+    singles: Mapping[str, DownloadOption]
+    """Single files by suffix, in the service's order; the best row for each."""
+
+
+def _scenes(options: Iterable[DownloadOption]) -> Iterator[_SceneRows]:
+    by_entity: dict[str, list[DownloadOption]] = {}
+    for option in options:
+        by_entity.setdefault(option.entity_id, []).append(option)
+    for entity_id, rows in by_entity.items():
+        display_id = next((row.display_id for row in rows if row.display_id), entity_id)
+        yield _SceneRows(display_id, rows, _singles(display_id, rows))
+
+
+def _singles(scene: str, rows: Iterable[DownloadOption]) -> dict[str, DownloadOption]:
+    best: dict[str, DownloadOption] = {}
+    for row in rows:
+        for file in row.secondary_downloads or ():
+            suffix = file_suffix(file.display_id or file.entity_id, scene)
+            best[suffix] = min(best.get(suffix, file), file, key=_rank_of_single)
+    return best
+
+
+def _rank_of_single(file: DownloadOption) -> tuple[bool, bool, int, str, str]:
+    # The ids at the end only make the choice the same in every run.
+    return (
+        not _is_offered(file),
+        not file.file_groups,
+        _rank_of_system(file),
+        file.id,
+        file.entity_id,
+    )
+
+
+def _rank_of_system(option: DownloadOption) -> int:
+    return _SYSTEM_RANKS.get(option.download_system or "", len(_SYSTEM_RANKS))
+
+
+def _is_offered(option: DownloadOption) -> bool:
+    return (
+        bool(option.available)
+        and bool(option.bulk_available)
+        and option.download_system not in _NEVER_REQUESTED
+    )
+
+
+def _select(scene: _SceneRows, product: Wanted) -> tuple[list[WantedFile], list[Missing]]:
+    if isinstance(product, BundleWanted):
+        return _select_bundle(scene)
+    if isinstance(product, BandsWanted):
+        matches = match_bands(product.bands, scene.singles, scene.display_id)
+    else:
+        matches = _match_groups(scene, product.file_groups)
+    return _select_singles(scene, product.kind, matches)
+
+
+def _match_groups(scene: _SceneRows, groups: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    return {
+        group: tuple(
+            suffix for suffix, file in scene.singles.items() if group in (file.file_groups or ())
+        )
+        for group in groups
+    }
+
+
+def _select_singles(
+    scene: _SceneRows, kind: str, matches: Mapping[str, Sequence[str]]
+) -> tuple[list[WantedFile], list[Missing]]:
+    files: list[WantedFile] = []
+    missing: list[Missing] = []
+    for what, suffixes in matches.items():
+        if not suffixes:
+            reason = "the scene has no such file"
+            missing.append(Missing(scene.display_id, kind, what, reason, is_absent=True))
+        for suffix in suffixes:
+            file = scene.singles[suffix]
+            if _is_offered(file):
+                files.append(_single_file(scene.display_id, kind, file))
+            else:
+                reason = f"the service does not offer {suffix} at present"
+                missing.append(Missing(scene.display_id, kind, what, reason))
+    return files, missing
+
+
+def _single_file(scene: str, kind: str, file: DownloadOption) -> WantedFile:
+    return WantedFile(
+        entity_id=file.entity_id,
+        product_id=file.id,
+        scene=scene,
+        file_name=file.display_id or file.entity_id,
+        kinds=(kind,),
+        size_bytes=file.filesize or None,
+        estimate_bytes=file.filesize or 0,
+        checksums=tuple(file.checksum or ()),
+        download_system=file.download_system,
+    )
+
+
+def _select_bundle(scene: _SceneRows) -> tuple[list[WantedFile], list[Missing]]:
+    kind = BundleWanted.kind
+    offered = [row for row in scene.rows if _is_offered(row) and not _is_browse(row)]
+    if not offered:
+        reason = "the service offers no bundle of the scene at present"
+        return [], [Missing(scene.display_id, kind, kind, reason)]
+    return [_bundle_file(scene.display_id, min(offered, key=_rank_of_bundle))], []
+
+
+def _is_browse(row: DownloadOption) -> bool:
+    return "browse" in (row.product_name or "").lower()
+
+
+def _rank_of_bundle(row: DownloadOption) -> tuple[bool, int, int, str]:
+    """Rank the rows of a scene: what is called a bundle first, then what is ready first.
+
+    Datasets without bundles list the same scene in several forms, such as full
+    resolution and compressed (NAIP), or several formats (SRTM). There a bundle
+    means the whole scene in its fullest form, which is the largest.
+    """
+    return (not _is_bundle(row), _rank_of_system(row), -(row.filesize or 0), row.id)
+
+
+def _is_bundle(row: DownloadOption) -> bool:
+    return row.download_system == "ls_zip" or "bundle" in (row.product_name or "").lower()
+
+
+def _bundle_file(scene: str, row: DownloadOption) -> WantedFile:
+    return WantedFile(
+        entity_id=row.entity_id,
+        product_id=row.id,
+        scene=scene,
+        file_name=f"{scene}.tar" if _is_bundle(row) else scene,
+        kinds=(BundleWanted.kind,),
+        # The listed size of a bundle is not the length of its tar (API notes, fact 7).
+        size_bytes=None,
+        estimate_bytes=row.filesize or 0,
+        checksums=tuple(row.checksum or ()),
+        download_system=row.download_system,
+    )
+
+
+def _bands_seen(scene: _SceneRows, products: Iterable[Wanted]) -> BandsSeen:
+    words = [word for product in products for word in _words(product)]
+    matches = match_bands(words, scene.singles, scene.display_id)
+    names = match_bands(common_names(scene.display_id), scene.singles, scene.display_id)
+    return BandsSeen(
+        words=frozenset(word for word, suffixes in matches.items() if suffixes),
+        stems=frozenset(map(stem_of, scene.singles)),
+        names=frozenset(name for name, suffixes in names.items() if suffixes),
+    )
+
+
+def _words(product: Wanted) -> tuple[str, ...]:
+    return product.bands if isinstance(product, BandsWanted) else ()
+
+
+def check_bands(products: Iterable[Wanted], seen: BandsSeen) -> None:
+    """Refuse a band word that no scene has a file for.
+
+    Args:
+        products: What the job wants.
+        seen: What the scenes have shown so far; at least one scene, or all is refused.
+    Raises: ConfigError, listing the bands there are and the one that may have been meant.
+    """
+    for product in products:
+        for word in _words(product):
+            if word not in seen.words:
+                raise ConfigError(
+                    f"no scene has this band{_did_you_mean(word, seen.stems | seen.names)}",
+                    key="products.bands",
+                    value=word,
+                    allowed=", ".join(sorted(seen.stems))
+                    or "none: the dataset has no single files",
+                )
+
+
+def check_groups(file_groups: Iterable[str], known: DatasetFileGroups) -> str:
+    """Return the id of the secondary dataset that has the wanted file groups.
+
+    Args:
+        file_groups: Ids of the groups that one product wants; at least one.
+        known: All file groups of the dataset.
+    Raises: ConfigError, listing the groups, if one is unknown, or if they are spread
+        over several secondary datasets.
+    """
+    wanted = tuple(file_groups)
+    groups = sorted({group for by_id in known.secondary.values() for group in by_id})
+    for group in wanted:
+        if group not in groups:
+            raise ConfigError(
+                f"the dataset has no such file group{_did_you_mean(group, groups)}",
+                key="products.file_groups",
+                value=group,
+                allowed=", ".join(groups) or "none: the dataset has no file groups",
+            )
+    for dataset_id, by_id in known.secondary.items():
+        if all(group in by_id for group in wanted):
+            return dataset_id
+    raise ConfigError(
+        "these file groups belong to different secondary datasets",
+        key="products.file_groups",
+        value=list(wanted),
+        allowed="one [[products]] entry for each",
+    )
+
+
+def _did_you_mean(word: str, available: Iterable[str]) -> str:
+    close = suggest(word, available)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,190 @@
+"""One POST to the service: bytes out, bytes back.
+
+The wall between aiohttp and the rest of ``m2m``: above it there are only
+:class:`RawReply` and our own errors.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    ServerDisconnectedError,
+)
+from yarl import URL
+
+from asyncdl.errors import ApiError, ConfigError, NetworkError
+
+MAX_BODY_BYTES = 512 * 1024**2
+"""No reply comes near it: 50,000 hits of a search are some 150 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawReply:
+    """A reply as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes = field(repr=False)
+
+
+class Transport:
+    """The way to one M2M service.
+
+    Args:
+        url: Base address of the API; endpoints are appended to it.
+        session: To be used in place of one of our own. It stays open, and its
+            cookies and default headers go along with every call.
+        connect_timeout_s: For name, connection and TLS together.
+        read_timeout_s: Between any two pieces of the reply, the first included.
+        max_body_bytes: A longer reply is an error.
+    Raises: ConfigError, if ``url`` is not an http(s) address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        session: ClientSession | None = None,
+        connect_timeout_s: float = 30.0,
+        read_timeout_s: float = 300.0,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        self._base = _base_address(url)
+        self._session = session
+        self._owns_session = session is None
+        self._max_body_bytes = max_body_bytes
+        self._timeout = ClientTimeout(
+            total=None, connect=connect_timeout_s, sock_read=read_timeout_s
+        )
+
+    @property
+    def host(self) -> str:
+        """Host, and port if it is not the usual one; never a user or a password."""
+        return self._base.authority.rpartition("@")[2]
+
+    async def post(self, endpoint: str, body: bytes, *, api_key: str | None) -> RawReply:
+        """Send one call and return the whole reply, whatever its status.
+
+        A cancelled call closes its connection.
+
+        Args:
+            endpoint: Such as ``scene-search``.
+            body: JSON.
+            api_key: Sent as ``X-Auth-Token``; ``None`` sends no such header.
+        Raises:
+            NetworkError: no usable answer.
+            ApiError: the reply is longer than any real one.
+        """
+        what = f"call {endpoint} at {self.host}"
+        session = self._open_session()
+        if session.closed:
+            raise NetworkError(what, "the session has been closed", retryable=False)
+        with _our_errors(what):
+            async with session.post(
+                f"{self._base}{endpoint}",
+                data=body,
+                headers=_headers(api_key),
+                timeout=self._timeout,
+                # A redirect would take the key to another host.
+                allow_redirects=False,
+            ) as response:
+                return RawReply(
+                    status=response.status,
+                    headers=response.headers,
+                    body=await self._read_bounded(endpoint, response),
+                )
+
+    async def aclose(self) -> None:
+        """Close the session, if it is ours. May be called twice."""
+        if self._session is not None and self._owns_session:
+            await self._session.close()
+
+    def _open_session(self) -> ClientSession:
+        # Made on first use: aiohttp wants a running loop for it.
+        if self._session is None:
+            # trust_env: many institutes reach the world only by a proxy.
+            self._session = ClientSession(cookie_jar=DummyCookieJar(), trust_env=True)
+        return self._session
+
+    async def _read_bounded(self, endpoint: str, response: ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size_bytes = 0
+        async for chunk in response.content.iter_any():
+            size_bytes += len(chunk)
+            if size_bytes > self._max_body_bytes:
+                raise ApiError(
+                    endpoint, message=f"the reply is longer than {self._max_body_bytes} bytes"
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _base_address(url: str) -> URL:
+    try:
+        base = URL(url)
+    except ValueError:
+        base = URL()
+    if base.scheme not in ("http", "https") or not base.host:
+        raise ConfigError(
+            "not the address of a service",
+            key="service.url",
+            value=url,
+            allowed="http:// or https:// and a host",
+        )
+    return base if base.path.endswith("/") else base.with_path(f"{base.path}/")
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    # Here and not on top: the package's own module may import this one.
+    from asyncdl import __version__
+
+    headers = {"Content-Type": "application/json", "User-Agent": f"asyncdl/{__version__}"}
+    if api_key is not None:
+        headers["X-Auth-Token"] = api_key
+    return headers
+
+
+@contextmanager
+def _our_errors(what: str) -> Iterator[None]:
+    """Turn aiohttp's errors into ours."""
+    try:
+        yield
+    except ClientConnectorCertificateError as error:
+        raise NetworkError(what, _bad_certificate(error), retryable=False) from error
+    except ClientResponseError as error:
+        # Cut off from its cause, whose repr shows the request's headers, the key among them.
+        raise NetworkError(what, f"broken answer: {error.message}") from None
+    except TimeoutError as error:
+        raise NetworkError(what, "timed out") from error
+    except (ClientError, OSError) as error:
+        raise NetworkError(what, _cause(error)) from error
+
+
+def _bad_certificate(error: ClientConnectorCertificateError) -> str:
+    reason = error.certificate_error
+    detail = getattr(reason, "verify_message", "") or str(reason)
+    return f"bad certificate: {detail}"
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, ClientConnectorError):
+        reason = error.os_error
+        if isinstance(reason, ssl.SSLError):
+            return f"no TLS connection: {reason.reason or reason}"
+        return f"no connection: {reason.strerror or reason}"
+    if isinstance(error, ServerDisconnectedError):
+        return "the service closed the connection"
+    return f"connection lost: {str(error) or type(error).__name__}"

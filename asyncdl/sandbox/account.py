@@ -1,0 +1,90 @@
+"""The account: its keys, and its one call at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.ledger import Ledger
+from asyncdl.sandbox.refusal import Refusal, rate_limited
+from asyncdl.sandbox.signing import Signer
+
+
+class Account:
+    """One user of the service.
+
+    Args:
+        username: Its name.
+        token: Its application token.
+        signer: Makes its API keys.
+    """
+
+    def __init__(self, username: str, token: str, signer: Signer) -> None:
+        self.username = username
+        self._token = token
+        self._signer = signer
+        self._last_use: dict[str, float] = {}
+        self._expired: set[str] = set()
+        self._running: str | None = None
+
+    @contextmanager
+    def one_call(self, endpoint: str, ledger: Ledger) -> Iterator[None]:
+        """Let one call through at a time.
+
+        Raises: Refusal, while another call is running; the ledger hears of it.
+        """
+        if self._running is not None:
+            ledger.blame(f"overlapping calls: {endpoint} while {self._running} was running")
+            raise rate_limited()
+        self._running = endpoint
+        try:
+            yield
+        finally:
+            self._running = None
+
+    def log_in(self, username: str, token: str) -> str:
+        """Return a new API key.
+
+        Raises: Refusal, for a wrong name or token.
+        """
+        if (username, token) != (self.username, self._token):
+            # Recorded with HTTP 200.
+            raise Refusal("AUTH_INVALID", "User credential verification failed")
+        key = self._signer.api_key()
+        self._last_use[key] = time.monotonic()
+        return key
+
+    def check(self, key: str | None, faults: Faults) -> str:
+        """Return the key if it is good, and let its idle time begin anew.
+
+        Raises: Refusal, if it is missing, unknown or expired.
+        """
+        status = faults.auth_status
+        if key is None:
+            raise Refusal("AUTH_UNAUTHROIZED", "An API key is required", http_status=status)
+        if self.is_expired(key, faults.key_idle_s):
+            text = "API key has expired due to inactivity"
+            raise Refusal("AUTH_EXPIRED", text, http_status=status)
+        if key not in self._last_use:
+            raise Refusal("AUTH_KEY_INVALID", "API key is not known", http_status=status)
+        self._last_use[key] = time.monotonic()
+        return key
+
+    def is_expired(self, key: str, idle_s: float) -> bool:
+        """Tell whether a key was good once and is not any more."""
+        last_use = self._last_use.get(key)
+        if last_use is not None and time.monotonic() - last_use >= idle_s:
+            del self._last_use[key]
+            self._expired.add(key)
+        return key in self._expired
+
+    def log_out(self, key: str) -> None:
+        """Forget a key."""
+        self._last_use.pop(key, None)
+
+    def expire_keys(self) -> None:
+        """Let every key be expired."""
+        self._expired.update(self._last_use)
+        self._last_use.clear()

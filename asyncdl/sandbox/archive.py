@@ -1,0 +1,122 @@
+"""The bytes behind every file: made when they are asked for, and always the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from asyncdl.sandbox import rasters, stac
+from asyncdl.sandbox.bundles import Blob, Bundle, Content, smallest_jpeg
+from asyncdl.sandbox.catalog import Catalog
+from asyncdl.sandbox.digests import Digests, digest
+from asyncdl.sandbox.metadata import text_file
+from asyncdl.sandbox.products import SceneFile, files_of
+from asyncdl.sandbox.scenes import Scene
+
+_KEPT_FILES = 64
+"""Open rasters and texts; each holds its noise pattern, a small part of the file."""
+_KEPT_BUNDLES = 8
+_KEPT_SIZES = 4096
+_BYTE_RASTERS = ("QA_AEROSOL", "CLOUD_QA", "QA_RADSAT")
+"""Rasters of one byte a pixel."""
+_MAX_DIGESTED_BYTES = 4 * 2**20
+"""Larger files get no digests: computing them would hold up the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class RasterSize:
+    """How large the rasters are: by pixels, or in bytes."""
+
+    pixels: int = 64
+    """Width and height."""
+    size_bytes: int | None = None
+    """If given, each raster file is exactly so large."""
+
+    def shape(self, bytes_per_pixel: int) -> rasters.Shape:
+        """Return the shape of one raster."""
+        if self.size_bytes is None:
+            return rasters.square(self.pixels, bytes_per_pixel)
+        return rasters.of_size(self.size_bytes, bytes_per_pixel)
+
+
+class Archive:
+    """Makes the files of the catalogue's scenes.
+
+    Args:
+        catalog: Whose scenes.
+        raster_size: Size of all rasters.
+        seed: Another seed makes other pixels.
+    """
+
+    def __init__(self, catalog: Catalog, raster_size: RasterSize, seed: int) -> None:
+        self._catalog = catalog
+        self._seed = seed
+        self._shapes = {width: raster_size.shape(width) for width in (1, 2)}
+        self._files = lru_cache(maxsize=_KEPT_FILES)(self._make_file)
+        self._bundles = lru_cache(maxsize=_KEPT_BUNDLES)(self._make_bundle)
+        self._text_sizes = lru_cache(maxsize=_KEPT_SIZES)(self._text_size)
+
+    def file(self, scene: Scene, file: SceneFile) -> Content:
+        """Return the content of one single file."""
+        return self._files(scene.number, file.suffix)
+
+    def bundle(self, scene: Scene, mtime: int = 0) -> Content:
+        """Return the tar of all files of a scene; another ``mtime`` makes other bytes."""
+        return self._bundles(scene.number, mtime)
+
+    def file_size(self, scene: Scene, file: SceneFile) -> int:
+        """Return the exact size of a single file without making its pixels."""
+        if file.suffix.endswith(".TIF"):
+            return self._shape(file.suffix).size_bytes
+        return self._text_sizes(scene.number, file.suffix)
+
+    def bundle_estimate(self, scene: Scene) -> int:
+        """Return what the service would list: the files added up, which is not the tar's length."""
+        return sum(self.file_size(scene, file) for file in files_of(scene))
+
+    def digests(self, scene: Scene, file: SceneFile) -> Digests | None:
+        """Return the digests of a single file, if it is small enough to compute them."""
+        if self.file_size(scene, file) > _MAX_DIGESTED_BYTES:
+            return None
+        return digest(self.file(scene, file))
+
+    def stac_item(self, scene: Scene, part: str) -> stac.Json:
+        """Return the STAC item of a scene.
+
+        Args:
+            scene: Whose item.
+            part: ``SR``, ``ST``, or empty for level 1.
+        """
+        return stac.item(scene, part, lambda file: self.digests(scene, file))
+
+    def _shape(self, suffix: str) -> rasters.Shape:
+        return self._shapes[1 if any(word in suffix for word in _BYTE_RASTERS) else 2]
+
+    def _text_size(self, number: int, suffix: str) -> int:
+        return len(text_file(self._catalog.scene(number), suffix))
+
+    def _make_file(self, number: int, suffix: str) -> Content:
+        scene = self._catalog.scene(number)
+        if not suffix.endswith(".TIF"):
+            return Blob(text_file(scene, suffix))
+        name = f"{scene.display_id}_{suffix}"
+        return rasters.Raster(name, self._shape(suffix), scene.footprint, self._seed)
+
+    def _make_bundle(self, number: int, mtime: int) -> Content:
+        scene = self._catalog.scene(number)
+        display_id = scene.display_id
+        files = [(f.name(display_id), self._make_file(number, f.suffix)) for f in files_of(scene)]
+        return Bundle([*files, *self._extras(scene)], mtime)
+
+    def _extras(self, scene: Scene) -> list[tuple[str, Content]]:
+        """Return what a bundle holds beyond the files that can be had one by one."""
+        display_id = scene.display_id
+        extras: list[tuple[str, Content]] = [
+            (f"{display_id}_MTL.json", Blob(text_file(scene, "MTL.json"))),
+            (f"{display_id}_thumb_large.jpeg", Blob(smallest_jpeg())),
+            (f"{display_id}_thumb_small.jpeg", Blob(smallest_jpeg())),
+        ]
+        for part in stac.parts_of(scene):
+            name = f"{display_id}_{part}_stac.json" if part else f"{display_id}_stac.json"
+            extras.append((name, Blob(stac.dump(self.stac_item(scene, part)))))
+        return extras

@@ -1,0 +1,95 @@
+"""A tar made on the fly, any part of which can be read without the rest."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Protocol
+
+_BLOCK = 512
+_END_BLOCKS = 2
+"""A tar ends with two blocks of zeros."""
+
+
+class Content(Protocol):
+    """Bytes of a known number that can be read from any place."""
+
+    size: int
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes of a half-open range that lies within the content."""
+
+
+class Blob:
+    """Content that is simply there."""
+
+    def __init__(self, data: bytes) -> None:
+        self.size = len(data)
+        self._data = data
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes of the half-open range."""
+        return self._data[start:stop]
+
+
+class Bundle:
+    """An uncompressed tar.
+
+    Args:
+        members: Names and contents, in the order they stand in the tar.
+        mtime: Modification time that every header tells, seconds since 1970. Another one
+            makes another tar of the same length.
+    """
+
+    def __init__(self, members: Sequence[tuple[str, Content]], mtime: int = 0) -> None:
+        self._parts: list[Content] = []
+        self._starts: list[int] = []
+        self.size = 0
+        for name, content in members:
+            self._append(Blob(_header(name, content.size, mtime)))
+            self._append(content)
+            self._append(Blob(bytes(-content.size % _BLOCK)))
+        self._append(Blob(bytes(_END_BLOCKS * _BLOCK)))
+
+    def _append(self, part: Content) -> None:
+        if part.size:
+            self._starts.append(self.size)
+            self._parts.append(part)
+            self.size += part.size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes of the half-open range."""
+        pieces = []
+        index = bisect_right(self._starts, start) - 1
+        while start < stop:
+            part, offset = self._parts[index], self._starts[index]
+            end = min(stop, offset + part.size)
+            pieces.append(part.read(start - offset, end - offset))
+            start, index = end, index + 1
+        return b"".join(pieces)
+
+
+def _header(name: str, size_bytes: int, mtime: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime, info.mode = size_bytes, mtime, 0o644
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+def read_all(content: Content) -> bytes:
+    """Return all bytes of a content."""
+    return content.read(0, content.size)
+
+
+def smallest_jpeg() -> bytes:
+    """Return a valid grey JPEG of one block, for the thumbnails."""
+    out = io.BytesIO()
+    out.write(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
+    out.write(b"\xff\xdb\x00\x43\x00" + bytes([16] * 64))
+    out.write(b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00")
+    # One Huffman table for DC and one for AC, each with the single code 0 for the symbol 0.
+    one_code = b"\x01" + bytes(15) + b"\x00"
+    out.write(b"\xff\xc4\x00\x14\x00" + one_code + b"\xff\xc4\x00\x14\x10" + one_code)
+    out.write(b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x3f" + b"\xff\xd9")
+    return out.getvalue()

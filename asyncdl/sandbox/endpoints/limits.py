@@ -1,0 +1,70 @@
+"""The download quota.
+
+Source: API notes, section 6.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
+from asyncdl.sandbox.refusal import Refusal
+from asyncdl.sandbox.world import World
+
+
+def charge(world: World, count: int) -> None:
+    """Count new downloads against the quota.
+
+    Raises: Refusal, if one of the limits would be passed; then nothing is taken.
+    """
+    if count > min(_room(world).values()):
+        raise Refusal("RATE_LIMIT_USER_DL", "The download limit of this account is reached")
+    world.queue.note_recent(time.monotonic(), count)
+
+
+def _room(world: World) -> dict[str, int]:
+    faults, queue = world.faults, world.queue
+    recent = queue.count_recent(time.monotonic(), faults.quota_window_s)
+    return {
+        "recentDownloadCount": max(0, faults.recent_limit - recent),
+        "pendingDownloadCount": max(0, faults.pending_limit - queue.preparing),
+        "unattemptedDownloadCount": max(0, faults.unattempted_limit - queue.unattempted),
+    }
+
+
+def remaining_limits(world: World) -> list[Json]:
+    """Return what is left for the user and for the address."""
+    room = _room(world)
+    return [
+        {"limitType": "user", "username": world.account.username, **room},
+        {"limitType": "ip", "ipAddress": "127.0.0.1", **room},
+    ]
+
+
+def rate_limit_summary(world: World, payload: Payload) -> Json:
+    """``rate-limit-summary``: the limits and what is left of them."""
+    faults = world.faults
+    counts = Counter(item.status[1] for item in world.queue)
+    downloads = [{"status": text, "downloadCount": count} for text, count in counts.items()]
+    return {
+        "initialLimits": [
+            {
+                "recentDownloadCount": faults.recent_limit,
+                "pendingDownloadCount": faults.pending_limit,
+                "unattemptedDownloadCount": faults.unattempted_limit,
+            }
+        ],
+        "remainingLimits": remaining_limits(world),
+        "recentDownloadCounts": [
+            {
+                "countType": "username",
+                "username": world.account.username,
+                "downloadCounts": downloads,
+            }
+        ],
+    }
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {"rate-limit-summary": rate_limit_summary}

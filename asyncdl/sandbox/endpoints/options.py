@@ -1,0 +1,111 @@
+"""``download-options``: what can be had of a scene.
+
+Source: API notes, section 5.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from asyncdl.sandbox.datasets import Dataset
+from asyncdl.sandbox.digests import Digests
+from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, entity_ids, named_dataset
+from asyncdl.sandbox.lookup import find_scenes, find_secondary
+from asyncdl.sandbox.products import ProductRow, SceneFile, band_dataset, files_of, rows_of
+from asyncdl.sandbox.refusal import required
+from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.world import World
+
+
+def download_options(world: World, payload: Payload) -> Json:
+    """``download-options``: what can be had of some scenes; null if none is known."""
+    found = named_dataset(payload)
+    list_id = payload.get("listId")
+    wanted = (
+        [entity_id for _, entity_id in world.listed(str(list_id), found.alias)]
+        if list_id
+        else entity_ids(payload)
+    )
+    if not list_id and not wanted:
+        raise required("entityIds")
+    with_groups = bool(payload.get("includeSecondaryFileGroups"))
+    if not found.has_scenes:
+        rows = _single_rows(world, wanted, with_groups)
+    else:
+        rows = [
+            row
+            for scene in find_scenes(world.catalog, found.alias, wanted)
+            for row in _scene_rows(world, found, scene, with_groups)
+        ]
+    return rows or None
+
+
+def _single_rows(world: World, wanted: Iterable[str], with_groups: bool) -> list[Json]:
+    found = (find_secondary(world.catalog, entity_id) for entity_id in dict.fromkeys(wanted))
+    return [_file_row(world, scene, file, with_groups) for scene, file in filter(None, found)]
+
+
+def _scene_rows(world: World, found: Dataset, scene: Scene, with_groups: bool) -> Iterator[Json]:
+    """Yield all product rows of a scene; each repeats the same single files."""
+    files = [_file_row(world, scene, file, with_groups) for file in files_of(scene)]
+    for row in rows_of(found.alias):
+        can_be_had = is_available(world, row, scene)
+        yield {
+            "id": row.id,
+            "downloadName": row.download_name,
+            "displayId": scene.display_id,
+            "entityId": scene.entity_id,
+            "datasetId": found.id,
+            "available": can_be_had,
+            "filesize": world.archive.bundle_estimate(scene) if row.is_bundle else 0,
+            "productName": row.name,
+            "productCode": row.code,
+            "bulkAvailable": can_be_had,
+            "downloadSystem": row.system,
+            "secondaryDownloads": files if row.has_files else None,
+            "fileGroups": None,
+        }
+
+
+def is_available(world: World, row: ProductRow, scene: Scene) -> bool:
+    """Tell whether a row can be requested: a bundle is on one of the two hosts, not on both."""
+    if not scene.is_bulk:
+        return False
+    if row.system == "folder":
+        return True
+    return _is_staged(world, scene) == (row.system == "dds_ms")
+
+
+def _is_staged(world: World, scene: Scene) -> bool:
+    return world.faults.picks("dds", f"{scene.display_id}.tar")
+
+
+def _file_row(world: World, scene: Scene, file: SceneFile, with_groups: bool) -> Json:
+    band, display_id = band_dataset(scene.dataset), scene.display_id
+    row: dict[str, Json] = {
+        "id": band.grouped_product if with_groups else band.plain_product,
+        "downloadName": file.suffix if with_groups else None,
+        "displayId": file.name(display_id),
+        "entityId": file.entity_id(display_id),
+        "datasetId": band.id,
+        "available": scene.is_bulk,
+        "filesize": world.archive.file_size(scene, file),
+        "productName": band.product_name,
+        "productCode": band.product_code,
+        "bulkAvailable": scene.is_bulk,
+        "downloadSystem": "ls_s3",
+        "secondaryDownloads": [],
+        "fileGroups": file.groups if with_groups else None,
+    }
+    if with_groups:
+        row["displayOrder"] = file.index
+    if world.faults.checksums and (known := world.archive.digests(scene, file)):
+        row["checksum"] = _checksum(known)
+    return row
+
+
+def _checksum(known: Digests) -> Json:
+    return [{"id": "cksum", "value": known.cksum}, {"id": "sha256sum", "value": known.sha256}]
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {"download-options": download_options}

@@ -1,0 +1,58 @@
+"""Reading the parameters of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from asyncdl.sandbox.datasets import DATASETS, Dataset
+from asyncdl.sandbox.refusal import invalid, no_such_dataset, required
+from asyncdl.sandbox.world import World
+
+Json: TypeAlias = Any
+"""Plain JSON, as it goes over the wire."""
+Payload: TypeAlias = Mapping[str, Json]
+"""The parameters of a call."""
+Endpoint: TypeAlias = Callable[[World, Payload], Json]
+"""Takes the sandbox and the parameters; returns the ``data`` of the reply."""
+
+
+def need(payload: Payload, name: str) -> Json:
+    """Return a parameter.
+
+    Raises: Refusal, if it is missing or empty.
+    """
+    value = payload.get(name)
+    if value in (None, ""):
+        raise required(name)
+    return value
+
+
+def whole(payload: Payload, name: str, default: int) -> int:
+    """Return a whole number, or the default if it is missing.
+
+    Raises: Refusal, if it is no number.
+    """
+    value = payload.get(name)
+    try:
+        return default if value is None else int(value)
+    except (TypeError, ValueError):
+        raise invalid(f"{name} must be a number") from None
+
+
+def named_dataset(payload: Payload) -> Dataset:
+    """Return the dataset that ``datasetName`` names.
+
+    Raises: Refusal, if it is missing or there is none of that name.
+    """
+    name = need(payload, "datasetName")
+    dataset = DATASETS.get(str(name))
+    if dataset is None:
+        raise no_such_dataset(name)
+    return dataset
+
+
+def entity_ids(payload: Payload) -> list[str]:
+    """Return ``entityIds`` (a list, or one text with commas) or the single ``entityId``."""
+    given = payload.get("entityIds") or payload.get("entityId") or []
+    return given.split(",") if isinstance(given, str) else [str(one) for one in given]

@@ -1,0 +1,208 @@
+"""``download-request``: items become downloads.
+
+Source: API notes, sections 5.3, 5.4 and 6.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asyncdl.sandbox.datasets import DATASETS
+from asyncdl.sandbox.endpoints.limits import charge, remaining_limits
+from asyncdl.sandbox.endpoints.options import is_available
+from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
+from asyncdl.sandbox.links import staging_url_of, url_of
+from asyncdl.sandbox.lookup import Target, find_secondary
+from asyncdl.sandbox.products import BandDataset, band_dataset, rows_of
+from asyncdl.sandbox.queue import Item, State
+from asyncdl.sandbox.refusal import Refusal, required
+from asyncdl.sandbox.world import World
+
+MAX_LABEL = 50
+"""Characters."""
+_DISABLED = (
+    "This download has been temporarily disabled. Please try again at a later time. "
+    "We apologize for any inconvenience."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One item of a request that can be had."""
+
+    target: Target
+    product: str
+    given: Json
+    """The item as it was asked for."""
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """The same for items that ask for the same."""
+        file = self.target.file
+        return self.target.scene.number, file.index if file else -1, self.product
+
+
+@dataclass(slots=True)
+class Request:
+    """What ``download-request`` has found out so far."""
+
+    label: str
+    wishes: dict[tuple[int, int, str], Wish] = field(default_factory=dict)
+    failed: list[Json] = field(default_factory=list)
+    invalid: int = 0
+
+
+def download_request(world: World, payload: Payload) -> Json:
+    """``download-request``: take items into the queue and hand out the URLs that are ready."""
+    request = Request(_label(world, payload.get("label")))
+    downloads, groups = payload.get("downloads") or [], payload.get("dataGroups") or []
+    if not downloads and not groups:
+        raise required("downloads")
+    for given in downloads:
+        _take(world, request, given)
+    for group in groups:
+        _take_group(world, request, group)
+    new = [w for w in request.wishes.values() if world.queue.find(*w.key) is None]
+    charge(world, len(new))
+    return _reply(world, request, [_enqueue(world, w, request.label) for w in new])
+
+
+def _label(world: World, given: Json) -> str:
+    if given is None:
+        return f"m2m_{world.requests}_{time.strftime('%Y%m%d%H%M%S')}"
+    if len(str(given)) > MAX_LABEL:
+        world.ledger.blame(f"label of {len(str(given))} characters")
+        raise Refusal("INPUT_INVALID", f"Label exceeds the maximum of {MAX_LABEL} characters")
+    return str(given)
+
+
+def _take(world: World, request: Request, given: Json) -> None:
+    """Sort one asked-for item into wishes, failures and the invalid, which are only counted."""
+    entity_id, product = str(given.get("entityId")), str(given.get("productId"))
+    target = _find_wanted(world, entity_id, product)
+    if target is None:
+        request.invalid += 1
+        return
+    _wish(world, request, Wish(target, product, given))
+
+
+def _wish(world: World, request: Request, wish: Wish) -> None:
+    name = wish.target.file_name
+    if wish.key in request.wishes:
+        world.ledger.blame(f"{name} stands twice in one request")
+    elif _is_disabled(world, wish):
+        request.failed.append({**wish.given, "errorMessage": _DISABLED})
+    else:
+        request.wishes[wish.key] = wish
+
+
+def _is_disabled(world: World, wish: Wish) -> bool:
+    if not world.faults.picks("disabled", wish.target.file_name):
+        return False
+    times = world.ledger.file_counts.count(f"disabled {wish.target.file_name}")
+    return world.faults.strikes == 0 or times <= world.faults.strikes
+
+
+def _find_wanted(world: World, entity_id: str, product: str) -> Target | None:
+    """Return what an (entity, product) pair means; notes pairs that the service would not take."""
+    pair = find_secondary(world.catalog, entity_id)
+    if pair:
+        scene, file = pair
+        if product in _file_products(band_dataset(scene.dataset)) and scene.is_bulk:
+            return Target(scene, file)
+        world.ledger.blame(f"file {entity_id} requested with product {product} of something else")
+        return None
+    return _find_bundle(world, entity_id, product)
+
+
+def _file_products(band: BandDataset) -> tuple[str, str]:
+    return band.plain_product, band.grouped_product
+
+
+def _find_bundle(world: World, entity_id: str, product: str) -> Target | None:
+    for alias in (d.alias for d in DATASETS.values() if d.has_scenes):
+        scene = world.catalog.find(alias, entity_id)
+        if scene is None:
+            continue
+        if product in _file_products(band_dataset(alias)):
+            world.ledger.blame(f"scene {entity_id} requested with product {product} of its files")
+        row = next((row for row in rows_of(alias) if row.id == product), None)
+        if row is not None and row.system == "folder":
+            world.ledger.blame(f"folder {row.code} of {entity_id} requested")
+        elif row is not None and is_available(world, row, scene):
+            return Target(scene, None)
+    return None
+
+
+def _take_group(world: World, request: Request, group: Json) -> None:
+    """Take all files of a scene list that belong to one of the wanted groups."""
+    found, list_id = named_dataset(group), str(need(group, "listId"))
+    wanted = set(need(group, "fileGroups"))
+    for _, entity_id in world.listed(list_id, found.alias):
+        pair = find_secondary(world.catalog, entity_id)
+        if pair is None:
+            request.invalid += 1
+            continue
+        scene, file = pair
+        if wanted.intersection(file.groups):
+            product = band_dataset(scene.dataset).grouped_product
+            given = {"entityId": entity_id, "productId": product}
+            _wish(world, request, Wish(Target(scene, file), product, given))
+
+
+def _enqueue(world: World, wish: Wish, label: str) -> Item:
+    item = world.queue.add(*wish.key, label)
+    name, faults = wish.target.file_name, world.faults
+    item.by_dds = faults.picks("dds", name)
+    if faults.picks("vanishes", name):
+        item.state = State.VANISHED
+    elif faults.picks("fails", name):
+        item.state = State.FAILED
+    elif faults.picks("never", name):
+        item.state, item.polls = State.PREPARING, -1
+    elif faults.picks("preparing", name):
+        item.state, item.polls, item.by_dds = State.PREPARING, max(faults.polls, 1), True
+    return item
+
+
+def _reply(world: World, request: Request, new: list[Item]) -> Json:
+    fresh = {item.download_id for item in new}
+    ready: list[Json] = []
+    preparing: list[Json] = []
+    records: dict[str, str] = {}
+    duplicates: dict[str, str] = {}
+    for wish in request.wishes.values():
+        item = world.queue.find(*wish.key)
+        if item is None:
+            continue
+        if item.download_id not in fresh and item.label != request.label:
+            duplicates[str(item.download_id)] = item.label
+            continue
+        records[str(item.download_id)] = item.label
+        (ready if item.state is State.READY else preparing).append(_handed(world, item, wish))
+    return {
+        "availableDownloads": ready,
+        "duplicateProducts": duplicates or [],
+        "preparingDownloads": preparing,
+        "failed": request.failed,
+        # PHP writes an empty map as a list.
+        "newRecords": records or [],
+        "numInvalidScenes": request.invalid,
+        "remainingLimits": remaining_limits(world),
+    }
+
+
+def _handed(world: World, item: Item, wish: Wish) -> Json:
+    is_ready = item.state is State.READY
+    item.is_handed_out = item.is_handed_out or is_ready
+    return {
+        "downloadId": item.download_id,
+        "eulaCode": None,
+        "entityId": wish.target.entity_id,
+        "url": url_of(world, item) if is_ready else staging_url_of(world, item),
+    }
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {"download-request": download_request}

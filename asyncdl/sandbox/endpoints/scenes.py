@@ -1,0 +1,130 @@
+"""Endpoints that find scenes.
+
+Source: API notes, sections 4.1, 4.5 and 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from asyncdl.sandbox import wrs
+from asyncdl.sandbox.datasets import fields_of
+from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need, whole
+from asyncdl.sandbox.filters import read_scene_filter
+from asyncdl.sandbox.geometry import Ring, bounds, rectangle
+from asyncdl.sandbox.refusal import Refusal, invalid
+from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.world import World
+
+DEFAULT_RESULTS = 100
+MAX_RESULTS = 50_000
+"""Pages reach so far and no further."""
+
+
+def scene_search(world: World, payload: Payload) -> Json:
+    """``scene-search``: one page of the scenes that match."""
+    found = named_dataset(payload)
+    if not found.has_scenes:
+        raise Refusal("DATASET_ERROR", f"{found.alias} cannot be searched for scenes")
+    numbers = world.catalog.search(read_scene_filter(found.alias, payload.get("sceneFilter")))
+    start = whole(payload, "startingNumber", 1)
+    wanted = min(whole(payload, "maxResults", DEFAULT_RESULTS), MAX_RESULTS)
+    first = max(start, 1) - 1
+    page = numbers[first : min(first + wanted, MAX_RESULTS)]
+    with_metadata = payload.get("metadataType") in ("summary", "full")
+    return {
+        "results": [_result(world.catalog.scene(n), with_metadata) for n in page],
+        "recordsReturned": len(page),
+        "totalHits": len(numbers),
+        "totalHitsAccuracy": "exact",
+        "isCustomized": False,
+        "numExcluded": 0,
+        "startingNumber": start,
+        # One hit: 1, not 2. After the last page: the total. Both are the service's habit.
+        "nextRecord": min(start + len(page), len(numbers)),
+    }
+
+
+def scene_metadata(world: World, payload: Payload) -> Json:
+    """``scene-metadata``: one scene with all its fields."""
+    found = named_dataset(payload)
+    scene = world.catalog.find(found.alias, str(need(payload, "entityId")))
+    if scene is None:
+        raise Refusal("NOT_FOUND", "Scene not found")
+    return _result(scene, with_metadata=True)
+
+
+def _result(scene: Scene, with_metadata: bool) -> Json:
+    day = f"{scene.product.acquired} 00:00:00"
+    return {
+        "browse": [_browse(scene)],
+        "cloudCover": _cloud(scene),
+        "entityId": scene.entity_id,
+        "displayId": scene.display_id,
+        "orderingId": None,
+        "metadata": _metadata(scene) if with_metadata else [],
+        "hasCustomizedMetadata": None,
+        "options": {
+            "bulk": scene.is_bulk,
+            "download": scene.is_bulk,
+            "order": False,
+            "secondary": False,
+        },
+        "selected": {"bulk": False, "compare": False, "order": False},
+        "spatialBounds": _polygon(rectangle(*bounds(scene.footprint))),
+        "spatialCoverage": _polygon(scene.footprint),
+        "temporalCoverage": {"endDate": day, "startDate": day},
+        "publishDate": scene.published,
+    }
+
+
+def _cloud(scene: Scene) -> str | int | None:
+    # Numbers and texts are both on record.
+    return str(scene.cloud) if scene.cloud is not None and scene.number % 3 == 2 else scene.cloud
+
+
+def _browse(scene: Scene) -> Json:
+    look = "https://landsatlook.usgs.gov/gen-browse?type=refl&product_id=" + scene.display_id
+    return {
+        "id": "5fb4ba12d7ec307f",
+        "browseRotationEnabled": None,
+        "browseName": "Reflective Color Preview Image",
+        "browsePath": f"{look}&size=rrb",
+        "overlayPath": None,
+        "overlayType": None,
+        "thumbnailPath": f"{look}&size=thumb",
+    }
+
+
+def _metadata(scene: Scene) -> Json:
+    return [
+        {
+            "id": field.id_in(scene.dataset),
+            "fieldName": field.label,
+            "dictionaryLink": None,
+            "value": field.read(scene),
+        }
+        for field in fields_of(scene.dataset)
+    ]
+
+
+def _polygon(ring: Ring) -> Json:
+    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+
+
+def grid2ll(world: World, payload: Payload) -> Json:
+    """``grid2ll``: where a path and row lie."""
+    path, row = whole(payload, "path", 0), whole(payload, "row", 0)
+    if need(payload, "gridType") != "WRS2" or not 1 <= path <= wrs.PATHS:
+        raise invalid("only WRS2, paths 1 to 233 and rows 1 to 248 are known")
+    shape = str(payload.get("responseShape") or "point")
+    points = wrs.footprint(path, row) if shape == "polygon" else (wrs.centre(path, row),)
+    coordinates = [{"latitude": lat, "longitude": lon} for lon, lat in points]
+    return {"shape": shape, "coordinates": coordinates}
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "scene-search": scene_search,
+    "scene-metadata": scene_metadata,
+    "grid2ll": grid2ll,
+}

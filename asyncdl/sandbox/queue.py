@@ -1,0 +1,129 @@
+"""The account's queue of downloads: what was requested, and how far it is.
+
+No clock and no network: what happens, happens when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+_FIRST_DOWNLOAD_ID = 784_781_600
+"""Near the numbers the real service has reached."""
+
+
+class State(StrEnum):
+    """How far the service is with a download."""
+
+    READY = "Available"
+    PREPARING = "Queued"
+    FAILED = "Failed"
+    VANISHED = "Vanished"
+    """Nothing tells of it any more."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One requested download. Small, for there may be very many."""
+
+    download_id: int
+    scene: int
+    """Number of the scene in the catalogue."""
+    file: int
+    """Index of the file, or -1 for the bundle."""
+    product: str
+    """``productId`` it was requested with."""
+    label: str
+    state: State = State.READY
+    polls: int = 0
+    """It will be ready when it has been asked for so many times; -1 is never."""
+    by_dds: bool = False
+    """Whether the older host delivers it."""
+    is_handed_out: bool = False
+    is_attempted: bool = False
+    """Whether its URL was opened at least once."""
+    is_fetched: bool = False
+    """Whether it was sent to its end at least once."""
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """What makes it the same download when it is requested again."""
+        return self.scene, self.file, self.product
+
+    @property
+    def status(self) -> tuple[str, str]:
+        """``statusCode`` and ``statusText``."""
+        if self.state is not State.READY:
+            return self.state.value[0], self.state.value
+        # D only says that it was handed out once.
+        return ("D", "Downloading") if self.is_handed_out else ("A", "Available")
+
+
+class DownloadQueue:
+    """All downloads that the account has requested and not removed."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Item] = {}
+        self._by_key: dict[tuple[int, int, str], Item] = {}
+        self._next_id = _FIRST_DOWNLOAD_ID
+        self._recent: deque[tuple[float, int]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._by_id.values())
+
+    def get(self, download_id: int) -> Item | None:
+        """Return the download of an id."""
+        return self._by_id.get(download_id)
+
+    def find(self, scene: int, file: int, product: str) -> Item | None:
+        """Return the download that was requested for this before."""
+        return self._by_key.get((scene, file, product))
+
+    def add(self, scene: int, file: int, product: str, label: str) -> Item:
+        """Take in a new download; it is ready until told otherwise."""
+        self._next_id += 1
+        item = Item(self._next_id, scene, file, product, label)
+        self._by_id[item.download_id] = self._by_key[item.key] = item
+        return item
+
+    def remove(self, item: Item) -> None:
+        """Forget a download."""
+        del self._by_id[item.download_id], self._by_key[item.key]
+
+    def labelled(self, label: str | None) -> list[Item]:
+        """Return the downloads of a label, or all."""
+        return [item for item in self if label is None or item.label == label]
+
+    def poll(self, items: list[Item]) -> None:
+        """Let the preparation of some downloads go on by one step."""
+        for item in items:
+            if item.state is State.PREPARING and item.polls > 0:
+                item.polls -= 1
+                if item.polls == 0:
+                    item.state = State.READY
+
+    @property
+    def preparing(self) -> int:
+        """How many are being prepared."""
+        return sum(1 for item in self if item.state is State.PREPARING)
+
+    @property
+    def unattempted(self) -> int:
+        """How many are ready and were never opened."""
+        return sum(1 for item in self if item.state is State.READY and not item.is_attempted)
+
+    def count_recent(self, now: float, window_s: float) -> int:
+        """Return how many were taken in during the last ``window_s`` seconds."""
+        while self._recent and self._recent[0][0] <= now - window_s:
+            self._recent.popleft()
+        return sum(count for _, count in self._recent)
+
+    def note_recent(self, now: float, count: int) -> None:
+        """Count ``count`` new downloads against the window."""
+        if count:
+            self._recent.append((now, count))

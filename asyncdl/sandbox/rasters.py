@@ -1,0 +1,212 @@
+"""Small GeoTIFFs made by hand, any part of which can be read without the rest.
+
+A raster lies in its file as header, strip table, padding, pixels; the last
+pixel is the last byte, so that a missing byte shows. Each row of pixels is a
+window into one noise pattern that follows from the file's name: two files
+never agree, no two rows do either, and nothing has to be kept.
+
+Source: TIFF 6.0; OGC GeoTIFF 1.1 (tags 33550, 33922, 34735).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+from dataclasses import dataclass
+
+from asyncdl.sandbox.geometry import Ring, bounds, to_utm, utm_zone
+
+_HEADER_BYTES = 512
+"""Room for the header and its directory; the strip table follows it."""
+_STRIP_BYTES = 64 * 1024
+"""Wanted size of a strip, near what real writers use."""
+_ROW_STEP = 7
+"""Each row starts so many pixels further into the pattern."""
+_UTM_NORTH_OF_WGS84 = 32600
+"""EPSG code of zone 0, if there were one."""
+
+_SHORT, _LONG, _DOUBLE, _ASCII = 3, 4, 12, 2
+_SIZES = {_SHORT: 2, _LONG: 4, _DOUBLE: 8, _ASCII: 1}
+_FORMATS = {_SHORT: "H", _LONG: "I", _DOUBLE: "d"}
+
+_TO_LAND_VALUES = bytes(28 + byte * 142 // 255 for byte in range(256))
+"""High bytes of the valid range of surface reflectance, 7273 to 43636."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Size of a raster in pixels and bytes."""
+
+    width: int
+    height: int
+    bytes_per_pixel: int
+    """1 or 2."""
+    size_bytes: int
+    """Of the whole file."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row of pixels."""
+        return self.width * self.bytes_per_pixel
+
+    @property
+    def rows_per_strip(self) -> int:
+        """Rows that stand together under one entry of the strip table."""
+        return max(1, _STRIP_BYTES // self.row_bytes)
+
+    @property
+    def strips(self) -> int:
+        """Entries of the strip table."""
+        return -(-self.height // self.rows_per_strip)
+
+    @property
+    def first_pixel(self) -> int:
+        """Offset of the pixels in the file."""
+        return self.size_bytes - self.height * self.row_bytes
+
+
+def square(pixels: int, bytes_per_pixel: int) -> Shape:
+    """Return the shape of a square raster that has no padding."""
+    bare = Shape(pixels, pixels, bytes_per_pixel, 0)
+    size = _HEADER_BYTES + bare.strips * 8 + pixels * bare.row_bytes
+    return Shape(pixels, pixels, bytes_per_pixel, size)
+
+
+def of_size(size_bytes: int, bytes_per_pixel: int) -> Shape:
+    """Return the shape of a nearly square raster that is exactly so large.
+
+    Raises: ValueError, if not even one pixel fits.
+    """
+    # Eight bytes of table for each strip, and one strip that may be half empty.
+    table = 8 * (size_bytes // (_STRIP_BYTES // 2) + 2)
+    pixels = (size_bytes - _HEADER_BYTES - table) // bytes_per_pixel
+    if pixels < 1:
+        raise ValueError(f"a GeoTIFF of {size_bytes} bytes has no room for pixels")
+    width = math.isqrt(pixels)
+    return Shape(width, pixels // width, bytes_per_pixel, size_bytes)
+
+
+class Raster:
+    """One GeoTIFF whose bytes follow from its name, its shape and its place.
+
+    Args:
+        name: File name; decides the pixels.
+        shape: Size in pixels and bytes.
+        footprint: Where the scene lies; the raster covers the box around it in UTM.
+        seed: Decides the pixels too.
+    """
+
+    def __init__(self, name: str, shape: Shape, footprint: Ring, seed: int = 0) -> None:
+        self.size = shape.size_bytes
+        self._shape = shape
+        self._head = _header(shape, footprint).ljust(shape.first_pixel, b"\0")
+        pattern_pixels = shape.width + shape.height * _ROW_STEP
+        self._pattern = _noise(f"{seed}/{name}", pattern_pixels, shape.bytes_per_pixel)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes of the half-open range, which must lie within the file."""
+        head = self._head[start:stop]
+        first_pixel = self._shape.first_pixel
+        if stop <= first_pixel:
+            return head
+        begin, end = max(start, first_pixel) - first_pixel, stop - first_pixel
+        row_bytes = self._shape.row_bytes
+        first_row, last_row = begin // row_bytes, -(-end // row_bytes)
+        rows = b"".join(map(self._row, range(first_row, last_row)))
+        skipped = first_row * row_bytes
+        return head + rows[begin - skipped : end - skipped]
+
+    def _row(self, row: int) -> bytes:
+        offset = row * _ROW_STEP * self._shape.bytes_per_pixel
+        return self._pattern[offset : offset + self._shape.row_bytes]
+
+
+def _noise(name: str, pixels: int, bytes_per_pixel: int) -> bytes:
+    source = random.Random(name)
+    if bytes_per_pixel == 1:
+        return source.randbytes(pixels)
+    pattern = bytearray(2 * pixels)
+    pattern[0::2] = source.randbytes(pixels)
+    pattern[1::2] = source.randbytes(pixels).translate(_TO_LAND_VALUES)
+    return bytes(pattern)
+
+
+# --- the header --------------------------------------------------------------------
+
+
+def _header(shape: Shape, footprint: Ring) -> bytes:
+    offsets, counts = _strips(shape)
+    table_at = _HEADER_BYTES
+    tags = [
+        (256, _LONG, (shape.width,)),
+        (257, _LONG, (shape.height,)),
+        (258, _SHORT, (8 * shape.bytes_per_pixel,)),
+        (259, _SHORT, (1,)),  # not compressed
+        (262, _SHORT, (1,)),  # black is zero
+        (273, _LONG, offsets),
+        (277, _SHORT, (1,)),
+        (278, _LONG, (shape.rows_per_strip,)),
+        (279, _LONG, counts),
+        (339, _SHORT, (1,)),  # unsigned
+        *_georeference(shape, footprint),
+        (42113, _ASCII, b"0\0"),  # GDAL's tag for the value that means no data
+    ]
+    entries, values = _directory(tags, table_at)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + b"\0\0\0\0"
+    fixed = (head + values).ljust(table_at, b"\0")
+    if len(fixed) > table_at:
+        raise AssertionError("the directory has outgrown its room")
+    table = b"" if shape.strips == 1 else _pack(_LONG, offsets) + _pack(_LONG, counts)
+    return fixed + table
+
+
+def _strips(shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    strip = shape.rows_per_strip * shape.row_bytes
+    offsets = tuple(range(shape.first_pixel, shape.size_bytes, strip))
+    return offsets, tuple(min(strip, shape.size_bytes - offset) for offset in offsets)
+
+
+def _georeference(
+    shape: Shape, footprint: Ring
+) -> tuple[tuple[int, int, tuple[float, ...] | tuple[int, ...]], ...]:
+    west, _, east, _ = bounds(footprint)
+    zone = utm_zone((west + east) / 2)
+    left, bottom, right, top = bounds(tuple(to_utm(corner, zone) for corner in footprint))
+    scale = ((right - left) / shape.width, (top - bottom) / shape.height, 0.0)
+    keys = (
+        *(1, 1, 0, 3),
+        *(1024, 0, 1, 1),  # model: projected
+        *(1025, 0, 1, 1),  # a pixel is an area
+        *(3072, 0, 1, _UTM_NORTH_OF_WGS84 + zone),
+    )
+    tie = (0.0, 0.0, 0.0, left, top, 0.0)
+    return (33550, _DOUBLE, scale), (33922, _DOUBLE, tie), (34735, _SHORT, keys)
+
+
+def _directory(
+    tags: list[tuple[int, int, tuple[float, ...] | tuple[int, ...] | bytes]], table_at: int
+) -> tuple[bytes, bytes]:
+    """Return the directory's entries and the values that do not fit into them."""
+    values_at = 8 + 2 + 12 * len(tags) + 4
+    entries, values = b"", b""
+    table_used = 0
+    for tag, kind, value in tags:
+        packed = _pack(kind, value)
+        if len(packed) <= 4:
+            place = packed.ljust(4, b"\0")
+        elif tag in (273, 279):
+            # The strip table may be long, so it has its own place after the header.
+            place = struct.pack("<I", table_at + table_used)
+            table_used += len(packed)
+        else:
+            place = struct.pack("<I", values_at + len(values))
+            values += packed
+        entries += struct.pack("<HHI", tag, kind, len(packed) // _SIZES[kind]) + place
+    return entries, values
+
+
+def _pack(kind: int, value: tuple[float, ...] | tuple[int, ...] | bytes) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return struct.pack(f"<{len(value)}{_FORMATS[kind]}", *value)

@@ -1,0 +1,48 @@
+"""How the service says no."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A call that the service turns down.
+
+    Args:
+        error_code: The service's code, such as ``INPUT_PARAMETER_INVALID``.
+        message: Its text.
+        http_status: Status of the reply; most refusals come with 200.
+        is_bare: Whether the body holds the code and the text and nothing else.
+    """
+
+    def __init__(
+        self, error_code: str, message: str, *, http_status: int = 200, is_bare: bool = False
+    ) -> None:
+        self.error_code = error_code
+        self.message = message
+        self.http_status = http_status
+        self.is_bare = is_bare
+        super().__init__(error_code, message)
+
+
+def required(name: str) -> Refusal:
+    """Return the refusal of a call that lacks a parameter."""
+    return Refusal("INPUT_PARAMETER_REQUIRED", f"Missing required parameter '{name}'")
+
+
+def invalid(message: str) -> Refusal:
+    """Return the refusal of a call with a parameter that cannot be."""
+    return Refusal("INPUT_PARAMETER_INVALID", message)
+
+
+def no_such_dataset(name: object) -> Refusal:
+    """Return the refusal of a call for an unknown dataset."""
+    return Refusal("DATASET_INVALID", f"Dataset {name!r} does not exist")
+
+
+def rate_limited() -> Refusal:
+    """Return the refusal of a call that comes while another one is running."""
+    return Refusal(
+        "RATE_LIMIT",
+        "Your account does not support multiple requests at a time.",
+        http_status=500,
+        is_bare=True,
+    )

@@ -1,0 +1,205 @@
+"""Start and stop a sandbox, and look into it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from asyncdl.sandbox.account import Account
+from asyncdl.sandbox.api import PATH as API_PATH
+from asyncdl.sandbox.api import Api
+from asyncdl.sandbox.archive import Archive, RasterSize
+from asyncdl.sandbox.bundles import read_all
+from asyncdl.sandbox.catalog import Catalog
+from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.files import FileHost
+from asyncdl.sandbox.ledger import Call, FileRequest, Ledger, RecentCounts
+from asyncdl.sandbox.lookup import find_target
+from asyncdl.sandbox.queue import DownloadQueue
+from asyncdl.sandbox.scene_lists import SceneLists
+from asyncdl.sandbox.signing import Signer
+from asyncdl.sandbox.stac_service import PATH as STAC_PATH
+from asyncdl.sandbox.stac_service import StacService
+from asyncdl.sandbox.world import World
+
+_MAX_BODY_BYTES = 64 * 2**20
+"""Fifty thousand entity ids fit easily."""
+_SHUTDOWN_S = 0.05
+
+
+class Service:
+    """A running sandbox: where it is, and what it has seen."""
+
+    def __init__(self, world: World, token: str) -> None:
+        self._world = world
+        self._token = token
+
+    def __repr__(self) -> str:
+        return f"<Service at {self.origin}>"
+
+    @property
+    def origin(self) -> str:
+        """``http://host:port``."""
+        return self._world.origin
+
+    @property
+    def url(self) -> str:
+        """Base URL of the API, with a slash at the end."""
+        return self.origin + API_PATH
+
+    @property
+    def stac_url(self) -> str:
+        """Base URL of the STAC service."""
+        return self.origin + STAC_PATH
+
+    @property
+    def username(self) -> str:
+        """The one user there is."""
+        return self._world.account.username
+
+    @property
+    def token(self) -> str:
+        """The user's application token."""
+        return self._token
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong; may be changed, or replaced, at any time."""
+        return self._world.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._world.faults = faults
+
+    @property
+    def catalog(self) -> Catalog:
+        """All scenes."""
+        return self._world.catalog
+
+    @property
+    def queue(self) -> DownloadQueue:
+        """What was requested and not removed."""
+        return self._world.queue
+
+    @property
+    def scene_lists(self) -> SceneLists:
+        """The scene lists that exist."""
+        return self._world.scene_lists
+
+    @property
+    def calls(self) -> Counter[str]:
+        """API calls by endpoint, the refused ones too."""
+        return self._world.ledger.calls
+
+    @property
+    def call_log(self) -> deque[Call]:
+        """The latest API calls, oldest first."""
+        return self._world.ledger.call_log
+
+    @property
+    def file_requests(self) -> RecentCounts:
+        """Requests for data by file name."""
+        return self._world.ledger.file_counts
+
+    @property
+    def file_log(self) -> deque[FileRequest]:
+        """The latest requests to the file host, in the order they ended."""
+        return self._world.ledger.file_log
+
+    @property
+    def violations(self) -> list[str]:
+        """What the real service would have frowned on."""
+        return self._world.ledger.violations
+
+    def file_bytes(self, name: str) -> bytes:
+        """Return the true content of a file such as ``…_SR_B4.TIF``.
+
+        Raises: KeyError, if there is no such file.
+        """
+        target = find_target(self._world.catalog, name)
+        if target is None or target.file is None:
+            raise KeyError(name)
+        return read_all(self._world.archive.file(target.scene, target.file))
+
+    def bundle_bytes(self, product_id: str) -> bytes:
+        """Return the true content of a bundle, as it is while ``bundle_changes`` is off.
+
+        Raises: KeyError, if there is no such product.
+        """
+        target = find_target(self._world.catalog, f"{product_id}.tar")
+        if target is None:
+            raise KeyError(product_id)
+        return read_all(self._world.archive.bundle(target.scene, target.mtime))
+
+    def expire_keys(self) -> None:
+        """Let every API key be expired, as after two idle hours."""
+        self._world.account.expire_keys()
+
+    def expire_urls(self) -> None:
+        """Let every file URL handed out so far be refused."""
+        self._world.signer.expire_all()
+
+
+@asynccontextmanager
+async def serve(
+    *,
+    scenes: Sequence[str] = (),
+    generated: int = 0,
+    faults: Faults | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    username: str = "sandbox",
+    token: str = "sandbox-token",
+    raster_pixels: int = 64,
+    file_size: int | None = None,
+    seed: int = 0,
+    keep: int = 20_000,
+) -> AsyncIterator[Service]:
+    """Serve the sandbox while the context is open.
+
+    Args:
+        scenes: Product ids of scenes beside the real Anchorage ones.
+        generated: How many computed scenes there are besides.
+        faults: What goes wrong; nothing by default.
+        host: Address to listen on.
+        port: 0 takes a free one.
+        username: The one user.
+        token: The user's application token.
+        raster_pixels: Width and height of all rasters.
+        file_size: Bytes of each raster file, in place of ``raster_pixels``; 1024 or more.
+        seed: Another seed makes other pixels and other signatures.
+        keep: How many calls, file requests and file names are remembered.
+    Yields: The running service.
+    Raises: ValueError, for an id in ``scenes`` that is none, or an impossible ``file_size``;
+        OSError, if the port is taken.
+    """
+    catalog = Catalog(generated, tuple(scenes))
+    signer = Signer(seed, time.time)
+    world = World(
+        catalog=catalog,
+        archive=Archive(catalog, RasterSize(raster_pixels, file_size), seed),
+        account=Account(username, token, signer),
+        signer=signer,
+        ledger=Ledger(keep),
+        faults=faults or Faults(),
+    )
+    # Answers that still run when the sandbox ends are cut off, not waited for.
+    runner = web.AppRunner(_application(world), access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        world.origin = f"http://{host}:{runner.addresses[0][1]}"
+        yield Service(world, token)
+    finally:
+        await runner.cleanup()
+
+
+def _application(world: World) -> web.Application:
+    app = web.Application(client_max_size=_MAX_BODY_BYTES)
+    for part in (Api(world), FileHost(world), StacService(world)):
+        part.add_routes(app)
+    return app

@@ -1,0 +1,92 @@
+"""STAC items with digests, as bundles hold them and the STAC service gives them.
+
+Source: recorded items of 2022; API notes, section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import orjson
+
+from asyncdl.m2m.naming import parse_product_id
+from asyncdl.sandbox.digests import Digests
+from asyncdl.sandbox.geometry import bounds
+from asyncdl.sandbox.products import SceneFile, files_of
+from asyncdl.sandbox.scenes import Scene
+
+Json: TypeAlias = Any
+
+_PARTS = ("SR", "ST")
+
+
+def parts_of(scene: Scene) -> tuple[str, ...]:
+    """Return the items of a scene: ``SR`` and ``ST`` at level 2, else a nameless one."""
+    if scene.product.level == "L2SP":
+        return _PARTS
+    return ("SR",) if scene.product.level == "L2SR" else ("",)
+
+
+def collection_of(scene: Scene, part: str) -> str:
+    """Return the id of the collection that an item belongs to."""
+    return f"landsat-c2l2-{part.lower()}" if part else "landsat-c2l1"
+
+
+def split_item_id(item_id: str) -> tuple[str, str] | None:
+    """Split an item's id into product id and part; ``None`` if it is no item's id."""
+    for part in _PARTS:
+        display_id = item_id.removesuffix(f"_{part}")
+        if display_id != item_id and parse_product_id(display_id):
+            return display_id, part
+    return (item_id, "") if parse_product_id(item_id) else None
+
+
+def item(scene: Scene, part: str, digests: Callable[[SceneFile], Digests | None]) -> Json:
+    """Return one STAC item.
+
+    Args:
+        scene: Whose item.
+        part: One of :func:`parts_of`.
+        digests: Gives the digests of a file, if they are known.
+    """
+    display_id, footprint = scene.display_id, scene.footprint
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": f"{display_id}_{part}" if part else display_id,
+        "collection": collection_of(scene, part),
+        "bbox": bounds(footprint),
+        "geometry": {"type": "Polygon", "coordinates": [[*footprint, footprint[0]]]},
+        "properties": {
+            "datetime": f"{scene.product.acquired}T21:17:05Z",
+            "platform": f"LANDSAT_{scene.product.satellite}",
+            "eo:cloud_cover": scene.cloud,
+            "landsat:scene_id": scene.entity_id,
+        },
+        "assets": {
+            file.suffix.partition(".")[0]: _asset(file, display_id, digests(file))
+            for file in files_of(scene)
+            if _belongs(file, part)
+        },
+        "links": [],
+    }
+
+
+def dump(value: Json) -> bytes:
+    """Return an item as the text of a file."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+
+def _belongs(file: SceneFile, part: str) -> bool:
+    return not part or f"ls_c2l2_{part.lower()}_band" in file.groups
+
+
+def _asset(file: SceneFile, display_id: str, known: Digests | None) -> Json:
+    asset = {
+        "href": f"https://landsatlook.usgs.gov/data/{display_id}/{file.name(display_id)}",
+        "type": "image/vnd.stac.geotiff; cloud-optimized=true"
+        if file.suffix.endswith(".TIF")
+        else "text/plain",
+    }
+    return asset | ({"file:checksum": known.multihash} if known else {})

@@ -1,0 +1,24 @@
+"""The transfer engine: one request to one verified file.
+
+Knows nothing of USGS. The way in is :class:`Downloader`; :func:`serve_queue`
+puts it behind a bounded queue.
+"""
+
+from asyncdl.transfer.digests import Digest
+from asyncdl.transfer.downloader import Downloader
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.queue import Outcome, serve_queue
+from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.verify import Form, form_of
+
+__all__ = [
+    "Digest",
+    "Downloader",
+    "Fetched",
+    "FileRequest",
+    "Form",
+    "Limits",
+    "Outcome",
+    "form_of",
+    "serve_queue",
+]

@@ -1,0 +1,207 @@
+"""What to make of an answer's head: the decisions, without any I/O.
+
+One request asks for the bytes from an offset to the end. :func:`judge` compares
+the head that comes back with what is known about the file, and says whether
+its body can be placed, whether the file is complete already, or whether to ask
+again in a plainer way. Each plainer way is taken once, so asking comes to an end:
+
+1. ``Range`` with ``If-Range``;
+2. ``Range`` alone, when the host sends the whole file although its validator is
+   unchanged: some hosts never honour ``If-Range``;
+3. no ``Range``, when the host's partial answers cannot be placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from asyncdl.errors import HttpStatusError, RangeRefused, WrongContent
+from asyncdl.retry import parse_retry_after
+from asyncdl.transfer.ranges import LARGEST_OFFSET, Span, parse_content_range, range_header
+from asyncdl.transfer.validators import Validator, read_validator
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: the bytes from ``start`` to the end of the file."""
+
+    start: int = 0
+    is_ranged: bool = True
+    """Without a ``Range`` header the whole file is asked for, and ``start`` is 0."""
+    if_range: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that say so."""
+        if not self.is_ranged:
+            return {}
+        condition = {"If-Range": self.if_range} if self.if_range else {}
+        return {"Range": range_header(self.start), **condition}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What an answer says before its body."""
+
+    status: int
+    content_range: str | None = None
+    content_type: str | None = None
+    disposition: str | None = None
+    length: int | None = None
+    """Of the body as it is framed; ``None`` if only its end tells."""
+    is_chunked: bool = False
+    takes_ranges: bool = True
+    """False if the host says that it does not; hosts that do may say nothing."""
+    validator: Validator = field(default_factory=Validator)
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about the file from earlier answers."""
+
+    have: int = 0
+    """Bytes on disk from the beginning without a gap."""
+    total: int | None = None
+    validator: Validator = field(default_factory=Validator)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Put the body at ``[start, stop)``."""
+
+    start: int
+    stop: int | None
+    """``None`` if only the end of the body tells."""
+    total: int | None
+    """Of the whole file, if known now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The bytes on disk are the whole file."""
+
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Drop this answer and ask in another way."""
+
+    reason: str
+    is_ranged: bool = True
+    is_conditional: bool = True
+    keeps_bytes: bool = True
+    """False if the bytes on disk are of no use to this file any more."""
+
+
+Verdict: TypeAlias = Place | Complete | AskAgain
+
+
+def read_head(status: int, headers: Mapping[str, str]) -> Head:
+    """Read what matters out of the headers, whose names match in any case."""
+    is_framed_otherwise = "Transfer-Encoding" in headers
+    return Head(
+        status,
+        content_range=headers.get("Content-Range"),
+        content_type=headers.get("Content-Type"),
+        disposition=headers.get("Content-Disposition"),
+        length=None if is_framed_otherwise else _parse_length(headers.get("Content-Length")),
+        is_chunked=is_framed_otherwise,
+        takes_ranges=headers.get("Accept-Ranges", "").strip().lower() != "none",
+        validator=read_validator(
+            headers.get("ETag"), headers.get("Last-Modified"), headers.get("Date")
+        ),
+        retry_after_s=parse_retry_after(headers.get("Retry-After")),
+    )
+
+
+def judge(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
+    """Decide what an answer means for a file.
+
+    Raises: HttpStatusError, for a status that brings no data; WrongContent, for
+        one that brings none on purpose; RangeRefused, for a part of the file
+        although all of it was asked for.
+    Source: RFC 9110, sections 13.1.5, 14.4, 15.3.7 and 15.5.17.
+    """
+    match head.status:
+        case 200:
+            return _judge_whole(head, ask, known)
+        case 206:
+            return _judge_part(head, ask, known, url)
+        case 416:
+            return _judge_unsatisfiable(head, ask, known, url)
+        case 204 | 205:
+            raise WrongContent(url, "the host has no content to send", reason="no-content")
+        case _:
+            raise HttpStatusError(url, head.status, retry_after_s=head.retry_after_s)
+
+
+def _judge_whole(head: Head, ask: Ask, known: Known) -> Verdict:
+    if known.have and known.validator.is_strong and known.validator.matches(head.validator):
+        if head.length == known.have:
+            return Complete(known.have)
+        if known.total in (None, head.length) and _may_go_on(head, ask):
+            # Either If-Range is never honoured here, or nobody asked for the
+            # rest yet, because the name of the file was not known.
+            return AskAgain("the same version again", is_conditional=ask.start == 0)
+    return Place(0, head.length, head.length)
+
+
+def _may_go_on(head: Head, ask: Ask) -> bool:
+    return head.takes_ranges and ask.is_ranged and (ask.start == 0 or ask.if_range is not None)
+
+
+def _judge_part(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
+    content_range = _placeable(head)
+    if content_range is None or not content_range[0].start <= ask.start < content_range[0].stop:
+        if not ask.is_ranged:
+            raise RangeRefused(url, "a part, but the whole file was asked for", retryable=False)
+        return AskAgain("a part that cannot be placed", is_ranged=False)
+    span, total = content_range
+    if not known.have:
+        return Place(span.start, span.stop, total)
+    is_other = known.validator.contradicts(head.validator, was_conditional=bool(ask.if_range))
+    if is_other or (None not in (known.total, total) and known.total != total):
+        return AskAgain("another version of the file", keeps_bytes=False)
+    if ask.start == 0:
+        return _judge_found(span, total, head, known)
+    return Place(span.start, span.stop, total or known.total)
+
+
+def _judge_found(span: Span, total: int | None, head: Head, known: Known) -> Verdict:
+    """Judge a first part when bytes of an earlier run turned up only now."""
+    if not known.validator.matches(head.validator):
+        return Place(span.start, span.stop, total)
+    return Complete(total) if total == known.have else AskAgain("the rest is enough")
+
+
+def _placeable(head: Head) -> tuple[Span, int | None] | None:
+    """Return where a 206 belongs; ``None`` if it does not say so without doubt."""
+    content_range = parse_content_range(head.content_range)
+    is_multipart = (head.content_type or "").lower().startswith("multipart/byteranges")
+    if content_range is None or content_range.span is None or is_multipart:
+        return None
+    if head.length is not None and head.length != content_range.span.size_bytes:
+        return None
+    return content_range.span, content_range.total
+
+
+def _judge_unsatisfiable(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
+    if not ask.is_ranged:
+        raise HttpStatusError(url, head.status)
+    content_range = parse_content_range(head.content_range)
+    total = content_range.total if content_range else None
+    is_other = known.validator.contradicts(head.validator, was_conditional=True)
+    if total == ask.start and known.total in (None, total) and not (is_other and known.have):
+        return Complete(ask.start)
+    if ask.start == 0:
+        return AskAgain("no range is good enough", is_ranged=False)
+    return AskAgain("fewer bytes there than here", keeps_bytes=False)
+
+
+def _parse_length(value: str | None) -> int | None:
+    if value is None or not (value.isascii() and value.isdigit()) or len(value) > 20:
+        return None
+    return int(value) if int(value) <= LARGEST_OFFSET else None

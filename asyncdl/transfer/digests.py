@@ -1,0 +1,97 @@
+"""Digests: numbers that other bytes would not have."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import Protocol
+
+ALGORITHMS = ("sha256", "sha512", "md5", "cksum", "crc32")
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What the bytes of a whole file must add up to.
+
+    Raises: ValueError, for an algorithm that is not one of :data:`ALGORITHMS`.
+    """
+
+    algorithm: str
+    """``sha256``, ``sha512``, ``md5``, ``cksum`` (the CRC of POSIX) or ``crc32``."""
+    value: str
+    """Hex in either case; for ``cksum`` the number in decimal."""
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"no digest {self.algorithm!r}; known: {', '.join(ALGORITHMS)}")
+
+    def agrees_with(self, value: str) -> bool:
+        """Tell whether ``value`` is the same number, whatever its case."""
+        return value.lower() == self.value.strip().lower()
+
+
+class Hasher(Protocol):
+    """Takes the bytes of a file in order and then says what they add up to."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the value so far, written as :class:`Digest` wants it."""
+
+
+def new_hasher(algorithm: str) -> Hasher:
+    """Return a fresh hasher for one of :data:`ALGORITHMS`."""
+    match algorithm:
+        case "cksum":
+            return Cksum()
+        case "crc32":
+            return Crc32()
+        case _:
+            return hashlib.new(algorithm, usedforsecurity=False)
+
+
+class Crc32:
+    """The CRC of zip and gzip, as eight hex digits."""
+
+    def __init__(self) -> None:
+        self._crc = 0
+
+    def update(self, data: bytes, /) -> None:
+        """Take the next bytes."""
+        self._crc = zlib.crc32(data, self._crc)
+
+    def hexdigest(self) -> str:
+        """Return eight hex digits."""
+        return f"{self._crc:08x}"
+
+
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+class Cksum:
+    """The CRC of POSIX ``cksum``, as a decimal number.
+
+    Its polynomial is that of zlib's CRC, but it takes each byte from the other
+    end, starts at zero, and counts the file's length as more bytes. So zlib can
+    do the work on mirrored bytes, at hundreds of times the speed of a loop.
+
+    Source: POSIX.1-2017, ``cksum``.
+    """
+
+    def __init__(self) -> None:
+        # zlib inverts the register on the way in and out; this makes it zero.
+        self._crc = 0xFFFFFFFF
+        self._length = 0
+
+    def update(self, data: bytes, /) -> None:
+        """Take the next bytes."""
+        self._crc = zlib.crc32(data.translate(_MIRRORED), self._crc)
+        self._length += len(data)
+
+    def hexdigest(self) -> str:
+        """Return the number in decimal, without the length that the tool prints behind it."""
+        length = self._length.to_bytes((self._length.bit_length() + 7) // 8, "little")
+        crc = zlib.crc32(length.translate(_MIRRORED), self._crc)
+        return str(int(f"{crc:032b}"[::-1], 2))

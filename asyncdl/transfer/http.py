@@ -1,0 +1,240 @@
+"""The one place that knows aiohttp: session, requests, redirects, foreign errors.
+
+URLs go out byte for byte as they came: a signature covers its padding, its
+case, and the order of its parameters.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import NoReturn
+from urllib.parse import quote, urljoin, urlsplit
+
+import aiohttp
+import anyio
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from yarl import URL
+
+from asyncdl import __version__
+from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
+from asyncdl.redact import redact
+from asyncdl.transfer.answers import Head, read_head
+from asyncdl.transfer.governor import host_of
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.tries import LOGIN_PAGE
+
+_OWN_HEADERS = {
+    "User-Agent": f"asyncdl/{__version__}",
+    "Accept": "*/*",
+    # Other codings make lengths and ranges those of the coded form.
+    "Accept-Encoding": "identity",
+}
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEPALIVE_S = 30.0
+_LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+class Answer:
+    """An answer whose body can be read. Made by :func:`open_answer`."""
+
+    def __init__(self, url: str, response: ClientResponse, stall_timeout_s: float) -> None:
+        self.url = url
+        """Where it came from in the end."""
+        self.head: Head = read_head(response.status, response.headers)
+        self._content = response.content
+        self._stall_timeout_s = stall_timeout_s
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body; none at its end.
+
+        Raises: Stalled, if none come for too long; NetworkError, if the
+            connection breaks or the body ends before its announced end.
+        """
+        with _our_errors(f"read from {host_of(self.url)}"):
+            try:
+                with anyio.fail_after(self._stall_timeout_s):
+                    return await self._content.readany()
+            except TimeoutError:
+                raise Stalled(self.url, seconds=self._stall_timeout_s) from None
+            except (aiohttp.ClientError, OSError):
+                # aiohttp tells of the break ahead of the bytes that came before
+                # it. They are good, and on a bad link they are all there is.
+                if rest := self._content._read_nowait(-1):
+                    return rest
+                raise
+
+
+def new_session(limits: Limits) -> ClientSession:
+    """Return a session for file hosts: no cookies, no coding, no total timeout.
+
+    How many connections there are is the governor's business, not the pool's.
+    """
+    return ClientSession(
+        connector=TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
+        cookie_jar=DummyCookieJar(),
+        auto_decompress=False,
+        timeout=_timeout(limits),
+        read_bufsize=limits.read_buffer_bytes,
+        requote_redirect_url=False,
+        trust_env=False,
+    )
+
+
+@asynccontextmanager
+async def open_answer(
+    session: ClientSession,
+    url: str,
+    ask: Mapping[str, str],
+    extra: Mapping[str, str],
+    limits: Limits,
+) -> AsyncIterator[Answer]:
+    """Send a GET, follow its redirects, and give the answer with any other status.
+
+    A body that is not read to its end costs the connection.
+
+    Args:
+        session: Whose connections are used.
+        url: Where to begin.
+        ask: Headers for every hop, such as ``Range``.
+        extra: The caller's headers, for hops within the origin of ``url`` only.
+        limits: Timeouts and ``max_redirects``.
+    Raises: NetworkError, without an answer; WrongContent with reason
+        :data:`LOGIN_PAGE`, when sent to one; TransferError with reason
+        ``redirects``, ``insecure-redirect`` or ``bad-url``.
+    """
+    chain = [url]
+    while True:
+        headers = {**(extra if _origin(url) == _origin(chain[0]) else {}), **_OWN_HEADERS, **ask}
+        response = await _send(session, url, headers, limits)
+        try:
+            location = response.headers.get("Location")
+            if response.status not in _REDIRECTS or not location:
+                yield Answer(url, response, limits.stall_timeout_s)
+                return
+        finally:
+            if response.content.is_eof():
+                response.release()
+            else:
+                response.close()
+        url = next_url(url, location)
+        chain.append(url)
+        if len(chain) > limits.max_redirects + 1:
+            hosts = " → ".join(host_of(hop) for hop in chain)
+            raise TransferError(chain[0], f"too many redirects: {hosts}", reason="redirects")
+
+
+def next_url(url: str, location: str) -> str:
+    """Return where a redirect from ``url`` leads.
+
+    Raises: WrongContent, if to a login page; TransferError, if away from HTTP or
+        from ``https`` to ``http``.
+    """
+    # Absolute targets are taken as they stand; joining would normalise them.
+    target = location if _SCHEME.match(location) else urljoin(url, location)
+    target = target.partition("#")[0]
+    new, old = urlsplit(target), urlsplit(url)
+    if new.scheme not in ("http", "https") or not new.hostname:
+        raise TransferError(url, "a redirect away from HTTP", reason="redirects")
+    if is_login_url(target):
+        raise WrongContent(url, "sent to a login page", reason=LOGIN_PAGE, retryable=False)
+    if (old.scheme, new.scheme) == ("https", "http"):
+        raise TransferError(url, "a redirect to plain http", reason="insecure-redirect")
+    # A password in a redirect is the host's idea, not the caller's.
+    return target.replace(f"{new.netloc}", new.netloc.rpartition("@")[2], 1)
+
+
+def is_login_url(url: str) -> bool:
+    """Tell whether a URL leads to a login page rather than to data."""
+    parts = urlsplit(url)
+    return parts.hostname in _LOGIN_HOSTS or "login" in parts.path.lower()
+
+
+def exact_url(text: str) -> URL:
+    """Return a URL that is sent as it stands; only what no URL may hold is quoted.
+
+    Raises: TransferError with reason ``bad-url``.
+    """
+    try:
+        host = urlsplit(text).hostname or ""
+        named = text if host.isascii() else text.replace(host, host.encode("idna").decode(), 1)
+        url = URL(quote(named, safe=string.punctuation, errors="surrogateescape"), encoded=True)
+        if url.scheme in ("http", "https") and url.host and url.port:
+            return url
+    except ValueError:
+        pass
+    raise TransferError(text, "no http or https URL", reason="bad-url")
+
+
+async def _send(
+    session: ClientSession, url: str, headers: Mapping[str, str], limits: Limits
+) -> ClientResponse:
+    what = f"ask {host_of(url)}"
+    target = exact_url(url)
+    with _our_errors(what):
+        try:
+            with anyio.fail_after(limits.connect_timeout_s + limits.header_timeout_s):
+                return await session.get(
+                    target,
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=_timeout(limits),
+                    read_bufsize=limits.read_buffer_bytes,
+                )
+        except aiohttp.ConnectionTimeoutError:
+            raise
+        except TimeoutError:
+            raise NetworkError(what, "no answer in time") from None
+
+
+def _timeout(limits: Limits) -> ClientTimeout:
+    # The total would end every long download; stalls are watched by Answer.
+    return ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port
+
+
+@contextmanager
+def _our_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise_ours(what, error)
+
+
+def raise_ours(what: str, error: Exception) -> NoReturn:
+    """Raise the error of ours that says what a foreign one means.
+
+    Raises: NetworkError, always.
+    """
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            raise NetworkError(what, "its certificate is not valid", retryable=False) from error
+        case aiohttp.ClientConnectorDNSError():
+            raise NetworkError(what, "its name is not known") from error
+        case aiohttp.ConnectionTimeoutError():
+            raise NetworkError(what, "no connection in time") from error
+        case (
+            ConnectionRefusedError()
+            | aiohttp.ClientConnectorError(os_error=ConnectionRefusedError())
+        ):
+            raise NetworkError(what, "refused") from error
+        case aiohttp.ServerDisconnectedError():
+            raise NetworkError(what, "it closed the connection without an answer") from error
+        case aiohttp.ClientPayloadError():
+            raise NetworkError(what, "the body was cut short") from error
+        case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
+            # Their text holds the URL with its signature, so they are left behind.
+            raise NetworkError(what, "the answer is not HTTP") from None
+        case OSError():
+            raise NetworkError(what, error.strerror or "the connection broke") from error
+        case _:
+            raise NetworkError(what, redact(type(error).__name__)) from error

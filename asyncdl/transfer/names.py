@@ -1,0 +1,115 @@
+"""File names from outside, made safe: one path component that any system takes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from asyncdl.redact import MASK, redact
+
+MAX_NAME_BYTES = 255 - len(".part.state.tmp")
+"""File systems take 255 bytes; our own suffixes must still fit behind the name."""
+
+FALLBACK_NAME = "download"
+
+_LONGEST_SUFFIX_BYTES = 20
+_PARAMETER = re.compile(
+    r";\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*"
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^;]*))'
+)
+_EXTENDED = re.compile(r"(?P<charset>[A-Za-z0-9_-]+)'[^']*'(?P<text>.*)")
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_RESERVED = re.compile(r'[<>:"|?*]')
+_EDGES = re.compile(r"^[.\s]+|[.\s]+$")
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
+    + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³"]
+)
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories no name needs: controls, bidi marks, lone surrogates, line ends."""
+
+
+def choose_name(disposition: str | None, url: str) -> str:
+    """Name a file as its host does, else as its URL does; always a safe name.
+
+    Args:
+        disposition: The ``Content-Disposition`` of the answer, if any.
+        url: What was asked for.
+    """
+    return safe_name(disposition_name(disposition)) or name_in_url(url) or FALLBACK_NAME
+
+
+def disposition_name(header: str | None) -> str:
+    """Return the raw file name in a ``Content-Disposition``; empty if there is none.
+
+    The extended form wins over the plain one. The result comes from outside
+    and is not safe.
+
+    Source: RFC 6266; RFC 5987.
+    """
+    found: dict[str, str] = {}
+    for match in _PARAMETER.finditer(f";{header or ''}"):
+        found.setdefault(match["name"].lower(), _parameter_value(match))
+    return _decode_extended(found.get("filename*", "")) or found.get("filename", "")
+
+
+def name_in_url(url: str) -> str:
+    """Return the last part of a URL's path as a safe name; empty if it has none.
+
+    A part that holds a token is no name: names are seen by everyone.
+    """
+    part = redact(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    return "" if MASK in part else safe_name(unquote(part))
+
+
+def safe_name(text: str) -> str:
+    """Make one safe path component of ``text``; empty if nothing usable is left.
+
+    The result has no folder, drive, control, bidi mark or lone surrogate, does
+    not begin or end with a dot or a space, is no device name of Windows, and is
+    at most :data:`MAX_NAME_BYTES` long in UTF-8. Safe names come back unchanged.
+    """
+    visible = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
+    base = re.split(r"[\\/]", unicodedata.normalize("NFC", visible))[-1]
+    name = _shorten(_EDGES.sub("", _RESERVED.sub("_", _DRIVE.sub("", base))))
+    is_device = name.partition(".")[0].rstrip().upper() in _DEVICES
+    return _shorten(f"_{name}") if is_device else name
+
+
+def _parameter_value(match: re.Match[str]) -> str:
+    # Only an escaped quote or backslash is unescaped: hosts send Windows paths
+    # with bare backslashes, which have to stay separators.
+    if match["quoted"] is not None:
+        return _repair(re.sub(r'\\(["\\])', r"\1", match["quoted"]))
+    return _repair(match["plain"].strip().strip('"'))
+
+
+def _repair(text: str) -> str:
+    """Read the bytes that were no UTF-8 as Latin-1, as old hosts mean them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    return text
+
+
+def _decode_extended(value: str) -> str:
+    match = _EXTENDED.fullmatch(value)
+    if match is None:
+        return ""
+    try:
+        return unquote_to_bytes(match["text"]).decode(match["charset"])
+    except (LookupError, UnicodeError):
+        return ""
+
+
+def _shorten(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    ending = f"{dot}{suffix}"
+    if not stem or len(ending.encode()) > _LONGEST_SUFFIX_BYTES:
+        stem, ending = name, ""
+    room = MAX_NAME_BYTES - len(ending.encode())
+    return _EDGES.sub("", stem.encode()[:room].decode("utf-8", "ignore")) + ending

@@ -1,0 +1,68 @@
+"""A bounded queue of requests, and the workers that empty it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from asyncdl.errors import AsyncdlError
+from asyncdl.transfer.downloader import Downloader
+from asyncdl.transfer.request import Fetched, FileRequest
+
+_log = logging.getLogger("asyncdl.transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one request ended: exactly one of ``fetched`` and ``error`` is set."""
+
+    request: FileRequest
+    fetched: Fetched | None = None
+    error: Exception | None = None
+
+
+async def serve_queue(
+    downloader: Downloader,
+    requests: MemoryObjectReceiveStream[FileRequest],
+    outcomes: MemoryObjectSendStream[Outcome],
+    workers: int,
+) -> None:
+    """Fetch what comes out of ``requests`` until its senders have closed.
+
+    One outcome is sent per request, in the order in which they end. Both
+    streams are closed at the end. An outcome that nobody takes holds up its
+    worker, so a slow reader slows the downloads.
+
+    Args:
+        downloader: Fetches; stays open.
+        requests: Best bounded by a few times ``workers``.
+        outcomes: Where the results go.
+        workers: Files at once, 1 or more.
+    """
+    async with requests, outcomes, anyio.create_task_group() as workshop:
+        for _ in range(workers):
+            workshop.start_soon(_work, downloader, requests.clone(), outcomes.clone())
+
+
+async def _work(
+    downloader: Downloader,
+    requests: MemoryObjectReceiveStream[FileRequest],
+    outcomes: MemoryObjectSendStream[Outcome],
+) -> None:
+    async with requests, outcomes:
+        async for request in requests:
+            await outcomes.send(await _settle(downloader, request))
+
+
+async def _settle(downloader: Downloader, request: FileRequest) -> Outcome:
+    """Turn the end of one request into its outcome: one bad file stops no other."""
+    try:
+        return Outcome(request, fetched=await downloader.fetch(request))
+    except AsyncdlError as error:
+        return Outcome(request, error=error)
+    except Exception as error:
+        _log.exception("a download ended in a way that nobody foresaw")
+        return Outcome(request, error=error)

@@ -1,0 +1,120 @@
+"""Byte ranges: which bytes are there, which are wanted, which an answer brings.
+
+Everything here is half-open, ``[start, stop)``; the inclusive end of HTTP is
+made and read in this module only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LARGEST_OFFSET = 2**63 - 1
+"""What a file offset can hold; a host that names more is not believed."""
+
+# Hosts write "bytes=0-9/10", "bytes: 0-9/10" and "0-9/10" for "bytes 0-9/10".
+# They mean the same, so the form is forgiven; the numbers never are.
+_CONTENT_RANGE = re.compile(
+    r"\s*(?:(?P<unit>[A-Za-z]+)\s*[:=]?)?\s*"
+    r"(?:(?P<first>[0-9]{1,20})\s*-\s*(?P<last>[0-9]{1,20})|\*)"
+    r"\s*/\s*(?:(?P<total>[0-9]{1,20})|\*)\s*"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Bytes ``[start, stop)`` of a file."""
+
+    start: int
+    stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Length, 0 or more."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """What a ``Content-Range`` header says."""
+
+    span: Span | None
+    """Where the bytes belong; ``None`` in an answer that brings none (416)."""
+    total: int | None
+    """Length of the whole file, if told."""
+
+
+def parse_content_range(value: str | None) -> ContentRange | None:
+    """Read a ``Content-Range`` header: tolerant of its form, strict about its meaning.
+
+    Returns: ``None`` if the header is absent, has another unit than bytes, or
+        contradicts itself. Such an answer must not be put anywhere.
+    Source: RFC 9110, section 14.4.
+    """
+    match = _CONTENT_RANGE.fullmatch(value or "")
+    if match is None or (match["unit"] or "bytes").lower() != "bytes":
+        return None
+    total = None if match["total"] is None else int(match["total"])
+    if total is not None and total > LARGEST_OFFSET:
+        return None
+    if match["first"] is None:
+        return None if total is None else ContentRange(None, total)
+    span = Span(int(match["first"]), int(match["last"]) + 1)
+    if not 0 < span.size_bytes <= span.stop <= (LARGEST_OFFSET if total is None else total):
+        return None
+    return ContentRange(span, total)
+
+
+def range_header(start: int, stop: int | None = None) -> str:
+    """Return the ``Range`` header for ``[start, stop)``; ``None`` asks to the end.
+
+    Raises: ValueError, if the range is empty or begins before the file.
+    """
+    if start < 0 or (stop is not None and stop <= start):
+        raise ValueError(f"no such range: [{start}, {stop})")
+    return f"bytes={start}-" if stop is None else f"bytes={start}-{stop - 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The bytes of a file that are there: spans in order, apart from each other."""
+
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes are there."""
+        return sum(span.size_bytes for span in self.spans)
+
+    @property
+    def prefix_bytes(self) -> int:
+        """How many bytes are there from the beginning without a gap."""
+        return self.spans[0].stop if self.spans and self.spans[0].start == 0 else 0
+
+    @property
+    def end(self) -> int:
+        """Where the last byte that is there ends; 0 if none is."""
+        return self.spans[-1].stop if self.spans else 0
+
+    def add(self, new: Span) -> Coverage:
+        """Return the coverage with ``new`` in it; an empty span changes nothing."""
+        if new.size_bytes <= 0:
+            return self
+        apart = [span for span in self.spans if span.stop < new.start or new.stop < span.start]
+        touching = [span for span in self.spans if span not in apart]
+        merged = Span(
+            min([new.start, *(span.start for span in touching)]),
+            max([new.stop, *(span.stop for span in touching)]),
+        )
+        return Coverage(tuple(sorted([*apart, merged])))
+
+    def clip(self, size_bytes: int) -> Coverage:
+        """Return the coverage without anything at or behind ``size_bytes``."""
+        kept = (Span(span.start, min(span.stop, size_bytes)) for span in self.spans)
+        return Coverage(tuple(span for span in kept if span.size_bytes > 0))
+
+    def gaps(self, total: int) -> list[Span]:
+        """Return what is missing of a file of ``total`` bytes, in file order."""
+        edges = [0, *(edge for span in self.spans for edge in (span.start, span.stop)), total]
+        pairs = zip(edges[::2], edges[1::2], strict=True)
+        return [Span(start, stop) for start, stop in pairs if start < stop]

@@ -1,0 +1,230 @@
+"""The partial file: locked, written by position, and published by rename."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from anyio import CancelScope
+
+from asyncdl.errors import DiskError, TransferError
+from asyncdl.transfer.disk import Disk
+from asyncdl.transfer.state import PartState, load_state, save_state
+
+T = TypeVar("T")
+
+BUSY = "busy"
+"""Reason of the ``TransferError`` for a file that is being fetched already."""
+
+_log = logging.getLogger("asyncdl.transfer")
+
+
+def part_path(final: Path) -> Path:
+    """Return where the unfinished bytes of ``final`` are."""
+    return final.with_name(f"{final.name}.part")
+
+
+def state_path(final: Path) -> Path:
+    """Return where the note about them is."""
+    return final.with_name(f"{final.name}.part.state")
+
+
+class PartFile:
+    """An open and locked ``.part`` file. Made by :func:`open_part`.
+
+    Its calls run in threads, one at a time: should one be abandoned by a rude
+    cancellation, the next still waits for it, so that no late write reaches a
+    file that has been closed, renamed or begun again.
+    """
+
+    def __init__(self, final: Path, disk: Disk, fd: int) -> None:
+        self.final = final
+        self.path = part_path(final)
+        self._state_path = state_path(final)
+        self._disk = disk
+        self._fd = fd
+        self._is_gone = False
+        self._one_at_a_time = threading.Lock()
+
+    async def write(self, offset: int, pieces: Sequence[bytes]) -> None:
+        """Write ``pieces`` one behind the other from ``offset`` on, all or an error.
+
+        Raises: DiskError.
+        """
+        await self._call(lambda: _write_all(self._fd, offset, pieces))
+
+    async def begin_again(self) -> None:
+        """Drop every byte, and the note with them.
+
+        Raises: DiskError.
+        """
+        await self._call(self._empty)
+
+    async def load(self) -> PartState | None:
+        """Return the note about the bytes; ``None`` if there is none to be believed.
+
+        Bytes that no note speaks of are dropped.
+
+        Raises: DiskError.
+        """
+        return await self._call(self._load)
+
+    async def checkpoint(self, state: PartState) -> None:
+        """Flush the bytes, and only then note that they are there.
+
+        Does nothing once the file is published or discarded.
+
+        Raises: DiskError; the earlier note is then still there and true.
+        """
+        await self._call(lambda: self._flush_and_note(state))
+
+    async def publish(self, *, durable: bool) -> None:
+        """Give the file its final name; whatever had that name is replaced.
+
+        Args:
+            durable: Whether file and folder are on stable storage afterwards.
+        Raises: DiskError; the final name is then as it was.
+        """
+        await self._call(lambda: self._rename(durable))
+
+    async def discard(self) -> None:
+        """Remove file and note.
+
+        Raises: DiskError.
+        """
+        await self._call(self._remove)
+
+    async def aclose(self) -> None:
+        """Close the file and let go of its lock; may be called twice."""
+        await self._call(self._close)
+
+    async def _call(self, call: Callable[[], T]) -> T:
+        return await self._disk.run(self.path, lambda: self._alone(call))
+
+    def _alone(self, call: Callable[[], T]) -> T:
+        with self._one_at_a_time:
+            return call()
+
+    def _load(self) -> PartState | None:
+        state = load_state(self._state_path, os.fstat(self._fd).st_size)
+        os.ftruncate(self._fd, state.done.end if state else 0)
+        return state
+
+    def _empty(self) -> None:
+        self._state_path.unlink(missing_ok=True)
+        os.ftruncate(self._fd, 0)
+
+    def _flush_and_note(self, state: PartState) -> None:
+        if not self._is_gone:
+            os.fsync(self._fd)
+            save_state(self._state_path, state)
+
+    def _rename(self, durable: bool) -> None:
+        if durable:
+            os.fsync(self._fd)
+        self.path.replace(self.final)
+        self._is_gone = True
+        # In this order: a crash in between leaves a note without bytes, which
+        # is harmless. The other order could leave bytes without their note.
+        self._state_path.unlink(missing_ok=True)
+        if durable:
+            _sync_folder(self.final.parent)
+
+    def _remove(self) -> None:
+        if not self._is_gone:
+            self._state_path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+            self._is_gone = True
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+@asynccontextmanager
+async def open_part(final: Path, disk: Disk, url: str) -> AsyncIterator[PartFile]:
+    """Open the partial file of ``final``, made if missing, for this task alone.
+
+    Args:
+        final: Where the finished file goes; its folder is made if missing.
+        disk: Runs the calls.
+        url: What is fetched, for the error.
+    Raises: TransferError with reason :data:`BUSY`, if another task or process has
+        it; DiskError, early, if ``final`` cannot become a file.
+    """
+    fd = await disk.run(final, lambda: _open_locked(final))
+    if fd is None:
+        raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
+    part = PartFile(final, disk, fd)
+    try:
+        yield part
+    finally:
+        with CancelScope(shield=True), suppress(DiskError):
+            await part.aclose()
+
+
+def _open_locked(final: Path) -> int | None:
+    if final.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    final.parent.mkdir(parents=True, exist_ok=True)
+    path = part_path(final)
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            if not _lock(fd, path):
+                os.close(fd)
+                return None
+            if _is_still(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        # The one who had it finished between our open and our lock, and what
+        # we hold has another name by now.
+        os.close(fd)
+
+
+def _lock(fd: int, path: Path) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        _log.warning("%s: this file system has no locks; one run at a time, please", path)
+    return True
+
+
+def _is_still(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _write_all(fd: int, offset: int, pieces: Sequence[bytes]) -> None:
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            written = os.pwrite(fd, rest, offset)
+            if written == 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            offset += written
+            rest = rest[written:]
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

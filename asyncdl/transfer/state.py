@@ -1,0 +1,119 @@
+"""The note beside a partial file: what it holds, and of which version.
+
+Written only after the bytes it speaks of are flushed, to a temporary name that
+then replaces the old note. It carries a checksum of itself, so a torn note is
+told from a whole one. It holds no URL with a secret: only host and path.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import zlib
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from asyncdl.redact import redact
+from asyncdl.transfer.ranges import Coverage
+from asyncdl.transfer.validators import Validator
+
+FORMAT = 1
+"""Grows with every change of :class:`PartState`; notes of other formats are dropped."""
+
+_log = logging.getLogger("asyncdl.transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """What is known about a partial file."""
+
+    source: str
+    """Where its bytes come from, see :func:`source_of`."""
+    total: int | None = None
+    """Length of the whole file, if known."""
+    validator: Validator = field(default_factory=Validator)
+    """The version that the bytes belong to."""
+    done: Coverage = field(default_factory=Coverage)
+    """The bytes that are on disk."""
+    format: int = FORMAT
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every byte is there."""
+        return self.total is not None and not self.done.gaps(self.total)
+
+
+def source_of(url: str) -> str:
+    """Return the part of a URL that stays when it is signed anew, without secrets."""
+    parts = urlsplit(url)
+    return redact(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+
+
+def encode_state(state: PartState) -> bytes:
+    """Return the note as one line: its checksum and its JSON."""
+    body = msgspec.json.encode(state)
+    return b"%08x %b\n" % (zlib.crc32(body), body)
+
+
+def decode_state(data: bytes) -> PartState | None:
+    """Read a note; ``None`` if it is torn, of another format, or no note at all."""
+    checksum, _, body = data.removesuffix(b"\n").partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(body):
+        return None
+    try:
+        state = msgspec.json.decode(body, type=PartState)
+    except msgspec.MsgspecError:
+        return None
+    return state if state.format == FORMAT and _is_sound(state) else None
+
+
+def load_state(path: Path, size_bytes: int) -> PartState | None:
+    """Read the note at ``path`` about a partial file of ``size_bytes``. Blocks.
+
+    Bytes that the note names and the file lacks are taken out of it.
+
+    Returns: ``None`` if there is no note that can be believed.
+    Raises: OSError, if there is one that cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    state = decode_state(data)
+    if state is None:
+        _log.warning("%s is damaged or of another version: the download begins again", path)
+        return None
+    return _clipped(state, size_bytes)
+
+
+def save_state(path: Path, state: PartState) -> None:
+    """Write the note so that a crash leaves the old one or the new one. Blocks.
+
+    Raises: OSError; the old note is then untouched.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(encode_state(state))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _clipped(state: PartState, size_bytes: int) -> PartState:
+    return PartState(state.source, state.total, state.validator, state.done.clip(size_bytes))
+
+
+def _is_sound(state: PartState) -> bool:
+    """Tell whether the spans are in order, apart, and inside the file."""
+    edges = [edge for span in state.done.spans for edge in (span.start, span.stop)]
+    is_rising = all(a < b for a, b in pairwise(edges))
+    is_inside = state.total is None or not edges or edges[-1] <= state.total
+    return is_rising and is_inside and min(edges, default=0) >= 0

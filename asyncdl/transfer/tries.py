@@ -1,0 +1,83 @@
+"""When a file is tried again, and when it is given up. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncdl.errors import (
+    AsyncdlError,
+    ChecksumMismatch,
+    HttpStatusError,
+    WrongContent,
+)
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.verify import BROKEN_FILE, ERROR_PAGE
+
+LOGIN_PAGE = "login-page"
+"""Reason of a ``WrongContent`` for a host that sends us to its login page."""
+
+
+@dataclass(slots=True)
+class Tries:
+    """What has been tried for one file so far.
+
+    A try that brings bytes that were never there before starts the count of
+    failures anew, so an awful link finishes in the end; a host that lets us
+    fetch the same bytes over and over does not keep us. The number of requests
+    is bounded in every case.
+    """
+
+    limits: Limits
+    requests: int = 0
+    refreshes: int = 0
+    refetches: int = 0
+    failed: int = 0
+    """In a row, without progress in between."""
+    farthest: int = 0
+    """The most bytes that were ever on disk."""
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether no further request may be made."""
+        return self.requests >= self.limits.requests_per_file
+
+    def may_refresh(self, error: AsyncdlError) -> bool:
+        """Tell whether a fresh URL is worth asking for."""
+        return self.refreshes < self.limits.refreshes and is_url_refused(error)
+
+    def may_go_on(self, error: AsyncdlError, have: int) -> bool:
+        """Count a failed try, and tell whether another may follow.
+
+        Args:
+            error: How it failed.
+            have: Bytes on disk now.
+        """
+        if is_bad_file(error):
+            self.refetches += 1
+        self.failed = 1 if have > self.farthest else self.failed + 1
+        self.farthest = max(self.farthest, have)
+        return (
+            error.retryable
+            and not self.is_worn_out
+            and self.refetches <= self.limits.refetches
+            and (error.retry_after_s or 0.0) <= self.limits.max_retry_after_s
+            and self.limits.backoff.allows(self.failed)
+        )
+
+    def wait_s(self, error: AsyncdlError) -> float:
+        """Return how long to wait before the next try, in seconds."""
+        return self.limits.backoff.delay_s(self.failed, retry_after_s=error.retry_after_s)
+
+
+def is_url_refused(error: AsyncdlError) -> bool:
+    """Tell whether the URL itself was refused, as one with an old signature is."""
+    if isinstance(error, HttpStatusError):
+        return error.url_refused
+    return isinstance(error, WrongContent) and error.reason in (ERROR_PAGE, LOGIN_PAGE)
+
+
+def is_bad_file(error: AsyncdlError) -> bool:
+    """Tell whether all bytes came and are wrong, so that none of them is worth keeping."""
+    if isinstance(error, WrongContent):
+        return error.reason == BROKEN_FILE
+    return isinstance(error, ChecksumMismatch)

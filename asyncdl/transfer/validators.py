@@ -1,0 +1,87 @@
+"""Validators: how a host lets us know that a file is still the same one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+
+_SAFE_AGE = timedelta(seconds=60)
+"""A date counts once the file has rested for a minute: two changes within one
+second of the clock would share it (RFC 9110, section 8.8.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """What one answer says about the version of the file it brings."""
+
+    etag: str | None = None
+    """The ``ETag`` exactly as sent."""
+    last_modified: str | None = None
+    """The ``Last-Modified`` date exactly as sent."""
+    date_is_strong: bool = False
+    """Whether that date alone identifies the version."""
+
+    @property
+    def if_range(self) -> str | None:
+        """The value for ``If-Range``; ``None`` if nothing here may be used for it.
+
+        A weak ``ETag`` may not (RFC 9110, section 13.1.5), and a date beside
+        one is no better: the host itself says that bytes may differ.
+        """
+        if self.etag is not None:
+            return self.etag if _STRONG_ETAG.fullmatch(self.etag) else None
+        return self.last_modified if self.date_is_strong else None
+
+    @property
+    def is_strong(self) -> bool:
+        """Whether two answers with this validator bring the same bytes."""
+        return self.if_range is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the host said nothing at all."""
+        return self.etag is None and self.last_modified is None
+
+    def matches(self, other: Validator) -> bool:
+        """Tell whether ``other`` repeats what this validator rests on."""
+        if self.etag is not None:
+            return other.etag == self.etag
+        return self.last_modified is not None and other.last_modified == self.last_modified
+
+    def contradicts(self, other: Validator, *, was_conditional: bool) -> bool:
+        """Tell whether a partial answer that carries ``other`` is of another version.
+
+        Args:
+            other: The validator of the partial answer.
+            was_conditional: Whether the request carried ``If-Range``: the host
+                may then leave out the date, which it has compared itself
+                (RFC 9110, section 15.3.7), but never the ``ETag``.
+        """
+        if self.is_empty or self.matches(other):
+            return False
+        return self.etag is not None or other.last_modified is not None or not was_conditional
+
+
+def read_validator(etag: str | None, last_modified: str | None, date: str | None) -> Validator:
+    """Read the validator out of the headers of an answer.
+
+    Args:
+        etag: ``ETag``, if sent.
+        last_modified: ``Last-Modified``, if sent.
+        date: ``Date``: the host's own clock, which alone can tell the age of the file.
+    """
+    return Validator(etag or None, last_modified or None, _is_old_enough(last_modified, date))
+
+
+def _is_old_enough(last_modified: str | None, date: str | None) -> bool:
+    if not last_modified or not date:
+        return False
+    try:
+        age = parsedate_to_datetime(date) - parsedate_to_datetime(last_modified)
+    except (TypeError, ValueError):
+        return False
+    return age >= _SAFE_AGE

@@ -1,0 +1,44 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+import asyncdl.sandbox
+from asyncdl.m2m.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
+from asyncdl.sandbox import Service
+
+# Noisy machines make single examples slow now and then; how many there are stays the default.
+hypothesis.settings.register_profile("asyncdl", deadline=None)
+hypothesis.settings.load_profile("asyncdl")
+
+
+@pytest.fixture(autouse=True)
+def own_user_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Keep lock files and credentials of the person who runs the tests out of them."""
+    home = tmp_path_factory.mktemp("home")
+    for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(variable, str(home))
+    for variable in (*USERNAME_VARIABLES, *TOKEN_VARIABLES):
+        monkeypatch.delenv(variable, raising=False)
+    yield
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """The embedded M2M service, without faults; tests change ``service.faults``."""
+    async with asyncdl.sandbox.serve() as service:
+        yield service
+        assert service.violations == []
+
+
+@pytest.fixture
+def data() -> Path:
+    """Recorded and documented replies."""
+    return Path(__file__).parent / "data"

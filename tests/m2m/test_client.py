@@ -1,0 +1,385 @@
+"""What each endpoint is sent and gives, and how a client ends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import orjson
+import pytest
+from aiohttp import ClientResponse, ClientSession
+from aioresponses import aioresponses
+from fake_m2m import DOWN, Answer, FakeM2M
+
+from asyncdl.errors import ApiError, ConfigError
+from asyncdl.m2m import (
+    DEFAULT_URL,
+    ClientOptions,
+    Credentials,
+    DownloadGroup,
+    DownloadItem,
+    M2MClient,
+)
+from asyncdl.m2m.models import Json
+
+MakeClient = Callable[..., M2MClient]
+
+DATA = Path(__file__).parent.parent / "data"
+
+Check = Callable[[Any], object]
+Make = Callable[[M2MClient], Awaitable[object]]
+
+LANDSAT = "landsat_ot_c2_l2"
+
+
+# Read on import: a test with a loop may not block it.
+SAMPLES: dict[str, Json] = {p.name: orjson.loads(p.read_bytes()) for p in DATA.glob("*.json")}
+
+
+def sample(name: str) -> Json:
+    """Return the envelope of a recorded reply; some were stored without theirs."""
+    reply = SAMPLES[name]
+    return reply if "errorCode" in reply else {"data": reply, "errorCode": None}
+
+
+# endpoint, recorded reply, the call, what the recording says
+RECORDED: list[tuple[str, str, Make, Check]] = [
+    (
+        "permissions",
+        "recorded_permissions.json",
+        lambda c: c.permissions(),
+        lambda got: got == ["user", "download", "order"],
+    ),
+    (
+        "dataset",
+        "reconstructed_dataset_landsat_band_files_c2_l2.json",
+        lambda c: c.dataset(dataset_id="5f85f041c828327a"),
+        lambda got: got.dataset_alias == "landsat_band_files_c2_l2",
+    ),
+    (
+        "dataset-search",
+        "recorded_dataset-search_trimmed.json",
+        lambda c: c.dataset_search("landsat"),
+        lambda got: len(got) == 18 and got[0].dataset_alias == "landsat_ot_c2_l1",
+    ),
+    (
+        "dataset-file-groups",
+        "reconstructed_dataset-file-groups_l2.json",
+        lambda c: c.dataset_file_groups(LANDSAT),
+        lambda got: (
+            set(got.secondary["5f85f041c828327a"]) == {"ls_c2l2_sr_band", "ls_c2l2_st_band"}
+        ),
+    ),
+    (
+        "dataset-filters",
+        "recorded_dataset-filters.json",
+        lambda c: c.dataset_filters("landsat_8_c1"),
+        lambda got: all(f.id and f.field_label for f in got),
+    ),
+    (
+        "scene-search",
+        "reconstructed_scene-search_landsat_ot_c2_l2.json",
+        lambda c: c.scene_search(LANDSAT, {}),
+        lambda got: got.results[0].cloud_cover == 9 and got.results[0].acquired == "2020-03-10",
+    ),
+    (
+        "scene-list-get",
+        "reconstructed_scene-list-get.json",
+        lambda c: c.scene_list_get("x"),
+        lambda got: len(got) == 3 and got[0].entity_id == "LC80680172020070LGN00",
+    ),
+    (
+        "scene-list-summary",
+        "documented_scene-list-summary.json",
+        lambda c: c.scene_list_summary("x"),
+        lambda got: got.summary.scene_count == 7 and got.datasets[0].scene_count == 4,
+    ),
+    (
+        "download-options",
+        "reconstructed_download-options_l2_with-file-groups.json",
+        lambda c: c.download_options(LANDSAT, list_id="x", include_secondary_file_groups=True),
+        lambda got: [len(o.secondary_downloads) for o in got] == [22] * 4,
+    ),
+    (
+        "download-request",
+        "recorded_download-request_200-preparing_trimmed.json",
+        lambda c: c.download_request([DownloadItem("1", "2")], label="job"),
+        lambda got: (
+            got.preparing_downloads[0].download_id == 46233750
+            and not got.duplicate_products
+            and "46233750" in got.new_records
+        ),
+    ),
+    (
+        "download-retrieve",
+        "recorded_download-retrieve_199-requested_trimmed.json",
+        lambda c: c.download_retrieve("job"),
+        lambda got: len(got.entries) == 7 and all(e.is_ready for e in got.entries),
+    ),
+    (
+        "download-search",
+        "documented_download-search.json",
+        lambda c: c.download_search("test"),
+        lambda got: (got[0].status_code, got[0].url) == ("P", None),
+    ),
+    (
+        "download-order-remove",
+        "documented_download-order-remove.json",
+        lambda c: c.download_order_remove("job"),
+        lambda got: got == 2,
+    ),
+    (
+        "rate-limit-summary",
+        "documented_rate-limit-summary.json",
+        lambda c: c.rate_limit_summary(),
+        lambda got: got.room == 14999,
+    ),
+    (
+        "notifications",
+        "documented_notifications.json",
+        lambda c: c.notifications(),
+        lambda got: got[0].subject == "Test Informational Notification",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "file", "make", "check"), RECORDED, ids=[row[0] for row in RECORDED]
+)
+async def test_recorded_replies_are_understood(
+    endpoint: str,
+    file: str,
+    make: Make,
+    check: Check,
+    mocked: aioresponses,
+    response_class: type[ClientResponse],
+    options: ClientOptions,
+) -> None:
+    for name, reply in [
+        ("login-token", sample("documented_login-token.json")),
+        (endpoint, sample(file)),
+        ("logout", {"data": None}),
+    ]:
+        mocked.post(f"{DEFAULT_URL}{name}", payload=reply, response_class=response_class)
+    async with M2MClient(Credentials("ann", "token"), options=options) as client:
+        assert check(await make(client))
+
+
+# endpoint, the call, what the service is sent
+SENT: list[tuple[str, Make, Json]] = [
+    ("permissions", lambda c: c.permissions(), None),
+    ("dataset-search", lambda c: c.dataset_search(), {}),
+    ("notifications", lambda c: c.notifications(), {"systemId": "M2M"}),
+    (
+        "scene-search",
+        lambda c: c.scene_search(LANDSAT, starting_number=101, sort_direction="ASC"),
+        {
+            "datasetName": LANDSAT,
+            "startingNumber": 101,
+            "maxResults": 100,
+            "sortDirection": "ASC",
+        },
+    ),
+    (
+        "scene-list-add",
+        lambda c: c.scene_list_add("x", LANDSAT, ["A"], id_field="displayId"),
+        {
+            "listId": "x",
+            "datasetName": LANDSAT,
+            "idField": "displayId",
+            "entityIds": ["A"],
+            "timeToLive": "P1D",
+        },
+    ),
+    (
+        "scene-list-remove",
+        lambda c: c.scene_list_remove("x", LANDSAT, ("A",)),
+        {"listId": "x", "datasetName": LANDSAT, "entityIds": ["A"]},
+    ),
+    (
+        "download-options",
+        lambda c: c.download_options(LANDSAT, entity_ids=["A"]),
+        {
+            "datasetName": LANDSAT,
+            "entityIds": ["A"],
+            "includeSecondaryFileGroups": False,
+        },
+    ),
+    (
+        "download-request",
+        lambda c: c.download_request(
+            [DownloadItem("A", "p")],
+            label="job",
+            data_groups=[DownloadGroup("files", ("g",), "list")],
+        ),
+        {
+            "downloads": [{"entityId": "A", "productId": "p"}],
+            "dataGroups": [{"datasetName": "files", "fileGroups": ["g"], "listId": "list"}],
+            "label": "job",
+        },
+    ),
+    ("download-retrieve", lambda c: c.download_retrieve(), {}),
+    (
+        "download-search",
+        lambda c: c.download_search("job", active_only=False),
+        {"label": "job", "activeOnly": False},
+    ),
+    (
+        "rate-limit-summary",
+        lambda c: c.rate_limit_summary(["192.0.2.1"]),
+        {"ipAddress": ["192.0.2.1"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "make", "payload"), SENT, ids=[row[0] for row in SENT])
+async def test_calls_send_what_is_given_and_nothing_else(
+    endpoint: str, make: Make, payload: Json, client: M2MClient, service: FakeM2M
+) -> None:
+    await make(client)
+    assert service.calls[-1].endpoint == endpoint
+    assert service.calls[-1].payload == payload
+
+
+async def test_null_is_an_empty_answer(client: M2MClient) -> None:
+    """The service writes null where there is nothing, and that is no error."""
+    assert await client.download_options(LANDSAT, list_id="x") == []
+    assert await client.scene_list_get("x") == []
+    assert (await client.download_retrieve("job")).entries == []
+    assert (await client.scene_search(LANDSAT, {})).results is None
+
+
+async def test_a_dataset_that_is_null_is_an_unexpected_reply(client: M2MClient) -> None:
+    with pytest.raises(ApiError, match="dataset: error: unexpected reply"):
+        await client.dataset(dataset_name="nothing")
+
+
+@pytest.mark.parametrize(
+    ("data", "count"),
+    [
+        (SAMPLES["documented_scene-list-add.json"]["stable"]["data"], 1),
+        ({"sceneCount": "2", "failed": []}, 2),
+        (None, 0),
+    ],
+    ids=["stable", "development", "null"],
+)
+async def test_both_forms_of_scene_list_add_give_a_count(
+    client: M2MClient, service: FakeM2M, data: Json, count: int
+) -> None:
+    service.will_answer("scene-list-add", Answer(data=data))
+    assert await client.scene_list_add("x", LANDSAT, ["A"]) == count
+
+
+async def test_an_unexpected_reply_names_the_place_and_quotes_nothing(
+    client: M2MClient, service: FakeM2M
+) -> None:
+    reply = {"available": [{"downloadId": "https://host/?requestSignature=secret"}]}
+    service.will_answer("download-retrieve", Answer(data=reply))
+    with pytest.raises(ApiError, match=r"\$\.available\[0\]\.downloadId") as caught:
+        await client.download_retrieve()
+    assert "secret" not in str(caught.value)
+
+
+async def test_arguments_that_cannot_be_right_are_refused_before_any_call(
+    client: M2MClient, service: FakeM2M
+) -> None:
+    with pytest.raises(ValueError, match="50 characters"):
+        await client.download_request(label="x" * 51)
+    with pytest.raises(ValueError, match="by its id or by its name"):
+        await client.dataset()
+    with pytest.raises(ValueError, match="by a scene list or by entity ids"):
+        await client.download_options(LANDSAT, list_id="x", entity_ids=["A"])
+    with pytest.raises(TypeError):
+        await client.call("grid2ll", object())
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("url", ["m2m.cr.usgs.gov", "ftp://host/", "https://", "http://[", ""])
+def test_an_address_that_is_none_is_a_config_error(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"service\.url"):
+        M2MClient(Credentials("ann", "token"), url=url)
+
+
+# --- the end -----------------------------------------------------------------
+
+
+async def test_the_end_of_the_block_logs_out(make_client: MakeClient, service: FakeM2M) -> None:
+    async with make_client() as client:
+        await client.login()
+    assert service.asked == ["login-token", "logout"]
+    assert not service.keys
+
+
+async def test_an_unused_client_asks_nothing(make_client: MakeClient, service: FakeM2M) -> None:
+    async with make_client():
+        pass
+    assert service.asked == []
+
+
+async def test_an_error_in_the_block_logs_out_and_passes(
+    make_client: MakeClient, service: FakeM2M
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with make_client() as client:
+            await client.login()
+            raise ZeroDivisionError
+    assert service.asked[-1] == "logout"
+
+
+async def test_a_cancelled_block_logs_out_too(make_client: MakeClient, service: FakeM2M) -> None:
+    with anyio.CancelScope() as scope:
+        async with make_client() as client:
+            await client.login()
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert service.asked == ["login-token", "logout"]
+
+
+async def test_a_call_cut_off_by_the_end_is_not_in_the_way_of_the_logout(
+    make_client: MakeClient, service: FakeM2M
+) -> None:
+    service.held["scene-search"] = anyio.Event()
+    with anyio.CancelScope() as scope:
+        async with make_client() as client, anyio.create_task_group() as tg:
+            tg.start_soon(client.call, "scene-search")
+            await service.arrived["scene-search"].wait()
+            scope.cancel()
+    assert service.asked == ["login-token", "scene-search", "logout"]
+
+
+async def test_a_failing_logout_is_not_an_error(make_client: MakeClient, service: FakeM2M) -> None:
+    service.will_answer("logout", DOWN)
+    async with make_client() as client:
+        await client.login()
+    assert service.asked == ["login-token", "logout"]
+
+
+@pytest.mark.slow
+async def test_a_logout_that_hangs_ends_at_the_deadline(
+    make_client: MakeClient, service: FakeM2M, options: ClientOptions
+) -> None:
+    service.held["logout"] = anyio.Event()
+    with anyio.fail_after(5):
+        async with make_client(options=replace(options, exit_deadline_s=0.3)) as client:
+            await client.login()
+    assert service.asked == ["login-token", "logout"]
+
+
+async def test_closing_twice_is_closing_once(make_client: MakeClient, service: FakeM2M) -> None:
+    async with make_client() as client:
+        await client.login()
+        await client.aclose()
+    assert service.asked == ["login-token", "logout"]
+
+
+async def test_a_session_that_was_handed_in_stays_open(
+    make_client: MakeClient, service: FakeM2M
+) -> None:
+    async with ClientSession() as session:
+        async with make_client(session=session) as client:
+            await client.login()
+        assert not session.closed
+    assert service.asked == ["login-token", "logout"]

@@ -1,0 +1,158 @@
+"""Bytes out, bytes back, and nobody else's errors."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from unittest.mock import Mock
+
+import anyio
+import pytest
+from aiohttp import ClientConnectorCertificateError, ClientSession
+from aioresponses import aioresponses
+from anyio.abc import SocketStream
+from fake_m2m import Answer, FakeM2M
+
+import asyncdl
+from asyncdl.errors import ApiError, NetworkError
+from asyncdl.m2m.transport import Transport
+
+
+@asynccontextmanager
+async def transport_to(url: str, **settings: float) -> AsyncIterator[Transport]:
+    transport = Transport(url, **settings)  # type: ignore[arg-type]  # numbers, as they are
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
+
+
+@asynccontextmanager
+async def raw_server(answer: bytes | None) -> AsyncIterator[str]:
+    """Answer every connection with these bytes and hang up; ``None`` never answers."""
+
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            if answer is None:
+                await anyio.sleep_forever()
+            else:
+                await stream.send(answer)
+
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as tg,
+    ):
+        tg.start_soon(listener.serve, serve)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        yield f"http://127.0.0.1:{port}/"
+        tg.cancel_scope.cancel()
+
+
+async def test_a_call_is_json_with_our_name_and_the_key(service: FakeM2M) -> None:
+    async with transport_to(service.url) as transport:
+        await transport.post("dataset", b'{"a": 1}', api_key="key")
+    (call,) = service.calls
+    assert call.payload == {"a": 1}
+    assert call.key == "key"
+    assert call.headers["User-Agent"] == f"asyncdl/{asyncdl.__version__}"
+    assert call.headers["Content-Type"] == "application/json"
+
+
+async def test_an_address_needs_no_slash_at_its_end(service: FakeM2M) -> None:
+    async with transport_to(service.url.rstrip("/")) as transport:
+        await transport.post("dataset", b"null", api_key=None)
+    assert service.asked == ["dataset"]
+
+
+async def test_a_redirect_is_not_followed(service: FakeM2M) -> None:
+    """It would take the key along."""
+    elsewhere = Answer(status=307, headers={"Location": f"{service.url}permissions"})
+    service.will_answer("dataset", elsewhere)
+    async with transport_to(service.url) as transport:
+        reply = await transport.post("dataset", b"null", api_key="key")
+    assert reply.status == 307
+    assert service.asked == ["dataset"]
+
+
+async def test_cookies_are_not_kept(service: FakeM2M) -> None:
+    service.will_answer("dataset", Answer(headers={"Set-Cookie": "a=b; Path=/"}))
+    async with transport_to(service.url) as transport:
+        await transport.post("dataset", b"null", api_key=None)
+        await transport.post("dataset", b"null", api_key=None)
+    assert "Cookie" not in service.calls[1].headers
+
+
+async def test_a_reply_beyond_all_bounds_is_an_error(service: FakeM2M) -> None:
+    service.will_answer("dataset", Answer(body=b"x" * 1001), Answer(body=b"x" * 1000))
+    async with transport_to(service.url, max_body_bytes=1000) as transport:
+        with pytest.raises(ApiError, match="longer than 1000 bytes") as caught:
+            await transport.post("dataset", b"null", api_key=None)
+        assert not caught.value.retryable
+        assert len((await transport.post("dataset", b"null", api_key=None)).body) == 1000
+
+
+async def test_a_refused_connection_is_a_network_error() -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    async with transport_to(f"http://127.0.0.1:{port}/") as transport:
+        with pytest.raises(NetworkError, match=r"call dataset at 127\.0\.0\.1") as caught:
+            await transport.post("dataset", b"null", api_key=None)
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+    ],
+    ids=["nothing", "no HTTP", "cut off", "broken chunk", "broken gzip"],
+)
+async def test_a_broken_answer_is_a_network_error(answer: bytes) -> None:
+    async with raw_server(answer) as url, transport_to(url) as transport:
+        with pytest.raises(NetworkError) as caught:
+            await transport.post("dataset", b"null", api_key="secret-key")
+    error = caught.value
+    assert error.retryable
+    assert "secret-key" not in f"{error} {error!r} {error.__cause__!r}"
+
+
+async def test_silence_is_a_network_error() -> None:
+    async with raw_server(None) as url, transport_to(url, read_timeout_s=0.01) as transport:
+        with pytest.raises(NetworkError, match="timed out"):
+            await transport.post("dataset", b"null", api_key=None)
+
+
+async def test_a_bad_certificate_is_final(mocked: aioresponses) -> None:
+    reason = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    failure = ClientConnectorCertificateError(Mock(host="m2m.example", port=443), reason)
+    mocked.post("https://m2m.example/dataset", exception=failure)
+    async with transport_to("https://m2m.example/") as transport:
+        with pytest.raises(NetworkError, match="bad certificate") as caught:
+            await transport.post("dataset", b"null", api_key=None)
+    assert not caught.value.retryable
+
+
+async def test_closing_twice_or_unused_does_no_harm() -> None:
+    transport = Transport("https://m2m.example/")
+    await transport.aclose()
+    async with ClientSession() as session:
+        await Transport("https://m2m.example/", session=session).aclose()
+        assert not session.closed
+
+
+async def test_a_closed_session_is_a_final_network_error() -> None:
+    async with ClientSession() as session:
+        transport = Transport("https://m2m.example/", session=session)
+    with pytest.raises(NetworkError, match="has been closed") as caught:
+        await transport.post("dataset", b"null", api_key=None)
+    assert not caught.value.retryable
+
+
+def test_the_host_is_named_without_a_password() -> None:
+    assert Transport("https://ann:secret@m2m.example:8443/api").host == "m2m.example:8443"

@@ -1,0 +1,207 @@
+"""Areas of interest become spatial filters that cover the same ground, or a clear error."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.area import (
+    MAX_FILTERS,
+    POINT_MARGIN_DEG,
+    area_from_bbox,
+    area_from_geojson,
+    area_from_point,
+)
+
+TRIANGLE = [[[-150.0, 61.0], [-149.0, 61.0], [-149.0, 62.0], [-150.0, 61.0]]]
+BOX = [[[-150.9, 61.0], [-148.9, 61.0], [-148.9, 61.4], [-150.9, 61.4], [-150.9, 61.0]]]
+
+
+def polygon(coordinates: object) -> dict[str, Any]:
+    return {"type": "Polygon", "coordinates": coordinates}
+
+
+def mbr(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    return {
+        "filterType": "mbr",
+        "lowerLeft": {"latitude": south, "longitude": west},
+        "upperRight": {"latitude": north, "longitude": east},
+    }
+
+
+def geojson(coordinates: object) -> dict[str, Any]:
+    return {"filterType": "geojson", "geoJson": polygon(coordinates)}
+
+
+def test_a_polygon_becomes_a_geojson_filter() -> None:
+    assert area_from_geojson(polygon(TRIANGLE)) == (geojson(TRIANGLE),)
+
+
+def test_a_rectangle_becomes_a_box_as_in_the_notebook() -> None:
+    assert area_from_geojson(polygon(BOX)) == (mbr(-150.9, 61.0, -148.9, 61.4),)
+
+
+def test_a_rectangle_with_corners_on_its_sides_is_still_a_box() -> None:
+    ring = [[0, 0], [1, 0], [2, 0], [2, 1], [0, 1], [0, 0]]
+    assert area_from_geojson(polygon([ring])) == (mbr(0, 0, 2, 1),)
+
+
+def test_a_rectangle_with_a_hole_is_no_box() -> None:
+    hole = [[-150, 61.1], [-150, 61.2], [-149, 61.2], [-150, 61.1]]
+    (found,) = area_from_geojson(polygon([*BOX, hole]))
+    assert found["filterType"] == "geojson"
+    assert len(found["geoJson"]["coordinates"]) == 2
+
+
+def test_winding_closing_and_heights_do_not_matter() -> None:
+    ring = [[x, y, 12.5] for x, y in TRIANGLE[0]]
+    assert area_from_geojson(polygon([ring[::-1]])) == (geojson([TRIANGLE[0]]),)
+    assert area_from_geojson(polygon([ring[:-1]])) == (geojson([TRIANGLE[0]]),)
+
+
+def test_every_polygon_of_a_collection_is_searched_in_order() -> None:
+    collection = {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "properties": {}, "geometry": polygon(TRIANGLE)},
+            {"type": "Feature", "properties": {}, "geometry": None},
+            {
+                "type": "Feature",
+                "properties": {},
+                "geometry": {
+                    "type": "GeometryCollection",
+                    "geometries": [
+                        {"type": "MultiPolygon", "coordinates": [BOX, TRIANGLE]},
+                        {"type": "MultiPoint", "coordinates": [[1, 2], [3, 4]]},
+                    ],
+                },
+            },
+        ],
+    }
+    kinds = [found["filterType"] for found in area_from_geojson(collection)]
+    assert kinds == ["geojson", "mbr", "geojson", "mbr", "mbr"]
+
+
+def test_a_polygon_over_the_antimeridian_is_searched_on_both_sides() -> None:
+    ring = [[170, -20], [-170, -20], [-170, -10], [170, -10], [170, -20]]
+    assert area_from_geojson(polygon([ring])) == (
+        mbr(170, -20, 180, -10),
+        mbr(-180, -20, -170, -10),
+    )
+
+
+def test_text_bytes_and_geo_interface_are_read_alike() -> None:
+    shape = SimpleNamespace(__geo_interface__=polygon(tuple(map(tuple, TRIANGLE))))
+    text = json.dumps(polygon(TRIANGLE))
+    expected = area_from_geojson(polygon(TRIANGLE))
+    for data in (text, text.encode(), b"\xef\xbb\xbf" + text.encode(), "\ufeff" + text, shape):
+        assert area_from_geojson(data) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["urn:ogc:def:crs:OGC:1.3:CRS84", "EPSG:4326", "urn:ogc:def:crs:EPSG::4326"]
+)
+def test_the_old_name_of_wgs_84_is_accepted(name: str) -> None:
+    crs = {"type": "name", "properties": {"name": name}}
+    assert area_from_geojson({**polygon(TRIANGLE), "crs": crs})
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"{", "not JSON"),
+        ([1, 2], "no GeoJSON object"),
+        ({"type": "FeatureCollection", "features": []}, "is empty"),
+        (polygon([]), "is empty"),
+        (polygon(None), "is empty"),
+        ({"type": "Topology"}, "'Topology' is no GeoJSON type"),
+        ({}, "no GeoJSON type"),
+        ({"type": "LineString", "coordinates": [[0, 0], [1, 1]]}, "has no area"),
+        (polygon([[[0, 0], [1, 1], [0, 0]]]), "fewer than 3"),
+        (polygon([[0, 0], [1, 1], [1, 0], [0, 0]]), "expected a list"),
+        (polygon([[[0, 0], [1], [1, 0], [0, 0]]]), "expected a longitude"),
+        (polygon([[[0, 0], [True, 1], [1, 0], [0, 0]]]), "expected a longitude"),
+        (polygon("0 0"), "expected a list"),
+        (polygon([[[61, -150], [62, -150], [62, -149]]]), "swapped"),
+        (polygon([[[340000, 6e6], [350000, 6e6], [340000, 7e6]]]), "reproject"),
+        ({**polygon(TRIANGLE), "crs": {"properties": {"name": "EPSG:32606"}}}, "EPSG:32606"),
+        ({**polygon(TRIANGLE), "crs": "EPSG:3857"}, "EPSG:3857"),
+    ],
+)
+def test_anything_else_is_a_clear_error_with_the_file(data: object, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        area_from_geojson(data, source=Path("aoi.geojson"))
+    assert str(caught.value).startswith("aoi.geojson: ")
+
+
+def test_a_deeply_nested_collection_is_no_trap() -> None:
+    deep: dict[str, Any] = polygon(TRIANGLE)
+    for _ in range(5000):
+        deep = {"type": "GeometryCollection", "geometries": [deep]}
+    assert area_from_geojson(deep) == (geojson(TRIANGLE),)
+
+
+def test_too_many_parts_ask_for_a_simpler_area() -> None:
+    points = {"type": "MultiPoint", "coordinates": [[0, 0]] * (MAX_FILTERS + 1)}
+    with pytest.raises(ConfigError, match="dissolve or simplify"):
+        area_from_geojson(points)
+
+
+def test_a_point_becomes_a_small_box() -> None:
+    (found,) = area_from_point(-149.9, 61.2)
+    assert found["upperRight"]["longitude"] - found["lowerLeft"]["longitude"] == pytest.approx(
+        2 * POINT_MARGIN_DEG
+    )
+    assert area_from_geojson({"type": "Point", "coordinates": [-149.9, 61.2]}) == (found,)
+
+
+def test_the_box_of_a_point_at_the_edge_stays_on_the_globe() -> None:
+    assert area_from_point(180, 90) == (
+        mbr(180 - POINT_MARGIN_DEG, 90 - POINT_MARGIN_DEG, 180, 90),
+    )
+
+
+@pytest.mark.parametrize(
+    ("box", "filters"),
+    [
+        ((-150.9, 61, -148.9, 61.4), [(-150.9, 61, -148.9, 61.4)]),
+        ((170, -20, -170, -10), [(170, -20, 180, -10), (-180, -20, -170, -10)]),
+        ((170, -20, 190, -10), [(170, -20, 180, -10), (-180, -20, -170, -10)]),
+        ((-190, -20, -170, -10), [(170, -20, 180, -10), (-180, -20, -170, -10)]),
+        ((180, -20, -170, -10), [(-180, -20, -170, -10)]),
+        ((170, -20, -180, -10), [(170, -20, 180, -10)]),
+        ((-180, -90, 180, 90), [(-180, -90, 180, 90)]),
+    ],
+)
+def test_a_box_is_searched_within_the_globe(
+    box: tuple[float, float, float, float], filters: list[tuple[float, float, float, float]]
+) -> None:
+    assert area_from_bbox(*box) == tuple(mbr(*part) for part in filters)
+
+
+@pytest.mark.parametrize(
+    ("box", "problem"),
+    [
+        ((10, 20, 30, 20), "empty"),
+        ((10, 20, 10, 30), "empty"),
+        ((10, 30, 20, 20), "empty"),
+        ((61, -150, 62, -149), "swapped"),
+        ((3e5, 6e6, 4e5, 7e6), "reproject"),
+        ((float("nan"), 0, 1, 1), "no longitude"),
+    ],
+)
+def test_a_box_that_is_none_names_its_key(
+    box: tuple[float, float, float, float], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        area_from_bbox(*box)
+    assert caught.value.key == "search.bbox"
+
+
+def test_a_point_off_the_globe_names_its_key() -> None:
+    with pytest.raises(ConfigError, match="swapped") as caught:
+        area_from_point(61.2, -149.9)
+    assert caught.value.key == "search.point"

@@ -1,0 +1,109 @@
+"""What band words mean, per sensor."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncdl.m2m.bands import DATASETS, common_names, files_of, match_bands, stem_of, suggest
+
+OLI_1 = "LC09_L1TP_033041_20230728_20230830_02_T1"
+OLI_2 = "LC08_L2SP_068017_20200310_20200822_02_T1"
+ETM_1 = "LE07_L1TP_033041_20030728_20200830_02_T1"
+ETM_2 = "LE07_L2SP_033041_20030728_20200830_02_T1"
+TM_1 = "LT05_L1TP_010067_19860424_20200918_02_T1"
+TM_2 = "LT05_L2SP_010067_19860424_20200918_02_T2"
+MSS_EARLY = "LM01_L1GS_001010_19720908_20200909_02_T2"
+MSS_LATE = "LM05_L1TP_033041_19850908_20200909_02_T2"
+TILE = "LC09_CU_003004_20230909_20230914_02"
+
+
+def suffixes_of(dataset: str) -> list[str]:
+    return list(dict.fromkeys(file.suffix for file in files_of(dataset)))
+
+
+def found(word: str, dataset: str, product_id: str) -> set[str]:
+    return set(match_bands([word], suffixes_of(dataset), product_id)[word])
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@given(data=st.data())
+def test_an_exact_suffix_finds_itself_alone(dataset: str, data: st.DataObject) -> None:
+    suffix = data.draw(st.sampled_from(suffixes_of(dataset)))
+    word = data.draw(st.sampled_from([suffix, suffix.lower(), suffix.upper()]))
+    assert match_bands([word], suffixes_of(dataset), "") == {word: (suffix,)}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@given(data=st.data())
+def test_a_stem_finds_every_file_of_that_stem(dataset: str, data: st.DataObject) -> None:
+    stem = stem_of(data.draw(st.sampled_from(suffixes_of(dataset))))
+    assert found(stem, dataset, "") == {
+        suffix for suffix in suffixes_of(dataset) if stem_of(suffix) == stem
+    }
+
+
+def test_band_1_is_not_band_10() -> None:
+    assert found("B1", "landsat_ot_c2_l1", OLI_1) == {"B1.TIF"}
+
+
+def test_mtl_means_both_metadata_files() -> None:
+    assert found("MTL", "landsat_ot_c2_l2", OLI_2) == {"MTL.txt", "MTL.xml"}
+    assert found("mtl.txt", "landsat_ot_c2_l2", OLI_2) == {"MTL.txt"}
+
+
+@pytest.mark.parametrize(
+    ("word", "count"), [("SR_*", 8), ("sr_b?", 7), ("*", 22), ("*.txt", 2), ("SR_B[23]", 2)]
+)
+def test_a_glob_matches_with_or_without_the_ending(word: str, count: int) -> None:
+    assert len(found(word, "landsat_ot_c2_l2", OLI_2)) == count
+
+
+@pytest.mark.parametrize(
+    ("word", "dataset", "product_id", "suffixes"),
+    [
+        ("red", "landsat_ot_c2_l1", OLI_1, {"B4.TIF"}),
+        ("pan", "landsat_ot_c2_l1", OLI_1, {"B8.TIF"}),
+        ("lwir12", "landsat_ot_c2_l1", OLI_1, {"B11.TIF"}),
+        ("Red", "landsat_ot_c2_l2", OLI_2, {"SR_B4.TIF"}),
+        ("nir08", "landsat_ot_c2_l2", OLI_2, {"SR_B5.TIF"}),
+        ("lwir11", "landsat_ot_c2_l2", OLI_2, {"ST_B10.TIF"}),
+        ("qa_pixel", "landsat_ot_c2_l2", OLI_2, {"QA_PIXEL.TIF"}),
+        ("qa_aerosol", "landsat_ot_c2_l2", OLI_2, {"SR_QA_AEROSOL.TIF"}),
+        ("lwir", "landsat_etm_c2_l1", ETM_1, {"B6_VCID_1.TIF", "B6_VCID_2.TIF"}),
+        ("red", "landsat_etm_c2_l2", ETM_2, {"SR_B3.TIF"}),
+        ("cloud_qa", "landsat_etm_c2_l2", ETM_2, {"SR_CLOUD_QA.TIF"}),
+        ("lwir", "landsat_tm_c2_l1", TM_1, {"B6.TIF"}),
+        ("swir22", "landsat_tm_c2_l2", TM_2, {"SR_B7.TIF"}),
+        ("lwir", "landsat_tm_c2_l2", TM_2, {"ST_B6.TIF"}),
+        ("red", "landsat_mss_c2_l1", MSS_EARLY, {"B5.TIF"}),
+        ("red", "landsat_mss_c2_l1", MSS_LATE, {"B2.TIF"}),
+        ("nir09", "landsat_mss_c2_l1", MSS_LATE, {"B4.TIF"}),
+        ("pan", "landsat_ot_c2_l2", OLI_2, set()),
+        ("red", "landsat_ot_c2_l2", "M_2509703_NE_14_060_20201210", set()),
+    ],
+)
+def test_a_common_name_means_the_band_of_the_sensor(
+    word: str, dataset: str, product_id: str, suffixes: set[str]
+) -> None:
+    assert found(word, dataset, product_id) == suffixes
+
+
+def test_the_red_of_a_tile_is_its_reflectance() -> None:
+    assert match_bands(["red"], ["TOA_B4.TIF", "SR_B4.TIF"], TILE) == {"red": ("SR_B4.TIF",)}
+
+
+def test_a_tile_of_no_known_instrument_has_no_common_names() -> None:
+    assert common_names("LC01_CU_003004_20230909_20230914_02") == {}
+
+
+def test_level_2_of_landsat_8_has_the_22_files_of_the_service() -> None:
+    assert len(files_of("landsat_ot_c2_l2")) == 22
+
+
+def test_an_unknown_dataset_has_no_known_files() -> None:
+    assert files_of("naip") == ()
+
+
+def test_a_slip_of_the_pen_is_recognised() -> None:
+    assert suggest("sr_b44", ["ST_B10", "SR_B4", "QA_PIXEL"])[0] == "SR_B4"
+    assert suggest("entirely else", ["SR_B4"]) == []

@@ -1,0 +1,89 @@
+"""The table of rooms: who may import whom. The code is read, not believed."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "asyncdl"
+
+ROOMS: dict[str, set[str]] = {
+    "redact": set(),
+    "errors": {"redact"},
+    "events": {"errors"},
+    "retry": {"errors"},
+    "config": {"errors"},
+    "transfer": {"errors", "events", "retry", "redact", "__init__"},
+    "m2m": {"errors", "events", "retry", "redact", "__init__"},
+    "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m"},
+    "sandbox": {"errors", "m2m.naming"},
+    "cli": {
+        "__init__", "errors", "events", "config", "retry", "redact",
+        "transfer", "m2m", "job", "sandbox",
+    },
+    "__main__": {"cli"},
+}  # fmt: skip
+"""For each room the rooms it may import; as in docs/design.md."""
+
+LAZY = {"__init__"}
+"""The package's face imports every room, but only when a name is asked for."""
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield what a module imports of asyncdl, without the package's name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            if node.module == "asyncdl":
+                for alias in node.names:
+                    is_room = (PACKAGE / alias.name).exists() or (
+                        PACKAGE / f"{alias.name}.py"
+                    ).exists()
+                    yield alias.name if is_room else "__init__"
+            elif node.module and node.module.startswith("asyncdl."):
+                yield node.module.removeprefix("asyncdl.")
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("asyncdl."):
+                    yield alias.name.removeprefix("asyncdl.")
+
+
+def may_import(room: str, wanted: str) -> bool:
+    if wanted.partition(".")[0] == room:
+        return True
+    return any(wanted == allowed or wanted.startswith(f"{allowed}.") for allowed in ROOMS[room])
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_imports_only_rooms_that_its_room_may(path: Path) -> None:
+    room = name_of(path).partition(".")[0]
+    if room in LAZY:
+        return
+    wrong = [wanted for wanted in imports_of(path) if not may_import(room, wanted)]
+    assert not wrong, f"{name_of(path)} may not import {', '.join(wrong)}"
+
+
+def test_modules_of_a_room_do_not_import_each_other_in_a_circle() -> None:
+    graph = {name_of(path): set(imports_of(path)) for path in modules()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"circle: {' -> '.join((*trail, name))}"
+        if name in done or name == "__init__":
+            return
+        for wanted in graph.get(name, ()):
+            visit(wanted, (*trail, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())

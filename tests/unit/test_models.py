@@ -1,0 +1,178 @@
+"""The service's habits are smoothed out, and what it may add does no harm."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asyncdl.m2m.models import (
+    Checksum,
+    DatasetFileGroups,
+    DatasetFilter,
+    DownloadEntry,
+    DownloadOption,
+    DownloadRequestReply,
+    DownloadRetrieveReply,
+    Flag,
+    Json,
+    Labels,
+    Limit,
+    RequestedDownload,
+    Scene,
+    ScenePage,
+    read_reply,
+)
+
+DATA = Path(__file__).parent.parent / "data"
+
+SIGNED = "https://host/file?requestSignature=c2VjcmV0"
+
+
+def data_of(name: str) -> Json:
+    reply = orjson.loads((DATA / name).read_bytes())
+    return reply["data"] if "errorCode" in reply else reply
+
+
+@pytest.mark.parametrize(
+    ("name", "as_type"),
+    [
+        ("recorded_scene-search_one-hit.json", ScenePage),
+        ("documented_scene-search_page.json", ScenePage),
+        ("recorded_scene-search-result_naip.json", Scene),
+        ("documented_dataset-file-groups.json", DatasetFileGroups),
+        ("recorded_download-options.json", list[DownloadOption]),
+        ("recorded_download-options_naip_trimmed.json", list[DownloadOption]),
+        ("documented_download-options_secondary.json", list[DownloadOption]),
+        ("reconstructed_download-options_l2_no-file-groups.json", list[DownloadOption]),
+        ("documented_download-request.json", DownloadRequestReply),
+        ("recorded_download-request_preparing.json", DownloadRequestReply),
+        ("reconstructed_download-request_available.json", DownloadRequestReply),
+        ("documented_download-retrieve.json", DownloadRetrieveReply),
+        ("recorded_download-retrieve_5-available.json", DownloadRetrieveReply),
+    ],
+)
+def test_every_recorded_form_is_read(name: str, as_type: type[object]) -> None:
+    assert read_reply(data_of(name), as_type)
+
+
+@pytest.mark.parametrize("value", [True, 1, "Y", "y", "Yes", "true", "1", " Y "])
+def test_many_forms_are_true(value: Json) -> None:
+    assert Flag.read(value)
+
+
+@pytest.mark.parametrize("value", [False, 0, None, "N", "no", "", "0", "false", "maybe"])
+def test_all_others_are_false(value: Json) -> None:
+    assert not Flag.read(value)
+
+
+@pytest.mark.parametrize("value", [True, "Y", 1])
+def test_flags_are_read_within_a_reply(value: Json) -> None:
+    option = read_reply({"id": "p", "entityId": "e", "available": value}, DownloadOption)
+    assert option.available
+    assert not option.bulk_available
+
+
+@pytest.mark.parametrize("empty", [[], {}, None])
+def test_an_empty_map_may_come_as_a_list(empty: Json) -> None:
+    assert Labels.read(empty) == {}
+    assert read_reply({"newRecords": empty or []}, DownloadRequestReply).new_records == {}
+    assert read_reply({"secondary": empty or []}, DatasetFileGroups).secondary == {}
+
+
+def test_cloud_cover_comes_as_text_number_or_nothing() -> None:
+    covers = [
+        read_reply({"entityId": "e", "cloudCover": cover}, Scene).cloud_cover
+        for cover in ("44.79", 9, None)
+    ]
+    assert covers == [44.79, 9.0, None]
+
+
+def test_a_requested_download_names_its_checksums_in_its_own_way() -> None:
+    parts = data_of("documented_checksum-fragments.json")
+    raw = {"downloadId": 1, **parts["download-request entry, optional"]}
+    reply = read_reply(raw, RequestedDownload)
+    assert [c.id for c in reply.checksum_values or ()] == ["cksum", "sha256sum"]
+
+
+def test_a_digest_of_digits_alone_stays_text() -> None:
+    digits = "0123456789" * 6 + "0123"
+    assert read_reply({"id": "sha256sum", "value": digits}, Checksum).value == digits
+    assert read_reply({"id": "cksum", "value": 803788146}, Checksum).value == 803788146
+
+
+def test_what_is_new_is_ignored() -> None:
+    assert read_reply({"entityId": "e", "fromTheFuture": [1]}, Scene).entity_id == "e"
+
+
+def test_what_is_missing_is_told_with_its_place() -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"\$\[0\]"):
+        read_reply([{"displayId": "d"}], list[Scene])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        DownloadEntry(download_id=1, url=SIGNED),
+        DownloadRetrieveReply(available=[DownloadEntry(download_id=1, url=SIGNED)]),
+        DownloadRequestReply(available_downloads=[RequestedDownload(download_id=1, url=SIGNED)]),
+    ],
+)
+def test_signatures_are_not_shown(reply: object) -> None:
+    assert "c2VjcmV0" not in f"{reply} {reply!r} {[reply]}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_ready"),
+    [
+        ({"url": SIGNED, "statusCode": "A"}, True),
+        ({"url": SIGNED, "statusCode": "D", "statusText": "Downloading"}, True),
+        ({"url": SIGNED, "statusCode": "Q", "statusText": "News"}, True),
+        ({"url": SIGNED, "statusCode": "Q", "statusText": "Preparing"}, False),
+        ({"url": SIGNED, "statusCode": "Q", "statusText": "Expired"}, False),
+        ({"url": "https://dds.cr.usgs.gov/download-staging/abc", "statusCode": "Q"}, False),
+        ({"url": "", "statusCode": "A"}, False),
+        ({"url": None, "statusCode": "A"}, False),
+    ],
+)
+def test_ready_is_what_has_a_url_that_can_be_fetched(entry: Json, is_ready: bool) -> None:
+    assert read_reply({"downloadId": 1, **entry}, DownloadEntry).is_ready is is_ready
+
+
+def test_the_room_of_a_quota_is_its_tightest_count() -> None:
+    counts = {"recentDownloadCount": 5, "pendingDownloadCount": "3", "unattemptedDownloadCount": 9}
+    assert read_reply(counts, Limit).room == 3
+    assert Limit(recent_download_count=-1).room == 0
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["available", "requested", "downloadId", "url", "newRecords"]), inner
+        )
+    ),
+)
+
+
+@settings(deadline=None)
+@given(data=json_values)
+def test_whatever_comes_is_read_or_refused_in_one_way(data: Json) -> None:
+    for as_type in (DownloadRetrieveReply, DownloadRequestReply, DatasetFileGroups):
+        with suppress(msgspec.ValidationError):
+            read_reply(data, as_type)
+
+
+def test_a_filter_tells_whether_it_is_a_range_or_what_it_offers() -> None:
+    filters = read_reply(data_of("recorded_dataset-filters.json"), list[DatasetFilter])
+    by_label = {f.field_label: f for f in filters}
+    assert by_label["WRS Path"].is_range
+    assert by_label["WRS Path"].values == ()
+    assert not by_label["Collection Category"].is_range
+    assert {"T1", "T2"} <= set(by_label["Collection Category"].values)

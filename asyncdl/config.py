@@ -111,11 +111,12 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ServiceConfig(Section, frozen=True):
-    """``[service]``: where the M2M API is and who asks."""
+    """Where the M2M API is, who asks, and how much at once."""
 
     url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+/.*", description="an http(s) URL")] = (
         DEFAULT_URL
     )
+    """Base address of the M2M API."""
     stac_url: Annotated[str, Meta(description='an http(s) URL, or "" for none')] = DEFAULT_STAC_URL
     """Where digests may be looked up; empty asks no STAC service."""
     username: Word | None = None
@@ -143,10 +144,12 @@ class ServiceConfig(Section, frozen=True):
 
 
 class SearchConfig(Section, frozen=True):
-    """``[search]``: which scenes."""
+    """Which scenes: those that meet all conditions, or those that are named."""
 
     dataset: Annotated[str, Meta(min_length=1, description="a dataset alias")] | None = None
+    """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
     aoi: Annotated[str, Meta(min_length=1, description="a GeoJSON file")] | None = None
+    """Area of interest: polygons or points, in longitude and latitude."""
     bbox: (
         Annotated[
             tuple[Longitude, Latitude, Longitude, Latitude],
@@ -154,6 +157,7 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
+    """A box; west may exceed east, and then it crosses the antimeridian."""
     wrs: (
         Annotated[
             tuple[
@@ -167,12 +171,15 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
+    """Scenes of these places in the WRS grid."""
     point: (
         Annotated[tuple[Longitude, Latitude], Meta(description="[longitude, latitude]")] | None
     ) = None
+    """Scenes that contain this point."""
     start: Annotated[date, Meta(description="a date, YYYY-MM-DD")] | None = None
+    """First day of acquisition, inclusive."""
     end: Annotated[date, Meta(description="a date, YYYY-MM-DD")] | None = None
-    """Last day, inclusive."""
+    """Last day of acquisition, inclusive."""
     cloud_cover: (
         Annotated[
             tuple[Percent, Percent],
@@ -180,6 +187,7 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
+    """Scenes whose cover is unknown are taken exactly when the highest is 100."""
     months: (
         Annotated[
             tuple[Annotated[int, Meta(ge=1, le=12)], ...],
@@ -187,21 +195,25 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
+    """Months of acquisition, in whatever year."""
     metadata: Annotated[
         dict[str, Any],
         Meta(description="field name = value, list of values, or [lowest, highest]"),
     ] = {}
     """Filters on the dataset's metadata fields, by their readable names."""
     limit: Annotated[int, Meta(ge=1, description="1 or more")] | None = None
+    """Most scenes to take; the full count is told all the same."""
     scenes: (
         Annotated[
             tuple[Word, ...], Meta(min_length=1, description="a list of product or scene ids")
         ]
         | None
     ) = None
+    """Instead of a search: these scenes."""
     scenes_file: (
         Annotated[str, Meta(min_length=1, description="a file with one id a line")] | None
     ) = None
+    """Instead of a search: the scenes in this file; ``-`` is standard input."""
 
     AREA_KEYS: ClassVar = ("aoi", "bbox", "wrs", "point")
     FILTER_KEYS: ClassVar = (*AREA_KEYS, "start", "end", "cloud_cover", "months")
@@ -252,6 +264,7 @@ class BandsProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="ba
         tuple[Word, ...],
         Meta(min_length=1, description='a list such as ["SR_B4", "QA_*", "red"]'),
     ]
+    """Exact suffixes (`B1` is not `B10`), globs, or common names; `asyncdl bands` lists them."""
 
 
 class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="bundle"):
@@ -268,15 +281,17 @@ class BandGroupProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag
         tuple[Word, ...],
         Meta(min_length=1, description='a list such as ["ls_c2l2_sr_band"]'),
     ]
+    """Names of file groups; `asyncdl file-groups` lists them."""
 
 
 Product: TypeAlias = BandsProduct | BundleProduct | BandGroupProduct
 
 
 class DownloadConfig(Section, frozen=True):
-    """``[download]``: where to, and how hard."""
+    """Where to, and how hard."""
 
     directory: Annotated[str, Meta(min_length=1, description="a folder")] = "data"
+    """Where the files go; made if missing."""
     workers: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 5
     """Files at once."""
     connections: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 16
@@ -284,6 +299,7 @@ class DownloadConfig(Section, frozen=True):
     max_rate: (
         Annotated[ByteRate, Meta(description='bytes per second, or text such as "50 MB/s"')] | None
     ) = None
+    """Over all files together; unlimited by default."""
     verify: Annotated[
         Literal["auto", "size", "checksum"], Meta(description='"auto", "size" or "checksum"')
     ] = "auto"
@@ -300,7 +316,7 @@ class DownloadConfig(Section, frozen=True):
 
 
 class PollConfig(Section, frozen=True):
-    """``[poll]``: patience with files that the service is still preparing."""
+    """Patience with files that the service is still preparing."""
 
     interval: Annotated[Seconds, Meta(description='seconds, or text such as "30s"')] = Seconds(30)
     """Between two ``download-retrieve`` calls for the same label, at least."""

@@ -25,6 +25,8 @@ long the server asked to wait (``retry_after_s``). No message holds a secret.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from asyncdl.redact import redact
@@ -131,10 +133,8 @@ class ApiError(AsyncdlError):
         return self.error_code == "RATE_LIMIT_USER_DL"
 
     def __str__(self) -> str:
-        code = self.error_code or (f"HTTP {self.http_status}" if self.http_status else "error")
-        text = f"{self.endpoint}: {code}"
-        if self.message:
-            text += f": {self.message}"
+        code = self.error_code or (f"HTTP {self.http_status}" if self.http_status else "")
+        text = ": ".join(filter(None, (self.endpoint, code, self.message)))
         if self.request_id:
             text += f" (request {self.request_id})"
         return text
@@ -288,3 +288,19 @@ class DiskError(AsyncdlError):
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Let callers see the error that stopped a task group instead of the group around it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise _first_leaf(group) from None
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

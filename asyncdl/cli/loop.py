@@ -13,6 +13,7 @@ import click
 from anyio.abc import TaskStatus
 
 from asyncdl.cli.main import INTERRUPTED
+from asyncdl.errors import ungrouped
 
 T = TypeVar("T")
 
@@ -24,7 +25,8 @@ def run_async(work: Callable[[], Awaitable[T]]) -> T | None:
     leaves at once.
     """
     options = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-    return anyio.run(_until_signal, work, backend_options=options)
+    with ungrouped():
+        return anyio.run(_until_signal, work, backend_options=options)
 
 
 async def _until_signal(work: Callable[[], Awaitable[T]]) -> T | None:

@@ -12,6 +12,7 @@ import click
 
 from asyncdl import __version__
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
+from asyncdl.redact import redact
 
 OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -78,7 +79,7 @@ def exit_status(args: list[str] | None = None) -> int:
         return say(error)
     except Exception as error:
         logging.getLogger("asyncdl.cli").debug("unexpected", exc_info=True)
-        click.echo(f"asyncdl: unexpected {type(error).__name__}: {error}", err=True)
+        click.echo(redact(f"asyncdl: unexpected {type(error).__name__}: {error}"), err=True)
         click.echo("This is a defect of asyncdl; -vv shows where it came from.", err=True)
         return INCOMPLETE
     return result if isinstance(result, int) else OK

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from asyncdl.errors import ConfigError
 from asyncdl.redact import redact
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +33,16 @@ def _start_logging(ctx: click.Context, parameter: click.Parameter, verbose: int)
     logger = logging.getLogger("asyncdl")
     logger.addHandler(handler)
     logger.setLevel(LEVELS[min(verbose, len(LEVELS) - 1)])
+
+
+@contextmanager
+def naming(config: Path) -> Iterator[None]:
+    """Name the config file in errors that are found only after it has been read."""
+    try:
+        yield
+    except ConfigError as error:
+        error.file = error.file or config
+        raise
 
 
 verbose_option = click.option(

@@ -11,7 +11,13 @@ import orjson
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.notes import print_note
-from asyncdl.cli.options import config_argument, json_option, sandbox_option, verbose_option
+from asyncdl.cli.options import (
+    config_argument,
+    json_option,
+    naming,
+    sandbox_option,
+    verbose_option,
+)
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import open_service
 from asyncdl.cli.tables import table_lines
@@ -32,7 +38,8 @@ def plan(config: Path, sandbox: bool, as_json: bool) -> int:
     For example: asyncdl plan examples/anchorage.toml --sandbox
     """
     settings = load_config(config)
-    made = run_async(lambda: _plan(settings, sandbox=sandbox))
+    with naming(config):
+        made = run_async(lambda: _plan(settings, sandbox=sandbox))
     if made is None:
         return INTERRUPTED
     if as_json:

@@ -10,10 +10,17 @@ import msgspec
 from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
-from asyncdl.cli.options import config_argument, json_option, sandbox_option, verbose_option
+from asyncdl.cli.options import (
+    config_argument,
+    json_option,
+    naming,
+    sandbox_option,
+    verbose_option,
+)
 from asyncdl.cli.outcome import print_summary
 from asyncdl.cli.service import open_service
 from asyncdl.config import load_config
+from asyncdl.errors import AsyncdlError
 from asyncdl.job.job import Job
 from asyncdl.job.report import Summary
 
@@ -50,12 +57,16 @@ def run(config: Path, sandbox: bool, as_json: bool, quiet: bool, no_progress: bo
                     ended.append(job.summary)
 
     try:
-        run_async(work)
-    finally:
-        for summary in ended:
-            print_summary(summary, settings.directory, as_json=as_json, quiet=quiet)
+        with naming(config):
+            run_async(work)
+    except AsyncdlError:
+        # People get the error as one line; a program still gets its last object.
+        if as_json and ended:
+            print_summary(ended[0], settings.directory, as_json=True, quiet=quiet)
+        raise
     if not ended:
         return INTERRUPTED
+    print_summary(ended[0], settings.directory, as_json=as_json, quiet=quiet)
     return exit_status_of(ended[0])
 
 

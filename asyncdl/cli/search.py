@@ -14,7 +14,7 @@ import orjson
 
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import config_argument, sandbox_option, verbose_option
+from asyncdl.cli.options import config_argument, naming, sandbox_option, verbose_option
 from asyncdl.cli.service import open_client
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, load_config
@@ -38,12 +38,14 @@ def search(config: Path, sandbox: bool, form: str) -> int:
     For example: asyncdl search examples/anchorage.toml --sandbox --format csv
     """
     settings = load_config(config)
-    query = wish_of(settings)
+    with naming(config):
+        query = wish_of(settings)
     if not isinstance(query, SceneQuery):
         raise ConfigError(
             "names its scenes by id, so there is nothing to search", file=config, key="search"
         )
-    scenes = run_async(lambda: _search(settings, query, sandbox=sandbox))
+    with naming(config):
+        scenes = run_async(lambda: _search(settings, query, sandbox=sandbox))
     if scenes is None:
         return INTERRUPTED
     for line in WRITERS[form](scenes):

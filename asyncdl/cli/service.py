@@ -65,7 +65,7 @@ def find_account(config: ServiceConfig) -> Credentials:
     """Find user name and token; on a terminal, ask for what is missing. Raises: AuthError."""
     stdin_is_terminal = sys.stdin.isatty()
     return find_credentials(
-        username=config.username,
+        configured_username=config.username,
         token_file=Path(config.token_file) if config.token_file else None,
         prompt=_ask if stdin_is_terminal else None,
     )

@@ -184,7 +184,7 @@ def credentials_for(config: Config) -> Credentials:
     """Find the account for a config, without asking anybody. Raises: AuthError."""
     token_file = config.service.token_file
     return find_credentials(
-        username=config.service.username,
+        configured_username=config.service.username,
         token_file=Path(token_file) if token_file else None,
     )
 

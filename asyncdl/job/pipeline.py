@@ -16,12 +16,12 @@ two requests' worth of files and the ready queue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
 from asyncdl.job.discovery import discover
 from asyncdl.job.fetching import fetch
@@ -45,7 +45,7 @@ async def pipeline(run: Run, wish: Wish) -> None:
     wanted_out, wanted_in = anyio.create_memory_object_stream[list[WantedFile]](1)
     ready_out, ready_in = anyio.create_memory_object_stream[Ready](workers * READY_PER_WORKER)
     waiting_out, waiting_in = anyio.create_memory_object_stream[Waiting](1)
-    with _single_error():
+    with ungrouped():
         async with anyio.create_task_group() as stages, ready_out, ready_in:
             stages.start_soon(discover, run, wish, wanted_out)
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
@@ -83,19 +83,3 @@ def _give_up(run: Run, ending: GivenUp) -> None:
         detail=ending.detail,
         remedy=ending.remedy,
     )
-
-
-@contextmanager
-def _single_error() -> Iterator[None]:
-    """Let callers see the error that stopped the run instead of a group around it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        raise _first_leaf(group) from None
-
-
-def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

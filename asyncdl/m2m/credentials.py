@@ -41,31 +41,32 @@ class Credentials:
 def find_credentials(
     *,
     username: str | None = None,
+    configured_username: str | None = None,
     token_file: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     prompt: Callable[[str], str] | None = None,
 ) -> Credentials:
     """Find user name and token, each in the first place that has it.
 
-    In this order: argument, environment, token file, keyring (if the extra is
-    installed), prompt. Empty values count as absent.
+    In this order: argument, environment, config and token file, keyring (if the
+    extra is installed), prompt. Empty values count as absent.
 
     Args:
         username: Goes before all other places.
+        configured_username: From a config; the environment goes before it.
         token_file: Holds the token alone; nobody but its owner may read it.
         environ: Looked up for ``USERNAME_VARIABLES`` and ``TOKEN_VARIABLES``.
         prompt: Asks a person, on a terminal; ``None`` asks nobody.
     Raises: AuthError, if one of the two is nowhere, or the token file cannot be trusted.
     """
-    places = _Places(token_file, environ, prompt)
+    places = _Places(configured_username, token_file, environ, prompt)
     username = _first(places.usernames(username))
     if not username:
         raise _missing(f"no user name: set {USERNAME_VARIABLES[0]} or service.username")
     token = _first(places.tokens(username))
     if not token:
         raise _missing(
-            f"no application token: set {' or '.join(TOKEN_VARIABLES)}, or service.token_file, "
-            "or store one with `asyncdl login`"
+            f"no application token: set {' or '.join(TOKEN_VARIABLES)}, or service.token_file"
         )
     return Credentials(username, token)
 
@@ -74,6 +75,7 @@ def find_credentials(
 class _Places:
     """The places to look, each tried only when the ones before it had nothing."""
 
+    configured_username: str | None
     token_file: Path | None
     environ: Mapping[str, str]
     prompt: Callable[[str], str] | None
@@ -81,6 +83,7 @@ class _Places:
     def usernames(self, argument: str | None) -> Iterator[str | None]:
         yield argument
         yield from map(self.environ.get, USERNAME_VARIABLES)
+        yield self.configured_username
         yield _ask_keyring(None)[0]
         if self.prompt:
             yield self.prompt(USERNAME_PROMPT)

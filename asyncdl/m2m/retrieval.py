@@ -25,9 +25,10 @@ from typing import Protocol, TypeAlias
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from asyncdl.errors import ApiError
 from asyncdl.events import Emit, FilesPreparing, FileState, discard
 from asyncdl.m2m.client import DownloadItem
-from asyncdl.m2m.matching import match_entry, match_reply
+from asyncdl.m2m.matching import FileIndex, match_reply
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
 from asyncdl.m2m.selection import WantedFile
 
@@ -118,10 +119,11 @@ async def resolutions(
     async with waiting_in:
         while await _take_in(book, waiting_in, pace):
             emit(FilesPreparing(len(book)))
-            pace.start()
-            for label in book.labels():
-                for resolution in await _poll_label(client, book, label):
-                    yield resolution
+            if pace.is_due:
+                pace.start()
+                for label in book.labels():
+                    for resolution in await _poll_label(client, book, label):
+                        yield resolution
             for given_up in book.expire():
                 yield given_up
             emit(FilesPreparing(len(book)))
@@ -135,35 +137,39 @@ class _Pace:
     next_at: float = 0.0
 
     def start(self) -> None:
+        """Note that a poll begins now."""
         self.next_at = anyio.current_time() + self.interval_s
 
-    def hasten(self) -> None:
-        self.next_at = min(self.next_at, anyio.current_time())
+    def hold(self, wait_s: float) -> None:
+        """Poll no earlier than ``wait_s`` from now."""
+        self.next_at = max(self.next_at, anyio.current_time() + wait_s)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next poll may start."""
+        return self.rest_s() <= 0
 
     def rest_s(self) -> float:
+        """Return the seconds until the next poll may start."""
         return max(0.0, self.next_at - anyio.current_time())
 
 
 async def _take_in(
     book: PendingBook, waiting_in: MemoryObjectReceiveStream[Waiting], pace: _Pace
 ) -> bool:
-    """Take in what arrives until the next poll is due; false when all is over."""
-    was_empty = not book
-    if was_empty:
+    """Take in what arrives until a poll or a deadline is due; false when all is over."""
+    if not book:
         try:
             book.add(await waiting_in.receive())
         except anyio.EndOfStream:
             return False
-        first_wait_s = 0.0 if book.has_duplicates else min(FIRST_POLL_S, pace.interval_s)
-        pace.next_at = max(pace.next_at, anyio.current_time() + first_wait_s)
-    while pace.rest_s() > 0:
-        with anyio.move_on_after(min(pace.rest_s(), book.until_deadline_s())) as scope:
+        pace.hold(0.0 if book.has_duplicates else min(FIRST_POLL_S, pace.interval_s))
+    while (rest_s := min(pace.rest_s(), book.until_deadline_s())) > 0:
+        with anyio.move_on_after(rest_s):
             try:
                 book.add(await waiting_in.receive())
             except anyio.EndOfStream:
                 await anyio.sleep_forever()
-        if scope.cancelled_caught and book.until_deadline_s() <= 0:
-            break
     with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
         while True:
             book.add(waiting_in.receive_nowait())
@@ -176,12 +182,22 @@ async def _poll_label(client: DownloadQueue, book: PendingBook, label: str) -> l
     if book.has_lost(label, reply):
         entries = await client.download_search(label, active_only=False)
         resolved += book.absorb_search(label, entries)
-    again = book.take_requests(label)
-    if again:
-        items = [DownloadItem(w.entity_id, w.product_id) for w in again]
-        answer = await client.download_request(items, label=label)
-        resolved += book.absorb_request(label, again, answer)
+    if again := book.lost_under(label):
+        resolved += await _ask_again(client, book, label, again)
     return resolved
+
+
+async def _ask_again(
+    client: DownloadQueue, book: PendingBook, label: str, again: Sequence[WantedFile]
+) -> list[Resolution]:
+    items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in again]
+    try:
+        reply = await client.download_request(items, label=label)
+    except ApiError as error:
+        if not error.is_quota:
+            raise
+        return []  # the next poll asks again; meanwhile the window moves on
+    return book.absorb_request(label, again, reply)
 
 
 @dataclass(slots=True)
@@ -191,22 +207,48 @@ class _Pending:
     since: float
     status: str = "preparing"
     missed: int = 0
-    requests: int = 0
-    """Times it was asked for again after it had vanished."""
+    """Polls in a row that did not mention it."""
+    is_lost: bool = False
+    """Whether it has to be asked for again."""
+    was_lost: bool = False
+    """Whether it was asked for again before; a second time would not help."""
 
 
-@dataclass(slots=True)
 class _Unknown:
     """Ids of which only the label is known, and the files they may stand for."""
 
-    labels: dict[int, str]
-    candidates: list[WantedFile]
-    since: float
-    missed: int = 0
+    def __init__(
+        self, labels: Mapping[int, str], candidates: Sequence[WantedFile], since: float
+    ) -> None:
+        self.labels = dict(labels)
+        self.since = since
+        self.missed = 0
+        self._index = FileIndex(candidates)
+        self._left = {_key(wanted): wanted for wanted in candidates}
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    @property
+    def left(self) -> list[WantedFile]:
+        """The files for which no id is known yet."""
+        return list(self._left.values())
+
+    def take(self, entry: DownloadEntry) -> WantedFile | None:
+        """Return the file that an entry is about and take it out, if it is one of these."""
+        wanted = self._index.match_entry(entry)
+        return self._left.pop(_key(wanted), None) if wanted else None
+
+
+def _key(wanted: WantedFile) -> tuple[str, str]:
+    return wanted.entity_id, wanted.product_id
 
 
 class PendingBook:
     """Everything that has no ending yet. No I/O: replies in, endings out.
+
+    Every file that is added comes out exactly once, whatever the replies say:
+    at the latest when :meth:`expire` is called after its deadline.
 
     Args:
         deadline_s: Seconds from :meth:`add` after which :meth:`expire` gives a file up.
@@ -218,15 +260,10 @@ class PendingBook:
         self._clock = clock
         self._pending: dict[int, _Pending] = {}
         self._unknown: list[_Unknown] = []
-        self._to_request: dict[str, list[_Pending]] = {}
 
     def __len__(self) -> int:
         """Return the number of files without an ending."""
-        return (
-            len(self._pending)
-            + sum(len(group.candidates) for group in self._unknown)
-            + sum(len(items) for items in self._to_request.values())
-        )
+        return len(self._pending) + sum(map(len, self._unknown))
 
     @property
     def has_duplicates(self) -> bool:
@@ -236,10 +273,15 @@ class PendingBook:
     def add(self, waiting: Waiting) -> None:
         """Take in what a request left open."""
         now = self._clock()
+        candidates = list(waiting.candidates)
         for download_id, wanted in waiting.items.items():
-            self._pending[download_id] = _Pending(wanted, waiting.label, now)
-        if waiting.candidates:
-            self._unknown.append(_Unknown(dict(waiting.duplicates), list(waiting.candidates), now))
+            if download_id in self._pending:
+                # The id is another file's, so nothing tells this one's.
+                candidates.append(wanted)
+            else:
+                self._pending[download_id] = _Pending(wanted, waiting.label, now)
+        if candidates:
+            self._unknown.append(_Unknown(waiting.duplicates, candidates, now))
 
     def labels(self) -> list[str]:
         """Return every label that something open stands under, each once."""
@@ -264,7 +306,7 @@ class PendingBook:
         seen: set[int] = set()
         for entry in reply.entries:
             seen.add(entry.download_id)
-            resolved += self._absorb_entry(label, entry)
+            resolved += self._absorb_entry(entry)
         for download_id, pending in self._pending.items():
             if pending.label == label:
                 pending.missed = 0 if download_id in seen else pending.missed + 1
@@ -291,34 +333,40 @@ class PendingBook:
             for download_id in [i for i, of in group.labels.items() if of == label]:
                 self._identify(group, download_id, found.get(download_id))
         resolved = self._close_groups()
-        lost = [i for i, p in self._pending.items() if p.label == label and p.missed]
-        for download_id in lost:
-            resolved += self._settle_lost(download_id, found.get(download_id))
+        missed = [i for i, p in self._pending.items() if p.label == label and p.missed]
+        for download_id in missed:
+            resolved += self._settle_missed(download_id, found.get(download_id))
         return resolved
 
-    def take_requests(self, label: str) -> list[WantedFile]:
-        """Return the files under ``label`` that have to be asked for again, each once."""
-        return [pending.wanted for pending in self._to_request.get(label, ())]
+    def lost_under(self, label: str) -> list[WantedFile]:
+        """Return the files under ``label`` that have to be asked for again."""
+        return [pending.wanted for _, pending in self._lost(label)]
 
     def absorb_request(
         self, label: str, asked: Sequence[WantedFile], reply: DownloadRequestReply
     ) -> list[Resolution]:
-        """Take in the reply to such a new request."""
-        again = {id(p.wanted): p for p in self._to_request.pop(label, ())}
+        """Take in the reply to a request for what was lost under ``label``."""
+        again = {_key(pending.wanted): pending for _, pending in self._lost(label)}
+        for download_id, _ in self._lost(label):
+            del self._pending[download_id]
         matched = match_reply(asked, reply)
         resolved: list[Resolution] = [
             Ready(found.file, found.download_id, label, found.url) for found in matched.available
         ]
+        gone = list(matched.unaccounted)
         for preparing in matched.preparing:
-            pending = again[id(preparing.file)]
-            pending.missed = 0
-            self._pending[preparing.download_id] = pending
+            if preparing.download_id in self._pending:
+                gone.append(preparing.file)
+            else:
+                pending = again[_key(preparing.file)]
+                pending.missed, pending.is_lost, pending.was_lost = 0, False, True
+                self._pending[preparing.download_id] = pending
         resolved += [
             _failed(refused.file, "refused", refused.message) for refused in matched.failed
         ]
         resolved += [
             _failed(wanted, "vanished", "the service no longer lists it and gives no new URL")
-            for wanted in matched.unaccounted
+            for wanted in gone
         ]
         return resolved
 
@@ -326,83 +374,83 @@ class PendingBook:
         """Give up what is past its deadline."""
         limit = self._clock() - self._deadline_s
         late = [i for i, pending in self._pending.items() if pending.since <= limit]
-        resolved = [self._unresolved(self._pending.pop(i)) for i in late]
-        for group in [g for g in self._unknown if g.since <= limit]:
-            self._unknown.remove(group)
-            resolved += [
-                self._unresolved(_Pending(wanted, "", group.since, "asked for earlier"))
-                for wanted in group.candidates
-            ]
+        resolved = [self._unresolved(p.wanted, p.status) for p in map(self._pending.pop, late)]
+        for group in self._unknown:
+            if group.since <= limit:
+                resolved += [self._unresolved(w, "asked for earlier") for w in group.left]
+        self._unknown = [group for group in self._unknown if group.since > limit]
         return resolved
 
     # -- single entries -------------------------------------------------------
 
-    def _absorb_entry(self, label: str, entry: DownloadEntry) -> list[Resolution]:
-        self._identify_among_groups(entry)
-        pending = self._pending.get(entry.download_id)
-        if pending is None:
-            return []
-        pending.status = entry.status_text or entry.status_code or pending.status
-        if entry.is_ready and entry.url:
-            del self._pending[entry.download_id]
-            return [Ready(pending.wanted, entry.download_id, pending.label, entry.url)]
-        if entry.is_final:
-            del self._pending[entry.download_id]
-            return [_failed(pending.wanted, "service-failed", f"the service says {pending.status}")]
-        return []
-
-    def _identify_among_groups(self, entry: DownloadEntry) -> None:
+    def _absorb_entry(self, entry: DownloadEntry) -> list[Resolution]:
         for group in self._unknown:
             if entry.download_id in group.labels:
                 self._identify(group, entry.download_id, entry)
+        pending = self._pending.get(entry.download_id)
+        if pending is None:
+            return []
+        pending.status = _status_of(entry, pending)
+        if entry.is_ready and entry.url:
+            del self._pending[entry.download_id]
+            return [Ready(pending.wanted, entry.download_id, pending.label, entry.url)]
+        return self._fail(entry.download_id) if entry.is_final else []
 
     def _identify(self, group: _Unknown, download_id: int, entry: DownloadEntry | None) -> None:
         """Find out which candidate an id stands for; then it is pending like any other."""
         label = group.labels.pop(download_id)
-        wanted = match_entry(entry, group.candidates) if entry else None
+        if entry is None or download_id in self._pending:
+            return
+        wanted = group.take(entry)
         if wanted is not None:
-            group.candidates.remove(wanted)
             self._pending[download_id] = _Pending(wanted, label, group.since, missed=1)
 
     def _close_groups(self) -> list[Resolution]:
         """End the groups whose ids are all known: what is left was not accepted."""
         closed = [group for group in self._unknown if not group.labels]
-        self._unknown = [group for group in self._unknown if group.labels]
+        self._unknown = [group for group in self._unknown if group.labels and len(group)]
         return [
             _failed(wanted, "not-accepted", "the service did not accept the request for it")
             for group in closed
-            for wanted in group.candidates
+            for wanted in group.left
         ]
 
-    def _settle_lost(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
+    def _settle_missed(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
         pending = self._pending[download_id]
         if entry is not None:
-            pending.status = entry.status_text or entry.status_code or pending.status
+            pending.status = _status_of(entry, pending)
             if entry.is_waiting:
                 return []
             if entry.is_final:
-                del self._pending[download_id]
-                return [
-                    _failed(pending.wanted, "service-failed", f"the service says {pending.status}")
-                ]
-        del self._pending[download_id]
-        if pending.requests:
+                return self._fail(download_id)
+        if pending.was_lost:
+            del self._pending[download_id]
             return [_failed(pending.wanted, "vanished", f"last state: {pending.status}")]
         # It was handed out, proxied or cleared: the same request under the same
         # label brings it back (API notes §5.4), once.
-        pending.requests += 1
-        self._to_request.setdefault(pending.label, []).append(pending)
+        pending.is_lost = True
         return []
 
-    def _unresolved(self, pending: _Pending) -> Resolution:
+    def _lost(self, label: str) -> list[tuple[int, _Pending]]:
+        return [(i, p) for i, p in self._pending.items() if p.is_lost and p.label == label]
+
+    def _fail(self, download_id: int) -> list[Resolution]:
+        pending = self._pending.pop(download_id)
+        detail = f"the service says {pending.status}"
+        return [_failed(pending.wanted, "service-failed", detail)]
+
+    def _unresolved(self, wanted: WantedFile, status: str) -> Resolution:
         return GivenUp(
-            pending.wanted,
+            wanted,
             FileState.UNRESOLVED,
             "deadline",
-            f"still not ready after {self._deadline_s:g} s; the service last said: "
-            f"{pending.status}",
+            f"still not ready after {self._deadline_s:g} s; the service last said: {status}",
             "Run the same command again later: it asks for the same file under the same label.",
         )
+
+
+def _status_of(entry: DownloadEntry, pending: _Pending) -> str:
+    return entry.status_text or entry.status_code or pending.status
 
 
 def _failed(wanted: WantedFile, reason: str, detail: str) -> GivenUp:

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, TypeAlias
 
 import anyio
 import orjson
 from aiohttp import web
+from anyio import to_thread
 
-from asyncdl.sandbox.endpoints import ENDPOINTS
-from asyncdl.sandbox.endpoints.payload import need
-from asyncdl.sandbox.refusal import Refusal, rate_limited
+from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
+from asyncdl.sandbox.endpoints.table import ENDPOINTS
+from asyncdl.sandbox.refusal import Maintenance, Refusal, rate_limited
 from asyncdl.sandbox.world import World
-
-Json: TypeAlias = Any
 
 PATH = "/api/api/json/stable/"
 _LOG = logging.getLogger("asyncdl.sandbox")
@@ -44,88 +42,69 @@ class Api:
     async def refuse_version(self, request: web.Request) -> web.Response:
         """Answer calls to other versions, and calls that are no POST."""
         if request.method != "POST":
-            return self._failure(Refusal("UNKNOWN", "POST only in the sandbox", http_status=400))
-        return self._failure(Refusal("VERSION_UNKNOWN", "Unknown version", http_status=500))
+            return _failure(Refusal("UNKNOWN", "POST only in the sandbox", http_status=400), 0)
+        return _failure(Refusal("VERSION_UNKNOWN", "Unknown version", http_status=500), 0)
 
     async def serve(self, request: web.Request) -> web.Response:
         """Serve one call."""
         world, endpoint = self._world, request.match_info["endpoint"]
         world.requests += 1
-        payload: Json = None
+        number = world.requests
+        payload: Payload = {}
+        error_code = None
         try:
             with world.account.one_call(endpoint, world.ledger):
                 payload = await _read_payload(request)
                 await anyio.sleep(world.faults.api_latency_s)
-                response = self._answer(endpoint, payload, request.headers.get(_KEY_HEADER))
-            error_code = None
+                handler = self._find_handler(endpoint, request.headers.get(_KEY_HEADER), number)
+                # In a thread: a call about very many downloads must not hold up the file host.
+                response = await to_thread.run_sync(self._answer, handler, payload, number)
         except Refusal as refusal:
-            response, error_code = self._failure(refusal), refusal.error_code
+            error_code = refusal.error_code
+            response = _failure(refusal, number)
         world.ledger.note_call(endpoint, payload, error_code)
         return response
 
-    def _answer(self, endpoint: str, payload: Mapping[str, Json], key: str | None) -> web.Response:
-        faults, number = self._world.faults, self._world.requests
-        if faults.disturbs("api_unavailable", number):
-            return web.Response(status=503, text=_MAINTENANCE, content_type="text/html")
-        if faults.disturbs("api_rate_limit", number):
-            raise rate_limited()
-        return self._envelope(self._data(endpoint, payload, key))
+    def _find_handler(self, endpoint: str, key: str | None, number: int) -> Endpoint:
+        """Return what answers a call.
 
-    def _data(self, endpoint: str, payload: Mapping[str, Json], key: str | None) -> Json:
+        Raises: Refusal, for a bad key, for an endpoint that is none, or at random.
+        """
         world = self._world
+        if world.faults.disturbs("api_unavailable", number):
+            raise Maintenance()
+        if world.faults.disturbs("api_rate_limit", number):
+            raise rate_limited()
         if endpoint == "login-token":
-            return self._log_in(payload, key)
+            return self._login_with(key)
         key = world.account.check(key, world.faults)
         if endpoint == "logout":
-            return world.account.log_out(key)
-        handler = ENDPOINTS.get(endpoint)
-        if handler is None:
+            world.account.log_out(key)
+            return lambda world, payload: None
+        if endpoint not in ENDPOINTS:
             raise Refusal("ENDPOINT_UNAVAILABLE", f"There is no endpoint {endpoint}")
-        try:
-            return handler(world, payload)
-        except (AttributeError, KeyError, TypeError, ValueError) as wrong:
-            _LOG.warning("%s could not be served", endpoint, exc_info=True)
-            raise Refusal("INPUT_INVALID", f"Parameters cannot be read: {wrong!r}") from wrong
+        return ENDPOINTS[endpoint]
 
-    def _log_in(self, payload: Mapping[str, Json], key: str | None) -> str:
+    def _login_with(self, key: str | None) -> Endpoint:
+        """Return the login, which an expired key spoils and any old key should not accompany."""
         account, faults = self._world.account, self._world.faults
         if key is not None:
             self._world.ledger.blame("old key sent along with login-token")
             if account.is_expired(key, faults.key_idle_s):
                 account.check(key, faults)
-        return account.log_in(str(need(payload, "username")), str(need(payload, "token")))
+        return lambda world, payload: account.log_in(
+            str(need(payload, "username")), str(need(payload, "token"))
+        )
 
-    def _envelope(self, data: Json) -> web.Response:
-        body = {
-            "requestId": self._world.requests,
-            "version": "stable",
-            "sessionId": 10_000_000,
-            "data": data,
-            "errorCode": None,
-            "errorMessage": None,
-        }
-        if self._world.requests % 3 == 0:
-            # Many recorded replies have none.
-            del body["sessionId"]
-        return _json(body, 200)
-
-    def _failure(self, refusal: Refusal) -> web.Response:
-        body: dict[str, Json] = {
-            "errorCode": refusal.error_code,
-            "errorMessage": refusal.message,
-        }
-        if not refusal.is_bare:
-            is_about_key = refusal.error_code in ("AUTH_EXPIRED", "AUTH_KEY_INVALID")
-            body |= {
-                "data": None,
-                "requestId": 0 if is_about_key else self._world.requests,
-                "sessionId": None,
-                "version": None if is_about_key else "stable",
-            }
-        return _json(body, refusal.http_status)
+    def _answer(self, handler: Endpoint, payload: Payload, number: int) -> web.Response:
+        try:
+            return _success(handler(self._world, payload), number)
+        except (AttributeError, KeyError, TypeError, ValueError) as wrong:
+            _LOG.warning("a call could not be served", exc_info=True)
+            raise Refusal("INPUT_INVALID", f"Parameters cannot be read: {wrong!r}") from wrong
 
 
-async def _read_payload(request: web.Request) -> Mapping[str, Json]:
+async def _read_payload(request: web.Request) -> Payload:
     """Return the parameters of a call; none at all are as good as an empty object.
 
     Raises: Refusal, if the body is no JSON object.
@@ -140,6 +119,36 @@ async def _read_payload(request: web.Request) -> Mapping[str, Json]:
     if not isinstance(payload, Mapping):
         raise Refusal("INPUT_FORMAT", "Request body is not an object")
     return payload
+
+
+def _success(data: Json, number: int) -> web.Response:
+    body = {
+        "requestId": number,
+        "version": "stable",
+        "sessionId": 10_000_000,
+        "data": data,
+        "errorCode": None,
+        "errorMessage": None,
+    }
+    if number % 3 == 0:
+        # Many recorded replies have none.
+        del body["sessionId"]
+    return _json(body, 200)
+
+
+def _failure(refusal: Refusal, number: int) -> web.Response:
+    if isinstance(refusal, Maintenance):
+        return web.Response(status=503, text=_MAINTENANCE, content_type="text/html")
+    body: dict[str, Json] = {"errorCode": refusal.error_code, "errorMessage": refusal.message}
+    if not refusal.is_bare:
+        is_about_key = refusal.error_code in ("AUTH_EXPIRED", "AUTH_KEY_INVALID")
+        body |= {
+            "data": None,
+            "requestId": 0 if is_about_key else number,
+            "sessionId": None,
+            "version": None if is_about_key else "stable",
+        }
+    return _json(body, refusal.http_status)
 
 
 def _json(body: Json, status: int) -> web.Response:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from asyncdl.sandbox import rasters, stac
 from asyncdl.sandbox.bundles import Blob, Bundle, Content, smallest_jpeg
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.digests import Digests, digest
 from asyncdl.sandbox.metadata import text_file
 from asyncdl.sandbox.products import SceneFile, files_of
+from asyncdl.sandbox.rasters import Raster, Shape, of_size, square
 from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.stac import Json, dump_item, make_item, parts_of
 
 _KEPT_FILES = 64
 """Open rasters and texts; each holds its noise pattern, a small part of the file."""
@@ -32,11 +33,11 @@ class RasterSize:
     size_bytes: int | None = None
     """If given, each raster file is exactly so large."""
 
-    def shape(self, bytes_per_pixel: int) -> rasters.Shape:
+    def shape(self, bytes_per_pixel: int) -> Shape:
         """Return the shape of one raster."""
         if self.size_bytes is None:
-            return rasters.square(self.pixels, bytes_per_pixel)
-        return rasters.of_size(self.size_bytes, bytes_per_pixel)
+            return square(self.pixels, bytes_per_pixel)
+        return of_size(self.size_bytes, bytes_per_pixel)
 
 
 class Archive:
@@ -80,16 +81,16 @@ class Archive:
             return None
         return digest(self.file(scene, file))
 
-    def stac_item(self, scene: Scene, part: str) -> stac.Json:
+    def stac_item(self, scene: Scene, part: str) -> Json:
         """Return the STAC item of a scene.
 
         Args:
             scene: Whose item.
             part: ``SR``, ``ST``, or empty for level 1.
         """
-        return stac.item(scene, part, lambda file: self.digests(scene, file))
+        return make_item(scene, part, lambda file: self.digests(scene, file))
 
-    def _shape(self, suffix: str) -> rasters.Shape:
+    def _shape(self, suffix: str) -> Shape:
         return self._shapes[1 if any(word in suffix for word in _BYTE_RASTERS) else 2]
 
     def _text_size(self, number: int, suffix: str) -> int:
@@ -100,7 +101,7 @@ class Archive:
         if not suffix.endswith(".TIF"):
             return Blob(text_file(scene, suffix))
         name = f"{scene.display_id}_{suffix}"
-        return rasters.Raster(name, self._shape(suffix), scene.footprint, self._seed)
+        return Raster(name, self._shape(suffix), scene.footprint, self._seed)
 
     def _make_bundle(self, number: int, mtime: int) -> Content:
         scene = self._catalog.scene(number)
@@ -116,7 +117,7 @@ class Archive:
             (f"{display_id}_thumb_large.jpeg", Blob(smallest_jpeg())),
             (f"{display_id}_thumb_small.jpeg", Blob(smallest_jpeg())),
         ]
-        for part in stac.parts_of(scene):
+        for part in parts_of(scene):
             name = f"{display_id}_{part}_stac.json" if part else f"{display_id}_stac.json"
-            extras.append((name, Blob(stac.dump(self.stac_item(scene, part)))))
+            extras.append((name, Blob(dump_item(self.stac_item(scene, part)))))
         return extras

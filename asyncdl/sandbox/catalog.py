@@ -6,10 +6,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from asyncdl.sandbox import wrs
 from asyncdl.sandbox.filters import SceneFilter
 from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.scenes import GENERATED_DATASET, GeneratedScenes, Scene, fixed_scenes
+from asyncdl.sandbox.wrs import footprint, land_places
 
 _KEPT_SEARCHES = 16
 """The pages of so many searches are cut from one result; four bytes for each hit are kept."""
@@ -84,7 +84,7 @@ class Catalog:
 
     def _match_generated(self, scene_filter: SceneFilter) -> Iterator[int]:
         """Go over the places first: the footprint of a place is the same at every pass."""
-        places = wrs.land_places()
+        places = land_places()
         covered = [n for n, place in enumerate(places) if self._covers(scene_filter, place)]
         for first in range(0, len(self._generated), len(places)):
             for place in covered:
@@ -97,4 +97,4 @@ class Catalog:
 
     @staticmethod
     def _covers(scene_filter: SceneFilter, place: tuple[int, int]) -> bool:
-        return scene_filter.area is None or scene_filter.covers(wrs.footprint(*place))
+        return scene_filter.area is None or scene_filter.covers(footprint(*place))

@@ -23,6 +23,13 @@ class Refusal(Exception):
         super().__init__(error_code, message)
 
 
+class Maintenance(Refusal):
+    """Nobody is there but a web server with a page that says so."""
+
+    def __init__(self) -> None:
+        super().__init__("", "Down for maintenance", http_status=503)
+
+
 def required(name: str) -> Refusal:
     """Return the refusal of a call that lacks a parameter."""
     return Refusal("INPUT_PARAMETER_REQUIRED", f"Missing required parameter '{name}'")

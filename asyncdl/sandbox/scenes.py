@@ -19,8 +19,8 @@ from asyncdl.m2m.naming import (
     parse_product_id,
     parse_scene_id,
 )
-from asyncdl.sandbox import wrs
 from asyncdl.sandbox.geometry import Ring
+from asyncdl.sandbox.wrs import first_pass, footprint, land_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Scene:
     @property
     def footprint(self) -> Ring:
         """The four corners, from the lower left, counter-clockwise."""
-        return self.corners or wrs.footprint(self.product.path, self.product.row)
+        return self.corners or footprint(self.product.path, self.product.row)
 
     @property
     def published(self) -> str:
@@ -162,7 +162,7 @@ class GeneratedScenes:
 
     def scene(self, index: int) -> Scene:
         """Compute the ``index``-th scene, from 0."""
-        places = wrs.land_places()
+        places = land_places()
         visit, place = divmod(index, len(places))
         path, row = places[place]
         acquired = self.day_of(path, visit)
@@ -181,7 +181,7 @@ class GeneratedScenes:
 
     def day_of(self, path: int, visit: int) -> date:
         """Return the day of the ``visit``-th pass, from 0."""
-        first = wrs.first_pass(path, after=_FIRST_DAY)
+        first = first_pass(path, after=_FIRST_DAY)
         return first + timedelta(days=visit * _DAYS_BETWEEN_PASSES)
 
     def index_of(self, path: int, row: int, acquired: date) -> int | None:
@@ -191,7 +191,7 @@ class GeneratedScenes:
             return None
         days = (acquired - self.day_of(path, 0)).days
         visit, odd_days = divmod(days, _DAYS_BETWEEN_PASSES)
-        index = visit * len(wrs.land_places()) + place
+        index = visit * len(land_places()) + place
         return index if odd_days == 0 and 0 <= index < self.count else None
 
     def find(self, entity_or_display_id: str) -> Scene | None:
@@ -219,4 +219,4 @@ def _scatter(index: int) -> int:
 
 @lru_cache(maxsize=1)
 def _place_numbers() -> dict[tuple[int, int], int]:
-    return {place: number for number, place in enumerate(wrs.land_places())}
+    return {place: number for number, place in enumerate(land_places())}

@@ -157,7 +157,7 @@ async def serve(
     raster_pixels: int = 64,
     file_size: int | None = None,
     seed: int = 0,
-    keep: int = 20_000,
+    keep: int = 10_000,
 ) -> AsyncIterator[Service]:
     """Serve the sandbox while the context is open.
 

@@ -42,7 +42,7 @@ def split_item_id(item_id: str) -> tuple[str, str] | None:
     return (item_id, "") if parse_product_id(item_id) else None
 
 
-def item(scene: Scene, part: str, digests: Callable[[SceneFile], Digests | None]) -> Json:
+def make_item(scene: Scene, part: str, digests: Callable[[SceneFile], Digests | None]) -> Json:
     """Return one STAC item.
 
     Args:
@@ -65,7 +65,7 @@ def item(scene: Scene, part: str, digests: Callable[[SceneFile], Digests | None]
             "landsat:scene_id": scene.entity_id,
         },
         "assets": {
-            file.suffix.partition(".")[0]: _asset(file, display_id, digests(file))
+            file.suffix.removesuffix(".TIF"): _asset(file, display_id, digests(file))
             for file in files_of(scene)
             if _belongs(file, part)
         },
@@ -73,9 +73,9 @@ def item(scene: Scene, part: str, digests: Callable[[SceneFile], Digests | None]
     }
 
 
-def dump(value: Json) -> bytes:
+def dump_item(item: Json) -> bytes:
     """Return an item as the text of a file."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    return orjson.dumps(item, option=orjson.OPT_INDENT_2)
 
 
 def _belongs(file: SceneFile, part: str) -> bool:

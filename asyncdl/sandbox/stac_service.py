@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import orjson
 from aiohttp import web
 
-from asyncdl.sandbox import stac
 from asyncdl.sandbox.lookup import find_target
+from asyncdl.sandbox.stac import parts_of, split_item_id
 from asyncdl.sandbox.world import World
 
 Json: TypeAlias = Any
@@ -53,9 +53,9 @@ class StacService:
         return _json(item, 200)
 
     def _find(self, item_id: str) -> Json | None:
-        split = stac.split_item_id(item_id)
+        split = split_item_id(item_id)
         target = find_target(self._world.catalog, f"{split[0]}.tar") if split else None
-        if split is None or target is None or split[1] not in stac.parts_of(target.scene):
+        if split is None or target is None or split[1] not in parts_of(target.scene):
             return None
         return self._world.archive.stac_item(target.scene, split[1])
 

@@ -193,12 +193,22 @@ def _judge_unsatisfiable(head: Head, ask: Ask, known: Known, url: str) -> Verdic
         raise HttpStatusError(url, head.status)
     content_range = parse_content_range(head.content_range)
     total = content_range.total if content_range else None
-    is_other = known.validator.contradicts(head.validator, was_conditional=True)
-    if total == ask.start and known.total in (None, total) and not (is_other and known.have):
+    if total == ask.start and known.total in (None, total) and _is_same(head, ask, known):
         return Complete(ask.start)
     if ask.start == 0:
         return AskAgain("no range is good enough", is_ranged=False)
     return AskAgain("fewer bytes there than here", keeps_bytes=False)
+
+
+def _is_same(head: Head, ask: Ask, known: Known) -> bool:
+    """Tell whether a 416 is about the version on disk.
+
+    Most hosts send no validator with it. Then ``If-Range`` vouches for the
+    version: had it not matched, the range would have been ignored.
+    """
+    if not known.have or known.validator.is_empty or known.validator.matches(head.validator):
+        return True
+    return head.validator.is_empty and ask.if_range is not None
 
 
 def _parse_length(value: str | None) -> int | None:

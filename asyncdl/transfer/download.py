@@ -15,7 +15,7 @@ from asyncdl.transfer.answers import Ask, AskAgain, Complete, Head, Known, Place
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer, open_answer
+from asyncdl.transfer.http import Answer, exact_url, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
 from asyncdl.transfer.progress import Progress
 from asyncdl.transfer.ranges import parse_content_range
@@ -48,9 +48,11 @@ class Download:
     Args:
         engine: What all files share.
         request: What is wanted.
+    Raises: TransferError, if its URL is none.
     """
 
     def __init__(self, engine: Engine, request: FileRequest) -> None:
+        exact_url(request.url)
         self._engine = engine
         self._request = request
         self._url = request.url
@@ -258,6 +260,7 @@ class Download:
             self._tries.refreshes += 1
             self._progress.retry(error, 0.0, self._tries.requests)
             self._url = await refresh()
+            exact_url(self._url)
             return True
         if not self._tries.may_go_on(error, have):
             if isinstance(error, TransferError):

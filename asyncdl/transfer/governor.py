@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio import CapacityLimiter
 
-from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled
+from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
 from asyncdl.events import Emit, HostWait
 from asyncdl.retry import Backoff
 from asyncdl.transfer.limits import Limits
@@ -159,6 +159,9 @@ class Governor:
             host.pace.rest(wish_s if wish_s <= self._limits.max_retry_after_s else 0.0, now_s)
         elif isinstance(error, Stalled) or (isinstance(error, NetworkError) and error.retryable):
             host.pace.fail(admitted_at_s, now_s)
+        elif isinstance(error, TransferError):
+            # Bad news, but news: the host is there.
+            host.pace.failed_rounds = 0
         if (wait_s := host.pace.rest_s(now_s)) > before_s:
             self._emit(HostWait(host_of(url), _reason(error), wait_s))
 

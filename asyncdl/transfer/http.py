@@ -26,6 +26,9 @@ from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.tries import LOGIN_PAGE
 
+BAD_URL = "bad-url"
+"""Reason of the ``TransferError`` for what is no ``http`` or ``https`` URL."""
+
 _OWN_HEADERS = {
     "User-Agent": f"asyncdl/{__version__}",
     "Accept": "*/*",
@@ -105,7 +108,7 @@ async def open_answer(
         limits: Timeouts and ``max_redirects``.
     Raises: NetworkError, without an answer; WrongContent with reason
         :data:`LOGIN_PAGE`, when sent to one; TransferError with reason
-        ``redirects``, ``insecure-redirect`` or ``bad-url``.
+        ``redirects``, ``insecure-redirect`` or :data:`BAD_URL`.
     """
     chain = [url]
     while True:
@@ -131,21 +134,24 @@ async def open_answer(
 def next_url(url: str, location: str) -> str:
     """Return where a redirect from ``url`` leads.
 
-    Raises: WrongContent, if to a login page; TransferError, if away from HTTP or
-        from ``https`` to ``http``.
+    Raises: WrongContent, if to a login page; TransferError, with reason
+        :data:`BAD_URL` if away from HTTP, and ``insecure-redirect`` if from
+        ``https`` to ``http``.
     """
-    # Absolute targets are taken as they stand; joining would normalise them.
-    target = location if _SCHEME.match(location) else urljoin(url, location)
+    try:
+        # Absolute targets are taken as they stand; joining would normalise them.
+        target = location if _SCHEME.match(location) else urljoin(url, location)
+    except ValueError:
+        raise TransferError(url, "a redirect to no URL", reason=BAD_URL) from None
     target = target.partition("#")[0]
+    exact_url(target)
     new, old = urlsplit(target), urlsplit(url)
-    if new.scheme not in ("http", "https") or not new.hostname:
-        raise TransferError(url, "a redirect away from HTTP", reason="redirects")
     if is_login_url(target):
         raise WrongContent(url, "sent to a login page", reason=LOGIN_PAGE, retryable=False)
     if (old.scheme, new.scheme) == ("https", "http"):
         raise TransferError(url, "a redirect to plain http", reason="insecure-redirect")
     # A password in a redirect is the host's idea, not the caller's.
-    return target.replace(f"{new.netloc}", new.netloc.rpartition("@")[2], 1)
+    return target.replace(new.netloc, new.netloc.rpartition("@")[2], 1)
 
 
 def is_login_url(url: str) -> bool:
@@ -157,7 +163,7 @@ def is_login_url(url: str) -> bool:
 def exact_url(text: str) -> URL:
     """Return a URL that is sent as it stands; only what no URL may hold is quoted.
 
-    Raises: TransferError with reason ``bad-url``.
+    Raises: TransferError with reason :data:`BAD_URL`.
     """
     try:
         host = urlsplit(text).hostname or ""
@@ -167,7 +173,7 @@ def exact_url(text: str) -> URL:
             return url
     except ValueError:
         pass
-    raise TransferError(text, "no http or https URL", reason="bad-url")
+    raise TransferError(text, "no http or https URL", reason=BAD_URL)
 
 
 async def _send(

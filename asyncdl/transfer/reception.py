@@ -16,7 +16,7 @@ from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer
 from asyncdl.transfer.progress import Progress
 from asyncdl.transfer.state import PartState
-from asyncdl.transfer.verify import HEAD_BYTES, Form, check_head
+from asyncdl.transfer.verify import HEAD_BYTES, Form, check_head, head_bytes
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Reception:
             await self._save(batch)
         finally:
             # The beginning is saved only once there is enough of it to judge.
-            if batch.start > 0 or batch.size_bytes >= HEAD_BYTES:
+            if batch.start > 0 or batch.size_bytes >= head_bytes(self.form):
                 with CancelScope(shield=True):
                     await self._save(batch)
         await self._end(batch.stop, place, answer.url)
@@ -67,7 +67,7 @@ class Reception:
             await self.engine.rate.take(len(piece))
             batch.add(self._wanted(piece, batch, place, answer.url))
             is_late = anyio.current_time() - saved_at_s >= limits.flush_interval_s
-            if batch.size_bytes >= (HEAD_BYTES if is_late else limits.flush_bytes):
+            if batch.size_bytes >= (head_bytes(self.form) if is_late else limits.flush_bytes):
                 await self._save(batch)
                 saved_at_s = anyio.current_time()
 

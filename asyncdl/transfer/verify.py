@@ -22,7 +22,7 @@ from asyncdl.transfer.tar import BLOCK_BYTES, check_tar, is_header
 from asyncdl.transfer.tiff import MAGICS, check_tiff
 
 HEAD_BYTES = BLOCK_BYTES
-"""How much of a file's beginning :func:`check_head` wants to see."""
+"""No form needs more of a file's beginning than this to be told."""
 
 ERROR_PAGE = "error-page"
 """Reason of a ``WrongContent`` that is a page in place of the data."""
@@ -101,6 +101,11 @@ def form_of(name: str) -> Form:
     return _SUFFIXES.get(Path(name).suffix.lower(), Form.ANY)
 
 
+def head_bytes(form: Form) -> int:
+    """Return how much of a file's beginning has to be there before it is judged."""
+    return 1 if form in (Form.ANY, Form.HTML) else HEAD_BYTES
+
+
 def check_type(form: Form, content_type: str | None, url: str) -> None:
     """Refuse an answer whose content type gives it away as a page or a message.
 
@@ -115,6 +120,8 @@ def check_type(form: Form, content_type: str | None, url: str) -> None:
 
 def check_head(form: Form, head: bytes, url: str) -> None:
     """Refuse a file by its first :data:`HEAD_BYTES` bytes (fewer if it is shorter).
+
+    Of a longer file at least :func:`head_bytes` are needed.
 
     Raises: WrongContent, with reason :data:`ERROR_PAGE`.
     """

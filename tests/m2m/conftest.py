@@ -10,11 +10,11 @@ import pytest
 from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.abc import AbstractStreamWriter
 from aioresponses import aioresponses
-from fake_m2m import TOKEN, USERNAME, FakeM2M
 
 from asyncdl.events import Event
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.retry import Backoff
+from tests.m2m.fake_m2m import TOKEN, USERNAME, FakeM2M
 
 QUICK = Backoff(first_s=0.001, factor=1.0, max_s=0.001, attempts=4)
 

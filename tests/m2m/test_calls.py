@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import anyio
 import pytest
-from fake_m2m import BUSY, DOWN, TOKEN, Answer, FakeM2M
 
 from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Event
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.calls import SERVICE_DOWN, wait_before_retry
 from asyncdl.retry import Backoff
+from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, Answer, FakeM2M
 
 MakeClient = Callable[..., M2MClient]
 

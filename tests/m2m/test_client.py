@@ -12,7 +12,6 @@ import orjson
 import pytest
 from aiohttp import ClientResponse, ClientSession
 from aioresponses import aioresponses
-from fake_m2m import DOWN, Answer, FakeM2M
 
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.m2m import (
@@ -24,6 +23,7 @@ from asyncdl.m2m import (
     M2MClient,
 )
 from asyncdl.m2m.models import Json
+from tests.m2m.fake_m2m import DOWN, Answer, FakeM2M
 
 MakeClient = Callable[..., M2MClient]
 
@@ -253,7 +253,7 @@ async def test_null_is_an_empty_answer(client: M2MClient) -> None:
 
 
 async def test_a_dataset_that_is_null_is_an_unexpected_reply(client: M2MClient) -> None:
-    with pytest.raises(ApiError, match="dataset: error: unexpected reply"):
+    with pytest.raises(ApiError, match="dataset: unexpected reply"):
         await client.dataset(dataset_name="nothing")
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import anyio
 import pytest
-from fake_m2m import DOWN, Answer, FakeM2M
 
 from asyncdl.errors import ApiError
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.scene_lists import MAX_SCENES, new_list_id
+from tests.m2m.fake_m2m import DOWN, Answer, FakeM2M
 
 MakeClient = Callable[..., M2MClient]
 

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import ClientConnectorCertificateError, ClientSession
 from aioresponses import aioresponses
 from anyio.abc import SocketStream
-from fake_m2m import Answer, FakeM2M
 
 import asyncdl
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.m2m.transport import Transport
+from tests.m2m.fake_m2m import Answer, FakeM2M
 
 
 @asynccontextmanager

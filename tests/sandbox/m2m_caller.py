@@ -21,7 +21,7 @@ SCENE = "LC80680172020070LGN00"
 PRODUCT = "LC08_L2SP_068017_20200310_20200822_02_T1"
 RED = f"L2SR_{PRODUCT}_SR_B4_TIF"
 RED_FILE = f"{PRODUCT}_SR_B4.TIF"
-ANCHORAGE = {
+ANCHORAGE: Json = {
     "spatialFilter": {
         "filterType": "mbr",
         "lowerLeft": {"latitude": 61.0031, "longitude": -150.9495},

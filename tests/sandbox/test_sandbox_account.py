@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from m2m_caller import Json, open_caller
 
 from asyncdl.sandbox import Faults
+from tests.sandbox.m2m_caller import Json, open_caller
 
 
 async def test_overlapping_call_gets_http_500_with_two_fields() -> None:

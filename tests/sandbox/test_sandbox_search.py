@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from m2m_caller import ANCHORAGE, ANCHORAGE_SCENES, BAND_FILES, OT, PRODUCT, RED, SCENE, open_caller
+
+from tests.sandbox.m2m_caller import (
+    ANCHORAGE,
+    ANCHORAGE_SCENES,
+    BAND_FILES,
+    OT,
+    PRODUCT,
+    RED,
+    SCENE,
+    open_caller,
+)
 
 L2_PATH = "5e83d14fb9436d88"
 
@@ -25,7 +35,7 @@ async def test_pages_end_as_those_of_the_service_do(
     start: int, size: int | None, returned: int, next_record: int
 ) -> None:
     """A hundred by default; after the last page ``nextRecord`` is the total."""
-    async with open_caller(generated=250) as call:
+    async with open_caller(generated=249) as call:
         wanted = {"acquisitionFilter": {"start": "2022-01-01"}}
         page = await call(
             "scene-search",

@@ -94,7 +94,9 @@ def fixed(
 
 
 def status(code: int, **headers: object) -> Responder:
-    return fixed(f"{code} X", b"no data here", Content_Type="text/plain", **headers)
+    named = {k.replace("_", "-"): v for k, v in headers.items()}
+    head = build_head(f"{code} X", {"Content-Type": "text/plain", "Content-Length": 2, **named})
+    return lambda _: Reply(head, b"no")
 
 
 def redirect(location: str, code: int = 302) -> Responder:
@@ -157,9 +159,9 @@ class HostedFile:
         condition = received.headers.get("if-range")
         if wanted is None or not self.takes_ranges:
             return None
-        if condition is not None:
-            if not self.takes_if_range or condition not in (self.etag, self.last_modified):
-                return None
+        is_same = self.takes_if_range and condition in (self.etag, self.last_modified)
+        if condition is not None and not is_same:
+            return None
         return int(wanted.removeprefix("bytes=").partition("-")[0])
 
     def _reply(
@@ -232,9 +234,7 @@ class FaultServer:
         if reply.end is End.RESET:
             await asyncio.sleep(0.01)  # a reset overtakes bytes that are still on their way
             linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, linger
-            )
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
         return reply.end is End.KEEP
 

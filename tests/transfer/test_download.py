@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fault_server import HostedFile, cut, rig
+from tests.transfer.fault_server import HostedFile, cut, rig
 
 BODY = bytes(range(256)) * 40
 

@@ -1,12 +1,12 @@
 """FAULTS C3: where a body ends, and whether that was its end."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fault_server import QUICK, End, HostedFile, chunked, cut, fixed, rig
 
 from asyncdl.errors import NetworkError, SizeMismatch, TransferError, WrongContent
-from asyncdl.transfer import FileRequest
+from tests.transfer.fault_server import QUICK, End, HostedFile, chunked, cut, fixed, rig
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -76,7 +76,7 @@ async def test_an_announced_length_that_is_not_the_expected_one_is_refused_early
 
 
 async def test_row_168_a_declared_size_over_the_cap_is_not_fetched(tmp_path: Path) -> None:
-    limits = QUICK.__class__(max_size_bytes=1000)
+    limits = replace(QUICK, max_size_bytes=1000)
     async with rig(tmp_path, FILE, limits=limits) as r:
         with pytest.raises(TransferError) as refused:
             await r.fetch()
@@ -85,8 +85,8 @@ async def test_row_168_a_declared_size_over_the_cap_is_not_fetched(tmp_path: Pat
 
 
 async def test_row_168_an_endless_body_is_stopped_at_the_cap(tmp_path: Path) -> None:
-    limits = QUICK.__class__(max_size_bytes=1000)
+    limits = replace(QUICK, max_size_bytes=1000)
     async with rig(tmp_path, chunked(BODY), limits=limits) as r:
         with pytest.raises(TransferError) as refused:
-            await r.downloader.fetch(FileRequest(r.server.url, tmp_path, "file.bin"))
+            await r.fetch()
     assert (refused.value.reason, r.names) == ("too-large", [])

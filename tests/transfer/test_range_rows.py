@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from fault_server import HostedFile, chunked, cut, fixed, rig, status
 
 from asyncdl.errors import HttpStatusError, RangeRefused
 from asyncdl.events import TransferProgress
+from tests.transfer.fault_server import HostedFile, chunked, cut, fixed, rig, status
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -107,7 +107,9 @@ async def test_row_015_range_and_length_that_disagree_are_not_placed(tmp_path: P
     assert r.ranges == ["bytes=0-", None]
 
 
-@pytest.mark.parametrize("form", ["bytes=0-{}/{}", "bytes: 0-{}/{}", "0-{}/{}", " bytes  0 - {} / {} "])
+@pytest.mark.parametrize(
+    "form", ["bytes=0-{}/{}", "bytes: 0-{}/{}", "0-{}/{}", " bytes  0 - {} / {} "]
+)
 async def test_row_016_a_sloppy_form_is_forgiven(tmp_path: Path, form: str) -> None:
     whole = FILE.part(form.format(len(BODY) - 1, len(BODY)), BODY)
     async with rig(tmp_path, whole) as r:

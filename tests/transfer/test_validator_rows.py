@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fault_server import JUST_NOW, LONG_AGO, HostedFile, Rig, cut, rig, status
 
 from asyncdl.errors import HttpStatusError
 from asyncdl.transfer import Digest
 from asyncdl.transfer.digests import new_hasher
+from tests.transfer.fault_server import JUST_NOW, LONG_AGO, HostedFile, Rig, cut, rig, status
 
 OLD = bytes(range(256)) * 40
 NEW = OLD[::-1]
@@ -72,7 +73,7 @@ async def test_row_041_without_any_validator_nothing_is_continued(tmp_path: Path
 
 async def test_row_041_a_digest_stands_in_for_a_validator(tmp_path: Path) -> None:
     bare = HostedFile(OLD, etag=None)
-    wanted = {"digests": (digest_of(OLD),), "size_bytes": len(OLD)}
+    wanted: dict[str, Any] = {"digests": (digest_of(OLD),), "size_bytes": len(OLD)}
     async with rig(tmp_path, cut(bare, 777), bare) as r:
         fetched = await r.fetch(**wanted)
     assert r.ranges == ["bytes=0-", "bytes=777-"]

@@ -133,3 +133,11 @@ def test_a_file_that_holds_no_single_token_is_refused(
 def test_a_missing_token_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(AuthError, match="cannot read"):
         find_credentials(username="ann", token_file=tmp_path / "no", environ={})
+
+
+def test_the_environment_goes_before_the_configs_user_name() -> None:
+    environ = {"USGS_USERNAME": "from-environment", "USGS_TOKEN": "t"}
+    found = find_credentials(configured_username="from-config", environ=environ)
+    assert found.username == "from-environment"
+    found = find_credentials(configured_username="from-config", environ={"USGS_TOKEN": "t"})
+    assert found.username == "from-config"

@@ -44,18 +44,22 @@ def imports_of(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            if node.module == "asyncdl":
+            assert node.module is not None
+            if node.module.partition(".")[0] == "asyncdl":
                 for alias in node.names:
-                    is_room = (PACKAGE / alias.name).exists() or (
-                        PACKAGE / f"{alias.name}.py"
-                    ).exists()
-                    yield alias.name if is_room else "__init__"
-            elif node.module and node.module.startswith("asyncdl."):
-                yield node.module.removeprefix("asyncdl.")
+                    yield imported_from(node.module, alias.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.startswith("asyncdl."):
                     yield alias.name.removeprefix("asyncdl.")
+
+
+def imported_from(module: str, name: str) -> str:
+    """Return the module that ``from module import name`` is about."""
+    folder = PACKAGE.parent.joinpath(*module.split("."))
+    is_module = (folder / name).is_dir() or (folder / f"{name}.py").is_file()
+    whole = f"{module}.{name}" if is_module else module
+    return whole.removeprefix("asyncdl").removeprefix(".") or "__init__"
 
 
 def may_import(room: str, wanted: str) -> bool:

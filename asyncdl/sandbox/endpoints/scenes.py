@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asyncdl.sandbox import wrs
 from asyncdl.sandbox.datasets import fields_of
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need, whole
 from asyncdl.sandbox.filters import read_scene_filter
@@ -15,6 +14,7 @@ from asyncdl.sandbox.geometry import Ring, bounds, rectangle
 from asyncdl.sandbox.refusal import Refusal, invalid
 from asyncdl.sandbox.scenes import Scene
 from asyncdl.sandbox.world import World
+from asyncdl.sandbox.wrs import PATHS, centre, footprint
 
 DEFAULT_RESULTS = 100
 MAX_RESULTS = 50_000
@@ -115,10 +115,10 @@ def _polygon(ring: Ring) -> Json:
 def grid2ll(world: World, payload: Payload) -> Json:
     """``grid2ll``: where a path and row lie."""
     path, row = whole(payload, "path", 0), whole(payload, "row", 0)
-    if need(payload, "gridType") != "WRS2" or not 1 <= path <= wrs.PATHS:
+    if need(payload, "gridType") != "WRS2" or not 1 <= path <= PATHS:
         raise invalid("only WRS2, paths 1 to 233 and rows 1 to 248 are known")
     shape = str(payload.get("responseShape") or "point")
-    points = wrs.footprint(path, row) if shape == "polygon" else (wrs.centre(path, row),)
+    points = footprint(path, row) if shape == "polygon" else (centre(path, row),)
     coordinates = [{"latitude": lat, "longitude": lon} for lon, lat in points]
     return {"shape": shape, "coordinates": coordinates}
 

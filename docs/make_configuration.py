@@ -1,0 +1,107 @@
+"""Write ``configuration.md`` from the config classes, so that it cannot be out of date.
+
+::
+
+    python docs/make_configuration.py
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from asyncdl import config
+
+PAGE = Path(__file__).with_name("configuration.md")
+SECTIONS: tuple[tuple[str, type], ...] = (
+    ("[service]", config.ServiceConfig),
+    ("[search]", config.SearchConfig),
+    ('[[products]] with kind = "bands"', config.BandsProduct),
+    ('[[products]] with kind = "bundle"', config.BundleProduct),
+    ('[[products]] with kind = "band_group"', config.BandGroupProduct),
+    ("[download]", config.DownloadConfig),
+    ("[poll]", config.PollConfig),
+)
+HEAD = """\
+<!-- Written by docs/make_configuration.py from asyncdl/config.py. Do not edit. -->
+
+# Configuration
+
+A config is a TOML file. Durations are seconds, or text such as `"90s"`, `"6h"`;
+sizes are bytes, or text such as `"8 MiB"`. Relative paths are relative to the
+config file. An unknown key, a clash or a bad value ends the command with status
+2 and a line that names file, key, value and what is allowed, before any network.
+
+The token never stands in this file: set `ASYNCDL_TOKEN` (or `USGS_TOKEN`,
+`M2M_TOKEN`), or name a `token_file`. The user name may also come from
+`ASYNCDL_USERNAME` (`USGS_USERNAME`, `M2M_USERNAME`).
+"""
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """Return the whole page."""
+    return HEAD + "".join(section(title, kind) for title, kind in SECTIONS)
+
+
+def section(title: str, kind: type) -> str:
+    """Return the part about one table of the config."""
+    purpose = (inspect.getdoc(kind) or "").replace("``", "`")
+    docs = field_docs(kind)
+    rows = "".join(row(field, docs, kind) for field in msgspec.structs.fields(kind))
+    head = f"\n## {title}\n\n{purpose}\n\n"
+    return f"{head}| key | default | allowed | meaning |\n|---|---|---|---|\n{rows}"
+
+
+def row(field: msgspec.structs.FieldInfo, docs: dict[str, str], kind: type) -> str:
+    cells = (f"`{field.name}`", default_of(field), allowed_for(kind, field.name), docs[field.name])
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "required"
+    value = field.default
+    if value is None or value is msgspec.NODEFAULT:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def allowed_for(kind: type, name: str) -> str:
+    """Return the words that a field's annotation has for what it takes."""
+    hint = get_type_hints(kind, include_extras=True)[name]
+    for part in (hint, *get_args(hint)):
+        for extra in getattr(part, "__metadata__", ()):
+            if isinstance(extra, msgspec.Meta) and extra.description:
+                return extra.description
+    return "true or false" if hint is bool else "text"
+
+
+def field_docs(kind: type) -> dict[str, str]:
+    """Return the docstring below each field, with new lines folded; empty where there is none."""
+    tree: Any = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    docs = {}
+    name = ""
+    for node in tree.body[0].body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+            docs[name] = ""
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and name:
+            docs[name] = " ".join(str(node.value.value).split()).replace("``", "`")
+    return docs
+
+
+if __name__ == "__main__":
+    main()

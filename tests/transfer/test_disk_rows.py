@@ -1,0 +1,237 @@
+"""FAULTS C9: the disk, the note, the lock, and what is there already."""
+
+import asyncio
+import errno
+import fcntl
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, TransferError
+from asyncdl.transfer import Digest, Downloader, FileRequest
+from tests.transfer.fault_server import QUICK, HostedFile, after, cut, fixed, rig, status
+
+BODY = bytes(range(256)) * 40
+FILE = HostedFile(BODY)
+PWRITE = os.pwrite
+
+
+async def test_row_136_a_full_disk_stops_the_file_and_keeps_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pwrite(fd: int, data: memoryview, offset: int) -> int:
+        if offset + len(data) > 6000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return PWRITE(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    async with rig(tmp_path, cut(FILE, 5000), FILE) as r:
+        with pytest.raises(DiskError) as refused:
+            await r.fetch()
+        assert refused.value.is_full
+        assert r.content("file.bin.part") == BODY[:5000]
+        monkeypatch.setattr(os, "pwrite", PWRITE)
+        await r.fetch()
+    assert r.content() == BODY
+    assert r.ranges == ["bytes=0-", "bytes=5000-", "bytes=5000-"]
+
+
+async def test_row_138_short_writes_are_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: PWRITE(fd, data[:100], at))
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch()
+    assert r.content() == BODY
+
+
+async def test_row_139_an_error_of_the_disk_never_ends_in_a_final_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    async with rig(tmp_path, FILE, limits=replace(QUICK, durable=True)) as r:
+        with pytest.raises(DiskError):
+            await r.fetch()
+    assert "file.bin" not in r.names
+
+
+async def test_row_142_after_a_kill_only_noted_bytes_are_trusted(tmp_path: Path) -> None:
+    limits = replace(QUICK, checkpoint_bytes=1)
+    async with rig(tmp_path, cut(FILE, 5000), status(404), FILE, limits=limits) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch()
+        with (tmp_path / "file.bin.part").open("ab") as part:
+            part.write(b"never noted")
+        await r.fetch()
+    assert r.content() == BODY
+    assert r.ranges[-1] == "bytes=5000-"
+
+
+@pytest.mark.parametrize("note", [b"", b"torn", b"00000000 {}\n"])
+async def test_row_143_a_torn_note_starts_over(tmp_path: Path, note: bytes) -> None:
+    async with rig(tmp_path, cut(FILE, 5000), status(404), FILE) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch()
+        (tmp_path / "file.bin.part.state").write_bytes(note)
+        await r.fetch()
+    assert r.content() == BODY
+    assert r.ranges[-1] == "bytes=0-"
+
+
+async def test_row_146_a_part_shorter_than_its_note_is_continued_from_its_end(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, cut(FILE, 5000), status(404), FILE) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch()
+        os.truncate(tmp_path / "file.bin.part", 4000)
+        await r.fetch()
+    assert r.content() == BODY
+    assert r.ranges[-1] == "bytes=4000-"
+
+
+@pytest.mark.parametrize("change", [{"url": "/other.bin"}, {"size_bytes": 7}])
+async def test_row_148_a_note_about_another_file_is_dropped(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    other = HostedFile(b"7 bytes", etag='"v7"')
+    async with rig(tmp_path, cut(FILE, 5000), status(404), other) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch()
+        url = f"{r.server.url}{change.pop('url', '/data/file.bin')}"
+        await r.fetch(url=url, **change)
+    assert r.content() == b"7 bytes"
+    assert r.ranges[-1] == "bytes=0-"
+
+
+async def test_a_note_holds_no_secret(tmp_path: Path) -> None:
+    async with rig(tmp_path, cut(FILE, 5000), status(404)) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch(url=f"{r.server.url}/download/c2VjcmV0LXRva2Vu?requestSignature=hush")
+    note = r.content("file.bin.part.state")
+    assert b"hush" not in note
+    assert b"c2VjcmV0" not in note
+
+
+async def test_row_149_the_second_of_two_owners_is_told_so(tmp_path: Path) -> None:
+    with (tmp_path / "file.bin.part").open("wb") as elsewhere:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        async with rig(tmp_path, FILE) as r:
+            with pytest.raises(TransferError) as refused:
+                await r.fetch()
+    assert refused.value.reason == "busy"
+    assert r.server.requests == []
+
+
+async def test_row_149_two_downloaders_do_not_share_a_part(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with (
+        rig(tmp_path, after(gate, FILE)) as r,
+        Downloader(QUICK) as other,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(r.fetch)
+        while not r.server.requests:
+            await anyio.sleep(0.001)
+        with pytest.raises(TransferError) as refused:
+            await other.fetch(FileRequest(r.server.url, tmp_path, "file.bin"))
+        gate.set()
+    assert refused.value.reason == "busy"
+    assert r.content() == BODY
+
+
+async def test_row_150_two_requests_for_one_target_are_noticed(tmp_path: Path) -> None:
+    errors: list[AsyncdlError] = []
+
+    async with rig(tmp_path, FILE) as r:
+
+        async def fetch() -> None:
+            try:
+                await r.fetch()
+            except TransferError as error:
+                errors.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fetch)
+            tasks.start_soon(fetch)
+    assert [error.retryable for error in errors] == [False]
+    assert r.content() == BODY
+
+
+async def test_row_151_a_file_that_is_there_and_right_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "file.bin").write_bytes(BODY)
+    async with rig(tmp_path, FILE) as r:
+        fetched = await r.fetch(size_bytes=len(BODY))
+    assert (fetched.already_there, fetched.attempts, r.server.requests) == (True, 0, [])
+    assert fetched.proof == "length"
+
+
+@pytest.mark.parametrize(
+    "known", [{"size_bytes": len(BODY)}, {"digests": (Digest("md5", "0" * 32),)}]
+)
+async def test_row_151_a_wrong_file_is_replaced_by_a_proved_one_only(
+    tmp_path: Path, known: dict[str, Any]
+) -> None:
+    (tmp_path / "file.bin").write_bytes(b"precious")
+    async with rig(tmp_path, fixed("200 OK", b"wrong")) as r:
+        with pytest.raises(TransferError):
+            await r.fetch(**known)
+    assert r.content() == b"precious"
+    assert r.names == ["file.bin"]
+
+
+async def test_row_151_overwrite_fetches_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file.bin").write_bytes(b"old")
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch(overwrite=True)
+    assert r.content() == BODY
+
+
+async def test_row_151_a_nameless_file_is_compared_with_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "file.bin").write_bytes(BODY)
+    async with rig(tmp_path, FILE) as r:
+        fetched = await r.fetch(None)
+    assert (fetched.already_there, fetched.received_bytes, fetched.attempts) == (True, 0, 1)
+
+
+async def test_row_152_a_target_that_is_a_folder_is_refused_before_any_request(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file.bin").mkdir()
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(DiskError) as refused:
+            await r.fetch()
+    assert (refused.value.errno, r.server.requests) == (errno.EISDIR, [])
+
+
+async def test_row_152_a_folder_that_cannot_be_made_is_refused_before_any_request(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    async with rig(tmp_path / "taken" / "below", FILE) as r:
+        with pytest.raises(DiskError):
+            await r.fetch()
+    assert r.server.requests == []
+
+
+async def test_a_durable_file_is_flushed_before_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[bool] = []
+    fsync = os.fsync
+
+    def watch(fd: int) -> None:
+        flushed.append((tmp_path / "file.bin").exists())
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    async with rig(tmp_path, FILE, limits=replace(QUICK, durable=True)) as r:
+        await r.fetch()
+    assert flushed == [False, True]

@@ -1,0 +1,66 @@
+"""FAULTS C10: names and digests, over the wire."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from asyncdl.errors import ChecksumMismatch
+from asyncdl.transfer import Digest
+from asyncdl.transfer.digests import new_hasher
+from tests.transfer.fault_server import HostedFile, redirect, rig
+
+BODY = bytes(range(256)) * 40
+FILE = HostedFile(BODY)
+
+
+def named(disposition: str) -> HostedFile:
+    return HostedFile(BODY, headers={"Content-Disposition": disposition})
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('attachment; filename="../../x.bin"', "x.bin"),
+        ("attachment; filename=/etc/passwd", "passwd"),
+        (r'attachment; filename="C:\dir\x.bin"', "x.bin"),
+        ('attachment; filename=".."', "file.bin"),
+    ],
+)
+async def test_row_156_a_name_stays_in_the_folder(
+    tmp_path: Path, disposition: str, name: str
+) -> None:
+    async with rig(tmp_path / "inner", named(disposition)) as r:
+        await r.fetch(None)
+    assert r.names == [name]
+    assert os.listdir(tmp_path) == ["inner"]
+
+
+async def test_row_157_the_extended_name_wins(tmp_path: Path) -> None:
+    both = "attachment; filename=\"plain.bin\"; filename*=UTF-8''r%C3%A9el.bin"
+    async with rig(tmp_path, named(both)) as r:
+        await r.fetch(None)
+    assert r.names == ["réel.bin"]
+
+
+async def test_row_161_the_last_answer_names_the_file(tmp_path: Path) -> None:
+    async with rig(tmp_path, redirect("/final"), named("attachment; filename=last.bin")) as r:
+        await r.fetch(None)
+    assert r.names == ["last.bin"]
+
+
+async def test_row_162_a_wrong_digest_never_gets_the_final_name(tmp_path: Path) -> None:
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(ChecksumMismatch) as refused:
+            await r.fetch(digests=(Digest("sha256", "0" * 64),))
+    assert (refused.value.reason, r.names) == ("checksum-mismatch", [])
+    assert r.ranges == ["bytes=0-", "bytes=0-"]
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512", "md5", "cksum", "crc32"])
+async def test_every_digest_is_a_proof(tmp_path: Path, algorithm: str) -> None:
+    hasher = new_hasher(algorithm)
+    hasher.update(BODY)
+    async with rig(tmp_path, FILE) as r:
+        fetched = await r.fetch(digests=(Digest(algorithm, hasher.hexdigest().upper()),))
+    assert fetched.proof == f"length+{algorithm}"

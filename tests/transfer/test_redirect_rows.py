@@ -1,0 +1,130 @@
+"""FAULTS C7: redirects, credentials, and URLs that arrive byte for byte."""
+
+from pathlib import Path
+
+import pytest
+
+from asyncdl.errors import TransferError, WrongContent
+from asyncdl.transfer.http import exact_url, is_login_url, next_url
+from tests.transfer.fault_server import HostedFile, cut, redirect, rig, serving
+
+BODY = bytes(range(256)) * 40
+FILE = HostedFile(BODY)
+SIGNED = "/a%2Fb/File.TIF?z=1&requestSignature=eyJhIjo+/1=%3d%3D==&a=%41"
+
+
+async def test_a_signed_url_arrives_byte_for_byte(tmp_path: Path) -> None:
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch(url=r.server.url + SIGNED)
+    assert r.server.requests[0].target == SIGNED
+
+
+async def test_a_redirect_target_arrives_byte_for_byte(tmp_path: Path) -> None:
+    async with serving(FILE) as other, rig(tmp_path, redirect(other.url + SIGNED)) as r:
+        await r.fetch()
+    assert other.requests[0].target == SIGNED
+
+
+async def test_row_004_range_is_sent_again_on_each_hop(tmp_path: Path) -> None:
+    async with serving(cut(FILE, 777), FILE) as other:
+        async with rig(tmp_path, redirect(f"{other.url}/x")) as r:
+            await r.fetch()
+        assert r.ranges == ["bytes=0-", "bytes=777-"]
+        assert [request.headers["range"] for request in other.requests] == r.ranges
+    assert r.content() == BODY
+
+
+async def test_row_005_a_target_without_ranges_starts_over(tmp_path: Path) -> None:
+    plain = HostedFile(BODY, takes_ranges=False)
+    async with serving(cut(plain, 777), plain) as other, rig(tmp_path, redirect(other.url)) as r:
+        await r.fetch()
+    assert r.content() == BODY
+
+
+@pytest.mark.parametrize("row", ["117", "119"])
+async def test_rows_117_119_headers_stay_within_their_origin(tmp_path: Path, row: str) -> None:
+    signed = f"/bucket/key?X-Amz-Signature=abc&row={row}"
+    async with serving(FILE) as other, rig(tmp_path, redirect(other.url + signed)) as r:
+        await r.fetch(headers={"Authorization": "Bearer x", "Cookie": "a=b"})
+    assert r.server.requests[0].headers["authorization"] == "Bearer x"
+    assert not {"authorization", "cookie"} & set(other.requests[0].headers)
+    assert other.requests[0].headers["range"] == "bytes=0-"
+
+
+async def test_headers_stay_on_a_redirect_within_the_origin(tmp_path: Path) -> None:
+    async with rig(tmp_path, redirect("/elsewhere"), FILE) as r:
+        await r.fetch(headers={"Referer": "http://here/"})
+    assert r.server.requests[1].headers["referer"] == "http://here/"
+
+
+async def test_row_120_a_loop_of_redirects_ends(tmp_path: Path) -> None:
+    async with rig(tmp_path, redirect("/again")) as r:
+        with pytest.raises(TransferError, match="too many redirects") as refused:
+            await r.fetch()
+    assert refused.value.reason == "redirects"
+    assert len(r.server.requests) == 6
+
+
+def test_row_121_https_is_not_left_for_http() -> None:
+    with pytest.raises(TransferError) as refused:
+        next_url("https://host/a", "http://host/b")
+    assert refused.value.reason == "insecure-redirect"
+
+
+@pytest.mark.parametrize("target", ["ftp://host/a", "file:///etc/passwd", "javascript:x"])
+def test_a_redirect_away_from_http_is_refused(target: str) -> None:
+    with pytest.raises(TransferError):
+        next_url("http://host/a", target)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("b.tif?x=%3D=", "/dir/b.tif?x=%3D="),
+        ("/root#part", "/root"),
+        ("?only=query", "/dir/a?only=query"),
+        ("/sp ace", "/sp%20ace"),
+        ("/caf\u00e9", "/caf%C3%A9"),
+    ],
+)
+async def test_row_124_odd_locations_are_resolved(
+    tmp_path: Path, location: str, target: str
+) -> None:
+    async with rig(tmp_path, redirect(location), FILE) as r:
+        await r.fetch(url=f"{r.server.url}/dir/a")
+    assert r.server.requests[1].target == target
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://ers.cr.usgs.gov/",
+        "https://host/login?next=/a",
+        "/sso/Login/",
+        "https://h/a/login.do",
+    ],
+)
+def test_a_redirect_to_a_login_page_is_a_refused_url(location: str) -> None:
+    with pytest.raises(WrongContent) as refused:
+        next_url("https://host/data", location)
+    assert (refused.value.reason, refused.value.retryable) == ("login-page", False)
+
+
+def test_a_password_in_a_redirect_is_dropped() -> None:
+    assert next_url("http://a/b", "http://user:pass@c/d") == "http://c/d"
+
+
+def test_data_is_no_login_page() -> None:
+    assert not is_login_url("https://landsatlook.usgs.gov/data/a.tif?next=login")
+
+
+@pytest.mark.parametrize("url", ["", "file:///a", "http://", "http://h:99999/", "nonsense"])
+async def test_what_is_no_http_url_is_refused_before_any_request(tmp_path: Path, url: str) -> None:
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(TransferError) as refused:
+            await r.fetch(url=url)
+    assert (refused.value.reason, r.names) == ("bad-url", [])
+
+
+def test_a_name_of_a_host_is_sent_in_its_wire_form() -> None:
+    assert str(exact_url("http://exämple.org/ä?q=%C3")) == "http://xn--exmple-cua.org/%C3%A4?q=%C3"

@@ -1,0 +1,100 @@
+"""What to make of an answer's head: the ladder as a table, without a network."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncdl.errors import AsyncdlError
+from asyncdl.transfer.answers import Ask, AskAgain, Complete, Head, Known, Place, Verdict, judge
+from asyncdl.transfer.ranges import Span
+from asyncdl.transfer.validators import Validator
+
+V1, V2, WEAK = Validator('"v1"'), Validator('"v2"'), Validator('W/"v1"')
+URL = "http://host/file"
+FRESH, RESUME, PLAIN = Ask(), Ask(40, if_range='"v1"'), Ask(40)
+KNOWN = Known(40, 100, V1)
+PART = Head(206, "bytes 40-99/100", length=60, validator=V1)
+WHOLE = Head(200, length=100, validator=V1)
+
+
+@pytest.mark.parametrize(
+    ("head", "ask", "known", "verdict"),
+    [
+        (WHOLE, FRESH, Known(), Place(0, 100, 100)),
+        (replace(WHOLE, length=None), FRESH, Known(), Place(0, None, None)),
+        (PART, RESUME, KNOWN, Place(40, 100, 100)),
+        (replace(PART, content_range="bytes 40-99/*"), RESUME, KNOWN, Place(40, 100, 100)),
+        (Head(206, "bytes 30-99/100", validator=V1), RESUME, KNOWN, Place(30, 100, 100)),
+        (WHOLE, RESUME, KNOWN, AskAgain("the same version again", is_conditional=False)),
+        (WHOLE, PLAIN, KNOWN, Place(0, 100, 100)),
+        (replace(WHOLE, validator=V2), RESUME, KNOWN, Place(0, 100, 100)),
+        (replace(WHOLE, takes_ranges=False), RESUME, KNOWN, Place(0, 100, 100)),
+        (replace(PART, validator=V2), RESUME, KNOWN,
+         AskAgain("another version of the file", keeps_bytes=False)),
+        (WHOLE, RESUME, Known(100, None, V1), Complete(100)),
+        (Head(416, "bytes */40"), RESUME, Known(40, None, V1), Complete(40)),
+        (Head(416, "bytes */0"), FRESH, Known(), Complete(0)),
+        (Head(416, "bytes */40"), RESUME, KNOWN,
+         AskAgain("fewer bytes there than here", keeps_bytes=False)),
+        (Head(206, "bytes 0-99/100", validator=V1), FRESH, Known(100, None, V1), Complete(100)),
+        (Head(206, "bytes 0-99/100", validator=V1), FRESH, KNOWN, AskAgain("the rest is enough")),
+        (Head(206, "bytes 0-99/100", validator=WEAK), PLAIN, Known(40, 100, WEAK),
+         Place(0, 100, 100)),
+    ],
+)  # fmt: skip
+def test_the_table(head: Head, ask: Ask, known: Known, verdict: Verdict) -> None:
+    assert judge(head, ask, known, URL) == verdict
+
+
+HEADS = st.builds(
+    Head,
+    st.sampled_from([200, 204, 206, 304, 404, 416, 503]),
+    st.sampled_from([None, "junk", "bytes 0-99/100", "bytes 40-99/100", "bytes 40-59/*",
+                     "bytes 60-99/100", "bytes 40-99/200", "bytes */40", "bytes */100"]),
+    length=st.sampled_from([None, 0, 20, 60, 100]),
+    takes_ranges=st.booleans(),
+    validator=st.sampled_from([Validator(), V1, V2, WEAK]),
+)  # fmt: skip
+ASKS = st.sampled_from([FRESH, RESUME, PLAIN, Ask(is_ranged=False)])
+KNOWNS = st.builds(
+    Known,
+    st.sampled_from([0, 40]),
+    st.sampled_from([None, 40, 100]),
+    st.sampled_from([Validator(), V1, WEAK]),
+)
+
+
+@given(HEADS, ASKS, KNOWNS)
+def test_bytes_of_two_versions_are_never_put_together(head: Head, ask: Ask, known: Known) -> None:
+    try:
+        verdict = judge(head, ask, known, URL)
+    except AsyncdlError:
+        return
+    if isinstance(verdict, Place):
+        is_joined = verdict.start > 0
+        assert verdict.start <= known.have or verdict.start <= ask.start
+        assert not (is_joined and known.have and known.validator.etag != head.validator.etag
+                    and not known.validator.is_empty)  # fmt: skip
+        assert verdict.stop is None or Span(verdict.start, verdict.stop).size_bytes >= 0
+
+
+@given(HEADS, KNOWNS)
+def test_every_step_down_asks_in_a_plainer_way(head: Head, known: Known) -> None:
+    ask, is_ranged, is_conditional = Ask(known.have, if_range='"v1"'), True, True
+    for _ in range(5):
+        try:
+            verdict = judge(head, ask, known, URL)
+        except AsyncdlError:
+            return
+        if not isinstance(verdict, AskAgain):
+            return
+        is_ranged, is_conditional = (
+            is_ranged and verdict.is_ranged,
+            is_conditional and verdict.is_conditional,
+        )
+        known = known if verdict.keeps_bytes else Known()
+        condition = '"v1"' if is_conditional and known.have else None
+        ask = Ask(known.have, if_range=condition) if is_ranged else Ask(is_ranged=False)
+    raise AssertionError("asking does not come to an end")

@@ -1,0 +1,184 @@
+"""The config: every value checked, every error with its place."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncdl.config import (
+    DEFAULT_URL,
+    BandsProduct,
+    ByteCount,
+    ByteRate,
+    Config,
+    Seconds,
+    load_config,
+    parse_config,
+)
+from asyncdl.errors import ConfigError
+from asyncdl.m2m import client
+from docs import make_configuration
+
+GOOD: dict[str, Any] = {
+    "search": {"dataset": "landsat_ot_c2_l2", "bbox": [-151.0, 61.0, -149.0, 61.5]},
+    "products": [{"kind": "bands", "bands": ["SR_B4"]}],
+}
+
+
+def with_value(path: str, value: object) -> dict[str, Any]:
+    """Return the good config with one value changed; a dotted path leads to it."""
+    raw = copy.deepcopy(GOOD)
+    place: Any = raw
+    *steps, last = [int(step) if step.isdecimal() else step for step in path.split(".")]
+    for step in steps:
+        place = place[step] if isinstance(step, int) else place.setdefault(step, {})
+    place[last] = value
+    return raw
+
+
+def error_of(raw: dict[str, Any]) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw, file=Path("job.toml"))
+    return caught.value
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    config = parse_config(GOOD)
+    assert config.service.url == DEFAULT_URL == client.DEFAULT_URL
+    assert (config.download.workers, config.download.connections) == (5, 16)
+    assert (config.poll.interval, config.poll.deadline) == (30, 6 * 3600)
+    assert config.products == (BandsProduct(bands=("SR_B4",)),)
+
+
+def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
+    (tmp_path / "aoi.geojson").write_text("{}")
+    path = tmp_path / "job.toml"
+    path.write_text('[search]\ndataset = "x"\naoi = "aoi.geojson"\n[[products]]\nkind = "bundle"\n')
+    config = load_config(path)
+    assert config.search.aoi == str(tmp_path / "aoi.geojson")
+    assert config.directory == tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("serch", {}, "serch: unknown key; did you mean search?"),
+        ("download.worker", 3, "download.worker = 3: unknown key; did you mean workers?"),
+        ("download.workers", 0, "download.workers = 0: expected a whole number >= 1"),
+        ("download.workers", "5", "download.workers = '5'"),
+        ("download.max_rate", "fast", "download.max_rate = 'fast'"),
+        ("download.verify", "md5", '"auto", "size" or "checksum"'),
+        ("poll.interval", -1, "poll.interval = -1"),
+        ("poll.deadline", "6 parsecs", "unknown unit 'parsecs'"),
+        ("service.url", "ftp://x", "service.url = 'ftp://x'"),
+        ("search.cloud_cover", [0, 101], "search.cloud_cover[1] = 101"),
+        ("search.cloud_cover", [60, 0], "search.cloud_cover = [60, 0]: has its lowest value last"),
+        ("search.bbox", [1, 2, 3], "search.bbox = [1, 2, 3]"),
+        ("search.bbox", [0, 5, 1, 4], "has its south edge at or above its north edge"),
+        ("search.point", [0, 0], "search.point = [0, 0]: clashes with bbox"),
+        ("search.start", "2020-3-1", "search.start = '2020-3-1'"),
+        ("search.months", [13], "search.months[0] = 13"),
+        ("search.limit", 0, "search.limit = 0"),
+        ("search.scenes", ["LC08"], "search.bbox = [-151.0, 61.0, -149.0, 61.5]: cannot filter"),
+        ("service.token_file", "none.txt", "service.token_file = 'none.txt': no such file"),
+        ("products", [], "products = []"),
+        ("products.0.kind", "band", "products[0].kind = 'band'"),
+        ("products.0.bands", [], "products[0].bands = []"),
+        ("products.0.file_groups", ["x"], "products[0].file_groups = ['x']: unknown key"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_key_and_value(path: str, value: object, told: str) -> None:
+    message = str(error_of(with_value(path, value)))
+    assert message.startswith("job.toml: ")
+    assert told in message
+
+
+@pytest.mark.parametrize("key", ["token", "api_key", "password", "app_token"])
+def test_a_secret_in_the_config_is_refused_and_not_repeated(key: str) -> None:
+    error = error_of(with_value(f"service.{key}", "s3cret"))
+    assert "s3cret" not in f"{error} {error!r}"
+    assert "ASYNCDL_TOKEN" in str(error)
+
+
+def test_a_search_without_any_limit_is_refused() -> None:
+    error = error_of({"search": {"dataset": "x"}, "products": GOOD["products"]})
+    assert "whole archive" in str(error)
+
+
+def test_ids_need_no_dataset() -> None:
+    config = parse_config({"search": {"scenes": ["LC08"]}, "products": GOOD["products"]})
+    assert config.search.is_by_id
+
+
+@pytest.mark.parametrize("missing", ["search", "products"])
+def test_a_missing_table_is_named(missing: str) -> None:
+    raw = {key: value for key, value in GOOD.items() if key != missing}
+    assert str(error_of(raw)).startswith(f"job.toml: {missing}: is missing")
+
+
+def test_a_file_that_is_no_toml_or_not_there_is_a_config_error(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    with pytest.raises(ConfigError, match="No such file"):
+        load_config(path)
+    path.write_text("[search")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load_config(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("6h", 21600), ("1h30m", 5400), ("250 ms", 0.25), ("12", 12), ("1.5 d", 129600)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert Seconds.read(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("8 MiB", 8 << 20), ("50 MB", 50_000_000), ("7", 7), ("1.5kB", 1500)]
+)
+def test_sizes(text: str, count: int) -> None:
+    assert ByteCount.read(text) == count
+    assert ByteRate.read(f"{text}/s") == count
+
+
+@given(st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.none()))
+def test_a_duration_is_read_or_refused_and_nothing_else(value: object) -> None:
+    with contextlib.suppress(ValueError):
+        assert 0 <= Seconds.read(value) < float("inf")
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=5,
+    ),
+    st.sampled_from(
+        ["search", "products", "download", "search.wrs", "search.bbox", "products.0", "poll.x"]
+    ),
+)
+def test_whatever_stands_there_is_a_config_or_a_config_error(value: object, path: str) -> None:
+    try:
+        assert isinstance(parse_config(with_value(path, value)), Config)
+    except ConfigError as error:
+        assert str(error)
+
+
+def test_the_configuration_page_is_up_to_date() -> None:
+    assert make_configuration.PAGE.read_text(encoding="utf-8") == make_configuration.page()
+
+
+def test_the_example_is_a_good_config() -> None:
+    example = Path(__file__).parents[2] / "examples" / "anchorage.toml"
+    assert load_config(example).search.dataset == "landsat_ot_c2_l2"
+    assert tomllib.loads(example.read_text())

@@ -1,0 +1,68 @@
+"""The note beside a partial file: believed whole, or not at all."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncdl.transfer.ranges import Coverage, Span
+from asyncdl.transfer.state import (
+    PartState,
+    decode_state,
+    encode_state,
+    load_state,
+    save_state,
+    source_of,
+)
+from asyncdl.transfer.validators import Validator
+
+STATE = PartState(
+    "https://host/a.tif", 100, Validator('"v1"'), Coverage((Span(0, 10), Span(20, 30)))
+)
+LINE = encode_state(STATE)
+
+
+def test_a_note_is_read_as_it_was_written(tmp_path: Path) -> None:
+    save_state(tmp_path / "note", STATE)
+    assert load_state(tmp_path / "note", 100) == STATE
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+@given(st.integers(0, len(LINE) - 1), st.integers(1, 255))
+def test_row_143_a_changed_note_is_no_note(at: int, change: int) -> None:
+    torn = bytearray(LINE)
+    torn[at] ^= change
+    assert decode_state(bytes(torn)) in (None, STATE)
+    assert decode_state(LINE[:at]) in (None, STATE)
+
+
+@given(st.binary(max_size=200))
+def test_foreign_bytes_are_no_note(data: bytes) -> None:
+    assert decode_state(data) is None
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [(Span(5, 5),), (Span(0, 10), Span(10, 20)), (Span(20, 30), Span(0, 10)), (Span(90, 101),),
+     (Span(-1, 5),)],
+)  # fmt: skip
+def test_spans_that_cannot_be_are_no_note(spans: tuple[Span, ...]) -> None:
+    assert decode_state(encode_state(PartState("s", 100, Validator(), Coverage(spans)))) is None
+
+
+def test_row_148_another_format_is_no_note() -> None:
+    assert decode_state(encode_state(PartState("s", format=99))) is None
+
+
+def test_row_146_a_note_is_cut_to_the_bytes_that_are_there(tmp_path: Path) -> None:
+    save_state(tmp_path / "note", STATE)
+    state = load_state(tmp_path / "note", 25)
+    assert state is not None
+    assert state.done.spans == (Span(0, 10), Span(20, 25))
+
+
+def test_a_source_outlives_its_signature_and_holds_no_secret() -> None:
+    url = "https://user:word@host:8/a/b.tif?requestSignature=abc"
+    assert source_of(url) == "https://host:8/a/b.tif"
+    assert "c2VjcmV0" not in source_of("https://host/download/c2VjcmV0c2VjcmV0")

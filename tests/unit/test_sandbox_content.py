@@ -1,0 +1,136 @@
+"""The bytes: rasters, tars, texts, digests."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncdl.sandbox import geometry, rasters
+from asyncdl.sandbox.archive import Archive, RasterSize
+from asyncdl.sandbox.bundles import Blob, Bundle, read_all, smallest_jpeg
+from asyncdl.sandbox.catalog import Catalog
+from asyncdl.sandbox.digests import PosixCrc, digest
+from asyncdl.sandbox.metadata import text_file
+from asyncdl.sandbox.products import files_of
+from asyncdl.sandbox.rasters import Raster
+from asyncdl.sandbox.scenes import fixed_scenes
+
+SCENE = fixed_scenes()[0]
+
+
+def raster(shape: rasters.Shape, name: str = "a.TIF") -> Raster:
+    return Raster(name, shape, SCENE.footprint)
+
+
+@given(st.data())
+def test_any_range_of_a_raster_is_a_slice_of_the_whole(data: st.DataObject) -> None:
+    size_bytes = data.draw(st.integers(600, 200_000))
+    tif = raster(rasters.of_size(size_bytes, data.draw(st.sampled_from([1, 2]))))
+    whole = read_all(tif)
+    start = data.draw(st.integers(0, size_bytes))
+    stop = data.draw(st.integers(start, size_bytes))
+    assert len(whole) == size_bytes == tif.size
+    assert tif.read(start, stop) == whole[start:stop]
+
+
+@given(st.integers(600, 5_000_000), st.sampled_from([1, 2]))
+def test_pixels_fill_the_file_to_its_last_byte(size_bytes: int, width: int) -> None:
+    shape = rasters.of_size(size_bytes, width)
+    assert shape.first_pixel + shape.height * shape.row_bytes == size_bytes
+    assert shape.first_pixel >= 512 + 8 * shape.strips
+    assert shape.height * shape.row_bytes > 0
+
+
+def test_raster_too_small_for_a_pixel_is_refused() -> None:
+    with pytest.raises(ValueError, match="no room for pixels"):
+        rasters.of_size(500, 1)
+
+
+def test_no_two_files_and_no_two_rows_have_the_same_pixels() -> None:
+    shape = rasters.square(64, 2)
+    pixels = read_all(raster(shape))[shape.first_pixel :]
+    rows = {pixels[n : n + shape.row_bytes] for n in range(0, len(pixels), shape.row_bytes)}
+    assert len(rows) == 64
+    assert read_all(raster(shape, "b.TIF")) != read_all(raster(shape))
+
+
+@pytest.mark.skipif(not shutil.which("gdalinfo"), reason="needs GDAL's tools")
+@pytest.mark.parametrize("shape", [rasters.square(64, 2), rasters.of_size(300_000, 1)])
+def test_gdal_opens_a_raster_and_puts_it_over_the_scene(
+    shape: rasters.Shape, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(read_all(raster(shape)))
+    ran = subprocess.run(
+        ["gdalinfo", "-json", "-checksum", str(path)], capture_output=True, check=True
+    )
+    info = json.loads(ran.stdout)
+    assert info["size"] == [shape.width, shape.height]
+    assert 'ID["EPSG",32606]' in info["coordinateSystem"]["wkt"]
+    outline = tuple(map(tuple, info["wgs84Extent"]["coordinates"][0][:4]))
+    assert all(geometry.encloses(outline, _inwards(corner)) for corner in SCENE.footprint)
+
+
+def _inwards(corner: geometry.Point) -> geometry.Point:
+    """Return a point a little nearer to the middle of the scene."""
+    lon, lat = -148.44, 61.47
+    return corner[0] + (lon - corner[0]) / 50, corner[1] + (lat - corner[1]) / 50
+
+
+@given(st.lists(st.binary(max_size=1500), max_size=5), st.data())
+def test_bundle_is_a_tar_of_which_any_range_can_be_read(
+    contents: list[bytes], data: st.DataObject
+) -> None:
+    bundle = Bundle([(f"{n}.bin", Blob(content)) for n, content in enumerate(contents)], mtime=7)
+    whole = read_all(bundle)
+    start = data.draw(st.integers(0, bundle.size))
+    stop = data.draw(st.integers(start, bundle.size))
+    assert bundle.read(start, stop) == whole[start:stop]
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        members = [tar.extractfile(member) for member in tar.getmembers()]
+        assert [member.read() for member in members if member] == contents
+
+
+def test_jpeg_has_the_marks_of_one() -> None:
+    assert smallest_jpeg().startswith(b"\xff\xd8\xff\xe0")
+    assert smallest_jpeg().endswith(b"\xff\xd9")
+
+
+def test_metadata_speak_of_their_product_in_three_forms() -> None:
+    xml = ET.fromstring(text_file(SCENE, "MTL.xml"))
+    product = xml.findtext("PRODUCT_CONTENTS/LANDSAT_PRODUCT_ID")
+    assert product == SCENE.display_id
+    groups = json.loads(text_file(SCENE, "MTL.json"))["LANDSAT_METADATA_FILE"]
+    assert groups["PROJECTION_ATTRIBUTES"]["UTM_ZONE"] == 6
+    text = text_file(SCENE, "MTL.txt").decode()
+    assert 'LANDSAT_PRODUCT_ID = "LC08_L2SP_068017_20200310_20200822_02_T1"' in text
+    assert text.endswith("END\n")
+    assert b"LC80680172020070LGN00" in text_file(SCENE, "ANG.txt")
+
+
+@pytest.mark.parametrize(
+    ("content", "cksum"),
+    [(b"", 4_294_967_295), (b"123456789", 930_766_865), (b"a" * 1000, 145_108_180)],
+)
+def test_cksum_is_that_of_posix(content: bytes, cksum: int) -> None:
+    crc = PosixCrc()
+    crc.update(content[:4])
+    crc.update(content[4:])
+    assert crc.value(len(content)) == cksum == digest(Blob(content)).cksum
+
+
+def test_archive_knows_sizes_without_making_files_and_skips_huge_digests() -> None:
+    archive = Archive(Catalog(), RasterSize(size_bytes=50_000_000), seed=0)
+    file = files_of(SCENE)[-1]
+    assert archive.file_size(SCENE, file) == archive.file(SCENE, file).size == 50_000_000
+    assert archive.digests(SCENE, file) is None
+    assert archive.bundle_estimate(SCENE) < archive.bundle(SCENE).size

@@ -1,0 +1,257 @@
+"""The sandbox's pure rules: products, filters, faults, queue, signatures, ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from asyncdl.errors import ConfigError
+from asyncdl.sandbox import Faults
+from asyncdl.sandbox.catalog import Catalog
+from asyncdl.sandbox.datasets import DATASETS, fields_of
+from asyncdl.sandbox.filters import read_scene_filter
+from asyncdl.sandbox.ledger import Ledger, RecentCounts
+from asyncdl.sandbox.lookup import find_secondary, find_target
+from asyncdl.sandbox.products import files_of, rows_of
+from asyncdl.sandbox.queue import DownloadQueue, State
+from asyncdl.sandbox.refusal import Refusal
+from asyncdl.sandbox.scene_lists import MAX_ITEMS, SceneLists
+from asyncdl.sandbox.scenes import fixed_scenes
+from asyncdl.sandbox.signing import Signer, download_token, read_download_token
+
+OT = "landsat_ot_c2_l2"
+CATALOG = Catalog(generated=12_000)
+
+
+# --- products ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("product", "count"),
+    [
+        ("LC08_L2SP_068017_20200310_20200822_02_T1", 22),
+        ("LC08_L2SR_047027_20201204_20210313_02_T1", 13),
+        ("LC08_L1TP_068017_20200310_20200822_02_T1", 20),
+        ("LE07_L2SP_068017_20020715_20200916_02_T1", 22),
+        ("LE07_L1TP_068017_20020715_20200916_02_T1", 19),
+        ("LT05_L1TP_068017_19950812_20200912_02_T1", 17),
+        ("LM01_L1GS_001010_19720908_20200909_02_T2", 8),
+    ],
+)
+def test_each_kind_of_product_has_its_files(product: str, count: int) -> None:
+    target = find_target(CATALOG, f"{product}.tar")
+    assert target is not None
+    assert len(files_of(target.scene)) == count
+
+
+@pytest.mark.parametrize("scene", fixed_scenes(), ids=lambda scene: scene.display_id)
+def test_every_file_is_found_by_its_entity_and_by_its_name(scene: Any) -> None:
+    for file in files_of(scene):
+        assert find_secondary(CATALOG, file.entity_id(scene.display_id)) == (scene, file)
+        target = find_target(CATALOG, file.name(scene.display_id))
+        assert target is not None
+        assert (target.scene, target.file) == (scene, file)
+
+
+@pytest.mark.parametrize("text", ["", "L2SR_", "L2SR_x_SR_B4_TIF", "LC80680172020070LGN00"])
+def test_other_texts_are_no_file(text: str) -> None:
+    assert find_secondary(CATALOG, text) is None
+    assert find_target(CATALOG, text) is None
+
+
+def test_product_ids_differ_between_datasets() -> None:
+    ids = [row.id for d in DATASETS.values() if d.has_scenes for row in rows_of(d.alias)]
+    assert len(ids) == len(set(ids))
+
+
+# --- filters -----------------------------------------------------------------------
+
+
+def matches(**scene_filter: Any) -> list[str]:
+    found = CATALOG.search(read_scene_filter(OT, scene_filter))
+    return [CATALOG.scene(number).display_id for number in found]
+
+
+def field(label: str) -> str:
+    return next(f.id_in(OT) for f in fields_of(OT) if f.label == label)
+
+
+def test_search_without_a_filter_finds_all_of_the_dataset() -> None:
+    assert len(matches()) == CATALOG.count(OT)
+
+
+def test_acquisition_and_ingest_dates_are_inclusive() -> None:
+    assert matches(acquisitionFilter={"start": "2020-03-10", "end": "2020-03-10T23:00:00Z"}) == [
+        "LC08_L2SP_068017_20200310_20200822_02_T1",
+        "LC08_L2SP_068018_20200310_20200822_02_T1",
+    ]
+    day = {"start": "2021-03-13", "end": "2021-03-13"}
+    assert matches(ingestFilter=day) == ["LC08_L2SR_047027_20201204_20210313_02_T1"]
+
+
+def test_cloud_filter_leaves_unknown_out_unless_told() -> None:
+    full = {"min": 0, "max": 100}
+    unknown = len(matches(cloudCoverFilter={**full, "includeUnknown": True})) - len(
+        matches(cloudCoverFilter=full)
+    )
+    assert unknown > 0
+
+
+def test_months_and_polygon_with_a_hole() -> None:
+    months = {text.split("_")[3][4:6] for text in matches(seasonalFilter=[1, 3])}
+    assert months == {"01", "03"}
+    outer = [[-152, 58], [-145, 58], [-145, 63], [-152, 63], [-152, 58]]
+    hole = [[-151.9, 58.1], [-145.1, 58.1], [-145.1, 62.9], [-151.9, 62.9], [-151.9, 58.1]]
+    geometry = {"type": "Polygon", "coordinates": [outer]}
+    around = {"filterType": "geojson", "geoJson": geometry}
+    assert "LC08_L2SP_068017_20200310_20200822_02_T1" in matches(spatialFilter=around)
+    geometry["coordinates"] = [outer, hole]
+    assert "LC08_L2SP_068017_20200310_20200822_02_T1" not in matches(spatialFilter=around)
+
+
+def test_metadata_tree() -> None:
+    tier = {"filterType": "value", "filterId": field("Collection Category"), "value": "T2"}
+    name = {
+        "filterType": "value",
+        "filterId": field("Landsat Product Identifier L2"),
+        "value": "%_068017_%",
+        "operand": "like",
+    }
+    either = {"filterType": "or", "childFilters": [tier, name]}
+    both = {"filterType": "and", "childFilters": [tier, name]}
+    assert len(matches(metadataFilter=name)) == 3
+    assert matches(metadataFilter=both) == []
+    assert len(matches(metadataFilter=either)) == len(matches(metadataFilter=tier)) + 3
+
+
+def test_select_field_with_a_ceiling_takes_everything_below() -> None:
+    clear = {"filterType": "value", "filterId": field("Land Cloud Cover"), "value": "10"}
+    assert len(matches(metadataFilter=clear)) == len(
+        matches(cloudCoverFilter={"min": 0, "max": 10})
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"spatialFilter": {"filterType": "circle"}},
+        {"spatialFilter": {"filterType": "geojson", "geoJson": {"type": "MultiPolygon"}}},
+        {
+            "spatialFilter": {
+                "filterType": "geojson",
+                "geoJson": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1]]]},
+            }
+        },
+        {"acquisitionFilter": {"start": "yesterday"}},
+        {"seasonalFilter": [13]},
+        {"metadataFilter": {"filterType": "value", "filterId": "no-such", "value": 1}},
+        {"metadataFilter": {"filterType": "between", "filterId": field("WRS Path")}},
+        ["cloudCoverFilter"],
+        "all",
+    ],
+)
+def test_filters_of_a_wrong_shape_are_refused(wrong: Any) -> None:
+    with pytest.raises(Refusal):
+        read_scene_filter(OT, wrong)
+
+
+# --- faults --------------------------------------------------------------------------
+
+
+def test_settings_are_parsed_and_later_ones_win() -> None:
+    faults = Faults.parse(["chaos=7", "preparing=0.5", "never=*_B4.TIF", "ranges=no", "polls=3"])
+    assert (faults.seed, faults.preparing, faults.never) == (7, 0.5, "*_B4.TIF")
+    assert (faults.ranges, faults.polls, faults.error) == (False, 3, Faults.chaos(7).error)
+
+
+def test_switch_without_a_value_is_on() -> None:
+    assert Faults.parse(["bundle_changes"]).bundle_changes is True
+
+
+def test_unknown_fault_lists_what_there_is() -> None:
+    with pytest.raises(ConfigError, match=r"no fault 'short'.*chaos, .*short_body"):
+        Faults.parse(["short=1"])
+
+
+@pytest.mark.parametrize(
+    "setting", ["polls=many", "polls=-1", "preparing=2", "preparing=", "ranges=maybe", "chaos="]
+)
+def test_bad_values_say_what_would_be_right(setting: str) -> None:
+    with pytest.raises(ConfigError, match="allowed"):
+        Faults.parse([setting])
+
+
+def test_same_seed_strikes_the_same_files_at_about_its_share() -> None:
+    names = [f"{n}.TIF" for n in range(2000)]
+    picked = [name for name in names if Faults(preparing=0.3).picks("preparing", name)]
+    assert picked == [name for name in names if Faults(preparing=0.3).picks("preparing", name)]
+    assert picked != [name for name in names if Faults(1, preparing=0.3).picks("preparing", name)]
+    assert 500 < len(picked) < 700
+
+
+def test_faults_stop_after_their_strikes_unless_there_is_no_limit() -> None:
+    faults = Faults(error="*.TIF", strikes=2)
+    assert [faults.hits("error", "a.TIF", nth) for nth in (1, 2, 3)] == [True, True, False]
+    assert not faults.hits("error", "a.txt", 1)
+    assert Faults(error=1.0, strikes=0).hits("error", "a.TIF", 99)
+
+
+# --- queue, lists, signatures, ledger ------------------------------------------------
+
+
+def test_polls_count_down_only_what_is_preparing() -> None:
+    queue = DownloadQueue()
+    soon, never, ready = (queue.add(scene, 0, "p", "job") for scene in range(3))
+    soon.state, soon.polls = State.PREPARING, 2
+    never.state, never.polls = State.PREPARING, -1
+    for _ in range(2):
+        queue.poll(queue.labelled("job"))
+    assert [item.state for item in (soon, never, ready)] == ["Available", "Queued", "Available"]
+    assert (queue.preparing, queue.unattempted) == (1, 2)
+
+
+def test_recent_downloads_leave_the_window() -> None:
+    queue = DownloadQueue()
+    queue.note_recent(0.0, 5)
+    queue.note_recent(10.0, 1)
+    assert [queue.count_recent(now, 15.0) for now in (10.0, 15.0, 25.0)] == [6, 1, 0]
+
+
+def test_scene_list_has_room_for_fifty_thousand() -> None:
+    lists = SceneLists()
+    assert lists.add("a", OT, map(str, range(MAX_ITEMS))) == MAX_ITEMS
+    assert lists.add("a", OT, ["1"]) == 0
+    with pytest.raises(Refusal):
+        lists.add("a", OT, ["more"])
+
+
+def test_signature_is_refused_for_another_file_and_another_sandbox() -> None:
+    now = 1000.0
+    signer = Signer(0, lambda: now)
+    signature = signer.sign("a.TIF", 7)
+    assert signer.check("a.TIF", signature, 10.0) == 7
+    assert signer.check("b.TIF", signature, 10.0) is None
+    assert Signer(1, lambda: now).check("a.TIF", signature, 10.0) is None
+    now = 1011.0
+    assert signer.check("a.TIF", signature, 10.0) is None
+
+
+@pytest.mark.parametrize("text", ["", "x", "eyJ4IjoxfQ==", "WzFd", "ä"])
+def test_texts_that_are_no_token_mean_nothing(text: str) -> None:
+    assert read_download_token(text) is None
+    assert Signer(0, lambda: 0.0).check("a", text, 1.0) is None
+
+
+def test_download_token_is_read_back() -> None:
+    assert read_download_token(download_token(46_233_750)) == 46_233_750
+
+
+def test_ledger_forgets_the_oldest_and_keeps_no_long_lists() -> None:
+    counts = RecentCounts(keep=2)
+    for name in "aabca":
+        counts.count(name)
+    assert dict(counts) == {"c": 1, "a": 1}
+    ledger = Ledger(keep=10)
+    ledger.note_call("scene-list-add", {"entityIds": ["x"] * 50_000}, None)
+    assert ledger.call_log[0].payload == {"entityIds": "(50000 items)"}

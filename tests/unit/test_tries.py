@@ -1,0 +1,66 @@
+"""When a file is tried again. FAULTS C5, without a network."""
+
+import pytest
+
+from asyncdl.errors import (
+    AsyncdlError,
+    ChecksumMismatch,
+    HttpStatusError,
+    NetworkError,
+    WrongContent,
+)
+from asyncdl.retry import Backoff
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.tries import Tries, is_url_refused
+
+LIMITS = Limits(backoff=Backoff(attempts=3), requests_per_file=50, max_retry_after_s=60)
+CUT = NetworkError("read", "cut")
+URL = "http://host/file"
+
+
+def test_row_097_failures_without_progress_are_counted() -> None:
+    tries = Tries(LIMITS)
+    assert [tries.may_go_on(CUT, 0) for _ in range(3)] == [True, True, False]
+
+
+def test_row_097_fetching_the_same_bytes_again_is_no_progress() -> None:
+    tries = Tries(LIMITS)
+    assert [tries.may_go_on(CUT, have) for have in (500, 300, 500)] == [True, True, False]
+
+
+def test_row_098_new_bytes_start_the_count_anew() -> None:
+    tries = Tries(LIMITS)
+    assert all(tries.may_go_on(CUT, have) for have in range(1, 40))
+
+
+def test_row_098_requests_are_bounded_in_every_case() -> None:
+    tries = Tries(LIMITS, requests=50)
+    assert not tries.may_go_on(CUT, 1)
+
+
+def test_row_086_a_rest_beyond_our_patience_ends_the_file() -> None:
+    assert Tries(LIMITS).may_go_on(HttpStatusError(URL, 429, retry_after_s=60), 0)
+    assert not Tries(LIMITS).may_go_on(HttpStatusError(URL, 429, retry_after_s=61), 0)
+
+
+def test_a_file_that_failed_its_proof_is_fetched_once_more() -> None:
+    tries, wrong = Tries(LIMITS), ChecksumMismatch(URL, algorithm="md5", expected="a", got="b")
+    assert [tries.may_go_on(wrong, have) for have in (10, 20)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_refused"),
+    [
+        (HttpStatusError(URL, 403), True),
+        (HttpStatusError(URL, 410), True),
+        (HttpStatusError(URL, 503), False),
+        (WrongContent(URL, "", reason="error-page"), True),
+        (WrongContent(URL, "", reason="login-page"), True),
+        (WrongContent(URL, "", reason="broken-file"), False),
+        (CUT, False),
+    ],
+)
+def test_rows_091_092_what_a_fresh_url_may_cure(error: AsyncdlError, is_refused: bool) -> None:
+    assert is_url_refused(error) is is_refused
+    assert Tries(LIMITS).may_refresh(error) is is_refused
+    assert not Tries(LIMITS, refreshes=LIMITS.refreshes).may_refresh(error)

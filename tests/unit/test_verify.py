@@ -1,0 +1,186 @@
+"""The proofs of whole files: TIFF, tar, text, XML and JSON, sound and broken."""
+
+import io
+import struct
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from asyncdl.errors import SizeMismatch, WrongContent
+from asyncdl.transfer.verify import Form, Proof, check_head, check_type, form_of, prove_file
+
+STRIPS, TILES = (273, 279), (324, 325)
+
+
+def tiff_bytes(order: str = "<", *, big: bool = False, tags: tuple[int, int] = STRIPS) -> bytes:
+    """A small image of three strips or tiles: header, data, tables, and the directory last."""
+    wide, data = "Q" if big else "I", bytes(range(250)) * 3
+    head_bytes = 16 if big else 8
+    offsets = struct.pack(f"{order}3{wide}", *(head_bytes + 250 * n for n in range(3)))
+    sizes = struct.pack(f"{order}3H", 250, 250, 250)
+    offsets_at = head_bytes + len(data)
+    sizes_at = offsets_at + len(offsets)
+    directory_at = sizes_at + len(sizes)
+
+    def entry(tag: int, kind: int, count: int, value: bytes) -> bytes:
+        width = 8 if big else 4
+        return struct.pack(f"{order}HH{wide}", tag, kind, count) + value.ljust(width, b"\0")
+
+    # Three sizes of two bytes fit into the wider field of BigTIFF.
+    sizes_field = sizes if big else struct.pack(f"{order}I", sizes_at)
+    entries = [
+        entry(256, 3, 1, struct.pack(f"{order}H", 50)),
+        entry(tags[0], 16 if big else 4, 3, struct.pack(f"{order}{wide}", offsets_at)),
+        entry(tags[1], 3, 3, sizes_field),
+    ]
+    count = struct.pack(order + ("Q" if big else "H"), len(entries))
+    last = struct.pack(f"{order}{wide}", 0)
+    mark = b"II" if order == "<" else b"MM"
+    start = (
+        struct.pack(f"{order}HHHQ", 43, 8, 0, directory_at)
+        if big
+        else struct.pack(f"{order}HI", 42, directory_at)
+    )
+    return mark + start + data + offsets + sizes + count + b"".join(entries) + last
+
+
+def tar_bytes(tar_format: int = tarfile.PAX_FORMAT, name: str = "a.tif") -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tar_format) as archive:
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+        member = tarfile.TarInfo(name)
+        member.size = 1000
+        archive.addfile(member, io.BytesIO(bytes(1000)))
+    return file.getvalue()
+
+
+def prove(folder: Path, form: Form, data: bytes) -> Proof:
+    path = folder / "file"
+    path.write_bytes(data)
+    return prove_file(path, url="http://host/file", form=form)
+
+
+SOUND = {
+    "tiff": (Form.TIFF, tiff_bytes()),
+    "big endian": (Form.TIFF, tiff_bytes(">")),
+    "tiled": (Form.TIFF, tiff_bytes(tags=TILES)),
+    "bigtiff": (Form.TIFF, tiff_bytes(big=True)),
+    "big endian bigtiff": (Form.TIFF, tiff_bytes(">", big=True, tags=TILES)),
+    "pax": (Form.TAR, tar_bytes(name="ü" * 120)),
+    "gnu": (Form.TAR, tar_bytes(tarfile.GNU_FORMAT, "n" * 120)),
+    "ustar": (Form.TAR, tar_bytes(tarfile.USTAR_FORMAT)),
+    "text": (Form.TEXT, b"GROUP = L1_METADATA_FILE\n"),
+    "xml": (Form.XML, b"\xef\xbb\xbf<?xml version='1.0'?><a><b/></a>\n"),
+    "json": (Form.JSON, b'{"a": [1]}'),
+}
+
+
+@pytest.mark.parametrize("kind", SOUND)
+def test_a_sound_file_is_proved(tmp_path: Path, kind: str) -> None:
+    form, data = SOUND[kind]
+    assert prove(tmp_path, form, data).checks == (form.value,)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SOUND if kind != "text"])
+def test_a_file_that_lost_its_end_is_not(tmp_path: Path, kind: str) -> None:
+    form, data = SOUND[kind]
+    shorter = data.rstrip(b"\0\n")[:-2] if form is not Form.TIFF else data[: len(data) // 2]
+    with pytest.raises(WrongContent):
+        prove(tmp_path, form, shorter)
+
+
+@pytest.mark.parametrize("kind", ["tiff", "tiled", "bigtiff", "gnu"])
+def test_no_cut_anywhere_ends_in_another_error(tmp_path: Path, kind: str) -> None:
+    form, data = SOUND[kind]
+    for length in range(0, len(data), 97):
+        try:
+            prove(tmp_path, form, data[:length])
+        except WrongContent as refused:
+            assert refused.reason in ("broken-file", "error-page")
+
+
+@pytest.mark.parametrize("kind", ["tiff", "tiled", "bigtiff", "gnu", "pax"])
+def test_no_flipped_byte_ends_in_another_error(tmp_path: Path, kind: str) -> None:
+    form, data = SOUND[kind]
+    for at in range(0, min(len(data), 2000), 3):
+        spoiled = bytearray(data)
+        spoiled[at] ^= 0xFF
+        try:
+            prove(tmp_path, form, bytes(spoiled))
+        except WrongContent as refused:
+            assert refused.reason in ("broken-file", "error-page")
+
+
+def test_directories_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
+    circle = b"II*\0" + struct.pack("<IHI", 8, 0, 8)
+    with pytest.raises(WrongContent, match="circle"):
+        prove(tmp_path, Form.TIFF, circle)
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        (Form.TAR, bytes(10_240)),
+        (Form.TEXT, b"GROUP\0"),
+        (Form.XML, b"<a><b></a>"),
+        (Form.JSON, b'{"a": '),
+        (Form.TIFF, b""),
+        (Form.TAR, tar_bytes(tarfile.USTAR_FORMAT)[:2560]),
+    ],
+)
+def test_broken_files_are_refused(tmp_path: Path, form: Form, data: bytes) -> None:
+    with pytest.raises(WrongContent):
+        prove(tmp_path, form, data)
+
+
+@pytest.mark.parametrize("form", [Form.TIFF, Form.TAR, Form.TEXT, Form.XML, Form.JSON, Form.ZIP])
+@pytest.mark.parametrize("page", [b"<!DOCTYPE HTML><html>", b"\xef\xbb\xbf\n <html lang=en>"])
+def test_row_094_a_page_is_told_by_its_first_bytes(form: Form, page: bytes) -> None:
+    with pytest.raises(WrongContent):
+        check_head(form, page, "http://host/file")
+
+
+@pytest.mark.parametrize(
+    ("form", "content_type", "is_refused"),
+    [
+        (Form.ANY, "text/html; charset=utf-8", True),
+        (Form.HTML, "text/html", False),
+        (Form.TIFF, "image/tiff", False),
+        (Form.TIFF, "text/plain", False),
+        (Form.TIFF, "application/json", True),
+        (Form.TAR, "Text/XML", True),
+        (Form.TEXT, "application/json", True),
+        (Form.JSON, "application/json", False),
+        (Form.XML, "application/xml", False),
+        (Form.ANY, "application/json", False),
+        (Form.TIFF, None, False),
+    ],
+)
+def test_row_094_a_page_is_told_by_its_type(
+    form: Form, content_type: str | None, is_refused: bool
+) -> None:
+    try:
+        check_type(form, content_type, "http://host/file")
+    except WrongContent as refused:
+        assert is_refused and refused.reason == "error-page"
+    else:
+        assert not is_refused
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("a_SR_B4.TIF", Form.TIFF), ("a.tar", Form.TAR), ("a.tar.gz", Form.GZIP),
+     ("a_MTL.txt", Form.TEXT), ("a_MTL.xml", Form.XML), ("a", Form.ANY), ("tif", Form.ANY)],
+)  # fmt: skip
+def test_the_suffix_tells_the_form(name: str, form: Form) -> None:
+    assert form_of(name) is form
+
+
+def test_another_length_is_told_before_anything_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12")
+    with pytest.raises(SizeMismatch):
+        prove_file(path, url="http://host/file", form=Form.TIFF, size_bytes=3)

@@ -8,11 +8,14 @@ from functools import lru_cache
 
 from asyncdl.sandbox.filters import SceneFilter
 from asyncdl.sandbox.products import files_of
-from asyncdl.sandbox.scenes import GENERATED_DATASET, GeneratedScenes, Scene, fixed_scenes
+from asyncdl.sandbox.scenes import GENERATED_DATASET, GeneratedScenes, Scene, cloud_of, fixed_scenes
 from asyncdl.sandbox.wrs import footprint, land_places
 
 _KEPT_SEARCHES = 16
 """The pages of so many searches are cut from one result; four bytes for each hit are kept."""
+
+_KEPT_SCENES = 1024
+"""Computed scenes that are kept: files of one scene are asked for one after the other."""
 
 
 class Catalog:
@@ -32,6 +35,8 @@ class Catalog:
         }
         self._generated = GeneratedScenes(len(self._fixed), generated)
         self._matches = lru_cache(maxsize=_KEPT_SEARCHES)(self._match)
+        self._made = lru_cache(maxsize=_KEPT_SCENES)(self._generated.scene)
+        self._found = lru_cache(maxsize=_KEPT_SCENES)(self._generated.find)
 
     def __len__(self) -> int:
         return len(self._fixed) + len(self._generated)
@@ -40,14 +45,14 @@ class Catalog:
         """Return the scene of a number, 0 or more and less than the length."""
         if number < len(self._fixed):
             return self._fixed[number]
-        return self._generated.scene(number - len(self._fixed))
+        return self._made(number - len(self._fixed))
 
     def find(self, dataset: str, entity_or_display_id: str) -> Scene | None:
         """Return the scene of a dataset that has this id."""
         known = self._by_id.get((dataset, entity_or_display_id))
         if known is not None or dataset != GENERATED_DATASET:
             return known
-        return self._generated.find(entity_or_display_id)
+        return self._found(entity_or_display_id)
 
     def count(self, dataset: str) -> int:
         """Return how many scenes a dataset has."""
@@ -84,16 +89,19 @@ class Catalog:
 
     def _match_generated(self, scene_filter: SceneFilter) -> Iterator[int]:
         """Go over the places first: the footprint of a place is the same at every pass."""
-        places = land_places()
+        made, places = self._generated, land_places()
         covered = [n for n, place in enumerate(places) if self._covers(scene_filter, place)]
-        for first in range(0, len(self._generated), len(places)):
+        for visit in range(-(-len(made) // len(places))):
             for place in covered:
-                index = first + place
-                if index >= len(self._generated):
+                index = visit * len(places) + place
+                if index >= len(made):
                     break
-                scene = self._generated.scene(index)
-                if scene_filter.accepts(scene):
-                    yield scene.number
+                day = made.day_of(places[place][0], visit)
+                # Making the whole scene takes most of the time, so that comes last.
+                if scene_filter.suits(day, cloud_of(index)) and (
+                    not scene_filter.looks_closer or scene_filter.accepts(made.scene(index))
+                ):
+                    yield made.first_number + index
 
     @staticmethod
     def _covers(scene_filter: SceneFilter, place: tuple[int, int]) -> bool:

@@ -65,14 +65,24 @@ class SceneFilter:
 
     def accepts(self, scene: Scene) -> bool:
         """Tell whether a scene of the dataset fulfils every condition but the area's."""
-        product = scene.product
         return (
-            (self.acquired is None or self.acquired.holds(product.acquired))
-            and (self.months is None or product.acquired.month in self.months)
-            and (self.cloud is None or self.cloud.holds(scene.cloud))
-            and (self.ingested is None or self.ingested.holds(product.processed))
+            self.suits(scene.product.acquired, scene.cloud)
+            and (self.ingested is None or self.ingested.holds(scene.product.processed))
             and (self.metadata is None or self.metadata.accepts(scene))
         )
+
+    def suits(self, acquired: date, cloud: int | None) -> bool:
+        """Tell whether a scene of this day and cloud cover may be one that is accepted."""
+        return (
+            (self.acquired is None or self.acquired.holds(acquired))
+            and (self.months is None or acquired.month in self.months)
+            and (self.cloud is None or self.cloud.holds(cloud))
+        )
+
+    @property
+    def looks_closer(self) -> bool:
+        """Whether there are conditions on more than day, cloud cover and place."""
+        return self.ingested is not None or self.metadata is not None
 
     def covers(self, footprint: Ring) -> bool:
         """Tell whether the area and a footprint have a point in common."""

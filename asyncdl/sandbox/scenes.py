@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from asyncdl.m2m.naming import (
     COLLECTION,
@@ -23,9 +23,9 @@ from asyncdl.sandbox.geometry import Ring
 from asyncdl.sandbox.wrs import first_pass, footprint, land_places
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
-    """One scene at one level."""
+    """One scene at one level; its texts are made once, when they are asked for."""
 
     number: int
     """Its place in the catalogue, 0 or more."""
@@ -39,7 +39,7 @@ class Scene:
     is_bulk: bool = True
     station: str = "LGN"
 
-    @property
+    @cached_property
     def entity_id(self) -> str:
         """The id that all levels of the scene share, such as ``LC80680172020070LGN00``."""
         p = self.product
@@ -47,12 +47,12 @@ class Scene:
             SceneId(p.sensor, p.satellite, p.path, p.row, p.acquired, self.station, self.version)
         )
 
-    @property
+    @cached_property
     def display_id(self) -> str:
         """The product id, such as ``LC08_L2SP_068017_20200310_20200822_02_T1``."""
         return str(self.product)
 
-    @property
+    @cached_property
     def footprint(self) -> Ring:
         """The four corners, from the lower left, counter-clockwise."""
         return self.corners or footprint(self.product.path, self.product.row)

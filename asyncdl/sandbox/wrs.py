@@ -73,6 +73,7 @@ def _corner(middle: Point, tilt: float, x: int, y: int) -> Point:
     return round(longitude, 5), round(latitude, 5)
 
 
+@lru_cache(maxsize=PATHS)
 def first_pass(path: int, *, after: date) -> date:
     """Return the first day, ``after`` or later, on which Landsat 8 flies over a path."""
     days = (_CYCLE_START - after).days + 7 * path

@@ -189,6 +189,8 @@ class FileFinished(Event):
     detail: str = ""
     remedy: str = ""
     attempts: int = 0
+    key: str = ""
+    """The file's name in the transfer events, where that is another than ``file``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,14 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import textwrap
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import msgspec
 
 from asyncdl import config
+from asyncdl.cli.field_docs import field_docs
 
 PAGE = Path(__file__).with_name("configuration.md")
 SECTIONS: tuple[tuple[str, type], ...] = (
@@ -87,20 +86,6 @@ def allowed_for(kind: type, name: str) -> str:
             if isinstance(extra, msgspec.Meta) and extra.description:
                 return extra.description
     return "true or false" if hint is bool else "text"
-
-
-def field_docs(kind: type) -> dict[str, str]:
-    """Return the docstring below each field, with new lines folded; empty where there is none."""
-    tree: Any = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    docs = {}
-    name = ""
-    for node in tree.body[0].body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            name = node.target.id
-            docs[name] = ""
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and name:
-            docs[name] = " ".join(str(node.value.value).split()).replace("``", "`")
-    return docs
 
 
 if __name__ == "__main__":

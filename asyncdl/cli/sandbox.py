@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 import click
 
+from asyncdl.cli.field_docs import field_docs
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import OK
 from asyncdl.cli.options import verbose_option
@@ -27,8 +28,9 @@ def sandbox(
     from asyncdl.sandbox import Faults, serve
 
     if list_faults:
-        for line in Faults.describe():
-            click.echo(line)
+        for name, meaning in field_docs(Faults).items():
+            click.echo(f"{name:<20}{meaning}")
+        click.echo(f"{'chaos':<20}Many of these at once, from a seed.")
         return OK
     chosen = Faults.parse(faults)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import anyio.to_thread
@@ -10,7 +11,7 @@ import anyio.to_thread
 from asyncdl.errors import DiskError
 
 
-async def copy_file(source: Path, target: Path) -> Path:
+async def copy_file(source: Path, target: Path) -> None:
     """Copy a verified file to its second place; the name appears when the copy is whole.
 
     A copy and not a hard link: tools that write into a raster must not change
@@ -21,7 +22,6 @@ async def copy_file(source: Path, target: Path) -> Path:
     # Not cut short by cancellation: a thread cannot be stopped half way anyhow.
     with anyio.CancelScope(shield=True):
         await anyio.to_thread.run_sync(_copy, source, target)
-    return target
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -31,5 +31,6 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, partial)
         partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise DiskError(target, error) from error

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from asyncdl.errors import AsyncdlError, DiskError, NetworkError, TransferError
+from asyncdl.errors import ApiError, AuthError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.copies import copy_file
-from asyncdl.job.digests import digests_of
-from asyncdl.job.journal import FinishedFile
+from asyncdl.job.arriving import bring, facts_of, stop_if_full
 from asyncdl.job.layout import Place, places_of
+from asyncdl.job.proofs import demand_of
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.matching import match_reply
 from asyncdl.m2m.retrieval import Ready
-from asyncdl.transfer import Fetched, FileRequest, Form
+from asyncdl.transfer import Fetched, FileRequest
 
 
 async def fetch(run: Run, ready_in: MemoryObjectReceiveStream[Ready]) -> None:
@@ -34,26 +30,25 @@ async def fetch(run: Run, ready_in: MemoryObjectReceiveStream[Ready]) -> None:
 
 async def fetch_one(run: Run, ready: Ready) -> None:
     """Fetch one file into all its places and report one ending for each."""
-    first, *others = places_of(ready.wanted)
+    places = places_of(ready.wanted)
     try:
-        fetched = await run.downloader.fetch(_file_request(run, ready, first))
-        paths = [fetched.path, *await _copy_to(run, fetched.path, others)]
+        fetched = await run.downloader.fetch(_file_request(run, ready, places[0]))
     except (TransferError, NetworkError, DiskError) as error:
-        if isinstance(error, DiskError) and error.is_full:
-            raise
-        _report_failure(run, ready, error)
+        stop_if_full(error)
+        run.finish(ready.wanted, FileState.FAILED, **facts_of(error))
         return
-    await run.journal.record(
-        [
-            _finished(place, path, fetched.proof)
-            for place, path in zip((first, *others), paths, strict=True)
-        ]
-    )
-    _report_success(run, ready, fetched)
+    for place in places:
+        ending = _ending(ready, fetched, place, is_first=place is places[0])
+        named = place.called(fetched.path.name)
+        finished = await bring(run, named, fetched.path, ending)
+        if finished is not None:
+            await run.journal.record([finished])
+            run.emit(ending)
 
 
 def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
     path = place.under(run.directory)
+    demand = demand_of(ready.wanted, run.config.download.verify)
 
     async def refresh() -> str:
         return await renew(run, ready)
@@ -61,10 +56,10 @@ def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
     return FileRequest(
         url=ready.url,
         directory=path.parent,
-        name=path.name,
+        name=path.name if place.is_named else None,
         size_bytes=ready.wanted.size_bytes,
-        digests=digests_of(ready.wanted.checksums),
-        form=Form.ANY if run.config.download.verify == "size" else None,
+        digests=demand.digests,
+        form=demand.form,
         key=str(place.relative),
         refresh=refresh,
         overwrite=True,  # what is there and right has been sorted out before
@@ -77,9 +72,21 @@ async def renew(run: Run, ready: Ready) -> str:
     The same request under the same label gives the same download again, with
     a fresh signature. One that is in preparation again is left to a later run.
 
-    Raises: TransferError, when the service gives none; ApiError, when it refuses.
+    Raises: TransferError, when the service gives none; AuthError.
     Source: endpoints ``download-request``, ``download-retrieve``; API notes §5.4, §7.5.
     """
+    try:
+        url = await _ask_for_url(run, ready)
+    except AuthError:
+        raise
+    except ApiError as error:
+        raise _no_new_url(ready, f"the service gives no new URL for it: {error}") from error
+    if url is None:
+        raise _no_new_url(ready, "the service gives no new URL for it")
+    return url
+
+
+async def _ask_for_url(run: Run, ready: Ready) -> str | None:
     wanted = ready.wanted
     item = DownloadItem(wanted.entity_id, wanted.product_id)
     reply = await run.client.download_request([item], label=ready.label)
@@ -89,43 +96,23 @@ async def renew(run: Run, ready: Ready) -> str:
     for entry in queue.entries:
         if entry.download_id == ready.download_id and entry.is_ready and entry.url:
             return entry.url
-    raise TransferError(
-        ready.url, "the service gives no new URL for it", reason="no-new-url", retryable=False
-    )
+    return None
 
 
-async def _copy_to(run: Run, source: Path, places: Sequence[Place]) -> list[Path]:
-    return [await copy_file(source, place.under(run.directory)) for place in places]
+def _no_new_url(ready: Ready, detail: str) -> TransferError:
+    return TransferError(ready.url, detail, reason="no-new-url", retryable=False)
 
 
-def _finished(place: Place, path: Path, proof: str) -> FinishedFile:
-    stat = path.stat()
-    return FinishedFile(str(place.relative), stat.st_size, stat.st_mtime_ns, proof)
-
-
-def _report_success(run: Run, ready: Ready, fetched: Fetched) -> None:
-    for index, place in enumerate(places_of(ready.wanted)):
-        run.emit(
-            FileFinished(
-                kind=place.kind,
-                product_id=ready.wanted.scene,
-                file=str(place.relative),
-                state=FileState.SKIPPED if fetched.already_there else FileState.DOWNLOADED,
-                size_bytes=fetched.size_bytes,
-                # The bytes came over the network once, however many places they go to.
-                received_bytes=0 if index else fetched.received_bytes,
-                proof=fetched.proof,
-                attempts=fetched.attempts,
-            )
-        )
-
-
-def _report_failure(run: Run, ready: Ready, error: AsyncdlError) -> None:
-    run.finish(
-        ready.wanted,
-        FileState.FAILED,
-        reason=getattr(error, "reason", "network" if isinstance(error, NetworkError) else "disk"),
-        detail=str(getattr(error, "detail", error)),
-        remedy=getattr(error, "remedy", TransferError.remedy),
-        attempts=getattr(error, "attempts", 0),
+def _ending(ready: Ready, fetched: Fetched, place: Place, *, is_first: bool) -> FileFinished:
+    return FileFinished(
+        kind=place.kind,
+        product_id=ready.wanted.scene,
+        file=str(place.called(fetched.path.name).relative),
+        state=FileState.SKIPPED if fetched.already_there else FileState.DOWNLOADED,
+        size_bytes=fetched.size_bytes,
+        # The bytes came over the network once, however many places they go to.
+        received_bytes=fetched.received_bytes if is_first else 0,
+        proof=fetched.proof,
+        attempts=fetched.attempts,
+        key=str(place.relative) if is_first else "",
     )

@@ -7,13 +7,14 @@ that memory. All access goes through one worker thread, off the event loop.
 
 from __future__ import annotations
 
+import errno
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -65,12 +66,14 @@ class Journal:
     """The memory of one download directory, for one service.
 
     Made by :func:`open_journal`. Rows of another service are never trusted:
-    a sandbox's files must not pass for real ones.
+    a sandbox's files must not pass for real ones. Every method raises DiskError
+    when the journal can be neither read nor written.
     """
 
-    def __init__(self, connection: sqlite3.Connection, service: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, service: str, path: Path) -> None:
         self._connection = connection
         self._service = service
+        self._path = path
         # One thread at a time: SQLite connections are not for sharing.
         self._thread = anyio.CapacityLimiter(1)
 
@@ -82,9 +85,14 @@ class Journal:
         """
         return await self._run(self._label)
 
-    async def recall(self, paths: Sequence[str]) -> Memory:
-        """Return what is known of those among ``paths`` that were finished before."""
-        return await self._run(lambda: self._recall(paths))
+    async def recall(self, paths: Iterable[str], *, folders: Iterable[str] = ()) -> Memory:
+        """Return what is known of files that were finished before.
+
+        Args:
+            paths: Files below the download directory.
+            folders: All files right in these are recalled, too.
+        """
+        return await self._run(lambda: self._recall(paths, folders))
 
     async def record(self, files: Iterable[FinishedFile]) -> None:
         """Remember finished files; they must be under their final names already."""
@@ -92,7 +100,10 @@ class Journal:
         await self._run(lambda: self._record(rows))
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(work, limiter=self._thread)
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._thread)
+        except sqlite3.Error as error:
+            raise _disk_error(self._path, error) from error
 
     def _label(self) -> str:
         fresh = f"asyncdl-{secrets.token_hex(LABEL_BYTES)}"
@@ -105,18 +116,24 @@ class Journal:
         ).fetchone()
         return str(row[0])
 
-    def _recall(self, paths: Sequence[str]) -> Memory:
+    def _recall(self, paths: Iterable[str], folders: Iterable[str]) -> Memory:
         finished, foreign = {}, set()
-        query = "SELECT service, size_bytes, mtime_ns, proof FROM file WHERE path = ?"
-        for path in paths:
-            row = self._connection.execute(query, (path,)).fetchone()
-            if row is None:
-                continue
-            if row[0] == self._service:
-                finished[path] = FinishedFile(path, *row[1:])
+        for service, *row in self._rows(paths, folders):
+            file = FinishedFile(*row)
+            if service == self._service:
+                finished[file.path] = file
             else:
-                foreign.add(path)
+                foreign.add(file.path)
         return Memory(finished, frozenset(foreign))
+
+    def _rows(self, paths: Iterable[str], folders: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+        columns = "SELECT service, path, size_bytes, mtime_ns, proof FROM file"
+        for path in paths:
+            yield from self._connection.execute(f"{columns} WHERE path = ?", (path,))
+        for folder in folders:
+            # All paths that begin with the folder and a slash; "0" is next after the slash.
+            bounds = (f"{folder}/", f"{folder}0")
+            yield from self._connection.execute(f"{columns} WHERE path > ? AND path < ?", bounds)
 
     def _record(self, rows: list[tuple[str, str, int, int, str]]) -> None:
         with self._connection:
@@ -136,7 +153,7 @@ async def open_journal(folder: Path, service: str) -> AsyncIterator[Journal]:
     path = folder / "journal.sqlite"
     connection = await anyio.to_thread.run_sync(_connect, path)
     try:
-        yield Journal(connection, service)
+        yield Journal(connection, service, path)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(connection.close)
@@ -145,13 +162,29 @@ async def open_journal(folder: Path, service: str) -> AsyncIterator[Journal]:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         return _open(path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise DiskError(path, OSError(0, str(error))) from error
-        # Torn by a crash or written by something else. The files themselves
-        # are checked again, so nothing is lost but time.
+    except sqlite3.OperationalError as error:
+        raise _disk_error(path, error) from error
+    except sqlite3.DatabaseError:
+        return _begin_anew(path)
+
+
+def _begin_anew(path: Path) -> sqlite3.Connection:
+    """Put aside a file that was torn by a crash or written by something else.
+
+    The files it spoke of are checked again, so nothing is lost but time.
+    """
+    try:
         path.replace(path.with_suffix(".damaged"))
         return _open(path)
+    except OSError as error:
+        raise DiskError(path, error) from error
+    except sqlite3.Error as error:
+        raise _disk_error(path, error) from error
+
+
+def _disk_error(path: Path, error: sqlite3.Error) -> DiskError:
+    is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return DiskError(path, OSError(errno.ENOSPC if is_full else errno.EIO, str(error)))
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -161,15 +194,21 @@ def _open(path: Path) -> sqlite3.Connection:
         # WAL with NORMAL survives a killed process whole; a power cut may cost
         # the last rows, and then the files they speak of are checked again.
         connection.execute("PRAGMA synchronous = NORMAL")
-        with closing(connection.execute("PRAGMA user_version")) as cursor:
-            version = cursor.fetchone()[0]
+        version = _first_value(connection, "PRAGMA user_version")
         if version == 0:
             connection.executescript(
                 f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
         elif version > SCHEMA_VERSION:
-            raise DiskError(path, OSError(0, "was written by a newer asyncdl"))
+            raise DiskError(path, OSError(errno.EINVAL, "was written by a newer asyncdl"))
+        elif _first_value(connection, "PRAGMA quick_check(1)") != "ok":
+            raise sqlite3.DatabaseError("torn pages")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _first_value(connection: sqlite3.Connection, query: str) -> Any:
+    with closing(connection.execute(query)) as cursor:
+        return cursor.fetchone()[0]

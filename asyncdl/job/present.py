@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio.to_thread
@@ -10,13 +10,13 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.copies import copy_file
-from asyncdl.job.digests import digests_of
-from asyncdl.job.journal import FinishedFile, Memory
+from asyncdl.job.arriving import bring, is_unpacked
+from asyncdl.job.journal import FinishedFile, Journal, Memory
 from asyncdl.job.layout import Place, places_of
+from asyncdl.job.proofs import Demand, demand_of
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import WantedFile
-from asyncdl.transfer import Form, form_of
+from asyncdl.transfer import form_of
 from asyncdl.transfer.verify import prove_file
 
 
@@ -25,94 +25,121 @@ async def settle_present(run: Run, files: Sequence[WantedFile]) -> list[WantedFi
 
     A file that one product has and another wants too is copied, not fetched.
     """
-    paths = [str(place.relative) for wanted in files for place in places_of(wanted)]
-    memory = await run.journal.recall(paths)
+    memory = await recall(run.journal, files)
     found = await find_present(run.config, files, memory)
     await run.journal.record([f for f in found.values() if memory.finished.get(f.path) != f])
     absent = []
     for wanted in files:
-        there = [place for place in places_of(wanted) if str(place.relative) in found]
-        if there:
-            await _complete(run, wanted, there, found)
+        if any(place in found for place in places_of(wanted)):
+            await _complete(run, wanted, found)
         else:
             absent.append(wanted)
     return absent
 
 
+async def recall(journal: Journal, files: Sequence[WantedFile]) -> Memory:
+    """Return what the journal knows of the places of some files."""
+    places = [place for wanted in files for place in places_of(wanted)]
+    return await journal.recall(
+        [str(place.relative) for place in places if place.is_named],
+        folders=[str(place.relative.parent) for place in places if not place.is_named],
+    )
+
+
 async def find_present(
     config: Config, files: Sequence[WantedFile], memory: Memory
-) -> dict[str, FinishedFile]:
+) -> dict[Place, FinishedFile]:
     """Look for files on disk. Changes nothing.
 
-    Returns: What is there and right, by path below the download directory.
+    Returns: What is there and right, by its place.
     """
-    form = Form.ANY if config.download.verify == "size" else None
-    return await anyio.to_thread.run_sync(_look, config.directory, files, memory, form)
+    return await anyio.to_thread.run_sync(_look, config, files, memory)
 
 
-async def _complete(
-    run: Run, wanted: WantedFile, there: Sequence[Place], found: dict[str, FinishedFile]
-) -> None:
-    source = found[str(there[0].relative)]
-    for place in places_of(wanted):
-        is_there = place in there
-        if not is_there:
-            path = await copy_file(there[0].under(run.directory), place.under(run.directory))
-            copied = FinishedFile(
-                str(place.relative), source.size_bytes, path.stat().st_mtime_ns, source.proof
-            )
-            await run.journal.record([copied])
-        run.emit(
-            FileFinished(
-                kind=place.kind,
-                product_id=wanted.scene,
-                file=str(place.relative),
-                state=FileState.SKIPPED if is_there else FileState.DOWNLOADED,
-                size_bytes=source.size_bytes,
-                proof=source.proof,
-            )
+async def _complete(run: Run, wanted: WantedFile, found: Mapping[Place, FinishedFile]) -> None:
+    """Report the places that are there, and copy the file to those where it is not."""
+    places = places_of(wanted)
+    there = next(found[place] for place in places if place in found)
+    source = run.directory / there.path
+    for place in places:
+        is_there = place in found
+        named = place.called(source.name)
+        ending = FileFinished(
+            kind=place.kind,
+            product_id=wanted.scene,
+            file=str(named.relative),
+            state=FileState.SKIPPED if is_there else FileState.DOWNLOADED,
+            size_bytes=there.size_bytes,
+            proof=there.proof,
         )
+        if is_there and not is_unpacked(run.config, place):
+            run.emit(ending)
+            continue
+        here = named.under(run.directory) if is_there else source
+        finished = await bring(run, named, here, ending)
+        if finished is not None:
+            await run.journal.record([finished])
+            run.emit(ending)
 
 
 def _look(
-    directory: Path, files: Sequence[WantedFile], memory: Memory, form: Form | None
-) -> dict[str, FinishedFile]:
+    config: Config, files: Sequence[WantedFile], memory: Memory
+) -> dict[Place, FinishedFile]:
     found = {}
     for wanted in files:
+        demand = demand_of(wanted, config.download.verify)
         for place in places_of(wanted):
-            there = _examine(place, directory, wanted, memory, form)
+            there = _examine(place, config.directory, wanted, memory, demand)
             if there is not None:
-                found[there.path] = there
+                found[place] = there
     return found
 
 
 def _examine(
-    place: Place, directory: Path, wanted: WantedFile, memory: Memory, form: Form | None
+    place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Demand
 ) -> FinishedFile | None:
     """Return what is proven about a file on disk; ``None`` when it has to be fetched."""
+    if not place.is_named:
+        return _remembered_in(place, directory, memory)
     path, key = place.under(directory), str(place.relative)
     if key in memory.foreign:
         return None  # another service's file of the same name, such as the sandbox's
+    remembered = memory.finished.get(key)
+    if remembered and demand.is_met_by(remembered.proof) and _is_untouched(remembered, directory):
+        # The service may have a newer one of another length.
+        is_current = wanted.size_bytes in (None, remembered.size_bytes)
+        return remembered if is_current else None
+    return _prove(place, path, wanted, demand)
+
+
+def _remembered_in(place: Place, directory: Path, memory: Memory) -> FinishedFile | None:
+    # Without a name only the journal knows which file in the folder it was.
+    folder = str(place.relative.parent)
+    for remembered in memory.finished.values():
+        if remembered.path.rpartition("/")[0] == folder and _is_untouched(remembered, directory):
+            return remembered
+    return None
+
+
+def _is_untouched(remembered: FinishedFile, directory: Path) -> bool:
+    """Tell whether nobody has written to a file since it was verified."""
+    try:
+        stat = (directory / remembered.path).stat()
+    except OSError:
+        return False
+    return (remembered.size_bytes, remembered.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+
+
+def _prove(place: Place, path: Path, wanted: WantedFile, demand: Demand) -> FinishedFile | None:
+    key = str(place.relative)
     try:
         stat = path.stat()
-    except OSError:
-        return None
-    remembered = memory.finished.get(key)
-    if remembered and (remembered.size_bytes, remembered.mtime_ns) == (
-        stat.st_size,
-        stat.st_mtime_ns,
-    ):
-        # Nobody has written to it since it was verified. The service may have
-        # a newer one of another length, though.
-        is_current = wanted.size_bytes in (None, stat.st_size)
-        return remembered if is_current else None
-    try:
         proof = prove_file(
             path,
             url=key,
-            form=form or form_of(path.name),
+            form=demand.form or form_of(path.name),
             size_bytes=wanted.size_bytes,
-            digests=digests_of(wanted.checksums),
+            digests=demand.digests,
         )
     except (TransferError, OSError):
         return None

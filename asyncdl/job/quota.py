@@ -8,7 +8,7 @@ window, so many in preparation, so many handed out and not fetched (API notes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
@@ -19,6 +19,17 @@ from asyncdl.m2m.models import DownloadRequestReply, Limit
 
 LOOK_AGAIN_S = 60.0
 """Between two looks at the quota while it is used up; the window is 15 minutes."""
+PATIENCE_S = 6 * 3600.0
+"""Without any room for so long, there will be none in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The reply to a request for as many files as there was room for."""
+
+    count: int
+    """So many of the first were asked for; 1 or more."""
+    reply: DownloadRequestReply
 
 
 @dataclass
@@ -29,45 +40,53 @@ class Quota:
         client: Asks the service.
         emit: Takes :class:`QuotaWait` for each wait.
         look_again_s: Seconds between two looks while there is no room.
+        patience_s: Seconds without any room after which no more is waited for.
     """
 
     client: M2MClient
     emit: Emit
     look_again_s: float = LOOK_AGAIN_S
-    _room: int | None = None
+    patience_s: float = PATIENCE_S
+    _room: int | None = field(default=None, init=False)
     """Downloads that may be requested now; ``None`` when nobody told."""
+    _short_since: float | None = field(default=None, init=False)
+    """When the room had run out; ``None`` while there is some."""
 
-    async def request(self, items: Sequence[DownloadItem], *, label: str) -> DownloadRequestReply:
-        """Ask for files as soon as there is room for them.
+    async def request(self, items: Sequence[DownloadItem], *, label: str) -> Granted | None:
+        """Ask for files, or for the first of them, as soon as there is room.
 
+        Returns: ``None`` when there was no room for ``patience_s``.
         Raises: ApiError, for every refusal but a used-up quota.
         """
-        while True:
-            if self._room is not None and self._room < len(items):
-                await self._wait_for_room(len(items))
+        while self._has_room_for(len(items)) or await self._wait_for_room(len(items)):
+            asked = items[: self._room]
             try:
-                reply = await self.client.download_request(items, label=label)
+                reply = await self.client.download_request(asked, label=label)
             except ApiError as error:
                 if not error.is_quota:
                     raise
                 self._room = 0
-                continue
-            self._room = room_in(reply.remaining_limits or ())
-            return reply
+            else:
+                self._room = room_in(reply.remaining_limits or ())
+                self._short_since = None
+                return Granted(len(asked), reply)
+        return None
 
-    async def _wait_for_room(self, count: int) -> None:
-        while True:
+    def _has_room_for(self, count: int) -> bool:
+        return self._room is None or self._room >= count
+
+    async def _wait_for_room(self, count: int) -> bool:
+        """Wait until a call is worth while; false when patience is over."""
+        # The service has just refused: whatever it says of room now, it is not to be hurried.
+        has_waited = self._room != 0
+        if self._room == 0:
+            has_waited = await self._wait()
+            if not has_waited:
+                return False
+        limits = await self.client.rate_limit_summary()
+        while not _is_worth_while(limits.room, count, room_in(limits.initial_limits)):
+            if not await self._wait():
+                return False
             limits = await self.client.rate_limit_summary()
-            # An account whose whole allowance is smaller than the call gets all there is.
-            enough = min(count, room_in(limits.initial_limits) or count)
-            self._room = limits.room
-            if self._room is None or self._room >= enough:
-                self._room = None
-                return
-            self.emit(QuotaWait(self.look_again_s))
-            await anyio.sleep(self.look_again_s)
-
-
-def room_in(limits: Iterable[Limit]) -> int | None:
-    """Return the room under the tightest of the limits; ``None`` when there are none."""
-    return min((limit.room for limit in limits), default=None)
+        self._room = limits.room
+        return True

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import InitVar, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Summary:
     files: Mapping[str, int]
     """``total`` and the number in each final state."""
     by_kind: Mapping[str, Mapping[str, int]]
-    """The same for each product kind."""
+    """The same for each product kind, in the order of the config."""
     total_bytes: int
     """Sizes of all files that are there now."""
     downloaded_bytes: int
@@ -91,22 +91,25 @@ class Report:
     """Counts events while a run goes on.
 
     Args:
+        kinds: Product kinds of the job, in the order in which the summary shows them.
         clock: Monotonic seconds.
     """
 
+    kinds: InitVar[Iterable[str]] = ()
     clock: Callable[[], float] = time.monotonic
     scenes: int = 0
     wanted: int = 0
     states: Counter[str] = field(default_factory=Counter)
-    by_kind: dict[str, Counter[str]] = field(default_factory=dict)
+    by_kind: dict[str, Counter[str]] = field(init=False)
     total_bytes: int = 0
     downloaded_bytes: int = 0
     failures: list[Failure] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     _received: dict[str, int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, kinds: Iterable[str]) -> None:
         self._began = self.clock()
+        self.by_kind = {kind: Counter() for kind in kinds}
 
     def take(self, event: Event) -> None:
         """Count one event."""
@@ -129,7 +132,7 @@ class Report:
     def _finish(self, event: FileFinished) -> None:
         self.states[event.state] += 1
         self.by_kind.setdefault(event.kind, Counter())[event.state] += 1
-        counted = self._received.pop(event.file, 0)
+        counted = self._received.pop(event.key or event.file, 0)
         self.downloaded_bytes += max(0, event.received_bytes - counted)
         if event.state in BAD:
             self.failures.append(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import orjson
 from filelock import FileLock, Timeout
 
@@ -29,31 +31,49 @@ async def open_state(directory: Path, service: str) -> AsyncIterator[Journal]:
         DiskError: The directory cannot be made or written to.
     """
     folder = directory / STATE_FOLDER
+    hold = _Hold(directory, folder)
+    await anyio.to_thread.run_sync(hold.take)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskError(Path(error.filename or folder), error) from error
-    with _held(directory, folder):
         async with open_journal(folder, service) as journal:
             yield journal
-
-
-@contextmanager
-def _held(directory: Path, folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / "lock", timeout=0, is_singleton=False)
-    holder = folder / "holder.json"
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise DirectoryBusyError(directory, _describe(holder)) from error
-    except OSError as error:
-        raise DiskError(folder, error) from error
-    try:
-        holder.write_bytes(orjson.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-        yield
     finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(hold.drop)
+
+
+class _Hold:
+    """One run's hold on a directory; used in threads."""
+
+    def __init__(self, directory: Path, folder: Path) -> None:
+        self._directory = directory
+        self._folder = folder
+        self._holder = folder / "holder.json"
+        self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
+
+    def take(self) -> None:
+        """Take the directory, or say who has it. Raises: DirectoryBusyError, DiskError."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+            self._sign()
+        except Timeout as error:
+            raise DirectoryBusyError(self._directory, _describe(self._holder)) from error
+        except OSError as error:
+            raise DiskError(Path(error.filename or self._folder), error) from error
+
+    def _sign(self) -> None:
+        try:
+            told = {"pid": os.getpid(), "host": socket.gethostname()}
+            self._holder.write_bytes(orjson.dumps(told))
+        except BaseException:
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """Let go of the directory."""
+        with suppress(OSError):
+            self._holder.unlink(missing_ok=True)
+        self._lock.release()
 
 
 def _describe(holder: Path) -> str:

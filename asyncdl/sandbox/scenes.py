@@ -66,19 +66,19 @@ class Scene:
 # --- the real ones ---------------------------------------------------------------
 
 _CORNERS: dict[str, Ring] = {
-    "LC80680172020070LGN00": (
+    "LC08_L2SP_068017_20200310_20200822_02_T1": (
         (-150.79515, 60.91032),
         (-147.47326, 60.35665),
         (-146.08042, 62.02561),
         (-149.58314, 62.57931),
     ),
-    "LC80680182020070LGN00": (
+    "LC08_L2SP_068018_20200310_20200822_02_T1": (
         (-151.64909, 59.51497),
         (-148.45121, 58.97888),
         (-147.13687, 60.65373),
         (-150.50412, 61.18982),
     ),
-    "LC80670182020063LGN00": (
+    "LC08_L2SP_067018_20200303_20200822_02_T1": (
         (-150.09977, 59.51498),
         (-146.90235, 58.97887),
         (-145.58811, 60.65375),
@@ -115,7 +115,10 @@ _ANCHORAGE = (
     ("LM01_L1GS_001010_19720908_20200909_02_T2", 60),
 )
 
+_NOT_BULK = {"LC08_L2SP_068018_20200326_20200822_02_T1"}
+"""Found by a search, but not to be downloaded."""
 _STATIONS = {"E": "EDC", "T": "XXX", "M": "AAA"}
+"""Ground stations of the older satellites, by sensor."""
 
 
 def fixed_scenes(extra: tuple[str, ...] = ()) -> tuple[Scene, ...]:
@@ -132,11 +135,15 @@ def _fixed(number: int, text: str, cloud: int) -> Scene:
     dataset = dataset_of(text)
     if product is None or dataset is None:
         raise ValueError(f"{text!r} is no Landsat product id")
-    # A satellite with a one-digit station word of its own era.
-    station = _STATIONS.get(product.sensor if product.satellite < 8 else "", "LGN")
-    scene = Scene(number, dataset, product, cloud, station=station)
-    corners = _CORNERS.get(scene.entity_id)
-    return Scene(number, dataset, product, cloud, corners=corners, station=station)
+    return Scene(
+        number=number,
+        dataset=dataset,
+        product=product,
+        cloud=cloud,
+        corners=_CORNERS.get(text),
+        is_bulk=text not in _NOT_BULK,
+        station="LGN" if product.satellite >= 8 else _STATIONS[product.sensor],
+    )
 
 
 # --- the computed ones -------------------------------------------------------------

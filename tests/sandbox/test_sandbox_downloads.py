@@ -302,3 +302,44 @@ async def test_generated_scenes_are_downloaded_like_real_ones() -> None:
         file = rows[0]["secondaryDownloads"][-1]
         _, _, body = await call.get(await call.url(file["entityId"], file["id"]))
         assert body == call.service.file_bytes(file["displayId"])
+
+
+async def test_scene_that_is_not_bulk_is_found_but_cannot_be_requested() -> None:
+    async with open_caller() as call:
+        wanted = {"acquisitionFilter": {"start": "2020-03-26", "end": "2020-03-26"}}
+        page = await call("scene-search", datasetName=OT, sceneFilter=wanted)
+        bulk = {scene["entityId"]: scene["options"]["bulk"] for scene in page["results"]}
+        assert bulk == {"LC80680172020086LGN00": True, "LC80680182020086LGN00": False}
+        rows = await call("download-options", datasetName=OT, entityIds="LC80680182020086LGN00")
+        assert not any(row["available"] or row["bulkAvailable"] for row in rows)
+        assert (await call.request(("LC80680182020086LGN00", BUNDLE)))["numInvalidScenes"] == 1
+
+
+async def test_band_files_have_options_of_their_own() -> None:
+    async with open_caller() as call:
+        rows = await call("download-options", datasetName=BAND_FILES, entityIds=[RED, RED, "x"])
+        assert [(row["entityId"], row["id"]) for row in rows] == [(RED, PLAIN)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "payload"),
+    [
+        ("download-options", {"datasetName": OT}),
+        ("download-request", {"label": "job"}),
+        ("scene-list-add", {"listId": "a", "datasetName": OT}),
+        ("scene-search", {}),
+        ("notifications", {}),
+    ],
+)
+async def test_missing_parameters_are_refused(endpoint: str, payload: Json) -> None:
+    async with open_caller() as call:
+        assert await call.error(endpoint, **payload) == "INPUT_PARAMETER_REQUIRED"
+
+
+async def test_two_sandboxes_share_nothing() -> None:
+    async with open_caller() as one, open_caller(seed=1) as other:
+        url = await one.url()
+        foreign = url.replace(one.service.origin, other.service.origin)
+        assert (await other.get(foreign))[0] == 403
+        assert (len(one.service.queue), len(other.service.queue)) == (1, 0)
+        assert one.service.file_bytes(RED_FILE) != other.service.file_bytes(RED_FILE)

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from asyncdl.sandbox import Faults
-from tests.sandbox.m2m_caller import BUNDLE, PRODUCT, RED_FILE, SCENE, Json, open_caller
+from tests.sandbox.m2m_caller import BUNDLE, PRODUCT, RED_FILE, SCENE, Caller, Json, open_caller
 
 
 async def test_file_comes_whole_with_name_length_and_etag() -> None:
@@ -286,3 +286,21 @@ async def test_stac_item_is_404_when_there_is_none() -> None:
         assert (await call.get(f"{base}{PRODUCT}_SR"))[0] == 200
         assert (await call.get(f"{base}{PRODUCT}_ST"))[0] == 404
         assert (await call.get(f"{base}nothing"))[0] == 404
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_chaos_is_survived_by_whoever_tries_again(seed: int) -> None:
+    """Everything arrives whole in a few tries, and the same seed does the same again."""
+    async with open_caller() as call:
+        url = await call.url(SCENE, BUNDLE)
+        truth = call.service.bundle_bytes(PRODUCT)
+        call.service.faults = Faults.chaos(seed)
+        bodies = [await _try(call, url) for _ in range(call.service.faults.strikes + 1)]
+        assert truth in bodies
+
+
+async def _try(call: Caller, url: str) -> bytes:
+    try:
+        return (await call.get(url))[2]
+    except aiohttp.ClientError:
+        return b""

@@ -185,3 +185,19 @@ async def test_hundred_thousand_scenes_are_searched_and_looked_up() -> None:
         ids = [scene["entityId"] for scene in page["results"]]
         assert len(set(ids)) == 100
         assert await call("scene-list-add", listId="a", datasetName=OT, entityIds=ids) == 100
+
+
+async def test_band_file_datasets_have_neither_filters_nor_groups() -> None:
+    async with open_caller() as call:
+        assert await call("dataset-filters", datasetName=BAND_FILES) == []
+        groups = await call("dataset-file-groups", datasetName=BAND_FILES)
+        assert groups == {"primary": [], "secondary": []}
+
+
+async def test_products_notices_and_list_names_are_told() -> None:
+    async with open_caller() as call:
+        codes = [p["productCode"] for p in await call("dataset-download-options", datasetName=OT)]
+        assert codes == ["D694", "D693", "D691", "D806"]
+        assert (await call("notifications", systemId="M2M"))[0]["severityCode"] == "I"
+        await call("scene-list-add", listId="a", datasetName=OT, entityId=SCENE)
+        assert (await call("scene-list-types"))[0]["list"] == "a"

@@ -53,7 +53,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     config = parse_config(GOOD)
     assert config.service.url == DEFAULT_URL == client.DEFAULT_URL
     assert (config.download.workers, config.download.connections) == (5, 16)
-    assert (config.poll.interval, config.poll.deadline) == (30, 6 * 3600)
+    assert (float(config.poll.interval), float(config.poll.deadline)) == (30, 6 * 3600)
     assert config.products == (BandsProduct(bands=("SR_B4",)),)
 
 

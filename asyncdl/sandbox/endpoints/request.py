@@ -64,9 +64,13 @@ def download_request(world: World, payload: Payload) -> Json:
         _take(world, request, given)
     for group in groups:
         _take_group(world, request, group)
-    new = [w for w in request.wishes.values() if world.queue.find(*w.key) is None]
-    charge(world, len(new))
-    return _reply(world, request, [_enqueue(world, w, request.label) for w in new])
+    wishes = request.wishes.values()
+    charge(world, sum(1 for wish in wishes if world.queue.find(*wish.key) is None))
+    items = [
+        (wish, world.queue.find(*wish.key) or _enqueue(world, wish, request.label))
+        for wish in wishes
+    ]
+    return _reply(world, request, items)
 
 
 def _label(world: World, given: Json) -> str:
@@ -167,17 +171,13 @@ def _enqueue(world: World, wish: Wish, label: str) -> Item:
     return item
 
 
-def _reply(world: World, request: Request, new: list[Item]) -> Json:
-    fresh = {item.download_id for item in new}
+def _reply(world: World, request: Request, items: list[tuple[Wish, Item]]) -> Json:
     ready: list[Json] = []
     preparing: list[Json] = []
     records: dict[str, str] = {}
     duplicates: dict[str, str] = {}
-    for wish in request.wishes.values():
-        item = world.queue.find(*wish.key)
-        if item is None:
-            continue
-        if item.download_id not in fresh and item.label != request.label:
+    for wish, item in items:
+        if item.label != request.label:
             duplicates[str(item.download_id)] = item.label
             continue
         records[str(item.download_id)] = item.label

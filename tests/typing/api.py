@@ -1,0 +1,41 @@
+"""The public API as a type checker sees it. Checked by mypy, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+import asyncdl
+from asyncdl.events import Event
+
+
+async def job(path: Path) -> None:
+    config = asyncdl.load_config(path)
+    assert_type(config, asyncdl.Config)
+    summary = await asyncdl.Job(config).run(lambda event: None)
+    assert_type(summary, asyncdl.Summary)
+    async with asyncdl.Job(config, credentials=asyncdl.Credentials("name", "token")) as watched:
+        async for event in watched:
+            assert_type(event, Event)
+    assert_type(watched.summary, asyncdl.Summary | None)
+
+
+async def client() -> None:
+    async with asyncdl.M2MClient(asyncdl.find_credentials()) as api:
+        assert_type(await api.permissions(), list[str])
+        options = await api.download_options("landsat_ot_c2_l2", entity_ids=["a"])
+        assert_type(options[0].entity_id, str)
+
+
+async def engine(directory: Path) -> None:
+    async with asyncdl.Downloader(asyncdl.Limits(connections=4)) as downloader:
+        request = asyncdl.FileRequest(
+            url="https://host/file",
+            directory=directory,
+            digests=(asyncdl.Digest("sha256", "00"),),
+        )
+        assert_type(await downloader.fetch(request), asyncdl.Fetched)
+    try:
+        pass
+    except asyncdl.ApiError as error:
+        assert_type(error.error_code, str)

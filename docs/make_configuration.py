@@ -27,7 +27,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("[poll]", config.PollConfig),
 )
 HEAD = """\
-<!-- Written by docs/make_configuration.py from asyncdl/config.py. Do not edit. -->
+<!-- Written by docs/make_configuration.py from asyncdl/config/. Do not edit. -->
 
 # Configuration
 

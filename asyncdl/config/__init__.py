@@ -1,0 +1,40 @@
+"""The config file: TOML to frozen records, every value checked once.
+
+What is wrong is said with file, key, value and what is allowed, before any
+network.
+"""
+
+from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
+from asyncdl.config.reading import load_config, parse_config
+from asyncdl.config.sections import (
+    DEFAULT_STAC_URL,
+    DEFAULT_URL,
+    BandGroupProduct,
+    BandsProduct,
+    BundleProduct,
+    Config,
+    DownloadConfig,
+    PollConfig,
+    Product,
+    SearchConfig,
+    ServiceConfig,
+)
+
+__all__ = [
+    "DEFAULT_STAC_URL",
+    "DEFAULT_URL",
+    "BandGroupProduct",
+    "BandsProduct",
+    "BundleProduct",
+    "ByteCount",
+    "ByteRate",
+    "Config",
+    "DownloadConfig",
+    "PollConfig",
+    "Product",
+    "SearchConfig",
+    "Seconds",
+    "ServiceConfig",
+    "load_config",
+    "parse_config",
+]

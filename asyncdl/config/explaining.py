@@ -1,0 +1,158 @@
+"""From a decoder's message to file, key, value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from asyncdl.config.sections import Clash, Config, Product, Section
+from asyncdl.errors import ConfigError
+
+_AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
+_MISSING = re.compile(r"missing required field `([^`]*)`")
+
+
+def explain(error: msgspec.ValidationError, raw: dict[str, Any], file: Path | None) -> ConfigError:
+    """Turn a decoder's error into file, key, value and what is allowed."""
+    found = _AT.match(str(error))
+    assert found is not None
+    problem, path = found["problem"], _steps(found["path"] or "")
+    if isinstance(error.__cause__, Clash):
+        return _explain_clash(error.__cause__, path, raw, file)
+    section = _type_at(path, raw)
+    if unknown := _UNKNOWN.search(problem):
+        return _explain_unknown(unknown[1], path, section, raw, file)
+    if missing := _MISSING.search(problem):
+        return ConfigError(
+            "is missing",
+            file=file,
+            key=_dotted([*path, missing[1]]),
+            allowed=_allowed_for(section, missing[1]),
+        )
+    key = [step for step in path if isinstance(step, str)]
+    owner = _type_at(path[: len(key) and _last_name(path)], raw)
+    return ConfigError(
+        _in_plain_words(problem),
+        file=file,
+        key=_dotted(path),
+        value=None if _is_section(_value_at(path, raw)) else _value_at(path, raw),
+        allowed=_allowed_for(owner, key[-1]) if key else "",
+    )
+
+
+def _explain_clash(
+    clash: Clash, path: list[str | int], raw: dict[str, Any], file: Path | None
+) -> ConfigError:
+    path = [*path, clash.key] if clash.key else path
+    value = _value_at(path, raw)
+    return ConfigError(
+        str(clash),
+        file=file,
+        key=_dotted(path),
+        value=str(value) if isinstance(value, date) else None if _is_section(value) else value,
+        allowed=clash.allowed,
+    )
+
+
+def _explain_unknown(
+    name: str, path: list[str | int], section: Any, raw: dict[str, Any], file: Path | None
+) -> ConfigError:
+    keys = _keys_of(section)
+    if re.search("token|password|secret|api_?key", name, re.IGNORECASE):
+        # Whatever stands there may be a secret: the message must not repeat it.
+        return ConfigError(
+            "secrets never stand in a config",
+            file=file,
+            key=_dotted([*path, name]),
+            allowed="the environment variable ASYNCDL_TOKEN, or service.token_file",
+        )
+    close = difflib.get_close_matches(name, keys, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return ConfigError(
+        f"unknown key{hint}",
+        file=file,
+        key=_dotted([*path, name]),
+        value=None if _is_section(_value_at([*path, name], raw)) else _value_at([*path, name], raw),
+        allowed=", ".join(keys),
+    )
+
+
+def _in_plain_words(problem: str) -> str:
+    # The decoder speaks of JSON types; TOML users know tables and lists.
+    words = {"`object`": "a table", "`array`": "a list", "`str`": "text", "`int`": "a whole number"}
+    words |= {"`float`": "a number", "`bool`": "true or false", "`null`": "nothing"}
+    for theirs, ours in words.items():
+        problem = problem.replace(theirs, ours)
+    return problem[:1].lower() + problem[1:]
+
+
+def _steps(path: str) -> list[str | int]:
+    """Split ``.search.wrs[0][1]`` into ``["search", "wrs", 0, 1]``."""
+    return [
+        int(index) if index else name
+        for name, index in re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path.replace("[...]", ""))
+    ]
+
+
+def _last_name(path: list[str | int]) -> int:
+    return max(i for i, step in enumerate(path) if isinstance(step, str))
+
+
+def _dotted(path: list[str | int]) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _value_at(path: list[str | int], raw: Any) -> Any:
+    for step in path:
+        try:
+            raw = raw[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return raw
+
+
+def _is_section(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _type_at(path: list[str | int], raw: dict[str, Any]) -> Any:
+    """Return the section class that ``path`` leads to; ``Config`` for the top."""
+    if path[:1] == ["products"] and len(path) > 1:
+        kind = _value_at([*path[:2], "kind"], raw)
+        return next((p for p in get_args(Product) if p.__struct_config__.tag == kind), None)
+    if not path:
+        return Config
+    return get_type_hints(Config).get(str(path[0]))
+
+
+def _keys_of(section: Any) -> list[str]:
+    if section is None or not hasattr(section, "__struct_fields__"):
+        return []
+    kind = ["kind"] if section.__struct_config__.tag is not None else []
+    return [*kind, *section.__struct_fields__]
+
+
+def _allowed_for(section: Any, key: str) -> str:
+    """Return the words that the field's own annotation has for what it takes."""
+    if key == "kind":
+        return ", ".join(f'"{p.__struct_config__.tag}"' for p in get_args(Product))
+    if section is None or not hasattr(section, "__struct_fields__"):
+        return ""
+    hint = get_type_hints(section, include_extras=True).get(key)
+    for part in (hint, *get_args(hint)):
+        for extra in getattr(part, "__metadata__", ()):
+            if isinstance(extra, Meta) and extra.description:
+                return extra.description
+    if isinstance(hint, type) and issubclass(hint, Section):
+        return f"a table [{key}]"
+    return "true or false" if hint is bool else ""

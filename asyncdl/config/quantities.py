@@ -1,0 +1,70 @@
+"""Durations, sizes and rates, as a config writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class Seconds(float):
+    """A duration: a number of seconds, or text such as ``"90s"``, ``"6h"``, ``"1h30m"``."""
+
+    UNITS: ClassVar = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+    @classmethod
+    def read(cls, value: object) -> Seconds:
+        """Read either form. Raises: ValueError, for anything else or a negative duration."""
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError("is not a duration")
+        seconds = float(value) if not isinstance(value, str) else _sum_of_units(value, cls.UNITS)
+        if not 0 <= seconds < float("inf"):
+            raise ValueError("is not a duration of 0 or more")
+        return cls(seconds)
+
+
+class ByteCount(int):
+    """A size: a number of bytes, or text such as ``"8 MiB"``, ``"50 MB"``."""
+
+    UNITS: ClassVar = {
+        "": 1, "b": 1,
+        "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+        "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
+    }  # fmt: skip
+
+    @classmethod
+    def read(cls, value: object) -> ByteCount:
+        """Read either form. Raises: ValueError, for anything else or less than one byte."""
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError("is not a size")
+        count = float(value) if not isinstance(value, str) else _sum_of_units(value, cls.UNITS)
+        if not 1 <= count < 2**63:
+            raise ValueError("is not a size of 1 byte or more")
+        return cls(count)
+
+
+class ByteRate(ByteCount):
+    """Bytes per second: a number, or text such as ``"50 MB/s"``."""
+
+    @classmethod
+    def read(cls, value: object) -> ByteRate:
+        """Read either form. Raises: ValueError, as :meth:`ByteCount.read`."""
+        if isinstance(value, str):
+            value = re.sub(r"\s*(/\s*s|ps)\s*$", "", value, flags=re.IGNORECASE)
+        return cls(ByteCount.read(value))
+
+
+def _sum_of_units(text: str, units: Mapping[str, float]) -> float:
+    parts = re.findall(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text)
+    whole = "".join(number + unit for number, unit in parts)
+    if not parts or whole != re.sub(r"\s+", "", text):
+        raise ValueError("is neither a number nor a number with a unit")
+    total = 0.0
+    for number, unit in parts:
+        if unit.lower() not in units:
+            # A bare number inside quotes is taken as seconds, as outside of them.
+            if unit or "s" not in units:
+                raise ValueError(f"has the unknown unit {unit!r}")
+            unit = "s"
+        total += float(number) * units[unit.lower()]
+    return total

@@ -1,0 +1,276 @@
+"""The tables of a config as frozen records.
+
+Defaults live here and nowhere else; the TOML keys are the field names. What a
+field takes stands in its annotation, from which messages and the reference
+page are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
+
+DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
+DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
+
+
+class Clash(ValueError):
+    """Two keys of a section contradict each other."""
+
+    def __init__(self, key: str, problem: str, allowed: str) -> None:
+        super().__init__(problem)
+        self.key = key
+        self.allowed = allowed
+
+
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+Word = Annotated[str, Meta(min_length=1)]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: immutable, and closed to unknown keys."""
+
+
+class ServiceConfig(Section, frozen=True):
+    """Where the M2M API is, who asks, and how much at once."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+/.*", description="an http(s) URL")] = (
+        DEFAULT_URL
+    )
+    """Base address of the M2M API."""
+    stac_url: Annotated[str, Meta(description='an http(s) URL, or "" for none')] = DEFAULT_STAC_URL
+    """Where digests may be looked up; empty asks no STAC service."""
+    username: Word | None = None
+    """ERS user name; the environment (``ASYNCDL_USERNAME`` …) goes before it."""
+    token_file: Annotated[str, Meta(description="a file that only you can read")] | None = None
+    """File that holds the application token and nothing else."""
+    timeout: Annotated[Seconds, Meta(description='seconds, or text such as "5m"')] = Seconds(300)
+    """Longest wait for the reply to one API call."""
+    scenes_per_page: Annotated[int, Meta(ge=1, le=10_000, description="1 to 10000")] = 1000
+    """Scenes asked for in one ``scene-search``; more than 10,000 is advised against."""
+    scenes_per_call: Annotated[int, Meta(ge=1, le=5_000, description="1 to 5000")] = 200
+    """Scenes whose ``download-options`` are asked for in one call; each takes about 50 kB."""
+    files_per_request: Annotated[int, Meta(ge=1, le=10_000, description="1 to 10000")] = 1000
+    """Files in one ``download-request``; more than 1,000 is reported to fail at times."""
+    bytes_per_request: Annotated[ByteCount, Meta(description='bytes, or text such as "64 GB"')] = (
+        ByteCount(64 * 10**9)
+    )
+    """Estimated size of the files in one ``download-request``, so that links do not grow old."""
+    quota_interval: Annotated[Seconds, Meta(description='seconds, or text such as "1m"')] = Seconds(
+        60
+    )
+    """Between two looks at the download quota while it is used up."""
+    scene_list_ttl: Annotated[str, Meta(pattern=r"^P\w+$", description='such as "P1D"')] = "P1D"
+    """ISO 8601 duration after which the service forgets a scene list that was left behind."""
+
+
+class SearchConfig(Section, frozen=True):
+    """Which scenes: those that meet all conditions, or those that are named."""
+
+    dataset: Annotated[str, Meta(min_length=1, description="a dataset alias")] | None = None
+    """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
+    aoi: Annotated[str, Meta(min_length=1, description="a GeoJSON file")] | None = None
+    """Area of interest: polygons or points, in longitude and latitude."""
+    bbox: (
+        Annotated[
+            tuple[Longitude, Latitude, Longitude, Latitude],
+            Meta(description="[west, south, east, north] in degrees"),
+        ]
+        | None
+    ) = None
+    """A box; west may exceed east, and then it crosses the antimeridian."""
+    wrs: (
+        Annotated[
+            tuple[
+                tuple[
+                    Annotated[int, Meta(ge=1, le=251)],
+                    Annotated[int, Meta(ge=1, le=248)],
+                ],
+                ...,
+            ],
+            Meta(description="[[path, row], …], path 1 to 251, row 1 to 248"),
+        ]
+        | None
+    ) = None
+    """Scenes of these places in the WRS grid."""
+    point: (
+        Annotated[tuple[Longitude, Latitude], Meta(description="[longitude, latitude]")] | None
+    ) = None
+    """Scenes that contain this point."""
+    start: Annotated[date, Meta(description="a date, YYYY-MM-DD")] | None = None
+    """First day of acquisition, inclusive."""
+    end: Annotated[date, Meta(description="a date, YYYY-MM-DD")] | None = None
+    """Last day of acquisition, inclusive."""
+    cloud_cover: (
+        Annotated[
+            tuple[Percent, Percent],
+            Meta(description="[lowest, highest], whole percent from 0 to 100"),
+        ]
+        | None
+    ) = None
+    """Scenes whose cover is unknown are taken exactly when the highest is 100."""
+    months: (
+        Annotated[
+            tuple[Annotated[int, Meta(ge=1, le=12)], ...],
+            Meta(min_length=1, description="a list of months, 1 to 12"),
+        ]
+        | None
+    ) = None
+    """Months of acquisition, in whatever year."""
+    metadata: Annotated[
+        dict[str, Any],
+        Meta(description="field name = value, list of values, or [lowest, highest]"),
+    ] = {}
+    """Filters on the dataset's metadata fields, by their readable names."""
+    limit: Annotated[int, Meta(ge=1, description="1 or more")] | None = None
+    """Most scenes to take; the full count is told all the same."""
+    scenes: (
+        Annotated[
+            tuple[Word, ...], Meta(min_length=1, description="a list of product or scene ids")
+        ]
+        | None
+    ) = None
+    """Instead of a search: these scenes."""
+    scenes_file: (
+        Annotated[str, Meta(min_length=1, description="a file with one id a line")] | None
+    ) = None
+    """Instead of a search: the scenes in this file; ``-`` is standard input."""
+
+    AREA_KEYS: ClassVar = ("aoi", "bbox", "wrs", "point")
+    FILTER_KEYS: ClassVar = (*AREA_KEYS, "start", "end", "cloud_cover", "months")
+
+    @property
+    def is_by_id(self) -> bool:
+        """Whether the scenes are named one by one instead of searched for."""
+        return self.scenes is not None or self.scenes_file is not None
+
+    def __post_init__(self) -> None:
+        for clash in self._clashes():
+            raise clash
+
+    def _clashes(self) -> Iterator[Clash]:
+        areas = self._given(self.AREA_KEYS)
+        if len(areas) > 1:
+            yield Clash(areas[1], f"clashes with {areas[0]}", f"one of {', '.join(self.AREA_KEYS)}")
+        if self.scenes is not None and self.scenes_file is not None:
+            yield Clash("scenes_file", "clashes with scenes", "one of scenes, scenes_file")
+        if self.is_by_id:
+            filters = self._given(self.FILTER_KEYS) + (["metadata"] if self.metadata else [])
+            if filters:
+                yield Clash(filters[0], "cannot filter scenes that are named by id", "leave it out")
+            return
+        if self.dataset is None:
+            yield Clash("dataset", "is missing", "a dataset alias, such as landsat_ot_c2_l2")
+        if self.start and self.end and self.start > self.end:
+            yield Clash("end", f"is before start ({self.start})", "start or later")
+        if self.cloud_cover and self.cloud_cover[0] > self.cloud_cover[1]:
+            yield Clash("cloud_cover", "has its lowest value last", "[lowest, highest]")
+        if self.bbox and self.bbox[1] >= self.bbox[3]:
+            yield Clash(
+                "bbox",
+                "has its south edge at or above its north edge",
+                "[west, south, east, north] in degrees",
+            )
+        if not self._given((*self.FILTER_KEYS, "limit")) and not self.metadata:
+            yield Clash("", "would take the whole archive", "an area, dates, or a limit")
+
+    def _given(self, keys: tuple[str, ...]) -> list[str]:
+        return [key for key in keys if getattr(self, key) is not None]
+
+
+class BandsProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="bands"):
+    """Single files, chosen by band."""
+
+    bands: Annotated[
+        tuple[Word, ...],
+        Meta(min_length=1, description='a list such as ["SR_B4", "QA_*", "red"]'),
+    ]
+    """Exact suffixes (`B1` is not `B10`), globs, or common names; `asyncdl bands` lists them."""
+
+
+class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="bundle"):
+    """One ``.tar`` per scene."""
+
+    extract: bool = False
+    """Also unpack each verified tar into a folder of its product id."""
+
+
+class BandGroupProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="band_group"):
+    """Whole file groups, as single files."""
+
+    file_groups: Annotated[
+        tuple[Word, ...],
+        Meta(min_length=1, description='a list such as ["ls_c2l2_sr_band"]'),
+    ]
+    """Names of file groups; `asyncdl file-groups` lists them."""
+
+
+Product: TypeAlias = BandsProduct | BundleProduct | BandGroupProduct
+
+
+class DownloadConfig(Section, frozen=True):
+    """Where to, and how hard."""
+
+    directory: Annotated[str, Meta(min_length=1, description="a folder")] = "data"
+    """Where the files go; made if missing."""
+    workers: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 5
+    """Files at once."""
+    connections: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 16
+    """Connections in all."""
+    max_rate: (
+        Annotated[ByteRate, Meta(description='bytes per second, or text such as "50 MB/s"')] | None
+    ) = None
+    """Over all files together; unlimited by default."""
+    verify: Annotated[
+        Literal["auto", "size", "checksum"], Meta(description='"auto", "size" or "checksum"')
+    ] = "auto"
+    """``size`` checks lengths only; ``auto`` also structure and every digest that is offered;
+    ``checksum`` fails files for which no digest is offered."""
+    stall_timeout: Annotated[Seconds, Meta(description='seconds, or text such as "90s"')] = Seconds(
+        60
+    )
+    """Without useful bytes for this long, a connection is given up."""
+    attempts: Annotated[int, Meta(ge=1, le=1000, description="1 to 1000")] = 5
+    """Tries in a row without progress before a file is given up."""
+    durable: bool = False
+    """Flush every file to the disk itself before it gets its final name."""
+
+
+class PollConfig(Section, frozen=True):
+    """Patience with files that the service is still preparing."""
+
+    interval: Annotated[Seconds, Meta(description='seconds, or text such as "30s"')] = Seconds(30)
+    """Between two ``download-retrieve`` calls for the same label, at least."""
+    deadline: Annotated[Seconds, Meta(description='seconds, or text such as "6h"')] = Seconds(
+        6 * 3600
+    )
+    """Give up on ids that are still being prepared this long after they were asked for."""
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """A whole config file, with absolute paths."""
+
+    service: ServiceConfig = ServiceConfig()
+    search: SearchConfig
+    products: Annotated[
+        tuple[Product, ...],
+        Meta(
+            min_length=1,
+            description='at least one [[products]] with kind = "bands", "bundle" or "band_group"',
+        ),
+    ]
+    download: DownloadConfig = DownloadConfig()
+    poll: PollConfig = PollConfig()
+
+    @property
+    def directory(self) -> Path:
+        """The download directory."""
+        return Path(self.download.directory)

@@ -2,14 +2,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
+READY := $(VENV)/.ready
+READY_FOR_TESTS := $(VENV)/.ready-for-tests
 
-.PHONY: demo test check lint types tests coverage clean
+.PHONY: demo test clean
 
-demo: $(STAMP)  ## the notebook's Anchorage job against the embedded service
+demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
 
-test: $(STAMP)  ## linters, types, tests with coverage
+test: $(READY_FOR_TESTS)  # linters, types, and the tests with their coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -18,11 +20,15 @@ test: $(STAMP)  ## linters, types, tests with coverage
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-$(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asyncdl needs Python 3.11 or newer: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group test --editable .
+$(READY): pyproject.toml constraints.txt Makefile
+	@$(PYTHON) -c 'import sys; sys.exit("asyncdl needs Python 3.11 or newer; try make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(VENV) || { apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
+	$(PIP) --upgrade pip
+	$(PIP) --editable .
+	touch $@
+
+$(READY_FOR_TESTS): $(READY)
+	$(PIP) --group test
 	touch $@
 
 clean:

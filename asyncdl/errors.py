@@ -151,9 +151,13 @@ class NetworkError(AsyncdlError):
         what: What was being done, such as ``connect to m2m.cr.usgs.gov``.
         cause: The kind of failure in a few words.
         retryable: False for failures that last, such as a bad certificate.
+        errno: The operating system's number for it, if there is one.
     """
 
-    def __init__(self, what: str, cause: str, *, retryable: bool = True) -> None:
+    def __init__(
+        self, what: str, cause: str, *, retryable: bool = True, errno: int | None = None
+    ) -> None:
+        self.errno = errno
         self.what = redact(what)
         self.cause = redact(cause)
         self.retryable = retryable
@@ -262,9 +266,11 @@ class Stalled(TransferError):
     reason = "stalled"
     retryable = True
 
-    def __init__(self, url: str, *, seconds: float) -> None:
+    def __init__(self, url: str, *, seconds: float, count: int = 0) -> None:
         self.seconds = seconds
-        super().__init__(url, f"no bytes for {seconds:g} s")
+        self.count = count
+        what = f"only {count} bytes in" if count else "no bytes for"
+        super().__init__(url, f"{what} {seconds:g} s")
 
 
 class DiskError(AsyncdlError):
@@ -278,6 +284,8 @@ class DiskError(AsyncdlError):
     def __init__(self, path: Path, cause: OSError) -> None:
         self.path = path
         self.errno = cause.errno
+        # Other files close theirs sooner or later.
+        self.retryable = cause.errno in TOO_MANY_OPEN
         super().__init__(f"{path}: {cause.strerror or cause}")
 
     @property
@@ -285,6 +293,9 @@ class DiskError(AsyncdlError):
         """Whether the volume or the quota is used up, so that the whole run has to stop."""
         return self.errno in (errno.ENOSPC, errno.EDQUOT)
 
+
+TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
+"""System errors that say: too many files and connections are open at once."""
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""
@@ -296,7 +307,9 @@ def ungrouped() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        raise _first_leaf(group) from None
+        error = _first_leaf(group)
+        # What caused it stays in sight; that there was a group does not.
+        raise error from error.__cause__
 
 
 def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

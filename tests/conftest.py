@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from blockbuster import blockbuster_ctx
 
 import asyncdl.sandbox
 from asyncdl.m2m.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
@@ -28,6 +29,19 @@ def own_user_folders(
     for variable in (*USERNAME_VARIABLES, *TOKEN_VARIABLES):
         monkeypatch.delenv(variable, raising=False)
     yield
+
+
+@pytest.fixture(autouse=True)
+def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a call of ours that blocks the loop fail the test."""
+    if "allow_blocking" in request.keywords:
+        yield
+        return
+    with blockbuster_ctx("asyncdl") as guard:
+        # What is brief is done on the loop on purpose, as long as the disk is quick.
+        for function in guard.functions.values():
+            function.can_block_in("asyncdl/transfer/disk.py", "on_the_spot")
+        yield
 
 
 @pytest.fixture

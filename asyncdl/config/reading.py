@@ -13,12 +13,13 @@ from asyncdl.config.sections import Config
 from asyncdl.errors import ConfigError
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path | str) -> Config:
     """Read and check a config file.
 
     Returns: The config; relative paths are made absolute against the file's folder.
     Raises: ConfigError, for a file that cannot be read, is not TOML, or says something wrong.
     """
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -19,9 +19,7 @@ from asyncdl.job.run import Run
 from asyncdl.m2m.selection import BundleWanted
 
 
-async def bring(
-    run: Run, place: Place, source: Path, ending: FileFinished
-) -> FinishedFile | None:
+async def bring(run: Run, place: Place, source: Path, ending: FileFinished) -> FinishedFile | None:
     """Bring a verified file to one of its places, and unpack it there if that is wanted.
 
     Args:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectSendStream
 
-from asyncdl.events import FileFinished, FileState, FilesWanted, Notice
+from asyncdl.events import FileFinished, FileState, FilesWanted
 from asyncdl.job.present import settle_present
+from asyncdl.job.proofs import demand_of
 from asyncdl.job.run import Run
-from asyncdl.job.scenes import Wish, scene_batches
-from asyncdl.job.selecting import Selected, check_words, select
-from asyncdl.job.wishes import products_of
-from asyncdl.m2m.selection import BandsSeen, Missing, Wanted, WantedFile, check_bands
+from asyncdl.job.scenes import Wish
+from asyncdl.job.selecting import Selected, selections
+from asyncdl.m2m.selection import Missing, WantedFile
 
 
 async def discover(
@@ -24,58 +23,57 @@ async def discover(
 
     Raises: ConfigError, for a band that no scene has.
     """
-    products = products_of(run.config)
-    seen = BandsSeen()
-    absent: Counter[str] = Counter()
     async with (
         wanted_out,
-        aclosing(scene_batches(run.client, wish, run.config, run.emit)) as batches,
+        aclosing(selections(run.client, wish, run.config, run.emit)) as batches,
     ):
-        async for batch in batches:
-            selected = await select(run.client, batch, products)
-            seen |= selected.selection.bands
-            if scene := _any_scene(selected):
-                check_words(products, seen, batch, scene)
-            run.emit(_wanted(selected, products))
-            _report_missing(run, selected, products, absent)
-            to_fetch = await settle_present(run, selected.selection.files)
+        async for selected in batches:
+            run.emit(_wanted(run, selected))
+            _report_missing(run, selected)
+            provable = _sort_out_unprovable(run, selected.files)
+            to_fetch = await settle_present(run, provable)
             if to_fetch:
                 await wanted_out.send(to_fetch)
             await run.keep_pace()
-    if seen.stems:
-        check_bands(products, seen)
-    for what, scenes in absent.items():
-        run.emit(Notice(f"{scenes:,} scenes have no {what}; nothing is missing there."))
 
 
-def _any_scene(selected: Selected) -> str:
-    scenes = [wanted.scene for wanted in selected.selection.files]
-    scenes += [missing.scene for missing in selected.selection.missing]
-    return scenes[0] if scenes else ""
-
-
-def _wanted(selected: Selected, products: Sequence[Wanted]) -> FilesWanted:
-    files = selected.selection.files
-    not_offered = [m for m in selected.selection.missing if not m.is_absent]
+def _wanted(run: Run, selected: Selected) -> FilesWanted:
     return FilesWanted(
-        count=sum(len(wanted.kinds) for wanted in files)
-        + len(not_offered)
-        + len(selected.unknown) * len(products),
-        size_bytes=sum(wanted.estimate_bytes for wanted in files),
+        count=sum(len(wanted.kinds) for wanted in selected.files)
+        + len(selected.not_offered)
+        + len(selected.unknown) * len(run.kinds),
+        size_bytes=sum(wanted.estimate_bytes for wanted in selected.files),
     )
 
 
-def _report_missing(
-    run: Run, selected: Selected, products: Sequence[Wanted], absent: Counter[str]
-) -> None:
-    for missing in selected.selection.missing:
-        if missing.is_absent:
-            absent[missing.what] += 1
-        else:
-            run.emit(_not_offered(missing))
+def _report_missing(run: Run, selected: Selected) -> None:
+    for missing in selected.not_offered:
+        run.emit(_not_offered(missing))
     for scene in selected.unknown:
-        for product in products:
-            run.emit(_not_found(scene, product.kind))
+        for kind in run.kinds:
+            run.emit(_not_found(scene, kind))
+
+
+def _sort_out_unprovable(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
+    """Report files that lack the digest that ``verify = "checksum"`` needs; return the others."""
+    verify = run.config.download.verify
+    provable = []
+    for wanted in files:
+        if demand_of(wanted, verify).is_possible:
+            provable.append(wanted)
+        else:
+            _end_without_digest(run, wanted)
+    return provable
+
+
+def _end_without_digest(run: Run, wanted: WantedFile) -> None:
+    run.finish(
+        wanted,
+        FileState.FAILED,
+        reason="no-digest",
+        detail="the service offers no digest for it",
+        remedy='Use verify = "auto": it checks every digest there is, and the structure.',
+    )
 
 
 def _not_offered(missing: Missing) -> FileFinished:

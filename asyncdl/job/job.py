@@ -10,10 +10,11 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from asyncdl.config import Config, DownloadConfig
-from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError
+from asyncdl.config import Config, DownloadConfig, ServiceConfig
+from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.preflight import preflight
@@ -22,6 +23,7 @@ from asyncdl.job.run import Run
 from asyncdl.job.scenes import wish_of
 from asyncdl.job.state import open_state
 from asyncdl.job.watching import EventQueue
+from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Downloader, Limits
@@ -48,6 +50,8 @@ class Job:
     Args:
         config: From :func:`asyncdl.load_config` or :func:`asyncdl.parse_config`.
         credentials: Of the account; by default found as :func:`find_credentials` says.
+        client_options: Patience with the API; by default as ``[service]`` says.
+        limits: Of the transfers; by default as ``[download]`` says.
         service_name: Name under which the journal keeps files of this service apart
             from those of others; by default the host of its URL.
     Raises: ConfigError, for an area or ids that make no sense, before any network.
@@ -58,13 +62,16 @@ class Job:
         config: Config,
         *,
         credentials: Credentials | None = None,
+        client_options: ClientOptions | None = None,
+        limits: Limits | None = None,
         service_name: str | None = None,
     ) -> None:
         self._config = config
         self._wish = wish_of(config)
         self._credentials = credentials
+        self._client_options = client_options or options_of(config.service)
+        self._limits = limits or limits_of(config.download)
         self._service_name = service_name or urlsplit(config.service.url).netloc
-        self._report = Report()
         self._events = EventQueue()
         self._tasks: TaskGroup | None = None
         self._error: AsyncdlError | None = None
@@ -86,7 +93,7 @@ class Job:
             AuthError: The account was refused.
             DirectoryBusyError: Another run holds the directory.
         """
-        report = Report()
+        report = Report(kinds_of(self._config))
 
         def watch(event: Event) -> None:
             report.take(event)
@@ -95,47 +102,46 @@ class Job:
         try:
             await self._run(watch)
         except (ConfigError, AuthError) as error:
-            self._end(report, watch, "stopped", str(error))
+            await self._end(report, watch, "stopped", str(error))
             raise
         except DirectoryBusyError:
             raise  # the report in that directory is the other run's
         except AsyncdlError as error:
-            return self._end(report, watch, "stopped", str(error))
+            return await self._end(report, watch, "stopped", str(error))
         except anyio.get_cancelled_exc_class():
-            self._end(report, watch, "interrupted")
+            await self._end(report, watch, "interrupted")
             raise
-        return self._end(report, watch)
+        return await self._end(report, watch)
 
     async def _run(self, emit: Emit) -> None:
         config = self._config
         async with (
             open_state(config.directory, self._service_name) as journal,
-            Downloader(limits_of(config.download), emit=emit) as downloader,
+            Downloader(self._limits, emit=emit) as downloader,
             self._open_client(emit) as client,
         ):
             self._api_calls = client.calls
             label = await journal.label()
             emit(JobStarted(config.directory, label))
-            await preflight(client, config, emit)
+            await preflight(client, config, self._wish, emit)
             run = Run(config, label, client, downloader, journal, emit, self._events.room)
             await pipeline(run, self._wish)
 
     def _open_client(self, emit: Emit) -> M2MClient:
-        service = self._config.service
         return M2MClient(
             self._credentials or credentials_for(self._config),
-            url=service.url,
-            options=ClientOptions(
-                read_timeout_s=service.timeout, scene_list_ttl=service.scene_list_ttl
-            ),
+            url=self._config.service.url,
+            options=self._client_options,
             emit=emit,
         )
 
-    def _end(self, report: Report, emit: Emit, status: str = "", error: str = "") -> Summary:
+    async def _end(self, report: Report, emit: Emit, status: str = "", error: str = "") -> Summary:
         summary = report.summary(status=status, error=error, api_calls=self._api_calls)
         self.summary = summary
         try:
-            write_report(self._config.directory, summary)
+            # A cancelled run leaves its report, too.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(write_report, self._config.directory, summary)
         except OSError as failure:
             # A full disk must not hide how the run ended.
             log.warning("no report could be written: %s", failure)
@@ -177,7 +183,8 @@ class Job:
     ) -> bool | None:
         assert self._tasks is not None
         self._tasks.cancel_scope.cancel()
-        return await self._tasks.__aexit__(kind, error, trace)
+        with ungrouped():
+            return await self._tasks.__aexit__(kind, error, trace)
 
 
 def credentials_for(config: Config) -> Credentials:
@@ -187,6 +194,11 @@ def credentials_for(config: Config) -> Credentials:
         configured_username=config.service.username,
         token_file=Path(token_file) if token_file else None,
     )
+
+
+def options_of(service: ServiceConfig) -> ClientOptions:
+    """Return the client's options for ``[service]``."""
+    return ClientOptions(read_timeout_s=service.timeout, scene_list_ttl=service.scene_list_ttl)
 
 
 def limits_of(download: DownloadConfig) -> Limits:

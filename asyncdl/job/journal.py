@@ -23,6 +23,7 @@ from asyncdl.errors import DiskError
 
 T = TypeVar("T")
 
+JOURNAL_NAME = "journal.sqlite"
 SCHEMA_VERSION = 1
 LABEL_BYTES = 8
 """Random part of a label; with its prefix a label stays far below the 50 characters allowed."""
@@ -150,7 +151,7 @@ async def open_journal(folder: Path, service: str) -> AsyncIterator[Journal]:
     Raises: DiskError, when the file cannot be opened or made. A file that is
         no journal of ours is put aside and a new one begun.
     """
-    path = folder / "journal.sqlite"
+    path = folder / JOURNAL_NAME
     connection = await anyio.to_thread.run_sync(_connect, path)
     try:
         yield Journal(connection, service, path)

@@ -73,6 +73,7 @@ async def poll(
                 await ready_out.send(ending)
             else:
                 _give_up(run, ending)
+                await run.keep_pace()
 
 
 def _give_up(run: Run, ending: GivenUp) -> None:

@@ -6,25 +6,28 @@ Nothing is requested, so no quota is spent, and nothing is written.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
+
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
-from asyncdl.job.journal import Memory, open_journal
-from asyncdl.job.layout import places_of
+from asyncdl.job.journal import JOURNAL_NAME, Memory, open_journal
+from asyncdl.job.layout import Place, places_of
 from asyncdl.job.preflight import preflight
-from asyncdl.job.present import find_present
-from asyncdl.job.scenes import Wish, scene_batches
-from asyncdl.job.selecting import check_words, select
+from asyncdl.job.present import find_present, recall
+from asyncdl.job.scenes import Wish
+from asyncdl.job.selecting import selections
 from asyncdl.job.state import STATE_FOLDER
-from asyncdl.job.wishes import products_of
+from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Limit
-from asyncdl.m2m.selection import BandsSeen, WantedFile, check_bands
+from asyncdl.m2m.selection import WantedFile
 
 
 @dataclass
@@ -87,49 +90,39 @@ async def make_plan(
 
     Raises: as a run does, for what the service refuses or does not know.
     """
-    await preflight(client, config, emit)
-    products = products_of(config)
-    plan = Plan(kinds={product.kind: KindPlan() for product in products})
-    seen = BandsSeen()
-    async with aclosing(scene_batches(client, wish, config, emit)) as batches:
-        async for batch in batches:
-            selected = await select(client, batch, products)
-            seen |= selected.selection.bands
-            files = selected.selection.files
-            if files:
-                check_words(products, seen, batch, files[0].scene)
-            plan.scenes += len(batch.ids)
-            for missing in selected.selection.missing:
-                plan.kinds[missing.kind].not_offered += not missing.is_absent
-            present = await _present(config, files, service_name)
-            for wanted in files:
+    await preflight(client, config, wish, emit)
+    plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
+    async with aclosing(selections(client, wish, config, emit)) as batches:
+        async for selected in batches:
+            plan.scenes += selected.scenes
+            for missing in selected.not_offered:
+                plan.kinds[missing.kind].not_offered += 1
+            present = await _present(config, selected.files, service_name)
+            for wanted in selected.files:
                 _count(plan, wanted, present)
-    if seen.stems:
-        check_bands(products, seen)
     limits = (await client.rate_limit_summary()).remaining_limits
     plan.quota = min(limits, key=lambda limit: limit.room, default=None)
-    plan.free_bytes = _free_bytes(config.directory)
+    plan.free_bytes = await anyio.to_thread.run_sync(_free_bytes, config.directory)
     return plan
 
 
 async def _present(
-    config: Config, files: tuple[WantedFile, ...], service_name: str
-) -> Mapping[str, object]:
+    config: Config, files: Sequence[WantedFile], service_name: str
+) -> Container[Place]:
     folder = config.directory / STATE_FOLDER
-    if not (folder / "journal.sqlite").is_file():
+    if not await anyio.Path(folder / JOURNAL_NAME).is_file():
         return await find_present(config, files, Memory({}, frozenset()))
     async with open_journal(folder, service_name) as journal:
-        paths = [str(place.relative) for wanted in files for place in places_of(wanted)]
-        return await find_present(config, files, await journal.recall(paths))
+        return await find_present(config, files, await recall(journal, files))
 
 
-def _count(plan: Plan, wanted: WantedFile, present: Mapping[str, object]) -> None:
+def _count(plan: Plan, wanted: WantedFile, present: Container[Place]) -> None:
     is_anywhere = False
     for place in places_of(wanted):
         kind = plan.kinds[place.kind]
         kind.files += 1
         kind.size_bytes += wanted.estimate_bytes
-        if str(place.relative) in present:
+        if place in present:
             is_anywhere = True
             kind.present_files += 1
             kind.present_bytes += wanted.estimate_bytes

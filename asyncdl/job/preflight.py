@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, AuthError
 from asyncdl.events import Emit, Notice
+from asyncdl.job.scenes import Wish, datasets_of
 from asyncdl.job.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.selection import check_groups
@@ -13,7 +14,7 @@ NOTICE_SEVERITIES = {"I": "info"}
 """Codes that are no warnings; whatever else the service marks a notice with is one."""
 
 
-async def preflight(client: M2MClient, config: Config, emit: Emit) -> None:
+async def preflight(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
     """Log in, check the account's rights and the config's names, pass on notices.
 
     Raises:
@@ -23,7 +24,7 @@ async def preflight(client: M2MClient, config: Config, emit: Emit) -> None:
     """
     await _check_permission(client)
     await _pass_on_notices(client, emit)
-    await _check_groups(client, config, emit)
+    await _check_groups(client, config, wish, emit)
 
 
 async def _check_permission(client: M2MClient) -> None:
@@ -46,10 +47,12 @@ async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
         emit(Notice(f"USGS: {text}", NOTICE_SEVERITIES.get(notice.severity_code or "I", "warning")))
 
 
-async def _check_groups(client: M2MClient, config: Config, emit: Emit) -> None:
+async def _check_groups(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
     wanted = group_names(products_of(config))
-    if not wanted or config.search.dataset is None:
+    datasets = datasets_of(wish)
+    # Each dataset has groups of its own: scenes of several may be meant for one of them.
+    if not wanted or len(datasets) > 1:
         return
-    groups = await client.dataset_file_groups(config.search.dataset)
+    groups = await client.dataset_file_groups(datasets[0])
     secondary = await client.dataset(dataset_id=check_groups(wanted, groups))
     emit(Notice(f"File groups {', '.join(wanted)} come from {secondary.dataset_alias}."))

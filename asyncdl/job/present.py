@@ -82,9 +82,7 @@ async def _complete(run: Run, wanted: WantedFile, found: Mapping[Place, Finished
             run.emit(ending)
 
 
-def _look(
-    config: Config, files: Sequence[WantedFile], memory: Memory
-) -> dict[Place, FinishedFile]:
+def _look(config: Config, files: Sequence[WantedFile], memory: Memory) -> dict[Place, FinishedFile]:
     found = {}
     for wanted in files:
         demand = demand_of(wanted, config.download.verify)

@@ -65,7 +65,10 @@ class Quota:
             except ApiError as error:
                 if not error.is_quota:
                     raise
+                # Whatever the service says of its room now, it is not to be hurried.
                 self._room = 0
+                if not await self._rest():
+                    return None
             else:
                 self._room = room_in(reply.remaining_limits or ())
                 self._short_since = None
@@ -77,16 +80,31 @@ class Quota:
 
     async def _wait_for_room(self, count: int) -> bool:
         """Wait until a call is worth while; false when patience is over."""
-        # The service has just refused: whatever it says of room now, it is not to be hurried.
-        has_waited = self._room != 0
-        if self._room == 0:
-            has_waited = await self._wait()
-            if not has_waited:
-                return False
-        limits = await self.client.rate_limit_summary()
-        while not _is_worth_while(limits.room, count, room_in(limits.initial_limits)):
-            if not await self._wait():
-                return False
+        least = count
+        while True:
             limits = await self.client.rate_limit_summary()
-        self._room = limits.room
+            self._room = limits.room
+            # An account whose whole allowance is smaller than the call gets all there is.
+            allowance = room_in(limits.initial_limits) or count
+            if self._has_room_for(min(least, allowance)):
+                return True
+            if not await self._rest():
+                return False
+            # A larger call would be better; after a rest anything is better than nothing.
+            least = 1
+
+    async def _rest(self) -> bool:
+        """Pause until the next look; false when patience is over."""
+        now = anyio.current_time()
+        if self._short_since is None:
+            self._short_since = now
+        if now - self._short_since >= self.patience_s:
+            return False
+        self.emit(QuotaWait(self.look_again_s))
+        await anyio.sleep(self.look_again_s)
         return True
+
+
+def room_in(limits: Iterable[Limit]) -> int | None:
+    """Return the room under the tightest of the limits; ``None`` when there are none."""
+    return min((limit.room for limit in limits), default=None)

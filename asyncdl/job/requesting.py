@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -12,11 +12,12 @@ from asyncdl.events import FileState
 from asyncdl.job.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
-from asyncdl.m2m.matching import match_reply
+from asyncdl.m2m.matching import Matched, match_reply
 from asyncdl.m2m.retrieval import Ready, Waiting
 from asyncdl.m2m.selection import WantedFile
 
 REFUSED_REMEDY = "Run the same command again later; the service gives the reason above."
+QUOTA_REMEDY = "Run the same command again when the account's download quota has room."
 
 
 async def request(
@@ -30,26 +31,43 @@ async def request(
     The queue of URLs is bounded, so a slow disk holds up this stage and with
     it the calls: links do not pile up unfetched.
     """
-    quota = Quota(run.client, run.emit, look_again_s=run.config.service.quota_interval)
+    service, poll = run.config.service, run.config.poll
+    quota = Quota(
+        run.client, run.emit, look_again_s=service.quota_interval, patience_s=poll.deadline
+    )
     async with (
         wanted_in,
         ready_out,
         waiting_out,
-        aclosing(calls_worth(wanted_in, run.config.service)) as groups,
+        aclosing(calls_worth(wanted_in, service)) as groups,
     ):
         async for group in groups:
-            await _request_group(run, quota, group, ready_out, waiting_out)
+            while group and (matched := await _ask(run, quota, group)):
+                if waiting := _settle(run, matched):
+                    await waiting_out.send(waiting)
+                for found in matched.available:
+                    await ready_out.send(Ready(found.file, found.download_id, run.label, found.url))
+                await run.keep_pace()
+            for wanted in group:
+                _end_without_quota(run, wanted)
 
 
-async def _request_group(
-    run: Run,
-    quota: Quota,
-    group: Sequence[WantedFile],
-    ready_out: MemoryObjectSendStream[Ready],
-    waiting_out: MemoryObjectSendStream[Waiting],
-) -> None:
+async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | None:
+    """Ask for as many files as there is quota for, and take them out of the group.
+
+    Returns: ``None`` when there is no quota and will be none.
+    """
     items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in group]
-    matched = match_reply(group, await quota.request(items, label=run.label))
+    granted = await quota.request(items, label=run.label)
+    if granted is None:
+        return None
+    asked = group[: granted.count]
+    del group[: granted.count]
+    return match_reply(asked, granted.reply)
+
+
+def _settle(run: Run, matched: Matched) -> Waiting | None:
+    """Report the files that are refused; return what has to be waited for, if anything."""
     for refused in matched.failed:
         _refuse(run, refused.file, "refused", refused.message)
     # Ids whose file the reply does not tell, each with the label to ask under.
@@ -59,15 +77,24 @@ async def _request_group(
         for wanted in matched.unaccounted:
             _refuse(run, wanted, "not-accepted", "the service did not accept the request for it")
     candidates = matched.unaccounted if unknown else ()
-    if matched.preparing or candidates:
-        items_by_id = {preparing.download_id: preparing.file for preparing in matched.preparing}
-        await waiting_out.send(Waiting(run.label, items_by_id, unknown, candidates))
-    for available in matched.available:
-        await ready_out.send(Ready(available.file, available.download_id, run.label, available.url))
+    if not matched.preparing and not candidates:
+        return None
+    items = {preparing.download_id: preparing.file for preparing in matched.preparing}
+    return Waiting(run.label, items, unknown, candidates)
 
 
 def _refuse(run: Run, wanted: WantedFile, reason: str, detail: str) -> None:
     run.finish(wanted, FileState.FAILED, reason=reason, detail=detail, remedy=REFUSED_REMEDY)
+
+
+def _end_without_quota(run: Run, wanted: WantedFile) -> None:
+    run.finish(
+        wanted,
+        FileState.UNRESOLVED,
+        reason="quota",
+        detail=f"the download quota had no room for {run.config.poll.deadline:g} s",
+        remedy=QUOTA_REMEDY,
+    )
 
 
 async def calls_worth(

@@ -10,6 +10,7 @@ from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.journal import Journal
 from asyncdl.job.layout import places_of
+from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Downloader
@@ -28,6 +29,11 @@ class Run:
     emit: Emit
     keep_pace: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of the wanted products, each once, in the config's order."""
+        return kinds_of(self.config)
 
     @property
     def directory(self) -> Path:

@@ -39,6 +39,11 @@ def wish_of(config: Config) -> Wish:
     return ids_of(config.search) if config.search.is_by_id else query_of(config.search)
 
 
+def datasets_of(wish: Wish) -> tuple[str, ...]:
+    """Return the datasets that a job takes scenes from; one or more."""
+    return (wish.dataset,) if isinstance(wish, SceneQuery) else tuple(wish)
+
+
 async def scene_batches(
     client: M2MClient, wish: Wish, config: Config, emit: Emit
 ) -> AsyncGenerator[Batch]:
@@ -83,6 +88,8 @@ def search_notes(
     notes = []
     if left_out:
         notes.append(Notice(f"{left_out:,} scenes are not open to bulk download and are left out."))
+    if not found and not left_out:
+        notes.append(Notice("No scene matches the search.", "warning"))
     if last is None or last.total_hits <= found + left_out:
         return notes
     about = "" if last.is_exact else "about "

@@ -1,20 +1,26 @@
-"""From a batch of scenes to the files wanted of them: one scene list, one call."""
+"""From scenes to the files wanted of them: one scene list and one call for each batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 
-from asyncdl.job.scenes import Batch
-from asyncdl.job.wishes import group_names
+from asyncdl.config import Config
+from asyncdl.events import Emit, Notice
+from asyncdl.job.scenes import Batch, Wish, scene_batches
+from asyncdl.job.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands
 from asyncdl.m2m.models import DownloadOption
 from asyncdl.m2m.selection import (
     BandsSeen,
     BandsWanted,
+    Missing,
     Selection,
     Wanted,
+    WantedFile,
     check_bands,
     select_files,
 )
@@ -22,29 +28,111 @@ from asyncdl.m2m.selection import (
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What a batch of scenes comes to."""
+    """What a batch of scenes comes to. A scene that came before is left out."""
 
-    selection: Selection
+    scenes: int
+    """Scenes asked for."""
+    files: tuple[WantedFile, ...]
+    not_offered: tuple[Missing, ...]
+    """What the scenes should have and the service does not give at present."""
     unknown: tuple[str, ...]
     """Scenes for which the service offers nothing at all."""
 
 
-async def select(client: M2MClient, batch: Batch, products: Sequence[Wanted]) -> Selected:
-    """Ask for the download options of a batch and choose from them.
+async def selections(
+    client: M2MClient, wish: Wish, config: Config, emit: Emit
+) -> AsyncGenerator[Selected]:
+    """Yield what each batch of scenes comes to, while the search goes on.
+
+    Emits a :class:`Notice` for what scenes do not have by nature: an ``L2SR``
+    scene has no temperature, and that is no failure.
+
+    Raises: ConfigError, listing the bands there are, for a band that the scenes of
+        the first batch lack and the dataset does not know, or that none of all has
+        when nothing else was found either.
+    """
+    products = products_of(config)
+    tally = _Tally(products)
+    async with aclosing(scene_batches(client, wish, config, emit)) as batches:
+        async for batch in batches:
+            options = await _options(client, batch, products)
+            yield tally.add(batch, options, select_files(options, products))
+    for note in tally.notes():
+        emit(note)
+
+
+async def _options(
+    client: M2MClient, batch: Batch, products: Sequence[Wanted]
+) -> list[DownloadOption]:
+    """Ask for the download options of a batch.
 
     Source: endpoints ``scene-list-add``, ``download-options``, ``scene-list-remove``.
     """
     async with client.open_scene_list(
         batch.dataset, batch.ids, id_field=batch.id_field
     ) as scene_list:
-        options = await client.download_options(
+        return await client.download_options(
             batch.dataset,
             list_id=scene_list.list_id,
             # With groups the service gives the single files other product ids.
             # One job uses one of the two, so that no file is asked for twice.
             include_secondary_file_groups=bool(group_names(products)),
         )
-    return Selected(select_files(options, products), _unknown(batch, options))
+
+
+@dataclass
+class _Tally:
+    """What the batches so far have shown."""
+
+    products: Sequence[Wanted]
+    bands: BandsSeen = field(default_factory=BandsSeen)
+    absent: Counter[str] = field(default_factory=Counter)
+    """Scenes that by nature lack a band or a group."""
+    scenes: set[str] = field(default_factory=set)
+    has_files: bool = False
+
+    def add(
+        self, batch: Batch, options: Iterable[DownloadOption], selection: Selection
+    ) -> Selected:
+        """Take in a batch. Raises: ConfigError, for a band that cannot exist."""
+        selection = self._without_repeats(selection)
+        self.bands |= selection.bands
+        self.has_files = self.has_files or bool(selection.files)
+        _check_words(self.products, self.bands, batch, selection)
+        self.absent.update(m.what for m in selection.missing if m.is_absent)
+        return Selected(
+            scenes=len(batch.ids),
+            files=selection.files,
+            not_offered=tuple(m for m in selection.missing if not m.is_absent),
+            unknown=_unknown(batch, options),
+        )
+
+    def _without_repeats(self, selection: Selection) -> Selection:
+        """Leave out scenes of earlier batches: one may be named by two kinds of id."""
+        files = tuple(file for file in selection.files if file.scene not in self.scenes)
+        missing = tuple(m for m in selection.missing if m.scene not in self.scenes)
+        self.scenes.update(_scenes_in(selection))
+        return replace(selection, files=files, missing=missing)
+
+    def notes(self) -> list[Notice]:
+        """Say at the end what scenes do not have.
+
+        Raises: ConfigError, when nothing was found because of a band that no scene has.
+        """
+        if self.bands.stems and not self.has_files:
+            check_bands(self.products, self.bands)
+        return [self._note(what, scenes) for what, scenes in self.absent.items()]
+
+    def _note(self, what: str, scenes: int) -> Notice:
+        words = {word for p in self.products if isinstance(p, BandsWanted) for word in p.bands}
+        if what in words - self.bands.words:
+            there = ", ".join(sorted(self.bands.stems))
+            return Notice(f"No scene has {what}; there is: {there}.", "warning")
+        return Notice(f"{scenes:,} scenes have no {what}; nothing is missing there.")
+
+
+def _scenes_in(selection: Selection) -> set[str]:
+    return {file.scene for file in selection.files} | {m.scene for m in selection.missing}
 
 
 def _unknown(batch: Batch, options: Iterable[DownloadOption]) -> tuple[str, ...]:
@@ -55,21 +143,19 @@ def _unknown(batch: Batch, options: Iterable[DownloadOption]) -> tuple[str, ...]
     return tuple(scene for scene in batch.ids if scene not in told)
 
 
-def check_words(products: Sequence[Wanted], seen: BandsSeen, batch: Batch, scene: str) -> None:
-    """Refuse band words that neither the scenes so far nor the dataset's other scenes can have.
+def _check_words(
+    products: Sequence[Wanted], seen: BandsSeen, batch: Batch, selection: Selection
+) -> None:
+    """Refuse band words that neither the scenes so far nor others of the dataset can have.
 
     A misspelt band is told after the first batch, before anything is fetched.
-
-    Args:
-        products: What the job wants.
-        seen: What the scenes so far have shown.
-        batch: Of the dataset that the words are for.
-        scene: Display id of one of its scenes, which decides what common names mean.
-    Raises: ConfigError, listing the bands there are.
     """
+    scenes = _scenes_in(selection)
+    if not scenes:
+        return
     words = [word for p in products if isinstance(p, BandsWanted) for word in p.bands]
     suffixes = [file.suffix for file in files_of(batch.dataset)]
-    possible = match_bands(words, suffixes, scene)
-    check_bands(
-        products, seen | BandsSeen(words=frozenset(word for word, s in possible.items() if s))
-    )
+    # Any scene will do: it only decides what common names mean.
+    possible = match_bands(words, suffixes, min(scenes))
+    known = frozenset(word for word, found in possible.items() if found)
+    check_bands(products, seen | BandsSeen(words=known))

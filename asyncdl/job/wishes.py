@@ -105,6 +105,11 @@ def products_of(config: Config) -> tuple[Wanted, ...]:
     return tuple(_product_of(product) for product in config.products)
 
 
+def kinds_of(config: Config) -> tuple[str, ...]:
+    """Return the kinds of the wanted products, each once, in order."""
+    return tuple(dict.fromkeys(product.kind for product in products_of(config)))
+
+
 def _product_of(product: Product) -> Wanted:
     match product:
         case BandsProduct():

@@ -298,6 +298,10 @@ class PendingBook:
             return self._deadline_s
         return max(0.0, min(starts) + self._deadline_s - self._clock())
 
+    def _is_late(self, since: float) -> bool:
+        # Calculated like ``until_deadline_s``, so that both agree to the last bit.
+        return since + self._deadline_s <= self._clock()
+
     # -- replies in, endings out ----------------------------------------------
 
     def absorb(self, label: str, reply: DownloadRetrieveReply) -> list[Resolution]:
@@ -372,13 +376,12 @@ class PendingBook:
 
     def expire(self) -> list[Resolution]:
         """Give up what is past its deadline."""
-        limit = self._clock() - self._deadline_s
-        late = [i for i, pending in self._pending.items() if pending.since <= limit]
+        late = [i for i, pending in self._pending.items() if self._is_late(pending.since)]
         resolved = [self._unresolved(p.wanted, p.status) for p in map(self._pending.pop, late)]
         for group in self._unknown:
-            if group.since <= limit:
+            if self._is_late(group.since):
                 resolved += [self._unresolved(w, "asked for earlier") for w in group.left]
-        self._unknown = [group for group in self._unknown if group.since > limit]
+        self._unknown = [group for group in self._unknown if not self._is_late(group.since)]
         return resolved
 
     # -- single entries -------------------------------------------------------

@@ -1,0 +1,114 @@
+"""Unpacked bundles, digests, and names that only the host knows."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from asyncdl.events import FileFinished
+from asyncdl.job import extraction
+from asyncdl.m2m import selection
+from asyncdl.sandbox import Faults
+from tests.job.bench import BANDS, BUNDLE, RED, Bench
+
+UNPACKED = {"kind": "bundle", "extract": True}
+
+
+def check_unpacked(tar: Path) -> None:
+    """Compare the folder beside a tar with what is in the tar."""
+    folder = tar.with_suffix("")
+    with tarfile.open(tar) as archive:
+        members = {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]  # they are all files
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == members
+
+
+def tars(bench: Bench) -> list[Path]:
+    return sorted((bench.directory / "bundle").glob("*.tar"))
+
+
+async def test_a_bundle_is_unpacked_beside_itself_and_kept(bench: Bench) -> None:
+    summary = await bench.run(UNPACKED)
+    assert summary.is_complete and len(tars(bench)) == 3
+    for tar in tars(bench):
+        check_unpacked(tar)
+
+
+async def test_what_is_unpacked_is_left_alone_by_the_next_run(bench: Bench) -> None:
+    await bench.run(UNPACKED)
+    mine = tars(bench)[0].with_suffix("") / "notes.txt"
+    mine.write_text("mine")
+    summary = await bench.run(UNPACKED)
+    assert summary.files["skipped"] == 3 and mine.read_text() == "mine"
+
+
+async def test_bundles_that_are_there_are_unpacked_when_that_is_wanted_later(bench: Bench) -> None:
+    await bench.run(BUNDLE)
+    summary = await bench.run(UNPACKED)
+    assert summary.files["skipped"] == 3 and summary.downloaded_bytes == 0
+    for tar in tars(bench):
+        check_unpacked(tar)
+
+
+async def test_a_bundle_that_cannot_be_unpacked_fails_and_is_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(tar: Path, member: tarfile.TarInfo) -> None:
+        raise extraction.ExtractError(tar.name, "no")
+
+    monkeypatch.setattr(extraction, "_check", refuse)
+    summary = await bench.run(UNPACKED, RED)
+    assert {(f.kind, f.reason) for f in summary.failures} == {("bundle", "extract-failed")}
+    assert summary.by_kind["bands"]["downloaded"] == 3
+    assert sorted(bench.directory.glob("bundle/*")) == tars(bench), "and no folder"
+    assert len(tars(bench)) == 3
+    assert set(bench.endings.values()) == {1}
+
+
+async def test_digests_are_checked_where_they_are_needed(bench: Bench) -> None:
+    bench.service.faults = Faults(checksums=True)
+    await bench.complete(BANDS, verify="checksum")
+    proofs = [e.proof for e in bench.events if isinstance(e, FileFinished)]
+    assert all("sha256" in proof for proof in proofs)
+
+
+async def test_a_file_without_the_digest_it_needs_is_not_even_asked_for(bench: Bench) -> None:
+    bench.service.faults = Faults(checksums=True)
+    summary = await bench.run(RED, BUNDLE, verify="checksum")
+    assert summary.by_kind["bands"]["downloaded"] == 3
+    assert {(f.kind, f.reason) for f in summary.failures} == {("bundle", "no-digest")}
+    assert len(bench.requested) == 3
+
+
+async def test_a_weaker_proof_of_an_earlier_run_is_made_up_for(bench: Bench) -> None:
+    bench.service.faults = Faults(checksums=True)
+    await bench.complete(RED, verify="size")
+    await bench.complete(RED, verify="checksum")
+    proofs = [e.proof for e in bench.events if isinstance(e, FileFinished)]
+    assert proofs[:3] == ["length"] * 3
+    assert all("sha256" in proof for proof in proofs[3:])
+
+
+@pytest.fixture
+def no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the dataset be one of those whose files are named by their host alone."""
+    monkeypatch.setattr(selection, "_is_bundle", lambda row: False)
+
+
+async def test_a_file_gets_the_name_that_its_host_gives_it(bench: Bench, no_bundles: None) -> None:
+    summary = await bench.complete(BUNDLE)
+    names = [path.relative_to(bench.directory).as_posix() for path in bench.files]
+    assert all(name == f"bundle/{Path(name).stem}/{Path(name).stem}.tar" for name in names)
+    assert sorted(bench.endings) == sorted(names) and len(names) == 3
+    assert summary.downloaded_bytes == summary.total_bytes
+
+
+async def test_a_name_that_the_host_gave_is_known_to_the_next_run(
+    bench: Bench, no_bundles: None
+) -> None:
+    await bench.complete(BUNDLE)
+    summary = await bench.complete(BUNDLE)
+    assert summary.files["skipped"] == 3
+    bench.files[0].unlink()
+    assert (await bench.complete(BUNDLE)).files["downloaded"] == 1

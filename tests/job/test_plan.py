@@ -1,0 +1,56 @@
+"""A plan counts what a run would fetch, and asks for nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from asyncdl.errors import ConfigError
+from asyncdl.job.plan import Plan, make_plan
+from asyncdl.job.scenes import wish_of
+from asyncdl.m2m import Credentials, M2MClient
+from tests.job.bench import BANDS, RED, Bench
+
+
+async def plan(bench: Bench, *products: dict[str, Any]) -> Plan:
+    config = bench.config(*products)
+    account = Credentials(bench.service.username, bench.service.token)
+    async with M2MClient(account, url=bench.service.url) as client:
+        return await make_plan(client, config, wish_of(config), "sandbox", emit=bench.events.append)
+
+
+async def test_a_plan_counts_what_is_wanted_and_changes_nothing(bench: Bench) -> None:
+    made = await plan(bench)
+    assert {kind: counts.files for kind, counts in made.kinds.items()} == {
+        "bands": 12, "bundle": 3, "band_group": 39
+    }  # fmt: skip
+    assert (made.scenes, made.missing_bytes > 0, made.free_bytes > 0) == (3, True, True)
+    assert made.quota is not None and made.quota.room == 15_000
+    assert bench.service.calls["download-request"] == 0 and not bench.directory.exists()
+
+
+async def test_a_file_that_two_products_want_is_requested_once(bench: Bench) -> None:
+    made = await plan(bench)
+    await bench.complete(files_per_request=20)
+    assert made.requests == len(bench.requested) < 54
+
+
+@pytest.mark.parametrize("products", [(), (BANDS,)])
+async def test_after_a_run_nothing_is_missing(bench: Bench, products: tuple[Any, ...]) -> None:
+    await bench.complete(*products)
+    made = await plan(bench, *products)
+    assert (made.requests, made.missing_bytes) == (0, 0)
+    assert all(counts.files == counts.present_files for counts in made.kinds.values())
+    assert made.as_json()["products"]["bands"]["present_files"] == 12
+
+
+async def test_files_are_known_without_a_journal_too(bench: Bench) -> None:
+    await bench.complete(RED)
+    (bench.directory / ".asyncdl" / "journal.sqlite").unlink()
+    assert (await plan(bench, RED)).requests == 0
+
+
+async def test_a_plan_refuses_what_a_run_would_refuse(bench: Bench) -> None:
+    with pytest.raises(ConfigError, match="NO_SUCH"):
+        await plan(bench, {"kind": "bands", "bands": ["NO_SUCH"]})

@@ -1,0 +1,111 @@
+"""What a run came to is counted from its events alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from asyncdl.events import (
+    Event,
+    FileFinished,
+    FileState,
+    FilesWanted,
+    Notice,
+    ScenesFound,
+    TransferProgress,
+)
+from asyncdl.job.report import Report, Summary, write_report
+
+KINDS = ("bundle", "bands")
+
+
+def finished(
+    name: str, state: FileState = FileState.DOWNLOADED, kind: str = "bands", received: int = 0
+) -> FileFinished:
+    return FileFinished(kind, "S", name, state, size_bytes=10, received_bytes=received)
+
+
+def summary_of(*events: Event, status: str = "", error: str = "") -> Summary:
+    report = Report(KINDS, clock=iter([5.0, 7.5]).__next__)
+    for event in events:
+        report.take(event)
+    return report.summary(status=status, error=error, api_calls={"logout": 1})
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        ([], "complete"),
+        ([FileState.DOWNLOADED, FileState.SKIPPED], "complete"),
+        ([FileState.DOWNLOADED, FileState.FAILED], "incomplete"),
+        ([FileState.DOWNLOADED, FileState.UNRESOLVED], "incomplete"),
+    ],
+)
+def test_a_run_is_complete_when_no_file_is_amiss(states: list[FileState], status: str) -> None:
+    events = [finished(f"f{n}", state) for n, state in enumerate(states)]
+    summary = summary_of(FilesWanted(len(states), 0), *events)
+    assert (summary.status, summary.is_complete) == (status, status == "complete")
+    assert summary.files["total"] == len(states)
+
+
+def test_a_file_without_an_ending_makes_a_run_incomplete() -> None:
+    summary = summary_of(FilesWanted(2, 20), finished("a"))
+    assert summary.status == "incomplete"
+    assert summary.files == {
+        "total": 2, "downloaded": 1, "skipped": 0, "failed": 0, "unresolved": 0
+    }  # fmt: skip
+
+
+def test_kinds_are_shown_in_the_order_of_the_config() -> None:
+    summary = summary_of(finished("a", kind="bands"), finished("b", kind="bundle"))
+    assert list(summary.by_kind) == list(KINDS)
+    assert summary.by_kind["bundle"]["downloaded"] == 1
+
+
+def test_a_kind_without_files_is_shown_all_the_same() -> None:
+    assert summary_of().by_kind["bands"] == dict.fromkeys(FileState, 0)
+
+
+def test_received_bytes_are_counted_once_however_they_are_told() -> None:
+    events = [TransferProgress("a", 4, 4), TransferProgress("a", 2, 9)]
+    assert summary_of(*events, finished("a", received=12)).downloaded_bytes == 12
+
+
+def test_the_bytes_of_a_failed_file_count_as_received() -> None:
+    events = [TransferProgress("a", 4, 4), finished("a", FileState.FAILED)]
+    summary = summary_of(*events)
+    assert (summary.downloaded_bytes, summary.total_bytes) == (4, 0)
+
+
+def test_a_file_that_got_its_name_from_the_host_is_counted_once() -> None:
+    named = FileFinished("bundle", "S", "real.zip", FileState.DOWNLOADED, received_bytes=9, key="S")
+    assert summary_of(TransferProgress("S", 4, 4), named).downloaded_bytes == 9
+
+
+def test_failures_say_which_file_and_why() -> None:
+    failed = FileFinished(
+        "bands", "S", "a", FileState.FAILED, reason="html", detail="d", remedy="r", attempts=3
+    )
+    (failure,) = summary_of(failed).as_json()["failures"]
+    assert failure == {
+        "file": "a", "kind": "bands", "state": "failed", "reason": "html",
+        "detail": "d", "remedy": "r", "attempts": 3,
+    }  # fmt: skip
+
+
+def test_the_summary_as_json_keeps_the_contract() -> None:
+    events = (ScenesFound(3, 5), Notice("cut"), FilesWanted(1, 10), finished("a", received=10))
+    told = summary_of(*events, status="stopped", error="disk full").as_json()
+    assert told["event"] == "summary" and told["status"] == "stopped"
+    assert told["bytes"] == {"downloaded": 10, "total": 10}
+    assert (told["scenes"], told["elapsed_s"]) == (3, 2.5)
+    assert (told["notices"], told["error"]) == (["cut"], "disk full")
+    assert told["api_calls"] == {"logout": 1}
+
+
+def test_the_report_is_written_whole(tmp_path: Path) -> None:
+    path = write_report(tmp_path, summary_of(finished("a")))
+    assert orjson.loads(path.read_bytes())["files"]["downloaded"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["asyncdl-report.json"]

@@ -1,0 +1,401 @@
+"""Every file that is being prepared gets exactly one ending, whatever the replies say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anyio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from asyncdl.errors import ApiError
+from asyncdl.events import FileState
+from asyncdl.m2m.client import DownloadItem
+from asyncdl.m2m.models import (
+    DownloadEntry,
+    DownloadRequestReply,
+    DownloadRetrieveReply,
+    Labels,
+    RequestedDownload,
+)
+from asyncdl.m2m.retrieval import (
+    MISSED_POLLS,
+    GivenUp,
+    PendingBook,
+    Ready,
+    Resolution,
+    Waiting,
+    resolutions,
+)
+from asyncdl.m2m.selection import WantedFile
+
+SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
+URL = "https://dds.cr.usgs.gov/download/secret"
+STAGING = "https://dds.cr.usgs.gov/download-staging/secret"
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def wanted(number: int, label: str = "") -> WantedFile:
+    return WantedFile(
+        entity_id=f"{label}E{number}",
+        product_id="p",
+        scene=SCENE,
+        file_name=f"{SCENE}_SR_B{number}.TIF",
+        kinds=("bands",),
+        size_bytes=None,
+        estimate_bytes=0,
+    )
+
+
+def entry(download_id: int, url: str | None = URL, status: str = "Available") -> DownloadEntry:
+    return DownloadEntry(
+        download_id=download_id,
+        url=url,
+        entity_id=f"E{download_id}",
+        status_code=status[:1],
+        status_text=status,
+    )
+
+
+def retrieved(*available: DownloadEntry, queue_size: int = 0) -> DownloadRetrieveReply:
+    return DownloadRetrieveReply(available=list(available), queue_size=queue_size)
+
+
+def book_of(*numbers: int, deadline_s: float = 100.0, clock: Clock | None = None) -> PendingBook:
+    book = PendingBook(deadline_s=deadline_s, clock=clock or Clock())
+    book.add(Waiting("job", {number: wanted(number) for number in numbers}))
+    return book
+
+
+def reasons(resolved: list[Resolution]) -> list[str]:
+    return [ending.reason if isinstance(ending, GivenUp) else "ready" for ending in resolved]
+
+
+# --- one rule each ----------------------------------------------------------------
+
+
+def test_a_file_with_a_url_is_ready_and_leaves_the_book() -> None:
+    book = book_of(1)
+    assert book.absorb("job", retrieved(entry(1))) == [Ready(wanted(1), 1, "job", URL)]
+    assert len(book) == 0 and book.labels() == []
+
+
+def test_requested_counts_like_available() -> None:
+    """The classic stall: what was handed out once is listed under ``requested`` from then on."""
+    reply = DownloadRetrieveReply(requested=[entry(1, status="Downloading")], queue_size=0)
+    assert reasons(book_of(1).absorb("job", reply)) == ["ready"]
+
+
+def test_a_staging_url_is_not_ready() -> None:
+    book = book_of(1)
+    assert book.absorb("job", retrieved(entry(1, STAGING, "Queued"), queue_size=1)) == []
+    assert len(book) == 1
+
+
+def test_a_failure_that_the_queue_tells_is_final() -> None:
+    assert reasons(book_of(1).absorb("job", retrieved(entry(1, None, "Failed")))) == [
+        "service-failed"
+    ]
+
+
+def test_a_vanished_id_is_asked_for_again_once() -> None:
+    book = book_of(1)
+    assert book.has_lost("job", retrieved()) is False, "nothing was polled yet"
+    for expected in ([wanted(1)], []):
+        reply = retrieved()
+        book.absorb("job", reply)
+        assert book.has_lost("job", reply)
+        ended = book.absorb_search("job", [])
+        assert book.lost_under("job") == expected
+        if expected:
+            again = DownloadRequestReply(
+                preparing_downloads=[RequestedDownload(2, STAGING, "E1")],
+                new_records=Labels({"2": "job"}),
+            )
+            assert book.absorb_request("job", expected, again) == []
+    assert reasons(ended) == ["vanished"]
+
+
+def test_a_busy_queue_gets_some_patience_with_an_unmentioned_id() -> None:
+    book, reply = book_of(1), retrieved(queue_size=3)
+    answers = []
+    for _ in range(MISSED_POLLS):
+        book.absorb("job", reply)
+        answers.append(book.has_lost("job", reply))
+    assert answers == [False] * (MISSED_POLLS - 1) + [True]
+
+
+def test_an_id_that_the_search_still_knows_as_waiting_stays() -> None:
+    book = book_of(1)
+    book.absorb("job", retrieved())
+    assert book.absorb_search("job", [entry(1, None, "Queued")]) == []
+    assert len(book) == 1 and book.lost_under("job") == []
+
+
+def test_lost_files_wait_for_quota_and_still_have_their_deadline() -> None:
+    """The request for a lost file may be refused for now; the file is not forgotten."""
+    clock = Clock()
+    book = book_of(1, clock=clock)
+    book.absorb("job", retrieved())
+    book.absorb_search("job", [])
+    assert book.lost_under("job") == [wanted(1)] and book.labels() == ["job"]
+    clock.now = 100.0
+    assert reasons(book.expire()) == ["deadline"]
+
+
+def test_the_deadline_counts_from_when_the_file_came_in() -> None:
+    clock = Clock()
+    book = book_of(1, clock=clock)
+    clock.now = 60.0
+    book.add(Waiting("job", {2: wanted(2)}))
+    assert book.until_deadline_s() == 40.0
+    clock.now = 100.0
+    (late,) = book.expire()
+    assert isinstance(late, GivenUp)
+    assert (late.wanted, late.state) == (wanted(1), FileState.UNRESOLVED)
+    assert "100 s" in late.detail
+    assert len(book) == 1
+
+
+def test_duplicates_are_looked_for_under_their_old_label() -> None:
+    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book.add(Waiting("job", {}, {7: "old"}, (wanted(7), wanted(8))))
+    assert book.labels() == ["old"]
+    ready, refused = book.absorb("old", retrieved(entry(7)))
+    assert ready == Ready(wanted(7), 7, "old", URL)
+    assert reasons([refused]) == ["not-accepted"], "no id is left that could be the other one's"
+
+
+def test_an_id_that_is_given_twice_loses_no_file() -> None:
+    clock = Clock()
+    book = book_of(1, clock=clock)
+    book.add(Waiting("job", {1: wanted(2)}))
+    assert len(book) == 2
+    clock.now = 100.0
+    assert {ending.wanted for ending in book.expire()} == {wanted(1), wanted(2)}
+
+
+def test_ten_thousand_duplicates_are_matched_in_one_go() -> None:
+    """One index for the whole group: matching each entry against all would take minutes."""
+    numbers = range(10_000)
+    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book.add(Waiting("job", {}, dict.fromkeys(numbers, "old"), tuple(map(wanted, numbers))))
+    assert len(book.absorb("old", retrieved(*map(entry, numbers)))) == len(numbers)
+
+
+# --- the poller ----------------------------------------------------------------------
+
+
+@dataclass
+class Queue:
+    """A service that gives its replies one by one, the last again and again."""
+
+    replies: list[DownloadRetrieveReply]
+    refusals: int = 0
+    """So many new requests are refused for want of quota."""
+    asked: list[str] = field(default_factory=list)
+
+    async def download_retrieve(self, label: str | None = None) -> DownloadRetrieveReply:
+        self.asked.append(f"retrieve {label}")
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+    async def download_search(
+        self, label: str | None = None, *, active_only: bool | None = None
+    ) -> list[DownloadEntry]:
+        self.asked.append(f"search {label}")
+        return []
+
+    async def download_request(
+        self, downloads: Sequence[DownloadItem], *, label: str
+    ) -> DownloadRequestReply:
+        self.asked.append(f"request {label}")
+        if self.refusals:
+            self.refusals -= 1
+            raise ApiError("download-request", error_code="RATE_LIMIT_USER_DL")
+        found = [RequestedDownload(99, URL, item.entity_id) for item in downloads]
+        return DownloadRequestReply(available_downloads=found)
+
+
+async def resolve(queue: Queue, *waiting: Waiting, deadline_s: float = 1e6) -> list[Resolution]:
+    send, receive = anyio.create_memory_object_stream[Waiting](len(waiting))
+    with send:
+        for one in waiting:
+            send.send_nowait(one)
+    endings = resolutions(queue, receive, interval_s=0.0, deadline_s=deadline_s)
+    return [ending async for ending in endings]
+
+
+async def test_each_label_is_polled_until_all_is_resolved() -> None:
+    queue = Queue([retrieved(queue_size=1), retrieved(entry(1), entry(2), queue_size=1)])
+    ended = await resolve(queue, Waiting("a", {1: wanted(1)}), Waiting("b", {2: wanted(2)}))
+    assert reasons(ended) == ["ready", "ready"]
+    assert set(queue.asked) == {"retrieve a", "retrieve b"}
+
+
+async def test_nothing_to_wait_for_asks_nothing() -> None:
+    queue = Queue([])
+    assert await resolve(queue) == [] and queue.asked == []
+
+
+async def test_a_lost_file_is_looked_for_and_asked_for_until_there_is_quota() -> None:
+    queue = Queue([retrieved()], refusals=2)
+    assert reasons(await resolve(queue, Waiting("job", {1: wanted(1)}))) == ["ready"]
+    assert queue.asked == ["retrieve job", "search job", "request job"] * 3
+
+
+async def test_a_deadline_that_has_passed_costs_no_poll() -> None:
+    queue = Queue([retrieved(queue_size=1)])
+    send, receive = anyio.create_memory_object_stream[Waiting](1)
+    with send:
+        send.send_nowait(Waiting("job", {1: wanted(1)}))
+    endings = resolutions(queue, receive, interval_s=1e6, deadline_s=0.0)
+    assert reasons([ending async for ending in endings]) == ["deadline"]
+    assert queue.asked == []
+
+
+# --- any sequence of replies --------------------------------------------------------
+
+IDS = st.integers(0, 9)
+LABELS = st.sampled_from(["job", "old", "older"])
+STATUSES = st.sampled_from(
+    ["Available", "Downloading", "Queued", "Failed", "Cleared", "Proxied", "Brand new", ""]
+)
+ENTRIES = st.lists(
+    st.builds(
+        DownloadEntry,
+        download_id=IDS,
+        url=st.sampled_from([None, "", "x", URL, STAGING]),
+        entity_id=st.none() | IDS.map("E{}".format),
+        status_code=st.sampled_from(["A", "D", "Q", "F", "Z", None]),
+        status_text=STATUSES,
+    ),
+    max_size=6,
+)
+REQUESTED = st.lists(
+    st.builds(
+        RequestedDownload,
+        download_id=IDS,
+        url=st.sampled_from([None, URL, STAGING]),
+        entity_id=st.none() | IDS.map("E{}".format),
+    ),
+    max_size=4,
+)
+RECORDS = st.dictionaries(IDS.map(str), LABELS, max_size=4).map(Labels)
+
+
+@dataclass
+class Books:
+    """What went in and what came out."""
+
+    came_in: set[str] = field(default_factory=set)
+    came_out: Counter[str] = field(default_factory=Counter)
+
+
+class AnyReplies(RuleBasedStateMachine):
+    """The service says anything in any order; each file still ends exactly once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.book = PendingBook(deadline_s=100.0, clock=self.clock)
+        self.seen = Books()
+
+    def note(self, resolved: list[Resolution]) -> None:
+        self.seen.came_out.update(ending.wanted.entity_id for ending in resolved)
+        assert max(self.seen.came_out.values(), default=0) <= 1
+        assert len(self.book) == len(self.seen.came_in) - self.seen.came_out.total()
+
+    @rule(
+        label=LABELS,
+        preparing=st.dictionaries(IDS, IDS, max_size=4),
+        duplicates=st.dictionaries(IDS, LABELS, max_size=3),
+        candidates=st.sets(IDS, max_size=4),
+    )
+    def ask(
+        self,
+        label: str,
+        preparing: dict[int, int],
+        duplicates: dict[int, str],
+        candidates: set[int],
+    ) -> None:
+        files = {n: wanted(n) for n in {*preparing.values(), *candidates}}
+        new = {n: f for n, f in files.items() if f.entity_id not in self.seen.came_in}
+        self.seen.came_in.update(file.entity_id for file in new.values())
+        items: dict[int, WantedFile] = {}
+        for download_id, n in preparing.items():
+            if n in new:
+                items[download_id] = new.pop(n)
+        self.book.add(Waiting(label, items, duplicates, tuple(new.values())))
+
+    @rule(label=LABELS, entries=ENTRIES, handed_out=ENTRIES, queue_size=st.none() | IDS)
+    def retrieve(
+        self,
+        label: str,
+        entries: list[DownloadEntry],
+        handed_out: list[DownloadEntry],
+        queue_size: int | None,
+    ) -> None:
+        reply = DownloadRetrieveReply(
+            available=entries, requested=handed_out, queue_size=queue_size
+        )
+        self.note(self.book.absorb(label, reply))
+        self.book.has_lost(label, reply)
+
+    @rule(label=LABELS, entries=ENTRIES)
+    def search(self, label: str, entries: list[DownloadEntry]) -> None:
+        self.note(self.book.absorb_search(label, entries))
+
+    @rule(label=LABELS, available=REQUESTED, preparing=REQUESTED, old=RECORDS, new=RECORDS)
+    def ask_again(
+        self,
+        label: str,
+        available: list[RequestedDownload],
+        preparing: list[RequestedDownload],
+        old: Labels,
+        new: Labels,
+    ) -> None:
+        again = self.book.lost_under(label)
+        if again:
+            reply = DownloadRequestReply(
+                available_downloads=available,
+                preparing_downloads=preparing,
+                duplicate_products=old,
+                new_records=new,
+            )
+            self.note(self.book.absorb_request(label, again, reply))
+
+    @rule(seconds=st.floats(0, 150))
+    def pass_time(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.note(self.book.expire())
+        assert not len(self.book) or self.book.until_deadline_s() >= 0
+
+    def teardown(self) -> None:
+        self.clock.now += 101.0
+        self.note(self.book.expire())
+        assert len(self.book) == 0 and self.book.labels() == []
+        assert self.seen.came_out == Counter(self.seen.came_in)
+
+
+TestAnyReplies = AnyReplies.TestCase
+TestAnyReplies.settings = settings(max_examples=40)
+
+
+@given(st.lists(st.tuples(IDS, LABELS), max_size=8))
+def test_each_label_is_polled_once(items: list[tuple[int, str]]) -> None:
+    book = PendingBook(deadline_s=1.0, clock=Clock())
+    for number, (download_id, label) in enumerate(items):
+        book.add(Waiting(label, {100 * number + download_id: wanted(number)}))
+    assert sorted(book.labels()) == sorted({label for _, label in items})

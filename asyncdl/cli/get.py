@@ -71,8 +71,8 @@ class Header(click.ParamType[tuple[str, str]]):
     help="Files at once.",
 )  # fmt: skip
 @click.option(
-    "-x", "--connections", type=click.IntRange(1, 64), default=1, show_default=True,
-    help="Connections per file.",
+    "-x", "--connections", type=click.IntRange(1, 64), default=4, show_default=True,
+    help="Connections per large file, at most.",
 )  # fmt: skip
 @click.option("-H", "--header", "headers", type=Header(), multiple=True, help="'Name: value'.")
 @click.option("--sha256", metavar="HEX", help="What the one file has to hash to.")
@@ -120,6 +120,7 @@ def get(
     limits = Limits(
         connections=jobs * connections,
         per_host=jobs * connections,
+        connections_per_file=connections,
         backoff=Backoff(attempts=attempts),
         max_rate_bytes_s=limit_rate,
     )

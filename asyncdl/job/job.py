@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup
 from asyncdl.config import Config, DownloadConfig, ServiceConfig
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
+from asyncdl.job.chronicle import log_event
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.preflight import preflight
 from asyncdl.job.report import Report, Summary, write_report
@@ -97,6 +98,7 @@ class Job:
 
         def watch(event: Event) -> None:
             report.take(event)
+            log_event(event)
             emit(event)
 
         try:
@@ -206,6 +208,9 @@ def limits_of(download: DownloadConfig) -> Limits:
     return Limits(
         connections=download.connections,
         per_host=download.connections,
+        connections_per_file=min(
+            download.connections, max(4, download.connections // download.workers)
+        ),
         stall_timeout_s=download.stall_timeout,
         backoff=Backoff(attempts=download.attempts),
         max_rate_bytes_s=download.max_rate,

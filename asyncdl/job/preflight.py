@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from asyncdl.config import Config
-from asyncdl.errors import ApiError, AuthError
+from asyncdl.errors import ApiError, AuthError, ConfigError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.scenes import Wish, datasets_of
 from asyncdl.job.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
+from asyncdl.m2m.bands import suggest
 from asyncdl.m2m.selection import check_groups
 
+UNKNOWN_DATASET = frozenset({"DATASET_INVALID", "NOT_FOUND"})
+"""Codes for a dataset alias that is none."""
 NOTICE_SEVERITIES = {"I": "info"}
 """Codes that are no warnings; whatever else the service marks a notice with is one."""
 
@@ -19,11 +22,12 @@ async def preflight(client: M2MClient, config: Config, wish: Wish, emit: Emit) -
 
     Raises:
         AuthError: The account may not download.
-        ConfigError: The dataset has no such file group.
+        ConfigError: There is no such dataset, or it has no such file group.
     Source: endpoints ``permissions``, ``notifications``, ``dataset-file-groups``, ``dataset``.
     """
     await _check_permission(client)
     await _pass_on_notices(client, emit)
+    await _check_datasets(client, wish)
     await _check_groups(client, config, wish, emit)
 
 
@@ -45,6 +49,29 @@ async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
     for notice in notices:
         text = ": ".join(filter(None, (notice.subject, notice.message_content)))
         emit(Notice(f"USGS: {text}", NOTICE_SEVERITIES.get(notice.severity_code or "I", "warning")))
+
+
+async def _check_datasets(client: M2MClient, wish: Wish) -> None:
+    for dataset in datasets_of(wish):
+        try:
+            await client.dataset(dataset_name=dataset)
+        except ApiError as error:
+            if error.error_code not in UNKNOWN_DATASET:
+                raise
+            raise await _unknown_dataset(client, dataset) from error
+
+
+async def _unknown_dataset(client: M2MClient, dataset: str) -> ConfigError:
+    family = dataset.partition("_")[0]
+    known = [found.dataset_alias for found in await client.dataset_search(family)]
+    close = suggest(dataset, known)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return ConfigError(
+        f"the service has no such dataset, or it is closed to this account{hint}",
+        key="search.dataset",
+        value=dataset,
+        allowed=f"a dataset alias; `asyncdl datasets {family}` lists them",
+    )
 
 
 async def _check_groups(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:

@@ -141,8 +141,9 @@ def test_a_reader_that_leaves_early_causes_no_complaint() -> None:
 
 def test_start_up_imports_no_more_than_it_needs() -> None:
     script = (
-        "import sys; from asyncdl.cli.main import exit_status; exit_status(['--version']);"
-        "print([m for m in ('aiohttp', 'rich', 'msgspec', 'sqlite3', 'anyio') if m in sys.modules])"
+        "import sys; before = set(sys.modules); from asyncdl.cli.main import exit_status;"
+        "exit_status(['--version']); heavy = {'aiohttp', 'rich', 'msgspec', 'sqlite3', 'anyio'};"
+        "print(sorted((set(sys.modules) - before) & heavy))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True

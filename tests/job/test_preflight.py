@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncdl.errors import ApiError, AuthError
+from asyncdl.errors import ApiError, AuthError, ConfigError
 from asyncdl.events import Notice
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Notification
@@ -45,3 +45,10 @@ async def test_a_job_runs_without_the_notices(
 
     monkeypatch.setattr(M2MClient, "notifications", fail)
     await bench.complete(RED)
+
+
+async def test_a_misspelt_dataset_is_told_before_anything_is_searched(bench: Bench) -> None:
+    with pytest.raises(ConfigError, match="did you mean landsat_ot_c2_l2") as caught:
+        await bench.run(RED, search={"dataset": "landsat_ot_c2_12", "limit": 1})
+    assert caught.value.key == "search.dataset"
+    assert bench.service.calls["scene-search"] == 0

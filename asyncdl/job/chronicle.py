@@ -1,0 +1,48 @@
+"""A run in the log: one line for each thing that happened, under ``asyncdl.job``.
+
+Silent unless the embedding program or ``-v`` configures logging.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from asyncdl.events import (
+    ApiCalled,
+    Event,
+    FileFinished,
+    HostWait,
+    JobFinished,
+    JobStarted,
+    Notice,
+    QuotaWait,
+    ScenesFound,
+    TransferRetry,
+)
+
+log = logging.getLogger("asyncdl.job")
+
+
+def log_event(event: Event) -> None:
+    """Write an event to the log; those without a line of their own are left out."""
+    match event:
+        case ApiCalled(endpoint=endpoint, elapsed_s=elapsed_s, error_code=code):
+            log.debug("%s: %s in %.3f s", endpoint, code or "ok", elapsed_s)
+        case FileFinished(reason=""):
+            log.debug("%s: %s (%s)", event.file, event.state, event.proof)
+        case FileFinished():
+            log.warning("%s: %s: %s [%s]", event.file, event.state, event.detail, event.reason)
+        case TransferRetry():
+            log.info("%s: again in %.1f s: %s", event.key, event.wait_s, event.detail)
+        case ScenesFound():
+            log.info("%d scenes so far, %s match", event.found, event.total_hits)
+        case QuotaWait() | HostWait():
+            log.info("waiting: %s", event)
+        case Notice():
+            log.info("%s", event.text)
+        case JobStarted():
+            log.info("run in %s, label %s", event.directory, event.label)
+        case JobFinished():
+            log.info("run ended: %s", event.status)
+        case _:
+            pass

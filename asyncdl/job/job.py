@@ -10,7 +10,6 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from asyncdl.config import Config, DownloadConfig, ServiceConfig
@@ -143,7 +142,7 @@ class Job:
         try:
             # A cancelled run leaves its report, too.
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(write_report, self._config.directory, summary)
+                await write_report(self._config.directory, summary)
         except OSError as failure:
             # A full disk must not hide how the run ended.
             log.warning("no report could be written: %s", failure)

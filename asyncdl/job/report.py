@@ -13,6 +13,8 @@ from dataclasses import InitVar, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiofiles
+import aiofiles.os
 import orjson
 
 from asyncdl.events import (
@@ -176,10 +178,11 @@ class Report:
         )
 
 
-def write_report(directory: Path, summary: Summary) -> Path:
+async def write_report(directory: Path, summary: Summary) -> Path:
     """Write ``asyncdl-report.json``, whole or not at all. Raises: OSError."""
     path = directory / REPORT_NAME
     partial = path.with_suffix(".json.part")
-    partial.write_bytes(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2) + b"\n")
-    partial.replace(path)
+    async with aiofiles.open(partial, "wb") as file:
+        await file.write(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2) + b"\n")
+    await aiofiles.os.replace(partial, path)
     return path

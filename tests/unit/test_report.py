@@ -105,7 +105,7 @@ def test_the_summary_as_json_keeps_the_contract() -> None:
     assert told["api_calls"] == {"logout": 1}
 
 
-def test_the_report_is_written_whole(tmp_path: Path) -> None:
-    path = write_report(tmp_path, summary_of(finished("a")))
+async def test_the_report_is_written_whole(tmp_path: Path) -> None:
+    path = await write_report(tmp_path, summary_of(finished("a")))
     assert orjson.loads(path.read_bytes())["files"]["downloaded"] == 1
     assert [file.name for file in tmp_path.iterdir()] == ["asyncdl-report.json"]

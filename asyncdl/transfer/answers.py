@@ -1,14 +1,19 @@
 """What to make of an answer's head: the decisions, without any I/O.
 
-One request asks for the bytes from an offset to the end. :func:`judge` compares
-the head that comes back with what is known about the file, and says whether
-its body can be placed, whether the file is complete already, or whether to ask
-again in a plainer way. Each plainer way is taken once, so asking comes to an end:
+The first request of a round asks for the first bytes that are missing.
+:func:`judge` compares the head that comes back with what is known about the
+file, and says whether its body can be placed, whether the file is complete
+already, or whether to ask again in a plainer way. Each plainer way is taken
+once, so asking comes to an end:
 
 1. ``Range`` with ``If-Range``;
 2. ``Range`` alone, when the host sends the whole file although its validator is
    unchanged: some hosts never honour ``If-Range``;
 3. no ``Range``, when the host's partial answers cannot be placed.
+
+While that body comes, further connections may ask for other pieces of the same
+file. For them :func:`judge_piece` knows two answers only: it is exactly what was
+asked for, or of no use.
 """
 
 from __future__ import annotations
@@ -17,27 +22,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from asyncdl.errors import HttpStatusError, RangeRefused, WrongContent
+from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
 from asyncdl.retry import parse_retry_after
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Span, parse_content_range, range_header
 from asyncdl.transfer.validators import Validator, read_validator
 
+OTHER_VERSION = "other-version"
+"""Reason of a ``RangeRefused`` for a file that changed while it was fetched."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: the bytes from ``start`` to the end of the file."""
+    """One request: the bytes from ``start`` on."""
 
     start: int = 0
+    stop: int | None = None
+    """``None`` asks to the end of the file."""
     is_ranged: bool = True
     """Without a ``Range`` header the whole file is asked for, and ``start`` is 0."""
     if_range: str | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it was made before anything was known about the file."""
+        return self.start == 0 and self.stop is None
 
     def headers(self) -> dict[str, str]:
         """Return the headers that say so."""
         if not self.is_ranged:
             return {}
         condition = {"If-Range": self.if_range} if self.if_range else {}
-        return {"Range": range_header(self.start), **condition}
+        return {"Range": range_header(self.start, self.stop), **condition}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,8 @@ class Head:
     is_chunked: bool = False
     takes_ranges: bool = True
     """False if the host says that it does not; hosts that do may say nothing."""
+    offers_ranges: bool = False
+    """Whether the host says or shows that it does."""
     validator: Validator = field(default_factory=Validator)
     retry_after_s: float | None = None
 
@@ -65,6 +82,13 @@ class Known:
     """Bytes on disk from the beginning without a gap."""
     total: int | None = None
     validator: Validator = field(default_factory=Validator)
+    gap_stop: int | None = None
+    """Where the first gap ends; ``None`` if it reaches to the end of the file."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is on disk."""
+        return not self.have and self.gap_stop is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +100,8 @@ class Place:
     """``None`` if only the end of the body tells."""
     total: int | None
     """Of the whole file, if known now."""
+    is_new: bool = False
+    """Whether it takes the place of all that is on disk, instead of going on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +128,7 @@ Verdict: TypeAlias = Place | Complete | AskAgain
 def read_head(status: int, headers: Mapping[str, str]) -> Head:
     """Read what matters out of the headers, whose names match in any case."""
     is_framed_otherwise = "Transfer-Encoding" in headers
+    accepts = headers.get("Accept-Ranges", "").strip().lower()
     return Head(
         status,
         content_range=headers.get("Content-Range"),
@@ -109,7 +136,8 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
         disposition=headers.get("Content-Disposition"),
         length=None if is_framed_otherwise else _parse_length(headers.get("Content-Length")),
         is_chunked=is_framed_otherwise,
-        takes_ranges=headers.get("Accept-Ranges", "").strip().lower() != "none",
+        takes_ranges=accepts != "none",
+        offers_ranges=accepts == "bytes" or status == 206,
         validator=read_validator(
             headers.get("ETag"), headers.get("Last-Modified"), headers.get("Date")
         ),
@@ -132,25 +160,58 @@ def judge(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
             return _judge_part(head, ask, known, url)
         case 416:
             return _judge_unsatisfiable(head, ask, known, url)
-        case 204 | 205:
-            raise WrongContent(url, "the host has no content to send", reason="no-content")
+        case 412 if not known.is_empty:
+            return AskAgain("another version of the file", keeps_bytes=False)
         case _:
-            raise HttpStatusError(url, head.status, retry_after_s=head.retry_after_s)
+            raise refusal(head, url)
+
+
+def refusal(head: Head, url: str) -> AsyncdlError:
+    """Return the error for an answer that brings no data."""
+    if head.status in (204, 205):
+        return WrongContent(url, "the host has no content to send", reason="no-content")
+    return HttpStatusError(url, head.status, retry_after_s=head.retry_after_s)
+
+
+def judge_piece(head: Head, ask: Ask, known: Known, url: str) -> int:
+    """Check an answer that shall bring one piece while other pieces are on their way.
+
+    It was asked for without a condition, so a host that ignores ``If-Range``
+    serves it all the same; its validator and total tell the version.
+
+    Returns: Where its body ends: where it was asked to, or before.
+    Raises: RangeRefused, with reason :data:`OTHER_VERSION` if the file has
+        changed, else if the host does not serve pieces of it; HttpStatusError
+        and WrongContent, as :func:`judge`.
+    """
+    if head.status not in (200, 206, 412, 416):
+        raise refusal(head, url)
+    part = _placeable(head) if head.status == 206 else None
+    total = part[1] if part else head.length if head.status == 200 else known.total
+    is_other = head.status == 412 or (
+        head.status != 416 and known.validator.contradicts(head.validator, was_conditional=False)
+    )
+    if is_other or total not in (None, known.total):
+        raise RangeRefused(url, "the file has changed meanwhile", reason=OTHER_VERSION)
+    if part is None or part[0].start != ask.start or not ask.start < part[0].stop:
+        raise RangeRefused(url, "no part of the file where one was asked for")
+    return part[0].stop
 
 
 def _judge_whole(head: Head, ask: Ask, known: Known) -> Verdict:
-    if known.have and known.validator.is_strong and known.validator.matches(head.validator):
+    is_same = known.validator.is_strong and known.validator.matches(head.validator)
+    if not known.is_empty and is_same and known.total in (None, head.length):
         if head.length == known.have:
             return Complete(known.have)
-        if known.total in (None, head.length) and _may_go_on(head, ask):
+        if _may_go_on(head, ask):
             # Either If-Range is never honoured here, or nobody asked for the
             # rest yet, because the name of the file was not known.
-            return AskAgain("the same version again", is_conditional=ask.start == 0)
-    return Place(0, head.length, head.length)
+            return AskAgain("the same version again", is_conditional=ask.is_first)
+    return Place(0, head.length, head.length, is_new=True)
 
 
 def _may_go_on(head: Head, ask: Ask) -> bool:
-    return head.takes_ranges and ask.is_ranged and (ask.start == 0 or ask.if_range is not None)
+    return head.takes_ranges and ask.is_ranged and (ask.is_first or ask.if_range is not None)
 
 
 def _judge_part(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
@@ -160,20 +221,22 @@ def _judge_part(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
             raise RangeRefused(url, "a part, but the whole file was asked for", retryable=False)
         return AskAgain("a part that cannot be placed", is_ranged=False)
     span, total = content_range
-    if not known.have:
-        return Place(span.start, span.stop, total)
+    if known.is_empty:
+        return Place(span.start, span.stop, total, is_new=True)
     is_other = known.validator.contradicts(head.validator, was_conditional=bool(ask.if_range))
     if is_other or (None not in (known.total, total) and known.total != total):
         return AskAgain("another version of the file", keeps_bytes=False)
-    if ask.start == 0:
+    if ask.is_first:
         return _judge_found(span, total, head, known)
-    return Place(span.start, span.stop, total or known.total)
+    # An answer that begins at the beginning is whole by itself.
+    is_new = span.start == 0 and known.gap_stop is None
+    return Place(span.start, span.stop, total or known.total, is_new)
 
 
 def _judge_found(span: Span, total: int | None, head: Head, known: Known) -> Verdict:
     """Judge a first part when bytes of an earlier run turned up only now."""
     if not known.validator.matches(head.validator):
-        return Place(span.start, span.stop, total)
+        return Place(span.start, span.stop, total, is_new=True)
     return Complete(total) if total == known.have else AskAgain("the rest is enough")
 
 

@@ -15,17 +15,22 @@ class Batch:
     def __init__(self, start: int) -> None:
         self.start = start
         self.stop = start
-        self.pieces: list[bytes] = []
+        self.pieces: list[bytes | memoryview] = []
 
     @property
     def size_bytes(self) -> int:
         """How many bytes are waiting."""
         return self.stop - self.start
 
-    def add(self, piece: bytes) -> None:
-        """Append the next bytes."""
-        self.pieces.append(piece)
+    def add(self, piece: bytes | memoryview) -> None:
+        """Append the next bytes; a view is borrowed until :meth:`own` or :meth:`clear`."""
+        if piece:
+            self.pieces.append(piece)
         self.stop += len(piece)
+
+    def own(self) -> None:
+        """Copy what was borrowed; there is little of it, or it would be written at once."""
+        self.pieces = [bytes(piece) for piece in self.pieces]
 
     def head(self, count: int) -> bytes:
         """Return the first ``count`` bytes, fewer if there are not so many."""

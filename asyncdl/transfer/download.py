@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import anyio
 from anyio import CancelScope
 
-from asyncdl.errors import AsyncdlError, RangeRefused, TransferError
+from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, RangeRefused, TransferError
 from asyncdl.transfer.answers import Ask, AskAgain, Complete, Head, Known, Place, Verdict, judge
 from asyncdl.transfer.bounds import Bounds
+from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer, exact_url, open_answer
+from asyncdl.transfer.http import Answer, exact_url, is_same_origin, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
+from asyncdl.transfer.pieces import Piece, Pieces, open_piece
 from asyncdl.transfer.progress import Progress
 from asyncdl.transfer.ranges import parse_content_range
-from asyncdl.transfer.reception import Reception
+from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.sink import open_part
 from asyncdl.transfer.state import PartState, source_of
-from asyncdl.transfer.tries import Tries
+from asyncdl.transfer.tries import Tries, is_bad_file
 from asyncdl.transfer.verify import Form, Proof, check_type, form_of, prove_file
 
 _WITH_DATA = frozenset({200, 206})
@@ -40,6 +45,19 @@ class _Found:
     path: Path
     size_bytes: int
     proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An answer whose body belongs into the file, and what receives it."""
+
+    answer: Answer
+    place: Place
+    piece: Piece
+    reception: Reception
+
+
+_Outcome: TypeAlias = Verdict | _Found | _Opened
 
 
 class Download:
@@ -63,9 +81,12 @@ class Download:
         self._resources = AsyncExitStack()
         self._began_at_s = anyio.current_time()
 
-        # Known once the file has a name.
-        self._holding: Holding | None = None
+        # Known once the file has a name, and opened once there is a turn for it.
+        self._final: Path | None = None
         self._form = Form.ANY
+        self._holding: Holding | None = None
+
+        self._width = request.connections or engine.limits.connections_per_file
 
         # How far down the ladder of asking this host has brought us.
         self._is_ranged = True
@@ -113,20 +134,23 @@ class Download:
     # The name, and what is there under it.
 
     async def _settle_on(self, name: str, announced: int | None = None) -> _Found | None:
-        """Take a name; return the file if it is there already, else open its part."""
-        engine, final = self._engine, self._request.directory / name
-        self._resources.enter_context(engine.claim(final, self._url))
-        self._form = self._request.form or form_of(name)
-        found = await self._look_for(final, announced)
-        if found is None:
-            part = await self._resources.enter_async_context(
-                open_part(final, engine.disk, self._url)
-            )
-            holding = Holding(part, self._source, engine.limits.checkpoint_bytes)
-            await holding.take_over(self._is_ours)
-            self._tries.farthest = holding.size_bytes
-            self._holding = holding
-        return found
+        """Take a name; return the file if it is there already."""
+        final = self._request.directory / name
+        self._resources.enter_context(self._engine.claim(final, self._url))
+        self._final, self._form = final, self._request.form or form_of(name)
+        return await self._look_for(final, announced)
+
+    async def _open_part(self) -> None:
+        """Open the partial file, once there is a name and a turn for it."""
+        if self._final is None or self._holding is not None:
+            return
+        part = await self._resources.enter_async_context(
+            open_part(self._final, self._engine.disk, self._url)
+        )
+        holding = Holding(part, self._source, self._engine.limits)
+        await holding.take_over(self._is_ours)
+        self._tries.farthest = holding.size_bytes
+        self._holding = holding
 
     async def _look_for(self, final: Path, announced: int | None) -> _Found | None:
         request = self._request
@@ -135,16 +159,17 @@ class Download:
         is_known = request.name is not None or size_bytes is not None or bool(request.digests)
         if request.overwrite or not is_known:
             return None
+        there_bytes = await self._engine.disk.run_brief(final, lambda: _size_of(final))
+        if there_bytes is None:
+            return None
         try:
-            return await self._engine.proving.run(final, lambda: self._look(final, size_bytes))
+            proof = await self._engine.prove(
+                final, there_bytes, lambda: self._prove(final, size_bytes)
+            )
         except TransferError as error:
             _log.info("%s is there, but not right: %s", final, error.detail)
             return None
-
-    def _look(self, final: Path, size_bytes: int | None) -> _Found | None:
-        if not final.is_file():
-            return None
-        return _Found(final, final.stat().st_size, self._prove(final, size_bytes))
+        return _Found(final, there_bytes, proof)
 
     def _prove(self, path: Path, size_bytes: int | None) -> Proof:
         return prove_file(
@@ -170,29 +195,47 @@ class Download:
     # Asking.
 
     async def _request_bytes(self) -> _Found | None:
-        """Ask until an answer brings bytes; each way of asking is tried once."""
-        async with self._engine.governor.admit(self._url):
-            for _ in range(_MOST_ASKS):
-                if self._tries.is_worn_out:
-                    break
-                outcome = await self._exchange()
-                if not isinstance(outcome, AskAgain):
-                    return outcome if isinstance(outcome, _Found) else None
+        """Ask until an answer brings bytes, and receive them."""
+        async with AsyncExitStack() as line:
+            turn = await line.enter_async_context(self._engine.governor.admit(self._url))
+            await self._open_part()
+            outcome = await self._ask_until_settled(line, turn)
+            if not isinstance(outcome, _Opened):
+                return outcome if isinstance(outcome, _Found) else None
+            if not self._can_be_split(outcome):
+                await outcome.reception.run(outcome.answer, outcome.piece)
+                return None
+            line = line.pop_all()
+        await self._share(outcome, line)
+        return None
+
+    async def _ask_until_settled(self, line: AsyncExitStack, turn: Turn) -> _Outcome:
+        """Ask in one way after the other; each is tried once."""
+        for _ in range(_MOST_ASKS):
+            if self._tries.is_worn_out:
+                break
+            outcome = await self._ask(line, turn)
+            if not isinstance(outcome, AskAgain):
+                return outcome
         raise RangeRefused(self._url, "no way of asking brings the rest", retryable=False)
 
-    async def _exchange(self) -> Verdict | _Found:
-        """Make one request and do what its answer calls for."""
+    async def _ask(self, line: AsyncExitStack, turn: Turn) -> _Outcome:
+        """Make one request; an answer with bytes of the file stays open as long as ``line``."""
         limits, ask = self._engine.limits, self._next_ask()
         self._tries.requests += 1
-        async with open_answer(
-            self._engine.session, self._url, ask.headers(), self._request.headers, limits
-        ) as answer:
+        async with AsyncExitStack() as own:
+            answer = await own.enter_async_context(
+                open_answer(
+                    self._engine.session, self._url, ask.headers(), self._request.headers, limits
+                )
+            )
             found = await self._name_by(answer.head, answer.url)
             if found is not None:
                 return found
             verdict = self._judge(answer, ask)
             if isinstance(verdict, Place):
-                await self._receive(answer, verdict)
+                line.push_async_exit(own.pop_all())
+                return self._prepare(answer, verdict, turn)
         await self._follow(verdict)
         return verdict
 
@@ -200,20 +243,24 @@ class Download:
         if not self._is_ranged:
             return Ask(is_ranged=False)
         known = self._known()
-        is_conditional = known.have > 0 and self._is_conditional
-        return Ask(known.have, if_range=known.validator.if_range if is_conditional else None)
+        is_conditional = not known.is_empty and self._is_conditional
+        if_range = known.validator.if_range if is_conditional else None
+        return Ask(known.have, known.gap_stop, if_range=if_range)
 
     def _known(self) -> Known:
         return self._holding.known if self._holding is not None else Known()
 
     async def _name_by(self, head: Head, url: str) -> _Found | None:
         """Take the name from the first answer that is about the file, if there is none yet."""
-        if self._holding is not None or head.status not in {*_WITH_DATA, 416}:
+        if self._final is not None or head.status not in {*_WITH_DATA, 416}:
             return None
         name = choose_name(head.disposition, self._request.url)
         if head.status in _WITH_DATA:
             check_type(self._request.form or form_of(name), head.content_type, url)
-        return await self._settle_on(name, _announced(head))
+        found = await self._settle_on(name, _announced(head))
+        if found is None:
+            await self._open_part()
+        return found
 
     def _judge(self, answer: Answer, ask: Ask) -> Verdict:
         """Decide about an answer before anything of it is saved, or anything dropped for it."""
@@ -224,13 +271,57 @@ class Download:
             self._bounds.check_total(verdict.total, answer.url)
         return verdict
 
-    async def _receive(self, answer: Answer, place: Place) -> None:
-        holding, progress = self._opened(), self._progress
-        progress.start(holding.part.final.name, place.total, place.start)
+    def _prepare(self, answer: Answer, place: Place, turn: Turn) -> _Opened:
+        """Decide where a body goes, without touching what is on disk."""
+        holding, version = self._opened(), None
+        self._progress.start(
+            holding.part.final.name, place.total, 0 if place.is_new else holding.size_bytes
+        )
+        if place.is_new:
+            version = PartState(self._source, place.total, answer.head.validator)
+        else:
+            holding.learn_total(place.total)
+        target = Target(holding, self._progress, self._form, self._bounds)
+        reception = Reception(self._engine, target, turn, version)
+        return _Opened(answer, place, self._piece(answer.head, place), reception)
+
+    def _piece(self, head: Head, place: Place) -> Piece:
+        now_s = anyio.current_time()
         if place.stop is None:
-            self._length_proof = "chunked" if answer.head.is_chunked else "unverified-length"
-        reception = Reception(self._engine, holding, progress, self._form, self._bounds)
-        await reception.run(answer, place)
+            self._length_proof = "chunked" if head.is_chunked else "unverified-length"
+            return open_piece(place.start, now_s)
+        gap_stop = None if place.is_new else self._known().gap_stop
+        stop = place.stop if gap_stop is None else min(gap_stop, place.stop)
+        return Piece(place.start, stop, now_s, reach=place.stop)
+
+    def _can_be_split(self, opened: _Opened) -> bool:
+        limits, is_proved_later = self._engine.limits, bool(self._request.digests)
+        return self._width > 1 and can_be_split(
+            opened.answer.head,
+            opened.place,
+            limits.split_from_bytes,
+            is_proved_later=is_proved_later,
+        )
+
+    async def _share(self, opened: _Opened, line: AsyncExitStack) -> None:
+        """Receive a body together with further connections."""
+        engine, reception, url = self._engine, opened.reception, opened.answer.url
+        limits = engine.limits
+        pieces = Pieces(limits.smallest_piece_bytes, limits.split_after_s)
+        headers: Mapping[str, str] = {}
+        if is_same_origin(url, self._request.url):
+            headers = self._request.headers
+        crew = Crew(engine, reception.target, self._tries, url, headers, self._width, pieces)
+        reception.on_save = crew.on_save
+
+        async def receive() -> None:
+            async with line:
+                await reception.run(opened.answer, opened.piece)
+
+        try:
+            await crew.run(opened.piece, receive)
+        finally:
+            self._width = crew.width
 
     async def _follow(self, verdict: Verdict) -> None:
         match verdict:
@@ -256,6 +347,8 @@ class Download:
         """Prepare another try after a failed one; tell if there is none."""
         have = self._holding.size_bytes if self._holding is not None else 0
         refresh = self._request.refresh
+        if getattr(error, "errno", None) in TOO_MANY_OPEN:
+            self._engine.governor.shrink()
         if refresh is not None and self._tries.may_refresh(error):
             self._tries.refreshes += 1
             self._progress.retry(error, 0.0, self._tries.requests)
@@ -266,19 +359,24 @@ class Download:
             if isinstance(error, TransferError):
                 error.attempts = self._tries.requests
             return False
-        if self._holding is not None and not self._may_continue(self._holding.state):
+        if is_other_version(error) or is_bad_file(error):
+            # What several answers did not bring, a single one does.
+            self._width = 1
+        if self._holding is not None and not self._may_continue(self._holding.state, error):
             await self._holding.drop()
         wait_s = self._tries.wait_s(error)
         self._progress.retry(error, wait_s, self._tries.failed)
         await anyio.sleep(wait_s)
         return True
 
-    def _may_continue(self, state: PartState) -> bool:
+    def _may_continue(self, state: PartState, error: AsyncdlError) -> bool:
         """Tell whether the rest may come from another answer.
 
         Within one run a weak validator is enough, if the next answer repeats
         it. Where a host tells nothing, two answers may be two versions.
         """
+        if is_other_version(error):
+            return False
         return not state.validator.is_empty or self._is_proved_later(state)
 
     async def _finish(self, holding: Holding) -> Fetched:
@@ -286,8 +384,8 @@ class Download:
         part, total = holding.part, holding.state.total
         size_bytes = total if self._request.size_bytes is None else self._request.size_bytes
         try:
-            proof = await self._engine.proving.run(
-                part.path, lambda: self._prove(part.path, size_bytes)
+            proof = await self._engine.prove(
+                part.path, holding.size_bytes, lambda: self._prove(part.path, size_bytes)
             )
         except TransferError:
             await holding.drop()
@@ -314,6 +412,11 @@ class Download:
             elapsed_s=anyio.current_time() - self._began_at_s,
             sha256=proof.sha256,
         )
+
+
+def _size_of(path: Path) -> int | None:
+    """Return the length of a file; ``None`` if there is none. Blocks."""
+    return path.stat().st_size if path.is_file() else None
 
 
 def _announced(head: Head) -> int | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import ClientSession
 
@@ -13,9 +14,14 @@ from asyncdl.errors import TransferError
 from asyncdl.events import Emit
 from asyncdl.transfer.disk import Disk
 from asyncdl.transfer.governor import Governor
-from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.limits import KIB, Limits
 from asyncdl.transfer.rate import RateLimit
 from asyncdl.transfer.sink import BUSY
+
+T = TypeVar("T")
+
+READ_BRIEFLY_BYTES = 128 * KIB
+"""A file up to this size is read, hashed and parsed in less time than a thread takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,17 @@ class Engine:
     rate: RateLimit
     disk: Disk
     proving: Disk
-    """Threads that read finished files; apart, so that they hold up no write."""
+    """Reads finished files; its threads are apart, so that they hold up no write."""
     claimed: set[Path] = field(default_factory=set)
+
+    async def prove(self, path: Path, size_bytes: int, call: Callable[[], T]) -> T:
+        """Run a ``call`` that reads the whole file at ``path``.
+
+        Raises: DiskError; what ``call`` raises, but for an OSError.
+        """
+        if size_bytes <= READ_BRIEFLY_BYTES:
+            return await self.proving.run_brief(path, call)
+        return await self.proving.run(path, call)
 
     @contextmanager
     def claim(self, path: Path, url: str) -> Iterator[None]:

@@ -1,100 +1,84 @@
 """What one host may take: connections, and rests.
 
-A host that shows strain (429, 503, refused, stalled) gets half as many
-connections, and one more per round of successes afterwards. A ``Retry-After``
-rests the whole host, not only the file that met it. A host that cannot be
-reached rests longer and longer, and is given up for a while in the end, so that
-a long queue does not wait for it file by file.
+A host that shows strain (429, 503, refused, stalled, or 403 to one connection
+more) gets half as many connections; see :class:`~asyncdl.transfer.pace.Pace`
+for the way back. A ``Retry-After`` rests the whole host, not only the file that
+met it. A host that cannot be reached rests longer and longer, and is given up
+for a while in the end, so that a long queue does not wait for it file by file.
+
+A connection counts at the host that was asked. Where that host redirects, the
+first connection of a file is counted there, and further ones at the target,
+which they ask directly; strain of a target is held against both.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, WouldBlock
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
 from asyncdl.events import Emit, HostWait
-from asyncdl.retry import Backoff
 from asyncdl.transfer.limits import Limits
-
-UNREACHABLE_AFTER = 5
-"""Failed rounds in a row after which a host rests before it is asked again."""
-GIVEN_UP_AFTER = 20
-"""Failed rounds in a row after which files fail at once while the host rests."""
+from asyncdl.transfer.pace import Pace
 
 _TOO_MUCH = frozenset({429, 503})
-
-
-@dataclass(slots=True)
-class Pace:
-    """How one host is treated. Pure: the present is always an argument, in seconds."""
-
-    ceiling: int
-    """Connections at most."""
-    backoff: Backoff = field(default_factory=Backoff)
-    limit: float = 0.0
-    """Connections now; the fraction collects successes towards one more."""
-    open_at_s: float = -math.inf
-    """No request before this."""
-    stepped_at_s: float = -math.inf
-    failed_rounds: int = 0
-
-    def __post_init__(self) -> None:
-        self.limit = float(self.ceiling)
-
-    def rest_s(self, now_s: float) -> float:
-        """Return how long the host is left alone from now, 0 if not at all."""
-        return max(0.0, self.open_at_s - now_s)
-
-    def is_given_up(self, now_s: float) -> bool:
-        """Tell whether asking is useless until the rest is over."""
-        return self.failed_rounds >= GIVEN_UP_AFTER and self.rest_s(now_s) > 0
-
-    def succeed(self) -> None:
-        """Note an answer that brought data."""
-        self.failed_rounds = 0
-        self.limit = min(float(self.ceiling), self.limit + 1 / self.limit)
-
-    def step_down(self, admitted_at_s: float, now_s: float) -> bool:
-        """Halve the connections, once for all requests that were under way together.
-
-        Returns: False for a request that was admitted before the last step: it
-            only repeats what is known.
-        """
-        if admitted_at_s < self.stepped_at_s:
-            return False
-        self.limit = max(1.0, self.limit / 2)
-        self.stepped_at_s = now_s
-        return True
-
-    def rest(self, wait_s: float, now_s: float) -> None:
-        """Leave the host alone for at least ``wait_s`` from now."""
-        self.open_at_s = max(self.open_at_s, now_s + wait_s)
-
-    def fail(self, admitted_at_s: float, now_s: float) -> None:
-        """Note that the host could not be reached, or fell silent."""
-        if not self.step_down(admitted_at_s, now_s):
-            return
-        self.failed_rounds += 1
-        if self.failed_rounds >= UNREACHABLE_AFTER:
-            self.rest(self.backoff.delay_s(self.failed_rounds - UNREACHABLE_AFTER + 1), now_s)
+_TOO_MANY = frozenset({403, *_TOO_MUCH})
+"""What hosts say to one connection too many, while others bring data."""
 
 
 class _Host:
     """The pace of one host and the queue in front of it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, name: str, limits: Limits) -> None:
+        self.name = name
         self.pace = Pace(limits.per_host, limits.backoff)
         self.queue = CapacityLimiter(limits.per_host)
 
     def apply(self) -> None:
-        self.queue.total_tokens = max(1, int(self.pace.limit))
+        """Let the queue follow the pace."""
+        if self.queue.total_tokens != self.pace.limit:
+            self.queue.total_tokens = self.pace.limit
+
+
+class Turn:
+    """One connection that may be used while the block runs; it ends with the block.
+
+    Args:
+        governor: Learns from how the block ends.
+        host: Whose connection it is.
+        is_spare: Whether other connections bring bytes of the same file.
+    """
+
+    def __init__(self, governor: Governor, host: _Host, *, is_spare: bool) -> None:
+        self.host = host
+        self.is_spare = is_spare
+        self.admitted_at_s = anyio.current_time()
+        self.received_bytes = 0
+        self._governor = governor
+
+    def receive(self, count: int) -> None:
+        """Note ``count`` useful bytes."""
+        self.received_bytes += count
+        host = self.host
+        host.pace.receive(count, host.queue.borrowed_tokens, anyio.current_time())
+        host.apply()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._governor.end(self, exc)
 
 
 class Governor:
@@ -113,57 +97,127 @@ class Governor:
 
     def connections(self, url: str) -> int:
         """Return how many connections the host of ``url`` gets at present."""
-        return int(self._host(url).queue.total_tokens)
+        return self._host(url).pace.limit
 
     @asynccontextmanager
-    async def admit(self, url: str) -> AsyncIterator[None]:
-        """Wait for a turn at the host of ``url``; learn from how the block ends.
+    async def admit(self, url: str) -> AsyncIterator[Turn]:
+        """Wait for a turn at the host of ``url``.
 
         Raises: NetworkError, not retryable, while the host is given up.
         """
         host = self._host(url)
         async with host.queue:
-            await self._sit_out_rests(host, url)
+            await self._sit_out_rests(host)
             async with self._budget:
-                admitted_at_s = anyio.current_time()
-                try:
-                    yield
-                except AsyncdlError as error:
-                    self._learn(host, url, error, admitted_at_s)
-                    raise
-                else:
-                    host.pace.succeed()
-                finally:
-                    host.apply()
+                with Turn(self, host, is_spare=False) as turn:
+                    yield turn
+
+    def admit_spare(self, url: str) -> Turn | None:
+        """Return a turn that nobody else wants; ``None`` if there is none.
+
+        For one connection more of a file that has one: it never waits, and never
+        goes before a file that does.
+        """
+        host = self._host(url)
+        turn = Turn(self, host, is_spare=True)
+        if host.pace.rest_s(turn.admitted_at_s):
+            return None
+        try:
+            host.queue.acquire_on_behalf_of_nowait(turn)
+        except WouldBlock:
+            return None
+        try:
+            self._budget.acquire_on_behalf_of_nowait(turn)
+        except WouldBlock:
+            host.queue.release_on_behalf_of(turn)
+            return None
+        return turn
+
+    def is_crowded(self, url: str) -> bool:
+        """Tell whether files wait for a connection to the host of ``url``."""
+        queues = (self._host(url).queue, self._budget)
+        return any(queue.statistics().tasks_waiting for queue in queues)
+
+    def shrink(self) -> None:
+        """Use fewer connections from now on: the system has no more files to open."""
+        self._budget.total_tokens = max(1, self._budget.borrowed_tokens // 2)
+
+    def end(self, turn: Turn, error: BaseException | None) -> None:
+        """Learn from how a turn ended, and give it to the next."""
+        host = turn.host
+        if error is None:
+            host.pace.succeed()
+        elif isinstance(error, AsyncdlError):
+            self._learn(turn, error)
+        host.apply()
+        if turn.is_spare:
+            self._budget.release_on_behalf_of(turn)
+            host.queue.release_on_behalf_of(turn)
 
     def _host(self, url: str) -> _Host:
-        return self._hosts.setdefault(host_of(url), _Host(self._limits))
+        name = host_of(url)
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host(name, self._limits)
+        return host
 
-    async def _sit_out_rests(self, host: _Host, url: str) -> None:
+    async def _sit_out_rests(self, host: _Host) -> None:
         # A rest may be prolonged while it is sat out, hence the loop.
         while wait_s := host.pace.rest_s(anyio.current_time()):
             if host.pace.is_given_up(anyio.current_time()):
                 raise NetworkError(
-                    f"reach {host_of(url)}", "it has been down for a while", retryable=False
+                    f"reach {host.name}", "it has been down for a while", retryable=False
                 )
             await anyio.sleep(wait_s)
 
-    def _learn(self, host: _Host, url: str, error: AsyncdlError, admitted_at_s: float) -> None:
+    def _learn(self, turn: Turn, error: AsyncdlError) -> None:
+        if turn.is_spare:
+            self._learn_from_spare(turn, error)
+            return
+        hosts = {turn.host}
+        if isinstance(error, TransferError):
+            hosts.add(self._host(error.url))
+        for host in hosts:
+            self._learn_about(host, turn, error)
+
+    def _learn_from_spare(self, turn: Turn, error: AsyncdlError) -> None:
+        """Learn from a connection beside others: the host is there, whatever it says."""
+        now_s = anyio.current_time()
+        is_too_many = isinstance(error, HttpStatusError) and error.status in _TOO_MANY
+        is_cut_off = isinstance(error, NetworkError) and not turn.received_bytes
+        if is_too_many or is_cut_off or isinstance(error, Stalled):
+            turn.host.pace.step_down(turn.admitted_at_s, now_s)
+        if error.retry_after_s:
+            self._rest(turn.host, error, now_s)
+
+    def _learn_about(self, host: _Host, turn: Turn, error: AsyncdlError) -> None:
         now_s = anyio.current_time()
         before_s = host.pace.rest_s(now_s)
         if isinstance(error, HttpStatusError) and error.status in _TOO_MUCH:
             host.pace.failed_rounds = 0
-            host.pace.step_down(admitted_at_s, now_s)
-            wish_s = error.retry_after_s or 0.0
-            # A longer rest than anyone waits for fails files; it blocks nobody.
-            host.pace.rest(wish_s if wish_s <= self._limits.max_retry_after_s else 0.0, now_s)
+            host.pace.step_down(turn.admitted_at_s, now_s)
+            self._rest(host, error, now_s)
         elif isinstance(error, Stalled) or (isinstance(error, NetworkError) and error.retryable):
-            host.pace.fail(admitted_at_s, now_s)
+            self._learn_from_break(host, turn, error, now_s)
         elif isinstance(error, TransferError):
             # Bad news, but news: the host is there.
-            host.pace.failed_rounds = 0
+            host.pace.succeed()
         if (wait_s := host.pace.rest_s(now_s)) > before_s:
-            self._emit(HostWait(host_of(url), _reason(error), wait_s))
+            self._emit(HostWait(host.name, _reason(error), wait_s))
+
+    def _learn_from_break(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
+        if not turn.received_bytes:
+            host.pace.fail(turn.admitted_at_s, now_s)
+            return
+        # A line that brought bytes may break for many reasons; silence is strain.
+        host.pace.succeed()
+        if isinstance(error, Stalled):
+            host.pace.step_down(turn.admitted_at_s, now_s)
+
+    def _rest(self, host: _Host, error: AsyncdlError, now_s: float) -> None:
+        wish_s = error.retry_after_s or 0.0
+        # A longer rest than anyone waits for fails files; it blocks nobody.
+        host.pace.rest(wish_s if wish_s <= self._limits.max_retry_after_s else 0.0, now_s)
 
 
 def host_of(url: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from asyncdl.errors import DiskError
 from asyncdl.transfer.answers import Known
 from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.ranges import Span
 from asyncdl.transfer.sink import PartFile
 from asyncdl.transfer.state import PartState
@@ -23,19 +24,23 @@ class Holding:
     Args:
         part: The open partial file.
         source: Where its bytes come from, without secrets.
-        checkpoint_bytes: After so many new bytes a note is made of them.
+        limits: When notes are made, and which files get their room beforehand.
     """
 
-    def __init__(self, part: PartFile, source: str, checkpoint_bytes: int) -> None:
+    def __init__(self, part: PartFile, source: str, limits: Limits) -> None:
         self.part = part
         self.state = PartState(source)
-        self._checkpoint_bytes = checkpoint_bytes
+        self._checkpoint_bytes = limits.checkpoint_bytes
+        self._reserve_from_bytes = limits.preallocate_from_bytes
         self._noted_bytes = 0
 
     @property
     def known(self) -> Known:
         """What the next answer is compared with."""
-        return Known(self.state.done.prefix_bytes, self.state.total, self.state.validator)
+        state = self.state
+        gaps = state.done.gaps(state.total) if state.total is not None else []
+        gap_stop = gaps[0].stop if gaps and gaps[0].stop != state.total else None
+        return Known(state.done.prefix_bytes, state.total, state.validator, gap_stop)
 
     @property
     def size_bytes(self) -> int:
@@ -65,6 +70,8 @@ class Holding:
         if self.state.done.spans:
             await self.drop()
         self.state = state
+        if state.total is not None and state.total >= self._reserve_from_bytes:
+            await self.part.reserve(state.total)
 
     async def drop(self) -> None:
         """Forget every byte.
@@ -87,8 +94,9 @@ class Holding:
         self.state = replace(self.state, done=done)
         batch.clear()
         if self.size_bytes - self._noted_bytes >= self._checkpoint_bytes:
-            await self.part.checkpoint(self.state)
+            # At once, so that the other connections of the file do not do the same.
             self._noted_bytes = self.size_bytes
+            await self.part.checkpoint(self.state)
 
     def learn_total(self, total: int | None) -> None:
         """Take note of the length of the whole file."""

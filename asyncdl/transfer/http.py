@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import NoReturn
@@ -22,8 +23,10 @@ from asyncdl import __version__
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
 from asyncdl.redact import redact
 from asyncdl.transfer.answers import Head, read_head
+from asyncdl.transfer.body import Body
 from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.patience import Patience
 from asyncdl.transfer.tries import LOGIN_PAGE
 
 BAD_URL = "bad-url"
@@ -45,31 +48,37 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 class Answer:
     """An answer whose body can be read. Made by :func:`open_answer`."""
 
-    def __init__(self, url: str, response: ClientResponse, stall_timeout_s: float) -> None:
+    def __init__(self, url: str, response: ClientResponse, limits: Limits) -> None:
         self.url = url
         """Where it came from in the end."""
         self.head: Head = read_head(response.status, response.headers)
-        self._content = response.content
-        self._stall_timeout_s = stall_timeout_s
+        self._body = Body(response, limits)
+        self._patience = Patience(limits.stall_timeout_s, limits.slowest_bytes_s)
 
-    async def read(self) -> bytes:
-        """Return the next bytes of the body; none at its end.
+    async def read(self, most_bytes: int = sys.maxsize) -> bytes | memoryview:
+        """Return the next bytes of the body; none at its end. They are good until the next call.
 
-        Raises: Stalled, if none come for too long; NetworkError, if the
-            connection breaks or the body ends before its announced end.
+        Args:
+            most_bytes: About so many at most.
+        Raises: Stalled, if none come for too long, or too few; NetworkError, if
+            the connection breaks or the body ends before its announced end.
         """
-        with _our_errors(f"read from {host_of(self.url)}"):
-            try:
-                with anyio.fail_after(self._stall_timeout_s):
-                    return await self._content.readany()
-            except TimeoutError:
-                raise Stalled(self.url, seconds=self._stall_timeout_s) from None
-            except (aiohttp.ClientError, OSError):
-                # aiohttp tells of the break ahead of the bytes that came before
-                # it. They are good, and on a bad link they are all there is.
-                if rest := self._content._read_nowait(-1):
-                    return rest
-                raise
+        patience = self._patience
+        if patience.is_lost:
+            raise Stalled(self.url, seconds=patience.window_s, count=patience.count)
+        asked_at_s = anyio.current_time()
+        try:
+            with anyio.fail_after(patience.window_s):
+                with _our_errors(f"read from {host_of(self.url)}"):
+                    piece = await self._body.read(most_bytes)
+        except TimeoutError:
+            raise Stalled(self.url, seconds=patience.window_s) from None
+        patience.note(anyio.current_time() - asked_at_s, len(piece))
+        return piece
+
+    def rest(self) -> bytes | memoryview:
+        """Return what a cancelled :meth:`read` had received already."""
+        return self._body.rest()
 
 
 def new_session(limits: Limits) -> ClientSession:
@@ -112,12 +121,12 @@ async def open_answer(
     """
     chain = [url]
     while True:
-        headers = {**(extra if _origin(url) == _origin(chain[0]) else {}), **_OWN_HEADERS, **ask}
+        headers = {**(extra if is_same_origin(url, chain[0]) else {}), **_OWN_HEADERS, **ask}
         response = await _send(session, url, headers, limits)
         try:
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
-                yield Answer(url, response, limits.stall_timeout_s)
+                yield Answer(url, response, limits)
                 return
         finally:
             if response.content.is_eof():
@@ -202,6 +211,11 @@ def _timeout(limits: Limits) -> ClientTimeout:
     return ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
 
 
+def is_same_origin(url: str, other: str) -> bool:
+    """Tell whether what belongs to one URL may be sent to the other as well."""
+    return _origin(url) == _origin(other)
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -241,6 +255,7 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
             # Their text holds the URL with its signature, so they are left behind.
             raise NetworkError(what, "the answer is not HTTP") from None
         case OSError():
-            raise NetworkError(what, error.strerror or "the connection broke") from error
+            cause = error.strerror or "the connection broke"
+            raise NetworkError(what, cause, errno=error.errno) from error
         case _:
             raise NetworkError(what, redact(type(error).__name__)) from error

@@ -18,12 +18,22 @@ class Limits:
     """Connections in all, 1 or more."""
     per_host: int = 16
     """Connections to one host at most; fewer while that host shows strain."""
+    connections_per_file: int = 4
+    """A large file is split over so many at most, out of those no other file wants."""
+    split_from_bytes: int = 4 * MIB
+    """Smaller files are fetched over one connection in any case."""
+    split_after_s: float = 1.0
+    """What one connection fetches within this time is not split further."""
+    smallest_piece_bytes: int = 64 * KIB
+    """No split makes a piece smaller than this; 1 or more."""
     connect_timeout_s: float = 30.0
     """For the name, the connection and the TLS handshake."""
     header_timeout_s: float = 60.0
     """From a connection that stands to the head of the answer."""
     stall_timeout_s: float = 60.0
     """Without a byte of the body; waiting for our own disk or rate does not count."""
+    slowest_bytes_s: float = 128.0
+    """A body that is slower than this over ``stall_timeout_s`` counts as stalled; 0 takes any."""
     backoff: Backoff = field(default_factory=Backoff)
     """Tries in a row that bring nothing new, and the waits between them."""
     requests_per_file: int = 1000
@@ -43,10 +53,14 @@ class Limits:
     """Whether a file is on stable storage before it gets its final name."""
     read_buffer_bytes: int = 256 * KIB
     """Received per connection and not yet looked at: up to twice this."""
+    direct_from_bytes: int = 256 * KIB
+    """A body with at least so much to come is received past aiohttp's parser."""
     flush_bytes: int = MIB
     """Collected per connection for one write."""
     flush_interval_s: float = 0.5
     """Bytes wait no longer than this for others to be written with them."""
+    preallocate_from_bytes: int = 16 * MIB
+    """Larger files get their room on the disk before their bytes come."""
     checkpoint_bytes: int = 64 * MIB
     """Between two notes of what is on disk; a crash costs at most this much."""
     disk_threads: int = 4

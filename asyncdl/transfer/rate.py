@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import anyio
+
+GRAIN_S = 0.1
+"""Bytes are let through in portions of this time, so that the rate is even."""
 
 
 class RateLimit:
@@ -17,6 +22,8 @@ class RateLimit:
     def __init__(self, bytes_per_s: float | None) -> None:
         self._bytes_per_s = bytes_per_s
         self._free_at_s = 0.0
+        self.grain_bytes = sys.maxsize if bytes_per_s is None else int(bytes_per_s * GRAIN_S) + 1
+        """No more should be received at once."""
 
     async def take(self, count: int) -> None:
         """Wait until ``count`` bytes more fit under the limit."""

@@ -2,100 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
 from anyio import CancelScope
 
 from asyncdl.errors import SizeMismatch
-from asyncdl.transfer.answers import Place
 from asyncdl.transfer.batch import Batch
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer
+from asyncdl.transfer.pieces import Piece
 from asyncdl.transfer.progress import Progress
 from asyncdl.transfer.state import PartState
 from asyncdl.transfer.verify import HEAD_BYTES, Form, check_head, head_bytes
 
 
-@dataclass(slots=True)
-class Reception:
-    """Streams a body to disk, with one batch of it in memory at most."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The file that bodies go to, and what is expected of it."""
 
-    engine: Engine
     holding: Holding
     progress: Progress
     form: Form
     bounds: Bounds
 
+
+def _watch_nothing(piece: Piece) -> None:
+    """Take note of nothing."""
+
+
+@dataclass(slots=True)
+class Reception:
+    """Streams a body to disk, with one batch of it in memory at most.
+
+    The end of its piece may move while it runs: other connections take the
+    tail, or leave theirs to it.
+    """
+
+    engine: Engine
+    target: Target
+    turn: Turn
     new_version: PartState | None = None
     """What takes the place of the bytes on disk, once its own are there."""
+    on_save: Callable[[Piece], None] = _watch_nothing
+    """Called after each write; may move the end of the piece."""
 
-    async def run(self, answer: Answer, place: Place) -> None:
+    async def run(self, answer: Answer, piece: Piece) -> None:
         """Receive one body; what came of it is on disk, however this ends.
 
         Raises: WrongContent, before anything is saved or dropped, if the body
             begins like an error page; SizeMismatch, if it ends early or is too
             long; NetworkError, Stalled, DiskError.
         """
-        if place.start == 0:
-            self.new_version = self._version_of(answer, place)
-        else:
-            self.holding.learn_total(place.total)
-        batch = Batch(place.start)
+        batch = Batch(piece.at)
         try:
-            await self._fill(batch, answer, place)
-            await self._save(batch)
+            await self._fill(batch, answer, piece)
+            due = piece.due
+            # From here on no neighbour may leave its bytes to this body.
+            piece.reach = piece.at
+            await self._save(batch, piece)
         finally:
+            piece.reach = piece.at
             # The beginning is saved only once there is enough of it to judge.
-            if batch.start > 0 or batch.size_bytes >= head_bytes(self.form):
+            if batch.start > 0 or batch.size_bytes >= head_bytes(self.target.form):
                 with CancelScope(shield=True):
-                    await self._save(batch)
-        await self._end(batch.stop, place, answer.url)
+                    await self._save(batch, piece)
+        await self._end(piece, due, answer.url)
 
-    def _version_of(self, answer: Answer, place: Place) -> PartState:
-        return PartState(self.holding.state.source, place.total, answer.head.validator)
-
-    async def _fill(self, batch: Batch, answer: Answer, place: Place) -> None:
+    async def _fill(self, batch: Batch, answer: Answer, piece: Piece) -> None:
         limits, saved_at_s = self.engine.limits, anyio.current_time()
-        while place.stop is None or batch.stop < place.stop:
-            piece = await answer.read()
-            if not piece:
+        least_bytes = head_bytes(self.target.form)
+        while piece.at < piece.due:
+            try:
+                data = await answer.read(self.engine.rate.grain_bytes)
+            except BaseException:
+                self._take(answer.rest(), batch, piece, answer.url)
+                raise
+            if not data:
                 return
-            self.progress.received_bytes += len(piece)
-            await self.engine.rate.take(len(piece))
-            batch.add(self._wanted(piece, batch, place, answer.url))
+            await self.engine.rate.take(len(data))
+            self._take(data, batch, piece, answer.url)
             is_late = anyio.current_time() - saved_at_s >= limits.flush_interval_s
-            if batch.size_bytes >= (head_bytes(self.form) if is_late else limits.flush_bytes):
-                await self._save(batch)
+            if batch.size_bytes >= (least_bytes if is_late else limits.flush_bytes):
+                await self._save(batch, piece)
                 saved_at_s = anyio.current_time()
+            else:
+                batch.own()
 
-    def _wanted(self, piece: bytes, batch: Batch, place: Place, url: str) -> bytes:
-        """Return the part of a piece that belongs into the file."""
-        if place.stop is not None:
-            return piece[: place.stop - batch.stop]
-        self.bounds.check_so_far(batch.stop + len(piece), url)
-        return piece
+    def _take(self, data: bytes | memoryview, batch: Batch, piece: Piece, url: str) -> None:
+        """Add the part of some bytes that belongs into the piece."""
+        self.target.progress.received_bytes += len(data)
+        if piece.is_open:
+            self.target.bounds.check_so_far(piece.at + len(data), url)
+        batch.add(data if piece.is_open else data[: max(0, piece.due - piece.at)])
+        piece.at = batch.stop
 
-    async def _save(self, batch: Batch) -> None:
+    async def _save(self, batch: Batch, piece: Piece) -> None:
         if not batch.pieces:
             return
+        holding, progress = self.target.holding, self.target.progress
         if self.new_version is not None:
-            check_head(self.form, batch.head(HEAD_BYTES), self.holding.state.source)
+            check_head(self.target.form, batch.head(HEAD_BYTES), holding.state.source)
             await self._begin_version(self.new_version)
-        await self.holding.save(batch)
-        self.progress.tell(self.holding.size_bytes)
+        self.turn.receive(batch.size_bytes)
+        await holding.save(batch)
+        progress.tell(holding.size_bytes)
+        self.on_save(piece)
 
     async def _begin_version(self, version: PartState) -> None:
-        await self.holding.begin(version)
+        await self.target.holding.begin(version)
         self.new_version = None
 
-    async def _end(self, stop: int, place: Place, url: str) -> None:
+    async def _end(self, piece: Piece, due: int, url: str) -> None:
         if self.new_version is not None:
             await self._begin_version(self.new_version)
-        if place.stop is None:
-            self.holding.learn_total(stop)
-        self.progress.tell(self.holding.size_bytes, is_end=True)
-        if place.stop is not None and stop < place.stop:
-            raise SizeMismatch(url, expected=place.stop, got=stop)
+        if piece.is_open:
+            self.target.holding.learn_total(piece.at)
+        self.target.progress.tell(self.target.holding.size_bytes, is_end=True)
+        if not piece.is_open and piece.at < due:
+            raise SizeMismatch(url, expected=due, got=piece.at)

@@ -34,6 +34,8 @@ class FileRequest:
     """Gives a fresh URL when this one is refused; what it raises ends the file."""
     overwrite: bool = False
     """Whether a file that is already there and right is fetched all the same."""
+    connections: int | None = None
+    """Connections for this file at most; ``None`` takes ``Limits.connections_per_file``."""
 
 
 @dataclass(frozen=True, slots=True)

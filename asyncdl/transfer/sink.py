@@ -16,6 +16,7 @@ from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.disk import Disk
+from asyncdl.transfer.room import reserve
 from asyncdl.transfer.state import PartState, load_state, save_state
 
 T = TypeVar("T")
@@ -39,9 +40,9 @@ def state_path(final: Path) -> Path:
 class PartFile:
     """An open and locked ``.part`` file. Made by :func:`open_part`.
 
-    Its calls run in threads, one at a time: should one be abandoned by a rude
-    cancellation, the next still waits for it, so that no late write reaches a
-    file that has been closed, renamed or begun again.
+    Its calls run one at a time, in threads unless they are brief: should one be
+    abandoned by a rude cancellation, the next still waits for it, so that no late
+    write reaches a file that has been closed, renamed or begun again.
     """
 
     def __init__(self, final: Path, disk: Disk, fd: int) -> None:
@@ -53,19 +54,26 @@ class PartFile:
         self._is_gone = False
         self._one_at_a_time = threading.Lock()
 
-    async def write(self, offset: int, pieces: Sequence[bytes]) -> None:
+    async def write(self, offset: int, pieces: Sequence[bytes | memoryview]) -> None:
         """Write ``pieces`` one behind the other from ``offset`` on, all or an error.
 
         Raises: DiskError.
         """
-        await self._call(lambda: _write_all(self._fd, offset, pieces))
+        await self._call_brief(lambda: _write_all(self._fd, offset, pieces))
+
+    async def reserve(self, size_bytes: int) -> None:
+        """Take the room for a file of ``size_bytes`` now, where the file system can.
+
+        Raises: DiskError, if there is no such room; the bytes so far are kept.
+        """
+        await self._call(lambda: reserve(self._fd, size_bytes))
 
     async def begin_again(self) -> None:
         """Drop every byte, and the note with them.
 
         Raises: DiskError.
         """
-        await self._call(self._empty)
+        await self._call_brief(self._empty)
 
     async def load(self) -> PartState | None:
         """Return the note about the bytes; ``None`` if there is none to be believed.
@@ -74,7 +82,7 @@ class PartFile:
 
         Raises: DiskError.
         """
-        return await self._call(self._load)
+        return await self._call_brief(self._load)
 
     async def checkpoint(self, state: PartState) -> None:
         """Flush the bytes, and only then note that they are there.
@@ -92,18 +100,28 @@ class PartFile:
             durable: Whether file and folder are on stable storage afterwards.
         Raises: DiskError; the final name is then as it was.
         """
-        await self._call(lambda: self._rename(durable))
+        call = self._call if durable else self._call_brief
+        await call(lambda: self._rename(durable))
 
     async def discard(self) -> None:
         """Remove file and note.
 
         Raises: DiskError.
         """
-        await self._call(self._remove)
+        await self._call_brief(self._remove)
 
     async def aclose(self) -> None:
         """Close the file and let go of its lock; may be called twice."""
-        await self._call(self._close)
+        await self._call_brief(self._close)
+
+    async def _call_brief(self, call: Callable[[], T]) -> T:
+        # A thread may still be at it, flushing perhaps; then this takes its turn in another.
+        if self._disk.is_quick and self._one_at_a_time.acquire(blocking=False):
+            try:
+                return self._disk.on_the_spot(self.path, call)
+            finally:
+                self._one_at_a_time.release()
+        return await self._call(call)
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await self._disk.run(self.path, lambda: self._alone(call))
@@ -160,7 +178,7 @@ async def open_part(final: Path, disk: Disk, url: str) -> AsyncIterator[PartFile
     Raises: TransferError with reason :data:`BUSY`, if another task or process has
         it; DiskError, early, if ``final`` cannot become a file.
     """
-    fd = await disk.run(final, lambda: _open_locked(final))
+    fd = await disk.run_brief(final, lambda: _open_locked(final))
     if fd is None:
         raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
     part = PartFile(final, disk, fd)
@@ -211,7 +229,7 @@ def _is_still(fd: int, path: Path) -> bool:
         return False
 
 
-def _write_all(fd: int, offset: int, pieces: Sequence[bytes]) -> None:
+def _write_all(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> None:
     for piece in pieces:
         rest = memoryview(piece)
         while rest:

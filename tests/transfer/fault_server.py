@@ -24,6 +24,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import anyio
+
 from asyncdl.events import Event
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Downloader, Fetched, FileRequest, Limits
@@ -40,6 +42,12 @@ QUICK = Limits(
     connect_timeout_s=5.0,
     flush_interval_s=0.0,
 )
+
+DIRECT_FROM_BYTES = 1
+"""Every body takes the direct way; ``conftest.py`` runs each test over the public one, too."""
+
+BODY_WANTED: asyncio.Event | None = None
+"""If set, a body waits (a moment) until its reader has got the connection for itself."""
 
 
 class End(Enum):
@@ -69,6 +77,8 @@ class Reply:
     end: End = End.KEEP
     gate: asyncio.Event | None = None
     """Waited for between head and body."""
+    first_bytes: int = 0
+    """So much of the body is sent before the gate."""
 
 
 Responder: TypeAlias = Callable[[Received], Reply]
@@ -127,9 +137,9 @@ def cut(responder: Responder, count: int, end: End = End.CLOSE) -> Responder:
     return respond
 
 
-def after(gate: asyncio.Event, responder: Responder) -> Responder:
-    """The same reply, but its body waits for ``gate``."""
-    return lambda received: replace(responder(received), gate=gate)
+def after(gate: asyncio.Event, responder: Responder, first_bytes: int = 0) -> Responder:
+    """The same reply, but its body, or all of it but its beginning, waits for ``gate``."""
+    return lambda received: replace(responder(received), gate=gate, first_bytes=first_bytes)
 
 
 @dataclass(frozen=True)
@@ -145,16 +155,17 @@ class HostedFile:
     headers: Mapping[str, object] = field(default_factory=dict)
 
     def __call__(self, received: Received) -> Reply:
-        start = self._start(received)
-        if start is None:
+        place = self._place(received)
+        if place is None:
             return self._reply("200 OK", self.body)
+        start, stop = place
         if start >= len(self.body):
             nowhere = {"Content-Range": f"bytes */{len(self.body)}"}
             return self._reply("416 Nowhere", b"<html>nowhere", nowhere)
-        place = f"bytes {start}-{len(self.body) - 1}/{len(self.body)}"
-        return self._reply("206 Part", self.body[start:], {"Content-Range": place})
+        content_range = f"bytes {start}-{stop - 1}/{len(self.body)}"
+        return self._reply("206 Part", self.body[start:stop], {"Content-Range": content_range})
 
-    def _start(self, received: Received) -> int | None:
+    def _place(self, received: Received) -> tuple[int, int] | None:
         wanted = received.headers.get("range")
         condition = received.headers.get("if-range")
         if wanted is None or not self.takes_ranges:
@@ -162,7 +173,8 @@ class HostedFile:
         is_same = self.takes_if_range and condition in (self.etag, self.last_modified)
         if condition is not None and not is_same:
             return None
-        return int(wanted.removeprefix("bytes=").partition("-")[0])
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        return int(first), min(int(last) + 1 if last else len(self.body), len(self.body))
 
     def _reply(
         self, status_line: str, body: bytes, extra: Mapping[str, object] | None = None
@@ -225,9 +237,14 @@ class FaultServer:
     ) -> bool:
         writer.write(reply.head)
         await writer.drain()
+        if BODY_WANTED is not None:
+            with anyio.move_on_after(0.02):
+                await BODY_WANTED.wait()
+            BODY_WANTED.clear()
+        writer.write(reply.body[: reply.first_bytes])
         if reply.gate is not None:
             await reply.gate.wait()
-        writer.write(reply.body)
+        writer.write(reply.body[reply.first_bytes :])
         await writer.drain()
         if reply.end is End.HANG:
             await reader.read()
@@ -302,6 +319,8 @@ async def rig(directory: Path, *script: Responder, limits: Limits = QUICK) -> As
     events: list[Event] = []
     async with (
         serving(*script) as server,
-        Downloader(limits, emit=events.append) as downloader,
+        Downloader(
+            replace(limits, direct_from_bytes=DIRECT_FROM_BYTES), emit=events.append
+        ) as downloader,
     ):
         yield Rig(server, downloader, directory, events)

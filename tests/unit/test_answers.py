@@ -6,8 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.errors import AsyncdlError
-from asyncdl.transfer.answers import Ask, AskAgain, Complete, Head, Known, Place, Verdict, judge
+from asyncdl.errors import AsyncdlError, RangeRefused
+from asyncdl.transfer.answers import (
+    OTHER_VERSION,
+    Ask,
+    AskAgain,
+    Complete,
+    Head,
+    Known,
+    Place,
+    Verdict,
+    judge,
+    judge_piece,
+)
 from asyncdl.transfer.ranges import Span
 from asyncdl.transfer.validators import Validator
 
@@ -15,6 +26,7 @@ V1, V2, WEAK = Validator('"v1"'), Validator('"v2"'), Validator('W/"v1"')
 URL = "http://host/file"
 FRESH, RESUME, PLAIN = Ask(), Ask(40, if_range='"v1"'), Ask(40)
 KNOWN = Known(40, 100, V1)
+HOLED = Known(0, 100, V1, gap_stop=60)
 PART = Head(206, "bytes 40-99/100", length=60, validator=V1)
 WHOLE = Head(200, length=100, validator=V1)
 
@@ -22,15 +34,15 @@ WHOLE = Head(200, length=100, validator=V1)
 @pytest.mark.parametrize(
     ("head", "ask", "known", "verdict"),
     [
-        (WHOLE, FRESH, Known(), Place(0, 100, 100)),
-        (replace(WHOLE, length=None), FRESH, Known(), Place(0, None, None)),
+        (WHOLE, FRESH, Known(), Place(0, 100, 100, is_new=True)),
+        (replace(WHOLE, length=None), FRESH, Known(), Place(0, None, None, is_new=True)),
         (PART, RESUME, KNOWN, Place(40, 100, 100)),
         (replace(PART, content_range="bytes 40-99/*"), RESUME, KNOWN, Place(40, 100, 100)),
         (Head(206, "bytes 30-99/100", validator=V1), RESUME, KNOWN, Place(30, 100, 100)),
         (WHOLE, RESUME, KNOWN, AskAgain("the same version again", is_conditional=False)),
-        (WHOLE, PLAIN, KNOWN, Place(0, 100, 100)),
-        (replace(WHOLE, validator=V2), RESUME, KNOWN, Place(0, 100, 100)),
-        (replace(WHOLE, takes_ranges=False), RESUME, KNOWN, Place(0, 100, 100)),
+        (WHOLE, PLAIN, KNOWN, Place(0, 100, 100, is_new=True)),
+        (replace(WHOLE, validator=V2), RESUME, KNOWN, Place(0, 100, 100, is_new=True)),
+        (replace(WHOLE, takes_ranges=False), RESUME, KNOWN, Place(0, 100, 100, is_new=True)),
         (replace(PART, validator=V2), RESUME, KNOWN,
          AskAgain("another version of the file", keeps_bytes=False)),
         (WHOLE, RESUME, Known(100, None, V1), Complete(100)),
@@ -41,7 +53,12 @@ WHOLE = Head(200, length=100, validator=V1)
         (Head(206, "bytes 0-99/100", validator=V1), FRESH, Known(100, None, V1), Complete(100)),
         (Head(206, "bytes 0-99/100", validator=V1), FRESH, KNOWN, AskAgain("the rest is enough")),
         (Head(206, "bytes 0-99/100", validator=WEAK), PLAIN, Known(40, 100, WEAK),
-         Place(0, 100, 100)),
+         Place(0, 100, 100, is_new=True)),
+        (Head(206, "bytes 0-99/100", validator=V1), Ask(0, 60), HOLED, Place(0, 100, 100)),
+        (Head(206, "bytes 0-59/100", validator=V1), Ask(0, 60), HOLED, Place(0, 60, 100)),
+        (replace(WHOLE, validator=V1), Ask(0, 60, if_range='"v1"'), HOLED,
+         AskAgain("the same version again", is_conditional=False)),
+        (Head(412), RESUME, KNOWN, AskAgain("another version of the file", keeps_bytes=False)),
     ],
 )  # fmt: skip
 def test_the_table(head: Head, ask: Ask, known: Known, verdict: Verdict) -> None:
@@ -63,6 +80,7 @@ KNOWNS = st.builds(
     st.sampled_from([0, 40]),
     st.sampled_from([None, 40, 100]),
     st.sampled_from([Validator(), V1, WEAK]),
+    st.sampled_from([None, 60]),
 )
 
 
@@ -73,16 +91,17 @@ def test_bytes_of_two_versions_are_never_put_together(head: Head, ask: Ask, know
     except AsyncdlError:
         return
     if isinstance(verdict, Place):
-        is_joined = verdict.start > 0
+        is_joined = not verdict.is_new
         assert verdict.start <= known.have or verdict.start <= ask.start
-        assert not (is_joined and known.have and known.validator.etag != head.validator.etag
+        assert not (is_joined and not known.is_empty and known.validator.etag != head.validator.etag
                     and not known.validator.is_empty)  # fmt: skip
         assert verdict.stop is None or Span(verdict.start, verdict.stop).size_bytes >= 0
 
 
 @given(HEADS, KNOWNS)
 def test_every_step_down_asks_in_a_plainer_way(head: Head, known: Known) -> None:
-    ask, is_ranged, is_conditional = Ask(known.have, if_range='"v1"'), True, True
+    is_ranged, is_conditional = True, True
+    ask = Ask(known.have, known.gap_stop, if_range='"v1"')
     for _ in range(5):
         try:
             verdict = judge(head, ask, known, URL)
@@ -95,6 +114,35 @@ def test_every_step_down_asks_in_a_plainer_way(head: Head, known: Known) -> None
             is_conditional and verdict.is_conditional,
         )
         known = known if verdict.keeps_bytes else Known()
-        condition = '"v1"' if is_conditional and known.have else None
-        ask = Ask(known.have, if_range=condition) if is_ranged else Ask(is_ranged=False)
+        condition = '"v1"' if is_conditional and not known.is_empty else None
+        ask = Ask(known.have, known.gap_stop, if_range=condition)
+        if not is_ranged:
+            ask = Ask(is_ranged=False)
     raise AssertionError("asking does not come to an end")
+
+
+@given(HEADS, KNOWNS)
+def test_a_piece_is_exactly_what_was_asked_for_or_nothing(head: Head, known: Known) -> None:
+    try:
+        stop = judge_piece(head, Ask(40, 100), known, URL)
+    except AsyncdlError:
+        return
+    assert head.status == 206
+    assert 40 < stop <= 100
+    assert known.validator.is_empty or known.validator.etag == head.validator.etag
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        replace(PART, validator=V2),
+        Head(412),
+        Head(206, "bytes 40-99/200", validator=V1),
+        replace(WHOLE, validator=V2),
+        replace(PART, validator=Validator()),
+    ],
+)
+def test_rows_039_040_048_a_piece_of_another_version_is_told(head: Head) -> None:
+    with pytest.raises(RangeRefused) as refused:
+        judge_piece(head, PLAIN, KNOWN, URL)
+    assert refused.value.reason == OTHER_VERSION

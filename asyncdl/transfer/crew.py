@@ -1,0 +1,162 @@
+"""The connections that fetch one large file together.
+
+The first of them has an answer already, and could bring the whole file alone.
+Whenever bytes have been saved, the crew looks whether one more connection is
+worth its while and free to use; each fetches one piece. A connection that fails
+leaves its piece to the others, and its error counts only if no other is left.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import anyio
+from anyio import create_task_group
+from anyio.abc import TaskGroup
+
+from asyncdl.errors import NetworkError, RangeRefused, TransferError, ungrouped
+from asyncdl.transfer.answers import OTHER_VERSION, Ask, Head, Place, judge_piece
+from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.governor import Turn
+from asyncdl.transfer.http import open_answer
+from asyncdl.transfer.pieces import Piece, Pieces
+from asyncdl.transfer.reception import Reception, Target
+from asyncdl.transfer.tries import Tries
+from asyncdl.transfer.verify import check_type
+
+_log = logging.getLogger("asyncdl.transfer")
+
+
+def can_be_split(head: Head, place: Place, smallest_bytes: int, *, is_proved_later: bool) -> bool:
+    """Tell whether further connections may bring pieces of the file that ``head`` is about.
+
+    Args:
+        head: The first answer.
+        place: Where its body goes.
+        smallest_bytes: Smaller files are not worth it.
+        is_proved_later: Whether a digest will tell pieces of two versions apart.
+    """
+    if place.total is None or place.total < smallest_bytes:
+        return False
+    if not head.offers_ranges:
+        return False
+    # Two answers with the same weak validator may bring different bytes.
+    return head.validator.is_strong or is_proved_later
+
+
+@dataclass(slots=True)
+class Crew:
+    """Further connections for one file, as many as are useful and free."""
+
+    engine: Engine
+    target: Target
+    tries: Tries
+    url: str
+    """Where the first answer came from in the end; all further ones come from there."""
+    headers: Mapping[str, str] = field(repr=False)
+    """The caller's, for the origin of ``url``."""
+    width: int
+    """Connections at most; 1 once the host has refused to send pieces."""
+    pieces: Pieces
+    failed: int = 0
+    """Further connections that failed in a row."""
+    _open_at_s: float = -math.inf
+    _tasks: TaskGroup | None = None
+
+    async def run(self, first: Piece, receive_first: Callable[[], Awaitable[None]]) -> None:
+        """Fetch until every byte is there, or no connection is left.
+
+        Args:
+            first: The piece of the connection that has an answer already.
+            receive_first: Receives it.
+        Raises: What the last connection raised; at once a DiskError, or a
+            RangeRefused with reason :data:`OTHER_VERSION`.
+        """
+        with ungrouped():
+            async with create_task_group() as self._tasks:
+                self.pieces.active.append(first)
+                await self._man(first, receive_first)
+
+    def on_save(self, piece: Piece) -> None:
+        """Look whether more connections are worth their while, or this one is wanted elsewhere."""
+        if len(self.pieces.active) > 1 and self.engine.governor.is_crowded(self.url):
+            # Its rest goes back to the others; the connection, to another file.
+            piece.stop = piece.at
+        else:
+            self._look_for_work()
+
+    def _look_for_work(self) -> None:
+        while len(self.pieces.active) < self.width and self._may_ask():
+            turn = self.engine.governor.admit_spare(self.url)
+            if turn is None:
+                return
+            piece = self._take()
+            if piece is None:
+                self.engine.governor.end(turn, None)
+                return
+            self._start(piece, turn)
+
+    def _may_ask(self) -> bool:
+        return not self.tries.is_worn_out and anyio.current_time() >= self._open_at_s
+
+    def _take(self) -> Piece | None:
+        state = self.target.holding.state
+        return self.pieces.take(state.done, state.total or 0, anyio.current_time())
+
+    def _start(self, piece: Piece, turn: Turn) -> None:
+        async def fetch() -> None:
+            with turn:
+                await self._fetch(piece, turn)
+            self.failed = 0
+
+        if self._tasks is not None:
+            self._tasks.start_soon(self._man, piece, fetch)
+
+    async def _man(self, piece: Piece, work: Callable[[], Awaitable[None]]) -> None:
+        """Run one connection; its failure is that of the file if no other is left."""
+        try:
+            await work()
+        except (NetworkError, TransferError) as error:
+            self.pieces.give_back(piece)
+            if not self.pieces.active or is_other_version(error):
+                raise
+            await self._rest(error)
+        else:
+            self.pieces.give_back(piece)
+        self._look_for_work()
+        if not self.pieces.active and self._tasks is not None:
+            # Whoever still rests has nothing to come back for.
+            self._tasks.cancel_scope.cancel()
+
+    async def _rest(self, error: NetworkError | TransferError) -> None:
+        """Do without a connection for a while, since it failed while others go on."""
+        backoff = self.engine.limits.backoff
+        self.failed += 1
+        if isinstance(error, RangeRefused) or not backoff.allows(self.failed):
+            self.width = 1
+        wait_s = backoff.delay_s(self.failed, retry_after_s=error.retry_after_s)
+        self._open_at_s = anyio.current_time() + wait_s
+        _log.info("%s: goes on with a connection less: %s", self.target.progress.key, error)
+        await anyio.sleep(wait_s)
+
+    async def _fetch(self, piece: Piece, turn: Turn) -> None:
+        """Ask for one piece and receive it."""
+        engine, target = self.engine, self.target
+        ask = Ask(piece.start, piece.stop)
+        self.tries.requests += 1
+        async with open_answer(
+            engine.session, self.url, ask.headers(), self.headers, engine.limits
+        ) as answer:
+            known = target.holding.known
+            piece.reach = judge_piece(answer.head, ask, known, answer.url)
+            check_type(target.form, answer.head.content_type, answer.url)
+            reception = Reception(engine, target, turn, on_save=self.on_save)
+            await reception.run(answer, piece)
+
+
+def is_other_version(error: Exception) -> bool:
+    """Tell whether an error means that the file changed while it was fetched."""
+    return isinstance(error, RangeRefused) and error.reason == OTHER_VERSION

@@ -1,0 +1,131 @@
+"""How one host is treated: connections down and up, rests, and giving up.
+
+Pure: the present is always an argument, in seconds on a clock that never jumps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from asyncdl.retry import Backoff
+
+UNREACHABLE_AFTER = 5
+"""Failed rounds in a row after which a host rests before it is asked again."""
+GIVEN_UP_AFTER = 20
+"""Failed rounds in a row after which files fail at once while the host rests."""
+
+WINDOW_S = 1.0
+"""Over so much time a host's goodput is measured."""
+IDLE_WINDOWS = 5
+"""A pause of so many windows is idleness, not slowness."""
+REAL_GAIN = 1.05
+"""One connection more is kept if goodput rises by more than this; less is noise."""
+HOLD_S = 30.0
+"""After one more brought nothing, no other is tried for so long."""
+SLOWEST_STREAM_BYTES_S = 4096.0
+"""Where the streams of a host are slower than this on average, they are too many."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """The connections that one host gets.
+
+    It begins with all that the user allows. Strain halves them. Afterwards one
+    more is tried at a time, and stays only if the host then brings more.
+    """
+
+    ceiling: int
+    """Connections at most."""
+    backoff: Backoff = field(default_factory=Backoff)
+    window_s: float = WINDOW_S
+    limit: int = 0
+    """Connections now."""
+    open_at_s: float = -math.inf
+    """No request before this."""
+    stepped_at_s: float = -math.inf
+    failed_rounds: int = 0
+
+    _began_at_s: float | None = None
+    _received: int = 0
+    _goodput_before: float | None = None
+    """Before the connection that is on trial, if there is one."""
+    _is_settling: bool = False
+    """Whether the window is the first with that connection, which is not judged."""
+    _hold_until_s: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self.limit = self.ceiling
+
+    def rest_s(self, now_s: float) -> float:
+        """Return how long the host is left alone from now, 0 if not at all."""
+        return max(0.0, self.open_at_s - now_s)
+
+    def is_given_up(self, now_s: float) -> bool:
+        """Tell whether asking is useless until the rest is over."""
+        return self.failed_rounds >= GIVEN_UP_AFTER and self.rest_s(now_s) > 0
+
+    def succeed(self) -> None:
+        """Note an answer: the host is there."""
+        self.failed_rounds = 0
+
+    def receive(self, count: int, in_use: int, now_s: float) -> None:
+        """Note ``count`` bytes that came while ``in_use`` connections were open."""
+        if self._began_at_s is None:
+            self._began_at_s = now_s
+        self._received += count
+        elapsed_s = now_s - self._began_at_s
+        if elapsed_s < self.window_s:
+            return
+        goodput = self._received / elapsed_s
+        self._began_at_s, self._received = now_s, 0
+        # In a longer window nothing was wanted for a while, which tells nothing.
+        if elapsed_s < IDLE_WINDOWS * self.window_s:
+            self._judge(goodput, in_use, now_s)
+
+    def step_down(self, admitted_at_s: float, now_s: float) -> bool:
+        """Halve the connections, once for all requests that were under way together.
+
+        Returns: False for a request that was admitted before the last step: it
+            only repeats what is known.
+        """
+        if admitted_at_s < self.stepped_at_s:
+            return False
+        self._halve(self.limit, now_s)
+        return True
+
+    def rest(self, wait_s: float, now_s: float) -> None:
+        """Leave the host alone for at least ``wait_s`` from now."""
+        self.open_at_s = max(self.open_at_s, now_s + wait_s)
+
+    def fail(self, admitted_at_s: float, now_s: float) -> None:
+        """Note that the host could not be reached, or fell silent."""
+        if not self.step_down(admitted_at_s, now_s):
+            return
+        self.failed_rounds += 1
+        if self.failed_rounds >= UNREACHABLE_AFTER:
+            self.rest(self.backoff.delay_s(self.failed_rounds - UNREACHABLE_AFTER + 1), now_s)
+
+    def _judge(self, goodput: float, in_use: int, now_s: float) -> None:
+        """Draw conclusions from a full window."""
+        if self._is_settling:
+            self._is_settling = False
+        elif self._goodput_before is not None:
+            self._end_trial(goodput, now_s)
+        elif in_use > 1 and goodput / in_use < SLOWEST_STREAM_BYTES_S:
+            self._halve(min(self.limit, in_use), now_s)
+        elif in_use >= self.limit < self.ceiling and now_s >= self._hold_until_s:
+            self.limit += 1
+            self._goodput_before, self._is_settling = goodput, True
+
+    def _end_trial(self, goodput: float, now_s: float) -> None:
+        if goodput <= REAL_GAIN * (self._goodput_before or 0.0):
+            self.limit = max(1, self.limit - 1)
+            self._hold_until_s = now_s + HOLD_S
+        self._goodput_before = None
+
+    def _halve(self, connections: int, now_s: float) -> None:
+        self.limit = max(1, connections // 2)
+        self.stepped_at_s = now_s
+        self._goodput_before, self._is_settling = None, False
+        self._began_at_s, self._received = None, 0

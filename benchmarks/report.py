@@ -1,0 +1,89 @@
+"""The figures as Markdown, with the machine and the versions they were taken on."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.contestants import versions
+from benchmarks.measuring import Summary
+from benchmarks.scenarios import Scenario
+
+_COLUMNS = (
+    "program", "wall, s", "fastest to slowest", "CPU, s", "peak RSS, MiB",
+    "asyncdl's wall / its", "asyncdl's CPU / its",
+)  # fmt: skip
+_RULE = "|---|---:|---:|---:|---:|---:|---:|"
+_BEGIN, _END = "<!-- figures begin -->", "<!-- figures end -->"
+
+
+def headline(rounds: int) -> str:
+    """Return when and on what the figures were taken."""
+    loop = f"uvloop {version('uvloop')}" if find_spec("uvloop") else "asyncio's own loop"
+    load = " ".join(f"{load:.1f}" for load in os.getloadavg())
+    now = datetime.datetime.now(datetime.UTC)
+    facts = [
+        f"{now:%Y-%m-%d %H:%M} UTC, commit {_commit()}",
+        f"{rounds} rounds; load average before the first: {load}",
+        f"{_processor()}, {os.cpu_count()} CPUs, {_memory_gib():.0f} GiB",
+        f"{platform.system()} {platform.release()}",
+        f"CPython {platform.python_version()}, aiohttp {version('aiohttp')}, {loop}",
+        *versions(),
+    ]
+    return "".join(f"- {fact}\n" for fact in facts)
+
+
+def table(scenario: Scenario, results: Mapping[str, Summary]) -> str:
+    """Return one scenario: medians, the spread, and how asyncdl compares."""
+    ours = results["asyncdl"]
+    lines = [f"### {scenario.title} (`{scenario.name}`)\n", _row(_COLUMNS), _RULE]
+    for name, theirs in results.items():
+        figures = (theirs.wall_s, theirs.cpu_s, ours.times(theirs), ours.cpu_times(theirs))
+        wall_s, cpu_s, wall_ratio, cpu_ratio = (f"{figure:.2f}" for figure in figures)
+        memory = f"{theirs.peak_rss_mib:.0f}"
+        lines.append(_row((name, wall_s, theirs.spread, cpu_s, memory, wall_ratio, cpu_ratio)))
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def write_into(path: Path, figures: str) -> None:
+    """Replace the figures in a Markdown file by new ones.
+
+    Raises: ValueError, if the file has no place for them.
+    """
+    before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not end:
+        raise ValueError(f"{path} has no {_BEGIN} and {_END}")
+    path.write_text(f"{before}{_BEGIN}\n\n{figures}\n{_END}{after}", encoding="utf-8")
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30

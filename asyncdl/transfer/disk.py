@@ -18,7 +18,7 @@ from asyncdl.errors import DiskError
 
 T = TypeVar("T")
 
-NOTICED_S = 0.005
+NOTICED_S = 0.02
 """A call on the loop that takes longer is felt by the connections."""
 REST_FACTOR = 100
 """After such a call the loop is spared for so many times as long: it is blocked for

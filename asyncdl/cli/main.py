@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import click
 
-from asyncdl import __version__
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact
+from asyncdl.version import __version__
 
 OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -25,6 +25,7 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import ApiError, ConfigError, NetworkError
+from asyncdl.version import __version__
 
 MAX_BODY_BYTES = 512 * 1024**2
 """No reply comes near it: 50,000 hits of a search are some 150 MB."""
@@ -149,7 +150,6 @@ def _base_address(url: str) -> URL:
 
 def _headers(api_key: str | None) -> dict[str, str]:
     # Here and not on top: the package's own module may import this one.
-    from asyncdl import __version__
 
     headers = {"Content-Type": "application/json", "User-Agent": f"asyncdl/{__version__}"}
     if api_key is not None:

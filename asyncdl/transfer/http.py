@@ -19,7 +19,6 @@ import anyio
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
-from asyncdl import __version__
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
 from asyncdl.redact import redact
 from asyncdl.transfer.answers import Head, read_head
@@ -28,6 +27,7 @@ from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.patience import Patience
 from asyncdl.transfer.tries import LOGIN_PAGE
+from asyncdl.version import __version__
 
 BAD_URL = "bad-url"
 """Reason of the ``TransferError`` for what is no ``http`` or ``https`` URL."""

@@ -9,17 +9,18 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "asyncdl"
 
 ROOMS: dict[str, set[str]] = {
+    "version": set(),
     "redact": set(),
     "errors": {"redact"},
     "events": {"errors"},
     "retry": {"errors"},
     "config": {"errors"},
-    "transfer": {"errors", "events", "retry", "redact", "__init__"},
-    "m2m": {"errors", "events", "retry", "redact", "__init__"},
+    "transfer": {"errors", "events", "retry", "redact", "version"},
+    "m2m": {"errors", "events", "retry", "redact", "version"},
     "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m"},
     "sandbox": {"errors", "m2m.naming"},
     "cli": {
-        "__init__", "errors", "events", "config", "retry", "redact",
+        "version", "errors", "events", "config", "retry", "redact",
         "transfer", "m2m", "job", "sandbox",
     },
     "__main__": {"cli"},

@@ -14,6 +14,7 @@ used, so that ``import asyncdl`` costs next to nothing.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from asyncdl.version import __version__
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from asyncdl.job.report import Failure, Summary
     from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
     from asyncdl.transfer import Digest, Downloader, Fetched, FileRequest, Form, Limits
+
+# A library is silent until its user configures logging: without this, Python
+# would print warnings of loggers that nobody listens to.
+logging.getLogger("asyncdl").addHandler(logging.NullHandler())
 
 _HOMES = {
     "asyncdl.config": ("Config", "load_config", "parse_config"),

@@ -28,8 +28,11 @@ def print_summary(summary: Summary, directory: Path, *, as_json: bool, quiet: bo
 def describe(summary: Summary, directory: Path) -> list[str]:
     """Return the outcome as lines for people."""
     lines = [f"{HEADLINES.get(summary.status, summary.status)}: {_totals(summary)}"]
-    for kind, counts in summary.by_kind.items():
-        lines.append(f"  {kind:<12}{_counts(counts)}")
+    lines += [
+        f"  {kind:<12}{_counts(counts)}"
+        for kind, counts in summary.by_kind.items()
+        if any(counts.values())
+    ]
     lines.append(f"  in {directory}")
     if summary.error:
         lines.append(f"The run had to stop: {summary.error}")

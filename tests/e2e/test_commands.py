@@ -149,3 +149,11 @@ def test_start_up_imports_no_more_than_it_needs() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_library_prints_nothing_of_its_own() -> None:
+    script = "import asyncdl, logging; logging.getLogger('asyncdl.job').warning('heard by nobody')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=60, check=True
+    )
+    assert done.stdout + done.stderr == b""

@@ -1,0 +1,67 @@
+"""``asyncdl get`` as a stranger uses it: a list, Ctrl-C in the middle, the same command again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.soak.slow_host import SlowHost, serving_slowly
+from tests.transfer.fault_server import HostedFile
+
+SIZE = 1 << 20
+FILE = HostedFile(bytes(range(256)) * (SIZE // 256))
+
+
+async def start(host: SlowHost, directory: Path) -> asyncio.subprocess.Process:
+    listed = directory / "list.txt"
+    listed.write_text(f"{host.url}/a.bin\n# a comment\n{host.url}/b.bin\n{host.url}/c.bin\n")
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "asyncdl",
+        "get",
+        "-q",
+        "-j2",
+        "-i",
+        listed,
+        "-o",
+        directory,
+    ]
+    return await asyncio.create_subprocess_exec(*command)
+
+
+@pytest.mark.slow
+async def test_row_170_an_interrupted_list_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    async with serving_slowly(FILE) as host:
+        first = await start(host, tmp_path)
+        while host.sent_bytes < SIZE:
+            await anyio.sleep(0.01)
+        first.send_signal(signal.SIGINT)
+        assert await first.wait() == 130
+        before = len(host.requests)
+        assert (tmp_path / "a.bin.part.state").exists()
+        second = await start(host, tmp_path)
+        assert await second.wait() == 0
+    assert {(tmp_path / f"{name}.bin").read_bytes() for name in "abc"} == {FILE.body}
+    assert not list(tmp_path.glob("*.part*"))
+    starts = [request.headers["range"] for request in host.requests[before:]]
+    assert sum(wanted != "bytes=0-" for wanted in starts) == 2
+    assert host.sent_bytes < 4.5 * SIZE
+
+
+@pytest.mark.slow
+async def test_row_170_two_signals_end_it_at_once(tmp_path: Path) -> None:
+    async with serving_slowly(FILE) as host:
+        process = await start(host, tmp_path)
+        while host.sent_bytes < SIZE // 4:
+            await anyio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        with anyio.fail_after(10):
+            assert await process.wait() != 0
+    assert not (tmp_path / "a.bin").exists()

@@ -28,12 +28,18 @@ _PATTERNS = (
     re.compile(r"(://)[^/\s@:]+:[^/\s@]+(?=@)"),
 )
 
+# Without one of these no pattern can match; most text has none, and is let
+# through in a tenth of the time.
+_MARK = re.compile(r"=|@|/download|token|authorization", re.IGNORECASE)
+
 
 def redact(text: str) -> str:
     """Replace every known form of secret in ``text`` by ``***``.
 
     Idempotent, and total: text without a secret comes back unchanged.
     """
+    if not _MARK.search(text):
+        return text
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\1{MASK}", text)
     return text

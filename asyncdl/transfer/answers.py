@@ -24,11 +24,16 @@ from typing import TypeAlias
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
 from asyncdl.retry import parse_retry_after
+from asyncdl.transfer.digests import Digest
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Span, parse_content_range, range_header
+from asyncdl.transfer.told_digests import read_repr_digest
 from asyncdl.transfer.validators import Validator, read_validator
 
 OTHER_VERSION = "other-version"
 """Reason of a ``RangeRefused`` for a file that changed while it was fetched."""
+
+CODED = "coded"
+"""Reason of a ``WrongContent`` for a body that was compressed on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,10 @@ class Head:
     """Whether the host says or shows that it does."""
     validator: Validator = field(default_factory=Validator)
     retry_after_s: float | None = None
+    coding: str = ""
+    """How the body was changed on its way, such as ``gzip``; empty if it was not."""
+    digests: tuple[Digest, ...] = ()
+    """Of the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,8 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
             headers.get("ETag"), headers.get("Last-Modified"), headers.get("Date")
         ),
         retry_after_s=parse_retry_after(headers.get("Retry-After")),
+        coding=_read_coding(headers),
+        digests=read_repr_digest(headers.get("Repr-Digest")),
     )
 
 
@@ -186,7 +197,7 @@ def judge_piece(head: Head, ask: Ask, known: Known, url: str) -> int:
     """
     if head.status not in (200, 206, 412, 416):
         raise refusal(head, url)
-    part = _placeable(head) if head.status == 206 else None
+    part = _placeable(head) if head.status == 206 and not head.coding else None
     total = part[1] if part else head.length if head.status == 200 else known.total
     is_other = head.status == 412 or (
         head.status != 416 and known.validator.contradicts(head.validator, was_conditional=False)
@@ -196,6 +207,21 @@ def judge_piece(head: Head, ask: Ask, known: Known, url: str) -> int:
     if part is None or part[0].start != ask.start or not ask.start < part[0].stop:
         raise RangeRefused(url, "no part of the file where one was asked for")
     return part[0].stop
+
+
+def check_coding(head: Head, url: str, *, may_be_gzip: bool) -> None:
+    """Refuse a body that is not the file itself, although nothing else was asked for.
+
+    Its length, its ranges and its validator may be those of either form, and
+    hosts mix them up; so nothing that could be decoded from it is to be trusted.
+
+    Args:
+        may_be_gzip: Whether the file is a gzip file. Some hosts call the file's
+            own compression a coding of it; the bytes are right then as they are.
+    Raises: WrongContent, with reason :data:`CODED`.
+    """
+    if head.coding and not (may_be_gzip and head.coding in ("gzip", "x-gzip")):
+        raise WrongContent(url, f"the host insists on {head.coding}", reason=CODED, retryable=False)
 
 
 def _judge_whole(head: Head, ask: Ask, known: Known) -> Verdict:
@@ -272,6 +298,13 @@ def _is_same(head: Head, ask: Ask, known: Known) -> bool:
     if not known.have or known.validator.is_empty or known.validator.matches(head.validator):
         return True
     return head.validator.is_empty and ask.if_range is not None
+
+
+def _read_coding(headers: Mapping[str, str]) -> str:
+    """Return every coding but those that leave the bytes of the file as they are."""
+    named = f"{headers.get('Content-Encoding', '')},{headers.get('Transfer-Encoding', '')}"
+    codings = (coding.strip().lower() for coding in named.split(","))
+    return ", ".join(coding for coding in codings if coding not in ("", "identity", "chunked"))
 
 
 def _parse_length(value: str | None) -> int | None:

@@ -25,6 +25,11 @@ class Body:
         self._receiver: Receiver | None = None
         self._is_begun = False
 
+    def read_nowait(self) -> bytes:
+        """Return what came along with the head, if it is the whole body; else none."""
+        content = self._response.content
+        return content.read_nowait() if content.is_eof() and not content.exception() else b""
+
     async def read(self, most_bytes: int) -> bytes | memoryview:
         """Return the next bytes; none at the end. They are good until the next call.
 
@@ -37,7 +42,7 @@ class Body:
             self._is_begun = True
             limits = self._limits
             first, self._receiver = take_over(
-                self._response, limits.direct_from_bytes, limits.flush_bytes
+                self._response, limits.direct_from_bytes, limits.write_bytes
             )
             if first:
                 return first

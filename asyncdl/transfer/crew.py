@@ -145,6 +145,7 @@ class Crew:
     async def _fetch(self, piece: Piece, turn: Turn) -> None:
         """Ask for one piece and receive it."""
         engine, target = self.engine, self.target
+        await target.holding.reserve()
         ask = Ask(piece.start, piece.stop)
         self.tries.requests += 1
         async with open_answer(

@@ -13,9 +13,20 @@ import anyio
 from anyio import CancelScope
 
 from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, RangeRefused, TransferError
-from asyncdl.transfer.answers import Ask, AskAgain, Complete, Head, Known, Place, Verdict, judge
+from asyncdl.transfer.answers import (
+    Ask,
+    AskAgain,
+    Complete,
+    Head,
+    Known,
+    Place,
+    Verdict,
+    check_coding,
+    judge,
+)
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
+from asyncdl.transfer.digests import Digest
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
@@ -93,6 +104,7 @@ class Download:
         self._is_conditional = True
 
         self._length_proof = "length"
+        self._told_digests: tuple[Digest, ...] = ()
 
     async def run(self) -> Fetched:
         """Fetch the file, however many tries it takes.
@@ -177,7 +189,7 @@ class Download:
             url=self._url,
             form=self._form,
             size_bytes=size_bytes,
-            digests=self._request.digests,
+            digests=dict.fromkeys((*self._request.digests, *self._told_digests)),
         )
 
     def _is_ours(self, state: PartState) -> bool:
@@ -266,6 +278,7 @@ class Download:
         """Decide about an answer before anything of it is saved, or anything dropped for it."""
         if answer.head.status in _WITH_DATA:
             check_type(self._form, answer.head.content_type, answer.url)
+            check_coding(answer.head, answer.url, may_be_gzip=self._form is Form.GZIP)
         verdict = judge(answer.head, ask, self._known(), answer.url)
         if isinstance(verdict, Place):
             self._bounds.check_total(verdict.total, answer.url)
@@ -279,8 +292,10 @@ class Download:
         )
         if place.is_new:
             version = PartState(self._source, place.total, answer.head.validator)
+            self._told_digests = ()
         else:
             holding.learn_total(place.total)
+        self._told_digests = answer.head.digests or self._told_digests
         target = Target(holding, self._progress, self._form, self._bounds)
         reception = Reception(self._engine, target, turn, version)
         return _Opened(answer, place, self._piece(answer.head, place), reception)

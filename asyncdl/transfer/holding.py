@@ -33,6 +33,7 @@ class Holding:
         self._checkpoint_bytes = limits.checkpoint_bytes
         self._reserve_from_bytes = limits.preallocate_from_bytes
         self._noted_bytes = 0
+        self._is_reserved = False
 
     @property
     def known(self) -> Known:
@@ -46,6 +47,10 @@ class Holding:
     def size_bytes(self) -> int:
         """How many bytes are on disk."""
         return self.state.done.size_bytes
+
+    @property
+    def _is_large(self) -> bool:
+        return self.state.total is not None and self.state.total >= self._reserve_from_bytes
 
     async def take_over(self, is_usable: Callable[[PartState], bool]) -> None:
         """Go on with what an earlier run left, if ``is_usable`` says so.
@@ -70,8 +75,19 @@ class Holding:
         if self.state.done.spans:
             await self.drop()
         self.state = state
-        if state.total is not None and state.total >= self._reserve_from_bytes:
-            await self.part.reserve(state.total)
+        if self._is_large:
+            await self.part.check_room(state.total or 0)
+
+    async def reserve(self) -> None:
+        """Take the room for a large file that several connections are about to fill.
+
+        One connection alone writes from the beginning to the end, and needs none.
+
+        Raises: DiskError.
+        """
+        if self._is_large and not self._is_reserved:
+            self._is_reserved = True
+            await self.part.reserve(self.state.total or 0)
 
     async def drop(self) -> None:
         """Forget every byte.
@@ -83,6 +99,7 @@ class Holding:
         await self.part.begin_again()
         self.state = PartState(self.state.source)
         self._noted_bytes = 0
+        self._is_reserved = False
 
     async def save(self, batch: Batch) -> None:
         """Write a batch, which is empty afterwards; after an error it still is not.

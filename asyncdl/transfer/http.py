@@ -11,6 +11,7 @@ import string
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -41,6 +42,8 @@ _OWN_HEADERS = {
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPALIVE_S = 30.0
+_URLS_IN_USE = 256
+"""A URL is checked when it is taken and needed when it is asked for, a moment later."""
 _LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -63,6 +66,9 @@ class Answer:
         Raises: Stalled, if none come for too long, or too few; NetworkError, if
             the connection breaks or the body ends before its announced end.
         """
+        if data := self._body.read_nowait():
+            self._patience.note(0.0, len(data))
+            return data
         patience = self._patience
         if patience.is_lost:
             raise Stalled(self.url, seconds=patience.window_s, count=patience.count)
@@ -169,6 +175,7 @@ def is_login_url(url: str) -> bool:
     return parts.hostname in _LOGIN_HOSTS or "login" in parts.path.lower()
 
 
+@lru_cache(_URLS_IN_USE)
 def exact_url(text: str) -> URL:
     """Return a URL that is sent as it stands; only what no URL may hold is quoted.
 

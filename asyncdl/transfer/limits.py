@@ -9,6 +9,9 @@ from asyncdl.retry import Backoff
 KIB = 1024
 MIB = 1024 * KIB
 
+_COLLECTED_BYTES = 8 * MIB
+_LEAST_WRITE_BYTES = 256 * KIB
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -56,12 +59,20 @@ class Limits:
     direct_from_bytes: int = 256 * KIB
     """A body with at least so much to come is received past aiohttp's parser."""
     flush_bytes: int = MIB
-    """Collected per connection for one write."""
+    """Collected per connection for one write, at most; see :attr:`write_bytes`."""
     flush_interval_s: float = 0.5
     """Bytes wait no longer than this for others to be written with them."""
     preallocate_from_bytes: int = 16 * MIB
-    """Larger files get their room on the disk before their bytes come."""
+    """Larger files get their room on the disk before several connections fill them."""
     checkpoint_bytes: int = 64 * MIB
     """Between two notes of what is on disk; a crash costs at most this much."""
     disk_threads: int = 4
     """Threads for the file system, beside those that prove finished files."""
+
+    @property
+    def write_bytes(self) -> int:
+        """Collected per connection for one write: less with many connections.
+
+        Together they hold 8 MiB, so that memory does not grow with them.
+        """
+        return min(self.flush_bytes, max(_LEAST_WRITE_BYTES, _COLLECTED_BYTES // self.connections))

@@ -87,7 +87,7 @@ class Reception:
             await self.engine.rate.take(len(data))
             self._take(data, batch, piece, answer.url)
             is_late = anyio.current_time() - saved_at_s >= limits.flush_interval_s
-            if batch.size_bytes >= (least_bytes if is_late else limits.flush_bytes):
+            if batch.size_bytes >= (least_bytes if is_late else limits.write_bytes):
                 await self._save(batch, piece)
                 saved_at_s = anyio.current_time()
             else:

@@ -1,4 +1,4 @@
-"""Room on the disk, taken before the bytes come.
+"""Room on the disk, looked for or taken before the bytes come.
 
 A file that is written over several connections would else be laid out in the
 order in which its pieces arrive, and a disk that is too small would be noticed
@@ -18,6 +18,17 @@ from functools import cache
 
 _KEEP_SIZE = 1
 """``FALLOC_FL_KEEP_SIZE``: the file does not look longer than what was written."""
+
+
+def check(fd: int, size_bytes: int) -> None:
+    """Look whether there is room for ``size_bytes``, as far as the file system tells. Blocks.
+
+    Raises: OSError with ENOSPC, if there is not.
+    """
+    system, held_bytes = os.fstatvfs(fd), os.fstat(fd).st_blocks * 512
+    # Some network mounts count no blocks at all.
+    if system.f_blocks and system.f_bavail * system.f_frsize + held_bytes < size_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def reserve(fd: int, size_bytes: int) -> None:

@@ -15,8 +15,8 @@ from typing import TypeVar
 from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
+from asyncdl.transfer import room
 from asyncdl.transfer.disk import Disk
-from asyncdl.transfer.room import reserve
 from asyncdl.transfer.state import PartState, load_state, save_state
 
 T = TypeVar("T")
@@ -61,12 +61,19 @@ class PartFile:
         """
         await self._call_brief(lambda: _write_all(self._fd, offset, pieces))
 
+    async def check_room(self, size_bytes: int) -> None:
+        """Look whether a file of ``size_bytes`` has room.
+
+        Raises: DiskError, if it has not; the bytes so far are kept.
+        """
+        await self._call_brief(lambda: room.check(self._fd, size_bytes))
+
     async def reserve(self, size_bytes: int) -> None:
         """Take the room for a file of ``size_bytes`` now, where the file system can.
 
         Raises: DiskError, if there is no such room; the bytes so far are kept.
         """
-        await self._call(lambda: reserve(self._fd, size_bytes))
+        await self._call(lambda: room.reserve(self._fd, size_bytes))
 
     async def begin_again(self) -> None:
         """Drop every byte, and the note with them.
@@ -131,7 +138,12 @@ class PartFile:
             return call()
 
     def _load(self) -> PartState | None:
-        state = load_state(self._state_path, os.fstat(self._fd).st_size)
+        size_bytes = os.fstat(self._fd).st_size
+        if size_bytes == 0:
+            # Whatever a note says, it must not speak for the bytes to come.
+            self._state_path.unlink(missing_ok=True)
+            return None
+        state = load_state(self._state_path, size_bytes)
         os.ftruncate(self._fd, state.done.end if state else 0)
         return state
 
@@ -192,10 +204,9 @@ async def open_part(final: Path, disk: Disk, url: str) -> AsyncIterator[PartFile
 def _open_locked(final: Path) -> int | None:
     if final.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    final.parent.mkdir(parents=True, exist_ok=True)
     path = part_path(final)
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = _open_made(path)
         try:
             if not _lock(fd, path):
                 os.close(fd)
@@ -208,6 +219,16 @@ def _open_locked(final: Path) -> int | None:
         # The one who had it finished between our open and our lock, and what
         # we hold has another name by now.
         os.close(fd)
+
+
+def _open_made(path: Path) -> int:
+    """Open a file, made if it is missing, and its folder too."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags, 0o666)
 
 
 def _lock(fd: int, path: Path) -> bool:

@@ -23,7 +23,7 @@ class Validator:
     last_modified: str | None = None
     """The ``Last-Modified`` date exactly as sent."""
     date_is_strong: bool = False
-    """Whether that date alone identifies the version."""
+    """Whether that date identifies the version; asked only where there is no ``ETag``."""
 
     @property
     def if_range(self) -> str | None:
@@ -74,7 +74,8 @@ def read_validator(etag: str | None, last_modified: str | None, date: str | None
         last_modified: ``Last-Modified``, if sent.
         date: ``Date``: the host's own clock, which alone can tell the age of the file.
     """
-    return Validator(etag or None, last_modified or None, _is_old_enough(last_modified, date))
+    date_is_strong = not etag and _is_old_enough(last_modified, date)
+    return Validator(etag or None, last_modified or None, date_is_strong)
 
 
 def _is_old_enough(last_modified: str | None, date: str | None) -> bool:

@@ -98,7 +98,8 @@ class Proof:
 
 def form_of(name: str) -> Form:
     """Tell by its suffix what a file must look like."""
-    return _SUFFIXES.get(Path(name).suffix.lower(), Form.ANY)
+    _, dot, suffix = name.rpartition(".")
+    return _SUFFIXES.get(f"{dot}{suffix.lower()}", Form.ANY)
 
 
 def head_bytes(form: Form) -> int:
@@ -159,12 +160,13 @@ def prove_file(
     Raises: SizeMismatch, WrongContent (reason :data:`BROKEN_FILE`),
         ChecksumMismatch; OSError if the file cannot be read.
     """
+    digests, length = tuple(digests), path.stat().st_size
+    if size_bytes is not None and length != size_bytes:
+        raise SizeMismatch(url, expected=size_bytes, got=length)
+    if form is Form.ANY and not digests:
+        return Proof(())
     with path.open("rb") as file:
-        length = file.seek(0, 2)
-        if size_bytes is not None and length != size_bytes:
-            raise SizeMismatch(url, expected=size_bytes, got=length)
         _check_form(file, form, length, url)
-        digests = tuple(digests)
         values = _digest_values(file, {digest.algorithm for digest in digests})
     for digest in digests:
         got = values[digest.algorithm]

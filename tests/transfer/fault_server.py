@@ -43,6 +43,8 @@ QUICK = Limits(
     flush_interval_s=0.0,
 )
 
+DROP_EVERY_S = 0.001
+
 DIRECT_FROM_BYTES = 1
 """Every body takes the direct way; ``conftest.py`` runs each test over the public one, too."""
 
@@ -66,6 +68,7 @@ class Received:
     target: str
     headers: Mapping[str, str]
     """Names in lower case."""
+    method: str = "GET"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Reply:
     """Waited for between head and body."""
     first_bytes: int = 0
     """So much of the body is sent before the gate."""
+    drip_bytes: int = 0
+    """The body is sent in drops of so many bytes; 0 sends it at once."""
 
 
 Responder: TypeAlias = Callable[[Received], Reply]
@@ -152,6 +157,9 @@ class HostedFile:
     date: str | None = DATE
     takes_ranges: bool = True
     takes_if_range: bool = True
+    """Otherwise the whole file is sent, whatever the condition says."""
+    reads_if_range: bool = True
+    """Otherwise the part is sent, whatever the condition says."""
     headers: Mapping[str, object] = field(default_factory=dict)
 
     def __call__(self, received: Received) -> Reply:
@@ -167,7 +175,7 @@ class HostedFile:
 
     def _place(self, received: Received) -> tuple[int, int] | None:
         wanted = received.headers.get("range")
-        condition = received.headers.get("if-range")
+        condition = received.headers.get("if-range") if self.reads_if_range else None
         if wanted is None or not self.takes_ranges:
             return None
         is_same = self.takes_if_range and condition in (self.etag, self.last_modified)
@@ -244,15 +252,15 @@ class FaultServer:
         writer.write(reply.body[: reply.first_bytes])
         if reply.gate is not None:
             await reply.gate.wait()
-        writer.write(reply.body[reply.first_bytes :])
-        await writer.drain()
+        for drop in _drops(reply.body[reply.first_bytes :], reply.drip_bytes):
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.sleep(DROP_EVERY_S if reply.drip_bytes else 0)
         if reply.end is End.HANG:
             await reader.read()
         if reply.end is End.RESET:
             await asyncio.sleep(0.01)  # a reset overtakes bytes that are still on their way
-            linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            writer.transport.abort()
+            _reset(writer)
         return reply.end is End.KEEP
 
     def close(self) -> None:
@@ -260,12 +268,22 @@ class FaultServer:
             writer.transport.abort()
 
 
+def _reset(writer: asyncio.StreamWriter) -> None:
+    if not writer.transport.is_closing():
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+
+
+def _drops(body: bytes, size: int) -> list[bytes]:
+    return [body[at : at + size] for at in range(0, len(body), size)] if size else [body]
+
+
 def _parse(head: bytes) -> Received:
     request_line, *lines = head.decode("latin-1").strip().split("\r\n")
     pairs = (line.partition(":") for line in lines)
-    return Received(
-        request_line.split(" ")[1], {name.lower(): value.strip() for name, _, value in pairs}
-    )
+    method, target, _ = request_line.split(" ")
+    return Received(target, {name.lower(): value.strip() for name, _, value in pairs}, method)
 
 
 @asynccontextmanager

@@ -1,21 +1,43 @@
 """FAULTS C6 and C8: connections that fail, fall silent, or are given up by us."""
 
 import asyncio
+import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
-from aiohttp import ClientConnectorCertificateError, ClientResponseError, RequestInfo
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientResponseError,
+    ClientSession,
+    RequestInfo,
+    TCPConnector,
+)
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from asyncdl.errors import NetworkError, Stalled
 from asyncdl.events import TransferEnded, TransferRetry, TransferStarted
+from asyncdl.transfer import Downloader, FileRequest
 from asyncdl.transfer.http import new_session, raise_ours
-from tests.transfer.fault_server import QUICK, End, HostedFile, after, cut, rig, silent
+from tests.transfer.fault_server import (
+    QUICK,
+    End,
+    HostedFile,
+    Received,
+    Reply,
+    Responder,
+    after,
+    cut,
+    rig,
+    silent,
+    status,
+)
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -130,3 +152,59 @@ async def test_cancelling_before_the_first_byte_leaves_nothing(tmp_path: Path) -
         with anyio.move_on_after(0.05):
             await r.fetch()
     assert r.names == []
+
+
+def test_row_110_a_name_that_is_not_found_may_be_found_later() -> None:
+    key = ConnectionKey("host", 443, True, True, None, None, None)
+    with pytest.raises(NetworkError) as refused:
+        raise_ours("ask host", ClientConnectorDNSError(key, OSError("no such name")))
+    assert refused.value.retryable
+
+
+class TwoAddresses(AbstractResolver):
+    """Knows two addresses for each name; nobody listens at the first."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in ("127.0.0.2", "127.0.0.1")
+        ]
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+async def test_row_111_a_dead_address_is_passed_over_for_the_next(tmp_path: Path) -> None:
+    connector = TCPConnector(resolver=TwoAddresses(), family=socket.AF_INET)
+    async with (
+        rig(tmp_path, FILE) as r,
+        ClientSession(connector=connector) as session,
+        Downloader(QUICK, session=session) as downloader,
+    ):
+        url = f"http://two-addresses.test:{r.server.port}/file.bin"
+        fetched = await downloader.fetch(FileRequest(url, tmp_path, "file.bin"))
+    assert (r.content(), fetched.attempts) == (BODY, 1)
+
+
+async def test_row_100_files_that_all_wait_for_another_try_all_get_it(tmp_path: Path) -> None:
+    script: list[Responder] = [*[status(503)] * 8, FILE]
+    async with (
+        rig(tmp_path, *script, limits=replace(QUICK, per_host=2)) as r,
+        anyio.create_task_group() as tasks,
+    ):
+        for number in range(4):
+            tasks.start_soon(r.fetch, f"{number}.bin")
+    assert [r.content(f"{number}.bin") for number in range(4)] == [BODY] * 4
+
+
+async def test_row_106_a_trickle_is_a_stall(tmp_path: Path) -> None:
+    def trickle(received: Received) -> Reply:
+        return replace(FILE(received), drip_bytes=1)
+
+    limits = replace(QUICK, stall_timeout_s=0.05, slowest_bytes_s=1e6, flush_bytes=100)
+    async with rig(tmp_path, trickle, FILE, limits=limits) as r:
+        await r.fetch()
+    assert r.content() == BODY
+    assert {event.reason for event in r.told(TransferRetry)} == {"stalled"}

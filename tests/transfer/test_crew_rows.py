@@ -1,6 +1,7 @@
 """FAULTS C8 and others: several connections for one file."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import HttpStatusError
-from asyncdl.transfer import Limits
+from asyncdl.transfer import Digest, Limits
 from tests.transfer.fault_server import (
     QUICK,
     End,
@@ -275,3 +276,32 @@ async def test_a_refused_piece_does_not_hide_a_refused_file(tmp_path: Path) -> N
             await r.fetch()
     assert "file.bin" not in r.names
     assert r.content("file.bin.part")[:1000] == BODY[:1000]
+
+
+async def test_row_166_pieces_are_read_once_more_for_their_digest(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    digest = Digest("sha256", hashlib.sha256(BODY).hexdigest())
+    bare = replace(FILE, etag=None)
+    async with (
+        rig(tmp_path, held(gate, bare), bare, limits=SPLIT) as r,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(lambda: r.fetch(digests=(digest,)))
+        await until(lambda: len(r.server.requests) >= 2)
+        gate.set()
+    assert r.content() == BODY
+
+
+async def test_row_041_pieces_of_two_versions_do_not_pass_their_digest(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    digest = Digest("sha256", hashlib.sha256(BODY).hexdigest())
+    bare, other = replace(FILE, etag=None), replace(NEW, etag=None)
+    async with (
+        rig(tmp_path, held(gate, bare), other, bare, limits=SPLIT) as r,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(lambda: r.fetch(digests=(digest,)))
+        await until(lambda: len(r.server.requests) >= 2)
+        gate.set()
+    assert r.content() == BODY
+    assert r.ranges[-1] == "bytes=0-"

@@ -12,8 +12,20 @@ import anyio
 import pytest
 
 from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, TransferError
+from asyncdl.events import TransferRetry
 from asyncdl.transfer import Digest, Downloader, FileRequest
-from tests.transfer.fault_server import QUICK, HostedFile, after, cut, fixed, rig, status
+from asyncdl.transfer.sink import PartFile
+from tests.transfer.fault_server import (
+    QUICK,
+    HostedFile,
+    Received,
+    Reply,
+    after,
+    cut,
+    fixed,
+    rig,
+    status,
+)
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -221,7 +233,7 @@ async def test_row_152_a_folder_that_cannot_be_made_is_refused_before_any_reques
     assert r.server.requests == []
 
 
-async def test_a_durable_file_is_flushed_before_it_is_named(
+async def test_row_144_a_durable_file_is_flushed_before_it_is_named_and_its_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[bool] = []
@@ -235,3 +247,59 @@ async def test_a_durable_file_is_flushed_before_it_is_named(
     async with rig(tmp_path, FILE, limits=replace(QUICK, durable=True)) as r:
         await r.fetch()
     assert flushed == [False, True]
+
+
+async def test_row_141_room_that_is_not_needed_is_given_back(tmp_path: Path) -> None:
+    large, small = HostedFile(BODY * 100), HostedFile(BODY, etag='"v2"')
+    limits = replace(QUICK, preallocate_from_bytes=1)
+    async with rig(tmp_path, cut(large, 777), small, limits=limits) as r:
+        await r.fetch()
+    assert r.content() == BODY
+    assert (tmp_path / "file.bin").stat().st_blocks * 512 < 2 * len(BODY)
+
+
+async def test_row_153_the_part_is_on_the_volume_of_its_target(tmp_path: Path) -> None:
+    async with rig(tmp_path / "deep" / "below", cut(FILE, 5000), status(404)) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch()
+    assert r.names == ["file.bin.part", "file.bin.part.state"]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+async def test_row_154_too_many_open_files_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    failures, opened = [number, number], os.open
+
+    def open_(path: Any, flags: int, *rest: Any, **named: Any) -> int:
+        if str(path).endswith(".part") and failures:
+            raise OSError(failures.pop(), "Too many open files")
+        return opened(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", open_)
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch()
+    assert r.content() == BODY
+    assert len(r.told(TransferRetry)) == 2
+
+
+async def test_row_155_small_drops_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    write = PartFile.write
+
+    async def watch(part: PartFile, offset: int, pieces: Any) -> None:
+        writes.append(offset)
+        await write(part, offset, pieces)
+
+    monkeypatch.setattr(PartFile, "write", watch)
+    drops = replace(QUICK, flush_interval_s=60.0, flush_bytes=4096)
+
+    def drip(received: Received) -> Reply:
+        return replace(FILE(received), drip_bytes=100)
+
+    async with rig(tmp_path, drip, limits=drops) as r:
+        await r.fetch()
+    assert r.content() == BODY
+    assert len(writes) <= len(BODY) / 4096 + 2

@@ -1,12 +1,24 @@
 """FAULTS C3: where a body ends, and whether that was its end."""
 
+import contextlib
+import gzip
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from asyncdl.errors import NetworkError, SizeMismatch, TransferError, WrongContent
-from tests.transfer.fault_server import QUICK, End, HostedFile, chunked, cut, fixed, rig
+from asyncdl.errors import NetworkError, SizeMismatch, Stalled, TransferError, WrongContent
+from tests.transfer.fault_server import (
+    QUICK,
+    End,
+    HostedFile,
+    Reply,
+    Responder,
+    chunked,
+    cut,
+    fixed,
+    rig,
+)
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -90,3 +102,131 @@ async def test_row_168_an_endless_body_is_stopped_at_the_cap(tmp_path: Path) -> 
         with pytest.raises(TransferError) as refused:
             await r.fetch()
     assert (refused.value.reason, r.names) == ("too-large", [])
+
+
+async def test_row_096_no_host_is_asked_with_head(tmp_path: Path) -> None:
+    async with rig(tmp_path, cut(FILE, 777), FILE) as r:
+        await r.fetch()
+    assert {request.method for request in r.server.requests} == {"GET"}
+
+
+CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+
+
+def raw(head: str, body: bytes, end: End = End.CLOSE) -> Responder:
+    return lambda _: Reply(f"{head}\r\n".encode(), body, end)
+
+
+@pytest.mark.parametrize("row", ["058", "059"])
+async def test_rows_058_059_chunks_that_lie_about_their_size_are_no_file(
+    tmp_path: Path, row: str
+) -> None:
+    wire = {"058": b"fffffffffffffffff0\r\nabc", "059": b"3\r\nabcdefgh\r\n0\r\n\r\n"}[row]
+    # aiohttp tells of a bad chunk only if it comes with the head; else it falls silent.
+    limits = replace(QUICK, stall_timeout_s=0.05)
+    async with rig(tmp_path, raw(CHUNKED, wire), limits=limits) as r:
+        with pytest.raises((NetworkError, Stalled)):
+            await r.fetch()
+    assert "file.bin" not in r.names
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    ["Content-Length: 3\r\nContent-Length: 3\r\n", "Content-Length: 3, 3\r\n",
+     "Content-Length: 3\r\nContent-Length: 5\r\n"],
+)  # fmt: skip
+async def test_row_061_a_length_that_is_told_twice_is_never_misread(
+    tmp_path: Path, lengths: str
+) -> None:
+    async with rig(tmp_path, raw(f"HTTP/1.1 200 OK\r\n{lengths}", b"abc")) as r:
+        with contextlib.suppress(NetworkError, SizeMismatch):
+            await r.fetch()
+    assert "file.bin" not in r.names or r.content() == b"abc"
+
+
+@pytest.mark.parametrize("length", ["-3", "three", "3x", "0x3", "9" * 30, str(2**63)])
+async def test_rows_063_064_a_length_that_is_none_is_never_believed(
+    tmp_path: Path, length: str
+) -> None:
+    async with rig(tmp_path, raw(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n", b"abc")) as r:
+        with pytest.raises((NetworkError, SizeMismatch)):
+            await r.fetch()
+    assert "file.bin" not in r.names
+
+
+async def test_row_067_interim_answers_are_skipped(tmp_path: Path) -> None:
+    interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    final = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+    async with rig(tmp_path, raw(interim + final, b"abc")) as r:
+        await r.fetch()
+    assert r.content() == b"abc"
+
+
+@pytest.mark.parametrize("header", [f"X: {'x' * 10**6}\r\n", "X: y\r\n" * 50_000])
+async def test_row_070_a_head_without_measure_is_refused(tmp_path: Path, header: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n{header}"
+    async with rig(tmp_path, raw(head, b"abc")) as r:
+        with pytest.raises(NetworkError):
+            await r.fetch()
+    assert r.names == []
+
+
+async def test_row_071_trailers_are_ignored(tmp_path: Path) -> None:
+    wire = b"3\r\nabc\r\n0\r\nX-Trailer: y\r\n\r\n"
+    async with rig(tmp_path, raw(CHUNKED, wire)) as r:
+        fetched = await r.fetch()
+    assert (r.content(), fetched.proof) == (b"abc", "chunked")
+
+
+async def test_row_072_a_host_that_closes_while_we_are_throttled_has_sent_all(
+    tmp_path: Path,
+) -> None:
+    limits = replace(QUICK, max_rate_bytes_s=len(BODY) / 0.1, read_buffer_bytes=512)
+    async with rig(tmp_path, cut(FILE, len(BODY), End.CLOSE), limits=limits) as r:
+        fetched = await r.fetch()
+    assert (r.content(), fetched.attempts) == (BODY, 1)
+
+
+async def test_row_073_a_body_of_crumbs_is_a_body(tmp_path: Path) -> None:
+    crumbs = b"".join(b"1\r\n%c\r\n" % byte for byte in BODY[:3000])
+    async with rig(tmp_path, raw(CHUNKED, crumbs + b"0\r\n\r\n")) as r:
+        await r.fetch()
+    assert r.content() == BODY[:3000]
+
+
+@pytest.mark.parametrize("row", ["074", "081"])
+async def test_rows_074_081_a_body_that_was_coded_unasked_is_refused(
+    tmp_path: Path, row: str
+) -> None:
+    coded: dict[str, Responder] = {
+        "074": replace(FILE, headers={"Content-Encoding": "gzip"}),
+        "081": fixed("200 OK", b"0\r\n\r\n", length=None, Transfer_Encoding="gzip, chunked"),
+    }
+    async with rig(tmp_path, coded[row]) as r:
+        with pytest.raises(WrongContent) as refused:
+            await r.fetch()
+    assert (refused.value.reason, r.names) == ("coded", [])
+
+
+async def test_row_075_a_part_in_another_coding_is_never_combined(tmp_path: Path) -> None:
+    coded = replace(FILE, headers={"Content-Encoding": "gzip"})
+    async with rig(tmp_path, cut(FILE, 777), coded) as r:
+        with pytest.raises(WrongContent):
+            await r.fetch()
+    assert r.content("file.bin.part") == BODY[:777]
+
+
+async def test_row_076_a_gzip_file_is_stored_as_it_is_on_the_wire(tmp_path: Path) -> None:
+    packed = gzip.compress(BODY)
+    async with rig(tmp_path, HostedFile(packed, headers={"Content-Encoding": "gzip"})) as r:
+        await r.fetch("scene.tar.gz")
+    assert r.content("scene.tar.gz") == packed
+
+
+async def test_row_115_an_old_host_without_keep_alive_is_a_host(tmp_path: Path) -> None:
+    old = raw("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n", b"abc")
+    async with rig(tmp_path, old) as r:
+        await r.fetch()
+        await r.fetch("second.bin")
+    assert r.content() == r.content("second.bin") == b"abc"
+    assert r.server.connections == 2

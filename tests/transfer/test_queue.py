@@ -61,3 +61,20 @@ async def test_workers_are_files_at_once(tmp_path: Path) -> None:
             gate.set()
     assert r.server.most_active == 2
     assert len(r.names) == 5
+
+
+async def test_row_134_a_full_queue_holds_up_who_fills_it(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with rig(tmp_path, after(gate, FILE)) as r:
+        requests_in, requests_out = anyio.create_memory_object_stream[FileRequest](2)
+        outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](9)
+        async with outcomes_out, anyio.create_task_group() as tasks:
+            tasks.start_soon(serve_queue, r.downloader, requests_out, outcomes_in, 1)
+            sent = 0
+            with anyio.move_on_after(0.1):
+                while True:
+                    await requests_in.send(FileRequest(r.server.url, tmp_path, f"{sent}.bin"))
+                    sent += 1
+            requests_in.close()
+            gate.set()
+    assert sent == 3

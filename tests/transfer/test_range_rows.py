@@ -172,6 +172,21 @@ async def test_row_025_a_416_without_range_is_the_end(tmp_path: Path) -> None:
     assert r.ranges == ["bytes=0-", None]
 
 
+async def test_row_026_a_200_of_the_very_length_is_what_is_there_already(tmp_path: Path) -> None:
+    unended = chunked(BODY, ends=False, ETag='"v1"')
+    async with rig(tmp_path, unended, HostedFile(BODY, takes_if_range=False)) as r:
+        fetched = await r.fetch()
+    assert r.content() == BODY
+    assert (len(r.server.requests), fetched.received_bytes) == (2, len(BODY))
+
+
+async def test_row_027_a_200_shorter_than_the_part_starts_over(tmp_path: Path) -> None:
+    unended = chunked(BODY, ends=False, ETag='"v1"')
+    async with rig(tmp_path, unended, HostedFile(BODY[:500], takes_ranges=False)) as r:
+        await r.fetch()
+    assert r.content() == BODY[:500]
+
+
 async def test_row_028_a_longer_part_than_the_file_starts_over(tmp_path: Path) -> None:
     unended = chunked(BODY, ends=False, ETag='"v1"')
     async with rig(tmp_path, unended, HostedFile(BODY[:500])) as r:

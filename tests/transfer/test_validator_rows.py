@@ -1,5 +1,7 @@
 """FAULTS C2: validators, content that changes, and resume from one run to the next."""
 
+import base64
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from asyncdl.errors import HttpStatusError
 from asyncdl.transfer import Digest
 from asyncdl.transfer.digests import new_hasher
-from tests.transfer.fault_server import JUST_NOW, LONG_AGO, HostedFile, Rig, cut, rig, status
+from tests.transfer.fault_server import JUST_NOW, LONG_AGO, HostedFile, Rig, cut, fixed, rig, status
 
 OLD = bytes(range(256)) * 40
 NEW = OLD[::-1]
@@ -131,6 +133,69 @@ async def test_row_045_if_range_that_is_never_honoured_is_left_out_once(tmp_path
     assert r.conditions == [None, '"v1"', None]
     assert r.ranges == ["bytes=0-", "bytes=777-", "bytes=777-"]
     assert fetched.size_bytes == len(OLD)
+
+
+@pytest.mark.parametrize("etag", ['"v1-gzip"', "v1", 'W/"v1"'])
+async def test_row_047_a_validator_is_compared_byte_for_byte(tmp_path: Path, etag: str) -> None:
+    other = HostedFile(NEW, etag=etag, reads_if_range=False)
+    async with rig(tmp_path, cut(FILE, 777), other) as r:
+        await r.fetch()
+    assert r.content() == NEW
+    assert {request.headers["accept-encoding"] for request in r.server.requests} == {"identity"}
+
+
+async def test_row_050_a_304_that_nobody_asked_for_is_no_file(tmp_path: Path) -> None:
+    async with rig(tmp_path, fixed("304 Not Modified", length=None)) as r:
+        with pytest.raises(HttpStatusError) as refused:
+            await r.fetch()
+    assert (refused.value.reason, len(r.server.requests), r.names) == ("http-304", 1, [])
+
+
+async def test_row_053_a_file_that_grows_is_of_one_moment(tmp_path: Path) -> None:
+    grown = HostedFile(OLD + NEW, etag='"v2"')
+    async with rig(tmp_path, cut(FILE, 777), grown) as r:
+        await r.fetch()
+        grown_part = FILE.part(f"bytes 0-{len(OLD) - 1}/{len(OLD) * 2}", OLD)
+        r.server.script = [grown_part, grown]
+        await r.fetch("second.bin")
+    assert r.content() == r.content("second.bin") == grown.body
+
+
+async def test_row_147_a_part_that_someone_edited_does_not_pass_its_digest(tmp_path: Path) -> None:
+    async with rig(tmp_path, cut(FILE, 777), status(404), FILE) as r:
+        await break_off(r)
+        with (tmp_path / "file.bin.part").open("r+b") as part:
+            part.write(b"edited")
+        await r.fetch(digests=(digest_of(OLD),))
+    assert r.content() == OLD
+    assert r.ranges[2:] == ["bytes=777-", "bytes=0-"]
+
+
+def repr_digest(body: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+async def test_row_164_what_the_host_says_about_the_whole_file_is_checked(tmp_path: Path) -> None:
+    wrong = replace(FILE, headers={"Repr-Digest": repr_digest(NEW)})
+    right = replace(FILE, headers={"Repr-Digest": repr_digest(OLD)})
+    async with rig(tmp_path, wrong, right) as r:
+        fetched = await r.fetch()
+    assert r.content() == OLD
+    assert (fetched.proof, fetched.attempts) == ("length+sha256", 2)
+
+
+async def test_row_164_a_digest_of_one_answer_says_nothing_about_the_file(tmp_path: Path) -> None:
+    part = replace(FILE, headers={"Content-Digest": repr_digest(OLD[777:])})
+    async with rig(tmp_path, cut(FILE, 777), part) as r:
+        fetched = await r.fetch()
+    assert fetched.proof == "length"
+
+
+@pytest.mark.parametrize("header", ["junk", "sha-256=:AAAA:", "sha-256=xx", "md5=:AAAA:", ",,"])
+async def test_row_165_a_digest_that_cannot_be_read_is_ignored(tmp_path: Path, header: str) -> None:
+    async with rig(tmp_path, replace(FILE, headers={"Repr-Digest": header})) as r:
+        fetched = await r.fetch()
+    assert (r.content(), fetched.proof) == (OLD, "length")
 
 
 async def test_a_nameless_file_is_continued_once_its_name_is_known(tmp_path: Path) -> None:

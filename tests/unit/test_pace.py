@@ -89,7 +89,7 @@ def test_a_longer_rest_is_never_shortened() -> None:
     assert pace.rest_s(10.0) == 50
 
 
-def test_an_unreachable_host_rests_and_is_given_up_in_the_end() -> None:
+def test_row_099_an_unreachable_host_rests_and_is_given_up_in_the_end() -> None:
     pace = Pace(4, Backoff(first_s=8.0))
     for now in range(UNREACHABLE_AFTER - 1):
         pace.fail(now, now)

@@ -1,5 +1,7 @@
 """The note beside a partial file: believed whole, or not at all."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,19 @@ def test_a_source_outlives_its_signature_and_holds_no_secret() -> None:
     url = "https://user:word@host:8/a/b.tif?requestSignature=abc"
     assert source_of(url) == "https://host:8/a/b.tif"
     assert "c2VjcmV0" not in source_of("https://host/download/c2VjcmV0c2VjcmV0")
+
+
+def test_row_137_a_disk_that_is_full_for_the_note_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = PartState("http://host/a", 10), PartState("http://host/a", 20)
+    save_state(tmp_path / "note", old)
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space"):
+        save_state(tmp_path / "note", new)
+    assert load_state(tmp_path / "note", 0) == old
+    assert os.listdir(tmp_path) == ["note"]

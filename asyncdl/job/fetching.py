@@ -12,7 +12,7 @@ from asyncdl.job.proofs import demand_of
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.matching import match_reply
-from asyncdl.m2m.retrieval import Ready
+from asyncdl.m2m.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest
 
 

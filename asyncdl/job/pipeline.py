@@ -28,7 +28,8 @@ from asyncdl.job.fetching import fetch
 from asyncdl.job.requesting import request
 from asyncdl.job.run import Run
 from asyncdl.job.scenes import Wish
-from asyncdl.m2m.retrieval import GivenUp, Ready, Waiting, resolutions
+from asyncdl.m2m.pending import GivenUp, Ready, Waiting
+from asyncdl.m2m.retrieval import resolutions
 from asyncdl.m2m.selection import WantedFile
 
 READY_PER_WORKER = 2

@@ -13,7 +13,7 @@ from asyncdl.job.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.matching import Matched, match_reply
-from asyncdl.m2m.retrieval import Ready, Waiting
+from asyncdl.m2m.pending import Ready, Waiting
 from asyncdl.m2m.selection import WantedFile
 
 REFUSED_REMEDY = "Run the same command again later; the service gives the reason above."

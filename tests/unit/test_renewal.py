@@ -18,7 +18,7 @@ from asyncdl.m2m.models import (
     DownloadRetrieveReply,
     RequestedDownload,
 )
-from asyncdl.m2m.retrieval import Ready
+from asyncdl.m2m.pending import Ready
 from asyncdl.m2m.selection import WantedFile
 
 RED = WantedFile("E4", "p", "S", "S_SR_B4.TIF", ("bands",), None, 0)

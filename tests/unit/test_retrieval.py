@@ -21,15 +21,15 @@ from asyncdl.m2m.models import (
     Labels,
     RequestedDownload,
 )
-from asyncdl.m2m.retrieval import (
+from asyncdl.m2m.pending import (
     MISSED_POLLS,
     GivenUp,
     PendingBook,
     Ready,
     Resolution,
     Waiting,
-    resolutions,
 )
+from asyncdl.m2m.retrieval import resolutions
 from asyncdl.m2m.selection import WantedFile
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import anyio
 import click
-import orjson
 from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import json_option, verbose_option
-from asyncdl.cli.quantities import count, size
-from asyncdl.config import ByteRate
+from asyncdl.cli.tally import Tally
+from asyncdl.errors import AsyncdlError, DiskError
 from asyncdl.events import Emit, FilesWanted
 from asyncdl.redact import redact
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Digest, Downloader, FileRequest, Limits, Outcome, serve_queue
 
+if TYPE_CHECKING:
+    from asyncdl.config import ByteRate
+
+PIPE_BYTES = 65_536
+"""Read from standard input at once."""
 QUEUED_PER_WORKER = 2
 """Requests made ahead for each worker; a list of any length takes no more memory than this."""
 
 
-class Rate(click.ParamType[ByteRate]):
+class Rate(click.ParamType["ByteRate"]):
     """Bytes per second, such as ``5 MB/s``."""
 
     name = "rate"
@@ -35,6 +41,8 @@ class Rate(click.ParamType[ByteRate]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> ByteRate:
         """Read the rate, or fail with what is allowed."""
+        from asyncdl.config import ByteRate  # Who sets no rate needs no config at all.
+
         try:
             return ByteRate.read(value)
         except ValueError as error:
@@ -59,7 +67,7 @@ class Header(click.ParamType[tuple[str, str]]):
 @click.command()
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
-    "-i", "--input", "listed", type=click.File("r", encoding="utf-8"),
+    "-i", "--input", "listed", type=click.File("r", encoding="utf-8", errors="replace"),
     help="File with one URL a line; - is standard input.",
 )  # fmt: skip
 @click.option(
@@ -85,7 +93,7 @@ class Header(click.ParamType[tuple[str, str]]):
 @verbose_option
 def get(
     urls: tuple[str, ...],
-    listed: Iterable[str] | None,
+    listed: IO[str] | None,
     directory: Path,
     jobs: int,
     connections: int,
@@ -106,16 +114,15 @@ def get(
     if not urls and listed is None:
         raise click.UsageError("give a URL, or a file of URLs with -i")
 
-    def requests() -> Iterator[FileRequest]:
-        for url in _all_urls(urls, listed):
-            yield FileRequest(
-                url=url,
-                directory=directory,
-                key=redact(url),
-                digests=digests,
-                headers=dict(headers),
-                overwrite=overwrite,
-            )
+    def request(url: str) -> FileRequest:
+        return FileRequest(
+            url=url,
+            directory=directory,
+            key=redact(url),
+            digests=digests,
+            headers=dict(headers),
+            overwrite=overwrite,
+        )
 
     limits = Limits(
         connections=jobs * connections,
@@ -128,19 +135,22 @@ def get(
 
     async def work() -> bool:
         with open_display(as_json=False, quiet=quiet or as_json, live=not no_progress) as emit:
-            await _fetch_all(requests(), limits, jobs, tally, emit)
+            feed = Feed(_all_urls(urls, listed), request, emit)
+            await _fetch_all(feed, limits, jobs, tally, emit)
         return True
 
-    finished = run_async(work)
+    try:
+        finished = run_async(work)
+    except AsyncdlError:
+        tally.close(directory, status="stopped")
+        raise
     tally.close(directory, status="interrupted" if finished is None else "")
     if finished is None:
         return INTERRUPTED
     return INCOMPLETE if tally.counts["failed"] else OK
 
 
-def _digests(
-    sha256: str | None, urls: Sequence[str], listed: Iterable[str] | None
-) -> tuple[Digest, ...]:
+def _digests(sha256: str | None, urls: Sequence[str], listed: IO[str] | None) -> tuple[Digest, ...]:
     if sha256 is None:
         return ()
     if len(urls) != 1 or listed is not None:
@@ -151,17 +161,57 @@ def _digests(
     return (Digest("sha256", value),)
 
 
-def _all_urls(urls: Iterable[str], listed: Iterable[str] | None) -> Iterator[str]:
-    yield from urls
-    for line in listed or ():
+async def _all_urls(urls: Iterable[str], listed: IO[str] | None) -> AsyncIterator[str]:
+    for url in urls:
+        yield url
+    if listed is None:
+        return
+    async for line in _lines_of(listed):
         url = line.strip()
         if url and not url.startswith("#"):
             yield url
 
 
-async def _fetch_all(
-    requests: Iterator[FileRequest], limits: Limits, jobs: int, tally: Tally, emit: Emit
-) -> None:
+async def _lines_of(listed: IO[str]) -> AsyncIterator[str]:
+    if listed.seekable():
+        for line in listed:
+            yield line
+        return
+    # The other end of a pipe takes its time: neither transfers nor an interrupt wait for it.
+    rest = b""
+    while chunk := await _read_pipe(listed.fileno()):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for whole in lines:
+            yield whole.decode(errors="replace")
+    yield rest.decode(errors="replace")
+
+
+async def _read_pipe(fd: int) -> bytes:
+    await anyio.wait_readable(fd)
+    return os.read(fd, PIPE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Turns URLs into requests, no faster than they are taken."""
+
+    urls: AsyncIterator[str]
+    request: Callable[[str], FileRequest]
+    emit: Emit
+
+    async def run(self, requests_out: MemoryObjectSendStream[FileRequest]) -> None:
+        """Send a request for each URL, and close the stream."""
+        async with requests_out:
+            async for url in self.urls:
+                self.emit(FilesWanted(1, 0))
+                await requests_out.send(self.request(url))
+
+
+async def _fetch_all(feed: Feed, limits: Limits, jobs: int, tally: Tally, emit: Emit) -> None:
+    """Fetch everything; one bad file stops no other.
+
+    Raises: DiskError, when the disk is full: there is no use in going on.
+    """
     requests_out, requests_in = anyio.create_memory_object_stream[FileRequest](
         jobs * QUEUED_PER_WORKER
     )
@@ -171,78 +221,9 @@ async def _fetch_all(
         outcomes_in,
         anyio.create_task_group() as tasks,
     ):
-        tasks.start_soon(_feed, requests, requests_out, emit)
+        tasks.start_soon(feed.run, requests_out)
         tasks.start_soon(serve_queue, downloader, requests_in, outcomes_out, jobs)
         async for outcome in outcomes_in:
             tally.take(outcome)
-
-
-async def _feed(
-    requests: Iterator[FileRequest], requests_out: MemoryObjectSendStream[FileRequest], emit: Emit
-) -> None:
-    async with requests_out:
-        for request in requests:
-            emit(FilesWanted(1, 0))
-            await requests_out.send(request)
-
-
-class Tally:
-    """Counts outcomes and prints each: JSON on stdout, or what failed on stderr."""
-
-    def __init__(self, *, as_json: bool, quiet: bool) -> None:
-        self._as_json = as_json
-        self._quiet = quiet
-        self.counts: Counter[str] = Counter()
-        self._received = 0
-        self._failures: list[dict[str, object]] = []
-
-    def take(self, outcome: Outcome) -> None:
-        """Count one outcome and print it."""
-        if outcome.fetched is not None:
-            state = "skipped" if outcome.fetched.already_there else "downloaded"
-            self._received += outcome.fetched.received_bytes
-            line: dict[str, object] = {
-                "file": str(outcome.fetched.path),
-                "state": state,
-                "size_bytes": outcome.fetched.size_bytes,
-                "proof": outcome.fetched.proof,
-            }
-        else:
-            state = "failed"
-            line = {
-                "file": outcome.request.key,
-                "state": state,
-                "reason": getattr(outcome.error, "reason", "error"),
-                "detail": redact(str(outcome.error)),
-                "remedy": getattr(outcome.error, "remedy", "Run the same command again."),
-            }
-            self._failures.append(line)
-        self.counts[state] += 1
-        if self._as_json:
-            click.echo(orjson.dumps({"event": "file", "url": outcome.request.key} | line))
-        elif outcome.fetched is None:
-            click.echo(f"failed: {line['detail']}", err=True)
-
-    def close(self, directory: Path, *, status: str = "") -> None:
-        """Print the sum of it all."""
-        total = sum(self.counts.values())
-        status = status or ("incomplete" if self._failures else "complete")
-        if self._as_json:
-            files = {"total": total} | {
-                state: self.counts[state]
-                for state in ("downloaded", "skipped", "failed", "unresolved")
-            }
-            summary = {
-                "event": "summary",
-                "status": status,
-                "files": files,
-                "bytes": {"downloaded": self._received},
-                "failures": self._failures,
-            }
-            click.echo(orjson.dumps(summary))
-        elif not self._quiet:
-            states = ", ".join(f"{n:,} {state}" for state, n in self.counts.items())
-            where = f"received {size(self._received)} into {directory}"
-            click.echo(
-                f"{status.capitalize()}: {count(total, 'file')}: {states or 'none'}; {where}"
-            )
+            if isinstance(outcome.error, DiskError) and outcome.error.is_full:
+                raise outcome.error

@@ -27,6 +27,9 @@ from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.tries import Tries
 from asyncdl.transfer.verify import check_type
 
+FIRST_BURST_S = 0.1
+"""After this time the rate of a connection says something about the host."""
+
 _log = logging.getLogger("asyncdl.transfer")
 
 
@@ -61,10 +64,13 @@ class Crew:
     width: int
     """Connections at most; 1 once the host has refused to send pieces."""
     pieces: Pieces
-    failed: int = 0
+    _failed: int = field(default=0, init=False)
     """Further connections that failed in a row."""
-    _open_at_s: float = -math.inf
-    _tasks: TaskGroup | None = None
+    _open_at_s: float = field(default=-math.inf, init=False)
+    """No further connection before this."""
+    _is_begun: bool = field(default=False, init=False)
+    """Whether what is on disk is of the version that is on its way."""
+    _tasks: TaskGroup | None = field(default=None, init=False)
 
     async def run(self, first: Piece, receive_first: Callable[[], Awaitable[None]]) -> None:
         """Fetch until every byte is there, or no connection is left.
@@ -78,14 +84,26 @@ class Crew:
         with ungrouped():
             async with create_task_group() as self._tasks:
                 self.pieces.active.append(first)
+                self._tasks.start_soon(self._look_early)
                 await self._man(first, receive_first)
 
     def on_save(self, piece: Piece) -> None:
         """Look whether more connections are worth their while, or this one is wanted elsewhere."""
+        self._is_begun = True
         if len(self.pieces.active) > 1 and self.engine.governor.is_crowded(self.url):
             # Its rest goes back to the others; the connection, to another file.
             piece.stop = piece.at
         else:
+            self._look_for_work()
+
+    async def _look_early(self) -> None:
+        """Look once more when the first burst of the host is over.
+
+        Many hosts send a first burst at full speed and slow down then; with the
+        next bytes, and the next look, a good part of a second would be gone.
+        """
+        await anyio.sleep(FIRST_BURST_S)
+        if self._is_begun:
             self._look_for_work()
 
     def _look_for_work(self) -> None:
@@ -110,7 +128,7 @@ class Crew:
         async def fetch() -> None:
             with turn:
                 await self._fetch(piece, turn)
-            self.failed = 0
+            self._failed = 0
 
         if self._tasks is not None:
             self._tasks.start_soon(self._man, piece, fetch)
@@ -134,10 +152,10 @@ class Crew:
     async def _rest(self, error: NetworkError | TransferError) -> None:
         """Do without a connection for a while, since it failed while others go on."""
         backoff = self.engine.limits.backoff
-        self.failed += 1
-        if isinstance(error, RangeRefused) or not backoff.allows(self.failed):
+        self._failed += 1
+        if isinstance(error, RangeRefused) or not backoff.allows(self._failed):
             self.width = 1
-        wait_s = backoff.delay_s(self.failed, retry_after_s=error.retry_after_s)
+        wait_s = backoff.delay_s(self._failed, retry_after_s=error.retry_after_s)
         self._open_at_s = anyio.current_time() + wait_s
         _log.info("%s: goes on with a connection less: %s", self.target.progress.key, error)
         await anyio.sleep(wait_s)

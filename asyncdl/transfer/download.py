@@ -310,12 +310,13 @@ class Download:
         return Piece(place.start, stop, now_s, reach=place.stop)
 
     def _can_be_split(self, opened: _Opened) -> bool:
-        limits, is_proved_later = self._engine.limits, bool(self._request.digests)
-        return self._width > 1 and can_be_split(
+        if self._width == 1 or not self._is_ranged:
+            return False
+        return can_be_split(
             opened.answer.head,
             opened.place,
-            limits.split_from_bytes,
-            is_proved_later=is_proved_later,
+            self._engine.limits.split_from_bytes,
+            is_proved_later=bool(self._request.digests),
         )
 
     async def _share(self, opened: _Opened, line: AsyncExitStack) -> None:

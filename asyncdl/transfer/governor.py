@@ -171,30 +171,30 @@ class Governor:
             await anyio.sleep(wait_s)
 
     def _learn(self, turn: Turn, error: AsyncdlError) -> None:
-        if turn.is_spare:
-            self._learn_from_spare(turn, error)
-            return
-        hosts = {turn.host}
-        if isinstance(error, TransferError):
-            hosts.add(self._host(error.url))
-        for host in hosts:
-            self._learn_about(host, turn, error)
-
-    def _learn_from_spare(self, turn: Turn, error: AsyncdlError) -> None:
-        """Learn from a connection beside others: the host is there, whatever it says."""
+        """Learn about the host that was asked, and the one that gave the answer."""
         now_s = anyio.current_time()
+        answered = self._host(error.url) if isinstance(error, TransferError) else turn.host
+        for host in {turn.host, answered}:
+            before_s = host.pace.rest_s(now_s)
+            if turn.is_spare:
+                self._learn_from_spare(host, turn, error, now_s)
+            else:
+                self._learn_from_only(host, turn, error, now_s)
+            if (wait_s := host.pace.rest_s(now_s)) > before_s:
+                self._emit(HostWait(host.name, _reason(error), wait_s))
+
+    def _learn_from_spare(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
+        """Learn from a connection beside others: the host is there, whatever it says."""
         is_too_many = isinstance(error, HttpStatusError) and error.status in _TOO_MANY
         is_cut_off = isinstance(error, NetworkError) and not turn.received_bytes
         if is_too_many or is_cut_off or isinstance(error, Stalled):
-            turn.host.pace.step_down(turn.admitted_at_s, now_s)
-        if error.retry_after_s:
-            self._rest(turn.host, error, now_s)
+            host.pace.step_down(turn.admitted_at_s, now_s)
+        if isinstance(error, HttpStatusError):
+            self._rest(host, error, now_s)
 
-    def _learn_about(self, host: _Host, turn: Turn, error: AsyncdlError) -> None:
-        now_s = anyio.current_time()
-        before_s = host.pace.rest_s(now_s)
+    def _learn_from_only(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
         if isinstance(error, HttpStatusError) and error.status in _TOO_MUCH:
-            host.pace.failed_rounds = 0
+            host.pace.succeed()
             host.pace.step_down(turn.admitted_at_s, now_s)
             self._rest(host, error, now_s)
         elif isinstance(error, Stalled) or (isinstance(error, NetworkError) and error.retryable):
@@ -202,8 +202,6 @@ class Governor:
         elif isinstance(error, TransferError):
             # Bad news, but news: the host is there.
             host.pace.succeed()
-        if (wait_s := host.pace.rest_s(now_s)) > before_s:
-            self._emit(HostWait(host.name, _reason(error), wait_s))
 
     def _learn_from_break(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
         if not turn.received_bytes:

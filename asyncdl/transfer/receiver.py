@@ -101,7 +101,7 @@ class Receiver(asyncio.BufferedProtocol):
         self._transport.set_protocol(self._handler)
         # A fresh parser: the old one waits for a body that it will never see.
         self._handler.set_response_params(read_until_eof=True)
-        self._transport.resume_reading()
+        self._resume()
         self._response.content.feed_eof()
 
     # uvloop does not take calls for a connection that is closing.

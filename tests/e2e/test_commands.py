@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,38 @@ def test_the_library_prints_nothing_of_its_own() -> None:
         [sys.executable, "-c", script], capture_output=True, timeout=60, check=True
     )
     assert done.stdout + done.stderr == b""
+
+
+async def test_get_begins_before_its_list_has_ended(tmp_path: Path, static_file: str) -> None:
+    """A pipe that brings one URL and then waits holds up nothing, and an interrupt ends it."""
+    async with await anyio.open_process(
+        [*COMMAND, "get", "-i", "-", "-o", str(tmp_path), "--json"],
+        env=environment(PYTHONUNBUFFERED="1"),
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with anyio.fail_after(60):
+            await process.stdin.send(f"{static_file}\n".encode())
+            assert b'"state":"downloaded"' in await process.stdout.receive()
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 130
+
+
+async def test_a_full_disk_ends_get_at_once(tmp_path: Path, static_file: str) -> None:
+    script = (
+        "import errno, sys; from asyncdl.cli.main import exit_status;"
+        "from asyncdl.errors import DiskError; from asyncdl.transfer import Downloader\n"
+        "async def full(self, request): raise DiskError(request.directory, OSError(errno.ENOSPC,"
+        " 'No space left on device'))\n"
+        "Downloader.fetch = full; sys.exit(exit_status(sys.argv[1:]))"
+    )
+    urls = [f"{static_file}?{n}" for n in range(50)]
+    done = await anyio.run_process(
+        [sys.executable, "-c", script, "get", *urls, "-o", str(tmp_path), "--json"], check=False
+    )
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    summary = orjson.loads(done.stdout.splitlines()[-1])
+    assert summary["status"] == "stopped"
+    assert summary["files"]["failed"] < 50

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import HttpStatusError
+from asyncdl.events import HostWait
 from asyncdl.transfer import Digest, Limits
 from tests.transfer.fault_server import (
     QUICK,
@@ -110,7 +111,9 @@ async def test_rows_093_128_a_host_that_takes_one_connection_gets_one(
         await fetch_and_release(r, gate, 2)
         assert r.content() == BODY
         await r.fetch("second.bin")
-    assert len(r.server.requests) >= 3
+        engine = r.downloader._engine
+        assert engine is not None
+        assert engine.governor.connections(r.server.url) == SPLIT.per_host // 2
     assert r.content("second.bin") == BODY
 
 
@@ -267,6 +270,20 @@ async def test_further_connections_leave_room_for_files_that_have_none(tmp_path:
         gate.set()
     assert r.content() == r.content("second.bin") == BODY
     assert r.server.most_active <= 2
+
+
+async def test_row_084_a_rest_that_a_further_connection_is_asked_for_is_the_hosts(
+    tmp_path: Path,
+) -> None:
+    gate = asyncio.Event()
+    script = held(gate), status(429, Retry_After=60), FILE
+    async with rig(tmp_path, *script, limits=SPLIT) as r:
+        await fetch_and_release(r, gate, 2)
+        with anyio.move_on_after(0.05):
+            await r.fetch("second.bin")
+    assert r.content() == BODY
+    assert len(r.server.requests) == 2
+    assert [event.reason for event in r.told(HostWait)] == ["http-429"]
 
 
 async def test_a_refused_piece_does_not_hide_a_refused_file(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
+MINUTES ?= 10
 
-.PHONY: demo test soak clean
+.PHONY: demo test soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -19,6 +20,15 @@ test: $(READY_FOR_TESTS)  # linters, types, and the tests with their coverage
 	$(BIN)/coverage run -m pytest -q
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
+	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
+
+bench: $(READY)  # against curl, aria2c and wget2, on a real nginx
+	@for program in nginx aria2c wget2 curl openssl; do \
+	    command -v $$program > /dev/null || PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || missing=1; \
+	done; [ -z "$$missing" ] || { apt-get update -qq && apt-get install -y -qq nginx aria2 wget2 curl openssl; }
+	$(BIN)/python -m benchmarks.compare --write
 
 $(READY): pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit("asyncdl needs Python 3.11 or newer; try make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

@@ -139,6 +139,7 @@ class Download:
                 found = await self._request_bytes()
                 if found is not None:
                     return self._already_there(found)
+                await self._end_short_answers()
             except AsyncdlError as error:
                 if not await self._has_another_way(error):
                     raise
@@ -378,21 +379,28 @@ class Download:
         if is_other_version(error) or is_bad_file(error):
             # What several answers did not bring, a single one does.
             self._width = 1
-        if self._holding is not None and not self._may_continue(self._holding.state, error):
+        if self._holding is not None and (is_other_version(error) or not self._may_continue()):
             await self._holding.drop()
         wait_s = self._tries.wait_s(error)
         self._progress.retry(error, wait_s, self._tries.failed)
         await anyio.sleep(wait_s)
         return True
 
-    def _may_continue(self, state: PartState, error: AsyncdlError) -> bool:
+    async def _end_short_answers(self) -> None:
+        """Ask for the whole file, where a host sends parts and does not tell of which version."""
+        holding = self._holding
+        if holding is None or holding.state.is_complete or self._may_continue():
+            return
+        await holding.drop()
+        self._is_ranged = False
+
+    def _may_continue(self) -> bool:
         """Tell whether the rest may come from another answer.
 
         Within one run a weak validator is enough, if the next answer repeats
         it. Where a host tells nothing, two answers may be two versions.
         """
-        if is_other_version(error):
-            return False
+        state = self._opened().state
         return not state.validator.is_empty or self._is_proved_later(state)
 
     async def _finish(self, holding: Holding) -> Fetched:

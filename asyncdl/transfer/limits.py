@@ -25,7 +25,7 @@ class Limits:
     """A large file is split over so many at most, out of those no other file wants."""
     split_from_bytes: int = 4 * MIB
     """Smaller files are fetched over one connection in any case."""
-    split_after_s: float = 1.0
+    split_after_s: float = 2.0
     """What one connection fetches within this time is not split further."""
     smallest_piece_bytes: int = 64 * KIB
     """No split makes a piece smaller than this; 1 or more."""

@@ -68,6 +68,15 @@ async def test_row_010_the_rest_of_a_short_206_is_asked_for(tmp_path: Path) -> N
     assert r.ranges == ["bytes=0-", "bytes=100-"]
 
 
+async def test_row_010_without_a_validator_parts_are_not_put_together(tmp_path: Path) -> None:
+    bare, changed = HostedFile(BODY, etag=None), HostedFile(BODY[::-1], etag=None)
+    short = bare.part(f"bytes 0-99/{len(BODY)}", BODY[:100])
+    async with rig(tmp_path, short, changed) as r:
+        await r.fetch()
+    assert r.content() == changed.body
+    assert r.ranges == ["bytes=0-", None]
+
+
 async def test_row_011_surplus_of_a_206_is_not_saved(tmp_path: Path) -> None:
     place = f"bytes 0-{len(BODY) - 1}/{len(BODY)}"
     async with rig(tmp_path, chunked(BODY, Content_Range=place), FILE) as r:

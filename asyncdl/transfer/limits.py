@@ -73,6 +73,6 @@ class Limits:
     def write_bytes(self) -> int:
         """Collected per connection for one write: less with many connections.
 
-        Together they hold 8 MiB, so that memory does not grow with them.
+        Up to 32 of them hold 8 MiB together; with more each holds 256 KiB.
         """
         return min(self.flush_bytes, max(_LEAST_WRITE_BYTES, _COLLECTED_BYTES // self.connections))

@@ -98,8 +98,12 @@ class Reception:
         self.target.progress.received_bytes += len(data)
         if piece.is_open:
             self.target.bounds.check_so_far(piece.at + len(data), url)
-        batch.add(data if piece.is_open else data[: max(0, piece.due - piece.at)])
+        wanted = data if piece.is_open else data[: max(0, piece.due - piece.at)]
+        batch.add(wanted)
         piece.at = batch.stop
+        if len(wanted) < len(data):
+            # What follows has passed, so a neighbour may not leave its bytes to this body.
+            piece.reach = piece.at
 
     async def _save(self, batch: Batch, piece: Piece) -> None:
         if not batch.pieces:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from asyncdl.errors import HttpStatusError
 from asyncdl.events import HostWait
 from asyncdl.transfer import Digest, Limits
+from asyncdl.transfer.sink import PartFile
 from tests.transfer.fault_server import (
     QUICK,
     End,
@@ -231,6 +232,37 @@ async def test_row_132_a_cancelled_download_keeps_what_every_connection_brought(
     assert r.content() == BODY
     assert again.received_bytes == len(BODY) - 2000
     assert r.ranges[2:] == [f"bytes=1000-{middle - 1}", f"bytes={middle + 1000}-"]
+
+
+async def test_row_125_bytes_that_were_passed_over_are_not_taken_for_those_of_a_neighbour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, is_saving_its_last = asyncio.Event(), asyncio.Event()
+    write = PartFile.write
+
+    async def slow_write(part: PartFile, offset: int, pieces: Sequence[bytes]) -> None:
+        if offset + sum(map(len, pieces)) == (len(BODY) + 1000) // 2:
+            is_saving_its_last.set()
+            await anyio.sleep(0.05)
+        await write(part, offset, pieces)
+
+    def refuse_late(received: Received) -> Reply:
+        refusal = status(429)(received)
+        return replace(refusal, head=b"", body=refusal.head + b"no", gate=is_saving_its_last)
+
+    def dripping(received: Received) -> Reply:
+        return replace(held(gate)(received), drip_bytes=40_000)
+
+    monkeypatch.setattr(PartFile, "write", slow_write)
+    async with (
+        rig(tmp_path, dripping, refuse_late, FILE, limits=SPLIT) as r,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(r.fetch)
+        await until(lambda: len(r.server.requests) >= 2)
+        gate.set()
+    assert is_saving_its_last.is_set()
+    assert r.content() == BODY
 
 
 async def test_row_092_an_expired_url_is_renewed_once_for_all_pieces(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.tries import Tries
 from asyncdl.transfer.verify import check_type
 
-FIRST_BURST_S = 0.1
-"""After this time the rate of a connection says something about the host."""
+BURST_SHARE = 1 / 3
+"""Part of the time before the first look that is left to a host's first burst."""
 
 _log = logging.getLogger("asyncdl.transfer")
 
@@ -70,6 +70,8 @@ class Crew:
     """No further connection before this."""
     _is_begun: bool = field(default=False, init=False)
     """Whether what is on disk is of the version that is on its way."""
+    _has_looked: bool = field(default=False, init=False)
+    """Whether enough is known of the first connection to think of a second."""
     _tasks: TaskGroup | None = field(default=None, init=False)
 
     async def run(self, first: Piece, receive_first: Callable[[], Awaitable[None]]) -> None:
@@ -84,7 +86,7 @@ class Crew:
         with ungrouped():
             async with create_task_group() as self._tasks:
                 self.pieces.active.append(first)
-                self._tasks.start_soon(self._look_early)
+                self._tasks.start_soon(self._look_first, first)
                 await self._man(first, receive_first)
 
     def on_save(self, piece: Piece) -> None:
@@ -96,13 +98,13 @@ class Crew:
         else:
             self._look_for_work()
 
-    async def _look_early(self) -> None:
-        """Look once more when the first burst of the host is over.
-
-        Many hosts send a first burst at full speed and slow down then; with the
-        next bytes, and the next look, a good part of a second would be gone.
-        """
-        await anyio.sleep(FIRST_BURST_S)
+    async def _look_first(self, first: Piece) -> None:
+        """Look whether the first connection is slow enough for further ones."""
+        first_look_s = self.engine.limits.first_look_s
+        await anyio.sleep(first_look_s * BURST_SHARE)
+        first.count_from_here(anyio.current_time())
+        await anyio.sleep(first_look_s * (1 - BURST_SHARE))
+        self._has_looked = True
         if self._is_begun:
             self._look_for_work()
 
@@ -118,7 +120,8 @@ class Crew:
             self._start(piece, turn)
 
     def _may_ask(self) -> bool:
-        return not self.tries.is_worn_out and anyio.current_time() >= self._open_at_s
+        is_due = self._has_looked and anyio.current_time() >= self._open_at_s
+        return is_due and not self.tries.is_worn_out
 
     def _take(self) -> Piece | None:
         state = self.target.holding.state

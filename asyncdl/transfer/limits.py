@@ -25,6 +25,9 @@ class Limits:
     """A large file is split over so many at most, out of those no other file wants."""
     split_from_bytes: int = 4 * MIB
     """Smaller files are fetched over one connection in any case."""
+    first_look_s: float = 0.15
+    """So long a file is alone with its first connection, whose rate then says something
+    about the host: many send a first burst at full speed and slow down."""
     split_after_s: float = 2.0
     """What one connection fetches within this time is not split further."""
     smallest_piece_bytes: int = 64 * KIB

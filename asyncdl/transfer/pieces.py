@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage, Span
 
+TAIL_S = 0.5
+"""A tail that takes so long is shared with a connection that has become idle."""
+
 
 @dataclass(slots=True, eq=False)
 class Piece:
@@ -22,9 +25,13 @@ class Piece:
     """Only the end of the body tells where it ends; ``stop`` is out of reach then."""
     at: int = field(init=False)
     """The next byte that is due; those before it have been received."""
+    _counts_from: int = field(init=False)
+    """The byte, and the moment, that its rate is counted from."""
+    _counts_from_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.at = self.start
+        self.at = self._counts_from = self.start
+        self._counts_from_s = self.began_at_s
 
     @property
     def span(self) -> Span:
@@ -43,8 +50,12 @@ class Piece:
 
     def rate_bytes_s(self, now_s: float) -> float | None:
         """Return how fast it comes; ``None`` before there is anything to tell from."""
-        received, elapsed_s = self.at - self.start, now_s - self.began_at_s
+        received, elapsed_s = self.at - self._counts_from, now_s - self._counts_from_s
         return received / elapsed_s if received > 0 and elapsed_s > 0 else None
+
+    def count_from_here(self, now_s: float) -> None:
+        """Let what came so far tell nothing of the rate: a host's first burst, say."""
+        self._counts_from, self._counts_from_s = self.at, now_s
 
 
 def open_piece(start: int, now_s: float) -> Piece:
@@ -59,8 +70,10 @@ class Pieces:
     smallest_bytes: int
     """No split makes a smaller one."""
     split_after_s: float
-    """What comes within this time is not split."""
+    """What comes within this time is not worth a second connection."""
     active: list[Piece] = field(default_factory=list)
+    _is_split: bool = False
+    """Whether there has been a second connection; an idle one costs a request and no more."""
 
     def take(self, done: Coverage, total: int, now_s: float) -> Piece | None:
         """Return work for an idle connection, which is under way from now on.
@@ -78,6 +91,7 @@ class Pieces:
             new = Piece(gaps[0].start, gaps[0].stop, now_s)
         elif (slowest := self._last_to_end(now_s)) is not None:
             new = _split(slowest, now_s)
+            self._is_split = True
         else:
             return None
         self.active.append(new)
@@ -107,7 +121,8 @@ class Pieces:
 
         splittable = (p for p in self.active if p.left_bytes >= 2 * self.smallest_bytes)
         last = max(splittable, key=left_s, default=None)
-        return last if last is not None and left_s(last) >= self.split_after_s else None
+        worth_s = min(self.split_after_s, TAIL_S) if self._is_split else self.split_after_s
+        return last if last is not None and left_s(last) >= worth_s else None
 
 
 def _split(piece: Piece, now_s: float) -> Piece:

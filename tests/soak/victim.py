@@ -12,6 +12,7 @@ from asyncdl.transfer import Downloader, FileRequest, Limits
 LIMITS = Limits(
     connections_per_file=4,
     split_from_bytes=1,
+    first_look_s=0.0,
     split_after_s=0.0,
     smallest_piece_bytes=64 * 1024,
     backoff=Backoff(first_s=0.01, max_s=0.1, attempts=8),

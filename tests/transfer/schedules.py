@@ -114,6 +114,7 @@ def _make_limits(rng: Random) -> Limits:
     return Limits(
         connections_per_file=rng.choice([1, 1, 2, 4]),
         split_from_bytes=1,
+        first_look_s=0.0,
         split_after_s=0.0,
         smallest_piece_bytes=rng.choice([50, 700, 5000]),
         backoff=Backoff(first_s=0.0, attempts=6),

@@ -35,6 +35,7 @@ NEW = HostedFile(BODY[::-1], etag='"v2"')
 SPLIT = replace(
     QUICK,
     split_from_bytes=1,
+    first_look_s=0.0,
     split_after_s=0.0,
     smallest_piece_bytes=8_000,
     connections_per_file=2,

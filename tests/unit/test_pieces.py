@@ -94,3 +94,21 @@ def test_no_byte_is_lost_or_fetched_twice_at_once(
     for piece in crew.active:
         done = done.add(piece.span)
     assert done == Coverage((Span(0, total),))
+
+
+def test_a_first_burst_tells_nothing_of_the_rate() -> None:
+    """A host that sends half of a piece at once and then nothing is taken for a slow one."""
+    burst = moving(0, 1000, 500)
+    crew = pieces(burst, after_s=2.0)
+    assert crew.take(Coverage(), TOTAL, 0.1) is None
+    burst.count_from_here(0.1)
+    assert crew.take(Coverage(), TOTAL, 0.2) is not None
+
+
+def test_a_file_that_is_split_already_is_split_again_for_a_shorter_tail() -> None:
+    crew = pieces(moving(0, 1000, 100), after_s=2.0)
+    second = crew.take(Coverage(), TOTAL, 1.0)
+    assert second is not None
+    second.at = second.stop
+    crew.give_back(second)
+    assert crew.take(Coverage((second.span,)), TOTAL, 1.0) is not None

@@ -87,7 +87,9 @@ def search_notes(
     """
     notes = []
     if left_out:
-        notes.append(Notice(f"{left_out:,} scenes are not open to bulk download and are left out."))
+        notes.append(
+            Notice(f"Scenes left out, as they are not open to bulk download: {left_out:,}.")
+        )
     if not found and not left_out:
         notes.append(Notice("No scene matches the search.", "warning"))
     if last is None or last.total_hits <= found + left_out:

@@ -128,7 +128,7 @@ class _Tally:
         if what in words - self.bands.words:
             there = ", ".join(sorted(self.bands.stems))
             return Notice(f"No scene has {what}; there is: {there}.", "warning")
-        return Notice(f"{scenes:,} scenes have no {what}; nothing is missing there.")
+        return Notice(f"Scenes that have no {what}, so that nothing is missing: {scenes:,}.")
 
 
 def _scenes_in(selection: Selection) -> set[str]:

@@ -147,7 +147,7 @@ async def test_what_a_scene_lacks_by_nature_is_a_notice_and_no_failure(bench: Be
     search = {"scenes": [WITHOUT_ST, SCENES[0]]}
     summary = await bench.complete({"kind": "bands", "bands": ["SR_B4", "ST_B10"]}, search=search)
     assert summary.files["total"] == 3
-    assert "1 scenes have no ST_B10; nothing is missing there." in summary.notices
+    assert "Scenes that have no ST_B10, so that nothing is missing: 1." in summary.notices
 
 
 async def test_a_band_that_no_scene_has_by_nature_is_a_warning_beside_other_files(

@@ -49,7 +49,7 @@ async def test_a_search_of_2500_scenes_pages_to_the_end(crowd: Bench) -> None:
     assert len(scenes) == len(set(scenes)) == 2500
     assert crowd.service.calls["scene-search"] == 3
     assert crowd.events[-2] == ScenesFound(2500, 2501)
-    assert crowd.events[-1] == Notice("1 scenes are not open to bulk download and are left out.")
+    assert crowd.events[-1] == Notice("Scenes left out, as they are not open to bulk download: 1.")
 
 
 @pytest.mark.parametrize("scenes", [1, 40, 95])

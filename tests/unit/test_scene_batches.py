@@ -41,7 +41,7 @@ def test_scenes_in_two_areas_are_no_loss() -> None:
 
 
 def test_scenes_that_are_not_open_to_bulk_download_are_counted() -> None:
-    assert notes(7, 5, left_out=2) == ["2 scenes are not open to bulk download and are left out."]
+    assert notes(7, 5, left_out=2) == ["Scenes left out, as they are not open to bulk download: 2."]
 
 
 def test_a_search_without_hits_says_so() -> None:

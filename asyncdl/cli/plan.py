@@ -19,12 +19,11 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.quantities import count, size
-from asyncdl.cli.service import open_service
+from asyncdl.cli.service import client_of, open_service
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, load_config
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.job.scenes import wish_of
-from asyncdl.m2m import ClientOptions, M2MClient
 
 
 @click.command()
@@ -52,15 +51,12 @@ def plan(config: Path, sandbox: bool, as_json: bool) -> int:
 
 async def _plan(settings: Config, *, sandbox: bool) -> Plan:
     wish = wish_of(settings)
-    async with open_service(settings.service, sandbox=sandbox) as service:
-        options = ClientOptions(
-            read_timeout_s=service.config.timeout, scene_list_ttl=service.config.scene_list_ttl
-        )
-        async with M2MClient(
-            service.credentials, url=service.config.url, options=options
-        ) as client:
-            config = msgspec.structs.replace(settings, service=service.config)
-            return await make_plan(client, config, wish, service.name, print_note)
+    async with (
+        open_service(settings.service, sandbox=sandbox) as service,
+        client_of(service) as client,
+    ):
+        config = msgspec.structs.replace(settings, service=service.config)
+        return await make_plan(client, config, wish, service.name, print_note)
 
 
 def describe(plan: Plan) -> list[str]:

@@ -6,14 +6,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 import msgspec
 
 from asyncdl.config import ServiceConfig
-from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
+from asyncdl.job.wishes import credentials_of, options_of
+from asyncdl.m2m import Credentials, M2MClient
 
 SANDBOX_NAME = "sandbox"
 """What the journal calls the embedded service, on whatever port it listens."""
@@ -53,22 +53,23 @@ async def open_service(config: ServiceConfig, *, sandbox: bool) -> AsyncIterator
 @asynccontextmanager
 async def open_client(config: ServiceConfig, *, sandbox: bool) -> AsyncIterator[M2MClient]:
     """Give a client for commands that only look things up."""
-    async with open_service(config, sandbox=sandbox) as service:
-        options = ClientOptions(read_timeout_s=service.config.timeout)
-        async with M2MClient(
-            service.credentials, url=service.config.url, options=options
-        ) as client:
-            yield client
+    async with (
+        open_service(config, sandbox=sandbox) as service,
+        client_of(service) as client,
+    ):
+        yield client
+
+
+def client_of(service: Service) -> M2MClient:
+    """Return a client of a service, to be used with ``async with``."""
+    return M2MClient(
+        service.credentials, url=service.config.url, options=options_of(service.config)
+    )
 
 
 def find_account(config: ServiceConfig) -> Credentials:
     """Find user name and token; on a terminal, ask for what is missing. Raises: AuthError."""
-    stdin_is_terminal = sys.stdin.isatty()
-    return find_credentials(
-        configured_username=config.username,
-        token_file=Path(config.token_file) if config.token_file else None,
-        prompt=_ask if stdin_is_terminal else None,
-    )
+    return credentials_of(config, prompt=_ask if sys.stdin.isatty() else None)
 
 
 def _ask(what: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.abc import TaskGroup
 
-from asyncdl.config import Config, DownloadConfig, ServiceConfig
+from asyncdl.config import Config, DownloadConfig
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
 from asyncdl.job.chronicle import log_event
@@ -23,8 +22,8 @@ from asyncdl.job.run import Run
 from asyncdl.job.scenes import wish_of
 from asyncdl.job.state import open_state
 from asyncdl.job.watching import EventQueue
-from asyncdl.job.wishes import kinds_of
-from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
+from asyncdl.job.wishes import credentials_of, kinds_of, options_of
+from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Downloader, Limits
 
@@ -130,7 +129,7 @@ class Job:
 
     def _open_client(self, emit: Emit) -> M2MClient:
         return M2MClient(
-            self._credentials or credentials_for(self._config),
+            self._credentials or credentials_of(self._config.service),
             url=self._config.service.url,
             options=self._client_options,
             emit=emit,
@@ -186,20 +185,6 @@ class Job:
         self._tasks.cancel_scope.cancel()
         with ungrouped():
             return await self._tasks.__aexit__(kind, error, trace)
-
-
-def credentials_for(config: Config) -> Credentials:
-    """Find the account for a config, without asking anybody. Raises: AuthError."""
-    token_file = config.service.token_file
-    return find_credentials(
-        configured_username=config.service.username,
-        token_file=Path(token_file) if token_file else None,
-    )
-
-
-def options_of(service: ServiceConfig) -> ClientOptions:
-    """Return the client's options for ``[service]``."""
-    return ClientOptions(read_timeout_s=service.timeout, scene_list_ttl=service.scene_list_ttl)
 
 
 def limits_of(download: DownloadConfig) -> Limits:

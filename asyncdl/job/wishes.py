@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from asyncdl.config import (
@@ -13,8 +13,10 @@ from asyncdl.config import (
     Config,
     Product,
     SearchConfig,
+    ServiceConfig,
 )
 from asyncdl.errors import ConfigError
+from asyncdl.m2m import ClientOptions, Credentials, find_credentials
 from asyncdl.m2m.area import (
     area_from_bbox,
     area_from_geojson,
@@ -124,3 +126,19 @@ def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
     """Return the file groups that any product asks for, each once."""
     names = (g for p in products if isinstance(p, GroupWanted) for g in p.file_groups)
     return tuple(dict.fromkeys(names))
+
+
+def options_of(service: ServiceConfig) -> ClientOptions:
+    """Return the client's options for ``[service]``."""
+    return ClientOptions(read_timeout_s=service.timeout, scene_list_ttl=service.scene_list_ttl)
+
+
+def credentials_of(
+    service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
+) -> Credentials:
+    """Find the account for ``[service]``; without ``prompt`` nobody is asked. Raises: AuthError."""
+    return find_credentials(
+        configured_username=service.username,
+        token_file=Path(service.token_file) if service.token_file else None,
+        prompt=prompt,
+    )

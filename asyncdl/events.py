@@ -183,9 +183,15 @@ class FileFinished(Event):
     received_bytes: int = 0
     """Over the network in this run."""
     proof: str = ""
-    """What was checked, such as ``length+tiff``."""
+    """What was checked, such as ``length+sha512+tiff``."""
+    source: str = ""
+    """Who promised the digest in the proof: ``m2m``, ``stac`` or ``host``; empty without one."""
     reason: str = ""
     """Stable code, for failed and unresolved files."""
+    error: str = ""
+    """Class of the error that ended it, such as ``HttpStatusError``; empty without one."""
+    http_status: int | None = None
+    """The last status of its host that was no success, if there was one."""
     detail: str = ""
     remedy: str = ""
     attempts: int = 0

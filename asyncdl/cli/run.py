@@ -23,16 +23,25 @@ from asyncdl.config import load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.job import Job
 from asyncdl.job.report import Summary
+from asyncdl.job.scope import FAILED
 
 
 @click.command()
 @config_argument
 @sandbox_option
 @json_option
+@click.option("--retry-failed", is_flag=True, help="Only what failed or stayed unresolved.")
 @click.option("--quiet", "-q", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
 @verbose_option
-def run(config: Path, sandbox: bool, as_json: bool, quiet: bool, no_progress: bool) -> int:
+def run(
+    config: Path,
+    sandbox: bool,
+    as_json: bool,
+    retry_failed: bool,
+    quiet: bool,
+    no_progress: bool,
+) -> int:
     """Fetch everything CONFIG asks for; run again, it continues where it stopped.
 
     Exit status: 0 every file is there and verified; 1 some failed or stayed
@@ -48,6 +57,7 @@ def run(config: Path, sandbox: bool, as_json: bool, quiet: bool, no_progress: bo
                 msgspec.structs.replace(settings, service=service.config),
                 credentials=service.credentials,
                 service_name=service.name,
+                only=FAILED if retry_failed else (),
             )
             try:
                 with open_display(as_json=as_json, quiet=quiet, live=not no_progress) as emit:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio.to_thread
 
 from asyncdl.config import BundleProduct, Config
-from asyncdl.errors import AsyncdlError, DiskError, NetworkError, TransferError
+from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.copies import copy_file
 from asyncdl.job.extraction import unpack
@@ -17,17 +17,22 @@ from asyncdl.job.journal import FinishedFile
 from asyncdl.job.layout import Place
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import BundleWanted
+from asyncdl.transfer import Digest
+
+Digests: TypeAlias = tuple[Digest, ...]
 
 
-async def bring(run: Run, place: Place, source: Path, ending: FileFinished) -> FinishedFile | None:
-    """Bring a verified file to one of its places, and unpack it there if that is wanted.
+async def bring(
+    run: Run, place: Place, source: Path, ending: FileFinished, digests: Digests = ()
+) -> None:
+    """Bring a verified file to one of its places, unpack it there if that is wanted, report it.
 
     Args:
         run: The run.
         place: May be where the file is already.
         source: The verified file.
-        ending: How the place ends when all goes well; the caller reports it.
-    Returns: What the journal should remember; ``None`` after a failure, which is reported.
+        ending: How the place ends when all goes well.
+        digests: Of the file, for the journal.
     Raises: DiskError, when the disk is full.
     """
     target = place.under(run.directory)
@@ -36,11 +41,14 @@ async def bring(run: Run, place: Place, source: Path, ending: FileFinished) -> F
             await copy_file(source, target)
         if is_unpacked(run.config, place):
             await unpack(target)
-        return await anyio.to_thread.run_sync(_finished, place, target, ending.proof)
+        finished = await anyio.to_thread.run_sync(_finished, place, target, ending, digests)
     except (DiskError, TransferError) as error:
         stop_if_full(error)
-        run.emit(replace(ending, state=FileState.FAILED, **facts_of(error)))
-        return None
+        run.end(replace(ending, state=FileState.FAILED, **facts_of(error)))
+        return
+    # First the memory, then the word: who reads the event may kill the run at once.
+    await run.journal.record([finished])
+    run.emit(ending)
 
 
 def is_unpacked(config: Config, place: Place) -> bool:
@@ -63,13 +71,29 @@ def facts_of(error: AsyncdlError) -> dict[str, Any]:
     else:
         reason = "network" if isinstance(error, NetworkError) else "disk"
         detail, remedy = str(error), TransferError.remedy
-    attempts = getattr(error, "attempts", 0)
-    return {"reason": reason, "detail": detail, "remedy": remedy, "attempts": attempts}
+    return {
+        "reason": reason,
+        "error": type(error).__name__,
+        "http_status": error.status if isinstance(error, HttpStatusError) else None,
+        "detail": detail,
+        "remedy": remedy,
+        "attempts": getattr(error, "attempts", 0),
+    }
 
 
-def _finished(place: Place, path: Path, proof: str) -> FinishedFile:
+def _finished(place: Place, path: Path, ending: FileFinished, digests: Digests) -> FinishedFile:
     try:
         stat = path.stat()
     except OSError as error:
         raise DiskError(path, error) from error
-    return FinishedFile(str(place.relative), stat.st_size, stat.st_mtime_ns, proof)
+    return FinishedFile(
+        str(place.relative),
+        place.kind,
+        ending.product_id,
+        stat.st_size,
+        stat.st_mtime_ns,
+        ending.proof,
+        ending.source,
+        digests,
+        place.asked_as,
+    )

@@ -27,7 +27,9 @@ async def discover(
         wanted_out,
         aclosing(selections(run.client, wish, run.config, run.emit)) as batches,
     ):
-        async for selected in batches:
+        async for everything in batches:
+            selected = run.scope.narrow(everything) if run.scope else everything
+            await run.journal.note_scenes(selected.dataset, selected.entity_ids)
             run.emit(_wanted(run, selected))
             _report_missing(run, selected)
             provable = _sort_out_unprovable(run, selected.files)
@@ -41,17 +43,17 @@ def _wanted(run: Run, selected: Selected) -> FilesWanted:
     return FilesWanted(
         count=sum(len(wanted.kinds) for wanted in selected.files)
         + len(selected.not_offered)
-        + len(selected.unknown) * len(run.kinds),
+        + sum(len(run.kinds_of(scene)) for scene in selected.unknown),
         size_bytes=sum(wanted.estimate_bytes for wanted in selected.files),
     )
 
 
 def _report_missing(run: Run, selected: Selected) -> None:
     for missing in selected.not_offered:
-        run.emit(_not_offered(missing))
+        run.end(_not_offered(missing))
     for scene in selected.unknown:
-        for kind in run.kinds:
-            run.emit(_not_found(scene, kind))
+        for kind in run.kinds_of(scene):
+            run.end(_not_found(scene, kind))
 
 
 def _sort_out_unprovable(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:

@@ -39,11 +39,7 @@ async def fetch_one(run: Run, ready: Ready) -> None:
         return
     for place in places:
         ending = _ending(ready, fetched, place, is_first=place is places[0])
-        named = place.called(fetched.path.name)
-        finished = await bring(run, named, fetched.path, ending)
-        if finished is not None:
-            await run.journal.record([finished])
-            run.emit(ending)
+        await bring(run, place.called(fetched.path.name), fetched.path, ending)
 
 
 def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:

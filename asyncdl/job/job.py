@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -15,14 +15,19 @@ from asyncdl.config import Config, DownloadConfig
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
 from asyncdl.job.chronicle import log_event
+from asyncdl.job.closing import closing_the_books
+from asyncdl.job.identity import fingerprint_of, label_of
+from asyncdl.job.journal import Standing
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.preflight import preflight
 from asyncdl.job.report import Report, Summary, write_report
 from asyncdl.job.run import Run
 from asyncdl.job.scenes import wish_of
+from asyncdl.job.scope import scope_of
+from asyncdl.job.standing import read_back
 from asyncdl.job.state import open_state
 from asyncdl.job.watching import EventQueue
-from asyncdl.job.wishes import credentials_of, kinds_of, options_of
+from asyncdl.job.wishes import credentials_of, kinds_of, options_of, products_of
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Downloader, Limits
@@ -53,6 +58,8 @@ class Job:
         limits: Of the transfers; by default as ``[download]`` says.
         service_name: Name under which the journal keeps files of this service apart
             from those of others; by default the host of its URL.
+        only: Confines the run to files that the journal has in one of these states;
+            by default it takes all that the config asks for.
     Raises: ConfigError, for an area or ids that make no sense, before any network.
     """
 
@@ -64,6 +71,7 @@ class Job:
         client_options: ClientOptions | None = None,
         limits: Limits | None = None,
         service_name: str | None = None,
+        only: Sequence[Standing] = (),
     ) -> None:
         self._config = config
         self._wish = wish_of(config)
@@ -71,6 +79,7 @@ class Job:
         self._client_options = client_options or options_of(config.service)
         self._limits = limits or limits_of(config.download)
         self._service_name = service_name or urlsplit(config.service.url).netloc
+        self._only = tuple(only)
         self._events = EventQueue()
         self._tasks: TaskGroup | None = None
         self._error: AsyncdlError | None = None
@@ -100,7 +109,7 @@ class Job:
             emit(event)
 
         try:
-            await self._run(watch)
+            await self._run(report, watch)
         except (ConfigError, AuthError) as error:
             await self._end(report, watch, "stopped", str(error))
             raise
@@ -113,23 +122,44 @@ class Job:
             raise
         return await self._end(report, watch)
 
-    async def _run(self, emit: Emit) -> None:
+    async def _run(self, report: Report, emit: Emit) -> None:
         config = self._config
+        credentials = self._credentials or credentials_of(config.service)
+        durable = config.download.durable
         async with (
-            open_state(config.directory, self._service_name) as journal,
+            open_state(config.directory, self._service_name, durable=durable) as journal,
             Downloader(self._limits, emit=emit) as downloader,
-            self._open_client(emit) as client,
+            self._open_client(credentials, emit) as client,
         ):
             self._api_calls = client.calls
-            label = await journal.label()
-            emit(JobStarted(config.directory, label))
-            await preflight(client, config, self._wish, emit)
-            run = Run(config, label, client, downloader, journal, emit, self._events.room)
-            await pipeline(run, self._wish)
+            begun = await journal.begin(
+                label=label_of(self._service_name, credentials.username, config.directory),
+                fingerprint=fingerprint_of(self._wish, products_of(config)),
+            )
+            emit(JobStarted(config.directory, begun.label))
+            scope = await scope_of(journal, self._only) if self._only else None
+            async with closing_the_books(journal, client, begun, report, scope, emit):
+                wish = self._wish if scope is None else scope.scenes
+                await preflight(client, config, wish, emit)
+                standing = await read_back(journal, client, begun)
+                await pipeline(
+                    Run(
+                        config=config,
+                        label=begun.label,
+                        client=client,
+                        downloader=downloader,
+                        journal=journal,
+                        standing=standing,
+                        emit=emit,
+                        keep_pace=self._events.room,
+                        scope=scope,
+                    ),
+                    wish,
+                )
 
-    def _open_client(self, emit: Emit) -> M2MClient:
+    def _open_client(self, credentials: Credentials, emit: Emit) -> M2MClient:
         return M2MClient(
-            self._credentials or credentials_of(self._config.service),
+            credentials,
             url=self._config.service.url,
             options=self._client_options,
             emit=emit,

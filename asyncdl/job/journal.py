@@ -1,46 +1,46 @@
-"""What a download directory remembers: one SQLite file in ``<directory>/.asyncdl/``.
+"""What a download directory remembers of its job, in ``<directory>/.asyncdl/``.
 
-It holds the label under which the job's requests stand at the service, and for
-every finished file what was proven about it. Deleting it loses nothing but
-that memory. All access goes through one worker thread, off the event loop.
+For each service: the label under which the job's requests stand, what was asked
+for and which download id it got, and for every wanted file how it ended and what
+was proven about it. Everything is written before the act it speaks of, so after
+any end the next run knows at least as much as has happened. Deleting it loses
+nothing but that memory.
+
+The pieces of unfinished files are noted beside these files, not here: the note
+and the bytes it speaks of stay together, whatever becomes of this file.
 """
 
 from __future__ import annotations
 
-import errno
-import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
-import anyio.to_thread
-
-from asyncdl.errors import DiskError
-
-T = TypeVar("T")
+from asyncdl.events import FileFinished
+from asyncdl.job.database import Database, Row, Write, open_database
+from asyncdl.job.layout import places_of
+from asyncdl.job.schema import MIGRATIONS
+from asyncdl.m2m.selection import WantedFile
+from asyncdl.transfer import Digest
 
 JOURNAL_NAME = "journal.sqlite"
-SCHEMA_VERSION = 1
-LABEL_BYTES = 8
-"""Random part of a label; with its prefix a label stays far below the 50 characters allowed."""
 
-_SCHEMA = """
-CREATE TABLE job (
-    service TEXT PRIMARY KEY,
-    label   TEXT NOT NULL
-) STRICT;
-CREATE TABLE file (
-    path       TEXT PRIMARY KEY,
-    service    TEXT NOT NULL,
-    size_bytes INTEGER NOT NULL,
-    mtime_ns   INTEGER NOT NULL,
-    proof      TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
+
+class Standing(StrEnum):
+    """How far the journal knows a wanted file to be."""
+
+    WANTED = "wanted"
+    """Neither there nor given up: a run was cut short."""
+    VERIFIED = "verified"
+    DAMAGED = "damaged"
+    """It was verified once, and a later look found other bytes."""
+    FAILED = "failed"
+    UNRESOLVED = "unresolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,54 @@ class FinishedFile:
 
     path: str
     """Below the download directory, with forward slashes."""
+    kind: str
+    """The product that wants it there."""
+    scene: str
+    """Display id of its scene."""
     size_bytes: int
     mtime_ns: int
     proof: str
+    """What was checked, such as ``length+sha512+tiff``."""
+    source: str = ""
+    """Who promised the digest in the proof: ``m2m``, ``stac`` or ``host``; empty without one."""
+    digests: tuple[Digest, ...] = ()
+    """Of the whole file, as they were when it was verified."""
+    asked_as: str = ""
+    """The path it was wanted under, where its host gave it another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file as the journal has it, whatever its state."""
+
+    path: str
+    kind: str
+    scene: str
+    state: str
+    dataset: str
+    """Alias; empty for a file of an older journal."""
+    scene_id: str
+    """Entity id of the scene; empty for a file of an older journal."""
+    entity_id: str
+    """The file's own; empty when the service never offered it."""
+    size_bytes: int | None
+    proof: str
+    source: str
+    attempts: int
+    http_status: int | None
+    reason: str
+    error: str
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A download that the service has taken into its queue."""
+
+    download_id: int
+    label: str
+    """The label it stands under, which may be that of an earlier job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +104,116 @@ class Memory:
     """What the journal knows of some paths."""
 
     finished: Mapping[str, FinishedFile]
-    foreign: frozenset[str]
-    """Paths that hold another service's files."""
+    distrusted: frozenset[str]
+    """Paths whose files do not count whatever they look like: those of another
+    service, such as the sandbox, and those that were found damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a run finds when it begins."""
+
+    label: str
+    """The job's label at the service."""
+    is_first: bool
+    """Whether nothing is known of earlier runs, so that only the service may know more."""
+    is_changed: bool
+    """Whether the config asks for other scenes or products than that of the last run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is known of a job as a whole."""
+
+    label: str
+    runs: int
+    status: str
+    """Of the last run: as in a summary; empty while it goes on, or after it was killed."""
+    begun_at: float
+    """Of the last run, in seconds since 1970."""
+    ended_at: float | None
+    files: Mapping[str, Mapping[str, int]]
+    """Number of files by kind and :class:`Standing`."""
+    size_bytes: int
+    """Of all verified files."""
+    downloads: Mapping[str, int]
+    """Requests at the service: ``asked``, ``preparing``, or ``ready`` (a URL was given)."""
 
 
 class Journal:
     """The memory of one download directory, for one service.
 
-    Made by :func:`open_journal`. Rows of another service are never trusted:
-    a sandbox's files must not pass for real ones. Every method raises DiskError
-    when the journal can be neither read nor written.
+    Made by :func:`open_journal`. Rows of another service are never trusted: a
+    sandbox's files must not pass for real ones. Every method raises DiskError when
+    the journal can be neither read nor written.
     """
 
-    def __init__(self, connection: sqlite3.Connection, service: str, path: Path) -> None:
-        self._connection = connection
+    def __init__(
+        self, database: Database, service: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
         self._service = service
-        self._path = path
-        # One thread at a time: SQLite connections are not for sharing.
-        self._thread = anyio.CapacityLimiter(1)
+        self._clock = clock
+        self._run = 0
 
-    async def label(self) -> str:
-        """Return the job's label; the first call in a directory makes one and keeps it.
+    # -- the run -----------------------------------------------------------------
 
-        A request repeated under the same label gives the same downloads and
-        spends no quota twice, so the label outlives the run.
+    async def begin(self, *, label: str, fingerprint: str) -> Beginning:
+        """Note that a run begins.
+
+        Args:
+            label: For the job's requests, if this is its first run; a request repeated
+                under the same label gives the same downloads, so the first one stays.
+            fingerprint: Of what the config asks for.
         """
-        return await self._run(self._label)
+        known = await self._database.read(lambda connection: self._job(connection))
+        self._run = known[2] + 1 if known else 1
+        kept = known[0] if known else label
+        row = (self._service, kept, fingerprint, self._run, self._clock(), "")
+        await self._database.write(Write(_BEGIN, [row]))
+        return Beginning(kept, known is None, known is not None and known[1] != fingerprint)
+
+    async def end(self, status: str) -> int:
+        """Note how the run ended.
+
+        Returns: How many verified files it did not want any more.
+        """
+        row = (self._clock(), status, self._service)
+        await self._database.write(Write(_END, [row]))
+        return await self._database.read(self._count_left)
+
+    async def overview(self) -> Overview | None:
+        """Return what is known of the job as a whole; ``None`` before its first run."""
+        return await self._database.read(self._overview)
+
+    async def forget_unwanted(self) -> None:
+        """Forget the endings of files that the config asked for once and no longer does."""
+        await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._run)]))
+
+    def _job(self, connection: sqlite3.Connection) -> tuple[str, str, int] | None:
+        query = "SELECT label, fingerprint, run FROM job WHERE service = ?"
+        row: tuple[str, str, int] | None = connection.execute(query, (self._service,)).fetchone()
+        return row
+
+    def _overview(self, connection: sqlite3.Connection) -> Overview | None:
+        of_service = (self._service,)
+        job = connection.execute(_JOB, of_service).fetchone()
+        if job is None:
+            return None
+        files: dict[str, dict[str, int]] = {}
+        size_bytes = 0
+        for kind, state, count, bytes_there in connection.execute(_COUNT_FILES, of_service):
+            files.setdefault(kind, {})[state] = count
+            size_bytes += bytes_there if state == Standing.VERIFIED else 0
+        downloads = dict(connection.execute(_COUNT_DOWNLOADS, of_service).fetchall())
+        label, runs, status, begun_at, ended_at = job
+        return Overview(label, runs, status, begun_at, ended_at, files, size_bytes, downloads)
+
+    def _count_left(self, connection: sqlite3.Connection) -> int:
+        query = "SELECT count(*) FROM file WHERE service = ? AND state = 'verified' AND run < ?"
+        return int(connection.execute(query, (self._service, self._run)).fetchone()[0])
+
+    # -- files -------------------------------------------------------------------
 
     async def recall(self, paths: Iterable[str], *, folders: Iterable[str] = ()) -> Memory:
         """Return what is known of files that were finished before.
@@ -93,123 +222,275 @@ class Journal:
             paths: Files below the download directory.
             folders: All files right in these are recalled, too.
         """
-        return await self._run(lambda: self._recall(paths, folders))
+        return await self._database.read(lambda c: self._recall(c, paths, folders))
+
+    async def note_scenes(self, dataset: str, entity_ids: Mapping[str, str]) -> None:
+        """Remember which scenes the job takes; endings of earlier runs are open again.
+
+        Args:
+            dataset: Alias of their dataset.
+            entity_ids: By display id.
+        """
+        rows = [(self._service, scene, dataset, id_) for scene, id_ in entity_ids.items()]
+        await self._database.write(
+            Write(_NOTE_SCENE, rows),
+            Write(_REOPEN, [(self._service, scene, self._run) for scene in entity_ids]),
+        )
+
+    async def want(self, files: Iterable[WantedFile]) -> None:
+        """Remember files that are not there and have to be fetched."""
+        rows = [
+            (
+                str(place.relative),
+                self._service,
+                place.kind,
+                wanted.scene,
+                wanted.entity_id,
+                wanted.product_id,
+                self._run,
+                wanted.size_bytes,
+            )
+            for wanted in files
+            for place in places_of(wanted)
+        ]
+        await self._database.write(Write(_WANT, rows))
 
     async def record(self, files: Iterable[FinishedFile]) -> None:
         """Remember finished files; they must be under their final names already."""
-        rows = [(f.path, self._service, f.size_bytes, f.mtime_ns, f.proof) for f in files]
-        await self._run(lambda: self._record(rows))
+        files = list(files)
+        renamed = [(f.asked_as, self._service) for f in files if f.asked_as not in ("", f.path)]
+        await self._database.write(
+            Write(_RECORD, [self._finished_row(file) for file in files]),
+            Write(_OUST, [(file.path, self._service) for file in files]),
+            Write(_RENAME, renamed),
+        )
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        try:
-            return await anyio.to_thread.run_sync(work, limiter=self._thread)
-        except sqlite3.Error as error:
-            raise _disk_error(self._path, error) from error
+    def keep(self, files: Iterable[FinishedFile]) -> None:
+        """Note that the job still wants finished files; known to the next commit."""
+        rows = [(self._run, file.path, self._service) for file in files]
+        self._database.write_later(Write(_KEEP, rows))
 
-    def _label(self) -> str:
-        fresh = f"asyncdl-{secrets.token_hex(LABEL_BYTES)}"
-        with self._connection:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO job (service, label) VALUES (?, ?)", (self._service, fresh)
-            )
-        row = self._connection.execute(
-            "SELECT label FROM job WHERE service = ?", (self._service,)
-        ).fetchone()
-        return str(row[0])
+    def note_ending(self, event: FileFinished) -> None:
+        """Note with the next commit how a file ended that is not there."""
+        row = (
+            event.file,
+            self._service,
+            event.kind,
+            event.product_id,
+            event.state.value,
+            self._run,
+            event.attempts,
+            event.http_status,
+            event.reason,
+            event.error,
+            event.detail,
+            event.remedy,
+            self._clock(),
+        )
+        self._database.write_later(Write(_NOTE_ENDING, [row]))
 
-    def _recall(self, paths: Iterable[str], folders: Iterable[str]) -> Memory:
-        finished, foreign = {}, set()
-        for service, *row in self._rows(paths, folders):
-            file = FinishedFile(*row)
-            if service == self._service:
+    async def files(self, states: Iterable[Standing]) -> list[KnownFile]:
+        """Return all files in one of some states, in the order of their paths."""
+        return await self._database.read(lambda c: self._files(c, [s.value for s in states]))
+
+    async def distrust(self, paths: Iterable[str]) -> None:
+        """Remember that files were found damaged: what lies there does not count."""
+        await self._database.write(Write(_DISTRUST, [(path, self._service) for path in paths]))
+
+    def _finished_row(self, file: FinishedFile) -> Row:
+        return (
+            file.path,
+            self._service,
+            file.kind,
+            file.scene,
+            self._run,
+            file.size_bytes,
+            file.mtime_ns,
+            file.proof,
+            file.source,
+            _encode_digests(file.digests),
+            self._clock(),
+        )
+
+    def _files(self, connection: sqlite3.Connection, states: Sequence[str]) -> list[KnownFile]:
+        marks = ", ".join("?" * len(states))
+        rows = connection.execute(_FILES.format(marks=marks), (self._service, *states))
+        return [KnownFile(*row) for row in rows]
+
+    def _recall(
+        self, connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
+    ) -> Memory:
+        finished, distrusted = {}, set()
+        for service, state, *row in _rows_of_files(connection, paths, folders):
+            if service == self._service and state == Standing.VERIFIED:
+                file = read_finished(row)
                 finished[file.path] = file
-            else:
-                foreign.add(file.path)
-        return Memory(finished, frozenset(foreign))
+            elif state in (Standing.VERIFIED, Standing.DAMAGED):
+                distrusted.add(str(row[0]))
+        return Memory(finished, frozenset(distrusted - finished.keys()))
 
-    def _rows(self, paths: Iterable[str], folders: Iterable[str]) -> Iterator[tuple[Any, ...]]:
-        columns = "SELECT service, path, size_bytes, mtime_ns, proof FROM file"
-        for path in paths:
-            yield from self._connection.execute(f"{columns} WHERE path = ?", (path,))
-        for folder in folders:
-            # All paths that begin with the folder and a slash; "0" is next after the slash.
-            bounds = (f"{folder}/", f"{folder}0")
-            yield from self._connection.execute(f"{columns} WHERE path > ? AND path < ?", bounds)
+    # -- downloads ---------------------------------------------------------------
 
-    def _record(self, rows: list[tuple[str, str, int, int, str]]) -> None:
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", rows)
+    async def ask(self, files: Iterable[WantedFile], label: str) -> None:
+        """Remember that files are about to be requested under a label."""
+        now = self._clock()
+        rows = [(self._service, f.entity_id, f.product_id, label, now) for f in files]
+        await self._database.write(Write(_ASK, rows))
+
+    def note_given(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> None:
+        """Note with the next commit which ids the service gave, and whether URLs came along."""
+        state, now = "ready" if is_ready else "preparing", self._clock()
+        rows = [
+            (to.download_id, to.label, state, now, self._service, f.entity_id, f.product_id)
+            for f, to in given
+        ]
+        self._database.write_later(Write(_GIVE, rows))
+
+    async def requested(self, files: Sequence[WantedFile]) -> dict[tuple[str, str], Requested]:
+        """Return what the service has in its queue already, by entity id and product id."""
+        return await self._database.read(lambda connection: self._requested(connection, files))
+
+    async def forget_downloads(self) -> None:
+        """Forget all ids; the service is about to be told to forget them, too."""
+        await self._database.write(Write(_FORGET_DOWNLOADS, [(self._service,)]))
+
+    def _requested(
+        self, connection: sqlite3.Connection, files: Sequence[WantedFile]
+    ) -> dict[tuple[str, str], Requested]:
+        found = {}
+        for wanted in files:
+            key = (wanted.entity_id, wanted.product_id)
+            row = connection.execute(_REQUESTED, (self._service, *key)).fetchone()
+            if row is not None:
+                found[key] = Requested(*row)
+        return found
 
 
 @asynccontextmanager
-async def open_journal(folder: Path, service: str) -> AsyncIterator[Journal]:
+async def open_journal(
+    folder: Path, service: str, *, durable: bool = False
+) -> AsyncIterator[Journal]:
     """Open the journal in ``folder``, making it when there is none.
 
     Args:
         folder: The state folder; exists.
         service: Name of the service whose files this run may trust.
+        durable: Whether a power cut may not cost the last rows. Without, the files they
+            speak of are looked at again, and requests are made again under the same label.
     Raises: DiskError, when the file cannot be opened or made. A file that is
         no journal of ours is put aside and a new one begun.
     """
-    path = folder / JOURNAL_NAME
-    connection = await anyio.to_thread.run_sync(_connect, path)
-    try:
-        yield Journal(connection, service, path)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(connection.close)
+    async with open_database(folder / JOURNAL_NAME, MIGRATIONS, durable=durable) as database:
+        yield Journal(database, service)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        return _open(path)
-    except sqlite3.OperationalError as error:
-        raise _disk_error(path, error) from error
-    except sqlite3.DatabaseError:
-        return _begin_anew(path)
+def read_finished(row: Sequence[Any]) -> FinishedFile:
+    """Make a finished file of the columns :data:`FINISHED_COLUMNS`."""
+    path, kind, scene, size_bytes, mtime_ns, proof, source, digests = row
+    return FinishedFile(
+        path, kind, scene, size_bytes, mtime_ns, proof, source, _decode_digests(digests)
+    )
 
 
-def _begin_anew(path: Path) -> sqlite3.Connection:
-    """Put aside a file that was torn by a crash or written by something else.
-
-    The files it spoke of are checked again, so nothing is lost but time.
-    """
-    try:
-        path.replace(path.with_suffix(".damaged"))
-        return _open(path)
-    except OSError as error:
-        raise DiskError(path, error) from error
-    except sqlite3.Error as error:
-        raise _disk_error(path, error) from error
+def _rows_of_files(
+    connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
+) -> Iterator[Row]:
+    query = f"SELECT service, state, {FINISHED_COLUMNS} FROM file"
+    for path in paths:
+        yield from connection.execute(f"{query} WHERE path = ?", (path,))
+    for folder in folders:
+        # All paths that begin with the folder and a slash; "0" is next after the slash.
+        bounds = (f"{folder}/", f"{folder}0")
+        yield from connection.execute(f"{query} WHERE path > ? AND path < ?", bounds)
 
 
-def _disk_error(path: Path, error: sqlite3.Error) -> DiskError:
-    is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-    return DiskError(path, OSError(errno.ENOSPC if is_full else errno.EIO, str(error)))
+def _encode_digests(digests: Iterable[Digest]) -> str:
+    return " ".join(f"{digest.algorithm}={digest.value}" for digest in digests)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # WAL with NORMAL survives a killed process whole; a power cut may cost
-        # the last rows, and then the files they speak of are checked again.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        version = _first_value(connection, "PRAGMA user_version")
-        if version == 0:
-            connection.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        elif version > SCHEMA_VERSION:
-            raise DiskError(path, OSError(errno.EINVAL, "was written by a newer asyncdl"))
-        elif _first_value(connection, "PRAGMA quick_check(1)") != "ok":
-            raise sqlite3.DatabaseError("torn pages")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _decode_digests(text: str) -> tuple[Digest, ...]:
+    pairs = (word.partition("=") for word in text.split())
+    return tuple(Digest(algorithm, value) for algorithm, _, value in pairs)
 
 
-def _first_value(connection: sqlite3.Connection, query: str) -> Any:
-    with closing(connection.execute(query)) as cursor:
-        return cursor.fetchone()[0]
+_FILES = """
+SELECT path, kind, scene, state, coalesce(dataset, ''), coalesce(scene.entity_id, ''),
+    file.entity_id, size_bytes, proof, source, attempts, http_status, reason, error, detail, remedy
+FROM file LEFT JOIN scene USING (service, scene)
+WHERE service = ? AND state IN ({marks}) ORDER BY path
+"""
+FINISHED_COLUMNS = "path, kind, scene, size_bytes, mtime_ns, proof, source, digests"
+"""What :func:`read_finished` reads, of rows whose state is ``verified`` or ``damaged``."""
+
+_BEGIN = """
+INSERT INTO job (service, label, fingerprint, run, begun_at, status) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (service) DO UPDATE SET fingerprint = excluded.fingerprint, run = excluded.run,
+    begun_at = excluded.begun_at, ended_at = NULL, status = ''
+"""
+_JOB = """
+SELECT label, run, status, coalesce(begun_at, 0), ended_at FROM job WHERE service = ?
+"""
+_COUNT_FILES = """
+SELECT kind, state, count(*), coalesce(sum(size_bytes), 0) FROM file
+WHERE service = ? GROUP BY kind, state ORDER BY kind, state
+"""
+_COUNT_DOWNLOADS = """
+SELECT state, count(*) FROM download WHERE service = ? GROUP BY state ORDER BY state
+"""
+_END = "UPDATE job SET ended_at = ?, status = ? WHERE service = ?"
+_NOTE_SCENE = """
+INSERT INTO scene (service, scene, dataset, entity_id) VALUES (?, ?, ?, ?)
+ON CONFLICT (service, scene) DO UPDATE SET dataset = excluded.dataset,
+    entity_id = excluded.entity_id
+"""
+_REOPEN = """
+DELETE FROM file
+WHERE service = ? AND scene = ? AND run < ? AND state NOT IN ('verified', 'damaged')
+"""
+_FORGET_UNWANTED = """
+DELETE FROM file WHERE service = ? AND run < ? AND state NOT IN ('verified', 'damaged')
+"""
+_WANT = """
+INSERT INTO file (path, service, kind, scene, entity_id, product_id, state, run, size_bytes)
+VALUES (?, ?, ?, ?, ?, ?, 'wanted', ?, ?)
+ON CONFLICT (path, service) DO UPDATE SET kind = excluded.kind, scene = excluded.scene,
+    entity_id = excluded.entity_id, product_id = excluded.product_id, run = excluded.run,
+    size_bytes = excluded.size_bytes, state = CASE state WHEN 'damaged' THEN state ELSE 'wanted' END
+"""
+_RECORD = """
+INSERT INTO file (path, service, kind, scene, state, run, size_bytes, mtime_ns, proof, source,
+    digests, ended_at)
+VALUES (?, ?, ?, ?, 'verified', ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (path, service) DO UPDATE SET state = 'verified', run = excluded.run,
+    size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, proof = excluded.proof,
+    source = excluded.source, digests = excluded.digests, ended_at = excluded.ended_at,
+    reason = '', error = '', detail = '', remedy = '', http_status = NULL
+"""
+_OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
+_RENAME = "DELETE FROM file WHERE path = ? AND service = ?"
+_KEEP = "UPDATE file SET run = ? WHERE path = ? AND service = ?"
+_NOTE_ENDING = """
+INSERT INTO file (path, service, kind, scene, state, run, attempts, http_status, reason, error,
+    detail, remedy, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (path, service) DO UPDATE SET state = CASE state WHEN 'damaged' THEN state
+    ELSE excluded.state END, run = excluded.run, attempts = excluded.attempts,
+    http_status = excluded.http_status, reason = excluded.reason, error = excluded.error,
+    detail = excluded.detail, remedy = excluded.remedy, ended_at = excluded.ended_at
+"""
+_DISTRUST = "UPDATE file SET state = 'damaged' WHERE path = ? AND service = ?"
+_ASK = """
+INSERT INTO download (service, entity_id, product_id, label, state, asked_at)
+VALUES (?, ?, ?, ?, 'asked', ?)
+ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.label,
+    state = 'asked', asked_at = excluded.asked_at
+"""
+_GIVE = """
+UPDATE download SET download_id = ?, label = ?, state = ?, given_at = ?
+WHERE service = ? AND entity_id = ? AND product_id = ?
+"""
+_REQUESTED = """
+SELECT download_id, label FROM download
+WHERE service = ? AND entity_id = ? AND product_id = ? AND download_id IS NOT NULL
+"""
+_FORGET_DOWNLOADS = "DELETE FROM download WHERE service = ?"

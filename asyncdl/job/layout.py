@@ -24,6 +24,8 @@ class Place:
     """Below the download directory."""
     is_named: bool = True
     """False while only the host knows the name; the folder is the file's alone then."""
+    asked_as: str = ""
+    """The path before the host named it; empty if it has always been this one."""
 
     def under(self, directory: Path) -> Path:
         """Return the absolute path."""
@@ -31,7 +33,10 @@ class Place:
 
     def called(self, name: str) -> Place:
         """Return the place with the name that the file really has."""
-        return replace(self, relative=self.relative.with_name(name), is_named=True)
+        asked_as = str(self.relative)
+        return replace(
+            self, relative=self.relative.with_name(name), is_named=True, asked_as=asked_as
+        )
 
 
 def places_of(wanted: WantedFile) -> tuple[Place, ...]:

@@ -25,6 +25,7 @@ from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
 from asyncdl.job.discovery import discover
 from asyncdl.job.fetching import fetch
+from asyncdl.job.journal import Requested
 from asyncdl.job.requesting import request
 from asyncdl.job.run import Run
 from asyncdl.job.scenes import Wish
@@ -71,6 +72,8 @@ async def poll(
     async with ready_out, aclosing(endings):
         async for ending in endings:
             if isinstance(ending, Ready):
+                to = Requested(ending.download_id, ending.label)
+                run.journal.note_given([(ending.wanted, to)], is_ready=True)
                 await ready_out.send(ending)
             else:
                 _give_up(run, ending)

@@ -27,13 +27,13 @@ async def settle_present(run: Run, files: Sequence[WantedFile]) -> list[WantedFi
     """
     memory = await recall(run.journal, files)
     found = await find_present(run.config, files, memory)
-    await run.journal.record([f for f in found.values() if memory.finished.get(f.path) != f])
-    absent = []
+    absent = [wanted for wanted in files if found.keys().isdisjoint(places_of(wanted))]
+    run.journal.keep(f for f in found.values() if memory.finished.get(f.path) == f)
+    await run.journal.record(f for f in found.values() if memory.finished.get(f.path) != f)
+    await run.journal.want(absent)
     for wanted in files:
-        if any(place in found for place in places_of(wanted)):
+        if not found.keys().isdisjoint(places_of(wanted)):
             await _complete(run, wanted, found)
-        else:
-            absent.append(wanted)
     return absent
 
 
@@ -71,15 +71,13 @@ async def _complete(run: Run, wanted: WantedFile, found: Mapping[Place, Finished
             state=FileState.SKIPPED if is_there else FileState.DOWNLOADED,
             size_bytes=there.size_bytes,
             proof=there.proof,
+            source=there.source,
         )
         if is_there and not is_unpacked(run.config, place):
             run.emit(ending)
             continue
         here = named.under(run.directory) if is_there else source
-        finished = await bring(run, named, here, ending)
-        if finished is not None:
-            await run.journal.record([finished])
-            run.emit(ending)
+        await bring(run, named, here, ending, there.digests)
 
 
 def _look(config: Config, files: Sequence[WantedFile], memory: Memory) -> dict[Place, FinishedFile]:
@@ -100,8 +98,8 @@ def _examine(
     if not place.is_named:
         return _remembered_in(place, directory, memory)
     path, key = place.under(directory), str(place.relative)
-    if key in memory.foreign:
-        return None  # another service's file of the same name, such as the sandbox's
+    if key in memory.distrusted:
+        return None
     remembered = memory.finished.get(key)
     if remembered and demand.is_met_by(remembered.proof) and _is_untouched(remembered, directory):
         # The service may have a newer one of another length.
@@ -141,4 +139,5 @@ def _prove(place: Place, path: Path, wanted: WantedFile, demand: Demand) -> Fini
         )
     except (TransferError, OSError):
         return None
-    return FinishedFile(key, stat.st_size, stat.st_mtime_ns, "+".join(("present", *proof.checks)))
+    checks = "+".join(("present", *proof.checks))
+    return FinishedFile(key, place.kind, wanted.scene, stat.st_size, stat.st_mtime_ns, checks)

@@ -39,6 +39,10 @@ class Failure:
     kind: str
     state: str
     reason: str
+    error: str
+    """Class of the error, such as ``HttpStatusError``; empty where the service gave the reason."""
+    http_status: int | None
+    """The last status of the host that was no success, if there was one."""
     detail: str
     remedy: str
     attempts: int
@@ -143,6 +147,8 @@ class Report:
                     event.kind,
                     event.state.value,
                     event.reason,
+                    event.error,
+                    event.http_status,
                     event.detail,
                     event.remedy,
                     event.attempts,
@@ -151,17 +157,21 @@ class Report:
         else:
             self.total_bytes += event.size_bytes or 0
 
+    @property
+    def status(self) -> str:
+        """``complete`` when every wanted file is there, else ``incomplete``."""
+        finished = sum(self.states.values())
+        is_bad = any(self.states[state] for state in BAD) or finished < self.wanted
+        return "incomplete" if is_bad else "complete"
+
     def summary(
         self, *, status: str = "", error: str = "", api_calls: Mapping[str, int] | None = None
     ) -> Summary:
         """Return the outcome so far; ``status`` follows from the counts when not given."""
         finished = sum(self.states.values())
         total = max(self.wanted, finished)
-        if not status:
-            bad = any(self.states[state] for state in BAD) or finished < total
-            status = "incomplete" if bad else "complete"
         return Summary(
-            status=status,
+            status=status or self.status,
             scenes=self.scenes,
             files={"total": total} | {state.value: self.states[state] for state in FileState},
             by_kind={

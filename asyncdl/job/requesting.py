@@ -9,6 +9,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.config import ServiceConfig
 from asyncdl.events import FileState
+from asyncdl.job.journal import Requested
 from asyncdl.job.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
@@ -42,6 +43,8 @@ async def request(
         aclosing(calls_worth(wanted_in, service)) as groups,
     ):
         async for group in groups:
+            for standing in await _go_on(run, group):
+                await waiting_out.send(standing)
             while group and (matched := await _ask(run, quota, group)):
                 if waiting := _settle(run, matched):
                     await waiting_out.send(waiting)
@@ -52,11 +55,25 @@ async def request(
                 _end_without_quota(run, wanted)
 
 
+async def _go_on(run: Run, group: list[WantedFile]) -> list[Waiting]:
+    """Take those out of the group that the service was asked for by an earlier run.
+
+    Their URLs come from ``download-retrieve``; requesting them again would spend
+    quota at a service that counts repetitions.
+    """
+    by_label: dict[str, dict[int, WantedFile]] = {}
+    for wanted, to in await run.standing.take(group):
+        by_label.setdefault(to.label, {})[to.download_id] = wanted
+        group.remove(wanted)
+    return [Waiting(label, items, is_due=True) for label, items in by_label.items()]
+
+
 async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | None:
     """Ask for as many files as there is quota for, and take them out of the group.
 
     Returns: ``None`` when there is no quota and will be none.
     """
+    await run.journal.ask(group, run.label)
     items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in group]
     granted = await quota.request(items, label=run.label)
     if granted is None:
@@ -68,6 +85,7 @@ async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | Non
 
 def _settle(run: Run, matched: Matched) -> Waiting | None:
     """Report the files that are refused; return what has to be waited for, if anything."""
+    _note_given(run, matched)
     for refused in matched.failed:
         _refuse(run, refused.file, "refused", refused.message)
     # Ids whose file the reply does not tell, each with the label to ask under.
@@ -81,6 +99,12 @@ def _settle(run: Run, matched: Matched) -> Waiting | None:
         return None
     items = {preparing.download_id: preparing.file for preparing in matched.preparing}
     return Waiting(run.label, items, unknown, candidates)
+
+
+def _note_given(run: Run, matched: Matched) -> None:
+    for files, is_ready in ((matched.available, True), (matched.preparing, False)):
+        given = [(found.file, Requested(found.download_id, run.label)) for found in files]
+        run.journal.note_given(given, is_ready=is_ready)
 
 
 def _refuse(run: Run, wanted: WantedFile, reason: str, detail: str) -> None:

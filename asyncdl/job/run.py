@@ -10,6 +10,8 @@ from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.journal import Journal
 from asyncdl.job.layout import places_of
+from asyncdl.job.scope import Scope
+from asyncdl.job.standing import StandingQueue
 from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.selection import WantedFile
@@ -26,14 +28,24 @@ class Run:
     client: M2MClient
     downloader: Downloader
     journal: Journal
+    standing: StandingQueue
+    """Requests of earlier runs."""
     emit: Emit
     keep_pace: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
+    scope: Scope | None = None
+    """What the run is confined to; ``None`` takes all that the config asks for."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of the wanted products, each once, in the config's order."""
         return kinds_of(self.config)
+
+    def kinds_of(self, scene: str) -> tuple[str, ...]:
+        """Kinds that this run wants of a scene; ``scene`` is either of its ids."""
+        if self.scope is None:
+            return self.kinds
+        return tuple(kind for kind in self.kinds if kind in self.scope.kinds.get(scene, ()))
 
     @property
     def directory(self) -> Path:
@@ -48,19 +60,28 @@ class Run:
         reason: str = "",
         detail: str = "",
         remedy: str = "",
+        error: str = "",
+        http_status: int | None = None,
         attempts: int = 0,
     ) -> None:
         """Report the same ending for every place of a file that will not come."""
         for place in places_of(wanted):
-            self.emit(
+            self.end(
                 FileFinished(
                     kind=place.kind,
                     product_id=wanted.scene,
                     file=str(place.relative),
                     state=state,
                     reason=reason,
+                    error=error,
+                    http_status=http_status,
                     detail=detail,
                     remedy=remedy,
                     attempts=attempts,
                 )
             )
+
+    def end(self, ending: FileFinished) -> None:
+        """Report the ending of one place where there will be no file, and remember it."""
+        self.journal.note_ending(ending)
+        self.emit(ending)

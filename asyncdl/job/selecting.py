@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +32,10 @@ class Selected:
 
     scenes: int
     """Scenes asked for."""
+    dataset: str
+    """Alias of the dataset that all of them belong to."""
+    entity_ids: Mapping[str, str]
+    """Entity id of each scene by its display id; an unknown scene goes by its given id."""
     files: tuple[WantedFile, ...]
     not_offered: tuple[Missing, ...]
     """What the scenes should have and the service does not give at present."""
@@ -92,7 +96,7 @@ class _Tally:
     has_files: bool = False
 
     def add(
-        self, batch: Batch, options: Iterable[DownloadOption], selection: Selection
+        self, batch: Batch, options: Sequence[DownloadOption], selection: Selection
     ) -> Selected:
         """Take in a batch. Raises: ConfigError, for a band that cannot exist."""
         selection = self._without_repeats(selection)
@@ -100,11 +104,14 @@ class _Tally:
         self.has_files = self.has_files or bool(selection.files)
         _check_words(self.products, self.bands, batch, selection)
         self.absent.update(m.what for m in selection.missing if m.is_absent)
+        unknown = _unknown(batch, options)
         return Selected(
             scenes=len(batch.ids),
+            dataset=batch.dataset,
+            entity_ids=_entity_ids(options) | {scene: scene for scene in unknown},
             files=selection.files,
             not_offered=tuple(m for m in selection.missing if not m.is_absent),
-            unknown=_unknown(batch, options),
+            unknown=unknown,
         )
 
     def _without_repeats(self, selection: Selection) -> Selection:
@@ -133,6 +140,10 @@ class _Tally:
 
 def _scenes_in(selection: Selection) -> set[str]:
     return {file.scene for file in selection.files} | {m.scene for m in selection.missing}
+
+
+def _entity_ids(options: Iterable[DownloadOption]) -> dict[str, str]:
+    return {option.display_id or option.entity_id: option.entity_id for option in options}
 
 
 def _unknown(batch: Batch, options: Iterable[DownloadOption]) -> tuple[str, ...]:

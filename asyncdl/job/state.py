@@ -20,12 +20,15 @@ STATE_FOLDER = ".asyncdl"
 
 
 @asynccontextmanager
-async def open_state(directory: Path, service: str) -> AsyncIterator[Journal]:
+async def open_state(
+    directory: Path, service: str, *, durable: bool = False
+) -> AsyncIterator[Journal]:
     """Take hold of a download directory and open its journal.
 
     Args:
         directory: Made when it is not there.
         service: Name of the service whose files this run may trust.
+        durable: Whether a power cut may not cost the journal its last rows.
     Raises:
         DirectoryBusyError: Another run holds the directory.
         DiskError: The directory cannot be made or written to.
@@ -34,7 +37,7 @@ async def open_state(directory: Path, service: str) -> AsyncIterator[Journal]:
     hold = _Hold(directory, folder)
     await anyio.to_thread.run_sync(hold.take)
     try:
-        async with open_journal(folder, service) as journal:
+        async with open_journal(folder, service, durable=durable) as journal:
             yield journal
     finally:
         with anyio.CancelScope(shield=True):

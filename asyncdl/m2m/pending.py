@@ -64,6 +64,8 @@ class Waiting:
     """Ids of unknown files, each with the label it stands under."""
     candidates: tuple[WantedFile, ...] = ()
     """Files that were asked for and not mentioned; ``duplicates`` are among them."""
+    is_due: bool = False
+    """Whether it may be ready by now, since it was asked for long ago."""
 
 
 @dataclass(slots=True)

@@ -110,10 +110,12 @@ async def _take_in(
     """Take in what arrives until a poll or a deadline is due; false when all is over."""
     if not book:
         try:
-            book.add(await waiting_in.receive())
+            first = await waiting_in.receive()
         except anyio.EndOfStream:
             return False
-        pace.hold(0.0 if book.has_duplicates else min(FIRST_POLL_S, pace.interval_s))
+        book.add(first)
+        is_due = first.is_due or book.has_duplicates
+        pace.hold(0.0 if is_due else min(FIRST_POLL_S, pace.interval_s))
     while (rest_s := min(pace.rest_s(), book.until_deadline_s())) > 0:
         with anyio.move_on_after(rest_s):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from asyncdl.config import Config, parse_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.events import Event, FileFinished
 from asyncdl.job.job import Job, limits_of
+from asyncdl.job.journal import Standing
 from asyncdl.job.report import Summary
 from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.retry import Backoff
@@ -59,7 +61,13 @@ class Bench:
             raw[SECTION_OF[key]][key] = value
         return parse_config(raw, base=self.directory)
 
-    def job(self, *products: dict[str, Any], token: str = "", **settings: Any) -> Job:
+    def job(
+        self,
+        *products: dict[str, Any],
+        token: str = "",
+        only: Sequence[Standing] = (),
+        **settings: Any,
+    ) -> Job:
         """Return a job; see :meth:`config`."""
         config = self.config(*products, **settings)
         return Job(
@@ -70,6 +78,7 @@ class Bench:
             ),
             limits=replace(limits_of(config.download), backoff=QUICK),
             service_name="sandbox",
+            only=only,
         )
 
     async def run(self, *products: dict[str, Any], **settings: Any) -> Summary:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asyncdl.errors import DiskError
-from asyncdl.job.journal import FinishedFile, open_journal
+from asyncdl.events import FileFinished, FileState
+from asyncdl.job.journal import Beginning, FinishedFile, Requested, Standing, open_journal
+from asyncdl.job.schema import MIGRATIONS
+from asyncdl.m2m.selection import WantedFile
+from asyncdl.transfer import Digest
 
-RED = FinishedFile("bands/S/S_B4.TIF", 10, 123, "length+tiff")
-ZIP = FinishedFile("bundle/S/real.zip", 5, 7, "length")
+RED = FinishedFile(
+    "bands/S/S_B4.TIF",
+    "bands",
+    "S",
+    10,
+    123,
+    "length+sha256+tiff",
+    "m2m",
+    (Digest("sha256", "ab"),),
+)
+ZIP = FinishedFile("bundle/S/real.zip", "bundle", "S", 5, 7, "length")
+RED_WANTED = WantedFile("E", "P", "S", "S_B4.TIF", ("bands",), 10, 10)
+FAILED = FileFinished("bands", "S", RED.path, FileState.FAILED, reason="http-404", http_status=404)
 
 
 async def test_a_finished_file_is_remembered(tmp_path: Path) -> None:
@@ -19,11 +35,11 @@ async def test_a_finished_file_is_remembered(tmp_path: Path) -> None:
         await journal.record([RED])
     async with open_journal(tmp_path, "usgs") as journal:
         memory = await journal.recall([RED.path, "bands/S/other"])
-    assert memory.finished == {RED.path: RED} and memory.foreign == frozenset()
+    assert memory.finished == {RED.path: RED} and memory.distrusted == frozenset()
 
 
 async def test_the_latest_word_about_a_file_counts(tmp_path: Path) -> None:
-    newer = FinishedFile(RED.path, 11, 124, "length")
+    newer = replace(RED, size_bytes=11, mtime_ns=124)
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.record([RED])
         await journal.record([newer])
@@ -32,7 +48,7 @@ async def test_the_latest_word_about_a_file_counts(tmp_path: Path) -> None:
 
 async def test_a_folder_gives_the_files_right_in_it(tmp_path: Path) -> None:
     """A product that its host named is found by the folder that is its own."""
-    neighbour = FinishedFile("bundle/S2/real.zip", 1, 1, "length")
+    neighbour = replace(ZIP, path="bundle/S2/real.zip")
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.record([ZIP, neighbour, RED])
         memory = await journal.recall([], folders=["bundle/S"])
@@ -44,16 +60,97 @@ async def test_files_of_another_service_are_known_as_foreign(tmp_path: Path) -> 
         await journal.record([RED])
     async with open_journal(tmp_path, "usgs") as journal:
         memory = await journal.recall([RED.path])
-    assert memory.finished == {} and memory.foreign == {RED.path}
+    assert memory.finished == {} and memory.distrusted == {RED.path}
 
 
-async def test_the_label_stays_and_each_service_has_its_own(tmp_path: Path) -> None:
-    labels = []
-    for service in ("usgs", "usgs", "sandbox"):
-        async with open_journal(tmp_path, service) as journal:
-            labels += [await journal.label(), await journal.label()]
-    assert len(set(labels[:4])) == 1 and len(set(labels)) == 2
-    assert all(len(label) <= 50 for label in labels)
+async def begin(folder: Path, service: str = "usgs", **facts: str) -> Beginning:
+    async with open_journal(folder, service) as journal:
+        return await journal.begin(**{"label": "new", "fingerprint": "f"} | facts)
+
+
+async def test_the_first_label_stays_and_each_service_has_its_own(tmp_path: Path) -> None:
+    assert await begin(tmp_path, label="one") == Beginning("one", is_first=True, is_changed=False)
+    assert await begin(tmp_path, label="two") == Beginning("one", is_first=False, is_changed=False)
+    assert (await begin(tmp_path, "sandbox", label="three")).label == "three"
+
+
+async def test_another_fingerprint_is_a_changed_config(tmp_path: Path) -> None:
+    await begin(tmp_path)
+    assert (await begin(tmp_path, fingerprint="g")).is_changed
+    assert not (await begin(tmp_path, fingerprint="g")).is_changed
+
+
+async def test_what_the_service_was_asked_for_is_known_once_it_gave_an_id(tmp_path: Path) -> None:
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.ask([RED_WANTED], "label")
+        assert await journal.requested([RED_WANTED]) == {}
+        journal.note_given([(RED_WANTED, Requested(7, "old"))], is_ready=False)
+    async with open_journal(tmp_path, "usgs") as journal:
+        assert await journal.requested([RED_WANTED]) == {("E", "P"): Requested(7, "old")}
+        await journal.forget_downloads()
+        assert await journal.requested([RED_WANTED]) == {}
+
+
+async def test_an_ending_is_open_again_when_the_scene_is_taken_again(tmp_path: Path) -> None:
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.begin(label="l", fingerprint="f")
+        await journal.note_scenes("landsat_ot_c2_l2", {"S": "ES"})
+        await journal.want([RED_WANTED])
+        journal.note_ending(FAILED)
+        (known,) = await journal.files([Standing.FAILED])
+        assert (known.reason, known.http_status, known.scene_id) == ("http-404", 404, "ES")
+        assert (known.dataset, known.entity_id) == ("landsat_ot_c2_l2", "E")
+        await journal.begin(label="l", fingerprint="f")
+        await journal.note_scenes("landsat_ot_c2_l2", {"S": "ES"})
+        assert await journal.files(Standing) == []
+
+
+async def test_files_that_a_run_does_not_want_any_more_are_counted(tmp_path: Path) -> None:
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.begin(label="l", fingerprint="f")
+        await journal.record([RED, ZIP])
+        assert await journal.end("complete") == 0
+        await journal.begin(label="l", fingerprint="g")
+        journal.keep([RED])
+        assert await journal.end("complete") == 1
+
+
+async def test_a_damaged_file_stays_distrusted_until_it_is_verified_anew(tmp_path: Path) -> None:
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.record([RED])
+        await journal.distrust([RED.path])
+        await journal.want([RED_WANTED])
+        journal.note_ending(FAILED)
+        assert (await journal.recall([RED.path])).distrusted == {RED.path}
+        await journal.record([RED])
+        assert (await journal.recall([RED.path])).finished == {RED.path: RED}
+
+
+async def test_a_file_that_its_host_named_takes_the_place_of_the_guess(tmp_path: Path) -> None:
+    guess = replace(RED_WANTED, file_name="S", kinds=("bundle",))
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.want([guess])
+        await journal.record([replace(ZIP, asked_as="bundle/S/S")])
+        assert [file.path for file in await journal.files(Standing)] == [ZIP.path]
+
+
+async def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "journal.sqlite")
+    connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+    connection.execute("INSERT INTO job VALUES ('usgs', 'old')")
+    rows = [(path, "usgs", 10, 123, "length") for path in (RED.path, ZIP.path, "bundle/T.tar")]
+    connection.executemany("INSERT INTO file VALUES (?, ?, ?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
+    assert (await begin(tmp_path)).label == "old"
+    async with open_journal(tmp_path, "usgs") as journal:
+        files = await journal.files([Standing.VERIFIED])
+    found = [(file.path, file.kind, file.scene) for file in files]
+    assert found == [
+        (RED.path, "bands", "S"),
+        (ZIP.path, "bundle", "S"),
+        ("bundle/T.tar", "bundle", "T"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +165,7 @@ async def test_a_damaged_journal_is_put_aside(tmp_path: Path, content: bytes) ->
 
 async def test_a_journal_with_torn_pages_is_put_aside(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.record(FinishedFile(f"bands/{n}", n, n, "length") for n in range(2000))
+        await journal.record(replace(RED, path=f"bands/{n}") for n in range(2000))
     path = tmp_path / "journal.sqlite"
     content = bytearray(path.read_bytes())
     content[4096 * 3 : 4096 * 5] = b"\xff" * 8192

@@ -91,7 +91,7 @@ def test_failures_say_which_file_and_why() -> None:
     (failure,) = summary_of(failed).as_json()["failures"]
     assert failure == {
         "file": "a", "kind": "bands", "state": "failed", "reason": "html",
-        "detail": "d", "remedy": "r", "attempts": 3,
+        "error": "", "http_status": None, "detail": "d", "remedy": "r", "attempts": 3,
     }  # fmt: skip
 
 

@@ -60,7 +60,17 @@ def summary_with(failures: int, status: str = "incomplete") -> Summary:
         elapsed_s=2.0,
         api_calls={},
         failures=tuple(
-            Failure(f"f{i}", "bands", FileState.FAILED, "http-404", "gone", "Ask.", 1)
+            Failure(
+                f"f{i}",
+                "bands",
+                FileState.FAILED,
+                "http-404",
+                "HttpStatusError",
+                404,
+                "gone",
+                "Ask.",
+                1,
+            )
             for i in range(failures)
         ),
     )

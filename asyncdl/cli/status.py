@@ -1,0 +1,87 @@
+"""``asyncdl status``: what the journal knows, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import orjson
+
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import INTERRUPTED, OK
+from asyncdl.cli.options import config_argument, json_option, sandbox_option, verbose_option
+from asyncdl.cli.outcome import SHOWN_FAILURES
+from asyncdl.cli.quantities import count, size
+from asyncdl.cli.service import SANDBOX_NAME
+from asyncdl.cli.tables import table_lines
+from asyncdl.config import load_config
+from asyncdl.job.journal import Standing
+from asyncdl.job.status import Status, status_of
+
+
+@click.command()
+@config_argument
+@sandbox_option
+@json_option
+@verbose_option
+def status(config: Path, sandbox: bool, as_json: bool) -> int:
+    """Show how far the job of CONFIG is; asks no network and changes nothing.
+
+    For example: asyncdl status examples/anchorage.toml --sandbox
+    """
+    settings = load_config(config)
+    service = SANDBOX_NAME if sandbox else urlsplit(settings.service.url).netloc
+    found: list[Status | None] = []
+
+    async def work() -> None:
+        found.append(await status_of(settings.directory, service))
+
+    run_async(work)
+    if not found:
+        return INTERRUPTED
+    known = found[0]
+    if as_json:
+        click.echo(orjson.dumps(known.as_json() if known else _nothing(settings.directory)))
+        return OK
+    for line in describe(known) if known else [f"No run of this job began in {settings.directory}"]:
+        click.echo(line)
+    return OK
+
+
+def _nothing(directory: Path) -> dict[str, object]:
+    return {"event": "status", "directory": str(directory), "runs": 0, "files": {}, "failures": []}
+
+
+def describe(status: Status) -> list[str]:
+    """Return a status as lines for people."""
+    told = status.as_json()
+    last = told["last_run"]
+    rows = [
+        {"product": kind} | {state.value: counts.get(state, 0) for state in Standing}
+        for kind, counts in status.overview.files.items()
+    ]
+    ended = f", ended {last['ended']}" if last["ended"] else ""
+    return [
+        f"{count(status.overview.runs, 'run')} in {status.directory}, label {told['label']}",
+        f"last run: {last['status']}; begun {last['begun']}{ended}",
+        *(table_lines(rows) if rows else ()),
+        f"verified: {size(status.overview.size_bytes)}",
+        *_open_ends(status),
+    ]
+
+
+def _open_ends(status: Status) -> Iterator[str]:
+    if status.unfinished_files:
+        files, held = count(status.unfinished_files, "file"), size(status.unfinished_bytes)
+        yield f"begun and not finished: {files}, {held} on disk"
+    if status.overview.downloads:
+        states = ", ".join(f"{n:,} {state}" for state, n in status.overview.downloads.items())
+        yield f"requested from the service: {states}"
+    for file in status.open_files[:SHOWN_FAILURES]:
+        yield f"{file.state}: {file.path}: {file.detail} [{file.reason}]"
+        yield f"    {file.remedy}"
+    hidden = len(status.open_files) - SHOWN_FAILURES
+    if hidden > 0:
+        yield f"… and {hidden:,} more; --json shows them all"

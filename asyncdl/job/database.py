@@ -1,0 +1,186 @@
+"""One SQLite file, off the event loop: one thread at a time, many writes in a commit."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from asyncdl.errors import DiskError
+
+T = TypeVar("T")
+
+Row: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One statement, and the rows to run it with."""
+
+    sql: str
+    rows: Sequence[Row]
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Writes that go into one commit."""
+
+    writes: list[Write] = field(default_factory=list)
+    is_done: bool = False
+    error: DiskError | None = None
+
+
+class Database:
+    """An open file; made by :func:`open_database`.
+
+    Every method raises DiskError when the file can be neither read nor written.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._batch = _Batch()
+        # One at a time: SQLite connections are not for sharing.
+        self._turn = anyio.Lock()
+        self._thread = anyio.CapacityLimiter(1)
+
+    async def write(self, *writes: Write) -> None:
+        """Run statements and return once they are committed.
+
+        Whoever comes while a commit is under way shares the next one, so a commit's
+        price is paid per moment and not per caller.
+        """
+        batch = self._batch
+        batch.writes += writes
+        await self._commit(batch)
+
+    def write_later(self, *writes: Write) -> None:
+        """Add statements to the next commit, whoever causes it; a crash before it loses them."""
+        self._batch.writes += writes
+
+    async def flush(self) -> None:
+        """Commit what waits."""
+        if self._batch.writes:
+            await self._commit(self._batch)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` on the connection; it sees everything written so far."""
+        await self.flush()
+        async with self._turn:
+            return await self._in_thread(lambda: work(self._connection))
+
+    async def _commit(self, batch: _Batch) -> None:
+        async with self._turn:
+            if not batch.is_done:
+                self._batch = _Batch()
+                await self._settle(batch)
+        if batch.error is not None:
+            raise batch.error
+
+    async def _settle(self, batch: _Batch) -> None:
+        try:
+            await self._in_thread(lambda: _run_all(self._connection, batch.writes))
+        except DiskError as error:
+            batch.error = error
+        batch.is_done = True
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            # Else a cancelled caller would drop what others have put into its commit.
+            with anyio.CancelScope(shield=True):
+                result = await anyio.to_thread.run_sync(work, limiter=self._thread)
+        except sqlite3.Error as error:
+            raise _disk_error(self._path, error) from error
+        return result
+
+
+def _run_all(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
+    with connection:
+        for write in writes:
+            connection.executemany(write.sql, write.rows)
+
+
+@asynccontextmanager
+async def open_database(
+    path: Path, migrations: Sequence[str], *, durable: bool = False
+) -> AsyncIterator[Database]:
+    """Open a file, making it when there is none, and bring it up to date.
+
+    Args:
+        path: Its folder exists.
+        migrations: Scripts; the n-th leads from version n to n + 1, the first from nothing.
+        durable: Whether each commit is on stable storage when it returns. Without, a
+            killed process loses nothing, and a power cut the last commits.
+    Raises: DiskError, when it cannot be opened or made, or a newer version wrote it.
+        A file that is torn, or none of ours, is put aside and a new one begun.
+    """
+    connection = await anyio.to_thread.run_sync(_connect, path, migrations, durable)
+    database = Database(connection, path)
+    try:
+        yield database
+    finally:
+        with anyio.CancelScope(shield=True):
+            try:
+                await database.flush()
+            finally:
+                await anyio.to_thread.run_sync(connection.close)
+
+
+def _connect(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
+    try:
+        return _open(path, migrations, durable)
+    except sqlite3.OperationalError as error:
+        raise _disk_error(path, error) from error
+    except sqlite3.DatabaseError:
+        return _begin_anew(path, migrations, durable)
+
+
+def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
+    """Put aside a file that was torn by a crash or written by something else.
+
+    The files it spoke of are checked again, so nothing is lost but time.
+    """
+    try:
+        path.replace(path.with_suffix(".damaged"))
+        for side in ("-wal", "-shm"):
+            path.with_name(path.name + side).unlink(missing_ok=True)
+        return _open(path, migrations, durable)
+    except OSError as error:
+        raise DiskError(path, error) from error
+    except sqlite3.Error as error:
+        raise _disk_error(path, error) from error
+
+
+def _open(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        version = _first_value(connection, "PRAGMA user_version")
+        if version > len(migrations):
+            raise DiskError(path, OSError(errno.EINVAL, "was written by a newer asyncdl"))
+        if version and _first_value(connection, "PRAGMA quick_check(1)") != "ok":
+            raise sqlite3.DatabaseError("torn pages")
+        for number, script in enumerate(migrations[version:], version + 1):
+            connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _first_value(connection: sqlite3.Connection, query: str) -> Any:
+    with closing(connection.execute(query)) as cursor:
+        return cursor.fetchone()[0]
+
+
+def _disk_error(path: Path, error: sqlite3.Error) -> DiskError:
+    is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return DiskError(path, OSError(errno.ENOSPC if is_full else errno.EIO, str(error)))

@@ -1,0 +1,38 @@
+"""By what a job is known again: its label at the service, and its config's fingerprint. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from asyncdl.job.scenes import Wish
+from asyncdl.m2m.selection import Wanted
+
+HASHED_CHARS = 20
+"""So many hex digits keep the jobs of a thousand accounts apart; a label has 50 characters."""
+
+
+def label_of(service: str, username: str, directory: Path) -> str:
+    """Return the label of a job that has none yet.
+
+    It follows from the account, the machine and the directory: a run that has
+    lost its journal finds its requests under the same label, and so spends no
+    quota twice. The account's other jobs go by other labels.
+    """
+    facts = (service, username, socket.gethostname(), str(directory.absolute()))
+    return f"asyncdl-{_hash_of(facts)}"
+
+
+def fingerprint_of(wish: Wish, products: Sequence[Wanted]) -> str:
+    """Return what changes with the scenes or products that a config asks for, and only then."""
+    named = [(type(product).__name__, product) for product in products]
+    return _hash_of((wish, named))
+
+
+def _hash_of(facts: object) -> str:
+    encoded = msgspec.json.encode(facts, order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()[:HASHED_CHARS]

@@ -1,0 +1,85 @@
+"""The tables of the journal, version by version. A landed script is never changed."""
+
+from __future__ import annotations
+
+_FIRST = """
+CREATE TABLE job (
+    service TEXT PRIMARY KEY,
+    label   TEXT NOT NULL
+) STRICT;
+CREATE TABLE file (
+    path       TEXT PRIMARY KEY,
+    service    TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns   INTEGER NOT NULL,
+    proof      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_SECOND = """
+ALTER TABLE job ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN run INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN begun_at REAL;
+ALTER TABLE job ADD COLUMN ended_at REAL;
+ALTER TABLE job ADD COLUMN status TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE scene (
+    service   TEXT NOT NULL,
+    scene     TEXT NOT NULL,
+    dataset   TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    PRIMARY KEY (service, scene)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE file RENAME TO old_file;
+CREATE TABLE file (
+    path        TEXT NOT NULL,
+    service     TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    scene       TEXT NOT NULL,
+    entity_id   TEXT NOT NULL DEFAULT '',
+    product_id  TEXT NOT NULL DEFAULT '',
+    state       TEXT NOT NULL,
+    run         INTEGER NOT NULL,
+    size_bytes  INTEGER,
+    mtime_ns    INTEGER,
+    proof       TEXT NOT NULL DEFAULT '',
+    source      TEXT NOT NULL DEFAULT '',
+    digests     TEXT NOT NULL DEFAULT '',
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    http_status INTEGER,
+    reason      TEXT NOT NULL DEFAULT '',
+    error       TEXT NOT NULL DEFAULT '',
+    detail      TEXT NOT NULL DEFAULT '',
+    remedy      TEXT NOT NULL DEFAULT '',
+    ended_at    REAL,
+    PRIMARY KEY (path, service)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX file_by_scene ON file (service, scene);
+INSERT INTO file (path, service, kind, scene, state, run, size_bytes, mtime_ns, proof)
+    SELECT path, service, kind,
+        CASE instr(rest, '/') WHEN 0 THEN replace(rest, '.tar', '')
+        ELSE substr(rest, 1, instr(rest, '/') - 1) END,
+        'verified', 0, size_bytes, mtime_ns, proof
+    FROM (
+        SELECT *, substr(path, 1, instr(path, '/') - 1) AS kind,
+            substr(path, instr(path, '/') + 1) AS rest
+        FROM old_file
+    );
+DROP TABLE old_file;
+
+CREATE TABLE download (
+    service     TEXT NOT NULL,
+    entity_id   TEXT NOT NULL,
+    product_id  TEXT NOT NULL,
+    label       TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    download_id INTEGER,
+    asked_at    REAL NOT NULL,
+    given_at    REAL,
+    PRIMARY KEY (service, entity_id, product_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)
+"""The n-th script leads from version n to version n + 1."""

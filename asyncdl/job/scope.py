@@ -1,0 +1,71 @@
+"""A run that takes only some of a job's files: those that failed, or were found damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from asyncdl.job.journal import Journal, Standing
+from asyncdl.job.layout import places_of
+from asyncdl.job.selecting import Selected
+from asyncdl.m2m.selection import Missing, WantedFile
+
+FAILED = (Standing.FAILED, Standing.UNRESOLVED)
+"""What ``run --retry-failed`` takes."""
+DAMAGED = (Standing.DAMAGED,)
+"""What ``verify --repair`` fetches again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Files that the journal names."""
+
+    scenes: Mapping[str, tuple[str, ...]]
+    """Entity ids by dataset; empty when there is nothing to do."""
+    paths: frozenset[str]
+    """Files below the download directory."""
+    whole: frozenset[tuple[str, str]]
+    """Kinds and scenes of which nothing more is known, as nothing was offered: all their files."""
+    kinds: Mapping[str, frozenset[str]]
+    """Kinds in scope by scene, which goes by either of its ids."""
+
+    def narrow(self, selected: Selected) -> Selected:
+        """Leave out of a batch what is not in scope."""
+        files = (self._narrow_file(wanted) for wanted in selected.files)
+        return replace(
+            selected,
+            files=tuple(wanted for wanted in files if wanted.kinds),
+            not_offered=tuple(m for m in selected.not_offered if self._takes_missing(m)),
+        )
+
+    def _narrow_file(self, wanted: WantedFile) -> WantedFile:
+        kinds = (p.kind for p in places_of(wanted) if self._takes(str(p.relative), p.kind, wanted))
+        return replace(wanted, kinds=tuple(kinds))
+
+    def _takes(self, path: str, kind: str, wanted: WantedFile) -> bool:
+        return path in self.paths or (kind, wanted.scene) in self.whole
+
+    def _takes_missing(self, missing: Missing) -> bool:
+        return (missing.kind, missing.scene) in self.whole
+
+
+async def scope_of(journal: Journal, states: Iterable[Standing]) -> Scope:
+    """Return what the journal knows to be in one of some states."""
+    scenes: dict[str, dict[str, None]] = {}
+    kinds: dict[str, set[str]] = {}
+    paths, whole = set(), set()
+    for file in await journal.files(states):
+        for scene in (file.scene, file.scene_id):
+            kinds.setdefault(scene, set()).add(file.kind)
+        if file.dataset:
+            scenes.setdefault(file.dataset, {})[file.scene_id] = None
+        if file.entity_id:
+            paths.add(file.path)
+        else:
+            whole.add((file.kind, file.scene))
+    return Scope(
+        {dataset: tuple(names) for dataset, names in scenes.items()},
+        frozenset(paths),
+        frozenset(whole),
+        {scene: frozenset(names) for scene, names in kinds.items()},
+    )

@@ -1,0 +1,81 @@
+"""What a directory's journal knows of its job. Asks no network and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from asyncdl.job.journal import JOURNAL_NAME, KnownFile, Overview, Standing, open_journal
+from asyncdl.job.state import STATE_FOLDER
+
+OPEN = (Standing.FAILED, Standing.UNRESOLVED, Standing.DAMAGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A job as its last run left it, or as it stands while one goes on."""
+
+    directory: Path
+    overview: Overview
+    open_files: Sequence[KnownFile]
+    """Files that failed, stayed unresolved or were found damaged."""
+    unfinished_files: int
+    """Files of which some bytes are there."""
+    unfinished_bytes: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the status as ``--json`` shows it."""
+        overview = self.overview
+        return {
+            "event": "status",
+            "directory": str(self.directory),
+            "label": overview.label,
+            "runs": overview.runs,
+            "last_run": {
+                "status": overview.status or "unfinished",
+                "begun": _as_text(overview.begun_at),
+                "ended": None if overview.ended_at is None else _as_text(overview.ended_at),
+            },
+            "files": {kind: dict(counts) for kind, counts in overview.files.items()},
+            "bytes": {"verified": overview.size_bytes, "unfinished": self.unfinished_bytes},
+            "unfinished_files": self.unfinished_files,
+            "downloads": dict(overview.downloads),
+            "failures": [_failure(file) for file in self.open_files],
+        }
+
+
+async def status_of(directory: Path, service: str) -> Status | None:
+    """Return what is known of the job in a directory; ``None`` if no run of it began there.
+
+    Raises: DiskError, when the journal cannot be read.
+    """
+    folder = directory / STATE_FOLDER
+    if not await anyio.Path(folder / JOURNAL_NAME).is_file():
+        return None
+    async with open_journal(folder, service) as journal:
+        overview = await journal.overview()
+        if overview is None:
+            return None
+        open_files = await journal.files(OPEN)
+    parts = await anyio.to_thread.run_sync(_part_sizes, directory)
+    return Status(directory, overview, open_files, len(parts), sum(parts))
+
+
+def _part_sizes(directory: Path) -> list[int]:
+    return [path.stat().st_size for path in directory.rglob("*.part") if path.is_file()]
+
+
+def _as_text(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _failure(file: KnownFile) -> dict[str, Any]:
+    facts = asdict(file)
+    names = ("kind", "state", "reason", "error", "http_status", "detail", "remedy", "attempts")
+    return {"file": file.path} | {name: facts[name] for name in names}

@@ -1,0 +1,167 @@
+"""What a second run knows of the first, and does not do again."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from typing import Any
+
+import anyio
+import pytest
+
+from asyncdl.events import Event, FileFinished, FilesPreparing, FileState, JobStarted, Notice
+from asyncdl.job.report import Summary
+from asyncdl.job.scope import FAILED
+from asyncdl.sandbox import Faults
+from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, RED, Bench
+
+pytestmark = pytest.mark.slow
+
+
+async def interrupted_when(bench: Bench, is_time: type[Event], *products: dict[str, Any]) -> None:
+    """Run a job until the first event of a kind."""
+    job = bench.job(*products)
+    with anyio.CancelScope() as scope:
+
+        def watch(event: Event) -> None:
+            bench.events.append(event)
+            if isinstance(event, is_time) and bench.service.calls["download-request"]:
+                scope.cancel()
+
+        await job.run(watch)
+    assert scope.cancelled_caught
+
+
+async def test_the_label_is_the_same_in_every_run(bench: Bench) -> None:
+    await interrupted_when(bench, FileFinished, BANDS)
+    await bench.complete(BANDS)
+    labels = {event.label for event in bench.events if isinstance(event, JobStarted)}
+    assert len(labels) == 1
+
+
+async def test_ids_in_preparation_are_retrieved_and_not_requested_again(bench: Bench) -> None:
+    bench.service.faults = Faults(preparing=1.0, polls=3)
+    await interrupted_when(bench, FilesPreparing, BANDS)
+    asked = bench.service.calls["download-request"]
+    await bench.complete(BANDS)
+    assert bench.service.calls["download-request"] == asked
+    assert set(bench.requested.values()) == {1}
+
+
+async def test_links_of_an_earlier_run_are_retrieved_and_not_requested_again(bench: Bench) -> None:
+    await interrupted_when(bench, FileFinished, BANDS)
+    await bench.complete(BANDS)
+    assert set(bench.requested.values()) == {1}
+
+
+async def test_without_its_journal_a_run_finds_its_requests_at_the_service(bench: Bench) -> None:
+    bench.service.faults = Faults(preparing=0.5, polls=3)
+    await interrupted_when(bench, FilesPreparing, BANDS)
+    shutil.rmtree(bench.directory / ".asyncdl")
+    await bench.complete(BANDS)
+    assert set(bench.requested.values()) == {1}
+
+
+async def test_without_its_journal_a_run_knows_files_by_what_they_hold(bench: Bench) -> None:
+    await bench.complete()
+    shutil.rmtree(bench.directory / ".asyncdl")
+    before = Counter(bench.service.file_requests)
+    summary = await bench.complete()
+    assert summary.files["skipped"] == 54
+    assert Counter(bench.service.file_requests) == before
+
+
+async def test_what_the_service_lost_meanwhile_is_requested_again(bench: Bench) -> None:
+    bench.service.faults = Faults(preparing=1.0, polls=3)
+    await interrupted_when(bench, FilesPreparing, BANDS)
+    for item in list(bench.service.queue):
+        bench.service.queue.remove(item)
+    await bench.complete(BANDS)
+
+
+async def test_a_complete_run_leaves_nothing_in_the_queue(bench: Bench) -> None:
+    await bench.complete(BANDS)
+    assert len(bench.service.queue) == 0
+    (bench.directory / "bands").rename(bench.directory / "moved")
+    await bench.complete(BANDS)
+    assert len(bench.service.queue) == 0
+
+
+async def test_a_run_with_failures_keeps_its_queue(bench: Bench) -> None:
+    bench.service.faults = Faults(never="*_ANG.txt")
+    await bench.run(BANDS, deadline=0.1)
+    assert len(bench.service.queue) == 12
+
+
+# --- another config -----------------------------------------------------------------
+
+
+def notices(bench: Bench) -> list[str]:
+    return [event.text for event in bench.events if isinstance(event, Notice)]
+
+
+async def test_added_bands_are_fetched_and_the_rest_is_not_touched(bench: Bench) -> None:
+    await bench.complete(RED)
+    summary = await bench.complete(BANDS)
+    assert (summary.files["skipped"], summary.files["downloaded"]) == (3, 9)
+
+
+async def test_removed_bands_are_left_alone_and_told_of_once(bench: Bench) -> None:
+    await bench.complete(BANDS)
+    for _ in range(2):
+        await bench.complete(RED)
+    told = [text for text in notices(bench) if "no longer asks for" in text]
+    assert told == [
+        "The config no longer asks for 9 files that an earlier run fetched; left alone."
+    ]
+    assert len(bench.files) == 12
+
+
+async def test_failures_that_nobody_wants_any_more_are_forgotten(bench: Bench) -> None:
+    bench.service.faults = Faults(never="*_ANG.txt")
+    await bench.run(BANDS, deadline=0.05)
+    await bench.complete(RED)
+    bench.service.faults = Faults()
+    assert (await retry(bench, BANDS)).files["total"] == 0
+
+
+# --- only what failed ---------------------------------------------------------------
+
+
+async def retry(bench: Bench, *products: dict[str, Any]) -> Summary:
+    return await bench.job(*products, only=FAILED).run(bench.events.append)
+
+
+async def test_retry_takes_only_what_failed(bench: Bench) -> None:
+    bench.service.faults = Faults(never="*_ANG.txt", disabled="*_20200303_*_B4.TIF", strikes=0)
+    first = await bench.run(BANDS, BUNDLE, deadline=0.1)
+    assert (first.files["failed"], first.files["unresolved"]) == (1, 3)
+    bench.service.faults = Faults()
+    for item in bench.service.queue:
+        item.state, item.polls = type(item.state).READY, 0
+    bench.events.clear()
+    summary = await retry(bench, BANDS, BUNDLE)
+    assert (summary.status, summary.files["total"]) == ("complete", 4)
+    states = {e.state for e in bench.events if isinstance(e, FileFinished)}
+    assert states == {FileState.DOWNLOADED}
+    bench.check_files()
+    assert (await bench.complete(BANDS, BUNDLE)).files["skipped"] == 15
+
+
+async def test_retry_without_failures_asks_for_nothing(bench: Bench) -> None:
+    await bench.complete(RED)
+    before = bench.service.calls["download-options"]
+    summary = await retry(bench, RED)
+    assert (summary.status, summary.files["total"]) == ("complete", 0)
+    assert bench.service.calls["download-options"] == before
+
+
+async def test_retry_takes_what_was_not_even_offered(bench: Bench) -> None:
+    """A scene that was unknown is asked for again, by the id that the config gives."""
+    gone = "LC08_L2SP_001001_20200310_20200822_02_T1"
+    search = {"scenes": [gone]}
+    first = await bench.run(RED, search=search)
+    assert [f.reason for f in first.failures] == ["not-found"]
+    again = await bench.job(RED, only=FAILED, search=search).run()
+    assert [f.reason for f in again.failures] == ["not-found"]
+    assert ANCHORAGE["dataset"] == "landsat_ot_c2_l2"

@@ -17,11 +17,12 @@ ROOMS: dict[str, set[str]] = {
     "config": {"errors"},
     "transfer": {"errors", "events", "retry", "redact", "version"},
     "m2m": {"errors", "events", "retry", "redact", "version"},
-    "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m"},
+    "stac": {"errors", "events", "retry", "redact", "version"},
+    "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac"},
     "sandbox": {"errors", "m2m.naming"},
     "cli": {
         "version", "errors", "events", "config", "retry", "redact",
-        "transfer", "m2m", "job", "sandbox",
+        "transfer", "m2m", "stac", "job", "sandbox",
     },
     "__main__": {"cli"},
 }  # fmt: skip

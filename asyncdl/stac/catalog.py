@@ -1,0 +1,234 @@
+"""Look-ups of digests: batched, remembered, and given up without a fuss."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+import anyio
+import orjson
+from aiohttp import ClientSession
+
+from asyncdl.errors import NetworkError
+from asyncdl.events import Emit, Notice, discard
+from asyncdl.retry import Backoff
+from asyncdl.stac.items import (
+    Digests,
+    Link,
+    NotAnItemCollection,
+    Page,
+    items_of,
+    merge,
+    next_link,
+    read_page,
+    search_body,
+)
+from asyncdl.stac.multihash import FileDigest
+from asyncdl.stac.outage import Outage
+from asyncdl.stac.transport import Transport, base_address, new_session
+
+_MOST_PAGES = 20
+"""Of one batch; a service that sends more is leading us around in circles."""
+
+_log = logging.getLogger("asyncdl.stac")
+
+
+@dataclass(frozen=True, slots=True)
+class StacOptions:
+    """How much is asked at once, and how little the service may delay a run."""
+
+    products_per_call: int = 100
+    """Products looked up by one search; each has one item or two of about 20 kB."""
+    timeout_s: float = 20.0
+    """For one question and its whole reply."""
+    backoff: Backoff = field(default_factory=lambda: Backoff(max_s=10.0, attempts=3))
+    """Tries, and pauses between them, when the service fails."""
+    patience_s: float = 45.0
+    """For all pages and tries of one batch; then its digests count as unknown."""
+    rest_s: float = 300.0
+    """How long the service is left alone after it has failed."""
+    keep_products: int = 1000
+    """Products whose digests are remembered, at about 9 kB each."""
+    max_reply_bytes: int = 64 * 1024**2
+    """A longer reply is no reply."""
+
+
+class StacCatalog:
+    """Tells what the files of Collection 2 products hash to.
+
+    An asynchronous context manager; any number of tasks may ask at once, and
+    their questions are sent one after the other.
+
+    Args:
+        url: Base address of the service; empty asks nothing and knows nothing.
+        session: A session to use, which is never closed here. What it sends with
+            every request, it sends to this service too.
+        emit: Takes one :class:`~asyncdl.events.Notice` per outage.
+        options: How much is asked, and how patiently.
+        clock: Gives the time in seconds; the loop's by default.
+    Raises: ConfigError, if ``url`` is neither empty nor an http(s) address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        session: ClientSession | None = None,
+        emit: Emit = discard,
+        options: StacOptions | None = None,
+        clock: Callable[[], float] = anyio.current_time,
+    ) -> None:
+        self._options = options or StacOptions()
+        self._base = base_address(url) if url else None
+        self._session = session
+        self._emit = emit
+        self._outage = Outage(self._options.rest_s, clock)
+        self._kept: OrderedDict[str, Digests] = OrderedDict()
+        self._one_at_a_time = anyio.Lock()
+        self._resources = AsyncExitStack()
+        self._transport: Transport | None = None
+
+    async def __aenter__(self) -> Self:
+        options, base = self._options, self._base
+        if base is not None:
+            session = self._session
+            if session is None:
+                session = await self._resources.enter_async_context(new_session())
+            self._transport = Transport(base, session, options.timeout_s, options.max_reply_bytes)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._transport = None
+        await self._resources.aclose()
+
+    async def digests(self, product_ids: Iterable[str]) -> Mapping[str, Mapping[str, FileDigest]]:
+        """Return what is known of the files of some products.
+
+        What was looked up before is not asked for again. Raises nothing: what
+        cannot be had is unknown.
+
+        Args:
+            product_ids: Such as ``LC08_L2SP_068017_20230801_20230811_02_T1``.
+        Returns: Product id to file name to digest. A product is missing if the
+            service could not be asked about it; all are, outside the context
+            manager. It is empty if the service knows no digest of it, or if it is
+            no product of Collection 2, level 1 or 2.
+        """
+        if self._transport is None:
+            return {}
+        wanted = list(dict.fromkeys(product_ids))
+        found = self._recall(wanted)
+        if len(found) == len(wanted) or self._outage.is_resting:
+            return found
+        async with self._one_at_a_time:
+            # Whoever asked before may have asked for the same.
+            found |= self._recall(wanted)
+            unknown = [product_id for product_id in wanted if product_id not in found]
+            for batch in _batches(unknown, self._options.products_per_call):
+                found |= await self._look_up(self._transport, batch)
+        return found
+
+    def _recall(self, product_ids: Iterable[str]) -> dict[str, Digests]:
+        found = {}
+        for product_id in product_ids:
+            if product_id in self._kept:
+                self._kept.move_to_end(product_id)
+                found[product_id] = self._kept[product_id]
+            elif not items_of(product_id):
+                found[product_id] = {}
+        return found
+
+    def _keep(self, found: Mapping[str, Digests]) -> None:
+        self._kept |= found
+        while len(self._kept) > self._options.keep_products:
+            self._kept.popitem(last=False)
+
+    async def _look_up(self, transport: Transport, product_ids: list[str]) -> dict[str, Digests]:
+        """Return what the service tells of one batch; nothing, if it does not."""
+        if self._outage.is_resting:
+            return {}
+        items = {product_id: items_of(product_id) for product_id in product_ids}
+        asked = {item: kind for kinds in items.values() for item, kind in kinds.items()}
+        try:
+            with anyio.fail_after(self._options.patience_s):
+                told = await self._search(transport, asked)
+        except TimeoutError:
+            self._give_up(transport, NetworkError(f"ask {transport.host}", "it takes too long"))
+            return {}
+        except NetworkError as error:
+            self._give_up(transport, error)
+            return {}
+        self._outage.end()
+        found = {
+            product_id: merge(told[item] for item in kinds if item in told)
+            for product_id, kinds in items.items()
+        }
+        self._keep(found)
+        return found
+
+    async def _search(self, transport: Transport, items: Mapping[str, str]) -> dict[str, Digests]:
+        """Ask for some items, page by page, until all are told or none follow.
+
+        Raises: NetworkError.
+        """
+        body, told = search_body(items), dict[str, Digests]()
+        link: Link | None = Link(transport.search_url, orjson.dumps(body))
+        for _ in range(_MOST_PAGES):
+            if link is None or told.keys() == items.keys():
+                break
+            page = await self._ask_patiently(transport, link)
+            news = {item: tale for item, tale in page.items.items() if item in items}
+            told |= news
+            link = next_link(body, page.next, transport.origin) if news else None
+        return told
+
+    async def _ask_patiently(self, transport: Transport, link: Link) -> Page:
+        """Ask, and ask again while there is hope.
+
+        Raises: NetworkError.
+        """
+        failed, backoff = 0, self._options.backoff
+        while True:
+            try:
+                return await _ask(transport, link)
+            except NetworkError as error:
+                failed += 1
+                wait_s = backoff.delay_s(failed, retry_after_s=error.retry_after_s)
+                is_hopeless = not error.retryable or wait_s > self._options.patience_s
+                if is_hopeless or not backoff.allows(failed):
+                    raise
+                _log.info("%s; next try in %.1f s", error, wait_s)
+            await anyio.sleep(wait_s)
+
+    def _give_up(self, transport: Transport, error: NetworkError) -> None:
+        _log.warning("no digests: %s", error)
+        if self._outage.fail(error.retry_after_s):
+            text = (
+                f"The STAC service at {transport.host} tells no digests at present"
+                f" ({error.cause}); files are proven without them, and it is asked again later."
+            )
+            self._emit(Notice(text, severity="warning"))
+
+
+async def _ask(transport: Transport, link: Link) -> Page:
+    try:
+        return read_page(await transport.ask(link))
+    except NotAnItemCollection as error:
+        raise NetworkError(f"ask {transport.host}", f"senseless reply: {error}") from error
+
+
+def _batches(product_ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(product_ids)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -1,0 +1,158 @@
+"""Which items a product has, and what they tell. Pure.
+
+Source: recorded items of 2021 and 2022; API notes, section 8.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from asyncdl.stac.multihash import FileDigest, parse_multihash
+
+Json: TypeAlias = Any
+Digests: TypeAlias = dict[str, FileDigest]
+"""File name to digest."""
+
+_PRODUCT_ID = re.compile(r"L[COTEM]0[1-9]_(L[12][A-Z]{2})_\d{6}_\d{8}_\d{8}_02_(?:T1|T2|RT)")
+_REFLECTANCE = ("_SR", "landsat-c2l2-sr")
+_TEMPERATURE = ("_ST", "landsat-c2l2-st")
+_LEVEL_1 = ("", "landsat-c2l1")
+_KINDS = {
+    "L1GS": (_LEVEL_1,),
+    "L1GT": (_LEVEL_1,),
+    "L1TP": (_LEVEL_1,),
+    "L2SP": (_REFLECTANCE, _TEMPERATURE),
+    "L2SR": (_REFLECTANCE,),
+}
+"""Level to the items of a product: what follows its id, and their collection."""
+
+_log = logging.getLogger("asyncdl.stac")
+
+
+class NotAnItemCollection(ValueError):
+    """A reply is no list of items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where to ask, and what."""
+
+    url: str
+    body: bytes | None
+    """``None`` makes it a GET."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One reply to a search."""
+
+    items: dict[str, Digests]
+    """Item id to what the item tells of its files; they may be none."""
+    next: Json
+    """The link to the next page as it came, or ``None``."""
+
+
+def items_of(product_id: str) -> dict[str, str]:
+    """Return the ids of a product's items with their collections; none, if it is not of C2."""
+    match = _PRODUCT_ID.fullmatch(product_id)
+    kinds = _KINDS.get(match[1], ()) if match else ()
+    return {f"{product_id}{suffix}": collection for suffix, collection in kinds}
+
+
+def search_body(items: Mapping[str, str]) -> Json:
+    """Return what to ask for the items with these ids and collections."""
+    return {
+        "ids": list(items),
+        "collections": sorted(set(items.values())),
+        "limit": len(items),
+    }
+
+
+def read_page(body: bytes) -> Page:
+    """Read a reply. Single items and assets that make no sense are left out.
+
+    Raises: NotAnItemCollection.
+    """
+    try:
+        page = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise NotAnItemCollection("it is not JSON") from None
+    features = page.get("features") if isinstance(page, dict) else None
+    if not isinstance(features, list):
+        raise NotAnItemCollection("there is no list of items in it")
+    return Page(dict(_read_items(features)), _next_link(page.get("links")))
+
+
+def next_link(asked: Json, link: Json, origin: str) -> Link | None:
+    """Return where a link to the next page leads.
+
+    Args:
+        asked: What the page before was asked for with.
+        link: As :attr:`Page.next` holds it.
+        origin: Such as ``https://host``; links elsewhere are not followed.
+    Source: STAC API, item search, paging.
+    """
+    href = link.get("href") if isinstance(link, dict) else None
+    if not isinstance(href, str):
+        return None
+    if not href.startswith(f"{origin}/"):
+        _log.warning("the next page is said to be at another host; it is not asked for")
+        return None
+    if str(link.get("method", "GET")).upper() != "POST":
+        return Link(href, None)
+    body = link.get("body")
+    own = body if isinstance(body, dict) else {}
+    return Link(href, orjson.dumps({**asked, **own} if link.get("merge") else own))
+
+
+def merge(tales: Iterable[Digests]) -> Digests:
+    """Put together what the items of one product tell; about some files several do."""
+    merged: Digests = {}
+    doubtful = set()
+    for tale in tales:
+        for name, digest in tale.items():
+            if merged.setdefault(name, digest) != digest:
+                doubtful.add(name)
+    for name in doubtful:
+        _log.warning("%s: the items disagree about its digest, so it counts as unknown", name)
+        del merged[name]
+    return merged
+
+
+def _read_items(features: list[Json]) -> Iterator[tuple[str, Digests]]:
+    for feature in features:
+        item_id = feature.get("id") if isinstance(feature, dict) else None
+        if isinstance(item_id, str):
+            yield item_id, _read_assets(item_id, feature.get("assets"))
+
+
+def _read_assets(item_id: str, assets: Json) -> Digests:
+    digests = {}
+    for asset in assets.values() if isinstance(assets, dict) else ():
+        if not isinstance(asset, dict) or "file:checksum" not in asset:
+            continue  # older items have none
+        name, digest = _file_name(asset.get("href")), parse_multihash(asset["file:checksum"])
+        if name and digest:
+            digests[name] = digest
+        else:
+            _log.info("%s: a digest that cannot be read: %.60r", item_id, asset["file:checksum"])
+    return digests
+
+
+def _file_name(href: object) -> str:
+    if not isinstance(href, str):
+        return ""
+    return href.partition("?")[0].partition("#")[0].rpartition("/")[2]
+
+
+def _next_link(links: Json) -> Json:
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == "next":
+            return link
+    return None

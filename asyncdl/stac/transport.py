@@ -1,0 +1,134 @@
+"""One question to the service: the wall between aiohttp and the rest of the room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+)
+from yarl import URL
+
+from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
+from asyncdl.retry import parse_retry_after
+from asyncdl.stac.items import Link
+from asyncdl.version import __version__
+
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/geo+json, application/json",
+    "User-Agent": f"asyncdl/{__version__}",
+}
+
+
+def new_session() -> ClientSession:
+    """Return a session for the service: no cookies; proxies as the environment says."""
+    # Many institutes reach the world only by a proxy.
+    return ClientSession(cookie_jar=DummyCookieJar(), trust_env=True)
+
+
+def base_address(url: str) -> URL:
+    """Return the address of a service. Raises: ConfigError, if it is not an http(s) address."""
+    try:
+        base = URL(url)
+        if base.scheme in ("http", "https") and base.host and base.port:
+            return base.with_query(None).with_fragment(None)
+    except ValueError:
+        pass
+    raise ConfigError(
+        "not the address of a service",
+        key="service.stac_url",
+        value=url,
+        allowed='http:// or https:// and a host, or "" for none',
+    )
+
+
+class Transport:
+    """The way to one STAC service.
+
+    Args:
+        base: Its address, see :func:`base_address`.
+        session: Whose connections are used.
+        timeout_s: For one question and its whole reply.
+        max_reply_bytes: A longer reply is no reply.
+    """
+
+    def __init__(
+        self, base: URL, session: ClientSession, timeout_s: float, max_reply_bytes: int
+    ) -> None:
+        self._base = base
+        self._session = session
+        self._timeout = ClientTimeout(total=timeout_s)
+        self._max_reply_bytes = max_reply_bytes
+
+    @property
+    def host(self) -> str:
+        """Host, and port if it is not the usual one."""
+        return self._base.authority.rpartition("@")[2]
+
+    @property
+    def origin(self) -> str:
+        """Such as ``https://host``."""
+        return f"{self._base.scheme}://{self.host}"
+
+    @property
+    def search_url(self) -> str:
+        """Where to search for items."""
+        return f"{str(self._base).rstrip('/')}/search"
+
+    async def ask(self, link: Link) -> bytes:
+        """Return the whole reply to one question.
+
+        Raises: NetworkError, without one, or if its status is not 200.
+        """
+        what = f"ask {self.host}"
+        if self._session.closed:
+            raise NetworkError(what, "the session has been closed", retryable=False)
+        with _our_errors(what):
+            async with self._session.request(
+                "GET" if link.body is None else "POST",
+                # As it came: the mark of a page may be anything.
+                URL(link.url, encoded=True),
+                data=link.body,
+                headers=_HEADERS,
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as response:
+                _check_status(what, response)
+                return await self._read_bounded(what, response)
+
+    async def _read_bounded(self, what: str, response: ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > self._max_reply_bytes:
+                raise NetworkError(what, "its reply is too long", retryable=False)
+        return bytes(body)
+
+
+def _check_status(what: str, response: ClientResponse) -> None:
+    if response.status == 200:
+        return
+    is_passing = response.status in RETRYABLE_STATUS
+    error = NetworkError(what, f"it answered {response.status}", retryable=is_passing)
+    error.retry_after_s = parse_retry_after(response.headers.get("Retry-After"))
+    raise error
+
+
+@contextmanager
+def _our_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise NetworkError(what, "no reply in time") from error
+    except ClientConnectorError as error:
+        raise NetworkError(what, error.os_error.strerror or "no connection") from error
+    except (ClientError, OSError, ValueError) as error:
+        # A redirect to nowhere or a coding that is none comes as a ValueError.
+        raise NetworkError(what, f"no reply: {type(error).__name__}") from error

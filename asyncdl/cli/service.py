@@ -44,7 +44,7 @@ async def open_service(config: ServiceConfig, *, sandbox: bool) -> AsyncIterator
     async with serve() as embedded:
         click.echo(f"Using the embedded service at {embedded.origin}", err=True)
         yield Service(
-            msgspec.structs.replace(config, url=embedded.url, stac_url=""),
+            msgspec.structs.replace(config, url=embedded.url, stac_url=embedded.stac_url),
             Credentials(embedded.username, embedded.token),
             SANDBOX_NAME,
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
@@ -46,8 +47,9 @@ class ServiceConfig(Section, frozen=True):
         DEFAULT_URL
     )
     """Base address of the M2M API."""
-    stac_url: Annotated[str, Meta(description='an http(s) URL, or "" for none')] = DEFAULT_STAC_URL
-    """Where digests may be looked up; empty asks no STAC service."""
+    stac_url: Annotated[str, Meta(description='an http(s) URL, or "" for none')] | None = None
+    """Where digests are looked up, or ``""`` for nowhere. Not given: the Landsat STAC service
+    beside the USGS's own M2M, and nowhere beside any other, whose files it cannot know."""
     username: Word | None = None
     """ERS user name; the environment (``ASYNCDL_USERNAME`` …) goes before it."""
     token_file: Annotated[str, Meta(description="a file that only you can read")] | None = None
@@ -70,6 +72,14 @@ class ServiceConfig(Section, frozen=True):
     """Between two looks at the download quota while it is used up."""
     scene_list_ttl: Annotated[str, Meta(pattern=r"^P\w+$", description='such as "P1D"')] = "P1D"
     """ISO 8601 duration after which the service forgets a scene list that was left behind."""
+
+    @property
+    def digest_url(self) -> str:
+        """Base address of the STAC service to ask for digests; empty asks none."""
+        if self.stac_url is not None:
+            return self.stac_url
+        is_usgs = urlsplit(self.url).netloc == urlsplit(DEFAULT_URL).netloc
+        return DEFAULT_STAC_URL if is_usgs else ""
 
 
 class SearchConfig(Section, frozen=True):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.events import FileFinished, FileState, FilesWanted
 from asyncdl.job.present import settle_present
-from asyncdl.job.proofs import demand_of
 from asyncdl.job.run import Run
 from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import Selected, selections
@@ -32,8 +30,7 @@ async def discover(
             await run.journal.note_scenes(selected.dataset, selected.entity_ids)
             run.emit(_wanted(run, selected))
             _report_missing(run, selected)
-            provable = _sort_out_unprovable(run, selected.files)
-            to_fetch = await settle_present(run, provable)
+            to_fetch = await settle_present(run, selected.files)
             if to_fetch:
                 await wanted_out.send(to_fetch)
             await run.keep_pace()
@@ -54,28 +51,6 @@ def _report_missing(run: Run, selected: Selected) -> None:
     for scene in selected.unknown:
         for kind in run.kinds_of(scene):
             run.end(_not_found(scene, kind))
-
-
-def _sort_out_unprovable(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
-    """Report files that lack the digest that ``verify = "checksum"`` needs; return the others."""
-    verify = run.config.download.verify
-    provable = []
-    for wanted in files:
-        if demand_of(wanted, verify).is_possible:
-            provable.append(wanted)
-        else:
-            _end_without_digest(run, wanted)
-    return provable
-
-
-def _end_without_digest(run: Run, wanted: WantedFile) -> None:
-    run.finish(
-        wanted,
-        FileState.FAILED,
-        reason="no-digest",
-        detail="the service offers no digest for it",
-        remedy='Use verify = "auto": it checks every digest there is, and the structure.',
-    )
 
 
 def _not_offered(missing: Missing) -> FileFinished:

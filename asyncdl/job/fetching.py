@@ -38,7 +38,8 @@ async def fetch_one(run: Run, ready: Ready) -> None:
         run.finish(ready.wanted, FileState.FAILED, **facts_of(error))
         return
     for place in places:
-        ending = _ending(ready, fetched, place, is_first=place is places[0])
+        verify = run.config.download.verify
+        ending = _ending(ready, fetched, place, verify, is_first=place is places[0])
         await bring(run, place.called(fetched.path.name), fetched.path, ending)
 
 
@@ -99,7 +100,9 @@ def _no_new_url(ready: Ready, detail: str) -> TransferError:
     return TransferError(ready.url, detail, reason="no-new-url", retryable=False)
 
 
-def _ending(ready: Ready, fetched: Fetched, place: Place, *, is_first: bool) -> FileFinished:
+def _ending(
+    ready: Ready, fetched: Fetched, place: Place, verify: str, *, is_first: bool
+) -> FileFinished:
     return FileFinished(
         kind=place.kind,
         product_id=ready.wanted.scene,
@@ -109,6 +112,7 @@ def _ending(ready: Ready, fetched: Fetched, place: Place, *, is_first: bool) -> 
         # The bytes came over the network once, however many places they go to.
         received_bytes=fetched.received_bytes if is_first else 0,
         proof=fetched.proof,
+        source=demand_of(ready.wanted, verify).source_of(fetched.proof),
         attempts=fetched.attempts,
         key=str(place.relative) if is_first else "",
     )

@@ -30,6 +30,7 @@ from asyncdl.job.watching import EventQueue
 from asyncdl.job.wishes import credentials_of, kinds_of, options_of, products_of
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.retry import Backoff
+from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Downloader, Limits
 
 log = logging.getLogger("asyncdl.job")
@@ -130,6 +131,7 @@ class Job:
             open_state(config.directory, self._service_name, durable=durable) as journal,
             Downloader(self._limits, emit=emit) as downloader,
             self._open_client(credentials, emit) as client,
+            StacCatalog(config.service.digest_url, emit=emit) as catalog,
         ):
             self._api_calls = client.calls
             begun = await journal.begin(
@@ -149,6 +151,7 @@ class Job:
                         client=client,
                         downloader=downloader,
                         journal=journal,
+                        catalog=catalog,
                         standing=standing,
                         emit=emit,
                         keep_pace=self._events.room,

@@ -20,7 +20,7 @@ from asyncdl.events import Emit, discard
 from asyncdl.job.journal import JOURNAL_NAME, Memory, open_journal
 from asyncdl.job.layout import Place, places_of
 from asyncdl.job.preflight import preflight
-from asyncdl.job.present import find_present, recall
+from asyncdl.job.present import absent_from, find_remembered, prove_present, recall
 from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import selections
 from asyncdl.job.state import STATE_FOLDER
@@ -111,9 +111,12 @@ async def _present(
 ) -> Container[Place]:
     folder = config.directory / STATE_FOLDER
     if not await anyio.Path(folder / JOURNAL_NAME).is_file():
-        return await find_present(config, files, Memory({}, frozenset()))
+        return await prove_present(config, files, Memory({}, frozenset()))
     async with open_journal(folder, service_name) as journal:
-        return await find_present(config, files, await recall(journal, files))
+        memory = await recall(journal, files)
+    remembered = await find_remembered(config, files, memory)
+    unknown = absent_from(remembered, files)
+    return remembered.keys() | await prove_present(config, unknown, memory)
 
 
 def _count(plan: Plan, wanted: WantedFile, present: Container[Place]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import anyio.to_thread
 
@@ -13,28 +14,40 @@ from asyncdl.events import FileFinished, FileState
 from asyncdl.job.arriving import bring, is_unpacked
 from asyncdl.job.journal import FinishedFile, Journal, Memory
 from asyncdl.job.layout import Place, places_of
+from asyncdl.job.promises import gather_promises
 from asyncdl.job.proofs import Demand, demand_of
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.verify import prove_file
 
+Found: TypeAlias = Mapping[Place, FinishedFile]
+Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Demand], FinishedFile | None]
+"""Says what is proven about a file on disk; ``None`` when it has to be fetched."""
+
 
 async def settle_present(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
     """Report the files that are there and right; return those that have to be fetched.
 
-    A file that one product has and another wants too is copied, not fetched.
+    A file that one product has and another wants too is copied, not fetched. Files
+    whose proof cannot be had are reported, too.
     """
     memory = await recall(run.journal, files)
-    found = await find_present(run.config, files, memory)
-    absent = [wanted for wanted in files if found.keys().isdisjoint(places_of(wanted))]
-    run.journal.keep(f for f in found.values() if memory.finished.get(f.path) == f)
-    await run.journal.record(f for f in found.values() if memory.finished.get(f.path) != f)
+    remembered = await find_remembered(run.config, files, memory)
+    run.journal.keep(remembered.values())
+    provable = await gather_promises(run, absent_from(remembered, files))
+    proven = await prove_present(run.config, provable, memory)
+    await run.journal.record(proven.values())
+    absent = absent_from(proven, provable)
     await run.journal.want(absent)
-    for wanted in files:
-        if not found.keys().isdisjoint(places_of(wanted)):
-            await _complete(run, wanted, found)
+    await _complete_all(run, files, remembered)
+    await _complete_all(run, provable, proven)
     return absent
+
+
+def absent_from(found: Found, files: Iterable[WantedFile]) -> list[WantedFile]:
+    """Return the files that were found in none of their places."""
+    return [wanted for wanted in files if found.keys().isdisjoint(places_of(wanted))]
 
 
 async def recall(journal: Journal, files: Sequence[WantedFile]) -> Memory:
@@ -46,17 +59,27 @@ async def recall(journal: Journal, files: Sequence[WantedFile]) -> Memory:
     )
 
 
-async def find_present(
+async def find_remembered(
     config: Config, files: Sequence[WantedFile], memory: Memory
 ) -> dict[Place, FinishedFile]:
-    """Look for files on disk. Changes nothing.
-
-    Returns: What is there and right, by its place.
-    """
-    return await anyio.to_thread.run_sync(_look, config, files, memory)
+    """Return the places whose files nobody has touched since they were verified."""
+    return await anyio.to_thread.run_sync(_look, _remembered, config, files, memory)
 
 
-async def _complete(run: Run, wanted: WantedFile, found: Mapping[Place, FinishedFile]) -> None:
+async def prove_present(
+    config: Config, files: Sequence[WantedFile], memory: Memory
+) -> dict[Place, FinishedFile]:
+    """Return the places where files lie that the journal does not know, and that are right."""
+    return await anyio.to_thread.run_sync(_look, _prove, config, files, memory)
+
+
+async def _complete_all(run: Run, files: Iterable[WantedFile], found: Found) -> None:
+    for wanted in files:
+        if not found.keys().isdisjoint(places_of(wanted)):
+            await _complete(run, wanted, found)
+
+
+async def _complete(run: Run, wanted: WantedFile, found: Found) -> None:
     """Report the places that are there, and copy the file to those where it is not."""
     places = places_of(wanted)
     there = next(found[place] for place in places if place in found)
@@ -80,32 +103,29 @@ async def _complete(run: Run, wanted: WantedFile, found: Mapping[Place, Finished
         await bring(run, named, here, ending, there.digests)
 
 
-def _look(config: Config, files: Sequence[WantedFile], memory: Memory) -> dict[Place, FinishedFile]:
+def _look(
+    examine: Examine, config: Config, files: Sequence[WantedFile], memory: Memory
+) -> dict[Place, FinishedFile]:
     found = {}
     for wanted in files:
         demand = demand_of(wanted, config.download.verify)
         for place in places_of(wanted):
-            there = _examine(place, config.directory, wanted, memory, demand)
+            there = examine(place, config.directory, wanted, memory, demand)
             if there is not None:
                 found[place] = there
     return found
 
 
-def _examine(
+def _remembered(
     place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Demand
 ) -> FinishedFile | None:
-    """Return what is proven about a file on disk; ``None`` when it has to be fetched."""
     if not place.is_named:
         return _remembered_in(place, directory, memory)
-    path, key = place.under(directory), str(place.relative)
-    if key in memory.distrusted:
+    known = memory.finished.get(str(place.relative))
+    if known is None or not demand.is_met_by(known) or not _is_untouched(known, directory):
         return None
-    remembered = memory.finished.get(key)
-    if remembered and demand.is_met_by(remembered.proof) and _is_untouched(remembered, directory):
-        # The service may have a newer one of another length.
-        is_current = wanted.size_bytes in (None, remembered.size_bytes)
-        return remembered if is_current else None
-    return _prove(place, path, wanted, demand)
+    # The service may have a newer one of another length.
+    return known if wanted.size_bytes in (None, known.size_bytes) else None
 
 
 def _remembered_in(place: Place, directory: Path, memory: Memory) -> FinishedFile | None:
@@ -126,8 +146,12 @@ def _is_untouched(remembered: FinishedFile, directory: Path) -> bool:
     return (remembered.size_bytes, remembered.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
 
 
-def _prove(place: Place, path: Path, wanted: WantedFile, demand: Demand) -> FinishedFile | None:
-    key = str(place.relative)
+def _prove(
+    place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Demand
+) -> FinishedFile | None:
+    path, key = place.under(directory), str(place.relative)
+    if not place.is_named or key in memory.distrusted:
+        return None
     try:
         stat = path.stat()
         proof = prove_file(
@@ -140,4 +164,12 @@ def _prove(place: Place, path: Path, wanted: WantedFile, demand: Demand) -> Fini
     except (TransferError, OSError):
         return None
     checks = "+".join(("present", *proof.checks))
-    return FinishedFile(key, place.kind, wanted.scene, stat.st_size, stat.st_mtime_ns, checks)
+    return FinishedFile(
+        key,
+        place.kind,
+        wanted.scene,
+        stat.st_size,
+        stat.st_mtime_ns,
+        checks,
+        demand.source_of(checks),
+    )

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from asyncdl.job.journal import FinishedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest, Form
+from asyncdl.transfer.digests import ALGORITHMS as DIGEST_NAMES
 
+ALL_DIGESTS = frozenset(DIGEST_NAMES)
+MEMBERS_PREFIX = "members-"
+"""Before the name of a digest in a proof: it is of the files in a bundle, one by one."""
 ALGORITHMS = {"cksum": "cksum", "sha256sum": "sha256", "sha512sum": "sha512", "md5sum": "md5"}
 """What the service calls a digest, and what the engine calls it."""
+
+
+FINGERPRINT = "sha256"
+"""Computed of a file that no digest is promised of, so that it can be checked again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +28,67 @@ class Demand:
 
     form: Form | None
     """``None`` goes by the file's name."""
-    digests: tuple[Digest, ...]
+    digests: tuple[Digest, ...] = ()
+    members: Mapping[str, tuple[Digest, ...]] | None = None
+    """What a bundle has to hold; ``None`` does not look into it."""
+    source: str = ""
+    """Who promises the digests: ``m2m``, ``stac``, or ``m2m+stac``."""
     needs_digest: bool = False
 
     @property
     def is_possible(self) -> bool:
         """False when a digest is needed and none is offered."""
-        return bool(self.digests) or not self.needs_digest
+        return bool(self.source) or not self.needs_digest
 
-    def is_met_by(self, proof: str) -> bool:
-        """Tell whether what was proven earlier, such as ``length+tiff``, is enough."""
-        checks = proof.split("+")
-        return not self.needs_digest or any(d.algorithm in checks for d in self.digests)
+    def is_met_by(self, known: FinishedFile) -> bool:
+        """Tell whether what was proven earlier is enough, and still what is promised."""
+        if self.needs_digest and not known.source:
+            return False
+        was = {digest.algorithm: digest for digest in known.digests}
+        return all(
+            digest.algorithm not in was or digest.agrees_with(was[digest.algorithm].value)
+            for digest in self.digests
+        )
+
+    def source_of(self, proof: str) -> str:
+        """Return who promised the digest in a proof; ``host`` when only the file host did."""
+        checks = (check.removeprefix(MEMBERS_PREFIX) for check in proof.split("+"))
+        has_digest = not ALL_DIGESTS.isdisjoint(checks)
+        return (self.source or "host") if has_digest else ""
 
 
 def demand_of(wanted: WantedFile, verify: str) -> Demand:
     """Return what ``download.verify`` demands of a file."""
     if verify == "size":
-        return Demand(Form.ANY, ())
-    return Demand(None, digests_of(wanted.checksums), needs_digest=verify == "checksum")
+        return Demand(Form.ANY)
+    return Demand(
+        form=None,
+        digests=_promised(wanted, wanted.file_name, wanted.checksums),
+        members=_members_of(wanted),
+        source=_source_of(wanted),
+        needs_digest=verify == "checksum",
+    )
+
+
+def _promised(wanted: WantedFile, name: str, own: Iterable[Checksum]) -> tuple[Digest, ...]:
+    catalogued = wanted.catalogued.get(name)
+    return digests_of((*own, catalogued) if catalogued else own)
+
+
+def _members_of(wanted: WantedFile) -> dict[str, tuple[Digest, ...]] | None:
+    if wanted.members is None:
+        return None
+    return {name: _promised(wanted, name, own) for name, own in wanted.members.items()}
+
+
+def _source_of(wanted: WantedFile) -> str:
+    members = wanted.members or {}
+    names = (wanted.file_name, *members)
+    is_told = {
+        "m2m": any(digests_of(own) for own in (wanted.checksums, *members.values())),
+        "stac": any(name in wanted.catalogued for name in names),
+    }
+    return "+".join(source for source, is_so in is_told.items() if is_so)
 
 
 def digests_of(checksums: Iterable[Checksum]) -> tuple[Digest, ...]:

@@ -15,6 +15,7 @@ from asyncdl.job.standing import StandingQueue
 from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.selection import WantedFile
+from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Downloader
 
 
@@ -28,6 +29,8 @@ class Run:
     client: M2MClient
     downloader: Downloader
     journal: Journal
+    catalog: StacCatalog
+    """Tells digests that the M2M service does not."""
     standing: StandingQueue
     """Requests of earlier runs."""
     emit: Emit

@@ -9,7 +9,7 @@ Source: API notes, section 5.1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
 
 from asyncdl.errors import ConfigError
@@ -73,7 +73,12 @@ class WantedFile:
     estimate_bytes: int
     """The listed size, for plans and progress; 0 where not told."""
     checksums: tuple[Checksum, ...] = ()
+    """Digests that the service promises."""
     download_system: str | None = None
+    members: Mapping[str, tuple[Checksum, ...]] | None = field(default=None, compare=False)
+    """What a bundle should hold, and what the service promises of each file in it."""
+    catalogued: Mapping[str, Checksum] = field(default_factory=dict, compare=False)
+    """What a catalogue beside the service tells of the file and of its members, by file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +260,7 @@ def _select_bundle(scene: _SceneRows) -> tuple[list[WantedFile], list[Missing]]:
     if not offered:
         reason = "the service offers no bundle of the scene at present"
         return [], [Missing(scene.display_id, kind, kind, reason)]
-    return [_bundle_file(scene.display_id, min(offered, key=_rank_of_bundle))], []
+    return [_bundle_file(scene, min(offered, key=_rank_of_bundle))], []
 
 
 def _is_browse(row: DownloadOption) -> bool:
@@ -276,19 +281,30 @@ def _is_bundle(row: DownloadOption) -> bool:
     return row.download_system == "ls_zip" or "bundle" in (row.product_name or "").lower()
 
 
-def _bundle_file(scene: str, row: DownloadOption) -> WantedFile:
+def _bundle_file(scene: _SceneRows, row: DownloadOption) -> WantedFile:
+    name = scene.display_id
     return WantedFile(
         entity_id=row.entity_id,
         product_id=row.id,
-        scene=scene,
-        file_name=f"{scene}.tar" if _is_bundle(row) else scene,
+        scene=name,
+        file_name=f"{name}.tar" if _is_bundle(row) else name,
         kinds=(BundleWanted.kind,),
         # The listed size of a bundle is not the length of its tar (API notes, fact 7).
         size_bytes=None,
         estimate_bytes=row.filesize or 0,
         checksums=tuple(row.checksum or ()),
         download_system=row.download_system,
+        members=_members(scene) if _is_bundle(row) else None,
     )
+
+
+def _members(scene: _SceneRows) -> dict[str, tuple[Checksum, ...]]:
+    # A bundle holds all single files of its scene, and some more (API notes, section 7.2).
+    return {
+        file.display_id: tuple(file.checksum or ())
+        for file in scene.singles.values()
+        if file.display_id
+    }
 
 
 def _bands_seen(scene: _SceneRows, products: Iterable[Wanted]) -> BandsSeen:

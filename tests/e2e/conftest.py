@@ -96,7 +96,7 @@ def make_config(service: Service, tmp_path: Path) -> MakeConfig:
     ) -> Path:
         path = tmp_path / "job.toml"
         path.write_text(
-            f'[service]\nurl = "{service.url}"\n{service_keys}\n'
+            f'[service]\nurl = "{service.url}"\nstac_url = "{service.stac_url}"\n{service_keys}\n'
             f"[search]\n{search}\n{products}\n"
             f'[download]\ndirectory = "data"\n{download}\n[poll]\n{poll}\n'
         )

@@ -51,7 +51,11 @@ class Bench:
     ) -> Config:
         """Return a config; ``settings`` are keys of any section."""
         raw: dict[str, Any] = {
-            "service": {"url": self.service.url, "quota_interval": 0.01},
+            "service": {
+                "url": self.service.url,
+                "stac_url": self.service.stac_url,
+                "quota_interval": 0.01,
+            },
             "search": dict(search),
             "products": list(products or KINDS),
             "download": {"directory": str(self.directory), "stall_timeout": 0.2},
@@ -136,6 +140,7 @@ class Bench:
 
 
 SECTION_OF = {
+    "stac_url": "service",
     "scenes_per_page": "service",
     "scenes_per_call": "service",
     "files_per_request": "service",

@@ -187,11 +187,14 @@ async def test_a_wrong_token_is_refused_clearly(bench: Bench) -> None:
 async def test_each_finished_file_tells_its_proof(bench: Bench) -> None:
     await bench.complete(BANDS)
     proofs = {
-        Path(event.file).suffix: event.proof
+        Path(event.file).suffix: (event.proof, event.source)
         for event in bench.events
         if isinstance(event, FileFinished) and event.state is FileState.DOWNLOADED
     }
-    assert proofs == {".TIF": "length+tiff", ".txt": "length+text"}
+    assert proofs == {
+        ".TIF": ("length+sha512+tiff", "stac"),
+        ".txt": ("length+sha512+text", "stac"),
+    }
 
 
 async def test_no_secret_is_left_anywhere(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from asyncdl.job.journal import FinishedFile
 from asyncdl.job.proofs import demand_of, digests_of
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile
@@ -12,6 +15,10 @@ from asyncdl.transfer import Digest, Form
 SHA = Checksum("sha256sum", "AB" * 32)
 CKSUM = Checksum("cksum", 4038471504)
 UNKNOWN = Checksum("whirlpool", "00")
+
+
+def known(source: str, *digests: Digest) -> FinishedFile:
+    return FinishedFile("S_B4.TIF", "bands", "S", 1, 1, "length", source, digests)
 
 
 def wanted(*checksums: Checksum) -> WantedFile:
@@ -40,14 +47,41 @@ def test_checksum_is_impossible_without_a_digest(checksums: tuple[Checksum, ...]
 
 
 @pytest.mark.parametrize(
-    ("verify", "proof", "is_met"),
-    [
-        ("checksum", "length+tiff", False),
-        ("checksum", "length+sha256+tiff", True),
-        ("auto", "length", True),
-    ],
+    ("verify", "source", "is_met"),
+    [("checksum", "", False), ("checksum", "stac", True), ("auto", "", True)],
 )
 def test_an_earlier_proof_counts_if_it_is_strong_enough(
-    verify: str, proof: str, is_met: bool
+    verify: str, source: str, is_met: bool
 ) -> None:
-    assert demand_of(wanted(SHA), verify).is_met_by(proof) is is_met
+    assert demand_of(wanted(), verify).is_met_by(known(source)) is is_met
+
+
+def test_an_earlier_proof_does_not_count_when_another_digest_is_promised_now() -> None:
+    demand = demand_of(wanted(SHA), "auto")
+    assert demand.is_met_by(known("m2m", Digest("sha256", "ab" * 32)))
+    assert not demand.is_met_by(known("m2m", Digest("sha256", "cd" * 32)))
+
+
+def test_each_digest_has_its_source() -> None:
+    by_catalogue = replace(wanted(), catalogued={"S_B4.TIF": Checksum("sha512sum", "EF" * 64)})
+    demand = demand_of(by_catalogue, "auto")
+    assert (demand.source, demand.digests) == ("stac", (Digest("sha512", "ef" * 64),))
+    both = demand_of(replace(by_catalogue, checksums=(SHA,)), "auto")
+    assert both.source == "m2m+stac" and len(both.digests) == 2
+    assert demand_of(wanted(), "auto").source_of("length+md5+tiff") == "host"
+    assert demand_of(wanted(), "auto").source_of("length+tiff") == ""
+
+
+def test_a_bundles_members_have_the_digests_of_both() -> None:
+    bundle = replace(
+        wanted(),
+        file_name="S.tar",
+        members={"S_B4.TIF": (SHA,), "S_MTL.txt": ()},
+        catalogued={"S_MTL.txt": Checksum("sha512sum", "EF" * 64)},
+    )
+    demand = demand_of(bundle, "auto")
+    assert demand.members == {
+        "S_B4.TIF": (Digest("sha256", "ab" * 32),),
+        "S_MTL.txt": (Digest("sha512", "ef" * 64),),
+    }
+    assert demand.source == "m2m+stac"

@@ -234,16 +234,20 @@ class SizeMismatch(TransferError):
 
 
 class ChecksumMismatch(TransferError):
-    """Other bytes than promised."""
+    """Other bytes than promised, in the whole file or in a ``member`` of an archive."""
 
     reason = "checksum-mismatch"
     retryable = True
 
-    def __init__(self, url: str, *, algorithm: str, expected: str, got: str) -> None:
+    def __init__(
+        self, url: str, *, algorithm: str, expected: str, got: str, member: str = ""
+    ) -> None:
         self.algorithm = algorithm
         self.expected = expected
         self.got = got
-        super().__init__(url, f"{algorithm} is {got}, expected {expected}")
+        self.member = member
+        of = f" of {member}" if member else ""
+        super().__init__(url, f"{algorithm}{of} is {got}, expected {expected}")
 
 
 class RangeRefused(TransferError):

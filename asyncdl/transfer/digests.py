@@ -7,7 +7,16 @@ import zlib
 from dataclasses import dataclass
 from typing import Protocol
 
-ALGORITHMS = ("sha256", "sha512", "md5", "cksum", "crc32")
+from asyncdl.errors import ChecksumMismatch
+
+ALGORITHMS = ("sha512", "sha256", "md5", "cksum", "crc32")
+"""The strongest first."""
+
+
+def check_algorithm(name: str) -> None:
+    """Raises: ValueError, unless ``name`` is one of :data:`ALGORITHMS`."""
+    if name not in ALGORITHMS:
+        raise ValueError(f"no digest {name!r}; known: {', '.join(ALGORITHMS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +32,27 @@ class Digest:
     """Hex in either case; for ``cksum`` the number in decimal."""
 
     def __post_init__(self) -> None:
-        if self.algorithm not in ALGORITHMS:
-            raise ValueError(f"no digest {self.algorithm!r}; known: {', '.join(ALGORITHMS)}")
+        check_algorithm(self.algorithm)
 
     def agrees_with(self, value: str) -> bool:
         """Tell whether ``value`` is the same number, whatever its case."""
         return value.lower() == self.value.strip().lower()
 
+    def check(self, value: str, url: str, *, member: str = "") -> None:
+        """Refuse a file, or a member of it, whose bytes add up to another ``value``.
+
+        Raises: ChecksumMismatch.
+        """
+        if not self.agrees_with(value):
+            raise ChecksumMismatch(
+                url, algorithm=self.algorithm, expected=self.value, got=value, member=member
+            )
+
 
 class Hasher(Protocol):
     """Takes the bytes of a file in order and then says what they add up to."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes."""
 
     def hexdigest(self) -> str:
@@ -58,7 +76,7 @@ class Crc32:
     def __init__(self) -> None:
         self._crc = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes."""
         self._crc = zlib.crc32(data, self._crc)
 
@@ -85,9 +103,9 @@ class Cksum:
         self._crc = 0xFFFFFFFF
         self._length = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes."""
-        self._crc = zlib.crc32(data.translate(_MIRRORED), self._crc)
+        self._crc = zlib.crc32(bytes(data).translate(_MIRRORED), self._crc)
         self._length += len(data)
 
     def hexdigest(self) -> str:

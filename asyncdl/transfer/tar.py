@@ -1,26 +1,92 @@
 """Tar structure: is every header sound, and does the archive reach its end?
 
-Reads the headers only and skips the members' bytes. Source: POSIX.1-2017,
-``pax``; the GNU manual for the forms of numbers and long names.
+:func:`walk` tells an archive in order and says what bytes it wants next; it does
+no I/O. :func:`check_tar` walks through a file and skips the members' bytes,
+:class:`TarReader` takes an archive that streams by.
+
+Source: POSIX.1-2017, ``pax``; the GNU manual for the forms of numbers, long
+names and sparse files.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from typing import BinaryIO
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, TypeAlias
 
+from asyncdl.transfer.digests import Hasher
 from asyncdl.transfer.malformed import Malformed
 
 BLOCK_BYTES = 512
 
 _ZERO_BLOCK = bytes(BLOCK_BYTES)
 _CHECKSUM = slice(148, 156)
-_LONGEST_PAX_BYTES = 1 << 20
-"""Extended headers hold names and numbers; more is nonsense and is not read."""
-_PAX_SIZE = re.compile(rb"(?:^|\n)[0-9]+ size=([0-9]{1,19})\n")
-_WITHOUT_DATA = frozenset(b"123456")
+_SIZE = slice(124, 136)
+_NAME = slice(0, 100)
+_PREFIX = slice(345, 500)
+_MAGIC = slice(257, 263)
+_SPARSE_GOES_ON = 482
+"""In a sparse header: whether a block of further holes follows."""
+_SPARSE_GOES_ON_AGAIN = 504
+"""The same in such a block."""
+
+_LONGEST_EXTENDED_BYTES = 1 << 20
+"""Extended headers hold names and numbers; more is nonsense and is not kept."""
+_OCTAL = re.compile(rb"[0-7]{1,21}")
+_PAX_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]{1,64})=")
+_PAX_SIZE = re.compile(rb"[0-9]{1,19}")
+
+_TOO_SHORT = "the file ends before a member does, or before the end of the archive"
+
+_PAX, _GNU_NAME, _SPARSE = b"x", b"L", b"S"
+_ABOUT_OTHERS = frozenset((b"x", b"g", b"L", b"K"))
+"""Headers that say something about members and are none."""
+_WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 """Links, devices, folders and pipes bring no bytes, whatever their size field says."""
+_FILES = frozenset((b"0", b"\0", b"7"))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What an archive says of one of its members."""
+
+    name: str
+    is_file: bool
+    """False for links, folders and what else there is."""
+
+
+OnMember: TypeAlias = Callable[[Member], Sequence[Hasher]]
+"""Is shown each member before its bytes, and returns who takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What has to come next: so many bytes, 1 or more."""
+
+    size_bytes: int
+    is_kept: bool = False
+    """Whether the walk wants to see them, all at once."""
+    takers: Sequence[Hasher] = ()
+    """Who else takes them, as they come."""
+
+
+Steps: TypeAlias = Generator[Step, bytes, None]
+"""Yields what it wants and is sent it; anything, for what is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What extended headers said about the member behind them."""
+
+    name: str | None = None
+    size_bytes: int | None = None
+
+
+def take_nothing(member: Member) -> Sequence[Hasher]:
+    """Take note of no member."""
+    return ()
 
 
 def is_header(block: bytes) -> bool:
@@ -32,59 +98,186 @@ def is_header(block: bytes) -> bool:
     except Malformed:
         return False
     spaced = block[:148] + b" " * 8 + block[156:BLOCK_BYTES]
+    total = sum(spaced)
     # Some old writers added the bytes up as signed numbers.
-    signed = sum(spaced) - 256 * sum(byte > 127 for byte in spaced)
-    return stated in (sum(spaced), signed)
+    return stated == total or stated == total - 256 * sum(byte > 127 for byte in spaced)
 
 
-def check_tar(file: BinaryIO, size_bytes: int) -> None:
-    """Walk through all members to the two zero blocks that end an archive.
+def walk(on_member: OnMember) -> Steps:
+    """Go through all members to the two zero blocks that end an archive.
 
     Raises: Malformed, at the first bad header, nameless member, or early end.
     """
-    members, pax_size = 0, None
-    while (block := file.read(BLOCK_BYTES)) != _ZERO_BLOCK:
+    members, told = 0, _Told()
+    while (block := (yield Step(BLOCK_BYTES, is_kept=True))) != _ZERO_BLOCK:
         if not is_header(block):
-            raise Malformed(f"no tar header at byte {file.tell() - len(block)}")
-        kind, data_bytes = block[156], _data_bytes(block)
-        if kind == ord("x"):
-            pax_size = _pax_size(file, data_bytes)
-        else:
-            data_bytes, pax_size = data_bytes if pax_size is None else pax_size, None
-            members += 1
-        _skip(file, data_bytes, size_bytes)
-    if file.read(BLOCK_BYTES) != _ZERO_BLOCK:
+            raise Malformed("no tar header where one is due")
+        kind, data_bytes = block[156:157], _data_bytes(block)
+        if kind in _ABOUT_OTHERS:
+            told = yield from _read_extended(kind, data_bytes, told)
+            continue
+        if kind not in _WITHOUT_DATA and told.size_bytes is not None:
+            data_bytes = told.size_bytes
+        if kind == _SPARSE:
+            yield from _pass_holes(block)
+        takers = on_member(Member(_name(block, told), kind in _FILES))
+        yield from _pass(data_bytes, takers)
+        members, told = members + 1, _Told()
+    if (yield Step(BLOCK_BYTES, is_kept=True)) != _ZERO_BLOCK:
         raise Malformed("the archive lacks the two zero blocks of its end")
     if members == 0:
         raise Malformed("an archive without members")
 
 
+def check_tar(file: BinaryIO, size_bytes: int) -> None:
+    """Walk through the archive that ``file`` is from here on, reading its headers only.
+
+    Raises: Malformed, as :func:`walk`, and if a member ends behind ``size_bytes``.
+    """
+    steps = walk(take_nothing)
+    step = next(steps, None)
+    while step is not None:
+        if file.tell() + step.size_bytes > size_bytes:
+            raise Malformed(_TOO_SHORT)
+        data = b""
+        if step.is_kept:
+            data = file.read(step.size_bytes)
+        else:
+            file.seek(step.size_bytes, os.SEEK_CUR)
+        step = _send(steps, data, file.tell())
+
+
+class TarReader:
+    """Takes an archive in order, in pieces of any size.
+
+    Args:
+        on_member: Is shown each member.
+    """
+
+    def __init__(self, on_member: OnMember) -> None:
+        self._steps = walk(on_member)
+        self._step: Step | None = next(self._steps)
+        self._left_bytes = BLOCK_BYTES
+        """Of the step."""
+        self._kept = bytearray()
+        self._taken_bytes = 0
+        self._problem: Malformed | None = None
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes. What follows the end, or a problem, is passed by."""
+        rest = memoryview(data)
+        while rest and self._step is not None:
+            piece, rest = rest[: self._left_bytes], rest[self._left_bytes :]
+            self._take(self._step, piece)
+
+    def finish(self) -> None:
+        """Take note that nothing follows.
+
+        Raises: Malformed, if there was a problem or the end did not come.
+        """
+        if self._problem is not None:
+            raise self._problem
+        if self._step is not None:
+            raise Malformed(_TOO_SHORT)
+
+    def _take(self, step: Step, piece: memoryview) -> None:
+        for taker in step.takers:
+            taker.update(piece)
+        if step.is_kept:
+            self._kept += piece
+        self._taken_bytes += len(piece)
+        self._left_bytes -= len(piece)
+        if self._left_bytes == 0:
+            self._advance()
+
+    def _advance(self) -> None:
+        kept, self._kept = bytes(self._kept), bytearray()
+        try:
+            self._step = _send(self._steps, kept, self._taken_bytes)
+        except Malformed as problem:
+            self._step, self._problem = None, problem
+        self._left_bytes = self._step.size_bytes if self._step else 0
+
+
+def _send(steps: Steps, data: bytes, at_byte: int) -> Step | None:
+    """Return what is wanted next, from ``at_byte`` on; ``None`` at the end."""
+    try:
+        return steps.send(data)
+    except StopIteration:
+        return None
+    except Malformed as problem:
+        raise Malformed(f"{problem}, before byte {at_byte}") from None
+
+
+def _pass(data_bytes: int, takers: Sequence[Hasher]) -> Iterator[Step]:
+    """Pass by the bytes of a member, and what fills its last block up."""
+    if data_bytes:
+        yield Step(data_bytes, takers=takers)
+    if filling_bytes := -data_bytes % BLOCK_BYTES:
+        yield Step(filling_bytes)
+
+
+def _pass_holes(header: bytes) -> Steps:
+    """Pass by the blocks that go on with the header of a sparse file."""
+    goes_on = header[_SPARSE_GOES_ON]
+    while goes_on:
+        block = yield Step(BLOCK_BYTES, is_kept=True)
+        goes_on = block[_SPARSE_GOES_ON_AGAIN]
+
+
+def _read_extended(kind: bytes, data_bytes: int, told: _Told) -> Generator[Step, bytes, _Told]:
+    """Read a header that says something about the member behind it."""
+    data, kept_bytes = b"", min(data_bytes, _LONGEST_EXTENDED_BYTES)
+    if kept_bytes:
+        data = yield Step(kept_bytes, is_kept=True)
+    # The filling is that of all bytes, so the rest is passed by the hard way.
+    blocks_bytes = data_bytes + -data_bytes % BLOCK_BYTES
+    if blocks_bytes > kept_bytes:
+        yield Step(blocks_bytes - kept_bytes)
+    if kind == _GNU_NAME:
+        return _Told(_text(data), told.size_bytes)
+    return _read_pax(data, told) if kind == _PAX else told
+
+
+def _read_pax(data: bytes, told: _Told) -> _Told:
+    """Read name and size out of the records of a pax header."""
+    at, found = 0, dict[bytes, bytes]()
+    while match := _PAX_RECORD.match(data, at):
+        stop = at + int(match[1])
+        if stop <= match.end() or data[stop - 1 : stop] != b"\n":
+            break
+        found[match[2]] = data[match.end() : stop - 1]
+        at = stop
+    name, size = found.get(b"path"), found.get(b"size", b"")
+    return _Told(
+        told.name if name is None else _text(name),
+        int(size) if _PAX_SIZE.fullmatch(size) else told.size_bytes,
+    )
+
+
+def _name(header: bytes, told: _Told) -> str:
+    if told.name is not None:
+        return told.name
+    name, prefix = _text(header[_NAME]), _text(header[_PREFIX])
+    # GNU archives keep times where POSIX has the beginning of a long name.
+    return f"{prefix}/{name}" if prefix and header[_MAGIC] == b"ustar\0" else name
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode(errors="surrogateescape")
+
+
 def _data_bytes(header: bytes) -> int:
-    if not header[:100].rstrip(b"\0"):
+    if not header[_NAME].rstrip(b"\0"):
         raise Malformed("a member without a name")
-    return 0 if header[156] in _WITHOUT_DATA else _number(header[124:136])
+    return 0 if header[156:157] in _WITHOUT_DATA else _number(header[_SIZE])
 
 
 def _number(field: bytes) -> int:
     if field[0] in (0x80, 0xFF):
         # GNU writes sizes from 8 GiB on in base 256, marked by the first bit.
         return int.from_bytes(field[1:], "big")
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise Malformed("a number that is not octal") from None
-
-
-def _pax_size(file: BinaryIO, data_bytes: int) -> int | None:
-    """Look into an extended header for the size of the member behind it."""
-    start = file.tell()
-    match = _PAX_SIZE.search(file.read(min(data_bytes, _LONGEST_PAX_BYTES)))
-    file.seek(start)
-    return int(match[1]) if match else None
-
-
-def _skip(file: BinaryIO, data_bytes: int, size_bytes: int) -> None:
-    blocks = -(-data_bytes // BLOCK_BYTES)
-    if file.tell() + blocks * BLOCK_BYTES > size_bytes:
-        raise Malformed("a member ends behind the end of the file")
-    file.seek(blocks * BLOCK_BYTES, os.SEEK_CUR)
+    digits = field.strip(b" \0") or b"0"
+    if not _OCTAL.fullmatch(digits):
+        raise Malformed("a number that is not octal")
+    return int(digits, 8)

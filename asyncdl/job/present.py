@@ -19,7 +19,7 @@ from asyncdl.job.proofs import Demand, demand_of
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
-from asyncdl.transfer.verify import prove_file
+from asyncdl.transfer.proof import Expected, prove_file
 
 Found: TypeAlias = Mapping[Place, FinishedFile]
 Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Demand], FinishedFile | None]
@@ -154,13 +154,9 @@ def _prove(
         return None
     try:
         stat = path.stat()
-        proof = prove_file(
-            path,
-            url=key,
-            form=demand.form or form_of(path.name),
-            size_bytes=wanted.size_bytes,
-            digests=demand.digests,
-        )
+        form = demand.form or form_of(path.name)
+        expected = Expected(form, wanted.size_bytes, demand.digests)
+        proof = prove_file(path, expected, url=key)
     except (TransferError, OSError):
         return None
     checks = "+".join(("present", *proof.checks))

@@ -34,13 +34,14 @@ from asyncdl.transfer.http import Answer, exact_url, is_same_origin, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
 from asyncdl.transfer.progress import Progress
+from asyncdl.transfer.proof import Expected, Proof, prove_file
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.sink import open_part
 from asyncdl.transfer.state import PartState, source_of
 from asyncdl.transfer.tries import Tries, is_bad_file
-from asyncdl.transfer.verify import Form, Proof, check_type, form_of, prove_file
+from asyncdl.transfer.verify import Form, check_type, form_of
 
 _WITH_DATA = frozenset({200, 206})
 _MOST_ASKS = 6
@@ -176,22 +177,19 @@ class Download:
         if there_bytes is None:
             return None
         try:
+            expected = self._expected(size_bytes)
             proof = await self._engine.prove(
-                final, there_bytes, lambda: self._prove(final, size_bytes)
+                final, there_bytes, lambda: prove_file(final, expected, url=self._url)
             )
         except TransferError as error:
             _log.info("%s is there, but not right: %s", final, error.detail)
             return None
         return _Found(final, there_bytes, proof)
 
-    def _prove(self, path: Path, size_bytes: int | None) -> Proof:
-        return prove_file(
-            path,
-            url=self._url,
-            form=self._form,
-            size_bytes=size_bytes,
-            digests=dict.fromkeys((*self._request.digests, *self._told_digests)),
-        )
+    def _expected(self, size_bytes: int | None) -> Expected:
+        request = self._request
+        digests = tuple(dict.fromkeys((*request.digests, *self._told_digests)))
+        return Expected(self._form, size_bytes, digests, request.members, request.fingerprint)
 
     def _is_ours(self, state: PartState) -> bool:
         """Tell whether the bytes of an earlier run are certainly of this file."""
@@ -407,9 +405,12 @@ class Download:
         """Prove the bytes and give them their final name."""
         part, total = holding.part, holding.state.total
         size_bytes = total if self._request.size_bytes is None else self._request.size_bytes
+        expected = self._expected(size_bytes)
         try:
             proof = await self._engine.prove(
-                part.path, holding.size_bytes, lambda: self._prove(part.path, size_bytes)
+                part.path,
+                holding.size_bytes,
+                lambda: prove_file(part.path, expected, url=self._url),
             )
         except TransferError:
             await holding.drop()
@@ -434,7 +435,7 @@ class Download:
             proof="+".join((length_proof, *proof.checks)),
             attempts=self._tries.requests,
             elapsed_s=anyio.current_time() - self._began_at_s,
-            sha256=proof.sha256,
+            digests=proof.digests,
         )
 
 

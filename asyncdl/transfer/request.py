@@ -6,13 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asyncdl.transfer.digests import Digest
+from asyncdl.transfer.digests import Digest, check_algorithm
+from asyncdl.transfer.members import Members
 from asyncdl.transfer.verify import Form
 
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
-    """One file that is wanted, and everything known about it beforehand."""
+    """One file that is wanted, and everything known about it beforehand.
+
+    Raises: ValueError, if the fingerprint is no algorithm of :class:`Digest`.
+    """
 
     url: str = field(repr=False)
     """``http`` or ``https``; sent byte for byte as it stands here."""
@@ -24,6 +28,12 @@ class FileRequest:
     """Exact length, if known."""
     digests: tuple[Digest, ...] = ()
     """All of them have to agree."""
+    members: Members = field(default_factory=dict)
+    """What a tar should hold: name of a member to its digests, which may be none.
+    Each has to be there exactly once; others may be there besides."""
+    fingerprint: str | None = None
+    """Such as ``sha256``: computed as well, if no digest of the whole file is, so that
+    the file can be checked again later. It proves nothing by itself."""
     form: Form | None = None
     """What the bytes must look like; ``None`` goes by the name."""
     key: str = ""
@@ -37,6 +47,10 @@ class FileRequest:
     connections: int | None = None
     """Connections for this file at most; ``None`` takes ``Limits.connections_per_file``."""
 
+    def __post_init__(self) -> None:
+        if self.fingerprint is not None:
+            check_algorithm(self.fingerprint)
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -49,11 +63,13 @@ class Fetched:
     already_there: bool
     """Whether it was there before and nothing was fetched."""
     proof: str
-    """What was checked, such as ``length+sha256+tiff``. It begins with where the
-    length comes from: ``length`` (it was announced), ``chunked`` (the host marked
-    the end), ``unverified-length`` (nobody said) or ``present`` (already there)."""
+    """What was checked, such as ``length+sha512+tiff`` or ``length+tar+members-sha512``.
+    It begins with where the length comes from: ``length`` (it was announced),
+    ``chunked`` (the host marked the end), ``unverified-length`` (nobody said) or
+    ``present`` (already there). Digests follow, the strongest first, then the
+    structure, then the members with the weakest digest among them."""
     attempts: int
     """Requests made for it, 0 or more."""
     elapsed_s: float
-    sha256: str | None = None
-    """Lower-case hex, if it was computed on the way."""
+    digests: tuple[Digest, ...] = ()
+    """All that were computed over the whole file, the strongest first."""

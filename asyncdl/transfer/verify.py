@@ -1,22 +1,18 @@
-"""The proofs: length, digests, and whether the bytes look like what they should be.
+"""Whether bytes look like what they should be.
 
 :func:`check_type` and :func:`check_head` are cheap and come before anything is
-saved, because hosts send error pages in place of data. :func:`prove_file` reads
-the finished file and blocks: it belongs into a thread.
+saved, because hosts send error pages in place of data. :func:`check_form` looks
+at the structure of the finished file.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat
 
-from asyncdl.errors import ChecksumMismatch, SizeMismatch, WrongContent
-from asyncdl.transfer.digests import Digest, new_hasher
+from asyncdl.errors import WrongContent
 from asyncdl.transfer.malformed import Malformed
 from asyncdl.transfer.tar import BLOCK_BYTES, check_tar, is_header
 from asyncdl.transfer.tiff import MAGICS, check_tiff
@@ -86,16 +82,6 @@ _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a finished file has shown."""
-
-    checks: tuple[str, ...]
-    """Such as ``("sha256", "tiff")``; empty if nothing but its length is known."""
-    sha256: str | None = None
-    """Lower-case hex, if it was asked for."""
-
-
 def form_of(name: str) -> Form:
     """Tell by its suffix what a file must look like."""
     _, dot, suffix = name.rpartition(".")
@@ -141,61 +127,30 @@ def check_head(form: Form, head: bytes, url: str) -> None:
         raise WrongContent(url, f"the file does not begin like {form}", reason=ERROR_PAGE)
 
 
-def prove_file(
-    path: Path,
-    *,
-    url: str,
-    form: Form,
-    size_bytes: int | None = None,
-    digests: Iterable[Digest] = (),
-) -> Proof:
-    """Check a whole file on disk. Blocks.
+def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = False) -> None:
+    """Check the structure of a whole file. Blocks.
 
     Args:
-        path: The file.
-        url: Where it came from, for the errors.
+        file: Open, at any position.
         form: What it must look like.
-        size_bytes: What its length must be; ``None`` takes any.
-        digests: All of them have to agree.
-    Raises: SizeMismatch, WrongContent (reason :data:`BROKEN_FILE`),
-        ChecksumMismatch; OSError if the file cannot be read.
+        size_bytes: Its length.
+        but_tar: Whether the members of a tar are left to somebody else.
+    Raises: Malformed.
     """
-    digests, length = tuple(digests), path.stat().st_size
-    if size_bytes is not None and length != size_bytes:
-        raise SizeMismatch(url, expected=size_bytes, got=length)
-    if form is Form.ANY and not digests:
-        return Proof(())
-    with path.open("rb") as file:
-        _check_form(file, form, length, url)
-        values = _digest_values(file, {digest.algorithm for digest in digests})
-    for digest in digests:
-        got = values[digest.algorithm]
-        if not digest.agrees_with(got):
-            raise ChecksumMismatch(url, algorithm=digest.algorithm, expected=digest.value, got=got)
-    looks = () if form is Form.ANY else (form.value,)
-    return Proof((*(digest.algorithm for digest in digests), *looks), values.get("sha256"))
-
-
-def _check_form(file: BinaryIO, form: Form, length: int, url: str) -> None:
     file.seek(0)
-    try:
-        check_head(form, file.read(HEAD_BYTES), url)
-        file.seek(0)
-        match form:
-            case Form.TIFF:
-                check_tiff(file, length)
-            case Form.TAR:
-                check_tar(file, length)
-            case Form.TEXT:
-                _check_text(file)
-            case Form.XML:
-                _check_xml(file)
-            case Form.JSON:
-                _check_json(file, length)
-            case _:
-                pass
-    except Malformed as problem:
-        raise WrongContent(url, f"broken {form}: {problem}", reason=BROKEN_FILE) from problem
+    match form:
+        case Form.TIFF:
+            check_tiff(file, size_bytes)
+        case Form.TAR if not but_tar:
+            check_tar(file, size_bytes)
+        case Form.TEXT:
+            _check_text(file)
+        case Form.XML:
+            _check_xml(file)
+        case Form.JSON:
+            _check_json(file, size_bytes)
+        case _:
+            pass
 
 
 def _check_text(file: BinaryIO) -> None:
@@ -218,13 +173,3 @@ def _check_json(file: BinaryIO, length: int) -> None:
         json.loads(file.read())
     except (ValueError, RecursionError) as problem:
         raise Malformed("it cannot be parsed") from problem
-
-
-def _digest_values(file: BinaryIO, algorithms: set[str]) -> dict[str, str]:
-    """Read the file once, for all algorithms together; not at all if there are none."""
-    hashers = {algorithm: new_hasher(algorithm) for algorithm in algorithms}
-    file.seek(0)
-    while hashers and (block := file.read(_READ_BYTES)):
-        for hasher in hashers.values():
-            hasher.update(block)
-    return {algorithm: hasher.hexdigest() for algorithm, hasher in hashers.items()}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import SizeMismatch, WrongContent
-from asyncdl.transfer.verify import Form, Proof, check_head, check_type, form_of, prove_file
+from asyncdl.transfer.proof import Expected, Proof, prove_file
+from asyncdl.transfer.verify import Form, check_head, check_type, form_of
 
 STRIPS, TILES = (273, 279), (324, 325)
 
@@ -60,7 +61,7 @@ def tar_bytes(tar_format: int = tarfile.PAX_FORMAT, name: str = "a.tif") -> byte
 def prove(folder: Path, form: Form, data: bytes) -> Proof:
     path = folder / "file"
     path.write_bytes(data)
-    return prove_file(path, url="http://host/file", form=form)
+    return prove_file(path, Expected(form), url="http://host/file")
 
 
 SOUND = {
@@ -183,4 +184,4 @@ def test_another_length_is_told_before_anything_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"12")
     with pytest.raises(SizeMismatch):
-        prove_file(path, url="http://host/file", form=Form.TIFF, size_bytes=3)
+        prove_file(path, Expected(Form.TIFF, 3), url="http://host/file")

@@ -1,0 +1,108 @@
+"""What a whole file has to show, and what it has shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asyncdl.errors import SizeMismatch, WrongContent
+from asyncdl.transfer.digests import Digest
+from asyncdl.transfer.malformed import Malformed
+from asyncdl.transfer.members import Members
+from asyncdl.transfer.sums import OnRead, Sums, watch_nothing
+from asyncdl.transfer.verify import BROKEN_FILE, HEAD_BYTES, Form, check_form, check_head
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a file has to show."""
+
+    form: Form = Form.ANY
+    """What it must look like."""
+    size_bytes: int | None = None
+    """What its length must be; ``None`` takes any."""
+    digests: tuple[Digest, ...] = ()
+    """All of them have to agree."""
+    members: Members = field(default_factory=dict)
+    """What it must hold as a tar, each member once; others may be there besides."""
+    fingerprint: str | None = None
+    """An algorithm to compute where no digest is expected. It proves nothing."""
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """What is computed over the whole file."""
+        expected = frozenset(digest.algorithm for digest in self.digests)
+        return expected or frozenset(filter(None, [self.fingerprint]))
+
+    def new_sums(self) -> Sums:
+        """Return what takes the bytes of the file."""
+        # A tar that is read anyway is walked through on the way.
+        is_walked = self.members or (self.form is Form.TAR and self.algorithms)
+        return Sums(self.algorithms, self.members if is_walked else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a finished file has shown."""
+
+    checks: tuple[str, ...] = ()
+    """Such as ``("sha512", "tar", "members-sha512")``; empty if nothing but its length is known."""
+    digests: tuple[Digest, ...] = ()
+    """All that were computed over the whole file, the strongest first."""
+
+
+def prove_file(
+    path: Path,
+    expected: Expected,
+    *,
+    url: str,
+    sums: Sums | None = None,
+    on_read: OnRead = watch_nothing,
+) -> Proof:
+    """Check a whole file on disk, reading it once at most. Blocks.
+
+    Args:
+        path: The file.
+        expected: What it has to show.
+        url: Where it came from, for the errors.
+        sums: Has taken the file's first bytes already, for the same ``expected``;
+            only what it lacks is read.
+        on_read: Told the size of each block that is read for digests and members.
+            It may raise to stop, and that is what is raised then.
+    Raises: SizeMismatch, WrongContent (reason :data:`BROKEN_FILE`),
+        ChecksumMismatch; OSError if the file cannot be read.
+    """
+    length, sums = path.stat().st_size, sums or expected.new_sums()
+    if expected.size_bytes not in (None, length):
+        raise SizeMismatch(url, expected=expected.size_bytes or 0, got=length)
+    if expected.form is Form.ANY and sums.is_idle:
+        return Proof()
+    with _broken(url), path.open("rb") as file:
+        check_head(expected.form, file.read(HEAD_BYTES), url)
+        check_form(file, expected.form, length, but_tar=sums.is_archive)
+        sums.read(file, length, on_read)
+        return _judge(expected, sums, length, url)
+
+
+def _judge(expected: Expected, sums: Sums, length: int, url: str) -> Proof:
+    digests = sums.digests()
+    if not sums.is_idle and sums.taken_bytes != length:
+        raise SizeMismatch(url, expected=length, got=sums.taken_bytes)
+    computed = {digest.algorithm: digest.value for digest in digests}
+    for digest in expected.digests:
+        digest.check(computed[digest.algorithm], url)
+    members = sums.judge_archive(url)
+    proven = tuple(computed) if expected.digests else ()
+    form = Form.TAR if sums.is_archive else expected.form
+    looks = () if form is Form.ANY else (form.value,)
+    return Proof((*proven, *looks, *members), digests)
+
+
+@contextmanager
+def _broken(url: str) -> Iterator[None]:
+    try:
+        yield
+    except Malformed as problem:
+        raise WrongContent(url, f"a broken file: {problem}", reason=BROKEN_FILE) from problem

@@ -1,0 +1,86 @@
+"""What the bytes of one file add up to, taken once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from io import BufferedReader
+from typing import TypeAlias
+
+from asyncdl.transfer.digests import ALGORITHMS, Digest, new_hasher
+from asyncdl.transfer.members import MemberCheck, Members
+from asyncdl.transfer.tar import TarReader
+
+OnRead: TypeAlias = Callable[[int], None]
+"""Told the size of each block that was read; what it raises stops the reading."""
+
+_READ_BYTES = 1 << 20
+
+
+def watch_nothing(count: int) -> None:
+    """Take note of nothing."""
+
+
+class Sums:
+    """Digests of a file, and of the members if it is an archive.
+
+    The bytes come from the first to the last, in pieces of any size, from memory
+    or from the file.
+
+    Args:
+        algorithms: Of the whole file.
+        members: What an archive has to hold, perhaps nothing in particular;
+            ``None`` takes the file for what it is.
+    """
+
+    def __init__(self, algorithms: Iterable[str] = (), members: Members | None = None) -> None:
+        self.taken_bytes = 0
+        self.is_archive = members is not None
+        self._hashers = {algorithm: new_hasher(algorithm) for algorithm in algorithms}
+        self._members = MemberCheck(members or {})
+        self._tar = TarReader(self._members.note)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody wants the bytes."""
+        return not self._hashers and not self.is_archive
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes; they are not needed afterwards."""
+        for hasher in self._hashers.values():
+            hasher.update(data)
+        if self.is_archive:
+            self._tar.update(data)
+        self.taken_bytes += len(data)
+
+    def read(self, file: BufferedReader, stop: int, on_read: OnRead = watch_nothing) -> None:
+        """Take what is missing up to ``stop`` out of the file itself, or up to its end.
+
+        Nothing is read if nobody wants it. Blocks.
+        """
+        if self.is_idle or self.taken_bytes >= stop:
+            return
+        buffer = memoryview(bytearray(min(_READ_BYTES, stop - self.taken_bytes)))
+        file.seek(self.taken_bytes)
+        while count := file.readinto(buffer[: stop - self.taken_bytes]):
+            self.update(buffer[:count])
+            on_read(count)
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Return the digests of the bytes so far, the strongest first."""
+        return tuple(
+            Digest(algorithm, self._hashers[algorithm].hexdigest())
+            for algorithm in ALGORITHMS
+            if algorithm in self._hashers
+        )
+
+    def judge_archive(self, url: str) -> tuple[str, ...]:
+        """Compare what the archive holds with what it should hold, at its end.
+
+        Returns: What is proven by that.
+        Raises: Malformed, ChecksumMismatch.
+        """
+        if not self.is_archive:
+            return ()
+        self._tar.finish()
+        self._members.judge(url)
+        return self._members.checks()

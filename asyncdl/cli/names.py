@@ -9,7 +9,7 @@ import orjson
 
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import json_option, sandbox_option, verbose_option
+from asyncdl.cli.options import Embedded, json_option, sandbox_option, verbose_option
 from asyncdl.cli.service import open_client
 from asyncdl.cli.tables import print_table
 from asyncdl.config import DEFAULT_URL, ServiceConfig
@@ -26,7 +26,7 @@ url_option = click.option("--url", default=DEFAULT_URL, help="Base address of th
 @url_option
 @json_option
 @verbose_option
-def datasets(text: str, sandbox: bool, url: str, as_json: bool) -> int:
+def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
     """List the datasets whose name contains TEXT.
 
     For example: asyncdl datasets landsat --sandbox
@@ -59,7 +59,7 @@ def datasets(text: str, sandbox: bool, url: str, as_json: bool) -> int:
 @url_option
 @json_option
 @verbose_option
-def file_groups(dataset: str, sandbox: bool, url: str, as_json: bool) -> int:
+def file_groups(dataset: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
     """List the file groups of DATASET, for products of kind band_group.
 
     For example: asyncdl file-groups landsat_ot_c2_l2 --sandbox

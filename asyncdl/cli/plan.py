@@ -12,6 +12,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import (
+    Embedded,
     config_argument,
     json_option,
     naming,
@@ -31,7 +32,7 @@ from asyncdl.job.scenes import wish_of
 @sandbox_option
 @json_option
 @verbose_option
-def plan(config: Path, sandbox: bool, as_json: bool) -> int:
+def plan(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
     """Show what `run CONFIG` would fetch; requests nothing.
 
     For example: asyncdl plan examples/anchorage.toml --sandbox
@@ -49,7 +50,7 @@ def plan(config: Path, sandbox: bool, as_json: bool) -> int:
     return OK
 
 
-async def _plan(settings: Config, *, sandbox: bool) -> Plan:
+async def _plan(settings: Config, *, sandbox: Embedded | None) -> Plan:
     wish = wish_of(settings)
     async with (
         open_service(settings.service, sandbox=sandbox) as service,

@@ -11,6 +11,7 @@ from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import (
+    Embedded,
     config_argument,
     json_option,
     naming,
@@ -36,7 +37,7 @@ from asyncdl.job.scope import FAILED
 @verbose_option
 def run(
     config: Path,
-    sandbox: bool,
+    sandbox: Embedded | None,
     as_json: bool,
     retry_failed: bool,
     quiet: bool,

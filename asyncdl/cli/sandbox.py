@@ -15,7 +15,7 @@ from asyncdl.cli.options import verbose_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
 @click.option("--generated", default=0, show_default=True, help="Scenes besides the built-in ones.")
-@click.option("--fault", "faults", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="May be repeated.")
 @click.option("--list-faults", is_flag=True, help="Tell which faults there are.")
 @verbose_option
 def sandbox(
@@ -30,7 +30,7 @@ def sandbox(
     if list_faults:
         for name, meaning in field_docs(Faults).items():
             click.echo(f"{name:<20}{meaning}")
-        click.echo(f"{'chaos':<20}Many of these at once, from a seed.")
+        click.echo(f"{'chaos':<20}Everything that a good client survives, from a seed.")
         return OK
     chosen = Faults.parse(faults)
 

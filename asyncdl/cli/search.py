@@ -14,7 +14,7 @@ import orjson
 
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import config_argument, naming, sandbox_option, verbose_option
+from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_option, verbose_option
 from asyncdl.cli.service import open_client
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, load_config
@@ -32,7 +32,7 @@ FORMATS = ("table", "json", "geojson", "csv")
 @sandbox_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @verbose_option
-def search(config: Path, sandbox: bool, form: str) -> int:
+def search(config: Path, sandbox: Embedded | None, form: str) -> int:
     """Show the scenes that CONFIG asks for, without fetching anything.
 
     For example: asyncdl search examples/anchorage.toml --sandbox --format csv
@@ -53,7 +53,7 @@ def search(config: Path, sandbox: bool, form: str) -> int:
     return OK
 
 
-async def _search(settings: Config, query: SceneQuery, *, sandbox: bool) -> list[Scene]:
+async def _search(settings: Config, query: SceneQuery, *, sandbox: Embedded | None) -> list[Scene]:
     scenes: list[Scene] = []
     last, left_out = None, 0
     async with (

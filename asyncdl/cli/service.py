@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from asyncdl.cli.options import Embedded
 from asyncdl.config import ServiceConfig
 from asyncdl.job.wishes import credentials_of, options_of
 from asyncdl.m2m import Credentials, M2MClient
@@ -30,28 +31,34 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(config: ServiceConfig, *, sandbox: bool) -> AsyncIterator[Service]:
+async def open_service(
+    config: ServiceConfig, *, sandbox: Embedded | None
+) -> AsyncIterator[Service]:
     """Give the service of the config, or start the embedded one and give that.
 
     Raises: AuthError, when no account is to be found.
     """
-    if not sandbox:
+    if sandbox is None:
         yield Service(config, find_account(config), urlsplit(config.url).netloc)
         return
     # Only here: most runs never need a server.
     from asyncdl.sandbox import serve
 
-    async with serve() as embedded:
+    async with serve(faults=sandbox.faults) as embedded:
         click.echo(f"Using the embedded service at {embedded.origin}", err=True)
         yield Service(
             msgspec.structs.replace(config, url=embedded.url, stac_url=embedded.stac_url),
             Credentials(embedded.username, embedded.token),
             SANDBOX_NAME,
         )
+        for violation in embedded.violations:
+            click.echo(f"The real service would not like this: {violation}", err=True)
 
 
 @asynccontextmanager
-async def open_client(config: ServiceConfig, *, sandbox: bool) -> AsyncIterator[M2MClient]:
+async def open_client(
+    config: ServiceConfig, *, sandbox: Embedded | None
+) -> AsyncIterator[M2MClient]:
     """Give a client for commands that only look things up."""
     async with (
         open_service(config, sandbox=sandbox) as service,

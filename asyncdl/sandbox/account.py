@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,7 @@ class Account:
         self._token = token
         self._signer = signer
         self._last_use: dict[str, float] = {}
+        self._calls: Counter[str] = Counter()
         self._expired: set[str] = set()
         self._running: str | None = None
 
@@ -64,25 +66,30 @@ class Account:
         status = faults.auth_status
         if key is None:
             raise Refusal("AUTH_UNAUTHROIZED", "An API key is required", http_status=status)
-        if self.is_expired(key, faults.key_idle_s):
+        if self.is_expired(key, faults):
             text = "API key has expired due to inactivity"
             raise Refusal("AUTH_EXPIRED", text, http_status=status)
         if key not in self._last_use:
             raise Refusal("AUTH_KEY_INVALID", "API key is not known", http_status=status)
         self._last_use[key] = time.monotonic()
+        self._calls[key] += 1
         return key
 
-    def is_expired(self, key: str, idle_s: float) -> bool:
+    def is_expired(self, key: str, faults: Faults) -> bool:
         """Tell whether a key was good once and is not any more."""
-        last_use = self._last_use.get(key)
-        if last_use is not None and time.monotonic() - last_use >= idle_s:
-            del self._last_use[key]
+        if key in self._last_use and self._is_worn_out(key, faults):
+            del self._last_use[key], self._calls[key]
             self._expired.add(key)
         return key in self._expired
+
+    def _is_worn_out(self, key: str, faults: Faults) -> bool:
+        rested_s = time.monotonic() - self._last_use[key]
+        return rested_s >= faults.key_idle_s or 0 < faults.key_calls <= self._calls[key]
 
     def log_out(self, key: str) -> None:
         """Forget a key."""
         self._last_use.pop(key, None)
+        del self._calls[key]
 
     def expire_keys(self) -> None:
         """Let every key be expired."""

@@ -15,13 +15,13 @@ from anyio import to_thread
 
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
 from asyncdl.sandbox.endpoints.table import ENDPOINTS
+from asyncdl.sandbox.outages import down_answer, maintenance
 from asyncdl.sandbox.refusal import Maintenance, Refusal, rate_limited
 from asyncdl.sandbox.world import World
 
 PATH = "/api/api/json/stable/"
 _LOG = logging.getLogger("asyncdl.sandbox")
 _KEY_HEADER = "X-Auth-Token"
-_MAINTENANCE = "<!DOCTYPE html><html><body><h1>Down for maintenance</h1></body></html>"
 
 
 class Api:
@@ -50,6 +50,9 @@ class Api:
         world, endpoint = self._world, request.match_info["endpoint"]
         world.requests += 1
         number = world.requests
+        if world.faults.api_down:
+            world.ledger.note_call(endpoint, {}, "down")
+            return down_answer(request, world.faults.down_mode)
         payload: Payload = {}
         error_code = None
         try:
@@ -90,7 +93,7 @@ class Api:
         account, faults = self._world.account, self._world.faults
         if key is not None:
             self._world.ledger.blame("old key sent along with login-token")
-            if account.is_expired(key, faults.key_idle_s):
+            if account.is_expired(key, faults):
                 account.check(key, faults)
         return lambda world, payload: account.log_in(
             str(need(payload, "username")), str(need(payload, "token"))
@@ -138,7 +141,7 @@ def _success(data: Json, number: int) -> web.Response:
 
 def _failure(refusal: Refusal, number: int) -> web.Response:
     if isinstance(refusal, Maintenance):
-        return web.Response(status=503, text=_MAINTENANCE, content_type="text/html")
+        return maintenance()
     body: dict[str, Json] = {"errorCode": refusal.error_code, "errorMessage": refusal.message}
     if not refusal.is_bare:
         is_about_key = refusal.error_code in ("AUTH_EXPIRED", "AUTH_KEY_INVALID")

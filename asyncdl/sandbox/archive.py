@@ -61,9 +61,15 @@ class Archive:
         """Return the content of one single file."""
         return self._files(scene.number, file.suffix)
 
-    def bundle(self, scene: Scene, mtime: int = 0) -> Content:
-        """Return the tar of all files of a scene; another ``mtime`` makes other bytes."""
-        return self._bundles(scene.number, mtime)
+    def bundle(self, scene: Scene, mtime: int = 0, lacking: int | None = None) -> Content:
+        """Return the tar of all files of a scene.
+
+        Args:
+            scene: Whose files.
+            mtime: Another one makes other bytes.
+            lacking: Index of a file to leave out.
+        """
+        return self._bundles(scene.number, mtime, lacking)
 
     def file_size(self, scene: Scene, file: SceneFile) -> int:
         """Return the exact size of a single file without making its pixels."""
@@ -81,14 +87,17 @@ class Archive:
             return None
         return digest(self.file(scene, file))
 
-    def stac_item(self, scene: Scene, part: str) -> Json:
+    def stac_item(self, scene: Scene, part: str, *, with_digests: bool = True) -> Json:
         """Return the STAC item of a scene.
 
         Args:
             scene: Whose item.
             part: ``SR``, ``ST``, or empty for level 1.
+            with_digests: Items of the first years have none.
         """
-        return make_item(scene, part, lambda file: self.digests(scene, file))
+        return make_item(
+            scene, part, lambda file: self.digests(scene, file) if with_digests else None
+        )
 
     def _shape(self, suffix: str) -> Shape:
         return self._shapes[1 if any(word in suffix for word in _BYTE_RASTERS) else 2]
@@ -103,10 +112,14 @@ class Archive:
         name = f"{scene.display_id}_{suffix}"
         return Raster(name, self._shape(suffix), scene.footprint, self._seed)
 
-    def _make_bundle(self, number: int, mtime: int) -> Content:
+    def _make_bundle(self, number: int, mtime: int, lacking: int | None) -> Content:
         scene = self._catalog.scene(number)
         display_id = scene.display_id
-        files = [(f.name(display_id), self._make_file(number, f.suffix)) for f in files_of(scene)]
+        files = [
+            (f.name(display_id), self._make_file(number, f.suffix))
+            for f in files_of(scene)
+            if f.index != lacking
+        ]
         return Bundle([*files, *self._extras(scene)], mtime)
 
     def _extras(self, scene: Scene) -> list[tuple[str, Content]]:

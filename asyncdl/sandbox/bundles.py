@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from typing import Protocol
 _BLOCK = 512
 _END_BLOCKS = 2
 """A tar ends with two blocks of zeros."""
+_VALUE = re.compile(rb"(?: = |>)[^<\n]*([0-9])")
+"""The last digit of a field's value, in the text and the XML form of metadata."""
 
 
 class Content(Protocol):
@@ -20,6 +23,15 @@ class Content(Protocol):
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes of a half-open range that lies within the content."""
+
+    def soft_spot(self, start: int, stop: int, where: float) -> int | None:
+        """Return the offset of a byte that may be wrong without breaking the form.
+
+        Args:
+            start, stop: The half-open range to look in.
+            where: 0 takes the first such byte, nearly 1 the last.
+        Returns: ``None`` if the range has no such byte. Its lowest bit is the one to flip.
+        """
 
 
 class Blob:
@@ -32,6 +44,36 @@ class Blob:
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes of the half-open range."""
         return self._data[start:stop]
+
+    def soft_spot(self, start: int, stop: int, where: float) -> int | None:
+        """Return the offset of a digit in the value of some field."""
+        spots = [m.start(1) for m in _VALUE.finditer(self._data) if start <= m.start(1) < stop]
+        return spots[int(where * len(spots))] if spots else None
+
+
+class Flipped:
+    """Another content with one wrong bit.
+
+    Args:
+        content: What it is but for that bit.
+        spot: Offset of the byte whose lowest bit is wrong.
+    """
+
+    def __init__(self, content: Content, spot: int) -> None:
+        self.size = content.size
+        self._content = content
+        self._spot = spot
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes of the half-open range, the wrong one among them."""
+        data = bytearray(self._content.read(start, stop))
+        if start <= self._spot < stop:
+            data[self._spot - start] ^= 1
+        return bytes(data)
+
+    def soft_spot(self, start: int, stop: int, where: float) -> int | None:
+        """Return what the content says."""
+        return self._content.soft_spot(start, stop, where)
 
 
 class Bundle:
@@ -46,9 +88,12 @@ class Bundle:
     def __init__(self, members: Sequence[tuple[str, Content]], mtime: int = 0) -> None:
         self._parts: list[Content] = []
         self._starts: list[int] = []
+        self._rasters: list[tuple[int, Content]] = []
         self.size = 0
         for name, content in members:
             self._append(Blob(_header(name, content.size, mtime)))
+            if name.endswith(".TIF"):
+                self._rasters.append((self.size, content))
             self._append(content)
             self._append(Blob(bytes(-content.size % _BLOCK)))
         self._append(Blob(bytes(_END_BLOCKS * _BLOCK)))
@@ -69,6 +114,15 @@ class Bundle:
             pieces.append(part.read(start - offset, end - offset))
             start, index = end, index + 1
         return b"".join(pieces)
+
+    def soft_spot(self, start: int, stop: int, where: float) -> int | None:
+        """Return the offset of a pixel of some member."""
+        spots = [
+            offset + spot
+            for offset, raster in self._rasters
+            if (spot := raster.soft_spot(start - offset, stop - offset, where)) is not None
+        ]
+        return spots[int(where * len(spots))] if spots else None
 
 
 def _header(name: str, size_bytes: int, mtime: int) -> bytes:

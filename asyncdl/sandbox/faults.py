@@ -9,15 +9,13 @@ repeated exactly.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
 
 from asyncdl.errors import ConfigError
-
-Share: TypeAlias = float | str
-"""Which files: 0 none to 1 all, or a pattern for their names."""
+from asyncdl.sandbox.chaos import shares_of_chaos, switches_of_chaos
+from asyncdl.sandbox.fault_values import Disposition, DownMode, Share, read_value
 
 
 @dataclass(slots=True)
@@ -36,8 +34,15 @@ class Faults:
     """Share of calls that are refused as if another one were running (HTTP 500)."""
     api_unavailable: float = 0.0
     """Share of calls that are answered by a maintenance page (HTTP 503, HTML)."""
+    api_down: bool = False
+    """Whether the API is out of service; ``down_mode`` says how that looks."""
+    down_mode: DownMode = "503"
+    """What a host that is down answers: ``503`` with a page, ``html`` (the page with 200), or
+    ``refuse``, which cuts the connection without an answer."""
     key_idle_s: float = 7200.0
     """An API key that rests so long is expired."""
+    key_calls: int = 0
+    """An API key is expired after so many calls, as if it had rested; 0 is never."""
     auth_status: int = 200
     """HTTP status that goes with a refused key: 200, 401 or 403; nobody knows the real one."""
 
@@ -68,6 +73,8 @@ class Faults:
     """Whether ``download-options`` tells the digests of single files."""
 
     # --- the file host ---
+    files_down: bool = False
+    """Whether both file hosts are out of service; bodies on their way are cut."""
     url_lifetime_s: float = float("inf")
     """A signed URL is refused (403) when it is older."""
     refuse: Share = 0.0
@@ -84,7 +91,7 @@ class Faults:
     """Whether bundles do; it changes with the bytes."""
     last_modified: bool = False
     """Whether single files carry a Last-Modified."""
-    disposition: str = "quoted"
+    disposition: Disposition = "quoted"
     """How Content-Disposition names the file: ``quoted``, ``unquoted`` or ``missing``."""
     no_length: Share = 0.0
     """Answers without a Content-Length."""
@@ -98,8 +105,20 @@ class Faults:
     """How long a stalled answer stays silent."""
     html: Share = 0.0
     """Error pages that come with status 200 in place of the data."""
+    login_redirect: Share = 0.0
+    """Good URLs that lead to the login page of another host (302)."""
+    gone: Share = 0.0
+    """Good URLs that are answered 410."""
     error: Share = 0.0
     """Answers with 500, 502, 503 or 504."""
+    corrupt: Share = 0.0
+    """Single files with a wrong bit. Length and form are right: only a digest can tell."""
+    corrupt_members: Share = 0.0
+    """Bundles with a wrong bit in one member, in a sound tar."""
+    members_missing: Share = 0.0
+    """Bundles that lack one of the files they should hold, in a sound tar."""
+    corrupt_times: int = 1
+    """How many answers for one file those three spoil; 0 spoils all."""
     max_connections: int = 0
     """Bodies served at once; one more gets ``busy_status``. 0 is no limit."""
     busy_status: int = 503
@@ -113,36 +132,38 @@ class Faults:
     staging_html: bool = False
     """Whether a staging URL answers 200 with a page, in place of 404."""
 
+    # --- the STAC service ---
+    stac_down: bool = False
+    """Whether the STAC service is out of service, as ``down_mode`` says."""
+    stac_error: float = 0.0
+    """Share of STAC requests that are answered 500."""
+    stac_missing: Share = 0.0
+    """STAC items without digests, as older ones are; the pattern is for item ids."""
+
     @classmethod
     def chaos(cls, seed: int) -> Faults:
-        """Return many faults at once, at rates that a good client survives."""
-        return cls(
-            seed=seed,
-            api_rate_limit=0.03,
-            api_unavailable=0.03,
-            preparing=0.3,
-            polls=2,
-            refuse=0.03,
-            no_length=0.05,
-            short_body=0.1,
-            reset=0.05,
-            html=0.05,
-            error=0.1,
-        )
+        """Return everything at once, at rates that a good client survives.
+
+        All of it ends with every file right; what is in, and what is left out and
+        why, is told in :mod:`asyncdl.sandbox.chaos`.
+        """
+        return replace(cls(seed=seed), **shares_of_chaos(), **switches_of_chaos(seed))
 
     @classmethod
     def parse(cls, settings: Iterable[str]) -> Faults:
         """Read settings such as ``preparing=0.5``; ``chaos=7`` sets many, later ones win.
 
+        ``chaos`` alone is ``chaos=0``.
+
         Raises: ConfigError, for an unknown name (it lists what there is) or a bad value.
         """
         faults = cls()
         for setting in settings:
-            name, _, value = setting.partition("=")
+            name, equals, value = setting.partition("=")
             if name == "chaos":
-                faults = cls.chaos(_read_as("chaos", "int", value))
+                faults = cls.chaos(read_value("chaos", "int", value if equals else "0"))
             else:
-                faults = replace(faults, **{name: _read_as(name, _kind_of(name), value)})
+                faults = replace(faults, **{name: read_value(name, _kind_of(name), value)})
         return faults
 
     def picks(self, fault: str, name: str) -> bool:
@@ -162,13 +183,17 @@ class Faults:
         return share > 0 and self._draw(fault, name, nth) < share
 
     def disturbs(self, fault: str, number: int) -> bool:
-        """Tell whether a fault strikes the API call of this number."""
+        """Tell whether a fault strikes the call or request of this number."""
         share: float = getattr(self, fault)
         return share > 0 and self._draw(fault, "call", number) < share
 
     def cut(self, size_bytes: int, name: str, nth: int) -> int:
         """Return where a body of this size breaks off: 0 or more, less than the size."""
         return int(self._draw("cut", name, nth) * size_bytes)
+
+    def spot(self, name: str, nth: int) -> float:
+        """Return where in a file something is wrong: 0 is its first byte, 1 its end."""
+        return self._draw("spot", name, nth)
 
     def server_error(self, name: str, nth: int) -> int:
         """Return the status of a server error."""
@@ -187,55 +212,3 @@ def _kind_of(name: str) -> str:
             f"there is no fault {name!r}", key="fault", allowed=", ".join(["chaos", *kinds])
         )
     return kinds[name]
-
-
-_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-def _read_as(name: str, kind: str, value: str) -> Any:
-    allowed = _ALLOWED[kind]
-    try:
-        return _READERS[kind](value)
-    except (ValueError, KeyError):
-        raise ConfigError(
-            "not a value for this fault", key=f"fault {name}", value=value, allowed=allowed
-        ) from None
-
-
-def _read_number(value: str) -> float:
-    number = float(value)
-    if not number >= 0:
-        raise ValueError(value)
-    return number
-
-
-def _read_count(value: str) -> int:
-    return int(_read_number(str(int(value))))
-
-
-def _read_share(value: str) -> Share:
-    try:
-        share = float(value)
-    except ValueError:
-        if not value:
-            raise
-        return value
-    if not 0 <= share <= 1:
-        raise ValueError(value)
-    return share
-
-
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "int": _read_count,
-    "float": _read_number,
-    "bool": lambda value: _WORDS[value.lower() or "true"],
-    "str": str,
-    "Share": _read_share,
-}
-_ALLOWED = {
-    "int": "a whole number, 0 or more",
-    "float": "a number, 0 or more",
-    "bool": "true or false",
-    "str": "text",
-    "Share": "a share from 0 to 1, or a pattern for file names such as *_B4.TIF",
-}

@@ -6,18 +6,21 @@ Source: API notes, section 7.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote
+from typing import TypeAlias
+from urllib.parse import unquote, urlsplit
 
 import anyio
 from aiohttp import web
 
+from asyncdl.sandbox.corruption import corrupt, lacking_member
 from asyncdl.sandbox.delivery import Delivery, headers_of, place_range, strong_etag
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.ledger import FileRequest
 from asyncdl.sandbox.links import BUNDLE, DATA, DOWNLOAD, STAGING, signed_url, target_of
 from asyncdl.sandbox.lookup import Target, find_target
+from asyncdl.sandbox.outages import down_answer
 from asyncdl.sandbox.queue import State
 from asyncdl.sandbox.signing import read_download_token
 from asyncdl.sandbox.world import World
@@ -28,8 +31,14 @@ _SLOW_STEPS_PER_S = 10
 """A slow connection gets its bytes in so many portions a second."""
 _FATES = ("stall", "reset", "short_body")
 """Faults that end a body early; the first one that strikes counts."""
+_REFUSALS = (("refuse", 403, "Forbidden"), ("gone", 410, "Gone"))
+"""Faults that refuse a good URL, each with its status and its page."""
 _LOGIN = "/login"
+_LOGIN_HOST = "localhost"
+"""Another name than the one that files come from, at least for whoever compares names."""
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FileHost:
@@ -45,11 +54,23 @@ class FileHost:
 
     def add_routes(self, app: web.Application) -> None:
         """Let an application serve this."""
-        app.router.add_get(DATA + "/{folder:.*}/{product}/{file}", self.serve_file)
-        app.router.add_get(BUNDLE, self.serve_bundle)
-        app.router.add_get(DOWNLOAD + "/{token}{slash:/?}", self.serve_token)
-        app.router.add_get(STAGING + "/{token}{slash:/?}", self.serve_staging)
+        for path, serve in (
+            (DATA + "/{folder:.*}/{product}/{file}", self.serve_file),
+            (BUNDLE, self.serve_bundle),
+            (DOWNLOAD + "/{token}{slash:/?}", self.serve_token),
+            (STAGING + "/{token}{slash:/?}", self.serve_staging),
+        ):
+            app.router.add_get(path, self._unless_down(serve))
         app.router.add_get(_LOGIN, self.serve_login)
+
+    def _unless_down(self, serve: Handler) -> Handler:
+        async def serve_or_not(request: web.Request) -> web.StreamResponse:
+            faults = self._world.faults
+            if not faults.files_down:
+                return await serve(request)
+            return self._end(request, down_answer(request, faults.down_mode))
+
+        return serve_or_not
 
     # --- the doors -----------------------------------------------------------------
 
@@ -95,7 +116,7 @@ class FileHost:
             return self._end(request, _page(404, "Not Found"))
         signature = _raw_signature(request)
         if signature is None:
-            return self._end(request, web.Response(status=302, headers={"Location": _LOGIN}))
+            return self._end(request, self._to_login())
         lifetime_s = world.faults.url_lifetime_s
         download_id = world.signer.check(target.signed_name, signature, lifetime_s)
         if download_id is None:
@@ -115,6 +136,7 @@ class FileHost:
         spoilt = self._refuse(delivery) or place_range(delivery)
         if spoilt is not None:
             return self._end(request, spoilt)
+        corrupt(self._world, delivery)
         try:
             with self._holding(request.transport):
                 response = await self._send(delivery)
@@ -132,8 +154,10 @@ class FileHost:
             etag = strong_etag(target.file_name) if faults.etag else None
             return Delivery(request, target, content, nth, etag, faults.ranges)
         mtime = target.mtime + (nth if faults.bundle_changes else 0)
-        content = world.archive.bundle(target.scene, mtime)
-        etag = strong_etag(f"{target.file_name} {mtime}") if faults.bundle_etag else None
+        lacking = lacking_member(world, target)
+        content = world.archive.bundle(target.scene, mtime, lacking)
+        version = f"{target.file_name} {mtime} {lacking}"
+        etag = strong_etag(version) if faults.bundle_etag else None
         return Delivery(request, target, content, nth, etag, faults.bundle_ranges)
 
     def _refuse(self, delivery: Delivery) -> web.Response | None:
@@ -142,13 +166,22 @@ class FileHost:
         if self._is_full(faults):
             retry_after = {"Retry-After": str(faults.retry_after_s)} if faults.retry_after_s else {}
             return _page(faults.busy_status, "Too many connections", retry_after)
-        if faults.hits("refuse", name, nth):
-            return _page(403, "Forbidden")
+        for fault, status, text in _REFUSALS:
+            if faults.hits(fault, name, nth):
+                return _page(status, text)
+        if faults.hits("login_redirect", name, nth):
+            return self._to_login()
         if faults.hits("error", name, nth):
             return _page(faults.server_error(name, nth), "The server could not answer")
         if faults.hits("html", name, nth):
             return _page(200, "Something went wrong")
         return None
+
+    def _to_login(self) -> web.Response:
+        """Return the redirect to the page that wants a password: another host, as ERS is."""
+        port = urlsplit(self._world.origin).port
+        location = f"http://{_LOGIN_HOST}:{port}{_LOGIN}"
+        return web.Response(status=302, headers={"Location": location})
 
     @contextmanager
     def _holding(self, transport: asyncio.Transport | None) -> Iterator[None]:
@@ -192,6 +225,9 @@ class FileHost:
         rate = self._world.faults.rate
         step = max(1, rate // _SLOW_STEPS_PER_S) if rate else _CHUNK_BYTES
         for start in range(delivery.start, end, step):
+            if self._world.faults.files_down:
+                await self._break_off(delivery.request, "reset")
+                return
             stop = min(start + step, end)
             await response.write(delivery.content.read(start, stop))
             delivery.sent_bytes += stop - start

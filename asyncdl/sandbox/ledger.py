@@ -68,6 +68,8 @@ class Ledger:
         self.call_log: deque[Call] = deque(maxlen=keep)
         self.file_counts = RecentCounts(keep)
         self.file_log: deque[FileRequest] = deque(maxlen=keep)
+        self.spoilt = RecentCounts(keep)
+        """Answers with wrong bytes, by fault and file name."""
         self.violations: list[str] = []
         self._keep = keep
 

@@ -117,6 +117,11 @@ class Raster:
         skipped = first_row * row_bytes
         return head + rows[begin - skipped : end - skipped]
 
+    def soft_spot(self, start: int, stop: int, where: float) -> int | None:
+        """Return the offset of a byte of some pixel within the half-open range."""
+        begin, end = max(start, self._shape.first_pixel), min(stop, self.size)
+        return begin + int(where * (end - begin)) if begin < end else None
+
     def _row(self, row: int) -> bytes:
         offset = row * _ROW_STEP * self._shape.bytes_per_pixel
         return self._pattern[offset : offset + self._shape.row_bytes]

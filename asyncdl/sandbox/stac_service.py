@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from asyncdl.sandbox.lookup import find_target
+from asyncdl.sandbox.outages import down_answer
 from asyncdl.sandbox.stac import parts_of, split_item_id
 from asyncdl.sandbox.world import World
 
@@ -36,7 +37,8 @@ class StacService:
 
     async def search(self, request: web.Request) -> web.Response:
         """Answer a search by ``ids``, perhaps within ``collections``."""
-        self._note(request)
+        if failure := self._fail(request):
+            return failure
         asked = orjson.loads(await request.read() or b"{}")
         collections = asked.get("collections")
         found = [item for item_id in asked.get("ids", []) if (item := self._find(str(item_id)))]
@@ -46,23 +48,32 @@ class StacService:
 
     async def serve_item(self, request: web.Request) -> web.Response:
         """Answer with one item."""
-        self._note(request)
+        if failure := self._fail(request):
+            return failure
         item = self._find(request.match_info["item"])
         if item is None or item["collection"] != request.match_info["collection"]:
             return _json({"code": 404, "description": "Item not found"}, 404)
         return _json(item, 200)
+
+    def _fail(self, request: web.Request) -> web.Response | None:
+        """Note a request, and return the error that takes the place of its answer, if any."""
+        ledger, faults = self._world.ledger, self._world.faults
+        ledger.calls["stac"] += 1
+        if "X-Auth-Token" in request.headers:
+            ledger.blame("X-Auth-Token sent to the STAC service")
+        if faults.stac_down:
+            return down_answer(request, faults.down_mode)
+        if faults.disturbs("stac_error", ledger.calls["stac"]):
+            return _json({"code": 500, "description": "Internal server error"}, 500)
+        return None
 
     def _find(self, item_id: str) -> Json | None:
         split = split_item_id(item_id)
         target = find_target(self._world.catalog, f"{split[0]}.tar") if split else None
         if split is None or target is None or split[1] not in parts_of(target.scene):
             return None
-        return self._world.archive.stac_item(target.scene, split[1])
-
-    def _note(self, request: web.Request) -> None:
-        self._world.ledger.calls["stac"] += 1
-        if "X-Auth-Token" in request.headers:
-            self._world.ledger.blame("X-Auth-Token sent to the STAC service")
+        has_digests = not self._world.faults.picks("stac_missing", item_id)
+        return self._world.archive.stac_item(target.scene, split[1], with_digests=has_digests)
 
 
 def _json(body: Json, status: int) -> web.Response:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from asyncdl.cli.field_docs import field_docs
 from asyncdl.errors import ConfigError
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.catalog import Catalog
@@ -19,6 +21,7 @@ from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.scene_lists import MAX_ITEMS, SceneLists
 from asyncdl.sandbox.scenes import fixed_scenes
 from asyncdl.sandbox.signing import Signer, download_token, read_download_token
+from docs import make_sandbox
 
 OT = "landsat_ot_c2_l2"
 CATALOG = Catalog(generated=12_000)
@@ -169,13 +172,43 @@ def test_switch_without_a_value_is_on() -> None:
     assert Faults.parse(["bundle_changes"]).bundle_changes is True
 
 
+def test_chaos_alone_has_the_seed_0() -> None:
+    assert Faults.parse(["chaos"]) == Faults.chaos(0) != Faults.chaos(1)
+
+
+def test_a_seed_of_chaos_decides_what_nobody_knows_and_rates_stay() -> None:
+    many = [Faults.chaos(seed) for seed in range(40)]
+    assert {faults.disposition for faults in many} == {"quoted", "unquoted", "missing"}
+    assert len({faults.corrupt for faults in many}) == 1
+
+
+def test_page_of_the_sandbox_is_up_to_date() -> None:
+    assert make_sandbox.PAGE.read_text(encoding="utf-8") == make_sandbox.page()
+
+
+@pytest.mark.parametrize("field", fields(Faults), ids=lambda field: field.name)
+def test_every_fault_has_a_meaning_and_a_kind_that_can_be_read(field: Any) -> None:
+    assert field_docs(Faults)[field.name]
+    default = str(getattr(Faults(), field.name))
+    assert getattr(Faults.parse([f"{field.name}={default}"]), field.name) == field.default
+
+
 def test_unknown_fault_lists_what_there_is() -> None:
     with pytest.raises(ConfigError, match=r"no fault 'short'.*chaos, .*short_body"):
         Faults.parse(["short=1"])
 
 
 @pytest.mark.parametrize(
-    "setting", ["polls=many", "polls=-1", "preparing=2", "preparing=", "ranges=maybe", "chaos="]
+    "setting",
+    [
+        "polls=many",
+        "polls=-1",
+        "preparing=2",
+        "preparing=",
+        "ranges=maybe",
+        "chaos=",
+        "down_mode=404",
+    ],
 )
 def test_bad_values_say_what_would_be_right(setting: str) -> None:
     with pytest.raises(ConfigError, match="allowed"):

@@ -1,0 +1,45 @@
+"""Wrong bytes in a right form: what only a digest, or a look at the members, can tell."""
+
+from __future__ import annotations
+
+from asyncdl.sandbox.bundles import Flipped
+from asyncdl.sandbox.delivery import Delivery
+from asyncdl.sandbox.lookup import Target
+from asyncdl.sandbox.products import files_of
+from asyncdl.sandbox.world import World
+
+
+def corrupt(world: World, delivery: Delivery) -> None:
+    """Flip one bit of what is about to be sent, if it is this file's turn."""
+    fault = "corrupt" if delivery.target.file else "corrupt_members"
+    if delivery.request.method == "HEAD" or not _is_due(world, fault, delivery.name):
+        return
+    where = world.faults.spot(delivery.name, delivery.nth)
+    spot = delivery.content.soft_spot(delivery.start, delivery.stop, where)
+    if spot is not None:
+        delivery.content = Flipped(delivery.content, spot)
+        _note(world, fault, delivery.name)
+
+
+def lacking_member(world: World, target: Target) -> int | None:
+    """Return the index of the file that a bundle lacks this time, if it lacks one."""
+    name = target.file_name
+    if not _is_due(world, "members_missing", name):
+        return None
+    _note(world, "members_missing", name)
+    return int(world.faults.spot(name, 0) * len(files_of(target.scene)))
+
+
+def _is_due(world: World, fault: str, name: str) -> bool:
+    faults = world.faults
+    if not faults.picks(fault, name):
+        return False
+    return not faults.corrupt_times or world.ledger.spoilt[_key(fault, name)] < faults.corrupt_times
+
+
+def _note(world: World, fault: str, name: str) -> None:
+    world.ledger.spoilt.count(_key(fault, name))
+
+
+def _key(fault: str, name: str) -> str:
+    return f"{fault} {name}"

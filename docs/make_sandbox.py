@@ -1,0 +1,81 @@
+"""Write ``sandbox.md``: its table of faults comes from the faults themselves.
+
+::
+
+    python docs/make_sandbox.py
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from asyncdl.cli.field_docs import field_docs
+from asyncdl.sandbox import Faults, chaos
+
+PAGE = Path(__file__).with_name("sandbox.md")
+HEAD = """\
+<!-- Written by docs/make_sandbox.py from asyncdl/sandbox/. Do not edit. -->
+
+# The sandbox
+
+An M2M service, its file hosts and its STAC catalogue in one process: for trials
+without an account, for the tests of asyncdl, and for tests of other clients. It
+says nothing that is not publicly known of the real service; what is not known is
+a setting. It holds the scenes of the USGS notebook around Anchorage, some of
+other sensors, and as many computed ones as you like.
+
+```console
+$ asyncdl run examples/anchorage.toml --sandbox                  # a service for one run
+$ asyncdl run examples/anchorage.toml --sandbox --fault chaos=7  # and an awful one
+$ asyncdl sandbox --generated 1000 --fault preparing=0.5         # one that stays
+```
+
+The one that stays prints the address and the account for the config. It keeps
+keys, queue, labels, scene lists and quota while clients come, go and are killed.
+
+From Python, `asyncdl.sandbox.serve()` gives a `Service`: where it listens, what
+it was asked (`calls`, `call_log`, `file_requests`, `file_log`), what the real
+service would have frowned on (`violations`), and the true bytes of every file
+(`file_bytes`, `bundle_bytes`). `service.faults` may be changed while it runs.
+
+## Faults
+
+`--fault NAME=VALUE`, as often as needed; later ones win, and a switch needs no
+value. A **share** is a number from 0 to 1, or a pattern for file names such as
+`*_ST_B10.TIF`. What a number strikes follows from the seed, so that a run can be
+repeated.
+
+| fault | default | meaning |
+|---|---|---|
+"""
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """Return the whole page."""
+    docs = field_docs(Faults)
+    rows = (row(field.name, field.default, docs[field.name]) for field in fields(Faults))
+    return f"{HEAD}{''.join(rows)}\n## chaos\n\n{chaos_in_words()}"
+
+
+def row(name: str, default: Any, meaning: str) -> str:
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"| `{name}` | {shown} | {meaning.replace('|', chr(92) + '|')} |\n"
+
+
+def chaos_in_words() -> str:
+    """Return what the module says about ``chaos``, and its shares."""
+    words = (inspect.getdoc(chaos) or "").replace("``", "`")
+    shares = ", ".join(f"`{name}={value}`" for name, value in chaos.shares_of_chaos().items())
+    decided = ", ".join(f"`{name}`" for name in chaos.switches_of_chaos(0))
+    return f"{words}\n\nUnder every seed: {shares}.\n\nDecided by the seed: {decided}.\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -38,8 +38,9 @@ keys, queue, labels, scene lists and quota while clients come, go and are killed
 
 From Python, `asyncdl.sandbox.serve()` gives a `Service`: where it listens, what
 it was asked (`calls`, `call_log`, `file_requests`, `file_log`), what the real
-service would have frowned on (`violations`), and the true bytes of every file
-(`file_bytes`, `bundle_bytes`). `service.faults` may be changed while it runs.
+service would have frowned on (`violations`), what was not tidied up
+(`leftovers`), and the true bytes of every file (`file_bytes`, `bundle_bytes`).
+`service.faults` may be changed while it runs.
 
 ## Faults
 

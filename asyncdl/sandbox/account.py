@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from asyncio import BaseTransport
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,18 +30,29 @@ class Account:
         self._last_use: dict[str, float] = {}
         self._calls: Counter[str] = Counter()
         self._expired: set[str] = set()
-        self._running: str | None = None
+        self._running: tuple[str, BaseTransport | None] | None = None
 
     @contextmanager
-    def one_call(self, endpoint: str, ledger: Ledger) -> Iterator[None]:
+    def one_call(
+        self, endpoint: str, caller: BaseTransport | None, ledger: Ledger
+    ) -> Iterator[None]:
         """Let one call through at a time.
 
-        Raises: Refusal, while another call is running; the ledger hears of it.
+        A call goes on when its caller has gone away, and the account is busy with
+        it; whoever comes then is refused, but not blamed: it cannot know.
+
+        Args:
+            endpoint: Which one is called.
+            caller: The connection that the call came by.
+            ledger: Hears of overlapping calls.
+        Raises: Refusal, while another call is running.
         """
         if self._running is not None:
-            ledger.blame(f"overlapping calls: {endpoint} while {self._running} was running")
+            running, its_caller = self._running
+            if its_caller is not None and not its_caller.is_closing():
+                ledger.blame(f"overlapping calls: {endpoint} while {running} was running")
             raise rate_limited()
-        self._running = endpoint
+        self._running = (endpoint, caller)
         try:
             yield
         finally:
@@ -90,6 +102,16 @@ class Account:
         """Forget a key."""
         self._last_use.pop(key, None)
         del self._calls[key]
+
+    @property
+    def running(self) -> str | None:
+        """Endpoint of the call that is running."""
+        return self._running[0] if self._running else None
+
+    @property
+    def open_keys(self) -> int:
+        """How many keys are good and were not given back."""
+        return len(self._last_use)
 
     def expire_keys(self) -> None:
         """Let every key be expired."""

@@ -56,7 +56,7 @@ class Api:
         payload: Payload = {}
         error_code = None
         try:
-            with world.account.one_call(endpoint, world.ledger):
+            with world.account.one_call(endpoint, request.transport, world.ledger):
                 payload = await _read_payload(request)
                 await anyio.sleep(world.faults.api_latency_s)
                 handler = self._find_handler(endpoint, request.headers.get(_KEY_HEADER), number)

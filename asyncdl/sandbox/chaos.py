@@ -9,7 +9,9 @@ Left out, and why:
 
 - ``disabled``: such an item works again after minutes or hours (API notes, section
   3.1), so a run is right to report it and end.
-- ``never``, ``fails``, ``vanishes``: no client can get these files.
+- ``never``, ``fails``, ``vanishes``, ``invalid_scenes``, ``not_offered``,
+  ``withdrawn_dataset``: no client can get these files.
+- ``eula``: whether an agreement is accepted is the user's affair.
 - ``bundle_changes``: there would be no right bytes to compare with.
 - ``corrupt_members``, ``members_missing``: what proves a member are the digests of
   STAC, and STAC fails here too.
@@ -36,6 +38,8 @@ def shares_of_chaos() -> dict[str, Any]:
         "key_calls": 9,
         "preparing": 0.3,
         "polls": 2,
+        "duplicates": 0.1,
+        "proxied": 0.1,
         "dds": 0.1,
         "refuse": 0.03,
         "gone": 0.03,

@@ -58,7 +58,20 @@ class Faults:
     vanishes: Share = 0.0
     """Files that are accepted and then never heard of again."""
     disabled: Share = 0.0
-    """Files that ``download-request`` puts under ``failed`` (the first ``strikes`` times)."""
+    """Files that ``download-request`` puts under ``failed`` (the first ``strikes`` times), as
+    those whose distribution system is down."""
+    invalid_scenes: Share = 0.0
+    """Files that ``download-request`` drops; ``numInvalidScenes`` tells how many, not which."""
+    not_offered: Share = 0.0
+    """Files that ``download-options`` does not list, and bundles it lists as not available."""
+    duplicates: Share = 0.0
+    """Files that an earlier job asked for under a label of its own and did not fetch."""
+    eula: Share = 0.0
+    """Files that come with the code of an end user licence agreement."""
+    proxied: Share = 0.0
+    """Files whose end the service cannot see: ``download-complete-proxied`` has to tell it."""
+    withdrawn_dataset: str = ""
+    """Alias of a dataset that is closed to the user (``DATASET_AUTH``)."""
     dds: Share = 0.0
     """Files that are delivered by the older host, as all prepared ones are."""
     recent_limit: int = 15_000

@@ -5,9 +5,10 @@ No clock and no network: what happens, happens when it is asked for.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 _FIRST_DOWNLOAD_ID = 784_781_600
@@ -41,6 +42,12 @@ class Item:
     """It will be ready when it has been asked for so many times; -1 is never."""
     by_dds: bool = False
     """Whether the older host delivers it."""
+    is_proxied: bool = False
+    """Whether another site delivers it, so that only the client can tell the end of it."""
+    is_complete: bool = False
+    """Whether the client has said that it was fetched."""
+    entered_s: float = field(default_factory=time.time)
+    """When it was requested, seconds since 1970."""
     is_handed_out: bool = False
     is_attempted: bool = False
     """Whether its URL was opened at least once."""
@@ -57,8 +64,22 @@ class Item:
         """``statusCode`` and ``statusText``."""
         if self.state is not State.READY:
             return self.state.value[0], self.state.value
-        # D only says that it was handed out once.
-        return ("D", "Downloading") if self.is_handed_out else ("A", "Available")
+        if self.is_complete:
+            return "C", "Complete"
+        if self.is_handed_out:
+            # D only says that it was handed out once.
+            return ("P", "Proxied") if self.is_proxied else ("D", "Downloading")
+        return "A", "Available"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether ``download-search`` shows it to those who want active ones only."""
+        return self.state in (State.READY, State.PREPARING) and self.status[0] not in ("C", "P")
+
+    @property
+    def is_unreported(self) -> bool:
+        """Whether the service still waits to hear that it was fetched."""
+        return self.is_proxied and self.is_fetched and not self.is_complete
 
 
 class DownloadQueue:

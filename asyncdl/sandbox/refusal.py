@@ -45,6 +45,11 @@ def no_such_dataset(name: object) -> Refusal:
     return Refusal("DATASET_INVALID", f"Dataset {name!r} does not exist")
 
 
+def withdrawn() -> Refusal:
+    """Return the refusal of a call for a dataset that is closed to the user."""
+    return Refusal("DATASET_AUTH", "Dataset status is unavailable to this user")
+
+
 def rate_limited() -> Refusal:
     """Return the refusal of a call that comes while another one is running."""
     return Refusal(

@@ -18,6 +18,7 @@ from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.files import FileHost
 from asyncdl.sandbox.ledger import Call, FileRequest, Ledger, RecentCounts
+from asyncdl.sandbox.leftovers import Leftovers, leftovers_of
 from asyncdl.sandbox.lookup import find_target
 from asyncdl.sandbox.queue import DownloadQueue
 from asyncdl.sandbox.scene_lists import SceneLists
@@ -89,6 +90,16 @@ class Service:
     def scene_lists(self) -> SceneLists:
         """The scene lists that exist."""
         return self._world.scene_lists
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What clients have not tidied up: queue entries, scene lists, keys."""
+        return leftovers_of(self._world)
+
+    @property
+    def running(self) -> str | None:
+        """Endpoint of the API call that is being served, if one is."""
+        return self._world.account.running
 
     @property
     def calls(self) -> Counter[str]:

@@ -267,7 +267,7 @@ async def test_labels_count_and_are_removed_as_a_whole() -> None:
         url = await call.url()
         await call.get(url)
         label = (await call("download-labels"))[0]
-        assert (label["label"], label["downloadCount"], label["totalComplete"]) == ("job", 1, 1)
+        assert (label["label"], label["downloadCount"], label["totalComplete"]) == ("job", 0, 1)
         assert await call("download-order-remove", label="job") == 1
         assert len(call.service.queue) == 0
         assert await call("download-order-remove", label="job") == 0

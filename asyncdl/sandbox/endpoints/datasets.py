@@ -15,7 +15,14 @@ from asyncdl.sandbox.datasets import (
     fields_of,
     file_groups,
 )
-from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
+from asyncdl.sandbox.endpoints.payload import (
+    Endpoint,
+    Json,
+    Payload,
+    named_dataset,
+    need,
+    open_dataset,
+)
 from asyncdl.sandbox.products import rows_of
 from asyncdl.sandbox.refusal import no_such_dataset
 from asyncdl.sandbox.world import World
@@ -27,6 +34,7 @@ def dataset(world: World, payload: Payload) -> Json:
     found = dataset_by_id(str(wanted)) or DATASETS.get(str(wanted))
     if found is None:
         raise no_such_dataset(wanted)
+    open_dataset(world, found)
     return found.record(_scene_count(world, found))
 
 
@@ -42,7 +50,7 @@ def _scene_count(world: World, found: Dataset) -> int:
 
 def dataset_file_groups(world: World, payload: Payload) -> Json:
     """``dataset-file-groups``."""
-    found = named_dataset(payload)
+    found = named_dataset(world, payload)
     if not found.has_scenes:
         return {"primary": [], "secondary": []}
     return file_groups(found.alias, world.catalog.suffixes(found.alias))
@@ -50,13 +58,13 @@ def dataset_file_groups(world: World, payload: Payload) -> Json:
 
 def dataset_filters(world: World, payload: Payload) -> Json:
     """``dataset-filters``."""
-    found = named_dataset(payload)
+    found = named_dataset(world, payload)
     return [f.record(found.alias) for f in fields_of(found.alias)] if found.has_scenes else []
 
 
 def dataset_download_options(world: World, payload: Payload) -> Json:
     """``dataset-download-options``."""
-    found = named_dataset(payload)
+    found = named_dataset(world, payload)
     return [
         {
             "productId": row.id,

@@ -25,7 +25,7 @@ from asyncdl.sandbox.world import World
 
 def scene_list_add(world: World, payload: Payload) -> Json:
     """``scene-list-add``: the number of items added."""
-    list_id, found = str(need(payload, "listId")), named_dataset(payload)
+    list_id, found = str(need(payload, "listId")), named_dataset(world, payload)
     wanted = entity_ids(payload)
     if not wanted:
         raise required("entityIds")

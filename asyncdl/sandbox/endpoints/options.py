@@ -19,7 +19,7 @@ from asyncdl.sandbox.world import World
 
 def download_options(world: World, payload: Payload) -> Json:
     """``download-options``: what can be had of some scenes; null if none is known."""
-    found = named_dataset(payload)
+    found = named_dataset(world, payload)
     list_id = payload.get("listId")
     wanted = (
         [entity_id for _, entity_id in world.listed(str(list_id), found.alias)]
@@ -47,7 +47,11 @@ def _single_rows(world: World, wanted: Iterable[str], with_groups: bool) -> list
 
 def _scene_rows(world: World, found: Dataset, scene: Scene, with_groups: bool) -> Iterator[Json]:
     """Yield all product rows of a scene; each repeats the same single files."""
-    files = [_file_row(world, scene, file, with_groups) for file in files_of(scene)]
+    files = [
+        _file_row(world, scene, file, with_groups)
+        for file in files_of(scene)
+        if is_offered(world, file.name(scene.display_id))
+    ]
     for row in rows_of(found.alias):
         can_be_had = is_available(world, row, scene)
         yield {
@@ -73,7 +77,14 @@ def is_available(world: World, row: ProductRow, scene: Scene) -> bool:
         return False
     if row.system == "folder":
         return True
+    if not is_offered(world, f"{scene.display_id}.tar"):
+        return False
     return _is_staged(world, scene) == (row.system == "dds_ms")
+
+
+def is_offered(world: World, file_name: str) -> bool:
+    """Tell whether a scene has this file at all."""
+    return not world.faults.picks("not_offered", file_name)
 
 
 def _is_staged(world: World, scene: Scene) -> bool:

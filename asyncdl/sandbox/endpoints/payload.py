@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from asyncdl.sandbox.datasets import DATASETS, Dataset
-from asyncdl.sandbox.refusal import invalid, no_such_dataset, required
+from asyncdl.sandbox.refusal import invalid, no_such_dataset, required, withdrawn
 from asyncdl.sandbox.world import World
 
 Json: TypeAlias = Any
@@ -40,15 +40,25 @@ def whole(payload: Payload, name: str, default: int) -> int:
         raise invalid(f"{name} must be a number") from None
 
 
-def named_dataset(payload: Payload) -> Dataset:
+def named_dataset(world: World, payload: Payload) -> Dataset:
     """Return the dataset that ``datasetName`` names.
 
-    Raises: Refusal, if it is missing or there is none of that name.
+    Raises: Refusal, if it is missing, there is none of that name, or it is withdrawn.
     """
     name = need(payload, "datasetName")
     dataset = DATASETS.get(str(name))
     if dataset is None:
         raise no_such_dataset(name)
+    return open_dataset(world, dataset)
+
+
+def open_dataset(world: World, dataset: Dataset) -> Dataset:
+    """Return a dataset that the user may use.
+
+    Raises: Refusal, if it is withdrawn.
+    """
+    if dataset.alias == world.faults.withdrawn_dataset:
+        raise withdrawn()
     return dataset
 
 

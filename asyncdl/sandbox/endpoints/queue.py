@@ -5,15 +5,16 @@ Source: API notes, sections 5.5 to 5.7.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from itertools import compress
 
-from asyncdl.sandbox.datasets import DATASETS
+from asyncdl.sandbox.datasets import DATASETS, dataset_by_id
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
+from asyncdl.sandbox.eulas import EULA_CODE, agreement, eula_code
 from asyncdl.sandbox.links import staging_url_of, target_of, url_of
 from asyncdl.sandbox.products import band_dataset, rows_of
 from asyncdl.sandbox.queue import Item, State
-from asyncdl.sandbox.refusal import invalid
+from asyncdl.sandbox.refusal import Refusal, invalid
 from asyncdl.sandbox.world import World
 
 
@@ -24,12 +25,13 @@ def download_retrieve(world: World, payload: Payload) -> Json:
     available: list[Json] = []
     requested: list[Json] = []
     for item in items:
-        if item.state in (State.FAILED, State.VANISHED):
+        if not item.is_active:
             continue
         is_new = item.state is State.READY and not item.is_handed_out
         (available if is_new else requested).append(_queue_entry(world, item, with_url=True))
         item.is_handed_out = item.is_handed_out or is_new
     return {
+        # What a filled one looks like is not on record.
         "eulas": [],
         "available": available,
         "requested": requested,
@@ -48,7 +50,7 @@ def _queue_entry(world: World, item: Item, *, with_url: bool) -> Json:
         "label": item.label,
         "entityId": target.entity_id,
         "displayId": target.signed_name,
-        "eulaCode": None,
+        "eulaCode": eula_code(world, target.file_name),
         "filesize": world.archive.file_size(scene, file)
         if file
         else world.archive.bundle_estimate(scene),
@@ -66,10 +68,13 @@ def _queue_entry(world: World, item: Item, *, with_url: bool) -> Json:
 
 
 def download_search(world: World, payload: Payload) -> Json:
-    """``download-search``: the queue without URLs, the failed ones too unless ``activeOnly``."""
-    hidden = {State.VANISHED, *((State.FAILED,) if payload.get("activeOnly") else ())}
+    """``download-search``: the queue without URLs; ended ones too unless ``activeOnly``."""
     items = world.queue.labelled(payload.get("label"))
-    return [_queue_entry(world, i, with_url=False) for i in items if i.state not in hidden]
+    wanted = (
+        item.is_active if payload.get("activeOnly") else item.state is not State.VANISHED
+        for item in items
+    )
+    return [_queue_entry(world, item, with_url=False) for item in compress(items, wanted)]
 
 
 def download_order_remove(world: World, payload: Payload) -> Json:
@@ -96,30 +101,56 @@ def download_labels(world: World, payload: Payload) -> Json:
     items: dict[str, list[Item]] = {}
     for item in world.queue:
         items.setdefault(item.label, []).append(item)
-    return [
-        {
-            "label": label,
-            "dateEntered": int(time.time() * 1000),
-            "downloadSize": None,
-            "downloadCount": len(members),
-            "totalComplete": sum(1 for item in members if item.is_fetched),
-        }
-        for label, members in items.items()
-    ]
+    return [_label_entry(label, members) for label, members in items.items()]
+
+
+def _label_entry(label: str, members: list[Item]) -> Json:
+    complete = sum(1 for item in members if item.is_fetched or item.is_complete)
+    return {
+        "label": label,
+        "dateEntered": int(1000 * min(item.entered_s for item in members)),
+        "downloadSize": None,
+        # The documented reply tells 0 beside a total of 8: those that are still to come.
+        "downloadCount": len(members) - complete,
+        "totalComplete": complete,
+    }
 
 
 def download_summary(world: World, payload: Payload) -> Json:
     """``download-summary``: totals of a label."""
     need(payload, "downloadApplication")
     label = str(need(payload, "label"))
-    entries = [_queue_entry(world, i, with_url=False) for i in world.queue.labelled(label)]
-    total = sum(entry["filesize"] for entry in entries)
+    collections: dict[str, list[Json]] = {}
+    for item in world.queue.labelled(label):
+        entry = _queue_entry(world, item, with_url=False)
+        collections.setdefault(entry["datasetId"], []).append(entry)
+    every = [entry for entries in collections.values() for entry in entries]
     return {
         "label": label,
+        **_totals(every),
+        "collections": [
+            {
+                **_totals(entries),
+                "collectionName": entries[0]["collectionName"],
+                "datasetName": _alias_of(dataset_id),
+                # A text here and a number above: the service's habit.
+                "totalEstimatedSize": str(_totals(entries)["totalEstimatedSize"]),
+            }
+            for dataset_id, entries in collections.items()
+        ],
+    }
+
+
+def _alias_of(dataset_id: str) -> str | None:
+    found = dataset_by_id(dataset_id)
+    return found.alias if found else None
+
+
+def _totals(entries: list[Json]) -> dict[str, int]:
+    return {
         "sceneCount": len({entry["entityId"] for entry in entries}),
         "downloadCount": len(entries),
-        "totalEstimatedSize": total,
-        "collections": [],
+        "totalEstimatedSize": sum(entry["filesize"] for entry in entries),
     }
 
 
@@ -131,8 +162,17 @@ def download_complete_proxied(world: World, payload: Payload) -> Json:
         if item is None:
             failed.append(given)
             continue
-        item.is_fetched, updated = True, updated + 1
+        item.is_complete, updated = True, updated + 1
     return {"failed": failed, "updatedDownloadsCount": updated}
+
+
+def download_eula(world: World, payload: Payload) -> Json:
+    """``download-eula``: agreements; an object for one code, a list for several."""
+    if payload.get("eulaCodes"):
+        return [agreement(code) for code in payload["eulaCodes"] if code == EULA_CODE]
+    if need(payload, "eulaCode") != EULA_CODE:
+        raise Refusal("NOT_FOUND", "There is no such agreement")
+    return agreement(EULA_CODE)
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
@@ -144,5 +184,5 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "download-labels": download_labels,
     "download-summary": download_summary,
     "download-complete-proxied": download_complete_proxied,
-    "download-eula": lambda world, payload: [],
+    "download-eula": download_eula,
 }

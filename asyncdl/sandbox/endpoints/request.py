@@ -6,13 +6,14 @@ Source: API notes, sections 5.3, 5.4 and 6.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from asyncdl.sandbox.datasets import DATASETS
 from asyncdl.sandbox.endpoints.limits import charge, remaining_limits
-from asyncdl.sandbox.endpoints.options import is_available
+from asyncdl.sandbox.endpoints.options import is_available, is_offered
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
+from asyncdl.sandbox.eulas import eula_code
 from asyncdl.sandbox.links import staging_url_of, url_of
 from asyncdl.sandbox.lookup import Target, find_secondary
 from asyncdl.sandbox.products import BandDataset, band_dataset, rows_of
@@ -22,6 +23,8 @@ from asyncdl.sandbox.world import World
 
 MAX_LABEL = 50
 """Characters."""
+EARLIER_LABEL = "an-earlier-job"
+"""Under which ``duplicates`` were asked for."""
 _DISABLED = (
     "This download has been temporarily disabled. Please try again at a later time. "
     "We apologize for any inconvenience."
@@ -65,6 +68,7 @@ def download_request(world: World, payload: Payload) -> Json:
     for group in groups:
         _take_group(world, request, group)
     wishes = request.wishes.values()
+    _recall_earlier(world, wishes)
     charge(world, sum(1 for wish in wishes if world.queue.find(*wish.key) is None))
     items = [
         (wish, world.queue.find(*wish.key) or _enqueue(world, wish, request.label))
@@ -94,7 +98,9 @@ def _take(world: World, request: Request, given: Json) -> None:
 
 def _wish(world: World, request: Request, wish: Wish) -> None:
     name = wish.target.file_name
-    if wish.key in request.wishes:
+    if world.faults.picks("invalid_scenes", name):
+        request.invalid += 1
+    elif wish.key in request.wishes:
         world.ledger.blame(f"{name} stands twice in one request")
     elif _is_disabled(world, wish):
         request.failed.append({**wish.given, "errorMessage": _DISABLED})
@@ -105,7 +111,7 @@ def _wish(world: World, request: Request, wish: Wish) -> None:
 def _is_disabled(world: World, wish: Wish) -> bool:
     if not world.faults.picks("disabled", wish.target.file_name):
         return False
-    times = world.ledger.file_counts.count(f"disabled {wish.target.file_name}")
+    times = world.ledger.spoilt.count(f"disabled {wish.target.file_name}")
     return world.faults.strikes == 0 or times <= world.faults.strikes
 
 
@@ -115,7 +121,8 @@ def _find_wanted(world: World, entity_id: str, product: str) -> Target | None:
     if pair:
         scene, file = pair
         if product in _file_products(band_dataset(scene.dataset)) and scene.is_bulk:
-            return Target(scene, file)
+            target = Target(scene, file)
+            return target if is_offered(world, target.file_name) else None
         world.ledger.blame(f"file {entity_id} requested with product {product} of something else")
         return None
     return _find_bundle(world, entity_id, product)
@@ -142,7 +149,7 @@ def _find_bundle(world: World, entity_id: str, product: str) -> Target | None:
 
 def _take_group(world: World, request: Request, group: Json) -> None:
     """Take all files of a scene list that belong to one of the wanted groups."""
-    found, list_id = named_dataset(group), str(need(group, "listId"))
+    found, list_id = named_dataset(world, group), str(need(group, "listId"))
     wanted = set(need(group, "fileGroups"))
     for _, entity_id in world.listed(list_id, found.alias):
         pair = find_secondary(world.catalog, entity_id)
@@ -156,10 +163,23 @@ def _take_group(world: World, request: Request, group: Json) -> None:
             _wish(world, request, Wish(Target(scene, file), product, given))
 
 
+def _recall_earlier(world: World, wishes: Iterable[Wish]) -> None:
+    """Let files be in the queue already that an earlier job has asked for; once each."""
+    for wish in wishes:
+        name = wish.target.file_name
+        if (
+            world.faults.picks("duplicates", name)
+            and world.queue.find(*wish.key) is None
+            and world.ledger.spoilt.count(f"duplicates {name}") == 1
+        ):
+            _enqueue(world, wish, EARLIER_LABEL)
+
+
 def _enqueue(world: World, wish: Wish, label: str) -> Item:
     item = world.queue.add(*wish.key, label)
     name, faults = wish.target.file_name, world.faults
     item.by_dds = faults.picks("dds", name)
+    item.is_proxied = faults.picks("proxied", name)
     if faults.picks("vanishes", name):
         item.state = State.VANISHED
     elif faults.picks("fails", name):
@@ -199,7 +219,7 @@ def _handed(world: World, item: Item, wish: Wish) -> Json:
     item.is_handed_out = item.is_handed_out or is_ready
     return {
         "downloadId": item.download_id,
-        "eulaCode": None,
+        "eulaCode": eula_code(world, wish.target.file_name),
         "entityId": wish.target.entity_id,
         "url": url_of(world, item) if is_ready else staging_url_of(world, item),
     }

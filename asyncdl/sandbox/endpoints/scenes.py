@@ -23,7 +23,7 @@ MAX_RESULTS = 50_000
 
 def scene_search(world: World, payload: Payload) -> Json:
     """``scene-search``: one page of the scenes that match."""
-    found = named_dataset(payload)
+    found = named_dataset(world, payload)
     if not found.has_scenes:
         raise Refusal("DATASET_ERROR", f"{found.alias} cannot be searched for scenes")
     numbers = world.catalog.search(read_scene_filter(found.alias, payload.get("sceneFilter")))
@@ -47,7 +47,7 @@ def scene_search(world: World, payload: Payload) -> Json:
 
 def scene_metadata(world: World, payload: Payload) -> Json:
     """``scene-metadata``: one scene with all its fields."""
-    found = named_dataset(payload)
+    found = named_dataset(world, payload)
     scene = world.catalog.find(found.alias, str(need(payload, "entityId")))
     if scene is None:
         raise Refusal("NOT_FOUND", "Scene not found")

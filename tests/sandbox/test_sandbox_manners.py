@@ -1,0 +1,120 @@
+"""What is left when clients end, well or badly, and what stays for the next one."""
+
+from __future__ import annotations
+
+import aiohttp
+import anyio
+import anyio.lowlevel
+import pytest
+
+from asyncdl.sandbox import Faults, Leftovers
+from tests.sandbox.m2m_caller import (
+    BUNDLE,
+    OT,
+    PLAIN,
+    RED,
+    RED_FILE,
+    SCENE,
+    Caller,
+    open_caller,
+)
+
+
+async def test_client_with_manners_leaves_nothing() -> None:
+    async with open_caller() as call:
+        await call("scene-list-add", listId="mine", datasetName=OT, entityIds=[SCENE])
+        await call.request((RED, PLAIN), (SCENE, BUNDLE))
+        assert call.service.leftovers == Leftovers({"job": 2}, ("mine",), open_keys=1)
+        await call("scene-list-remove", listId="mine")
+        await call("download-order-remove", label="job")
+        await call("logout")
+        assert call.service.leftovers == Leftovers()
+
+
+async def test_removal_by_label_leaves_other_labels_alone() -> None:
+    async with open_caller() as call:
+        await call.request((RED, PLAIN), label="one")
+        await call.request((SCENE, BUNDLE), label="other")
+        assert await call("download-order-remove", label="one") == 1
+        assert call.service.leftovers.entries == {"other": 1}
+        assert await call.error("download-order-remove") == "INPUT_PARAMETER_REQUIRED"
+
+
+async def test_search_tells_of_one_label_or_of_all() -> None:
+    async with open_caller() as call:
+        await call.request((RED, PLAIN), label="one")
+        await call.request((SCENE, BUNDLE), label="other")
+        assert [e["label"] for e in await call("download-search", label="one")] == ["one"]
+        assert {e["label"] for e in await call("download-search")} == {"one", "other"}
+        assert await call("download-search", label="none") == []
+
+
+async def test_labels_tell_when_they_began_and_what_is_still_to_come() -> None:
+    async with open_caller() as call:
+        await call.get(await call.url())
+        [before] = await call("download-labels")
+        await call.request((SCENE, BUNDLE))
+        [after] = await call("download-labels")
+        assert after["dateEntered"] == before["dateEntered"]
+        assert (before["downloadCount"], before["totalComplete"]) == (0, 1)
+        assert (after["downloadCount"], after["totalComplete"]) == (1, 1)
+
+
+async def test_summary_adds_up_by_dataset() -> None:
+    async with open_caller() as call:
+        await call.request((RED, PLAIN), (SCENE, BUNDLE))
+        summary = await call("download-summary", label="job", downloadApplication="M2M")
+        parts = {part["datasetName"]: part for part in summary["collections"]}
+        assert set(parts) == {OT, "landsat_band_files_c2_l2"}
+        sizes = [int(part["totalEstimatedSize"]) for part in parts.values()]
+        assert sum(sizes) == summary["totalEstimatedSize"]
+        assert (summary["downloadCount"], summary["sceneCount"]) == (2, 2)
+        red = parts["landsat_band_files_c2_l2"]
+        assert red["totalEstimatedSize"] == str(len(call.service.file_bytes(RED_FILE)))
+
+
+async def test_order_that_was_never_staged_loads_as_null() -> None:
+    async with open_caller() as call:
+        assert await call("download-order-load", label="job") is None
+
+
+# --- a client that is killed, and the next one -----------------------------------------
+
+
+async def test_next_client_finds_queue_quota_and_lists_as_the_killed_one_left_them() -> None:
+    async with open_caller() as call:
+        first = await call.request((RED, PLAIN))
+        await call("scene-list-add", listId="mine", datasetName=OT, entityIds=[SCENE])
+        async with aiohttp.ClientSession() as session:
+            heir = Caller(call.service, session)
+            await heir.log_in()
+            again = await heir.request((RED, PLAIN))
+            assert again["newRecords"] == first["newRecords"]
+            assert again["remainingLimits"] == first["remainingLimits"]
+            assert len(await heir("scene-list-get", listId="mine")) == 1
+            await heir("logout")
+        assert call.service.leftovers.open_keys == 1, "nobody can give back the old key"
+        assert await call.error("permissions") == "None", "which is good until it expires"
+
+
+async def test_url_of_a_killed_client_still_serves_the_next_one() -> None:
+    async with open_caller() as call:
+        url = await call.url()
+        await call("logout")
+        assert (await call.get(url))[0] == 200
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_abandoned_call_keeps_the_account_busy_and_nobody_is_blamed(is_gone: bool) -> None:
+    """The call of a client that was killed runs on; whoever overlaps it cannot know."""
+    async with open_caller(Faults(api_latency_s=0.2)) as call, anyio.create_task_group() as tasks:
+        tasks.start_soon(call.error, "permissions")
+        while call.service.running != "permissions":
+            await anyio.lowlevel.checkpoint()
+        if is_gone:
+            tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await anyio.wait_all_tasks_blocked()
+            _, reply = await call.reply("permissions", key=call.key)
+        assert reply["errorCode"] == "RATE_LIMIT"
+        assert bool(call.service.violations) is not is_gone

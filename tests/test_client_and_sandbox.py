@@ -10,6 +10,7 @@ import pytest
 from asyncdl.errors import ApiError
 from asyncdl.m2m import Credentials, DownloadItem, M2MClient
 from asyncdl.m2m.client import DownloadGroup
+from asyncdl.m2m.models import DownloadRequestReply
 from asyncdl.sandbox import Faults, Service
 
 L2 = "landsat_ot_c2_l2"
@@ -89,6 +90,45 @@ async def test_options_requests_and_the_queue(client: M2MClient) -> None:
     assert len((await client.download_retrieve("a-label")).entries) == 3
     assert len(await client.download_search("a-label", active_only=False)) == 3
     assert await client.download_order_remove("a-label") == 3
+
+
+async def test_the_queue_is_looked_through_and_cleared(client: M2MClient) -> None:
+    reply = await request_bundles(client)
+    [label] = await client.download_labels()
+    assert (label.label, label.download_count) == ("a-label", 3)
+    summary = await client.download_summary("a-label")
+    assert (summary.download_count, summary.collections[0].dataset_name) == (3, L2)
+    first = next(iter(reply.available_downloads or ())).download_id
+    assert await client.download_remove(first)
+    assert await client.download_order_remove("a-label") == 2
+    assert await client.download_labels() == []
+    assert await client.download_order_load("a-label") == []
+    assert await client.scene_list_types() == []
+
+
+async def test_agreements_and_proxied_downloads(client: M2MClient, service: Service) -> None:
+    service.faults = Faults(eula=1.0, proxied=1.0)
+    reply = await request_bundles(client)
+    assert reply.eula_codes == {"HDDS"}
+    assert [e.eula_code for e in await client.download_eula(["HDDS"])] == ["HDDS"]
+    found = await client.download_search("a-label", active_only=False)
+    assert all(entry.is_proxied for entry in found)
+    told = await client.download_complete_proxied({e.download_id: 1 for e in found})
+    assert told.updated_downloads_count == 3
+    assert all(entry.is_complete for entry in await client.download_search("a-label"))
+
+
+async def test_products_of_a_dataset(client: M2MClient) -> None:
+    products = await client.dataset_download_options(L2)
+    assert {"D694", "D806"} <= {product.product_code for product in products}
+
+
+async def request_bundles(client: M2MClient) -> DownloadRequestReply:
+    """Request the bundles of all Anchorage scenes."""
+    options = await client.download_options(L2, entity_ids=await anchorage(client))
+    bundles = [o for o in options if o.download_system == "ls_zip"]
+    items = [DownloadItem(o.entity_id, o.id) for o in bundles]
+    return await client.download_request(items, label="a-label")
 
 
 async def test_a_group_request_takes_a_list_of_secondary_entities(client: M2MClient) -> None:

@@ -27,15 +27,22 @@ from asyncdl.m2m.models import (
     Dataset,
     DatasetFileGroups,
     DatasetFilter,
+    DatasetProduct,
+    DeletedScenePage,
     DownloadEntry,
+    DownloadLabel,
     DownloadOption,
     DownloadRequestReply,
     DownloadRetrieveReply,
+    DownloadSummary,
+    Eula,
     Json,
     Notification,
+    ProxiedReply,
     RateLimits,
     SceneListAdded,
     SceneListEntry,
+    SceneListName,
     SceneListSummary,
     ScenePage,
     read_reply,
@@ -48,6 +55,9 @@ log = logging.getLogger("asyncdl.m2m")
 T = TypeVar("T")
 
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
+
+DOWNLOAD_APPLICATION = "M2M"
+"""What the service calls clients of its API, where it asks which application is meant."""
 
 MAX_LABEL_CHARS = 50
 """Longer labels are ``INPUT_INVALID``."""
@@ -226,6 +236,21 @@ class M2MClient:
         payload = {"datasetName": dataset_name}
         return await self._ask("dataset-filters", payload, list[DatasetFilter], default=[])
 
+    async def dataset_download_options(
+        self, dataset_name: str, scene_filter: Json | None = None
+    ) -> list[DatasetProduct]:
+        """Return the products of a dataset, without asking for any scene.
+
+        Args:
+            dataset_name: Alias of the dataset.
+            scene_filter: Narrows it to the products of the scenes that match.
+        Source: endpoint ``dataset-download-options``; API notes §10.
+        """
+        payload = _given(datasetName=dataset_name, sceneFilter=scene_filter)
+        return await self._ask(
+            "dataset-download-options", payload, list[DatasetProduct], default=[]
+        )
+
     # --- scenes --------------------------------------------------------------
 
     async def scene_search(
@@ -260,6 +285,33 @@ class M2MClient:
             sortDirection=sort_direction,
         )
         return await self._ask("scene-search", payload, ScenePage, default={})
+
+    async def scene_search_delete(
+        self,
+        dataset_name: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        starting_number: int = 1,
+        max_results: int = 100,
+    ) -> DeletedScenePage:
+        """Return one page of the scenes that a dataset no longer has, for mirrors.
+
+        Args:
+            dataset_name: Alias of the dataset.
+            start: First day, ``YYYY-MM-DD``; ``None`` for no bound.
+            end: Last day.
+            starting_number: First hit to return, counted from 1.
+            max_results: Hits to return.
+        Source: endpoint ``scene-search-delete``; API notes §10.
+        """
+        payload = _given(
+            datasetName=dataset_name,
+            temporalFilter=_given(start=start, end=end) or None,
+            startingNumber=starting_number,
+            maxResults=max_results,
+        )
+        return await self._ask("scene-search-delete", payload, DeletedScenePage, default={})
 
     def open_scene_list(
         self, dataset_name: str, ids: Sequence[str], *, id_field: str = "entityId"
@@ -344,6 +396,13 @@ class M2MClient:
         payload = _given(listId=list_id, datasetName=dataset_name)
         return await self._ask("scene-list-summary", payload, SceneListSummary, default={})
 
+    async def scene_list_types(self) -> list[SceneListName]:
+        """Return all scene lists of the account, those of other programs too.
+
+        Source: endpoint ``scene-list-types``; API notes §4.6.
+        """
+        return await self._ask("scene-list-types", {}, list[SceneListName], default=[])
+
     # --- downloads -----------------------------------------------------------
 
     async def download_options(
@@ -421,6 +480,69 @@ class M2MClient:
     async def download_order_remove(self, label: str) -> int:
         """Remove a whole label from the account's queue and return how many entries it had."""
         return await self._ask("download-order-remove", {"label": label}, int, default=0)
+
+    async def download_remove(self, download_id: int) -> bool:
+        """Remove one download from the account's queue.
+
+        One call for each: a finished job goes quicker by :meth:`download_order_remove`.
+
+        Returns: What the service says, which is true for unknown ids, too.
+        Source: endpoint ``download-remove``; API notes §5.7.
+        """
+        return await self._ask("download-remove", {"downloadId": download_id}, bool, default=False)
+
+    async def download_labels(self) -> list[DownloadLabel]:
+        """Return the labels of the account's queue, those of other programs too.
+
+        Source: endpoint ``download-labels``; API notes §5.7.
+        """
+        return await self._ask("download-labels", {}, list[DownloadLabel], default=[])
+
+    async def download_summary(self, label: str) -> DownloadSummary:
+        """Return the totals of a label; zeros if the queue has none of that name.
+
+        Source: endpoint ``download-summary``, which insists on an application; API notes §5.7.
+        """
+        payload = {"downloadApplication": DOWNLOAD_APPLICATION, "label": label}
+        return await self._ask("download-summary", payload, DownloadSummary, default={})
+
+    async def download_eula(self, codes: Sequence[str]) -> list[Eula]:
+        """Return the licence agreements of some codes; unknown ones may be left out.
+
+        Args:
+            codes: As ``eula_code`` of a download names them.
+        Source: endpoint ``download-eula``; API notes §5.7.
+        """
+        data = await self.call("download-eula", {"eulaCodes": list(codes)})
+        # One agreement has been seen to come without the list around it.
+        agreements = [data] if isinstance(data, dict) else data or []
+        return _read("download-eula", agreements, list[Eula])
+
+    async def download_complete_proxied(self, sizes_bytes: Mapping[int, int]) -> ProxiedReply:
+        """Tell the service that proxied downloads were fetched, which it cannot see.
+
+        Args:
+            sizes_bytes: Download id to the bytes that came.
+        Returns: How many it took note of, and those it did not take.
+        Source: endpoint ``download-complete-proxied``; API notes §5.6 and §5.7.
+        """
+        told = [
+            {"downloadId": download_id, "downloadedSize": size}
+            for download_id, size in sizes_bytes.items()
+        ]
+        payload = {"proxiedDownloads": told}
+        return await self._ask("download-complete-proxied", payload, ProxiedReply, default={})
+
+    async def download_order_load(self, label: str | None = None) -> list[DownloadEntry]:
+        """Load an order that was staged in EarthExplorer, so that it can be retrieved.
+
+        Args:
+            label: Of the order, such as ``BulkDownload``; ``None`` for all.
+        Returns: Its entries; none if no order has the label.
+        Source: endpoint ``download-order-load``; API notes §5.7.
+        """
+        payload = _given(label=label)
+        return await self._ask("download-order-load", payload, list[DownloadEntry], default=[])
 
     async def _ask(
         self, endpoint: str, payload: Json, as_type: type[T], *, default: Json = None

@@ -93,6 +93,26 @@ class Dataset(Reply, frozen=True):
     support_cloud_cover: Flag = Flag(0)
 
 
+class ChecksumType(Reply, frozen=True):
+    """A kind of digest that a dataset's downloads come with."""
+
+    id: str
+    """``cksum`` or ``sha256sum``."""
+
+
+class DatasetProduct(Reply, frozen=True):
+    """A product that a dataset's scenes can be had as (``dataset-download-options``)."""
+
+    product_id: str
+    product_code: str | None = None
+    product_name: str | None = None
+    download_name: str | None = None
+    download_system: str | None = None
+    file_groups: list[str] | None = None
+    checksum_types: list[ChecksumType] | None = msgspec.field(default=None, name="checksum_types")
+    """``None`` if the service promises no digests."""
+
+
 class FileGroup(Reply, frozen=True):
     """A named set of secondary files (``dataset-file-groups``)."""
 
@@ -204,6 +224,31 @@ class ScenePage(Reply, frozen=True):
     total_hits_accuracy: str | None = None
     starting_number: int = 1
     next_record: int | None = None
+
+
+class DeletedScene(Reply, frozen=True):
+    """A scene that the service no longer has (``scene-search-delete``)."""
+
+    entity_id: str
+    display_id: str = ""
+    deletion_date: str | None = None
+    acquisition_date: str | None = None
+
+
+class DeletedScenePage(Reply, frozen=True):
+    """One page of ``scene-search-delete``."""
+
+    results: list[DeletedScene] | None = None
+    records_returned: int = 0
+    total_hits: int = 0
+    next_record: int | None = None
+
+
+class SceneListName(Reply, frozen=True):
+    """One of the account's scene lists (``scene-list-types``)."""
+
+    list_id: str = msgspec.field(name="list")
+    scene_count: int = 0
 
 
 class SceneListEntry(Reply, frozen=True):
@@ -320,6 +365,12 @@ class DownloadRequestReply(Reply, frozen=True):
     num_invalid_scenes: int = 0
     remaining_limits: list[Limit] | None = None
 
+    @property
+    def eula_codes(self) -> frozenset[str]:
+        """Codes of the agreements that some of the accepted items come with."""
+        accepted = (*(self.available_downloads or ()), *(self.preparing_downloads or ()))
+        return frozenset(item.eula_code for item in accepted if item.eula_code)
+
 
 class DownloadEntry(Reply, frozen=True):
     """One entry of the account's download queue (``download-retrieve``, ``download-search``)."""
@@ -329,6 +380,8 @@ class DownloadEntry(Reply, frozen=True):
     label: str | None = None
     entity_id: str | None = None
     display_id: str | None = None
+    dataset_id: str | None = None
+    collection_name: str | None = None
     product_code: str | None = None
     product_name: str | None = None
     filesize: int | None = None
@@ -362,6 +415,19 @@ class DownloadEntry(Reply, frozen=True):
         )
 
     @property
+    def is_proxied(self) -> bool:
+        """Whether another site delivers it, so that the service waits to hear of its end.
+
+        Only ``download-search`` tells it, once the item was handed out (API notes, §5.6).
+        """
+        return self.status_code == "P" or (self.status_text or "").lower() == "proxied"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the service knows that it was fetched."""
+        return self.status_code == "C" or (self.status_text or "").lower() == "complete"
+
+    @property
     def is_final(self) -> bool:
         """Whether the service has given it up, so that it will never be ready."""
         return (self.status_text or "").lower() in (
@@ -379,11 +445,61 @@ class DownloadRetrieveReply(Reply, frozen=True):
     available: list[DownloadEntry] | None = None
     requested: list[DownloadEntry] | None = None
     queue_size: int | None = None
+    eulas: list[Any] | None = None
+    """Agreements of the listed items; no filled list is on record."""
 
     @property
     def entries(self) -> list[DownloadEntry]:
         """Both lists as one: what was handed out before moves from one to the other."""
         return [*(self.available or ()), *(self.requested or ())]
+
+
+class DownloadLabel(Reply, frozen=True):
+    """One label of the account's queue (``download-labels``)."""
+
+    label: str
+    date_entered: int | None = None
+    """Milliseconds since 1970."""
+    download_size: int | None = None
+    download_count: int = 0
+    """Without the complete ones, as far as the documented reply shows."""
+    total_complete: int = 0
+
+
+class DownloadCollection(Reply, frozen=True):
+    """One dataset's part of ``download-summary``."""
+
+    dataset_name: str | None = None
+    collection_name: str | None = None
+    scene_count: int = 0
+    download_count: int = 0
+    total_estimated_size: int = 0
+
+
+class DownloadSummary(Reply, frozen=True):
+    """Totals of a label (``download-summary``)."""
+
+    label: str = ""
+    scene_count: int = 0
+    download_count: int = 0
+    total_estimated_size: int = 0
+    """Bytes; bundles count with their estimates."""
+    collections: list[DownloadCollection] = []
+
+
+class Eula(Reply, frozen=True):
+    """An end user licence agreement (``download-eula``)."""
+
+    eula_code: str
+    agreement_content: str = ""
+
+
+class ProxiedReply(Reply, frozen=True):
+    """``download-complete-proxied``."""
+
+    failed: list[dict[str, Any]] = []
+    """The items that were not taken, as they were sent."""
+    updated_downloads_count: int = 0
 
 
 class RateLimits(Reply, frozen=True):

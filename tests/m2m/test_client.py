@@ -132,6 +132,66 @@ RECORDED: list[tuple[str, str, Make, Check]] = [
         lambda got: got == 2,
     ),
     (
+        "download-remove",
+        "documented_download-remove.json",
+        lambda c: c.download_remove(7),
+        lambda got: got is True,
+    ),
+    (
+        "download-labels",
+        "documented_download-labels.json",
+        lambda c: c.download_labels(),
+        lambda got: [(g.label, g.total_complete) for g in got] == [("123456", 8), ("1234567", 7)],
+    ),
+    (
+        "download-summary",
+        "documented_download-summary.json",
+        lambda c: c.download_summary("test"),
+        lambda got: got.collections[0].total_estimated_size == got.total_estimated_size > 0,
+    ),
+    (
+        "download-eula",
+        "documented_download-eula.json",
+        lambda c: c.download_eula(["HDDS"]),
+        lambda got: [eula.eula_code for eula in got] == ["HDDS"],
+    ),
+    (
+        "download-complete-proxied",
+        "documented_download-complete-proxied.json",
+        lambda c: c.download_complete_proxied({1: 2}),
+        lambda got: (got.failed, got.updated_downloads_count) == ([], 3),
+    ),
+    (
+        "download-order-load",
+        "documented_download-order-load.json",
+        lambda c: c.download_order_load("123456"),
+        lambda got: got[0].is_complete and not got[0].is_proxied,
+    ),
+    (
+        "scene-search-delete",
+        "documented_scene-search-delete.json",
+        lambda c: c.scene_search_delete(LANDSAT),
+        lambda got: got.results[0].deletion_date.startswith("2021-03-11") and got.next_record == 2,
+    ),
+    (
+        "scene-list-types",
+        "documented_scene-list-types.json",
+        lambda c: c.scene_list_types(),
+        lambda got: (got[0].list_id, got[0].scene_count) == ("my_scene_list", 3),
+    ),
+    (
+        "dataset-download-options",
+        "documented_dataset-download-options.json",
+        lambda c: c.dataset_download_options(LANDSAT),
+        lambda got: (got[0].product_code, got[0].checksum_types) == ("D622", None),
+    ),
+    (
+        "dataset-download-options",
+        "recorded_dataset-download-options.json",
+        lambda c: c.dataset_download_options(LANDSAT),
+        lambda got: len(got) == 5 and got[4].product_code == "D217",
+    ),
+    (
         "rate-limit-summary",
         "documented_rate-limit-summary.json",
         lambda c: c.rate_limit_summary(),
@@ -147,7 +207,7 @@ RECORDED: list[tuple[str, str, Make, Check]] = [
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "file", "make", "check"), RECORDED, ids=[row[0] for row in RECORDED]
+    ("endpoint", "file", "make", "check"), RECORDED, ids=[row[1] for row in RECORDED]
 )
 async def test_recorded_replies_are_understood(
     endpoint: str,
@@ -222,6 +282,36 @@ SENT: list[tuple[str, Make, Json]] = [
         },
     ),
     ("download-retrieve", lambda c: c.download_retrieve(), {}),
+    ("download-remove", lambda c: c.download_remove(7), {"downloadId": 7}),
+    ("download-labels", lambda c: c.download_labels(), {}),
+    (
+        "download-summary",
+        lambda c: c.download_summary("job"),
+        {"downloadApplication": "M2M", "label": "job"},
+    ),
+    ("download-eula", lambda c: c.download_eula(("A", "B")), {"eulaCodes": ["A", "B"]}),
+    (
+        "download-complete-proxied",
+        lambda c: c.download_complete_proxied({7: 100}),
+        {"proxiedDownloads": [{"downloadId": 7, "downloadedSize": 100}]},
+    ),
+    ("download-order-load", lambda c: c.download_order_load(), {}),
+    (
+        "scene-search-delete",
+        lambda c: c.scene_search_delete(LANDSAT, start="2021-01-01"),
+        {
+            "datasetName": LANDSAT,
+            "temporalFilter": {"start": "2021-01-01"},
+            "startingNumber": 1,
+            "maxResults": 100,
+        },
+    ),
+    ("scene-list-types", lambda c: c.scene_list_types(), {}),
+    (
+        "dataset-download-options",
+        lambda c: c.dataset_download_options(LANDSAT, {"seasonalFilter": [7]}),
+        {"datasetName": LANDSAT, "sceneFilter": {"seasonalFilter": [7]}},
+    ),
     (
         "download-search",
         lambda c: c.download_search("job", active_only=False),
@@ -250,6 +340,15 @@ async def test_null_is_an_empty_answer(client: M2MClient) -> None:
     assert await client.scene_list_get("x") == []
     assert (await client.download_retrieve("job")).entries == []
     assert (await client.scene_search(LANDSAT, {})).results is None
+    assert await client.download_order_load("job") == []
+    assert await client.download_eula(["A"]) == []
+    assert (await client.download_complete_proxied({})).updated_downloads_count == 0
+
+
+async def test_one_agreement_may_come_without_a_list(client: M2MClient, service: FakeM2M) -> None:
+    reply = {"eulaCode": "A", "agreementContent": "text"}
+    service.will_answer("download-eula", Answer(data=reply))
+    assert [eula.agreement_content for eula in await client.download_eula(["A"])] == ["text"]
 
 
 async def test_a_dataset_that_is_null_is_an_unexpected_reply(client: M2MClient) -> None:

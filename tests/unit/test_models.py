@@ -15,6 +15,7 @@ from asyncdl.m2m.models import (
     Checksum,
     DatasetFileGroups,
     DatasetFilter,
+    DatasetProduct,
     DownloadEntry,
     DownloadOption,
     DownloadRequestReply,
@@ -176,3 +177,10 @@ def test_a_filter_tells_whether_it_is_a_range_or_what_it_offers() -> None:
     assert by_label["WRS Path"].values == ()
     assert not by_label["Collection Category"].is_range
     assert {"T1", "T2"} <= set(by_label["Collection Category"].values)
+
+
+def test_a_dataset_says_which_digests_its_products_have() -> None:
+    reply = orjson.loads((DATA / "documented_checksum-fragments.json").read_bytes())
+    fragment = reply["dataset-download-options entry, optional"]
+    product = read_reply({"productId": "p", **fragment}, DatasetProduct)
+    assert [kind.id for kind in product.checksum_types or ()] == ["cksum", "sha256sum"]

@@ -14,6 +14,7 @@ import math
 import random
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asyncdl.sandbox.geometry import Ring, bounds, to_utm, utm_zone
 
@@ -21,6 +22,7 @@ _HEADER_BYTES = 512
 """Room for the header and its directory; the strip table follows it."""
 _STRIP_BYTES = 64 * 1024
 """Wanted size of a strip, near what real writers use."""
+_KEPT_HEADERS = 64
 _ROW_STEP = 7
 """Each row starts so many pixels further into the pattern."""
 _UTM_NORTH_OF_WGS84 = 32600
@@ -100,7 +102,7 @@ class Raster:
     def __init__(self, name: str, shape: Shape, footprint: Ring, seed: int = 0) -> None:
         self.size = shape.size_bytes
         self._shape = shape
-        self._head = _header(shape, footprint).ljust(shape.first_pixel, b"\0")
+        self._head = _header(shape, footprint)
         pattern_pixels = shape.width + shape.height * _ROW_STEP
         self._pattern = _noise(f"{seed}/{name}", pattern_pixels, shape.bytes_per_pixel)
 
@@ -113,7 +115,10 @@ class Raster:
         begin, end = max(start, first_pixel) - first_pixel, stop - first_pixel
         row_bytes = self._shape.row_bytes
         first_row, last_row = begin // row_bytes, -(-end // row_bytes)
-        rows = b"".join(map(self._row, range(first_row, last_row)))
+        # Most of the time of a large file is spent here, so it is written flat.
+        pattern, step = self._pattern, _ROW_STEP * self._shape.bytes_per_pixel
+        places = range(first_row * step, last_row * step, step)
+        rows = b"".join([pattern[place : place + row_bytes] for place in places])
         skipped = first_row * row_bytes
         return head + rows[begin - skipped : end - skipped]
 
@@ -121,10 +126,6 @@ class Raster:
         """Return the offset of a byte of some pixel within the half-open range."""
         begin, end = max(start, self._shape.first_pixel), min(stop, self.size)
         return begin + int(where * (end - begin)) if begin < end else None
-
-    def _row(self, row: int) -> bytes:
-        offset = row * _ROW_STEP * self._shape.bytes_per_pixel
-        return self._pattern[offset : offset + self._shape.row_bytes]
 
 
 def _noise(name: str, pixels: int, bytes_per_pixel: int) -> bytes:
@@ -140,7 +141,9 @@ def _noise(name: str, pixels: int, bytes_per_pixel: int) -> bytes:
 # --- the header --------------------------------------------------------------------
 
 
+@lru_cache(maxsize=_KEPT_HEADERS)
 def _header(shape: Shape, footprint: Ring) -> bytes:
+    """Return all that stands before the pixels; the rasters of one scene share it."""
     offsets, counts = _strips(shape)
     table_at = _HEADER_BYTES
     tags = [
@@ -163,7 +166,7 @@ def _header(shape: Shape, footprint: Ring) -> bytes:
     if len(fixed) > table_at:
         raise AssertionError("the directory has outgrown its room")
     table = b"" if shape.strips == 1 else _pack(_LONG, offsets) + _pack(_LONG, counts)
-    return fixed + table
+    return (fixed + table).ljust(shape.first_pixel, b"\0")
 
 
 def _strips(shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -11,7 +11,13 @@ import orjson
 
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import config_argument, json_option, sandbox_option, verbose_option
+from asyncdl.cli.options import (
+    Embedded,
+    config_argument,
+    json_option,
+    sandbox_option,
+    verbose_option,
+)
 from asyncdl.cli.outcome import SHOWN_FAILURES
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import SANDBOX_NAME
@@ -26,7 +32,7 @@ from asyncdl.job.status import Status, status_of
 @sandbox_option
 @json_option
 @verbose_option
-def status(config: Path, sandbox: bool, as_json: bool) -> int:
+def status(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
     """Show how far the job of CONFIG is; asks no network and changes nothing.
 
     For example: asyncdl status examples/anchorage.toml --sandbox

@@ -40,7 +40,7 @@ async def fetch_one(run: Run, ready: Ready) -> None:
     for place in places:
         verify = run.config.download.verify
         ending = _ending(ready, fetched, place, verify, is_first=place is places[0])
-        await bring(run, place.called(fetched.path.name), fetched.path, ending)
+        await bring(run, place.called(fetched.path.name), fetched.path, ending, fetched.digests)
 
 
 def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
@@ -56,6 +56,8 @@ def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
         name=path.name if place.is_named else None,
         size_bytes=ready.wanted.size_bytes,
         digests=demand.digests,
+        members=demand.members,
+        fingerprint=demand.fingerprint,
         form=demand.form,
         key=str(place.relative),
         refresh=refresh,

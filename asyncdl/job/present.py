@@ -155,7 +155,9 @@ def _prove(
     try:
         stat = path.stat()
         form = demand.form or form_of(path.name)
-        expected = Expected(form, wanted.size_bytes, demand.digests)
+        expected = Expected(
+            form, wanted.size_bytes, demand.digests, demand.members, demand.fingerprint
+        )
         proof = prove_file(path, expected, url=key)
     except (TransferError, OSError):
         return None
@@ -168,4 +170,5 @@ def _prove(
         stat.st_mtime_ns,
         checks,
         demand.source_of(checks),
+        proof.digests,
     )

@@ -35,7 +35,7 @@ async def _with_catalogued(run: Run, files: Sequence[WantedFile]) -> list[Wanted
 
 
 def _checksums_of(wanted: WantedFile, told: Mapping[str, FileDigest]) -> dict[str, Checksum]:
-    names = (wanted.file_name, *(wanted.members or ()))
+    names = (wanted.file_name, *wanted.members)
     return {
         name: Checksum(CHECKSUM_IDS[told[name].algorithm], told[name].value)
         for name in names

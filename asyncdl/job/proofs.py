@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from asyncdl.job.journal import FinishedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest, Form
 from asyncdl.transfer.digests import ALGORITHMS as DIGEST_NAMES
+from asyncdl.transfer.members import Members
 
 ALL_DIGESTS = frozenset(DIGEST_NAMES)
-MEMBERS_PREFIX = "members-"
-"""Before the name of a digest in a proof: it is of the files in a bundle, one by one."""
 ALGORITHMS = {"cksum": "cksum", "sha256sum": "sha256", "sha512sum": "sha512", "md5sum": "md5"}
 """What the service calls a digest, and what the engine calls it."""
 
@@ -29,11 +28,13 @@ class Demand:
     form: Form | None
     """``None`` goes by the file's name."""
     digests: tuple[Digest, ...] = ()
-    members: Mapping[str, tuple[Digest, ...]] | None = None
-    """What a bundle has to hold; ``None`` does not look into it."""
+    members: Members = field(default_factory=dict)
+    """What a bundle has to hold."""
     source: str = ""
     """Who promises the digests: ``m2m``, ``stac``, or ``m2m+stac``."""
     needs_digest: bool = False
+    fingerprint: str | None = FINGERPRINT
+    """Computed where no digest of the whole file is promised."""
 
     @property
     def is_possible(self) -> bool:
@@ -52,15 +53,16 @@ class Demand:
 
     def source_of(self, proof: str) -> str:
         """Return who promised the digest in a proof; ``host`` when only the file host did."""
-        checks = (check.removeprefix(MEMBERS_PREFIX) for check in proof.split("+"))
-        has_digest = not ALL_DIGESTS.isdisjoint(checks)
+        # A member's digest stands last in its word, such as "members-some-sha512".
+        names = (check.rpartition("-")[2] for check in proof.split("+"))
+        has_digest = not ALL_DIGESTS.isdisjoint(names)
         return (self.source or "host") if has_digest else ""
 
 
 def demand_of(wanted: WantedFile, verify: str) -> Demand:
     """Return what ``download.verify`` demands of a file."""
     if verify == "size":
-        return Demand(Form.ANY)
+        return Demand(Form.ANY, fingerprint=None)
     return Demand(
         form=None,
         digests=_promised(wanted, wanted.file_name, wanted.checksums),
@@ -75,17 +77,14 @@ def _promised(wanted: WantedFile, name: str, own: Iterable[Checksum]) -> tuple[D
     return digests_of((*own, catalogued) if catalogued else own)
 
 
-def _members_of(wanted: WantedFile) -> dict[str, tuple[Digest, ...]] | None:
-    if wanted.members is None:
-        return None
+def _members_of(wanted: WantedFile) -> Members:
     return {name: _promised(wanted, name, own) for name, own in wanted.members.items()}
 
 
 def _source_of(wanted: WantedFile) -> str:
-    members = wanted.members or {}
-    names = (wanted.file_name, *members)
+    names = (wanted.file_name, *wanted.members)
     is_told = {
-        "m2m": any(digests_of(own) for own in (wanted.checksums, *members.values())),
+        "m2m": any(digests_of(own) for own in (wanted.checksums, *wanted.members.values())),
         "stac": any(name in wanted.catalogued for name in names),
     }
     return "+".join(source for source, is_so in is_told.items() if is_so)

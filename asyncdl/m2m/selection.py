@@ -75,7 +75,7 @@ class WantedFile:
     checksums: tuple[Checksum, ...] = ()
     """Digests that the service promises."""
     download_system: str | None = None
-    members: Mapping[str, tuple[Checksum, ...]] | None = field(default=None, compare=False)
+    members: Mapping[str, tuple[Checksum, ...]] = field(default_factory=dict, compare=False)
     """What a bundle should hold, and what the service promises of each file in it."""
     catalogued: Mapping[str, Checksum] = field(default_factory=dict, compare=False)
     """What a catalogue beside the service tells of the file and of its members, by file name."""
@@ -294,7 +294,7 @@ def _bundle_file(scene: _SceneRows, row: DownloadOption) -> WantedFile:
         estimate_bytes=row.filesize or 0,
         checksums=tuple(row.checksum or ()),
         download_system=row.download_system,
-        members=_members(scene) if _is_bundle(row) else None,
+        members=_members(scene) if _is_bundle(row) else {},
     )
 
 

@@ -12,12 +12,14 @@ from asyncdl.sandbox.metadata import text_file
 from asyncdl.sandbox.products import SceneFile, files_of
 from asyncdl.sandbox.rasters import Raster, Shape, of_size, square
 from asyncdl.sandbox.scenes import Scene
-from asyncdl.sandbox.stac import Json, dump_item, make_item, parts_of
+from asyncdl.sandbox.stac import COMPANIONS, Json, dump_item, make_item, parts_of
 
 _KEPT_FILES = 64
 """Open rasters and texts; each holds its noise pattern, a small part of the file."""
 _KEPT_BUNDLES = 8
 _KEPT_SIZES = 4096
+_KEPT_DIGESTS = 4096
+"""About half a kilobyte each. The items of a scene share some of their files."""
 _BYTE_RASTERS = ("QA_AEROSOL", "CLOUD_QA", "QA_RADSAT")
 """Rasters of one byte a pixel."""
 _MAX_DIGESTED_BYTES = 4 * 2**20
@@ -55,6 +57,7 @@ class Archive:
         self._shapes = {width: raster_size.shape(width) for width in (1, 2)}
         self._files = lru_cache(maxsize=_KEPT_FILES)(self._make_file)
         self._bundles = lru_cache(maxsize=_KEPT_BUNDLES)(self._make_bundle)
+        self._digests = lru_cache(maxsize=_KEPT_DIGESTS)(self._digest)
         self._text_sizes = lru_cache(maxsize=_KEPT_SIZES)(self._text_size)
 
     def file(self, scene: Scene, file: SceneFile) -> Content:
@@ -83,9 +86,7 @@ class Archive:
 
     def digests(self, scene: Scene, file: SceneFile) -> Digests | None:
         """Return the digests of a single file, if it is small enough to compute them."""
-        if self.file_size(scene, file) > _MAX_DIGESTED_BYTES:
-            return None
-        return digest(self.file(scene, file))
+        return self._digests(scene.number, file.suffix)
 
     def stac_item(self, scene: Scene, part: str, *, with_digests: bool = True) -> Json:
         """Return the STAC item of a scene.
@@ -96,17 +97,25 @@ class Archive:
             with_digests: Items of the first years have none.
         """
         return make_item(
-            scene, part, lambda file: self.digests(scene, file) if with_digests else None
+            scene,
+            part,
+            lambda suffix: self._digests(scene.number, suffix) if with_digests else None,
         )
 
     def _shape(self, suffix: str) -> Shape:
         return self._shapes[1 if any(word in suffix for word in _BYTE_RASTERS) else 2]
+
+    def _digest(self, number: int, suffix: str) -> Digests | None:
+        content = self._files(number, suffix)
+        return None if content.size > _MAX_DIGESTED_BYTES else digest(content)
 
     def _text_size(self, number: int, suffix: str) -> int:
         return len(text_file(self._catalog.scene(number), suffix))
 
     def _make_file(self, number: int, suffix: str) -> Content:
         scene = self._catalog.scene(number)
+        if suffix.endswith(".jpeg"):
+            return Blob(smallest_jpeg())
         if not suffix.endswith(".TIF"):
             return Blob(text_file(scene, suffix))
         name = f"{scene.display_id}_{suffix}"
@@ -125,11 +134,7 @@ class Archive:
     def _extras(self, scene: Scene) -> list[tuple[str, Content]]:
         """Return what a bundle holds beyond the files that can be had one by one."""
         display_id = scene.display_id
-        extras: list[tuple[str, Content]] = [
-            (f"{display_id}_MTL.json", Blob(text_file(scene, "MTL.json"))),
-            (f"{display_id}_thumb_large.jpeg", Blob(smallest_jpeg())),
-            (f"{display_id}_thumb_small.jpeg", Blob(smallest_jpeg())),
-        ]
+        extras = [(f"{display_id}_{s}", self._make_file(scene.number, s)) for s in COMPANIONS]
         for part in parts_of(scene):
             name = f"{display_id}_{part}_stac.json" if part else f"{display_id}_stac.json"
             extras.append((name, Blob(dump_item(self.stac_item(scene, part)))))

@@ -37,7 +37,7 @@ def shares_of_chaos() -> dict[str, Any]:
         "api_unavailable": 0.03,
         "key_calls": 9,
         "preparing": 0.3,
-        "polls": 2,
+        "polls": 1,
         "duplicates": 0.1,
         "proxied": 0.1,
         "dds": 0.1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncdl.m2m.naming import ProductId
+from asyncdl.sandbox.folders import folder_of
 from asyncdl.sandbox.lookup import Target
 from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.queue import Item
@@ -40,16 +40,5 @@ def signed_url(world: World, target: Target, download_id: int) -> str:
     if target.file is None:
         query = f"landsat_product_id={display_id}&requestSignature={signature}"
         return f"{world.origin}{BUNDLE}?{query}"
-    path = f"{DATA}/{_folder(target.scene.product)}/{display_id}/{target.file_name}"
+    path = f"{DATA}/{folder_of(target.scene.product)}/{target.file_name}"
     return f"{world.origin}{path}?requestSignature={signature}"
-
-
-def _folder(product: ProductId) -> str:
-    place = f"{product.acquired.year}/{product.path:03}/{product.row:03}"
-    return f"level-{product.level[1]}/standard/{_instrument(product)}/{place}"
-
-
-def _instrument(product: ProductId) -> str:
-    if product.satellite >= 8:
-        return "oli-tirs"
-    return {"E": "etm", "T": "tm", "M": "mss"}[product.sensor]

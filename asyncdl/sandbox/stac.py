@@ -12,13 +12,30 @@ import orjson
 
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.sandbox.digests import Digests
+from asyncdl.sandbox.folders import folder_of
 from asyncdl.sandbox.geometry import bounds
 from asyncdl.sandbox.products import SceneFile, files_of
 from asyncdl.sandbox.scenes import Scene
 
 Json: TypeAlias = Any
 
+COMPANIONS = ("thumb_small.jpeg", "thumb_large.jpeg", "MTL.json")
+"""Suffixes of files that stand in items and bundles, and that M2M does not list."""
 _PARTS = ("SR", "ST")
+_BROWSER = "https://landsatlook.usgs.gov/stac-browser/collection02"
+_KEYS = {
+    "thumb_small.jpeg": "thumbnail",
+    "thumb_large.jpeg": "reduced_resolution_browse",
+    **{name: name for name in ("MTL.json", "MTL.txt", "MTL.xml", "ANG.txt", "GCP.txt")},
+}
+"""Assets that are not called after the band."""
+_TYPES = {
+    "TIF": "image/vnd.stac.geotiff; cloud-optimized=true",
+    "txt": "text/plain",
+    "xml": "application/xml",
+    "json": "application/json",
+    "jpeg": "image/jpeg",
+}
 
 
 def parts_of(scene: Scene) -> tuple[str, ...]:
@@ -42,13 +59,13 @@ def split_item_id(item_id: str) -> tuple[str, str] | None:
     return (item_id, "") if parse_product_id(item_id) else None
 
 
-def make_item(scene: Scene, part: str, digests: Callable[[SceneFile], Digests | None]) -> Json:
+def make_item(scene: Scene, part: str, digests: Callable[[str], Digests | None]) -> Json:
     """Return one STAC item.
 
     Args:
         scene: Whose item.
         part: One of :func:`parts_of`.
-        digests: Gives the digests of a file, if they are known.
+        digests: Gives the digests of the file with a suffix, if they are known.
     """
     display_id, footprint = scene.display_id, scene.footprint
     return {
@@ -65,9 +82,13 @@ def make_item(scene: Scene, part: str, digests: Callable[[SceneFile], Digests | 
             "landsat:scene_id": scene.entity_id,
         },
         "assets": {
-            file.suffix.removesuffix(".TIF"): _asset(file, display_id, digests(file))
-            for file in files_of(scene)
-            if _belongs(file, part)
+            "index": {"type": "text/html", "href": f"{_BROWSER}/{folder_of(scene.product)}"},
+            **{
+                _KEYS.get(suffix, suffix.removesuffix(".TIF").lower()): _asset(
+                    scene, suffix, digests(suffix)
+                )
+                for suffix in (*COMPANIONS, *_suffixes(scene, part))
+            },
         },
         "links": [],
     }
@@ -82,11 +103,15 @@ def _belongs(file: SceneFile, part: str) -> bool:
     return not part or f"ls_c2l2_{part.lower()}_band" in file.groups
 
 
-def _asset(file: SceneFile, display_id: str, known: Digests | None) -> Json:
+def _suffixes(scene: Scene, part: str) -> list[str]:
+    return [file.suffix for file in files_of(scene) if _belongs(file, part)]
+
+
+def _asset(scene: Scene, suffix: str, known: Digests | None) -> Json:
+    path = f"collection02/{folder_of(scene.product)}/{scene.display_id}_{suffix}"
     asset = {
-        "href": f"https://landsatlook.usgs.gov/data/{display_id}/{file.name(display_id)}",
-        "type": "image/vnd.stac.geotiff; cloud-optimized=true"
-        if file.suffix.endswith(".TIF")
-        else "text/plain",
+        "type": _TYPES[suffix.rpartition(".")[2]],
+        "href": f"https://landsatlook.usgs.gov/data/{path}",
+        "alternate": {"s3": {"href": f"s3://usgs-landsat/{path}"}},
     }
     return asset | ({"file:checksum": known.multihash} if known else {})

@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from asyncdl.sandbox import Faults
+from asyncdl.sandbox.products import files_of
 from tests.sandbox.m2m_caller import BUNDLE, PRODUCT, RED_FILE, SCENE, Caller, Json, open_caller
 
 
@@ -276,8 +277,13 @@ async def test_stac_service_tells_the_digests_of_all_22_files() -> None:
             ids = {"ids": [f"{PRODUCT}_{part}"], "collections": [f"landsat-c2l2-{part.lower()}"]}
             async with call.session.post(call.service.stac_url + "/search", json=ids) as response:
                 assets |= (await response.json())["features"][0]["assets"]
+        del assets["index"]
         checksums = {a["href"].rpartition("/")[2]: a["file:checksum"] for a in assets.values()}
-        assert len(checksums) == 22
+        listed = {f"{PRODUCT}_{file.suffix}" for file in files_of(call.service.catalog.scene(0))}
+        assert set(checksums) - listed == {
+            f"{PRODUCT}_{extra}" for extra in ("MTL.json", "thumb_small.jpeg", "thumb_large.jpeg")
+        }
+        assert len(listed) == 22
         assert checksums[RED_FILE].startswith("1340")
 
 

@@ -34,12 +34,20 @@ $ asyncdl sandbox --generated 1000 --fault preparing=0.5         # one that stay
 ```
 
 The one that stays prints the address and the account for the config. It keeps
-keys, queue, labels, scene lists and quota while clients come, go and are killed.
+keys, queue, labels, scene lists and quota while clients come, go and are killed. It
+has a door that the real service has not, to look inside and to change the faults:
+
+```console
+$ curl -s http://127.0.0.1:8080/sandbox                          # calls, violations, leftovers
+$ curl -s http://127.0.0.1:8080/sandbox/faults -d '["api_down", "down_mode=html"]'
+```
 
 From Python, `asyncdl.sandbox.serve()` gives a `Service`: where it listens, what
 it was asked (`calls`, `call_log`, `file_requests`, `file_log`), what the real
 service would have frowned on (`violations`), what was not tidied up
 (`leftovers`), and the true bytes of every file (`file_bytes`, `bundle_bytes`).
+`asyncdl.sandbox.Truth` tells these, and their digests, without a server, to prove
+what came from one in another process.
 `service.faults` may be changed while it runs.
 
 ## Faults

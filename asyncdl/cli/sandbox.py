@@ -14,12 +14,38 @@ from asyncdl.cli.options import verbose_option
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
-@click.option("--generated", default=0, show_default=True, help="Scenes besides the built-in ones.")
+@click.option(
+    "--generated",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Scenes besides the built-in ones.",
+)
+@click.option(
+    "--pixels",
+    type=click.IntRange(1, 20_000),
+    default=64,
+    show_default=True,
+    help="Width and height of rasters.",
+)
+@click.option(
+    "--file-size",
+    type=click.IntRange(min=1024),
+    help="Bytes of each raster, in place of --pixels.",
+)
+@click.option("--seed", default=0, show_default=True, help="Another one makes other pixels.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="May be repeated.")
 @click.option("--list-faults", is_flag=True, help="Tell which faults there are.")
 @verbose_option
 def sandbox(
-    host: str, port: int, generated: int, faults: tuple[str, ...], list_faults: bool
+    host: str,
+    port: int,
+    generated: int,
+    pixels: int,
+    file_size: int | None,
+    seed: int,
+    faults: tuple[str, ...],
+    list_faults: bool,
 ) -> int:
     """Serve the embedded M2M service and file host until interrupted.
 
@@ -35,10 +61,19 @@ def sandbox(
     chosen = Faults.parse(faults)
 
     async def work() -> None:
-        async with serve(host=host, port=port, generated=generated, faults=chosen) as service:
+        async with serve(
+            host=host,
+            port=port,
+            generated=generated,
+            raster_pixels=pixels,
+            file_size=file_size,
+            seed=seed,
+            faults=chosen,
+        ) as service:
             click.echo(f"url      = {service.url}")
             click.echo(f"username = {service.username}")
             click.echo(f"token    = {service.token}")
+            click.echo(f"stac_url = {service.stac_url}")
             click.echo("Ctrl-C ends it.", err=True)
             await anyio.sleep_forever()
 

@@ -10,5 +10,6 @@ For trials without an account, for tests of asyncdl, and for tests of others::
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.leftovers import Leftovers
 from asyncdl.sandbox.service import Service, serve
+from asyncdl.sandbox.truth import Truth
 
-__all__ = ["Faults", "Leftovers", "Service", "serve"]
+__all__ = ["Faults", "Leftovers", "Service", "Truth", "serve"]

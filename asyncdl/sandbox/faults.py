@@ -170,11 +170,15 @@ class Faults:
 
         Raises: ConfigError, for an unknown name (it lists what there is) or a bad value.
         """
-        faults = cls()
+        return cls().changed_by(settings)
+
+    def changed_by(self, settings: Iterable[str]) -> Faults:
+        """Return these faults with some settings changed, as :meth:`parse` reads them."""
+        faults = self
         for setting in settings:
             name, equals, value = setting.partition("=")
             if name == "chaos":
-                faults = cls.chaos(read_value("chaos", "int", value if equals else "0"))
+                faults = Faults.chaos(read_value("chaos", "int", value if equals else "0"))
             else:
                 faults = replace(faults, **{name: read_value(name, _kind_of(name), value)})
         return faults

@@ -258,7 +258,7 @@ class FileHost:
         for header in ("X-Auth-Token", "Cookie"):
             if header in request.headers:
                 self._world.ledger.blame(f"{header} sent to the file host")
-        self._world.ledger.file_log.append(
+        self._world.ledger.note_file(
             FileRequest(
                 method=request.method,
                 path=request.path,

@@ -70,6 +70,9 @@ class Ledger:
         self.file_log: deque[FileRequest] = deque(maxlen=keep)
         self.spoilt = RecentCounts(keep)
         """Answers with wrong bytes, by fault and file name."""
+        self.file_requests = 0
+        self.file_bytes = 0
+        """Sent by the file hosts, in all."""
         self.violations: list[str] = []
         self._keep = keep
 
@@ -77,6 +80,12 @@ class Ledger:
         """Remember one API call."""
         self.calls[endpoint] += 1
         self.call_log.append(Call(endpoint, _without_secrets(payload), error_code))
+
+    def note_file(self, request: FileRequest) -> None:
+        """Remember one request to a file host."""
+        self.file_requests += 1
+        self.file_bytes += request.sent_bytes
+        self.file_log.append(request)
 
     def blame(self, what: str) -> None:
         """Remember something the real service would frown on."""

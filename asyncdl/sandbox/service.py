@@ -12,19 +12,18 @@ from aiohttp import web
 from asyncdl.sandbox.account import Account
 from asyncdl.sandbox.api import PATH as API_PATH
 from asyncdl.sandbox.api import Api
-from asyncdl.sandbox.archive import Archive, RasterSize
-from asyncdl.sandbox.bundles import read_all
 from asyncdl.sandbox.catalog import Catalog
+from asyncdl.sandbox.door import Door
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.files import FileHost
 from asyncdl.sandbox.ledger import Call, FileRequest, Ledger, RecentCounts
 from asyncdl.sandbox.leftovers import Leftovers, leftovers_of
-from asyncdl.sandbox.lookup import find_target
 from asyncdl.sandbox.queue import DownloadQueue
 from asyncdl.sandbox.scene_lists import SceneLists
 from asyncdl.sandbox.signing import Signer
 from asyncdl.sandbox.stac_service import PATH as STAC_PATH
 from asyncdl.sandbox.stac_service import StacService
+from asyncdl.sandbox.truth import Truth
 from asyncdl.sandbox.world import World
 
 _MAX_BODY_BYTES = 64 * 2**20
@@ -35,8 +34,9 @@ _SHUTDOWN_S = 0.05
 class Service:
     """A running sandbox: where it is, and what it has seen."""
 
-    def __init__(self, world: World, token: str) -> None:
+    def __init__(self, world: World, truth: Truth, token: str) -> None:
         self._world = world
+        self._truth = truth
         self._token = token
 
     def __repr__(self) -> str:
@@ -126,25 +126,24 @@ class Service:
         """What the real service would have frowned on."""
         return self._world.ledger.violations
 
+    @property
+    def truth(self) -> Truth:
+        """What all files really hold."""
+        return self._truth
+
     def file_bytes(self, name: str) -> bytes:
-        """Return the true content of a file such as ``…_SR_B4.TIF``.
+        """Return the true content of a file such as ``…_SR_B4.TIF``, or of a ``….tar``.
 
         Raises: KeyError, if there is no such file.
         """
-        target = find_target(self._world.catalog, name)
-        if target is None or target.file is None:
-            raise KeyError(name)
-        return read_all(self._world.archive.file(target.scene, target.file))
+        return self._truth.bytes_of(name)
 
     def bundle_bytes(self, product_id: str) -> bytes:
         """Return the true content of a bundle, as it is while ``bundle_changes`` is off.
 
         Raises: KeyError, if there is no such product.
         """
-        target = find_target(self._world.catalog, f"{product_id}.tar")
-        if target is None:
-            raise KeyError(product_id)
-        return read_all(self._world.archive.bundle(target.scene, target.mtime))
+        return self._truth.bytes_of(f"{product_id}.tar")
 
     def expire_keys(self) -> None:
         """Let every API key be expired, as after two idle hours."""
@@ -188,11 +187,17 @@ async def serve(
     Raises: ValueError, for an id in ``scenes`` that is none, or an impossible ``file_size``;
         OSError, if the port is taken.
     """
-    catalog = Catalog(generated, tuple(scenes))
+    truth = Truth(
+        scenes=scenes,
+        generated=generated,
+        raster_pixels=raster_pixels,
+        file_size=file_size,
+        seed=seed,
+    )
     signer = Signer(seed, time.time)
     world = World(
-        catalog=catalog,
-        archive=Archive(catalog, RasterSize(raster_pixels, file_size), seed),
+        catalog=truth.catalog,
+        archive=truth.archive,
         account=Account(username, token, signer),
         signer=signer,
         ledger=Ledger(keep),
@@ -204,13 +209,13 @@ async def serve(
     try:
         await web.TCPSite(runner, host, port).start()
         world.origin = f"http://{host}:{runner.addresses[0][1]}"
-        yield Service(world, token)
+        yield Service(world, truth, token)
     finally:
         await runner.cleanup()
 
 
 def _application(world: World) -> web.Application:
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
-    for part in (Api(world), FileHost(world), StacService(world)):
+    for part in (Api(world), FileHost(world), StacService(world), Door(world)):
         part.add_routes(app)
     return app

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from subprocess import DEVNULL
 
+import aiohttp
+import anyio
 import pytest
 
-from asyncdl.sandbox import Service
-from tests.e2e.conftest import MakeConfig, Run, files_under
+from asyncdl.sandbox import Service, Truth
+from tests.e2e.conftest import COMMAND, MakeConfig, Run, files_under
 
 pytestmark = pytest.mark.slow
 
@@ -46,3 +50,32 @@ async def test_an_unknown_fault_is_told_before_anything_happens(
     assert "there is no fault 'short'" in ended.stderr
     assert "job.toml" not in ended.stderr
     assert not (tmp_path / "data").exists()
+
+
+async def test_the_sandbox_stays_while_clients_come_and_go(
+    asyncdl_run: Run, make_config: MakeConfig, service: Service, tmp_path: Path
+) -> None:
+    """Another process serves; its files are known here, and it is told to fail and to stop."""
+    async with await anyio.open_process(
+        [*COMMAND, "sandbox", "--port", "0", "--pixels", "16", "--seed", "4"], stderr=DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        url = (await process.stdout.receive()).decode().split()[2]
+        origin = url.partition("/api/")[0]
+        config = make_config(service_keys=f'stac_url = "{origin}/stac-server"')
+        config.write_text(config.read_text().replace(service.url, url))
+        assert (await asyncdl_run("run", config)).status == 0
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{origin}/sandbox/faults", json=["withdrawn_dataset=x"]) as told,
+        ):
+            state = await told.json()
+        process.send_signal(signal.SIGINT)
+    assert (state["files"], state["violations"], state["faults"]["withdrawn_dataset"]) == (
+        6,
+        [],
+        "x",
+    )
+    truth = Truth(raster_pixels=16, seed=4)
+    for name, data in files_under(tmp_path / "data").items():
+        assert data == truth.bytes_of(Path(name).name)

@@ -1,0 +1,71 @@
+"""A door for whoever runs the sandbox: to look inside, and to change the faults.
+
+The real service has nothing of the kind; it is for a sandbox in another process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from asyncdl.errors import ConfigError
+from asyncdl.sandbox.leftovers import leftovers_of
+from asyncdl.sandbox.world import World
+
+PATH = "/sandbox"
+
+
+class Door:
+    """Serves the state of the sandbox, and takes faults.
+
+    Args:
+        world: The sandbox it belongs to.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def add_routes(self, app: web.Application) -> None:
+        """Let an application serve this."""
+        app.router.add_get(PATH, self.show)
+        app.router.add_post(PATH + "/faults", self.change)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Tell what was asked, what was wrong with it, what is left, and the faults."""
+        return _json(self._state(), 200)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Take settings such as ``["api_down", "polls=3"]``; the other faults stay."""
+        try:
+            settings = _read_settings(await request.read())
+            self._world.faults = self._world.faults.changed_by(settings)
+        except (ConfigError, ValueError) as error:
+            return _json({"error": str(error)}, 400)
+        return _json(self._state(), 200)
+
+    def _state(self) -> dict[str, Any]:
+        world, ledger = self._world, self._world.ledger
+        return {
+            "running": world.account.running,
+            "calls": dict(ledger.calls),
+            "files": ledger.file_requests,
+            "bytes": ledger.file_bytes,
+            "violations": ledger.violations,
+            "leftovers": asdict(leftovers_of(world)),
+            "faults": asdict(world.faults),
+        }
+
+
+def _read_settings(body: bytes) -> list[str]:
+    """Return the settings. Raises: ValueError, if the body is no list."""
+    settings = orjson.loads(body)
+    if not isinstance(settings, list):
+        raise ValueError('faults are a list of settings, such as ["api_down"]')
+    return list(map(str, settings))
+
+
+def _json(body: Any, status: int) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")

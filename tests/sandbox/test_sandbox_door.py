@@ -1,0 +1,81 @@
+"""Looking into a sandbox from outside, and knowing the truth without one."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from asyncdl.sandbox import Faults, Truth
+from tests.sandbox.m2m_caller import (
+    BUNDLE,
+    PLAIN,
+    PRODUCT,
+    RED,
+    RED_FILE,
+    SCENE,
+    Caller,
+    Json,
+    open_caller,
+)
+
+
+async def look(call: Caller) -> Json:
+    """Return what the door shows."""
+    async with call.session.get(call.service.origin + "/sandbox") as response:
+        return await response.json()
+
+
+async def change(call: Caller, settings: Json) -> tuple[int, Json]:
+    """Change faults through the door."""
+    url = call.service.origin + "/sandbox/faults"
+    async with call.session.post(url, json=settings) as response:
+        return response.status, await response.json()
+
+
+async def test_door_shows_what_was_asked_and_what_is_left() -> None:
+    async with open_caller() as call:
+        await call.get(await call.url())
+        state = await look(call)
+        assert state["calls"] == {"login-token": 1, "download-request": 1}
+        assert (state["files"], state["bytes"]) == (1, len(call.service.file_bytes(RED_FILE)))
+        assert state["leftovers"]["entries"] == {"job": 1}
+        assert (state["violations"], state["running"]) == ([], None)
+
+
+async def test_door_changes_single_faults_and_keeps_the_others() -> None:
+    async with open_caller(Faults(polls=5)) as call:
+        status, state = await change(call, ["api_down", "down_mode=html"])
+        assert (status, state["faults"]["api_down"], state["faults"]["polls"]) == (200, True, 5)
+        assert call.service.faults.down_mode == "html"
+
+
+@pytest.mark.parametrize("settings", [["short=1"], ["polls=many"], 7, {"api_down": "maybe"}])
+async def test_door_takes_no_nonsense(settings: Json) -> None:
+    async with open_caller() as call:
+        before = call.service.faults
+        status, reply = await change(call, settings)
+        assert (status, bool(reply["error"])) == (400, True)
+        assert call.service.faults == before
+
+
+async def test_door_tells_no_secret() -> None:
+    async with open_caller(token="!very_Secret") as call:
+        assert "very_Secret" not in repr(await look(call))
+        assert call.key and call.key not in repr(await look(call))
+
+
+async def test_truth_is_what_a_sandbox_with_the_same_arguments_serves() -> None:
+    truth = Truth(raster_pixels=16, generated=20, seed=3)
+    async with open_caller(raster_pixels=16, generated=20, seed=3) as call:
+        for name, pair in ((RED_FILE, (RED, PLAIN)), (f"{PRODUCT}.tar", (SCENE, BUNDLE))):
+            _, _, body = await call.get(await call.url(*pair))
+            assert body == truth.bytes_of(name)
+            assert len(body) == truth.size_of(name)
+            assert hashlib.sha512(body).hexdigest() == truth.sha512_of(name)
+
+
+def test_truth_knows_no_other_files() -> None:
+    for name in ("nothing.TIF", f"{PRODUCT}_SR_B99.TIF"):
+        with pytest.raises(KeyError):
+            Truth().bytes_of(name)

@@ -85,11 +85,37 @@ class TransferEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class HostWait(Event):
-    """A whole host is given a rest."""
+    """A whole host is given a rest, since it asked for one."""
 
     host: str
     reason: str
     wait_s: float
+
+
+# --- services that are down ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceWait(Event):
+    """A service or a file host is down; whatever needs it waits."""
+
+    service: str
+    """Its host."""
+    reason: str
+    """How the last try failed, such as ``HTTP 503``."""
+    since_s: float
+    """Seconds since it failed first."""
+    next_try_s: float
+    """Seconds until one try is made to find out whether it is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBack(Event):
+    """A service that was down answers again; follows its :class:`ServiceWait`."""
+
+    service: str
+    after_s: float
+    """Seconds since it had failed first."""
 
 
 # --- the M2M client ----------------------------------------------------------
@@ -106,7 +132,7 @@ class ApiCalled(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApiRetry(Event):
-    """An API call failed and is made again."""
+    """An API call failed and is made again; :class:`ServiceWait` tells of longer outages."""
 
     endpoint: str
     reason: str

@@ -1,6 +1,6 @@
 """When to try again, and how long to wait.
 
-Pure but for one sleep. The API client and the transfer engine share it.
+Pure. The API client and the transfer engine share it.
 """
 
 from __future__ import annotations
@@ -51,6 +51,37 @@ class Backoff:
         ceiling = min(self.max_s, self.first_s * self.factor ** min(failed - 1, 64))
         delay = ceiling * (0.5 + 0.5 * rng())
         return max(delay, retry_after_s or 0.0)
+
+
+@dataclass(slots=True)
+class Outage:
+    """How long a service has failed without a success in between, and how often.
+
+    Pure: the present is always an argument, in seconds on a clock that never jumps.
+    """
+
+    since_s: float | None = None
+    """When it failed first; ``None`` while it is well."""
+    failed: int = 0
+    """Failures so far."""
+
+    def begin(self, now_s: float) -> None:
+        """Note that something is wrong, without counting it as a failure."""
+        if self.since_s is None:
+            self.since_s = now_s
+
+    def fail(self, now_s: float) -> None:
+        """Note a failure."""
+        self.begin(now_s)
+        self.failed += 1
+
+    def end(self) -> None:
+        """Note a success."""
+        self.since_s, self.failed = None, 0
+
+    def elapsed_s(self, now_s: float) -> float:
+        """Return the seconds since the first failure; 0 while the service is well."""
+        return 0.0 if self.since_s is None else now_s - self.since_s
 
 
 def parse_retry_after(value: str | None, *, now: datetime | None = None) -> float | None:

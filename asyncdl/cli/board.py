@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from asyncdl.cli.quantities import duration
 from asyncdl.events import (
     ApiRetry,
     Event,
@@ -17,6 +18,8 @@ from asyncdl.events import (
     HostWait,
     QuotaWait,
     ScenesFound,
+    ServiceBack,
+    ServiceWait,
     TransferEnded,
     TransferProgress,
     TransferRetry,
@@ -36,6 +39,15 @@ class ActiveFile:
     done_bytes: int = 0
     note: str = ""
     """Why nothing moves, if nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A service that is down; both times are on the board's clock."""
+
+    reason: str
+    since: float
+    next_try: float
 
 
 @dataclass
@@ -58,6 +70,8 @@ class Board:
     active: dict[str, ActiveFile] = field(default_factory=dict)
     waiting: str = ""
     """What the whole run waits for, if it does."""
+    down: dict[str, Outage] = field(default_factory=dict)
+    """Services that are down, by host."""
 
     def __post_init__(self) -> None:
         self.began = self.clock()
@@ -95,6 +109,10 @@ class Board:
                 self._wait("download quota used up", event.wait_s)
             case HostWait():
                 self._wait(f"{event.host} rests: {event.reason}", event.wait_s)
+            case ServiceWait():
+                self._note_down(event)
+            case ServiceBack():
+                self.down.pop(event.service, None)
             case ApiRetry():
                 self._wait(f"{event.endpoint} again: {event.reason}", event.wait_s)
             case _:
@@ -106,6 +124,10 @@ class Board:
         file = self.active.get(event.key)
         if file is not None:
             file.done_bytes, file.note = event.done_bytes, ""
+
+    def _note_down(self, event: ServiceWait) -> None:
+        now = self.clock()
+        self.down[event.service] = Outage(event.reason, now - event.since_s, now + event.next_try_s)
 
     def _wait(self, why: str, wait_s: float) -> None:
         self.waiting = why
@@ -125,6 +147,16 @@ class Board:
         """Received per second, over the last seconds."""
         (start, before), (now, after) = self._samples[0], self._samples[-1]
         return (after - before) / (now - start) if now > start else 0.0
+
+    @property
+    def outages(self) -> list[str]:
+        """A line for each service that is down: which, why, how long, and when it is tried."""
+        now = self.clock()
+        return [
+            f"{service} is down for {duration(now - outage.since)}: {outage.reason}; "
+            f"next try in {duration(max(0.0, outage.next_try - now))}"
+            for service, outage in self.down.items()
+        ]
 
     @property
     def elapsed_s(self) -> float:

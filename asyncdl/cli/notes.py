@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from asyncdl.events import ApiRetry, Event, HostWait, Notice, QuotaWait
+from asyncdl.cli.quantities import duration
+from asyncdl.events import ApiRetry, Event, HostWait, Notice, QuotaWait, ServiceBack, ServiceWait
 
 
 def print_note(event: Event) -> None:
@@ -24,4 +25,9 @@ def note_of(event: Event) -> str:
             return f"The download quota is used up; looking again in {wait_s:.0f} s"
         case HostWait(host=host, reason=reason, wait_s=wait_s):
             return f"{host} is given a rest of {wait_s:.0f} s: {reason}"
+        case ServiceWait(service=service, reason=reason, since_s=since_s, next_try_s=next_try_s):
+            again = f"trying again in {next_try_s:.0f} s"
+            return f"{service} has been down for {duration(since_s)} ({reason}); {again}"
+        case ServiceBack(service=service, after_s=after_s):
+            return f"{service} is back after {duration(after_s)}"
     return ""

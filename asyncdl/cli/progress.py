@@ -61,6 +61,7 @@ def render(board: Board, width: int) -> RenderableType:
         lines.append(_files(board, width))
     if board.preparing:
         lines.append(Text(f"{count(board.preparing, 'file')} still being prepared by USGS"))
+    lines += [Text(outage, style="yellow", no_wrap=True) for outage in board.outages]
     if board.waiting:
         lines.append(Text(f"waiting: {board.waiting}", style="yellow", no_wrap=True))
     return Group(*lines)

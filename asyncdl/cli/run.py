@@ -20,11 +20,26 @@ from asyncdl.cli.options import (
 )
 from asyncdl.cli.outcome import print_summary
 from asyncdl.cli.service import open_service
-from asyncdl.config import load_config
+from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.job import Job
 from asyncdl.job.report import Summary
 from asyncdl.job.scope import FAILED
+
+
+class Duration(click.ParamType[Seconds]):
+    """Seconds, or text such as ``6h``."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Seconds:
+        """Read the duration, or fail with what is allowed."""
+        try:
+            return Seconds.read(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}; allowed: seconds, or text such as '6h'", param, ctx)
 
 
 @click.command()
@@ -34,6 +49,11 @@ from asyncdl.job.scope import FAILED
 @click.option("--retry-failed", is_flag=True, help="Only what failed or stayed unresolved.")
 @click.option("--quiet", "-q", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
+@click.option(
+    "--max-wait",
+    type=Duration(),
+    help="How long an outage is waited for, such as 6h; by default as the config says.",
+)
 @verbose_option
 def run(
     config: Path,
@@ -42,6 +62,7 @@ def run(
     retry_failed: bool,
     quiet: bool,
     no_progress: bool,
+    max_wait: Seconds | None,
 ) -> int:
     """Fetch everything CONFIG asks for; run again, it continues where it stopped.
 
@@ -50,6 +71,9 @@ def run(
     or permission refused; 130 interrupted.
     """
     settings = load_config(config)
+    if max_wait is not None:
+        service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
+        settings = msgspec.structs.replace(settings, service=service_config)
     ended: list[Summary] = []
 
     async def work() -> None:

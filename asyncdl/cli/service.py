@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import click
@@ -68,10 +68,12 @@ async def open_client(
 
 
 def client_of(service: Service) -> M2MClient:
-    """Return a client of a service, to be used with ``async with``."""
-    return M2MClient(
-        service.credentials, url=service.config.url, options=options_of(service.config)
-    )
+    """Return a client of a service, to be used with ``async with``.
+
+    It makes its usual few tries: nobody waits hours for a listing.
+    """
+    options = replace(options_of(service.config), max_wait_s=0.0)
+    return M2MClient(service.credentials, url=service.config.url, options=options)
 
 
 def find_account(config: ServiceConfig) -> Credentials:

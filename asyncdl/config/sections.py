@@ -56,6 +56,11 @@ class ServiceConfig(Section, frozen=True):
     """File that holds the application token and nothing else."""
     timeout: Annotated[Seconds, Meta(description='seconds, or text such as "5m"')] = Seconds(300)
     """Longest wait for the reply to one API call."""
+    max_wait: Annotated[Seconds, Meta(description='seconds, or text such as "6h"; 0 for none')] = (
+        Seconds(6 * 3600)
+    )
+    """How long an outage is waited for, of the API or of a file host, before the run gives up.
+    With 0, a few minutes of tries are made."""
     scenes_per_page: Annotated[int, Meta(ge=1, le=10_000, description="1 to 10000")] = 1000
     """Scenes asked for in one ``scene-search``; more than 10,000 is advised against."""
     scenes_per_call: Annotated[int, Meta(ge=1, le=5_000, description="1 to 5000")] = 200

@@ -17,6 +17,8 @@ from asyncdl.events import (
     Notice,
     QuotaWait,
     ScenesFound,
+    ServiceBack,
+    ServiceWait,
     TransferRetry,
 )
 
@@ -36,8 +38,10 @@ def log_event(event: Event) -> None:
             log.info("%s: again in %.1f s: %s", event.key, event.wait_s, event.detail)
         case ScenesFound():
             log.info("%d scenes so far, %s match", event.found, event.total_hits)
-        case QuotaWait() | HostWait():
+        case QuotaWait() | HostWait() | ServiceWait():
             log.info("waiting: %s", event)
+        case ServiceBack():
+            log.info("%s is back after %.0f s", event.service, event.after_s)
         case Notice():
             log.info("%s", event.text)
         case JobStarted():

@@ -130,7 +130,11 @@ def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
 
 def options_of(service: ServiceConfig) -> ClientOptions:
     """Return the client's options for ``[service]``."""
-    return ClientOptions(read_timeout_s=service.timeout, scene_list_ttl=service.scene_list_ttl)
+    return ClientOptions(
+        read_timeout_s=service.timeout,
+        max_wait_s=service.max_wait,
+        scene_list_ttl=service.scene_list_ttl,
+    )
 
 
 def credentials_of(

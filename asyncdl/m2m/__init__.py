@@ -8,9 +8,9 @@
 It knows nothing of files: what comes out of it are ids and URLs.
 """
 
-from asyncdl.m2m.calls import ClientOptions
 from asyncdl.m2m.client import DEFAULT_URL, DownloadGroup, DownloadItem, M2MClient
 from asyncdl.m2m.credentials import Credentials, find_credentials
+from asyncdl.m2m.patience import ClientOptions
 from asyncdl.m2m.scene_lists import SceneList
 
 __all__ = [

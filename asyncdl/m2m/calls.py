@@ -7,22 +7,23 @@ only one.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 import orjson
 
 from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Emit
+from asyncdl.m2m.breaker import Breaker
 from asyncdl.m2m.credentials import Credentials
 from asyncdl.m2m.envelope import ErrorKind, kind_of, read_envelope, refused_again
 from asyncdl.m2m.gate import AccountGate
 from asyncdl.m2m.models import Json
+from asyncdl.m2m.patience import ClientOptions, Patience
 from asyncdl.m2m.transport import Transport
-from asyncdl.retry import Backoff
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -31,40 +32,6 @@ KEYLESS_ENDPOINTS = frozenset({"login-token", "login-app-guest", "login-sso"})
 
 UNREPEATABLE_ENDPOINTS = frozenset({"order-submit"})
 """Made again only when the service has refused them, never when their reply is lost."""
-
-SEARCH_ATTEMPTS = 3
-"""Tries in all when the search back end fails; more have not been seen to help."""
-
-
-SERVICE_DOWN = Backoff(first_s=1.0, factor=4.0, max_s=300.0, attempts=6)
-"""One quick try, for a connection that was merely stale, then up to five minutes apart."""
-
-ACCOUNT_BUSY = Backoff(first_s=1.0, factor=1.5, max_s=5.0)
-"""A call takes seconds, and nobody tells when it is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClientOptions:
-    """How the client waits, tries again and keeps out of the way of others."""
-
-    connect_timeout_s: float = 30.0
-    """For name, connection and TLS together."""
-    read_timeout_s: float = 300.0
-    """Without a byte of the reply; searches and options of many scenes take minutes."""
-    backoff: Backoff = SERVICE_DOWN
-    """Tries, and pauses between them, when the service fails."""
-    busy_backoff: Backoff = ACCOUNT_BUSY
-    """Pauses while the account is busy; ``rate_limit_patience_s`` ends them, not ``attempts``."""
-    rate_limit_patience_s: float = 300.0
-    """How long a busy account is waited for in one call."""
-    longest_wait_s: float = 900.0
-    """A ``Retry-After`` beyond this is not waited for: the error is raised and carries it."""
-    state_dir: Path | None = None
-    """For the account's lock files; ``None`` is the user's state folder."""
-    scene_list_ttl: str = "P1D"
-    """After this the service drops a list that nobody removed; an ISO 8601 duration."""
-    exit_deadline_s: float = 10.0
-    """For removing scene lists and logging out at the end, together."""
 
 
 @dataclass(slots=True)
@@ -84,12 +51,15 @@ class Caller:
     emit: Emit
     calls: Counter[str] = field(default_factory=Counter)
     """Calls sent so far, repeated ones and logins included."""
+    breaker: Breaker = field(init=False)
+    """What is known of the service's health."""
     _api_key: str | None = field(default=None, repr=False)
     _secrets: list[str] = field(default_factory=list, repr=False)
     """What no message may repeat: the token and every key so far."""
 
     def __post_init__(self) -> None:
         self._secrets.append(self.credentials.token)
+        self.breaker = Breaker(self.transport.host, self.emit)
 
     async def call(self, endpoint: str, payload: object = None) -> Json:
         """Make one call, logging in before and trying again after failures as needed.
@@ -99,20 +69,46 @@ class Caller:
         if endpoint == "logout":
             return await self.log_out()
         body = orjson.dumps(payload)
-        failed = 0
+        patience = Patience(self.options)
         while True:
-            try:
-                async with self.gate.turn():
-                    return await self._call_in_turn(endpoint, body)
-            except (ApiError, NetworkError) as error:
-                failed += 1
-                wait_s = wait_before_retry(error, failed, self.options)
-                if wait_s is None or endpoint in UNREPEATABLE_ENDPOINTS:
-                    raise
-                self._announce_retry(endpoint, error, wait_s, failed)
+            async with self.breaker.passage():
+                try:
+                    async with self.gate.turn():
+                        return await self._call_in_turn(endpoint, body)
+                except (ApiError, NetworkError) as error:
+                    pause_s = self._pause_after(endpoint, error, patience)
             # Outside the gate: what failed may be this endpoint alone, or this call's
             # size, and minutes of pause would hold up calls that can succeed.
-            await anyio.sleep(wait_s)
+            await anyio.sleep(pause_s)
+
+    def _pause_after(
+        self, endpoint: str, error: ApiError | NetworkError, patience: Patience
+    ) -> float:
+        """Return how long this call alone pauses before its next try.
+
+        Raises: ``error``, if there is none; NetworkError, if there is no time for one.
+        """
+        outage = self.breaker.outage
+        wait_s = patience.wait_s(error, outage, anyio.current_time())
+        if endpoint in UNREPEATABLE_ENDPOINTS:
+            raise error
+        if wait_s is None:
+            if patience.is_out_of_time(error, outage):
+                raise self._down_for_too_long(error) from error
+            raise error
+        self.breaker.hold(_reason(error), wait_s)
+        if self.breaker.is_open:
+            return 0.0  # all callers wait together, in front of the breaker
+        self._announce_retry(endpoint, error, wait_s, patience.failed)
+        return wait_s
+
+    def _down_for_too_long(self, error: ApiError | NetworkError) -> NetworkError:
+        down_s = self.breaker.outage.elapsed_s(anyio.current_time())
+        return NetworkError(
+            f"reach {self.transport.host}",
+            f"down for {down_s:.0f} s, and {self.options.max_wait_s:.0f} s are the longest wait "
+            f"(service.max_wait); the last try: {error}",
+        )
 
     @property
     def is_logged_in(self) -> bool:
@@ -186,7 +182,9 @@ class Caller:
         machine, or a call that we gave up and the service did not) would refuse
         our other calls just the same, and they would only jump the queue.
         """
-        deadline = anyio.current_time() + self.options.rate_limit_patience_s
+        options = self.options
+        patience_s = min(options.rate_limit_patience_s, options.max_wait_s or math.inf)
+        deadline = anyio.current_time() + patience_s
         failed = 0
         while True:
             try:
@@ -195,10 +193,10 @@ class Caller:
                 if kind_of(error) is not ErrorKind.BUSY:
                     raise
                 failed += 1
-                wait_s = self.options.busy_backoff.delay_s(
-                    failed, retry_after_s=error.retry_after_s
-                )
+                wait_s = options.busy_backoff.delay_s(failed, retry_after_s=error.retry_after_s)
+                self.breaker.outage.begin(anyio.current_time())
                 if anyio.current_time() + wait_s > deadline:
+                    self.breaker.fail(error.retry_after_s)
                     raise
                 self._announce_retry(endpoint, error, wait_s, failed)
             await anyio.sleep(wait_s)
@@ -207,51 +205,40 @@ class Caller:
         """Send a call once and read what came back."""
         self.calls[endpoint] += 1
         started = time.perf_counter()
-        reply = await self.transport.post(endpoint, body, api_key=api_key)
+        try:
+            reply = await self.transport.post(endpoint, body, api_key=api_key)
+        except NetworkError as error:
+            self._learn(error)
+            raise
         elapsed_s = time.perf_counter() - started
         error_code: str | None = None
         try:
-            return read_envelope(
+            data = read_envelope(
                 endpoint, reply.status, reply.headers, reply.body, secrets=self._secrets
             )
         except ApiError as error:
             error_code = error.error_code or f"HTTP {reply.status}"
+            self._learn(error)
             raise
+        else:
+            self.breaker.succeed()
+            return data
         finally:
             self.emit(ApiCalled(endpoint, elapsed_s, error_code))
+
+    def _learn(self, error: ApiError | NetworkError) -> None:
+        """Tell a service that fails from one that answers with a refusal."""
+        kind = kind_of(error) if isinstance(error, ApiError) else ErrorKind.SERVER
+        if kind is ErrorKind.SERVER:
+            self.breaker.fail(error.retry_after_s)
+        elif kind is not ErrorKind.BUSY:
+            self.breaker.succeed()
 
     def _announce_retry(
         self, endpoint: str, error: ApiError | NetworkError, wait_s: float, attempt: int
     ) -> None:
         log.info("%s; next try in %.1f s", error, wait_s)
         self.emit(ApiRetry(endpoint, _reason(error), wait_s, attempt))
-
-
-def wait_before_retry(
-    error: ApiError | NetworkError, failed: int, options: ClientOptions
-) -> float | None:
-    """Decide whether a call is made again, and when.
-
-    Args:
-        error: What the call ended with.
-        failed: Failed tries so far, 1 or more.
-        options: How patient to be.
-    Returns: Seconds to wait, or ``None`` if the error is final for this call.
-    """
-    if not error.retryable:
-        return None
-    kind = kind_of(error) if isinstance(error, ApiError) else ErrorKind.SERVER
-    # A busy account has been waited for already; a quota is waited for by those who
-    # can do something useful meanwhile.
-    if kind in (ErrorKind.BUSY, ErrorKind.QUOTA):
-        return None
-    if not options.backoff.allows(failed):
-        return None
-    if kind is ErrorKind.SEARCH and failed >= SEARCH_ATTEMPTS:
-        return None
-    if (error.retry_after_s or 0.0) > options.longest_wait_s:
-        return None
-    return options.backoff.delay_s(failed, retry_after_s=error.retry_after_s)
 
 
 def _reason(error: ApiError | NetworkError) -> str:

@@ -20,7 +20,7 @@ from platformdirs import user_state_path
 
 from asyncdl.errors import ApiError, AsyncdlError
 from asyncdl.events import Emit, discard
-from asyncdl.m2m.calls import Caller, ClientOptions
+from asyncdl.m2m.calls import Caller
 from asyncdl.m2m.credentials import Credentials
 from asyncdl.m2m.gate import AccountGate
 from asyncdl.m2m.models import (
@@ -47,6 +47,7 @@ from asyncdl.m2m.models import (
     ScenePage,
     read_reply,
 )
+from asyncdl.m2m.patience import ClientOptions
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.transport import Transport
 

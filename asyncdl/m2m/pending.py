@@ -166,6 +166,13 @@ class PendingBook:
             return self._deadline_s
         return max(0.0, min(starts) + self._deadline_s - self._clock())
 
+    def postpone(self, seconds: float) -> None:
+        """Put off all deadlines."""
+        for pending in self._pending.values():
+            pending.since += seconds
+        for group in self._unknown:
+            group.since += seconds
+
     def _is_late(self, since: float) -> bool:
         # Calculated like ``until_deadline_s``, so that both agree to the last bit.
         return since + self._deadline_s <= self._clock()

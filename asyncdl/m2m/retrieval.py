@@ -58,13 +58,14 @@ async def resolutions(
         client: Asks the service.
         waiting_in: What is open; more may come while polling goes on.
         interval_s: Seconds between two polls, at least.
-        deadline_s: Seconds after which a file is given up.
+        deadline_s: Seconds after which a file is given up; those in which the service
+            did not answer do not count.
         emit: Takes :class:`FilesPreparing` whenever the number changes.
     Yields: In no particular order. Ends when the stream is closed and nothing is open.
     Raises: ApiError, AuthError or NetworkError, when the client gives up on a call.
     Source: endpoints ``download-retrieve``, ``download-search``, ``download-request``.
     """
-    book = PendingBook(deadline_s=deadline_s)
+    book = PendingBook(deadline_s=deadline_s, clock=anyio.current_time)
     pace = _Pace(interval_s)
     async with waiting_in:
         while await _take_in(book, waiting_in, pace):
@@ -72,7 +73,11 @@ async def resolutions(
             if pace.is_due:
                 pace.start()
                 for label in book.labels():
-                    for resolution in await _poll_label(client, book, label):
+                    asked_at_s = anyio.current_time()
+                    resolved = await _poll_label(client, book, label)
+                    # What was to be heard of a file could not be heard in an outage.
+                    book.postpone(anyio.current_time() - asked_at_s)
+                    for resolution in resolved:
                         yield resolution
             for given_up in book.expire():
                 yield given_up

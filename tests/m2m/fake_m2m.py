@@ -61,6 +61,8 @@ class FakeM2M:
         self.calls: list[Call] = []
         self.answers: dict[str, deque[Answer]] = defaultdict(deque)
         """By endpoint; used up one by one, then every call succeeds with null."""
+        self.outage: list[Answer] = []
+        """While it is not empty, its first answers every call."""
         self.expired_status = 200
         self.latency_s = 0.0
         self.keys: set[str] = set()
@@ -109,6 +111,8 @@ class FakeM2M:
         await anyio.sleep(self.latency_s)
         if call.endpoint in self.held:
             await self.held[call.endpoint].wait()
+        if self.outage:
+            return self.outage[0].as_response()
         if self.answers[call.endpoint]:
             return self.answers[call.endpoint].popleft().as_response()
         if call.endpoint == "login-token":

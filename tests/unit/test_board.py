@@ -18,6 +18,8 @@ from asyncdl.events import (
     FilesWanted,
     QuotaWait,
     ScenesFound,
+    ServiceBack,
+    ServiceWait,
     TransferEnded,
     TransferProgress,
     TransferRetry,
@@ -83,6 +85,14 @@ def test_a_wait_is_shown_until_it_is_over() -> None:
     assert not board_after(QuotaWait(60), seconds=61).waiting
 
 
+def test_a_service_that_is_down_is_shown_until_it_is_back() -> None:
+    down = ServiceWait("m2m", "HTTP 503", 60, 30), ServiceWait("files", "unreachable", 5, 40)
+    m2m, files = board_after(*down, seconds=10).outages
+    assert m2m == "m2m is down for 1:10: HTTP 503; next try in 0:20"
+    assert files == "files is down for 0:15: unreachable; next try in 0:30"
+    assert board_after(*down, ServiceBack("m2m", 60), seconds=10).outages == [files]
+
+
 def test_a_file_between_two_tries_says_why() -> None:
     board = board_after(
         TransferStarted("a", "a", 10, 0), TransferRetry("a", "http-503", "busy", 4.0, 1)
@@ -100,6 +110,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
         TransferProgress("0", 10**7, 10**7),
         FilesPreparing(7),
         QuotaWait(60),
+        ServiceWait("m2m.cr.usgs.gov", "HTTP 503", 3600, 300),
     )  # fmt: skip
     out = io.StringIO()
     Console(file=out, width=width, force_terminal=False).print(render(board, width))

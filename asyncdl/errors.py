@@ -207,6 +207,9 @@ class HttpStatusError(TransferError):
 
     def __init__(self, url: str, status: int, *, retry_after_s: float | None = None) -> None:
         self.status = status
+        self.is_crowded = False
+        """Whether the host was busy with other files of ours, so that this one may have been
+        refused as one connection too many."""
         super().__init__(
             url,
             f"the host answered {status}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -78,7 +79,9 @@ class Job:
         self._wish = wish_of(config)
         self._credentials = credentials
         self._client_options = client_options or options_of(config.service)
-        self._limits = limits or limits_of(config.download)
+        self._limits = limits or replace(
+            limits_of(config.download), max_wait_s=config.service.max_wait
+        )
         self._service_name = service_name or urlsplit(config.service.url).netloc
         self._only = tuple(only)
         self._events = EventQueue()

@@ -91,7 +91,7 @@ class Download:
         self._tries = Tries(engine.limits)
         self._progress = Progress(request.key or request.name or self._source, engine.emit)
         self._resources = AsyncExitStack()
-        self._began_at_s = anyio.current_time()
+        self._began_at_s = self._asked_at_s = anyio.current_time()
 
         # Known once the file has a name, and opened once there is a turn for it.
         self._final: Path | None = None
@@ -234,6 +234,7 @@ class Download:
         """Make one request; an answer with bytes of the file stays open as long as ``line``."""
         limits, ask = self._engine.limits, self._next_ask()
         self._tries.requests += 1
+        self._asked_at_s = anyio.current_time()
         async with AsyncExitStack() as own:
             answer = await own.enter_async_context(
                 open_answer(
@@ -295,9 +296,16 @@ class Download:
         else:
             holding.learn_total(place.total)
         self._told_digests = answer.head.digests or self._told_digests
+        self._settle_doubt(was_url=self._tries.crowded == 1 and self._tries.refreshes > 0)
         target = Target(holding, self._progress, self._form, self._bounds)
         reception = Reception(self._engine, target, turn, version)
         return _Opened(answer, place, self._piece(answer.head, place), reception)
+
+    def _settle_doubt(self, *, was_url: bool) -> None:
+        """Tell the governor what an earlier refusal was about, now that it is known."""
+        if self._tries.is_in_doubt:
+            self._tries.is_in_doubt = False
+            self._engine.governor.settle_doubt(self._url, was_url=was_url)
 
     def _piece(self, head: Head, place: Place) -> Piece:
         now_s = anyio.current_time()
@@ -364,13 +372,21 @@ class Download:
         refresh = self._request.refresh
         if getattr(error, "errno", None) in TOO_MANY_OPEN:
             self._engine.governor.shrink()
+        if self._tries.may_ask_once_more(error, can_refresh=refresh is not None):
+            self._tries.crowded += 1
+            self._tries.is_in_doubt = True
+            self._engine.governor.doubt(self._url, self._asked_at_s)
+            await self._pause(error, self._tries.crowded - 1)
+            return True
         if refresh is not None and self._tries.may_refresh(error):
             self._tries.refreshes += 1
             self._progress.retry(error, 0.0, self._tries.requests)
             self._url = await refresh()
             exact_url(self._url)
             return True
-        if not self._tries.may_go_on(error, have):
+        outage_since_s = self._engine.governor.outage_since_s(self._url)
+        if not self._tries.may_go_on(error, have, outage_since_s):
+            self._settle_doubt(was_url=True)
             if isinstance(error, TransferError):
                 error.attempts = self._tries.requests
             return False
@@ -383,6 +399,12 @@ class Download:
         self._progress.retry(error, wait_s, self._tries.failed)
         await anyio.sleep(wait_s)
         return True
+
+    async def _pause(self, error: AsyncdlError, number: int) -> None:
+        """Wait before a try that has been put off ``number`` times; the first follows at once."""
+        wait_s = self._engine.limits.backoff.delay_s(number) if number else 0.0
+        self._progress.retry(error, wait_s, self._tries.requests)
+        await anyio.sleep(wait_s)
 
     async def _end_short_answers(self) -> None:
         """Ask for the whole file, where a host sends parts and does not tell of which version."""

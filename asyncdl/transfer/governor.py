@@ -1,10 +1,15 @@
 """What one host may take: connections, and rests.
 
-A host that shows strain (429, 503, refused, stalled, or 403 to one connection
-more) gets half as many connections; see :class:`~asyncdl.transfer.pace.Pace`
-for the way back. A ``Retry-After`` rests the whole host, not only the file that
-met it. A host that cannot be reached rests longer and longer, and is given up
-for a while in the end, so that a long queue does not wait for it file by file.
+A host that shows strain (429, 503, refused, stalled, or 403 while it brings data
+of other files) gets half as many connections; see
+:class:`~asyncdl.transfer.pace.Pace` for the way back. A ``Retry-After`` rests the
+whole host, not only the file that met it.
+
+A host that is down rests longer and longer, and one file at a time finds out
+whether it is back while all others wait. It is down when it cannot be reached; a
+gateway's error may be one file's trouble, and has to be met by two of them. When
+it has been waited for long enough its files fail, so that a long queue does not
+wait for it file by file.
 
 A connection counts at the host that was asked. Where that host redirects, the
 first connection of a file is counted there, and further ones at the target,
@@ -13,6 +18,7 @@ which they ask directly; strain of a target is held against both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -23,13 +29,22 @@ import anyio
 from anyio import CapacityLimiter, WouldBlock
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
-from asyncdl.events import Emit, HostWait
+from asyncdl.events import Emit, HostWait, ServiceBack, ServiceWait
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.pace import Pace
 
 _TOO_MUCH = frozenset({429, 503})
 _TOO_MANY = frozenset({403, *_TOO_MUCH})
 """What hosts say to one connection too many, while others bring data."""
+_NOBODY_HOME = frozenset({502, 503, 504, *range(520, 525)})
+"""What gateways say when the host behind them is down."""
+_LINGER_S = 1.0
+"""So long a connection that ended may still count at the host."""
+_TRUST_S = 30.0
+"""After a refusal has turned out to be about a URL, others are taken for such, for so long."""
+
+HOST_DOWN = "host-down"
+"""Reason of the ``TransferError`` for a file whose host was waited for long enough."""
 
 
 class _Host:
@@ -37,8 +52,20 @@ class _Host:
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
-        self.pace = Pace(limits.per_host, limits.backoff)
+        self.pace = Pace(limits.per_host, limits.backoff, limits.max_wait_s)
         self.queue = CapacityLimiter(limits.per_host)
+        self.under_way: set[Turn] = set()
+        """Connections in use; each brings data, or may be about to."""
+        self.left: tuple[str, float] = ("", -math.inf)
+        """Whose connection ended last, and when."""
+        self.witnesses: set[str] = set()
+        """Files that met a gateway's error since the host last gave something."""
+        self.is_announced = False
+        """Whether watchers believe that it is down."""
+        self.limit_before_doubt = 0
+        """Connections before a refusal was taken for one too many."""
+        self.trusted_until_s = -math.inf
+        """Until then refusals are about URLs."""
 
     def apply(self) -> None:
         """Let the queue follow the pace."""
@@ -52,11 +79,13 @@ class Turn:
     Args:
         governor: Learns from how the block ends.
         host: Whose connection it is.
+        url: What is asked for.
         is_spare: Whether other connections bring bytes of the same file.
     """
 
-    def __init__(self, governor: Governor, host: _Host, *, is_spare: bool) -> None:
+    def __init__(self, governor: Governor, host: _Host, url: str, *, is_spare: bool) -> None:
         self.host = host
+        self.url = url
         self.is_spare = is_spare
         self.admitted_at_s = anyio.current_time()
         self.received_bytes = 0
@@ -66,10 +95,12 @@ class Turn:
         """Note ``count`` useful bytes."""
         self.received_bytes += count
         host = self.host
+        self._governor.note_answer(host)
         host.pace.receive(count, host.queue.borrowed_tokens, anyio.current_time())
         host.apply()
 
     def __enter__(self) -> Self:
+        self.host.under_way.add(self)
         return self
 
     def __exit__(
@@ -103,13 +134,13 @@ class Governor:
     async def admit(self, url: str) -> AsyncIterator[Turn]:
         """Wait for a turn at the host of ``url``.
 
-        Raises: NetworkError, not retryable, while the host is given up.
+        Raises: TransferError with reason :data:`HOST_DOWN`, while the host is given up.
         """
         host = self._host(url)
         async with host.queue:
-            await self._sit_out_rests(host)
+            await self._sit_out_rests(host, url)
             async with self._budget:
-                with Turn(self, host, is_spare=False) as turn:
+                with Turn(self, host, url, is_spare=False) as turn:
                     yield turn
 
     def admit_spare(self, url: str) -> Turn | None:
@@ -119,9 +150,9 @@ class Governor:
         goes before a file that does.
         """
         host = self._host(url)
-        turn = Turn(self, host, is_spare=True)
-        if host.pace.rest_s(turn.admitted_at_s):
+        if host.pace.rest_s(anyio.current_time()):
             return None
+        turn = Turn(self, host, url, is_spare=True)
         try:
             host.queue.acquire_on_behalf_of_nowait(turn)
         except WouldBlock:
@@ -131,6 +162,7 @@ class Governor:
         except WouldBlock:
             host.queue.release_on_behalf_of(turn)
             return None
+        host.under_way.add(turn)
         return turn
 
     def is_crowded(self, url: str) -> bool:
@@ -145,11 +177,13 @@ class Governor:
     def end(self, turn: Turn, error: BaseException | None) -> None:
         """Learn from how a turn ended, and give it to the next."""
         host = turn.host
+        host.under_way.discard(turn)
         if error is None:
-            host.pace.succeed()
+            self.note_answer(host)
         elif isinstance(error, AsyncdlError):
             self._learn(turn, error)
         host.apply()
+        host.left = turn.url, anyio.current_time()
         if turn.is_spare:
             self._budget.release_on_behalf_of(turn)
             host.queue.release_on_behalf_of(turn)
@@ -161,12 +195,43 @@ class Governor:
             host = self._hosts[name] = _Host(name, self._limits)
         return host
 
-    async def _sit_out_rests(self, host: _Host) -> None:
+    def outage_since_s(self, url: str) -> float | None:
+        """Return since when the host of ``url`` is down for everybody; ``None`` if it is not."""
+        return self._host(url).pace.outage.since_s if self._limits.max_wait_s else None
+
+    def note_answer(self, host: _Host) -> None:
+        """Note that a host gave something of use."""
+        after_s = host.pace.outage.elapsed_s(anyio.current_time())
+        host.pace.succeed()
+        host.witnesses.clear()
+        if host.is_announced:
+            host.is_announced = False
+            self._emit(ServiceBack(host.name, after_s))
+
+    def doubt(self, url: str, asked_at_s: float) -> None:
+        """Use fewer connections: a request made at ``asked_at_s`` may have been one too many."""
+        host = self._host(url)
+        before = host.pace.limit
+        if host.pace.step_down(asked_at_s, anyio.current_time()):
+            host.limit_before_doubt = max(host.limit_before_doubt, before)
+        host.apply()
+
+    def settle_doubt(self, url: str, *, was_url: bool) -> None:
+        """Take back what :meth:`doubt` did, if a fresh URL was all that was missing."""
+        host = self._host(url)
+        if was_url:
+            host.pace.limit = max(host.pace.limit, host.limit_before_doubt)
+            host.trusted_until_s = anyio.current_time() + _TRUST_S
+        host.limit_before_doubt = 0
+        host.apply()
+
+    async def _sit_out_rests(self, host: _Host, url: str) -> None:
         # A rest may be prolonged while it is sat out, hence the loop.
         while wait_s := host.pace.rest_s(anyio.current_time()):
             if host.pace.is_given_up(anyio.current_time()):
-                raise NetworkError(
-                    f"reach {host.name}", "it has been down for a while", retryable=False
+                down_s = host.pace.outage.elapsed_s(anyio.current_time())
+                raise TransferError(
+                    url, f"{host.name} has been down for {down_s:.0f} s", reason=HOST_DOWN
                 )
             await anyio.sleep(wait_s)
 
@@ -181,7 +246,14 @@ class Governor:
             else:
                 self._learn_from_only(host, turn, error, now_s)
             if (wait_s := host.pace.rest_s(now_s)) > before_s:
-                self._emit(HostWait(host.name, _reason(error), wait_s))
+                self._announce(host, _reason(error), wait_s, now_s)
+
+    def _announce(self, host: _Host, reason: str, wait_s: float, now_s: float) -> None:
+        if not host.pace.is_down:
+            self._emit(HostWait(host.name, reason, wait_s))
+            return
+        host.is_announced = True
+        self._emit(ServiceWait(host.name, reason, host.pace.outage.elapsed_s(now_s), wait_s))
 
     def _learn_from_spare(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
         """Learn from a connection beside others: the host is there, whatever it says."""
@@ -193,24 +265,60 @@ class Governor:
             self._rest(host, error, now_s)
 
     def _learn_from_only(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
-        if isinstance(error, HttpStatusError) and error.status in _TOO_MUCH:
-            host.pace.succeed()
-            host.pace.step_down(turn.admitted_at_s, now_s)
-            self._rest(host, error, now_s)
+        if isinstance(error, HttpStatusError):
+            self._learn_from_status(host, turn, error, now_s)
         elif isinstance(error, Stalled) or (isinstance(error, NetworkError) and error.retryable):
             self._learn_from_break(host, turn, error, now_s)
         elif isinstance(error, TransferError):
             # Bad news, but news: the host is there.
             host.pace.succeed()
 
+    def _learn_from_status(
+        self, host: _Host, turn: Turn, error: HttpStatusError, now_s: float
+    ) -> None:
+        is_strain = error.status in _TOO_MUCH
+        if error.status in _NOBODY_HOME and self._is_down_for_all(host, error):
+            host.pace.fail(turn.admitted_at_s, now_s, is_strain=is_strain)
+        else:
+            # Bad news, but news: the host is there.
+            host.pace.succeed()
+            if is_strain:
+                host.pace.step_down(turn.admitted_at_s, now_s)
+        if is_strain:
+            self._rest(host, error, now_s)
+        if error.status == 403 and now_s >= host.trusted_until_s:
+            error.is_crowded = self._is_shared(host, turn, now_s)
+
+    def _is_shared(self, host: _Host, turn: Turn, now_s: float) -> bool:
+        """Tell whether a host has, or had until just now, to do with other files of ours.
+
+        Whoever got a connection may not have its first byte yet, and a host may not
+        have noticed that one has ended.
+        """
+        left_url, left_at_s = host.left
+        return bool(host.under_way) or (
+            left_url != turn.url and turn.admitted_at_s - left_at_s < _LINGER_S
+        )
+
+    def _is_down_for_all(self, host: _Host, error: TransferError) -> bool:
+        """Tell whether what a file met is more than its own trouble."""
+        host.witnesses.add(error.url)
+        return len(host.witnesses) > 1 and self._limits.max_wait_s > 0
+
     def _learn_from_break(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
-        if not turn.received_bytes:
+        if turn.received_bytes or self._is_silent_for_one(host, error):
+            # A line that brought bytes may break for many reasons; silence is strain.
+            host.pace.succeed()
+            if isinstance(error, Stalled):
+                host.pace.step_down(turn.admitted_at_s, now_s)
+        else:
             host.pace.fail(turn.admitted_at_s, now_s)
-            return
-        # A line that brought bytes may break for many reasons; silence is strain.
-        host.pace.succeed()
-        if isinstance(error, Stalled):
-            host.pace.step_down(turn.admitted_at_s, now_s)
+
+    def _is_silent_for_one(self, host: _Host, error: AsyncdlError) -> bool:
+        is_waited_for = self._limits.max_wait_s > 0
+        return (
+            is_waited_for and isinstance(error, Stalled) and not self._is_down_for_all(host, error)
+        )
 
     def _rest(self, host: _Host, error: AsyncdlError, now_s: float) -> None:
         wish_s = error.retry_after_s or 0.0

@@ -48,6 +48,9 @@ class Limits:
     """How often a whole file that fails its proof is fetched again."""
     refreshes: int = 2
     """How often a file's refused URL is replaced by a fresh one."""
+    max_wait_s: float = 0.0
+    """How long a host that is down is waited for; its files wait and none of them fails. 0
+    makes the usual tries for each file, and gives the host up after a number of them."""
     max_redirects: int = 5
     max_retry_after_s: float = 900.0
     """A host that asks for a longer rest is not waited for: the file fails."""

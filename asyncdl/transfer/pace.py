@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from asyncdl.retry import Backoff
+from asyncdl.retry import Backoff, Outage
 
 UNREACHABLE_AFTER = 5
-"""Failed rounds in a row after which a host rests before it is asked again."""
+"""Failed rounds in a row after which a host rests before it is asked again, by one at a time."""
 GIVEN_UP_AFTER = 20
-"""Failed rounds in a row after which files fail at once while the host rests."""
+"""Failed rounds in a row after which files fail at once while the host rests, if there is
+no time that it is waited for."""
 
 WINDOW_S = 1.0
 """Over so much time a host's goodput is measured."""
@@ -38,14 +39,20 @@ class Pace:
     ceiling: int
     """Connections at most."""
     backoff: Backoff = field(default_factory=Backoff)
+    max_wait_s: float = 0.0
+    """How long an outage is waited for; 0 counts failed rounds instead."""
     window_s: float = WINDOW_S
     limit: int = 0
     """Connections now."""
     open_at_s: float = -math.inf
     """No request before this."""
     stepped_at_s: float = -math.inf
-    failed_rounds: int = 0
+    outage: Outage = field(default_factory=Outage)
+    """Rounds in a row in which nobody got anything."""
 
+    _failed_at_s: float = -math.inf
+    _limit_before: int = 1
+    """Connections when the outage began."""
     _began_at_s: float | None = None
     _received: int = 0
     _goodput_before: float | None = None
@@ -63,11 +70,23 @@ class Pace:
 
     def is_given_up(self, now_s: float) -> bool:
         """Tell whether asking is useless until the rest is over."""
-        return self.failed_rounds >= GIVEN_UP_AFTER and self.rest_s(now_s) > 0
+        if not self.rest_s(now_s):
+            return False
+        if self.max_wait_s:
+            return self.outage.elapsed_s(now_s) >= self.max_wait_s
+        return self.outage.failed >= GIVEN_UP_AFTER
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the host is asked by one at a time, to find out whether it is back."""
+        return self.outage.failed >= UNREACHABLE_AFTER
 
     def succeed(self) -> None:
         """Note an answer: the host is there."""
-        self.failed_rounds = 0
+        if self.is_down:
+            # What was down for everybody did not suffer from us alone.
+            self.limit = max(self.limit, self._limit_before // 2)
+        self.outage.end()
 
     def receive(self, count: int, in_use: int, now_s: float) -> None:
         """Note ``count`` bytes that came while ``in_use`` connections were open."""
@@ -98,13 +117,31 @@ class Pace:
         """Leave the host alone for at least ``wait_s`` from now."""
         self.open_at_s = max(self.open_at_s, now_s + wait_s)
 
-    def fail(self, admitted_at_s: float, now_s: float) -> None:
-        """Note that the host could not be reached, or fell silent."""
-        if not self.step_down(admitted_at_s, now_s):
+    def fail(self, admitted_at_s: float, now_s: float, *, is_strain: bool = True) -> None:
+        """Note that the host could not be reached, fell silent, or answers nobody.
+
+        Args:
+            admitted_at_s: When the request was; requests under way together fail once.
+            now_s: The present.
+            is_strain: Whether fewer connections may help.
+        """
+        if admitted_at_s < self._failed_at_s:
             return
-        self.failed_rounds += 1
-        if self.failed_rounds >= UNREACHABLE_AFTER:
-            self.rest(self.backoff.delay_s(self.failed_rounds - UNREACHABLE_AFTER + 1), now_s)
+        self._failed_at_s = now_s
+        if not self.outage.failed:
+            self._limit_before = self.limit
+        if is_strain:
+            self.step_down(admitted_at_s, now_s)
+        self.outage.fail(now_s)
+        if self.is_down:
+            self.limit = 1
+            self._rest_in_outage(now_s)
+
+    def _rest_in_outage(self, now_s: float) -> None:
+        rest_s = self.backoff.delay_s(self.outage.failed - UNREACHABLE_AFTER + 1)
+        left_s = self.max_wait_s - self.outage.elapsed_s(now_s)
+        # The last try comes when the time is over.
+        self.rest(min(rest_s, left_s) if left_s > 0 else rest_s, now_s)
 
     def _judge(self, goodput: float, in_use: int, now_s: float) -> None:
         """Draw conclusions from a full window."""

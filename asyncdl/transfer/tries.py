@@ -16,6 +16,9 @@ from asyncdl.transfer.verify import BROKEN_FILE, ERROR_PAGE
 LOGIN_PAGE = "login-page"
 """Reason of a ``WrongContent`` for a host that sends us to its login page."""
 
+MOST_CROWDED = 10
+"""More often than this no number of connections can be halved."""
+
 
 @dataclass(slots=True)
 class Tries:
@@ -31,10 +34,16 @@ class Tries:
     requests: int = 0
     refreshes: int = 0
     refetches: int = 0
+    crowded: int = 0
+    """Refusals that were taken for one connection too many."""
     failed: int = 0
-    """In a row, without progress in between."""
+    """In a row, without progress in between; an outage of the host counts once."""
     farthest: int = 0
     """The most bytes that were ever on disk."""
+    is_in_doubt: bool = False
+    """Whether it was asked for again after a refusal, and not given yet."""
+    _counted_outage_s: float | None = None
+    """When the outage began that was counted last."""
 
     @property
     def is_worn_out(self) -> bool:
@@ -43,18 +52,39 @@ class Tries:
 
     def may_refresh(self, error: AsyncdlError) -> bool:
         """Tell whether a fresh URL is worth asking for."""
+        if isinstance(error, HttpStatusError) and error.status == 404 and self.refreshes:
+            return False  # a fresh URL leads to it, and it is not there
         return self.refreshes < self.limits.refreshes and is_url_refused(error)
 
-    def may_go_on(self, error: AsyncdlError, have: int) -> bool:
+    def may_ask_once_more(self, error: AsyncdlError, *, can_refresh: bool) -> bool:
+        """Tell whether a refusal may be about the number of connections, not about the URL.
+
+        The first doubt goes to the connections and the second to the URL; what a fresh
+        URL meets is about the connections again.
+        """
+        if not isinstance(error, HttpStatusError) or not error.is_crowded:
+            return False
+        is_open = self.crowded == 0 or self.refreshes > 0 or not can_refresh
+        return is_open and self.crowded < MOST_CROWDED and not self.is_worn_out
+
+    def may_go_on(
+        self, error: AsyncdlError, have: int, outage_since_s: float | None = None
+    ) -> bool:
         """Count a failed try, and tell whether another may follow.
 
         Args:
             error: How it failed.
             have: Bytes on disk now.
+            outage_since_s: Since when the host is down for everybody, and waited for.
         """
         if is_bad_file(error):
             self.refetches += 1
-        self.failed = 1 if have > self.farthest else self.failed + 1
+        is_known = outage_since_s is not None and outage_since_s == self._counted_outage_s
+        self._counted_outage_s = outage_since_s
+        if have > self.farthest:
+            self.failed = 1
+        elif not is_known:
+            self.failed += 1
         self.farthest = max(self.farthest, have)
         return (
             error.retryable

@@ -35,12 +35,12 @@ async def bring(
         digests: Of the file, for the journal.
     Raises: DiskError, when the disk is full.
     """
-    target = place.under(run.directory)
+    target, durable = place.under(run.directory), run.config.download.durable
     try:
         if target != source:
-            await copy_file(source, target)
+            await copy_file(source, target, durable=durable)
         if is_unpacked(run.config, place):
-            await unpack(target)
+            await unpack(target, durable=durable)
         finished = await anyio.to_thread.run_sync(_finished, place, target, ending, digests)
     except (DiskError, TransferError) as error:
         stop_if_full(error)

@@ -17,6 +17,7 @@ import anyio.to_thread
 
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.names import safe_name
+from asyncdl.transfer.stable import chunks_of, flush_folder, rename, write_anew
 
 _PLAIN_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 """Without sparse files, which may claim any size."""
@@ -29,15 +30,18 @@ class ExtractError(TransferError):
     remedy = "The .tar is there and verified: unpack it by hand, or set extract = false."
 
 
-async def unpack(tar: Path) -> None:
+async def unpack(tar: Path, *, durable: bool = False) -> None:
     """Unpack a tar into the folder of its name, whole or not at all.
 
     A folder that is there already stays as it is. Cancelled, it stops between
     two members and leaves nothing.
 
+    Args:
+        tar: A verified bundle.
+        durable: Whether the folder and its files are on stable storage afterwards.
     Raises: ExtractError; DiskError, when the disk is full.
     """
-    await anyio.to_thread.run_sync(_unpack, tar, folder_of(tar))
+    await anyio.to_thread.run_sync(_unpack, tar, folder_of(tar), durable)
 
 
 def folder_of(tar: Path) -> Path:
@@ -45,15 +49,15 @@ def folder_of(tar: Path) -> Path:
     return tar.with_suffix("")
 
 
-def _unpack(tar: Path, folder: Path) -> None:
+def _unpack(tar: Path, folder: Path, durable: bool) -> None:
     if folder.is_dir():
         return
     partial = folder.with_name(f"{folder.name}.part")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        _extract_all(tar, partial)
-        partial.rename(folder)
+        _extract_all(tar, partial, durable)
+        rename(partial, folder, durable=durable)
     except tarfile.TarError as error:
         raise ExtractError(tar.name, f"no sound tar: {error}") from error
     except OSError as error:
@@ -65,16 +69,22 @@ def _unpack(tar: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _extract_all(tar: Path, into: Path) -> None:
+def _extract_all(tar: Path, into: Path, durable: bool) -> None:
     # Not compressed: what comes out is no larger than what went in.
     with tarfile.open(tar, "r:") as archive:
         for member in archive:
             anyio.from_thread.check_cancelled()
             _check(tar, member)
-            content = archive.extractfile(member)
-            assert content is not None  # as for every regular file
-            with content, (into / member.name).open("xb") as file:
-                shutil.copyfileobj(content, file)
+            _extract(archive, member, into, durable)
+    if durable:
+        flush_folder(into)
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path, durable: bool) -> None:
+    content = archive.extractfile(member)
+    assert content is not None  # as for every regular file
+    with content:
+        write_anew(into / member.name, chunks_of(content), durable=durable, is_new=True)
 
 
 def _check(tar: Path, member: tarfile.TarInfo) -> None:

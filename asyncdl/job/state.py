@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
 from asyncdl.job.journal import Journal, open_journal
+from asyncdl.transfer.stable import make_folders, settle
 
 STATE_FOLDER = ".asyncdl"
 
@@ -38,6 +39,8 @@ async def open_state(
     await anyio.to_thread.run_sync(hold.take)
     try:
         async with open_journal(folder, service, durable=durable) as journal:
+            if durable:
+                await anyio.to_thread.run_sync(hold.settle)
             yield journal
     finally:
         with anyio.CancelScope(shield=True):
@@ -56,7 +59,7 @@ class _Hold:
     def take(self) -> None:
         """Take the directory, or say who has it. Raises: DirectoryBusyError, DiskError."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folders(self._folder)
             self._lock.acquire()
             self._sign()
         except Timeout as error:
@@ -71,6 +74,16 @@ class _Hold:
         except BaseException:
             self.drop()
             raise
+
+    def settle(self) -> None:
+        """Bring the names of the folder's files, and its own, to stable storage.
+
+        Raises: DiskError.
+        """
+        try:
+            settle(self._folder)
+        except OSError as error:
+            raise DiskError(self._folder, error) from error
 
     def drop(self) -> None:
         """Let go of the directory."""

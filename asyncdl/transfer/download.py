@@ -159,7 +159,12 @@ class Download:
         if self._final is None or self._holding is not None:
             return
         part = await self._resources.enter_async_context(
-            open_part(self._final, self._engine.disk, self._url)
+            open_part(
+                self._final,
+                self._engine.disk,
+                self._url,
+                durable=self._engine.limits.durable,
+            )
         )
         holding = Holding(part, self._source, self._engine.limits)
         await holding.take_over(self._is_ours)
@@ -438,7 +443,7 @@ class Download:
             await holding.drop()
             raise
         self._progress.tell(holding.size_bytes, is_end=True)
-        await part.publish(durable=self._engine.limits.durable)
+        await part.publish()
         is_told = self._request.size_bytes is not None
         length_proof = "length" if is_told else self._length_proof
         return self._fetched(part.final, holding.size_bytes, length_proof, proof)

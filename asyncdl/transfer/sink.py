@@ -17,6 +17,7 @@ from anyio import CancelScope
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer import room
 from asyncdl.transfer.disk import Disk
+from asyncdl.transfer.stable import flush_folder, make_folders, rename, settle, write_at
 from asyncdl.transfer.state import PartState, load_state, save_state
 
 T = TypeVar("T")
@@ -45,12 +46,13 @@ class PartFile:
     write reaches a file that has been closed, renamed or begun again.
     """
 
-    def __init__(self, final: Path, disk: Disk, fd: int) -> None:
+    def __init__(self, final: Path, disk: Disk, fd: int, *, durable: bool) -> None:
         self.final = final
         self.path = part_path(final)
         self._state_path = state_path(final)
         self._disk = disk
         self._fd = fd
+        self._durable = durable
         self._is_gone = False
         self._one_at_a_time = threading.Lock()
 
@@ -59,7 +61,7 @@ class PartFile:
 
         Raises: DiskError.
         """
-        await self._call_brief(lambda: _write_all(self._fd, offset, pieces))
+        await self._call_brief(lambda: write_at(self._fd, offset, pieces))
 
     async def check_room(self, size_bytes: int) -> None:
         """Look whether a file of ``size_bytes`` has room.
@@ -80,7 +82,7 @@ class PartFile:
 
         Raises: DiskError.
         """
-        await self._call_brief(self._empty)
+        await self._call(self._empty)
 
     async def load(self) -> PartState | None:
         """Return the note about the bytes; ``None`` if there is none to be believed.
@@ -89,7 +91,12 @@ class PartFile:
 
         Raises: DiskError.
         """
-        return await self._call_brief(self._load)
+        state = await self._call_brief(self._load)
+        if state is None or state.done.spans:
+            return state
+        # Whatever it says, it must not speak for the bytes to come.
+        await self.begin_again()
+        return None
 
     async def checkpoint(self, state: PartState) -> None:
         """Flush the bytes, and only then note that they are there.
@@ -100,15 +107,13 @@ class PartFile:
         """
         await self._call(lambda: self._flush_and_note(state))
 
-    async def publish(self, *, durable: bool) -> None:
+    async def publish(self) -> None:
         """Give the file its final name; whatever had that name is replaced.
 
-        Args:
-            durable: Whether file and folder are on stable storage afterwards.
-        Raises: DiskError; the final name is then as it was.
+        Raises: DiskError; the final name is then as it was, or the whole file is there
+            and only the folder could not be flushed.
         """
-        call = self._call if durable else self._call_brief
-        await call(lambda: self._rename(durable))
+        await (self._call if self._durable else self._call_brief)(self._rename)
 
     async def discard(self) -> None:
         """Remove file and note.
@@ -139,33 +144,37 @@ class PartFile:
 
     def _load(self) -> PartState | None:
         size_bytes = os.fstat(self._fd).st_size
-        if size_bytes == 0:
-            # Whatever a note says, it must not speak for the bytes to come.
-            self._state_path.unlink(missing_ok=True)
-            return None
         state = load_state(self._state_path, size_bytes)
-        os.ftruncate(self._fd, state.done.end if state else 0)
+        kept_bytes = state.done.end if state else 0
+        if kept_bytes != size_bytes:
+            os.ftruncate(self._fd, kept_bytes)
         return state
 
     def _empty(self) -> None:
-        self._state_path.unlink(missing_ok=True)
+        if self._state_path.exists():
+            self._state_path.unlink()
+            # A note that came back after a power cut would speak for other bytes.
+            flush_folder(self.path.parent)
         os.ftruncate(self._fd, 0)
 
     def _flush_and_note(self, state: PartState) -> None:
         if not self._is_gone:
             os.fsync(self._fd)
             save_state(self._state_path, state)
+            if self._durable:
+                settle(self.path.parent)
 
-    def _rename(self, durable: bool) -> None:
-        if durable:
+    def _rename(self) -> None:
+        if self._durable:
             os.fsync(self._fd)
-        self.path.replace(self.final)
+        # A network mount may tell only now what it could not store. The file itself
+        # stays open, and locked.
+        os.close(os.dup(self._fd))
+        rename(self.path, self.final, durable=self._durable)
         self._is_gone = True
         # In this order: a crash in between leaves a note without bytes, which
         # is harmless. The other order could leave bytes without their note.
         self._state_path.unlink(missing_ok=True)
-        if durable:
-            _sync_folder(self.final.parent)
 
     def _remove(self) -> None:
         if not self._is_gone:
@@ -180,20 +189,23 @@ class PartFile:
 
 
 @asynccontextmanager
-async def open_part(final: Path, disk: Disk, url: str) -> AsyncIterator[PartFile]:
+async def open_part(
+    final: Path, disk: Disk, url: str, *, durable: bool = False
+) -> AsyncIterator[PartFile]:
     """Open the partial file of ``final``, made if missing, for this task alone.
 
     Args:
         final: Where the finished file goes; its folder is made if missing.
         disk: Runs the calls.
         url: What is fetched, for the error.
+        durable: Whether notes, and the file with its name, are on stable storage once made.
     Raises: TransferError with reason :data:`BUSY`, if another task or process has
         it; DiskError, early, if ``final`` cannot become a file.
     """
     fd = await disk.run_brief(final, lambda: _open_locked(final))
     if fd is None:
         raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
-    part = PartFile(final, disk, fd)
+    part = PartFile(final, disk, fd, durable=durable)
     try:
         yield part
     finally:
@@ -222,12 +234,12 @@ def _open_locked(final: Path) -> int | None:
 
 
 def _open_made(path: Path) -> int:
-    """Open a file, made if it is missing, and its folder too."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    """Open a file, made if it is missing, and its folder too. A link is not followed."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(path, flags, 0o666)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         return os.open(path, flags, 0o666)
 
 
@@ -248,22 +260,3 @@ def _is_still(fd: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _write_all(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> None:
-    for piece in pieces:
-        rest = memoryview(piece)
-        while rest:
-            written = os.pwrite(fd, rest, offset)
-            if written == 0:
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-            offset += written
-            rest = rest[written:]
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -8,8 +8,8 @@ told from a whole one. It holds no URL with a secret: only host and path.
 from __future__ import annotations
 
 import logging
-import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ import msgspec
 
 from asyncdl.redact import redact
 from asyncdl.transfer.ranges import Coverage
+from asyncdl.transfer.stable import rename, write_anew
 from asyncdl.transfer.validators import Validator
 
 FORMAT = 1
@@ -97,13 +98,11 @@ def save_state(path: Path, state: PartState) -> None:
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(encode_state(state))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_anew(temporary, (encode_state(state),), durable=True)
+        rename(temporary, path, durable=False)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -143,10 +142,10 @@ async def test_a_disk_that_refuses_one_place_fails_that_place_only(bench: Bench)
 async def test_a_disk_that_is_full_for_the_copy_stops_the_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_space(source: object, target: object) -> None:
+    def no_space(path: Path, *_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfile", no_space)
+    monkeypatch.setattr("asyncdl.job.copies.write_anew", no_space)
     group = {"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}
     assert (await bench.run(RED, group)).status == "stopped"
 

@@ -246,7 +246,8 @@ async def test_row_144_a_durable_file_is_flushed_before_it_is_named_and_its_fold
     monkeypatch.setattr(os, "fsync", watch)
     async with rig(tmp_path, FILE, limits=replace(QUICK, durable=True)) as r:
         await r.fetch()
-    assert flushed == [False, True]
+    assert flushed[0] is False
+    assert set(flushed[1:]) == {True}
 
 
 async def test_row_141_room_that_is_not_needed_is_given_back(tmp_path: Path) -> None:

@@ -97,10 +97,10 @@ async def test_what_is_no_tar_is_told(tmp_path: Path, content: bytes) -> None:
 async def test_a_full_disk_is_not_the_tars_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_space(source: object, target: object) -> None:
+    def no_space(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shutil.copyfileobj", no_space)
+    monkeypatch.setattr("os.pwrite", no_space)
     with pytest.raises(DiskError):
         await unpack(write_tar(tmp_path / "S.tar"))
     assert names_in(tmp_path) == ["S.tar"]

@@ -1,0 +1,134 @@
+"""Changes to folders and files that can be brought to stable storage.
+
+What a file system is told is in memory first, and gets to the disk in whatever order
+suits it. A power cut leaves any part of what was not flushed: bytes of a file once its
+descriptor is flushed, its name once its folder is, and the folder's own name once the
+folder above it is. All of it blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+_CHUNK_BYTES = 1024 * 1024
+"""Read and written at once, where a file is copied."""
+
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""File systems that cannot flush a folder say so, and keep its entries in their own way."""
+
+
+def write_at(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
+    """Write ``pieces`` one behind the other from ``offset`` on, and return where they end.
+
+    Raises: OSError; what was written until then is there.
+    """
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            written = os.pwrite(fd, rest, offset)
+            if written == 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            offset += written
+            rest = rest[written:]
+    return offset
+
+
+def write_anew(
+    path: Path, chunks: Iterable[bytes | memoryview], *, durable: bool, is_new: bool = False
+) -> None:
+    """Write a file from its beginning; what it held before is gone.
+
+    Args:
+        path: The file; made if it is missing. A link is not followed.
+        chunks: Its bytes in order.
+        durable: Whether they are on stable storage afterwards; its name is not.
+        is_new: Whether a file that is there already is an error.
+    Raises: OSError, also when only closing it tells that something was not stored.
+    """
+    how = os.O_EXCL if is_new else os.O_TRUNC
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how, 0o666)
+    try:
+        offset = 0
+        for chunk in chunks:
+            offset = write_at(fd, offset, (chunk,))
+        if durable:
+            os.fsync(fd)
+    except BaseException:
+        with suppress(OSError):
+            os.close(fd)
+        raise
+    os.close(fd)
+
+
+def chunks_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a file holds from where it stands, in pieces that fit into memory."""
+    while chunk := file.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def rename(source: Path, target: Path, *, durable: bool) -> None:
+    """Give a file or a folder another name in its folder; a file of that name is replaced.
+
+    Args:
+        source: Its bytes are on stable storage already, if they are to be.
+        target: The new name.
+        durable: Whether the name is on stable storage afterwards.
+    Raises: OSError.
+    """
+    source.replace(target)
+    if durable:
+        settle(target.parent)
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing. Raises: OSError."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        _settle_name.cache_clear()
+
+
+def settle(folder: Path) -> None:
+    """Bring the names in a folder to stable storage, and the folder's own name too.
+
+    Raises: OSError.
+    """
+    flush_folder(folder)
+    _settle_name(os.path.realpath(folder))
+
+
+def flush_folder(folder: Path) -> None:
+    """Bring the names in a folder to stable storage, where the file system can.
+
+    Raises: OSError.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    finally:
+        os.close(fd)
+
+
+@lru_cache(maxsize=4096)
+def _settle_name(folder: str) -> None:
+    """Bring the name of a folder, and of those above it, to stable storage.
+
+    Remembered until the next folder is made: whoever made this one, in this process or
+    in one that was killed, it is flushed once before a file in it is called safe.
+    """
+    if os.path.ismount(folder):
+        return
+    above = os.path.dirname(folder)  # noqa: PTH120 - a key of the cache, and told often
+    try:
+        flush_folder(Path(above))
+    except PermissionError:
+        return  # what we may not read we have not made
+    _settle_name(above)

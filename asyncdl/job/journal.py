@@ -29,6 +29,8 @@ from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
 
 JOURNAL_NAME = "journal.sqlite"
+ENDED = ("complete", "incomplete")
+"""How a run ends that has heard the end of everything it asked for."""
 
 
 class Standing(StrEnum):
@@ -118,7 +120,21 @@ class Beginning:
     is_first: bool
     """Whether nothing is known of earlier runs, so that only the service may know more."""
     is_changed: bool
-    """Whether the config asks for other scenes or products than that of the last run."""
+    """Whether the config asks for other scenes or products than that of the last run
+    that came to its end."""
+    was_cut_short: bool = False
+    """Whether the last run did not come to its end: a reply may have been lost with it,
+    so the service may know of requests that the journal does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the last run left."""
+
+    label: str
+    fingerprint: str
+    run: int
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +171,7 @@ class Journal:
         self._service = service
         self._clock = clock
         self._run = 0
+        self._fingerprint = ""
 
     # -- the run -----------------------------------------------------------------
 
@@ -166,20 +183,29 @@ class Journal:
                 under the same label gives the same downloads, so the first one stays.
             fingerprint: Of what the config asks for.
         """
-        known = await self._database.read(lambda connection: self._job(connection))
-        self._run = known[2] + 1 if known else 1
-        kept = known[0] if known else label
+        known = await self._database.read(self._job)
+        self._fingerprint = fingerprint
+        self._run = known.run + 1 if known else 1
+        kept = known.label if known else label
         row = (self._service, kept, fingerprint, self._run, self._clock(), "")
         await self._database.write(Write(_BEGIN, [row]))
-        return Beginning(kept, known is None, known is not None and known[1] != fingerprint)
+        return Beginning(
+            kept,
+            is_first=known is None,
+            is_changed=known is not None and known.fingerprint != fingerprint,
+            was_cut_short=known is not None and known.status not in ENDED,
+        )
 
     async def end(self, status: str) -> int:
         """Note how the run ended.
 
         Returns: How many verified files it did not want any more.
         """
-        row = (self._clock(), status, self._service)
-        await self._database.write(Write(_END, [row]))
+        writes = [Write(_END, [(self._clock(), status, self._service)])]
+        if status in ENDED:
+            # Not before: the run that says what has changed may be the next one.
+            writes.append(Write(_SETTLE, [(self._fingerprint, self._service)]))
+        await self._database.write(*writes)
         return await self._database.read(self._count_left)
 
     async def overview(self) -> Overview | None:
@@ -190,10 +216,10 @@ class Journal:
         """Forget the endings of files that the config asked for once and no longer does."""
         await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._run)]))
 
-    def _job(self, connection: sqlite3.Connection) -> tuple[str, str, int] | None:
-        query = "SELECT label, fingerprint, run FROM job WHERE service = ?"
-        row: tuple[str, str, int] | None = connection.execute(query, (self._service,)).fetchone()
-        return row
+    def _job(self, connection: sqlite3.Connection) -> _Job | None:
+        query = "SELECT label, fingerprint, run, status FROM job WHERE service = ?"
+        row = connection.execute(query, (self._service,)).fetchone()
+        return _Job(*row) if row else None
 
     def _overview(self, connection: sqlite3.Connection) -> Overview | None:
         of_service = (self._service,)
@@ -337,14 +363,15 @@ class Journal:
         rows = [(self._service, f.entity_id, f.product_id, label, now) for f in files]
         await self._database.write(Write(_ASK, rows))
 
-    def note_given(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> None:
-        """Note with the next commit which ids the service gave, and whether URLs came along."""
-        state, now = "ready" if is_ready else "preparing", self._clock()
-        rows = [
-            (to.download_id, to.label, state, now, self._service, f.entity_id, f.product_id)
-            for f, to in given
-        ]
-        self._database.write_later(Write(_GIVE, rows))
+    async def note_given(
+        self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool
+    ) -> None:
+        """Remember which ids the service gave, and whether URLs came along."""
+        await self._database.write(self._give(given, is_ready=is_ready))
+
+    def note_ready(self, file: WantedFile, to: Requested) -> None:
+        """Note with the next commit that there is a URL for what was in preparation."""
+        self._database.write_later(self._give([(file, to)], is_ready=True))
 
     async def requested(self, files: Sequence[WantedFile]) -> dict[tuple[str, str], Requested]:
         """Return what the service has in its queue already, by entity id and product id."""
@@ -353,6 +380,25 @@ class Journal:
     async def forget_downloads(self) -> None:
         """Forget all ids; the service is about to be told to forget them, too."""
         await self._database.write(Write(_FORGET_DOWNLOADS, [(self._service,)]))
+
+    def _give(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> Write:
+        state, now = "ready" if is_ready else "preparing", self._clock()
+        return Write(
+            _GIVE,
+            [
+                (
+                    self._service,
+                    f.entity_id,
+                    f.product_id,
+                    to.label,
+                    state,
+                    to.download_id,
+                    now,
+                    now,
+                )
+                for f, to in given
+            ],
+        )
 
     def _requested(
         self, connection: sqlite3.Connection, files: Sequence[WantedFile]
@@ -376,7 +422,7 @@ async def open_journal(
         folder: The state folder; exists.
         service: Name of the service whose files this run may trust.
         durable: Whether a power cut may not cost the last rows. Without, the files they
-            speak of are looked at again, and requests are made again under the same label.
+            speak of are looked at again, and requests are found at the service.
     Raises: DiskError, when the file cannot be opened or made. A file that is
         no journal of ours is put aside and a new one begun.
     """
@@ -424,7 +470,7 @@ FINISHED_COLUMNS = "path, kind, scene, size_bytes, mtime_ns, proof, source, dige
 
 _BEGIN = """
 INSERT INTO job (service, label, fingerprint, run, begun_at, status) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (service) DO UPDATE SET fingerprint = excluded.fingerprint, run = excluded.run,
+ON CONFLICT (service) DO UPDATE SET run = excluded.run,
     begun_at = excluded.begun_at, ended_at = NULL, status = ''
 """
 _JOB = """
@@ -438,6 +484,7 @@ _COUNT_DOWNLOADS = """
 SELECT state, count(*) FROM download WHERE service = ? GROUP BY state ORDER BY state
 """
 _END = "UPDATE job SET ended_at = ?, status = ? WHERE service = ?"
+_SETTLE = "UPDATE job SET fingerprint = ? WHERE service = ?"
 _NOTE_SCENE = """
 INSERT INTO scene (service, scene, dataset, entity_id) VALUES (?, ?, ?, ?)
 ON CONFLICT (service, scene) DO UPDATE SET dataset = excluded.dataset,
@@ -486,8 +533,10 @@ ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.labe
     state = 'asked', asked_at = excluded.asked_at
 """
 _GIVE = """
-UPDATE download SET download_id = ?, label = ?, state = ?, given_at = ?
-WHERE service = ? AND entity_id = ? AND product_id = ?
+INSERT INTO download (service, entity_id, product_id, label, state, download_id, asked_at, given_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.label,
+    state = excluded.state, download_id = excluded.download_id, given_at = excluded.given_at
 """
 _REQUESTED = """
 SELECT download_id, label FROM download

@@ -73,7 +73,7 @@ async def poll(
         async for ending in endings:
             if isinstance(ending, Ready):
                 to = Requested(ending.download_id, ending.label)
-                run.journal.note_given([(ending.wanted, to)], is_ready=True)
+                run.journal.note_ready(ending.wanted, to)
                 await ready_out.send(ending)
             else:
                 _give_up(run, ending)

@@ -46,6 +46,7 @@ async def request(
             for standing in await _go_on(run, group):
                 await waiting_out.send(standing)
             while group and (matched := await _ask(run, quota, group)):
+                await _note_given(run, matched)
                 if waiting := _settle(run, matched):
                     await waiting_out.send(waiting)
                 for found in matched.available:
@@ -62,9 +63,10 @@ async def _go_on(run: Run, group: list[WantedFile]) -> list[Waiting]:
     quota at a service that counts repetitions.
     """
     by_label: dict[str, dict[int, WantedFile]] = {}
-    for wanted, to in await run.standing.take(group):
+    standing = await run.standing.take(group)
+    for wanted, to in standing.items():
         by_label.setdefault(to.label, {})[to.download_id] = wanted
-        group.remove(wanted)
+    group[:] = [wanted for wanted in group if wanted not in standing]
     return [Waiting(label, items, is_due=True) for label, items in by_label.items()]
 
 
@@ -85,7 +87,6 @@ async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | Non
 
 def _settle(run: Run, matched: Matched) -> Waiting | None:
     """Report the files that are refused; return what has to be waited for, if anything."""
-    _note_given(run, matched)
     for refused in matched.failed:
         _refuse(run, refused.file, "refused", refused.message)
     # Ids whose file the reply does not tell, each with the label to ask under.
@@ -101,10 +102,10 @@ def _settle(run: Run, matched: Matched) -> Waiting | None:
     return Waiting(run.label, items, unknown, candidates)
 
 
-def _note_given(run: Run, matched: Matched) -> None:
+async def _note_given(run: Run, matched: Matched) -> None:
     for files, is_ready in ((matched.available, True), (matched.preparing, False)):
         given = [(found.file, Requested(found.download_id, run.label)) for found in files]
-        run.journal.note_given(given, is_ready=is_ready)
+        await run.journal.note_given(given, is_ready=is_ready)
 
 
 def _refuse(run: Run, wanted: WantedFile, reason: str, detail: str) -> None:

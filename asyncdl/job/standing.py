@@ -1,7 +1,8 @@
 """What the service has in its queue for this job already, from earlier runs.
 
-The journal knows it. Where the journal is new, the service itself is asked once:
-its queue under the job's label tells what a run asked for whose journal was lost.
+The journal knows it. Where the journal may lack something, as it is new or the last
+run was cut short, the service itself is asked once: its queue under the job's label
+tells what was asked for by a run whose journal, or whose last reply, was lost.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ class StandingQueue:
             if not entry.is_final:
                 self._entries.setdefault(entry.entity_id or "", []).append(entry)
 
-    async def take(self, files: Sequence[WantedFile]) -> list[tuple[WantedFile, Requested]]:
+    async def take(self, files: Sequence[WantedFile]) -> dict[WantedFile, Requested]:
         """Return those of some files that were requested before, with what the service gave."""
         known = await self._journal.requested(files)
         found = {wanted: to for wanted in files if (to := known.get(_key(wanted)))}
         if self._entries:
             read_back = list(self._read_back([f for f in files if f not in found]))
-            self._journal.note_given(read_back, is_ready=False)
+            await self._journal.note_given(read_back, is_ready=False)
             found.update(read_back)
-        return list(found.items())
+        return found
 
     def _read_back(self, files: Sequence[WantedFile]) -> Iterator[tuple[WantedFile, Requested]]:
         index = FileIndex(files)
@@ -49,11 +50,12 @@ class StandingQueue:
 
 
 async def read_back(journal: Journal, client: M2MClient, begun: Beginning) -> StandingQueue:
-    """Return what stands at the service; it is asked only when the journal is new.
+    """Return what stands at the service; it is asked only when the journal may lack something.
 
     Source: endpoint ``download-search``.
     """
-    entries = await client.download_search(begun.label) if begun.is_first else []
+    may_lack = begun.is_first or begun.was_cut_short
+    entries = await client.download_search(begun.label) if may_lack else []
     return StandingQueue(journal, entries)
 
 

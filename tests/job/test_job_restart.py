@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from typing import Any
 
 import anyio
@@ -58,6 +60,25 @@ async def test_without_its_journal_a_run_finds_its_requests_at_the_service(bench
     bench.service.faults = Faults(preparing=0.5, polls=3)
     await interrupted_when(bench, FilesPreparing, BANDS)
     shutil.rmtree(bench.directory / ".asyncdl")
+    await bench.complete(BANDS)
+    assert set(bench.requested.values()) == {1}
+
+
+async def test_what_a_run_found_at_the_service_the_next_one_knows(bench: Bench) -> None:
+    bench.service.faults = Faults(preparing=0.5, polls=9)
+    await interrupted_when(bench, FilesPreparing, BANDS)
+    shutil.rmtree(bench.directory / ".asyncdl")
+    await interrupted_when(bench, FilesPreparing, BANDS)
+    await bench.complete(BANDS)
+    assert set(bench.requested.values()) == {1}
+
+
+async def test_a_request_whose_reply_was_lost_is_found_at_the_service(bench: Bench) -> None:
+    bench.service.faults = Faults(preparing=1.0, polls=3)
+    await interrupted_when(bench, FilesPreparing, BANDS)
+    journal = sqlite3.connect(bench.directory / ".asyncdl" / "journal.sqlite")
+    with closing(journal), journal:
+        journal.execute("UPDATE download SET state = 'asked', download_id = NULL")
     await bench.complete(BANDS)
     assert set(bench.requested.values()) == {1}
 

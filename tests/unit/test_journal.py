@@ -63,32 +63,59 @@ async def test_files_of_another_service_are_known_as_foreign(tmp_path: Path) -> 
     assert memory.finished == {} and memory.distrusted == {RED.path}
 
 
-async def begin(folder: Path, service: str = "usgs", **facts: str) -> Beginning:
+async def begin(folder: Path, service: str = "usgs", *, ended: str = "", **facts: str) -> Beginning:
+    """Begin a run, and end it, unless it is to be killed."""
     async with open_journal(folder, service) as journal:
-        return await journal.begin(**{"label": "new", "fingerprint": "f"} | facts)
+        begun = await journal.begin(**{"label": "new", "fingerprint": "f"} | facts)
+        if ended:
+            await journal.end(ended)
+        return begun
 
 
 async def test_the_first_label_stays_and_each_service_has_its_own(tmp_path: Path) -> None:
     assert await begin(tmp_path, label="one") == Beginning("one", is_first=True, is_changed=False)
-    assert await begin(tmp_path, label="two") == Beginning("one", is_first=False, is_changed=False)
+    again = await begin(tmp_path, label="two")
+    assert again == Beginning("one", is_first=False, is_changed=False, was_cut_short=True)
     assert (await begin(tmp_path, "sandbox", label="three")).label == "three"
 
 
 async def test_another_fingerprint_is_a_changed_config(tmp_path: Path) -> None:
-    await begin(tmp_path)
-    assert (await begin(tmp_path, fingerprint="g")).is_changed
+    await begin(tmp_path, ended="complete")
+    assert (await begin(tmp_path, fingerprint="g", ended="complete")).is_changed
     assert not (await begin(tmp_path, fingerprint="g")).is_changed
+
+
+@pytest.mark.parametrize("ended", ["", "interrupted", "stopped"])
+async def test_a_change_is_news_until_a_run_has_come_to_its_end(tmp_path: Path, ended: str) -> None:
+    await begin(tmp_path, ended="complete")
+    await begin(tmp_path, fingerprint="g", ended=ended)
+    assert (await begin(tmp_path, fingerprint="g", ended="incomplete")).is_changed
+    assert not (await begin(tmp_path, fingerprint="g")).is_changed
+
+
+async def test_a_run_knows_whether_the_one_before_it_came_to_its_end(tmp_path: Path) -> None:
+    assert not (await begin(tmp_path)).was_cut_short
+    assert (await begin(tmp_path, ended="interrupted")).was_cut_short
+    assert (await begin(tmp_path, ended="incomplete")).was_cut_short
+    assert not (await begin(tmp_path)).was_cut_short
 
 
 async def test_what_the_service_was_asked_for_is_known_once_it_gave_an_id(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.ask([RED_WANTED], "label")
         assert await journal.requested([RED_WANTED]) == {}
-        journal.note_given([(RED_WANTED, Requested(7, "old"))], is_ready=False)
+        await journal.note_given([(RED_WANTED, Requested(7, "old"))], is_ready=False)
     async with open_journal(tmp_path, "usgs") as journal:
         assert await journal.requested([RED_WANTED]) == {("E", "P"): Requested(7, "old")}
         await journal.forget_downloads()
         assert await journal.requested([RED_WANTED]) == {}
+
+
+async def test_an_id_counts_that_the_service_told_without_being_asked(tmp_path: Path) -> None:
+    """As when its queue is read back after the journal was lost."""
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.note_given([(RED_WANTED, Requested(7, "label"))], is_ready=False)
+        assert await journal.requested([RED_WANTED]) == {("E", "P"): Requested(7, "label")}
 
 
 async def test_an_ending_is_open_again_when_the_scene_is_taken_again(tmp_path: Path) -> None:

@@ -226,6 +226,30 @@ class FileFinished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FileChecked(Event):
+    """A finished file was read again."""
+
+    file: str
+    """Path below the download directory, with forward slashes."""
+    is_right: bool
+    reason: str = ""
+    """Stable code, for a file that is not: ``missing``, ``checksum-mismatch`` …"""
+    detail: str = ""
+    proof: str = ""
+    """What it has shown now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProgress(Event):
+    """More of the finished files has been read again; cumulative."""
+
+    files: int
+    total_files: int
+    read_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobFinished(Event):
     """The run has ended in order; always the last event."""
 

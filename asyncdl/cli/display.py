@@ -32,11 +32,16 @@ def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
         yield emit
 
 
+def is_live() -> bool:
+    """Tell whether there is a terminal to draw on."""
+    return sys.stderr.isatty()
+
+
 @contextmanager
 def _people(*, quiet: bool, live: bool) -> Iterator[Emit]:
     if quiet:
         yield lambda event: None
-    elif live and sys.stderr.isatty():
+    elif live and is_live():
         from asyncdl.cli.progress import open_progress  # rich takes a while to import
 
         with open_progress() as show:

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "asyncdl.cli.run:run",
     "plan": "asyncdl.cli.plan:plan",
     "search": "asyncdl.cli.search:search",
+    "verify": "asyncdl.cli.verify:verify",
     "status": "asyncdl.cli.status:status",
     "get": "asyncdl.cli.get:get",
     "datasets": "asyncdl.cli.names:datasets",

@@ -15,6 +15,8 @@ from asyncdl.job.report import Report
 from asyncdl.job.scope import Scope
 from asyncdl.m2m import M2MClient
 
+CLEAR_S = 60.0
+"""For clearing the queue: all files are there, so nobody waits out an outage for it."""
 GRACE_S = 5.0
 """For the journal's last words after a run that was cut short."""
 
@@ -59,7 +61,10 @@ async def _clear_queue(journal: Journal, client: M2MClient, label: str) -> None:
     """
     await journal.forget_downloads()
     try:
-        await client.download_order_remove(label)
+        with anyio.fail_after(CLEAR_S):
+            await client.download_order_remove(label)
+    except TimeoutError:
+        log.info("the job's queue was not cleared: no answer within %g s", CLEAR_S)
     except (ApiError, NetworkError) as error:
         log.info("the job's queue was not cleared: %s", error)
 

@@ -319,6 +319,14 @@ class Journal:
         """Return all files in one of some states, in the order of their paths."""
         return await self._database.read(lambda c: self._files(c, [s.value for s in states]))
 
+    async def finished(self, states: Iterable[Standing]) -> list[FinishedFile]:
+        """Return the files that were verified once and are in one of some states now."""
+        return await self._database.read(lambda c: self._finished(c, [s.value for s in states]))
+
+    async def trust(self, paths: Iterable[str]) -> None:
+        """Remember that files were found to be what they were when they were verified."""
+        await self._database.write(Write(_TRUST, [(path, self._service) for path in paths]))
+
     async def distrust(self, paths: Iterable[str]) -> None:
         """Remember that files were found damaged: what lies there does not count."""
         await self._database.write(Write(_DISTRUST, [(path, self._service) for path in paths]))
@@ -342,6 +350,12 @@ class Journal:
         marks = ", ".join("?" * len(states))
         rows = connection.execute(_FILES.format(marks=marks), (self._service, *states))
         return [KnownFile(*row) for row in rows]
+
+    def _finished(
+        self, connection: sqlite3.Connection, states: Sequence[str]
+    ) -> list[FinishedFile]:
+        query = _IN_STATES.format(columns=FINISHED_COLUMNS, marks=", ".join("?" * len(states)))
+        return [read_finished(row) for row in connection.execute(query, (self._service, *states))]
 
     def _recall(
         self, connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
@@ -502,7 +516,8 @@ INSERT INTO file (path, service, kind, scene, entity_id, product_id, state, run,
 VALUES (?, ?, ?, ?, ?, ?, 'wanted', ?, ?)
 ON CONFLICT (path, service) DO UPDATE SET kind = excluded.kind, scene = excluded.scene,
     entity_id = excluded.entity_id, product_id = excluded.product_id, run = excluded.run,
-    size_bytes = excluded.size_bytes, state = CASE state WHEN 'damaged' THEN state ELSE 'wanted' END
+    size_bytes = CASE state WHEN 'damaged' THEN size_bytes ELSE excluded.size_bytes END,
+    state = CASE state WHEN 'damaged' THEN state ELSE 'wanted' END
 """
 _RECORD = """
 INSERT INTO file (path, service, kind, scene, state, run, size_bytes, mtime_ns, proof, source,
@@ -525,6 +540,11 @@ ON CONFLICT (path, service) DO UPDATE SET state = CASE state WHEN 'damaged' THEN
     http_status = excluded.http_status, reason = excluded.reason, error = excluded.error,
     detail = excluded.detail, remedy = excluded.remedy, ended_at = excluded.ended_at
 """
+_IN_STATES = """
+SELECT {columns} FROM file
+WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL ORDER BY path
+"""
+_TRUST = "UPDATE file SET state = 'verified' WHERE path = ? AND service = ? AND state = 'damaged'"
 _DISTRUST = "UPDATE file SET state = 'damaged' WHERE path = ? AND service = ?"
 _ASK = """
 INSERT INTO download (service, entity_id, product_id, label, state, asked_at)

@@ -17,13 +17,13 @@ import anyio.to_thread
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
-from asyncdl.job.journal import JOURNAL_NAME, Memory, open_journal
+from asyncdl.job.journal import Memory, open_journal
 from asyncdl.job.layout import Place, places_of
 from asyncdl.job.preflight import preflight
 from asyncdl.job.present import absent_from, find_remembered, prove_present, recall
 from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import selections
-from asyncdl.job.state import STATE_FOLDER
+from asyncdl.job.state import STATE_FOLDER, has_state
 from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Limit
@@ -110,7 +110,7 @@ async def _present(
     config: Config, files: Sequence[WantedFile], service_name: str
 ) -> Container[Place]:
     folder = config.directory / STATE_FOLDER
-    if not await anyio.Path(folder / JOURNAL_NAME).is_file():
+    if not has_state(config.directory):
         return await prove_present(config, files, Memory({}, frozenset()))
     async with open_journal(folder, service_name) as journal:
         memory = await recall(journal, files)

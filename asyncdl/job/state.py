@@ -14,10 +14,15 @@ import orjson
 from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.job.journal import Journal, open_journal
+from asyncdl.job.journal import JOURNAL_NAME, Journal, open_journal
 from asyncdl.transfer.stable import make_folders, settle
 
 STATE_FOLDER = ".asyncdl"
+
+
+def has_state(directory: Path) -> bool:
+    """Tell whether a run has ever begun in a directory. Blocks for a moment."""
+    return (directory / STATE_FOLDER / JOURNAL_NAME).is_file()
 
 
 @asynccontextmanager

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import anyio
 import anyio.to_thread
 
-from asyncdl.job.journal import JOURNAL_NAME, KnownFile, Overview, Standing, open_journal
-from asyncdl.job.state import STATE_FOLDER
+from asyncdl.job.journal import KnownFile, Overview, Standing, open_journal
+from asyncdl.job.state import STATE_FOLDER, has_state
 
 OPEN = (Standing.FAILED, Standing.UNRESOLVED, Standing.DAMAGED)
 
@@ -55,10 +54,9 @@ async def status_of(directory: Path, service: str) -> Status | None:
 
     Raises: DiskError, when the journal cannot be read.
     """
-    folder = directory / STATE_FOLDER
-    if not await anyio.Path(folder / JOURNAL_NAME).is_file():
+    if not has_state(directory):
         return None
-    async with open_journal(folder, service) as journal:
+    async with open_journal(directory / STATE_FOLDER, service) as journal:
         overview = await journal.overview()
         if overview is None:
             return None

@@ -1,0 +1,44 @@
+"""A progress bar for files that are read again. Imports rich, so only for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from asyncdl.events import CheckProgress
+
+
+class CheckBar:
+    """One line on stderr; made by :func:`open_bar`."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, files="")
+        progress.start()
+
+    def show(self, event: CheckProgress) -> None:
+        """Draw how far the reading is."""
+        self._progress.update(
+            self._task,
+            completed=event.read_bytes,
+            total=event.total_bytes,
+            files=f"{event.files:,} of {event.total_files:,} files",
+        )
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._progress.stop()
+
+
+def open_bar() -> CheckBar:
+    """Return a bar that is drawn until it is closed."""
+    return CheckBar(
+        Progress(
+            TextColumn("{task.fields[files]}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+    )

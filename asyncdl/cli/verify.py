@@ -1,0 +1,156 @@
+"""``asyncdl verify``: every finished file read again, and mended if that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import msgspec
+import orjson
+
+from asyncdl.cli.display import is_live, open_display
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
+from asyncdl.cli.options import (
+    Embedded,
+    config_argument,
+    json_option,
+    naming,
+    sandbox_option,
+    verbose_option,
+)
+from asyncdl.cli.outcome import print_summary
+from asyncdl.cli.quantities import count, size
+from asyncdl.cli.run import exit_status_of
+from asyncdl.cli.service import SANDBOX_NAME, open_service
+from asyncdl.config import Config, load_config
+from asyncdl.events import CheckProgress, Emit, Event, FileChecked
+from asyncdl.job.job import Job
+from asyncdl.job.report import Summary
+from asyncdl.job.scope import DAMAGED
+from asyncdl.job.state import has_state, open_state
+from asyncdl.job.verifying import Checked, verify_files
+
+
+@click.command()
+@config_argument
+@click.option("--repair", is_flag=True, help="Fetch again what is damaged or gone.")
+@sandbox_option
+@json_option
+@click.option("--quiet", "-q", is_flag=True, help="Only what is wrong.")
+@verbose_option
+def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, quiet: bool) -> int:
+    """Read every finished file of CONFIG again and compare it with its recorded proof.
+
+    Asks no network, but for --repair. Exit status 0: all are right, or right again; 1: not so.
+
+    For example: asyncdl verify examples/anchorage.toml --sandbox --repair
+    """
+    settings = load_config(config)
+    service = SANDBOX_NAME if sandbox else urlsplit(settings.service.url).netloc
+    checked: list[Checked] = []
+
+    async def work() -> None:
+        if not has_state(settings.directory):
+            checked.append(Checked(0, (), 0))
+            return
+        async with open_state(settings.directory, service) as journal:
+            with _watching(as_json=as_json, quiet=quiet) as emit:
+                checked.append(await verify_files(settings.directory, journal, emit))
+
+    run_async(work)
+    if not checked:
+        return INTERRUPTED
+    outcome = checked[0]
+    if not (repair and outcome.damaged):
+        _print(outcome, as_json=as_json, quiet=quiet)
+        return INCOMPLETE if outcome.damaged else OK
+    if not as_json:
+        _print(outcome, as_json=False, quiet=quiet)
+    with naming(config):
+        mended = run_async(lambda: _repair(settings, sandbox, as_json=as_json, quiet=quiet))
+    if mended is None:
+        return INTERRUPTED
+    print_summary(mended, settings.directory, as_json=as_json, quiet=quiet)
+    return exit_status_of(mended)
+
+
+async def _repair(
+    settings: Config, sandbox: Embedded | None, *, as_json: bool, quiet: bool
+) -> Summary:
+    async with open_service(settings.service, sandbox=sandbox) as service:
+        job = Job(
+            msgspec.structs.replace(settings, service=service.config),
+            credentials=service.credentials,
+            service_name=service.name,
+            only=DAMAGED,
+        )
+        with open_display(as_json=as_json, quiet=quiet, live=True) as emit:
+            return await job.run(emit)
+
+
+@contextmanager
+def _watching(*, as_json: bool, quiet: bool) -> Iterator[Emit]:
+    """Give what shows the files that are wrong as they are found, and how far the reading is."""
+    bar = None
+    if is_live() and not quiet:
+        from asyncdl.cli.checking import open_bar  # rich takes a while to import
+
+        bar = open_bar()
+
+    def show(event: Event) -> None:
+        match event:
+            case FileChecked(is_right=False):
+                click.echo(orjson.dumps(_as_json_line(event)) if as_json else _line(event))
+            case CheckProgress() if bar is not None:
+                bar.show(event)
+            case _:
+                pass
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _line(checked: FileChecked) -> str:
+    return f"{checked.file}: {checked.detail} [{checked.reason}]"
+
+
+def _as_json_line(checked: FileChecked) -> dict[str, object]:
+    return {
+        "event": "file",
+        "file": checked.file,
+        "state": "damaged",
+        "reason": checked.reason,
+        "detail": checked.detail,
+    }
+
+
+def _print(outcome: Checked, *, as_json: bool, quiet: bool) -> None:
+    wrong = len(outcome.damaged)
+    if as_json:
+        click.echo(
+            orjson.dumps(
+                {
+                    "event": "summary",
+                    "status": "incomplete" if wrong else "complete",
+                    "files": {
+                        "total": outcome.total,
+                        "verified": outcome.total - wrong,
+                        "damaged": wrong,
+                    },
+                    "bytes": {"read": outcome.read_bytes},
+                }
+            )
+        )
+        return
+    if wrong or not quiet:
+        right = f"{outcome.total - wrong:,} of {count(outcome.total, 'file')} right"
+        click.echo(f"{right}; read {size(outcome.read_bytes)}")
+    if wrong:
+        click.echo(f"{count(wrong, 'file')} damaged or gone; --repair fetches them again")

@@ -1,0 +1,140 @@
+"""Every finished file read again and compared with what it showed when it was verified.
+
+Asks no network. What is found damaged is remembered, so that no later run takes it
+for right, and ``scope.DAMAGED`` lets one fetch it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from asyncdl.errors import TransferError, ungrouped
+from asyncdl.events import CheckProgress, Emit, FileChecked
+from asyncdl.job.journal import FinishedFile, Journal, Standing
+from asyncdl.transfer import Form, form_of
+from asyncdl.transfer.proof import Expected, prove_file
+
+CHECKED = (Standing.VERIFIED, Standing.DAMAGED)
+"""What was verified once, a file that was found damaged and may have been restored too."""
+SIZE_ONLY = frozenset({"length", "present", "chunked", "unverified-length"})
+"""Proofs that say nothing of what a file looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The outcome for all files."""
+
+    total: int
+    damaged: Sequence[FileChecked]
+    """Those that are gone among them; in the order of their paths."""
+    read_bytes: int
+
+
+async def verify_files(
+    directory: Path, journal: Journal, emit: Emit, *, readers: int | None = None
+) -> Checked:
+    """Check every file that the journal has as verified.
+
+    Args:
+        directory: The download directory.
+        journal: Its journal, which takes note of the outcome.
+        emit: Takes a :class:`FileChecked` for each file, and :class:`CheckProgress`.
+        readers: Files read at once; as many as there are processors by default.
+    Raises: DiskError, when the journal cannot be read or written. A file that cannot
+        be read counts as damaged.
+    """
+    files = await journal.finished(CHECKED)
+    count = _Count(len(files), sum(file.size_bytes for file in files), emit)
+    outcomes: dict[str, FileChecked] = {}
+    todo_out, todo_in = anyio.create_memory_object_stream[FinishedFile](0)
+    with ungrouped():
+        async with anyio.create_task_group() as tasks, todo_in:
+            tasks.start_soon(_hand_out, files, todo_out)
+            for _ in range(readers or os.cpu_count() or 1):
+                tasks.start_soon(_check_all, directory, todo_in.clone(), outcomes, count)
+    damaged = [outcomes[f.path] for f in files if not outcomes[f.path].is_right]
+    await journal.distrust(checked.file for checked in damaged)
+    await journal.trust(f.path for f in files if outcomes[f.path].is_right)
+    return Checked(len(files), damaged, count.read_bytes)
+
+
+class _Count:
+    """How far the readers are; adds up what threads report."""
+
+    def __init__(self, total_files: int, total_bytes: int, emit: Emit) -> None:
+        self.read_bytes = 0
+        self._files = 0
+        self._total_files = total_files
+        self._total_bytes = total_bytes
+        self._emit = emit
+
+    def read(self, size_bytes: int) -> None:
+        """Count bytes. Called on the loop."""
+        self.read_bytes += size_bytes
+        self._tell()
+
+    def finish(self, checked: FileChecked) -> None:
+        """Count a file."""
+        self._files += 1
+        self._emit(checked)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._emit(
+            CheckProgress(self._files, self._total_files, self.read_bytes, self._total_bytes)
+        )
+
+
+async def _hand_out(
+    files: Sequence[FinishedFile], todo_out: MemoryObjectSendStream[FinishedFile]
+) -> None:
+    async with todo_out:
+        for file in files:
+            await todo_out.send(file)
+
+
+async def _check_all(
+    directory: Path,
+    todo_in: MemoryObjectReceiveStream[FinishedFile],
+    outcomes: dict[str, FileChecked],
+    count: _Count,
+) -> None:
+    async with todo_in:
+        async for file in todo_in:
+            checked = await anyio.to_thread.run_sync(_check, directory, file, count.read)
+            outcomes[file.path] = checked
+            count.finish(checked)
+
+
+def _check(directory: Path, file: FinishedFile, on_read: Callable[[int], None]) -> FileChecked:
+    """Read one file. Blocks; stops when the caller is cancelled."""
+
+    def read(size_bytes: int) -> None:
+        anyio.from_thread.check_cancelled()
+        anyio.from_thread.run_sync(on_read, size_bytes)
+
+    path = directory / file.path
+    try:
+        proof = prove_file(path, expected_of(file), url=file.path, on_read=read)
+    except TransferError as error:
+        return FileChecked(file.path, False, error.reason, error.detail)
+    except FileNotFoundError:
+        return FileChecked(file.path, False, "missing", "the file is gone")
+    except OSError as error:
+        return FileChecked(file.path, False, "disk", error.strerror or str(error))
+    return FileChecked(file.path, True, proof="+".join(("length", *proof.checks)))
+
+
+def expected_of(file: FinishedFile) -> Expected:
+    """Return what a file has to show to be what it was."""
+    looked_at = file.proof not in SIZE_ONLY
+    form = form_of(file.path) if looked_at else Form.ANY
+    return Expected(form, file.size_bytes, file.digests)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ from asyncdl.job.run import Run
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.proof import Expected, prove_file
+from asyncdl.transfer.sink import remove_leftovers
 
 Found: TypeAlias = Mapping[Place, FinishedFile]
 Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Demand], FinishedFile | None]
@@ -37,6 +39,7 @@ async def settle_present(run: Run, files: Sequence[WantedFile]) -> list[WantedFi
     run.journal.keep(remembered.values())
     provable = await gather_promises(run, absent_from(remembered, files))
     proven = await prove_present(run.config, provable, memory)
+    await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
     await run.journal.record(proven.values())
     absent = absent_from(proven, provable)
     await run.journal.want(absent)
@@ -144,6 +147,13 @@ def _is_untouched(remembered: FinishedFile, directory: Path) -> bool:
     except OSError:
         return False
     return (remembered.size_bytes, remembered.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+
+
+def _tidy_up_beside(directory: Path, files: Iterable[FinishedFile]) -> None:
+    """Remove what a killed run may have left beside files that it had no time to note."""
+    for file in files:
+        with suppress(OSError):
+            remove_leftovers(directory / file.path)
 
 
 def _prove(

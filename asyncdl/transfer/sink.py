@@ -18,7 +18,7 @@ from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer import room
 from asyncdl.transfer.disk import Disk
 from asyncdl.transfer.stable import flush_folder, make_folders, rename, settle, write_at
-from asyncdl.transfer.state import PartState, load_state, save_state
+from asyncdl.transfer.state import PartState, load_state, save_state, temporary_path
 
 T = TypeVar("T")
 
@@ -36,6 +36,18 @@ def part_path(final: Path) -> Path:
 def state_path(final: Path) -> Path:
     """Return where the note about them is."""
     return final.with_name(f"{final.name}.part.state")
+
+
+def remove_leftovers(final: Path) -> None:
+    """Remove what a crash has left beside a file that is there and right. Blocks.
+
+    A run that is killed right after the rename leaves the note, for instance.
+
+    Raises: OSError.
+    """
+    note = state_path(final)
+    for path in (part_path(final), note, temporary_path(note)):
+        path.unlink(missing_ok=True)
 
 
 class PartFile:
@@ -143,6 +155,7 @@ class PartFile:
             return call()
 
     def _load(self) -> PartState | None:
+        temporary_path(self._state_path).unlink(missing_ok=True)
         size_bytes = os.fstat(self._fd).st_size
         state = load_state(self._state_path, size_bytes)
         kept_bytes = state.done.end if state else 0

@@ -91,12 +91,17 @@ def load_state(path: Path, size_bytes: int) -> PartState | None:
     return _clipped(state, size_bytes)
 
 
+def temporary_path(path: Path) -> Path:
+    """Return where a note is written before it gets its name; a crash may leave it there."""
+    return path.with_name(f"{path.name}.tmp")
+
+
 def save_state(path: Path, state: PartState) -> None:
     """Write the note so that a crash leaves the old one or the new one. Blocks.
 
     Raises: OSError; the old note is then untouched.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
+    temporary = temporary_path(path)
     try:
         write_anew(temporary, (encode_state(state),), durable=True)
         rename(temporary, path, durable=False)

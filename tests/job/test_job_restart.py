@@ -114,6 +114,21 @@ async def test_a_run_with_failures_keeps_its_queue(bench: Bench) -> None:
     assert len(bench.service.queue) == 12
 
 
+@pytest.mark.parametrize("suffix", [".part", ".part.state", ".part.state.tmp"])
+async def test_what_a_killed_run_left_beside_its_files_is_removed(
+    bench: Bench, suffix: str
+) -> None:
+    """It died in the middle of a file, or after a rename that it had no time to note."""
+    await bench.complete(RED)
+    shutil.rmtree(bench.directory / ".asyncdl")
+    there, gone, _ = bench.files
+    gone.unlink()
+    for path in (there, gone):
+        path.with_name(path.name + suffix).write_bytes(b"left over")
+    await bench.complete(RED)
+    assert len(bench.files) == 3
+
+
 # --- another config -----------------------------------------------------------------
 
 

@@ -50,6 +50,7 @@ class Api:
         world, endpoint = self._world, request.match_info["endpoint"]
         world.requests += 1
         number = world.requests
+        world.ledger.watch(f"{endpoint} called")
         if world.faults.api_down:
             world.ledger.note_call(endpoint, {}, "down")
             return down_answer(request, world.faults.down_mode)

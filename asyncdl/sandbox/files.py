@@ -129,7 +129,8 @@ class FileHost:
         self, request: web.Request, target: Target, download_id: int
     ) -> web.StreamResponse:
         """Answer a request that is entitled to the file, or spoil the answer."""
-        item = self._world.queue.get(download_id)
+        world = self._world
+        item = world.queue.get(download_id)
         if item is not None:
             item.is_attempted = True
         delivery = self._prepare(request, target)
@@ -142,6 +143,7 @@ class FileHost:
                 response = await self._send(delivery)
         finally:
             self._record(request, delivery.status, delivery.sent_bytes)
+        world.ledger.watch(f"{delivery.name} sent")
         if item is not None and delivery.is_sent_to_the_end:
             item.is_fetched = True
         return response
@@ -231,6 +233,7 @@ class FileHost:
             stop = min(start + step, end)
             await response.write(delivery.content.read(start, stop))
             delivery.sent_bytes += stop - start
+            self._world.ledger.watch(f"{delivery.name} flows")
             if rate:
                 await anyio.sleep((stop - start) / rate)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -56,6 +56,10 @@ class RecentCounts(OrderedDict[str, int]):
         return self[name]
 
 
+def _watch_nothing(moment: str) -> None:
+    """Take note of nothing."""
+
+
 class Ledger:
     """The sandbox's memory of what was asked.
 
@@ -74,12 +78,14 @@ class Ledger:
         self.file_bytes = 0
         """Sent by the file hosts, in all."""
         self.violations: list[str] = []
+        self.watch: Callable[[str], None] = _watch_nothing
         self._keep = keep
 
     def note_call(self, endpoint: str, payload: Json, error_code: str | None) -> None:
         """Remember one API call."""
         self.calls[endpoint] += 1
         self.call_log.append(Call(endpoint, _without_secrets(payload), error_code))
+        self.watch(f"{endpoint} answered")
 
     def note_file(self, request: FileRequest) -> None:
         """Remember one request to a file host."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -130,6 +130,20 @@ class Service:
     def truth(self) -> Truth:
         """What all files really hold."""
         return self._truth
+
+    @property
+    def watch(self) -> Callable[[str], None]:
+        """Called at each moment, in the loop, before anything more happens.
+
+        The moments are ``<endpoint> called`` and ``<endpoint> answered``, when the reply
+        is made and not yet sent, ``<file> flows`` for each portion of a body, and
+        ``<file> sent`` at the end of one, as it came.
+        """
+        return self._world.ledger.watch
+
+    @watch.setter
+    def watch(self, watch: Callable[[str], None]) -> None:
+        self._world.ledger.watch = watch
 
     def file_bytes(self, name: str) -> bytes:
         """Return the true content of a file such as ``…_SR_B4.TIF``, or of a ``….tar``.

@@ -79,3 +79,18 @@ def test_truth_knows_no_other_files() -> None:
     for name in ("nothing.TIF", f"{PRODUCT}_SR_B99.TIF"):
         with pytest.raises(KeyError):
             Truth().bytes_of(name)
+
+
+async def test_whoever_watches_is_told_each_moment_in_order() -> None:
+    moments: list[str] = []
+    async with open_caller() as call:
+        url = await call.url()
+        call.service.watch = moments.append
+        await call.get(url)
+        await call("download-retrieve", label="job")
+    assert moments == [
+        f"{RED_FILE} flows",
+        f"{RED_FILE} sent",
+        "download-retrieve called",
+        "download-retrieve answered",
+    ]

@@ -75,6 +75,11 @@ class ServiceConfig(Section, frozen=True):
         60
     )
     """Between two looks at the download quota while it is used up."""
+    accept_eulas: Annotated[
+        tuple[Word, ...], Meta(description='a list of codes such as ["ASTERGDEM"]')
+    ] = ()
+    """Licence agreements that you have read and accept; files that come under others are
+    refused, and the agreement is shown."""
     scene_list_ttl: Annotated[str, Meta(pattern=r"^P\w+$", description='such as "P1D"')] = "P1D"
     """ISO 8601 duration after which the service forgets a scene list that was left behind."""
 

@@ -50,7 +50,7 @@ def _report_missing(run: Run, selected: Selected) -> None:
         run.end(_not_offered(missing))
     for scene in selected.unknown:
         for kind in run.kinds_of(scene):
-            run.end(_not_found(scene, kind))
+            run.end(_not_found(scene, kind, selected))
 
 
 def _not_offered(missing: Missing) -> FileFinished:
@@ -65,7 +65,17 @@ def _not_offered(missing: Missing) -> FileFinished:
     )
 
 
-def _not_found(scene: str, kind: str) -> FileFinished:
+def _not_found(scene: str, kind: str, selected: Selected) -> FileFinished:
+    if selected.refusal:
+        return FileFinished(
+            kind=kind,
+            product_id=scene,
+            file=f"{kind}/{scene}",
+            state=FileState.FAILED,
+            reason="dataset-closed",
+            detail=f"{selected.dataset}: {selected.refusal}",
+            remedy="The dataset was withdrawn, or needs a right that the account lacks.",
+        )
     return FileFinished(
         kind=kind,
         product_id=scene,

@@ -6,6 +6,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import ApiError, AuthError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState
+from asyncdl.job.agreements import Agreements
 from asyncdl.job.arriving import bring, facts_of, stop_if_full
 from asyncdl.job.layout import Place, places_of
 from asyncdl.job.proofs import demand_of
@@ -16,7 +17,9 @@ from asyncdl.m2m.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest
 
 
-async def fetch(run: Run, ready_in: MemoryObjectReceiveStream[Ready]) -> None:
+async def fetch(
+    run: Run, ready_in: MemoryObjectReceiveStream[Ready], agreements: Agreements
+) -> None:
     """Fetch files one after the other until the queue is closed and empty.
 
     Raises: AsyncdlError, when the whole run has to stop: the disk is full or
@@ -24,7 +27,8 @@ async def fetch(run: Run, ready_in: MemoryObjectReceiveStream[Ready]) -> None:
     """
     async with ready_in:
         async for ready in ready_in:
-            await fetch_one(run, ready)
+            if await agreements.permit(run, ready):
+                await fetch_one(run, ready)
             await run.keep_pace()
 
 

@@ -391,6 +391,20 @@ class Journal:
         """Return what the service has in its queue already, by entity id and product id."""
         return await self._database.read(lambda connection: self._requested(connection, files))
 
+    async def has_requests(self) -> bool:
+        """Tell whether anything of the job stands in the service's queue."""
+        query = "SELECT 1 FROM download WHERE service = ? LIMIT 1"
+        rows = await self._database.read(lambda c: c.execute(query, (self._service,)).fetchall())
+        return bool(rows)
+
+    async def sizes_of(self, download_ids: Iterable[int]) -> dict[int, int]:
+        """Return the sizes in bytes of the verified files among some downloads, by id."""
+        wanted = set(download_ids)
+        rows = await self._database.read(
+            lambda connection: connection.execute(_SIZES, (self._service,)).fetchall()
+        )
+        return {download_id: size for download_id, size in rows if download_id in wanted}
+
     async def forget_downloads(self) -> None:
         """Forget all ids; the service is about to be told to forget them, too."""
         await self._database.write(Write(_FORGET_DOWNLOADS, [(self._service,)]))
@@ -561,5 +575,9 @@ ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.labe
 _REQUESTED = """
 SELECT download_id, label FROM download
 WHERE service = ? AND entity_id = ? AND product_id = ? AND download_id IS NOT NULL
+"""
+_SIZES = """
+SELECT download_id, size_bytes FROM file JOIN download USING (service, entity_id, product_id)
+WHERE service = ? AND file.state = 'verified' AND download_id IS NOT NULL
 """
 _FORGET_DOWNLOADS = "DELETE FROM download WHERE service = ?"

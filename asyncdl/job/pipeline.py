@@ -23,6 +23,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
+from asyncdl.job.agreements import Agreements
 from asyncdl.job.discovery import discover
 from asyncdl.job.fetching import fetch
 from asyncdl.job.journal import Requested
@@ -52,8 +53,9 @@ async def pipeline(run: Run, wish: Wish) -> None:
             stages.start_soon(discover, run, wish, wanted_out)
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
             stages.start_soon(poll, run, waiting_in, ready_out.clone())
+            agreements = Agreements()
             for _ in range(workers):
-                stages.start_soon(fetch, run, ready_in.clone())
+                stages.start_soon(fetch, run, ready_in.clone(), agreements)
 
 
 async def poll(

@@ -6,6 +6,7 @@ from asyncdl.config import Config
 from asyncdl.errors import ApiError, AuthError, ConfigError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.scenes import Wish, datasets_of
+from asyncdl.job.selecting import CLOSED_DATASET
 from asyncdl.job.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import suggest
@@ -52,13 +53,29 @@ async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
 
 
 async def _check_datasets(client: M2MClient, wish: Wish) -> None:
-    for dataset in datasets_of(wish):
+    datasets = datasets_of(wish)
+    for dataset in datasets:
         try:
             await client.dataset(dataset_name=dataset)
         except ApiError as error:
+            if error.error_code in CLOSED_DATASET:
+                if len(datasets) == 1:
+                    raise _closed_dataset(dataset, error) from error
+                continue  # its scenes are told one by one; those of the others come
             if error.error_code not in UNKNOWN_DATASET:
                 raise
             raise await _unknown_dataset(client, dataset) from error
+
+
+def _closed_dataset(dataset: str, error: ApiError) -> AuthError:
+    return AuthError(
+        error.endpoint,
+        error_code=error.error_code,
+        message=f"{dataset} is closed to this account, or was withdrawn as Collection 1 was at "
+        f"the end of 2022; the service says: {error.message}",
+        request_id=error.request_id,
+        http_status=error.http_status,
+    )
 
 
 async def _unknown_dataset(client: M2MClient, dataset: str) -> ConfigError:

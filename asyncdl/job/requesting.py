@@ -13,7 +13,7 @@ from asyncdl.job.journal import Requested
 from asyncdl.job.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
-from asyncdl.m2m.matching import Matched, match_reply
+from asyncdl.m2m.matching import AvailableFile, Matched, match_reply
 from asyncdl.m2m.pending import Ready, Waiting
 from asyncdl.m2m.selection import WantedFile
 
@@ -50,7 +50,7 @@ async def request(
                 if waiting := _settle(run, matched):
                     await waiting_out.send(waiting)
                 for found in matched.available:
-                    await ready_out.send(Ready(found.file, found.download_id, run.label, found.url))
+                    await ready_out.send(_ready(run, found))
                 await run.keep_pace()
             for wanted in group:
                 _end_without_quota(run, wanted)
@@ -100,6 +100,10 @@ def _settle(run: Run, matched: Matched) -> Waiting | None:
         return None
     items = {preparing.download_id: preparing.file for preparing in matched.preparing}
     return Waiting(run.label, items, unknown, candidates)
+
+
+def _ready(run: Run, found: AvailableFile) -> Ready:
+    return Ready(found.file, found.download_id, run.label, found.url, found.eula_code)
 
 
 async def _note_given(run: Run, matched: Matched) -> None:

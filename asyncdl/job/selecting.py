@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from asyncdl.config import Config
+from asyncdl.errors import ApiError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.scenes import Batch, Wish, scene_batches
 from asyncdl.job.wishes import group_names, products_of
@@ -25,6 +26,9 @@ from asyncdl.m2m.selection import (
     select_files,
 )
 
+CLOSED_DATASET = frozenset({"DATASET_AUTH", "DATASET_UNAUTHORIZED"})
+"""Codes for a dataset that this account may not see, or that was withdrawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selected:
@@ -41,6 +45,8 @@ class Selected:
     """What the scenes should have and the service does not give at present."""
     unknown: tuple[str, ...]
     """Scenes for which the service offers nothing at all."""
+    refusal: str = ""
+    """What the service says of a dataset that is closed; empty for one that is open."""
 
 
 async def selections(
@@ -59,10 +65,21 @@ async def selections(
     tally = _Tally(products)
     async with aclosing(scene_batches(client, wish, config, emit)) as batches:
         async for batch in batches:
-            options = await _options(client, batch, products)
+            try:
+                options = await _options(client, batch, products)
+            except ApiError as error:
+                if error.error_code not in CLOSED_DATASET:
+                    raise
+                yield _closed(batch, error)
+                continue
             yield tally.add(batch, options, select_files(options, products))
     for note in tally.notes():
         emit(note)
+
+
+def _closed(batch: Batch, error: ApiError) -> Selected:
+    ids = {scene: scene for scene in batch.ids}
+    return Selected(len(ids), batch.dataset, ids, (), (), batch.ids, refusal=error.message)
 
 
 async def _options(

@@ -36,6 +36,8 @@ class AvailableFile:
     download_id: int
     url: str = field(repr=False)
     """A bearer secret."""
+    eula_code: str = ""
+    """The licence agreement it comes under; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ class _Matching:
         if not self._take(file):
             return
         if url is not None:
-            self._available.append(AvailableFile(file, download.download_id, url))
+            code = download.eula_code or ""
+            self._available.append(AvailableFile(file, download.download_id, url, code))
         else:
             self._preparing.append(PreparingFile(file, download.download_id))
 

@@ -36,6 +36,8 @@ class Ready:
     label: str
     """The label it stands under, which may be that of an earlier request."""
     url: str = field(repr=False)
+    eula_code: str = ""
+    """The licence agreement it comes under; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,8 @@ class PendingBook:
             del self._pending[download_id]
         matched = match_reply(asked, reply)
         resolved: list[Resolution] = [
-            Ready(found.file, found.download_id, label, found.url) for found in matched.available
+            Ready(found.file, found.download_id, label, found.url, found.eula_code)
+            for found in matched.available
         ]
         gone = list(matched.unaccounted)
         for preparing in matched.preparing:
@@ -271,7 +274,8 @@ class PendingBook:
         pending.status = _status_of(entry, pending)
         if entry.is_ready and entry.url:
             del self._pending[entry.download_id]
-            return [Ready(pending.wanted, entry.download_id, pending.label, entry.url)]
+            code = entry.eula_code or ""
+            return [Ready(pending.wanted, entry.download_id, pending.label, entry.url, code)]
         return self._fail(entry.download_id) if entry.is_final else []
 
     def _identify(self, group: _Unknown, download_id: int, entry: DownloadEntry | None) -> None:

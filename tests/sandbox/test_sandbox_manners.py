@@ -97,6 +97,21 @@ async def test_next_client_finds_queue_quota_and_lists_as_the_killed_one_left_th
         assert await call.error("permissions") == "None", "which is good until it expires"
 
 
+async def test_request_of_a_killed_client_is_carried_out_and_found_by_the_next_one() -> None:
+    async with open_caller(Faults(api_latency_s=0.05)) as call:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call.request, (RED, PLAIN))
+            while call.service.running != "download-request":
+                await anyio.sleep(0)
+            tasks.cancel_scope.cancel()
+        while call.service.running:
+            await anyio.sleep(0)
+        [item] = call.service.queue
+        again = await call.request((RED, PLAIN))
+        assert again["newRecords"] == {str(item.download_id): "job"}
+        assert call.service.violations == []
+
+
 async def test_url_of_a_killed_client_still_serves_the_next_one() -> None:
     async with open_caller() as call:
         url = await call.url()

@@ -148,6 +148,7 @@ SECTION_OF = {
     "workers": "download",
     "connections": "download",
     "verify": "download",
+    "durable": "download",
     "stall_timeout": "download",
     "attempts": "download",
     "interval": "poll",

@@ -1,0 +1,107 @@
+"""A power cut at any moment of a durable download costs no file and makes no note a lie.
+
+Row 144 over every prefix of what was written: see :mod:`tests.power`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asyncdl.transfer import Downloader, Fetched, FileRequest
+from asyncdl.transfer.state import decode_state
+from tests.power import Tree, WriteLog, anything, everything, nothing, recording, restore
+from tests.transfer.fault_server import HostedFile, serving
+from tests.transfer.schedules import NAME, OLD_CONTENT, Schedule, make_schedule, play
+
+pytestmark = pytest.mark.slow
+
+Bodies = Sequence[bytes]
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**64))
+async def test_row_144_a_power_cut_at_any_moment_costs_no_durable_file(seed: int) -> None:
+    rng = Random(seed)
+    schedule = make_durable(rng)
+    with tempfile.TemporaryDirectory() as directory:
+        log = await record(schedule, Path(directory) / "data")
+    whole = [version.body for version in schedule.versions]
+    for count, disk in enumerate(log.replay()):
+        for survives in (nothing, everything, anything(rng), anything(rng)):
+            check(disk.tree(survives), log.promised(count), whole, schedule)
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**64))
+async def test_row_144_the_run_after_a_power_cut_ends_right(seed: int) -> None:
+    rng = Random(seed)
+    schedule = make_durable(rng)
+    with tempfile.TemporaryDirectory() as directory:
+        log = await record(schedule, Path(directory) / "data")
+        tree = log.after(rng.randint(0, len(log.steps))).tree(anything(rng))
+        restore(tree, Path(directory) / "after")
+        file = schedule.versions[-1]
+        fetched = await fetch(schedule, file, Path(directory) / "after")
+        assert fetched.path.read_bytes() == file.body
+
+
+def make_durable(rng: Random) -> Schedule:
+    """Return a schedule with many notes."""
+    schedule = make_schedule(rng)
+    limits = replace(schedule.limits, durable=True, checkpoint_bytes=rng.choice([1, 4096]))
+    return replace(schedule, limits=limits)
+
+
+async def record(schedule: Schedule, directory: Path) -> WriteLog:
+    """Play a schedule and return what it wrote."""
+    directory.mkdir()
+    if schedule.overwrites:
+        (directory / NAME).write_bytes(OLD_CONTENT)
+    with recording(directory) as log, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Downloader, "fetch", promising(log))
+        await play(schedule, directory)
+        log.check()
+    return log
+
+
+def promising(log: WriteLog) -> object:
+    fetch = Downloader.fetch
+
+    async def fetch_and_promise(self: Downloader, request: FileRequest) -> Fetched:
+        fetched = await fetch(self, request)
+        log.promise(fetched.path.name)
+        return fetched
+
+    return fetch_and_promise
+
+
+async def fetch(schedule: Schedule, file: HostedFile, directory: Path) -> Fetched:
+    async with serving(file) as server, Downloader(schedule.limits) as downloader:
+        url = f"{server.url}/data/file.bin"
+        return await downloader.fetch(FileRequest(url, directory, NAME, overwrite=True))
+
+
+def check(tree: Tree, promised: set[str], whole: Bodies, schedule: Schedule) -> None:
+    """The final name holds one version or what it held before; the note tells the truth."""
+    before = OLD_CONTENT if schedule.overwrites else None
+    final = tree.get(NAME)
+    assert final in whole if NAME in promised else final in (*whole, before)
+    check_note(tree.get(f"{NAME}.part.state"), tree.get(f"{NAME}.part"), whole)
+
+
+def check_note(note: bytes | None, part: bytes | None, whole: Bodies) -> None:
+    state = decode_state(note) if note is not None else None
+    if state is None or part is None:
+        return
+    spans = state.done.clip(len(part)).spans
+    assert any(
+        all(part[s.start : s.stop] == body[s.start : s.stop] for s in spans) for body in whole
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -37,6 +39,9 @@ async def settle_present(run: Run, files: Sequence[WantedFile]) -> list[WantedFi
     memory = await recall(run.journal, files)
     remembered = await find_remembered(run.config, files, memory)
     run.journal.keep(remembered.values())
+    copies = await _find_copies(run, files, memory, remembered)
+    await run.journal.record(copies.values())
+    remembered |= copies
     provable = await gather_promises(run, absent_from(remembered, files))
     proven = await prove_present(run.config, provable, memory)
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
@@ -67,6 +72,25 @@ async def find_remembered(
 ) -> dict[Place, FinishedFile]:
     """Return the places whose files nobody has touched since they were verified."""
     return await anyio.to_thread.run_sync(_look, _remembered, config, files, memory)
+
+
+async def _find_copies(
+    run: Run, files: Sequence[WantedFile], memory: Memory, remembered: Found
+) -> dict[Place, FinishedFile]:
+    """Return the second places of remembered files that have a copy the journal does not know.
+
+    A run that was killed right after it made one has left it there.
+    """
+
+    def examine(
+        place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Demand
+    ) -> FinishedFile | None:
+        known = next((remembered[p] for p in places_of(wanted) if p in remembered), None)
+        if known is None or place in remembered:
+            return None
+        return _copy_of(known, place, directory, memory)
+
+    return await anyio.to_thread.run_sync(_look, examine, run.config, files, memory)
 
 
 async def prove_present(
@@ -147,6 +171,21 @@ def _is_untouched(remembered: FinishedFile, directory: Path) -> bool:
     except OSError:
         return False
     return (remembered.size_bytes, remembered.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+
+
+def _copy_of(
+    known: FinishedFile, place: Place, directory: Path, memory: Memory
+) -> FinishedFile | None:
+    path, key = place.under(directory), str(place.relative)
+    if not place.is_named or key in memory.distrusted:
+        return None
+    try:
+        if not filecmp.cmp(directory / known.path, path, shallow=False):
+            return None
+        mtime_ns = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return replace(known, path=key, kind=place.kind, mtime_ns=mtime_ns)
 
 
 def _tidy_up_beside(directory: Path, files: Iterable[FinishedFile]) -> None:

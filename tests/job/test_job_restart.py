@@ -15,7 +15,7 @@ from asyncdl.events import Event, FileFinished, FilesPreparing, FileState, JobSt
 from asyncdl.job.report import Summary
 from asyncdl.job.scope import FAILED
 from asyncdl.sandbox import Faults
-from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, RED, Bench
+from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +127,18 @@ async def test_what_a_killed_run_left_beside_its_files_is_removed(
         path.with_name(path.name + suffix).write_bytes(b"left over")
     await bench.complete(RED)
     assert len(bench.files) == 3
+
+
+async def test_a_copy_that_was_not_noted_any_more_is_not_made_again(bench: Bench) -> None:
+    """The run was killed after the rename and before the journal heard of it."""
+    await bench.complete(RED, GROUP)
+    there = {path: path.stat().st_mtime_ns for path in bench.files}
+    journal = sqlite3.connect(bench.directory / ".asyncdl" / "journal.sqlite")
+    with closing(journal), journal:
+        journal.execute("DELETE FROM file WHERE kind = 'band_group'")
+    summary = await bench.complete(RED, GROUP)
+    assert summary.files["skipped"] == len(there)
+    assert {path: path.stat().st_mtime_ns for path in bench.files} == there
 
 
 # --- another config -----------------------------------------------------------------

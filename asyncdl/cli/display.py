@@ -60,7 +60,15 @@ def as_json_line(event: FileFinished) -> dict[str, object]:
         "state": event.state.value,
         "size_bytes": event.size_bytes,
         "proof": event.proof,
+        "source": event.source,
     }
     if event.reason:
-        line |= {"reason": event.reason, "detail": event.detail, "remedy": event.remedy}
+        line |= {
+            "reason": event.reason,
+            "error": event.error,
+            "http_status": event.http_status,
+            "detail": event.detail,
+            "remedy": event.remedy,
+            "attempts": event.attempts,
+        }
     return line

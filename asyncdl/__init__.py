@@ -22,6 +22,7 @@ from asyncdl.version import __version__
 if TYPE_CHECKING:
     from asyncdl import events as events
     from asyncdl import sandbox as sandbox
+    from asyncdl import sync as sync
     from asyncdl.config import Config, load_config, parse_config
     from asyncdl.errors import (
         ApiError,
@@ -54,7 +55,7 @@ _HOMES = {
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
     "asyncdl.transfer": ("Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits"),
 }  # fmt: skip
-_ROOMS = ("events", "sandbox")
+_ROOMS = ("events", "sandbox", "sync")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "load_config",
     "parse_config",
     "sandbox",
+    "sync",
 ]
 
 

@@ -102,10 +102,10 @@ async def test_request_of_a_killed_client_is_carried_out_and_found_by_the_next_o
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call.request, (RED, PLAIN))
             while call.service.running != "download-request":
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
         while call.service.running:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         [item] = call.service.queue
         again = await call.request((RED, PLAIN))
         assert again["newRecords"] == {str(item.download_id): "job"}

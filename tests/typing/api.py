@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import assert_type
 
 import asyncdl
+from asyncdl import sync
 from asyncdl.events import Event
 
 
@@ -39,3 +40,16 @@ async def engine(directory: Path) -> None:
         pass
     except asyncdl.ApiError as error:
         assert_type(error.error_code, str)
+
+
+def synchronous(config: asyncdl.Config, account: asyncdl.Credentials, directory: Path) -> None:
+    with sync.M2MClient(account) as api:
+        assert_type(api.permissions(), list[str])
+    with sync.Job(config, credentials=account) as watched:
+        for event in watched:
+            assert_type(event, Event)
+    assert_type(watched.summary, asyncdl.Summary | None)
+    with sync.Downloader() as downloader:
+        request = asyncdl.FileRequest(url="https://host/file", directory=directory)
+        assert_type(downloader.fetch(request), asyncdl.Fetched)
+    assert_type(sync.run_job(config), asyncdl.Summary)

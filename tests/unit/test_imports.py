@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
         "version", "errors", "events", "config", "retry", "redact",
         "transfer", "m2m", "stac", "job", "sandbox",
     },
+    "sync": {"transfer", "m2m", "job"},
     "__main__": {"cli"},
 }  # fmt: skip
 """For each room the rooms it may import; as in docs/design.md."""

@@ -1,0 +1,152 @@
+"""The same calls from ordinary code and notebooks: no ``await``, no loop of one's own.
+
+::
+
+    from asyncdl import sync
+
+    with sync.M2MClient(credentials) as client:
+        print(client.permissions())
+
+    with sync.Job(config) as job:
+        for event in job:
+            ...
+    print(job.summary)
+
+Each block has an event loop on a thread of its own, so it also works where a loop
+runs already, as in a notebook. What the objects can do, with which arguments,
+results and errors, is told by the asynchronous classes whose names they bear;
+``sync.pyi`` is made from them. An interrupt (Ctrl-C) in the block cancels the
+work, which leaves its state as everywhere.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
+from functools import partial, update_wrapper
+from types import TracebackType
+from typing import Any, Self
+
+import anyio.from_thread
+from anyio.from_thread import BlockingPortal
+
+from asyncdl.job import job as _job
+from asyncdl.job.report import Summary
+from asyncdl.m2m import client as _client
+from asyncdl.transfer import downloader as _downloader
+
+__all__ = ["Downloader", "Job", "M2MClient", "run_job"]
+
+
+class _Face:
+    """An asynchronous object behind synchronous calls; made when its block is entered."""
+
+    def __init__(self, make: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        self._make = partial(make, *args, **kwargs)
+        self._resources = ExitStack()
+        self._portal: BlockingPortal | None = None
+        self._target: Any = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._portal = stack.enter_context(anyio.from_thread.start_blocking_portal())
+            # On the loop's thread, since some of them make what belongs to a loop.
+            made = self._portal.call(self._make)
+            self._target = stack.enter_context(self._portal.wrap_async_context_manager(made))
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        self._portal = None
+        return self._resources.__exit__(kind, error, trace)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or self._target is None:
+            raise AttributeError(f"{type(self).__name__} has no {name!r} outside its block")
+        return _as_ordinary(self, getattr(self._target, name))
+
+    def __iter__(self) -> Iterator[Any]:
+        return _iterate(self, aiter(self._target))
+
+    def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        if self._portal is None:
+            raise RuntimeError("it works inside its `with` block only")
+        return self._portal.call(function, *args)
+
+    def _open(self, manager: AbstractAsyncContextManager[Any]) -> AbstractContextManager[Any]:
+        if self._portal is None:
+            raise RuntimeError("it works inside its `with` block only")
+        return self._portal.wrap_async_context_manager(manager)
+
+
+def _as_ordinary(face: _Face, value: Any) -> Any:
+    """Return a method that waits for its result; anything else as it is."""
+    if not inspect.ismethod(value):
+        return value
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if inspect.iscoroutinefunction(value):
+            return face._call(partial(value, *args, **kwargs))
+        result = face._call(partial(_call_on_loop, value, *args, **kwargs))
+        if isinstance(result, AbstractAsyncContextManager):
+            return face._open(result)
+        return result
+
+    return update_wrapper(call, value)
+
+
+async def _call_on_loop(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
+
+
+def _iterate(face: _Face, events: AsyncIterator[Any]) -> Iterator[Any]:
+    while True:
+        try:
+            event = face._call(anext, events)
+        except StopAsyncIteration:
+            return
+        yield event
+
+
+class M2MClient(_Face):
+    """See :class:`asyncdl.M2MClient`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(_client.M2MClient, *args, **kwargs)
+
+
+class Downloader(_Face):
+    """See :class:`asyncdl.Downloader`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(_downloader.Downloader, *args, **kwargs)
+
+
+class Job(_Face):
+    """See :class:`asyncdl.Job`; iterate over it for its events."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(_job.Job, *args, **kwargs)
+
+    @property
+    def summary(self) -> Summary | None:
+        """The outcome; set when the run has ended, in whatever way, also after the block."""
+        summary: Summary | None = self._target.summary if self._target is not None else None
+        return summary
+
+
+def run_job(*args: Any, emit: Callable[[Any], None] | None = None, **kwargs: Any) -> Summary:
+    """Run a job to its end and return its outcome; see :meth:`asyncdl.Job.run`."""
+
+    async def run() -> Summary:
+        job = _job.Job(*args, **kwargs)
+        return await (job.run(emit) if emit else job.run())
+
+    with anyio.from_thread.start_blocking_portal() as portal:
+        return portal.call(run)

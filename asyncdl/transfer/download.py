@@ -28,6 +28,7 @@ from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.digests import Digest
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.follower import Follower
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer, exact_url, is_same_origin, open_answer
@@ -166,7 +167,8 @@ class Download:
                 durable=self._engine.limits.durable,
             )
         )
-        holding = Holding(part, self._source, self._engine.limits)
+        follower = Follower(part.path, self._expected(None), self._engine.prove)
+        holding = Holding(part, self._source, self._engine.limits, follower)
         await holding.take_over(self._is_ours)
         self._tries.farthest = holding.size_bytes
         self._holding = holding
@@ -297,10 +299,12 @@ class Download:
         )
         if place.is_new:
             version = PartState(self._source, place.total, answer.head.validator)
-            self._told_digests = ()
         else:
             holding.learn_total(place.total)
-        self._told_digests = answer.head.digests or self._told_digests
+        told = answer.head.digests or (() if place.is_new else self._told_digests)
+        if told != self._told_digests:
+            self._told_digests = told
+            holding.follower.expect(self._expected(None))
         self._settle_doubt(was_url=self._tries.crowded == 1 and self._tries.refreshes > 0)
         target = Target(holding, self._progress, self._form, self._bounds)
         reception = Reception(self._engine, target, turn, version)
@@ -432,12 +436,12 @@ class Download:
         """Prove the bytes and give them their final name."""
         part, total = holding.part, holding.state.total
         size_bytes = total if self._request.size_bytes is None else self._request.size_bytes
-        expected = self._expected(size_bytes)
+        expected, sums = self._expected(size_bytes), holding.follower.finish()
         try:
             proof = await self._engine.prove(
                 part.path,
                 holding.size_bytes,
-                lambda: prove_file(part.path, expected, url=self._url),
+                lambda: prove_file(part.path, expected, url=self._url, sums=sums),
             )
         except TransferError:
             await holding.drop()

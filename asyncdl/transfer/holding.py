@@ -10,6 +10,7 @@ from dataclasses import replace
 from asyncdl.errors import DiskError
 from asyncdl.transfer.answers import Known
 from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.follower import Follower
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.ranges import Span
 from asyncdl.transfer.sink import PartFile
@@ -25,10 +26,12 @@ class Holding:
         part: The open partial file.
         source: Where its bytes come from, without secrets.
         limits: When notes are made, and which files get their room beforehand.
+        follower: Is shown all bytes as they are written.
     """
 
-    def __init__(self, part: PartFile, source: str, limits: Limits) -> None:
+    def __init__(self, part: PartFile, source: str, limits: Limits, follower: Follower) -> None:
         self.part = part
+        self.follower = follower
         self.state = PartState(source)
         self._checkpoint_bytes = limits.checkpoint_bytes
         self._reserve_from_bytes = limits.preallocate_from_bytes
@@ -97,6 +100,7 @@ class Holding:
         # First the note, then the bytes: nothing may ever speak for new bytes
         # that was said about old ones.
         await self.part.begin_again()
+        self.follower.begin_again()
         self.state = PartState(self.state.source)
         self._noted_bytes = 0
         self._is_reserved = False
@@ -109,6 +113,8 @@ class Holding:
         await self.part.write(batch.start, batch.pieces)
         done = self.state.done.add(Span(batch.start, batch.stop))
         self.state = replace(self.state, done=done)
+        if not self.follower.is_idle:
+            await self.follower.follow(batch, done.prefix_bytes)
         batch.clear()
         if self.size_bytes - self._noted_bytes >= self._checkpoint_bytes:
             # At once, so that the other connections of the file do not do the same.

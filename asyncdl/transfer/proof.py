@@ -38,9 +38,21 @@ class Expected:
 
     def new_sums(self) -> Sums:
         """Return what takes the bytes of the file."""
+        return Sums(self.algorithms, self.members if self._is_walked else None)
+
+    def needs_the_same(self, other: Expected) -> bool:
+        """Tell whether the sums of one will do for the other."""
+        return (self.algorithms, self._is_walked, self.members) == (
+            other.algorithms,
+            other._is_walked,
+            other.members,
+        )
+
+    @property
+    def _is_walked(self) -> bool:
         # A tar that is read anyway is walked through on the way.
-        is_walked = self.members or (self.form is Form.TAR and self.algorithms)
-        return Sums(self.algorithms, self.members if is_walked else None)
+        is_read = bool(self.digests or self.fingerprint)
+        return bool(self.members) or (self.form is Form.TAR and is_read)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,21 +34,25 @@ class Sums:
 
     def __init__(self, algorithms: Iterable[str] = (), members: Members | None = None) -> None:
         self.taken_bytes = 0
-        self.is_archive = members is not None
         self._hashers = {algorithm: new_hasher(algorithm) for algorithm in algorithms}
         self._members = MemberCheck(members or {})
-        self._tar = TarReader(self._members.note)
+        self._tar = TarReader(self._members.note) if members is not None else None
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the members are looked at."""
+        return self._tar is not None
 
     @property
     def is_idle(self) -> bool:
         """Whether nobody wants the bytes."""
-        return not self._hashers and not self.is_archive
+        return not self._hashers and self._tar is None
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes; they are not needed afterwards."""
         for hasher in self._hashers.values():
             hasher.update(data)
-        if self.is_archive:
+        if self._tar is not None:
             self._tar.update(data)
         self.taken_bytes += len(data)
 
@@ -79,7 +83,7 @@ class Sums:
         Returns: What is proven by that.
         Raises: Malformed, ChecksumMismatch.
         """
-        if not self.is_archive:
+        if self._tar is None:
             return ()
         self._tar.finish()
         self._members.judge(url)

@@ -66,6 +66,8 @@ class Schedule:
     """Whether a refused URL can be replaced."""
     drip_bytes: int
     """Bodies come in drops of this size; 0 for all at once."""
+    fingerprint: str | None
+    """What is computed on the way."""
 
     @property
     def is_gentle(self) -> bool:
@@ -85,6 +87,7 @@ def make_schedule(rng: Random) -> Schedule:
         overwrites=rng.random() < 0.3,
         renews=rng.random() < 0.5,
         drip_bytes=rng.choice([0, 0, 4096, 20_000]),
+        fingerprint=rng.choice([None, "sha256"]),
     )
 
 
@@ -245,6 +248,7 @@ async def _run(
         directory,
         NAME,
         digests=_digests(schedule),
+        fingerprint=schedule.fingerprint,
         overwrite=schedule.overwrites,
         refresh=renew if schedule.renews else None,
     )
@@ -284,6 +288,8 @@ def check_directory(story: Story, directory: Path) -> None:
         assert names == {NAME}
         assert content in (whole[-1:] if schedule.is_proved else whole)
         assert ending.size_bytes == len(content)
+        assert {digest.value for digest in ending.digests} <= {hashlib.sha256(content).hexdigest()}
+        assert bool(ending.digests) is bool(schedule.is_proved or schedule.fingerprint)
     elif not any(isinstance(earlier, Fetched) for earlier in story.endings):
         before = OLD_CONTENT if schedule.overwrites else None
         is_there = (directory / NAME).exists()

@@ -26,7 +26,7 @@ from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongCon
 from asyncdl.retry import parse_retry_after
 from asyncdl.transfer.digests import Digest
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Span, parse_content_range, range_header
-from asyncdl.transfer.told_digests import read_repr_digest
+from asyncdl.transfer.told_digests import read_content_md5, read_repr_digest
 from asyncdl.transfer.validators import Validator, read_validator
 
 OTHER_VERSION = "other-version"
@@ -152,7 +152,7 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
         ),
         retry_after_s=parse_retry_after(headers.get("Retry-After")),
         coding=_read_coding(headers),
-        digests=read_repr_digest(headers.get("Repr-Digest")),
+        digests=_read_digests(status, headers),
     )
 
 
@@ -298,6 +298,12 @@ def _is_same(head: Head, ask: Ask, known: Known) -> bool:
     if not known.have or known.validator.is_empty or known.validator.matches(head.validator):
         return True
     return head.validator.is_empty and ask.if_range is not None
+
+
+def _read_digests(status: int, headers: Mapping[str, str]) -> tuple[Digest, ...]:
+    """Return what the host says about the whole file, whatever part of it is coming."""
+    told = read_repr_digest(headers.get("Repr-Digest"))
+    return told + read_content_md5(headers.get("Content-MD5")) if status == 200 else told
 
 
 def _read_coding(headers: Mapping[str, str]) -> str:

@@ -191,6 +191,25 @@ async def test_row_164_a_digest_of_one_answer_says_nothing_about_the_file(tmp_pa
     assert fetched.proof == "length"
 
 
+def content_md5(body: bytes) -> dict[str, str]:
+    return {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+
+
+async def test_row_164_the_md5_of_a_whole_answer_is_checked(tmp_path: Path) -> None:
+    wrong, right = (replace(FILE, headers=content_md5(body)) for body in (NEW, OLD))
+    whole = replace(right, takes_ranges=False)
+    async with rig(tmp_path, replace(wrong, takes_ranges=False), whole) as r:
+        fetched = await r.fetch()
+    assert (fetched.proof, fetched.attempts) == ("length+md5", 2)
+
+
+async def test_row_164_the_md5_of_a_part_says_nothing_about_the_file(tmp_path: Path) -> None:
+    part = replace(FILE, headers=content_md5(OLD[777:]))
+    async with rig(tmp_path, cut(FILE, 777), part) as r:
+        fetched = await r.fetch()
+    assert fetched.proof == "length"
+
+
 @pytest.mark.parametrize("header", ["junk", "sha-256=:AAAA:", "sha-256=xx", "md5=:AAAA:", ",,"])
 async def test_row_165_a_digest_that_cannot_be_read_is_ignored(tmp_path: Path, header: str) -> None:
     async with rig(tmp_path, replace(FILE, headers={"Repr-Digest": header})) as r:

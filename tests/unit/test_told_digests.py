@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.transfer.digests import Digest
-from asyncdl.transfer.told_digests import read_repr_digest
+from asyncdl.transfer.told_digests import read_content_md5, read_repr_digest
 
 BODY = b"the whole file"
 SHA256, SHA512 = hashlib.sha256(BODY), hashlib.sha512(BODY)
@@ -32,3 +32,21 @@ def test_row_165_what_cannot_be_checked_is_left_out(header: str | None) -> None:
 @given(st.text(max_size=80))
 def test_any_text_is_read_without_a_failure(header: str) -> None:
     assert read_repr_digest(header) == ()
+    assert all(len(digest.value) == 32 for digest in read_content_md5(header))
+
+
+def test_a_content_md5_is_read_as_its_rfc_writes_it() -> None:
+    assert read_content_md5(" Q2hlY2sgSW50ZWdyaXR5IQ== ") == (
+        Digest("md5", b"Check Integrity!".hex()),
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "AAAA", "Q2hlY2sgSW50ZWdyaXR5IQ", "Q2hlY2sg!SW50ZWdyaXR5IQ==", "d41d8cd9" * 4],
+)
+def test_row_165_a_content_md5_that_cannot_be_checked_is_left_out(
+    header: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read_content_md5(header) == ()
+    assert bool(caplog.records) is bool(header)

@@ -29,7 +29,7 @@ from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.digests import Digest
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.follower import Follower
-from asyncdl.transfer.governor import Turn
+from asyncdl.transfer.governor import Turn, is_page
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer, exact_url, is_same_origin, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
@@ -378,22 +378,15 @@ class Download:
     async def _has_another_way(self, error: AsyncdlError) -> bool:
         """Prepare another try after a failed one; tell if there is none."""
         have = self._holding.size_bytes if self._holding is not None else 0
-        refresh = self._request.refresh
         if getattr(error, "errno", None) in TOO_MANY_OPEN:
             self._engine.governor.shrink()
-        if self._tries.may_ask_once_more(error, can_refresh=refresh is not None):
-            self._tries.crowded += 1
-            self._tries.is_in_doubt = True
-            self._engine.governor.doubt(self._url, self._asked_at_s)
-            await self._pause(error, self._tries.crowded - 1)
-            return True
-        if refresh is not None and self._tries.may_refresh(error):
-            self._tries.refreshes += 1
-            self._progress.retry(error, 0.0, self._tries.requests)
-            self._url = await refresh()
-            exact_url(self._url)
-            return True
         outage_since_s = self._engine.governor.outage_since_s(self._url)
+        if await self._has_place_later(error):
+            return True
+        # A page that everybody gets is not about this URL.
+        is_outage = outage_since_s is not None and is_page(error)
+        if not is_outage and await self._has_fresh_url(error):
+            return True
         if not self._tries.may_go_on(error, have, outage_since_s):
             self._settle_doubt(was_url=True)
             if isinstance(error, TransferError):
@@ -404,15 +397,34 @@ class Download:
             self._width = 1
         if self._holding is not None and (is_other_version(error) or not self._may_continue()):
             await self._holding.drop()
-        wait_s = self._tries.wait_s(error)
-        self._progress.retry(error, wait_s, self._tries.failed)
-        await anyio.sleep(wait_s)
+        await self._pause(error, self._tries.wait_s(error), self._tries.failed)
         return True
 
-    async def _pause(self, error: AsyncdlError, number: int) -> None:
-        """Wait before a try that has been put off ``number`` times; the first follows at once."""
-        wait_s = self._engine.limits.backoff.delay_s(number) if number else 0.0
-        self._progress.retry(error, wait_s, self._tries.requests)
+    async def _has_place_later(self, error: AsyncdlError) -> bool:
+        """Prepare another try at a host that may have had one connection too many."""
+        tries, limits = self._tries, self._engine.limits
+        if not tries.may_ask_once_more(error, can_refresh=self._request.refresh is not None):
+            return False
+        self._engine.governor.doubt(self._url, self._asked_at_s)
+        wait_s = limits.backoff.delay_s(tries.crowded) if tries.crowded else 0.0
+        tries.crowded += 1
+        tries.is_in_doubt = True
+        await self._pause(error, wait_s, tries.requests)
+        return True
+
+    async def _has_fresh_url(self, error: AsyncdlError) -> bool:
+        """Replace a URL that was refused, if there is another."""
+        refresh = self._request.refresh
+        if refresh is None or not self._tries.may_refresh(error):
+            return False
+        self._tries.refreshes += 1
+        self._progress.retry(error, 0.0, self._tries.requests)
+        self._url = await refresh()
+        exact_url(self._url)
+        return True
+
+    async def _pause(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
+        self._progress.retry(error, wait_s, attempt)
         await anyio.sleep(wait_s)
 
     async def _end_short_answers(self) -> None:

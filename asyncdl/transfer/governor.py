@@ -28,10 +28,18 @@ from urllib.parse import urlsplit
 import anyio
 from anyio import CapacityLimiter, WouldBlock
 
-from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
+from asyncdl.errors import (
+    AsyncdlError,
+    HttpStatusError,
+    NetworkError,
+    Stalled,
+    TransferError,
+    WrongContent,
+)
 from asyncdl.events import Emit, HostWait, ServiceBack, ServiceWait
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.pace import Pace
+from asyncdl.transfer.verify import ERROR_PAGE
 
 _TOO_MUCH = frozenset({429, 503})
 _TOO_MANY = frozenset({403, *_TOO_MUCH})
@@ -269,6 +277,8 @@ class Governor:
             self._learn_from_status(host, turn, error, now_s)
         elif isinstance(error, Stalled) or (isinstance(error, NetworkError) and error.retryable):
             self._learn_from_break(host, turn, error, now_s)
+        elif is_page(error) and self._is_down_for_all(host, error):
+            host.pace.fail(turn.admitted_at_s, now_s, is_strain=False)
         elif isinstance(error, TransferError):
             # Bad news, but news: the host is there.
             host.pace.succeed()
@@ -300,9 +310,9 @@ class Governor:
             left_url != turn.url and turn.admitted_at_s - left_at_s < _LINGER_S
         )
 
-    def _is_down_for_all(self, host: _Host, error: TransferError) -> bool:
+    def _is_down_for_all(self, host: _Host, error: AsyncdlError) -> bool:
         """Tell whether what a file met is more than its own trouble."""
-        host.witnesses.add(error.url)
+        host.witnesses.add(getattr(error, "url", ""))
         return len(host.witnesses) > 1 and self._limits.max_wait_s > 0
 
     def _learn_from_break(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
@@ -324,6 +334,11 @@ class Governor:
         wish_s = error.retry_after_s or 0.0
         # A longer rest than anyone waits for fails files; it blocks nobody.
         host.pace.rest(wish_s if wish_s <= self._limits.max_retry_after_s else 0.0, now_s)
+
+
+def is_page(error: AsyncdlError) -> bool:
+    """Tell whether a page came in place of the data: this file's, or one about an outage."""
+    return isinstance(error, WrongContent) and error.reason == ERROR_PAGE
 
 
 def host_of(url: str) -> str:

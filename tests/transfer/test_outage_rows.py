@@ -25,6 +25,7 @@ from tests.transfer.fault_server import (
     Rig,
     after,
     cut,
+    fixed,
     rig,
     silent,
     status,
@@ -74,7 +75,11 @@ async def fetch_one(r: Rig, name: str) -> None:
 NAMES = [f"{number}.bin" for number in range(12)]
 
 
-@pytest.mark.parametrize("failure", [silent(), status(503), status(502)], ids=["-", "503", "502"])
+PAGE = fixed("200 OK", b"<!DOCTYPE html><html>Maintenance" * 50, Content_Type="text/html")
+FAILURES = {"silence": silent(), "503": status(503), "502": status(502), "a page": PAGE}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 @simulated
 async def test_row_099_a_host_that_is_down_is_waited_for(
     tmp_path: Path, failure: Responder

@@ -73,9 +73,21 @@ def describe(plan: Plan) -> list[str]:
         for name, kind in plan.kinds.items()
     ]
     quota = f"{plan.quota.room:,} downloads" if plan.quota else "not told"
+    free = size(plan.free_bytes) if plan.free_bytes is not None else "not told"
     return [
         count(plan.scenes, "scene"),
         *table_lines(rows),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
-        f"quota left: {quota}; free disk: {size(plan.free_bytes)}",
+        f"quota left: {quota}; free disk: {free}",
+        *_no_room(plan),
+    ]
+
+
+def _no_room(plan: Plan) -> list[str]:
+    if plan.fits:
+        return []
+    needed = size(plan.needed_bytes)
+    return [
+        f"It does not fit: on disk it takes {needed} more, so `run` will refuse. Make room,",
+        "choose another directory, ask for fewer scenes or bands, or use `run --force`.",
     ]

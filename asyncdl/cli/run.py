@@ -47,6 +47,7 @@ class Duration(click.ParamType[Seconds]):
 @sandbox_option
 @json_option
 @click.option("--retry-failed", is_flag=True, help="Only what failed or stayed unresolved.")
+@click.option("--force", is_flag=True, help="Run though the disk is too small for all of it.")
 @click.option("--quiet", "-q", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
 @click.option(
@@ -60,6 +61,7 @@ def run(
     sandbox: Embedded | None,
     as_json: bool,
     retry_failed: bool,
+    force: bool,
     quiet: bool,
     no_progress: bool,
     max_wait: Seconds | None,
@@ -83,6 +85,7 @@ def run(
                 credentials=service.credentials,
                 service_name=service.name,
                 only=FAILED if retry_failed else (),
+                force=force,
             )
             try:
                 with open_display(as_json=as_json, quiet=quiet, live=not no_progress) as emit:

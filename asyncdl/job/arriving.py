@@ -8,15 +8,13 @@ from typing import Any, TypeAlias
 
 import anyio.to_thread
 
-from asyncdl.config import BundleProduct, Config
 from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.copies import copy_file
-from asyncdl.job.extraction import unpack
+from asyncdl.job.extraction import is_unpacked, unpack
 from asyncdl.job.journal import FinishedFile
 from asyncdl.job.layout import Place
 from asyncdl.job.run import Run
-from asyncdl.m2m.selection import BundleWanted
 from asyncdl.transfer import Digest
 
 Digests: TypeAlias = tuple[Digest, ...]
@@ -49,13 +47,6 @@ async def bring(
     # First the memory, then the word: who reads the event may kill the run at once.
     await run.journal.record([finished])
     run.emit(ending)
-
-
-def is_unpacked(config: Config, place: Place) -> bool:
-    """Tell whether the file of a place is to be unpacked beside itself."""
-    return place.kind == BundleWanted.kind and any(
-        isinstance(product, BundleProduct) and product.extract for product in config.products
-    )
 
 
 def stop_if_full(error: AsyncdlError) -> None:

@@ -19,8 +19,9 @@ async def discover(
 ) -> None:
     """Find the files of the job; report those that are there and send on the rest.
 
-    Raises: ConfigError, for a band that no scene has.
+    Raises: ConfigError, for a band that no scene has; NoRoomError.
     """
+    run.space.begin(wish)
     async with (
         wanted_out,
         aclosing(selections(run.client, wish, run.config, run.emit)) as batches,
@@ -30,7 +31,7 @@ async def discover(
             await run.journal.note_scenes(selected.dataset, selected.entity_ids)
             run.emit(_wanted(run, selected))
             _report_missing(run, selected)
-            to_fetch = await settle_present(run, selected.files)
+            to_fetch = await settle_present(run, selected.files, scenes=selected.scenes)
             if to_fetch:
                 await wanted_out.send(to_fetch)
             await run.keep_pace()

@@ -15,7 +15,10 @@ from pathlib import Path
 import anyio.from_thread
 import anyio.to_thread
 
+from asyncdl.config import BundleProduct, Config
 from asyncdl.errors import DiskError, TransferError
+from asyncdl.job.layout import Place
+from asyncdl.m2m.selection import BundleWanted
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.stable import chunks_of, flush_folder, rename, write_anew
 
@@ -28,6 +31,13 @@ class ExtractError(TransferError):
 
     reason = "extract-failed"
     remedy = "The .tar is there and verified: unpack it by hand, or set extract = false."
+
+
+def is_unpacked(config: Config, place: Place) -> bool:
+    """Tell whether the file of a place is to be unpacked beside itself."""
+    return place.kind == BundleWanted.kind and any(
+        isinstance(product, BundleProduct) and product.extract for product in config.products
+    )
 
 
 async def unpack(tar: Path, *, durable: bool = False) -> None:

@@ -25,6 +25,7 @@ from asyncdl.job.report import Report, Summary, write_report
 from asyncdl.job.run import Run
 from asyncdl.job.scenes import wish_of
 from asyncdl.job.scope import scope_of
+from asyncdl.job.space import Space
 from asyncdl.job.standing import read_back
 from asyncdl.job.state import open_state
 from asyncdl.job.watching import EventQueue
@@ -62,6 +63,7 @@ class Job:
             from those of others; by default the host of its URL.
         only: Confines the run to files that the journal has in one of these states;
             by default it takes all that the config asks for.
+        force: Whether it runs though the disk is too small for all of it.
     Raises: ConfigError, for an area or ids that make no sense, before any network.
     """
 
@@ -74,6 +76,7 @@ class Job:
         limits: Limits | None = None,
         service_name: str | None = None,
         only: Sequence[Standing] = (),
+        force: bool = False,
     ) -> None:
         self._config = config
         self._wish = wish_of(config)
@@ -84,6 +87,7 @@ class Job:
         )
         self._service_name = service_name or urlsplit(config.service.url).netloc
         self._only = tuple(only)
+        self._space = Space(config, is_forced=force)
         self._events = EventQueue()
         self._tasks: TaskGroup | None = None
         self._error: AsyncdlError | None = None
@@ -109,6 +113,7 @@ class Job:
 
         def watch(event: Event) -> None:
             report.take(event)
+            self._space.take(event)
             log_event(event)
             emit(event)
 
@@ -156,6 +161,7 @@ class Job:
                         journal=journal,
                         catalog=catalog,
                         standing=standing,
+                        space=self._space,
                         emit=emit,
                         keep_pace=self._events.room,
                         scope=scope,

@@ -5,11 +5,9 @@ Nothing is requested, so no quota is spent, and nothing is written.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Container, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -23,6 +21,7 @@ from asyncdl.job.preflight import preflight
 from asyncdl.job.present import absent_from, find_remembered, prove_present, recall
 from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import selections
+from asyncdl.job.space import free_bytes, still_to_come
 from asyncdl.job.state import STATE_FOLDER, has_state
 from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
@@ -53,13 +52,20 @@ class Plan:
     """Downloads that would be requested; a file that two products want counts once."""
     quota: Limit | None = None
     """What is left of the tightest limit."""
-    free_bytes: int = 0
-    """On the disk of the download directory."""
+    needed_bytes: int = 0
+    """What the missing files take on disk: copies and unpacked bundles are in it."""
+    free_bytes: int | None = None
+    """On the volume of the download directory; ``None`` where it does not tell."""
 
     @property
     def missing_bytes(self) -> int:
         """What would still have to be fetched."""
         return sum(kind.size_bytes - kind.present_bytes for kind in self.kinds.values())
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room for all of it, as far as the volume tells."""
+        return self.free_bytes is None or self.needed_bytes <= self.free_bytes
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as ``--json`` shows it."""
@@ -79,7 +85,9 @@ class Plan:
             "requests": self.requests,
             "missing_bytes": self.missing_bytes,
             "quota_left": self.quota.room if self.quota else None,
+            "needed_bytes": self.needed_bytes,
             "free_bytes": self.free_bytes,
+            "fits": self.fits,
         }
 
 
@@ -100,9 +108,11 @@ async def make_plan(
             present = await _present(config, selected.files, service_name)
             for wanted in selected.files:
                 _count(plan, wanted, present)
+            needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
+            plan.needed_bytes += sum(needs.values())
     limits = (await client.rate_limit_summary()).remaining_limits
     plan.quota = min(limits, key=lambda limit: limit.room, default=None)
-    plan.free_bytes = await anyio.to_thread.run_sync(_free_bytes, config.directory)
+    plan.free_bytes = await anyio.to_thread.run_sync(free_bytes, config.directory)
     return plan
 
 
@@ -110,7 +120,7 @@ async def _present(
     config: Config, files: Sequence[WantedFile], service_name: str
 ) -> Container[Place]:
     folder = config.directory / STATE_FOLDER
-    if not has_state(config.directory):
+    if not await anyio.to_thread.run_sync(has_state, config.directory):
         return await prove_present(config, files, Memory({}, frozenset()))
     async with open_journal(folder, service_name) as journal:
         memory = await recall(journal, files)
@@ -130,8 +140,3 @@ def _count(plan: Plan, wanted: WantedFile, present: Container[Place]) -> None:
             kind.present_files += 1
             kind.present_bytes += wanted.estimate_bytes
     plan.requests += not is_anywhere
-
-
-def _free_bytes(directory: Path) -> int:
-    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
-    return shutil.disk_usage(existing).free

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,14 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.arriving import bring, is_unpacked
+from asyncdl.job.arriving import bring
+from asyncdl.job.extraction import is_unpacked
 from asyncdl.job.journal import FinishedFile, Journal, Memory
 from asyncdl.job.layout import Place, places_of
 from asyncdl.job.promises import gather_promises
 from asyncdl.job.proofs import Demand, demand_of
 from asyncdl.job.run import Run
+from asyncdl.job.space import still_to_come
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.proof import Expected, prove_file
@@ -30,11 +32,17 @@ Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Demand], Finishe
 """Says what is proven about a file on disk; ``None`` when it has to be fetched."""
 
 
-async def settle_present(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
+async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) -> list[WantedFile]:
     """Report the files that are there and right; return those that have to be fetched.
 
     A file that one product has and another wants too is copied, not fetched. Files
     whose proof cannot be had are reported, too.
+
+    Args:
+        run: The run.
+        files: All that a batch of scenes comes to.
+        scenes: How many scenes that is.
+    Raises: NoRoomError, before anything is written, when the rest cannot fit on the disk.
     """
     memory = await recall(run.journal, files)
     remembered = await find_remembered(run.config, files, memory)
@@ -47,10 +55,19 @@ async def settle_present(run: Run, files: Sequence[WantedFile]) -> list[WantedFi
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
     await run.journal.record(proven.values())
     absent = absent_from(proven, provable)
+    await _look_for_room(run, scenes, files, remembered.keys() | proven.keys())
     await run.journal.want(absent)
     await _complete_all(run, files, remembered)
     await _complete_all(run, provable, proven)
     return absent
+
+
+async def _look_for_room(
+    run: Run, scenes: int, files: Sequence[WantedFile], present: Container[Place]
+) -> None:
+    needs = await anyio.to_thread.run_sync(still_to_come, run.config, files, present)
+    if notice := await run.space.expect(scenes, needs):
+        run.emit(notice)
 
 
 def absent_from(found: Found, files: Iterable[WantedFile]) -> list[WantedFile]:

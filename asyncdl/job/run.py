@@ -11,6 +11,7 @@ from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.journal import Journal
 from asyncdl.job.layout import places_of
 from asyncdl.job.scope import Scope
+from asyncdl.job.space import Space
 from asyncdl.job.standing import StandingQueue
 from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
@@ -33,6 +34,8 @@ class Run:
     """Tells digests that the M2M service does not."""
     standing: StandingQueue
     """Requests of earlier runs."""
+    space: Space
+    """The account of the room on the disk."""
     emit: Emit
     keep_pace: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""

@@ -70,6 +70,7 @@ class Bench:
         *products: dict[str, Any],
         token: str = "",
         only: Sequence[Standing] = (),
+        force: bool = False,
         **settings: Any,
     ) -> Job:
         """Return a job; see :meth:`config`."""
@@ -83,6 +84,7 @@ class Bench:
             limits=replace(limits_of(config.download), backoff=QUICK),
             service_name="sandbox",
             only=only,
+            force=force,
         )
 
     async def run(self, *products: dict[str, Any], **settings: Any) -> Summary:

@@ -1,0 +1,14 @@
+"""Amounts of bytes for people."""
+
+from __future__ import annotations
+
+
+def size(count: float) -> str:
+    """Write bytes with the unit that suits: ``16.4 kB``, ``1.2 GB``."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        count /= 1000
+        if count < 999.95:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} PB"

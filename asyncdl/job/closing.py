@@ -33,21 +33,28 @@ async def closing_the_books(
     """
     try:
         yield
+        left = await _close(journal, client, begun, report, scope)
     except BaseException as error:
         is_cancelled = isinstance(error, anyio.get_cancelled_exc_class())
         with anyio.move_on_after(GRACE_S, shield=True):
             await journal.end("interrupted" if is_cancelled else "stopped")
             await report_proxied(journal, client, begun.label)
         raise
+    if left and scope is None and begun.is_changed:
+        emit(Notice(_left_alone(left)))
+
+
+async def _close(
+    journal: Journal, client: M2MClient, begun: Beginning, report: Report, scope: Scope | None
+) -> int:
+    """End in order; return the number of verified files that the config no longer wants."""
     if await journal.has_requests():
         await report_proxied(journal, client, begun.label)
         if report.status == "complete" and scope is None:
             await clear_queue(journal, client, begun.label)
     if scope is None:
         await journal.forget_unwanted()
-    left = await journal.end(report.status)
-    if left and scope is None and begun.is_changed:
-        emit(Notice(_left_alone(left)))
+    return await journal.end(report.status)
 
 
 def _left_alone(count: int) -> str:

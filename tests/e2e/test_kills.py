@@ -1,0 +1,120 @@
+"""Nothing is lost, whenever and however a run is ended."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from signal import SIGINT, SIGTERM
+
+import anyio
+import pytest
+
+import asyncdl.sandbox
+from asyncdl.sandbox import Faults, Service
+from tests.soak.blows import EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_file
+from tests.soak.fine_notes import CHECKPOINT_BYTES, FLUSH_BYTES
+from tests.soak.ordeal import Ordeal
+
+pytestmark = pytest.mark.slow
+
+FILES = 54
+
+
+def blows_of(rng: Random) -> Sequence[Blow]:
+    """Choose a moment out of each part of a run's life, with more files there each time."""
+    return (
+        blow_at_call(rng, EARLY),
+        blow_at_call(rng, QUEUE),
+        blow_at_file(rng, 6),
+        blow_at_call(rng, (*EARLY, *QUEUE)),
+        blow_at_file(rng, 9),
+        blow_at_call(rng, LATE),
+    )
+
+
+async def kill_again_and_again(seed: int, folder: Path) -> None:
+    """Kill runs of one job; the last run is left alone."""
+    folder.mkdir()
+    faults = Faults(seed=seed, preparing=0.5, polls=2, short_body=0.1)
+    async with asyncdl.sandbox.serve(faults=faults) as service:
+        ordeal = Ordeal(service, folder)
+        for blow in blows_of(Random(seed)):
+            await ordeal.strike(blow)
+        await ordeal.complete()
+        assert len(ordeal.final) == FILES
+        assert ordeal.kills >= 5
+
+
+@pytest.mark.parametrize("seed", range(0, 10, 2))
+async def test_a_job_survives_kills_at_any_moment(tmp_path: Path, seed: int) -> None:
+    """Right bytes, nothing requested or fetched twice, nothing left over, fifty times and more."""
+    async with anyio.create_task_group() as lanes:
+        for lane in (seed, seed + 1):
+            lanes.start_soon(kill_again_and_again, lane, tmp_path / str(lane))
+
+
+async def test_large_files_lose_no_more_than_their_last_pieces(tmp_path: Path) -> None:
+    rate, connections = 400_000, 4
+    faults = Faults(rate=rate, bundle_etag=True, preparing=0.5)
+    async with asyncdl.sandbox.serve(faults=faults, file_size=300_000) as service:
+        ordeal = Ordeal(
+            service,
+            tmp_path,
+            command=(sys.executable, "-m", "tests.soak.fine_notes"),
+            search='scenes = ["LC08_L2SP_068018_20200310_20200822_02_T1"]',
+            products=('kind = "bundle"', 'kind = "bands"\nbands = ["SR_B4", "QA_PIXEL"]'),
+            piece_bytes=CHECKPOINT_BYTES + connections * (FLUSH_BYTES + rate // 10),
+        )
+        for nth in (3, 30, 20, 40, 25):
+            await ordeal.strike(Blow("*.tar flows", nth))
+        assert ordeal.kills == 5
+        await ordeal.complete()
+
+
+# --- asked to stop ------------------------------------------------------------------
+
+
+@pytest.fixture
+def ordeal(service: Service, tmp_path: Path) -> Ordeal:
+    service.faults = Faults(preparing=0.5, polls=3)
+    return Ordeal(service, tmp_path)
+
+
+MOMENTS = (
+    "scene-search called",
+    "download-options called",
+    "download-request called",
+    "download-request answered",
+    "download-retrieve called",
+    "*.TIF flows",
+    "*.tar sent",
+    "download-order-remove called",
+)
+
+
+def noted_status(ordeal: Ordeal) -> str:
+    with closing(sqlite3.connect(ordeal.data / ".asyncdl" / "journal.sqlite")) as journal:
+        return str(journal.execute("SELECT status FROM job").fetchone()[0])
+
+
+async def test_a_run_that_is_asked_to_stop_tidies_up_at_any_moment(ordeal: Ordeal) -> None:
+    for moment, number in zip(MOMENTS, (SIGINT, SIGTERM) * 4, strict=True):
+        assert await ordeal.strike(Blow(moment, signals=(number,))) == 130, moment
+        assert ordeal.report["status"] == noted_status(ordeal) == "interrupted", moment
+        left = ordeal.service.leftovers
+        assert (left.scene_lists, left.open_keys) == ((), 0), moment
+    await ordeal.complete()
+    assert len(ordeal.final) == FILES
+
+
+async def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(ordeal: Ordeal) -> None:
+    ordeal.service.faults.api_latency_s = 0.2  # tidying up takes longer than the second signal
+    for moment in ("download-options called", "download-request answered"):
+        assert await ordeal.strike(Blow(moment, signals=(SIGINT, SIGINT))) == 130
+        assert ordeal.service.calls["logout"] == 0
+    ordeal.service.faults.api_latency_s = 0.0
+    await ordeal.complete()

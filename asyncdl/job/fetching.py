@@ -65,6 +65,7 @@ def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
         form=demand.form,
         key=str(place.relative),
         refresh=refresh,
+        named_by=run.config.service.url,
         overwrite=True,  # what is there and right has been sorted out before
     )
 

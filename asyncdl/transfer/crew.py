@@ -21,7 +21,7 @@ from asyncdl.errors import NetworkError, RangeRefused, TransferError, ungrouped
 from asyncdl.transfer.answers import OTHER_VERSION, Ask, Head, Place, judge_piece
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
-from asyncdl.transfer.http import open_answer
+from asyncdl.transfer.http import Link, open_answer
 from asyncdl.transfer.pieces import Piece, Pieces
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.tries import Tries
@@ -57,10 +57,10 @@ class Crew:
     engine: Engine
     target: Target
     tries: Tries
-    url: str
+    link: Link
     """Where the first answer came from in the end; all further ones come from there."""
     headers: Mapping[str, str] = field(repr=False)
-    """The caller's, for the origin of ``url``."""
+    """The caller's, for the origin of ``link``."""
     width: int
     """Connections at most; 1 once the host has refused to send pieces."""
     pieces: Pieces
@@ -92,7 +92,7 @@ class Crew:
     def on_save(self, piece: Piece) -> None:
         """Look whether more connections are worth their while, or this one is wanted elsewhere."""
         self._is_begun = True
-        if len(self.pieces.active) > 1 and self.engine.governor.is_crowded(self.url):
+        if len(self.pieces.active) > 1 and self.engine.governor.is_crowded(self.link.url):
             # Its rest goes back to the others; the connection, to another file.
             piece.stop = piece.at
         else:
@@ -110,7 +110,7 @@ class Crew:
 
     def _look_for_work(self) -> None:
         while len(self.pieces.active) < self.width and self._may_ask():
-            turn = self.engine.governor.admit_spare(self.url)
+            turn = self.engine.governor.admit_spare(self.link.url)
             if turn is None:
                 return
             piece = self._take()
@@ -170,7 +170,7 @@ class Crew:
         ask = Ask(piece.start, piece.stop)
         self.tries.requests += 1
         async with open_answer(
-            engine.session, self.url, ask.headers(), self.headers, engine.limits
+            engine.session, self.link, ask.headers(), self.headers, engine.limits
         ) as answer:
             known = target.holding.known
             piece.reach = judge_piece(answer.head, ask, known, answer.url)

@@ -31,7 +31,7 @@ from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.follower import Follower
 from asyncdl.transfer.governor import Turn, is_page
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer, exact_url, is_same_origin, open_answer
+from asyncdl.transfer.http import Answer, Link, exact_url, is_same_origin, led_to, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
 from asyncdl.transfer.progress import Progress
@@ -83,10 +83,9 @@ class Download:
     """
 
     def __init__(self, engine: Engine, request: FileRequest) -> None:
-        exact_url(request.url)
         self._engine = engine
         self._request = request
-        self._url = request.url
+        self._url = _checked(request.url, request.named_by)
         self._source = source_of(request.url)
         self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)
         self._tries = Tries(engine.limits)
@@ -243,9 +242,10 @@ class Download:
         self._tries.requests += 1
         self._asked_at_s = anyio.current_time()
         async with AsyncExitStack() as own:
+            link = Link(self._url, await self._engine.inmost_for(self._request.named_by))
             answer = await own.enter_async_context(
                 open_answer(
-                    self._engine.session, self._url, ask.headers(), self._request.headers, limits
+                    self._engine.session, link, ask.headers(), self._request.headers, limits
                 )
             )
             found = await self._name_by(answer.head, answer.url)
@@ -337,13 +337,13 @@ class Download:
 
     async def _share(self, opened: _Opened, line: AsyncExitStack) -> None:
         """Receive a body together with further connections."""
-        engine, reception, url = self._engine, opened.reception, opened.answer.url
+        engine, reception, link = self._engine, opened.reception, opened.answer.link
         limits = engine.limits
         pieces = Pieces(limits.smallest_piece_bytes, limits.split_after_s)
         headers: Mapping[str, str] = {}
-        if is_same_origin(url, self._request.url):
+        if is_same_origin(link.url, self._request.url):
             headers = self._request.headers
-        crew = Crew(engine, reception.target, self._tries, url, headers, self._width, pieces)
+        crew = Crew(engine, reception.target, self._tries, link, headers, self._width, pieces)
         reception.on_save = crew.on_save
 
         async def receive() -> None:
@@ -419,8 +419,7 @@ class Download:
             return False
         self._tries.refreshes += 1
         self._progress.retry(error, 0.0, self._tries.requests)
-        self._url = await refresh()
-        exact_url(self._url)
+        self._url = _checked(await refresh(), self._request.named_by)
         return True
 
     async def _pause(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
@@ -480,6 +479,14 @@ class Download:
             elapsed_s=anyio.current_time() - self._began_at_s,
             digests=proof.digests,
         )
+
+
+def _checked(url: str, named_by: str | None) -> str:
+    """Return a URL as it may be fetched. Raises: TransferError, WrongContent."""
+    if named_by is not None:
+        return led_to(named_by, url)
+    exact_url(url)
+    return url
 
 
 def _size_of(path: Path) -> int | None:

@@ -13,10 +13,12 @@ from aiohttp import ClientSession
 from asyncdl.errors import TransferError
 from asyncdl.events import Emit
 from asyncdl.transfer.disk import Disk
-from asyncdl.transfer.governor import Governor
+from asyncdl.transfer.governor import Governor, host_of
+from asyncdl.transfer.guard import zone_of_host
 from asyncdl.transfer.limits import KIB, Limits
 from asyncdl.transfer.rate import RateLimit
 from asyncdl.transfer.sink import BUSY
+from asyncdl.transfer.zones import ANYWHERE, Zone
 
 T = TypeVar("T")
 
@@ -37,6 +39,17 @@ class Engine:
     proving: Disk
     """Reads finished files; its threads are apart, so that they hold up no write."""
     claimed: set[Path] = field(default_factory=set)
+    zones: dict[str, Zone] = field(default_factory=dict)
+    """Where the services are that have named URLs, by host."""
+
+    async def inmost_for(self, named_by: str | None) -> Zone:
+        """Return how far inward a URL may lead that a service at ``named_by`` has named."""
+        if named_by is None:
+            return ANYWHERE
+        host = host_of(named_by)
+        if host not in self.zones:
+            self.zones[host] = await zone_of_host(named_by)
+        return self.zones[host]
 
     async def prove(self, path: Path, size_bytes: int, call: Callable[[], T]) -> T:
         """Run a ``call`` that reads the whole file at ``path``.

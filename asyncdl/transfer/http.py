@@ -11,6 +11,7 @@ import string
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import quote, urljoin, urlsplit
@@ -25,9 +26,18 @@ from asyncdl.redact import redact
 from asyncdl.transfer.answers import Head, read_head
 from asyncdl.transfer.body import Body
 from asyncdl.transfer.governor import host_of
+from asyncdl.transfer.guard import (
+    InwardAddress,
+    PlacedResponse,
+    Refused,
+    make_socket,
+    no_further_than,
+    zone_of_sender,
+)
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.patience import Patience
 from asyncdl.transfer.tries import LOGIN_PAGE
+from asyncdl.transfer.zones import ANYWHERE, Zone
 from asyncdl.version import __version__
 
 BAD_URL = "bad-url"
@@ -48,12 +58,21 @@ _LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A URL, and how far inward it may lead."""
+
+    url: str = field(repr=False)
+    inmost: Zone = ANYWHERE
+
+
 class Answer:
     """An answer whose body can be read. Made by :func:`open_answer`."""
 
-    def __init__(self, url: str, response: ClientResponse, limits: Limits) -> None:
-        self.url = url
+    def __init__(self, link: Link, response: ClientResponse, limits: Limits) -> None:
+        self.link = link
         """Where it came from in the end."""
+        self.url = link.url
         self.head: Head = read_head(response.status, response.headers)
         self._body = Body(response, limits)
         self._patience = Patience(limits.stall_timeout_s, limits.slowest_bytes_s)
@@ -93,7 +112,8 @@ def new_session(limits: Limits) -> ClientSession:
     How many connections there are is the governor's business, not the pool's.
     """
     return ClientSession(
-        connector=TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
+        connector=TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S, socket_factory=make_socket),
+        response_class=PlacedResponse,
         cookie_jar=DummyCookieJar(),
         auto_decompress=False,
         timeout=_timeout(limits),
@@ -106,7 +126,7 @@ def new_session(limits: Limits) -> ClientSession:
 @asynccontextmanager
 async def open_answer(
     session: ClientSession,
-    url: str,
+    link: Link,
     ask: Mapping[str, str],
     extra: Mapping[str, str],
     limits: Limits,
@@ -117,55 +137,62 @@ async def open_answer(
 
     Args:
         session: Whose connections are used.
-        url: Where to begin.
+        link: Where to begin.
         ask: Headers for every hop, such as ``Range``.
-        extra: The caller's headers, for hops within the origin of ``url`` only.
+        extra: The caller's headers, for hops within the origin of ``link`` only.
         limits: Timeouts and ``max_redirects``.
     Raises: NetworkError, without an answer; WrongContent with reason
-        :data:`LOGIN_PAGE`, when sent to one; TransferError with reason
+        :data:`LOGIN_PAGE`, when sent to one; InwardAddress; TransferError with reason
         ``redirects``, ``insecure-redirect`` or :data:`BAD_URL`.
     """
-    chain = [url]
+    chain = [link]
     while True:
-        headers = {**(extra if is_same_origin(url, chain[0]) else {}), **_OWN_HEADERS, **ask}
-        response = await _send(session, url, headers, limits)
+        own = extra if is_same_origin(link.url, chain[0].url) else {}
+        response = await _send(session, link, {**own, **_OWN_HEADERS, **ask}, limits)
         try:
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
-                yield Answer(url, response, limits)
+                yield Answer(link, response, limits)
                 return
         finally:
             if response.content.is_eof():
                 response.release()
             else:
                 response.close()
-        url = next_url(url, location)
-        chain.append(url)
+        link = Link(next_url(link.url, location), min(link.inmost, zone_of_sender(response)))
+        chain.append(link)
         if len(chain) > limits.max_redirects + 1:
-            hosts = " → ".join(host_of(hop) for hop in chain)
-            raise TransferError(chain[0], f"too many redirects: {hosts}", reason="redirects")
+            hosts = " → ".join(host_of(hop.url) for hop in chain)
+            raise TransferError(chain[0].url, f"too many redirects: {hosts}", reason="redirects")
 
 
 def next_url(url: str, location: str) -> str:
     """Return where a redirect from ``url`` leads.
 
-    Raises: WrongContent, if to a login page; TransferError, with reason
-        :data:`BAD_URL` if away from HTTP, and ``insecure-redirect`` if from
-        ``https`` to ``http``.
+    Raises: as :func:`led_to`.
     """
     try:
         # Absolute targets are taken as they stand; joining would normalise them.
         target = location if _SCHEME.match(location) else urljoin(url, location)
     except ValueError:
         raise TransferError(url, "a redirect to no URL", reason=BAD_URL) from None
-    target = target.partition("#")[0]
+    return led_to(url, target.partition("#")[0])
+
+
+def led_to(url: str, target: str) -> str:
+    """Return ``target`` as it may be fetched when it was ``url`` that named it.
+
+    Raises: WrongContent, if it is a login page; TransferError, with reason
+        :data:`BAD_URL` if it leads away from HTTP, and ``insecure-redirect`` if
+        from ``https`` to ``http``.
+    """
     exact_url(target)
     new, old = urlsplit(target), urlsplit(url)
     if is_login_url(target):
         raise WrongContent(url, "sent to a login page", reason=LOGIN_PAGE, retryable=False)
     if (old.scheme, new.scheme) == ("https", "http"):
         raise TransferError(url, "a redirect to plain http", reason="insecure-redirect")
-    # A password in a redirect is the host's idea, not the caller's.
+    # A password in it is their idea, not the caller's.
     return target.replace(new.netloc, new.netloc.rpartition("@")[2], 1)
 
 
@@ -193,15 +220,34 @@ def exact_url(text: str) -> URL:
 
 
 async def _send(
+    session: ClientSession, link: Link, headers: Mapping[str, str], limits: Limits
+) -> ClientResponse:
+    try:
+        with no_further_than(link.inmost):
+            response = await _get(session, link.url, headers, limits)
+    except Refused:
+        raise _inward(link) from None
+    if zone_of_sender(response) > link.inmost:
+        # The connection was there before, from a time when more was allowed.
+        response.close()
+        raise _inward(link)
+    return response
+
+
+def _inward(link: Link) -> InwardAddress:
+    zone = link.inmost.name.lower()
+    return InwardAddress(link.url, f"a {zone} host leads to an address further inward")
+
+
+async def _get(
     session: ClientSession, url: str, headers: Mapping[str, str], limits: Limits
 ) -> ClientResponse:
     what = f"ask {host_of(url)}"
-    target = exact_url(url)
     with _our_errors(what):
         try:
             with anyio.fail_after(limits.connect_timeout_s + limits.header_timeout_s):
                 return await session.get(
-                    target,
+                    exact_url(url),
                     headers=headers,
                     allow_redirects=False,
                     timeout=_timeout(limits),
@@ -240,9 +286,11 @@ def _our_errors(what: str) -> Iterator[None]:
 def raise_ours(what: str, error: Exception) -> NoReturn:
     """Raise the error of ours that says what a foreign one means.
 
-    Raises: NetworkError, always.
+    Raises: NetworkError; Refused, if it was our own guard.
     """
     match error:
+        case aiohttp.ClientConnectorError(os_error=Refused() as refused):
+            raise refused from None
         case aiohttp.ClientConnectorCertificateError():
             raise NetworkError(what, "its certificate is not valid", retryable=False) from error
         case aiohttp.ClientConnectorDNSError():
@@ -258,8 +306,10 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
             raise NetworkError(what, "it closed the connection without an answer") from error
         case aiohttp.ClientPayloadError():
             raise NetworkError(what, "the body was cut short") from error
-        case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
-            # Their text holds the URL with its signature, so they are left behind.
+        # Their text holds the URL with its signature, so they are left behind.
+        case aiohttp.InvalidURL():
+            raise NetworkError(what, "that is no address of a host", retryable=False) from None
+        case aiohttp.ClientResponseError():
             raise NetworkError(what, "the answer is not HTTP") from None
         case OSError():
             cause = error.strerror or "the connection broke"

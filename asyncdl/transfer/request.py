@@ -42,6 +42,10 @@ class FileRequest:
     """Extra request headers; never sent on to another origin."""
     refresh: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
     """Gives a fresh URL when this one is refused; what it raises ends the file."""
+    named_by: str | None = None
+    """URL of the service that named ``url`` and names fresh ones; ``None`` if the user
+    did. What a service names is trusted as little as a redirect from it: neither
+    further inward than where it is, nor from ``https`` to ``http``, nor with a password."""
     overwrite: bool = False
     """Whether a file that is already there and right is fetched all the same."""
     connections: int | None = None

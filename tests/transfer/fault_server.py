@@ -205,7 +205,9 @@ class HostedFile:
 
 
 class FaultServer:
-    """Serves one script on a free port of 127.0.0.1 and remembers what it was asked."""
+    """Serves one script on a free port of ``host`` and remembers what it was asked."""
+
+    host = "127.0.0.1"
 
     def __init__(self, *script: Responder) -> None:
         self.script = list(script)
@@ -218,7 +220,7 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -287,9 +289,12 @@ def _parse(head: bytes) -> Received:
 
 
 @asynccontextmanager
-async def serving(*script: Responder) -> AsyncIterator[FaultServer]:
+async def serving(
+    *script: Responder, address: str = FaultServer.host
+) -> AsyncIterator[FaultServer]:
     host = FaultServer(*script)
-    server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
+    host.host = address
+    server = await asyncio.start_server(host.serve, address, 0)
     host.port = server.sockets[0].getsockname()[1]
     try:
         yield host

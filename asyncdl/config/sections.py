@@ -61,6 +61,10 @@ class ServiceConfig(Section, frozen=True):
     )
     """How long an outage is waited for, of the API or of a file host, before the run gives up.
     With 0, a few minutes of tries are made."""
+    max_reply: Annotated[ByteCount, Meta(description='bytes, or text such as "64 MiB"')] = (
+        ByteCount(512 * 1024**2)
+    )
+    """Longest reply to one API call; a longer one is an error."""
     scenes_per_page: Annotated[int, Meta(ge=1, le=10_000, description="1 to 10000")] = 1000
     """Scenes asked for in one ``scene-search``; more than 10,000 is advised against."""
     scenes_per_call: Annotated[int, Meta(ge=1, le=5_000, description="1 to 5000")] = 200

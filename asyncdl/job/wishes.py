@@ -133,6 +133,7 @@ def options_of(service: ServiceConfig) -> ClientOptions:
     return ClientOptions(
         read_timeout_s=service.timeout,
         max_wait_s=service.max_wait,
+        max_reply_bytes=service.max_reply,
         scene_list_ttl=service.scene_list_ttl,
     )
 

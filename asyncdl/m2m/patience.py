@@ -19,6 +19,10 @@ ACCOUNT_BUSY = Backoff(first_s=1.0, factor=1.5, max_s=5.0)
 """A call takes seconds, and nobody tells when it is over."""
 
 
+MAX_REPLY_BYTES = 512 * 1024**2
+"""No reply comes near it: 50,000 hits of a search are some 150 MB."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
     """How the client waits, tries again and keeps out of the way of others."""
@@ -30,6 +34,8 @@ class ClientOptions:
     max_wait_s: float = 0.0
     """How long an outage of the service is waited for, from its first failure to the last
     try; 0 makes as many tries as ``backoff`` allows, whatever time they take."""
+    max_reply_bytes: int = MAX_REPLY_BYTES
+    """A longer reply is an error; counted after decompression."""
     backoff: Backoff = SERVICE_DOWN
     """Tries, and pauses between them, when the service fails."""
     busy_backoff: Backoff = ACCOUNT_BUSY

@@ -25,10 +25,8 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import ApiError, ConfigError, NetworkError
+from asyncdl.m2m.patience import MAX_REPLY_BYTES
 from asyncdl.version import __version__
-
-MAX_BODY_BYTES = 512 * 1024**2
-"""No reply comes near it: 50,000 hits of a search are some 150 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Transport:
             cookies and default headers go along with every call.
         connect_timeout_s: For name, connection and TLS together.
         read_timeout_s: Between any two pieces of the reply, the first included.
-        max_body_bytes: A longer reply is an error.
+        max_reply_bytes: A longer reply is an error; counted after decompression.
     Raises: ConfigError, if ``url`` is not an http(s) address.
     """
 
@@ -61,12 +59,12 @@ class Transport:
         session: ClientSession | None = None,
         connect_timeout_s: float = 30.0,
         read_timeout_s: float = 300.0,
-        max_body_bytes: int = MAX_BODY_BYTES,
+        max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
         self._base = _base_address(url)
         self._session = session
         self._owns_session = session is None
-        self._max_body_bytes = max_body_bytes
+        self._max_reply_bytes = max_reply_bytes
         self._timeout = ClientTimeout(
             total=None, connect=connect_timeout_s, sock_read=read_timeout_s
         )
@@ -125,9 +123,11 @@ class Transport:
         size_bytes = 0
         async for chunk in response.content.iter_any():
             size_bytes += len(chunk)
-            if size_bytes > self._max_body_bytes:
+            if size_bytes > self._max_reply_bytes:
                 raise ApiError(
-                    endpoint, message=f"the reply is longer than {self._max_body_bytes} bytes"
+                    endpoint,
+                    message=f"the reply is longer than {self._max_reply_bytes} bytes; "
+                    "service.max_reply allows more, fewer scenes_per_call ask for less",
                 )
             chunks.append(chunk)
         return b"".join(chunks)

@@ -86,7 +86,7 @@ async def test_cookies_are_not_kept(service: FakeM2M) -> None:
 
 async def test_a_reply_beyond_all_bounds_is_an_error(service: FakeM2M) -> None:
     service.will_answer("dataset", Answer(body=b"x" * 1001), Answer(body=b"x" * 1000))
-    async with transport_to(service.url, max_body_bytes=1000) as transport:
+    async with transport_to(service.url, max_reply_bytes=1000) as transport:
         with pytest.raises(ApiError, match="longer than 1000 bytes") as caught:
             await transport.post("dataset", b"null", api_key=None)
         assert not caught.value.retryable

@@ -113,7 +113,7 @@ def test_json_too_deep_to_be_read_is_no_envelope(depth: int, opened: bytes, clos
 
 def test_json_as_deep_as_can_be_read_breaks_no_model() -> None:
     """The parser takes about a thousand levels, no more than what comes after it can bear."""
-    deep = orjson.loads(b"[" * 1000 + b"]" * 1000)
+    deep = orjson.loads(b'{"a":' * 1000 + b"1" + b"}" * 1000)
     scene = {"entityId": "a", "displayId": "b", "spatialCoverage": deep}
     assert read_reply({"results": [scene]}, ScenePage).results
     with pytest.raises(msgspec.ValidationError):

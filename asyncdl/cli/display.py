@@ -6,9 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-import orjson
-
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.notes import print_note
 from asyncdl.events import Emit, Event, FileFinished
 
@@ -26,7 +24,7 @@ def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
 
         def emit(event: Event) -> None:
             if as_json and isinstance(event, FileFinished):
-                click.echo(orjson.dumps(as_json_line(event)))
+                echo_json(as_json_line(event))
             show(event)
 
         yield emit

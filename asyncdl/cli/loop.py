@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
-import click
 from anyio.abc import TaskStatus
 
 from asyncdl.cli.main import INTERRUPTED
+from asyncdl.cli.printing import echo
 from asyncdl.errors import ungrouped
 
 T = TypeVar("T")
@@ -46,5 +46,5 @@ async def _cancel_on_signal(*, task_status: TaskStatus[anyio.CancelScope]) -> No
         async for _ in signals:
             if scope.cancel_called:
                 os._exit(INTERRUPTED)
-            click.echo("Stopping; what is done is kept. Again to leave at once.", err=True)
+            echo("Stopping; what is done is kept. Again to leave at once.", err=True)
             scope.cancel()

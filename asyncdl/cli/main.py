@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from asyncdl.cli.printing import echo
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact
 from asyncdl.version import __version__
@@ -89,15 +90,15 @@ def exit_status(args: list[str] | None = None) -> int:
         return say(error)
     except Exception as error:
         logging.getLogger("asyncdl.cli").debug("unexpected", exc_info=True)
-        click.echo(redact(f"asyncdl: unexpected {type(error).__name__}: {error}"), err=True)
-        click.echo("This is a defect of asyncdl; -vv shows where it came from.", err=True)
+        echo(redact(f"asyncdl: unexpected {type(error).__name__}: {error}"), err=True)
+        echo("This is a defect of asyncdl; -vv shows where it came from.", err=True)
         return INCOMPLETE
     return result if isinstance(result, int) else OK
 
 
 def say(error: AsyncdlError) -> int:
     """Print an error as one line and return the exit status that goes with it."""
-    click.echo(f"asyncdl: {error}", err=True)
+    echo(f"asyncdl: {error}", err=True)
     match error:
         case ConfigError():
             return USAGE

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import click
-import orjson
 
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, json_option, sandbox_option, verbose_option
+from asyncdl.cli.printing import echo
 from asyncdl.cli.service import open_client
 from asyncdl.cli.tables import print_table
 from asyncdl.config import DEFAULT_URL, ServiceConfig
@@ -119,8 +120,8 @@ def bands(dataset: str, as_json: bool) -> int:
 def _print(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if as_json:
         for row in rows:
-            click.echo(orjson.dumps(row))
+            echo_json(row)
     elif rows:
         print_table(rows)
     else:
-        click.echo("Nothing found.", err=True)
+        echo("Nothing found.", err=True)

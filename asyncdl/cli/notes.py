@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
+from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import duration
 from asyncdl.events import ApiRetry, Event, HostWait, Notice, QuotaWait, ServiceBack, ServiceWait
 
@@ -11,7 +10,7 @@ from asyncdl.events import ApiRetry, Event, HostWait, Notice, QuotaWait, Service
 def print_note(event: Event) -> None:
     """Print what people have to know, one line each."""
     if note := note_of(event):
-        click.echo(note, err=True)
+        echo(note, err=True)
 
 
 def note_of(event: Event) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asyncdl.cli.printing import plain
 from asyncdl.errors import ConfigError
 from asyncdl.redact import redact
 
@@ -81,7 +82,7 @@ def _start_logging(ctx: click.Context, parameter: click.Parameter, verbose: int)
     if not verbose:
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(SafeFormatter("%(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("asyncdl")
     logger.addHandler(handler)
     logger.setLevel(LEVELS[min(verbose, len(LEVELS) - 1)])
@@ -108,9 +109,14 @@ verbose_option = click.option(
 )
 
 
-class RedactingFormatter(logging.Formatter):
-    """Masks every secret in a record, its traceback included."""
+class SafeFormatter(logging.Formatter):
+    """Masks every secret in a record, and keeps it from passing for another record."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the message as one line."""
+        return plain(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a record without its secrets."""
-        return redact(super().format(record))
+        """Format a record; all lines of a traceback but the record's own are indented."""
+        head, *rest = redact(super().format(record)).split("\n")
+        return "\n".join((head, *(f"    {plain(line)}" for line in rest)))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import click
-import orjson
-
+from asyncdl.cli.json_lines import echo_json
+from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, duration, size
 from asyncdl.job.report import REPORT_NAME, Summary
 
@@ -18,11 +17,11 @@ SHOWN_FAILURES = 10
 def print_summary(summary: Summary, directory: Path, *, as_json: bool, quiet: bool) -> None:
     """Print the outcome to stdout: one JSON object, or a few lines, or only what went wrong."""
     if as_json:
-        click.echo(orjson.dumps(summary.as_json()))
+        echo_json(summary.as_json())
         return
     lines = [] if quiet and summary.is_complete else describe(summary, directory)
     for line in lines:
-        click.echo(line)
+        echo(line)
 
 
 def describe(summary: Summary, directory: Path) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 import msgspec
-import orjson
 
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.notes import print_note
@@ -19,6 +19,7 @@ from asyncdl.cli.options import (
     sandbox_option,
     verbose_option,
 )
+from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import client_of, open_service
 from asyncdl.cli.tables import table_lines
@@ -43,10 +44,10 @@ def plan(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
     if made is None:
         return INTERRUPTED
     if as_json:
-        click.echo(orjson.dumps(made.as_json()))
+        echo_json(made.as_json())
     else:
         for line in describe(made):
-            click.echo(line)
+            echo(line)
     return OK
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from asyncdl.cli.board import ActiveFile, Board
 from asyncdl.cli.notes import note_of
+from asyncdl.cli.printing import plain
 from asyncdl.cli.quantities import count, duration, size
 from asyncdl.events import Emit, Event, Notice
 
@@ -42,7 +43,7 @@ def open_progress() -> Iterator[Emit]:
         with guard:
             board.take(event)
         if isinstance(event, Notice):
-            live.console.print(note_of(event), highlight=False, markup=False)
+            live.console.print(plain(note_of(event)), highlight=False, markup=False)
 
     with Live(
         console=console,
@@ -63,7 +64,7 @@ def render(board: Board, width: int) -> RenderableType:
         lines.append(Text(f"{count(board.preparing, 'file')} still being prepared by USGS"))
     lines += [Text(outage, style="yellow", no_wrap=True) for outage in board.outages]
     if board.waiting:
-        lines.append(Text(f"waiting: {board.waiting}", style="yellow", no_wrap=True))
+        lines.append(Text(plain(f"waiting: {board.waiting}"), style="yellow", no_wrap=True))
     return Group(*lines)
 
 
@@ -99,7 +100,7 @@ def _files(board: Board, width: int) -> RenderableType:
     shown = list(board.active.values())[:SHOWN_FILES]
     for file in shown:
         bar = [_bar(file)] if width >= NARROW else []
-        table.add_row(Text(file.name), *bar, Text(file.note or _state(file)))
+        table.add_row(Text(plain(file.name)), *bar, Text(plain(file.note or _state(file))))
     hidden = len(board.active) - len(shown)
     if hidden:
         table.add_row(Text(f"… and {hidden} more"))

@@ -9,6 +9,7 @@ from asyncdl.cli.field_docs import field_docs
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import OK
 from asyncdl.cli.options import verbose_option
+from asyncdl.cli.printing import echo
 
 
 @click.command()
@@ -55,8 +56,8 @@ def sandbox(
 
     if list_faults:
         for name, meaning in field_docs(Faults).items():
-            click.echo(f"{name:<20}{meaning}")
-        click.echo(f"{'chaos':<20}Everything that a good client survives, from a seed.")
+            echo(f"{name:<20}{meaning}")
+        echo(f"{'chaos':<20}Everything that a good client survives, from a seed.")
         return OK
     chosen = Faults.parse(faults)
 
@@ -70,11 +71,11 @@ def sandbox(
             seed=seed,
             faults=chosen,
         ) as service:
-            click.echo(f"url      = {service.url}")
-            click.echo(f"username = {service.username}")
-            click.echo(f"token    = {service.token}")
-            click.echo(f"stac_url = {service.stac_url}")
-            click.echo("Ctrl-C ends it.", err=True)
+            echo(f"url      = {service.url}")
+            echo(f"username = {service.username}")
+            echo(f"token    = {service.token}")
+            echo(f"stac_url = {service.stac_url}")
+            echo("Ctrl-C ends it.", err=True)
             await anyio.sleep_forever()
 
     run_async(work)

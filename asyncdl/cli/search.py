@@ -12,9 +12,11 @@ from typing import Any
 import click
 import orjson
 
+from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_option, verbose_option
+from asyncdl.cli.printing import echo
 from asyncdl.cli.service import open_client
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, load_config
@@ -49,7 +51,7 @@ def search(config: Path, sandbox: Embedded | None, form: str) -> int:
     if scenes is None:
         return INTERRUPTED
     for line in WRITERS[form](scenes):
-        click.echo(line)
+        echo(line)
     return OK
 
 
@@ -67,9 +69,9 @@ async def _search(settings: Config, query: SceneQuery, *, sandbox: Embedded | No
             left_out += batch.not_bulk
             last = batch
     total = last.total_hits if last else 0
-    click.echo(f"{len(scenes):,} of {total:,} scenes", err=True)
+    echo(f"{len(scenes):,} of {total:,} scenes", err=True)
     for note in search_notes(query, last, found=len(scenes), left_out=left_out):
-        click.echo(note.text, err=True)
+        echo(note.text, err=True)
     return sorted(scenes, key=lambda scene: (scene.acquired, scene.display_id))
 
 
@@ -92,7 +94,7 @@ def _as_table(scenes: Sequence[Scene]) -> list[str]:
 
 
 def _as_json(scenes: Sequence[Scene]) -> list[str]:
-    return [orjson.dumps(as_row(scene)).decode() for scene in scenes]
+    return [json_text(as_row(scene)) for scene in scenes]
 
 
 def _as_csv(scenes: Sequence[Scene]) -> list[str]:
@@ -118,7 +120,7 @@ def _as_geojson(scenes: Sequence[Scene]) -> list[str]:
             for scene in scenes
         ],
     }
-    return [orjson.dumps(collection, option=orjson.OPT_INDENT_2).decode()]
+    return json_text(collection, option=orjson.OPT_INDENT_2).split("\n")
 
 
 WRITERS: Mapping[str, Callable[[Sequence[Scene]], list[str]]] = {

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from asyncdl.cli.options import Embedded
+from asyncdl.cli.printing import echo
 from asyncdl.config import ServiceConfig
 from asyncdl.job.wishes import credentials_of, options_of
 from asyncdl.m2m import Credentials, M2MClient
@@ -45,14 +46,14 @@ async def open_service(
     from asyncdl.sandbox import serve
 
     async with serve(faults=sandbox.faults) as embedded:
-        click.echo(f"Using the embedded service at {embedded.origin}", err=True)
+        echo(f"Using the embedded service at {embedded.origin}", err=True)
         yield Service(
             msgspec.structs.replace(config, url=embedded.url, stac_url=embedded.stac_url),
             Credentials(embedded.username, embedded.token),
             SANDBOX_NAME,
         )
         for violation in embedded.violations:
-            click.echo(f"The real service would not like this: {violation}", err=True)
+            echo(f"The real service would not like this: {violation}", err=True)
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-import orjson
 
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
@@ -19,6 +19,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import SHOWN_FAILURES
+from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import SANDBOX_NAME
 from asyncdl.cli.tables import table_lines
@@ -49,10 +50,10 @@ def status(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
         return INTERRUPTED
     known = found[0]
     if as_json:
-        click.echo(orjson.dumps(known.as_json() if known else _nothing(settings.directory)))
+        echo_json(known.as_json() if known else _nothing(settings.directory))
         return OK
     for line in describe(known) if known else [f"No run of this job began in {settings.directory}"]:
-        click.echo(line)
+        echo(line)
     return OK
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import click
+from asyncdl.cli.printing import echo, plain
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
     """Print rows that have the same keys, under those keys; numbers to the right."""
     for line in table_lines(rows):
-        click.echo(line)
+        echo(line)
 
 
 def table_lines(rows: Sequence[Mapping[str, object]]) -> list[str]:
@@ -34,7 +34,7 @@ def _text(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool | str):
-        return str(value)
+        return plain(str(value))
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -6,9 +6,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import click
-import orjson
-
+from asyncdl.cli.json_lines import echo_json
+from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.redact import redact
 from asyncdl.transfer import Outcome
@@ -48,9 +47,9 @@ class Tally:
             self._failures.append(line)
         self.counts[state] += 1
         if self._as_json:
-            click.echo(orjson.dumps({"event": "file", "url": outcome.request.key} | line))
+            echo_json({"event": "file", "url": outcome.request.key} | line)
         elif outcome.fetched is None:
-            click.echo(f"failed: {line['detail']}", err=True)
+            echo(f"failed: {line['detail']}", err=True)
 
     def close(self, directory: Path, *, status: str = "") -> None:
         """Print the sum of it all."""
@@ -69,10 +68,8 @@ class Tally:
                 "elapsed_s": round(time.monotonic() - self._began, 3),
                 "failures": self._failures,
             }
-            click.echo(orjson.dumps(summary))
+            echo_json(summary)
         elif not self._quiet:
             states = ", ".join(f"{n:,} {state}" for state, n in self.counts.items())
             where = f"received {size(self._received)} into {directory}"
-            click.echo(
-                f"{status.capitalize()}: {count(total, 'file')}: {states or 'none'}; {where}"
-            )
+            echo(f"{status.capitalize()}: {count(total, 'file')}: {states or 'none'}; {where}")

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import click
 import msgspec
-import orjson
 
 from asyncdl.cli.display import is_live, open_display
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import (
@@ -23,6 +23,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import print_summary
+from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
 from asyncdl.cli.service import SANDBOX_NAME, open_service
@@ -95,6 +96,7 @@ async def _repair(
 @contextmanager
 def _watching(*, as_json: bool, quiet: bool) -> Iterator[Emit]:
     """Give what shows the files that are wrong as they are found, and how far the reading is."""
+    show_wrong = _echo_json_line if as_json else _echo_line
     bar = None
     if is_live() and not quiet:
         from asyncdl.cli.checking import open_bar  # rich takes a while to import
@@ -104,7 +106,7 @@ def _watching(*, as_json: bool, quiet: bool) -> Iterator[Emit]:
     def show(event: Event) -> None:
         match event:
             case FileChecked(is_right=False):
-                click.echo(orjson.dumps(_as_json_line(event)) if as_json else _line(event))
+                show_wrong(event)
             case CheckProgress() if bar is not None:
                 bar.show(event)
             case _:
@@ -117,40 +119,40 @@ def _watching(*, as_json: bool, quiet: bool) -> Iterator[Emit]:
             bar.close()
 
 
-def _line(checked: FileChecked) -> str:
-    return f"{checked.file}: {checked.detail} [{checked.reason}]"
+def _echo_line(checked: FileChecked) -> None:
+    echo(f"{checked.file}: {checked.detail} [{checked.reason}]")
 
 
-def _as_json_line(checked: FileChecked) -> dict[str, object]:
-    return {
-        "event": "file",
-        "file": checked.file,
-        "state": "damaged",
-        "reason": checked.reason,
-        "detail": checked.detail,
-    }
+def _echo_json_line(checked: FileChecked) -> None:
+    echo_json(
+        {
+            "event": "file",
+            "file": checked.file,
+            "state": "damaged",
+            "reason": checked.reason,
+            "detail": checked.detail,
+        }
+    )
 
 
 def _print(outcome: Checked, *, as_json: bool, quiet: bool) -> None:
     wrong = len(outcome.damaged)
     if as_json:
-        click.echo(
-            orjson.dumps(
-                {
-                    "event": "summary",
-                    "status": "incomplete" if wrong else "complete",
-                    "files": {
-                        "total": outcome.total,
-                        "verified": outcome.total - wrong,
-                        "damaged": wrong,
-                    },
-                    "bytes": {"read": outcome.read_bytes},
-                }
-            )
+        echo_json(
+            {
+                "event": "summary",
+                "status": "incomplete" if wrong else "complete",
+                "files": {
+                    "total": outcome.total,
+                    "verified": outcome.total - wrong,
+                    "damaged": wrong,
+                },
+                "bytes": {"read": outcome.read_bytes},
+            }
         )
         return
     if wrong or not quiet:
         right = f"{outcome.total - wrong:,} of {count(outcome.total, 'file')} right"
-        click.echo(f"{right}; read {size(outcome.read_bytes)}")
+        echo(f"{right}; read {size(outcome.read_bytes)}")
     if wrong:
-        click.echo(f"{count(wrong, 'file')} damaged or gone; --repair fetches them again")
+        echo(f"{count(wrong, 'file')} damaged or gone; --repair fetches them again")

@@ -1,0 +1,4 @@
+"""What the promises are tested with."""
+
+from tests.e2e.conftest import asyncdl_run as asyncdl_run
+from tests.e2e.conftest import make_config as make_config

@@ -55,7 +55,7 @@ def test_json_of_a_path_that_is_no_text_can_be_written() -> None:
 
 
 def hostile_summary() -> Summary:
-    failure = Failure(HOSTILE, "bands", "failed", HOSTILE, HOSTILE, HOSTILE, 1)
+    failure = Failure(HOSTILE, "bands", "failed", HOSTILE, HOSTILE, None, HOSTILE, HOSTILE, 1)
     return Summary(
         "stopped", 1, {"total": 1}, {HOSTILE: {"failed": 1}}, 0, 0, 1.0, {},
         failures=(failure,), notices=(HOSTILE,), error=HOSTILE,

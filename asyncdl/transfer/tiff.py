@@ -1,13 +1,16 @@
 """TIFF structure: does everything that the directories point to lie in the file?
 
 Reads the directories only, never the pixels, so a file of gigabytes takes
-milliseconds. Source: TIFF 6.0; the BigTIFF design.
+milliseconds. What a file claims never decides how much is read or held: there are
+bounds for all directories together, far beyond any real file, and a file that
+passes one is refused. Source: TIFF 6.0; the BigTIFF design.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from asyncdl.transfer.malformed import Malformed
@@ -16,8 +19,12 @@ MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _MOST_DIRECTORIES = 4096
 """Real files have a page per overview; more is a loop or nonsense."""
-_MOST_VALUES = 1 << 22
-"""Strips or tiles of one image; keeps memory bounded whatever the file claims."""
+_MOST_ENTRIES = 1 << 18
+"""Of all directories together; they may overlap, so the file's length is no bound."""
+_MOST_VALUES = 1 << 23
+"""Strips or tiles of all images together; looked at in a second or two."""
+_VALUES_AT_ONCE = 1 << 16
+"""Offsets or sizes that are held in memory."""
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _TYPE_BYTES |= {13: 4, 16: 8, 17: 8, 18: 8}
@@ -50,21 +57,54 @@ class _Entry:
     field: bytes
 
 
+@dataclass(slots=True)
+class _Allowance:
+    """How much of one kind may still be looked at."""
+
+    what: str
+    left: int
+
+    def take(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise Malformed(f"more {self.what} than any image has")
+
+
+@dataclass(slots=True)
+class _Source:
+    """The file, and what may still be read of it."""
+
+    file: BinaryIO
+    size_bytes: int
+    layout: _Layout
+    entries: _Allowance = field(default_factory=lambda: _Allowance("entries", _MOST_ENTRIES))
+    values: _Allowance = field(default_factory=lambda: _Allowance("strips or tiles", _MOST_VALUES))
+
+    def read(self, offset: int, count: int) -> bytes:
+        if offset + count <= self.size_bytes:
+            self.file.seek(offset)
+            data = self.file.read(count)
+            if len(data) == count:
+                return data
+        raise Malformed("a directory lies behind the end of the file")
+
+
 def check_tiff(file: BinaryIO, size_bytes: int) -> None:
     """Check that every directory, value, strip and tile lies inside the file.
 
     Raises: Malformed, at the first one that does not, or if there is no image.
     """
     layout, offset = _read_header(file)
+    source = _Source(file, size_bytes, layout)
     seen: set[int] = set()
     while offset:
         if offset in seen or len(seen) >= _MOST_DIRECTORIES:
             raise Malformed("the directories run in a circle")
         seen.add(offset)
-        entries, offset = _read_directory(file, size_bytes, layout, offset)
+        entries, offset = _read_directory(source, offset)
         for offsets_tag, sizes_tag in _DATA_TAGS.items():
             if offsets_tag in entries:
-                _check_data(file, size_bytes, layout, entries, offsets_tag, sizes_tag)
+                _check_data(source, entries, offsets_tag, sizes_tag)
     if not seen:
         raise Malformed("no image in the file")
 
@@ -83,70 +123,56 @@ def _read_header(file: BinaryIO) -> tuple[_Layout, int]:
     return layout, layout.unpack("Q", head[8:16])[0]
 
 
-def _read_directory(
-    file: BinaryIO, size_bytes: int, layout: _Layout, offset: int
-) -> tuple[dict[int, _Entry], int]:
+def _read_directory(source: _Source, offset: int) -> tuple[dict[int, _Entry], int]:
+    """Return the entries of a directory by their tags, and where the next one is."""
+    layout = source.layout
     count_bytes, entry_bytes = layout.width(layout.count_code), layout.width(layout.entry_code)
-    (count,) = layout.unpack(layout.count_code, _read(file, size_bytes, offset, count_bytes))
+    (count,) = layout.unpack(layout.count_code, source.read(offset, count_bytes))
+    source.entries.take(count)
     table_bytes = count * entry_bytes
-    if count > 0xFFFF:
-        raise Malformed(f"a directory of {count} entries")
     tail_bytes = layout.width(layout.offset_code)
-    table = _read(file, size_bytes, offset + count_bytes, table_bytes + tail_bytes)
+    table = source.read(offset + count_bytes, table_bytes + tail_bytes)
     entries = {}
-    for at in range(0, table_bytes, entry_bytes):
-        tag, kind, values, field = struct.unpack(
-            layout.order + layout.entry_code, table[at : at + entry_bytes]
-        )
-        entries[tag] = _Entry(kind, values, field)
-        _check_value(size_bytes, layout, tag, entries[tag])
+    for tag, *entry in struct.iter_unpack(layout.order + layout.entry_code, table[:table_bytes]):
+        entries[tag] = _Entry(*entry)
+        _check_value(source, tag, entries[tag])
     return entries, layout.unpack(layout.offset_code, table[table_bytes:])[0]
 
 
-def _check_value(size_bytes: int, layout: _Layout, tag: int, entry: _Entry) -> None:
+def _check_value(source: _Source, tag: int, entry: _Entry) -> None:
     value_bytes = entry.count * _TYPE_BYTES.get(entry.kind, 0)
     if value_bytes > len(entry.field):
-        (offset,) = layout.unpack(layout.offset_code, entry.field)
-        if offset + value_bytes > size_bytes:
+        (offset,) = source.layout.unpack(source.layout.offset_code, entry.field)
+        if offset + value_bytes > source.size_bytes:
             raise Malformed(f"tag {tag} points behind the end of the file")
 
 
 def _check_data(
-    file: BinaryIO,
-    size_bytes: int,
-    layout: _Layout,
-    entries: dict[int, _Entry],
-    offsets_tag: int,
-    sizes_tag: int,
+    source: _Source, entries: dict[int, _Entry], offsets_tag: int, sizes_tag: int
 ) -> None:
     if sizes_tag not in entries:
         raise Malformed(f"tag {offsets_tag} without tag {sizes_tag}")
-    offsets = _integers(file, size_bytes, layout, entries[offsets_tag])
-    sizes = _integers(file, size_bytes, layout, entries[sizes_tag])
-    if len(offsets) != len(sizes):
-        raise Malformed(f"{len(offsets)} strips or tiles, but {len(sizes)} sizes")
+    offsets, sizes = entries[offsets_tag], entries[sizes_tag]
+    if offsets.count != sizes.count:
+        raise Malformed(f"{offsets.count} strips or tiles, but {sizes.count} sizes")
+    source.values.take(offsets.count)
+    pairs = zip(_integers(source, offsets), _integers(source, sizes), strict=True)
     # A sparse file has tiles of no bytes; where they would be does not matter.
-    for offset, size in zip(offsets, sizes, strict=True):
-        if size and offset + size > size_bytes:
-            raise Malformed("a strip or tile ends behind the end of the file")
+    if any(size and offset + size > source.size_bytes for offset, size in pairs):
+        raise Malformed("a strip or tile ends behind the end of the file")
 
 
-def _integers(file: BinaryIO, size_bytes: int, layout: _Layout, entry: _Entry) -> tuple[int, ...]:
-    code = _INTEGER_CODES.get(entry.kind)
-    if code is None or entry.count > _MOST_VALUES:
+def _integers(source: _Source, entry: _Entry) -> Iterator[int]:
+    """Yield the values of an entry; so many of them at once are read."""
+    code, layout = _INTEGER_CODES.get(entry.kind), source.layout
+    if code is None:
         raise Malformed("offsets of strips or tiles that cannot be read")
-    value_bytes = entry.count * layout.width(code)
-    data = entry.field[:value_bytes]
-    if value_bytes > len(entry.field):
-        (offset,) = layout.unpack(layout.offset_code, entry.field)
-        data = _read(file, size_bytes, offset, value_bytes)
-    return layout.unpack(f"{entry.count}{code}", data)
-
-
-def _read(file: BinaryIO, size_bytes: int, offset: int, count: int) -> bytes:
-    if offset + count <= size_bytes:
-        file.seek(offset)
-        data = file.read(count)
-        if len(data) == count:
-            return data
-    raise Malformed("a directory lies behind the end of the file")
+    width = layout.width(code)
+    if entry.count * width <= len(entry.field):
+        yield from layout.unpack(f"{entry.count}{code}", entry.field[: entry.count * width])
+        return
+    (offset,) = layout.unpack(layout.offset_code, entry.field)
+    for first in range(0, entry.count, _VALUES_AT_ONCE):
+        count = min(_VALUES_AT_ONCE, entry.count - first)
+        data = source.read(offset + first * width, count * width)
+        yield from layout.unpack(f"{count}{code}", data)

@@ -137,6 +137,22 @@ def test_broken_files_are_refused(tmp_path: Path, form: Form, data: bytes) -> No
         prove(tmp_path, form, data)
 
 
+def test_xml_that_blows_itself_up_is_refused(tmp_path: Path) -> None:
+    """Each entity is ten of the one before; the last would be gigabytes."""
+    entities = "".join(
+        f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 100}">' for n in range(9)
+    )
+    bomb = f"<!DOCTYPE a [{entities}]><a>&e8;</a>".encode()
+    with pytest.raises(WrongContent):
+        prove(tmp_path, Form.XML, bomb)
+
+
+@pytest.mark.parametrize("data", [b"[" * 1_000_000, b"[" + b"1" * 100_000 + b"]"])
+def test_json_that_cannot_be_held_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(WrongContent):
+        prove(tmp_path, Form.JSON, data)
+
+
 @pytest.mark.parametrize("form", [Form.TIFF, Form.TAR, Form.TEXT, Form.XML, Form.JSON, Form.ZIP])
 @pytest.mark.parametrize("page", [b"<!DOCTYPE HTML><html>", b"\xef\xbb\xbf\n <html lang=en>"])
 def test_row_094_a_page_is_told_by_its_first_bytes(form: Form, page: bytes) -> None:

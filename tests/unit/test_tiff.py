@@ -1,0 +1,146 @@
+"""TIFF files that claim too much: refused, with little read and little held."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncdl.transfer import tiff
+from asyncdl.transfer.malformed import Malformed
+from asyncdl.transfer.tiff import check_tiff
+from tests.unit.test_verify import TILES, tiff_bytes
+
+SOUND = [
+    tiff_bytes(),
+    tiff_bytes(">", tags=TILES),
+    tiff_bytes(big=True),
+    tiff_bytes(">", big=True, tags=TILES),
+]
+
+
+class CountingFile(io.BytesIO):
+    """Counts the bytes that are read."""
+
+    read_bytes = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.read_bytes += len(data)
+        return data
+
+
+def refuse(data: bytes, problem: str) -> int:
+    """Have a file refused; return how many bytes were read for that."""
+    file = CountingFile(data)
+    with pytest.raises(Malformed, match=problem):
+        check_tiff(file, len(data))
+    return file.read_bytes
+
+
+def entry(tag: int, kind: int, count: int, value: int) -> bytes:
+    return struct.pack("<HHII", tag, kind, count, value)
+
+
+def directory(*entries: bytes, following: int = 0) -> bytes:
+    return struct.pack("<H", len(entries)) + b"".join(entries) + struct.pack("<I", following)
+
+
+@pytest.mark.slow
+@given(st.sampled_from(SOUND), st.data())
+def test_any_damage_is_refused_or_does_no_harm(sound: bytes, draw: st.DataObject) -> None:
+    """Nothing but a refusal is raised, whatever bytes are changed, lost or added."""
+    data = bytearray(sound)
+    for _ in range(draw.draw(st.integers(1, 6))):
+        at = draw.draw(st.integers(0, len(data) - 1))
+        patch = draw.draw(
+            st.sampled_from([b"\0\0\0\0", b"\xff" * 8, b"\x7f"]) | st.binary(max_size=8)
+        )
+        data[at : at + len(patch)] = patch
+    damaged = bytes(data[: draw.draw(st.integers(0, len(data)))]) + draw.draw(st.binary(max_size=9))
+    try:
+        check_tiff(io.BytesIO(damaged), len(damaged))
+    except Malformed:
+        return
+
+
+@given(st.sampled_from(tiff.MAGICS), st.binary(max_size=200))
+def test_any_bytes_behind_the_first_four_are_a_file_or_are_refused(
+    magic: bytes, rest: bytes
+) -> None:
+    try:
+        check_tiff(io.BytesIO(magic + rest), len(magic + rest))
+    except Malformed:
+        return
+
+
+@pytest.mark.slow
+def test_directories_that_overlap_are_not_read_for_ever() -> None:
+    """Thousands of them, of ten thousands of entries each, fit into one megabyte."""
+    data = bytearray(b"II*\0" + struct.pack("<I", 8)).ljust(1_200_000, b"\0")
+    for offset in range(8, 8 + 64 * 1000, 64):
+        struct.pack_into("<H", data, offset, 60_000)
+        struct.pack_into("<I", data, offset + 2 + 60_000 * 12, offset + 64)
+    assert refuse(bytes(data), "more entries") < 8 * len(data)
+
+
+def test_a_long_chain_of_directories_comes_to_an_end() -> None:
+    chain = b"".join(directory(following=8 + 6 * (n + 1)) for n in range(5000))
+    assert refuse(b"II*\0" + struct.pack("<I", 8) + chain + bytes(6), "circle") < 40_000
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 1 << 16, (1 << 16) + 1, 200_000])
+def test_offsets_are_looked_at_to_the_last(count: int) -> None:
+    """However many are read at once."""
+    head = b"II*\0" + struct.pack("<I", 8)
+    tables_at = 8 + 2 + 2 * 12 + 4
+    sizes_at = tables_at + 4 * count
+    last = sizes_at + 4 * count - 1
+
+    def build(last_offset: int) -> bytes:
+        offsets = struct.pack(f"<{count}I", *[8] * (count - 1), *[last_offset][:count])
+        sizes = struct.pack(f"<{count}I", *[1] * count)
+        first, second = (tables_at, sizes_at) if count > 1 else (last_offset, 1)
+        table = directory(entry(273, 4, count, first), entry(279, 4, count, second))
+        return head + table + (offsets + sizes if count > 1 else b"").ljust(8 * count, b"\0")
+
+    check_tiff(io.BytesIO(build(last)), last + 1)
+    if count:
+        refuse(build(last + 1), "strip or tile ends behind")
+
+
+@pytest.mark.slow
+def test_many_tiles_take_little_memory() -> None:
+    count, tables_at = 1_000_000, 8 + 30
+    data = b"II*\0" + struct.pack("<I", 8)
+    data += directory(entry(324, 4, count, tables_at), entry(325, 4, count, tables_at))
+    file = io.BytesIO(data + bytes(4 * count))
+    tracemalloc.start()
+    check_tiff(file, len(data) + 4 * count)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 8 << 20
+
+
+def test_images_that_share_their_tables_are_not_looked_at_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tiff, "_MOST_VALUES", 1000)
+    tables_at = 8 + 30 * 10
+    images = b"".join(
+        directory(entry(273, 4, 400, tables_at), entry(279, 4, 400, tables_at), following=following)
+        for following in [*range(38, 308, 30), 0]
+    )
+    data = b"II*\0" + struct.pack("<I", 8) + images + bytes(1600)
+    assert refuse(data, "more strips or tiles") < 10_000
+
+
+def test_more_values_than_there_may_be_are_not_read() -> None:
+    count = (1 << 23) + 1
+    data = b"II*\0" + struct.pack("<I", 8)
+    data += directory(entry(273, 1, count, 8), entry(279, 1, count, 8)) + bytes(count)
+    assert refuse(data, "more strips or tiles") < 100

@@ -264,6 +264,8 @@ class DownloadConfig(Section, frozen=True):
     """Without useful bytes for this long, a connection is given up."""
     attempts: Annotated[int, Meta(ge=1, le=1000, description="1 to 1000")] = 5
     """Tries in a row without progress before a file is given up."""
+    url_renewals: Annotated[int, Meta(ge=0, le=100, description="0 to 100")] = 2
+    """How often a file gets a new URL when its own is refused, or leads to a page."""
     durable: bool = False
     """Flush every file to the disk itself before it gets its final name."""
 

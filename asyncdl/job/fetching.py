@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from asyncdl.errors import ApiError, AuthError, DiskError, NetworkError, TransferError
+from asyncdl.errors import DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.agreements import Agreements
 from asyncdl.job.arriving import bring, facts_of, stop_if_full
 from asyncdl.job.layout import Place, places_of
 from asyncdl.job.proofs import demand_of
+from asyncdl.job.renewal import Renewal
 from asyncdl.job.run import Run
-from asyncdl.m2m import DownloadItem
-from asyncdl.m2m.matching import match_reply
 from asyncdl.m2m.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest
 
@@ -50,10 +49,6 @@ async def fetch_one(run: Run, ready: Ready) -> None:
 def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
     path = place.under(run.directory)
     demand = demand_of(ready.wanted, run.config.download.verify)
-
-    async def refresh() -> str:
-        return await renew(run, ready)
-
     return FileRequest(
         url=ready.url,
         directory=path.parent,
@@ -64,47 +59,10 @@ def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
         fingerprint=demand.fingerprint,
         form=demand.form,
         key=str(place.relative),
-        refresh=refresh,
+        refresh=Renewal(run, ready).url,
         named_by=run.config.service.url,
         overwrite=True,  # what is there and right has been sorted out before
     )
-
-
-async def renew(run: Run, ready: Ready) -> str:
-    """Return a new URL for a file whose URL is no longer accepted.
-
-    The same request under the same label gives the same download again, with
-    a fresh signature. One that is in preparation again is left to a later run.
-
-    Raises: TransferError, when the service gives none; AuthError.
-    Source: endpoints ``download-request``, ``download-retrieve``; API notes §5.4, §7.5.
-    """
-    try:
-        url = await _ask_for_url(run, ready)
-    except AuthError:
-        raise
-    except ApiError as error:
-        raise _no_new_url(ready, f"the service gives no new URL for it: {error}") from error
-    if url is None:
-        raise _no_new_url(ready, "the service gives no new URL for it")
-    return url
-
-
-async def _ask_for_url(run: Run, ready: Ready) -> str | None:
-    wanted = ready.wanted
-    item = DownloadItem(wanted.entity_id, wanted.product_id)
-    reply = await run.client.download_request([item], label=ready.label)
-    for available in match_reply([wanted], reply).available:
-        return available.url
-    queue = await run.client.download_retrieve(ready.label)
-    for entry in queue.entries:
-        if entry.download_id == ready.download_id and entry.is_ready and entry.url:
-            return entry.url
-    return None
-
-
-def _no_new_url(ready: Ready, detail: str) -> TransferError:
-    return TransferError(ready.url, detail, reason="no-new-url", retryable=False)
 
 
 def _ending(

@@ -239,6 +239,7 @@ def limits_of(download: DownloadConfig) -> Limits:
         ),
         stall_timeout_s=download.stall_timeout,
         backoff=Backoff(attempts=download.attempts),
+        refreshes=download.url_renewals,
         max_rate_bytes_s=download.max_rate,
         durable=download.durable,
     )

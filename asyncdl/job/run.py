@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.journal import Journal
 from asyncdl.job.layout import places_of
+from asyncdl.job.looks import QueueLooks
 from asyncdl.job.scope import Scope
 from asyncdl.job.space import Space
 from asyncdl.job.standing import StandingQueue
@@ -39,6 +40,8 @@ class Run:
     emit: Emit
     keep_pace: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
+    looks: QueueLooks = field(default_factory=QueueLooks)
+    """Looks at the service's queue for files whose URLs were refused."""
     scope: Scope | None = None
     """What the run is confined to; ``None`` takes all that the config asks for."""
 

@@ -16,8 +16,8 @@ from asyncdl.transfer.verify import BROKEN_FILE, ERROR_PAGE
 LOGIN_PAGE = "login-page"
 """Reason of a ``WrongContent`` for a host that sends us to its login page."""
 
-MOST_CROWDED = 10
-"""More often than this no number of connections can be halved."""
+MOST_CROWDED = 4
+"""Then the host has a sixteenth of the connections, and is not to blame."""
 
 
 @dataclass(slots=True)

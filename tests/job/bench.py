@@ -154,6 +154,7 @@ SECTION_OF = {
     "durable": "download",
     "stall_timeout": "download",
     "attempts": "download",
+    "url_renewals": "download",
     "interval": "poll",
     "deadline": "poll",
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import cast
 
+import anyio
 import pytest
 
 from asyncdl.errors import ApiError, AuthError, TransferError
-from asyncdl.job.fetching import renew
+from asyncdl.job.looks import QueueLooks
+from asyncdl.job.renewal import Renewal
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.models import (
@@ -18,54 +21,120 @@ from asyncdl.m2m.models import (
     DownloadRetrieveReply,
     RequestedDownload,
 )
-from asyncdl.m2m.pending import Ready
+from asyncdl.m2m.pending import MISSED_POLLS, Ready
 from asyncdl.m2m.selection import WantedFile
 
 RED = WantedFile("E4", "p", "S", "S_SR_B4.TIF", ("bands",), None, 0)
 OLD = Ready(RED, 7, "label", "https://host/S_SR_B4.TIF?requestSignature=c2VjcmV0")
 FRESH = "https://host/S_SR_B4.TIF?requestSignature=ZnJlc2g="
 
+NOTHING = DownloadRetrieveReply()
+GIVEN = DownloadRequestReply(available_downloads=[RequestedDownload(7, FRESH, "E4")])
+STAGED = DownloadRequestReply(preparing_downloads=[RequestedDownload(7, None, "E4")])
+
+
+def queue(*entries: DownloadEntry) -> DownloadRetrieveReply:
+    return DownloadRetrieveReply(requested=list(entries))
+
+
+HAS_FRESH = queue(DownloadEntry(8, url="https://host/other", status_code="A"),
+                  DownloadEntry(7, url=FRESH, status_code="D"))  # fmt: skip
+HAS_OLD = queue(DownloadEntry(7, url=OLD.url, status_code="D"))
+PREPARES = queue(DownloadEntry(7, url="https://host/download-staging/x", status_text="Preparing"))
+
 
 @dataclass
 class Client:
-    """A service that answers what it is told to."""
+    """A service that answers what it is told to; its last view of the queue stays."""
 
-    requested: DownloadRequestReply | ApiError
-    retrieved: DownloadRetrieveReply = DownloadRetrieveReply()  # noqa: RUF009 - it is frozen
+    requested: DownloadRequestReply | ApiError = field(default_factory=DownloadRequestReply)
+    views: list[DownloadRetrieveReply] = field(default_factory=lambda: [NOTHING])
+    asked: list[str] = field(default_factory=list)
 
     async def download_request(
         self, downloads: Sequence[DownloadItem], *, label: str
     ) -> DownloadRequestReply:
         assert (list(downloads), label) == ([DownloadItem("E4", "p")], "label")
+        self.asked.append("request")
         if isinstance(self.requested, ApiError):
             raise self.requested
         return self.requested
 
     async def download_retrieve(self, label: str | None = None) -> DownloadRetrieveReply:
-        return self.retrieved
+        self.asked.append("retrieve")
+        await anyio.sleep(0.001)
+        return self.views.pop(0) if len(self.views) > 1 else self.views[0]
 
 
-@dataclass
-class FakeRun:
+def run_of(client: Client, deadline_s: float = 100.0) -> Run:
     """As much of a run as a renewal needs."""
+    config = SimpleNamespace(poll=SimpleNamespace(interval=0.0, deadline=deadline_s))
+    return cast(Run, SimpleNamespace(client=client, config=config, looks=QueueLooks()))
 
-    client: Client
+
+def client_of(
+    *views: DownloadRetrieveReply, requested: DownloadRequestReply | ApiError = GIVEN
+) -> Client:
+    return Client(requested, list(views))
 
 
 async def renewed(client: Client) -> str:
-    return await renew(cast(Run, FakeRun(client)), OLD)
+    return await Renewal(run_of(client), OLD).url()
 
 
-async def test_the_same_request_gives_a_fresh_url() -> None:
-    found = RequestedDownload(7, FRESH, "E4")
-    assert await renewed(Client(DownloadRequestReply(available_downloads=[found]))) == FRESH
+async def test_the_queue_is_looked_at_first() -> None:
+    client = client_of(HAS_FRESH)
+    assert await renewed(client) == FRESH
+    assert client.asked == ["retrieve"]
 
 
-async def test_else_the_queue_may_have_it() -> None:
-    other = DownloadEntry(8, url="https://host/other", status_code="A")
-    mine = DownloadEntry(7, url=FRESH, status_code="D")
-    queue = DownloadRetrieveReply(requested=[other, mine])
-    assert await renewed(Client(DownloadRequestReply(), queue)) == FRESH
+@pytest.mark.parametrize("view", [NOTHING, HAS_OLD], ids=["gone", "the same URL"])
+async def test_what_the_queue_cannot_tell_is_requested_again(view: DownloadRetrieveReply) -> None:
+    client = client_of(view)
+    assert await renewed(client) == FRESH
+    assert client.asked == ["retrieve", "request"]
+
+
+async def test_a_file_in_preparation_again_is_waited_for() -> None:
+    client = client_of(PREPARES, PREPARES, HAS_FRESH)
+    assert await renewed(client) == FRESH
+    assert client.asked == ["retrieve"] * 3
+
+
+async def test_a_file_that_has_to_be_prepared_anew_is_waited_for() -> None:
+    client = client_of(NOTHING, PREPARES, HAS_FRESH, requested=STAGED)
+    assert await renewed(client) == FRESH
+    assert client.asked == ["retrieve", "request", "retrieve", "retrieve"]
+
+
+async def test_preparation_is_waited_for_until_the_deadline() -> None:
+    with pytest.raises(TransferError, match="not ready after 0 s"):
+        await Renewal(run_of(client_of(PREPARES), deadline_s=0.0), OLD).url()
+
+
+async def test_a_file_that_vanishes_is_not_waited_for() -> None:
+    client = client_of(PREPARES, NOTHING)
+    client.requested = STAGED
+    with pytest.raises(TransferError, match="no longer lists it"):
+        await renewed(client)
+    assert client.asked.count("retrieve") == MISSED_POLLS + 2
+    assert client.asked.count("request") == 1
+
+
+async def test_a_url_that_is_refused_as_well_is_not_given_twice() -> None:
+    renewal = Renewal(run_of(client := client_of(HAS_FRESH)), OLD)
+    assert await renewal.url() == FRESH
+    client.requested = DownloadRequestReply(
+        available_downloads=[RequestedDownload(7, "https://host/third", "E4")]
+    )
+    assert await renewal.url() == "https://host/third"
+
+
+async def test_a_look_for_another_file_is_good_for_this_one() -> None:
+    run = run_of(client := client_of(HAS_FRESH))
+    await run.looks.entry(run.client, "label", 8, since_s=0.0)
+    assert await Renewal(run, OLD).url() == FRESH
+    assert client.asked == ["retrieve"]
 
 
 @pytest.mark.parametrize(
@@ -75,11 +144,31 @@ async def test_without_a_new_url_only_this_file_is_given_up(
     reply: DownloadRequestReply | ApiError,
 ) -> None:
     with pytest.raises(TransferError) as caught:
-        await renewed(Client(reply))
+        await renewed(client_of(NOTHING, requested=reply))
     assert (caught.value.reason, caught.value.retryable) == ("no-new-url", False)
     assert "c2VjcmV0" not in str(caught.value)
 
 
 async def test_a_refused_account_ends_the_run() -> None:
+    refused = AuthError("download-request", error_code="AUTH_INVALID")
     with pytest.raises(AuthError):
-        await renewed(Client(AuthError("download-request", error_code="AUTH_INVALID")))
+        await renewed(client_of(NOTHING, requested=refused))
+
+
+async def test_files_that_are_refused_together_share_two_looks() -> None:
+    """Those that come while the first look is under way wait for one that is younger."""
+    client, looks = client_of(HAS_FRESH), QueueLooks()
+    found: list[DownloadEntry | None] = []
+
+    async def look(since_s: float) -> None:
+        entry = await looks.entry(client, "label", 7, since_s=since_s)  # type: ignore[arg-type]
+        found.append(entry)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look, anyio.current_time())
+        while not client.asked:
+            await anyio.lowlevel.checkpoint()
+        for _ in range(50):
+            tasks.start_soon(look, anyio.current_time())
+    assert client.asked == ["retrieve"] * 2
+    assert len(found) == 51 and all(entry is not None for entry in found)

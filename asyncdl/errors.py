@@ -296,6 +296,13 @@ class DiskError(AsyncdlError):
         super().__init__(f"{path}: {cause.strerror or cause}")
 
     @property
+    def remedy(self) -> str:
+        """What can be done about it, in one sentence."""
+        return _REMEDIES.get(
+            self.errno or 0, "Look after the disk, then run the same command again."
+        )
+
+    @property
     def is_full(self) -> bool:
         """Whether the volume or the quota is used up, so that the whole run has to stop."""
         return self.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -303,6 +310,22 @@ class DiskError(AsyncdlError):
 
 TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 """System errors that say: too many files and connections are open at once."""
+
+_NO_RIGHT = "Get the right to write there, or choose another download directory."
+_IN_THE_WAY = "Move away what is in the way, or choose another download directory."
+_REMEDIES = {
+    errno.ENOSPC: "Make room on the disk, then run the same command again: it continues.",
+    errno.EDQUOT: "Make room within your quota, then run the same command again: it continues.",
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: _NO_RIGHT,
+    errno.ENAMETOOLONG: "Choose a download directory with a shorter path.",
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ELOOP: _IN_THE_WAY,
+    **dict.fromkeys(TOO_MANY_OPEN, "Allow more open files (`ulimit -n`), or use fewer workers."),
+}
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""

@@ -61,7 +61,8 @@ def facts_of(error: AsyncdlError) -> dict[str, Any]:
         reason, detail, remedy = error.reason, error.detail, error.remedy
     else:
         reason = "network" if isinstance(error, NetworkError) else "disk"
-        detail, remedy = str(error), TransferError.remedy
+        detail = str(error)
+        remedy = error.remedy if isinstance(error, DiskError) else TransferError.remedy
     return {
         "reason": reason,
         "error": type(error).__name__,

@@ -11,6 +11,8 @@ from asyncdl.job.present import settle_present
 from asyncdl.job.run import Run
 from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import Selected, selections
+from asyncdl.job.state import STATE_FOLDER
+from asyncdl.job.targets import Claims, probe
 from asyncdl.m2m.selection import Missing, WantedFile
 
 
@@ -26,12 +28,14 @@ async def discover(
         wanted_out,
         aclosing(selections(run.client, wish, run.config, run.emit)) as batches,
     ):
+        claims = Claims(await probe(run.directory / STATE_FOLDER))
         async for everything in batches:
             selected = run.scope.narrow(everything) if run.scope else everything
             await run.journal.note_scenes(selected.dataset, selected.entity_ids)
             run.emit(_wanted(run, selected))
             _report_missing(run, selected)
-            to_fetch = await settle_present(run, selected.files, scenes=selected.scenes)
+            files = claims.sort_out(run, selected.files)
+            to_fetch = await settle_present(run, files, scenes=selected.scenes)
             if to_fetch:
                 await wanted_out.send(to_fetch)
             await run.keep_pace()

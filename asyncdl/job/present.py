@@ -22,6 +22,7 @@ from asyncdl.job.promises import gather_promises
 from asyncdl.job.proofs import Demand, demand_of
 from asyncdl.job.run import Run
 from asyncdl.job.space import still_to_come
+from asyncdl.job.targets import sort_out_blocked
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.proof import Expected, prove_file
@@ -36,7 +37,7 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
     """Report the files that are there and right; return those that have to be fetched.
 
     A file that one product has and another wants too is copied, not fetched. Files
-    whose proof cannot be had are reported, too.
+    whose proof cannot be had, or that cannot go where they should, are reported, too.
 
     Args:
         run: The run.
@@ -54,7 +55,7 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
     proven = await prove_present(run.config, provable, memory)
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
     await run.journal.record(proven.values())
-    absent = absent_from(proven, provable)
+    absent = await sort_out_blocked(run, absent_from(proven, provable))
     await _look_for_room(run, scenes, files, remembered.keys() | proven.keys())
     await run.journal.want(absent)
     await _complete_all(run, files, remembered)

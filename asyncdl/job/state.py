@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -18,11 +19,37 @@ from asyncdl.job.journal import JOURNAL_NAME, Journal, open_journal
 from asyncdl.transfer.stable import make_folders, settle
 
 STATE_FOLDER = ".asyncdl"
+LONGEST_JOURNAL_BYTES = 504
+"""SQLite takes paths of 512 bytes, and needs some of them for a file beside its own."""
 
 
 def has_state(directory: Path) -> bool:
     """Tell whether a run has ever begun in a directory. Blocks for a moment."""
     return (directory / STATE_FOLDER / JOURNAL_NAME).is_file()
+
+
+def check_directory(directory: Path) -> None:
+    """Make sure that a directory is a folder or can become one, and not too deep. Blocks.
+
+    Raises: DiskError, saying what is wrong with it.
+    """
+    length = len(os.fsencode((directory / STATE_FOLDER / JOURNAL_NAME).absolute()))
+    if length > LONGEST_JOURNAL_BYTES:
+        text = f"too deep: the journal's path takes {length} of {LONGEST_JOURNAL_BYTES} bytes"
+        raise DiskError(directory, OSError(errno.ENAMETOOLONG, text))
+    for at in (directory, *directory.parents):
+        if not os.path.lexists(at):
+            continue
+        if at.is_symlink() and not at.exists():
+            raise _no_folder(at, errno.ENOENT, "is a link to nothing")
+        if not at.is_dir():
+            raise _no_folder(at, errno.ENOTDIR, "is a file")
+        return
+
+
+def _no_folder(at: Path, number: int, what: str) -> DiskError:
+    text = f"{what}, and the download directory has to be a folder there; choose another one"
+    return DiskError(at, OSError(number, text))
 
 
 @asynccontextmanager
@@ -64,6 +91,7 @@ class _Hold:
     def take(self) -> None:
         """Take the directory, or say who has it. Raises: DirectoryBusyError, DiskError."""
         try:
+            check_directory(self._directory)
             make_folders(self._folder)
             self._lock.acquire()
             self._sign()

@@ -233,6 +233,18 @@ async def test_row_152_a_folder_that_cannot_be_made_is_refused_before_any_reques
     assert r.server.requests == []
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("elsewhere")])
+async def test_row_152_a_part_that_is_no_file_is_refused_before_any_request(
+    tmp_path: Path, make: Any
+) -> None:
+    make(tmp_path / "file.bin.part")
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(DiskError) as refused:
+            await r.fetch()
+    assert (r.server.requests, r.names) == ([], ["file.bin.part"])
+    assert "in the way" in refused.value.remedy
+
+
 async def test_row_144_a_durable_file_is_flushed_before_it_is_named_and_its_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

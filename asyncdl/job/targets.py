@@ -1,0 +1,240 @@
+"""Places where a file cannot go, found before it is asked for: that costs no quota."""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import anyio.to_thread
+
+from asyncdl.errors import DiskError
+from asyncdl.events import FileFinished, FileState
+from asyncdl.job.layout import Place, places_of
+from asyncdl.job.run import Run
+from asyncdl.m2m.selection import WantedFile
+from asyncdl.transfer.sink import part_path, state_path
+
+Fold: TypeAlias = Callable[[str], str]
+"""Makes one text of all spellings that a volume does not tell apart."""
+
+_LONGEST_ENDING = ".part.state.tmp"
+"""Behind a file's name while it is under way."""
+_UNLIMITED = 2**31
+_OTHER_DIRECTORY = "or choose another download directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a file cannot go to a place, and what can be done about it."""
+
+    detail: str
+    remedy: str
+
+
+Blocked: TypeAlias = dict[tuple[WantedFile, Place], Obstacle]
+
+
+# --- one place ------------------------------------------------------------------------
+
+
+async def sort_out_blocked(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
+    """Report the places that no file can go to; return the files for the others."""
+    found = await anyio.to_thread.run_sync(_obstacles, run.directory, files)
+    return _end_blocked(run, files, found)
+
+
+def obstacle_at(directory: Path, place: Place) -> Obstacle | None:
+    """Tell what is in the way of a file. Blocks.
+
+    Args:
+        directory: The download directory; exists.
+        place: Where the file is to go.
+    """
+    path = place.under(directory)
+    return (
+        _too_long(directory, path)
+        or _folder_in_the_way(directory, path.parent)
+        or (_name_in_the_way(path) if place.is_named else None)
+    )
+
+
+def _obstacles(directory: Path, files: Iterable[WantedFile]) -> Blocked:
+    aims = ((wanted, place) for wanted in files for place in places_of(wanted))
+    found = ((aim, obstacle_at(directory, aim[1])) for aim in aims)
+    return {aim: obstacle for aim, obstacle in found if obstacle is not None}
+
+
+def _too_long(directory: Path, path: Path) -> Obstacle | None:
+    names = [*path.parent.relative_to(directory).parts, f"{path.name}{_LONGEST_ENDING}"]
+    longest, most = max(len(os.fsencode(name)) for name in names), _longest_name(directory)
+    if longest > most:
+        return Obstacle(
+            f"a name in it takes {longest} bytes while it is under way; this volume takes {most}",
+            "Choose a download directory on a volume that takes longer names.",
+        )
+    return None
+
+
+def _longest_name(directory: Path) -> int:
+    """Return how many bytes a name may take on a directory's volume."""
+    try:
+        limit = os.pathconf(directory, "PC_NAME_MAX")
+    except OSError:
+        return _UNLIMITED
+    return limit if limit > 0 else _UNLIMITED
+
+
+def _folder_in_the_way(directory: Path, folder: Path) -> Obstacle | None:
+    parts = folder.relative_to(directory).parts
+    last = directory
+    for depth in range(1, len(parts) + 1):
+        at = directory.joinpath(*parts[:depth])
+        if not os.path.lexists(at):
+            break
+        if not at.is_dir():
+            what = "a link to nothing" if at.is_symlink() and not at.exists() else "a file"
+            return Obstacle(
+                f"{at} is {what}, and a folder has to be there",
+                f"Move it away, {_OTHER_DIRECTORY}.",
+            )
+        last = at
+    if os.access(last, os.W_OK | os.X_OK):
+        return None
+    return Obstacle(
+        f"{last} cannot be written to",
+        f"Get the right to write there, {_OTHER_DIRECTORY}.",
+    )
+
+
+def _name_in_the_way(path: Path) -> Obstacle | None:
+    if path.is_dir():
+        return Obstacle("a folder has its name", f"Move that folder away, {_OTHER_DIRECTORY}.")
+    if path.is_symlink() and not path.exists():
+        return Obstacle(
+            "its name is that of a link to nothing",
+            "Remove the link, or bring back what it leads to.",
+        )
+    for ours in (part_path(path), state_path(path)):
+        with suppress(OSError):
+            if not stat.S_ISREG(ours.lstat().st_mode):
+                return Obstacle(
+                    f"{ours.name} beside it is no plain file, and the unfinished file goes there",
+                    "Remove it.",
+                )
+    return None
+
+
+# --- two places -----------------------------------------------------------------------
+
+
+@dataclass
+class Claims:
+    """Who has which name, where a volume does not tell all names apart.
+
+    All files of a scene come in one batch, so single names are remembered for that
+    long, and for the whole run only the one part of a path that is the scene's.
+    """
+
+    fold: Fold
+    _scenes: dict[str, str] = field(default_factory=dict)
+
+    def sort_out(self, run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
+        """Report the places whose names others have already; return the files for the rest."""
+        names: dict[str, str] = {}
+        found: Blocked = {}
+        for wanted in files:
+            for place in places_of(wanted):
+                other = self._other_than(str(place.relative), names)
+                if other is not None:
+                    found[wanted, place] = _clash(other)
+        return _end_blocked(run, files, found)
+
+    def _other_than(self, path: str, names: dict[str, str]) -> str | None:
+        """Claim a path; return the one that has it already, if there is one."""
+        if self.fold is not str:
+            scene = "/".join(path.split("/")[:2])
+            known = self._scenes.setdefault(self.fold(scene), scene)
+            if known != scene:
+                return known
+        key = self.fold(path)
+        if key in names:
+            return names[key]
+        names[key] = path
+        return None
+
+
+def _clash(other: str) -> Obstacle:
+    return Obstacle(
+        f"on this volume its name is that of {other}",
+        "Choose a download directory on a volume that tells the two names apart.",
+    )
+
+
+async def probe(folder: Path) -> Fold:
+    """Find out which spellings of a name a volume takes for one.
+
+    Args:
+        folder: On the volume; a file in it is made and removed.
+    """
+    return await anyio.to_thread.run_sync(_probe, folder)
+
+
+def _probe(folder: Path) -> Fold:
+    name = "Name-\N{LATIN SMALL LETTER E WITH ACUTE}"
+    path = folder / name
+    with suppress(OSError):
+        path.touch()
+        try:
+            return _fold_of(
+                case=(folder / name.swapcase()).exists(),
+                marks=(folder / unicodedata.normalize("NFD", name)).exists(),
+            )
+        finally:
+            path.unlink(missing_ok=True)
+    return str
+
+
+def _fold_of(*, case: bool, marks: bool) -> Fold:
+    if not case and not marks:
+        return str
+
+    def fold(text: str) -> str:
+        same = unicodedata.normalize("NFC", text) if marks else text
+        return same.casefold() if case else same
+
+    return fold
+
+
+# --- ends -------------------------------------------------------------------------------
+
+
+def _end_blocked(run: Run, files: Iterable[WantedFile], blocked: Blocked) -> list[WantedFile]:
+    """Report blocked places; return each file for the products whose places are free."""
+    for (wanted, place), obstacle in blocked.items():
+        run.end(_ending(wanted, place, obstacle))
+    narrowed = (_narrowed(wanted, blocked) for wanted in files)
+    return [wanted for wanted in narrowed if wanted.kinds]
+
+
+def _narrowed(wanted: WantedFile, blocked: Blocked) -> WantedFile:
+    free = [place.kind for place in places_of(wanted) if (wanted, place) not in blocked]
+    return replace(wanted, kinds=tuple(free))
+
+
+def _ending(wanted: WantedFile, place: Place, obstacle: Obstacle) -> FileFinished:
+    return FileFinished(
+        kind=place.kind,
+        product_id=wanted.scene,
+        file=str(place.relative),
+        state=FileState.FAILED,
+        reason="disk",
+        error=DiskError.__name__,
+        detail=obstacle.detail,
+        remedy=obstacle.remedy,
+    )

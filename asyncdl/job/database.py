@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 Row: TypeAlias = tuple[Any, ...]
 
+PATIENCE_S = 10.0
+"""Another process, such as a backup, may hold the file for so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -122,6 +125,29 @@ async def open_database(
         A file that is torn, or none of ours, is put aside and a new one begun.
     """
     connection = await anyio.to_thread.run_sync(_connect, path, migrations, durable)
+    async with _closing(connection, path) as database:
+        yield database
+
+
+@asynccontextmanager
+async def open_copy(path: Path, migrations: Sequence[str]) -> AsyncIterator[Database]:
+    """Open a copy of a file, in memory, as it is at this moment.
+
+    The file stays as it is, even when it is torn or of an older version, and whoever
+    is writing to it goes on.
+
+    Args:
+        path: The file; exists.
+        migrations: As for :func:`open_database`; they change the copy.
+    Raises: DiskError, when it cannot be read, or a newer version wrote it.
+    """
+    connection = await anyio.to_thread.run_sync(_copy, path, migrations)
+    async with _closing(connection, path) as database:
+        yield database
+
+
+@asynccontextmanager
+async def _closing(connection: sqlite3.Connection, path: Path) -> AsyncIterator[Database]:
     database = Database(connection, path)
     try:
         yield database
@@ -142,6 +168,25 @@ def _connect(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Co
         return _begin_anew(path, migrations, durable)
 
 
+def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", check_same_thread=False)
+    try:
+        with closing(_open_to_read(path)) as original:
+            original.backup(copy)
+        _bring_up_to_date(copy, path, migrations)
+    except sqlite3.Error as error:
+        copy.close()
+        raise _disk_error(path, error) from error
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)
+
+
 def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
     """Put aside a file that was torn by a crash or written by something else.
 
@@ -159,21 +204,27 @@ def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3
 
 
 def _open(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=PATIENCE_S)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        version = _first_value(connection, "PRAGMA user_version")
-        if version > len(migrations):
-            raise DiskError(path, OSError(errno.EINVAL, "was written by a newer asyncdl"))
-        if version and _first_value(connection, "PRAGMA quick_check(1)") != "ok":
-            raise sqlite3.DatabaseError("torn pages")
-        for number, script in enumerate(migrations[version:], version + 1):
-            connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+        _bring_up_to_date(connection, path, migrations)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _bring_up_to_date(
+    connection: sqlite3.Connection, path: Path, migrations: Sequence[str]
+) -> None:
+    version = _first_value(connection, "PRAGMA user_version")
+    if version > len(migrations):
+        raise DiskError(path, OSError(errno.EINVAL, "was written by a newer asyncdl"))
+    if version and _first_value(connection, "PRAGMA quick_check(1)") != "ok":
+        raise sqlite3.DatabaseError("torn pages")
+    for number, script in enumerate(migrations[version:], version + 1):
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
 
 def _first_value(connection: sqlite3.Connection, query: str) -> Any:

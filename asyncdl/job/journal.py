@@ -21,8 +21,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from asyncdl.events import FileFinished
-from asyncdl.job.database import Database, Row, Write, open_database
+from asyncdl.job.database import Database, Row, Write, open_copy, open_database
 from asyncdl.job.layout import places_of
 from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile
@@ -456,6 +458,25 @@ async def open_journal(
     """
     async with open_database(folder / JOURNAL_NAME, MIGRATIONS, durable=durable) as database:
         yield Journal(database, service)
+
+
+@asynccontextmanager
+async def look_into_journal(folder: Path, service: str) -> AsyncIterator[Journal | None]:
+    """Give what the journal in ``folder`` says at this moment; ``None`` if there is none.
+
+    The journal itself is not touched, nor is a run that writes to it.
+
+    Args:
+        folder: The state folder; need not exist.
+        service: As for :func:`open_journal`.
+    Raises: DiskError, when it cannot be read.
+    """
+    path = folder / JOURNAL_NAME
+    if not await anyio.Path(path).is_file():
+        yield None
+        return
+    async with open_copy(path, MIGRATIONS) as copy:
+        yield Journal(copy, service)
 
 
 def read_finished(row: Sequence[Any]) -> FinishedFile:

@@ -15,14 +15,14 @@ import anyio.to_thread
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
-from asyncdl.job.journal import Memory, open_journal
+from asyncdl.job.journal import Journal, Memory, look_into_journal
 from asyncdl.job.layout import Place, places_of
 from asyncdl.job.preflight import preflight
 from asyncdl.job.present import absent_from, find_remembered, prove_present, recall
 from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import selections
 from asyncdl.job.space import free_bytes, still_to_come
-from asyncdl.job.state import STATE_FOLDER, has_state
+from asyncdl.job.state import STATE_FOLDER
 from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Limit
@@ -100,12 +100,15 @@ async def make_plan(
     """
     await preflight(client, config, wish, emit)
     plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
-    async with aclosing(selections(client, wish, config, emit)) as batches:
+    async with (
+        look_into_journal(config.directory / STATE_FOLDER, service_name) as journal,
+        aclosing(selections(client, wish, config, emit)) as batches,
+    ):
         async for selected in batches:
             plan.scenes += selected.scenes
             for missing in selected.not_offered:
                 plan.kinds[missing.kind].not_offered += 1
-            present = await _present(config, selected.files, service_name)
+            present = await _present(config, selected.files, journal)
             for wanted in selected.files:
                 _count(plan, wanted, present)
             needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
@@ -117,13 +120,9 @@ async def make_plan(
 
 
 async def _present(
-    config: Config, files: Sequence[WantedFile], service_name: str
+    config: Config, files: Sequence[WantedFile], journal: Journal | None
 ) -> Container[Place]:
-    folder = config.directory / STATE_FOLDER
-    if not await anyio.to_thread.run_sync(has_state, config.directory):
-        return await prove_present(config, files, Memory({}, frozenset()))
-    async with open_journal(folder, service_name) as journal:
-        memory = await recall(journal, files)
+    memory = await recall(journal, files) if journal else Memory({}, frozenset())
     remembered = await find_remembered(config, files, memory)
     unknown = absent_from(remembered, files)
     return remembered.keys() | await prove_present(config, unknown, memory)

@@ -10,8 +10,8 @@ from typing import Any
 
 import anyio.to_thread
 
-from asyncdl.job.journal import KnownFile, Overview, Standing, open_journal
-from asyncdl.job.state import STATE_FOLDER, has_state
+from asyncdl.job.journal import KnownFile, Overview, Standing, look_into_journal
+from asyncdl.job.state import STATE_FOLDER
 
 OPEN = (Standing.FAILED, Standing.UNRESOLVED, Standing.DAMAGED)
 
@@ -54,11 +54,9 @@ async def status_of(directory: Path, service: str) -> Status | None:
 
     Raises: DiskError, when the journal cannot be read.
     """
-    if not has_state(directory):
-        return None
-    async with open_journal(directory / STATE_FOLDER, service) as journal:
-        overview = await journal.overview()
-        if overview is None:
+    async with look_into_journal(directory / STATE_FOLDER, service) as journal:
+        overview = await journal.overview() if journal else None
+        if journal is None or overview is None:
             return None
         open_files = await journal.files(OPEN)
     parts = await anyio.to_thread.run_sync(_part_sizes, directory)

@@ -10,7 +10,15 @@ import pytest
 
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.journal import Beginning, FinishedFile, Requested, Standing, open_journal
+from asyncdl.job.journal import (
+    Beginning,
+    FinishedFile,
+    Overview,
+    Requested,
+    Standing,
+    look_into_journal,
+    open_journal,
+)
 from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
@@ -217,3 +225,58 @@ async def test_a_journal_that_cannot_be_written_is_an_error_of_the_disk(tmp_path
         connection.close()
         with pytest.raises(DiskError, match="no such table"):
             await journal.record([RED])
+
+
+# --- only looked at -----------------------------------------------------------------
+
+
+async def look(folder: Path) -> Overview | None:
+    async with look_into_journal(folder, "usgs") as journal:
+        return await journal.overview() if journal else None
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".sqlite-shm"
+    }
+
+
+async def test_who_only_looks_sees_a_run_that_goes_on_and_does_not_disturb_it(
+    tmp_path: Path,
+) -> None:
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.begin(label="l", fingerprint="f")
+        await journal.record([RED])
+        before = contents(tmp_path)
+        seen = await look(tmp_path)
+        assert seen and seen.files == {"bands": {"verified": 1}}
+        assert contents(tmp_path) == before
+        await journal.record([ZIP])
+
+
+async def test_who_only_looks_leaves_an_old_journal_old(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "journal.sqlite")
+    connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+    connection.execute("INSERT INTO job VALUES ('usgs', 'old')")
+    connection.commit()
+    connection.close()
+    before = contents(tmp_path)
+    seen = await look(tmp_path)
+    assert seen and seen.label == "old"
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 9000]
+)
+async def test_who_only_looks_leaves_a_damaged_journal_where_it_is(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(content)
+    with pytest.raises(DiskError, match=r"journal\.sqlite"):
+        await look(tmp_path)
+    assert contents(tmp_path) == {"journal.sqlite": content}
+
+
+async def test_where_no_journal_is_there_is_nothing_to_see(tmp_path: Path) -> None:
+    assert await look(tmp_path / "nowhere") is None

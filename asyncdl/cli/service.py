@@ -31,6 +31,11 @@ class Service:
     """Keeps this service's files apart from those of others in the journal."""
 
 
+def name_of(config: ServiceConfig, sandbox: Embedded | None) -> str:
+    """Return what the journal calls the service, without opening it."""
+    return SANDBOX_NAME if sandbox else urlsplit(config.url).netloc
+
+
 @asynccontextmanager
 async def open_service(
     config: ServiceConfig, *, sandbox: Embedded | None
@@ -40,7 +45,7 @@ async def open_service(
     Raises: AuthError, when no account is to be found.
     """
     if sandbox is None:
-        yield Service(config, find_account(config), urlsplit(config.url).netloc)
+        yield Service(config, find_account(config), name_of(config, None))
         return
     # Only here: most runs never need a server.
     from asyncdl.sandbox import serve

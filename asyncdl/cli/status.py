@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -21,7 +20,7 @@ from asyncdl.cli.options import (
 from asyncdl.cli.outcome import SHOWN_FAILURES
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
-from asyncdl.cli.service import SANDBOX_NAME
+from asyncdl.cli.service import name_of
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import load_config
 from asyncdl.job.journal import Standing
@@ -39,7 +38,7 @@ def status(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
     For example: asyncdl status examples/anchorage.toml --sandbox
     """
     settings = load_config(config)
-    service = SANDBOX_NAME if sandbox else urlsplit(settings.service.url).netloc
+    service = name_of(settings.service, sandbox)
     found: list[Status | None] = []
 
     async def work() -> None:

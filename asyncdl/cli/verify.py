@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -26,7 +25,7 @@ from asyncdl.cli.outcome import print_summary
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
-from asyncdl.cli.service import SANDBOX_NAME, open_service
+from asyncdl.cli.service import name_of, open_service
 from asyncdl.config import Config, load_config
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.job import Job
@@ -51,7 +50,7 @@ def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, 
     For example: asyncdl verify examples/anchorage.toml --sandbox --repair
     """
     settings = load_config(config)
-    service = SANDBOX_NAME if sandbox else urlsplit(settings.service.url).netloc
+    service = name_of(settings.service, sandbox)
     checked: list[Checked] = []
 
     async def work() -> None:

@@ -72,21 +72,17 @@ def _not_offered(missing: Missing) -> FileFinished:
 
 def _not_found(scene: str, kind: str, selected: Selected) -> FileFinished:
     if selected.refusal:
-        return FileFinished(
-            kind=kind,
-            product_id=scene,
-            file=f"{kind}/{scene}",
-            state=FileState.FAILED,
-            reason="dataset-closed",
-            detail=f"{selected.dataset}: {selected.refusal}",
-            remedy="The dataset was withdrawn, or needs a right that the account lacks.",
-        )
+        reason, detail = "dataset-closed", f"{selected.dataset}: {selected.refusal}"
+        remedy = "The dataset was withdrawn, or needs a right that the account lacks."
+    else:
+        reason, detail = "not-found", "the service offers nothing for this scene"
+        remedy = "Check the id and its dataset: reprocessed scenes have new product ids."
     return FileFinished(
         kind=kind,
         product_id=scene,
         file=f"{kind}/{scene}",
         state=FileState.FAILED,
-        reason="not-found",
-        detail="the service offers nothing for this scene",
-        remedy="Check the id and its dataset: reprocessed scenes have new product ids.",
+        reason=reason,
+        detail=detail,
+        remedy=remedy,
     )

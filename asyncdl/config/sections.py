@@ -74,7 +74,11 @@ class ServiceConfig(Section, frozen=True):
     bytes_per_request: Annotated[ByteCount, Meta(description='bytes, or text such as "64 GB"')] = (
         ByteCount(64 * 10**9)
     )
-    """Estimated size of the files in one ``download-request``, so that links do not grow old."""
+    """Estimated size of the files in one ``download-request``, at most."""
+    link_wait: Annotated[Seconds, Meta(description='seconds, or text such as "20m"')] = Seconds(
+        1200
+    )
+    """No more links are asked for than the run, at its rate, uses up in this time."""
     quota_interval: Annotated[Seconds, Meta(description='seconds, or text such as "1m"')] = Seconds(
         60
     )

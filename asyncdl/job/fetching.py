@@ -26,24 +26,25 @@ async def fetch(
     """
     async with ready_in:
         async for ready in ready_in:
-            if await agreements.permit(run, ready):
-                await fetch_one(run, ready)
+            is_fetched = await agreements.permit(run, ready) and await fetch_one(run, ready)
+            run.links.settle(ready.wanted, is_fetched=is_fetched)
             await run.keep_pace()
 
 
-async def fetch_one(run: Run, ready: Ready) -> None:
-    """Fetch one file into all its places and report one ending for each."""
+async def fetch_one(run: Run, ready: Ready) -> bool:
+    """Fetch one file into all its places, report one ending for each, tell whether it came."""
     places = places_of(ready.wanted)
     try:
         fetched = await run.downloader.fetch(_file_request(run, ready, places[0]))
     except (TransferError, NetworkError, DiskError) as error:
         stop_if_full(error)
         run.finish(ready.wanted, FileState.FAILED, **facts_of(error))
-        return
+        return False
     for place in places:
         verify = run.config.download.verify
         ending = _ending(ready, fetched, place, verify, is_first=place is places[0])
         await bring(run, place.called(fetched.path.name), fetched.path, ending, fetched.digests)
+    return True
 
 
 def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:

@@ -19,6 +19,7 @@ from asyncdl.job.chronicle import log_event
 from asyncdl.job.closing import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of
 from asyncdl.job.journal import Standing
+from asyncdl.job.links import Links
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.preflight import preflight
 from asyncdl.job.report import Report, Summary, write_report
@@ -161,6 +162,7 @@ class Job:
                         journal=journal,
                         catalog=catalog,
                         standing=standing,
+                        links=Links(config.service.link_wait, config.download.workers),
                         space=self._space,
                         emit=emit,
                         keep_pace=self._events.room,

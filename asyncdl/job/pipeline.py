@@ -76,6 +76,7 @@ async def poll(
             if isinstance(ending, Ready):
                 to = Requested(ending.download_id, ending.label)
                 run.journal.note_ready(ending.wanted, to)
+                run.links.give([ending.wanted])
                 await ready_out.send(ending)
             else:
                 _give_up(run, ending)

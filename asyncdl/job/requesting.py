@@ -10,6 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from asyncdl.config import ServiceConfig
 from asyncdl.events import FileState
 from asyncdl.job.journal import Requested
+from asyncdl.job.links import Links
 from asyncdl.job.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
@@ -40,7 +41,7 @@ async def request(
         wanted_in,
         ready_out,
         waiting_out,
-        aclosing(calls_worth(wanted_in, service)) as groups,
+        aclosing(calls_worth(wanted_in, service, run.links)) as groups,
     ):
         async for group in groups:
             for standing in await _go_on(run, group):
@@ -49,6 +50,7 @@ async def request(
                 await _note_given(run, matched)
                 if waiting := _settle(run, matched):
                     await waiting_out.send(waiting)
+                run.links.give(found.file for found in matched.available)
                 for found in matched.available:
                     await ready_out.send(_ready(run, found))
                 await run.keep_pace()
@@ -127,21 +129,31 @@ def _end_without_quota(run: Run, wanted: WantedFile) -> None:
 
 
 async def calls_worth(
-    wanted_in: MemoryObjectReceiveStream[list[WantedFile]], bounds: ServiceConfig
+    wanted_in: MemoryObjectReceiveStream[list[WantedFile]], bounds: ServiceConfig, links: Links
 ) -> AsyncGenerator[list[WantedFile]]:
     """Regroup what comes in so that each call is as large as it may be.
 
     A group ends at ``files_per_request`` files, or before the estimated sizes
-    exceed ``bytes_per_request``: a thousand bundles would take hours to fetch,
-    and nobody knows how long their links live. No group is empty.
+    exceed ``bytes_per_request`` or what the run fetches while a link may wait:
+    a thousand bundles would take hours, and nobody knows how long their links
+    live. None begins before most of the links of earlier ones are used. No
+    group is empty.
     """
     group: list[WantedFile] = []
     size_bytes = 0
     async for files in wanted_in:
         for wanted in files:
-            too_large = size_bytes + wanted.estimate_bytes > bounds.bytes_per_request
-            if group and (len(group) == bounds.files_per_request or too_large):
+            if not group:
+                await links.room()
+            larger_bytes = size_bytes + wanted.estimate_bytes
+            is_full = (
+                len(group) == bounds.files_per_request
+                or larger_bytes > bounds.bytes_per_request
+                or not links.has_room_for(len(group) + 1, larger_bytes)
+            )
+            if group and is_full:
                 yield group
+                await links.room()
                 group, size_bytes = [], 0
             group.append(wanted)
             size_bytes += wanted.estimate_bytes

@@ -10,6 +10,7 @@ from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.journal import Journal
 from asyncdl.job.layout import places_of
+from asyncdl.job.links import Links
 from asyncdl.job.looks import QueueLooks
 from asyncdl.job.scope import Scope
 from asyncdl.job.space import Space
@@ -40,6 +41,8 @@ class Run:
     emit: Emit
     keep_pace: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
+    links: Links = field(default_factory=Links)
+    """Those that wait for their turn."""
     looks: QueueLooks = field(default_factory=QueueLooks)
     """Looks at the service's queue for files whose URLs were refused."""
     scope: Scope | None = None

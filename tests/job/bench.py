@@ -145,6 +145,7 @@ SECTION_OF = {
     "stac_url": "service",
     "accept_eulas": "service",
     "max_wait": "service",
+    "link_wait": "service",
     "scenes_per_page": "service",
     "scenes_per_call": "service",
     "files_per_request": "service",

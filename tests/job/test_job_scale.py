@@ -65,6 +65,12 @@ async def test_a_job_makes_as_many_calls_as_its_batches_require(crowd: Bench, sc
     assert calls["login-token"] == calls["logout"] == 1
 
 
+async def test_a_run_that_is_slow_for_its_links_asks_for_fewer_at_a_time(crowd: Bench) -> None:
+    search = EVERYTHING | {"limit": 40}
+    summary = await crowd.complete(RED, search=search, workers=2, link_wait=0.0001)
+    assert 10 <= summary.api_calls["download-request"] <= 40
+
+
 async def test_while_the_workers_are_held_up_no_more_urls_are_asked_for(
     crowd: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

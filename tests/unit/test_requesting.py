@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.config import ByteCount, ServiceConfig
+from asyncdl.job.links import Links
 from asyncdl.job.requesting import calls_worth
 from asyncdl.m2m.selection import WantedFile
 
@@ -28,7 +29,7 @@ async def regroup(batches: list[list[WantedFile]], bounds: ServiceConfig) -> lis
         for batch in batches:
             send.send_nowait(batch)
         send.close()
-        return [list(group) async for group in calls_worth(receive, bounds)]
+        return [list(group) async for group in calls_worth(receive, bounds, Links())]
 
 
 @given(

@@ -12,6 +12,7 @@ from blockbuster import blockbuster_ctx
 import asyncdl.sandbox
 from asyncdl.m2m.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
 from asyncdl.sandbox import Service
+from asyncdl.sandbox.ledger import Ledger
 
 # Noisy machines make single examples slow now and then; how many there are stays the default.
 hypothesis.settings.register_profile("asyncdl", deadline=None)
@@ -46,12 +47,29 @@ def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def violations(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[str]]:
+    """Let a test fail when any sandbox saw what the real service would frown on."""
+    blamed: list[str] = []
+    blame = Ledger.blame
+
+    def note(ledger: Ledger, what: str) -> None:
+        blamed.append(what)
+        blame(ledger, what)
+
+    monkeypatch.setattr(Ledger, "blame", note)
+    yield blamed
+    if "violates" not in request.keywords:
+        assert blamed == []
+
+
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
     """The embedded M2M service, without faults; tests change ``service.faults``."""
     async with asyncdl.sandbox.serve() as service:
         yield service
-        assert service.violations == []
 
 
 @pytest.fixture

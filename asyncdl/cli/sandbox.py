@@ -52,6 +52,7 @@ def sandbox(
 
     For example: asyncdl sandbox --fault preparing=0.5 --fault polls=3
     """
+    from asyncdl.cli.service import tell_violations
     from asyncdl.sandbox import Faults, serve
 
     if list_faults:
@@ -76,7 +77,10 @@ def sandbox(
             echo(f"token    = {service.token}")
             echo(f"stac_url = {service.stac_url}")
             echo("Ctrl-C ends it.", err=True)
-            await anyio.sleep_forever()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                tell_violations(service.violations)
 
     run_async(work)
     return OK

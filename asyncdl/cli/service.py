@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -16,6 +17,9 @@ from asyncdl.cli.printing import echo
 from asyncdl.config import ServiceConfig
 from asyncdl.job.wishes import credentials_of, options_of
 from asyncdl.m2m import Credentials, M2MClient
+
+VIOLATION = "VIOLATION, which the real service would frown on; please report it"
+"""In front of everything that the embedded service has to complain of."""
 
 SANDBOX_NAME = "sandbox"
 """What the journal calls the embedded service, on whatever port it listens."""
@@ -52,13 +56,20 @@ async def open_service(
 
     async with serve(faults=sandbox.faults) as embedded:
         echo(f"Using the embedded service at {embedded.origin}", err=True)
-        yield Service(
-            msgspec.structs.replace(config, url=embedded.url, stac_url=embedded.stac_url),
-            Credentials(embedded.username, embedded.token),
-            SANDBOX_NAME,
-        )
-        for violation in embedded.violations:
-            echo(f"The real service would not like this: {violation}", err=True)
+        try:
+            yield Service(
+                msgspec.structs.replace(config, url=embedded.url, stac_url=embedded.stac_url),
+                Credentials(embedded.username, embedded.token),
+                SANDBOX_NAME,
+            )
+        finally:
+            tell_violations(embedded.violations)
+
+
+def tell_violations(violations: Sequence[str]) -> None:
+    """Say loudly what the real service would have frowned on; each thing once."""
+    for what, times in Counter(violations).items():
+        echo(f"{VIOLATION}: {what}" + (f" ({times:,} times)" if times > 1 else ""), err=True)
 
 
 @asynccontextmanager

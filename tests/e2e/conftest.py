@@ -15,6 +15,7 @@ import orjson
 import pytest
 from aiohttp import web
 
+from asyncdl.cli.service import VIOLATION
 from asyncdl.sandbox import Service
 
 COMMAND = [sys.executable, "-m", "asyncdl"]
@@ -61,7 +62,9 @@ def asyncdl_run(service: Service) -> Run:
                 env=environment(service, **env),
                 stdin=subprocess.DEVNULL,
             )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        ended = Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert VIOLATION not in ended.stderr
+        return ended
 
     return run
 

@@ -9,6 +9,7 @@ from asyncdl.sandbox import Faults
 from tests.sandbox.m2m_caller import Json, open_caller
 
 
+@pytest.mark.violates
 async def test_overlapping_call_gets_http_500_with_two_fields() -> None:
     """A call that arrives while another one runs is turned away and noted."""
     async with open_caller(Faults(api_latency_s=0.05)) as call:
@@ -36,6 +37,7 @@ async def test_wrong_token_is_refused_with_http_200() -> None:
 
 @pytest.mark.parametrize("status", [200, 401, 403])
 @pytest.mark.parametrize("endpoint", ["permissions", "logout", "login-token"])
+@pytest.mark.violates
 async def test_expired_key_is_refused_everywhere(endpoint: str, status: int) -> None:
     """Even login and logout fail with it; the reply has request number 0 and no version."""
     async with open_caller(Faults(auth_status=status)) as call:
@@ -60,6 +62,7 @@ async def test_new_login_without_the_old_key_works_after_expiry() -> None:
         assert call.service.violations == []
 
 
+@pytest.mark.violates
 async def test_old_key_at_login_is_noted() -> None:
     async with open_caller() as call:
         credentials = {"username": "sandbox", "token": "sandbox-token"}

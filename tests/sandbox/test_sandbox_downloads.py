@@ -134,6 +134,7 @@ async def test_service_makes_a_label_of_its_own() -> None:
         assert next(iter(reply["newRecords"].values())).startswith("m2m_")
 
 
+@pytest.mark.violates
 async def test_long_label_is_refused_and_noted() -> None:
     async with open_caller() as call:
         downloads = [{"entityId": RED, "productId": PLAIN}]
@@ -151,6 +152,7 @@ async def test_long_label_is_refused_and_noted() -> None:
         (SCENE, FOLDER, f"folder D693 of {SCENE} requested"),
     ],
 )
+@pytest.mark.violates
 async def test_wrong_pairs_are_counted_but_not_named(
     entity: str, product: str, complaint: str
 ) -> None:
@@ -161,6 +163,7 @@ async def test_wrong_pairs_are_counted_but_not_named(
         assert call.service.violations == [complaint]
 
 
+@pytest.mark.violates
 async def test_repeated_pair_is_noted_and_served_once() -> None:
     async with open_caller() as call:
         reply = await call.request((RED, PLAIN), (RED, PLAIN))

@@ -129,6 +129,7 @@ async def test_bundle_is_a_tar_of_all_files_and_more() -> None:
         assert {f"{PRODUCT}_{extra}" for extra in extras} < set(names)
 
 
+@pytest.mark.violates
 async def test_head_works_on_files_and_not_on_bundles() -> None:
     async with open_caller() as call:
         async with call.session.head(await call.url()) as response:
@@ -236,6 +237,7 @@ async def test_older_host_may_redirect_to_the_newer_one() -> None:
 
 
 @pytest.mark.parametrize(("page", "status"), [(False, 404), (True, 200)])
+@pytest.mark.violates
 async def test_staging_url_is_not_ready_and_its_use_is_noted(page: bool, status: int) -> None:
     async with open_caller(Faults(preparing=1.0, staging_html=page)) as call:
         reply = await call.request((SCENE, BUNDLE))
@@ -247,6 +249,7 @@ async def test_staging_url_is_not_ready_and_its_use_is_noted(page: bool, status:
 
 
 @pytest.mark.parametrize("leak", [{"X-Auth-Token": "key"}, {"Cookie": "a=b"}])
+@pytest.mark.violates
 async def test_secrets_sent_to_the_file_host_are_noted(leak: Mapping[str, str]) -> None:
     async with open_caller() as call:
         await call.get(await call.url(), **leak)

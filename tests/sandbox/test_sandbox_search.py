@@ -170,6 +170,7 @@ async def test_scene_list_is_removed_in_parts_or_whole() -> None:
         assert call.service.scene_lists.names == []
 
 
+@pytest.mark.violates
 async def test_missing_scene_list_is_noted() -> None:
     async with open_caller() as call:
         assert await call("scene-list-get", listId="gone") == []

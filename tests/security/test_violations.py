@@ -1,0 +1,24 @@
+"""What the real service would frown on is noticed, by the tests and by people."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import ClientSession
+
+from asyncdl.cli.service import VIOLATION, open_service
+from asyncdl.config import ServiceConfig
+
+
+@pytest.mark.violates
+async def test_a_run_with_the_sandbox_tells_each_violation_once(
+    violations: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the suite notes them of any sandbox; without the mark this test would fail."""
+    old_key = {"X-Auth-Token": "old"}
+    async with open_service(ServiceConfig(), sandbox=True) as service, ClientSession() as session:
+        for _ in range(2):
+            await session.post(f"{service.config.url}login-token", json={}, headers=old_key)
+    complaint = "old key sent along with login-token"
+    assert violations == [complaint] * 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[1:] == [f"{VIOLATION}: {complaint} (2 times)"]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
 
+from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.journal import Beginning, Journal
 from asyncdl.job.manners import clear_queue, report_proxied
 from asyncdl.job.report import Report
 from asyncdl.job.scope import Scope
 from asyncdl.m2m import M2MClient
+
+log = logging.getLogger("asyncdl.job")
 
 GRACE_S = 5.0
 """For the last words, to the journal and the service, after a run that was cut short."""
@@ -37,8 +41,12 @@ async def closing_the_books(
     except BaseException as error:
         is_cancelled = isinstance(error, anyio.get_cancelled_exc_class())
         with anyio.move_on_after(GRACE_S, shield=True):
-            await journal.end("interrupted" if is_cancelled else "stopped")
-            await report_proxied(journal, client, begun.label)
+            try:
+                await journal.end("interrupted" if is_cancelled else "stopped")
+                await report_proxied(journal, client, begun.label)
+            except DiskError as failure:
+                # A full disk must not hide what ended the run; it often is just that.
+                log.warning("the end of the run was not noted: %s", failure)
         raise
     if left and scope is None and begun.is_changed:
         emit(Notice(_left_alone(left)))

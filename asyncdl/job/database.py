@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -151,12 +151,15 @@ async def _closing(connection: sqlite3.Connection, path: Path) -> AsyncIterator[
     database = Database(connection, path)
     try:
         yield database
+        await database.flush()
+    except BaseException:
+        # What ended the block is what counts, and a full disk may be just that.
+        with anyio.CancelScope(shield=True), suppress(DiskError):
+            await database.flush()
+        raise
     finally:
         with anyio.CancelScope(shield=True):
-            try:
-                await database.flush()
-            finally:
-                await anyio.to_thread.run_sync(connection.close)
+            await anyio.to_thread.run_sync(connection.close)
 
 
 def _connect(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:

@@ -185,7 +185,8 @@ class Job:
         try:
             # A cancelled run leaves its report, too.
             with anyio.CancelScope(shield=True):
-                await write_report(self._config.directory, summary)
+                directory, durable = self._config.directory, self._config.download.durable
+                await write_report(directory, summary, durable=durable)
         except OSError as failure:
             # A full disk must not hide how the run ended.
             log.warning("no report could be written: %s", failure)

@@ -6,15 +6,18 @@ The summary is one object, the same for ``--json``, for
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import InitVar, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiofiles
 import aiofiles.os
+import anyio.to_thread
 import orjson
 
 from asyncdl.events import (
@@ -188,11 +191,27 @@ class Report:
         )
 
 
-async def write_report(directory: Path, summary: Summary) -> Path:
-    """Write ``asyncdl-report.json``, whole or not at all. Raises: OSError."""
+async def write_report(directory: Path, summary: Summary, *, durable: bool = False) -> Path:
+    """Write ``asyncdl-report.json``, whole or not at all.
+
+    Args:
+        directory: The download directory.
+        summary: What the run came to.
+        durable: Whether a power cut may not tear it.
+    Raises: OSError; the report of the last run is then still there.
+    """
     path = directory / REPORT_NAME
     partial = path.with_suffix(".json.part")
-    async with aiofiles.open(partial, "wb") as file:
-        await file.write(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2) + b"\n")
-    await aiofiles.os.replace(partial, path)
+    text = orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2) + b"\n"
+    try:
+        async with aiofiles.open(partial, "wb") as file:
+            await file.write(text)
+            if durable:
+                await file.flush()
+                await anyio.to_thread.run_sync(os.fsync, file.fileno())
+        await aiofiles.os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            await aiofiles.os.remove(partial)
+        raise
     return path

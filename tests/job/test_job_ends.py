@@ -119,7 +119,7 @@ async def test_a_full_disk_stops_the_run(bench: Bench, monkeypatch: pytest.Monke
 async def test_a_report_that_cannot_be_written_hides_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def no_space(directory: Path, summary: Summary) -> Path:
+    async def no_space(directory: Path, summary: Summary, *, durable: bool) -> Path:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("asyncdl.job.job.write_report", no_space)

@@ -74,6 +74,25 @@ async def test_row_139_an_error_of_the_disk_never_ends_in_a_final_name(
     assert "file.bin" not in r.names
 
 
+async def test_row_139_what_only_closing_tells_never_ends_in_a_final_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network mount may keep its errors until then."""
+    close = os.close
+
+    def tell(fd: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        close(fd)
+        if path.endswith("file.bin.part"):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "close", tell)
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(DiskError):
+            await r.fetch()
+    assert "file.bin" not in r.names
+
+
 async def test_row_142_after_a_kill_only_noted_bytes_are_trusted(tmp_path: Path) -> None:
     limits = replace(QUICK, checkpoint_bytes=1)
     async with rig(tmp_path, cut(FILE, 5000), status(404), FILE, limits=limits) as r:

@@ -33,6 +33,35 @@ _PATTERNS = (
 _MARK = re.compile(r"=|@|/download|token|authorization", re.IGNORECASE)
 
 
+class Secret(str):
+    """A text that works like any other, but shows nothing of itself in a ``repr``.
+
+    A ``repr`` is what debuggers, crash reporters and tracebacks with local
+    variables show, without anybody having asked for the secret.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+class SecretBytes(bytes):
+    """Bytes that may hold a secret; a ``repr`` shows their number alone."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
+class Url(str):
+    """A URL whose ``repr`` shows it without its secrets."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(redact(str(self)))
+
+
 def redact(text: str) -> str:
     """Replace every known form of secret in ``text`` by ``***``.
 

@@ -24,6 +24,7 @@ from asyncdl.m2m.gate import AccountGate
 from asyncdl.m2m.models import Json
 from asyncdl.m2m.patience import ClientOptions, Patience
 from asyncdl.m2m.transport import Transport
+from asyncdl.redact import Secret, SecretBytes
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -168,8 +169,9 @@ class Caller:
 
     async def _log_in_in_turn(self) -> str:
         account = {"username": self.credentials.username, "token": self.credentials.token}
-        api_key = await self._exchange_patiently("login-token", orjson.dumps(account), None)
-        if not isinstance(api_key, str) or not api_key:
+        body = SecretBytes(orjson.dumps(account))
+        api_key = _key_in(await self._exchange_patiently("login-token", body, None))
+        if not api_key:
             raise ApiError("login-token", message="unexpected reply: the key is not a text")
         self._api_key = api_key
         self._secrets.append(api_key)
@@ -239,6 +241,11 @@ class Caller:
     ) -> None:
         log.info("%s; next try in %.1f s", error, wait_s)
         self.emit(ApiRetry(endpoint, _reason(error), wait_s, attempt))
+
+
+def _key_in(data: Json) -> Secret:
+    """Return the key that a login gives; empty if it gives none."""
+    return Secret(data if isinstance(data, str) else "")
 
 
 def _reason(error: ApiError | NetworkError) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncdl.errors import AuthError
+from asyncdl.redact import Secret, SecretBytes
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -37,6 +38,9 @@ class Credentials:
     token: str = field(repr=False)
     """The application token, made on the ERS profile page. A secret."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", Secret(self.token))
+
 
 def find_credentials(
     *,
@@ -60,6 +64,7 @@ def find_credentials(
     Raises: AuthError, if one of the two is nowhere, or the token file cannot be trusted.
     """
     places = _Places(configured_username, token_file, environ, prompt)
+    del environ  # Else a traceback that shows local variables shows what is in it.
     username = _first(places.usernames(username))
     if not username:
         raise _missing(f"no user name: set {USERNAME_VARIABLES[0]} or service.username")
@@ -77,7 +82,7 @@ class _Places:
 
     configured_username: str | None
     token_file: Path | None
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     prompt: Callable[[str], str] | None
 
     def usernames(self, argument: str | None) -> Iterator[str | None]:
@@ -98,32 +103,47 @@ class _Places:
 
 
 def _first(values: Iterator[str | None]) -> str:
-    return next((text for text in ((value or "").strip() for value in values) if text), "")
+    return next((Secret(text) for text in ((value or "").strip() for value in values) if text), "")
 
 
 def read_token_file(path: Path) -> str:
     """Return the token that stands alone in a file.
 
     Raises: AuthError, if the file cannot be read, holds no token, or (on POSIX)
-        may be read by others than its owner.
+        may be read by others than its owner. Of a link, the file it leads to counts.
     """
     try:
-        # Asked of the open file, so that nobody can swap it in between.
-        with path.open("rb") as file:
-            if os.name == "posix" and os.fstat(file.fileno()).st_mode & (
-                stat.S_IRWXG | stat.S_IRWXO
-            ):
-                raise _missing(f"{path} is open to others than its owner; run: chmod 600 {path}")
-            content = file.read(MAX_TOKEN_FILE_BYTES + 1)
+        content = _read_private(path)
     except OSError as error:
         raise _missing(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        token = content.decode("ascii").strip()
-    except UnicodeDecodeError:
-        token = ""
-    if not token or len(content) > MAX_TOKEN_FILE_BYTES or len(token.split()) > 1:
+    token = _only_word(content)
+    if not token:
         raise _missing(f"{path} does not hold one token and nothing else")
     return token
+
+
+def _read_private(path: Path) -> SecretBytes:
+    # Asked of the open file, so that nobody can swap it in between; and opened
+    # without waiting, for a pipe would wait for somebody to write into it.
+    with open(path, "rb", opener=_open_at_once) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise _missing(f"{path} is no regular file")
+        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise _missing(f"{path} is open to others than its owner; run: chmod 600 {path}")
+        return SecretBytes(file.read(MAX_TOKEN_FILE_BYTES + 1))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _only_word(content: bytes) -> Secret:
+    """Return the one word in a file; empty if it holds anything else."""
+    if len(content) > MAX_TOKEN_FILE_BYTES or not content.isascii():
+        return Secret()
+    words = content.decode("ascii").split()
+    return Secret(words[0] if len(words) == 1 else "")
 
 
 def _ask_keyring(username: str | None) -> tuple[str | None, str | None]:

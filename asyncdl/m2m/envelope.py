@@ -7,6 +7,7 @@ with status 200 and tells with status 500 that an account is merely busy.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 import orjson
@@ -119,21 +120,20 @@ def read_envelope(
         ApiError: any other error code, an error status, or a body that is no envelope.
     Source: API reference, "JSON Response"; the list of exception codes.
     """
-    envelope = _parse(body)
-    code = _clean(envelope.get("errorCode"), secrets) if envelope is not None else ""
-    if envelope is not None and not code and status < 300:
-        return envelope.get("data")
+    envelope = _open(body, secrets)
+    if envelope is not None and not envelope.error_code and status < 300:
+        return envelope.data
     if envelope is None:
-        message = f"the reply is no M2M envelope ({headers.get('Content-Type') or 'no type'})"
-    else:
-        message = _clean(envelope.get("errorMessage"), secrets)
+        type_ = _clean(headers.get("Content-Type") or "no type", secrets)
+        envelope = _Envelope(message=f"the reply is no M2M envelope ({type_})")
+    code = envelope.error_code
     kind = classify(code, status)
     error_type = AuthError if kind in _AUTH_KINDS else ApiError
     raise error_type(
         endpoint,
         error_code=code,
-        message=_with_hint(message, _hint(code, status)),
-        request_id=_as_request_id(envelope),
+        message=_with_hint(envelope.message, _hint(code, status)),
+        request_id=envelope.request_id,
         http_status=status,
         retryable=kind in _RETRYABLE_KINDS,
         retry_after_s=parse_retry_after(headers.get("Retry-After")),
@@ -193,10 +193,34 @@ def refused_again(error: AuthError) -> AuthError:
     )
 
 
-def _parse(body: bytes) -> dict[str, Json] | None:
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """What a reply says of itself, cleaned, and its data."""
+
+    error_code: str = ""
+    message: str = ""
+    request_id: int | None = None
+    data: Json = field(default=None, repr=False)
+
+
+def _open(body: bytes, secrets: Sequence[str]) -> _Envelope | None:
     """Return the envelope, or ``None`` if the body is none."""
+    raw = _parse(body)
+    if raw is None:
+        return None
+    number = raw.get("requestId")
+    return _Envelope(
+        error_code=_clean(raw.get("errorCode"), secrets),
+        message=_clean(raw.get("errorMessage"), secrets),
+        request_id=number if isinstance(number, int) and number else None,
+        data=raw.get("data"),
+    )
+
+
+def _parse(body: bytes) -> dict[str, Json] | None:
     try:
-        envelope = orjson.loads(body)
+        # A view, for orjson takes no subclass of bytes.
+        envelope = orjson.loads(memoryview(body))
     except orjson.JSONDecodeError:
         return None
     return envelope if isinstance(envelope, dict) else None
@@ -217,8 +241,3 @@ def _hint(code: str, status: int) -> str:
 
 def _with_hint(message: str, hint: str) -> str:
     return "; ".join(filter(None, (message.rstrip(". ") if hint else message, hint)))
-
-
-def _as_request_id(envelope: Mapping[str, Json] | None) -> int | None:
-    value = envelope.get("requestId") if envelope else None
-    return value if isinstance(value, int) and value else None

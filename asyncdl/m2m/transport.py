@@ -26,6 +26,7 @@ from yarl import URL
 
 from asyncdl.errors import ApiError, ConfigError, NetworkError
 from asyncdl.m2m.patience import MAX_REPLY_BYTES
+from asyncdl.redact import SecretBytes
 from asyncdl.version import __version__
 
 
@@ -118,10 +119,10 @@ class Transport:
             self._session = ClientSession(cookie_jar=DummyCookieJar(), trust_env=True)
         return self._session
 
-    async def _read_bounded(self, endpoint: str, response: ClientResponse) -> bytes:
-        chunks: list[bytes] = []
+    async def _read_bounded(self, endpoint: str, response: ClientResponse) -> SecretBytes:
+        chunks: list[SecretBytes] = []
         size_bytes = 0
-        async for chunk in response.content.iter_any():
+        while chunk := SecretBytes(await response.content.readany()):
             size_bytes += len(chunk)
             if size_bytes > self._max_reply_bytes:
                 raise ApiError(
@@ -130,7 +131,7 @@ class Transport:
                     "service.max_reply allows more, fewer scenes_per_call ask for less",
                 )
             chunks.append(chunk)
-        return b"".join(chunks)
+        return SecretBytes(b"".join(chunks))
 
 
 def _base_address(url: str) -> URL:
@@ -149,8 +150,6 @@ def _base_address(url: str) -> URL:
 
 
 def _headers(api_key: str | None) -> dict[str, str]:
-    # Here and not on top: the package's own module may import this one.
-
     headers = {"Content-Type": "application/json", "User-Agent": f"asyncdl/{__version__}"}
     if api_key is not None:
         headers["X-Auth-Token"] = api_key

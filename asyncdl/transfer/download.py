@@ -13,6 +13,7 @@ import anyio
 from anyio import CancelScope
 
 from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, RangeRefused, TransferError
+from asyncdl.redact import Secret, Url
 from asyncdl.transfer.answers import (
     Ask,
     AskAgain,
@@ -86,6 +87,7 @@ class Download:
         self._engine = engine
         self._request = request
         self._url = _checked(request.url, request.named_by)
+        self._headers = {name: Secret(value) for name, value in request.headers.items()}
         self._source = source_of(request.url)
         self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)
         self._tries = Tries(engine.limits)
@@ -244,9 +246,7 @@ class Download:
         async with AsyncExitStack() as own:
             link = Link(self._url, await self._engine.inmost_for(self._request.named_by))
             answer = await own.enter_async_context(
-                open_answer(
-                    self._engine.session, link, ask.headers(), self._request.headers, limits
-                )
+                open_answer(self._engine.session, link, ask.headers(), self._headers, limits)
             )
             found = await self._name_by(answer.head, answer.url)
             if found is not None:
@@ -342,7 +342,7 @@ class Download:
         pieces = Pieces(limits.smallest_piece_bytes, limits.split_after_s)
         headers: Mapping[str, str] = {}
         if is_same_origin(link.url, self._request.url):
-            headers = self._request.headers
+            headers = self._headers
         crew = Crew(engine, reception.target, self._tries, link, headers, self._width, pieces)
         reception.on_save = crew.on_save
 
@@ -483,8 +483,9 @@ class Download:
 
 def _checked(url: str, named_by: str | None) -> str:
     """Return a URL as it may be fetched. Raises: TransferError, WrongContent."""
+    url = Url(url)
     if named_by is not None:
-        return led_to(named_by, url)
+        return Url(led_to(named_by, url))
     exact_url(url)
     return url
 

@@ -67,6 +67,10 @@ class PlacedResponse(ClientResponse):
     zone = ANYWHERE
     """Of the host that sent it."""
 
+    def __repr__(self) -> str:
+        # aiohttp's shows the whole URL and all headers.
+        return f"<{type(self).__name__} {self.status}>"
+
     async def start(self, connection: Connection) -> ClientResponse:
         """Take note of the other end, and go on as usual."""
         peer = connection.transport.get_extra_info("peername") if connection.transport else None

@@ -11,7 +11,7 @@ import string
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import quote, urljoin, urlsplit
@@ -22,7 +22,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 from yarl import URL
 
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
-from asyncdl.redact import redact
+from asyncdl.redact import Url, redact
 from asyncdl.transfer.answers import Head, read_head
 from asyncdl.transfer.body import Body
 from asyncdl.transfer.governor import host_of
@@ -62,8 +62,11 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 class Link:
     """A URL, and how far inward it may lead."""
 
-    url: str = field(repr=False)
+    url: str
     inmost: Zone = ANYWHERE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", Url(self.url))
 
 
 class Answer:
@@ -150,7 +153,7 @@ async def open_answer(
         own = extra if is_same_origin(link.url, chain[0].url) else {}
         response = await _send(session, link, {**own, **_OWN_HEADERS, **ask}, limits)
         try:
-            location = response.headers.get("Location")
+            location = Url(response.headers.get("Location", ""))
             if response.status not in _REDIRECTS or not location:
                 yield Answer(link, response, limits)
                 return
@@ -173,10 +176,10 @@ def next_url(url: str, location: str) -> str:
     """
     try:
         # Absolute targets are taken as they stand; joining would normalise them.
-        target = location if _SCHEME.match(location) else urljoin(url, location)
+        target = Url(location if _SCHEME.match(location) else urljoin(url, location))
     except ValueError:
         raise TransferError(url, "a redirect to no URL", reason=BAD_URL) from None
-    return led_to(url, target.partition("#")[0])
+    return led_to(url, Url(target.partition("#")[0]))
 
 
 def led_to(url: str, target: str) -> str:
@@ -187,13 +190,13 @@ def led_to(url: str, target: str) -> str:
         from ``https`` to ``http``.
     """
     exact_url(target)
-    new, old = urlsplit(target), urlsplit(url)
     if is_login_url(target):
         raise WrongContent(url, "sent to a login page", reason=LOGIN_PAGE, retryable=False)
-    if (old.scheme, new.scheme) == ("https", "http"):
+    if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
         raise TransferError(url, "a redirect to plain http", reason="insecure-redirect")
     # A password in it is their idea, not the caller's.
-    return target.replace(new.netloc, new.netloc.rpartition("@")[2], 1)
+    authority = urlsplit(target).netloc
+    return target.replace(authority, authority.rpartition("@")[2], 1)
 
 
 def is_login_url(url: str) -> bool:
@@ -208,15 +211,20 @@ def exact_url(text: str) -> URL:
 
     Raises: TransferError with reason :data:`BAD_URL`.
     """
+    url = _as_http_url(text)
+    if url is None:
+        raise TransferError(text, "no http or https URL", reason=BAD_URL)
+    return url
+
+
+def _as_http_url(text: str) -> URL | None:
     try:
         host = urlsplit(text).hostname or ""
         named = text if host.isascii() else text.replace(host, host.encode("idna").decode(), 1)
         url = URL(quote(named, safe=string.punctuation, errors="surrogateescape"), encoded=True)
-        if url.scheme in ("http", "https") and url.host and url.port:
-            return url
+        return url if url.scheme in ("http", "https") and url.host and url.port else None
     except ValueError:
-        pass
-    raise TransferError(text, "no http or https URL", reason=BAD_URL)
+        return None
 
 
 async def _send(
@@ -308,8 +316,10 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
             raise NetworkError(what, "the body was cut short") from error
         # Their text holds the URL with its signature, so they are left behind.
         case aiohttp.InvalidURL():
+            del error
             raise NetworkError(what, "that is no address of a host", retryable=False) from None
         case aiohttp.ClientResponseError():
+            del error
             raise NetworkError(what, "the answer is not HTTP") from None
         case OSError():
             cause = error.strerror or "the connection broke"

@@ -329,6 +329,10 @@ class Journal:
         """Remember that files were found to be what they were when they were verified."""
         await self._database.write(Write(_TRUST, [(path, self._service) for path in paths]))
 
+    async def doubt_last_run(self) -> None:
+        """Have what the last run verified proven again by reading, as it may be torn."""
+        await self._database.write(Write(_DOUBT, [(self._service, self._service)]))
+
     async def distrust(self, paths: Iterable[str]) -> None:
         """Remember that files were found damaged: what lies there does not count."""
         await self._database.write(Write(_DISTRUST, [(path, self._service) for path in paths]))
@@ -580,6 +584,10 @@ SELECT {columns} FROM file
 WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL ORDER BY path
 """
 _TRUST = "UPDATE file SET state = 'verified' WHERE path = ? AND service = ? AND state = 'damaged'"
+_DOUBT = """
+UPDATE file SET mtime_ns = 0 WHERE service = ? AND state = 'verified'
+    AND ended_at >= (SELECT begun_at FROM job WHERE service = ?)
+"""
 _DISTRUST = "UPDATE file SET state = 'damaged' WHERE path = ? AND service = ?"
 _ASK = """
 INSERT INTO download (service, entity_id, product_id, label, state, asked_at)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -19,6 +20,7 @@ from asyncdl.job.journal import JOURNAL_NAME, Journal, open_journal
 from asyncdl.transfer.stable import make_folders, settle
 
 STATE_FOLDER = ".asyncdl"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LONGEST_JOURNAL_BYTES = 504
 """SQLite takes paths of 512 bytes, and needs some of them for a file beside its own."""
 
@@ -67,12 +69,14 @@ async def open_state(
         DiskError: The directory cannot be made or written to.
     """
     folder = directory / STATE_FOLDER
-    hold = _Hold(directory, folder)
+    hold = _Hold(directory, folder, durable=durable)
     await anyio.to_thread.run_sync(hold.take)
     try:
         async with open_journal(folder, service, durable=durable) as journal:
             if durable:
                 await anyio.to_thread.run_sync(hold.settle)
+            if hold.was_cut_off:
+                await journal.doubt_last_run()
             yield journal
     finally:
         with anyio.CancelScope(shield=True):
@@ -82,8 +86,11 @@ async def open_state(
 class _Hold:
     """One run's hold on a directory; used in threads."""
 
-    def __init__(self, directory: Path, folder: Path) -> None:
+    def __init__(self, directory: Path, folder: Path, *, durable: bool) -> None:
+        self.was_cut_off = False
+        """Whether the machine stopped in the midst of the last run, which flushed nothing."""
         self._directory = directory
+        self._durable = durable
         self._folder = folder
         self._holder = folder / "holder.json"
         self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
@@ -94,6 +101,7 @@ class _Hold:
             check_directory(self._directory)
             make_folders(self._folder)
             self._lock.acquire()
+            self.was_cut_off = _was_cut_off(self._holder)
             self._sign()
         except Timeout as error:
             raise DirectoryBusyError(self._directory, _describe(self._holder)) from error
@@ -102,7 +110,12 @@ class _Hold:
 
     def _sign(self) -> None:
         try:
-            told = {"pid": os.getpid(), "host": socket.gethostname()}
+            told = {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "boot": boot_id(),
+                "durable": self._durable,
+            }
             self._holder.write_bytes(orjson.dumps(told))
         except BaseException:
             self.drop()
@@ -125,9 +138,28 @@ class _Hold:
         self._lock.release()
 
 
+def boot_id() -> str:
+    """Return what changes with every start of the machine; empty where it cannot be known."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _was_cut_off(holder: Path) -> bool:
+    """Tell whether the one who left its sign did not flush, and the machine stopped since."""
+    told = _read(holder)
+    return bool(told.get("boot")) and told["boot"] != boot_id() and not told.get("durable")
+
+
 def _describe(holder: Path) -> str:
+    told = _read(holder)
+    return f"process {told['pid']} on {told.get('host')}" if "pid" in told else ""
+
+
+def _read(holder: Path) -> dict[str, Any]:
     try:
         told = orjson.loads(holder.read_bytes())
-        return f"process {told['pid']} on {told['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -7,6 +7,7 @@ that with ``synchronous = FULL`` what it has committed is there.
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
 import tarfile
 from collections.abc import Sequence
@@ -15,11 +16,13 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+import orjson
 import pytest
 
 from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.job import database
 from asyncdl.job.database import Write
+from asyncdl.job.state import STATE_FOLDER, boot_id
 from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 from tests.power import Tree, WriteLog, anything, everything, nothing, recording, restore, tree_of
@@ -59,6 +62,42 @@ async def test_the_run_after_a_power_cut_ends_right(
     assert [path for path in left if ".part" in path] == []
     skipped = {e.file for e in endings(after) if e.state is FileState.SKIPPED}
     assert log.promised(count) <= skipped
+
+
+# --- without durable -----------------------------------------------------------------
+
+
+def tear(path: Path) -> None:
+    """Lose bytes of a file the way a power cut does: neither its length nor its date tells."""
+    before = path.stat()
+    path.write_bytes(bytes(before.st_size))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+async def cut_off(bench: Bench, boot: str, *, durable: bool = False) -> Path:
+    """Leave a directory as a run does whose machine stopped; return the file that it lost."""
+    await bench.complete(RED)
+    bench.events.clear()
+    holder = {"pid": 1, "host": "here", "boot": boot, "durable": durable}
+    (bench.directory / STATE_FOLDER / "holder.json").write_bytes(orjson.dumps(holder))
+    tear(bench.files[0])
+    return bench.files[0]
+
+
+async def test_what_a_run_had_finished_before_a_power_cut_is_proven_again(bench: Bench) -> None:
+    torn = await cut_off(bench, "another")
+    summary = await bench.complete(RED)
+    assert (summary.files["downloaded"], summary.files["skipped"]) == (1, 2)
+    assert torn.read_bytes() == bench.truth(torn.name)
+
+
+@pytest.mark.parametrize(("boot", "durable"), [(boot_id(), False), ("another", True)])
+async def test_after_a_kill_or_a_durable_run_nothing_is_read_again(
+    bench: Bench, boot: str, durable: bool
+) -> None:
+    await cut_off(bench, boot, durable=durable)
+    summary = await bench.run(RED)
+    assert summary.files["skipped"] == 3, "the torn file is taken for untouched"
 
 
 def endings(bench: Bench) -> list[FileFinished]:

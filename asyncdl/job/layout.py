@@ -8,6 +8,7 @@ the tools that come after parse them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from asyncdl.m2m.selection import BundleWanted, WantedFile
@@ -33,12 +34,15 @@ class Place:
 
     def called(self, name: str) -> Place:
         """Return the place with the name that the file really has."""
+        if name == self.relative.name:
+            return replace(self, is_named=True)
         asked_as = str(self.relative)
         return replace(
             self, relative=self.relative.with_name(name), is_named=True, asked_as=asked_as
         )
 
 
+@lru_cache(maxsize=10_000)  # two batches of scenes; each file's places are asked for ten times
 def places_of(wanted: WantedFile) -> tuple[Place, ...]:
     """Return every final place of a file, one for each product that wants it."""
     is_named = _is_named(wanted)

@@ -128,10 +128,10 @@ async def _complete(run: Run, wanted: WantedFile, found: Found) -> None:
     """Report the places that are there, and copy the file to those where it is not."""
     places = places_of(wanted)
     there = next(found[place] for place in places if place in found)
-    source = run.directory / there.path
+    name = there.path.rpartition("/")[2]
     for place in places:
         is_there = place in found
-        named = place.called(source.name)
+        named = place.called(name)
         ending = FileFinished(
             kind=place.kind,
             product_id=wanted.scene,
@@ -144,8 +144,8 @@ async def _complete(run: Run, wanted: WantedFile, found: Found) -> None:
         if is_there and not is_unpacked(run.config, place):
             run.emit(ending)
             continue
-        here = named.under(run.directory) if is_there else source
-        await bring(run, named, here, ending, there.digests)
+        source = named.under(run.directory) if is_there else run.directory / there.path
+        await bring(run, named, source, ending, there.digests)
 
 
 def _look(

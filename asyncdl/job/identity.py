@@ -24,15 +24,14 @@ def label_of(service: str, username: str, directory: Path) -> str:
     quota twice. The account's other jobs go by other labels.
     """
     facts = (service, username, socket.gethostname(), str(directory.absolute()))
-    return f"asyncdl-{_hash_of(facts)}"
+    return "asyncdl-" + _hash_of("\0".join(facts).encode())
 
 
 def fingerprint_of(wish: Wish, products: Sequence[Wanted]) -> str:
     """Return what changes with the scenes or products that a config asks for, and only then."""
     named = [(type(product).__name__, product) for product in products]
-    return _hash_of((wish, named))
+    return _hash_of(msgspec.json.encode((wish, named), order="deterministic"))
 
 
-def _hash_of(facts: object) -> str:
-    encoded = msgspec.json.encode(facts, order="deterministic")
-    return hashlib.sha256(encoded).hexdigest()[:HASHED_CHARS]
+def _hash_of(facts: bytes) -> str:
+    return hashlib.sha256(facts).hexdigest()[:HASHED_CHARS]

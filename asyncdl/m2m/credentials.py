@@ -68,7 +68,7 @@ def find_credentials(
     username = _first(places.usernames(username))
     if not username:
         raise _missing(f"no user name: set {USERNAME_VARIABLES[0]} or service.username")
-    token = _first(places.tokens(username))
+    token = Secret(_first(places.tokens(username)))
     if not token:
         raise _missing(
             f"no application token: set {' or '.join(TOKEN_VARIABLES)}, or service.token_file"

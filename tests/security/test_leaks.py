@@ -81,7 +81,7 @@ async def test_the_list_of_processes_shows_no_secret(
             env=environment(service),
             stdin=subprocess.DEVNULL,
         ) as process:
-            while not service.file_log:
+            while not service.file_log and process.returncode is None:
                 await anyio.sleep(0.01)
             for name in ("cmdline", "comm", "status"):
                 assert_clean(name, Path(f"/proc/{process.pid}/{name}").read_bytes(), service)

@@ -33,7 +33,8 @@ _SPARSE_GOES_ON_AGAIN = 504
 """The same in such a block."""
 
 _LONGEST_EXTENDED_BYTES = 1 << 20
-"""Extended headers hold names and numbers; more is nonsense and is not kept."""
+"""Extended headers hold names and numbers; more is nonsense, and whoever unpacks the
+archive would read all of it into memory."""
 _OCTAL = re.compile(rb"[0-7]{1,21}")
 _PAX_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]{1,64})=")
 _PAX_SIZE = re.compile(rb"[0-9]{1,19}")
@@ -227,13 +228,13 @@ def _pass_holes(header: bytes) -> Steps:
 
 def _read_extended(kind: bytes, data_bytes: int, told: _Told) -> Generator[Step, bytes, _Told]:
     """Read a header that says something about the member behind it."""
-    data, kept_bytes = b"", min(data_bytes, _LONGEST_EXTENDED_BYTES)
-    if kept_bytes:
-        data = yield Step(kept_bytes, is_kept=True)
-    # The filling is that of all bytes, so the rest is passed by the hard way.
-    blocks_bytes = data_bytes + -data_bytes % BLOCK_BYTES
-    if blocks_bytes > kept_bytes:
-        yield Step(blocks_bytes - kept_bytes)
+    if data_bytes > _LONGEST_EXTENDED_BYTES:
+        raise Malformed(f"an extended header of {data_bytes} bytes")
+    data = b""
+    if data_bytes:
+        data = yield Step(data_bytes, is_kept=True)
+    if filling_bytes := -data_bytes % BLOCK_BYTES:
+        yield Step(filling_bytes)
     if kind == _GNU_NAME:
         return _Told(_text(data), told.size_bytes)
     return _read_pax(data, told) if kind == _PAX else told

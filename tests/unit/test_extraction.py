@@ -110,7 +110,7 @@ async def test_cancelled_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     tar = write_tar(tmp_path / "S.tar")
     with anyio.CancelScope() as scope:
 
-        def cancel(tar: Path, info: tarfile.TarInfo) -> None:
+        def cancel(tar: Path, info: tarfile.TarInfo, into: Path) -> None:
             anyio.from_thread.run_sync(scope.cancel)
 
         monkeypatch.setattr(extraction, "_check", cancel)

@@ -24,7 +24,7 @@ from asyncdl.retry import Backoff
 from asyncdl.transfer import Digest, Downloader, FileRequest, Limits, Outcome, serve_queue
 
 if TYPE_CHECKING:
-    from asyncdl.config import ByteRate
+    from asyncdl.config import ByteCount
 
 PIPE_BYTES = 65_536
 """Read from standard input at once."""
@@ -32,21 +32,33 @@ QUEUED_PER_WORKER = 2
 """Requests made ahead for each worker; a list of any length takes no more memory than this."""
 
 
-class Rate(click.ParamType["ByteRate"]):
-    """Bytes per second, such as ``5 MB/s``."""
+class Size(click.ParamType["ByteCount"]):
+    """Bytes, such as ``20 GB``."""
 
-    name = "rate"
+    name = "size"
+    kind = "ByteCount"
+    example = "20 GB"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> ByteRate:
-        """Read the rate, or fail with what is allowed."""
-        from asyncdl.config import ByteRate  # Who sets no rate needs no config at all.
+    ) -> ByteCount:
+        """Read the amount, or fail with what is allowed."""
+        from asyncdl import config  # Who sets no amount needs no config at all.
 
         try:
-            return ByteRate.read(value)
+            read: ByteCount = getattr(config, self.kind).read(value)
         except ValueError as error:
-            self.fail(f"{value!r} {error}; allowed: bytes, or text such as '5 MB/s'", param, ctx)
+            allowed = f"bytes, or text such as {self.example!r}"
+            self.fail(f"{value!r} {error}; allowed: {allowed}", param, ctx)
+        return read
+
+
+class Rate(Size):
+    """Bytes per second, such as ``5 MB/s``."""
+
+    name = "rate"
+    kind = "ByteRate"
+    example = "5 MB/s"
 
 
 class Header(click.ParamType[tuple[str, str]]):
@@ -85,6 +97,7 @@ class Header(click.ParamType[tuple[str, str]]):
 @click.option("-H", "--header", "headers", type=Header(), multiple=True, help="'Name: value'.")
 @click.option("--sha256", metavar="HEX", help="What the one file has to hash to.")
 @click.option("--limit-rate", type=Rate(), help="Over all files, such as '5 MB/s'.")
+@click.option("--max-size", type=Size(), help="No file may be larger; such as '20 GB'.")
 @click.option("--attempts", type=click.IntRange(1, 1000), default=5, show_default=True)
 @click.option("--overwrite", is_flag=True, help="Fetch files that are there already, too.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
@@ -99,7 +112,8 @@ def get(
     connections: int,
     headers: tuple[tuple[str, str], ...],
     sha256: str | None,
-    limit_rate: ByteRate | None,
+    limit_rate: ByteCount | None,
+    max_size: ByteCount | None,
     attempts: int,
     overwrite: bool,
     quiet: bool,
@@ -130,6 +144,7 @@ def get(
         connections_per_file=connections,
         backoff=Backoff(attempts=attempts),
         max_rate_bytes_s=limit_rate,
+        max_size_bytes=max_size,
     )
     tally = Tally(as_json=as_json, quiet=quiet)
 

@@ -253,6 +253,8 @@ class DownloadConfig(Section, frozen=True):
     """Files at once."""
     connections: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 16
     """Connections in all."""
+    max_size: Annotated[ByteCount, Meta(description='bytes, or text such as "20 GB"')] | None = None
+    """No file may be larger; any size is taken by default."""
     max_rate: (
         Annotated[ByteRate, Meta(description='bytes per second, or text such as "50 MB/s"')] | None
     ) = None

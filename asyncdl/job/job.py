@@ -244,5 +244,6 @@ def limits_of(download: DownloadConfig) -> Limits:
         backoff=Backoff(attempts=download.attempts),
         refreshes=download.url_renewals,
         max_rate_bytes_s=download.max_rate,
+        max_size_bytes=download.max_size,
         durable=download.durable,
     )

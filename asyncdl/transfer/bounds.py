@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from asyncdl.errors import SizeMismatch, TransferError
 
+TOO_LARGE = "too-large"
+"""Reason of a ``TransferError`` for a file that is longer than allowed, or has no end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -34,4 +37,4 @@ class Bounds:
         if self.size_bytes is not None and count > self.size_bytes:
             raise SizeMismatch(url, expected=self.size_bytes, got=count)
         if self.max_bytes is not None and count > self.max_bytes:
-            raise TransferError(url, f"more than {self.max_bytes} bytes", reason="too-large")
+            raise TransferError(url, f"more than {self.max_bytes} bytes", reason=TOO_LARGE)

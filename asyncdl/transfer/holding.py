@@ -7,9 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from asyncdl.errors import DiskError
+from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.answers import Known
 from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.bounds import TOO_LARGE
 from asyncdl.transfer.follower import Follower
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.ranges import Span
@@ -35,6 +36,7 @@ class Holding:
         self.state = PartState(source)
         self._checkpoint_bytes = limits.checkpoint_bytes
         self._reserve_from_bytes = limits.preallocate_from_bytes
+        self._keep_free_bytes = limits.keep_free_bytes
         self._noted_bytes = 0
         self._is_reserved = False
 
@@ -106,9 +108,10 @@ class Holding:
         self._is_reserved = False
 
     async def save(self, batch: Batch) -> None:
-        """Write a batch, which is empty afterwards; after an error it still is not.
+        """Write a batch, which is empty afterwards; after a DiskError it still is not.
 
-        Raises: DiskError.
+        Raises: DiskError; TransferError with reason :data:`TOO_LARGE`, if nobody says
+            how long the file is and the disk is nearly full. Its bytes are dropped then.
         """
         await self.part.write(batch.start, batch.pieces)
         done = self.state.done.add(Span(batch.start, batch.stop))
@@ -120,6 +123,19 @@ class Holding:
             # At once, so that the other connections of the file do not do the same.
             self._noted_bytes = self.size_bytes
             await self.part.checkpoint(self.state)
+            if self.state.total is None:
+                await self._keep_some_free()
+
+    async def _keep_some_free(self) -> None:
+        # The others shall not go without a disk for a body that may have no end.
+        try:
+            await self.part.check_room(self.size_bytes + self._keep_free_bytes)
+        except DiskError as error:
+            if not error.is_full:
+                raise
+            detail = f"no end in sight after {self.size_bytes} bytes, and the disk is nearly full"
+            await self.drop()
+            raise TransferError(self.state.source, detail, reason=TOO_LARGE) from None
 
     def learn_total(self, total: int | None) -> None:
         """Take note of the length of the whole file."""

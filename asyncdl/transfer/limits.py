@@ -58,6 +58,8 @@ class Limits:
     """Over all files together; ``None`` is unlimited."""
     max_size_bytes: int | None = None
     """No file may be larger; ``None`` takes any size."""
+    keep_free_bytes: int = 256 * MIB
+    """Left on the disk by a body whose length nobody says: it may have no end."""
     durable: bool = False
     """Whether a file is on stable storage before it gets its final name."""
     read_buffer_bytes: int = 256 * KIB

@@ -62,8 +62,8 @@ async def test_the_sandbox_stays_while_clients_come_and_go(
         assert process.stdout is not None
         url = (await process.stdout.receive()).decode().split()[2]
         origin = url.partition("/api/")[0]
-        config = make_config(service_keys=f'stac_url = "{origin}/stac-server"')
-        config.write_text(config.read_text().replace(service.url, url))
+        config = make_config()
+        config.write_text(config.read_text().replace(service.origin, origin))
         assert (await asyncdl_run("run", config)).status == 0
         async with (
             aiohttp.ClientSession() as session,

@@ -229,3 +229,20 @@ async def test_two_runs_on_one_directory_the_second_says_who_has_it(
             await first.wait()
     assert second.status == 1
     assert f"is in use by process {first.pid}" in second.stderr
+
+
+async def test_an_outage_is_waited_for_as_long_as_the_option_says(
+    asyncdl_run: Run, make_config: MakeConfig, service: Service
+) -> None:
+    service.faults = Faults(api_down=True)
+    ended = await asyncdl_run("run", make_config(), "--max-wait", "1s", "--json")
+    assert (ended.status, ended.summary["status"]) == (1, "stopped")
+    assert "down for 1 s" in ended.summary["error"]
+
+
+async def test_an_option_that_is_no_duration_is_refused_with_what_is_allowed(
+    asyncdl_run: Run, make_config: MakeConfig
+) -> None:
+    ended = await asyncdl_run("run", make_config(), "--max-wait", "soon")
+    assert ended.status == 2
+    assert "'soon'" in ended.stderr and "6h" in ended.stderr

@@ -1,8 +1,10 @@
 """Look for a broken invariant until the time is over: ``make soak MINUTES=10``.
 
-Half of the time goes to random schedules of faults (``tests/transfer/schedules.py``),
-half to downloads in another process that is killed, again and again, at a random
-moment. Every case has a seed; ``--seed N --cases 1`` runs one schedule again.
+A third of the time goes to random schedules of faults (``tests/transfer/schedules.py``),
+a third to downloads in another process that is killed, again and again, at a random
+moment, and a third to whole jobs that are killed, interrupted, changed, and lose their
+journals (``jobs.py``). Every case has a seed; ``--seed N --cases 1`` runs one schedule
+again, ``--job N`` one job.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.soak.jobs import soak_job
 from tests.soak.slow_host import SlowHost, serving_slowly
 from tests.transfer import schedules
 from tests.transfer.fault_server import HostedFile
@@ -54,6 +57,19 @@ async def soak_kills(seed: int, deadline_s: float) -> Counter[str]:
             counts += await kill_until_done(random.Random(seed))
         except BaseException:
             print(f"BROKEN by the kills of seed {seed}", flush=True)
+            raise
+        seed += 1
+    return counts
+
+
+async def soak_jobs(seed: int, deadline_s: float) -> Counter[str]:
+    """Run one job after the other; return what happened to them."""
+    counts: Counter[str] = Counter()
+    while time.monotonic() < deadline_s:
+        try:
+            counts += await soak_job(seed)
+        except BaseException:
+            print(f"BROKEN by the job of seed {seed}", flush=True)
             raise
         seed += 1
     return counts
@@ -115,20 +131,37 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=int(time.time()) * 1_000_000)
     parser.add_argument("--cases", type=int, help="so many schedules, and no kills")
+    parser.add_argument("--job", type=int, help="the job of this seed, and nothing else")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     schedules.LONGEST_S = 60.0
-    began_at_s, seconds = time.monotonic(), options.minutes * 60
-    print(f"from seed {options.seed} on, {options.minutes:g} minutes", flush=True)
-    endings = soak_schedules(options.seed, began_at_s + seconds / 2, options.cases)
-    print(f"{endings.total()} schedules, no invariant broken: {dict(endings)}", flush=True)
-    if options.cases is None:
-        kills = asyncio.run(soak_kills(options.seed, began_at_s + seconds))
-        cost = kills["sent_bytes"] / max(1, kills["bytes"])
-        print(
-            f"{kills['files']} files, {kills['kills']} kills, every byte right; "
-            f"{cost:.2f} bytes sent for each byte of the files"
-        )
+    if options.job is not None:
+        print(told(asyncio.run(soak_job(options.job))))
+        return
+    soak(options.seed, options.minutes * 60, options.cases)
+
+
+def soak(seed: int, seconds: float, cases: int | None) -> None:
+    """Spend a third of the time on each kind of case, and say what came of it."""
+    began_at_s = time.monotonic()
+    print(f"from seed {seed} on, {seconds / 60:g} minutes", flush=True)
+    endings = soak_schedules(seed, began_at_s + seconds / 3, cases)
+    print(f"{endings.total()} schedules, no invariant broken: {told(endings)}", flush=True)
+    if cases is not None:
+        return
+    kills = asyncio.run(soak_kills(seed, began_at_s + seconds * 2 / 3))
+    cost = kills["sent_bytes"] / max(1, kills["bytes"])
+    print(
+        f"{kills['files']} files, {kills['kills']} kills, every byte right; "
+        f"{cost:.2f} bytes sent for each byte of the files",
+        flush=True,
+    )
+    jobs = asyncio.run(soak_jobs(seed, began_at_s + seconds))
+    print(f"nothing lost, nothing done twice: {told(jobs)}")
+
+
+def told(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 if __name__ == "__main__":

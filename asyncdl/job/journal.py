@@ -412,7 +412,7 @@ class Journal:
         return {download_id: size for download_id, size in rows if download_id in wanted}
 
     async def forget_downloads(self) -> None:
-        """Forget all ids; the service is about to be told to forget them, too."""
+        """Forget all ids; the service has forgotten them, too."""
         await self._database.write(Write(_FORGET_DOWNLOADS, [(self._service,)]))
 
     def _give(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> Write:

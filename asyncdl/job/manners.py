@@ -33,9 +33,10 @@ async def report_proxied(journal: Journal, client: M2MClient, label: str) -> Non
 
 async def clear_queue(journal: Journal, client: M2MClient, label: str) -> None:
     """Remove the job's own entries, which count against the account's limits."""
-    await journal.forget_downloads()
     with _courtesy("the job's queue was not cleared"):
         await client.download_order_remove(label)
+        # Not before: a later run clears what this one could not.
+        await journal.forget_downloads()
 
 
 @contextmanager

@@ -1,0 +1,41 @@
+"""Courtesies at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from asyncdl.errors import NetworkError
+from asyncdl.job.journal import Requested, open_journal
+from asyncdl.job.manners import clear_queue
+from asyncdl.m2m import M2MClient
+from asyncdl.m2m.selection import WantedFile
+
+RED = WantedFile("E", "P", "S", "S_B4.TIF", ("bands",), 10, 10)
+
+
+class Queue:
+    """The one call that clears; it fails if it is told to, as a kill would have it."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    async def download_order_remove(self, label: str) -> int:
+        if self.error is not None:
+            raise self.error
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("error", "is_known"), [(None, False), (NetworkError("lost", cause="reset"), True)]
+)
+async def test_requests_are_forgotten_after_the_service_has_forgotten_them(
+    tmp_path: Path, error: Exception | None, is_known: bool
+) -> None:
+    """Else a queue that could not be cleared would stay for ever."""
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.note_given([(RED, Requested(7, "label"))], is_ready=True)
+        await clear_queue(journal, cast(M2MClient, Queue(error)), "label")
+        assert await journal.has_requests() == is_known

@@ -1,0 +1,65 @@
+"""The page of errors tells what the code can say: all of it, and nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import asyncdl
+from asyncdl.errors import AsyncdlError
+from asyncdl.m2m.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY
+from tests.docs.reasons import reasons_in_the_code
+
+PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+CODE = re.compile(r"`([^`]+)`")
+
+
+def rows_under(title: str) -> list[list[str]]:
+    """Return the cells of the table in one section, without its head."""
+    section = PAGE.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def error_classes() -> Iterator[type[AsyncdlError]]:
+    """Yield every class of error in the package."""
+    for module in pkgutil.walk_packages(asyncdl.__path__, "asyncdl."):
+        if not module.name.endswith("__main__"):
+            for _, found in inspect.getmembers(importlib.import_module(module.name)):
+                if isinstance(found, type) and issubclass(found, AsyncdlError):
+                    yield found
+
+
+def first_code(cell: str) -> str:
+    found: str = CODE.findall(cell)[0]
+    return found
+
+
+def test_every_reason_is_explained_once_and_no_other() -> None:
+    explained = [first_code(row[0]) for row in rows_under("Reasons")]
+    assert explained == sorted(explained)
+    assert {reason.replace("NNN", "") for reason in explained} == reasons_in_the_code()
+    assert len(set(explained)) == len(explained)
+
+
+def test_every_class_stands_there_under_its_parent() -> None:
+    listed = {first_code(row[0]): first_code(row[1]) for row in rows_under("Classes")}
+    assert listed == {found.__name__: found.__bases__[0].__name__ for found in error_classes()}
+
+
+def test_every_code_of_the_service_that_is_told_apart_is_listed() -> None:
+    listed = {code for row in rows_under("Codes of the service") for code in CODE.findall(row[0])}
+    families = {f"{family}…" for family in _KIND_OF_FAMILY}
+    assert listed == {*_KIND_OF_CODE, *families}
+
+
+@pytest.mark.parametrize("title", ["Classes", "Reasons"])
+def test_no_cell_is_empty(title: str) -> None:
+    assert rows_under(title)
+    assert all(all(row) for row in rows_under(title))

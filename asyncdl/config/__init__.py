@@ -4,6 +4,7 @@ What is wrong is said with file, key, value and what is allowed, before any
 network.
 """
 
+from asyncdl.config.layouts import LayoutTemplate
 from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
 from asyncdl.config.reading import load_config, parse_config
 from asyncdl.config.sections import (
@@ -30,6 +31,7 @@ __all__ = [
     "ByteRate",
     "Config",
     "DownloadConfig",
+    "LayoutTemplate",
     "PollConfig",
     "Product",
     "SearchConfig",

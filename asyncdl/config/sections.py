@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
 
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
@@ -34,6 +35,10 @@ Percent = Annotated[int, Meta(ge=0, le=100)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Word = Annotated[str, Meta(min_length=1)]
+Template = Annotated[
+    LayoutTemplate,
+    Meta(description=f"folders, then {{file}}, of the fields {', '.join(LAYOUT_FIELDS)}"),
+]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -249,6 +254,11 @@ class DownloadConfig(Section, frozen=True):
 
     directory: Annotated[str, Meta(min_length=1, description="a folder")] = "data"
     """Where the files go; made if missing."""
+    layout: Template = LayoutTemplate("{kind}/{product_id}/{file}")
+    """Where each file goes below the directory; see [layout.md](layout.md)."""
+    bundle_layout: Template | None = None
+    """The same for bundles. Not given: as ``layout``, without a folder that is the
+    ``{product_id}`` alone, since the name of a tar is that already."""
     workers: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 5
     """Files at once."""
     connections: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 16
@@ -274,6 +284,11 @@ class DownloadConfig(Section, frozen=True):
     """How often a file gets a new URL when its own is refused, or leads to a page."""
     durable: bool = False
     """Flush every file to the disk itself before it gets its final name."""
+
+    @property
+    def template_of_bundles(self) -> LayoutTemplate:
+        """Where bundles go."""
+        return self.bundle_layout or self.layout.without_folder("{product_id}")
 
 
 class PollConfig(Section, frozen=True):

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.events import FileFinished, FileState, FilesWanted
+from asyncdl.job.moving import follow_layout
 from asyncdl.job.present import settle_present
 from asyncdl.job.run import Run
 from asyncdl.job.scenes import Wish
@@ -31,6 +32,8 @@ async def discover(
         claims = Claims(await probe(run.directory / STATE_FOLDER))
         async for everything in batches:
             selected = run.scope.narrow(everything) if run.scope else everything
+            # Before the endings of earlier runs are open again: they know what was begun.
+            await follow_layout(run, selected.files)
             await run.journal.note_scenes(selected.dataset, selected.entity_ids)
             run.emit(_wanted(run, selected))
             _report_missing(run, selected)

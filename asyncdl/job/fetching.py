@@ -8,7 +8,7 @@ from asyncdl.errors import DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.agreements import Agreements
 from asyncdl.job.arriving import bring, facts_of, stop_if_full
-from asyncdl.job.layout import Place, places_of
+from asyncdl.job.layout import Place
 from asyncdl.job.proofs import demand_of
 from asyncdl.job.renewal import Renewal
 from asyncdl.job.run import Run
@@ -33,7 +33,7 @@ async def fetch(
 
 async def fetch_one(run: Run, ready: Ready) -> bool:
     """Fetch one file into all its places, report one ending for each, tell whether it came."""
-    places = places_of(ready.wanted)
+    places = run.layout.places_of(ready.wanted)
     try:
         fetched = await run.downloader.fetch(_file_request(run, ready, places[0]))
     except (TransferError, NetworkError, DiskError) as error:

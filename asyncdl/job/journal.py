@@ -25,7 +25,7 @@ import anyio
 
 from asyncdl.events import FileFinished
 from asyncdl.job.database import Database, Row, Write, open_copy, open_database
-from asyncdl.job.layout import places_of
+from asyncdl.job.layout import Aim
 from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
@@ -67,6 +67,14 @@ class FinishedFile:
     """Of the whole file, as they were when it was verified."""
     asked_as: str = ""
     """The path it was wanted under, where its host gave it another name."""
+
+    def is_at(self, path: Path) -> bool:
+        """Tell whether it is there, and nobody has written to it since it was verified. Blocks."""
+        try:
+            stat = path.stat()
+        except OSError:
+            return False
+        return (self.size_bytes, self.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +260,24 @@ class Journal:
         """
         return await self._database.read(lambda c: self._recall(c, paths, folders))
 
+    async def paths_of(self, scenes: Iterable[str]) -> list[tuple[str, str, str]]:
+        """Return kind, scene and path of all that is known of some scenes, in whatever state."""
+        return await self._database.read(
+            lambda connection: [
+                row
+                for scene in scenes
+                for row in connection.execute(_PATHS_OF, (self._service, scene))
+            ]
+        )
+
+    async def move(self, moves: Iterable[tuple[str, str]]) -> None:
+        """Remember that files have other paths now: the old one, then the new one."""
+        moves = list(moves)
+        await self._database.write(
+            Write(_RENAME, [(new, self._service) for _, new in moves]),
+            Write(_MOVE, [(new, old, self._service) for old, new in moves]),
+        )
+
     async def note_scenes(self, dataset: str, entity_ids: Mapping[str, str]) -> None:
         """Remember which scenes the job takes; endings of earlier runs are open again.
 
@@ -265,8 +291,8 @@ class Journal:
             Write(_REOPEN, [(self._service, scene, self._run) for scene in entity_ids]),
         )
 
-    async def want(self, files: Iterable[WantedFile]) -> None:
-        """Remember files that are not there and have to be fetched."""
+    async def want(self, aims: Iterable[Aim]) -> None:
+        """Remember files that are not there and have to be fetched, with their places."""
         rows = [
             (
                 str(place.relative),
@@ -278,8 +304,7 @@ class Journal:
                 self._run,
                 wanted.size_bytes,
             )
-            for wanted in files
-            for place in places_of(wanted)
+            for wanted, place in aims
         ]
         await self._database.write(Write(_WANT, rows))
 
@@ -569,6 +594,8 @@ ON CONFLICT (path, service) DO UPDATE SET state = 'verified', run = excluded.run
 """
 _OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
 _RENAME = "DELETE FROM file WHERE path = ? AND service = ?"
+_PATHS_OF = "SELECT kind, scene, path FROM file WHERE service = ? AND scene = ?"
+_MOVE = "UPDATE file SET path = ? WHERE path = ? AND service = ?"
 _KEEP = "UPDATE file SET run = ? WHERE path = ? AND service = ?"
 _NOTE_ENDING = """
 INSERT INTO file (path, service, kind, scene, state, run, attempts, http_status, reason, error,

@@ -1,18 +1,34 @@
 """Where each file of a job goes on disk. Pure.
 
-``<directory>/<kind>/<product id>/<USGS file name>``, and bundles as
-``<directory>/bundle/<product id>.tar``. Names stay as USGS gives them, because
-the tools that come after parse them.
+By default ``<directory>/<kind>/<product id>/<USGS file name>``, and bundles as
+``<directory>/bundle/<product id>.tar``; ``[download] layout`` says otherwise. Names
+stay as USGS gives them, because the tools that come after parse them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TypeAlias
 
+from asyncdl.config import Config
+from asyncdl.config.layouts import LayoutTemplate, fields_of
+from asyncdl.m2m.bands import stem_of
+from asyncdl.m2m.naming import (
+    dataset_of,
+    file_suffix,
+    parse_ard_id,
+    parse_product_id,
+    parse_scene_id,
+)
 from asyncdl.m2m.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import FALLBACK_NAME, safe_name
+
+UNKNOWN = "unknown"
+"""Folder in place of one with fields that the scene's id does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +58,61 @@ class Place:
         )
 
 
+Aim: TypeAlias = tuple[WantedFile, Place]
+"""A file, and one of the places it goes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where files go, by the templates of a config."""
+
+    files: LayoutTemplate
+    bundles: LayoutTemplate
+
+    def places_of(self, wanted: WantedFile) -> tuple[Place, ...]:
+        """Return every final place of a file, one for each product that wants it there."""
+        return _places_of(self, wanted)
+
+    def aims_of(self, files: Iterable[WantedFile]) -> Iterator[Aim]:
+        """Yield each file with each of its places."""
+        return ((wanted, place) for wanted in files for place in self.places_of(wanted))
+
+    def each_once(self, wanted: WantedFile) -> WantedFile:
+        """Return a file for the first of the products whose places are the same."""
+        kinds: dict[PurePosixPath, str] = {}
+        for place in self.places_of(wanted):
+            kinds.setdefault(place.relative, place.kind)
+        return replace(wanted, kinds=tuple(kinds.values()))
+
+    def relative(self, kind: str, wanted: WantedFile, is_named: bool) -> PurePosixPath:
+        """Return the path of one place, below the download directory."""
+        is_bundle = kind == BundleWanted.kind and is_named
+        folders = (self.bundles if is_bundle else self.files).segments[:-1]
+        if not is_named and not any("product_id" in fields_of(folder) for folder in folders):
+            folders = (*folders, "{product_id}")
+        band = kind if is_bundle else stem_of(file_suffix(wanted.file_name, wanted.scene))
+        facts = {"kind": kind, "product_id": wanted.scene, "band": band, **_facts_of(wanted.scene)}
+        return PurePosixPath(*_folders(folders, facts), file_name_of(wanted))
+
+
 @lru_cache(maxsize=10_000)  # two batches of scenes; each file's places are asked for ten times
-def places_of(wanted: WantedFile) -> tuple[Place, ...]:
-    """Return every final place of a file, one for each product that wants it."""
+def _places_of(layout: Layout, wanted: WantedFile) -> tuple[Place, ...]:
     is_named = _is_named(wanted)
-    return tuple(Place(kind, _relative(kind, wanted, is_named), is_named) for kind in wanted.kinds)
+    return tuple(
+        Place(kind, layout.relative(kind, wanted, is_named), is_named) for kind in wanted.kinds
+    )
+
+
+def layout_of(config: Config) -> Layout:
+    """Return where the files of a job go."""
+    return Layout(config.download.layout, config.download.template_of_bundles)
+
+
+def file_name_of(wanted: WantedFile) -> str:
+    """Return the name of a file on disk."""
+    # The service names files and scenes, and a service may be wrong or worse:
+    # nothing it says can lead out of the directory.
+    return safe_name(wanted.file_name) or FALLBACK_NAME
 
 
 def _is_named(wanted: WantedFile) -> bool:
@@ -54,10 +120,49 @@ def _is_named(wanted: WantedFile) -> bool:
     return wanted.file_name not in (wanted.scene, wanted.entity_id)
 
 
-def _relative(kind: str, wanted: WantedFile, is_named: bool) -> PurePosixPath:
-    # The service names files and scenes, and a service may be wrong or worse:
-    # nothing it says can lead out of the directory.
-    name = safe_name(wanted.file_name) or FALLBACK_NAME
-    if kind == BundleWanted.kind and is_named:
-        return PurePosixPath(kind, name)
-    return PurePosixPath(kind, safe_name(wanted.scene) or FALLBACK_NAME, name)
+def _folders(templates: Sequence[str], facts: Mapping[str, str]) -> Iterator[str]:
+    for template in templates:
+        try:
+            folder = template.format_map(facts)
+        except KeyError:
+            folder = UNKNOWN
+        yield safe_name(folder) or FALLBACK_NAME
+
+
+# Each scene has several files, and each of them is looked at several times.
+@lru_cache(maxsize=1024)
+def _facts_of(scene: str) -> Mapping[str, str]:
+    """Return the fields that a scene's id tells, as they stand in it, but dates as in ISO 8601."""
+    facts: dict[str, str] = {}
+    if dataset := dataset_of(scene):
+        facts["dataset"] = dataset
+    read = parse_product_id(scene) or parse_ard_id(scene) or parse_scene_id(scene)
+    if read is None:
+        return MappingProxyType(facts)
+    for name, form in _FORMS.items():
+        if (value := getattr(read, name, None)) is not None:
+            facts[name] = form.format(value)
+    for field, part in _PARTS_OF_DATE.items():
+        facts[field] = part.format(read.acquired)
+    return MappingProxyType(facts)
+
+
+_FORMS = {
+    "sensor": "{}",
+    "satellite": "{:02}",
+    "level": "{}",
+    "path": "{:03}",
+    "row": "{:03}",
+    "region": "{}",
+    "horizontal": "{:03}",
+    "vertical": "{:03}",
+    "processed": "{}",
+    "collection": "{:02}",
+    "tier": "{}",
+}
+_PARTS_OF_DATE = {
+    "year": "{0.year:04}",
+    "month": "{0.month:02}",
+    "day": "{0.day:02}",
+    "date": "{}",
+}

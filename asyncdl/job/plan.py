@@ -5,9 +5,9 @@ Nothing is requested, so no quota is spent, and nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -16,7 +16,8 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
 from asyncdl.job.journal import Journal, Memory, look_into_journal
-from asyncdl.job.layout import Place, places_of
+from asyncdl.job.layout import Layout, Place, layout_of
+from asyncdl.job.moving import recall_elsewhere
 from asyncdl.job.preflight import preflight
 from asyncdl.job.present import absent_from, find_remembered, prove_present, recall
 from asyncdl.job.scenes import Wish
@@ -99,7 +100,7 @@ async def make_plan(
     Raises: as a run does, for what the service refuses or does not know.
     """
     await preflight(client, config, wish, emit)
-    plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
+    plan, layout = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)}), layout_of(config)
     async with (
         look_into_journal(config.directory / STATE_FOLDER, service_name) as journal,
         aclosing(selections(client, wish, config, emit)) as batches,
@@ -110,7 +111,7 @@ async def make_plan(
                 plan.kinds[missing.kind].not_offered += 1
             present = await _present(config, selected.files, journal)
             for wanted in selected.files:
-                _count(plan, wanted, present)
+                _count(plan, layout.places_of(wanted), wanted, present)
             needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
             plan.needed_bytes += sum(needs.values())
     limits = (await client.rate_limit_summary()).remaining_limits
@@ -122,15 +123,24 @@ async def make_plan(
 async def _present(
     config: Config, files: Sequence[WantedFile], journal: Journal | None
 ) -> Container[Place]:
-    memory = await recall(journal, files) if journal else Memory({}, frozenset())
+    layout = layout_of(config)
+    memory = await _recall(journal, layout, files) if journal else Memory({}, frozenset())
     remembered = await find_remembered(config, files, memory)
-    unknown = absent_from(remembered, files)
+    unknown = absent_from(remembered, layout, files)
     return remembered.keys() | await prove_present(config, unknown, memory)
 
 
-def _count(plan: Plan, wanted: WantedFile, present: Container[Place]) -> None:
+async def _recall(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
+    memory = await recall(journal, layout, files)
+    elsewhere = await recall_elsewhere(journal, layout, files)
+    return replace(memory, finished={**elsewhere, **memory.finished})
+
+
+def _count(
+    plan: Plan, places: Iterable[Place], wanted: WantedFile, present: Container[Place]
+) -> None:
     is_anywhere = False
-    for place in places_of(wanted):
+    for place in places:
         kind = plan.kinds[place.kind]
         kind.files += 1
         kind.size_bytes += wanted.estimate_bytes

@@ -17,7 +17,7 @@ from asyncdl.events import FileFinished, FileState
 from asyncdl.job.arriving import bring
 from asyncdl.job.extraction import is_unpacked
 from asyncdl.job.journal import FinishedFile, Journal, Memory
-from asyncdl.job.layout import Place, places_of
+from asyncdl.job.layout import Layout, Place, layout_of
 from asyncdl.job.promises import gather_promises
 from asyncdl.job.proofs import Demand, demand_of
 from asyncdl.job.run import Run
@@ -45,19 +45,19 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
         scenes: How many scenes that is.
     Raises: NoRoomError, before anything is written, when the rest cannot fit on the disk.
     """
-    memory = await recall(run.journal, files)
+    memory = await recall(run.journal, run.layout, files)
     remembered = await find_remembered(run.config, files, memory)
     run.journal.keep(remembered.values())
     copies = await _find_copies(run, files, memory, remembered)
     await run.journal.record(copies.values())
     remembered |= copies
-    provable = await gather_promises(run, absent_from(remembered, files))
+    provable = await gather_promises(run, absent_from(remembered, run.layout, files))
     proven = await prove_present(run.config, provable, memory)
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
     await run.journal.record(proven.values())
-    absent = await sort_out_blocked(run, absent_from(proven, provable))
+    absent = await sort_out_blocked(run, absent_from(proven, run.layout, provable))
     await _look_for_room(run, scenes, files, remembered.keys() | proven.keys())
-    await run.journal.want(absent)
+    await run.journal.want(run.layout.aims_of(absent))
     await _complete_all(run, files, remembered)
     await _complete_all(run, provable, proven)
     return absent
@@ -71,14 +71,14 @@ async def _look_for_room(
         run.emit(notice)
 
 
-def absent_from(found: Found, files: Iterable[WantedFile]) -> list[WantedFile]:
+def absent_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> list[WantedFile]:
     """Return the files that were found in none of their places."""
-    return [wanted for wanted in files if found.keys().isdisjoint(places_of(wanted))]
+    return [wanted for wanted in files if found.keys().isdisjoint(layout.places_of(wanted))]
 
 
-async def recall(journal: Journal, files: Sequence[WantedFile]) -> Memory:
+async def recall(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
     """Return what the journal knows of the places of some files."""
-    places = [place for wanted in files for place in places_of(wanted)]
+    places = [place for _, place in layout.aims_of(files)]
     return await journal.recall(
         [str(place.relative) for place in places if place.is_named],
         folders=[str(place.relative.parent) for place in places if not place.is_named],
@@ -103,7 +103,7 @@ async def _find_copies(
     def examine(
         place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Demand
     ) -> FinishedFile | None:
-        known = next((remembered[p] for p in places_of(wanted) if p in remembered), None)
+        known = next((remembered[p] for p in run.layout.places_of(wanted) if p in remembered), None)
         if known is None or place in remembered:
             return None
         return _copy_of(known, place, directory, memory)
@@ -120,13 +120,13 @@ async def prove_present(
 
 async def _complete_all(run: Run, files: Iterable[WantedFile], found: Found) -> None:
     for wanted in files:
-        if not found.keys().isdisjoint(places_of(wanted)):
+        if not found.keys().isdisjoint(run.layout.places_of(wanted)):
             await _complete(run, wanted, found)
 
 
 async def _complete(run: Run, wanted: WantedFile, found: Found) -> None:
     """Report the places that are there, and copy the file to those where it is not."""
-    places = places_of(wanted)
+    places = run.layout.places_of(wanted)
     there = next(found[place] for place in places if place in found)
     name = there.path.rpartition("/")[2]
     for place in places:
@@ -151,10 +151,10 @@ async def _complete(run: Run, wanted: WantedFile, found: Found) -> None:
 def _look(
     examine: Examine, config: Config, files: Sequence[WantedFile], memory: Memory
 ) -> dict[Place, FinishedFile]:
-    found = {}
+    found, layout = {}, layout_of(config)
     for wanted in files:
         demand = demand_of(wanted, config.download.verify)
-        for place in places_of(wanted):
+        for place in layout.places_of(wanted):
             there = examine(place, config.directory, wanted, memory, demand)
             if there is not None:
                 found[place] = there
@@ -167,7 +167,7 @@ def _remembered(
     if not place.is_named:
         return _remembered_in(place, directory, memory)
     known = memory.finished.get(str(place.relative))
-    if known is None or not demand.is_met_by(known) or not _is_untouched(known, directory):
+    if known is None or not demand.is_met_by(known) or not known.is_at(directory / known.path):
         return None
     # The service may have a newer one of another length.
     return known if wanted.size_bytes in (None, known.size_bytes) else None
@@ -177,18 +177,11 @@ def _remembered_in(place: Place, directory: Path, memory: Memory) -> FinishedFil
     # Without a name only the journal knows which file in the folder it was.
     folder = str(place.relative.parent)
     for remembered in memory.finished.values():
-        if remembered.path.rpartition("/")[0] == folder and _is_untouched(remembered, directory):
+        if remembered.path.rpartition("/")[0] == folder and remembered.is_at(
+            directory / remembered.path
+        ):
             return remembered
     return None
-
-
-def _is_untouched(remembered: FinishedFile, directory: Path) -> bool:
-    """Tell whether nobody has written to a file since it was verified."""
-    try:
-        stat = (directory / remembered.path).stat()
-    except OSError:
-        return False
-    return (remembered.size_bytes, remembered.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
 
 
 def _copy_of(

@@ -9,7 +9,7 @@ from pathlib import Path
 from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.journal import Journal
-from asyncdl.job.layout import places_of
+from asyncdl.job.layout import Layout, layout_of
 from asyncdl.job.links import Links
 from asyncdl.job.looks import QueueLooks
 from asyncdl.job.scope import Scope
@@ -64,6 +64,11 @@ class Run:
         """The download directory."""
         return self.config.directory
 
+    @property
+    def layout(self) -> Layout:
+        """Where its files go."""
+        return layout_of(self.config)
+
     def finish(
         self,
         wanted: WantedFile,
@@ -77,7 +82,7 @@ class Run:
         attempts: int = 0,
     ) -> None:
         """Report the same ending for every place of a file that will not come."""
-        for place in places_of(wanted):
+        for place in self.layout.places_of(wanted):
             self.end(
                 FileFinished(
                     kind=place.kind,

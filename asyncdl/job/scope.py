@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from asyncdl.job.journal import Journal, Standing
-from asyncdl.job.layout import places_of
+from asyncdl.job.layout import file_name_of
 from asyncdl.job.selecting import Selected
 from asyncdl.m2m.selection import Missing, WantedFile
 
@@ -22,8 +23,8 @@ class Scope:
 
     scenes: Mapping[str, tuple[str, ...]]
     """Entity ids by dataset; empty when there is nothing to do."""
-    paths: frozenset[str]
-    """Files below the download directory."""
+    files: frozenset[tuple[str, str, str]]
+    """Kinds, scenes and names of files, wherever they are or were to go."""
     whole: frozenset[tuple[str, str]]
     """Kinds and scenes of which nothing more is known, as nothing was offered: all their files."""
     kinds: Mapping[str, frozenset[str]]
@@ -39,11 +40,11 @@ class Scope:
         )
 
     def _narrow_file(self, wanted: WantedFile) -> WantedFile:
-        kinds = (p.kind for p in places_of(wanted) if self._takes(str(p.relative), p.kind, wanted))
-        return replace(wanted, kinds=tuple(kinds))
+        return replace(wanted, kinds=tuple(k for k in wanted.kinds if self._takes(k, wanted)))
 
-    def _takes(self, path: str, kind: str, wanted: WantedFile) -> bool:
-        return path in self.paths or (kind, wanted.scene) in self.whole
+    def _takes(self, kind: str, wanted: WantedFile) -> bool:
+        named = (kind, wanted.scene, file_name_of(wanted))
+        return named in self.files or (kind, wanted.scene) in self.whole
 
     def _takes_missing(self, missing: Missing) -> bool:
         return (missing.kind, missing.scene) in self.whole
@@ -53,19 +54,19 @@ async def scope_of(journal: Journal, states: Iterable[Standing]) -> Scope:
     """Return what the journal knows to be in one of some states."""
     scenes: dict[str, dict[str, None]] = {}
     kinds: dict[str, set[str]] = {}
-    paths, whole = set(), set()
+    files, whole = set(), set()
     for file in await journal.files(states):
         for scene in (file.scene, file.scene_id):
             kinds.setdefault(scene, set()).add(file.kind)
         if file.dataset:
             scenes.setdefault(file.dataset, {})[file.scene_id] = None
         if file.entity_id:
-            paths.add(file.path)
+            files.add((file.kind, file.scene, PurePosixPath(file.path).name))
         else:
             whole.add((file.kind, file.scene))
     return Scope(
         {dataset: tuple(names) for dataset, names in scenes.items()},
-        frozenset(paths),
+        frozenset(files),
         frozenset(whole),
         {scene: frozenset(names) for scene, names in kinds.items()},
     )

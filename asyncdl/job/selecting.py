@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from asyncdl.config import Config
 from asyncdl.errors import ApiError
 from asyncdl.events import Emit, Notice
+from asyncdl.job.layout import Layout, layout_of
 from asyncdl.job.scenes import Batch, Wish, scene_batches
 from asyncdl.job.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
@@ -61,7 +62,7 @@ async def selections(
         the first batch lack and the dataset does not know, or that none of all has
         when nothing else was found either.
     """
-    products = products_of(config)
+    products, layout = products_of(config), layout_of(config)
     tally = _Tally(products)
     async with aclosing(scene_batches(client, wish, config, emit)) as batches:
         async for batch in batches:
@@ -72,9 +73,15 @@ async def selections(
                     raise
                 yield _closed(batch, error)
                 continue
-            yield tally.add(batch, options, select_files(options, products))
+            selection = _placed_once(select_files(options, products), layout)
+            yield tally.add(batch, options, selection)
     for note in tally.notes():
         emit(note)
+
+
+def _placed_once(selection: Selection, layout: Layout) -> Selection:
+    """Leave out products whose file goes to where another product has it already."""
+    return replace(selection, files=tuple(map(layout.each_once, selection.files)))
 
 
 def _closed(batch: Batch, error: ApiError) -> Selected:

@@ -19,7 +19,7 @@ from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
 from asyncdl.job.amounts import size
 from asyncdl.job.extraction import folder_of, is_unpacked
-from asyncdl.job.layout import Place, places_of
+from asyncdl.job.layout import Place, layout_of
 from asyncdl.job.scenes import Wish
 from asyncdl.m2m.search import SceneQuery
 from asyncdl.m2m.selection import WantedFile
@@ -162,8 +162,9 @@ def still_to_come(
     Returns: Bytes by path below the download directory; places that need none are left out.
     """
     needs: dict[str, int] = {}
+    layout = layout_of(config)
     for wanted in files:
-        places = places_of(wanted)
+        places = layout.places_of(wanted)
         is_fetched = all(place not in present for place in places)
         for place in places:
             need = 0 if place in present else wanted.estimate_bytes

@@ -15,9 +15,10 @@ import anyio.to_thread
 
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.layout import Place, places_of
+from asyncdl.job.layout import Aim, Place
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import WantedFile
+from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.sink import part_path, state_path
 
 Fold: TypeAlias = Callable[[str], str]
@@ -37,7 +38,7 @@ class Obstacle:
     remedy: str
 
 
-Blocked: TypeAlias = dict[tuple[WantedFile, Place], Obstacle]
+Blocked: TypeAlias = dict[Aim, Obstacle]
 
 
 # --- one place ------------------------------------------------------------------------
@@ -45,7 +46,7 @@ Blocked: TypeAlias = dict[tuple[WantedFile, Place], Obstacle]
 
 async def sort_out_blocked(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
     """Report the places that no file can go to; return the files for the others."""
-    found = await anyio.to_thread.run_sync(_obstacles, run.directory, files)
+    found = await anyio.to_thread.run_sync(_obstacles, run.directory, run.layout.aims_of(files))
     return _end_blocked(run, files, found)
 
 
@@ -64,8 +65,7 @@ def obstacle_at(directory: Path, place: Place) -> Obstacle | None:
     )
 
 
-def _obstacles(directory: Path, files: Iterable[WantedFile]) -> Blocked:
-    aims = ((wanted, place) for wanted in files for place in places_of(wanted))
+def _obstacles(directory: Path, aims: Iterable[Aim]) -> Blocked:
     found = ((aim, obstacle_at(directory, aim[1])) for aim in aims)
     return {aim: obstacle for aim, obstacle in found if obstacle is not None}
 
@@ -135,33 +135,36 @@ def _name_in_the_way(path: Path) -> Obstacle | None:
 
 @dataclass
 class Claims:
-    """Who has which name, where a volume does not tell all names apart.
+    """Who has which path, also where a volume does not tell all names apart.
 
-    All files of a scene come in one batch, so single names are remembered for that
-    long, and for the whole run only the one part of a path that is the scene's.
+    All files of a scene come in one batch, so their paths are remembered for that long,
+    and for the whole run only their beginnings up to where the scene is told. A path
+    that does not tell its scene is remembered for the whole run.
     """
 
     fold: Fold
-    _scenes: dict[str, str] = field(default_factory=dict)
+    _beginnings: dict[str, str] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
 
     def sort_out(self, run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
-        """Report the places whose names others have already; return the files for the rest."""
+        """Report the places that others have already; return the files for the rest."""
         names: dict[str, str] = {}
         found: Blocked = {}
-        for wanted in files:
-            for place in places_of(wanted):
-                other = self._other_than(str(place.relative), names)
-                if other is not None:
-                    found[wanted, place] = _clash(other)
+        for wanted, place in run.layout.aims_of(files):
+            path = str(place.relative)
+            other = self._other_than(path, safe_name(wanted.scene), names)
+            if other is not None:
+                found[wanted, place] = _clash(path, other)
         return _end_blocked(run, files, found)
 
-    def _other_than(self, path: str, names: dict[str, str]) -> str | None:
+    def _other_than(self, path: str, scene: str, names: dict[str, str]) -> str | None:
         """Claim a path; return the one that has it already, if there is one."""
-        if self.fold is not str:
-            scene = "/".join(path.split("/")[:2])
-            known = self._scenes.setdefault(self.fold(scene), scene)
-            if known != scene:
+        beginning = _beginning(path, scene)
+        if beginning and self.fold is not str:
+            known = self._beginnings.setdefault(self.fold(beginning), beginning)
+            if known != beginning:
                 return known
+        names = names if beginning else self._names
         key = self.fold(path)
         if key in names:
             return names[key]
@@ -169,7 +172,21 @@ class Claims:
         return None
 
 
-def _clash(other: str) -> Obstacle:
+def _beginning(path: str, scene: str) -> str:
+    """Return a path up to the first folder or name that begins with its scene, if one does."""
+    parts = path.split("/")
+    for depth, part in enumerate(parts, 1):
+        if scene and part.startswith(scene):
+            return "/".join(parts[:depth])
+    return ""
+
+
+def _clash(path: str, other: str) -> Obstacle:
+    if path == other:
+        return Obstacle(
+            "another file of the job goes to the same place",
+            "Put {product_id} into download.layout.",
+        )
     return Obstacle(
         f"on this volume its name is that of {other}",
         "Choose a download directory on a volume that tells the two names apart.",
@@ -218,12 +235,13 @@ def _end_blocked(run: Run, files: Iterable[WantedFile], blocked: Blocked) -> lis
     """Report blocked places; return each file for the products whose places are free."""
     for (wanted, place), obstacle in blocked.items():
         run.end(_ending(wanted, place, obstacle))
-    narrowed = (_narrowed(wanted, blocked) for wanted in files)
+    narrowed = (_narrowed(run, wanted, blocked) for wanted in files)
     return [wanted for wanted in narrowed if wanted.kinds]
 
 
-def _narrowed(wanted: WantedFile, blocked: Blocked) -> WantedFile:
-    free = [place.kind for place in places_of(wanted) if (wanted, place) not in blocked]
+def _narrowed(run: Run, wanted: WantedFile, blocked: Blocked) -> WantedFile:
+    places = run.layout.places_of(wanted)
+    free = [place.kind for place in places if (wanted, place) not in blocked]
     return replace(wanted, kinds=tuple(free))
 
 

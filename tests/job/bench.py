@@ -153,6 +153,8 @@ SECTION_OF = {
     "connections": "download",
     "verify": "download",
     "durable": "download",
+    "layout": "download",
+    "bundle_layout": "download",
     "stall_timeout": "download",
     "attempts": "download",
     "url_renewals": "download",

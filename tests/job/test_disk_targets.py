@@ -120,7 +120,7 @@ def test_a_volume_that_tells_no_limits_has_none(
 def claim(fold: targets.Fold, *names: str) -> list[str | None]:
     claims = targets.Claims(fold)
     inside: dict[str, str] = {}
-    return [claims._other_than(name, inside) for name in names]
+    return [claims._other_than(name, name.split("/")[1], inside) for name in names]
 
 
 FOLDS = targets._fold_of(case=True, marks=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -19,6 +19,7 @@ from asyncdl.job.journal import (
     look_into_journal,
     open_journal,
 )
+from asyncdl.job.layout import Place
 from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
@@ -35,6 +36,7 @@ RED = FinishedFile(
 )
 ZIP = FinishedFile("bundle/S/real.zip", "bundle", "S", 5, 7, "length")
 RED_WANTED = WantedFile("E", "P", "S", "S_B4.TIF", ("bands",), 10, 10)
+RED_PLACE = Place("bands", PurePosixPath(RED.path))
 FAILED = FileFinished("bands", "S", RED.path, FileState.FAILED, reason="http-404", http_status=404)
 
 
@@ -130,7 +132,7 @@ async def test_an_ending_is_open_again_when_the_scene_is_taken_again(tmp_path: P
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
         await journal.note_scenes("landsat_ot_c2_l2", {"S": "ES"})
-        await journal.want([RED_WANTED])
+        await journal.want([(RED_WANTED, RED_PLACE)])
         journal.note_ending(FAILED)
         (known,) = await journal.files([Standing.FAILED])
         assert (known.reason, known.http_status, known.scene_id) == ("http-404", 404, "ES")
@@ -154,7 +156,7 @@ async def test_a_damaged_file_stays_distrusted_until_it_is_verified_anew(tmp_pat
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.record([RED])
         await journal.distrust([RED.path])
-        await journal.want([RED_WANTED])
+        await journal.want([(RED_WANTED, RED_PLACE)])
         journal.note_ending(FAILED)
         assert (await journal.recall([RED.path])).distrusted == {RED.path}
         await journal.record([RED])
@@ -163,8 +165,9 @@ async def test_a_damaged_file_stays_distrusted_until_it_is_verified_anew(tmp_pat
 
 async def test_a_file_that_its_host_named_takes_the_place_of_the_guess(tmp_path: Path) -> None:
     guess = replace(RED_WANTED, file_name="S", kinds=("bundle",))
+    place = Place("bundle", PurePosixPath("bundle/S/S"), is_named=False)
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.want([guess])
+        await journal.want([(guess, place)])
         await journal.record([replace(ZIP, asked_as="bundle/S/S")])
         assert [file.path for file in await journal.files(Standing)] == [ZIP.path]
 

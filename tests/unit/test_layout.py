@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.job.layout import places_of
+from asyncdl.config import DownloadConfig, LayoutTemplate
+from asyncdl.job.layout import Layout, Place
 from asyncdl.m2m.selection import WantedFile
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
@@ -18,6 +21,18 @@ NAMES = st.text(max_size=300) | st.sampled_from(
 
 def wanted(file_name: str, *kinds: str, scene: str = SCENE) -> WantedFile:
     return WantedFile("E", "p", scene, file_name, kinds, None, 0)
+
+
+DEFAULT = DownloadConfig()
+
+
+def places_of(wanted: WantedFile, layout: str = DEFAULT.layout) -> tuple[Place, ...]:
+    settings = DownloadConfig(layout=LayoutTemplate(layout))
+    return Layout(settings.layout, settings.template_of_bundles).places_of(wanted)
+
+
+def path_of(file_name: str, layout: str, kind: str = "bands", scene: str = SCENE) -> str:
+    return str(places_of(wanted(file_name, kind, scene=scene), layout)[0].relative)
 
 
 def test_files_stand_by_kind_and_product_under_their_own_names() -> None:
@@ -49,3 +64,89 @@ def test_no_name_leads_out_of_the_directory(scene: str, file_name: str, kind: st
     assert path.is_relative_to(directory / kind) and ".." not in path.parts
     assert path != directory / kind
     assert all(len(part.encode()) <= 255 for part in path.parts)
+
+
+RED = f"{SCENE}_SR_B4.TIF"
+
+
+@pytest.mark.parametrize(
+    ("layout", "path"),
+    [
+        ("{file}", ""),
+        ("{kind}/{path}{row}/{year}/{product_id}/{file}", f"bands/068017/2020/{SCENE}"),
+        ("{dataset}/{date}/{band}/{file}", "landsat_ot_c2_l2/2020-03-10/SR_B4"),
+        ("L{sensor}{satellite}_{level}_{tier}/{file}", "LC08_L2SP_T1"),
+        ("{month}-{day}/{processed} c{collection}/{file}", "03-10/2020-08-22 c02"),
+    ],
+)
+def test_a_template_says_where_files_stand(layout: str, path: str) -> None:
+    assert path_of(RED, layout) == f"{path}/{RED}".lstrip("/")
+
+
+def test_a_tile_tells_its_column_and_row() -> None:
+    tile = "LC09_CU_003004_20230909_20230914_02"
+    found = path_of(f"{tile}_SR_B4.TIF", "{region}/{horizontal}-{vertical}/{file}", scene=tile)
+    assert found == f"CU/003-004/{tile}_SR_B4.TIF"
+
+
+def test_what_an_id_does_not_tell_is_a_folder_called_unknown() -> None:
+    layout = "{kind}/{path}{row}/{file}"
+    assert path_of("NAIP_1.TIF", layout, scene="NAIP_1") == "bands/unknown/NAIP_1.TIF"
+
+
+def test_bundles_follow_the_template_without_the_folder_that_is_their_name() -> None:
+    layout = "{kind}/{year}/{product_id}/{file}"
+    assert path_of(f"{SCENE}.tar", layout, "bundle") == f"bundle/2020/{SCENE}.tar"
+
+
+def test_a_file_that_only_its_host_names_has_its_own_folder_in_every_layout() -> None:
+    assert path_of("NAIP_1", "{kind}/{file}", "bundle", "NAIP_1") == "bundle/NAIP_1/NAIP_1"
+
+
+def test_a_file_that_two_products_want_at_one_place_is_there_for_the_first() -> None:
+    template = LayoutTemplate("{product_id}/{file}")
+    once = Layout(template, template).each_once(wanted(RED, "bands", "band_group"))
+    assert once.kinds == ("bands",)
+
+
+@pytest.mark.parametrize(
+    ("layout", "problem"),
+    [
+        ("{kind}/{flie}", "did you mean {file}"),
+        ("{kind}/{product}/{file}", "did you mean {product_id}"),
+        ("/data/{file}", "is absolute"),
+        ("~/{file}", "is absolute"),
+        ("../{file}", "leads nowhere or upwards"),
+        ("{kind}/./{file}", "leads nowhere or upwards"),
+        ("{kind}//{file}", "leads nowhere or upwards"),
+        (".asyncdl/{file}", "begins or ends with a dot"),
+        ("{kind}", "does not end in {file}"),
+        ("{kind}/{date}_{file}", "does not end in {file}"),
+        ("{file}/{file}", "has {file} for a folder"),
+        ("{path:03}/{file}", "says more than {path}"),
+        ("{kind!r}/{file}", "says more than {kind}"),
+        ("{kind.x}/{file}", "unknown field {kind.x}"),
+        ("{kind/{file}", "brace"),
+        ("{}/{file}", "unknown field {}"),
+        ("a:b/{file}", "':'"),
+        ("a\\b/{file}", "in it"),
+    ],
+)
+def test_a_template_that_makes_no_sense_is_told_why(layout: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        LayoutTemplate.read(layout)
+
+
+@given(
+    NAMES,
+    NAMES,
+    st.lists(st.sampled_from(["{kind}", "{band}", "{product_id}", "{date}x"]), max_size=3),
+)
+def test_no_template_leads_out_of_the_directory(
+    scene: str, file_name: str, folders: list[str]
+) -> None:
+    layout = LayoutTemplate.read("/".join([*folders, "{file}"]))
+    for kind in ("bands", "bundle"):
+        path = Path("/data") / path_of(file_name, layout, kind, scene)
+        assert ".." not in path.parts and path.parent.is_relative_to("/data")
+        assert all(len(part.encode()) <= 255 for part in path.parts)

@@ -1,0 +1,96 @@
+"""Where files go below the download directory, as a config writes it. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from string import Formatter
+
+LAYOUT_FIELDS = (
+    "kind", "product_id", "file", "band", "dataset", "sensor", "satellite", "level",
+    "path", "row", "region", "horizontal", "vertical",
+    "year", "month", "day", "date", "processed", "collection", "tier",
+)  # fmt: skip
+"""What a template may name; docs/layout.md says what each is."""
+
+_FILE = "{file}"
+_RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+"""No file system takes all of these in a name."""
+
+
+class LayoutTemplate(str):
+    """A path with fields, such as ``"{kind}/{product_id}/{file}"``.
+
+    Its last part is ``{file}`` and nothing else: names stay as the USGS gives them,
+    because the tools that come after parse them.
+    """
+
+    @classmethod
+    def read(cls, value: object) -> LayoutTemplate:
+        """Read a template.
+
+        Raises: ValueError, for what is no template, or leads out of the directory.
+        """
+        if not isinstance(value, str):
+            raise ValueError("is not text")
+        for problem in _problems(value):
+            raise ValueError(problem)
+        return cls(value)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The folders, then ``{file}``."""
+        return tuple(self.split("/"))
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that it names."""
+        return frozenset(fields_of(self))
+
+    def without_folder(self, folder: str) -> LayoutTemplate:
+        """Return the template without a folder that is written exactly so."""
+        return type(self)("/".join(part for part in self.segments if part != folder))
+
+
+def fields_of(text: str) -> Iterator[str]:
+    """Yield the fields that a part of a template names."""
+    return (name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+
+def _problems(text: str) -> Iterator[str]:
+    *folders, last = text.split("/")
+    try:
+        parsed = list(Formatter().parse(text))
+    except ValueError:
+        yield "has a brace without its counterpart"
+        return
+    for literal, name, form, conversion in parsed:
+        if name is not None:
+            yield from _problems_of_field(name, form or conversion)
+        if found := _RESERVED.search(literal):
+            yield f"has {found[0]!r} in it, which not every disk takes in a name"
+    if text.startswith(("/", "~")):
+        yield "is absolute; it starts in the download directory"
+    for folder in folders:
+        yield from _problems_of_folder(folder)
+    if last != _FILE:
+        yield f"does not end in {_FILE}: files keep the names that the USGS gives them"
+
+
+def _problems_of_field(name: str, form: str | None) -> Iterator[str]:
+    if name not in LAYOUT_FIELDS:
+        close = difflib.get_close_matches(name, LAYOUT_FIELDS, n=1)
+        hint = f"; did you mean {{{close[0]}}}?" if close else ""
+        yield f"names the unknown field {{{name}}}{hint}"
+    if form:
+        yield f"says more than {{{name}}} between its braces"
+
+
+def _problems_of_folder(folder: str) -> Iterator[str]:
+    if folder in ("", ".", ".."):
+        yield "leads nowhere or upwards: it has an empty folder, or '.' or '..' for one"
+    elif folder != folder.strip(". "):
+        yield f"has a folder that begins or ends with a dot or a space: {folder!r}"
+    if "file" in fields_of(folder):
+        yield f"has {_FILE} for a folder"

@@ -1,0 +1,127 @@
+"""Files that an earlier run put where the layout of that time said, moved to where they go now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import anyio.to_thread
+
+from asyncdl.events import Notice
+from asyncdl.job.journal import FinishedFile, Journal
+from asyncdl.job.layout import Layout
+from asyncdl.job.run import Run
+from asyncdl.m2m.selection import WantedFile
+from asyncdl.transfer.sink import part_path, state_path
+from asyncdl.transfer.stable import make_folders, rename, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A file that is to change its place."""
+
+    old: str
+    """Below the download directory, as is the new one."""
+    new: str
+
+
+async def follow_layout(run: Run, files: Sequence[WantedFile]) -> None:
+    """Move what the journal knows elsewhere of some files, finished or begun.
+
+    Nothing that lies at a new place is replaced. What cannot be moved stays, and so does
+    a finished file that somebody has changed.
+    """
+    moves = await _moves(run.journal, run.layout, files)
+    if not moves:
+        return
+    directory, durable = run.directory, run.config.download.durable
+    known = await run.journal.recall(move.old for move in moves)
+    await anyio.to_thread.run_sync(_move_parts, directory, moves, durable)
+    moved = await anyio.to_thread.run_sync(_move_all, directory, moves, known.finished, durable)
+    damaged = [move for move in moves if move.old in known.distrusted]
+    await run.journal.move((move.old, move.new) for move in (*moved, *damaged))
+    if moved:
+        count = "1 file" if len(moved) == 1 else f"{len(moved):,} files"
+        run.emit(Notice(f"The layout has changed: {count} moved to where they go now."))
+
+
+async def recall_elsewhere(
+    journal: Journal, layout: Layout, files: Sequence[WantedFile]
+) -> dict[str, FinishedFile]:
+    """Return the finished files that a run would move, by their new paths."""
+    moves = await _moves(journal, layout, files)
+    known = await journal.recall(move.old for move in moves)
+    return {m.new: known.finished[m.old] for m in moves if m.old in known.finished}
+
+
+async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> list[Move]:
+    known = await journal.paths_of({wanted.scene for wanted in files})
+    return moves_to(layout, files, known)
+
+
+def moves_to(
+    layout: Layout, files: Iterable[WantedFile], known: Iterable[tuple[str, str, str]]
+) -> list[Move]:
+    """Return what has to move.
+
+    Args:
+        layout: Where files go now.
+        files: All that is wanted of some scenes.
+        known: Kind, scene and path of what earlier runs wanted of the same scenes.
+    """
+    places = {
+        (place.kind, wanted.scene, place.relative.name): str(place.relative)
+        for wanted, place in layout.aims_of(files)
+        if place.is_named
+    }
+    moves = []
+    for kind, scene, path in known:
+        new = places.get((kind, scene, PurePosixPath(path).name), path)
+        if new != path:
+            moves.append(Move(path, new))
+    return moves
+
+
+def _move_parts(directory: Path, moves: Iterable[Move], durable: bool) -> None:
+    """Move unfinished files with their notes. Blocks."""
+    for move in moves:
+        old, new = directory / move.old, directory / move.new
+        if part_path(old).is_file() and state_path(old).is_file() and not part_path(new).exists():
+            # Bytes without their note are dropped, a note without its bytes says nothing.
+            _rename(part_path(old), part_path(new), durable)
+            _rename(state_path(old), state_path(new), durable)
+
+
+def _move_all(
+    directory: Path, moves: Iterable[Move], finished: Mapping[str, FinishedFile], durable: bool
+) -> list[Move]:
+    """Move finished files; return what is at its new place now. Blocks."""
+    moved = []
+    for move in moves:
+        file, old, new = finished.get(move.old), directory / move.old, directory / move.new
+        if file is None:
+            continue
+        if file.is_at(old) and not new.exists():
+            _rename(old, new, durable)
+            _remove_empty(old.parent, directory)
+        # A run that was killed may have moved it already.
+        if file.is_at(new) and not old.exists():
+            moved.append(move)
+    return moved
+
+
+def _rename(old: Path, new: Path, durable: bool) -> None:
+    with suppress(OSError):
+        make_folders(new.parent)
+        rename(old, new, durable=durable)
+        if durable:
+            settle(old.parent)
+
+
+def _remove_empty(folder: Path, directory: Path) -> None:
+    with suppress(OSError):  # it is not empty, as most are
+        while folder != directory:
+            folder.rmdir()
+            folder = folder.parent

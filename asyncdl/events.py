@@ -7,14 +7,14 @@ else. Events hold no secret: file URLs appear in none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+class Event(Struct, frozen=True):
     """Base of all events."""
 
 
@@ -40,8 +40,7 @@ class FileState(StrEnum):
 # --- the transfer engine -----------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TransferStarted(Event):
+class TransferStarted(Event, frozen=True):
     """The first bytes of a file are on their way."""
 
     key: str
@@ -53,8 +52,7 @@ class TransferStarted(Event):
     """Bytes of an earlier try that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransferProgress(Event):
+class TransferProgress(Event, frozen=True):
     """More bytes of a file are on disk; cumulative, so a lost one does no harm."""
 
     key: str
@@ -64,8 +62,7 @@ class TransferProgress(Event):
     """Received over the network for this file so far in this run; never falls."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransferRetry(Event):
+class TransferRetry(Event, frozen=True):
     """A try failed and another follows."""
 
     key: str
@@ -76,15 +73,13 @@ class TransferRetry(Event):
     """Number of failed tries so far, 1 or more."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransferEnded(Event):
+class TransferEnded(Event, frozen=True):
     """The engine has let go of a file, for better or worse."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class HostWait(Event):
+class HostWait(Event, frozen=True):
     """A whole host is given a rest, since it asked for one."""
 
     host: str
@@ -95,8 +90,7 @@ class HostWait(Event):
 # --- services that are down ----------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceWait(Event):
+class ServiceWait(Event, frozen=True):
     """A service or a file host is down; whatever needs it waits."""
 
     service: str
@@ -109,8 +103,7 @@ class ServiceWait(Event):
     """Seconds until one try is made to find out whether it is back."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceBack(Event):
+class ServiceBack(Event, frozen=True):
     """A service that was down answers again; follows its :class:`ServiceWait`."""
 
     service: str
@@ -121,8 +114,7 @@ class ServiceBack(Event):
 # --- the M2M client ----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ApiCalled(Event):
+class ApiCalled(Event, frozen=True):
     """One API call came back."""
 
     endpoint: str
@@ -130,8 +122,7 @@ class ApiCalled(Event):
     error_code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRetry(Event):
+class ApiRetry(Event, frozen=True):
     """An API call failed and is made again; :class:`ServiceWait` tells of longer outages."""
 
     endpoint: str
@@ -140,8 +131,7 @@ class ApiRetry(Event):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Notice(Event):
+class Notice(Event, frozen=True):
     """Something a person should read: a notice of the service, a cut search, a warning."""
 
     text: str
@@ -152,16 +142,14 @@ class Notice(Event):
 # --- the job -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JobStarted(Event):
+class JobStarted(Event, frozen=True):
     """A run has begun."""
 
     directory: Path
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScenesFound(Event):
+class ScenesFound(Event, frozen=True):
     """Another batch of scenes."""
 
     found: int
@@ -170,8 +158,7 @@ class ScenesFound(Event):
     """All that match the search, whether taken or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilesWanted(Event):
+class FilesWanted(Event, frozen=True):
     """More files are wanted."""
 
     count: int
@@ -180,22 +167,19 @@ class FilesWanted(Event):
     """Their announced sizes added up; an estimate for bundles."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilesPreparing(Event):
+class FilesPreparing(Event, frozen=True):
     """What the service is still preparing has changed."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaWait(Event):
+class QuotaWait(Event, frozen=True):
     """The download quota is used up; requests wait for its window while transfers go on."""
 
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class FileFinished(Event):
+class FileFinished(Event, frozen=True):
     """A wanted file has reached its one final state."""
 
     kind: str
@@ -225,8 +209,7 @@ class FileFinished(Event):
     """The file's name in the transfer events, where that is another than ``file``."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileChecked(Event):
+class FileChecked(Event, frozen=True):
     """A finished file was read again."""
 
     file: str
@@ -239,8 +222,7 @@ class FileChecked(Event):
     """What it has shown now."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckProgress(Event):
+class CheckProgress(Event, frozen=True):
     """More of the finished files has been read again; cumulative."""
 
     files: int
@@ -249,8 +231,7 @@ class CheckProgress(Event):
     total_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class JobFinished(Event):
+class JobFinished(Event, frozen=True):
     """The run has ended in order; always the last event."""
 
     status: str

@@ -8,8 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 MAX_RETRY_AFTER_S = 24 * 3600.0
 """A server that asks for more than a day is taken to mean a day."""
@@ -99,8 +101,16 @@ def parse_retry_after(value: str | None, *, now: datetime | None = None) -> floa
     if text.isascii() and text.isdigit():
         # Only the first digits matter: anything longer is capped all the same.
         return min(float(text[:12]), MAX_RETRY_AFTER_S)
+    return _seconds_until(text, now)
+
+
+def _seconds_until(date: str, now: datetime | None) -> float | None:
+    # Few hosts send dates, and nobody waits for these modules but those who do.
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
     try:
-        when = parsedate_to_datetime(text)
+        when = parsedate_to_datetime(date)
     except (TypeError, ValueError):
         return None
     if when.tzinfo is None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import anyio
 import click
 from anyio.streams.memory import MemoryObjectSendStream
+from msgspec import Struct
 
 from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
@@ -206,8 +206,7 @@ async def _read_pipe(fd: int) -> bytes:
     return os.read(fd, PIPE_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """Turns URLs into requests, no faster than they are taken."""
 
     urls: AsyncIterator[str]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import anyio.to_thread
+from msgspec.structs import replace
 
 from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState

@@ -19,8 +19,9 @@ asked for, or of no use.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
 from asyncdl.retry import parse_retry_after
@@ -36,8 +37,7 @@ CODED = "coded"
 """Reason of a ``WrongContent`` for a body that was compressed on its way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """One request: the bytes from ``start`` on."""
 
     start: int = 0
@@ -60,8 +60,7 @@ class Ask:
         return {"Range": range_header(self.start, self.stop), **condition}
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """What an answer says before its body."""
 
     status: int
@@ -75,7 +74,7 @@ class Head:
     """False if the host says that it does not; hosts that do may say nothing."""
     offers_ranges: bool = False
     """Whether the host says or shows that it does."""
-    validator: Validator = field(default_factory=Validator)
+    validator: Validator = Validator()
     retry_after_s: float | None = None
     coding: str = ""
     """How the body was changed on its way, such as ``gzip``; empty if it was not."""
@@ -83,14 +82,13 @@ class Head:
     """Of the whole file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is known about the file from earlier answers."""
 
     have: int = 0
     """Bytes on disk from the beginning without a gap."""
     total: int | None = None
-    validator: Validator = field(default_factory=Validator)
+    validator: Validator = Validator()
     gap_stop: int | None = None
     """Where the first gap ends; ``None`` if it reaches to the end of the file."""
 
@@ -100,8 +98,7 @@ class Known:
         return not self.have and self.gap_stop is None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Put the body at ``[start, stop)``."""
 
     start: int
@@ -113,15 +110,13 @@ class Place:
     """Whether it takes the place of all that is on disk, instead of going on with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(Struct, frozen=True):
     """The bytes on disk are the whole file."""
 
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class AskAgain:
+class AskAgain(Struct, frozen=True):
     """Drop this answer and ask in another way."""
 
     reason: str
@@ -135,22 +130,22 @@ Verdict: TypeAlias = Place | Complete | AskAgain
 
 
 def read_head(status: int, headers: Mapping[str, str]) -> Head:
-    """Read what matters out of the headers, whose names match in any case."""
-    is_framed_otherwise = "Transfer-Encoding" in headers
-    accepts = headers.get("Accept-Ranges", "").strip().lower()
+    """Read what matters out of the headers, whose names are in lower case."""
+    is_framed_otherwise = "transfer-encoding" in headers
+    accepts = headers.get("accept-ranges", "").strip().lower()
     return Head(
         status,
-        content_range=headers.get("Content-Range"),
-        content_type=headers.get("Content-Type"),
-        disposition=headers.get("Content-Disposition"),
-        length=None if is_framed_otherwise else _parse_length(headers.get("Content-Length")),
+        content_range=headers.get("content-range"),
+        content_type=headers.get("content-type"),
+        disposition=headers.get("content-disposition"),
+        length=None if is_framed_otherwise else _parse_length(headers.get("content-length")),
         is_chunked=is_framed_otherwise,
         takes_ranges=accepts != "none",
         offers_ranges=accepts == "bytes" or status == 206,
         validator=read_validator(
-            headers.get("ETag"), headers.get("Last-Modified"), headers.get("Date")
+            headers.get("etag"), headers.get("last-modified"), headers.get("date")
         ),
-        retry_after_s=parse_retry_after(headers.get("Retry-After")),
+        retry_after_s=parse_retry_after(headers.get("retry-after")),
         coding=_read_coding(headers),
         digests=_read_digests(status, headers),
     )
@@ -302,13 +297,13 @@ def _is_same(head: Head, ask: Ask, known: Known) -> bool:
 
 def _read_digests(status: int, headers: Mapping[str, str]) -> tuple[Digest, ...]:
     """Return what the host says about the whole file, whatever part of it is coming."""
-    told = read_repr_digest(headers.get("Repr-Digest"))
-    return told + read_content_md5(headers.get("Content-MD5")) if status == 200 else told
+    told = read_repr_digest(headers.get("repr-digest"))
+    return told + read_content_md5(headers.get("content-md5")) if status == 200 else told
 
 
 def _read_coding(headers: Mapping[str, str]) -> str:
     """Return every coding but those that leave the bytes of the file as they are."""
-    named = f"{headers.get('Content-Encoding', '')},{headers.get('Transfer-Encoding', '')}"
+    named = f"{headers.get('content-encoding', '')},{headers.get('transfer-encoding', '')}"
     codings = (coding.strip().lower() for coding in named.split(","))
     return ", ".join(coding for coding in codings if coding not in ("", "identity", "chunked"))
 

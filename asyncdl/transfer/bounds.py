@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, TransferError
 
@@ -10,8 +10,7 @@ TOO_LARGE = "too-large"
 """Reason of a ``TransferError`` for a file that is longer than allowed, or has no end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What its caller expects of a file's length, and what is allowed at most."""
 
     size_bytes: int | None = None

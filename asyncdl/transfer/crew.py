@@ -18,6 +18,7 @@ from anyio import create_task_group
 from anyio.abc import TaskGroup
 
 from asyncdl.errors import NetworkError, RangeRefused, TransferError, ungrouped
+from asyncdl.transfer import clock
 from asyncdl.transfer.answers import OTHER_VERSION, Ask, Head, Place, judge_piece
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
@@ -102,7 +103,7 @@ class Crew:
         """Look whether the first connection is slow enough for further ones."""
         first_look_s = self.engine.limits.first_look_s
         await anyio.sleep(first_look_s * BURST_SHARE)
-        first.count_from_here(anyio.current_time())
+        first.count_from_here(clock.now_s())
         await anyio.sleep(first_look_s * (1 - BURST_SHARE))
         self._has_looked = True
         if self._is_begun:
@@ -120,12 +121,12 @@ class Crew:
             self._start(piece, turn)
 
     def _may_ask(self) -> bool:
-        is_due = self._has_looked and anyio.current_time() >= self._open_at_s
+        is_due = self._has_looked and clock.now_s() >= self._open_at_s
         return is_due and not self.tries.is_worn_out
 
     def _take(self) -> Piece | None:
         state = self.target.holding.state
-        return self.pieces.take(state.done, state.total or 0, anyio.current_time())
+        return self.pieces.take(state.done, state.total or 0, clock.now_s())
 
     def _start(self, piece: Piece, turn: Turn) -> None:
         async def fetch() -> None:
@@ -159,7 +160,7 @@ class Crew:
         if isinstance(error, RangeRefused) or not backoff.allows(self._failed):
             self.width = 1
         wait_s = backoff.delay_s(self._failed, retry_after_s=error.retry_after_s)
-        self._open_at_s = anyio.current_time() + wait_s
+        self._open_at_s = clock.now_s() + wait_s
         _log.info("%s: goes on with a connection less: %s", self.target.progress.key, error)
         await anyio.sleep(wait_s)
 
@@ -169,8 +170,8 @@ class Crew:
         await target.holding.reserve()
         ask = Ask(piece.start, piece.stop)
         self.tries.requests += 1
-        async with open_answer(
-            engine.session, self.link, ask.headers(), self.headers, engine.limits
+        with await open_answer(
+            engine.client, self.link, ask.headers(), self.headers, engine.limits
         ) as answer:
             known = target.holding.known
             piece.reach = judge_piece(answer.head, ask, known, answer.url)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from asyncdl.errors import ChecksumMismatch
 
@@ -19,8 +19,7 @@ def check_algorithm(name: str) -> None:
         raise ValueError(f"no digest {name!r}; known: {', '.join(ALGORITHMS)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(Struct, frozen=True):
     """What the bytes of a whole file must add up to.
 
     Raises: ValueError, for an algorithm that is not one of :data:`ALGORITHMS`.
@@ -67,6 +66,8 @@ def new_hasher(algorithm: str) -> Hasher:
         case "crc32":
             return Crc32()
         case _:
+            import hashlib  # Sets up OpenSSL, which takes longer than all of ours.
+
             return hashlib.new(algorithm, usedforsecurity=False)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
 import anyio
 from anyio import CancelScope
+from msgspec import Struct
 
 from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, RangeRefused, TransferError
 from asyncdl.redact import Secret, Url
+from asyncdl.transfer import clock
 from asyncdl.transfer.answers import (
     Ask,
     AskAgain,
@@ -32,7 +33,7 @@ from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.follower import Follower
 from asyncdl.transfer.governor import Turn, is_page
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer, Link, exact_url, is_same_origin, led_to, open_answer
+from asyncdl.transfer.http import Answer, Link, led_to, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
 from asyncdl.transfer.progress import Progress
@@ -42,6 +43,7 @@ from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.sink import open_part
 from asyncdl.transfer.state import PartState, source_of
+from asyncdl.transfer.target import is_same_origin, read_target
 from asyncdl.transfer.tries import Tries, is_bad_file
 from asyncdl.transfer.verify import Form, check_type, form_of
 
@@ -52,8 +54,7 @@ _MOST_ASKS = 6
 _log = logging.getLogger("asyncdl.transfer")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """The finished file, there before any byte was fetched."""
 
     path: Path
@@ -61,8 +62,7 @@ class _Found:
     proof: Proof
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(Struct, frozen=True):
     """An answer whose body belongs into the file, and what receives it."""
 
     answer: Answer
@@ -93,7 +93,7 @@ class Download:
         self._tries = Tries(engine.limits)
         self._progress = Progress(request.key or request.name or self._source, engine.emit)
         self._resources = AsyncExitStack()
-        self._began_at_s = self._asked_at_s = anyio.current_time()
+        self._began_at_s = self._asked_at_s = clock.now_s()
 
         # Known once the file has a name, and opened once there is a turn for it.
         self._final: Path | None = None
@@ -242,18 +242,18 @@ class Download:
         """Make one request; an answer with bytes of the file stays open as long as ``line``."""
         limits, ask = self._engine.limits, self._next_ask()
         self._tries.requests += 1
-        self._asked_at_s = anyio.current_time()
-        async with AsyncExitStack() as own:
-            link = Link(self._url, await self._engine.inmost_for(self._request.named_by))
-            answer = await own.enter_async_context(
-                open_answer(self._engine.session, link, ask.headers(), self._headers, limits)
+        self._asked_at_s = clock.now_s()
+        link = Link(self._url, await self._engine.inmost_for(self._request.named_by))
+        with ExitStack() as own:
+            answer = own.enter_context(
+                await open_answer(self._engine.client, link, ask.headers(), self._headers, limits)
             )
             found = await self._name_by(answer.head, answer.url)
             if found is not None:
                 return found
             verdict = self._judge(answer, ask)
             if isinstance(verdict, Place):
-                line.push_async_exit(own.pop_all())
+                line.push(own.pop_all())
                 return self._prepare(answer, verdict, turn)
         await self._follow(verdict)
         return verdict
@@ -317,7 +317,7 @@ class Download:
             self._engine.governor.settle_doubt(self._url, was_url=was_url)
 
     def _piece(self, head: Head, place: Place) -> Piece:
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         if place.stop is None:
             self._length_proof = "chunked" if head.is_chunked else "unverified-length"
             return open_piece(place.start, now_s)
@@ -476,7 +476,7 @@ class Download:
             already_there=self._holding is None,
             proof="+".join((length_proof, *proof.checks)),
             attempts=self._tries.requests,
-            elapsed_s=anyio.current_time() - self._began_at_s,
+            elapsed_s=clock.now_s() - self._began_at_s,
             digests=proof.digests,
         )
 
@@ -486,7 +486,7 @@ def _checked(url: str, named_by: str | None) -> str:
     url = Url(url)
     if named_by is not None:
         return Url(led_to(named_by, url))
-    exact_url(url)
+    read_target(url)
     return url
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from aiohttp import ClientSession
+from msgspec import Struct
 
 from asyncdl.errors import TransferError
 from asyncdl.events import Emit
+from asyncdl.transfer.client import Client
 from asyncdl.transfer.disk import Disk
 from asyncdl.transfer.governor import Governor, host_of
 from asyncdl.transfer.guard import zone_of_host
@@ -26,11 +26,10 @@ READ_BRIEFLY_BYTES = 128 * KIB
 """A file up to this size is read, hashed and parsed in less time than a thread takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """The session, the budgets, and the paths that are being written."""
+class Engine(Struct, frozen=True):
+    """The client, the budgets, and the paths that are being written."""
 
-    session: ClientSession
+    client: Client
     limits: Limits
     emit: Emit
     governor: Governor
@@ -38,8 +37,8 @@ class Engine:
     disk: Disk
     proving: Disk
     """Reads finished files; its threads are apart, so that they hold up no write."""
-    claimed: set[Path] = field(default_factory=set)
-    zones: dict[str, Zone] = field(default_factory=dict)
+    claimed: set[Path] = set()
+    zones: dict[str, Zone] = {}
     """Where the services are that have named URLs, by host."""
 
     async def inmost_for(self, named_by: str | None) -> Zone:
@@ -75,10 +74,10 @@ class Engine:
             self.claimed.discard(path)
 
 
-def build_engine(session: ClientSession, limits: Limits, emit: Emit) -> Engine:
-    """Put an engine together on a session."""
+def build_engine(client: Client, limits: Limits, emit: Emit) -> Engine:
+    """Put an engine together on a client."""
     return Engine(
-        session=session,
+        client=client,
         limits=limits,
         emit=emit,
         governor=Governor(limits, emit),

@@ -9,9 +9,10 @@ not chosen: docs/decisions/006-proof.md.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from asyncdl.transfer.batch import Batch
 from asyncdl.transfer.proof import Expected
@@ -25,8 +26,7 @@ CATCH_UP_BYTES = 4 << 20
 proof catches up, and takes milliseconds, so no connection is kept waiting."""
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(Struct):
     """One passage through the file, from its first byte on."""
 
     sums: Sums

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ from asyncdl.errors import (
     WrongContent,
 )
 from asyncdl.events import Emit, HostWait, ServiceBack, ServiceWait
+from asyncdl.transfer import clock
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.pace import Pace
 from asyncdl.transfer.verify import ERROR_PAGE
@@ -95,7 +97,7 @@ class Turn:
         self.host = host
         self.url = url
         self.is_spare = is_spare
-        self.admitted_at_s = anyio.current_time()
+        self.admitted_at_s = clock.now_s()
         self.received_bytes = 0
         self._governor = governor
 
@@ -104,7 +106,7 @@ class Turn:
         self.received_bytes += count
         host = self.host
         self._governor.note_answer(host)
-        host.pace.receive(count, host.queue.borrowed_tokens, anyio.current_time())
+        host.pace.receive(count, host.queue.borrowed_tokens, clock.now_s())
         host.apply()
 
     def __enter__(self) -> Self:
@@ -144,12 +146,18 @@ class Governor:
 
         Raises: TransferError with reason :data:`HOST_DOWN`, while the host is given up.
         """
-        host = self._host(url)
-        async with host.queue:
+        host, place = self._host(url), object()
+        await _acquire(host.queue, place)
+        try:
             await self._sit_out_rests(host, url)
-            async with self._budget:
+            await _acquire(self._budget, place)
+            try:
                 with Turn(self, host, url, is_spare=False) as turn:
                     yield turn
+            finally:
+                self._budget.release_on_behalf_of(place)
+        finally:
+            host.queue.release_on_behalf_of(place)
 
     def admit_spare(self, url: str) -> Turn | None:
         """Return a turn that nobody else wants; ``None`` if there is none.
@@ -158,7 +166,7 @@ class Governor:
         goes before a file that does.
         """
         host = self._host(url)
-        if host.pace.rest_s(anyio.current_time()):
+        if host.pace.rest_s(clock.now_s()):
             return None
         turn = Turn(self, host, url, is_spare=True)
         try:
@@ -191,7 +199,7 @@ class Governor:
         elif isinstance(error, AsyncdlError):
             self._learn(turn, error)
         host.apply()
-        host.left = turn.url, anyio.current_time()
+        host.left = turn.url, clock.now_s()
         if turn.is_spare:
             self._budget.release_on_behalf_of(turn)
             host.queue.release_on_behalf_of(turn)
@@ -209,7 +217,7 @@ class Governor:
 
     def note_answer(self, host: _Host) -> None:
         """Note that a host gave something of use."""
-        after_s = host.pace.outage.elapsed_s(anyio.current_time())
+        after_s = host.pace.outage.elapsed_s(clock.now_s())
         host.pace.succeed()
         host.witnesses.clear()
         if host.is_announced:
@@ -220,7 +228,7 @@ class Governor:
         """Use fewer connections: a request made at ``asked_at_s`` may have been one too many."""
         host = self._host(url)
         before = host.pace.limit
-        if host.pace.step_down(asked_at_s, anyio.current_time()):
+        if host.pace.step_down(asked_at_s, clock.now_s()):
             host.limit_before_doubt = max(host.limit_before_doubt, before)
         host.apply()
 
@@ -229,15 +237,15 @@ class Governor:
         host = self._host(url)
         if was_url:
             host.pace.limit = max(host.pace.limit, host.limit_before_doubt)
-            host.trusted_until_s = anyio.current_time() + _TRUST_S
+            host.trusted_until_s = clock.now_s() + _TRUST_S
         host.limit_before_doubt = 0
         host.apply()
 
     async def _sit_out_rests(self, host: _Host, url: str) -> None:
         # A rest may be prolonged while it is sat out, hence the loop.
-        while wait_s := host.pace.rest_s(anyio.current_time()):
-            if host.pace.is_given_up(anyio.current_time()):
-                down_s = host.pace.outage.elapsed_s(anyio.current_time())
+        while wait_s := host.pace.rest_s(clock.now_s()):
+            if host.pace.is_given_up(clock.now_s()):
+                down_s = host.pace.outage.elapsed_s(clock.now_s())
                 raise TransferError(
                     url, f"{host.name} has been down for {down_s:.0f} s", reason=HOST_DOWN
                 )
@@ -245,7 +253,7 @@ class Governor:
 
     def _learn(self, turn: Turn, error: AsyncdlError) -> None:
         """Learn about the host that was asked, and the one that gave the answer."""
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         answered = self._host(error.url) if isinstance(error, TransferError) else turn.host
         for host in {turn.host, answered}:
             before_s = host.pace.rest_s(now_s)
@@ -341,6 +349,15 @@ def is_page(error: AsyncdlError) -> bool:
     return isinstance(error, WrongContent) and error.reason == ERROR_PAGE
 
 
+async def _acquire(queue: CapacityLimiter, place: object) -> None:
+    # The waiting way goes once around the loop even where nobody has to wait.
+    try:
+        queue.acquire_on_behalf_of_nowait(place)
+    except WouldBlock:
+        await queue.acquire_on_behalf_of(place)
+
+
+@lru_cache(256)
 def host_of(url: str) -> str:
     """Return host and port of a URL, without user and password."""
     return urlsplit(url).netloc.rpartition("@")[2].lower()

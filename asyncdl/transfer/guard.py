@@ -1,22 +1,18 @@
 """The rule of :mod:`zones`, kept where connections are made.
 
-The address is looked at when the socket for it is about to be made, so it is
-the very address that is connected to: a name that resolves to something else
-the second time, or an address written in an odd way, makes no difference. Once
+The addresses are looked at between the look-up and the connection, so they are the
+very ones that are connected to: a name that resolves to something else the
+second time, or an address written in an odd way, makes no difference. Once
 per connection; requests on one that stands only compare two numbers.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
-from aiohttp import AddrInfoType, ClientResponse
-from aiohttp.connector import Connection
 
 from asyncdl.errors import TransferError
 from asyncdl.transfer.zones import ANYWHERE, Zone, outmost, zone_of
@@ -39,49 +35,24 @@ class Refused(OSError):
         super().__init__("the address is further inward than whoever named it")
 
 
-# aiohttp asks for a socket without saying what for.
-_inmost: ContextVar[Zone] = ContextVar("inmost", default=ANYWHERE)
+Address: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
+"""As ``getaddrinfo`` gives it: family, kind, protocol, name, place."""
 
 
-@contextmanager
-def no_further_than(inmost: Zone) -> Iterator[None]:
-    """Have :func:`make_socket` refuse addresses further inward while the block runs."""
-    before = _inmost.set(inmost)
-    try:
-        yield
-    finally:
-        _inmost.reset(before)
+def no_further_than(inmost: Zone, addresses: Iterable[Address]) -> list[Address]:
+    """Return those of a host's addresses that may be connected to.
 
-
-def make_socket(address: AddrInfoType) -> socket.socket:
-    """Make the socket for a connection to ``address``. Raises: Refused."""
-    family, kind, protocol, _, place = address
-    if zone_of(place[0]) > _inmost.get():
+    Raises: Refused, if none may.
+    """
+    allowed = [address for address in addresses if zone_of(address[4][0]) <= inmost]
+    if not allowed:
         raise Refused
-    return socket.socket(family, kind, protocol)
+    return allowed
 
 
-class PlacedResponse(ClientResponse):
-    """Knows where it comes from, also after its connection has gone on to the next."""
-
-    zone = ANYWHERE
-    """Of the host that sent it."""
-
-    def __repr__(self) -> str:
-        # aiohttp's shows the whole URL and all headers.
-        return f"<{type(self).__name__} {self.status}>"
-
-    async def start(self, connection: Connection) -> ClientResponse:
-        """Take note of the other end, and go on as usual."""
-        peer = connection.transport.get_extra_info("peername") if connection.transport else None
-        if peer:
-            self.zone = zone_of(peer[0])
-        return await super().start(connection)
-
-
-def zone_of_sender(response: ClientResponse) -> Zone:
-    """Return where a response comes from; for a session of somebody else's, anywhere."""
-    return response.zone if isinstance(response, PlacedResponse) else ANYWHERE
+def zone_of_peer(peer: tuple[Any, ...] | None) -> Zone:
+    """Return where the other end of a connection is."""
+    return zone_of(peer[0]) if peer else ANYWHERE
 
 
 async def zone_of_host(url: str) -> Zone:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.answers import Known

@@ -64,8 +64,6 @@ class Limits:
     """Whether a file is on stable storage before it gets its final name."""
     read_buffer_bytes: int = 256 * KIB
     """Received per connection and not yet looked at: up to twice this."""
-    direct_from_bytes: int = 256 * KIB
-    """A body with at least so much to come is received past aiohttp's parser."""
     flush_bytes: int = MIB
     """Collected per connection for one write, at most; see :attr:`write_bytes`."""
     flush_interval_s: float = 0.5

@@ -50,8 +50,10 @@ def disposition_name(header: str | None) -> str:
 
     Source: RFC 6266; RFC 5987.
     """
+    if not header:
+        return ""
     found: dict[str, str] = {}
-    for match in _PARAMETER.finditer(f";{header or ''}"):
+    for match in _PARAMETER.finditer(f";{header}"):
         found.setdefault(match["name"].lower(), _parameter_value(match))
     return _decode_extended(found.get("filename*", "")) or found.get("filename", "")
 
@@ -72,7 +74,7 @@ def safe_name(text: str) -> str:
     not begin or end with a dot or a space, is no device name of Windows, and is
     at most :data:`MAX_NAME_BYTES` long in UTF-8. Safe names come back unchanged.
     """
-    if _PLAIN.fullmatch(text) and not _is_device(text):
+    if not text or (_PLAIN.fullmatch(text) and not _is_device(text)):
         return text
     visible = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
     base = re.split(r"[\\/]", unicodedata.normalize("NFC", visible))[-1]

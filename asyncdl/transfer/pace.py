@@ -6,7 +6,9 @@ Pure: the present is always an argument, in seconds on a clock that never jumps.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from asyncdl.retry import Backoff, Outage
 
@@ -28,8 +30,7 @@ SLOWEST_STREAM_BYTES_S = 4096.0
 """Where the streams of a host are slower than this on average, they are too many."""
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """The connections that one host gets.
 
     It begins with all that the user allows. Strain halves them. Afterwards one
@@ -38,7 +39,7 @@ class Pace:
 
     ceiling: int
     """Connections at most."""
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Backoff = Backoff()
     max_wait_s: float = 0.0
     """How long an outage is waited for; 0 counts failed rounds instead."""
     window_s: float = WINDOW_S
@@ -47,7 +48,7 @@ class Pace:
     open_at_s: float = -math.inf
     """No request before this."""
     stepped_at_s: float = -math.inf
-    outage: Outage = field(default_factory=Outage)
+    outage: Outage = msgspec.field(default_factory=Outage)
     """Rounds in a row in which nobody got anything."""
 
     _failed_at_s: float = -math.inf

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(slots=True)
-class Patience:
+class Patience(Struct):
     """Counts what comes against the time that was spent waiting for it.
 
     Time in which nobody read, because our own disk or rate limit was the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage, Span
 
@@ -10,8 +10,7 @@ TAIL_S = 0.5
 """A tail that takes so long is shared with a connection that has become idle."""
 
 
-@dataclass(slots=True, eq=False)
-class Piece:
+class Piece(Struct, eq=False):
     """A stretch of a file on its way over one connection."""
 
     start: int
@@ -23,11 +22,11 @@ class Piece:
     """Where the body ends that brings it; 0 before there is one."""
     is_open: bool = False
     """Only the end of the body tells where it ends; ``stop`` is out of reach then."""
-    at: int = field(init=False)
+    at: int = 0
     """The next byte that is due; those before it have been received."""
-    _counts_from: int = field(init=False)
+    _counts_from: int = 0
     """The byte, and the moment, that its rate is counted from."""
-    _counts_from_s: float = field(init=False)
+    _counts_from_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.at = self._counts_from = self.start
@@ -63,15 +62,14 @@ def open_piece(start: int, now_s: float) -> Piece:
     return Piece(start, LARGEST_OFFSET, now_s, reach=LARGEST_OFFSET, is_open=True)
 
 
-@dataclass(slots=True)
-class Pieces:
+class Pieces(Struct):
     """The pieces of one file that are under way; no two of them share a byte."""
 
     smallest_bytes: int
     """No split makes a smaller one."""
     split_after_s: float
     """What comes within this time is not worth a second connection."""
-    active: list[Piece] = field(default_factory=list)
+    active: list[Piece] = []
     _is_split: bool = False
     """Whether there has been a second connection; an idle one costs a request and no more."""
 

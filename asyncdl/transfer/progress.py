@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import anyio
-
 from asyncdl.errors import AsyncdlError, TransferError
 from asyncdl.events import (
     Emit,
@@ -12,6 +10,7 @@ from asyncdl.events import (
     TransferRetry,
     TransferStarted,
 )
+from asyncdl.transfer import clock
 
 INTERVAL_S = 0.1
 """Progress is told no more often, but for the end of a body."""
@@ -40,7 +39,7 @@ class Progress:
 
     def tell(self, done_bytes: int, *, is_end: bool = False) -> None:
         """Tell how many bytes are on disk, unless that was told a moment ago."""
-        now_s = anyio.current_time()
+        now_s = clock.now_s()
         if is_end or now_s - self._told_at_s >= INTERVAL_S:
             self._told_at_s = now_s
             self._emit(TransferProgress(self.key, done_bytes, self.received_bytes))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer.digests import Digest
@@ -15,8 +16,7 @@ from asyncdl.transfer.sums import OnRead, Sums, watch_nothing
 from asyncdl.transfer.verify import BROKEN_FILE, HEAD_BYTES, Form, check_form, check_head
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What a file has to show."""
 
     form: Form = Form.ANY
@@ -25,7 +25,7 @@ class Expected:
     """What its length must be; ``None`` takes any."""
     digests: tuple[Digest, ...] = ()
     """All of them have to agree."""
-    members: Members = field(default_factory=dict)
+    members: Members = {}
     """What it must hold as a tar, each member once; others may be there besides."""
     fingerprint: str | None = None
     """An algorithm to compute where no digest is expected. It proves nothing."""
@@ -55,8 +55,7 @@ class Expected:
         return bool(self.members) or (self.form is Form.TAR and is_read)
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """What a finished file has shown."""
 
     checks: tuple[str, ...] = ()

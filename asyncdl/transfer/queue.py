@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from contextlib import suppress
 
 import anyio
+from anyio import EndOfStream, WouldBlock
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError
 from asyncdl.transfer.downloader import Downloader
@@ -15,8 +17,7 @@ from asyncdl.transfer.request import Fetched, FileRequest
 _log = logging.getLogger("asyncdl.transfer")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How one request ended: exactly one of ``fetched`` and ``error`` is set."""
 
     request: FileRequest
@@ -53,8 +54,27 @@ async def _work(
     outcomes: MemoryObjectSendStream[Outcome],
 ) -> None:
     async with requests, outcomes:
-        async for request in requests:
-            await outcomes.send(await _settle(downloader, request))
+        with suppress(EndOfStream):
+            while True:
+                outcome = await _settle(downloader, await _next(requests))
+                await _send(outcomes, outcome)
+
+
+# The streams' own ways go once around the loop even where nobody has to wait.
+
+
+async def _next(requests: MemoryObjectReceiveStream[FileRequest]) -> FileRequest:
+    try:
+        return requests.receive_nowait()
+    except WouldBlock:
+        return await requests.receive()
+
+
+async def _send(outcomes: MemoryObjectSendStream[Outcome], outcome: Outcome) -> None:
+    try:
+        outcomes.send_nowait(outcome)
+    except WouldBlock:
+        await outcomes.send(outcome)
 
 
 async def _settle(downloader: Downloader, request: FileRequest) -> Outcome:

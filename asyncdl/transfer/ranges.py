@@ -7,7 +7,8 @@ made and read in this module only.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 LARGEST_OFFSET = 2**63 - 1
 """What a file offset can hold; a host that names more is not believed."""
@@ -21,8 +22,7 @@ _CONTENT_RANGE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """Bytes ``[start, stop)`` of a file."""
 
     start: int
@@ -34,8 +34,7 @@ class Span:
         return self.stop - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class ContentRange:
+class ContentRange(Struct, frozen=True):
     """What a ``Content-Range`` header says."""
 
     span: Span | None
@@ -75,8 +74,7 @@ def range_header(start: int, stop: int | None = None) -> str:
     return f"bytes={start}-" if stop is None else f"bytes={start}-{stop - 1}"
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """The bytes of a file that are there: spans in order, apart from each other."""
 
     spans: tuple[Span, ...] = ()

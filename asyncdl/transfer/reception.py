@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import anyio
 from anyio import CancelScope
+from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch
+from asyncdl.transfer import clock
 from asyncdl.transfer.batch import Batch
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.engine import Engine
@@ -21,8 +21,7 @@ from asyncdl.transfer.state import PartState
 from asyncdl.transfer.verify import HEAD_BYTES, Form, check_head, head_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """The file that bodies go to, and what is expected of it."""
 
     holding: Holding
@@ -35,8 +34,7 @@ def _watch_nothing(piece: Piece) -> None:
     """Take note of nothing."""
 
 
-@dataclass(slots=True)
-class Reception:
+class Reception(Struct):
     """Streams a body to disk, with one batch of it in memory at most.
 
     The end of its piece may move while it runs: other connections take the
@@ -68,13 +66,14 @@ class Reception:
         finally:
             piece.reach = piece.at
             # The beginning is saved only once there is enough of it to judge.
-            if batch.start > 0 or batch.size_bytes >= head_bytes(self.target.form):
+            is_enough = batch.start > 0 or batch.size_bytes >= head_bytes(self.target.form)
+            if batch.pieces and is_enough:
                 with CancelScope(shield=True):
                     await self._save(batch, piece)
         await self._end(piece, due, answer.url)
 
     async def _fill(self, batch: Batch, answer: Answer, piece: Piece) -> None:
-        limits, saved_at_s = self.engine.limits, anyio.current_time()
+        limits, saved_at_s = self.engine.limits, clock.now_s()
         least_bytes = head_bytes(self.target.form)
         while piece.at < piece.due:
             try:
@@ -86,10 +85,10 @@ class Reception:
                 return
             await self.engine.rate.take(len(data))
             self._take(data, batch, piece, answer.url)
-            is_late = anyio.current_time() - saved_at_s >= limits.flush_interval_s
+            is_late = clock.now_s() - saved_at_s >= limits.flush_interval_s
             if batch.size_bytes >= (least_bytes if is_late else limits.write_bytes):
                 await self._save(batch, piece)
-                saved_at_s = anyio.current_time()
+                saved_at_s = clock.now_s()
             else:
                 batch.own()
 

@@ -9,7 +9,6 @@ than it brings; so the system call is used directly, and its "no" is an answer.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import sys
@@ -39,15 +38,23 @@ def reserve(fd: int, size_bytes: int) -> None:
     call = _fallocate()
     if call is None or call(fd, _KEEP_SIZE, 0, size_bytes) == 0:
         return
-    number = ctypes.get_errno()
+    number = _errno()
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         raise OSError(number, os.strerror(number))
+
+
+def _errno() -> int:
+    import ctypes
+
+    return ctypes.get_errno()
 
 
 @cache
 def _fallocate() -> Callable[[int, int, int, int], int] | None:
     if sys.platform != "linux":
         return None
+    import ctypes  # Files that one connection brings need no room beforehand.
+
     library = ctypes.CDLL(None, use_errno=True)
     call = getattr(library, "fallocate64", None) or getattr(library, "fallocate", None)
     if call is None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from asyncdl.redact import redact
 from asyncdl.transfer.ranges import Coverage
@@ -28,17 +28,16 @@ FORMAT = 1
 _log = logging.getLogger("asyncdl.transfer")
 
 
-@dataclass(frozen=True, slots=True)
-class PartState:
+class PartState(Struct, frozen=True):
     """What is known about a partial file."""
 
     source: str
     """Where its bytes come from, see :func:`source_of`."""
     total: int | None = None
     """Length of the whole file, if known."""
-    validator: Validator = field(default_factory=Validator)
+    validator: Validator = Validator()
     """The version that the bytes belong to."""
-    done: Coverage = field(default_factory=Coverage)
+    done: Coverage = Coverage()
     """The bytes that are on disk."""
     format: int = FORMAT
 

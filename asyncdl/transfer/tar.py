@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
+
+from msgspec import Struct
 
 from asyncdl.transfer.digests import Hasher
 from asyncdl.transfer.malformed import Malformed
@@ -49,8 +50,7 @@ _WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 _FILES = frozenset((b"0", b"\0", b"7"))
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """What an archive says of one of its members."""
 
     name: str
@@ -62,8 +62,7 @@ OnMember: TypeAlias = Callable[[Member], Sequence[Hasher]]
 """Is shown each member before its bytes, and returns who takes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What has to come next: so many bytes, 1 or more."""
 
     size_bytes: int
@@ -77,8 +76,7 @@ Steps: TypeAlias = Generator[Step, bytes, None]
 """Yields what it wants and is sent it; anything, for what is not kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """What extended headers said about the member behind them."""
 
     name: str | None = None

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from asyncdl.transfer.malformed import Malformed
 
@@ -34,8 +35,7 @@ _DATA_TAGS = {273: 279, 324: 325}
 """Offsets to sizes: of strips, of tiles."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(Struct, frozen=True):
     """How numbers are stored: TIFF and BigTIFF differ in little but their width."""
 
     order: str
@@ -50,15 +50,13 @@ class _Layout:
         return struct.calcsize(self.order + codes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     kind: int
     count: int
     field: bytes
 
 
-@dataclass(slots=True)
-class _Allowance:
+class _Allowance(Struct):
     """How much of one kind may still be looked at."""
 
     what: str
@@ -70,8 +68,7 @@ class _Allowance:
             raise Malformed(f"more {self.what} than any image has")
 
 
-@dataclass(slots=True)
-class _Source:
+class _Source(Struct):
     """The file, and what may still be read of it."""
 
     file: BinaryIO

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from asyncdl.errors import (
     AsyncdlError,
@@ -20,8 +20,7 @@ MOST_CROWDED = 4
 """Then the host has a sixteenth of the connections, and is not to blame."""
 
 
-@dataclass(slots=True)
-class Tries:
+class Tries(Struct):
     """What has been tried for one file so far.
 
     A try that brings bytes that were never there before starts the count of

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import timedelta
-from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
-_SAFE_AGE = timedelta(seconds=60)
+_SAFE_AGE_S = 60.0
 """A date counts once the file has rested for a minute: two changes within one
 second of the clock would share it (RFC 9110, section 8.8.2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
+class Validator(Struct, frozen=True):
     """What one answer says about the version of the file it brings."""
 
     etag: str | None = None
@@ -81,8 +79,10 @@ def read_validator(etag: str | None, last_modified: str | None, date: str | None
 def _is_old_enough(last_modified: str | None, date: str | None) -> bool:
     if not last_modified or not date:
         return False
+    from email.utils import parsedate_to_datetime  # Where there is an ETag nobody asks for dates.
+
     try:
         age = parsedate_to_datetime(date) - parsedate_to_datetime(last_modified)
     except (TypeError, ValueError):
         return False
-    return age >= _SAFE_AGE
+    return age.total_seconds() >= _SAFE_AGE_S

@@ -24,9 +24,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import anyio
+from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
-from asyncdl.events import Event
+from asyncdl.events import Emit, Event, discard
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Downloader, Fetched, FileRequest, Limits
 
@@ -45,11 +45,8 @@ QUICK = Limits(
 
 DROP_EVERY_S = 0.001
 
-DIRECT_FROM_BYTES = 1
-"""Every body takes the direct way; ``conftest.py`` runs each test over the public one, too."""
-
-BODY_WANTED: asyncio.Event | None = None
-"""If set, a body waits (a moment) until its reader has got the connection for itself."""
+IS_BY_SESSION = False
+"""Whether aiohttp makes the requests; ``conftest.py`` runs each test both ways."""
 
 
 class End(Enum):
@@ -247,10 +244,6 @@ class FaultServer:
     ) -> bool:
         writer.write(reply.head)
         await writer.drain()
-        if BODY_WANTED is not None:
-            with anyio.move_on_after(0.02):
-                await BODY_WANTED.wait()
-            BODY_WANTED.clear()
         writer.write(reply.body[: reply.first_bytes])
         if reply.gate is not None:
             await reply.gate.wait()
@@ -338,12 +331,29 @@ class Rig:
 
 
 @asynccontextmanager
+async def downloading(limits: Limits, emit: Emit = discard) -> AsyncIterator[Downloader]:
+    """A downloader with the client whose turn it is."""
+    if not IS_BY_SESSION:
+        async with Downloader(limits, emit=emit) as downloader:
+            yield downloader
+        return
+    async with (
+        ClientSession(
+            connector=TCPConnector(limit=0),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            requote_redirect_url=False,
+        ) as session,
+        Downloader(limits, emit=emit, session=session) as downloader,
+    ):
+        yield downloader
+
+
+@asynccontextmanager
 async def rig(directory: Path, *script: Responder, limits: Limits = QUICK) -> AsyncIterator[Rig]:
     events: list[Event] = []
     async with (
         serving(*script) as server,
-        Downloader(
-            replace(limits, direct_from_bytes=DIRECT_FROM_BYTES), emit=events.append
-        ) as downloader,
+        downloading(limits, events.append) as downloader,
     ):
         yield Rig(server, downloader, directory, events)

@@ -16,8 +16,7 @@ import anyio
 
 from asyncdl.errors import AsyncdlError
 from asyncdl.retry import Backoff
-from asyncdl.transfer import Digest, Downloader, Fetched, FileRequest, Limits
-from tests.transfer import fault_server
+from asyncdl.transfer import Digest, Fetched, FileRequest, Limits
 from tests.transfer.fault_server import (
     LONG_AGO,
     End,
@@ -28,6 +27,7 @@ from tests.transfer.fault_server import (
     Responder,
     chunked,
     cut,
+    downloading,
     fixed,
     redirect,
     serving,
@@ -252,10 +252,9 @@ async def _run(
         overwrite=schedule.overwrites,
         refresh=renew if schedule.renews else None,
     )
-    limits = replace(schedule.limits, direct_from_bytes=fault_server.DIRECT_FROM_BYTES)
     ending: Fetched | AsyncdlError | None = None
     with anyio.fail_after(LONGEST_S):
-        async with anyio.create_task_group() as tasks, Downloader(limits) as downloader:
+        async with anyio.create_task_group() as tasks, downloading(schedule.limits) as downloader:
             tasks.start_soon(_cancel_when, lambda: len(server.requests) >= cancel_at, tasks)
             try:
                 ending = await downloader.fetch(request)

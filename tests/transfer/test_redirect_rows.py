@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import TransferError, WrongContent
-from asyncdl.transfer.http import exact_url, is_login_url, next_url
+from asyncdl.transfer.http import is_login_url, next_url
+from asyncdl.transfer.target import read_target
 from tests.transfer.fault_server import HostedFile, cut, redirect, rig, serving
 
 BODY = bytes(range(256)) * 40
@@ -127,4 +128,6 @@ async def test_what_is_no_http_url_is_refused_before_any_request(tmp_path: Path,
 
 
 def test_a_name_of_a_host_is_sent_in_its_wire_form() -> None:
-    assert str(exact_url("http://exämple.org/ä?q=%C3")) == "http://xn--exmple-cua.org/%C3%A4?q=%C3"
+    assert (
+        read_target("http://exämple.org/ä?q=%C3").text == "http://xn--exmple-cua.org/%C3%A4?q=%C3"
+    )

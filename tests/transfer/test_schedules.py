@@ -1,6 +1,6 @@
 """Whatever a host does, alone or combined: the six invariants of the engine hold.
 
-300 schedules in all, half of them over each way of reading; ``make soak`` runs more.
+300 schedules in all, half of them with each client; ``make soak`` runs more.
 """
 
 import tempfile
@@ -11,18 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.transfer import fault_server
 from tests.transfer.schedules import make_schedule, play
 
 
-@pytest.fixture
-def bodies_at_once(way_of_reading: list[bool] | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let bodies come as they like: some before their reader is ready for them."""
-    monkeypatch.setattr(fault_server, "BODY_WANTED", None)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("bodies_at_once")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**64))
 async def test_the_invariants_hold_under_every_schedule(seed: int) -> None:

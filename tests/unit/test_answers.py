@@ -1,10 +1,9 @@
 """What to make of an answer's head: the ladder as a table, without a network."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from asyncdl.errors import AsyncdlError, RangeRefused
 from asyncdl.transfer.answers import (

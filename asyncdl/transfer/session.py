@@ -1,0 +1,146 @@
+"""The client for callers who bring an aiohttp session; the one place that knows aiohttp.
+
+Slower than :mod:`asyncdl.transfer.wire`, and the oracle that it is tested by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
+
+import aiohttp
+import anyio
+from aiohttp import ClientResponse, ClientSession, ClientTimeout
+from yarl import URL
+
+from asyncdl.errors import NetworkError
+from asyncdl.redact import redact
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.target import Target
+from asyncdl.transfer.zones import ANYWHERE, Zone
+
+
+class SessionExchange:
+    """An answer of aiohttp. See :class:`~asyncdl.transfer.client.Exchange`."""
+
+    def __init__(self, response: ClientResponse, target: Target, limits: Limits) -> None:
+        self.status = response.status
+        # It may go by a proxy, which is wherever its owner has it.
+        self.zone = ANYWHERE
+        self.headers: Mapping[str, str] = response.headers
+        """Their names match in any case."""
+        self._response = response
+        self._target = target
+        self._limits = limits
+
+    async def read(self, most_bytes: int, patience_s: float) -> bytes:
+        """Return the next bytes of the body; none at its end."""
+        with anyio.fail_after(patience_s), _our_errors(f"read from {self._target.host}"):
+            return await self._read(most_bytes)
+
+    async def _read(self, most_bytes: int) -> bytes:
+        content = self._response.content
+        try:
+            if most_bytes < self._limits.read_buffer_bytes:
+                return await content.read(most_bytes)
+            return await content.readany()
+        except (aiohttp.ClientError, OSError):
+            # aiohttp tells of the break ahead of the bytes that came before
+            # it. They are good, and on a bad link they are all there is.
+            if rest := content._read_nowait(-1):
+                return rest
+            raise
+
+    def rest(self) -> bytes:
+        """Return nothing: what nobody has read is with aiohttp."""
+        return b""
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the body has not been read."""
+        if self._response.content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class SessionClient:
+    """Makes requests by a session, which it does not close.
+
+    Args:
+        session: It should have no cookies and no ``auto_decompress``.
+        limits: Timeouts and the size of buffers.
+    """
+
+    def __init__(self, session: ClientSession, limits: Limits) -> None:
+        self._session = session
+        self._limits = limits
+        # The total would end every long download; stalls are watched by Answer.
+        self._timeout = ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
+
+    async def get(
+        self, target: Target, headers: Mapping[str, str], inmost: Zone
+    ) -> SessionExchange:
+        """Send a GET and return its answer; which addresses are asked is the owner's business."""
+        what, limits = f"ask {target.host}", self._limits
+        with _our_errors(what):
+            try:
+                with anyio.fail_after(limits.connect_timeout_s + limits.header_timeout_s):
+                    response = await self._session.get(
+                        URL(target.text, encoded=True),
+                        headers=headers,
+                        allow_redirects=False,
+                        timeout=self._timeout,
+                        read_bufsize=limits.read_buffer_bytes,
+                    )
+            except aiohttp.ConnectionTimeoutError:
+                raise
+            except TimeoutError:
+                raise NetworkError(what, "no answer in time") from None
+        return SessionExchange(response, target, limits)
+
+    async def aclose(self) -> None:
+        """Do nothing: the session is its owner's."""
+
+
+@contextmanager
+def _our_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise_ours(what, error)
+
+
+def raise_ours(what: str, error: Exception) -> NoReturn:
+    """Raise the error of ours that says what a foreign one means.
+
+    Raises: NetworkError, always.
+    """
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            raise NetworkError(what, "its certificate is not valid", retryable=False) from error
+        case aiohttp.ClientConnectorDNSError():
+            raise NetworkError(what, "its name is not known") from error
+        case aiohttp.ConnectionTimeoutError():
+            raise NetworkError(what, "no connection in time") from error
+        case (
+            ConnectionRefusedError()
+            | aiohttp.ClientConnectorError(os_error=ConnectionRefusedError())
+        ):
+            raise NetworkError(what, "refused") from error
+        case aiohttp.ServerDisconnectedError():
+            raise NetworkError(what, "it closed the connection without an answer") from error
+        case aiohttp.ClientPayloadError():
+            raise NetworkError(what, "the body was cut short") from error
+        # Their text holds the URL with its signature, so they are left behind.
+        case aiohttp.InvalidURL():
+            del error
+            raise NetworkError(what, "that is no address of a host", retryable=False) from None
+        case aiohttp.ClientResponseError():
+            del error
+            raise NetworkError(what, "the answer is not HTTP") from None
+        case OSError():
+            cause = error.strerror or "the connection broke"
+            raise NetworkError(what, cause, errno=error.errno) from error
+        case _:
+            raise NetworkError(what, redact(type(error).__name__)) from error

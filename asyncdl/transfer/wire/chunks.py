@@ -1,0 +1,84 @@
+"""Bodies in chunks: the framing taken off, the end found. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from asyncdl.transfer.wire.heads import MOST_HEAD_BYTES, NotHttp
+
+_MOST_LINE_BYTES = 8 * 1024
+_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+
+
+class Chunks:
+    """Takes a chunked body in pieces of any size.
+
+    Source: RFC 9112, section 7.1.
+    """
+
+    def __init__(self) -> None:
+        self.is_ended = False
+        """Whether the last chunk and all that follows it has come."""
+        self.has_surplus = False
+        """Whether more came than the body."""
+        self._raw = bytearray()
+        """Received, and not yet understood."""
+        self._left_bytes = 0
+        """Of the present chunk."""
+        self._is_within = False
+        """Whether a chunk has begun whose line end is still to come."""
+        self._trailer_bytes = 0
+        self._is_in_trailer = False
+
+    def feed(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Take more of the body as it was sent; return what it brings of the file.
+
+        Raises: NotHttp.
+        """
+        self._raw += data
+        pieces = []
+        while not self.is_ended and self._raw:
+            if self._left_bytes:
+                pieces.append(self._take_data())
+                continue
+            line = self._take_line()
+            if line is None:
+                break
+            self._read_line(line)
+        if self.is_ended:
+            self.has_surplus = bool(self._raw)
+        return b"".join(pieces)
+
+    def _take_data(self) -> bytes:
+        taken = bytes(self._raw[: self._left_bytes])
+        del self._raw[: len(taken)]
+        self._left_bytes -= len(taken)
+        return taken
+
+    def _take_line(self) -> bytes | None:
+        stop = self._raw.find(b"\n") + 1
+        if max(stop, len(self._raw) if not stop else 0) > _MOST_LINE_BYTES:
+            raise NotHttp("a line without end between chunks")
+        if not stop:
+            return None
+        line = bytes(self._raw[:stop])
+        del self._raw[:stop]
+        return line
+
+    def _read_line(self, line: bytes) -> None:
+        if self._is_in_trailer:
+            self._trailer_bytes += len(line)
+            if self._trailer_bytes > MOST_HEAD_BYTES:
+                raise NotHttp("a trailer without measure")
+            self.is_ended = not line.strip(b"\r\n")
+        elif self._is_within:
+            if line.strip(b"\r\n"):
+                raise NotHttp("a chunk longer than its size")
+            self._is_within = False
+        else:
+            match = _SIZE.fullmatch(line)
+            if match is None:
+                raise NotHttp("a chunk without a size")
+            self._left_bytes = int(match[1], 16)
+            self._is_in_trailer = self._left_bytes == 0
+            self._is_within = not self._is_in_trailer

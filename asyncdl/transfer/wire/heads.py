@@ -1,0 +1,140 @@
+"""Heads of requests and answers: text to facts and back. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from asyncdl.redact import Secret, SecretBytes
+from asyncdl.transfer.target import Target
+
+MOST_HEAD_BYTES = 64 * 1024
+"""A longer head is not read on."""
+
+_END = re.compile(rb"\r?\n\r?\n")
+_STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
+_FOLD = re.compile(r"\n[ \t]+")
+_NEVER = re.compile(r"[\0\r]")
+_LINE_BREAK = re.compile(r"[\r\n\0]")
+_BODILESS = frozenset({204, 304})
+
+
+class NotHttp(Exception):
+    """What came is no answer, or its body has no end that could be told."""
+
+
+class AnswerHead(Struct, frozen=True):
+    """The head of an answer, and how its body is framed."""
+
+    status: int
+    headers: Mapping[str, str]
+    """The first of each name, in lower case."""
+    length: int | None
+    """Bytes of the body; ``None`` if it tells its end by itself, or by the connection's."""
+    is_chunked: bool
+    keeps_alive: bool
+    """Whether another answer may come over the same connection."""
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether the answer itself is still to come."""
+        return 100 <= self.status < 200
+
+
+def end_of_head(data: bytearray, start: int, stop: int) -> int:
+    """Return where the head in ``data[start:stop]`` ends; -1 if it does not yet."""
+    found = data.find(b"\r\n\r\n", start, stop)
+    if found >= 0:
+        return found + 4
+    match = _END.search(data, start, stop)
+    return match.end() if match else -1
+
+
+def read_answer_head(data: bytes | bytearray) -> AnswerHead:
+    """Read the head of an answer, up to and with its empty line.
+
+    Raises: NotHttp.
+    Source: RFC 9112, sections 4, 5, 6.3 and 9.3.
+    """
+    # Names of files come in bytes of any kind; they must survive.
+    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    status_line, *lines = text.rstrip("\n").split("\n")
+    match = _STATUS_LINE.fullmatch(status_line)
+    if match is None or _NEVER.search(text):
+        raise NotHttp("no status line, or a head with a control in it")
+    headers, is_told_twice = _read_fields(lines)
+    status = int(match[2])
+    if is_told_twice or status == 101:
+        raise NotHttp("two lengths, or another protocol")
+    coding = headers.get("transfer-encoding")
+    length = _length(headers.get("content-length")) if coding is None else None
+    if status in _BODILESS or 100 <= status < 200:
+        coding, length = None, 0
+    is_chunked = coding is not None and coding.lower().rpartition(",")[2].strip() == "chunked"
+    is_framed = is_chunked or length is not None
+    # A length beside a coding is what smugglers send.
+    is_plain = coding is None or "content-length" not in headers
+    return AnswerHead(
+        status, headers, length, is_chunked, is_framed and is_plain and _keeps(match[1], headers)
+    )
+
+
+def _read_fields(lines: list[str]) -> tuple[dict[str, str], bool]:
+    """Return the fields, and whether one that says where the body ends is there twice."""
+    headers: dict[str, str] = {}
+    is_told_twice = False
+    for line in lines:
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise NotHttp("a line that is no field")
+        name = match[1].lower()
+        if name in headers:
+            is_told_twice |= name in ("content-length", "transfer-encoding")
+        else:
+            headers[name] = match[2].rstrip(" \t")
+    return headers, is_told_twice
+
+
+def _length(value: str | None) -> int | None:
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) < 2**63):
+        raise NotHttp("a length that is none")
+    return int(value)
+
+
+def _keeps(minor_version: str, headers: Mapping[str, str]) -> bool:
+    options = headers.get("connection")
+    if options is None:
+        return minor_version == "1"
+    named = {option.strip().lower() for option in options.split(",")}
+    return "close" not in named and (minor_version == "1" or "keep-alive" in named)
+
+
+def request_head(target: Target, headers: Mapping[str, str]) -> SecretBytes:
+    """Return the head of a GET; of a header that is there twice the last counts.
+
+    Raises: ValueError, if a header holds a line break.
+    """
+    fields: dict[str, str] = {"host": f"Host: {target.host}"}
+    if target.userinfo:
+        fields["authorization"] = Secret(f"Authorization: Basic {_basic(target.userinfo)}")
+    for name, value in headers.items():
+        fields[name.lower()] = Secret(f"{name}: {value}")
+    if _LINE_BREAK.search("".join(fields.values())):
+        raise ValueError("a header with a line break")
+    lines = (f"GET {target.path} HTTP/1.1", *fields.values(), "\r\n")
+    return SecretBytes("\r\n".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def _basic(userinfo: str) -> str:
+    from base64 import b64encode  # Few URLs name a user.
+
+    user, _, password = userinfo.partition(":")
+    return b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()

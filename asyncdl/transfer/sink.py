@@ -66,6 +66,7 @@ class PartFile:
         self._fd = fd
         self._durable = durable
         self._is_gone = False
+        self._has_note = False
         self._one_at_a_time = threading.Lock()
 
     async def write(self, offset: int, pieces: Sequence[bytes | memoryview]) -> None:
@@ -125,7 +126,8 @@ class PartFile:
         Raises: DiskError; the final name is then as it was, or the whole file is there
             and only the folder could not be flushed.
         """
-        await (self._call if self._durable else self._call_brief)(self._rename)
+        is_flushed = self._durable or self._has_note
+        await (self._call if is_flushed else self._call_brief)(self._rename)
 
     async def discard(self) -> None:
         """Remove file and note.
@@ -158,6 +160,7 @@ class PartFile:
         temporary_path(self._state_path).unlink(missing_ok=True)
         size_bytes = os.fstat(self._fd).st_size
         state = load_state(self._state_path, size_bytes)
+        self._has_note = state is not None
         kept_bytes = state.done.end if state else 0
         if kept_bytes != size_bytes:
             os.ftruncate(self._fd, kept_bytes)
@@ -173,6 +176,7 @@ class PartFile:
     def _flush_and_note(self, state: PartState) -> None:
         if not self._is_gone:
             os.fsync(self._fd)
+            self._has_note = True
             save_state(self._state_path, state)
             if self._durable:
                 settle(self.path.parent)
@@ -183,11 +187,16 @@ class PartFile:
         # A network mount may tell only now what it could not store. The file itself
         # stays open, and locked.
         os.close(os.dup(self._fd))
-        rename(self.path, self.final, durable=self._durable)
+        rename(self.path, self.final, durable=False)
         self._is_gone = True
         # In this order: a crash in between leaves a note without bytes, which
         # is harmless. The other order could leave bytes without their note.
         self._state_path.unlink(missing_ok=True)
+        if self._durable:
+            settle(self.final.parent)
+        elif self._has_note:
+            # Should it come back after a power cut, it would speak for the next file.
+            flush_folder(self.final.parent)
 
     def _remove(self) -> None:
         if not self._is_gone:

@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
+READY_FOR_DOCS := $(VENV)/.ready-for-docs
 MINUTES ?= 10
 
-.PHONY: demo test soak bench clean
+.PHONY: demo test docs soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -20,6 +21,10 @@ test: $(READY_FOR_TESTS)  # linters, types, and the tests with their coverage
 	$(BIN)/coverage run -m pytest -q
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors, and their tests
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	$(BIN)/python -m pytest -q tests/docs
 
 soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
@@ -41,5 +46,9 @@ $(READY_FOR_TESTS): $(READY)
 	$(PIP) --group test
 	touch $@
 
+$(READY_FOR_DOCS): $(READY_FOR_TESTS)
+	$(PIP) --group docs
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,7 +18,7 @@ test: $(READY_FOR_TESTS)  # linters, types, and the tests with their coverage
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest -q --numprocesses auto
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

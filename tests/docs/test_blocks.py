@@ -1,0 +1,161 @@
+"""Every code block in the README and the pages does what it says, in the order of the page."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+import asyncdl
+from asyncdl.sandbox import Service
+from tests.docs.blocks import ROOT, Block, blocks_of, pages
+from tests.docs.terminal import AS, NOT_RUN, looks_as_shown, play, steps_of
+
+LANGUAGES = {"python", "console", "toml"}
+"""What is tried; other blocks are for the eye, and say so by having no language or another one."""
+
+BASE: dict[str, Any] = {
+    "search": {"dataset": "landsat_ot_c2_l2"},
+    "products": [{"kind": "bundle"}],
+    "download": {"directory": "data"},
+}
+"""What a fragment of a config is tried with."""
+
+with_blocks = [page for page in pages() if any(b.language in LANGUAGES for b in blocks_of(page))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a reader is: in a folder with the examples and the files that the pages speak of."""
+    shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "ids.txt").write_text("LC08_L2SP_068017_20200310_20200822_02_T1\n")
+    token = tmp_path / "token"
+    token.write_text("a token\n")
+    token.chmod(0o600)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.allow_blocking  # a config is read before the work begins, on the loop or not
+@pytest.mark.parametrize("page", with_blocks)
+async def test_the_blocks_of_a_page_run_one_after_the_other(
+    page: str, service: Service, static_file: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("ASYNCDL_USERNAME", service.username)
+    monkeypatch.setenv("ASYNCDL_TOKEN", service.token)
+    names = names_for(service, static_file, folder)
+    for block in blocks_of(page):
+        await try_block(block, names, folder)
+
+
+def names_for(service: Service, static_file: str, folder: Path) -> dict[str, Any]:
+    """Return what the Python of the pages takes for granted."""
+    return {
+        "__name__": "page",
+        "asyncdl": asyncdl,
+        "Path": Path,
+        "service_url": service.url,
+        "credentials": asyncdl.Credentials(service.username, service.token),
+        "directory": str(folder / "from-python"),
+        "file_url": static_file,
+    }
+
+
+async def try_block(block: Block, names: dict[str, Any], folder: Path) -> None:
+    if block.title:
+        (folder / block.title).write_text(block.text, encoding="utf-8")
+    match block.language:
+        case "python" if "asyncio.run" in block.text:
+            await run_program(block, folder, names["service_url"])
+        case "python":
+            await run_in_place(block, names)
+        case "toml":
+            raw = tomllib.loads(block.text)
+            asyncdl.parse_config(raw if "products" in raw and "search" in raw else BASE | raw)
+        case "console":
+            for step in steps_of(block):
+                if step.is_run:
+                    printed = await play(step, folder, environment())
+                    assert looks_as_shown(step.shown, printed), "\n".join([str(block), *printed])
+
+
+def environment() -> dict[str, str]:
+    """Return what a reader's shell knows: the command is installed, output comes in order."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+async def run_in_place(block: Block, names: dict[str, Any]) -> None:
+    code = compile(block.text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if "sync." in block.text:
+        # Not on the loop that the sandbox answers on.
+        await anyio.to_thread.run_sync(exec, code, names)
+        return
+    result = eval(code, names)
+    if inspect.isawaitable(result):
+        await result
+
+
+async def run_program(block: Block, folder: Path, service_url: str) -> None:
+    """Run a whole program, which reads its config from a file."""
+    config = folder / "examples" / "anchorage.toml"
+    if "[service]" not in (text := config.read_text()):
+        config.write_text(f'{text}\n[service]\nurl = "{service_url}"\n')
+    (folder / "program.py").write_text(block.text, encoding="utf-8")
+    with anyio.fail_after(60):
+        done = await anyio.run_process(
+            [sys.executable, "program.py"], cwd=folder, env=environment(), check=False
+        )
+    assert done.returncode == 0, f"{block}: {done.stderr.decode()}"
+
+
+def test_every_block_has_a_language_that_is_tried_or_known() -> None:
+    """A typing error in a fence would let its block go untried."""
+    others = {b.language for page in pages() for b in blocks_of(page)} - LANGUAGES
+    assert others <= {"", "ini", "text"}
+
+
+def test_every_exception_from_running_is_needed() -> None:
+    commands = [
+        step.command
+        for page in pages()
+        for block in blocks_of(page)
+        if block.language == "console"
+        for step in steps_of(block)
+    ]
+    unused = [start for start in NOT_RUN if not any(c.startswith(start) for c in commands)]
+    assert unused == []
+
+
+def test_what_make_demo_comes_to_is_its_recipe() -> None:
+    recipe = AS["make demo"].replace("asyncdl", "python -m asyncdl", 1)
+    assert f"$(BIN)/{recipe}" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_right"),
+    [
+        ([], True),
+        (["one", "two"], True),
+        (["…", "two"], True),
+        (["o…", "two"], True),
+        (["one"], False),
+        (["one", "three"], False),
+        (["one", "two", "three"], False),
+    ],
+)
+def test_output_is_compared_line_by_line_and_dots_stand_for_anything(
+    shown: list[str], is_right: bool
+) -> None:
+    assert looks_as_shown(shown, ["one", "two"]) is is_right

@@ -24,7 +24,7 @@ LANGUAGES = {"python", "console", "toml"}
 """What is tried; other blocks are for the eye, and say so by having no language or another one."""
 
 BASE: dict[str, Any] = {
-    "search": {"dataset": "landsat_ot_c2_l2"},
+    "search": {"dataset": "landsat_ot_c2_l2", "limit": 1},
     "products": [{"kind": "bundle"}],
     "download": {"directory": "data"},
 }
@@ -82,12 +82,20 @@ async def try_block(block: Block, names: dict[str, Any], folder: Path) -> None:
             await run_in_place(block, names)
         case "toml":
             raw = tomllib.loads(block.text)
-            asyncdl.parse_config(raw if "products" in raw and "search" in raw else BASE | raw)
+            asyncdl.parse_config(raw if "products" in raw and "search" in raw else in_a_whole(raw))
         case "console":
             for step in steps_of(block):
                 if step.is_run:
                     printed = await play(step, folder, environment())
                     assert looks_as_shown(step.shown, printed), "\n".join([str(block), *printed])
+
+
+def in_a_whole(fragment: dict[str, Any]) -> dict[str, Any]:
+    """Return a whole config with the tables of a fragment in it."""
+    tables = {
+        name: BASE.get(name, {}) | table for name, table in fragment.items() if name != "products"
+    }
+    return BASE | fragment | tables
 
 
 def environment() -> dict[str, str]:

@@ -79,6 +79,20 @@ class TransferEnded(Event, frozen=True):
     key: str
 
 
+class LinkRenewal(Event, frozen=True):
+    """The link of a file is no longer accepted, and a new one is asked for."""
+
+    key: str
+
+
+class ConnectionsInUse(Event, frozen=True):
+    """A connection to a host was taken into use or given back; a lost one does no harm."""
+
+    host: str
+    count: int
+    """In use at this host now."""
+
+
 class HostWait(Event, frozen=True):
     """A whole host is given a rest, since it asked for one."""
 
@@ -149,6 +163,23 @@ class JobStarted(Event, frozen=True):
     label: str
 
 
+class FoundScene(Struct, frozen=True):
+    """What a map shows of a scene, as the service tells it."""
+
+    product_id: str
+    """Display id."""
+    entity_id: str
+    acquired: str
+    """``YYYY-MM-DD``; may be empty."""
+    cloud_cover: float | None
+    """Percent; ``None`` when unknown."""
+    footprint: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Outlines of its parts; corners as longitude and latitude in degrees, the first not
+    repeated. Longitudes may run on beyond 180. Empty when unknown."""
+    browse_url: str = ""
+    """Of a picture; may be empty, or anything."""
+
+
 class ScenesFound(Event, frozen=True):
     """Another batch of scenes."""
 
@@ -156,6 +187,8 @@ class ScenesFound(Event, frozen=True):
     """Scenes of this job so far."""
     total_hits: int | None
     """All that match the search, whether taken or not."""
+    scenes: tuple[FoundScene, ...] = ()
+    """Those of this batch; empty for scenes that the config names by id."""
 
 
 class FilesWanted(Event, frozen=True):
@@ -163,14 +196,26 @@ class FilesWanted(Event, frozen=True):
 
     count: int
     """How many more."""
-    size_bytes: int
-    """Their announced sizes added up; an estimate for bundles."""
+    size_bytes: int | None
+    """Their announced sizes added up, an estimate for bundles; ``None`` when nobody told."""
 
 
 class FilesPreparing(Event, frozen=True):
-    """What the service is still preparing has changed."""
+    """What the service is still preparing, told at each look."""
 
     count: int
+    oldest: str = ""
+    """The file that is waited for longest; empty where only its id is known."""
+    longest_s: float = 0.0
+    """Seconds since that was asked for in this run."""
+    next_look_s: float = 0.0
+    """Seconds until the service is asked again."""
+
+
+class QuotaLeft(Event, frozen=True):
+    """How many downloads may still be requested, as the service last said."""
+
+    downloads: int
 
 
 class QuotaWait(Event, frozen=True):

@@ -86,7 +86,7 @@ class Board:
                 self.scenes, self.total_hits = event.found, event.total_hits
             case FilesWanted():
                 self.wanted_files += event.count
-                self.wanted_bytes += event.size_bytes
+                self.wanted_bytes += event.size_bytes or 0
             case FilesPreparing():
                 self.preparing = event.count
             case TransferStarted():

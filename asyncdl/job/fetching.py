@@ -5,7 +5,7 @@ from __future__ import annotations
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import DiskError, NetworkError, TransferError
-from asyncdl.events import FileFinished, FileState
+from asyncdl.events import FileFinished, FileState, LinkRenewal
 from asyncdl.job.agreements import Agreements
 from asyncdl.job.arriving import bring, facts_of, stop_if_full
 from asyncdl.job.layout import Place
@@ -50,6 +50,12 @@ async def fetch_one(run: Run, ready: Ready) -> bool:
 def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
     path = place.under(run.directory)
     demand = demand_of(ready.wanted, run.config.download.verify)
+    renewal = Renewal(run, ready)
+
+    async def refresh() -> str:
+        run.emit(LinkRenewal(str(place.relative)))
+        return await renewal.url()
+
     return FileRequest(
         url=ready.url,
         directory=path.parent,
@@ -60,7 +66,7 @@ def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
         fingerprint=demand.fingerprint,
         form=demand.form,
         key=str(place.relative),
-        refresh=Renewal(run, ready).url,
+        refresh=refresh,
         named_by=run.config.service.url,
         overwrite=True,  # what is there and right has been sorted out before
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from asyncdl.errors import ApiError
-from asyncdl.events import Emit, QuotaWait
+from asyncdl.events import Emit, QuotaLeft, QuotaWait
 from asyncdl.m2m import DownloadItem, M2MClient
 from asyncdl.m2m.models import DownloadRequestReply, Limit
 
@@ -38,7 +38,8 @@ class Quota:
 
     Args:
         client: Asks the service.
-        emit: Takes :class:`QuotaWait` for each wait.
+        emit: Takes :class:`QuotaLeft` for each word of the service, :class:`QuotaWait` for
+            each wait.
         look_again_s: Seconds between two looks while there is no room.
         patience_s: Seconds without any room after which no more is waited for.
     """
@@ -70,10 +71,15 @@ class Quota:
                 if not await self._rest():
                     return None
             else:
-                self._room = room_in(reply.remaining_limits or ())
+                self._learn(room_in(reply.remaining_limits or ()))
                 self._short_since = None
                 return Granted(len(asked), reply)
         return None
+
+    def _learn(self, room: int | None) -> None:
+        self._room = room
+        if room is not None:
+            self.emit(QuotaLeft(room))
 
     def _has_room_for(self, count: int) -> bool:
         return self._room is None or self._room >= count
@@ -83,7 +89,7 @@ class Quota:
         least = count
         while True:
             limits = await self.client.rate_limit_summary()
-            self._room = limits.room
+            self._learn(limits.room)
             # An account whose whole allowance is smaller than the call gets all there is.
             allowance = room_in(limits.initial_limits) or count
             if self._has_room_for(min(least, allowance)):

@@ -1,7 +1,8 @@
-"""What a run came to: counted as it goes, written when it ends.
+"""What a run came to: counted as it goes, written when it ends, read again later.
 
 The summary is one object, the same for ``--json``, for
-``<directory>/asyncdl-report.json`` and for an embedding program.
+``<directory>/asyncdl-report.json`` and for an embedding program. The file holds
+the record of how the run went, too.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import InitVar, asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiofiles
 import aiofiles.os
 import anyio.to_thread
+import msgspec
 import orjson
 
+from asyncdl.errors import ConfigError
 from asyncdl.events import (
     Event,
     FileFinished,
@@ -29,6 +33,7 @@ from asyncdl.events import (
     ScenesFound,
     TransferProgress,
 )
+from asyncdl.job.record import Record, Recorder
 
 REPORT_NAME = "asyncdl-report.json"
 BAD = (FileState.FAILED, FileState.UNRESOLVED)
@@ -72,6 +77,10 @@ class Summary:
     notices: tuple[str, ...] = ()
     error: str = ""
     """Why the run had to stop, if it had to."""
+    begun: str = ""
+    """When the run began, in UTC, such as ``2026-03-01T06:15:00Z``."""
+    record: Record = field(default_factory=Record)
+    """How it went; stands in the report file, not in ``--json``."""
 
     @property
     def is_complete(self) -> bool:
@@ -79,7 +88,7 @@ class Summary:
         return self.status == "complete"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the summary as ``--json`` and the report file show it."""
+        """Return the summary as ``--json`` shows it, without the record."""
         return {
             "event": "summary",
             "status": self.status,
@@ -87,12 +96,28 @@ class Summary:
             "files": dict(self.files),
             "by_kind": {kind: dict(counts) for kind, counts in self.by_kind.items()},
             "bytes": {"downloaded": self.downloaded_bytes, "total": self.total_bytes},
+            "begun": self.begun,
             "elapsed_s": round(self.elapsed_s, 3),
             "api_calls": dict(self.api_calls),
             "failures": [asdict(failure) for failure in self.failures],
             "notices": list(self.notices),
             **({"error": self.error} if self.error else {}),
         }
+
+    def as_report(self) -> dict[str, Any]:
+        """Return the summary and the record, as the report file holds them."""
+        return self.as_json() | dict(msgspec.to_builtins(self.record))
+
+    @staticmethod
+    def from_report(told: Mapping[str, Any]) -> Summary:
+        """Return what :meth:`as_report` gave, of this version or an earlier one.
+
+        Raises: msgspec.ValidationError, KeyError, TypeError, if it is something else.
+        """
+        sizes = told["bytes"]
+        flat = {"total_bytes": sizes["total"], "downloaded_bytes": sizes["downloaded"]}
+        record = msgspec.convert(told, Record)
+        return msgspec.convert({**told, **flat, "record": record}, Summary)
 
 
 @dataclass
@@ -115,13 +140,17 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     _received: dict[str, int] = field(default_factory=dict)
+    _recorder: Recorder = field(default_factory=Recorder)
 
     def __post_init__(self, kinds: Iterable[str]) -> None:
         self._began = self.clock()
+        self._begun = datetime.now(UTC)
         self.by_kind = {kind: Counter() for kind in kinds}
 
     def take(self, event: Event) -> None:
         """Count one event."""
+        now_s = self.clock() - self._began
+        self._recorder.take(event, now_s)
         match event:
             case ScenesFound():
                 self.scenes = event.found
@@ -130,19 +159,27 @@ class Report:
             case Notice():
                 self.notices.append(event.text)
             case TransferProgress():
-                # Cumulative per file, and a file that fails leaves no other trace of its bytes.
-                self.downloaded_bytes += event.received_bytes - self._received.get(event.key, 0)
-                self._received[event.key] = event.received_bytes
+                # A file that fails leaves no other trace of its bytes.
+                self._receive(event.key, event.received_bytes, now_s)
             case FileFinished():
+                key = event.key or event.file
+                self._receive(key, event.received_bytes, now_s)
+                self._received.pop(key, None)
                 self._finish(event)
             case _:
                 pass
 
+    def _receive(self, key: str, received_bytes: int, now_s: float) -> None:
+        """Count what came for a file; told are all its bytes so far."""
+        more_bytes = received_bytes - self._received.get(key, 0)
+        if more_bytes > 0:
+            self._received[key] = received_bytes
+            self.downloaded_bytes += more_bytes
+            self._recorder.receive(more_bytes, now_s)
+
     def _finish(self, event: FileFinished) -> None:
         self.states[event.state] += 1
         self.by_kind.setdefault(event.kind, Counter())[event.state] += 1
-        counted = self._received.pop(event.key or event.file, 0)
-        self.downloaded_bytes += max(0, event.received_bytes - counted)
         if event.state in BAD:
             self.failures.append(
                 Failure(
@@ -173,6 +210,7 @@ class Report:
         """Return the outcome so far; ``status`` follows from the counts when not given."""
         finished = sum(self.states.values())
         total = max(self.wanted, finished)
+        elapsed_s = self.clock() - self._began
         return Summary(
             status=status or self.status,
             scenes=self.scenes,
@@ -183,11 +221,13 @@ class Report:
             },
             total_bytes=self.total_bytes,
             downloaded_bytes=self.downloaded_bytes,
-            elapsed_s=self.clock() - self._began,
+            elapsed_s=elapsed_s,
             api_calls=dict(api_calls or {}),
             failures=tuple(self.failures),
             notices=tuple(self.notices),
             error=error,
+            begun=f"{self._begun:%Y-%m-%dT%H:%M:%SZ}",
+            record=self._recorder.record(elapsed_s),
         )
 
 
@@ -202,7 +242,7 @@ async def write_report(directory: Path, summary: Summary, *, durable: bool = Fal
     """
     path = directory / REPORT_NAME
     partial = path.with_suffix(".json.part")
-    text = orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2) + b"\n"
+    text = report_bytes(summary)
     try:
         async with aiofiles.open(partial, "wb") as file:
             await file.write(text)
@@ -215,3 +255,34 @@ async def write_report(directory: Path, summary: Summary, *, durable: bool = Fal
             await aiofiles.os.remove(partial)
         raise
     return path
+
+
+def report_bytes(summary: Summary) -> bytes:
+    """Return the report file: a key a line, and what is under it on the same line.
+
+    Samples and footprints, one number a line, would make a file that nobody scrolls through.
+    """
+    lines = (
+        orjson.dumps(key) + b": " + _laid_out(value) for key, value in summary.as_report().items()
+    )
+    return b"{\n  " + b",\n  ".join(lines) + b"\n}\n"
+
+
+def _laid_out(value: Any) -> bytes:
+    if not isinstance(value, list) or not value:
+        return orjson.dumps(value)
+    return b"[\n    " + b",\n    ".join(map(orjson.dumps, value)) + b"\n  ]"
+
+
+def read_report(directory: Path) -> Summary | None:
+    """Read the report of the last run; ``None`` if there is none.
+
+    Raises: ConfigError, if the file is something else; OSError, if it cannot be read.
+    """
+    path = directory / REPORT_NAME
+    try:
+        return Summary.from_report(orjson.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"is no report of a run: {error}", file=path) from None

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from asyncdl.config import Config
-from asyncdl.events import Emit, Notice, ScenesFound
+from asyncdl.events import Emit, FoundScene, Notice, ScenesFound
 from asyncdl.job.wishes import ids_of, query_of
 from asyncdl.m2m import M2MClient
+from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
+from asyncdl.m2m.outlines import outlines_of
 from asyncdl.m2m.search import SceneBatch, SceneQuery, search_scenes
 
 T = TypeVar("T")
@@ -67,11 +69,24 @@ async def scene_batches(
             found += len(page.scenes)
             left_out += page.not_bulk
             last = page
-            emit(ScenesFound(found, page.total_hits))
+            emit(ScenesFound(found, page.total_hits, tuple(map(found_scene, page.scenes))))
             for chunk in chunks([scene.entity_id for scene in page.scenes], size):
                 yield Batch(wish.dataset, tuple(chunk), "entityId")
     for note in search_notes(wish, last, found=found, left_out=left_out):
         emit(note)
+
+
+def found_scene(scene: Scene) -> FoundScene:
+    """Return what watchers are told of a scene."""
+    pictures = (str(browse.get("browsePath") or "") for browse in scene.browse or ())
+    return FoundScene(
+        product_id=scene.display_id,
+        entity_id=scene.entity_id,
+        acquired=scene.acquired,
+        cloud_cover=scene.cloud_cover,
+        footprint=outlines_of(scene.spatial_coverage or scene.spatial_bounds),
+        browse_url=next(filter(None, pictures), ""),
+    )
 
 
 def search_notes(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import anyio
 
-from asyncdl.events import Event, TransferProgress
+from asyncdl.events import ConnectionsInUse, Event, TransferProgress
 
 MAX_WAITING = 1024
 """Events that may wait for the reader before the workers pause between files."""
@@ -17,7 +17,7 @@ class EventQueue:
     """Events in order, from code that may not wait to code that may be slow.
 
     :meth:`put` never blocks. So that a slow reader does not fill the memory,
-    progress is dropped when much is waiting (it is cumulative, so nothing is
+    progress is dropped when much is waiting (each tells the whole, so nothing is
     lost), and whoever makes the other events waits in :meth:`room` between two
     pieces of work.
     """
@@ -30,7 +30,7 @@ class EventQueue:
 
     def put(self, event: Event) -> None:
         """Add an event."""
-        if isinstance(event, TransferProgress) and not self._has_room:
+        if isinstance(event, TransferProgress | ConnectionsInUse) and not self._has_room:
             return
         self._events.append(event)
         self._tell()

@@ -140,6 +140,16 @@ class PendingBook:
         """Whether ids are open of which only the label is known."""
         return bool(self._unknown)
 
+    def oldest(self) -> tuple[str, float]:
+        """Return which file is open for longest, and for how many seconds.
+
+        The name is empty where only the id is known, and when nothing is open.
+        """
+        starts = [(group.since, "") for group in self._unknown]
+        starts += [(pending.since, pending.wanted.file_name) for pending in self._pending.values()]
+        since, name = min(starts, default=(self._clock(), ""))
+        return name, self._clock() - since
+
     def add(self, waiting: Waiting) -> None:
         """Take in what a request left open."""
         now = self._clock()

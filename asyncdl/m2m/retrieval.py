@@ -9,7 +9,7 @@ as :mod:`asyncdl.m2m.pending` finds it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,16 +60,19 @@ async def resolutions(
         interval_s: Seconds between two polls, at least.
         deadline_s: Seconds after which a file is given up; those in which the service
             did not answer do not count.
-        emit: Takes :class:`FilesPreparing` whenever the number changes.
+        emit: Takes :class:`FilesPreparing` at each look, and when more is to be waited for.
     Yields: In no particular order. Ends when the stream is closed and nothing is open.
     Raises: ApiError, AuthError or NetworkError, when the client gives up on a call.
     Source: endpoints ``download-retrieve``, ``download-search``, ``download-request``.
     """
     book = PendingBook(deadline_s=deadline_s, clock=anyio.current_time)
     pace = _Pace(interval_s)
+
+    def tell() -> None:
+        emit(FilesPreparing(len(book), *book.oldest(), next_look_s=pace.rest_s()))
+
     async with waiting_in:
-        while await _take_in(book, waiting_in, pace):
-            emit(FilesPreparing(len(book)))
+        while await _take_in(book, waiting_in, pace, tell):
             if pace.is_due:
                 pace.start()
                 for label in book.labels():
@@ -81,7 +84,7 @@ async def resolutions(
                         yield resolution
             for given_up in book.expire():
                 yield given_up
-            emit(FilesPreparing(len(book)))
+            tell()
 
 
 @dataclass
@@ -110,9 +113,15 @@ class _Pace:
 
 
 async def _take_in(
-    book: PendingBook, waiting_in: MemoryObjectReceiveStream[Waiting], pace: _Pace
+    book: PendingBook,
+    waiting_in: MemoryObjectReceiveStream[Waiting],
+    pace: _Pace,
+    tell: Callable[[], None],
 ) -> bool:
-    """Take in what arrives until a poll or a deadline is due; false when all is over."""
+    """Take in what arrives until a poll or a deadline is due; false when all is over.
+
+    Calls ``tell`` when more is to be waited for.
+    """
     if not book:
         try:
             first = await waiting_in.receive()
@@ -121,15 +130,18 @@ async def _take_in(
         book.add(first)
         is_due = first.is_due or book.has_duplicates
         pace.hold(0.0 if is_due else min(FIRST_POLL_S, pace.interval_s))
+        tell()
     while (rest_s := min(pace.rest_s(), book.until_deadline_s())) > 0:
         with anyio.move_on_after(rest_s):
             try:
                 book.add(await waiting_in.receive())
+                tell()
             except anyio.EndOfStream:
                 await anyio.sleep_forever()
     with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
         while True:
             book.add(waiting_in.receive_nowait())
+            tell()
     return True
 
 

@@ -37,7 +37,7 @@ from asyncdl.errors import (
     TransferError,
     WrongContent,
 )
-from asyncdl.events import Emit, HostWait, ServiceBack, ServiceWait
+from asyncdl.events import ConnectionsInUse, Emit, HostWait, ServiceBack, ServiceWait
 from asyncdl.transfer import clock
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.pace import Pace
@@ -110,7 +110,7 @@ class Turn:
         host.apply()
 
     def __enter__(self) -> Self:
-        self.host.under_way.add(self)
+        self._governor.begin(self)
         return self
 
     def __exit__(
@@ -178,7 +178,7 @@ class Governor:
         except WouldBlock:
             host.queue.release_on_behalf_of(turn)
             return None
-        host.under_way.add(turn)
+        self.begin(turn)
         return turn
 
     def is_crowded(self, url: str) -> bool:
@@ -190,10 +190,19 @@ class Governor:
         """Use fewer connections from now on: the system has no more files to open."""
         self._budget.total_tokens = max(1, self._budget.borrowed_tokens // 2)
 
+    def begin(self, turn: Turn) -> None:
+        """Note that a turn is used from now on."""
+        turn.host.under_way.add(turn)
+        self._tell(turn.host)
+
+    def _tell(self, host: _Host) -> None:
+        self._emit(ConnectionsInUse(host.name, len(host.under_way)))
+
     def end(self, turn: Turn, error: BaseException | None) -> None:
         """Learn from how a turn ended, and give it to the next."""
         host = turn.host
         host.under_way.discard(turn)
+        self._tell(host)
         if error is None:
             self.note_answer(host)
         elif isinstance(error, AsyncdlError):

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 import asyncdl.sandbox
-from asyncdl.events import Event, FileFinished
+from asyncdl.events import Event, FileFinished, LinkRenewal
 from asyncdl.job.job import Job
 from asyncdl.job.report import Summary
 from asyncdl.m2m import Credentials
@@ -42,6 +42,7 @@ async def test_all_links_that_expire_together_are_renewed_with_few_calls(bench: 
     assert sum(entry.status == 403 for entry in bench.service.file_log) >= 10
     assert summary.api_calls["download-request"] == 1
     assert summary.api_calls["download-retrieve"] <= 2
+    assert bench.count(LinkRenewal) >= 10
 
 
 @pytest.mark.parametrize("fault", ["gone", "login_redirect", "html", "refuse"])

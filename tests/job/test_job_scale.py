@@ -48,7 +48,9 @@ async def test_a_search_of_2500_scenes_pages_to_the_end(crowd: Bench) -> None:
             scenes += batch.ids
     assert len(scenes) == len(set(scenes)) == 2500
     assert crowd.service.calls["scene-search"] == 3
-    assert crowd.events[-2] == ScenesFound(2500, 2501)
+    pages = [event for event in crowd.events if isinstance(event, ScenesFound)]
+    assert (pages[-1].found, pages[-1].total_hits) == (2500, 2501)
+    assert [scene.entity_id for page in pages for scene in page.scenes] == scenes
     assert crowd.events[-1] == Notice("Scenes left out, as they are not open to bulk download: 1.")
 
 

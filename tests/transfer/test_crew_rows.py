@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import HttpStatusError
-from asyncdl.events import HostWait
+from asyncdl.events import ConnectionsInUse, HostWait
 from asyncdl.transfer import Digest, Limits
 from asyncdl.transfer.sink import PartFile
 from tests.transfer.fault_server import (
@@ -68,6 +68,8 @@ async def test_a_large_file_comes_over_several_connections(tmp_path: Path) -> No
     assert r.content() == BODY
     assert r.ranges[:2] == ["bytes=0-", f"bytes={(len(BODY) + 1000) // 2}-{len(BODY) - 1}"]
     assert r.names == ["file.bin"]
+    told = [event.count for event in r.told(ConnectionsInUse)]
+    assert max(told) == 2 and told[-1] == 0, "watchers know how many are in use"
 
 
 async def test_row_126_an_idle_connection_splits_the_rest_of_a_slow_one(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from asyncdl.errors import ApiError
-from asyncdl.events import Event
+from asyncdl.events import Event, QuotaLeft, QuotaWait
 from asyncdl.job.quota import Quota, room_in
 from asyncdl.m2m import DownloadItem, M2MClient
 from asyncdl.m2m.models import DownloadRequestReply, Limit, RateLimits
@@ -66,7 +66,7 @@ async def test_a_service_that_tells_no_limits_is_simply_asked() -> None:
 
 async def test_after_a_refusal_there_is_a_rest_before_the_next_look() -> None:
     granted, events = await ask(Account(50, first=0))
-    assert granted == [10] and len(events) == 1
+    assert granted == [10] and events == [QuotaWait(0.0), QuotaLeft(50), QuotaLeft(40)]
 
 
 async def test_the_whole_call_is_waited_for_once_and_then_any_room_is_taken() -> None:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import anyio.to_thread
 import orjson
 import pytest
 
+from asyncdl.errors import ConfigError
 from asyncdl.events import (
     Event,
     FileFinished,
     FileState,
     FilesWanted,
+    FoundScene,
     Notice,
     ScenesFound,
     TransferProgress,
+    TransferStarted,
 )
-from asyncdl.job.report import Report, Summary, write_report
+from asyncdl.job.report import REPORT_NAME, Report, Summary, read_report, write_report
 
 KINDS = ("bundle", "bands")
+
+
+@dataclass
+class Clock:
+    now: float = 5.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def finished(
@@ -28,9 +41,11 @@ def finished(
 
 
 def summary_of(*events: Event, status: str = "", error: str = "") -> Summary:
-    report = Report(KINDS, clock=iter([5.0, 7.5]).__next__)
+    clock = Clock()
+    report = Report(KINDS, clock=clock)
     for event in events:
         report.take(event)
+    clock.now += 2.5
     return report.summary(status=status, error=error, api_calls={"logout": 1})
 
 
@@ -109,3 +124,41 @@ async def test_the_report_is_written_whole(tmp_path: Path) -> None:
     path = await write_report(tmp_path, summary_of(finished("a")))
     assert orjson.loads(path.read_bytes())["files"]["downloaded"] == 1
     assert [file.name for file in tmp_path.iterdir()] == ["asyncdl-report.json"]
+
+
+SCENE = FoundScene("S", "E", "2020-03-10", 9.5, (((170.0, 1.0), (190.0, 1.0), (180.0, 3.0)),), "")
+
+
+async def test_a_report_that_is_read_is_the_one_that_was_written(tmp_path: Path) -> None:
+    events = (
+        ScenesFound(1, 1, (SCENE,)),
+        TransferStarted("a", "a", 10, 0),
+        finished("a", received=10),
+        finished("b", FileState.FAILED),
+    )
+    summary = summary_of(*events)
+    await write_report(tmp_path, summary)
+    assert await anyio.to_thread.run_sync(read_report, tmp_path) == summary
+    assert summary.record.found_scenes == (SCENE,)
+    assert [slow.file for slow in summary.record.slowest] == ["a"]
+    assert sum(summary.record.timeline.received_bytes) == summary.downloaded_bytes == 10
+
+
+def test_a_report_of_an_earlier_version_has_no_record(tmp_path: Path) -> None:
+    told = summary_of(finished("a")).as_json()
+    del told["begun"]
+    (tmp_path / REPORT_NAME).write_bytes(orjson.dumps(told))
+    read = read_report(tmp_path)
+    assert read is not None and read.files["downloaded"] == 1
+    assert read.record.timeline.received_bytes == ()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"bytes": {"total": "x", "downloaded": 0}}'])
+def test_what_is_no_report_is_told_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / REPORT_NAME).write_text(text)
+    with pytest.raises(ConfigError, match=r"asyncdl-report\.json: is no report of a run"):
+        read_report(tmp_path)
+
+
+def test_there_may_be_no_report(tmp_path: Path) -> None:
+    assert read_report(tmp_path) is None

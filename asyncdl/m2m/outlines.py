@@ -1,0 +1,54 @@
+"""Footprints of scenes as bare outlines, whatever the service sends. Pure.
+
+What comes out is small and well formed, so that it can be kept, drawn and sent on
+without another look.
+
+Source: RFC 7946, sections 3.1.6 and 3.1.7.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+Outline: TypeAlias = tuple[tuple[float, float], ...]
+"""Corners as longitude and latitude in degrees, the first not repeated; 3 or more."""
+
+MAX_CORNERS = 100
+"""Of one outline; a Landsat footprint has four. Finer ones are thinned out."""
+MAX_OUTLINES = 20
+"""Of one footprint."""
+DECIMALS = 5
+"""Of a degree: a metre."""
+
+
+def outlines_of(geometry: object) -> tuple[Outline, ...]:
+    """Return the outer rings of a GeoJSON polygon or multipolygon; of anything else nothing."""
+    if not isinstance(geometry, Mapping):
+        return ()
+    match geometry.get("type"), geometry.get("coordinates"):
+        case "Polygon", [outer, *_]:
+            rings: Sequence[object] = [outer]
+        case "MultiPolygon", [*polygons]:
+            rings = [polygon[0] for polygon in polygons if isinstance(polygon, list) and polygon]
+        case _:
+            return ()
+    outlines = (_outline(ring) for ring in rings[:MAX_OUTLINES])
+    return tuple(outline for outline in outlines if outline)
+
+
+def _outline(ring: object) -> Outline:
+    corners = list(dict.fromkeys(_corners(ring)))
+    step = math.ceil(len(corners) / MAX_CORNERS)
+    return tuple(corners[::step]) if len(corners) >= 3 else ()
+
+
+def _corners(ring: object) -> Iterator[tuple[float, float]]:
+    for position in ring if isinstance(ring, list) else ():
+        match position:
+            case [int() | float() as longitude, int() | float() as latitude, *_]:
+                if abs(longitude) <= 540 and abs(latitude) <= 90:  # no comparison with nan is true
+                    yield round(float(longitude), DECIMALS), round(float(latitude), DECIMALS)
+            case _:
+                pass

@@ -111,6 +111,8 @@ class Ordeal:
                 told = b"".join([chunk async for chunk in process.stderr])
                 status = await process.wait()
         self.stderr = told.decode()
+        while self.service.running:  # a call whose caller has been killed
+            await anyio.sleep(0.005)
         return status
 
     def _watcher(self, process: Process, blow: Blow | None) -> Callable[[str], None]:

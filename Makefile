@@ -6,9 +6,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constr
 READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
+READY_FOR_EXAMPLES := $(VENV)/.ready-for-examples
 MINUTES ?= 10
 
-.PHONY: demo test docs soak bench clean
+.PHONY: demo test docs examples soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -25,6 +26,9 @@ test: $(READY_FOR_TESTS)  # linters, types, and the tests with their coverage
 docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors, and their tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	$(BIN)/python -m pytest -q tests/docs
+
+examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
+	$(BIN)/python -m pytest -q tests/examples
 
 soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
@@ -48,6 +52,10 @@ $(READY_FOR_TESTS): $(READY)
 
 $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 	$(PIP) --group docs
+	touch $@
+
+$(READY_FOR_EXAMPLES): $(READY_FOR_TESTS)
+	$(PIP) --group examples
 	touch $@
 
 clean:

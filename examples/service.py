@@ -1,0 +1,224 @@
+"""A web service that fetches Landsat scenes for its users, one job at a time.
+
+::
+
+    pip install fastapi uvicorn
+    export ASYNCDL_USERNAME=you ASYNCDL_TOKEN='your application token'
+    python examples/service.py jobs
+
+========================  =====================================================
+``POST /jobs``            start a job: ``{"search": {…}, "products": [{…}]}``
+``GET /jobs/{id}``        how far it is
+``GET /jobs/{id}/events`` the same, live, as server-sent events
+``DELETE /jobs/{id}``     cancel it; what is there stays
+========================  =====================================================
+
+USGS takes one call at a time from an account, so one worker runs the jobs in the order in
+which they came; a queue that is full says so. Each job has a folder with its order and its
+files. When the service stops, the running job is interrupted and keeps its state; when it
+starts again, it takes up all that is not finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import uvicorn
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+import asyncdl
+from asyncdl.events import Event, FileFinished, FilesWanted
+
+MAX_QUEUED = 100
+FILES_OF_THE_SERVER = {"aoi", "scenes_file"}
+"""Keys of ``[search]`` that name files; whoever is outside shall not name ours."""
+SERVICE = json.loads(os.environ.get("ASYNCDL_SERVICE", "{}"))
+"""What ``[service]`` of a config would hold, for those who use another than USGS."""
+
+
+class Order(BaseModel):
+    """What a job shall fetch, as the tables of a config have it."""
+
+    search: dict[str, Any]
+    products: list[dict[str, Any]]
+
+
+@dataclass
+class Progress:
+    """What the world is told of a job."""
+
+    id: str
+    status: str = "queued"
+    wanted: int = 0
+    finished: int = 0
+    failed: int = 0
+    error: str = ""
+
+
+@dataclass
+class Task:
+    """A job, its folder, and those who watch it."""
+
+    config: asyncdl.Config
+    folder: Path
+    progress: Progress
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    changed: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def is_over(self) -> bool:
+        return self.progress.status not in ("queued", "running")
+
+    def tell(self, **news: Any) -> None:
+        """Change the progress and wake the watchers."""
+        for name, value in news.items():
+            setattr(self.progress, name, value)
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    def take(self, event: Event) -> None:
+        """Count an event; what may not block does no more."""
+        match event:
+            case FilesWanted(count=count):
+                self.tell(wanted=self.progress.wanted + count)
+            case FileFinished(reason=reason):
+                failed = self.progress.failed + bool(reason)
+                self.tell(finished=self.progress.finished + 1, failed=failed)
+
+    async def run(self) -> None:
+        """Run the job; a cancelled one is over, an interrupted one is to be continued."""
+        with self.scope:
+            self.tell(status="running")
+            try:
+                summary = await asyncdl.Job(self.config).run(self.take)
+                self._end(summary.status, summary.error)
+            except asyncdl.AsyncdlError as error:
+                self._end("stopped", str(error))
+        if self.scope.cancel_called:
+            self._end("cancelled")
+
+    def _end(self, status: str, error: str = "") -> None:
+        (self.folder / "ended.json").write_text(json.dumps({"status": status, "error": error}))
+        self.tell(status=status, error=error)
+
+
+class Desk:
+    """Takes orders, keeps them in folders, and works them off one by one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.tasks: dict[str, Task] = {}
+        self._queue_in, self._queue = anyio.create_memory_object_stream[Task](MAX_QUEUED)
+
+    def take(self, order: Order) -> Task:
+        """Queue an order. Raises: ConfigError, if it makes no sense; WouldBlock, if all is full."""
+        task = self._task(f"{len(self.tasks):06}-{uuid.uuid4().hex[:8]}", order)
+        self._queue_in.send_nowait(task)
+        self.tasks[task.progress.id] = task
+        task.folder.mkdir(parents=True)
+        (task.folder / "order.json").write_text(order.model_dump_json())
+        return task
+
+    def take_up(self) -> None:
+        """Queue what an earlier life of the service left unfinished."""
+        for path in sorted(self.root.glob("*/order.json")):
+            task = self._task(path.parent.name, Order.model_validate_json(path.read_text()))
+            self.tasks[task.progress.id] = task
+            ended = path.with_name("ended.json")
+            if ended.exists():
+                task.tell(**json.loads(ended.read_text()))
+            else:
+                self._queue_in.send_nowait(task)
+
+    def _task(self, job_id: str, order: Order) -> Task:
+        if named := FILES_OF_THE_SERVER & order.search.keys():
+            raise asyncdl.ConfigError("names a file of the server", key=f"search.{min(named)}")
+        folder = self.root / job_id
+        raw = order.model_dump() | {"download": {"directory": str(folder / "data")}}
+        config = asyncdl.parse_config(raw | {"service": SERVICE})
+        return Task(config, folder, Progress(job_id))
+
+    async def work(self) -> None:
+        """Run jobs until cancelled."""
+        async for task in self._queue:
+            await task.run()
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.desk = desk = Desk(Path(os.environ.get("JOBS", "jobs")))
+    desk.take_up()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.work)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+def find(job_id: str) -> Task:
+    desk: Desk = app.state.desk
+    if job_id not in desk.tasks:
+        raise HTTPException(404, "there is no such job")
+    return desk.tasks[job_id]
+
+
+@app.post("/jobs", status_code=202)
+async def start(order: Order) -> Progress:
+    try:
+        return app.state.desk.take(order).progress
+    except asyncdl.ConfigError as error:
+        raise HTTPException(422, str(error)) from error
+    except anyio.WouldBlock:
+        raise HTTPException(503, "too many jobs are waiting; try again later") from None
+
+
+@app.get("/jobs/{job_id}")
+async def status(job_id: str) -> Progress:
+    return find(job_id).progress
+
+
+@app.delete("/jobs/{job_id}", status_code=202)
+async def cancel(job_id: str) -> Progress:
+    task = find(job_id)
+    if not task.is_over:
+        task.scope.cancel()
+    return task.progress
+
+
+@app.get("/jobs/{job_id}/events")
+async def watch(job_id: str) -> StreamingResponse:
+    return StreamingResponse(_news(find(job_id)), media_type="text/event-stream")
+
+
+async def _news(task: Task) -> AsyncIterator[str]:
+    """Yield the progress whenever it has changed, until the job is over."""
+    while True:
+        changed = task.changed
+        yield f"data: {json.dumps(asdict(task.progress))}\n\n"
+        if task.is_over:
+            return
+        await changed.wait()
+
+
+def main() -> None:
+    os.environ["JOBS"] = sys.argv[1] if len(sys.argv) > 1 else "jobs"
+    port = int(os.environ.get("PORT", "8000"))
+    # Those who watch would otherwise keep a stopping service for as long as they like.
+    uvicorn.run(app, port=port, timeout_graceful_shutdown=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""``examples/service.py`` as a process, asked over HTTP, with the sandbox behind it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import DEVNULL
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+
+from asyncdl.sandbox import Service
+from tests.e2e.conftest import environment, files_under
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "service.py"
+HAS_WHEELS = all(importlib.util.find_spec(name) for name in ("fastapi", "uvicorn"))
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not HAS_WHEELS, reason="make examples installs fastapi and uvicorn"),
+]
+
+ORDER = {
+    "search": {
+        "dataset": "landsat_ot_c2_l2",
+        "bbox": [-150.9495, 61.0031, -148.9555, 61.4834],
+        "start": "2020-03-01",
+        "end": "2020-03-15",
+    },
+    "products": [{"kind": "bands", "bands": ["red", "nir08"]}],
+}
+
+
+FILES = 8
+"""Two bands of four scenes."""
+
+
+@asynccontextmanager
+async def serving(service: Service, folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    """Run the example until the block ends, then stop it as an administrator would."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    account = {"url": service.url, "stac_url": service.stac_url}
+    env = environment(service, PORT=str(port), ASYNCDL_SERVICE=json.dumps(account))
+    command = [sys.executable, str(EXAMPLE), str(folder)]
+    with anyio.fail_after(60):
+        process = await anyio.open_process(command, env=env, stdout=DEVNULL, stderr=DEVNULL)
+        async with process, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            await _answers(session)
+            yield session
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+
+
+async def _answers(session: aiohttp.ClientSession) -> None:
+    while True:
+        try:
+            async with session.get("/docs"):
+                return
+        except aiohttp.ClientConnectionError:
+            await anyio.sleep(0.05)
+
+
+async def start(session: aiohttp.ClientSession, order: Any = ORDER) -> str:
+    async with session.post("/jobs", json=order) as reply:
+        assert reply.status == 202, await reply.text()
+        return str((await reply.json())["id"])
+
+
+async def news_of(session: aiohttp.ClientSession, job_id: str) -> AsyncIterator[dict[str, Any]]:
+    async with session.get(f"/jobs/{job_id}/events") as reply:
+        async for line in reply.content:
+            if line.startswith(b"data: "):
+                yield json.loads(line.removeprefix(b"data: "))
+
+
+async def test_a_job_is_followed_to_its_end(service: Service, tmp_path: Path) -> None:
+    async with serving(service, tmp_path) as session:
+        news = [one async for one in news_of(session, await start(session))]
+    assert news[-1]["status"] == "complete"
+    assert news[-1]["finished"] == news[-1]["wanted"] == FILES
+    assert [one["finished"] for one in news] == sorted(one["finished"] for one in news)
+
+
+async def test_a_cancelled_job_is_over_and_the_next_one_runs(
+    service: Service, tmp_path: Path
+) -> None:
+    service.faults.files_down = True
+    async with serving(service, tmp_path) as session:
+        first = await start(session)
+        async for one in news_of(session, first):
+            if one["status"] == "running" and one["wanted"]:
+                service.faults.files_down = False
+                await session.delete(f"/jobs/{first}")
+        second = await start(session)
+        news = {job: [one async for one in news_of(session, job)][-1] for job in (first, second)}
+    assert [one["status"] for one in news.values()] == ["cancelled", "complete"]
+
+
+async def test_a_job_that_was_interrupted_is_taken_up_again(
+    service: Service, tmp_path: Path
+) -> None:
+    service.faults.files_down = True
+    async with serving(service, tmp_path) as session:
+        job_id = await start(session)
+        async for one in news_of(session, job_id):
+            if one["wanted"]:
+                break
+    service.faults.files_down = False
+    async with serving(service, tmp_path) as session:
+        news = [one async for one in news_of(session, job_id)]
+    assert news[-1]["status"] == "complete"
+    assert len(files_under(tmp_path / job_id / "data")) == FILES
+
+
+@pytest.mark.parametrize(
+    "search",
+    [{"dataset": "landsat_ot_c2_l2"}, {**ORDER["search"], "aoi": "/etc/passwd"}],  # type: ignore[dict-item]
+)
+async def test_an_order_that_makes_no_sense_is_refused_at_once(
+    service: Service, tmp_path: Path, search: dict[str, Any]
+) -> None:
+    async with serving(service, tmp_path) as session:
+        order = {**ORDER, "search": search}
+        async with session.post("/jobs", json=order) as reply:
+            assert reply.status == 422
+            assert "search" in (await reply.json())["detail"]
+    assert service.calls == {}

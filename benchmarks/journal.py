@@ -23,7 +23,9 @@ from pathlib import Path
 
 import anyio
 
+from asyncdl.config import LayoutTemplate
 from asyncdl.job.journal import JOURNAL_NAME, FinishedFile, Journal, Requested, open_journal
+from asyncdl.job.layout import Layout
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
 
@@ -31,6 +33,7 @@ SCENES_PER_BATCH = 200
 FILES_PER_SCENE = 22
 FILES_PER_REQUEST = 1000
 WORKERS = 5
+LAYOUT = Layout(LayoutTemplate("{kind}/{product_id}/{file}"), LayoutTemplate("{kind}/{file}"))
 DIGEST = Digest("sha256", "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8")
 
 
@@ -76,7 +79,7 @@ async def first_run(journal: Journal, files: Sequence[WantedFile], cost: Cost) -
     await cost.of("begin", journal.begin(label="job", fingerprint="f"))
     for batch in groups(files, SCENES_PER_BATCH * FILES_PER_SCENE):
         await look_up(journal, batch, cost)
-        await cost.of("want", journal.want(batch))
+        await cost.of("want", journal.want(LAYOUT.aims_of(batch)))
     for number, group in enumerate(groups(files, FILES_PER_REQUEST)):
         await cost.of("requested", journal.requested(group))
         await cost.of("ask", journal.ask(group, "job"))

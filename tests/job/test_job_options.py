@@ -54,7 +54,7 @@ async def test_bundles_that_are_there_are_unpacked_when_that_is_wanted_later(ben
 async def test_a_bundle_that_cannot_be_unpacked_fails_and_is_kept(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(tar: Path, member: tarfile.TarInfo) -> None:
+    def refuse(tar: Path, member: tarfile.TarInfo, into: Path) -> None:
         raise extraction.ExtractError(tar.name, "no")
 
     monkeypatch.setattr(extraction, "_check", refuse)

@@ -252,6 +252,8 @@ class FileFinished(Event, frozen=True):
     attempts: int = 0
     key: str = ""
     """The file's name in the transfer events, where that is another than ``file``."""
+    members: tuple[str, ...] = ()
+    """Paths of the files that were unpacked from it, as ``file``."""
 
 
 class FileChecked(Event, frozen=True):

@@ -60,6 +60,8 @@ def as_json_line(event: FileFinished) -> dict[str, object]:
         "proof": event.proof,
         "source": event.source,
     }
+    if event.members:
+        line["members"] = list(event.members)
     if event.reason:
         line |= {
             "reason": event.reason,

@@ -50,7 +50,7 @@ def explain(error: msgspec.ValidationError, raw: dict[str, Any], file: Path | No
 def _explain_clash(
     clash: Clash, path: list[str | int], raw: dict[str, Any], file: Path | None
 ) -> ConfigError:
-    path = [*path, clash.key] if clash.key else path
+    path = [*path, *filter(None, clash.key.split("."))]
     value = _value_at(path, raw)
     return ConfigError(
         str(clash),

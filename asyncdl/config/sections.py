@@ -233,7 +233,22 @@ class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="b
     """One ``.tar`` per scene."""
 
     extract: bool = False
-    """Also unpack each verified tar into a folder of its product id."""
+    """Unpack each tar once it is proven; the files in it go to where ``layout`` says."""
+    members: (
+        Annotated[
+            tuple[Word, ...],
+            Meta(min_length=1, description='a list such as ["SR_B4", "QA_*", "red"]'),
+        ]
+        | None
+    ) = None
+    """Unpack only these, named as the bands of single files; all by default."""
+    keep_tar: bool = False
+    """Whether the tar stays after it was unpacked."""
+
+    def __post_init__(self) -> None:
+        for key, value in (("members", self.members), ("keep_tar", self.keep_tar)):
+            if value and not self.extract:
+                raise Clash(key, "says how to unpack, and nothing is unpacked", "extract = true")
 
 
 class BandGroupProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="band_group"):
@@ -316,6 +331,15 @@ class Config(Section, frozen=True, kw_only=True):
     ]
     download: DownloadConfig = DownloadConfig()
     poll: PollConfig = PollConfig()
+
+    def __post_init__(self) -> None:
+        is_unpacked = [isinstance(p, BundleProduct) and p.extract for p in self.products]
+        if any(is_unpacked) and not all(is_unpacked) and "kind" not in self.download.layout.fields:
+            raise Clash(
+                "download.layout",
+                "puts the same file of a scene, alone and out of its bundle, at one place",
+                "a template with {kind} in a folder",
+            )
 
     @property
     def directory(self) -> Path:

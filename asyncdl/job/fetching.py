@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal
 from asyncdl.job.agreements import Agreements
-from asyncdl.job.arriving import bring, facts_of, stop_if_full
+from asyncdl.job.arriving import Arrival, bring, facts_of, stop_if_full
+from asyncdl.job.extraction import passes_by, passing_path
 from asyncdl.job.layout import Place
 from asyncdl.job.proofs import demand_of
 from asyncdl.job.renewal import Renewal
@@ -43,13 +46,17 @@ async def fetch_one(run: Run, ready: Ready) -> bool:
     for place in places:
         verify = run.config.download.verify
         ending = _ending(ready, fetched, place, verify, is_first=place is places[0])
-        await bring(run, place.called(fetched.path.name), fetched.path, ending, fetched.digests)
+        here = place.called(fetched.path.name)
+        await bring(run, Arrival(ready.wanted, here, fetched.path, ending, fetched.digests))
     return True
 
 
 def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
     path = place.under(run.directory)
     demand = demand_of(ready.wanted, run.config.download.verify)
+    is_passing = passes_by(run.config, place)
+    if is_passing:
+        path, demand = passing_path(path), replace(demand, fingerprint=None)
     renewal = Renewal(run, ready)
 
     async def refresh() -> str:
@@ -68,7 +75,9 @@ def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
         key=str(place.relative),
         refresh=refresh,
         named_by=run.config.service.url,
-        overwrite=True,  # what is there and right has been sorted out before
+        # What is there and right has been sorted out before; but for a tar that was left
+        # between its last byte and its unpacking.
+        overwrite=not is_passing,
     )
 
 

@@ -16,10 +16,10 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -41,6 +41,8 @@ class Standing(StrEnum):
     WANTED = "wanted"
     """Neither there nor given up: a run was cut short."""
     VERIFIED = "verified"
+    UNPACKED = "unpacked"
+    """A bundle whose tar was not kept; the files that came out of it are verified."""
     DAMAGED = "damaged"
     """It was verified once, and a later look found other bytes."""
     FAILED = "failed"
@@ -67,6 +69,12 @@ class FinishedFile:
     """Of the whole file, as they were when it was verified."""
     asked_as: str = ""
     """The path it was wanted under, where its host gave it another name."""
+    bundle: str = ""
+    """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
+    held: tuple[str, ...] = ()
+    """Names of all files in a bundle that was unpacked, wanted or not."""
+    is_kept: bool = True
+    """False for a bundle that was unpacked and whose tar is not there any more."""
 
     def is_at(self, path: Path) -> bool:
         """Tell whether it is there, and nobody has written to it since it was verified. Blocks."""
@@ -102,6 +110,16 @@ class KnownFile:
     remedy: str
 
 
+class KnownPath(NamedTuple):
+    """Where a file is, or was to go."""
+
+    kind: str
+    scene: str
+    path: str
+    bundle: str
+    """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requested:
     """A download that the service has taken into its queue."""
@@ -119,6 +137,8 @@ class Memory:
     distrusted: frozenset[str]
     """Paths whose files do not count whatever they look like: those of another
     service, such as the sandbox, and those that were found damaged."""
+    members: Mapping[str, tuple[FinishedFile, ...]] = field(default_factory=dict)
+    """What came out of bundles that were unpacked and is verified, by the bundle's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +280,11 @@ class Journal:
         """
         return await self._database.read(lambda c: self._recall(c, paths, folders))
 
-    async def paths_of(self, scenes: Iterable[str]) -> list[tuple[str, str, str]]:
-        """Return kind, scene and path of all that is known of some scenes, in whatever state."""
+    async def paths_of(self, scenes: Iterable[str]) -> list[KnownPath]:
+        """Return what is known of some scenes, in whatever state."""
         return await self._database.read(
             lambda connection: [
-                row
+                KnownPath(*row)
                 for scene in scenes
                 for row in connection.execute(_PATHS_OF, (self._service, scene))
             ]
@@ -276,6 +296,7 @@ class Journal:
         await self._database.write(
             Write(_RENAME, [(new, self._service) for _, new in moves]),
             Write(_MOVE, [(new, old, self._service) for old, new in moves]),
+            Write(_MOVE_BUNDLE, [(new, old, self._service) for old, new in moves]),
         )
 
     async def note_scenes(self, dataset: str, entity_ids: Mapping[str, str]) -> None:
@@ -374,6 +395,9 @@ class Journal:
             file.proof,
             file.source,
             _encode_digests(file.digests),
+            file.bundle,
+            "/".join(file.held),
+            (Standing.VERIFIED if file.is_kept else Standing.UNPACKED).value,
             self._clock(),
         )
 
@@ -393,12 +417,20 @@ class Journal:
     ) -> Memory:
         finished, distrusted = {}, set()
         for service, state, *row in _rows_of_files(connection, paths, folders):
-            if service == self._service and state == Standing.VERIFIED:
+            if service == self._service and state in _TRUSTED:
                 file = read_finished(row)
                 finished[file.path] = file
             elif state in (Standing.VERIFIED, Standing.DAMAGED):
                 distrusted.add(str(row[0]))
-        return Memory(finished, frozenset(distrusted - finished.keys()))
+        members = {
+            path: tuple(self._members_of(connection, path))
+            for path, file in finished.items()
+            if file.held
+        }
+        return Memory(finished, frozenset(distrusted - finished.keys()), members)
+
+    def _members_of(self, connection: sqlite3.Connection, bundle: str) -> Iterator[FinishedFile]:
+        return map(read_finished, connection.execute(_MEMBERS, (self._service, bundle)))
 
     # -- downloads ---------------------------------------------------------------
 
@@ -510,9 +542,19 @@ async def look_into_journal(folder: Path, service: str) -> AsyncIterator[Journal
 
 def read_finished(row: Sequence[Any]) -> FinishedFile:
     """Make a finished file of the columns :data:`FINISHED_COLUMNS`."""
-    path, kind, scene, size_bytes, mtime_ns, proof, source, digests = row
+    path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held, is_kept = row
     return FinishedFile(
-        path, kind, scene, size_bytes, mtime_ns, proof, source, _decode_digests(digests)
+        path,
+        kind,
+        scene,
+        size_bytes,
+        mtime_ns,
+        proof,
+        source,
+        _decode_digests(digests),
+        bundle=bundle,
+        held=tuple(held.split("/")) if held else (),
+        is_kept=bool(is_kept),
     )
 
 
@@ -543,8 +585,16 @@ SELECT path, kind, scene, state, coalesce(dataset, ''), coalesce(scene.entity_id
 FROM file LEFT JOIN scene USING (service, scene)
 WHERE service = ? AND state IN ({marks}) ORDER BY path
 """
-FINISHED_COLUMNS = "path, kind, scene, size_bytes, mtime_ns, proof, source, digests"
-"""What :func:`read_finished` reads, of rows whose state is ``verified`` or ``damaged``."""
+FINISHED_COLUMNS = (
+    "path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held,"
+    " state <> 'unpacked'"
+)
+"""What :func:`read_finished` reads, of rows that are ``verified``, ``unpacked`` or ``damaged``."""
+_TRUSTED = (Standing.VERIFIED, Standing.UNPACKED)
+
+_MEMBERS = f"""
+SELECT {FINISHED_COLUMNS} FROM file WHERE service = ? AND bundle = ? AND state = 'verified'
+"""
 
 _BEGIN = """
 INSERT INTO job (service, label, fingerprint, run, begun_at, status) VALUES (?, ?, ?, ?, ?, ?)
@@ -570,10 +620,10 @@ ON CONFLICT (service, scene) DO UPDATE SET dataset = excluded.dataset,
 """
 _REOPEN = """
 DELETE FROM file
-WHERE service = ? AND scene = ? AND run < ? AND state NOT IN ('verified', 'damaged')
+WHERE service = ? AND scene = ? AND run < ? AND state NOT IN ('verified', 'unpacked', 'damaged')
 """
 _FORGET_UNWANTED = """
-DELETE FROM file WHERE service = ? AND run < ? AND state NOT IN ('verified', 'damaged')
+DELETE FROM file WHERE service = ? AND run < ? AND state NOT IN ('verified', 'unpacked', 'damaged')
 """
 _WANT = """
 INSERT INTO file (path, service, kind, scene, entity_id, product_id, state, run, size_bytes)
@@ -584,18 +634,20 @@ ON CONFLICT (path, service) DO UPDATE SET kind = excluded.kind, scene = excluded
     state = CASE state WHEN 'damaged' THEN state ELSE 'wanted' END
 """
 _RECORD = """
-INSERT INTO file (path, service, kind, scene, state, run, size_bytes, mtime_ns, proof, source,
-    digests, ended_at)
-VALUES (?, ?, ?, ?, 'verified', ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (path, service) DO UPDATE SET state = 'verified', run = excluded.run,
+INSERT INTO file (path, service, kind, scene, run, size_bytes, mtime_ns, proof, source,
+    digests, bundle, held, state, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (path, service) DO UPDATE SET state = excluded.state, run = excluded.run,
     size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, proof = excluded.proof,
     source = excluded.source, digests = excluded.digests, ended_at = excluded.ended_at,
+    bundle = excluded.bundle, held = excluded.held,
     reason = '', error = '', detail = '', remedy = '', http_status = NULL
 """
 _OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
 _RENAME = "DELETE FROM file WHERE path = ? AND service = ?"
-_PATHS_OF = "SELECT kind, scene, path FROM file WHERE service = ? AND scene = ?"
+_PATHS_OF = "SELECT kind, scene, path, bundle FROM file WHERE service = ? AND scene = ?"
 _MOVE = "UPDATE file SET path = ? WHERE path = ? AND service = ?"
+_MOVE_BUNDLE = "UPDATE file SET bundle = ? WHERE bundle = ? AND service = ?"
 _KEEP = "UPDATE file SET run = ? WHERE path = ? AND service = ?"
 _NOTE_ENDING = """
 INSERT INTO file (path, service, kind, scene, state, run, attempts, http_status, reason, error,
@@ -634,6 +686,6 @@ WHERE service = ? AND entity_id = ? AND product_id = ? AND download_id IS NOT NU
 """
 _SIZES = """
 SELECT download_id, size_bytes FROM file JOIN download USING (service, entity_id, product_id)
-WHERE service = ? AND file.state = 'verified' AND download_id IS NOT NULL
+WHERE service = ? AND file.state IN ('verified', 'unpacked') AND download_id IS NOT NULL
 """
 _FORGET_DOWNLOADS = "DELETE FROM download WHERE service = ?"

@@ -49,7 +49,9 @@ class Place:
         return directory.joinpath(*self.relative.parts)
 
     def called(self, name: str) -> Place:
-        """Return the place with the name that the file really has."""
+        """Return the place with the name that the file really has, if its host gave it one."""
+        if self.is_named:
+            return self
         if name == self.relative.name:
             return replace(self, is_named=True)
         asked_as = str(self.relative)
@@ -84,15 +86,24 @@ class Layout:
             kinds.setdefault(place.relative, place.kind)
         return replace(wanted, kinds=tuple(kinds.values()))
 
+    def place_of_member(self, wanted: WantedFile, name: str) -> Place:
+        """Return where a file goes that is unpacked from a bundle: where a single one would.
+
+        Args:
+            wanted: The bundle.
+            name: Of the file; safe.
+        """
+        kind, folders = BundleWanted.kind, self.files.segments[:-1]
+        return Place(kind, _path(folders, kind, wanted.scene, name, _band_of(name, wanted.scene)))
+
     def relative(self, kind: str, wanted: WantedFile, is_named: bool) -> PurePosixPath:
         """Return the path of one place, below the download directory."""
         is_bundle = kind == BundleWanted.kind and is_named
         folders = (self.bundles if is_bundle else self.files).segments[:-1]
         if not is_named and not any("product_id" in fields_of(folder) for folder in folders):
             folders = (*folders, "{product_id}")
-        band = kind if is_bundle else stem_of(file_suffix(wanted.file_name, wanted.scene))
-        facts = {"kind": kind, "product_id": wanted.scene, "band": band, **_facts_of(wanted.scene)}
-        return PurePosixPath(*_folders(folders, facts), file_name_of(wanted))
+        band = kind if is_bundle else _band_of(wanted.file_name, wanted.scene)
+        return _path(folders, kind, wanted.scene, file_name_of(wanted), band)
 
 
 @lru_cache(maxsize=10_000)  # two batches of scenes; each file's places are asked for ten times
@@ -118,6 +129,15 @@ def file_name_of(wanted: WantedFile) -> str:
 def _is_named(wanted: WantedFile) -> bool:
     # A product that is called like its scene has an ending that the service does not tell.
     return wanted.file_name not in (wanted.scene, wanted.entity_id)
+
+
+def _band_of(file_name: str, scene: str) -> str:
+    return stem_of(file_suffix(file_name, scene))
+
+
+def _path(folders: Sequence[str], kind: str, scene: str, name: str, band: str) -> PurePosixPath:
+    facts = {"kind": kind, "product_id": scene, "band": band, **_facts_of(scene)}
+    return PurePosixPath(*_folders(folders, facts), name)
 
 
 def _folders(templates: Sequence[str], facts: Mapping[str, str]) -> Iterator[str]:

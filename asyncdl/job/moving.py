@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 import anyio.to_thread
 
 from asyncdl.events import Notice
-from asyncdl.job.journal import FinishedFile, Journal
+from asyncdl.job.extraction import passing_path
+from asyncdl.job.journal import FinishedFile, Journal, KnownPath, Memory
 from asyncdl.job.layout import Layout
 from asyncdl.job.run import Run
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.selection import BundleWanted, WantedFile
 from asyncdl.transfer.sink import part_path, state_path
 from asyncdl.transfer.stable import make_folders, rename, settle
 
@@ -47,13 +48,15 @@ async def follow_layout(run: Run, files: Sequence[WantedFile]) -> None:
         run.emit(Notice(f"The layout has changed: {count} moved to where they go now."))
 
 
-async def recall_elsewhere(
-    journal: Journal, layout: Layout, files: Sequence[WantedFile]
-) -> dict[str, FinishedFile]:
-    """Return the finished files that a run would move, by their new paths."""
+async def recall_elsewhere(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
+    """Return what the journal knows of finished files that a run would move, by the new paths."""
     moves = await _moves(journal, layout, files)
     known = await journal.recall(move.old for move in moves)
-    return {m.new: known.finished[m.old] for m in moves if m.old in known.finished}
+    return Memory(
+        {m.new: known.finished[m.old] for m in moves if m.old in known.finished},
+        frozenset(),
+        {m.new: known.members[m.old] for m in moves if m.old in known.members},
+    )
 
 
 async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> list[Move]:
@@ -61,26 +64,31 @@ async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) 
     return moves_to(layout, files, known)
 
 
-def moves_to(
-    layout: Layout, files: Iterable[WantedFile], known: Iterable[tuple[str, str, str]]
-) -> list[Move]:
+def moves_to(layout: Layout, files: Sequence[WantedFile], known: Iterable[KnownPath]) -> list[Move]:
     """Return what has to move.
 
     Args:
         layout: Where files go now.
         files: All that is wanted of some scenes.
-        known: Kind, scene and path of what earlier runs wanted of the same scenes.
+        known: What earlier runs wanted of the same scenes.
     """
     places = {
-        (place.kind, wanted.scene, place.relative.name): str(place.relative)
+        (place.kind, wanted.scene, place.relative.name): place
         for wanted, place in layout.aims_of(files)
         if place.is_named
     }
+    bundles = {wanted.scene: wanted for wanted in files if BundleWanted.kind in wanted.kinds}
     moves = []
-    for kind, scene, path in known:
-        new = places.get((kind, scene, PurePosixPath(path).name), path)
-        if new != path:
-            moves.append(Move(path, new))
+    for row in known:
+        name = PurePosixPath(row.path).name
+        if row.bundle and row.scene in bundles:
+            place = layout.place_of_member(bundles[row.scene], name)
+        elif (row.kind, row.scene, name) in places:
+            place = places[row.kind, row.scene, name]
+        else:
+            continue
+        if str(place.relative) != row.path:
+            moves.append(Move(row.path, str(place.relative)))
     return moves
 
 
@@ -88,10 +96,15 @@ def _move_parts(directory: Path, moves: Iterable[Move], durable: bool) -> None:
     """Move unfinished files with their notes. Blocks."""
     for move in moves:
         old, new = directory / move.old, directory / move.new
-        if part_path(old).is_file() and state_path(old).is_file() and not part_path(new).exists():
-            # Bytes without their note are dropped, a note without its bytes says nothing.
-            _rename(part_path(old), part_path(new), durable)
-            _rename(state_path(old), state_path(new), durable)
+        _move_part(old, new, durable)
+        _move_part(passing_path(old), passing_path(new), durable)
+
+
+def _move_part(old: Path, new: Path, durable: bool) -> None:
+    if part_path(old).is_file() and state_path(old).is_file() and not part_path(new).exists():
+        # Bytes without their note are dropped, a note without its bytes says nothing.
+        _rename(part_path(old), part_path(new), durable)
+        _rename(state_path(old), state_path(new), durable)
 
 
 def _move_all(
@@ -102,6 +115,9 @@ def _move_all(
     for move in moves:
         file, old, new = finished.get(move.old), directory / move.old, directory / move.new
         if file is None:
+            continue
+        if not file.is_kept:
+            moved.append(move)  # only its members are there, and they move, too
             continue
         if file.is_at(old) and not new.exists():
             _rename(old, new, durable)

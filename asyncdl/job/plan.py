@@ -16,13 +16,19 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
 from asyncdl.job.journal import Journal, Memory, look_into_journal
-from asyncdl.job.layout import Layout, Place, layout_of
+from asyncdl.job.layout import Place, layout_of
 from asyncdl.job.moving import recall_elsewhere
 from asyncdl.job.preflight import preflight
-from asyncdl.job.present import absent_from, find_remembered, prove_present, recall
+from asyncdl.job.present import (
+    absent_from,
+    find_remembered,
+    look_at_members,
+    prove_present,
+    recall,
+)
 from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import selections
-from asyncdl.job.space import free_bytes, still_to_come
+from asyncdl.job.space import Present, free_bytes, still_to_come
 from asyncdl.job.state import STATE_FOLDER
 from asyncdl.job.wishes import kinds_of
 from asyncdl.m2m import M2MClient
@@ -53,8 +59,10 @@ class Plan:
     """Downloads that would be requested; a file that two products want counts once."""
     quota: Limit | None = None
     """What is left of the tightest limit."""
-    needed_bytes: int = 0
+    lasting_bytes: int = 0
     """What the missing files take on disk: copies and unpacked bundles are in it."""
+    passing_bytes: int = 0
+    """What tars take at most that are unpacked and not kept."""
     free_bytes: int | None = None
     """On the volume of the download directory; ``None`` where it does not tell."""
 
@@ -62,6 +70,11 @@ class Plan:
     def missing_bytes(self) -> int:
         """What would still have to be fetched."""
         return sum(kind.size_bytes - kind.present_bytes for kind in self.kinds.values())
+
+    @property
+    def needed_bytes(self) -> int:
+        """What has to be free."""
+        return self.lasting_bytes + self.passing_bytes
 
     @property
     def fits(self) -> bool:
@@ -111,29 +124,34 @@ async def make_plan(
                 plan.kinds[missing.kind].not_offered += 1
             present = await _present(config, selected.files, journal)
             for wanted in selected.files:
-                _count(plan, layout.places_of(wanted), wanted, present)
+                _count(plan, layout.places_of(wanted), wanted, present.places)
             needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
-            plan.needed_bytes += sum(needs.values())
+            plan.lasting_bytes += sum(needs.lasting.values())
+            plan.passing_bytes = max(plan.passing_bytes, needs.passing_bytes)
     limits = (await client.rate_limit_summary()).remaining_limits
     plan.quota = min(limits, key=lambda limit: limit.room, default=None)
     plan.free_bytes = await anyio.to_thread.run_sync(free_bytes, config.directory)
     return plan
 
 
-async def _present(
-    config: Config, files: Sequence[WantedFile], journal: Journal | None
-) -> Container[Place]:
+async def _present(config: Config, files: Sequence[WantedFile], journal: Journal | None) -> Present:
     layout = layout_of(config)
-    memory = await _recall(journal, layout, files) if journal else Memory({}, frozenset())
+    memory = await _recall(journal, config, files) if journal else Memory({}, frozenset())
     remembered = await find_remembered(config, files, memory)
     unknown = absent_from(remembered, layout, files)
-    return remembered.keys() | await prove_present(config, unknown, memory)
+    places = remembered.keys() | await prove_present(config, unknown, memory)
+    return Present(places, memory.members.keys())
 
 
-async def _recall(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
-    memory = await recall(journal, layout, files)
-    elsewhere = await recall_elsewhere(journal, layout, files)
-    return replace(memory, finished={**elsewhere, **memory.finished})
+async def _recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> Memory:
+    memory = await recall(journal, config, files)
+    elsewhere = await recall_elsewhere(journal, layout_of(config), files)
+    elsewhere = await anyio.to_thread.run_sync(look_at_members, config, elsewhere)
+    return replace(
+        memory,
+        finished={**elsewhere.finished, **memory.finished},
+        members={**elsewhere.members, **memory.members},
+    )
 
 
 def _count(

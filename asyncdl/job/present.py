@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
 import anyio.to_thread
+from msgspec.structs import replace as changed
 
 from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.arriving import bring
-from asyncdl.job.extraction import is_unpacked
+from asyncdl.job.arriving import Arrival, bring, remove_passing
+from asyncdl.job.extraction import Unpacking, unpacking_at, unpacking_of
 from asyncdl.job.journal import FinishedFile, Journal, Memory
 from asyncdl.job.layout import Layout, Place, layout_of
 from asyncdl.job.promises import gather_promises
 from asyncdl.job.proofs import Demand, demand_of
 from asyncdl.job.run import Run
-from asyncdl.job.space import still_to_come
+from asyncdl.job.space import Present, still_to_come
 from asyncdl.job.targets import sort_out_blocked
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
@@ -45,9 +47,9 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
         scenes: How many scenes that is.
     Raises: NoRoomError, before anything is written, when the rest cannot fit on the disk.
     """
-    memory = await recall(run.journal, run.layout, files)
+    memory = await recall(run.journal, run.config, files)
     remembered = await find_remembered(run.config, files, memory)
-    run.journal.keep(remembered.values())
+    run.journal.keep([*remembered.values(), *chain.from_iterable(memory.members.values())])
     copies = await _find_copies(run, files, memory, remembered)
     await run.journal.record(copies.values())
     remembered |= copies
@@ -56,15 +58,16 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
     await run.journal.record(proven.values())
     absent = await sort_out_blocked(run, absent_from(proven, run.layout, provable))
-    await _look_for_room(run, scenes, files, remembered.keys() | proven.keys())
+    present = Present(remembered.keys() | proven.keys(), memory.members.keys())
+    await _look_for_room(run, scenes, files, present)
     await run.journal.want(run.layout.aims_of(absent))
-    await _complete_all(run, files, remembered)
-    await _complete_all(run, provable, proven)
+    await _complete_all(run, files, remembered, memory)
+    await _complete_all(run, provable, proven, memory)
     return absent
 
 
 async def _look_for_room(
-    run: Run, scenes: int, files: Sequence[WantedFile], present: Container[Place]
+    run: Run, scenes: int, files: Sequence[WantedFile], present: Present
 ) -> None:
     needs = await anyio.to_thread.run_sync(still_to_come, run.config, files, present)
     if notice := await run.space.expect(scenes, needs):
@@ -76,13 +79,45 @@ def absent_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> li
     return [wanted for wanted in files if found.keys().isdisjoint(layout.places_of(wanted))]
 
 
-async def recall(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
-    """Return what the journal knows of the places of some files."""
-    places = [place for _, place in layout.aims_of(files)]
-    return await journal.recall(
+async def recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> Memory:
+    """Return what the journal knows of the places of some files.
+
+    Of bundles that were unpacked it gives the members only if all that are wanted are there.
+    """
+    places = [place for _, place in layout_of(config).aims_of(files)]
+    memory = await journal.recall(
         [str(place.relative) for place in places if place.is_named],
         folders=[str(place.relative.parent) for place in places if not place.is_named],
     )
+    return await anyio.to_thread.run_sync(look_at_members, config, memory)
+
+
+def look_at_members(config: Config, memory: Memory) -> Memory:
+    """Forget bundles of whose members some are not there, or whose tar is wanted and gone. Blocks.
+
+    Args:
+        config: Says what is wanted of them.
+        memory: Of the journal.
+    """
+    unpacking = unpacking_of(config)
+    members = {
+        path: there
+        for path, there in memory.members.items()
+        if unpacking is not None and _has_all(memory.finished[path], there, unpacking, config)
+    }
+    finished = {
+        path: file
+        for path, file in memory.finished.items()
+        if file.is_kept or (path in members and unpacking and not unpacking.keeps_tar)
+    }
+    return replace(memory, finished=finished, members=members)
+
+
+def _has_all(
+    bundle: FinishedFile, members: Iterable[FinishedFile], unpacking: Unpacking, config: Config
+) -> bool:
+    there = {f.path.rpartition("/")[2] for f in members if f.is_at(config.directory / f.path)}
+    return there.issuperset(unpacking.wanted_of(bundle.held, bundle.scene))
 
 
 async def find_remembered(
@@ -118,13 +153,15 @@ async def prove_present(
     return await anyio.to_thread.run_sync(_look, _prove, config, files, memory)
 
 
-async def _complete_all(run: Run, files: Iterable[WantedFile], found: Found) -> None:
+async def _complete_all(
+    run: Run, files: Iterable[WantedFile], found: Found, memory: Memory
+) -> None:
     for wanted in files:
         if not found.keys().isdisjoint(run.layout.places_of(wanted)):
-            await _complete(run, wanted, found)
+            await _complete(run, wanted, found, memory)
 
 
-async def _complete(run: Run, wanted: WantedFile, found: Found) -> None:
+async def _complete(run: Run, wanted: WantedFile, found: Found, memory: Memory) -> None:
     """Report the places that are there, and copy the file to those where it is not."""
     places = run.layout.places_of(wanted)
     there = next(found[place] for place in places if place in found)
@@ -141,11 +178,13 @@ async def _complete(run: Run, wanted: WantedFile, found: Found) -> None:
             proof=there.proof,
             source=there.source,
         )
-        if is_there and not is_unpacked(run.config, place):
-            run.emit(ending)
+        members = memory.members.get(there.path, ())
+        if is_there and (members or not unpacking_at(run.config, place)):
+            await remove_passing(run.directory, [there])
+            run.emit(changed(ending, members=tuple(file.path for file in members)))
             continue
         source = named.under(run.directory) if is_there else run.directory / there.path
-        await bring(run, named, source, ending, there.digests)
+        await bring(run, Arrival(wanted, named, source, ending, there.digests))
 
 
 def _look(
@@ -167,7 +206,9 @@ def _remembered(
     if not place.is_named:
         return _remembered_in(place, directory, memory)
     known = memory.finished.get(str(place.relative))
-    if known is None or not demand.is_met_by(known) or not known.is_at(directory / known.path):
+    if known is None or not demand.is_met_by(known):
+        return None
+    if known.is_kept and not known.is_at(directory / known.path):
         return None
     # The service may have a newer one of another length.
     return known if wanted.size_bytes in (None, known.size_bytes) else None

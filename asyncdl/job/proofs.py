@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from asyncdl.job.journal import FinishedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile
-from asyncdl.transfer import Digest, Form
+from asyncdl.transfer import Digest, Form, form_of
 from asyncdl.transfer.digests import ALGORITHMS as DIGEST_NAMES
 from asyncdl.transfer.members import Members
+from asyncdl.transfer.proof import Expected
 
 ALL_DIGESTS = frozenset(DIGEST_NAMES)
 ALGORITHMS = {"cksum": "cksum", "sha256sum": "sha256", "sha512sum": "sha512", "md5sum": "md5"}
@@ -35,6 +36,11 @@ class Demand:
     needs_digest: bool = False
     fingerprint: str | None = FINGERPRINT
     """Computed where no digest of the whole file is promised."""
+
+    def of_member(self, name: str, size_bytes: int) -> Expected:
+        """Return what a file has to show that is unpacked from a bundle."""
+        form = form_of(name) if self.form is None else self.form
+        return Expected(form, size_bytes, self.members.get(name, ()), fingerprint=self.fingerprint)
 
     @property
     def is_possible(self) -> bool:

@@ -81,5 +81,11 @@ CREATE TABLE download (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _SECOND)
+_THIRD = """
+ALTER TABLE file ADD COLUMN bundle TEXT NOT NULL DEFAULT '';
+ALTER TABLE file ADD COLUMN held TEXT NOT NULL DEFAULT '';
+CREATE INDEX file_by_bundle ON file (service, bundle) WHERE bundle <> '';
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)
 """The n-th script leads from version n to version n + 1."""

@@ -25,6 +25,7 @@ from asyncdl.m2m.selection import (
     WantedFile,
     check_bands,
     select_files,
+    words_of,
 )
 
 CLOSED_DATASET = frozenset({"DATASET_AUTH", "DATASET_UNAUTHORIZED"})
@@ -188,7 +189,7 @@ def _check_words(
     scenes = _scenes_in(selection)
     if not scenes:
         return
-    words = [word for p in products if isinstance(p, BandsWanted) for word in p.bands]
+    words = [word for product in products for word in words_of(product)]
     suffixes = [file.suffix for file in files_of(batch.dataset)]
     # Any scene will do: it only decides what common names mean.
     possible = match_bands(words, suffixes, min(scenes))

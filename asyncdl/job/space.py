@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
@@ -18,7 +19,7 @@ from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
 from asyncdl.job.amounts import size
-from asyncdl.job.extraction import folder_of, is_unpacked
+from asyncdl.job.extraction import passes_by, passing_path, unpacking_at
 from asyncdl.job.layout import Place, layout_of
 from asyncdl.job.scenes import Wish
 from asyncdl.m2m.search import SceneQuery
@@ -67,6 +68,8 @@ class Space:
         self._seen_bytes = 0
         self._to_come: dict[str, int] = {}
         """Bytes by path, until it has its ending."""
+        self._passing_bytes = 0
+        """What no batch exceeds at any moment with tars that are not kept."""
         self._arriving: dict[str, int] = {}
         """Bytes on disk of files under way."""
         self._is_first = True
@@ -91,19 +94,20 @@ class Space:
             case _:
                 pass
 
-    async def expect(self, scenes: int, needs: Mapping[str, int]) -> Notice | None:
+    async def expect(self, scenes: int, needs: Needs) -> Notice | None:
         """Hold what a batch of scenes needs, and what may follow, against what is free.
 
         Args:
             scenes: In the batch.
-            needs: Bytes by path, see :func:`still_to_come`.
+            needs: Of the batch, see :func:`still_to_come`.
         Returns: What a person should know, if anything; once.
         Raises: NoRoomError, when the first projection exceeds what is free, or any
             later sum of what is certain to come.
         """
         self._scenes += scenes
-        self._seen_bytes += sum(needs.values())
-        self._to_come |= needs
+        self._seen_bytes += sum(needs.lasting.values())
+        self._to_come |= needs.lasting
+        self._passing_bytes = max(self._passing_bytes, needs.passing_bytes)
         free = await anyio.to_thread.run_sync(free_bytes, self._directory)
         return None if free is None else self._judge(free)
 
@@ -138,7 +142,7 @@ class Space:
     def _certain_bytes(self) -> int:
         """What files that were found still need; what has arrived of them is there already."""
         arrived = (min(there, self._to_come.get(key, 0)) for key, there in self._arriving.items())
-        return sum(self._to_come.values()) - sum(arrived)
+        return sum(self._to_come.values()) - sum(arrived) + self._passing_bytes
 
     @property
     def _projected_bytes(self) -> int:
@@ -147,34 +151,62 @@ class Space:
         return round(left * self._seen_bytes / self._scenes) if self._scenes else 0
 
 
-def still_to_come(
-    config: Config, files: Iterable[WantedFile], present: Container[Place]
-) -> dict[str, int]:
-    """Return how many bytes each place of some files still needs on disk. Blocks.
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What is on disk already."""
 
-    A file that two products want is stored twice, a bundle that is unpacked as well;
-    what an earlier run left of an unfinished file is there already.
+    places: Container[Place] = ()
+    """Those that are filled."""
+    unpacked: Container[str] = ()
+    """Paths of bundles of which all that is wanted is unpacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What is still to come."""
+
+    lasting: Mapping[str, int]
+    """Bytes by path below the download directory; places that need none are left out."""
+    passing_bytes: int = 0
+    """Of tars that are unpacked and not kept, so many at a time as there are workers."""
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return sum(self.lasting.values()) + self.passing_bytes
+
+
+def still_to_come(config: Config, files: Iterable[WantedFile], present: Present) -> Needs:
+    """Return how many bytes the places of some files still need on disk. Blocks.
+
+    A file that two products want is stored twice, a bundle that is unpacked and kept as
+    well; what an earlier run left of an unfinished file is there already.
 
     Args:
         config: Of the job.
         files: What is wanted.
-        present: Places that are filled.
-    Returns: Bytes by path below the download directory; places that need none are left out.
+        present: What is there.
     """
     needs: dict[str, int] = {}
+    passing: list[int] = []
     layout = layout_of(config)
     for wanted in files:
         places = layout.places_of(wanted)
-        is_fetched = all(place not in present for place in places)
+        is_fetched = all(place not in present.places for place in places)
         for place in places:
-            need = 0 if place in present else wanted.estimate_bytes
+            path, final = str(place.relative), place.under(config.directory)
+            is_passing = passes_by(config, place)
+            need = 0 if place in present.places else wanted.estimate_bytes
             if is_fetched and place is places[0]:
-                need = max(0, need - _bytes_of_part(place.under(config.directory)))
-            if is_unpacked(config, place) and not _has_folder(place, config):
-                need += wanted.estimate_bytes
+                need = max(0, need - _bytes_of_part(passing_path(final) if is_passing else final))
+            if is_passing:
+                passing.append(need)
+                need = 0
+            if unpacking_at(config, place) and path not in present.unpacked:
+                need += wanted.unpacked_bytes
             if need:
-                needs[str(place.relative)] = need
-    return needs
+                needs[path] = need
+    return Needs(needs, sum(sorted(passing)[-config.download.workers :]))
 
 
 def free_bytes(directory: Path) -> int | None:
@@ -194,7 +226,3 @@ def _bytes_of_part(final: Path) -> int:
         return part_path(final).stat().st_blocks * 512
     except OSError:
         return 0
-
-
-def _has_folder(place: Place, config: Config) -> bool:
-    return folder_of(place.under(config.directory)).is_dir()

@@ -117,7 +117,7 @@ def _product_of(product: Product) -> Wanted:
         case BandsProduct():
             return BandsWanted(product.bands)
         case BundleProduct():
-            return BundleWanted()
+            return BundleWanted((product.members or ()) if product.extract else None)
         case BandGroupProduct():
             return GroupWanted(product.file_groups)
 

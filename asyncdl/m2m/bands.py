@@ -171,6 +171,16 @@ _FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
 )
 
 
+BUNDLE_SUFFIXES = (
+    "MTL.json",
+    "thumb_large.jpeg",
+    "thumb_small.jpeg",
+    "stac.json",
+    "SR_stac.json",
+    "ST_stac.json",
+)
+"""Of files that come in bundles only. Source: API notes, section 7.2."""
+
 DATASETS: tuple[str, ...] = tuple(_FILES)
 """Aliases of the datasets whose files are known here."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.bands import common_names, match_bands, stem_of, suggest
+from asyncdl.m2m.bands import BUNDLE_SUFFIXES, common_names, match_bands, stem_of, suggest
 from asyncdl.m2m.models import Checksum, DatasetFileGroups, DownloadOption
 from asyncdl.m2m.naming import file_suffix
 
@@ -38,6 +38,8 @@ class BundleWanted:
     """Every scene as one file."""
 
     kind: ClassVar[str] = "bundle"
+    members: tuple[str, ...] | None = None
+    """What is unpacked of it, by band words; empty for all, ``None`` for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class WantedFile:
     """What a bundle should hold, and what the service promises of each file in it."""
     catalogued: Mapping[str, Checksum] = field(default_factory=dict, compare=False)
     """What a catalogue beside the service tells of the file and of its members, by file name."""
+    unpacked_bytes: int = field(default=0, compare=False)
+    """What is unpacked of a bundle, estimated; 0 where nothing is or its size is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,11 @@ def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) 
 def _merged(known: WantedFile | None, file: WantedFile) -> WantedFile:
     if known is None:
         return file
-    return replace(known, kinds=tuple(dict.fromkeys(known.kinds + file.kinds)))
+    return replace(
+        known,
+        kinds=tuple(dict.fromkeys(known.kinds + file.kinds)),
+        unpacked_bytes=max(known.unpacked_bytes, file.unpacked_bytes),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +212,7 @@ def _is_offered(option: DownloadOption) -> bool:
 
 def _select(scene: _SceneRows, product: Wanted) -> tuple[list[WantedFile], list[Missing]]:
     if isinstance(product, BundleWanted):
-        return _select_bundle(scene)
+        return _select_bundle(scene, product)
     if isinstance(product, BandsWanted):
         matches = match_bands(product.bands, scene.singles, scene.display_id)
     else:
@@ -254,13 +262,15 @@ def _single_file(scene: str, kind: str, file: DownloadOption) -> WantedFile:
     )
 
 
-def _select_bundle(scene: _SceneRows) -> tuple[list[WantedFile], list[Missing]]:
+def _select_bundle(
+    scene: _SceneRows, product: BundleWanted
+) -> tuple[list[WantedFile], list[Missing]]:
     kind = BundleWanted.kind
     offered = [row for row in scene.rows if _is_offered(row) and not _is_browse(row)]
     if not offered:
         reason = "the service offers no bundle of the scene at present"
         return [], [Missing(scene.display_id, kind, kind, reason)]
-    return [_bundle_file(scene, min(offered, key=_rank_of_bundle))], []
+    return [_bundle_file(scene, min(offered, key=_rank_of_bundle), product)], []
 
 
 def _is_browse(row: DownloadOption) -> bool:
@@ -281,7 +291,7 @@ def _is_bundle(row: DownloadOption) -> bool:
     return row.download_system == "ls_zip" or "bundle" in (row.product_name or "").lower()
 
 
-def _bundle_file(scene: _SceneRows, row: DownloadOption) -> WantedFile:
+def _bundle_file(scene: _SceneRows, row: DownloadOption, product: BundleWanted) -> WantedFile:
     name = scene.display_id
     return WantedFile(
         entity_id=row.entity_id,
@@ -295,7 +305,16 @@ def _bundle_file(scene: _SceneRows, row: DownloadOption) -> WantedFile:
         checksums=tuple(row.checksum or ()),
         download_system=row.download_system,
         members=_members(scene) if _is_bundle(row) else {},
+        unpacked_bytes=_unpacked_bytes(scene, row, product.members),
     )
+
+
+def _unpacked_bytes(scene: _SceneRows, row: DownloadOption, words: tuple[str, ...] | None) -> int:
+    if not words:
+        return 0 if words is None else row.filesize or 0
+    found = match_bands(words, scene.singles, scene.display_id).values()
+    suffixes = {suffix for matches in found for suffix in matches}
+    return sum(scene.singles[suffix].filesize or 0 for suffix in suffixes)
 
 
 def _members(scene: _SceneRows) -> dict[str, tuple[Checksum, ...]]:
@@ -308,18 +327,33 @@ def _members(scene: _SceneRows) -> dict[str, tuple[Checksum, ...]]:
 
 
 def _bands_seen(scene: _SceneRows, products: Iterable[Wanted]) -> BandsSeen:
-    words = [word for product in products for word in _words(product)]
-    matches = match_bands(words, scene.singles, scene.display_id)
+    seen: set[str] = set()
+    for product in products:
+        seen |= _words_seen(scene, product)
     names = match_bands(common_names(scene.display_id), scene.singles, scene.display_id)
     return BandsSeen(
-        words=frozenset(word for word, suffixes in matches.items() if suffixes),
+        words=frozenset(seen),
         stems=frozenset(map(stem_of, scene.singles)),
         names=frozenset(name for name, suffixes in names.items() if suffixes),
     )
 
 
-def _words(product: Wanted) -> tuple[str, ...]:
+def words_of(product: Wanted) -> tuple[str, ...]:
+    """Return the band words of a product."""
+    if isinstance(product, BundleWanted):
+        return product.members or ()
     return product.bands if isinstance(product, BandsWanted) else ()
+
+
+def _words_seen(scene: _SceneRows, product: Wanted) -> set[str]:
+    """Return the band words of a product that a scene has something for."""
+    suffixes = [*scene.singles]
+    if isinstance(product, BundleWanted):
+        if not suffixes:
+            return set(words_of(product))  # nobody tells what is in such a bundle
+        suffixes += BUNDLE_SUFFIXES
+    matches = match_bands(words_of(product), suffixes, scene.display_id)
+    return {word for word, found in matches.items() if found}
 
 
 def check_bands(products: Iterable[Wanted], seen: BandsSeen) -> None:
@@ -331,11 +365,11 @@ def check_bands(products: Iterable[Wanted], seen: BandsSeen) -> None:
     Raises: ConfigError, listing the bands there are and the one that may have been meant.
     """
     for product in products:
-        for word in _words(product):
+        for word in words_of(product):
             if word not in seen.words:
                 raise ConfigError(
                     f"no scene has this band{_did_you_mean(word, seen.stems | seen.names)}",
-                    key="products.bands",
+                    key=f"products.{'members' if isinstance(product, BundleWanted) else 'bands'}",
                     value=word,
                     allowed=", ".join(sorted(seen.stems))
                     or "none: the dataset has no single files",

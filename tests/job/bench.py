@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +17,7 @@ from asyncdl.job.job import Job, limits_of
 from asyncdl.job.journal import Standing
 from asyncdl.job.report import Summary
 from asyncdl.m2m import ClientOptions, Credentials
+from asyncdl.m2m.naming import product_id_of_file
 from asyncdl.retry import Backoff
 from asyncdl.sandbox import Service
 
@@ -119,7 +122,19 @@ class Bench:
         """Return the true bytes of a file."""
         if name.endswith(".tar"):
             return self.service.bundle_bytes(name.removesuffix(".tar"))
-        return self.service.file_bytes(name)
+        try:
+            return self.service.file_bytes(name)
+        except KeyError:
+            return self._member(name)
+
+    def _member(self, name: str) -> bytes:
+        """Return the true bytes of a file that comes in a bundle only."""
+        scene = product_id_of_file(name)
+        assert scene is not None, name
+        with tarfile.open(fileobj=io.BytesIO(self.service.bundle_bytes(scene))) as bundle:
+            content = bundle.extractfile(name)
+            assert content is not None
+            return content.read()
 
     @property
     def endings(self) -> Counter[str]:

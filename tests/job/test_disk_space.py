@@ -14,7 +14,7 @@ from asyncdl.cli.plan import describe
 from asyncdl.events import FileFinished, FileState, Notice, ScenesFound, TransferProgress
 from asyncdl.job import space
 from asyncdl.job.amounts import size
-from asyncdl.job.space import NoRoomError, Space, free_bytes
+from asyncdl.job.space import Needs, NoRoomError, Space, free_bytes
 from asyncdl.transfer.sink import part_path
 from tests.job.bench import BUNDLE, GROUP, RED, Bench
 from tests.job.test_plan import plan
@@ -96,7 +96,20 @@ async def test_a_file_for_two_products_and_an_unpacked_bundle_are_stored_twice(
     red, group, both = [await need_of(bench, *p) for p in ((RED,), (GROUP,), (RED, GROUP))]
     assert both == red + group
     bundle = await need_of(bench, BUNDLE)
-    assert await need_of(bench, {**BUNDLE, "extract": True}) == 2 * bundle
+    kept = {**BUNDLE, "extract": True, "keep_tar": True}
+    assert await need_of(bench, kept) == 2 * bundle
+
+
+async def test_tars_that_are_not_kept_need_room_for_as_many_as_there_are_workers(
+    bench: Bench,
+) -> None:
+    """And what is not unpacked of them needs none."""
+    unpacked = {**BUNDLE, "extract": True}
+    bundle, red = await need_of(bench, BUNDLE), await need_of(bench, RED)
+    assert await need_of(bench, unpacked) == 2 * bundle
+    one = await plan(bench, {**unpacked, "members": ["SR_B4"]}, workers=1)
+    assert one.lasting_bytes == red and bundle / 4 < one.passing_bytes < bundle / 2
+    assert one.needed_bytes == one.lasting_bytes + one.passing_bytes
 
 
 async def test_what_an_earlier_run_left_unfinished_is_there_already(bench: Bench) -> None:
@@ -128,10 +141,10 @@ async def test_a_later_batch_that_seems_too_much_is_told_once(
     free["bytes"] = 100 * MB
     held = account(bench)
     held.take(ScenesFound(100, 100))
-    assert await held.expect(10, {"a": 5 * MB}) is None
-    notice = await held.expect(10, {"b": 80 * MB})
+    assert await held.expect(10, Needs({"a": 5 * MB})) is None
+    notice = await held.expect(10, Needs({"b": 80 * MB}))
     assert notice is not None and notice.severity == "warning"
-    assert await held.expect(10, {"c": 1 * MB}) is None
+    assert await held.expect(10, Needs({"c": 1 * MB})) is None
 
 
 async def test_a_later_batch_that_is_certainly_too_much_stops_the_run(
@@ -140,9 +153,9 @@ async def test_a_later_batch_that_is_certainly_too_much_stops_the_run(
     free["bytes"] = 100 * MB
     held = account(bench)
     held.take(ScenesFound(2, 2))
-    await held.expect(1, {"a": 40 * MB})
+    await held.expect(1, Needs({"a": 40 * MB}))
     with pytest.raises(NoRoomError) as caught:
-        await held.expect(1, {"b": 70 * MB})
+        await held.expect(1, Needs({"b": 70 * MB}))
     assert (caught.value.needed_bytes, caught.value.is_full) == (110 * MB, True)
 
 
@@ -152,14 +165,14 @@ async def test_what_has_arrived_is_not_counted_twice(
     free["bytes"] = 100 * MB
     held = account(bench)
     held.take(ScenesFound(1, 1))
-    await held.expect(1, {"a": 40 * MB, "b": 60 * MB})
+    await held.expect(1, Needs({"a": 40 * MB, "b": 60 * MB}))
     held.take(FileFinished("bands", "S", "a", FileState.DOWNLOADED))
     held.take(TransferProgress("b", 59 * MB, 59 * MB))
     free["bytes"] = 1 * MB
     with pytest.raises(NoRoomError):
-        await held.expect(1, {"c": 1 * MB})
+        await held.expect(1, Needs({"c": 1 * MB}))
     free["bytes"] = 2 * MB
-    assert await held.expect(0, {}) is None
+    assert await held.expect(0, Needs({})) is None
 
 
 @given(st.integers(0, 10**15), st.integers(0, 10**15))

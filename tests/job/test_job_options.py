@@ -1,69 +1,15 @@
-"""Unpacked bundles, digests, and names that only the host knows."""
+"""Digests, and names that only the host knows."""
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from asyncdl.events import FileFinished
-from asyncdl.job import extraction
 from asyncdl.m2m import selection
 from asyncdl.sandbox import Faults
 from tests.job.bench import BANDS, BUNDLE, RED, Bench
-
-UNPACKED = {"kind": "bundle", "extract": True}
-
-
-def check_unpacked(tar: Path) -> None:
-    """Compare the folder beside a tar with what is in the tar."""
-    folder = tar.with_suffix("")
-    with tarfile.open(tar) as archive:
-        members = {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]  # they are all files
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == members
-
-
-def tars(bench: Bench) -> list[Path]:
-    return sorted((bench.directory / "bundle").glob("*.tar"))
-
-
-async def test_a_bundle_is_unpacked_beside_itself_and_kept(bench: Bench) -> None:
-    summary = await bench.run(UNPACKED)
-    assert summary.is_complete and len(tars(bench)) == 3
-    for tar in tars(bench):
-        check_unpacked(tar)
-
-
-async def test_what_is_unpacked_is_left_alone_by_the_next_run(bench: Bench) -> None:
-    await bench.run(UNPACKED)
-    mine = tars(bench)[0].with_suffix("") / "notes.txt"
-    mine.write_text("mine")
-    summary = await bench.run(UNPACKED)
-    assert summary.files["skipped"] == 3 and mine.read_text() == "mine"
-
-
-async def test_bundles_that_are_there_are_unpacked_when_that_is_wanted_later(bench: Bench) -> None:
-    await bench.run(BUNDLE)
-    summary = await bench.run(UNPACKED)
-    assert summary.files["skipped"] == 3 and summary.downloaded_bytes == 0
-    for tar in tars(bench):
-        check_unpacked(tar)
-
-
-async def test_a_bundle_that_cannot_be_unpacked_fails_and_is_kept(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(tar: Path, member: tarfile.TarInfo, into: Path) -> None:
-        raise extraction.ExtractError(tar.name, "no")
-
-    monkeypatch.setattr(extraction, "_check", refuse)
-    summary = await bench.run(UNPACKED, RED)
-    assert {(f.kind, f.reason) for f in summary.failures} == {("bundle", "extract-failed")}
-    assert summary.by_kind["bands"]["downloaded"] == 3
-    assert sorted(bench.directory.glob("bundle/*")) == tars(bench), "and no folder"
-    assert len(tars(bench)) == 3
-    assert set(bench.endings.values()) == {1}
 
 
 async def test_digests_are_checked_where_they_are_needed(bench: Bench) -> None:

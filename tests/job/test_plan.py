@@ -13,8 +13,8 @@ from asyncdl.m2m import Credentials, M2MClient
 from tests.job.bench import BANDS, RED, Bench
 
 
-async def plan(bench: Bench, *products: dict[str, Any]) -> Plan:
-    config = bench.config(*products)
+async def plan(bench: Bench, *products: dict[str, Any], **settings: Any) -> Plan:
+    config = bench.config(*products, **settings)
     account = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(account, url=bench.service.url) as client:
         return await make_plan(client, config, wish_of(config), "sandbox", emit=bench.events.append)

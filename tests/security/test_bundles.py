@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from asyncdl.job import extraction
-from asyncdl.job.extraction import ExtractError, unpack
+from asyncdl.job.extraction import ExtractError
+from tests.unit.test_extraction import unpack
 
 MIB = 1024**2
 

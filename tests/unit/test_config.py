@@ -87,6 +87,8 @@ def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
         ("search.months", [13], "search.months[0] = 13"),
         ("search.limit", 0, "search.limit = 0"),
         ("search.scenes", ["LC08"], "search.bbox = [-151.0, 61.0, -149.0, 61.5]: cannot filter"),
+        ("download.layout", "{kind}/{flie}", "download.layout = '{kind}/{flie}'"),
+        ("download.bundle_layout", "/x/{file}", "is absolute; it starts in the download"),
         ("service.token_file", "none.txt", "service.token_file = 'none.txt': no such file"),
         ("products", [], "products = []"),
         ("products.0.kind", "band", "products[0].kind = 'band'"),
@@ -98,6 +100,22 @@ def test_what_is_wrong_is_told_with_file_key_and_value(path: str, value: object,
     message = str(error_of(with_value(path, value)))
     assert message.startswith("job.toml: ")
     assert told in message
+
+
+@pytest.mark.parametrize(
+    ("bundle", "layout", "told"),
+    [
+        ({"extract": True}, "{product_id}/{file}", "download.layout = '{product_id}/{file}': puts"),
+        ({"keep_tar": True}, "{kind}/{file}", "products[1].keep_tar = True: says how to unpack"),
+        ({"members": ["red"]}, "{kind}/{file}", "products[1].members = ['red']: says how"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_told(
+    bundle: dict[str, object], layout: str, told: str
+) -> None:
+    products = [{"kind": "bands", "bands": ["red"]}, {"kind": "bundle", **bundle}]
+    raw = {**GOOD, "products": products, "download": {"layout": layout}}
+    assert told in str(error_of(raw))
 
 
 @pytest.mark.parametrize("key", ["token", "api_key", "password", "app_token"])

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
-from asyncdl.errors import DiskError
+from asyncdl.errors import ChecksumMismatch, DiskError
 from asyncdl.job import extraction
-from asyncdl.job.extraction import ExtractError, folder_of, unpack
+from asyncdl.job.extraction import ExtractError, Order, Unpacking
+from asyncdl.transfer import Digest
+from asyncdl.transfer.proof import Expected
 
 BANDS = {"S_B4.TIF": b"red", "S_MTL.txt": b"meta"}
 
@@ -33,6 +39,16 @@ def write_tar(path: Path, *more: tarfile.TarInfo) -> Path:
     return path
 
 
+async def unpack(tar: Path, **more: Any) -> extraction.Unpacked:
+    """Unpack all of a tar beside itself, or what ``more`` of its order says."""
+    order = Order(
+        choose=lambda names: names,
+        target_of=lambda name: tar.with_suffix("") / name,
+        expected_of=lambda name, size: Expected(size_bytes=size, fingerprint="sha256"),
+    )
+    return await extraction.unpack(tar, replace(order, **more))
+
+
 def files_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -48,19 +64,63 @@ async def test_members_come_out_beside_the_tar(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["S", "S.tar"]
 
 
-async def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+async def test_what_else_is_in_a_folder_stays(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "S.tar")
-    folder_of(tar).mkdir()
+    (tmp_path / "S").mkdir()
+    (tmp_path / "S" / "mine").write_bytes(b"mine")
     await unpack(tar)
-    assert files_in(tmp_path / "S") == {}
+    assert files_in(tmp_path / "S") == {**BANDS, "mine": b"mine"}
+
+
+async def test_only_what_is_wanted_comes_out_and_all_that_is_there_is_told(tmp_path: Path) -> None:
+    tar = write_tar(tmp_path / "S.tar")
+    held, (red,) = await unpack(tar, choose=lambda names: names[:1])
+    assert (held, red.name) == (tuple(BANDS), "S_B4.TIF")
+    assert names_in(tmp_path / "S") == ["S_B4.TIF"]
+    assert red.proof.digests == (Digest("sha256", sha256(b"red").hexdigest()),)
+
+
+async def test_a_member_with_other_bytes_than_promised_spoils_all(tmp_path: Path) -> None:
+    tar = write_tar(tmp_path / "S.tar")
+    wrong = Expected(digests=(Digest("sha256", "00" * 32),))
+    with pytest.raises(ChecksumMismatch):
+        await unpack(tar, expected_of=lambda name, size: wrong if "MTL" in name else Expected())
+    assert names_in(tmp_path / "S") == []
+
+
+async def test_a_tar_without_anything_that_is_wanted_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ExtractError, match=re.escape("products.members")):
+        await unpack(write_tar(tmp_path / "S.tar"), choose=lambda names: [])
+
+
+SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
+
+
+@pytest.mark.parametrize(
+    ("words", "suffixes"),
+    [
+        ((), ["SR_B4.TIF", "SR_B10.TIF", "MTL.txt", "MTL.json"]),
+        (("red",), ["SR_B4.TIF"]),
+        (("MTL", "SR_B10"), ["SR_B10.TIF", "MTL.txt", "MTL.json"]),
+        (("SR_*", "mtl.json"), ["SR_B4.TIF", "SR_B10.TIF", "MTL.json"]),
+        (("ST_*",), []),
+    ],
+)
+def test_members_are_named_as_the_bands_of_single_files(
+    words: tuple[str, ...], suffixes: list[str]
+) -> None:
+    names = [f"{SCENE}_{suffix}" for suffix in ("SR_B4.TIF", "SR_B10.TIF", "MTL.txt", "MTL.json")]
+    wanted = Unpacking(words).wanted_of(names, SCENE)
+    assert wanted == tuple(f"{SCENE}_{suffix}" for suffix in suffixes)
 
 
 async def test_what_an_earlier_run_left_half_done_is_begun_anew(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "S.tar")
-    (tmp_path / "S.part").mkdir()
-    (tmp_path / "S.part" / "S_B4.TIF").write_bytes(b"re")
-    await unpack(tar)
-    assert files_in(tmp_path / "S") == BANDS and not (tmp_path / "S.part").exists()
+    (tmp_path / "S").mkdir()
+    for name in BANDS:
+        (tmp_path / "S" / f"{name}.part.member").write_bytes(b"re")
+    await unpack(tar, choose=lambda names: names[:1])
+    assert names_in(tmp_path / "S") == ["S_B4.TIF"]
 
 
 @pytest.mark.parametrize(
@@ -103,14 +163,14 @@ async def test_a_full_disk_is_not_the_tars_fault(
     monkeypatch.setattr("os.pwrite", no_space)
     with pytest.raises(DiskError):
         await unpack(write_tar(tmp_path / "S.tar"))
-    assert names_in(tmp_path) == ["S.tar"]
+    assert names_in(tmp_path / "S") == []
 
 
 async def test_cancelled_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tar = write_tar(tmp_path / "S.tar")
     with anyio.CancelScope() as scope:
 
-        def cancel(tar: Path, info: tarfile.TarInfo, into: Path) -> None:
+        def cancel(tar: Path, info: tarfile.TarInfo) -> None:
             anyio.from_thread.run_sync(scope.cancel)
 
         monkeypatch.setattr(extraction, "_check", cancel)

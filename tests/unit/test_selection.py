@@ -91,6 +91,7 @@ def test_the_group_of_the_notebook(level_2: list[DownloadOption]) -> None:
 def test_the_bundle_is_the_row_that_is_ready(level_2: list[DownloadOption]) -> None:
     """Not a folder, and not the tape copy that is not available."""
     (bundle,) = select_files(level_2, [BundleWanted()]).files
+    assert bundle.unpacked_bytes == 0
     assert (bundle.entity_id, bundle.product_id) == (ENTITY, "5e83d14fec7cae84")
     assert bundle.file_name == f"{SCENE}.tar"
     assert (bundle.size_bytes, bundle.estimate_bytes) == (None, 911186642)
@@ -240,3 +241,27 @@ def test_groups_that_cannot_be_had_are_refused(known: dict[str, list[str]], prob
     with pytest.raises(ConfigError, match=problem) as caught:
         check_groups(wanted, groups(known))
     assert caught.value.key == "products.file_groups"
+
+
+@pytest.mark.parametrize(
+    ("words", "size_bytes"), [(("SR_B4",), 40), (("red", "MTL"), 43), (("SR_*",), 440), (None, 0)]
+)
+def test_what_is_unpacked_of_a_bundle_is_as_large_as_the_single_files(
+    words: tuple[str, ...] | None, size_bytes: int
+) -> None:
+    sizes = {"SR_B4.TIF": 40, "SR_B5.TIF": 400, "MTL.txt": 1, "MTL.xml": 2}
+    singles = [single(suffix, filesize=size) for suffix, size in sizes.items()]
+    (bundle,) = select_files([row(secondary_downloads=singles)], [BundleWanted(words)]).files
+    assert bundle.unpacked_bytes == size_bytes
+
+
+def test_a_bundle_that_is_unpacked_whole_takes_its_own_size_again(
+    level_2: list[DownloadOption],
+) -> None:
+    (bundle,) = select_files(level_2, [BundleWanted(())]).files
+    assert bundle.unpacked_bytes == bundle.estimate_bytes > 0
+
+
+def test_members_that_come_in_bundles_only_count_as_seen(level_2: list[DownloadOption]) -> None:
+    seen = select_files(level_2, [BundleWanted(("MTL.json", "SR_B99"))]).bands
+    assert seen.words == {"MTL.json"}

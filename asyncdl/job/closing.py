@@ -62,6 +62,8 @@ async def _close(
             await clear_queue(journal, client, begun.label)
     if scope is None:
         await journal.forget_unwanted()
+    else:
+        await journal.forget_not_offered(scope.whole)
     return await journal.end(report.status)
 
 

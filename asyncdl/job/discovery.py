@@ -34,7 +34,9 @@ async def discover(
             selected = run.scope.narrow(everything) if run.scope else everything
             # Before the endings of earlier runs are open again: they know what was begun.
             await follow_layout(run, selected.files)
-            await run.journal.note_scenes(selected.dataset, selected.entity_ids)
+            await run.journal.note_scenes(
+                selected.dataset, selected.entity_ids, are_whole=run.scope is None
+            )
             run.emit(_wanted(run, selected))
             _report_missing(run, selected)
             files = claims.sort_out(run, selected.files)

@@ -246,6 +246,15 @@ class Journal:
         """Forget the endings of files that the config asked for once and no longer does."""
         await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._run)]))
 
+    async def forget_not_offered(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Forget what was not offered before this run, and was not reported again in it.
+
+        Args:
+            pairs: Kinds and scenes that this run has looked at.
+        """
+        rows = [(self._service, kind, scene, self._run) for kind, scene in pairs]
+        await self._database.write(Write(_FORGET_NOT_OFFERED, rows))
+
     def _job(self, connection: sqlite3.Connection) -> _Job | None:
         query = "SELECT label, fingerprint, run, status FROM job WHERE service = ?"
         row = connection.execute(query, (self._service,)).fetchone()
@@ -299,18 +308,22 @@ class Journal:
             Write(_MOVE_BUNDLE, [(new, old, self._service) for old, new in moves]),
         )
 
-    async def note_scenes(self, dataset: str, entity_ids: Mapping[str, str]) -> None:
-        """Remember which scenes the job takes; endings of earlier runs are open again.
+    async def note_scenes(
+        self, dataset: str, entity_ids: Mapping[str, str], *, are_whole: bool = True
+    ) -> None:
+        """Remember which scenes the job takes.
 
         Args:
             dataset: Alias of their dataset.
             entity_ids: By display id.
+            are_whole: Whether all their files are looked at, so that endings of earlier
+                runs are open again. Else each counts until the file has another one.
         """
         rows = [(self._service, scene, dataset, id_) for scene, id_ in entity_ids.items()]
-        await self._database.write(
-            Write(_NOTE_SCENE, rows),
-            Write(_REOPEN, [(self._service, scene, self._run) for scene in entity_ids]),
-        )
+        writes = [Write(_NOTE_SCENE, rows)]
+        if are_whole:
+            writes.append(Write(_REOPEN, [(self._service, s, self._run) for s in entity_ids]))
+        await self._database.write(*writes)
 
     async def want(self, aims: Iterable[Aim]) -> None:
         """Remember files that are not there and have to be fetched, with their places."""
@@ -625,13 +638,17 @@ WHERE service = ? AND scene = ? AND run < ? AND state NOT IN ('verified', 'unpac
 _FORGET_UNWANTED = """
 DELETE FROM file WHERE service = ? AND run < ? AND state NOT IN ('verified', 'unpacked', 'damaged')
 """
+_FORGET_NOT_OFFERED = """
+DELETE FROM file WHERE service = ? AND kind = ? AND scene = ? AND run < ? AND entity_id = ''
+    AND state IN ('failed', 'unresolved')
+"""
 _WANT = """
 INSERT INTO file (path, service, kind, scene, entity_id, product_id, state, run, size_bytes)
 VALUES (?, ?, ?, ?, ?, ?, 'wanted', ?, ?)
 ON CONFLICT (path, service) DO UPDATE SET kind = excluded.kind, scene = excluded.scene,
     entity_id = excluded.entity_id, product_id = excluded.product_id, run = excluded.run,
     size_bytes = CASE state WHEN 'damaged' THEN size_bytes ELSE excluded.size_bytes END,
-    state = CASE state WHEN 'damaged' THEN state ELSE 'wanted' END
+    state = CASE WHEN state IN ('damaged', 'failed', 'unresolved') THEN state ELSE 'wanted' END
 """
 _RECORD = """
 INSERT INTO file (path, service, kind, scene, run, size_bytes, mtime_ns, proof, source,

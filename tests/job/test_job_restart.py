@@ -11,7 +11,15 @@ from typing import Any
 import anyio
 import pytest
 
-from asyncdl.events import Event, FileFinished, FilesPreparing, FileState, JobStarted, Notice
+from asyncdl.events import (
+    Event,
+    FileFinished,
+    FilesPreparing,
+    FileState,
+    FilesWanted,
+    JobStarted,
+    Notice,
+)
 from asyncdl.job.report import Summary
 from asyncdl.job.scope import FAILED
 from asyncdl.sandbox import Faults
@@ -194,6 +202,31 @@ async def test_retry_takes_only_what_failed(bench: Bench) -> None:
     assert states == {FileState.DOWNLOADED}
     bench.check_files()
     assert (await bench.complete(BANDS, BUNDLE)).files["skipped"] == 15
+
+
+async def test_a_retry_that_is_cut_short_is_taken_up_by_the_next_one(bench: Bench) -> None:
+    bench.service.faults = Faults(disabled="*_B4.TIF", strikes=0)
+    assert (await bench.run(BANDS)).files["failed"] == 3
+    bench.service.faults = Faults()
+    with anyio.CancelScope() as scope:
+
+        def watch(event: Event) -> None:
+            if isinstance(event, FilesWanted):
+                scope.cancel()
+
+        await bench.job(BANDS, only=FAILED).run(watch)
+    assert scope.cancelled_caught
+    summary = await retry(bench, BANDS)
+    assert (summary.status, summary.files["downloaded"]) == ("complete", 3)
+    assert (await retry(bench, BANDS)).files["total"] == 0
+
+
+async def test_what_a_retry_was_offered_is_no_failure_any_more(bench: Bench) -> None:
+    bench.service.faults = Faults(not_offered="*_20200303_*.tar")
+    assert [f.reason for f in (await bench.run(BUNDLE)).failures] == ["not-offered"]
+    bench.service.faults = Faults()
+    assert (await retry(bench, BUNDLE)).files["downloaded"] == 1
+    assert (await retry(bench, BUNDLE)).files["total"] == 0
 
 
 async def test_retry_without_failures_asks_for_nothing(bench: Bench) -> None:

@@ -95,7 +95,8 @@ async def _check_groups(client: M2MClient, config: Config, wish: Wish, emit: Emi
     wanted = group_names(products_of(config))
     datasets = datasets_of(wish)
     # Each dataset has groups of its own: scenes of several may be meant for one of them.
-    if not wanted or len(datasets) > 1:
+    # There is none when a run that takes only what failed finds nothing of the kind.
+    if not wanted or len(datasets) != 1:
         return
     groups = await client.dataset_file_groups(datasets[0])
     secondary = await client.dataset(dataset_id=check_groups(wanted, groups))

@@ -45,3 +45,14 @@ async def test_retry_failed_takes_only_those(
     assert (ended.summary["files"]["total"], ended.summary["files"]["downloaded"]) == (3, 3)
     told = (await asyncdl_run("status", config, "--json")).summary
     assert told["files"] == {"bands": {"verified": 6}}
+
+
+async def test_retry_failed_is_at_ease_when_nothing_has_failed(
+    asyncdl_run: Run, make_config: MakeConfig
+) -> None:
+    products = '[[products]]\nkind = "band_group"\nfile_groups = ["ls_c2l2_sr_band"]\n'
+    config = make_config(products=products)
+    assert (await asyncdl_run("run", config)).status == 0
+    ended = await asyncdl_run("run", config, "--retry-failed", "--json")
+    assert ended.status == 0, ended.stderr
+    assert ended.summary["files"]["total"] == 0

@@ -19,6 +19,7 @@ NOT_RUN = {
     ".venv/bin/": "the checks that run this test",
     "asyncdl sandbox": "stays until it is stopped: tests/e2e/test_sandbox_option.py",
     "curl ": "talks to the sandbox that stays: tests/sandbox/test_sandbox_door.py",
+    "systemctl ": "changes the reader's machine",
 }
 """Commands by how they begin, each with the reason why this terminal leaves them out."""
 

@@ -9,7 +9,7 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 READY_FOR_EXAMPLES := $(VENV)/.ready-for-examples
 MINUTES ?= 10
 
-.PHONY: demo test docs examples soak bench clean
+.PHONY: demo test browser docs examples soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -22,6 +22,9 @@ test: $(READY_FOR_TESTS)  # linters, types, and the tests with their coverage
 	$(BIN)/coverage run -m pytest -q --numprocesses auto
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+browser:  # for the tests of the HTML pages, which are skipped without one; takes minutes
+	@command -v chromedriver > /dev/null || { apt-get update -qq && apt-get install -y -qq chromium chromium-driver; }
 
 docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors, and their tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

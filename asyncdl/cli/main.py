@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "asyncdl.cli.run:run",
     "plan": "asyncdl.cli.plan:plan",
     "search": "asyncdl.cli.search:search",
+    "map": "asyncdl.cli.map:map_",
     "verify": "asyncdl.cli.verify:verify",
     "status": "asyncdl.cli.status:status",
     "get": "asyncdl.cli.get:get",

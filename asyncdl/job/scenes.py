@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from asyncdl.config import Config
-from asyncdl.events import Emit, FoundScene, Notice, ScenesFound
+from asyncdl.events import Emit, Event, FoundScene, Notice, ScenesFound
 from asyncdl.job.wishes import ids_of, query_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
@@ -58,7 +58,7 @@ async def scene_batches(
     if not isinstance(wish, SceneQuery):
         for batch in _named_batches(wish, size):
             yield batch
-        emit(ScenesFound(sum(map(len, wish.values())), None))
+        emit(ScenesFound(_count(wish), None))
         return
     found = left_out = 0
     last = None
@@ -74,6 +74,41 @@ async def scene_batches(
                 yield Batch(wish.dataset, tuple(chunk), "entityId")
     for note in search_notes(wish, last, found=found, left_out=left_out):
         emit(note)
+
+
+async def found_scenes(
+    client: M2MClient, wish: Wish, config: Config, emit: Emit
+) -> list[FoundScene]:
+    """Return every scene of the job with its footprint: searched, or looked up by its id.
+
+    Emits notices as :func:`scene_batches` does, and one for ids that are unknown.
+    """
+    scenes: list[FoundScene] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, ScenesFound):
+            scenes.extend(event.scenes)
+        emit(event)
+
+    async with aclosing(scene_batches(client, wish, config, watch)) as batches:
+        async for batch in batches:
+            if not isinstance(wish, SceneQuery):
+                scenes += await _look_up(client, batch)
+    if not isinstance(wish, SceneQuery) and (unknown := _count(wish) - len(scenes)) > 0:
+        emit(Notice(f"Scenes that the service does not know: {unknown:,}.", "warning"))
+    return scenes
+
+
+async def _look_up(client: M2MClient, batch: Batch) -> list[FoundScene]:
+    async with client.open_scene_list(
+        batch.dataset, batch.ids, id_field=batch.id_field
+    ) as scene_list:
+        found = await client.scene_metadata_list(scene_list.list_id, batch.dataset)
+    return [found_scene(scene) for scene in found]
+
+
+def _count(named: Named) -> int:
+    return sum(map(len, named.values()))
 
 
 def found_scene(scene: Scene) -> FoundScene:

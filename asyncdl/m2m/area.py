@@ -19,7 +19,16 @@ import orjson
 
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.models import Json
-from asyncdl.m2m.rings import Position, Ring, bounds, cut_at_antimeridian, is_box, spans, wrap
+from asyncdl.m2m.rings import (
+    Polygon,
+    Position,
+    Ring,
+    bounds,
+    cut_at_antimeridian,
+    is_box,
+    spans,
+    wrap,
+)
 
 SpatialFilter: TypeAlias = dict[str, Json]
 """A ``spatialFilter`` of ``scene-search``: kind ``mbr`` or ``geojson``."""
@@ -92,6 +101,23 @@ def area_from_geojson(data: object, *, source: Path | None = None) -> Area:
         error.file = source
         raise
     return area
+
+
+def polygons_of(area: Area) -> list[Polygon]:
+    """Return the ground that an area covers, for those who draw it: one polygon a filter."""
+    return [_polygon_of(spatial) for spatial in area]
+
+
+def _polygon_of(spatial: SpatialFilter) -> Polygon:
+    match spatial:
+        case {"geoJson": {"coordinates": [*rings]}}:
+            return [[(x, y) for x, y in ring] for ring in rings]
+        case {
+            "lowerLeft": {"longitude": west, "latitude": south},
+            "upperRight": {"longitude": east, "latitude": north},
+        }:
+            return [[(west, south), (east, south), (east, north), (west, north), (west, south)]]
+    raise AssertionError(f"no filter of this module: {spatial}")
 
 
 def _check_count(area: Area) -> None:

@@ -40,6 +40,7 @@ from asyncdl.m2m.models import (
     Notification,
     ProxiedReply,
     RateLimits,
+    Scene,
     SceneListAdded,
     SceneListEntry,
     SceneListName,
@@ -378,6 +379,17 @@ class M2MClient:
             maxResults=max_results,
         )
         return await self._ask("scene-list-get", payload, list[SceneListEntry], default=[])
+
+    async def scene_metadata_list(self, list_id: str, dataset_name: str) -> list[Scene]:
+        """Return the scenes of a list as a search would; those that are unknown are left out.
+
+        Source: endpoint ``scene-metadata-list``; API notes §4.5 and §10.
+        """
+        payload = {"listId": list_id, "datasetName": dataset_name, "metadataType": "summary"}
+        by_dataset = await self._ask(
+            "scene-metadata-list", payload, dict[str, list[Scene]], default={}
+        )
+        return [scene for scenes in by_dataset.values() for scene in scenes]
 
     async def scene_list_remove(
         self,

@@ -20,9 +20,10 @@ ROOMS: dict[str, set[str]] = {
     "stac": {"errors", "events", "retry", "redact", "version"},
     "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac"},
     "sandbox": {"errors", "m2m.naming"},
+    "pages": {"version", "events", "job.report", "job.record", "job.timeline", "m2m.naming"},
     "cli": {
         "version", "errors", "events", "config", "retry", "redact",
-        "transfer", "m2m", "stac", "job", "sandbox",
+        "transfer", "m2m", "stac", "job", "pages", "sandbox",
     },
     "sync": {"transfer", "m2m", "job"},
     "__main__": {"cli"},

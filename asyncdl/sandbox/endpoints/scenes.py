@@ -54,6 +54,16 @@ def scene_metadata(world: World, payload: Payload) -> Json:
     return _result(scene, with_metadata=True)
 
 
+def scene_metadata_list(world: World, payload: Payload) -> Json:
+    """``scene-metadata-list``: the scenes of a list, by dataset."""
+    scenes: dict[str, list[Json]] = {}
+    for name, entity_id in world.listed(str(need(payload, "listId")), payload.get("datasetName")):
+        scene = world.catalog.find(name, entity_id)
+        if scene is not None:
+            scenes.setdefault(name, []).append(_result(scene, with_metadata=True))
+    return scenes
+
+
 def _result(scene: Scene, with_metadata: bool) -> Json:
     day = f"{scene.product.acquired} 00:00:00"
     return {
@@ -126,5 +136,6 @@ def grid2ll(world: World, payload: Payload) -> Json:
 ENDPOINTS: Mapping[str, Endpoint] = {
     "scene-search": scene_search,
     "scene-metadata": scene_metadata,
+    "scene-metadata-list": scene_metadata_list,
     "grid2ll": grid2ll,
 }

@@ -1,0 +1,108 @@
+"""``asyncdl map``: the scenes of a config on a map, as one file that works anywhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import INTERRUPTED, OK
+from asyncdl.cli.notes import print_note
+from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_option, verbose_option
+from asyncdl.cli.pages import write_page
+from asyncdl.cli.printing import echo
+from asyncdl.cli.quantities import count
+from asyncdl.cli.service import open_client
+from asyncdl.config import Config, SearchConfig, load_config
+from asyncdl.events import Event, FoundScene, Notice
+from asyncdl.job.scenes import Wish, found_scenes, wish_of
+from asyncdl.m2m.area import polygons_of
+from asyncdl.m2m.search import SceneQuery
+from asyncdl.pages.map_page import map_page
+from asyncdl.pages.mapping import Polygon, Tiles
+
+# Nothing else in front of the path: it goes into the page's policy.
+_TILES = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/.*")
+_PLACES = ("{z}", "{x}", "{y}")
+
+
+class TileUrl(click.ParamType[str]):
+    """The URL of map tiles, with ``{z}``, ``{x}`` and ``{y}``."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the template, or fail with what is allowed."""
+        if not _TILES.fullmatch(value) or not all(place in value for place in _PLACES):
+            self.fail(
+                f"{value!r} is no address of tiles; allowed: "
+                "such as https://host/{z}/{x}/{y}.png", param, ctx,
+            )  # fmt: skip
+        return value
+
+
+@click.command("map")
+@config_argument
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False),
+    help="HTML file to write.",
+)  # fmt: skip
+@click.option(
+    "--tiles", type=TileUrl(),
+    help="Map tiles for the background, fetched when the page is opened; by default none.",
+)  # fmt: skip
+@click.option("--credit", default="", help="Whom the page names for the tiles.")
+@sandbox_option
+@verbose_option
+def map_(
+    config: Path, output: Path, tiles: str | None, credit: str, sandbox: Embedded | None
+) -> int:
+    """Draw the scenes that CONFIG asks for on a map in an HTML file.
+
+    The page needs no network; browse pictures come from USGS when you ask for one.
+
+    For example: asyncdl map examples/anchorage.toml -o map.html --sandbox
+    """
+    settings = load_config(config)
+    notes: list[str] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Notice):
+            notes.append(event.text)
+        print_note(event)
+
+    async def work() -> list[FoundScene]:
+        async with open_client(settings.service, sandbox=sandbox) as client:
+            return await found_scenes(client, wish_of(settings), settings, note)
+
+    with naming(config):
+        area, title = area_of(wish_of(settings)), title_of(settings)
+        scenes = run_async(work)
+    if scenes is None:
+        return INTERRUPTED
+    background = Tiles(tiles, credit or f"Tiles: {Tiles(tiles).origin}") if tiles else None
+    told = [count(len(scenes), "scene"), *notes]
+    write_page(output, map_page(title, scenes, area, notes=told, tiles=background))
+    echo(f"{count(len(scenes), 'scene')} on a map in {output}", err=True)
+    return OK
+
+
+def area_of(wish: Wish) -> list[Polygon]:
+    """Return the area of interest for a map; empty where there is none."""
+    return list(polygons_of(wish.area)) if isinstance(wish, SceneQuery) else []
+
+
+def title_of(settings: Config) -> str:
+    """Return what a job asks for, in a line."""
+    search = settings.search
+    return ", ".join(filter(None, (search.dataset or "Scenes by id", _days_of(search))))
+
+
+def _days_of(search: SearchConfig) -> str:
+    if search.start and search.end:
+        return f"{search.start} to {search.end}"
+    if search.start:
+        return f"from {search.start}"
+    return f"until {search.end}" if search.end else ""

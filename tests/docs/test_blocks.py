@@ -46,6 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # a page may have a dozen commands, each a process
 @pytest.mark.allow_blocking  # a config is read before the work begins, on the loop or not
 @pytest.mark.parametrize("page", with_blocks)
 async def test_the_blocks_of_a_page_run_one_after_the_other(

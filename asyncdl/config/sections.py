@@ -300,6 +300,9 @@ class DownloadConfig(Section, frozen=True):
     durable: bool = False
     """Flush every file to the disk itself before it gets its final name."""
 
+    stac: bool = False
+    """Write a STAC item for each scene and a collection for each dataset, at the end of a run."""
+
     @property
     def template_of_bundles(self) -> LayoutTemplate:
         """Where bundles go."""

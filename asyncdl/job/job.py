@@ -18,6 +18,7 @@ from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
 from asyncdl.job.chronicle import log_event
 from asyncdl.job.closing import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of
+from asyncdl.job.itemizing import write_items
 from asyncdl.job.journal import Standing
 from asyncdl.job.links import Links
 from asyncdl.job.pipeline import pipeline
@@ -170,6 +171,8 @@ class Job:
                     ),
                     wish,
                 )
+                if config.download.stac:
+                    await write_items(journal, config.directory, emit)
 
     def _open_client(self, credentials: Credentials, emit: Emit) -> M2MClient:
         return M2MClient(

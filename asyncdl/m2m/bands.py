@@ -200,6 +200,11 @@ def files_of(dataset: str) -> tuple[BandFile, ...]:
     return _FILES.get(dataset, ())
 
 
+def band_file(product_id: str, suffix: str) -> BandFile | None:
+    """Return what is known of a file of a product; ``None`` if nothing is."""
+    return _by_suffix(_family(product_id)).get(suffix.upper())
+
+
 def common_names(product_id: str) -> Mapping[str, frozenset[str]]:
     """Return the common names that hold for one product, each with its suffixes.
 
@@ -222,6 +227,12 @@ def _family(product_id: str) -> str:
     if dataset == "landsat_mss_c2_l1":
         return "mss_early" if product_id[3] in "123" else "mss_late"
     return dataset or ""
+
+
+@cache
+def _by_suffix(family: str) -> Mapping[str, BandFile]:
+    files = _MSS_FILES.get(family) or files_of(family)
+    return MappingProxyType({file.suffix.upper(): file for file in files})
 
 
 @cache

@@ -9,7 +9,7 @@ passes one is refused. Source: TIFF 6.0; the BigTIFF design.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 from msgspec import Struct, field
@@ -30,6 +30,10 @@ _VALUES_AT_ONCE = 1 << 16
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _TYPE_BYTES |= {13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGER_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+_NUMBER_CODES = {**_INTEGER_CODES, 11: "f", 12: "d"}
+_MOST_NUMBERS = 4096
+"""Under one tag that is wanted."""
 
 _DATA_TAGS = {273: 279, 324: 325}
 """Offsets to sizes: of strips, of tiles."""
@@ -104,6 +108,36 @@ def check_tiff(file: BinaryIO, size_bytes: int) -> None:
                 _check_data(source, entries, offsets_tag, sizes_tag)
     if not seen:
         raise Malformed("no image in the file")
+
+
+def read_numbers(
+    file: BinaryIO, size_bytes: int, tags: Collection[int]
+) -> dict[int, tuple[float, ...]]:
+    """Return the numbers under some tags of the first directory.
+
+    Args:
+        file: From its beginning on.
+        size_bytes: Its length.
+        tags: Those that the directory lacks are left out.
+    Raises: Malformed, if it is no TIFF, or has too many numbers or none under a tag.
+    """
+    layout, offset = _read_header(file)
+    source = _Source(file, size_bytes, layout)
+    entries, _ = _read_directory(source, offset)
+    return {tag: _numbers(source, entries[tag]) for tag in tags if tag in entries}
+
+
+def _numbers(source: _Source, entry: _Entry) -> tuple[float, ...]:
+    code = _NUMBER_CODES.get(entry.kind)
+    if code is None or entry.count > _MOST_NUMBERS:
+        raise Malformed("a tag that cannot be read")
+    codes = f"{entry.count}{code}"
+    value_bytes = source.layout.width(codes)
+    data = entry.field[:value_bytes]
+    if value_bytes > len(entry.field):
+        (offset,) = source.layout.unpack(source.layout.offset_code, entry.field)
+        data = source.read(offset, value_bytes)
+    return source.layout.unpack(codes, data)
 
 
 def _read_header(file: BinaryIO) -> tuple[_Layout, int]:

@@ -169,6 +169,7 @@ SECTION_OF = {
     "verify": "download",
     "durable": "download",
     "layout": "download",
+    "stac": "download",
     "bundle_layout": "download",
     "stall_timeout": "download",
     "attempts": "download",

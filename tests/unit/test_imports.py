@@ -18,7 +18,8 @@ ROOMS: dict[str, set[str]] = {
     "transfer": {"errors", "events", "retry", "redact", "version"},
     "m2m": {"errors", "events", "retry", "redact", "version"},
     "stac": {"errors", "events", "retry", "redact", "version"},
-    "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac"},
+    "items": {"errors", "transfer", "m2m"},
+    "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac", "items"},
     "sandbox": {"errors", "m2m.naming"},
     "pages": {"version", "events", "job.report", "job.record", "job.timeline", "m2m.naming"},
     "cli": {

@@ -1,0 +1,138 @@
+"""STAC items of the scenes in a directory, and a collection for each dataset.
+
+They stand in ``<directory>/stac/<dataset>/`` and point to the files from there, so the
+directory can be moved as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import orjson
+
+from asyncdl.errors import DiskError
+from asyncdl.events import Emit, Notice
+from asyncdl.items.collection import make_collection
+from asyncdl.items.georeference import read_georeference
+from asyncdl.items.item import COLLECTION_NAME, ItemFile, Json, is_known, make_item
+from asyncdl.items.metadata import SceneFacts, read_facts
+from asyncdl.job.journal import FinishedFile, Journal, Standing
+from asyncdl.m2m.naming import dataset_of
+from asyncdl.transfer.names import safe_name
+from asyncdl.transfer.stable import make_folders, rename, write_anew
+
+FOLDER = "stac"
+_METADATA = ("_MTL.json", "_MTL.txt", "_MTL.xml")
+_LONGEST_METADATA_BYTES = 1 << 20
+
+
+async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
+    """Write an item for each scene whose files are there; those that have not changed stay.
+
+    What cannot be written is told and fails nothing: the files are what a run is for.
+
+    Raises: DiskError, when the journal cannot be read.
+    """
+    files = await journal.finished([Standing.VERIFIED])
+    try:
+        await anyio.to_thread.run_sync(_write_all, directory, files)
+    except OSError as error:
+        emit(Notice(f"The STAC items could not be written: {DiskError(directory, error)}"))
+
+
+def _write_all(directory: Path, files: Iterable[FinishedFile]) -> None:
+    by_dataset: dict[str, dict[str, list[FinishedFile]]] = {}
+    for file in files:
+        dataset = dataset_of(file.scene)
+        if dataset is not None and is_known(file.scene) and file.is_at(directory / file.path):
+            by_dataset.setdefault(dataset, {}).setdefault(file.scene, []).append(file)
+    for dataset, scenes in by_dataset.items():
+        folder = directory / FOLDER / dataset
+        make_folders(folder)
+        items = [
+            _write_item(directory, folder, scene, _each_once(of_scene))
+            for scene, of_scene in sorted(scenes.items())
+        ]
+        _write(folder / COLLECTION_NAME, make_collection(dataset, items))
+
+
+def _each_once(files: Iterable[FinishedFile]) -> Mapping[str, FinishedFile]:
+    """Return files by name: of those that two products have, the first one."""
+    by_name: dict[str, FinishedFile] = {}
+    for file in files:
+        by_name.setdefault(file.path.rpartition("/")[2], file)
+    return by_name
+
+
+def _write_item(
+    directory: Path, folder: Path, scene: str, files: Mapping[str, FinishedFile]
+) -> Json:
+    path = folder / f"{safe_name(scene)}.json"
+    hrefs = {
+        name: Path(os.path.relpath(directory / file.path, folder)).as_posix()
+        for name, file in files.items()
+    }
+    plain = [_item_file(name, hrefs[name], file) for name, file in files.items()]
+    known = _read(path)
+    if known is not None and _told_of(known) == _told_of(make_item(scene, SceneFacts(), plain)):
+        return known
+    located = [_located(file, directory / files[file.name].path) for file in plain]
+    item = make_item(scene, _facts(directory, files), located)
+    _write(path, item)
+    return item
+
+
+def _told_of(item: Mapping[str, Any]) -> set[tuple[str, int, str]]:
+    """Return which files an item speaks of, with what changes when they do."""
+    return {
+        (asset["href"], asset["file:size"], asset.get("file:checksum", ""))
+        for asset in item["assets"].values()
+    }
+
+
+def _item_file(name: str, href: str, file: FinishedFile) -> ItemFile:
+    digests = {digest.algorithm: digest.value for digest in file.digests}
+    return ItemFile(name, href, file.size_bytes, digests)
+
+
+def _located(file: ItemFile, path: Path) -> ItemFile:
+    if not file.name.upper().endswith(".TIF"):
+        return file
+    return ItemFile(file.name, file.href, file.size_bytes, file.digests, read_georeference(path))
+
+
+def _facts(directory: Path, files: Mapping[str, FinishedFile]) -> SceneFacts:
+    for path in _metadata_paths(directory, files):
+        with path.open("rb") as file:
+            return read_facts(file.read(_LONGEST_METADATA_BYTES).decode(errors="replace"))
+    return SceneFacts()
+
+
+def _metadata_paths(directory: Path, files: Mapping[str, FinishedFile]) -> Iterator[Path]:
+    for ending in _METADATA:
+        for name, file in files.items():
+            if name.endswith(ending):
+                yield directory / file.path
+
+
+def _read(path: Path) -> Json | None:
+    """Return the item of an earlier run; ``None`` if there is none to go on with."""
+    try:
+        item = orjson.loads(path.read_bytes())
+        _told_of(item)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return dict(item)
+
+
+def _write(path: Path, value: Json) -> None:
+    data = orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
+    if path.is_file() and path.read_bytes() == data:
+        return
+    partial = path.with_name(f"{path.name}.part")
+    write_anew(partial, [data], durable=False)
+    rename(partial, path, durable=False)

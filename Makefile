@@ -9,15 +9,18 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 READY_FOR_EXAMPLES := $(VENV)/.ready-for-examples
 MINUTES ?= 10
 
-.PHONY: demo test browser docs examples soak bench clean
+.PHONY: demo test coverage browser docs examples soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
 
-test: $(READY_FOR_TESTS)  # linters, types, and the tests with their coverage
+test: $(READY_FOR_TESTS)  # linters, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q --numprocesses auto
+
+coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they reach; takes twice as long
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q --numprocesses auto
 	$(BIN)/coverage combine -q

@@ -256,6 +256,25 @@ class FileFinished(Event, frozen=True):
     """Paths of the files that were unpacked from it, as ``file``."""
 
 
+class SceneSuperseded(Event, frozen=True):
+    """The service has processed a scene anew, and the files of the new product are there."""
+
+    product_id: str
+    """Of the old one."""
+    by: str
+    """Product id of the new one."""
+    removed_files: int
+    """Files of the old one that were removed; 0 if they are kept."""
+
+
+class SceneWithdrawn(Event, frozen=True):
+    """The service no longer has a scene of which files are there; they are kept."""
+
+    product_id: str
+    withdrawn: str
+    """When, as the service writes it, such as ``2021-03-11 13:00:02-06``."""
+
+
 class FileChecked(Event, frozen=True):
     """A finished file was read again."""
 

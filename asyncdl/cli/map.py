@@ -19,7 +19,6 @@ from asyncdl.config import Config, SearchConfig, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.scenes import Wish, found_scenes, wish_of
 from asyncdl.m2m.area import polygons_of
-from asyncdl.m2m.search import SceneQuery
 from asyncdl.pages.map_page import map_page
 from asyncdl.pages.mapping import Polygon, Tiles
 
@@ -91,7 +90,7 @@ def map_(
 
 def area_of(wish: Wish) -> list[Polygon]:
     """Return the area of interest for a map; empty where there is none."""
-    return list(polygons_of(wish.area)) if isinstance(wish, SceneQuery) else []
+    return list(polygons_of(wish.query.area)) if wish.query else []
 
 
 def title_of(settings: Config) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncdl.job.amounts import count as count
 from asyncdl.job.amounts import size as size
 
 
@@ -13,8 +14,3 @@ def duration(seconds: float) -> str:
     minutes, left = divmod(rest, 60)
     clock = f"{hours}:{minutes:02}:{left:02}" if hours or days else f"{minutes}:{left:02}"
     return f"{days} d {clock}" if days else clock
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 file``, ``2,500 scenes``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

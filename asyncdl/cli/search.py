@@ -41,8 +41,8 @@ def search(config: Path, sandbox: Embedded | None, form: str) -> int:
     """
     settings = load_config(config)
     with naming(config):
-        query = wish_of(settings)
-    if not isinstance(query, SceneQuery):
+        query = wish_of(settings).query
+    if query is None:
         raise ConfigError(
             "names its scenes by id, so there is nothing to search", file=config, key="search"
         )

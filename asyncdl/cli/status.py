@@ -85,6 +85,11 @@ def _open_ends(status: Status) -> Iterator[str]:
     if status.overview.downloads:
         states = ", ".join(f"{n:,} {state}" for state, n in status.overview.downloads.items())
         yield f"requested from the service: {states}"
+    if status.superseded:
+        scenes = count(len(status.superseded), "scene")
+        yield f"processed anew by the service, old files kept: {scenes}"
+    if status.withdrawn:
+        yield f"withdrawn by the service, files kept: {count(len(status.withdrawn), 'scene')}"
     for file in status.open_files[:SHOWN_FAILURES]:
         yield f"{file.state}: {file.path}: {file.detail} [{file.reason}]"
         yield f"    {file.remedy}"

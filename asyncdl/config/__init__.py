@@ -20,6 +20,7 @@ from asyncdl.config.sections import (
     SearchConfig,
     ServiceConfig,
 )
+from asyncdl.config.since import Since
 
 __all__ = [
     "DEFAULT_STAC_URL",
@@ -37,6 +38,7 @@ __all__ = [
     "SearchConfig",
     "Seconds",
     "ServiceConfig",
+    "Since",
     "load_config",
     "parse_config",
 ]

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
+from asyncdl.config.since import Since
 
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
@@ -93,6 +94,11 @@ class ServiceConfig(Section, frozen=True):
     ] = ()
     """Licence agreements that you have read and accept; files that come under others are
     refused, and the agreement is shown."""
+    deletions_by: Annotated[
+        Literal["deletion", "acquisition"], Meta(description='"deletion" or "acquisition"')
+    ] = "deletion"
+    """Which day the service holds against the dates of ``scene-search-delete``; it does not
+    say. Asked only with ``since = "last-run"``."""
     scene_list_ttl: Annotated[str, Meta(pattern=r"^P\w+$", description='such as "P1D"')] = "P1D"
     """ISO 8601 duration after which the service forgets a scene list that was left behind."""
 
@@ -142,6 +148,9 @@ class SearchConfig(Section, frozen=True):
     """First day of acquisition, inclusive."""
     end: Annotated[date, Meta(description="a date, YYYY-MM-DD")] | None = None
     """Last day of acquisition, inclusive."""
+    since: Annotated[Since, Meta(description='a date, YYYY-MM-DD, or "last-run"')] | None = None
+    """Only scenes that the service took in on this day or later. With "last-run", what came
+    since the last run of this config, and what that one left open; the first run takes all."""
     cloud_cover: (
         Annotated[
             tuple[Percent, Percent],
@@ -178,7 +187,12 @@ class SearchConfig(Section, frozen=True):
     """Instead of a search: the scenes in this file; ``-`` is standard input."""
 
     AREA_KEYS: ClassVar = ("aoi", "bbox", "wrs", "point")
-    FILTER_KEYS: ClassVar = (*AREA_KEYS, "start", "end", "cloud_cover", "months")
+    FILTER_KEYS: ClassVar = (*AREA_KEYS, "start", "end", "since", "cloud_cover", "months")
+
+    @property
+    def follows_last_run(self) -> bool:
+        """Whether a run takes up where the last one ended, and looks at nothing older."""
+        return self.since is not None and self.since.day is None
 
     @property
     def is_by_id(self) -> bool:
@@ -212,7 +226,10 @@ class SearchConfig(Section, frozen=True):
                 "has its south edge at or above its north edge",
                 "[west, south, east, north] in degrees",
             )
-        if not self._given((*self.FILTER_KEYS, "limit")) and not self.metadata:
+        if self.follows_last_run and self.limit is not None:
+            yield Clash("limit", "clashes with since", 'no limit beside since = "last-run"')
+        bounds = [*self._given((*self.FILTER_KEYS, "limit")), *self.metadata]
+        if not bounds or (self.follows_last_run and bounds == ["since"]):
             yield Clash("", "would take the whole archive", "an area, dates, or a limit")
 
     def _given(self, keys: tuple[str, ...]) -> list[str]:
@@ -297,6 +314,11 @@ class DownloadConfig(Section, frozen=True):
     """Tries in a row without progress before a file is given up."""
     url_renewals: Annotated[int, Meta(ge=0, le=100, description="0 to 100")] = 2
     """How often a file gets a new URL when its own is refused, or leads to a page."""
+    superseded: Annotated[Literal["keep", "remove"], Meta(description='"keep" or "remove"')] = (
+        "keep"
+    )
+    """What becomes of the files of a product that was processed anew, once those of the new
+    one are there."""
     durable: bool = False
     """Flush every file to the disk itself before it gets its final name."""
 

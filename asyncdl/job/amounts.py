@@ -1,4 +1,4 @@
-"""Amounts of bytes for people."""
+"""Amounts for people."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def size(count: float) -> str:
         if count < 999.95:
             return f"{count:.1f} {unit}"
     return f"{count / 1000:.1f} PB"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: ``1 file``, ``2,500 scenes``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -17,6 +17,8 @@ from asyncdl.events import (
     Notice,
     QuotaWait,
     ScenesFound,
+    SceneSuperseded,
+    SceneWithdrawn,
     ServiceBack,
     ServiceWait,
     TransferRetry,
@@ -42,6 +44,10 @@ def log_event(event: Event) -> None:
             log.info("waiting: %s", event)
         case ServiceBack():
             log.info("%s is back after %.0f s", event.service, event.after_s)
+        case SceneSuperseded():
+            log.info("%s was processed anew as %s", event.product_id, event.by)
+        case SceneWithdrawn():
+            log.warning("%s was withdrawn: %s", event.product_id, event.withdrawn)
         case Notice():
             log.info("%s", event.text)
         case JobStarted():

@@ -10,6 +10,7 @@ import anyio
 
 from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
+from asyncdl.job.amounts import count
 from asyncdl.job.journal import Beginning, Journal
 from asyncdl.job.manners import clear_queue, report_proxied
 from asyncdl.job.report import Report
@@ -64,9 +65,9 @@ async def _close(
         await journal.forget_unwanted()
     else:
         await journal.forget_not_offered(scope.whole)
-    return await journal.end(report.status)
+    return await journal.end(report.status, is_whole=scope is None)
 
 
-def _left_alone(count: int) -> str:
-    files = "1 file" if count == 1 else f"{count:,} files"
-    return f"The config no longer asks for {files} that an earlier run fetched; left alone."
+def _left_alone(files: int) -> str:
+    left = count(files, "file")
+    return f"The config no longer asks for {left} that an earlier run fetched; left alone."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from asyncdl.config import DownloadConfig
 from asyncdl.job.scenes import Wish
 from asyncdl.m2m.selection import Wanted
 
@@ -30,7 +31,18 @@ def label_of(service: str, username: str, directory: Path) -> str:
 def fingerprint_of(wish: Wish, products: Sequence[Wanted]) -> str:
     """Return what changes with the scenes or products that a config asks for, and only then."""
     named = [(type(product).__name__, product) for product in products]
-    return _hash_of(msgspec.json.encode((wish, named), order="deterministic"))
+    return _hash_of(msgspec.json.encode((wish.query, wish.named, named), order="deterministic"))
+
+
+def search_mark_of(fingerprint: str, download: DownloadConfig) -> str:
+    """Return what changes when a run has to look at all scenes again, not at new ones only.
+
+    Args:
+        fingerprint: Of what the config asks for.
+        download: Says where files go and what they have to show.
+    """
+    facts = (fingerprint, str(download.layout), str(download.template_of_bundles), download.verify)
+    return _hash_of("\0".join(facts).encode())
 
 
 def _hash_of(facts: bytes) -> str:

@@ -44,6 +44,11 @@ async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
         emit(Notice(f"The STAC items could not be written: {DiskError(directory, error)}"))
 
 
+def item_path(directory: Path, scene: str) -> Path:
+    """Return where the item of a scene is, or would be."""
+    return directory / FOLDER / (dataset_of(scene) or "") / f"{safe_name(scene)}.json"
+
+
 def _write_all(directory: Path, files: Iterable[FinishedFile]) -> None:
     by_dataset: dict[str, dict[str, list[FinishedFile]]] = {}
     for file in files:
@@ -71,7 +76,7 @@ def _each_once(files: Iterable[FinishedFile]) -> Mapping[str, FinishedFile]:
 def _write_item(
     directory: Path, folder: Path, scene: str, files: Mapping[str, FinishedFile]
 ) -> Json:
-    path = folder / f"{safe_name(scene)}.json"
+    path = item_path(directory, scene)
     hrefs = {
         name: Path(os.path.relpath(directory / file.path, folder)).as_posix()
         for name, file in files.items()

@@ -17,21 +17,24 @@ from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyEr
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
 from asyncdl.job.chronicle import log_event
 from asyncdl.job.closing import closing_the_books
-from asyncdl.job.identity import fingerprint_of, label_of
+from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
-from asyncdl.job.journal import Standing
+from asyncdl.job.journal import Beginning, Journal, Standing
 from asyncdl.job.links import Links
+from asyncdl.job.news import first_new_day, narrow_to_news
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.preflight import preflight
 from asyncdl.job.report import Report, Summary, write_report
 from asyncdl.job.run import Run
-from asyncdl.job.scenes import wish_of
-from asyncdl.job.scope import scope_of
+from asyncdl.job.scenes import Wish, wish_of
+from asyncdl.job.scope import Scope, scope_of
 from asyncdl.job.space import Space
 from asyncdl.job.standing import read_back
 from asyncdl.job.state import open_state
+from asyncdl.job.successions import settle_superseded
 from asyncdl.job.watching import EventQueue
 from asyncdl.job.wishes import credentials_of, kinds_of, options_of, products_of
+from asyncdl.job.withdrawals import note_withdrawn
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.retry import Backoff
 from asyncdl.stac import StacCatalog
@@ -144,35 +147,47 @@ class Job:
             StacCatalog(config.service.digest_url, emit=emit) as catalog,
         ):
             self._api_calls = client.calls
+            fingerprint = fingerprint_of(self._wish, products_of(config))
             begun = await journal.begin(
                 label=label_of(self._service_name, credentials.username, config.directory),
-                fingerprint=fingerprint_of(self._wish, products_of(config)),
+                fingerprint=fingerprint,
+                searching=search_mark_of(fingerprint, config.download),
             )
             emit(JobStarted(config.directory, begun.label))
             scope = await scope_of(journal, self._only) if self._only else None
             async with closing_the_books(journal, client, begun, report, scope, emit):
-                wish = self._wish if scope is None else scope.scenes
+                wish = await self._wish_now(journal, begun, scope, emit)
                 await preflight(client, config, wish, emit)
-                standing = await read_back(journal, client, begun)
-                await pipeline(
-                    Run(
-                        config=config,
-                        label=begun.label,
-                        client=client,
-                        downloader=downloader,
-                        journal=journal,
-                        catalog=catalog,
-                        standing=standing,
-                        links=Links(config.service.link_wait, config.download.workers),
-                        space=self._space,
-                        emit=emit,
-                        keep_pace=self._events.room,
-                        scope=scope,
-                    ),
-                    wish,
+                run = Run(
+                    config=config,
+                    label=begun.label,
+                    client=client,
+                    downloader=downloader,
+                    journal=journal,
+                    catalog=catalog,
+                    standing=await read_back(journal, client, begun),
+                    links=Links(config.service.link_wait, config.download.workers),
+                    space=self._space,
+                    emit=emit,
+                    keep_pace=self._events.room,
+                    scope=scope,
                 )
+                await pipeline(run, wish)
+                await settle_superseded(run)
+                if config.search.follows_last_run and begun.searched_at is not None:
+                    await note_withdrawn(run, wish.datasets, first_new_day(begun.searched_at))
                 if config.download.stac:
                     await write_items(journal, config.directory, emit)
+
+    async def _wish_now(
+        self, journal: Journal, begun: Beginning, scope: Scope | None, emit: Emit
+    ) -> Wish:
+        """Return the scenes that this run looks at, of all that the config asks for."""
+        if scope is not None:
+            return Wish(named=scope.scenes)
+        if self._config.search.follows_last_run:
+            return await narrow_to_news(journal, self._wish, begun.searched_at, emit)
+        return self._wish
 
     def _open_client(self, credentials: Credentials, emit: Emit) -> M2MClient:
         return M2MClient(

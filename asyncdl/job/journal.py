@@ -26,6 +26,7 @@ import anyio
 from asyncdl.events import FileFinished
 from asyncdl.job.database import Database, Row, Write, open_copy, open_database
 from asyncdl.job.layout import Aim
+from asyncdl.job.scene_records import SceneRecords
 from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
@@ -155,6 +156,8 @@ class Beginning:
     was_cut_short: bool = False
     """Whether the last run did not come to its end: a reply may have been lost with it,
     so the service may know of requests that the journal does not."""
+    searched_at: float | None = None
+    """When the last search for the same began that came to its end, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,8 @@ class _Job:
     fingerprint: str
     run: int
     status: str
+    searched_for: str
+    searched_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +207,23 @@ class Journal:
         self._clock = clock
         self._run = 0
         self._fingerprint = ""
+        self._searching = ""
+        self.scenes = SceneRecords(database, service)
+        """What is known of scenes as such."""
 
     # -- the run -----------------------------------------------------------------
 
-    async def begin(self, *, label: str, fingerprint: str) -> Beginning:
+    async def begin(self, *, label: str, fingerprint: str, searching: str = "") -> Beginning:
         """Note that a run begins.
 
         Args:
             label: For the job's requests, if this is its first run; a request repeated
                 under the same label gives the same downloads, so the first one stays.
             fingerprint: Of what the config asks for.
+            searching: By what a search that went through is known again.
         """
         known = await self._database.read(self._job)
-        self._fingerprint = fingerprint
+        self._fingerprint, self._searching = fingerprint, searching
         self._run = known.run + 1 if known else 1
         kept = known.label if known else label
         row = (self._service, kept, fingerprint, self._run, self._clock(), "")
@@ -224,17 +233,27 @@ class Journal:
             is_first=known is None,
             is_changed=known is not None and known.fingerprint != fingerprint,
             was_cut_short=known is not None and known.status not in ENDED,
+            searched_at=known.searched_at if known and known.searched_for == searching else None,
         )
 
-    async def end(self, status: str) -> int:
+    async def searched_at(self, searching: str) -> float | None:
+        """Return when the last search of that mark began, as :attr:`Beginning.searched_at`."""
+        known = await self._database.read(self._job)
+        return known.searched_at if known and known.searched_for == searching else None
+
+    async def end(self, status: str, *, is_whole: bool = True) -> int:
         """Note how the run ended.
 
+        Args:
+            status: As in a summary.
+            is_whole: Whether it has looked at all that the config asks for.
         Returns: How many verified files it did not want any more.
         """
         writes = [Write(_END, [(self._clock(), status, self._service)])]
-        if status in ENDED:
+        if status in ENDED and is_whole:
             # Not before: the run that says what has changed may be the next one.
-            writes.append(Write(_SETTLE, [(self._fingerprint, self._service)]))
+            row = (self._fingerprint, self._searching, self._service)
+            writes.append(Write(_SETTLE, [row]))
         await self._database.write(*writes)
         return await self._database.read(self._count_left)
 
@@ -256,8 +275,7 @@ class Journal:
         await self._database.write(Write(_FORGET_NOT_OFFERED, rows))
 
     def _job(self, connection: sqlite3.Connection) -> _Job | None:
-        query = "SELECT label, fingerprint, run, status FROM job WHERE service = ?"
-        row = connection.execute(query, (self._service,)).fetchone()
+        row = connection.execute(_LAST_RUN, (self._service,)).fetchone()
         return _Job(*row) if row else None
 
     def _overview(self, connection: sqlite3.Connection) -> Overview | None:
@@ -303,7 +321,7 @@ class Journal:
         """Remember that files have other paths now: the old one, then the new one."""
         moves = list(moves)
         await self._database.write(
-            Write(_RENAME, [(new, self._service) for _, new in moves]),
+            Write(_FORGET_PATH, [(new, self._service) for _, new in moves]),
             Write(_MOVE, [(new, old, self._service) for old, new in moves]),
             Write(_MOVE_BUNDLE, [(new, old, self._service) for old, new in moves]),
         )
@@ -319,7 +337,9 @@ class Journal:
             are_whole: Whether all their files are looked at, so that endings of earlier
                 runs are open again. Else each counts until the file has another one.
         """
-        rows = [(self._service, scene, dataset, id_) for scene, id_ in entity_ids.items()]
+        rows = [
+            (self._service, scene, dataset, id_, self._run) for scene, id_ in entity_ids.items()
+        ]
         writes = [Write(_NOTE_SCENE, rows)]
         if are_whole:
             writes.append(Write(_REOPEN, [(self._service, s, self._run) for s in entity_ids]))
@@ -349,7 +369,7 @@ class Journal:
         await self._database.write(
             Write(_RECORD, [self._finished_row(file) for file in files]),
             Write(_OUST, [(file.path, self._service) for file in files]),
-            Write(_RENAME, renamed),
+            Write(_FORGET_PATH, renamed),
         )
 
     def keep(self, files: Iterable[FinishedFile]) -> None:
@@ -383,6 +403,10 @@ class Journal:
     async def finished(self, states: Iterable[Standing]) -> list[FinishedFile]:
         """Return the files that were verified once and are in one of some states now."""
         return await self._database.read(lambda c: self._finished(c, [s.value for s in states]))
+
+    async def forget(self, paths: Iterable[str]) -> None:
+        """Forget files, which are not there any more because nobody wants them."""
+        await self._database.write(Write(_FORGET_PATH, [(path, self._service) for path in paths]))
 
     async def trust(self, paths: Iterable[str]) -> None:
         """Remember that files were found to be what they were when they were verified."""
@@ -617,6 +641,9 @@ ON CONFLICT (service) DO UPDATE SET run = excluded.run,
 _JOB = """
 SELECT label, run, status, coalesce(begun_at, 0), ended_at FROM job WHERE service = ?
 """
+_LAST_RUN = """
+SELECT label, fingerprint, run, status, searched_for, searched_at FROM job WHERE service = ?
+"""
 _COUNT_FILES = """
 SELECT kind, state, count(*), coalesce(sum(size_bytes), 0) FROM file
 WHERE service = ? GROUP BY kind, state ORDER BY kind, state
@@ -625,11 +652,13 @@ _COUNT_DOWNLOADS = """
 SELECT state, count(*) FROM download WHERE service = ? GROUP BY state ORDER BY state
 """
 _END = "UPDATE job SET ended_at = ?, status = ? WHERE service = ?"
-_SETTLE = "UPDATE job SET fingerprint = ? WHERE service = ?"
+_SETTLE = """
+UPDATE job SET fingerprint = ?, searched_for = ?, searched_at = begun_at WHERE service = ?
+"""
 _NOTE_SCENE = """
-INSERT INTO scene (service, scene, dataset, entity_id) VALUES (?, ?, ?, ?)
+INSERT INTO scene (service, scene, dataset, entity_id, run) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (service, scene) DO UPDATE SET dataset = excluded.dataset,
-    entity_id = excluded.entity_id
+    entity_id = excluded.entity_id, run = excluded.run, superseded_by = '', withdrawn = ''
 """
 _REOPEN = """
 DELETE FROM file
@@ -661,7 +690,7 @@ ON CONFLICT (path, service) DO UPDATE SET state = excluded.state, run = excluded
     reason = '', error = '', detail = '', remedy = '', http_status = NULL
 """
 _OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
-_RENAME = "DELETE FROM file WHERE path = ? AND service = ?"
+_FORGET_PATH = "DELETE FROM file WHERE path = ? AND service = ?"
 _PATHS_OF = "SELECT kind, scene, path, bundle FROM file WHERE service = ? AND scene = ?"
 _MOVE = "UPDATE file SET path = ? WHERE path = ? AND service = ?"
 _MOVE_BUNDLE = "UPDATE file SET bundle = ? WHERE bundle = ? AND service = ?"

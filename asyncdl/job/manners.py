@@ -24,7 +24,7 @@ log = logging.getLogger("asyncdl.job")
 
 async def report_proxied(journal: Journal, client: M2MClient, label: str) -> None:
     """Tell that files which other sites deliver have come: the service cannot see it."""
-    with _courtesy("what came from other sites was not reported"):
+    with courtesy("what came from other sites was not reported"):
         entries = await client.download_search(label, active_only=False)
         proxied = [entry.download_id for entry in entries if entry.is_proxied]
         if proxied and (sizes_bytes := await journal.sizes_of(proxied)):
@@ -33,14 +33,15 @@ async def report_proxied(journal: Journal, client: M2MClient, label: str) -> Non
 
 async def clear_queue(journal: Journal, client: M2MClient, label: str) -> None:
     """Remove the job's own entries, which count against the account's limits."""
-    with _courtesy("the job's queue was not cleared"):
+    with courtesy("the job's queue was not cleared"):
         await client.download_order_remove(label)
         # Not before: a later run clears what this one could not.
         await journal.forget_downloads()
 
 
 @contextmanager
-def _courtesy(failure: str) -> Iterator[None]:
+def courtesy(failure: str) -> Iterator[None]:
+    """Let a call fail, or take too long, at no cost but a line in the log."""
     try:
         with anyio.fail_after(PATIENCE_S):
             yield

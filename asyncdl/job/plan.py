@@ -15,9 +15,11 @@ import anyio.to_thread
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
+from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.journal import Journal, Memory, look_into_journal
 from asyncdl.job.layout import Place, layout_of
 from asyncdl.job.moving import recall_elsewhere
+from asyncdl.job.news import narrow_to_news
 from asyncdl.job.preflight import preflight
 from asyncdl.job.present import (
     absent_from,
@@ -27,10 +29,10 @@ from asyncdl.job.present import (
     recall,
 )
 from asyncdl.job.scenes import Wish
-from asyncdl.job.selecting import selections
+from asyncdl.job.selecting import Selected, selections
 from asyncdl.job.space import Present, free_bytes, still_to_come
 from asyncdl.job.state import STATE_FOLDER
-from asyncdl.job.wishes import kinds_of
+from asyncdl.job.wishes import kinds_of, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Limit
 from asyncdl.m2m.selection import WantedFile
@@ -112,26 +114,36 @@ async def make_plan(
 
     Raises: as a run does, for what the service refuses or does not know.
     """
-    await preflight(client, config, wish, emit)
-    plan, layout = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)}), layout_of(config)
-    async with (
-        look_into_journal(config.directory / STATE_FOLDER, service_name) as journal,
-        aclosing(selections(client, wish, config, emit)) as batches,
-    ):
-        async for selected in batches:
-            plan.scenes += selected.scenes
-            for missing in selected.not_offered:
-                plan.kinds[missing.kind].not_offered += 1
-            present = await _present(config, selected.files, journal)
-            for wanted in selected.files:
-                _count(plan, layout.places_of(wanted), wanted, present.places)
-            needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
-            plan.lasting_bytes += sum(needs.lasting.values())
-            plan.passing_bytes = max(plan.passing_bytes, needs.passing_bytes)
+    plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
+    async with look_into_journal(config.directory / STATE_FOLDER, service_name) as journal:
+        if journal and config.search.follows_last_run:
+            wish = await _news(journal, config, wish, emit)
+        await preflight(client, config, wish, emit)
+        async with aclosing(selections(client, wish, config, emit)) as batches:
+            async for selected in batches:
+                present = await _present(config, selected.files, journal)
+                await _add(plan, config, selected, present)
     limits = (await client.rate_limit_summary()).remaining_limits
     plan.quota = min(limits, key=lambda limit: limit.room, default=None)
     plan.free_bytes = await anyio.to_thread.run_sync(free_bytes, config.directory)
     return plan
+
+
+async def _news(journal: Journal, config: Config, wish: Wish, emit: Emit) -> Wish:
+    mark = search_mark_of(fingerprint_of(wish, products_of(config)), config.download)
+    return await narrow_to_news(journal, wish, await journal.searched_at(mark), emit)
+
+
+async def _add(plan: Plan, config: Config, selected: Selected, present: Present) -> None:
+    """Add a batch of scenes."""
+    plan.scenes += selected.scenes
+    for missing in selected.not_offered:
+        plan.kinds[missing.kind].not_offered += 1
+    for wanted in selected.files:
+        _count(plan, layout_of(config).places_of(wanted), wanted, present.places)
+    needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
+    plan.lasting_bytes += sum(needs.lasting.values())
+    plan.passing_bytes = max(plan.passing_bytes, needs.passing_bytes)
 
 
 async def _present(config: Config, files: Sequence[WantedFile], journal: Journal | None) -> Present:

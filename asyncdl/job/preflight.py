@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, AuthError, ConfigError
 from asyncdl.events import Emit, Notice
-from asyncdl.job.scenes import Wish, datasets_of
+from asyncdl.job.scenes import Wish
 from asyncdl.job.selecting import CLOSED_DATASET
 from asyncdl.job.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
@@ -53,7 +53,7 @@ async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
 
 
 async def _check_datasets(client: M2MClient, wish: Wish) -> None:
-    datasets = datasets_of(wish)
+    datasets = wish.datasets
     for dataset in datasets:
         try:
             await client.dataset(dataset_name=dataset)
@@ -93,7 +93,7 @@ async def _unknown_dataset(client: M2MClient, dataset: str) -> ConfigError:
 
 async def _check_groups(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
     wanted = group_names(products_of(config))
-    datasets = datasets_of(wish)
+    datasets = wish.datasets
     # Each dataset has groups of its own: scenes of several may be meant for one of them.
     # There is none when a run that takes only what failed finds nothing of the kind.
     if not wanted or len(datasets) != 1:

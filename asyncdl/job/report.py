@@ -31,6 +31,8 @@ from asyncdl.events import (
     FilesWanted,
     Notice,
     ScenesFound,
+    SceneSuperseded,
+    SceneWithdrawn,
     TransferProgress,
 )
 from asyncdl.job.record import Record, Recorder
@@ -57,6 +59,26 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """A product of which there are files, and that the service has processed anew."""
+
+    product_id: str
+    by: str
+    """The new product, all of whose files are there."""
+    removed_files: int
+    """Of the old one; 0 if they are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A scene of which there are files, and that the service has deleted."""
+
+    product_id: str
+    withdrawn: str
+    """When, in the service's words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The outcome of a run."""
 
@@ -75,6 +97,10 @@ class Summary:
     api_calls: Mapping[str, int]
     failures: tuple[Failure, ...] = ()
     notices: tuple[str, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
+    """What was found out in this run."""
+    withdrawn: tuple[Withdrawn, ...] = ()
+    """The same."""
     error: str = ""
     """Why the run had to stop, if it had to."""
     begun: str = ""
@@ -101,6 +127,8 @@ class Summary:
             "api_calls": dict(self.api_calls),
             "failures": [asdict(failure) for failure in self.failures],
             "notices": list(self.notices),
+            "superseded": [asdict(scene) for scene in self.superseded],
+            "withdrawn": [asdict(scene) for scene in self.withdrawn],
             **({"error": self.error} if self.error else {}),
         }
 
@@ -139,6 +167,8 @@ class Report:
     downloaded_bytes: int = 0
     failures: list[Failure] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    superseded: list[Superseded] = field(default_factory=list)
+    withdrawn: list[Withdrawn] = field(default_factory=list)
     _received: dict[str, int] = field(default_factory=dict)
     _recorder: Recorder = field(default_factory=Recorder)
 
@@ -158,6 +188,10 @@ class Report:
                 self.wanted += event.count
             case Notice():
                 self.notices.append(event.text)
+            case SceneSuperseded(product_id, by, removed_files):
+                self.superseded.append(Superseded(product_id, by, removed_files))
+            case SceneWithdrawn(product_id, withdrawn):
+                self.withdrawn.append(Withdrawn(product_id, withdrawn))
             case TransferProgress():
                 # A file that fails leaves no other trace of its bytes.
                 self._receive(event.key, event.received_bytes, now_s)
@@ -225,6 +259,8 @@ class Report:
             api_calls=dict(api_calls or {}),
             failures=tuple(self.failures),
             notices=tuple(self.notices),
+            superseded=tuple(self.superseded),
+            withdrawn=tuple(self.withdrawn),
             error=error,
             begun=f"{self._begun:%Y-%m-%dT%H:%M:%SZ}",
             record=self._recorder.record(elapsed_s),

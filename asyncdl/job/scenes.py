@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from asyncdl.config import Config
@@ -20,7 +20,27 @@ T = TypeVar("T")
 
 Named: TypeAlias = Mapping[str, Sequence[str]]
 """Scenes named one by one: ids by dataset."""
-Wish: TypeAlias = SceneQuery | Named
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which scenes are looked at: those that are named, those that a search finds, or both."""
+
+    query: SceneQuery | None = None
+    named: Named = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+    """Product ids that need no look when the search finds them: nothing of them is missing."""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that scenes are taken from, each once."""
+        searched = (self.query.dataset,) if self.query else ()
+        return tuple(dict.fromkeys((*searched, *self.named)))
+
+    @property
+    def named_count(self) -> int:
+        """How many scenes are named."""
+        return sum(map(len, self.named.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +58,9 @@ def wish_of(config: Config) -> Wish:
 
     Raises: ConfigError, when the area or the ids make no sense.
     """
-    return ids_of(config.search) if config.search.is_by_id else query_of(config.search)
-
-
-def datasets_of(wish: Wish) -> tuple[str, ...]:
-    """Return the datasets that a job takes scenes from; one or more."""
-    return (wish.dataset,) if isinstance(wish, SceneQuery) else tuple(wish)
+    if config.search.is_by_id:
+        return Wish(named=ids_of(config.search))
+    return Wish(query_of(config.search))
 
 
 async def scene_batches(
@@ -55,25 +72,39 @@ async def scene_batches(
     are more scenes than the job takes.
     """
     size = config.service.scenes_per_call
-    if not isinstance(wish, SceneQuery):
-        for batch in _named_batches(wish, size):
-            yield batch
-        emit(ScenesFound(_count(wish), None))
+    for batch in _named_batches(wish.named, size):
+        yield batch
+    if wish.query is None:
+        emit(ScenesFound(wish.named_count, None))
         return
-    found = left_out = 0
-    last = None
+    seen, taken, left_out, last = 0, wish.named_count, 0, None
     async with aclosing(
-        search_scenes(client, wish, page_size=config.service.scenes_per_page)
+        search_scenes(client, wish.query, page_size=config.service.scenes_per_page)
     ) as pages:
         async for page in pages:
-            found += len(page.scenes)
+            scenes = _unsettled(page.scenes, wish)
+            seen += len(page.scenes)
+            taken += len(scenes)
             left_out += page.not_bulk
             last = page
-            emit(ScenesFound(found, page.total_hits, tuple(map(found_scene, page.scenes))))
-            for chunk in chunks([scene.entity_id for scene in page.scenes], size):
-                yield Batch(wish.dataset, tuple(chunk), "entityId")
-    for note in search_notes(wish, last, found=found, left_out=left_out):
+            passed_over = wish.named_count + seen - taken
+            total = page.total_hits + wish.named_count - passed_over
+            emit(ScenesFound(taken, total, tuple(map(found_scene, scenes))))
+            for chunk in chunks([scene.entity_id for scene in scenes], size):
+                yield Batch(wish.query.dataset, tuple(chunk), "entityId")
+    for note in search_notes(wish.query, last, found=seen, left_out=left_out):
         emit(note)
+
+
+def _unsettled(scenes: Iterable[Scene], wish: Wish) -> list[Scene]:
+    """Leave out scenes of which nothing is missing, and those that are named as well."""
+    named = {id_ for ids in wish.named.values() for id_ in ids}
+    return [
+        scene
+        for scene in scenes
+        if scene.display_id not in wish.settled
+        and named.isdisjoint((scene.entity_id, scene.display_id))
+    ]
 
 
 async def found_scenes(
@@ -92,9 +123,9 @@ async def found_scenes(
 
     async with aclosing(scene_batches(client, wish, config, watch)) as batches:
         async for batch in batches:
-            if not isinstance(wish, SceneQuery):
+            if wish.query is None:
                 scenes += await _look_up(client, batch)
-    if not isinstance(wish, SceneQuery) and (unknown := _count(wish) - len(scenes)) > 0:
+    if wish.query is None and (unknown := wish.named_count - len(scenes)) > 0:
         emit(Notice(f"Scenes that the service does not know: {unknown:,}.", "warning"))
     return scenes
 
@@ -105,10 +136,6 @@ async def _look_up(client: M2MClient, batch: Batch) -> list[FoundScene]:
     ) as scene_list:
         found = await client.scene_metadata_list(scene_list.list_id, batch.dataset)
     return [found_scene(scene) for scene in found]
-
-
-def _count(named: Named) -> int:
-    return sum(map(len, named.values()))
 
 
 def found_scene(scene: Scene) -> FoundScene:
@@ -141,7 +168,7 @@ def search_notes(
             Notice(f"Scenes left out, as they are not open to bulk download: {left_out:,}.")
         )
     if not found and not left_out:
-        notes.append(Notice("No scene matches the search.", "warning"))
+        notes.append(_nothing_found(query))
     if last is None or last.total_hits <= found + left_out:
         return notes
     about = "" if last.is_exact else "about "
@@ -154,6 +181,12 @@ def search_notes(
     total = f"{about}{last.total_hits:,}"
     notes.append(Notice(f"Taking {found:,} of {total} scenes: {why}.", "warning"))
     return notes
+
+
+def _nothing_found(query: SceneQuery) -> Notice:
+    if query.ingested_since is not None:
+        return Notice(f"No scene that matches was taken in since {query.ingested_since}.")
+    return Notice("No scene matches the search.", "warning")
 
 
 def _named_batches(named: Named, size: int) -> Iterator[Batch]:

@@ -87,5 +87,13 @@ ALTER TABLE file ADD COLUMN held TEXT NOT NULL DEFAULT '';
 CREATE INDEX file_by_bundle ON file (service, bundle) WHERE bundle <> '';
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+ALTER TABLE job ADD COLUMN searched_for TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN searched_at REAL;
+ALTER TABLE scene ADD COLUMN run INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE scene ADD COLUMN superseded_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE scene ADD COLUMN withdrawn TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """The n-th script leads from version n to version n + 1."""

@@ -22,7 +22,6 @@ from asyncdl.job.amounts import size
 from asyncdl.job.extraction import passes_by, passing_path, unpacking_at
 from asyncdl.job.layout import Place, layout_of
 from asyncdl.job.scenes import Wish
-from asyncdl.m2m.search import SceneQuery
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer.sink import part_path
 
@@ -77,8 +76,8 @@ class Space:
 
     def begin(self, wish: Wish) -> None:
         """Take note of how many scenes there will be, if they are named."""
-        if not isinstance(wish, SceneQuery):
-            self._all_scenes = sum(map(len, wish.values()))
+        if wish.query is None:
+            self._all_scenes = wish.named_count
 
     def take(self, event: Event) -> None:
         """Follow what is found and what arrives."""

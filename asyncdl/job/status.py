@@ -11,6 +11,7 @@ from typing import Any
 import anyio.to_thread
 
 from asyncdl.job.journal import KnownFile, Overview, Standing, look_into_journal
+from asyncdl.job.scene_records import SceneRecord
 from asyncdl.job.state import STATE_FOLDER
 
 OPEN = (Standing.FAILED, Standing.UNRESOLVED, Standing.DAMAGED)
@@ -27,6 +28,8 @@ class Status:
     unfinished_files: int
     """Files of which some bytes are there."""
     unfinished_bytes: int
+    replaced: Sequence[SceneRecord] = ()
+    """Scenes that the service processed anew or took away, and of which there are files."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as ``--json`` shows it."""
@@ -46,7 +49,25 @@ class Status:
             "unfinished_files": self.unfinished_files,
             "downloads": dict(overview.downloads),
             "failures": [_failure(file) for file in self.open_files],
+            "superseded": [
+                {"product_id": scene.product_id, "by": scene.superseded_by}
+                for scene in self.superseded
+            ],
+            "withdrawn": [
+                {"product_id": scene.product_id, "withdrawn": scene.withdrawn}
+                for scene in self.withdrawn
+            ],
         }
+
+    @property
+    def superseded(self) -> list[SceneRecord]:
+        """Scenes whose place a new product has taken."""
+        return [scene for scene in self.replaced if scene.superseded_by]
+
+    @property
+    def withdrawn(self) -> list[SceneRecord]:
+        """Scenes that the service does not have any more, and nothing in their place."""
+        return [scene for scene in self.replaced if not scene.superseded_by]
 
 
 async def status_of(directory: Path, service: str) -> Status | None:
@@ -59,8 +80,9 @@ async def status_of(directory: Path, service: str) -> Status | None:
         if journal is None or overview is None:
             return None
         open_files = await journal.files(OPEN)
+        replaced = await journal.scenes.replaced()
     parts = await anyio.to_thread.run_sync(_part_sizes, directory)
-    return Status(directory, overview, open_files, len(parts), sum(parts))
+    return Status(directory, overview, open_files, len(parts), sum(parts), replaced)
 
 
 def _part_sizes(directory: Path) -> list[int]:

@@ -39,6 +39,7 @@ def query_of(search: SearchConfig) -> SceneQuery:
         area=_area_of(search),
         start=search.start,
         end=search.end,
+        ingested_since=search.since.day if search.since else None,
         cloud_cover=search.cloud_cover,
         months=search.months or (),
         wrs=search.wrs or (),

@@ -195,6 +195,30 @@ def parse_ard_id(text: str) -> ArdId | None:
     )
 
 
+def acquisition_of(product_id: str) -> str | None:
+    """Return what stays of an id when its scene or tile is processed anew; ``None`` for other ids.
+
+    The dataset with the satellite, the place and the day: neither level, which may change with
+    better ground control, nor the day of processing, nor the tier.
+    """
+    dataset = dataset_of(product_id)
+    if dataset is None:
+        return None
+    if product := parse_product_id(product_id):
+        place = f"{product.path:03}{product.row:03}"
+        return f"{dataset} {product.satellite} {place} {product.acquired}"
+    if tile := parse_ard_id(product_id):
+        place = f"{tile.region}{tile.horizontal:03}{tile.vertical:03}"
+        return f"{dataset} {tile.satellite} {place} {tile.acquired}"
+    return None
+
+
+def processed_on(product_id: str) -> date | None:
+    """Return the day on which a product or tile was made; ``None`` for other ids."""
+    known = parse_product_id(product_id) or parse_ard_id(product_id)
+    return known.processed if known else None
+
+
 def secondary_entity_id(product_id: str, suffix: str) -> str:
     """Return the entity id under which the service lists one file of a product.
 

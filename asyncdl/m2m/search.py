@@ -45,6 +45,8 @@ class SceneQuery:
     """First day of acquisition, inclusive."""
     end: date | None = None
     """Last day of acquisition, inclusive."""
+    ingested_since: date | None = None
+    """First day on which the service may have taken the scene in, inclusive."""
     cloud_cover: tuple[int, int] | None = None
     """Lowest and highest percentage. Scenes whose cover is unknown belong to it
     exactly when the highest is 100: who takes overcast scenes takes ungraded ones."""
@@ -229,6 +231,11 @@ def build_scene_filter(
         scene_filter["acquisitionFilter"] = {
             "start": (query.start or EARLIEST).isoformat(),
             "end": (query.end or LATEST).isoformat(),
+        }
+    if query.ingested_since:
+        scene_filter["ingestFilter"] = {
+            "start": query.ingested_since.isoformat(),
+            "end": LATEST.isoformat(),
         }
     if query.cloud_cover is not None:
         lowest, highest = query.cloud_cover

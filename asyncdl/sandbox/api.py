@@ -85,7 +85,7 @@ class Api:
         if endpoint == "logout":
             world.account.log_out(key)
             return lambda world, payload: None
-        if endpoint not in ENDPOINTS:
+        if endpoint not in ENDPOINTS or endpoint == world.faults.removed_endpoint:
             raise Refusal("ENDPOINT_UNAVAILABLE", f"There is no endpoint {endpoint}")
         return ENDPOINTS[endpoint]
 

@@ -1,14 +1,24 @@
-"""All scenes the sandbox has, by number, by id and by search."""
+"""All scenes the sandbox has, by number, by id and by search; they may come and go."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 
+from asyncdl.m2m.naming import dataset_of
 from asyncdl.sandbox.filters import SceneFilter
 from asyncdl.sandbox.products import files_of
-from asyncdl.sandbox.scenes import GENERATED_DATASET, GeneratedScenes, Scene, cloud_of, fixed_scenes
+from asyncdl.sandbox.scenes import (
+    GENERATED_DATASET,
+    GeneratedScenes,
+    Scene,
+    cloud_of,
+    fixed_scene,
+    fixed_scenes,
+)
 from asyncdl.sandbox.wrs import footprint, land_places
 
 _KEPT_SEARCHES = 16
@@ -16,6 +26,18 @@ _KEPT_SEARCHES = 16
 
 _KEPT_SCENES = 1024
 """Computed scenes that are kept: files of one scene are asked for one after the other."""
+
+
+_FIRST_PUBLISHED = 2**31
+"""Numbers from here on are those of scenes that came later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A scene that is not there any more."""
+
+    scene: Scene
+    day: date
 
 
 class Catalog:
@@ -28,11 +50,13 @@ class Catalog:
 
     def __init__(self, generated: int = 0, extra: tuple[str, ...] = ()) -> None:
         self._fixed = fixed_scenes(extra)
-        self._by_id = {
-            (scene.dataset, key): scene
-            for scene in self._fixed
-            for key in (scene.entity_id, scene.display_id)
-        }
+        self._published: list[Scene] = []
+        self.withdrawals: list[Withdrawal] = []
+        """All scenes that were taken away, in that order."""
+        self._gone: set[int] = set()
+        self._by_id: dict[tuple[str, str], Scene] = {}
+        for scene in self._fixed:
+            self._enter(scene)
         self._generated = GeneratedScenes(len(self._fixed), generated)
         self._matches = lru_cache(maxsize=_KEPT_SEARCHES)(self._match)
         self._made = lru_cache(maxsize=_KEPT_SCENES)(self._generated.scene)
@@ -41,8 +65,35 @@ class Catalog:
     def __len__(self) -> int:
         return len(self._fixed) + len(self._generated)
 
+    def publish(self, product_id: str) -> Scene:
+        """Add a scene; the day of its processing is that of its ingest.
+
+        Raises: ValueError, if ``product_id`` is no Landsat product id.
+        """
+        scene = fixed_scene(_FIRST_PUBLISHED + len(self._published), product_id)
+        self._published.append(scene)
+        self._enter(scene)
+        self._matches.cache_clear()
+        return scene
+
+    def withdraw(self, product_id: str, day: date) -> None:
+        """Take a scene away. Raises: KeyError, if there is none of this id."""
+        dataset = dataset_of(product_id)
+        scene = self.find(dataset, product_id) if dataset else None
+        if scene is None:
+            raise KeyError(product_id)
+        self._gone.add(scene.number)
+        self.withdrawals.append(Withdrawal(scene, day))
+        self._matches.cache_clear()
+
+    def _enter(self, scene: Scene) -> None:
+        # What is processed anew keeps its entity id: the latest goes by it.
+        self._by_id |= {(scene.dataset, id_): scene for id_ in (scene.entity_id, scene.display_id)}
+
     def scene(self, number: int) -> Scene:
-        """Return the scene of a number, 0 or more and less than the length."""
+        """Return the scene of a number that a search has given, or that was there once."""
+        if number >= _FIRST_PUBLISHED:
+            return self._published[number - _FIRST_PUBLISHED]
         if number < len(self._fixed):
             return self._fixed[number]
         return self._made(number - len(self._fixed))
@@ -50,14 +101,17 @@ class Catalog:
     def find(self, dataset: str, entity_or_display_id: str) -> Scene | None:
         """Return the scene of a dataset that has this id."""
         known = self._by_id.get((dataset, entity_or_display_id))
-        if known is not None or dataset != GENERATED_DATASET:
-            return known
-        return self._found(entity_or_display_id)
+        if known is None and dataset == GENERATED_DATASET:
+            known = self._found(entity_or_display_id)
+        return None if known is None or known.number in self._gone else known
 
     def count(self, dataset: str) -> int:
         """Return how many scenes a dataset has."""
-        fixed = sum(1 for scene in self._fixed if scene.dataset == dataset)
-        return fixed + (len(self._generated) if dataset == GENERATED_DATASET else 0)
+        single = (*self._fixed, *self._published, *(gone.scene for gone in self.withdrawals))
+        of_dataset = sum(
+            -1 if scene.number in self._gone else 1 for scene in single if scene.dataset == dataset
+        )
+        return of_dataset + (len(self._generated) if dataset == GENERATED_DATASET else 0)
 
     def search(self, scene_filter: SceneFilter) -> Sequence[int]:
         """Return the numbers of all scenes that match, in a steady order."""
@@ -76,10 +130,10 @@ class Catalog:
         found = array("L", self._match_fixed(scene_filter))
         if scene_filter.dataset == GENERATED_DATASET and len(self._generated):
             found.extend(self._match_generated(scene_filter))
-        return found
+        return array("L", (n for n in found if n not in self._gone)) if self._gone else found
 
     def _match_fixed(self, scene_filter: SceneFilter) -> Iterator[int]:
-        for scene in self._fixed:
+        for scene in (*self._fixed, *self._published):
             if (
                 scene.dataset == scene_filter.dataset
                 and scene_filter.accepts(scene)

@@ -10,7 +10,7 @@ Left out, and why:
 - ``disabled``: such an item works again after minutes or hours (API notes, section
   3.1), so a run is right to report it and end.
 - ``never``, ``fails``, ``vanishes``, ``invalid_scenes``, ``not_offered``,
-  ``withdrawn_dataset``: no client can get these files.
+  ``withdrawn_dataset``, ``removed_endpoint``: no client can get these files.
 - ``eula``: whether an agreement is accepted is the user's affair.
 - ``bundle_changes``: there would be no right bytes to compare with.
 - ``corrupt_members``, ``members_missing``: what proves a member are the digests of

@@ -39,6 +39,8 @@ class Faults:
     down_mode: DownMode = "503"
     """What a host that is down answers: ``503`` with a page, ``html`` (the page with 200), or
     ``refuse``, which cuts the connection without an answer."""
+    removed_endpoint: str = ""
+    """Name of an endpoint that the API does not have (``ENDPOINT_UNAVAILABLE``)."""
     key_idle_s: float = 7200.0
     """An API key that rests so long is expired."""
     key_calls: int = 0

@@ -171,6 +171,14 @@ def read_scene_filter(dataset: str, payload: Json) -> SceneFilter:
         raise invalid(f"sceneFilter cannot be read: {wrong!r}") from wrong
 
 
+def read_days(value: Json) -> DateRange | None:
+    """Read a ``temporalFilter``. Raises: Refusal, for what is none."""
+    try:
+        return None if value is None else _days(value)
+    except (TypeError, ValueError, AttributeError) as wrong:
+        raise invalid(f"temporalFilter cannot be read: {wrong!r}") from wrong
+
+
 def _read(value: Json, reader: Any) -> Any:
     return None if value is None else reader(value)
 

@@ -117,6 +117,8 @@ _ANCHORAGE = (
 
 _NOT_BULK = {"LC08_L2SP_068018_20200326_20200822_02_T1"}
 """Found by a search, but not to be downloaded."""
+_CLOUD = 10
+"""Percent, of scenes of which nothing more is known."""
 _STATIONS = {"E": "EDC", "T": "XXX", "M": "AAA"}
 """Ground stations of the older satellites, by sensor."""
 
@@ -126,11 +128,12 @@ def fixed_scenes(extra: tuple[str, ...] = ()) -> tuple[Scene, ...]:
 
     Raises: ValueError, if a text in ``extra`` is no Landsat product id.
     """
-    rows = (*_ANCHORAGE, *((text, 10) for text in extra))
-    return tuple(_fixed(number, text, cloud) for number, (text, cloud) in enumerate(rows))
+    rows = (*_ANCHORAGE, *((text, _CLOUD) for text in extra))
+    return tuple(fixed_scene(number, text, cloud) for number, (text, cloud) in enumerate(rows))
 
 
-def _fixed(number: int, text: str, cloud: int) -> Scene:
+def fixed_scene(number: int, text: str, cloud: int = _CLOUD) -> Scene:
+    """Return the scene of a product id. Raises: ValueError, if it is none."""
     product = parse_product_id(text)
     dataset = dataset_of(text)
     if product is None or dataset is None:

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 
 from aiohttp import web
 
@@ -158,6 +159,20 @@ class Service:
         Raises: KeyError, if there is no such product.
         """
         return self._truth.bytes_of(f"{product_id}.tar")
+
+    def publish(self, product_id: str) -> None:
+        """Add a scene, ingested on the day its id says it was processed.
+
+        With the id of a scene that is there and another day of processing it is that scene
+        processed anew; the old one stays until it is withdrawn.
+
+        Raises: ValueError, if ``product_id`` is no Landsat product id.
+        """
+        self._world.catalog.publish(product_id)
+
+    def withdraw(self, product_id: str, day: date | None = None) -> None:
+        """Delete a scene, today or on some day. Raises: KeyError, if there is none of this id."""
+        self._world.catalog.withdraw(product_id, day or datetime.now(UTC).date())
 
     def expire_keys(self) -> None:
         """Let every API key be expired, as after two idle hours."""

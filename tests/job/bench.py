@@ -170,6 +170,8 @@ SECTION_OF = {
     "durable": "download",
     "layout": "download",
     "stac": "download",
+    "superseded": "download",
+    "deletions_by": "service",
     "bundle_layout": "download",
     "stall_timeout": "download",
     "attempts": "download",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
+from asyncdl.sandbox import Faults
 from tests.sandbox.m2m_caller import (
     ANCHORAGE,
     ANCHORAGE_SCENES,
@@ -202,3 +205,34 @@ async def test_products_notices_and_list_names_are_told() -> None:
         assert (await call("notifications", systemId="M2M"))[0]["severityCode"] == "I"
         await call("scene-list-add", listId="a", datasetName=OT, entityId=SCENE)
         assert (await call("scene-list-types"))[0]["list"] == "a"
+
+
+async def test_scenes_come_and_go() -> None:
+    """A new product of a scene goes by the scene's id; deletions are told by their day."""
+    anew = "LC08_L2SP_068017_20200310_20260301_02_T1"
+    async with open_caller() as call:
+        call.service.publish(anew)
+        wanted = {"ingestFilter": {"start": "2026-01-01"}}
+        page = await call("scene-search", datasetName=OT, sceneFilter=wanted)
+        assert [scene["displayId"] for scene in page["results"]] == [anew]
+        known = await call("scene-metadata", datasetName=OT, entityId=SCENE)
+        assert known["displayId"] == anew
+
+        call.service.withdraw(PRODUCT, date(2026, 3, 2))
+        found = await call("scene-search", datasetName=OT, sceneFilter=ANCHORAGE)
+        assert {scene["displayId"] for scene in found["results"]} >= {anew}
+        assert PRODUCT not in {scene["displayId"] for scene in found["results"]}
+        gone = await call("scene-search-delete", datasetName=OT)
+        assert (gone["totalHits"], gone["results"][0]["displayId"]) == (1, PRODUCT)
+        later = {"start": "2026-03-03"}
+        gone = await call("scene-search-delete", datasetName=OT, temporalFilter=later)
+        assert gone["results"] == []
+        error = await call.error("scene-search-delete", datasetName=OT, temporalFilter=3)
+        assert error == "INPUT_PARAMETER_INVALID"
+    with pytest.raises(KeyError):
+        call.service.withdraw(PRODUCT)
+
+
+async def test_an_endpoint_may_be_removed() -> None:
+    async with open_caller(Faults(removed_endpoint="grid2ll")) as call:
+        assert await call.error("grid2ll", gridType="WRS2", path=1) == "ENDPOINT_UNAVAILABLE"

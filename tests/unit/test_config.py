@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,9 @@ def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
         ("search.start", "2020-3-1", "search.start = '2020-3-1'"),
         ("search.months", [13], "search.months[0] = 13"),
         ("search.limit", 0, "search.limit = 0"),
+        ("search.since", "last run", "search.since = 'last run'"),
+        ("search.since", 5, 'allowed: a date, YYYY-MM-DD, or "last-run"'),
+        ("download.superseded", "delete", '"keep" or "remove"'),
         ("search.scenes", ["LC08"], "search.bbox = [-151.0, 61.0, -149.0, 61.5]: cannot filter"),
         ("download.layout", "{kind}/{flie}", "download.layout = '{kind}/{flie}'"),
         ("download.bundle_layout", "/x/{file}", "is absolute; it starts in the download"),
@@ -128,6 +132,24 @@ def test_a_secret_in_the_config_is_refused_and_not_repeated(key: str) -> None:
 def test_a_search_without_any_limit_is_refused() -> None:
     error = error_of({"search": {"dataset": "x"}, "products": GOOD["products"]})
     assert "whole archive" in str(error)
+
+
+def test_since_is_a_day_or_the_last_run() -> None:
+    day = date(2026, 3, 1)
+    for value in (day, "2026-03-01"):
+        search = parse_config(with_value("search.since", value)).search
+        assert search.since is not None and search.since.day == day
+        assert not search.follows_last_run
+    assert parse_config(with_value("search.since", "last-run")).search.follows_last_run
+
+
+def test_the_last_run_bounds_no_first_one() -> None:
+    """Else a search of the whole archive would pass for a narrow one, or a limit cut for ever."""
+    raw = {"search": {"dataset": "x", "since": "last-run"}, "products": GOOD["products"]}
+    assert "whole archive" in str(error_of(raw))
+    raw = with_value("search.since", "last-run")
+    raw["search"]["limit"] = 5
+    assert "clashes with since" in str(error_of(raw))
 
 
 def test_ids_need_no_dataset() -> None:

@@ -6,11 +6,12 @@ from datetime import date
 from pathlib import Path
 
 from asyncdl.job.identity import fingerprint_of, label_of
+from asyncdl.job.scenes import Wish
 from asyncdl.m2m.search import SceneQuery
 from asyncdl.m2m.selection import BandsWanted, BundleWanted, GroupWanted
 from asyncdl.redact import Secret
 
-QUERY = SceneQuery("landsat_ot_c2_l2", start=date(2020, 3, 1), metadata={"b": 1, "a": [2, 3]})
+QUERY = Wish(SceneQuery("landsat_ot_c2_l2", start=date(2020, 3, 1), metadata={"b": 1, "a": [2, 3]}))
 
 
 def test_a_label_follows_from_service_account_and_directory_alone() -> None:
@@ -32,6 +33,6 @@ def test_a_fingerprint_changes_with_what_is_asked_for() -> None:
         fingerprint_of(QUERY, [BandsWanted(("SR_B5",))]),
         fingerprint_of(QUERY, [GroupWanted(("SR_B4",))]),
         fingerprint_of(QUERY, [BandsWanted(("SR_B4",)), BundleWanted()]),
-        fingerprint_of({"landsat_ot_c2_l2": ["id"]}, [BandsWanted(("SR_B4",))]),
+        fingerprint_of(Wish(named={"landsat_ot_c2_l2": ["id"]}), [BandsWanted(("SR_B4",))]),
     ]
     assert len({red, *others}) == 5

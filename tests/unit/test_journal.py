@@ -283,3 +283,43 @@ async def test_who_only_looks_leaves_a_damaged_journal_where_it_is(
 
 async def test_where_no_journal_is_there_is_nothing_to_see(tmp_path: Path) -> None:
     assert await look(tmp_path / "nowhere") is None
+
+
+async def test_a_search_counts_when_a_whole_run_of_it_came_to_its_end(tmp_path: Path) -> None:
+    async def searched_at(
+        *, mark: str = "m", status: str = "complete", whole: bool = True
+    ) -> float | None:
+        async with open_journal(tmp_path, "usgs") as journal:
+            begun = await journal.begin(label="l", fingerprint="f", searching=mark)
+            assert begun.searched_at == await journal.searched_at(mark)
+            await journal.end(status, is_whole=whole)
+            return begun.searched_at
+
+    assert await searched_at(status="interrupted") is None
+    assert await searched_at(whole=False) is None
+    assert await searched_at(status="incomplete") is None
+    first = await searched_at(status="stopped")
+    assert first is not None
+    assert await searched_at(mark="other", status="stopped") is None
+    assert await searched_at() == first
+    assert await searched_at() != first
+
+
+async def test_scenes_are_settled_or_open(tmp_path: Path) -> None:
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.begin(label="l", fingerprint="f")
+        await journal.note_scenes("d", {"S": "ES", "T": "ET", "U": "EU"})
+        await journal.record([RED, replace(ZIP, scene="T", mtime_ns=0)])
+        assert await journal.scenes.settled() == {"S"}
+        assert await journal.scenes.open() == {"d": ("ET",)}  # its file is in doubt
+        await journal.want([(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))])
+        assert await journal.scenes.settled() == frozenset()
+        assert await journal.scenes.open() == {"d": ("ES", "ET")}
+        await journal.scenes.note_superseded([("S", "S2")])
+        await journal.scenes.note_withdrawn([("T", "yesterday")])
+        assert await journal.scenes.open() == {}
+        replaced = await journal.scenes.replaced()
+        assert [(s.product_id, s.superseded_by, s.withdrawn) for s in replaced] == [
+            ("S", "S2", ""),
+            ("T", "", "yesterday"),
+        ]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from asyncdl.sandbox.catalog import Withdrawal
 from asyncdl.sandbox.datasets import fields_of
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need, whole
-from asyncdl.sandbox.filters import read_scene_filter
+from asyncdl.sandbox.filters import read_days, read_scene_filter
 from asyncdl.sandbox.geometry import Ring, bounds, rectangle
 from asyncdl.sandbox.refusal import Refusal, invalid
 from asyncdl.sandbox.scenes import Scene
@@ -42,6 +43,35 @@ def scene_search(world: World, payload: Payload) -> Json:
         "startingNumber": start,
         # One hit: 1, not 2. After the last page: the total. Both are the service's habit.
         "nextRecord": min(start + len(page), len(numbers)),
+    }
+
+
+def scene_search_delete(world: World, payload: Payload) -> Json:
+    """``scene-search-delete``: one page of the scenes that were withdrawn in some days."""
+    found = named_dataset(world, payload)
+    days = read_days(payload.get("temporalFilter"))
+    hits = [
+        gone
+        for gone in world.catalog.withdrawals
+        if gone.scene.dataset == found.alias and (days is None or days.holds(gone.day))
+    ]
+    start = whole(payload, "startingNumber", 1)
+    first = max(start, 1) - 1
+    page = hits[first : first + whole(payload, "maxResults", DEFAULT_RESULTS)]
+    return {
+        "results": [_withdrawn(gone) for gone in page],
+        "totalHits": len(hits),
+        "recordsReturned": len(page),
+        "nextRecord": min(start + len(page), len(hits)),
+    }
+
+
+def _withdrawn(gone: Withdrawal) -> Json:
+    return {
+        "entityId": gone.scene.entity_id,
+        "displayId": gone.scene.display_id,
+        "deletionDate": f"{gone.day} 13:00:02-06",
+        "acquisitionDate": f"{gone.scene.product.acquired} 01:44:19",
     }
 
 
@@ -135,6 +165,7 @@ def grid2ll(world: World, payload: Payload) -> Json:
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "scene-search": scene_search,
+    "scene-search-delete": scene_search_delete,
     "scene-metadata": scene_metadata,
     "scene-metadata-list": scene_metadata_list,
     "grid2ll": grid2ll,

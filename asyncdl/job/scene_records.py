@@ -1,0 +1,111 @@
+"""What the journal knows of scenes: when they were seen, what is open, what took their place."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asyncdl.job.database import Database, Write
+
+
+@dataclass(frozen=True, slots=True)
+class SceneRecord:
+    """A scene that the job has looked at."""
+
+    product_id: str
+    dataset: str
+    run: int
+    """Number of the run that saw it last."""
+    superseded_by: str
+    """Product id of what was made of it anew; empty while it is the newest."""
+    withdrawn: str
+    """When the service took it away, in the service's words; empty while it is there."""
+    kinds: frozenset[str]
+    """Kinds of its products of which files are there and right."""
+    is_settled: bool
+    """Whether files of it are there, and none is missing or in doubt."""
+
+
+class SceneRecords:
+    """The scenes of one service in a journal; methods raise DiskError as the journal's do."""
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database = database
+        self._service = service
+
+    async def all(self) -> list[SceneRecord]:
+        """Return all scenes, in the order of their ids."""
+        return await self._database.read(self._all)
+
+    async def replaced(self) -> list[SceneRecord]:
+        """Return the scenes of which there are files, and that the service replaced or deleted."""
+        return [
+            scene
+            for scene in await self.all()
+            if scene.kinds and (scene.superseded_by or scene.withdrawn)
+        ]
+
+    async def settled(self) -> frozenset[str]:
+        """Return the product ids of scenes that need no further look."""
+        query = f"SELECT scene FROM ({_SCENES}) WHERE is_settled"
+        rows = await self._database.read(
+            lambda connection: connection.execute(query, (self._service,)).fetchall()
+        )
+        return frozenset(scene for (scene,) in rows)
+
+    async def open(self) -> dict[str, tuple[str, ...]]:
+        """Return the scenes of which files are missing or in doubt: entity ids by dataset.
+
+        Those that the service replaced or took away are not among them.
+        """
+        rows = await self._database.read(
+            lambda connection: connection.execute(_OPEN, (self._service,)).fetchall()
+        )
+        by_dataset: dict[str, list[str]] = {}
+        for dataset, entity_id in rows:
+            by_dataset.setdefault(dataset, []).append(entity_id)
+        return {dataset: tuple(ids) for dataset, ids in by_dataset.items()}
+
+    async def note_superseded(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Remember for product ids which ones took their place."""
+        rows = [(new, self._service, old) for old, new in pairs]
+        await self._database.write(Write(_SUPERSEDE, rows))
+
+    async def note_withdrawn(self, days: Iterable[tuple[str, str]]) -> None:
+        """Remember for product ids when the service took them away."""
+        rows = [(day, self._service, scene) for scene, day in days]
+        await self._database.write(Write(_WITHDRAW, rows))
+
+    def _all(self, connection: sqlite3.Connection) -> list[SceneRecord]:
+        rows = connection.execute(f"{_SCENES} ORDER BY scene", (self._service,))
+        return [_record(*row) for row in rows]
+
+
+def _record(
+    product_id: str,
+    dataset: str,
+    run: int,
+    superseded_by: str,
+    withdrawn: str,
+    kinds: str | None,
+    is_settled: int,
+) -> SceneRecord:
+    there = frozenset(kinds.split(",") if kinds else ())
+    return SceneRecord(product_id, dataset, run, superseded_by, withdrawn, there, bool(is_settled))
+
+
+_IS_OPEN = "state NOT IN ('verified', 'unpacked') OR mtime_ns = 0"
+_SCENES = f"""
+SELECT scene, dataset, scene.run, superseded_by, withdrawn,
+    group_concat(DISTINCT kind) FILTER (WHERE state IN ('verified', 'unpacked')) AS kinds,
+    count(path) > 0 AND NOT coalesce(max({_IS_OPEN}), 0) AS is_settled
+FROM scene LEFT JOIN file USING (service, scene) WHERE service = ? GROUP BY scene
+"""
+_OPEN = f"""
+SELECT DISTINCT dataset, scene.entity_id FROM scene JOIN file USING (service, scene)
+WHERE service = ? AND ({_IS_OPEN}) AND superseded_by = '' AND withdrawn = ''
+ORDER BY dataset, scene
+"""
+_SUPERSEDE = "UPDATE scene SET superseded_by = ? WHERE service = ? AND scene = ?"
+_WITHDRAW = "UPDATE scene SET withdrawn = ? WHERE service = ? AND scene = ?"

@@ -1,0 +1,74 @@
+"""Scenes of ours that the service has deleted. Their files stay; that is for people to decide.
+
+Source: endpoint ``scene-search-delete``; API notes, section 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, date, datetime, timedelta
+
+from asyncdl.events import Notice, SceneWithdrawn
+from asyncdl.job.amounts import count
+from asyncdl.job.manners import courtesy
+from asyncdl.job.run import Run
+from asyncdl.m2m.models import DeletedScene
+from asyncdl.m2m.naming import parse_ard_id, parse_product_id
+
+
+async def note_withdrawn(run: Run, datasets: Iterable[str], since: date) -> None:
+    """Mark scenes that the service has deleted; their files are kept.
+
+    A service that does not tell is no reason to fail.
+
+    Args:
+        run: Of the job, whose scenes count.
+        datasets: To ask for.
+        since: The first day of deletion that was not asked for yet.
+    """
+    known = {
+        scene.product_id: scene
+        for scene in await run.journal.scenes.all()
+        if scene.kinds and not (scene.superseded_by or scene.withdrawn)
+    }
+    if not known:
+        return
+    days = _days(run, known, since)
+    found: dict[str, str] = {}
+    with courtesy("what the service has deleted is not known"):
+        for dataset in datasets:
+            async for deleted in _deleted(run, dataset, *days):
+                if deleted.display_id in known:
+                    found[deleted.display_id] = deleted.deletion_date or "on an unknown day"
+    await run.journal.scenes.note_withdrawn(found.items())
+    for product_id, day in found.items():
+        run.emit(SceneWithdrawn(product_id, day))
+    if found:
+        scenes = count(len(found), "scene")
+        run.emit(Notice(f"Withdrawn by the service: {scenes}; the files are kept.", "warning"))
+
+
+def _days(run: Run, known: Iterable[str], since: date) -> tuple[date, date]:
+    """Return the first and the last day to ask for."""
+    if run.config.service.deletions_by == "deletion":
+        return since, datetime.now(UTC).date() + timedelta(days=1)
+    acquired = [
+        product.acquired for id_ in known if (product := parse_product_id(id_) or parse_ard_id(id_))
+    ]
+    return min(acquired, default=since), max(acquired, default=since)
+
+
+async def _deleted(run: Run, dataset: str, start: date, end: date) -> AsyncIterator[DeletedScene]:
+    number: int | None = 1
+    while number is not None:
+        page = await run.client.scene_search_delete(
+            dataset,
+            start=start.isoformat(),
+            end=end.isoformat(),
+            starting_number=number,
+            max_results=run.config.service.scenes_per_page,
+        )
+        for deleted in page.results or ():
+            yield deleted
+        is_last = not page.results or (page.next_record or 0) <= number
+        number = None if is_last else page.next_record

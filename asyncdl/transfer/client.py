@@ -1,8 +1,8 @@
 """What the engine needs of an HTTP client. Two ways offer it, and the tests run over both.
 
 The way of :mod:`asyncdl.transfer.wire` is the one that is taken. The way of
-:mod:`asyncdl.transfer.session` is for callers who bring an aiohttp session, with
-a proxy or a resolver of their own. Both bring the same bytes and fail alike.
+:mod:`asyncdl.transfer.session` is for proxies, and for callers who bring an aiohttp
+session with a resolver of their own. Both bring the same bytes and fail alike.
 """
 
 from __future__ import annotations

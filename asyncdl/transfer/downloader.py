@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,7 @@ from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine, build_engine
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.proxies import ProxyingClient, names_proxy
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.wire.client import WireClient
 
@@ -29,9 +31,10 @@ class Downloader:
     Args:
         limits: How much it takes and how patient it is.
         emit: Takes its events; may neither block nor raise.
-        session: Makes the requests, for those who need a proxy or a resolver of
-            their own; never closed here. It should have no cookies and no
-            ``auto_decompress``. By default the engine has its own, faster client.
+        session: Makes the requests, for those who need a resolver of their own; never
+            closed here. It should have no cookies and no ``auto_decompress``. By default
+            the engine has its own, faster client, which goes by the proxies that the
+            environment names.
     """
 
     def __init__(
@@ -64,7 +67,8 @@ class Downloader:
 
     def _new_client(self) -> Client:
         if self._session is None:
-            return WireClient(self.limits)
+            direct = WireClient(self.limits)
+            return ProxyingClient(direct, self.limits) if names_proxy(os.environ) else direct
         from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
 
         return SessionClient(self._session, self.limits)

@@ -1,0 +1,84 @@
+"""An HTTP proxy that passes everything on and remembers what it was asked for."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import anyio
+from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, SocketAttribute
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+REFUSED = b"HTTP/1.1 407 Authorize\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+@dataclass
+class Proxy:
+    """A running proxy. Who may use it is a matter of ``login``, such as ``name:word``."""
+
+    login: str = ""
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+    """Method and target of each request."""
+
+    @property
+    def url(self) -> str:
+        user = f"{self.login}@" if self.login else ""
+        return f"http://{user}127.0.0.1:{self.port}"
+
+    async def serve(self, client: ByteStream) -> None:
+        async with client:
+            told = BufferedByteReceiveStream(client)
+            head = await told.receive_until(b"\r\n\r\n", 65536)
+            request, _, headers = head.decode().partition("\r\n")
+            method, target, _ = request.split(" ")
+            self.asked.append(f"{method} {target}")
+            if self.login and not self._may_pass(headers):
+                await client.send(REFUSED)
+                return
+            await _pass_on(told, client, method, target, headers)
+
+    def _may_pass(self, headers: str) -> bool:
+        told = f"proxy-authorization: basic {b64encode(self.login.encode()).decode()}"
+        return told.lower() in headers.lower()
+
+
+async def _pass_on(
+    told: ByteReceiveStream, client: ByteSendStream, method: str, target: str, headers: str
+) -> None:
+    where = urlsplit(target)
+    assert where.hostname and where.port
+    async with await anyio.connect_tcp(where.hostname, where.port) as host:
+        path = target.partition("://")[2].partition("/")[2]
+        # One exchange a connection: the next request may be for another host.
+        head = f"{method} /{path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n\r\n"
+        await host.send(head.encode())
+        async with anyio.create_task_group() as ways:
+            ways.start_soon(_pump, told, host)
+            await _pump(host, client)
+            ways.cancel_scope.cancel()
+
+
+async def _pump(source: ByteReceiveStream, sink: ByteSendStream) -> None:
+    try:
+        async for data in source:
+            await sink.send(data)
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+        pass  # somebody has left
+
+
+@asynccontextmanager
+async def open_proxy(login: str = "") -> AsyncIterator[Proxy]:
+    """Serve a proxy while the block runs."""
+    proxy = Proxy(login)
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as tasks,
+    ):
+        proxy.port = listener.extra(SocketAttribute.local_port)
+        tasks.start_soon(listener.serve, proxy.serve)
+        yield proxy
+        tasks.cancel_scope.cancel()

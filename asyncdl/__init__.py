@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         TransferError,
     )
     from asyncdl.job.job import Job
-    from asyncdl.job.report import Failure, Summary
+    from asyncdl.job.telling.report import Failure, Summary
     from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
     from asyncdl.transfer import Digest, Downloader, Fetched, FileRequest, Form, Limits
 
@@ -51,7 +51,7 @@ _HOMES = {
         "DirectoryBusyError", "DiskError", "NetworkError", "TransferError",
     ),
     "asyncdl.job.job": ("Job",),
-    "asyncdl.job.report": ("Failure", "Summary"),
+    "asyncdl.job.telling.report": ("Failure", "Summary"),
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
     "asyncdl.transfer": ("Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits"),
 }  # fmt: skip

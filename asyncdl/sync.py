@@ -32,7 +32,7 @@ import anyio.from_thread
 from anyio.from_thread import BlockingPortal
 
 from asyncdl.job import job as _job
-from asyncdl.job.report import Summary
+from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import client as _client
 from asyncdl.transfer import downloader as _downloader
 

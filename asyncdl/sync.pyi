@@ -5,7 +5,7 @@ from asyncdl.config import Config
 from asyncdl.events import Emit
 from asyncdl.events import Event
 from asyncdl.job.journal import Standing
-from asyncdl.job.report import Summary
+from asyncdl.job.telling.report import Summary
 from asyncdl.m2m.client import DownloadGroup
 from asyncdl.m2m.client import DownloadItem
 from asyncdl.m2m.credentials import Credentials

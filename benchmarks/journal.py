@@ -25,7 +25,7 @@ import anyio
 
 from asyncdl.config import LayoutTemplate
 from asyncdl.job.journal import JOURNAL_NAME, FinishedFile, Journal, Requested, open_journal
-from asyncdl.job.layout import Layout
+from asyncdl.job.places.layout import Layout
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, duration, size
-from asyncdl.job.report import REPORT_NAME, Summary
+from asyncdl.job.telling.report import REPORT_NAME, Summary
 
 SHOWN_FAILURES = 10
 """The rest stands in the report."""

@@ -24,8 +24,8 @@ from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import client_of, open_service
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, load_config
+from asyncdl.job.choosing.scenes import wish_of
 from asyncdl.job.plan import Plan, make_plan
-from asyncdl.job.scenes import wish_of
 
 
 @click.command()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asyncdl.job.amounts import count as count
-from asyncdl.job.amounts import size as size
+from asyncdl.job.telling.amounts import count as count
+from asyncdl.job.telling.amounts import size as size
 
 
 def duration(seconds: float) -> str:

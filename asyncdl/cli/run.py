@@ -22,9 +22,9 @@ from asyncdl.cli.outcome import print_summary
 from asyncdl.cli.service import open_service
 from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
+from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.job import Job
-from asyncdl.job.report import Summary
-from asyncdl.job.scope import FAILED
+from asyncdl.job.telling.report import Summary
 
 
 class Duration(click.ParamType[Seconds]):

@@ -21,7 +21,7 @@ from asyncdl.cli.service import open_client
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, load_config
 from asyncdl.errors import ConfigError
-from asyncdl.job.scenes import search_notes, wish_of
+from asyncdl.job.choosing.scenes import search_notes, wish_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.search import SceneQuery, search_scenes

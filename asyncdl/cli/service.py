@@ -15,7 +15,7 @@ import msgspec
 from asyncdl.cli.options import Embedded
 from asyncdl.cli.printing import echo
 from asyncdl.config import ServiceConfig
-from asyncdl.job.wishes import credentials_of, options_of
+from asyncdl.job.choosing.wishes import credentials_of, options_of
 from asyncdl.m2m import Credentials, M2MClient
 
 VIOLATION = "VIOLATION, which the real service would frown on; please report it"

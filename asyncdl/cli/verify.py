@@ -28,10 +28,10 @@ from asyncdl.cli.run import exit_status_of
 from asyncdl.cli.service import name_of, open_service
 from asyncdl.config import Config, load_config
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
+from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
-from asyncdl.job.report import Summary
-from asyncdl.job.scope import DAMAGED
 from asyncdl.job.state import has_state, open_state
+from asyncdl.job.telling.report import Summary
 from asyncdl.job.verifying import Checked, verify_files
 
 

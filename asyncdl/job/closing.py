@@ -10,11 +10,11 @@ import anyio
 
 from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
-from asyncdl.job.amounts import count
+from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.journal import Beginning, Journal
 from asyncdl.job.manners import clear_queue, report_proxied
-from asyncdl.job.report import Report
-from asyncdl.job.scope import Scope
+from asyncdl.job.telling.amounts import count
+from asyncdl.job.telling.report import Report
 from asyncdl.m2m import M2MClient
 
 log = logging.getLogger("asyncdl.job")

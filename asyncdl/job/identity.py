@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from asyncdl.config import DownloadConfig
-from asyncdl.job.scenes import Wish
+from asyncdl.job.choosing.scenes import Wish
 from asyncdl.m2m.selection import Wanted
 
 HASHED_CHARS = 20

@@ -15,25 +15,25 @@ from anyio.abc import TaskGroup
 from asyncdl.config import Config, DownloadConfig
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
-from asyncdl.job.chronicle import log_event
+from asyncdl.job.choosing.news import first_new_day, narrow_to_news
+from asyncdl.job.choosing.preflight import preflight
+from asyncdl.job.choosing.scenes import Wish, wish_of
+from asyncdl.job.choosing.scope import Scope, scope_of
+from asyncdl.job.choosing.wishes import credentials_of, kinds_of, options_of, products_of
 from asyncdl.job.closing import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
 from asyncdl.job.journal import Beginning, Journal, Standing
-from asyncdl.job.links import Links
-from asyncdl.job.news import first_new_day, narrow_to_news
 from asyncdl.job.pipeline import pipeline
-from asyncdl.job.preflight import preflight
-from asyncdl.job.report import Report, Summary, write_report
+from asyncdl.job.places.space import Space
+from asyncdl.job.queue.links import Links
+from asyncdl.job.queue.standing import read_back
 from asyncdl.job.run import Run
-from asyncdl.job.scenes import Wish, wish_of
-from asyncdl.job.scope import Scope, scope_of
-from asyncdl.job.space import Space
-from asyncdl.job.standing import read_back
 from asyncdl.job.state import open_state
 from asyncdl.job.successions import settle_superseded
-from asyncdl.job.watching import EventQueue
-from asyncdl.job.wishes import credentials_of, kinds_of, options_of, products_of
+from asyncdl.job.telling.chronicle import log_event
+from asyncdl.job.telling.report import Report, Summary, write_report
+from asyncdl.job.telling.watching import EventQueue
 from asyncdl.job.withdrawals import note_withdrawn
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.retry import Backoff

@@ -25,7 +25,7 @@ import anyio
 
 from asyncdl.events import FileFinished
 from asyncdl.job.database import Database, Row, Write, open_copy, open_database
-from asyncdl.job.layout import Aim
+from asyncdl.job.places.layout import Aim
 from asyncdl.job.scene_records import SceneRecords
 from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile

@@ -23,13 +23,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
-from asyncdl.job.agreements import Agreements
-from asyncdl.job.discovery import discover
-from asyncdl.job.fetching import fetch
+from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.journal import Requested
-from asyncdl.job.requesting import request
 from asyncdl.job.run import Run
-from asyncdl.job.scenes import Wish
+from asyncdl.job.stages.agreements import Agreements
+from asyncdl.job.stages.discovery import discover
+from asyncdl.job.stages.fetching import fetch
+from asyncdl.job.stages.requesting import request
 from asyncdl.m2m.pending import GivenUp, Ready, Waiting
 from asyncdl.m2m.retrieval import resolutions
 from asyncdl.m2m.selection import WantedFile

@@ -15,24 +15,24 @@ import anyio.to_thread
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
+from asyncdl.job.choosing.news import narrow_to_news
+from asyncdl.job.choosing.preflight import preflight
+from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.selecting import Selected, selections
+from asyncdl.job.choosing.wishes import kinds_of, products_of
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.journal import Journal, Memory, look_into_journal
-from asyncdl.job.layout import Place, layout_of
-from asyncdl.job.moving import recall_elsewhere
-from asyncdl.job.news import narrow_to_news
-from asyncdl.job.preflight import preflight
-from asyncdl.job.present import (
+from asyncdl.job.places.layout import Place, layout_of
+from asyncdl.job.places.space import Present, free_bytes, still_to_come
+from asyncdl.job.stages.moving import recall_elsewhere
+from asyncdl.job.stages.present import (
     absent_from,
     find_remembered,
     look_at_members,
     prove_present,
     recall,
 )
-from asyncdl.job.scenes import Wish
-from asyncdl.job.selecting import Selected, selections
-from asyncdl.job.space import Present, free_bytes, still_to_come
 from asyncdl.job.state import STATE_FOLDER
-from asyncdl.job.wishes import kinds_of, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Limit
 from asyncdl.m2m.selection import WantedFile

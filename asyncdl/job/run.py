@@ -8,14 +8,14 @@ from pathlib import Path
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
+from asyncdl.job.choosing.scope import Scope
+from asyncdl.job.choosing.wishes import kinds_of
 from asyncdl.job.journal import Journal
-from asyncdl.job.layout import Layout, layout_of
-from asyncdl.job.links import Links
-from asyncdl.job.looks import QueueLooks
-from asyncdl.job.scope import Scope
-from asyncdl.job.space import Space
-from asyncdl.job.standing import StandingQueue
-from asyncdl.job.wishes import kinds_of
+from asyncdl.job.places.layout import Layout, layout_of
+from asyncdl.job.places.space import Space
+from asyncdl.job.queue.links import Links
+from asyncdl.job.queue.looks import QueueLooks
+from asyncdl.job.queue.standing import StandingQueue
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.stac import StacCatalog

@@ -15,11 +15,11 @@ from pathlib import Path
 import anyio.to_thread
 
 from asyncdl.events import Notice, SceneSuperseded
-from asyncdl.job.amounts import count
 from asyncdl.job.itemizing import item_path
 from asyncdl.job.journal import FinishedFile, Standing
 from asyncdl.job.run import Run
 from asyncdl.job.scene_records import SceneRecord
+from asyncdl.job.telling.amounts import count
 from asyncdl.m2m.naming import acquisition_of, processed_on
 
 

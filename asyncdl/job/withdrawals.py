@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from asyncdl.events import Notice, SceneWithdrawn
-from asyncdl.job.amounts import count
 from asyncdl.job.manners import courtesy
 from asyncdl.job.run import Run
+from asyncdl.job.telling.amounts import count
 from asyncdl.m2m.models import DeletedScene
 from asyncdl.m2m.naming import parse_ard_id, parse_product_id
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from asyncdl.job.report import REPORT_NAME, Report, write_report
+from asyncdl.job.telling.report import REPORT_NAME, Report, write_report
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -100,7 +100,7 @@ async def test_row_138_short_writes_are_completed_everywhere(
         assert path.read_bytes() == bench.truth(path.name)
 
 
-@pytest.mark.parametrize("spoiled", ["aiofiles.os.replace", "asyncdl.job.report.os.fsync"])
+@pytest.mark.parametrize("spoiled", ["aiofiles.os.replace", "asyncdl.job.telling.report.os.fsync"])
 async def test_a_report_that_fails_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoiled: str
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job import database
-from asyncdl.job.report import Summary
+from asyncdl.job.telling.report import Summary
 from asyncdl.sandbox import Service
 from tests.job.bench import BANDS, GROUP, RED, Bench
 from tests.job.test_disk_power import truth_of

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from asyncdl.cli.plan import describe
 from asyncdl.events import FileFinished, FileState, Notice, ScenesFound, TransferProgress
-from asyncdl.job import space
-from asyncdl.job.amounts import size
-from asyncdl.job.space import Needs, NoRoomError, Space, free_bytes
+from asyncdl.job.places import space
+from asyncdl.job.places.space import Needs, NoRoomError, Space, free_bytes
+from asyncdl.job.telling.amounts import size
 from asyncdl.transfer.sink import part_path
 from tests.job.bench import BUNDLE, GROUP, RED, Bench
 from tests.job.test_plan import plan

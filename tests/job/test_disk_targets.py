@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from asyncdl.errors import AsyncdlError, DiskError
-from asyncdl.job import targets
 from asyncdl.job.journal import JOURNAL_NAME
-from asyncdl.job.layout import Place
-from asyncdl.job.report import Failure, Summary
+from asyncdl.job.places.layout import Place
+from asyncdl.job.stages import targets
+from asyncdl.job.stages.targets import obstacle_at, probe
 from asyncdl.job.state import LONGEST_JOURNAL_BYTES, STATE_FOLDER, open_state
-from asyncdl.job.targets import obstacle_at, probe
+from asyncdl.job.telling.report import Failure, Summary
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.sandbox import Service
 from tests.job.bench import RED, Bench
@@ -155,7 +155,7 @@ async def test_a_file_whose_name_another_has_is_not_asked_for(
         lower = [replace(f, file_name=f.file_name.lower(), entity_id="other") for f in files]
         return sort_out(self, run, [*files, *lower])  # type: ignore[arg-type]
 
-    monkeypatch.setattr("asyncdl.job.discovery.probe", folding)
+    monkeypatch.setattr("asyncdl.job.stages.discovery.probe", folding)
     monkeypatch.setattr(targets.Claims, "sort_out", with_others)
     summary = await bench.run(RED)
     assert (summary.files["downloaded"], summary.files["failed"]) == (3, 3)

@@ -114,7 +114,7 @@ async def test_no_new_url_is_the_end_of_one_file_only(
 ) -> None:
     """The service refuses to renew a URL; the job goes on."""
     bench.service.faults = Faults(refuse="*_SR_B4.TIF", strikes=0, api_unavailable=0.0)
-    monkeypatch.setattr("asyncdl.job.renewal.Renewal._find", _nothing)
+    monkeypatch.setattr("asyncdl.job.stages.renewal.Renewal._find", _nothing)
     summary = await bench.run(RED, BUNDLE)
     assert {f.reason for f in summary.failures} == {"no-new-url"}
     assert summary.by_kind["bundle"]["downloaded"] == 3

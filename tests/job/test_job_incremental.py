@@ -9,11 +9,11 @@ import anyio
 import pytest
 
 from asyncdl.events import Event, FileFinished, Notice, SceneSuperseded, SceneWithdrawn
+from asyncdl.job.choosing.scenes import wish_of
+from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.plan import make_plan
-from asyncdl.job.report import Summary
-from asyncdl.job.scenes import wish_of
-from asyncdl.job.scope import FAILED
 from asyncdl.job.status import status_of
+from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.sandbox import Faults
 from tests.job.bench import ANCHORAGE, RED, Bench

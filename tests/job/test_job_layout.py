@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from asyncdl.events import Event, Notice, TransferProgress
-from asyncdl.job.layout import Layout, Place
+from asyncdl.job.choosing.scenes import wish_of
+from asyncdl.job.places.layout import Layout, Place
 from asyncdl.job.plan import make_plan
-from asyncdl.job.scenes import wish_of
 from asyncdl.job.state import open_state
 from asyncdl.job.verifying import CHECKED
 from asyncdl.m2m import Credentials, M2MClient

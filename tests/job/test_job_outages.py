@@ -17,7 +17,7 @@ import asyncdl.sandbox
 from asyncdl.cli.run import exit_status_of
 from asyncdl.events import Event, FileFinished, ServiceBack, ServiceWait
 from asyncdl.job.job import Job
-from asyncdl.job.report import Summary
+from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Faults
 from tests.clock import simulated

@@ -20,8 +20,8 @@ from asyncdl.events import (
     JobStarted,
     Notice,
 )
-from asyncdl.job.report import Summary
-from asyncdl.job.scope import FAILED
+from asyncdl.job.choosing.scope import FAILED
+from asyncdl.job.telling.report import Summary
 from asyncdl.sandbox import Faults
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
 

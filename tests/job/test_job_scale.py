@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 
 import asyncdl.sandbox
 from asyncdl.events import Notice, ScenesFound
-from asyncdl.job.scenes import scene_batches, wish_of
+from asyncdl.job.choosing.scenes import scene_batches, wish_of
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from tests.job.bench import RED, Bench

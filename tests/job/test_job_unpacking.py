@@ -11,9 +11,10 @@ import pytest
 
 from asyncdl.errors import ConfigError, WrongContent
 from asyncdl.events import Event, FileFinished
-from asyncdl.job import arriving, extraction
+from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.journal import FinishedFile, Journal
-from asyncdl.job.scope import DAMAGED
+from asyncdl.job.places import extraction
+from asyncdl.job.stages import arriving
 from asyncdl.job.state import open_state
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import ConfigError
+from asyncdl.job.choosing.scenes import wish_of
 from asyncdl.job.plan import Plan, make_plan
-from asyncdl.job.scenes import wish_of
 from asyncdl.m2m import Credentials, M2MClient
 from tests.job.bench import BANDS, RED, Bench
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asyncdl.job import extraction
-from asyncdl.job.extraction import ExtractError
+from asyncdl.job.places import extraction
+from asyncdl.job.places.extraction import ExtractError
 from tests.unit.test_extraction import unpack
 
 MIB = 1024**2

@@ -17,7 +17,7 @@ from anyio.abc import SocketStream
 
 from asyncdl.config import parse_config
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
-from asyncdl.job.wishes import options_of
+from asyncdl.job.choosing.wishes import options_of
 from asyncdl.m2m.envelope import read_envelope
 from asyncdl.m2m.models import ScenePage, read_reply
 from asyncdl.m2m.transport import Transport

@@ -23,7 +23,7 @@ from asyncdl.cli.progress import render
 from asyncdl.cli.tables import print_table
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.events import HostWait, Notice, TransferRetry, TransferStarted
-from asyncdl.job.report import Failure, Summary
+from asyncdl.job.telling.report import Failure, Summary
 from tests.e2e.conftest import Run
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\r\nFORGED \u202egnp.exe\x9b31m\u2028\0\x7f"

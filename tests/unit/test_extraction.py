@@ -14,8 +14,8 @@ import anyio
 import pytest
 
 from asyncdl.errors import ChecksumMismatch, DiskError
-from asyncdl.job import extraction
-from asyncdl.job.extraction import ExtractError, Order, Unpacking
+from asyncdl.job.places import extraction
+from asyncdl.job.places.extraction import ExtractError, Order, Unpacking
 from asyncdl.transfer import Digest
 from asyncdl.transfer.proof import Expected
 

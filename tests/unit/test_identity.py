@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.identity import fingerprint_of, label_of
-from asyncdl.job.scenes import Wish
 from asyncdl.m2m.search import SceneQuery
 from asyncdl.m2m.selection import BandsWanted, BundleWanted, GroupWanted
 from asyncdl.redact import Secret

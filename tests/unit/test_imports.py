@@ -21,7 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "items": {"errors", "transfer", "m2m"},
     "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac", "items"},
     "sandbox": {"errors", "m2m.naming"},
-    "pages": {"version", "events", "job.report", "job.record", "job.timeline", "m2m.naming"},
+    "pages": {"version", "events", "job.telling", "m2m.naming"},
     "cli": {
         "version", "errors", "events", "config", "retry", "redact",
         "transfer", "m2m", "stac", "job", "pages", "sandbox",
@@ -30,6 +30,17 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }  # fmt: skip
 """For each room the rooms it may import; as in docs/design.md."""
+
+JOB = (
+    {"telling"},
+    {"places"},
+    {"schema", "database", "scene_records", "journal", "state"},
+    {"choosing"},
+    {"queue"},
+    {"run"},
+    {"stages"},
+)
+"""The floors of the job's house, from the ground up; what is not named lives above all of them."""
 
 LAZY = {"__init__"}
 """The package's face imports every room, but only when a name is asked for."""
@@ -80,6 +91,22 @@ def test_a_module_imports_only_rooms_that_its_room_may(path: Path) -> None:
         return
     wrong = [wanted for wanted in imports_of(path) if not may_import(room, wanted)]
     assert not wrong, f"{name_of(path)} may not import {', '.join(wrong)}"
+
+
+def floor_of(module: str) -> int:
+    """Return the floor of a module of the job."""
+    part = module.split(".")[1]
+    return next((n for n, parts in enumerate(JOB) if part in parts), len(JOB))
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "job").rglob("*.py")), ids=name_of)
+def test_a_module_of_the_job_imports_from_no_floor_above_its_own(path: Path) -> None:
+    name = name_of(path)
+    if name == "job":
+        return
+    inner = [wanted for wanted in imports_of(path) if wanted.startswith("job.")]
+    above = [wanted for wanted in inner if floor_of(wanted) > floor_of(name)]
+    assert not above, f"{name} may not import {', '.join(above)}"
 
 
 def test_modules_of_a_room_do_not_import_each_other_in_a_circle() -> None:

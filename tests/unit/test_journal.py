@@ -19,7 +19,7 @@ from asyncdl.job.journal import (
     look_into_journal,
     open_journal,
 )
-from asyncdl.job.layout import Place
+from asyncdl.job.places.layout import Place
 from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest

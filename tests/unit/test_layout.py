@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.config import DownloadConfig, LayoutTemplate
-from asyncdl.job.layout import Layout, Place
+from asyncdl.job.places.layout import Layout, Place
 from asyncdl.m2m.selection import WantedFile
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.config import ByteCount, ServiceConfig
-from asyncdl.job.links import Links
-from asyncdl.job.pacing import GUESS_BYTES_S, MEMORY_S, LinkPace
-from asyncdl.job.requesting import calls_worth
+from asyncdl.job.queue.links import Links
+from asyncdl.job.queue.pacing import GUESS_BYTES_S, MEMORY_S, LinkPace
+from asyncdl.job.stages.requesting import calls_worth
 from asyncdl.m2m.selection import WantedFile
 
 WAIT_S = 1200.0

@@ -9,7 +9,7 @@ import pytest
 
 from asyncdl.errors import ApiError
 from asyncdl.events import Event, QuotaLeft, QuotaWait
-from asyncdl.job.quota import Quota, room_in
+from asyncdl.job.queue.quota import Quota, room_in
 from asyncdl.m2m import DownloadItem, M2MClient
 from asyncdl.m2m.models import DownloadRequestReply, Limit, RateLimits
 

@@ -16,7 +16,7 @@ from asyncdl.events import (
     ServiceWait,
     TransferStarted,
 )
-from asyncdl.job.record import MAX_SCENES, MAX_SLOWEST, EndpointTally, ProofCount, Recorder
+from asyncdl.job.telling.record import MAX_SCENES, MAX_SLOWEST, EndpointTally, ProofCount, Recorder
 
 
 def ending(name: str, state: FileState = FileState.DOWNLOADED, proof: str = "") -> FileFinished:

@@ -11,9 +11,9 @@ import anyio
 import pytest
 
 from asyncdl.errors import ApiError, AuthError, TransferError
-from asyncdl.job.looks import QueueLooks
-from asyncdl.job.renewal import Renewal
+from asyncdl.job.queue.looks import QueueLooks
 from asyncdl.job.run import Run
+from asyncdl.job.stages.renewal import Renewal
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.models import (
     DownloadEntry,

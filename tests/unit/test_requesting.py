@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.config import ByteCount, ServiceConfig
-from asyncdl.job.links import Links
-from asyncdl.job.requesting import calls_worth
+from asyncdl.job.queue.links import Links
+from asyncdl.job.stages.requesting import calls_worth
 from asyncdl.m2m.selection import WantedFile
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.job.scenes import chunks, search_notes
+from asyncdl.job.choosing.scenes import chunks, search_notes
 from asyncdl.m2m.search import SceneBatch, SceneQuery
 
 

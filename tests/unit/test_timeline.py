@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.job.timeline import MAX_SAMPLES, MAX_WAITS, Course, Wait
+from asyncdl.job.telling.timeline import MAX_SAMPLES, MAX_WAITS, Course, Wait
 
 moments = st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 10**9)), max_size=50)
 

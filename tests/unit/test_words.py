@@ -20,7 +20,7 @@ from asyncdl.events import (
     ServiceWait,
     TransferEnded,
 )
-from asyncdl.job.report import Failure, Summary
+from asyncdl.job.telling.report import Failure, Summary
 
 
 @pytest.mark.parametrize(

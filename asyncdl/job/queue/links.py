@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import anyio
 
-from asyncdl.job.pacing import LinkPace
+from asyncdl.job.queue.pacing import LinkPace
 from asyncdl.m2m.selection import WantedFile
 
 LINK_WAIT_S = 1200.0

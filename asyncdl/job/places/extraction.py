@@ -23,7 +23,7 @@ import anyio.to_thread
 
 from asyncdl.config import BundleProduct, Config
 from asyncdl.errors import DiskError, TransferError
-from asyncdl.job.layout import Place
+from asyncdl.job.places.layout import Place
 from asyncdl.m2m.bands import match_bands
 from asyncdl.m2m.naming import file_suffix
 from asyncdl.m2m.selection import BundleWanted

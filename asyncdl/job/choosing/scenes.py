@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, Event, FoundScene, Notice, ScenesFound
-from asyncdl.job.wishes import ids_of, query_of
+from asyncdl.job.choosing.wishes import ids_of, query_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 import anyio.to_thread
 
 from asyncdl.events import Notice
-from asyncdl.job.extraction import passing_path
 from asyncdl.job.journal import FinishedFile, Journal, KnownPath, Memory
-from asyncdl.job.layout import Layout
+from asyncdl.job.places.extraction import passing_path
+from asyncdl.job.places.layout import Layout
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import BundleWanted, WantedFile
 from asyncdl.transfer.sink import part_path, state_path

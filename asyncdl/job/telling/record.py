@@ -25,7 +25,7 @@ from asyncdl.events import (
     ServiceWait,
     TransferStarted,
 )
-from asyncdl.job.timeline import Course, Timeline
+from asyncdl.job.telling.timeline import Course, Timeline
 
 MAX_SLOWEST = 10
 MAX_SCENES = 2_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, AuthError, ConfigError
 from asyncdl.events import Emit, Notice
-from asyncdl.job.scenes import Wish
-from asyncdl.job.selecting import CLOSED_DATASET
-from asyncdl.job.wishes import group_names, products_of
+from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.selecting import CLOSED_DATASET
+from asyncdl.job.choosing.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import suggest
 from asyncdl.m2m.selection import check_groups

@@ -8,13 +8,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal
-from asyncdl.job.agreements import Agreements
-from asyncdl.job.arriving import Arrival, bring, facts_of, stop_if_full
-from asyncdl.job.extraction import passes_by, passing_path
-from asyncdl.job.layout import Place
-from asyncdl.job.proofs import demand_of
-from asyncdl.job.renewal import Renewal
+from asyncdl.job.places.extraction import passes_by, passing_path
+from asyncdl.job.places.layout import Place
 from asyncdl.job.run import Run
+from asyncdl.job.stages.agreements import Agreements
+from asyncdl.job.stages.arriving import Arrival, bring, facts_of, stop_if_full
+from asyncdl.job.stages.proofs import demand_of
+from asyncdl.job.stages.renewal import Renewal
 from asyncdl.m2m.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest
 

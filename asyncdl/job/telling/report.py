@@ -35,7 +35,7 @@ from asyncdl.events import (
     SceneWithdrawn,
     TransferProgress,
 )
-from asyncdl.job.record import Record, Recorder
+from asyncdl.job.telling.record import Record, Recorder
 
 REPORT_NAME = "asyncdl-report.json"
 BAD = (FileState.FAILED, FileState.UNRESOLVED)

@@ -10,8 +10,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from asyncdl.config import ServiceConfig
 from asyncdl.events import FileState
 from asyncdl.job.journal import Requested
-from asyncdl.job.links import Links
-from asyncdl.job.quota import Quota
+from asyncdl.job.queue.links import Links
+from asyncdl.job.queue.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.matching import AvailableFile, Matched, match_reply

@@ -16,15 +16,15 @@ from msgspec.structs import replace as changed
 from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.arriving import Arrival, bring, remove_passing
-from asyncdl.job.extraction import Unpacking, unpacking_at, unpacking_of
 from asyncdl.job.journal import FinishedFile, Journal, Memory
-from asyncdl.job.layout import Layout, Place, layout_of
-from asyncdl.job.promises import gather_promises
-from asyncdl.job.proofs import Demand, demand_of
+from asyncdl.job.places.extraction import Unpacking, unpacking_at, unpacking_of
+from asyncdl.job.places.layout import Layout, Place, layout_of
+from asyncdl.job.places.space import Present, still_to_come
 from asyncdl.job.run import Run
-from asyncdl.job.space import Present, still_to_come
-from asyncdl.job.targets import sort_out_blocked
+from asyncdl.job.stages.arriving import Arrival, bring, remove_passing
+from asyncdl.job.stages.promises import gather_promises
+from asyncdl.job.stages.proofs import Demand, demand_of
+from asyncdl.job.stages.targets import sort_out_blocked
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.proof import Expected, prove_file

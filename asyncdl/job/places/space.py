@@ -18,10 +18,9 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
-from asyncdl.job.amounts import size
-from asyncdl.job.extraction import passes_by, passing_path, unpacking_at
-from asyncdl.job.layout import Place, layout_of
-from asyncdl.job.scenes import Wish
+from asyncdl.job.places.extraction import passes_by, passing_path, unpacking_at
+from asyncdl.job.places.layout import Place, layout_of
+from asyncdl.job.telling.amounts import size
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer.sink import part_path
 
@@ -74,10 +73,9 @@ class Space:
         self._is_first = True
         self._is_told = False
 
-    def begin(self, wish: Wish) -> None:
-        """Take note of how many scenes there will be, if they are named."""
-        if wish.query is None:
-            self._all_scenes = wish.named_count
+    def begin(self, scenes: int | None) -> None:
+        """Take note of how many scenes there will be; ``None`` while a search has to tell."""
+        self._all_scenes = scenes
 
     def take(self, event: Event) -> None:
         """Follow what is found and what arrives."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from asyncdl.config import Config
 from asyncdl.errors import ApiError
 from asyncdl.events import Emit, Notice
-from asyncdl.job.layout import Layout, layout_of
-from asyncdl.job.scenes import Batch, Wish, scene_batches
-from asyncdl.job.wishes import group_names, products_of
+from asyncdl.job.choosing.scenes import Batch, Wish, scene_batches
+from asyncdl.job.choosing.wishes import group_names, products_of
+from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands
 from asyncdl.m2m.models import DownloadOption

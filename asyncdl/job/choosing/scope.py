@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from asyncdl.job.choosing.selecting import Selected
 from asyncdl.job.journal import Journal, Standing
-from asyncdl.job.layout import file_name_of
-from asyncdl.job.selecting import Selected
+from asyncdl.job.places.layout import file_name_of
 from asyncdl.m2m.selection import Missing, WantedFile
 
 FAILED = (Standing.FAILED, Standing.UNRESOLVED)

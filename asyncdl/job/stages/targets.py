@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.layout import Aim, Place
+from asyncdl.job.places.layout import Aim, Place
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer.names import safe_name

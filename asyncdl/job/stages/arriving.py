@@ -20,8 +20,8 @@ from asyncdl.errors import (
     WrongContent,
 )
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.copies import copy_file
-from asyncdl.job.extraction import (
+from asyncdl.job.journal import FinishedFile
+from asyncdl.job.places.extraction import (
     Order,
     UnpackedFile,
     Unpacking,
@@ -29,10 +29,10 @@ from asyncdl.job.extraction import (
     unpack,
     unpacking_at,
 )
-from asyncdl.job.journal import FinishedFile
-from asyncdl.job.layout import Place
-from asyncdl.job.proofs import Demand, demand_of
+from asyncdl.job.places.layout import Place
 from asyncdl.job.run import Run
+from asyncdl.job.stages.copies import copy_file
+from asyncdl.job.stages.proofs import Demand, demand_of
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from asyncdl.events import FileState
-from asyncdl.job.proofs import demand_of
 from asyncdl.job.run import Run
+from asyncdl.job.stages.proofs import demand_of
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.stac import FileDigest

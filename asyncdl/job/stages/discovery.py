@@ -7,13 +7,13 @@ from contextlib import aclosing
 from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.events import FileFinished, FileState, FilesWanted
-from asyncdl.job.moving import follow_layout
-from asyncdl.job.present import settle_present
+from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.run import Run
-from asyncdl.job.scenes import Wish
-from asyncdl.job.selecting import Selected, selections
+from asyncdl.job.stages.moving import follow_layout
+from asyncdl.job.stages.present import settle_present
+from asyncdl.job.stages.targets import Claims, probe
 from asyncdl.job.state import STATE_FOLDER
-from asyncdl.job.targets import Claims, probe
 from asyncdl.m2m.selection import Missing, WantedFile
 
 
@@ -24,7 +24,7 @@ async def discover(
 
     Raises: ConfigError, for a band that no scene has; NoRoomError.
     """
-    run.space.begin(wish)
+    run.space.begin(wish.named_count if wish.query is None else None)
     async with (
         wanted_out,
         aclosing(selections(run.client, wish, run.config, run.emit)) as batches,

@@ -1,0 +1,1 @@
+"""The stages of the pipeline: from wanted files to verified ones."""

@@ -1,0 +1,1 @@
+"""How a run is told: counted, recorded, logged, and handed to those who watch it."""

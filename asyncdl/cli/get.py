@@ -12,6 +12,7 @@ import click
 from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
+from asyncdl.cli.command import command
 from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
@@ -76,7 +77,12 @@ class Header(click.ParamType[tuple[str, str]]):
         return name.strip(), content.strip()
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl get https://example.org/scene.bin -o data",
+        "asyncdl get -i urls.txt -o data -j 4 --limit-rate '5 MB/s'",
+    ],
+)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
     "-i", "--input", "listed", type=click.File("r", encoding="utf-8", errors="replace"),
@@ -120,10 +126,7 @@ def get(
     no_progress: bool,
     as_json: bool,
 ) -> int:
-    """Fetch each URL into a file; run again, it continues where it stopped.
-
-    For example: asyncdl get -o data -j 8 -i urls.txt
-    """
+    """Fetch each URL into a file; run again, it continues where it stopped."""
     digests = _digests(sha256, urls, listed)
     if not urls and listed is None:
         raise click.UsageError("give a URL, or a file of URLs with -i")

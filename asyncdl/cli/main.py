@@ -55,6 +55,23 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant, or fail and say which one may have been."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(no_such_command(name))
+        return super().resolve_command(ctx, args)
+
+
+def no_such_command(name: str) -> str:
+    """Say that a command is none, and which one may have been meant."""
+    from difflib import get_close_matches  # Only who errs waits for it.
+
+    close = get_close_matches(name, COMMANDS, n=1)
+    return f"No such command '{name}'." + (f" Did you mean '{close[0]}'?" if close else "")
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="asyncdl")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from asyncdl.cli.command import command
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.notes import print_note
@@ -42,7 +43,12 @@ class TileUrl(click.ParamType[str]):
         return value
 
 
-@click.command("map")
+@command(
+    "map",
+    examples=[
+        "asyncdl map examples/anchorage.toml -o map.html --sandbox",
+    ],
+)
 @config_argument
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False),
@@ -61,8 +67,6 @@ def map_(
     """Draw the scenes that CONFIG asks for on a map in an HTML file.
 
     The page needs no network; browse pictures come from USGS when you ask for one.
-
-    For example: asyncdl map examples/anchorage.toml -o map.html --sandbox
     """
     settings = load_config(config)
     notes: list[str] = []

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
@@ -14,24 +15,26 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.service import open_client
 from asyncdl.cli.tables import print_table
 from asyncdl.config import DEFAULT_URL, ServiceConfig
-from asyncdl.errors import ConfigError
+from asyncdl.errors import ApiError, ConfigError
+from asyncdl.job.choosing.preflight import UNKNOWN_DATASET, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, suggest
 from asyncdl.m2m.models import Dataset, DatasetFileGroups
 
 url_option = click.option("--url", default=DEFAULT_URL, help="Base address of the M2M API.")
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl datasets landsat --sandbox",
+    ],
+)
 @click.argument("text", default="")
 @sandbox_option
 @url_option
 @json_option
 @verbose_option
 def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
-    """List the datasets whose name contains TEXT.
-
-    For example: asyncdl datasets landsat --sandbox
-    """
+    """List the datasets whose name contains TEXT."""
 
     async def work() -> list[Dataset]:
         async with open_client(ServiceConfig(url=url), sandbox=sandbox) as client:
@@ -54,21 +57,28 @@ def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> in
     return OK
 
 
-@click.command("file-groups")
+@command(
+    "file-groups",
+    examples=[
+        "asyncdl file-groups landsat_ot_c2_l2 --sandbox",
+    ],
+)
 @click.argument("dataset")
 @sandbox_option
 @url_option
 @json_option
 @verbose_option
 def file_groups(dataset: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
-    """List the file groups of DATASET, for products of kind band_group.
-
-    For example: asyncdl file-groups landsat_ot_c2_l2 --sandbox
-    """
+    """List the file groups of DATASET, for products of kind band_group."""
 
     async def work() -> DatasetFileGroups:
         async with open_client(ServiceConfig(url=url), sandbox=sandbox) as client:
-            return await client.dataset_file_groups(dataset)
+            try:
+                return await client.dataset_file_groups(dataset)
+            except ApiError as error:
+                if error.error_code not in UNKNOWN_DATASET:
+                    raise
+                raise await unknown_dataset(client, dataset, key="DATASET") from error
 
     found = run_async(work)
     if found is None:
@@ -86,14 +96,15 @@ def file_groups(dataset: str, sandbox: Embedded | None, url: str, as_json: bool)
     return OK
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl bands landsat_ot_c2_l2",
+    ],
+)
 @click.argument("dataset")
 @json_option
 def bands(dataset: str, as_json: bool) -> int:
-    """List the files that the scenes of a Landsat DATASET have. Needs no network.
-
-    For example: asyncdl bands landsat_ot_c2_l2
-    """
+    """List the files that the scenes of a Landsat DATASET have. Needs no network."""
     files = files_of(dataset)
     if not files:
         close = suggest(dataset, DATASETS)

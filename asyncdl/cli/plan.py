@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import msgspec
 
+from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
@@ -28,16 +28,18 @@ from asyncdl.job.choosing.scenes import wish_of
 from asyncdl.job.plan import Plan, make_plan
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl plan examples/anchorage.toml --sandbox",
+        "asyncdl plan examples/anchorage.toml --sandbox --json",
+    ],
+)
 @config_argument
 @sandbox_option
 @json_option
 @verbose_option
 def plan(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
-    """Show what `run CONFIG` would fetch; requests nothing.
-
-    For example: asyncdl plan examples/anchorage.toml --sandbox
-    """
+    """Show what `run CONFIG` would fetch; requests nothing."""
     settings = load_config(config)
     with naming(config):
         made = run_async(lambda: _plan(settings, sandbox=sandbox))

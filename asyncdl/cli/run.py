@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from asyncdl.cli.command import command
 from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
@@ -42,7 +43,12 @@ class Duration(click.ParamType[Seconds]):
             self.fail(f"{value!r} {error}; allowed: seconds, or text such as '6h'", param, ctx)
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl run examples/anchorage.toml --sandbox",
+        "asyncdl run examples/anchorage.toml --sandbox --retry-failed --json",
+    ],
+)
 @config_argument
 @sandbox_option
 @json_option

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 import click
 
+from asyncdl.cli.command import command
 from asyncdl.cli.field_docs import field_docs
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import OK
@@ -12,7 +13,12 @@ from asyncdl.cli.options import verbose_option
 from asyncdl.cli.printing import echo
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl sandbox --list-faults",
+        "asyncdl sandbox --port 0 --fault preparing=0.5 --fault polls=3",
+    ],
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
 @click.option(
@@ -48,10 +54,7 @@ def sandbox(
     faults: tuple[str, ...],
     list_faults: bool,
 ) -> int:
-    """Serve the embedded M2M service and file host until interrupted.
-
-    For example: asyncdl sandbox --fault preparing=0.5 --fault polls=3
-    """
+    """Serve the embedded M2M service and file host until interrupted."""
     from asyncdl.cli.service import tell_violations
     from asyncdl.sandbox import Faults, serve
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import orjson
 
+from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
@@ -29,16 +30,18 @@ from asyncdl.m2m.search import SceneQuery, search_scenes
 FORMATS = ("table", "json", "geojson", "csv")
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl search examples/anchorage.toml --sandbox",
+        "asyncdl search examples/anchorage.toml --sandbox --format geojson",
+    ],
+)
 @config_argument
 @sandbox_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @verbose_option
 def search(config: Path, sandbox: Embedded | None, form: str) -> int:
-    """Show the scenes that CONFIG asks for, without fetching anything.
-
-    For example: asyncdl search examples/anchorage.toml --sandbox --format csv
-    """
+    """Show the scenes that CONFIG asks for, without fetching anything."""
     settings = load_config(config)
     with naming(config):
         query = wish_of(settings).query

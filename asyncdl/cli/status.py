@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-
+from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
@@ -27,16 +26,18 @@ from asyncdl.job.journal import Standing
 from asyncdl.job.status import Status, status_of
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl status examples/anchorage.toml",
+        "asyncdl status examples/anchorage.toml --sandbox --json",
+    ],
+)
 @config_argument
 @sandbox_option
 @json_option
 @verbose_option
 def status(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
-    """Show how far the job of CONFIG is; asks no network and changes nothing.
-
-    For example: asyncdl status examples/anchorage.toml --sandbox
-    """
+    """Show how far the job of CONFIG is; asks no network and changes nothing."""
     settings = load_config(config)
     service = name_of(settings.service, sandbox)
     found: list[Status | None] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from asyncdl.cli.command import command
 from asyncdl.cli.display import is_live, open_display
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
@@ -35,7 +36,12 @@ from asyncdl.job.telling.report import Summary
 from asyncdl.job.verifying import Checked, verify_files
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl verify examples/anchorage.toml",
+        "asyncdl verify examples/anchorage.toml --sandbox --repair",
+    ],
+)
 @config_argument
 @click.option("--repair", is_flag=True, help="Fetch again what is damaged or gone.")
 @sandbox_option
@@ -46,8 +52,6 @@ def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, 
     """Read every finished file of CONFIG again and compare it with its recorded proof.
 
     Asks no network, but for --repair. Exit status 0: all are right, or right again; 1: not so.
-
-    For example: asyncdl verify examples/anchorage.toml --sandbox --repair
     """
     settings = load_config(config)
     service = name_of(settings.service, sandbox)

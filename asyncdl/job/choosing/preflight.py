@@ -64,7 +64,7 @@ async def _check_datasets(client: M2MClient, wish: Wish) -> None:
                 continue  # its scenes are told one by one; those of the others come
             if error.error_code not in UNKNOWN_DATASET:
                 raise
-            raise await _unknown_dataset(client, dataset) from error
+            raise await unknown_dataset(client, dataset) from error
 
 
 def _closed_dataset(dataset: str, error: ApiError) -> AuthError:
@@ -78,14 +78,17 @@ def _closed_dataset(dataset: str, error: ApiError) -> AuthError:
     )
 
 
-async def _unknown_dataset(client: M2MClient, dataset: str) -> ConfigError:
+async def unknown_dataset(
+    client: M2MClient, dataset: str, *, key: str = "search.dataset"
+) -> ConfigError:
+    """Return the error for an alias that is none, with the one that may have been meant."""
     family = dataset.partition("_")[0]
     known = [found.dataset_alias for found in await client.dataset_search(family)]
     close = suggest(dataset, known)
     hint = f"; did you mean {close[0]}?" if close else ""
     return ConfigError(
         f"the service has no such dataset, or it is closed to this account{hint}",
-        key="search.dataset",
+        key=key,
         value=dataset,
         allowed=f"a dataset alias; `asyncdl datasets {family}` lists them",
     )

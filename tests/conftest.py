@@ -11,6 +11,7 @@ from blockbuster import blockbuster_ctx
 
 import asyncdl.sandbox
 from asyncdl.m2m.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
+from asyncdl.m2m.stored import CONFIG_DIR_VARIABLE
 from asyncdl.sandbox import Service
 from asyncdl.sandbox.ledger import Ledger
 
@@ -27,7 +28,7 @@ def own_user_folders(
     home = tmp_path_factory.mktemp("home")
     for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "HOME"):
         monkeypatch.setenv(variable, str(home))
-    for variable in (*USERNAME_VARIABLES, *TOKEN_VARIABLES):
+    for variable in (*USERNAME_VARIABLES, *TOKEN_VARIABLES, CONFIG_DIR_VARIABLE):
         monkeypatch.delenv(variable, raising=False)
     yield
 

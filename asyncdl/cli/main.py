@@ -29,6 +29,8 @@ COMMANDS = {
     "datasets": "asyncdl.cli.names:datasets",
     "file-groups": "asyncdl.cli.names:file_groups",
     "bands": "asyncdl.cli.names:bands",
+    "login": "asyncdl.cli.login:login",
+    "logout": "asyncdl.cli.login:logout",
     "sandbox": "asyncdl.cli.sandbox:sandbox",
 }
 """Where each command lives, in the order of the help."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+import anyio.to_thread
 import click
 import msgspec
 
@@ -40,16 +41,41 @@ def name_of(config: ServiceConfig, sandbox: Embedded | None) -> str:
     return SANDBOX_NAME if sandbox else urlsplit(config.url).netloc
 
 
+def find_account(config: ServiceConfig) -> Credentials:
+    """Find user name and token; on a terminal, ask for what is missing. Raises: AuthError."""
+    return credentials_of(config, prompt=asker())
+
+
+def asker() -> Callable[[str], str] | None:
+    """Return what asks the person at the terminal; ``None`` if there is no terminal."""
+    return _ask if sys.stdin.isatty() else None
+
+
+def _ask(what: str) -> str:
+    hide = "token" in what.lower()
+    return str(click.prompt(what.rstrip(": "), hide_input=hide, err=True))
+
+
 @asynccontextmanager
 async def open_service(
-    config: ServiceConfig, *, sandbox: Embedded | None
+    config: ServiceConfig,
+    *,
+    sandbox: Embedded | None,
+    account: Credentials | None = None,
 ) -> AsyncIterator[Service]:
     """Give the service of the config, or start the embedded one and give that.
 
+    Args:
+        config: Where the service is.
+        sandbox: The wish for the embedded one, which has an account of its own.
+        account: For the service of the config; found if not given.
     Raises: AuthError, when no account is to be found.
     """
     if sandbox is None:
-        yield Service(config, find_account(config), name_of(config, None))
+        # In a thread, as it may read a file, ask a keyring, or wait for a person.
+        if account is None:
+            account = await anyio.to_thread.run_sync(find_account, config)
+        yield Service(config, account, name_of(config, None))
         return
     # Only here: most runs never need a server.
     from asyncdl.sandbox import serve
@@ -91,13 +117,3 @@ def client_of(service: Service) -> M2MClient:
     """
     options = replace(options_of(service.config), max_wait_s=0.0)
     return M2MClient(service.credentials, url=service.config.url, options=options)
-
-
-def find_account(config: ServiceConfig) -> Credentials:
-    """Find user name and token; on a terminal, ask for what is missing. Raises: AuthError."""
-    return credentials_of(config, prompt=_ask if sys.stdin.isatty() else None)
-
-
-def _ask(what: str) -> str:
-    hide = "token" in what.lower()
-    return str(click.prompt(what.rstrip(": "), hide_input=hide, err=True))

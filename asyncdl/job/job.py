@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from asyncdl.config import Config, DownloadConfig
@@ -138,7 +139,9 @@ class Job:
 
     async def _run(self, report: Report, emit: Emit) -> None:
         config = self._config
-        credentials = self._credentials or credentials_of(config.service)
+        credentials = self._credentials
+        if credentials is None:
+            credentials = await anyio.to_thread.run_sync(credentials_of, config.service)
         durable = config.download.durable
         async with (
             open_state(config.directory, self._service_name, durable=durable) as journal,

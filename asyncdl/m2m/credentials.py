@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from asyncdl.errors import AuthError
-from asyncdl.redact import Secret, SecretBytes
-
-log = logging.getLogger("asyncdl.m2m")
+from asyncdl.m2m.private_file import read_private, refused
+from asyncdl.m2m.stored import (
+    KEYRING,
+    USGS_HOST,
+    credentials_path,
+    keyring_service,
+    read_account,
+    stored_token,
+)
+from asyncdl.m2m.system_keyring import ask_keyring
+from asyncdl.redact import Secret
 
 USERNAME_VARIABLES = ("ASYNCDL_USERNAME", "USGS_USERNAME", "M2M_USERNAME")
 TOKEN_VARIABLES = ("ASYNCDL_TOKEN", "USGS_TOKEN", "M2M_TOKEN")
 """Our own first, then the pair that other USGS tools share, then that of the R package."""
 
-KEYRING_SERVICE = "asyncdl"
-"""Name under which the system's keyring keeps the user name and the token."""
-
 USERNAME_PROMPT = "USGS user name: "
 TOKEN_PROMPT = "USGS application token: "
+ARGUMENT = "the caller"
+PERSON = "a prompt"
 
 MAX_TOKEN_FILE_BYTES = 4096
 """A token has about 64 characters; a file this long is some other file."""
@@ -42,38 +44,76 @@ class Credentials:
         object.__setattr__(self, "token", Secret(self.token))
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An account, and where its two halves were found."""
+
+    credentials: Credentials
+    username_from: str
+    """Name of a variable, a config key, a path, or words for people."""
+    token_from: str
+
+
 def find_credentials(
     *,
     username: str | None = None,
+    token: str | None = None,
     configured_username: str | None = None,
     token_file: Path | None = None,
+    host: str | None = USGS_HOST,
     environ: Mapping[str, str] = os.environ,
     prompt: Callable[[str], str] | None = None,
 ) -> Credentials:
     """Find user name and token, each in the first place that has it.
 
     In this order: argument, environment, config and token file, keyring (if the
-    extra is installed), prompt. Empty values count as absent.
+    extra is installed), the file that ``asyncdl login`` writes, prompt. Empty values
+    count as absent.
 
     Args:
         username: Goes before all other places.
+        token: Goes before all other places.
         configured_username: From a config; the environment goes before it.
         token_file: Holds the token alone; nobody but its owner may read it.
+        host: Of the service; what is stored for another one does not count, and with
+            ``None`` nothing that is stored does.
         environ: Looked up for ``USERNAME_VARIABLES`` and ``TOKEN_VARIABLES``.
         prompt: Asks a person, on a terminal; ``None`` asks nobody.
-    Raises: AuthError, if one of the two is nowhere, or the token file cannot be trusted.
+    Raises: AuthError, if one of the two is nowhere, or a file with a token cannot be trusted.
     """
-    places = _Places(configured_username, token_file, environ, prompt)
-    del environ  # Else a traceback that shows local variables shows what is in it.
-    username = _first(places.usernames(username))
-    if not username:
-        raise _missing(f"no user name: set {USERNAME_VARIABLES[0]} or service.username")
-    token = Secret(_first(places.tokens(username)))
-    if not token:
-        raise _missing(
-            f"no application token: set {' or '.join(TOKEN_VARIABLES)}, or service.token_file"
+    places = _Places(configured_username, token_file, host, environ, prompt)
+    given = Secret(token or "")
+    del environ, token  # Else a traceback that shows local variables shows what is in them.
+    return _look(places, username, given).credentials
+
+
+def locate_credentials(
+    *,
+    configured_username: str | None = None,
+    token_file: Path | None = None,
+    host: str | None = USGS_HOST,
+    environ: Mapping[str, str] = os.environ,
+    prompt: Callable[[str], str] | None = None,
+) -> Found:
+    """Find an account as :func:`find_credentials` does, and tell where."""
+    places = _Places(configured_username, token_file, host, environ, prompt)
+    del environ  # as above
+    return _look(places, None, Secret())
+
+
+def _look(places: _Places, username: str | None, token: Secret) -> Found:
+    username_from, user = _first(places.usernames(username))
+    if not user:
+        raise refused(
+            f"no user name: run `asyncdl login`, or set {USERNAME_VARIABLES[0]} or service.username"
         )
-    return Credentials(username, token)
+    token_from, found = _first(places.tokens(user, token))
+    if not found:
+        raise refused(
+            "no application token: run `asyncdl login`, "
+            f"or set {' or '.join(TOKEN_VARIABLES)}, or service.token_file"
+        )
+    return Found(Credentials(user, found), username_from, token_from)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +122,41 @@ class _Places:
 
     configured_username: str | None
     token_file: Path | None
+    host: str | None
     environ: Mapping[str, str] = field(repr=False)
     prompt: Callable[[str], str] | None
 
-    def usernames(self, argument: str | None) -> Iterator[str | None]:
-        yield argument
-        yield from map(self.environ.get, USERNAME_VARIABLES)
-        yield self.configured_username
-        yield _ask_keyring(None)[0]
+    def usernames(self, argument: str | None) -> Iterator[tuple[str, str | None]]:
+        yield ARGUMENT, argument
+        for variable in USERNAME_VARIABLES:
+            yield variable, self.environ.get(variable)
+        yield "service.username", self.configured_username
+        if self.host:
+            yield KEYRING, ask_keyring(keyring_service(self.host), None)[0]
+            path = credentials_path(self.environ)
+            account = read_account(self.host, path)
+            yield str(path), account.username if account else None
         if self.prompt:
-            yield self.prompt(USERNAME_PROMPT)
+            yield PERSON, self.prompt(USERNAME_PROMPT)
 
-    def tokens(self, username: str) -> Iterator[str | None]:
-        yield from map(self.environ.get, TOKEN_VARIABLES)
+    def tokens(self, username: str, argument: Secret) -> Iterator[tuple[str, str | None]]:
+        yield ARGUMENT, argument
+        for variable in TOKEN_VARIABLES:
+            yield variable, self.environ.get(variable)
         if self.token_file:
-            yield read_token_file(self.token_file)
-        yield _ask_keyring(username)[1]
+            yield str(self.token_file), read_token_file(self.token_file)
+        if self.host:
+            yield stored_token(self.host, username, credentials_path(self.environ))
         if self.prompt:
-            yield self.prompt(TOKEN_PROMPT)
+            yield PERSON, self.prompt(TOKEN_PROMPT)
 
 
-def _first(values: Iterator[str | None]) -> str:
-    return next((Secret(text) for text in ((value or "").strip() for value in values) if text), "")
+def _first(places: Iterator[tuple[str, str | None]]) -> tuple[str, str]:
+    """Return the first place that has something, and what it has; two empty texts if none."""
+    for place, value in places:
+        if text := Secret((value or "").strip()):
+            return place, text
+    return "", ""
 
 
 def read_token_file(path: Path) -> str:
@@ -113,29 +166,13 @@ def read_token_file(path: Path) -> str:
         may be read by others than its owner. Of a link, the file it leads to counts.
     """
     try:
-        content = _read_private(path)
+        content = read_private(path, max_bytes=MAX_TOKEN_FILE_BYTES)
     except OSError as error:
-        raise _missing(f"cannot read {path}: {error.strerror or error}") from error
+        raise refused(f"cannot read {path}: {error.strerror or error}") from error
     token = _only_word(content)
     if not token:
-        raise _missing(f"{path} does not hold one token and nothing else")
+        raise refused(f"{path} does not hold one token and nothing else")
     return token
-
-
-def _read_private(path: Path) -> SecretBytes:
-    # Asked of the open file, so that nobody can swap it in between; and opened
-    # without waiting, for a pipe would wait for somebody to write into it.
-    with open(path, "rb", opener=_open_at_once) as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if not stat.S_ISREG(mode):
-            raise _missing(f"{path} is no regular file")
-        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise _missing(f"{path} is open to others than its owner; run: chmod 600 {path}")
-        return SecretBytes(file.read(MAX_TOKEN_FILE_BYTES + 1))
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _only_word(content: bytes) -> Secret:
@@ -144,23 +181,3 @@ def _only_word(content: bytes) -> Secret:
         return Secret()
     words = content.decode("ascii").split()
     return Secret(words[0] if len(words) == 1 else "")
-
-
-def _ask_keyring(username: str | None) -> tuple[str | None, str | None]:
-    """Return user name and token as the keyring knows them."""
-    try:
-        keyring: Any = importlib.import_module("keyring")
-    except ImportError:
-        return None, None
-    # A keyring that is locked, broken or missing is as good as an empty one, and
-    # its backends raise whatever they like.
-    try:
-        found = keyring.get_credential(KEYRING_SERVICE, username)
-    except Exception as error:
-        log.debug("the keyring gives no answer: %s", type(error).__name__)
-        return None, None
-    return (found.username, found.password) if found else (None, None)
-
-
-def _missing(message: str) -> AuthError:
-    return AuthError("login-token", message=message)

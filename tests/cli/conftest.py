@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
+import asyncdl.sandbox
+from asyncdl.sandbox import Service
 from tests.cli.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +26,16 @@ def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
     return Terminal(monkeypatch, capsys)
+
+
+@pytest.fixture
+def served() -> Iterator[Service]:
+    """The embedded service on a loop of its own, while commands run on theirs."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(asyncdl.sandbox.serve()) as service,
+    ):
+        yield service
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import io
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -29,11 +30,15 @@ class Terminal:
         return status
 
     def play(self, line: str) -> int:
-        """Run a whole line, pipes between commands included; return the last exit status."""
+        """Run a whole line, with ``|`` and ``<`` as a shell has them; return the last status."""
         self.out, status = "", 0
         for words in _commands(shlex.split(line)):
             assert words[0] == "asyncdl"
-            status = self.run(*words[1:], stdin=self.out)
+            stdin = self.out
+            if words[-2] == "<":
+                *words, _, name = words
+                stdin = Path(name).read_text()
+            status = self.run(*words[1:], stdin=stdin)
         return status
 
 

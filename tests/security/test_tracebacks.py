@@ -130,6 +130,25 @@ def test_a_token_file_that_is_refused(tmp_path: Path, content: str, mode: int) -
     assert_tells_nothing(caught.value, SECRET)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize(
+    ("content", "mode"),
+    [
+        (f'{{"m2m.cr.usgs.gov": {{"username": "ann", "token": "{SECRET}"}}}}', 0o644),
+        (f'{{"m2m.cr.usgs.gov": {{"token": "{SECRET}"}}}}', 0o600),
+        (f'{{"m2m.cr.usgs.gov": {{"username": "bob", "token": "{SECRET}"}}}}', 0o600),
+    ],
+    ids=["open", "broken", "another user's"],
+)
+def test_a_credentials_file_that_is_of_no_use(tmp_path: Path, content: str, mode: int) -> None:
+    path = tmp_path / "credentials"
+    path.write_text(content)
+    path.chmod(mode)
+    with pytest.raises(AsyncdlError) as caught:
+        find_credentials(username="ann", environ={"ASYNCDL_CONFIG_DIR": str(tmp_path)})
+    assert_tells_nothing(caught.value, SECRET)
+
+
 FAULTS: dict[str, Responder] = {
     "gone": status(410),
     "down": status(503),

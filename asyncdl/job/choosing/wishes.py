@@ -16,16 +16,18 @@ from asyncdl.config import (
     ServiceConfig,
 )
 from asyncdl.errors import ConfigError
-from asyncdl.m2m import ClientOptions, Credentials, find_credentials
+from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.m2m.area import (
     area_from_bbox,
     area_from_geojson,
     area_from_point,
 )
+from asyncdl.m2m.credentials import Found, locate_credentials
 from asyncdl.m2m.models import Json
 from asyncdl.m2m.naming import dataset_of, parse_product_id
 from asyncdl.m2m.search import SceneQuery
 from asyncdl.m2m.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
+from asyncdl.m2m.stored import host_of
 
 
 def query_of(search: SearchConfig) -> SceneQuery:
@@ -143,8 +145,14 @@ def credentials_of(
     service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
 ) -> Credentials:
     """Find the account for ``[service]``; without ``prompt`` nobody is asked. Raises: AuthError."""
-    return find_credentials(
+    return locate_account(service, prompt=prompt).credentials
+
+
+def locate_account(service: ServiceConfig, *, prompt: Callable[[str], str] | None = None) -> Found:
+    """Find the account for ``[service]`` and tell where it was. Raises: AuthError."""
+    return locate_credentials(
         configured_username=service.username,
         token_file=Path(service.token_file) if service.token_file else None,
+        host=host_of(service.url),
         prompt=prompt,
     )

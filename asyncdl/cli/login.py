@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from asyncdl.cli.command import command
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import Embedded, sandbox_option, verbose_option
+from asyncdl.cli.options import Embedded, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import SANDBOX_NAME, Service, asker, client_of, open_service
-from asyncdl.config import ServiceConfig, load_config
+from asyncdl.cli.service import Service, asker, client_of, open_service
+from asyncdl.cli.target import host_for, service_config, target_options
+from asyncdl.config import ServiceConfig
 from asyncdl.m2m.credentials import Credentials, find_credentials
-from asyncdl.m2m.stored import credentials_path, forget_accounts, host_of, store_account
+from asyncdl.m2m.stored import credentials_path, forget_accounts, store_account
 from asyncdl.redact import Secret
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_TOKEN_CHARS = 4096
 """Read from standard input; a token has about 64."""
-
-
-def place_options(function: F) -> F:
-    """Give a command what says for which service an account is."""
-    function = verbose_option(function)
-    function = click.option("--url", help="Base address of the M2M API.")(function)
-    function = sandbox_option(function)
-    return click.argument("config", type=click.Path(path_type=Path), required=False)(function)
 
 
 @command(
@@ -42,7 +31,8 @@ def place_options(function: F) -> F:
 )
 @click.option("--username", help="ERS user name.")
 @click.option("--token-stdin", is_flag=True, help="Read the application token from stdin.")
-@place_options
+@target_options
+@verbose_option
 def login(
     config: Path | None,
     sandbox: Embedded | None,
@@ -82,7 +72,8 @@ def login(
 
 
 @command(examples=["asyncdl logout --sandbox", "asyncdl logout"])
-@place_options
+@target_options
+@verbose_option
 def logout(config: Path | None, sandbox: Embedded | None, url: str | None) -> int:
     """Forget stored tokens: that for the service of CONFIG or --url, else all of them."""
     settings = service_config(config, url)
@@ -93,23 +84,6 @@ def logout(config: Path | None, sandbox: Embedded | None, url: str | None) -> in
     if not removed:
         echo(f"No token is stored{f' for {host}' if host else ''}.")
     return OK
-
-
-def service_config(config: Path | None, url: str | None) -> ServiceConfig:
-    """Return the service of a config or at an address, else that of the USGS.
-
-    Raises: UsageError, for both; ConfigError.
-    """
-    if config and url:
-        raise click.UsageError("give CONFIG or --url, not both")
-    if config:
-        return load_config(config).service
-    return ServiceConfig(url=url) if url else ServiceConfig()
-
-
-def host_for(service: ServiceConfig, sandbox: Embedded | None) -> str:
-    """Return the name by which an account is stored."""
-    return SANDBOX_NAME if sandbox else host_of(service.url)
 
 
 def _read_token() -> Secret:

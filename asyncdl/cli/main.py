@@ -31,6 +31,7 @@ COMMANDS = {
     "bands": "asyncdl.cli.names:bands",
     "login": "asyncdl.cli.login:login",
     "logout": "asyncdl.cli.login:logout",
+    "doctor": "asyncdl.cli.doctor:doctor",
     "sandbox": "asyncdl.cli.sandbox:sandbox",
 }
 """Where each command lives, in the order of the help."""

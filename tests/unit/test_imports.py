@@ -20,11 +20,12 @@ ROOMS: dict[str, set[str]] = {
     "stac": {"errors", "events", "retry", "redact", "version"},
     "items": {"errors", "transfer", "m2m"},
     "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac", "items"},
+    "doctor": {"version", "errors", "config", "retry", "redact", "m2m", "job"},
     "sandbox": {"errors", "m2m.naming"},
     "pages": {"version", "events", "job.telling", "m2m.naming"},
     "cli": {
         "version", "errors", "events", "config", "retry", "redact",
-        "transfer", "m2m", "stac", "job", "pages", "sandbox",
+        "transfer", "m2m", "stac", "job", "doctor", "pages", "sandbox",
     },
     "sync": {"transfer", "m2m", "job"},
     "__main__": {"cli"},

@@ -10,12 +10,18 @@ from asyncdl.job.choosing.selecting import CLOSED_DATASET
 from asyncdl.job.choosing.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import suggest
+from asyncdl.m2m.models import Notification
 from asyncdl.m2m.selection import check_groups
 
 UNKNOWN_DATASET = frozenset({"DATASET_INVALID", "NOT_FOUND"})
 """Codes for a dataset alias that is none."""
 NOTICE_SEVERITIES = {"I": "info"}
 """Codes that are no warnings; whatever else the service marks a notice with is one."""
+
+MACHINE_ADVICE = (
+    "ask for access to the Machine-to-Machine interface (MACHINE) under Access Request on "
+    "https://ers.cr.usgs.gov"
+)
 
 
 async def preflight(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
@@ -37,8 +43,7 @@ async def _check_permission(client: M2MClient) -> None:
     if "download" not in permissions:
         raise AuthError(
             "permissions",
-            message="this account may not download; ask for access to the Machine-to-Machine "
-            "interface (MACHINE) under Access Request on https://ers.cr.usgs.gov",
+            message=f"this account may not download; {MACHINE_ADVICE}",
         )
 
 
@@ -48,8 +53,13 @@ async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
     except ApiError:
         return  # a courtesy; the run does not depend on it
     for notice in notices:
-        text = ": ".join(filter(None, (notice.subject, notice.message_content)))
-        emit(Notice(f"USGS: {text}", NOTICE_SEVERITIES.get(notice.severity_code or "I", "warning")))
+        emit(notice_of(notice))
+
+
+def notice_of(notice: Notification) -> Notice:
+    """Return a notice of the service as an event."""
+    text = ": ".join(filter(None, (notice.subject, notice.message_content)))
+    return Notice(f"USGS: {text}", NOTICE_SEVERITIES.get(notice.severity_code or "I", "warning"))
 
 
 async def _check_datasets(client: M2MClient, wish: Wish) -> None:

@@ -1,0 +1,86 @@
+"""``asyncdl doctor``: whether all is well that a run depends on, and what to do if not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import click
+
+from asyncdl.cli.command import command
+from asyncdl.cli.json_lines import echo_json
+from asyncdl.cli.loop import run_async
+from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK, REFUSED
+from asyncdl.cli.options import Embedded, verbose_option
+from asyncdl.cli.printing import echo
+from asyncdl.cli.service import SANDBOX_NAME, open_service
+from asyncdl.cli.target import service_config, target_options
+from asyncdl.config import ServiceConfig, load_config
+from asyncdl.doctor import Check, Patient, State, checkup
+from asyncdl.job.choosing.wishes import locate_account
+from asyncdl.m2m.credentials import Found
+
+
+@command(
+    examples=[
+        "asyncdl doctor --sandbox",
+        "asyncdl doctor examples/anchorage.toml --sandbox --json",
+    ]
+)
+@target_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@verbose_option
+def doctor(config: Path | None, sandbox: Embedded | None, url: str | None, as_json: bool) -> int:
+    """Check token, role, notices, limits, hosts, clock, disk and versions.
+
+    Each line has a mark (ok, warn or fail) and what was seen; what is not ok
+    has a line of advice below it. Nothing is requested and nothing is written.
+
+    Exit status: 0 nothing failed; 1 something did; 3 credentials or permission refused.
+    """
+    settings = service_config(config, url)
+    directory = load_config(config).directory if config else Path.cwd()
+
+    async def work() -> list[Check]:
+        if sandbox is None:
+            return await _check(Patient(settings, directory, lambda: locate_account(settings)))
+        async with open_service(settings, sandbox=sandbox) as service:
+            own = Found(service.credentials, SANDBOX_NAME, SANDBOX_NAME)
+            files = (_origin(service.config),)
+            return await _check(Patient(service.config, directory, lambda: own, files))
+
+    async def _check(patient: Patient) -> list[Check]:
+        checks = []
+        async with aclosing(checkup(patient)) as found:
+            async for check in found:
+                checks.append(check)
+                if not as_json:
+                    _show(check)
+        return checks
+
+    checks = run_async(work)
+    if checks is None:
+        return INTERRUPTED
+    if as_json:
+        echo_json({"event": "doctor", "checks": [check.as_json() for check in checks]})
+    return exit_status_of(checks)
+
+
+def _origin(service: ServiceConfig) -> str:
+    scheme, _, rest = service.url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/"
+
+
+def _show(check: Check) -> None:
+    echo(f"{check.state:<4}  {check.name}: {check.seen}")
+    if check.advice:
+        echo(f"      {check.advice}")
+
+
+def exit_status_of(checks: Sequence[Check]) -> int:
+    """Return the exit status that goes with what was found."""
+    failed = [check for check in checks if check.state is State.FAIL]
+    if any(check.is_refusal for check in failed):
+        return REFUSED
+    return INCOMPLETE if failed else OK

@@ -1,0 +1,77 @@
+"""What a check has found, and the wall around each that lets the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from asyncdl.errors import ApiError, AsyncdlError, AuthError, DiskError, NetworkError
+from asyncdl.redact import redact
+
+NETWORK_ADVICE = "look at network, proxy (HTTPS_PROXY) and firewall; is the host in maintenance?"
+SERVICE_ADVICE = "the service failed; try again later"
+
+
+class State(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    """A run may go well, but somebody should know."""
+    FAIL = "fail"
+    """A run would not go well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    seen: str
+    """What was found, in a line."""
+    advice: str = ""
+    """What can be done, in a line; empty if all is well."""
+    is_refusal: bool = False
+    """Whether credentials or permission were refused."""
+
+    def as_json(self) -> dict[str, str]:
+        """Return the check as ``--json`` shows it."""
+        return {
+            "name": self.name,
+            "state": self.state.value,
+            "seen": self.seen,
+            "advice": self.advice,
+        }
+
+
+async def guarded(name: str, check: Awaitable[Check], advice: str = "") -> Check:
+    """Return what a check has found; whatever it raises is a finding, too.
+
+    Args:
+        name: Of the check.
+        check: The check itself.
+        advice: For a refusal.
+    """
+    try:
+        return await check
+    except AuthError as error:
+        return Check(name, State.FAIL, str(error), advice, is_refusal=True)
+    except AsyncdlError as error:
+        return Check(name, State.FAIL, str(error), _advice_for(error))
+    except Exception as error:  # one check is an item: the others must go on
+        seen = redact(f"unexpected {type(error).__name__}: {error}")
+        return Check(name, State.FAIL, seen, "this is a defect of asyncdl; please report it")
+
+
+def _advice_for(error: AsyncdlError) -> str:
+    match error:
+        case DiskError():
+            return error.remedy
+        case NetworkError():
+            return NETWORK_ADVICE
+        case ApiError():
+            return SERVICE_ADVICE
+        case _:
+            return "see what the message says"

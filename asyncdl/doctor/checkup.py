@@ -1,0 +1,106 @@
+"""All checks in order: this machine, the hosts, the account."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from anyio import to_thread
+
+from asyncdl.config import ServiceConfig
+from asyncdl.doctor.account import (
+    ACCOUNT_CHECKS,
+    CREDENTIALS_ADVICE,
+    LOGIN_ADVICE,
+    check_credentials,
+    check_login,
+    not_asked,
+)
+from asyncdl.doctor.check import Check, State, guarded
+from asyncdl.doctor.hosts import Answer, ask_host, check_clock, check_host
+from asyncdl.doctor.machine import check_disk, check_versions
+from asyncdl.job.choosing.preflight import MACHINE_ADVICE
+from asyncdl.job.choosing.wishes import options_of
+from asyncdl.m2m import ClientOptions, M2MClient
+from asyncdl.m2m.credentials import Found
+from asyncdl.m2m.stored import USGS_HOST, host_of
+from asyncdl.retry import Backoff
+
+FILE_HOSTS = ("https://landsatlook.usgs.gov/", "https://dds.cr.usgs.gov/")
+"""Where the files of the USGS come from. Source: API notes, section 7."""
+LONGEST_CALL_S = 60.0
+"""None of the calls here makes the service work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is looked at."""
+
+    service: ServiceConfig
+    directory: Path
+    """Where downloads would go."""
+    find_account: Callable[[], Found]
+    """Finds the account, or raises AuthError. May block."""
+    file_hosts: tuple[str, ...] | None = None
+    """URLs of hosts that files come from; by default those of the USGS, for its own service."""
+
+    @property
+    def hosts(self) -> list[tuple[str, str]]:
+        """Names of checks, and the URL that each asks."""
+        hosts = [("api", self.service.url)]
+        if self.service.digest_url:
+            hosts.append(("stac", self.service.digest_url))
+        files = self.file_hosts
+        if files is None:
+            files = FILE_HOSTS if host_of(self.service.url) == USGS_HOST else ()
+        return hosts + [("files", url) for url in files]
+
+
+async def checkup(patient: Patient) -> AsyncGenerator[Check]:
+    """Yield one check after the other; none that fails stops the others."""
+    yield await guarded("versions", to_thread.run_sync(check_versions))
+    yield await guarded("disk", to_thread.run_sync(check_disk, patient.directory))
+    answers: list[Answer] = []
+    for name, url in patient.hosts:
+        yield await guarded(name, _check_host(name, url, answers))
+    yield check_clock(answers)
+    found: list[Found] = []
+    yield await guarded("credentials", _check_credentials(patient, found), CREDENTIALS_ADVICE)
+    if not found:
+        for name in ("login", *dict(ACCOUNT_CHECKS)):
+            yield not_asked(name)
+        return
+    account = found[0].credentials
+    options = _quick(options_of(patient.service))
+    async with M2MClient(account, url=patient.service.url, options=options) as client:
+        login = await guarded("login", check_login(client), LOGIN_ADVICE)
+        yield login
+        for name, check in ACCOUNT_CHECKS:
+            if login.state is State.OK:
+                yield await guarded(name, check(client), MACHINE_ADVICE)
+            else:
+                yield not_asked(name)
+
+
+async def _check_host(name: str, url: str, answers: list[Answer]) -> Check:
+    answer = await ask_host(url)
+    answers.append(answer)
+    return check_host(name, answer)
+
+
+async def _check_credentials(patient: Patient, found: list[Found]) -> Check:
+    found.append(await to_thread.run_sync(patient.find_account))
+    return check_credentials(found[0])
+
+
+def _quick(options: ClientOptions) -> ClientOptions:
+    """Return options by which a service that is down is told at once."""
+    return replace(
+        options,
+        max_wait_s=0.0,
+        backoff=Backoff(attempts=1),
+        rate_limit_patience_s=LONGEST_CALL_S,
+        read_timeout_s=min(options.read_timeout_s, LONGEST_CALL_S),
+        connect_timeout_s=15.0,
+    )

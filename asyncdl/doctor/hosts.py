@@ -1,0 +1,89 @@
+"""Checks of the hosts: whether each answers, and whether our clock agrees with theirs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, DummyCookieJar
+
+from asyncdl.doctor.check import Check, State
+from asyncdl.errors import NetworkError
+from asyncdl.version import __version__
+
+TIMEOUT_S = 15.0
+"""For name, connection, TLS and the head of the answer together."""
+CLOCK_TOLERANCE_S = 60.0
+"""Signatures and certificates have times; a minute is nothing to them, a day is a lot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a host answered."""
+
+    host: str
+    status: int
+    elapsed_s: float
+    ahead_s: float | None
+    """By how much our clock is ahead of the host's; ``None`` when the host told no time."""
+
+
+async def ask_host(url: str) -> Answer:
+    """Ask a host for a page, any page, and return how it answered.
+
+    Raises: NetworkError, if it did not.
+    Source: RFC 9110, section 6.6.1 (Date).
+    """
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    headers = {"User-Agent": f"asyncdl/{__version__}"}
+    began_s = time.monotonic()
+    try:
+        async with (
+            # trust_env: the way to the world may be a proxy.
+            ClientSession(
+                cookie_jar=DummyCookieJar(), trust_env=True, timeout=ClientTimeout(TIMEOUT_S)
+            ) as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            elapsed_s = time.monotonic() - began_s
+            ahead_s = _ahead_s(response.headers.get("Date"), time.time())
+            return Answer(host, response.status, elapsed_s, ahead_s)
+    except TimeoutError as error:
+        raise NetworkError(f"ask {host}", f"no answer within {TIMEOUT_S:g} s") from error
+    except ClientConnectorError as error:
+        reason = error.os_error.strerror or error.os_error
+        raise NetworkError(f"ask {host}", f"no connection: {reason}") from error
+    except (ClientError, OSError, ValueError) as error:
+        raise NetworkError(f"ask {host}", str(error) or type(error).__name__) from error
+
+
+def _ahead_s(date: str | None, now_s: float) -> float | None:
+    try:
+        return now_s - parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return None
+
+
+def check_host(name: str, answer: Answer) -> Check:
+    """Tell whether a host is there; any answer will do that is no failure of its own."""
+    seen = f"{answer.host} answered {answer.status} in {answer.elapsed_s * 1000:,.0f} ms"
+    if answer.status >= 500:
+        return Check(name, State.WARN, seen, "it may be in maintenance; try again later")
+    return Check(name, State.OK, seen)
+
+
+def check_clock(answers: Sequence[Answer]) -> Check:
+    """Compare our clock with that of the first host that told the time."""
+    told = next((answer for answer in answers if answer.ahead_s is not None), None)
+    if told is None or told.ahead_s is None:
+        advice = "see whether the date of this machine is right"
+        return Check("clock", State.WARN, "no host told the time", advice)
+    direction = "ahead of" if told.ahead_s > 0 else "behind"
+    # The host's own time has whole seconds, and came a moment ago.
+    if abs(told.ahead_s) <= CLOCK_TOLERANCE_S:
+        return Check("clock", State.OK, f"agrees with {told.host}")
+    seen = f"{abs(told.ahead_s):,.0f} s {direction} {told.host}"
+    return Check("clock", State.WARN, seen, "set the clock, best by NTP: signatures have times")

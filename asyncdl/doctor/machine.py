@@ -1,0 +1,76 @@
+"""Checks of this machine: versions, and the disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sqlite3
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import aiohttp
+
+from asyncdl.doctor.check import Check, State
+from asyncdl.job.places.space import free_bytes
+from asyncdl.job.state import check_directory
+from asyncdl.job.telling.amounts import size
+from asyncdl.version import __version__
+
+LITTLE_BYTES = 2 * 10**9
+"""Less room than this is soon used up: a bundle of Landsat 8 or 9 takes about one gigabyte."""
+
+_OPTIONAL = re.compile(r"(?P<package>[\w.-]+).*\bextra\s*==")
+
+
+def check_versions() -> Check:
+    """Tell the versions that a report of a defect should name."""
+    core = (
+        f"asyncdl {__version__}, Python {platform.python_version()}, "
+        f"aiohttp {aiohttp.__version__}, SQLite {sqlite3.sqlite_version}"
+    )
+    return Check("versions", State.OK, "; ".join((core, *_optional())))
+
+
+def _optional() -> Iterator[str]:
+    found = {package: _version_of(package) for package in _optional_packages()}
+    if present := [f"{package} {version}" for package, version in found.items() if version]:
+        yield f"with {', '.join(present)}"
+    if absent := [package for package, version in found.items() if not version]:
+        yield f"without {', '.join(absent)}"
+
+
+def _optional_packages() -> list[str]:
+    try:
+        needed = metadata.requires("asyncdl") or []
+    except metadata.PackageNotFoundError:
+        return []  # run from its sources
+    optional = filter(None, map(_OPTIONAL.match, needed))
+    return sorted({found["package"] for found in optional})
+
+
+def _version_of(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def check_disk(directory: Path) -> Check:
+    """Tell whether a download directory can be written to, and how much room it has. Blocks.
+
+    Raises: DiskError, if it is no folder and cannot become one.
+    """
+    check_directory(directory)
+    existing = next(at for at in (directory, *directory.parents) if at.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        advice = "get the right to write there, or set download.directory"
+        return Check("disk", State.FAIL, f"{existing} cannot be written to", advice)
+    room = free_bytes(directory)
+    if room is None:
+        return Check("disk", State.OK, f"{directory}: the volume does not tell its room")
+    seen = f"{size(room)} free for {directory}"
+    if room < LITTLE_BYTES:
+        return Check("disk", State.WARN, seen, "make room; `asyncdl plan` tells what a job needs")
+    return Check("disk", State.OK, seen)

@@ -42,7 +42,7 @@ def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[None]:
     with blockbuster_ctx("asyncdl") as guard:
         # What is brief is done on the loop on purpose, as long as the disk is quick.
         for function in guard.functions.values():
-            function.can_block_in("asyncdl/transfer/disk.py", "on_the_spot")
+            function.can_block_in("asyncdl/transfer/parts/disk.py", "on_the_spot")
             # Coverage takes a lock of its own when a new file begins to run.
             function.can_block_in("coverage/collector.py", "lock_data")
         yield

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncdl.transfer.malformed import Malformed
-from asyncdl.transfer.tiff import read_numbers
+from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.tiff import read_numbers
 
 _WIDTH, _HEIGHT, _PIXEL_SCALE, _TIE_POINT, _GEO_KEYS = 256, 257, 33550, 33922, 34735
 _RASTER_TYPE, _PROJECTED_CRS = 1025, 3072

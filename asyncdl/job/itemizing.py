@@ -23,7 +23,7 @@ from asyncdl.items.metadata import SceneFacts, read_facts
 from asyncdl.job.journal import FinishedFile, Journal, Standing
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.stable import make_folders, rename, write_anew
+from asyncdl.transfer.parts.stable import make_folders, rename, write_anew
 
 FOLDER = "stac"
 _METADATA = ("_MTL.json", "_MTL.txt", "_MTL.xml")

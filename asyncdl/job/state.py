@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
 from asyncdl.job.journal import JOURNAL_NAME, Journal, open_journal
-from asyncdl.transfer.stable import make_folders, settle
+from asyncdl.transfer.parts.stable import make_folders, settle
 
 STATE_FOLDER = ".asyncdl"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

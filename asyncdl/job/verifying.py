@@ -20,7 +20,7 @@ from asyncdl.errors import TransferError, ungrouped
 from asyncdl.events import CheckProgress, Emit, FileChecked
 from asyncdl.job.journal import FinishedFile, Journal, Standing
 from asyncdl.transfer import Form, form_of
-from asyncdl.transfer.proof import Expected, prove_file
+from asyncdl.transfer.proving.proof import Expected, prove_file
 
 CHECKED = (Standing.VERIFIED, Standing.DAMAGED)
 """What was verified once, a file that was found damaged and may have been restored too."""

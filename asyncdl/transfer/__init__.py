@@ -4,12 +4,12 @@ Knows nothing of USGS. The way in is :class:`Downloader`; :func:`serve_queue`
 puts it behind a bounded queue.
 """
 
-from asyncdl.transfer.digests import Digest
 from asyncdl.transfer.downloader import Downloader
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.proving.digests import Digest
+from asyncdl.transfer.proving.verify import Form, form_of
 from asyncdl.transfer.queue import Outcome, serve_queue
 from asyncdl.transfer.request import Fetched, FileRequest
-from asyncdl.transfer.verify import Form, form_of
 
 __all__ = [
     "Digest",

@@ -25,9 +25,9 @@ from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
 from asyncdl.retry import parse_retry_after
-from asyncdl.transfer.digests import Digest
+from asyncdl.transfer.proving.digests import Digest
+from asyncdl.transfer.proving.told_digests import read_content_md5, read_repr_digest
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Span, parse_content_range, range_header
-from asyncdl.transfer.told_digests import read_content_md5, read_repr_digest
 from asyncdl.transfer.validators import Validator, read_validator
 
 OTHER_VERSION = "other-version"

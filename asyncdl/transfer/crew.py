@@ -24,9 +24,9 @@ from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.http import Link, open_answer
 from asyncdl.transfer.pieces import Piece, Pieces
+from asyncdl.transfer.proving.verify import check_type
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.tries import Tries
-from asyncdl.transfer.verify import check_type
 
 BURST_SHARE = 1 / 3
 """Part of the time before the first look that is left to a host's first burst."""

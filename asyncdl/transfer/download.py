@@ -28,24 +28,24 @@ from asyncdl.transfer.answers import (
 )
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
-from asyncdl.transfer.digests import Digest
 from asyncdl.transfer.engine import Engine
-from asyncdl.transfer.follower import Follower
 from asyncdl.transfer.governor import Turn, is_page
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer, Link, led_to, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
+from asyncdl.transfer.parts.sink import open_part
+from asyncdl.transfer.parts.state import PartState, source_of
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
 from asyncdl.transfer.progress import Progress
-from asyncdl.transfer.proof import Expected, Proof, prove_file
+from asyncdl.transfer.proving.digests import Digest
+from asyncdl.transfer.proving.follower import Follower
+from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
+from asyncdl.transfer.proving.verify import Form, check_type, form_of
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
-from asyncdl.transfer.sink import open_part
-from asyncdl.transfer.state import PartState, source_of
 from asyncdl.transfer.target import is_same_origin, read_target
 from asyncdl.transfer.tries import Tries, is_bad_file
-from asyncdl.transfer.verify import Form, check_type, form_of
 
 _WITH_DATA = frozenset({200, 206})
 _MOST_ASKS = 6

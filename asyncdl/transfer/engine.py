@@ -12,12 +12,12 @@ from msgspec import Struct
 from asyncdl.errors import TransferError
 from asyncdl.events import Emit
 from asyncdl.transfer.client import Client
-from asyncdl.transfer.disk import Disk
 from asyncdl.transfer.governor import Governor, host_of
 from asyncdl.transfer.guard import zone_of_host
 from asyncdl.transfer.limits import KIB, Limits
+from asyncdl.transfer.parts.disk import Disk
+from asyncdl.transfer.parts.sink import BUSY
 from asyncdl.transfer.rate import RateLimit
-from asyncdl.transfer.sink import BUSY
 from asyncdl.transfer.zones import ANYWHERE, Zone
 
 T = TypeVar("T")

@@ -41,7 +41,7 @@ from asyncdl.events import ConnectionsInUse, Emit, HostWait, ServiceBack, Servic
 from asyncdl.transfer import clock
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.pace import Pace
-from asyncdl.transfer.verify import ERROR_PAGE
+from asyncdl.transfer.proving.verify import ERROR_PAGE
 
 _TOO_MUCH = frozenset({429, 503})
 _TOO_MANY = frozenset({403, *_TOO_MUCH})

@@ -12,11 +12,11 @@ from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.answers import Known
 from asyncdl.transfer.batch import Batch
 from asyncdl.transfer.bounds import TOO_LARGE
-from asyncdl.transfer.follower import Follower
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.parts.sink import PartFile
+from asyncdl.transfer.parts.state import PartState
+from asyncdl.transfer.proving.follower import Follower
 from asyncdl.transfer.ranges import Span
-from asyncdl.transfer.sink import PartFile
-from asyncdl.transfer.state import PartState
 
 _log = logging.getLogger("asyncdl.transfer")
 

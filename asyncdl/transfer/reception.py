@@ -15,10 +15,10 @@ from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer
+from asyncdl.transfer.parts.state import PartState
 from asyncdl.transfer.pieces import Piece
 from asyncdl.transfer.progress import Progress
-from asyncdl.transfer.state import PartState
-from asyncdl.transfer.verify import HEAD_BYTES, Form, check_head, head_bytes
+from asyncdl.transfer.proving.verify import HEAD_BYTES, Form, check_head, head_bytes
 
 
 class Target(Struct, frozen=True):

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asyncdl.transfer.digests import Digest, check_algorithm
-from asyncdl.transfer.members import Members
-from asyncdl.transfer.verify import Form
+from asyncdl.transfer.proving.digests import Digest, check_algorithm
+from asyncdl.transfer.proving.members import Members
+from asyncdl.transfer.proving.verify import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from asyncdl.errors import (
     WrongContent,
 )
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.verify import BROKEN_FILE, ERROR_PAGE
+from asyncdl.transfer.proving.verify import BROKEN_FILE, ERROR_PAGE
 
 LOGIN_PAGE = "login-page"
 """Reason of a ``WrongContent`` for a host that sends us to its login page."""

@@ -15,7 +15,7 @@ from asyncdl.events import FileFinished, FileState, Notice, ScenesFound, Transfe
 from asyncdl.job.places import space
 from asyncdl.job.places.space import Needs, NoRoomError, Space, free_bytes
 from asyncdl.job.telling.amounts import size
-from asyncdl.transfer.sink import part_path
+from asyncdl.transfer.parts.sink import part_path
 from tests.job.bench import BUNDLE, GROUP, RED, Bench
 from tests.job.test_plan import plan
 

@@ -18,7 +18,7 @@ from asyncdl.job.stages import arriving
 from asyncdl.job.state import open_state
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files
-from asyncdl.transfer.verify import BROKEN_FILE
+from asyncdl.transfer.proving.verify import BROKEN_FILE
 from tests.job.bench import ANCHORAGE, BUNDLE, RED, Bench, outcome
 
 pytestmark = pytest.mark.slow

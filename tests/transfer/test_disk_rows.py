@@ -14,7 +14,7 @@ import pytest
 from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, TransferError
 from asyncdl.events import TransferRetry
 from asyncdl.transfer import Digest, Downloader, FileRequest
-from asyncdl.transfer.sink import PartFile
+from asyncdl.transfer.parts.sink import PartFile
 from tests.transfer.fault_server import (
     QUICK,
     HostedFile,

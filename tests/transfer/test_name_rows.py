@@ -7,7 +7,7 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch
 from asyncdl.transfer import Digest
-from asyncdl.transfer.digests import new_hasher
+from asyncdl.transfer.proving.digests import new_hasher
 from tests.transfer.fault_server import HostedFile, redirect, rig
 
 BODY = bytes(range(256)) * 40

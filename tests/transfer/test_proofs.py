@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, HttpStatusError, WrongContent
 from asyncdl.transfer import Digest, Limits
-from asyncdl.transfer.sums import Sums
+from asyncdl.transfer.proving.sums import Sums
 from tests.transfer.fault_server import QUICK, HostedFile, cut, rig, status
 from tests.unit.test_tar import pack
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import DiskError
-from asyncdl.transfer.disk import NOTICED_S, REST_FACTOR, Disk
+from asyncdl.transfer.parts.disk import NOTICED_S, REST_FACTOR, Disk
 
 PATH = Path("file.part")
 

@@ -17,7 +17,7 @@ from asyncdl.errors import ChecksumMismatch, DiskError
 from asyncdl.job.places import extraction
 from asyncdl.job.places.extraction import ExtractError, Order, Unpacking
 from asyncdl.transfer import Digest
-from asyncdl.transfer.proof import Expected
+from asyncdl.transfer.proving.proof import Expected
 
 BANDS = {"S_B4.TIF": b"red", "S_MTL.txt": b"meta"}
 

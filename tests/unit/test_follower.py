@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from asyncdl.transfer import follower as module
 from asyncdl.transfer.batch import Batch
-from asyncdl.transfer.digests import Digest
-from asyncdl.transfer.follower import Follower
-from asyncdl.transfer.proof import Expected, prove_file
+from asyncdl.transfer.proving import follower as module
+from asyncdl.transfer.proving.digests import Digest
+from asyncdl.transfer.proving.follower import Follower
+from asyncdl.transfer.proving.proof import Expected, prove_file
+from asyncdl.transfer.proving.sums import Sums
+from asyncdl.transfer.proving.verify import Form
 from asyncdl.transfer.ranges import Coverage, Span
-from asyncdl.transfer.sums import Sums
-from asyncdl.transfer.verify import Form
 from tests.unit.test_tar import pack
 
 # The file is written where it is convenient, not where it holds up nobody.

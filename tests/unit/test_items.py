@@ -21,8 +21,8 @@ from asyncdl.items.landsat import DATASETS
 from asyncdl.items.metadata import SceneFacts, read_facts
 from asyncdl.m2m.bands import files_of
 from asyncdl.sandbox.geometry import to_utm, utm_zone
-from asyncdl.transfer.malformed import Malformed
-from asyncdl.transfer.tiff import read_numbers
+from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.tiff import read_numbers
 from tests.unit.stac_schemas import schemas
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"

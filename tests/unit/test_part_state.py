@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.ranges import Coverage, Span
-from asyncdl.transfer.state import (
+from asyncdl.transfer.parts.state import (
     PartState,
     decode_state,
     encode_state,
@@ -17,6 +16,7 @@ from asyncdl.transfer.state import (
     save_state,
     source_of,
 )
+from asyncdl.transfer.ranges import Coverage, Span
 from asyncdl.transfer.validators import Validator
 
 STATE = PartState(

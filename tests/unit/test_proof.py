@@ -10,11 +10,11 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, SizeMismatch, TransferError, WrongContent
 from asyncdl.transfer import FileRequest
-from asyncdl.transfer.digests import Digest, new_hasher
-from asyncdl.transfer.members import Members
-from asyncdl.transfer.proof import Expected, Proof, prove_file
-from asyncdl.transfer.sums import Sums
-from asyncdl.transfer.verify import Form
+from asyncdl.transfer.proving.digests import Digest, new_hasher
+from asyncdl.transfer.proving.members import Members
+from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
+from asyncdl.transfer.proving.sums import Sums
+from asyncdl.transfer.proving.verify import Form
 from tests.unit.test_tar import END, header, pack
 
 URL = "http://host/file"

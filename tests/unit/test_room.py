@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncdl.transfer import room
+from asyncdl.transfer.parts import room
 
 
 def test_a_file_larger_than_the_disk_has_no_room(tmp_path: Path) -> None:

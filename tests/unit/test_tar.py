@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.digests import Hasher
-from asyncdl.transfer.malformed import Malformed
-from asyncdl.transfer.tar import BLOCK_BYTES, Member, TarReader, check_tar
+from asyncdl.transfer.proving.digests import Hasher
+from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.tar import BLOCK_BYTES, Member, TarReader, check_tar
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 END = bytes(2 * BLOCK_BYTES)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.digests import Digest
-from asyncdl.transfer.told_digests import read_content_md5, read_repr_digest
+from asyncdl.transfer.proving.digests import Digest
+from asyncdl.transfer.proving.told_digests import read_content_md5, read_repr_digest
 
 BODY = b"the whole file"
 SHA256, SHA512 = hashlib.sha256(BODY), hashlib.sha512(BODY)

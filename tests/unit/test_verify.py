@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import SizeMismatch, WrongContent
-from asyncdl.transfer.proof import Expected, Proof, prove_file
-from asyncdl.transfer.verify import Form, check_head, check_type, form_of
+from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
+from asyncdl.transfer.proving.verify import Form, check_head, check_type, form_of
 
 STRIPS, TILES = (273, 279), (324, 325)
 

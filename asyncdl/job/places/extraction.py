@@ -27,12 +27,12 @@ from asyncdl.job.places.layout import Place
 from asyncdl.m2m.bands import match_bands
 from asyncdl.m2m.naming import file_suffix
 from asyncdl.m2m.selection import BundleWanted
-from asyncdl.transfer.malformed import Malformed
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.proof import Expected, Proof, prove_file
-from asyncdl.transfer.stable import make_folders, rename, settle, write_anew
-from asyncdl.transfer.sums import Sums
-from asyncdl.transfer.tar import check_tar
+from asyncdl.transfer.parts.stable import make_folders, rename, settle, write_anew
+from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
+from asyncdl.transfer.proving.sums import Sums
+from asyncdl.transfer.proving.tar import check_tar
 
 _PLAIN_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 """Without sparse files, which may claim any size."""

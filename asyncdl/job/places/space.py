@@ -22,7 +22,7 @@ from asyncdl.job.places.extraction import passes_by, passing_path, unpacking_at
 from asyncdl.job.places.layout import Place, layout_of
 from asyncdl.job.telling.amounts import size
 from asyncdl.m2m.selection import WantedFile
-from asyncdl.transfer.sink import part_path
+from asyncdl.transfer.parts.sink import part_path
 
 
 class NoRoomError(DiskError):

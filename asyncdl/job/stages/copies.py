@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from asyncdl.errors import DiskError
-from asyncdl.transfer.stable import chunks_of, make_folders, rename, write_anew
+from asyncdl.transfer.parts.stable import chunks_of, make_folders, rename, write_anew
 
 
 async def copy_file(source: Path, target: Path, *, durable: bool = False) -> None:

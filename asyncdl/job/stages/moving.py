@@ -15,8 +15,8 @@ from asyncdl.job.places.extraction import passing_path
 from asyncdl.job.places.layout import Layout
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import BundleWanted, WantedFile
-from asyncdl.transfer.sink import part_path, state_path
-from asyncdl.transfer.stable import make_folders, rename, settle
+from asyncdl.transfer.parts.sink import part_path, state_path
+from asyncdl.transfer.parts.stable import make_folders, rename, settle
 
 
 @dataclass(frozen=True, slots=True)

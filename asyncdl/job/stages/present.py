@@ -27,8 +27,8 @@ from asyncdl.job.stages.proofs import Demand, demand_of
 from asyncdl.job.stages.targets import sort_out_blocked
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
-from asyncdl.transfer.proof import Expected, prove_file
-from asyncdl.transfer.sink import remove_leftovers
+from asyncdl.transfer.parts.sink import remove_leftovers
+from asyncdl.transfer.proving.proof import Expected, prove_file
 
 Found: TypeAlias = Mapping[Place, FinishedFile]
 Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Demand], FinishedFile | None]

@@ -9,9 +9,9 @@ from asyncdl.job.journal import FinishedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest, Form, form_of
-from asyncdl.transfer.digests import ALGORITHMS as DIGEST_NAMES
-from asyncdl.transfer.members import Members
-from asyncdl.transfer.proof import Expected
+from asyncdl.transfer.proving.digests import ALGORITHMS as DIGEST_NAMES
+from asyncdl.transfer.proving.members import Members
+from asyncdl.transfer.proving.proof import Expected
 
 ALL_DIGESTS = frozenset(DIGEST_NAMES)
 ALGORITHMS = {"cksum": "cksum", "sha256sum": "sha256", "sha512sum": "sha512", "md5sum": "md5"}

@@ -19,7 +19,7 @@ from asyncdl.job.places.layout import Aim, Place
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.sink import part_path, state_path
+from asyncdl.transfer.parts.sink import part_path, state_path
 
 Fold: TypeAlias = Callable[[str], str]
 """Makes one text of all spellings that a volume does not tell apart."""

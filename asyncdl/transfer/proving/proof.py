@@ -9,11 +9,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
-from asyncdl.transfer.digests import Digest
-from asyncdl.transfer.malformed import Malformed
-from asyncdl.transfer.members import Members
-from asyncdl.transfer.sums import OnRead, Sums, watch_nothing
-from asyncdl.transfer.verify import BROKEN_FILE, HEAD_BYTES, Form, check_form, check_head
+from asyncdl.transfer.proving.digests import Digest
+from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.members import Members
+from asyncdl.transfer.proving.sums import OnRead, Sums, watch_nothing
+from asyncdl.transfer.proving.verify import BROKEN_FILE, HEAD_BYTES, Form, check_form, check_head
 
 
 class Expected(Struct, frozen=True):

@@ -15,10 +15,10 @@ from typing import TypeVar
 from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
-from asyncdl.transfer import room
-from asyncdl.transfer.disk import Disk
-from asyncdl.transfer.stable import flush_folder, make_folders, rename, settle, write_at
-from asyncdl.transfer.state import PartState, load_state, save_state, temporary_path
+from asyncdl.transfer.parts import room
+from asyncdl.transfer.parts.disk import Disk
+from asyncdl.transfer.parts.stable import flush_folder, make_folders, rename, settle, write_at
+from asyncdl.transfer.parts.state import PartState, load_state, save_state, temporary_path
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ import msgspec
 from msgspec import Struct
 
 from asyncdl.redact import redact
+from asyncdl.transfer.parts.stable import rename, write_anew
 from asyncdl.transfer.ranges import Coverage
-from asyncdl.transfer.stable import rename, write_anew
 from asyncdl.transfer.validators import Validator
 
 FORMAT = 1

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from msgspec import Struct, field
 
-from asyncdl.transfer.malformed import Malformed
+from asyncdl.transfer.proving.malformed import Malformed
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from io import BufferedReader
 from typing import TypeAlias
 
-from asyncdl.transfer.digests import ALGORITHMS, Digest, new_hasher
-from asyncdl.transfer.members import MemberCheck, Members
-from asyncdl.transfer.tar import TarReader
+from asyncdl.transfer.proving.digests import ALGORITHMS, Digest, new_hasher
+from asyncdl.transfer.proving.members import MemberCheck, Members
+from asyncdl.transfer.proving.tar import TarReader
 
 OnRead: TypeAlias = Callable[[int], None]
 """Told the size of each block that was read; what it raises stops the reading."""

@@ -15,8 +15,8 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from asyncdl.transfer.batch import Batch
-from asyncdl.transfer.proof import Expected
-from asyncdl.transfer.sums import Sums
+from asyncdl.transfer.proving.proof import Expected
+from asyncdl.transfer.proving.sums import Sums
 
 Prove: TypeAlias = Callable[[Path, int, Callable[[], None]], Awaitable[None]]
 """Runs a call that hashes so many bytes, without holding up the loop for long."""

@@ -13,9 +13,9 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 from asyncdl.errors import WrongContent
-from asyncdl.transfer.malformed import Malformed
-from asyncdl.transfer.tar import BLOCK_BYTES, check_tar, is_header
-from asyncdl.transfer.tiff import MAGICS, check_tiff
+from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.tar import BLOCK_BYTES, check_tar, is_header
+from asyncdl.transfer.proving.tiff import MAGICS, check_tiff
 
 HEAD_BYTES = BLOCK_BYTES
 """No form needs more of a file's beginning than this to be told."""

@@ -6,7 +6,7 @@ import base64
 import logging
 import re
 
-from asyncdl.transfer.digests import Digest
+from asyncdl.transfer.proving.digests import Digest
 
 _ITEM = re.compile(r"\s*([a-z0-9_*.-]+)\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?")
 _KNOWN = {"sha-256": ("sha256", 32), "sha-512": ("sha512", 64)}

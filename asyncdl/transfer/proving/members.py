@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from asyncdl.transfer.digests import ALGORITHMS, Digest, Hasher, new_hasher
-from asyncdl.transfer.malformed import Malformed
-from asyncdl.transfer.tar import Member
+from asyncdl.transfer.proving.digests import ALGORITHMS, Digest, Hasher, new_hasher
+from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.tar import Member
 
 Members: TypeAlias = Mapping[str, tuple[Digest, ...]]
 """Name of a member to its digests; none ask for its presence only."""

@@ -17,8 +17,8 @@ from typing import BinaryIO, TypeAlias
 
 from msgspec import Struct
 
-from asyncdl.transfer.digests import Hasher
-from asyncdl.transfer.malformed import Malformed
+from asyncdl.transfer.proving.digests import Hasher
+from asyncdl.transfer.proving.malformed import Malformed
 
 BLOCK_BYTES = 512
 

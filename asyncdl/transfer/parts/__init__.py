@@ -1,0 +1,1 @@
+"""The partial file, its note, and the calls that touch the disk."""

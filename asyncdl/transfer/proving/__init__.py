@@ -1,0 +1,1 @@
+"""What a file has to show before it counts: lengths, digests, the form of TIFF and tar."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import msgspec
 
 from asyncdl import config
-from asyncdl.cli.field_docs import field_docs
+from asyncdl.cli.field_docs import allowed_for, default_of, field_docs
 
 PAGE = Path(__file__).with_name("configuration.md")
 SECTIONS: tuple[tuple[str, type], ...] = (
@@ -61,31 +60,13 @@ def section(title: str, kind: type) -> str:
 
 
 def row(field: msgspec.structs.FieldInfo, docs: dict[str, str], kind: type) -> str:
-    cells = (f"`{field.name}`", default_of(field), allowed_for(kind, field.name), docs[field.name])
+    cells = (
+        f"`{field.name}`",
+        default_of(field) or "-",
+        allowed_for(kind, field.name),
+        docs[field.name],
+    )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
-
-
-def default_of(field: msgspec.structs.FieldInfo) -> str:
-    if field.required:
-        return "required"
-    value = field.default
-    if value is None or value is msgspec.NODEFAULT:
-        return "-"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def allowed_for(kind: type, name: str) -> str:
-    """Return the words that a field's annotation has for what it takes."""
-    hint = get_type_hints(kind, include_extras=True)[name]
-    for part in (hint, *get_args(hint)):
-        for extra in getattr(part, "__metadata__", ()):
-            if isinstance(extra, msgspec.Meta) and extra.description:
-                return extra.description
-    return "true or false" if hint is bool else "text"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from typing import get_args, get_type_hints
+
+import msgspec
 
 
 def field_docs(kind: type) -> dict[str, str]:
@@ -22,3 +25,27 @@ def field_docs(kind: type) -> dict[str, str]:
         else:
             name = ""
     return docs
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> str:
+    """Return a config field's default as TOML has it; empty where there is none."""
+    if field.required:
+        return "required"
+    value = field.default
+    if value is None or value is msgspec.NODEFAULT:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def allowed_for(kind: type, name: str) -> str:
+    """Return the words that a field's annotation has for what it takes."""
+    hint = get_type_hints(kind, include_extras=True)[name]
+    for part in (hint, *get_args(hint)):
+        for extra in getattr(part, "__metadata__", ()):
+            if isinstance(extra, msgspec.Meta) and extra.description:
+                return extra.description
+    return "true or false" if hint is bool else "text"

@@ -29,6 +29,7 @@ COMMANDS = {
     "datasets": "asyncdl.cli.names:datasets",
     "file-groups": "asyncdl.cli.names:file_groups",
     "bands": "asyncdl.cli.names:bands",
+    "init": "asyncdl.cli.init:init",
     "login": "asyncdl.cli.login:login",
     "logout": "asyncdl.cli.login:logout",
     "doctor": "asyncdl.cli.doctor:doctor",

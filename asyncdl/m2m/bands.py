@@ -260,6 +260,20 @@ def match_bands(
     return _matches(tuple(words), tuple(suffixes), _family(product_id))
 
 
+def words_without_files(dataset: str, words: Iterable[str]) -> tuple[str, ...]:
+    """Return the band words that mean no file of a dataset; none of one that is not known here."""
+    suffixes = tuple(file.suffix for file in files_of(dataset))
+    found = _matches(tuple(words), suffixes, dataset) if suffixes else {}
+    return tuple(word for word, files in found.items() if not files)
+
+
+def band_words(dataset: str) -> tuple[str, ...]:
+    """Return the band words that a config may have for a dataset, without endings and globs."""
+    files = files_of(dataset)
+    names = (file.common_name for file in files if file.common_name)
+    return tuple(dict.fromkeys((*(stem_of(file.suffix) for file in files), *names)))
+
+
 # The scenes of a job mostly have the same files, so that the answer is mostly known.
 @lru_cache(maxsize=256)
 def _matches(

@@ -1,0 +1,120 @@
+"""``asyncdl init``: a commented config, by questions or by flags."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asyncdl.cli import answers
+from asyncdl.cli.command import command
+from asyncdl.cli.config_text import config_text
+from asyncdl.cli.main import OK
+from asyncdl.cli.printing import echo
+from asyncdl.cli.questions import ask_all, products, refuse_unknown_bands
+from asyncdl.config import parse_config
+from asyncdl.errors import DiskError
+from asyncdl.m2m.bands import DATASETS, files_of, suggest
+
+STDOUT = Path("-")
+
+
+class Answer(click.ParamType[Any]):
+    """A value of the config, as people type it."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the value, or fail with what is allowed."""
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+DAY = Answer("day", answers.day)
+WORDS = Answer("words", answers.words)
+
+
+@command(
+    examples=[
+        "asyncdl init - --dataset landsat_ot_c2_l2 --point -149.9,61.2 --bands red,nir08",
+        "asyncdl init job.toml --dataset landsat_ot_c2_l2 --wrs 68/17 --cloud-cover 60 --bundle",
+        "asyncdl init ids.toml --scenes-file - --bands 'SR_*,QA_PIXEL'",
+    ]
+)
+@click.argument("file", type=click.Path(path_type=Path), default=Path("asyncdl.toml"))
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--dataset", help="A dataset alias; `asyncdl datasets` lists them.")
+@click.option("--bbox", type=Answer("box", answers.box), help="west,south,east,north in degrees.")
+@click.option("--aoi", help="A GeoJSON file.")
+@click.option("--wrs", type=Answer("places", answers.places), help="path/row, such as 68/17.")
+@click.option("--point", type=Answer("point", answers.point), help="longitude,latitude.")
+@click.option("--scenes-file", help="A file with one scene a line, in place of a search; or -.")
+@click.option("--start", type=DAY, help="First day of acquisition, YYYY-MM-DD.")
+@click.option("--end", type=DAY, help="Last day of acquisition.")
+@click.option(
+    "--cloud-cover", type=Answer("percent", answers.cloud_cover), help="Highest, or 10-60."
+)
+@click.option("--bands", type=WORDS, help="Single files, such as red,nir08,QA_PIXEL.")
+@click.option("--bundle", is_flag=True, help="One .tar per scene.")
+@click.option("--file-groups", type=WORDS, help="Whole groups, such as ls_c2l2_sr_band.")
+@click.option("--directory", help="Where the files go; by default data.")
+def init(file: Path, force: bool, **given: Any) -> int:
+    """Write a commented config to FILE, by default asyncdl.toml; - is stdout.
+
+    Without any option it asks. Relative paths, in answers and options alike,
+    start at the folder of FILE. What is written has been checked as `run` does it.
+    """
+    if file != STDOUT and file.exists() and not force:
+        raise click.UsageError(f"{file} is there already; --force replaces it")
+    folder = Path() if file == STDOUT else file.parent
+    raw = _from_flags(given) if any(given.values()) else _ask(folder)
+    name = "asyncdl.toml" if file == STDOUT else str(file)
+    text = config_text(raw, name)
+    parse_config(tomllib.loads(text), file=None if file == STDOUT else file)
+    _note_unknown_dataset(raw["search"].get("dataset"))
+    if file == STDOUT:
+        for line in text.splitlines():
+            echo(line)
+    else:
+        _write(file, text)
+        echo(f"Wrote {file}. Next: asyncdl plan {file}", err=True)
+    return OK
+
+
+def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
+    bands, groups = given.pop("bands") or [], given.pop("file_groups") or []
+    chosen = products(bands, bundle=given.pop("bundle"), file_groups=groups)
+    directory = given.pop("directory") or "data"
+    refuse_unknown_bands(given["dataset"] or "", bands)
+    search = {key: value for key, value in given.items() if value is not None}
+    return {"search": search, "products": chosen, "download": {"directory": directory}}
+
+
+def _ask(folder: Path) -> dict[str, Any]:
+    try:
+        return ask_all(folder)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        # Nobody has interrupted: a script has no more answers, or none.
+        raise click.UsageError("there are no answers left; options do without them") from None
+
+
+def _note_unknown_dataset(dataset: str | None) -> None:
+    if dataset and not files_of(dataset) and (close := suggest(dataset, DATASETS)):
+        echo(f"Note: {dataset} is no dataset known here; did you mean {close[0]}?", err=True)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DiskError(file, error) from error

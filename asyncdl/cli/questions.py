@@ -1,0 +1,118 @@
+"""The questions of ``asyncdl init``, each asked again until its answer makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from asyncdl.cli import answers
+from asyncdl.cli.printing import echo
+from asyncdl.config import parse_config
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.bands import band_words, suggest, words_without_files
+
+T = TypeVar("T")
+
+DATASET = "landsat_ot_c2_l2"
+"""What most people want: surface reflectance and temperature of Landsat 8 and 9."""
+
+
+def ask_all(folder: Path) -> dict[str, Any]:
+    """Ask for a whole config and return its tables as plain values.
+
+    Args:
+        folder: Where relative paths start.
+    Raises: Abort, when the answers end.
+    """
+    search: dict[str, Any] = {}
+    raw: dict[str, Any] = {"search": search, "products": [], "download": {}}
+
+    def ask(question: str, read: Callable[[str], dict[str, Any]], default: str = "") -> None:
+        """Add what an answer means to ``search``, once the config takes it."""
+
+        def value(text: str) -> dict[str, Any]:
+            new = read_answer(read, text) if text.strip() else {}
+            check({**raw, "search": search | new}, folder)
+            return new
+
+        search.update(_prompt(question, value, default))
+
+    ask("Dataset", lambda text: {"dataset": text.strip()}, DATASET)
+    while not search.keys() - {"dataset"}:
+        echo("Without an area, a day or a cloud cover it would be the whole archive.", err=True)
+        ask("Area: GeoJSON file; west,south,east,north; lon,lat; or path/row", answers.area)
+        ask("First day, YYYY-MM-DD", lambda text: {"start": answers.day(text)})
+        ask("Last day, YYYY-MM-DD", lambda text: {"end": answers.day(text)})
+        ask("Highest cloud cover, percent", lambda text: {"cloud_cover": answers.cloud_cover(text)})
+    raw["products"] = ask_products(search["dataset"])
+    directory = _prompt("Directory for the files", str, "data")
+    return raw | {"download": {"directory": directory}}
+
+
+def ask_products(dataset: str) -> list[dict[str, Any]]:
+    """Ask for products until there is at least one."""
+
+    def bands(text: str) -> list[str]:
+        if not text.strip():
+            return []
+        found = read_answer(answers.words, text)
+        refuse_unknown_bands(dataset, found)
+        return found
+
+    def groups(text: str) -> list[str]:
+        return read_answer(answers.words, text) if text.strip() else []
+
+    while True:
+        chosen = products(
+            _prompt(f"Bands as single files; `asyncdl bands {dataset}` lists them", bands),
+            bundle=click.confirm("A bundle (.tar) per scene", default=False, err=True),
+            file_groups=_prompt(f"File groups; `asyncdl file-groups {dataset}` lists them", groups),
+        )
+        if chosen:
+            return chosen
+        echo("Choose at least one of the three.", err=True)
+
+
+def products(bands: list[str], *, bundle: bool, file_groups: list[str]) -> list[dict[str, Any]]:
+    """Return the products of a config as plain tables."""
+    chosen: list[dict[str, Any]] = [{"kind": "bands", "bands": bands}] if bands else []
+    if bundle:
+        chosen.append({"kind": "bundle"})
+    if file_groups:
+        chosen.append({"kind": "band_group", "file_groups": file_groups})
+    return chosen
+
+
+def refuse_unknown_bands(dataset: str, words: list[str]) -> None:
+    """Raise UsageError for a band that a Landsat dataset does not have."""
+    for word in words_without_files(dataset, words):
+        close = suggest(word, band_words(dataset))
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise click.UsageError(f"{dataset} has no band {word}.{hint}")
+
+
+def read_answer(read: Callable[[str], T], text: str) -> T:
+    """Read an answer, or raise UsageError, upon which click asks again."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise click.UsageError(f"{text.strip()!r}: {error}") from None
+
+
+def check(raw: dict[str, Any], folder: Path) -> None:
+    """Let the config itself judge what there is of it so far. Raises: UsageError."""
+    search = {"dataset": DATASET, "limit": 1} | raw["search"]
+    try:
+        parse_config({**raw, "search": search, "products": [{"kind": "bundle"}]}, base=folder)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _prompt(question: str, value: Callable[[str], T], default: str = "") -> T:
+    answer: T = click.prompt(
+        question, default=default, show_default=bool(default), value_proc=value, err=True
+    )
+    return answer

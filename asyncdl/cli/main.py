@@ -34,6 +34,7 @@ COMMANDS = {
     "logout": "asyncdl.cli.login:logout",
     "doctor": "asyncdl.cli.doctor:doctor",
     "sandbox": "asyncdl.cli.sandbox:sandbox",
+    "completion": "asyncdl.cli.completion:completion",
 }
 """Where each command lives, in the order of the help."""
 

@@ -20,6 +20,12 @@ from asyncdl.job.choosing.preflight import UNKNOWN_DATASET, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, suggest
 from asyncdl.m2m.models import Dataset, DatasetFileGroups
 
+
+def _datasets_like(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [dataset for dataset in DATASETS if dataset.startswith(incomplete)]
+
+
+dataset_argument = click.argument("dataset", shell_complete=_datasets_like)
 url_option = click.option("--url", default=DEFAULT_URL, help="Base address of the M2M API.")
 
 
@@ -63,7 +69,7 @@ def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> in
         "asyncdl file-groups landsat_ot_c2_l2 --sandbox",
     ],
 )
-@click.argument("dataset")
+@dataset_argument
 @sandbox_option
 @url_option
 @json_option
@@ -101,7 +107,7 @@ def file_groups(dataset: str, sandbox: Embedded | None, url: str, as_json: bool)
         "asyncdl bands landsat_ot_c2_l2",
     ],
 )
-@click.argument("dataset")
+@dataset_argument
 @json_option
 def bands(dataset: str, as_json: bool) -> int:
     """List the files that the scenes of a Landsat DATASET have. Needs no network."""

@@ -26,8 +26,13 @@ class Terminal:
         """Run ``asyncdl`` with these arguments and return its exit status."""
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         status = exit_status([str(argument) for argument in arguments])
-        self.out, self.err = self._capsys.readouterr()
+        self.read()
         return status
+
+    def read(self) -> str:
+        """Take in what was printed, also by a command that ended the process; return stdout."""
+        self.out, self.err = self._capsys.readouterr()
+        return self.out
 
     def play(self, line: str) -> int:
         """Run a whole line, with ``|`` and ``<`` as a shell has them; return the last status."""

@@ -1,0 +1,44 @@
+"""``asyncdl completion``: what a shell needs to complete commands and options."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from asyncdl.cli.command import command
+from asyncdl.cli.main import OK, cli
+from asyncdl.cli.printing import echo
+
+SHELLS = ("bash", "zsh", "fish")
+VARIABLE = "_ASYNCDL_COMPLETE"
+"""By which a shell asks for completions; click makes it of the program's name."""
+
+
+@command(examples=["asyncdl completion bash", "asyncdl completion fish"])
+@click.argument("shell", type=click.Choice(SHELLS), required=False)
+def completion(shell: str | None) -> int:
+    """Print the script by which SHELL completes commands and options.
+
+    \b
+    bash   eval "$(asyncdl completion bash)"          in ~/.bashrc
+    zsh    eval "$(asyncdl completion zsh)"           in ~/.zshrc
+    fish   asyncdl completion fish | source           in ~/.config/fish/config.fish
+
+    Without SHELL it is that of the environment ($SHELL).
+    """
+    chosen = shell or _own_shell()
+    complete = get_completion_class(chosen)
+    assert complete is not None  # click knows all of SHELLS
+    for line in complete(cli, {}, "asyncdl", VARIABLE).source().splitlines():
+        echo(line)
+    return OK
+
+
+def _own_shell() -> str:
+    name = Path(os.environ.get("SHELL", "")).name
+    if name not in SHELLS:
+        raise click.UsageError(f"say for which shell: {', '.join(SHELLS)}")
+    return name

@@ -1,4 +1,4 @@
-"""``asyncdl search``: the scenes of a config, as a table, JSON, GeoJSON or CSV."""
+"""``asyncdl search``: the scenes of a config, as a table, JSON, GeoJSON, CSV or bare ids."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,48 @@ from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.scenes import search_notes, wish_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
+from asyncdl.m2m.outlines import geometry_of
 from asyncdl.m2m.search import SceneQuery, search_scenes
 
-FORMATS = ("table", "json", "geojson", "csv")
+FORMATS = ("table", "json", "geojson", "csv", "ids")
+PIPE = (
+    "asyncdl search examples/anchorage.toml --sandbox --format ids"
+    " | asyncdl run examples/piped.toml --sandbox"
+)
+TABLE_ROWS = 100
+"""What people look through; programs get all."""
+ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
+    "date": lambda scene: (scene.acquired, scene.display_id),
+    # What nobody knows comes last.
+    "cloud": lambda scene: (
+        scene.cloud_cover is None, scene.cloud_cover or 0, scene.acquired, scene.display_id
+    ),
+}  # fmt: skip
 
 
 @command(
     examples=[
         "asyncdl search examples/anchorage.toml --sandbox",
         "asyncdl search examples/anchorage.toml --sandbox --format geojson",
+        PIPE,
     ],
 )
 @config_argument
 @sandbox_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--sort", type=click.Choice(list(ORDERS)), default="date", show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    help=f"Show this many; 0 shows all. By default {TABLE_ROWS} in a table, else all.",
+)
 @verbose_option
-def search(config: Path, sandbox: Embedded | None, form: str) -> int:
-    """Show the scenes that CONFIG asks for, without fetching anything."""
+def search(config: Path, sandbox: Embedded | None, form: str, sort: str, limit: int | None) -> int:
+    """Show the scenes that CONFIG asks for, without fetching anything.
+
+    The full count is told on stderr. As ids, one a line, they are what a config
+    with scenes_file = "-" reads.
+    """
     settings = load_config(config)
     with naming(config):
         query = wish_of(settings).query
@@ -53,9 +79,18 @@ def search(config: Path, sandbox: Embedded | None, form: str) -> int:
         scenes = run_async(lambda: _search(settings, query, sandbox=sandbox))
     if scenes is None:
         return INTERRUPTED
-    for line in WRITERS[form](scenes):
+    if limit is None and form == "table":
+        limit = TABLE_ROWS
+    for line in WRITERS[form](_cut(sorted(scenes, key=ORDERS[sort]), limit or None)):
         echo(line)
     return OK
+
+
+def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
+    shown = scenes[:limit]
+    if len(shown) < len(scenes):
+        echo(f"Showing {len(shown):,} of them; --limit 0 shows all.", err=True)
+    return shown
 
 
 async def _search(settings: Config, query: SceneQuery, *, sandbox: Embedded | None) -> list[Scene]:
@@ -75,7 +110,7 @@ async def _search(settings: Config, query: SceneQuery, *, sandbox: Embedded | No
     echo(f"{len(scenes):,} of {total:,} scenes", err=True)
     for note in search_notes(query, last, found=len(scenes), left_out=left_out):
         echo(note.text, err=True)
-    return sorted(scenes, key=lambda scene: (scene.acquired, scene.display_id))
+    return scenes
 
 
 def as_row(scene: Scene) -> dict[str, Any]:
@@ -92,8 +127,34 @@ def as_row(scene: Scene) -> dict[str, Any]:
     }
 
 
+def for_people(scene: Scene, today: date) -> dict[str, object]:
+    """Return a row of the table, what the eye looks for first."""
+    row = as_row(scene)
+    place = f"{row['path']}/{row['row']}" if row["path"] is not None else None
+    return {
+        "date": scene.acquired,
+        "cloud": scene.cloud_cover,
+        "path/row": place,
+        "tier": row["tier"],
+        "product id": scene.display_id,
+        "age": _age(scene.acquired, today),
+    }
+
+
+def _age(acquired: str, today: date) -> str | None:
+    try:
+        return f"{(today - date.fromisoformat(acquired)).days:,} d"
+    except ValueError:
+        return None
+
+
 def _as_table(scenes: Sequence[Scene]) -> list[str]:
-    return table_lines([as_row(scene) for scene in scenes]) if scenes else []
+    today = datetime.now(UTC).date()
+    return table_lines([for_people(scene, today) for scene in scenes]) if scenes else []
+
+
+def _as_ids(scenes: Sequence[Scene]) -> list[str]:
+    return [scene.display_id or scene.entity_id for scene in scenes]
 
 
 def _as_json(scenes: Sequence[Scene]) -> list[str]:
@@ -117,7 +178,7 @@ def _as_geojson(scenes: Sequence[Scene]) -> list[str]:
             {
                 "type": "Feature",
                 "id": scene.display_id,
-                "geometry": scene.spatial_coverage or scene.spatial_bounds,
+                "geometry": geometry_of(scene.spatial_coverage or scene.spatial_bounds),
                 "properties": as_row(scene),
             }
             for scene in scenes
@@ -131,4 +192,5 @@ WRITERS: Mapping[str, Callable[[Sequence[Scene]], list[str]]] = {
     "json": _as_json,
     "geojson": _as_geojson,
     "csv": _as_csv,
+    "ids": _as_ids,
 }

@@ -3,14 +3,17 @@
 What comes out is small and well formed, so that it can be kept, drawn and sent on
 without another look.
 
-Source: RFC 7946, sections 3.1.6 and 3.1.7.
+Source: RFC 7946, sections 3.1.6, 3.1.7 and 3.1.9.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.rings import Polygon, cut_at_antimeridian
 
 Outline: TypeAlias = tuple[tuple[float, float], ...]
 """Corners as longitude and latitude in degrees, the first not repeated; 3 or more."""
@@ -36,6 +39,24 @@ def outlines_of(geometry: object) -> tuple[Outline, ...]:
             return ()
     outlines = (_outline(ring) for ring in rings[:MAX_OUTLINES])
     return tuple(outline for outline in outlines if outline)
+
+
+def geometry_of(geometry: object) -> dict[str, Any] | None:
+    """Return a footprint as GeoJSON that every reader takes; ``None`` if it encloses nothing.
+
+    Rings are closed and run counter-clockwise; what crosses the antimeridian is cut there.
+    """
+    polygons = [polygon for outline in outlines_of(geometry) for polygon in _cut(outline)]
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons} if polygons else None
+
+
+def _cut(outline: Outline) -> list[Polygon]:
+    try:
+        return cut_at_antimeridian([[*outline, outline[0]]])
+    except ConfigError:
+        return []  # a line there and back
 
 
 def _outline(ring: object) -> Outline:

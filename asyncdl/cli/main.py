@@ -25,6 +25,7 @@ COMMANDS = {
     "map": "asyncdl.cli.map:map_",
     "verify": "asyncdl.cli.verify:verify",
     "status": "asyncdl.cli.status:status",
+    "report": "asyncdl.cli.report:report",
     "get": "asyncdl.cli.get:get",
     "datasets": "asyncdl.cli.names:datasets",
     "file-groups": "asyncdl.cli.names:file_groups",

@@ -1,30 +1,46 @@
-"""The end of a run, for people and as JSON."""
+"""The end of a run on one screen: what was done, how it is proven, what failed, what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, duration, size
-from asyncdl.job.telling.report import REPORT_NAME, Summary
+from asyncdl.job.telling.record import ProofCount
+from asyncdl.job.telling.report import REPORT_NAME, Failure, Summary, alike
 
 SHOWN_FAILURES = 10
 """The rest stands in the report."""
+SHOWN_REASONS = 4
+"""Kinds of failures; with three names each they leave room on a screen of 24 lines."""
+SHOWN_NAMES = 3
+"""Files of one kind of failure."""
+SHOWN_PROOFS = 5
+INDENT = " " * 14
+"""As wide as a row's title."""
 
 
-def print_summary(summary: Summary, directory: Path, *, as_json: bool, quiet: bool) -> None:
-    """Print the outcome to stdout: one JSON object, or a few lines, or only what went wrong."""
+def print_summary(
+    summary: Summary,
+    directory: Path,
+    *,
+    as_json: bool,
+    quiet: bool,
+    next_steps: Sequence[str] = (),
+) -> None:
+    """Print the outcome to stdout: one JSON object, or a screen, or only what went wrong."""
     if as_json:
         echo_json(summary.as_json())
         return
-    lines = [] if quiet and summary.is_complete else describe(summary, directory)
+    lines = [] if quiet and summary.is_complete else describe(summary, directory, next_steps)
     for line in lines:
         echo(line)
 
 
-def describe(summary: Summary, directory: Path) -> list[str]:
+def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) -> list[str]:
     """Return the outcome as lines for people."""
     lines = [f"{HEADLINES.get(summary.status, summary.status)}: {_totals(summary)}"]
     lines += [
@@ -32,15 +48,30 @@ def describe(summary: Summary, directory: Path) -> list[str]:
         for kind, counts in summary.by_kind.items()
         if any(counts.values())
     ]
+    lines += _proofs(summary.record.proofs)
     lines.append(f"  in {directory}")
     if summary.error:
         lines.append(f"The run had to stop: {summary.error}")
-    lines += _failures(summary)
+    lines += _failures(summary.failures)
     if summary.failures:
         lines.append(f"All of them: {directory / REPORT_NAME}")
+    lines += next_steps
     if summary.status != "complete":
         lines.append("Run the same command again to continue.")
     return lines
+
+
+def next_steps(summary: Summary, config: Path, *, is_sandbox: bool) -> list[str]:
+    """Return the commands that go on from an outcome, to be copied; none if all is well."""
+    if summary.is_complete:
+        return []
+    file = shlex.quote(str(config))
+    embedded = " --sandbox" if is_sandbox else ""
+    commands = [(f"asyncdl report {file} --html report.html", "how it went, as a page")]
+    if summary.failures:
+        commands.insert(0, (f"asyncdl run {file}{embedded} --retry-failed", "only what is missing"))
+    width = max(len(command) for command, _ in commands)
+    return ["Next:", *(f"  {command:<{width}}  # {what}" for command, what in commands)]
 
 
 HEADLINES = {
@@ -67,12 +98,39 @@ def _counts(counts: Mapping[str, int]) -> str:
     return f"{total}: {', '.join(parts)}"
 
 
-def _failures(summary: Summary) -> list[str]:
-    lines = []
-    for failure in summary.failures[:SHOWN_FAILURES]:
-        lines.append(f"{failure.state}: {failure.file}: {failure.detail} [{failure.reason}]")
-        lines.append(f"    {failure.remedy}")
-    hidden = len(summary.failures) - SHOWN_FAILURES
-    if hidden > 0:
-        lines.append(f"… and {hidden:,} more")
+def _proofs(proofs: Sequence[ProofCount]) -> list[str]:
+    told = [f"{_proof(proof)}: {count(proof.files, 'file')}" for proof in proofs[:SHOWN_PROOFS]]
+    hidden = sum(proof.files for proof in proofs[SHOWN_PROOFS:])
+    if hidden:
+        told.append(f"otherwise: {count(hidden, 'file')}")
+    return [
+        f"  {'proven by':<12}{line}" if i == 0 else INDENT + line for i, line in enumerate(told)
+    ]
+
+
+def _proof(proof: ProofCount) -> str:
+    """Return what was checked, and whose word a digest was compared with."""
+    source = f" (digest: {proof.source})" if proof.source else ""
+    return (proof.proof or "nothing") + source
+
+
+def _failures(failures: Sequence[Failure]) -> list[str]:
+    groups = alike(failures)
+    lines = [line for group in groups[:SHOWN_REASONS] for line in _group(group)]
+    hidden = sum(map(len, groups[SHOWN_REASONS:]))
+    if hidden:
+        reasons = count(len(groups) - SHOWN_REASONS, "more reason")
+        lines.append(f"… and {count(hidden, 'file')} for {reasons}")
     return lines
+
+
+def _group(group: Sequence[Failure]) -> list[str]:
+    """Return one kind of failure: how many and why, what to do, and which files first."""
+    first = group[0]
+    lines = [
+        f"{count(len(group), 'file')} {first.state}: {first.detail} [{first.reason}]",
+        f"    {first.remedy}",
+    ]
+    lines += [f"      {failure.file}" for failure in group[:SHOWN_NAMES]]
+    hidden = len(group) - SHOWN_NAMES
+    return [*lines, f"      … and {hidden:,} more"] if hidden > 0 else lines

@@ -19,7 +19,7 @@ from asyncdl.cli.options import (
     sandbox_option,
     verbose_option,
 )
-from asyncdl.cli.outcome import print_summary
+from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.service import open_service
 from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
@@ -110,7 +110,8 @@ def run(
         raise
     if not ended:
         return INTERRUPTED
-    print_summary(ended[0], settings.directory, as_json=as_json, quiet=quiet)
+    steps = next_steps(ended[0], config, is_sandbox=sandbox is not None)
+    print_summary(ended[0], settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
     return exit_status_of(ended[0])
 
 

@@ -22,7 +22,7 @@ from asyncdl.cli.options import (
     sandbox_option,
     verbose_option,
 )
-from asyncdl.cli.outcome import print_summary
+from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
@@ -78,7 +78,8 @@ def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, 
         mended = run_async(lambda: _repair(settings, sandbox, as_json=as_json, quiet=quiet))
     if mended is None:
         return INTERRUPTED
-    print_summary(mended, settings.directory, as_json=as_json, quiet=quiet)
+    steps = next_steps(mended, config, is_sandbox=sandbox is not None)
+    print_summary(mended, settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
     return exit_status_of(mended)
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from asyncdl.cli.notes import note_of
-from asyncdl.cli.outcome import describe
+from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.tables import table_lines
 from asyncdl.events import (
     ApiRetry,
-    FileState,
     HostWait,
     Notice,
     QuotaWait,
@@ -20,6 +19,7 @@ from asyncdl.events import (
     ServiceWait,
     TransferEnded,
 )
+from asyncdl.job.telling.record import ProofCount, Record
 from asyncdl.job.telling.report import Failure, Summary
 
 
@@ -61,43 +61,62 @@ def test_people_are_told_of_waits_and_notices_and_of_nothing_else() -> None:
     assert note_of(TransferEnded("a")) == ""
 
 
-def summary_with(failures: int, status: str = "incomplete") -> Summary:
+def failure(name: str, reason: str = "http-404", remedy: str = "Ask.") -> Failure:
+    return Failure(name, "bands", "failed", reason, "HttpStatusError", 404, "gone", remedy, 1)
+
+
+def summary_with(*failures: Failure, status: str = "incomplete") -> Summary:
     return Summary(
         status=status,
         scenes=1,
-        files={"total": 20, "downloaded": 20 - failures, "failed": failures},
-        by_kind={"bands": {"downloaded": 20 - failures, "failed": failures}},
+        files={"total": 20, "downloaded": 20 - len(failures), "failed": len(failures)},
+        by_kind={"bands": {"downloaded": 20 - len(failures), "failed": len(failures)}},
         total_bytes=1000,
         downloaded_bytes=1000,
         elapsed_s=2.0,
         api_calls={},
-        failures=tuple(
-            Failure(
-                f"f{i}",
-                "bands",
-                FileState.FAILED,
-                "http-404",
-                "HttpStatusError",
-                404,
-                "gone",
-                "Ask.",
-                1,
-            )
-            for i in range(failures)
-        ),
+        failures=failures,
+        record=Record(proofs=(ProofCount("length+sha512+tiff", "stac", 8), ProofCount("", "", 1))),
     )
 
 
-def test_the_outcome_names_the_first_failures_with_reason_and_remedy() -> None:
-    lines = describe(summary_with(12), Path("data"))
+def test_the_outcome_puts_failures_of_one_reason_together() -> None:
+    several = [failure(f"f{i}") for i in range(12)]
+    lines = describe(summary_with(failure("g", "html", "Wait."), *several), Path("data"))
     assert lines[0].startswith("Incomplete: 1 scene, 20 files")
-    assert "failed: f0: gone [http-404]" in lines
-    assert "    Ask." in lines
-    assert "… and 2 more" in lines
+    first = lines.index("12 files failed: gone [http-404]")
+    assert lines[first + 1 : first + 6] == [
+        "    Ask.", "      f0", "      f1", "      f2", "      … and 9 more"
+    ]  # fmt: skip
+    assert lines[first + 6 : first + 9] == ["1 file failed: gone [html]", "    Wait.", "      g"]
     assert lines[-1] == "Run the same command again to continue."
 
 
+def test_the_outcome_fits_a_screen_however_much_went_wrong() -> None:
+    many = [failure(f"f{i}", f"reason-{i % 9}") for i in range(99)]
+    steps = next_steps(summary_with(*many), Path("job.toml"), is_sandbox=False)
+    lines = describe(summary_with(*many), Path("data"), steps)
+    assert "… and 55 files for 5 more reasons" in lines
+    assert len(lines) <= 36
+
+
+def test_the_outcome_says_how_files_are_proven() -> None:
+    lines = describe(summary_with(), Path("data"))
+    assert "  proven by   length+sha512+tiff (digest: stac): 8 files" in lines
+    assert "              nothing: 1 file" in lines
+
+
+def test_the_next_commands_can_be_copied() -> None:
+    bad = summary_with(failure("f"))
+    retry, page = next_steps(bad, Path("my job.toml"), is_sandbox=True)[1:]
+    assert retry.startswith("  asyncdl run 'my job.toml' --sandbox --retry-failed  #")
+    assert "asyncdl report 'my job.toml' --html report.html" in page
+    assert len(next_steps(summary_with(status="interrupted"), Path("j"), is_sandbox=False)) == 2
+
+
 def test_a_complete_outcome_asks_for_nothing_more() -> None:
-    lines = describe(summary_with(0, "complete"), Path("data"))
+    good = summary_with(status="complete")
+    assert next_steps(good, Path("job.toml"), is_sandbox=False) == []
+    lines = describe(good, Path("data"))
     assert lines[0].startswith("Complete: ")
     assert not [line for line in lines if "again" in line]

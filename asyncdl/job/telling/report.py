@@ -58,6 +58,15 @@ class Failure:
     attempts: int
 
 
+def alike(failures: Iterable[Failure]) -> list[list[Failure]]:
+    """Put failures together that end and are remedied the same way; the most frequent first."""
+    groups: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in failures:
+        key = failure.state, failure.reason, failure.remedy
+        groups.setdefault(key, []).append(failure)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Superseded:
     """A product of which there are files, and that the service has processed anew."""

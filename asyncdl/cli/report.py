@@ -1,0 +1,54 @@
+"""``asyncdl report``: how the last run went, on a screen, as JSON, or as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asyncdl.cli.json_lines import echo_json
+from asyncdl.cli.main import INCOMPLETE, OK
+from asyncdl.cli.options import config_argument, json_option, verbose_option
+from asyncdl.cli.outcome import describe, next_steps
+from asyncdl.cli.printing import echo
+from asyncdl.config import load_config
+from asyncdl.errors import DiskError
+from asyncdl.job.telling.report import REPORT_NAME, Summary, read_report
+
+
+@click.command()
+@config_argument
+@json_option
+@verbose_option
+def report(config: Path, as_json: bool) -> int:
+    """Show how the last run of CONFIG went; asks no network and changes nothing.
+
+    Exit status: 0 there is a report, whatever it tells; 1 there is none; 2 wrong
+    usage or config, or the file is no report.
+    """
+    settings = load_config(config)
+    summary = _last_run(settings.directory)
+    if summary is None:
+        echo(f"asyncdl: {settings.directory / REPORT_NAME} is not there: "
+             "no run has ended in this directory", err=True)  # fmt: skip
+        return INCOMPLETE
+    if as_json:
+        echo_json(summary.as_report())
+    else:
+        _print(summary, settings.directory, config)
+    return OK
+
+
+def _last_run(directory: Path) -> Summary | None:
+    try:
+        return read_report(directory)
+    except OSError as error:
+        raise DiskError(directory / REPORT_NAME, error) from error
+
+
+def _print(summary: Summary, directory: Path, config: Path) -> None:
+    if summary.begun:
+        echo(f"The run of {summary.begun.replace('T', ' ').replace('Z', ' UTC')}")
+    # Which service the run asked is not in its report.
+    for line in describe(summary, directory, next_steps(summary, config, is_sandbox=False)):
+        echo(line)

@@ -1,0 +1,77 @@
+"""``asyncdl report``: the last run's report, as text and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import orjson
+import pytest
+
+from asyncdl.cli.main import exit_status
+from asyncdl.events import FileFinished, FileState, FilesWanted
+from asyncdl.job.telling.report import REPORT_NAME, Report, write_report
+
+JOB = """
+[search]
+dataset = "landsat_ot_c2_l2"
+bbox = [-150, 61, -149, 62]
+[[products]]
+kind = "bands"
+bands = ["SR_B4"]
+"""
+FAILED = FileFinished(
+    "bands", "S", "bands/S/S_SR_B4.TIF", FileState.FAILED,
+    reason="http-404", detail="gone", remedy="Ask.",
+)  # fmt: skip
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """A config whose directory is there, and empty."""
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "job.toml"
+    path.write_text(JOB)
+    return path
+
+
+@pytest.fixture
+def reported(job: Path) -> Path:
+    """The same after a run."""
+    told = Report(["bands"])
+    for event in (FilesWanted(1, 10), FAILED):
+        told.take(event)
+    anyio.run(write_report, job.parent / "data", told.summary())
+    return job
+
+
+def test_the_text_is_the_screen_after_the_run(
+    reported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_status(["report", str(reported)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("The run of 2") and " UTC\nIncomplete: 0 scenes, 1 file" in out
+    assert "1 file failed: gone [http-404]" in out and "--retry-failed" in out
+
+
+def test_the_json_is_the_object_of_the_report_file(
+    reported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_status(["report", str(reported), "--json"]) == 0
+    file = reported.parent / "data" / REPORT_NAME
+    assert orjson.loads(capsys.readouterr().out) == orjson.loads(file.read_bytes())
+
+
+def test_without_a_run_there_is_nothing_to_report(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_status(["report", str(job)]) == 1
+    assert f"{REPORT_NAME} is not there: no run has ended" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_report_is_wrong_usage(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job.parent / "data" / REPORT_NAME).write_text("{}")
+    assert exit_status(["report", str(job)]) == 2
+    assert "is no report of a run" in capsys.readouterr().err

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
+from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.main import INCOMPLETE, OK
 from asyncdl.cli.options import config_argument, json_option, verbose_option
@@ -16,7 +15,12 @@ from asyncdl.errors import DiskError
 from asyncdl.job.telling.report import REPORT_NAME, Summary, read_report
 
 
-@click.command()
+@command(
+    examples=[
+        "asyncdl report examples/anchorage.toml",
+        "asyncdl report examples/anchorage.toml --json",
+    ]
+)
 @config_argument
 @json_option
 @verbose_option

@@ -65,6 +65,8 @@ def test_an_example_runs_as_it_stands(
 ) -> None:
     (folder / "urls.txt").write_text(f"{file_host}/one.bin\n{file_host}/two.bin\n")
     (folder / "token").write_text("sandbox-token\n")
+    if example.startswith("asyncdl report"):
+        assert terminal.play("asyncdl run examples/anchorage.toml --sandbox --quiet") == 0
     # What would serve until it is interrupted ends as soon as it serves.
     monkeypatch.setattr(anyio, "sleep_forever", anyio.lowlevel.checkpoint)
     status = terminal.play(example.replace(EXAMPLE_HOST, file_host))

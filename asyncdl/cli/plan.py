@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import msgspec
 
 from asyncdl.cli.command import command
+from asyncdl.cli.get import Rate
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
@@ -20,29 +22,36 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.printing import echo
-from asyncdl.cli.quantities import count, size
+from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.service import client_of, open_service
 from asyncdl.cli.tables import table_lines
-from asyncdl.config import Config, load_config
-from asyncdl.job.choosing.scenes import wish_of
+from asyncdl.config import ByteCount, Config, load_config
+from asyncdl.job.choosing.scenes import Wish, wish_of
+from asyncdl.job.estimate import Basis, find_pace
 from asyncdl.job.plan import Plan, make_plan
 
 
 @command(
     examples=[
         "asyncdl plan examples/anchorage.toml --sandbox",
-        "asyncdl plan examples/anchorage.toml --sandbox --json",
+        "asyncdl plan examples/anchorage.toml --sandbox --rate '50 MB/s' --json",
     ],
 )
 @config_argument
 @sandbox_option
 @json_option
+@click.option(
+    "--rate",
+    type=Rate(),
+    help="Expect this rate, such as '50 MB/s'; by default that of the last run or max_rate.",
+)
 @verbose_option
-def plan(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
-    """Show what `run CONFIG` would fetch; requests nothing."""
+def plan(config: Path, sandbox: Embedded | None, as_json: bool, rate: ByteCount | None) -> int:
+    """Show what `run CONFIG` would fetch and how long it may take; requests nothing."""
     settings = load_config(config)
     with naming(config):
-        made = run_async(lambda: _plan(settings, sandbox=sandbox))
+        wish = wish_of(settings)  # reads files, so before the loop begins
+        made = run_async(lambda: _plan(settings, wish, sandbox=sandbox, rate=rate))
     if made is None:
         return INTERRUPTED
     if as_json:
@@ -53,14 +62,17 @@ def plan(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
     return OK
 
 
-async def _plan(settings: Config, *, sandbox: Embedded | None) -> Plan:
-    wish = wish_of(settings)
+async def _plan(
+    settings: Config, wish: Wish, *, sandbox: Embedded | None, rate: ByteCount | None
+) -> Plan:
     async with (
         open_service(settings.service, sandbox=sandbox) as service,
         client_of(service) as client,
     ):
         config = msgspec.structs.replace(settings, service=service.config)
-        return await make_plan(client, config, wish, service.name, print_note)
+        made = await make_plan(client, config, wish, service.name, print_note)
+    made.pace = await find_pace(config.directory, config.download, service.name, rate)
+    return made
 
 
 def describe(plan: Plan) -> list[str]:
@@ -82,8 +94,26 @@ def describe(plan: Plan) -> list[str]:
         *table_lines(rows),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
         f"quota left: {quota}; free disk: {free}",
+        f"time: {_time(plan)}",
         *_no_room(plan),
     ]
+
+
+def _time(plan: Plan) -> str:
+    if not plan.missing_bytes:
+        return "nothing is missing"
+    pace, estimate_s = plan.pace, plan.estimate_s
+    if pace is None or estimate_s is None:
+        return "not known, as no run has been here; --rate '20 MB/s' would tell"
+    took, rate = duration(estimate_s), f"{size(pace.bytes_per_s)}/s"
+    match pace.basis:
+        case Basis.TOLD:
+            return f"about {took} at {rate}, as told"
+        case Basis.MAX_RATE:
+            return f"{took} or more, as download.max_rate is {rate}"
+        case Basis.LAST_RUN:
+            seen = f"the last run here ({size(pace.size_bytes)}, begun {pace.begun})"
+            return f"about {took} at {rate}, as in {seen}"
 
 
 def _no_room(plan: Plan) -> list[str]:

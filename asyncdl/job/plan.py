@@ -20,6 +20,7 @@ from asyncdl.job.choosing.preflight import preflight
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.choosing.wishes import kinds_of, products_of
+from asyncdl.job.estimate import Pace
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.journal import Journal, Memory, look_into_journal
 from asyncdl.job.places.layout import Place, layout_of
@@ -67,6 +68,13 @@ class Plan:
     """What tars take at most that are unpacked and not kept."""
     free_bytes: int | None = None
     """On the volume of the download directory; ``None`` where it does not tell."""
+    pace: Pace | None = None
+    """How fast files are taken to come; ``None`` when nothing is known of that."""
+
+    @property
+    def estimate_s(self) -> float | None:
+        """How long the missing files may take; ``None`` when nothing is known of that."""
+        return self.missing_bytes / self.pace.bytes_per_s if self.pace else None
 
     @property
     def missing_bytes(self) -> int:
@@ -104,6 +112,10 @@ class Plan:
             "needed_bytes": self.needed_bytes,
             "free_bytes": self.free_bytes,
             "fits": self.fits,
+            "estimate_s": self.estimate_s,
+            "rate": {"bytes_per_s": self.pace.bytes_per_s, "from": self.pace.basis.value}
+            if self.pace
+            else None,
         }
 
 

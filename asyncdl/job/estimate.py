@@ -1,0 +1,90 @@
+"""How long what is missing may take, and what that is estimated from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from anyio import to_thread
+
+from asyncdl.config import DownloadConfig
+from asyncdl.errors import ConfigError
+from asyncdl.job.journal import Overview, look_into_journal
+from asyncdl.job.state import STATE_FOLDER
+from asyncdl.job.telling.report import Summary, read_report
+
+SAME_START_S = 60.0
+"""The report and the journal note the beginning of a run a moment apart."""
+
+
+class Basis(StrEnum):
+    """What a rate is taken from."""
+
+    TOLD = "told"
+    """By the caller."""
+    LAST_RUN = "last-run"
+    """Of the same service in the same directory, its waits included."""
+    MAX_RATE = "max-rate"
+    """``download.max_rate``: it will not be faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast files are taken to come."""
+
+    bytes_per_s: float
+    basis: Basis
+    begun: str = ""
+    """When the last run began, if that is the basis."""
+    size_bytes: int = 0
+    """What came in it."""
+
+
+async def find_pace(
+    directory: Path, download: DownloadConfig, service: str, told: float | None = None
+) -> Pace | None:
+    """Return the best rate that is known for a job; ``None`` rather than a guess.
+
+    Args:
+        directory: Of the job.
+        download: Its limits.
+        service: Name of the service; runs that asked another one say nothing.
+        told: Bytes per second that the caller expects.
+    Raises: DiskError, when the journal cannot be read.
+    """
+    async with look_into_journal(directory / STATE_FOLDER, service) as journal:
+        overview = await journal.overview() if journal else None
+    report = await to_thread.run_sync(_report_of, directory)
+    last = report if report and overview and is_same_run(report, overview) else None
+    return pace_of(told, last, download.max_rate)
+
+
+def _report_of(directory: Path) -> Summary | None:
+    try:
+        return read_report(directory)
+    except (ConfigError, OSError):
+        return None  # no help, and no harm
+
+
+def is_same_run(report: Summary, overview: Overview) -> bool:
+    """Tell whether a report is that of the last run which the journal knows for a service."""
+    try:
+        begun_s = datetime.fromisoformat(report.begun).timestamp()
+    except ValueError:
+        return False
+    return abs(begun_s - overview.begun_at) < SAME_START_S
+
+
+def pace_of(told: float | None, last: Summary | None, max_rate: float | None) -> Pace | None:
+    """Choose among what was told, how the last run went, and the limit."""
+    if told is not None:
+        return Pace(told, Basis.TOLD)
+    limit = Pace(max_rate, Basis.MAX_RATE) if max_rate is not None else None
+    if last is None or not last.downloaded_bytes or not last.elapsed_s:
+        return limit
+    seen = Pace(
+        last.downloaded_bytes / last.elapsed_s, Basis.LAST_RUN, last.begun, last.downloaded_bytes
+    )
+    return limit if limit and limit.bytes_per_s < seen.bytes_per_s else seen

@@ -54,8 +54,14 @@ ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
 )
 @config_argument
 @sandbox_option
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--sort", type=click.Choice(list(ORDERS)), default="date", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True,
+    help="What is printed.",
+)  # fmt: skip
+@click.option(
+    "--sort", type=click.Choice(list(ORDERS)), default="date", show_default=True,
+    help="What comes first: the oldest, or the clearest.",
+)  # fmt: skip
 @click.option(
     "--limit",
     type=click.IntRange(min=0),

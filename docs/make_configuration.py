@@ -35,9 +35,9 @@ sizes are bytes, or text such as `"8 MiB"`. Relative paths are relative to the
 config file. An unknown key, a clash or a bad value ends the command with status
 2 and a line that names file, key, value and what is allowed, before any network.
 
-The token never stands in this file: set `ASYNCDL_TOKEN` (or `USGS_TOKEN`,
-`M2M_TOKEN`), or name a `token_file`. The user name may also come from
-`ASYNCDL_USERNAME` (`USGS_USERNAME`, `M2M_USERNAME`).
+The token never stands in this file: `asyncdl login` stores it, `ASYNCDL_TOKEN` (or
+`USGS_TOKEN`, `M2M_TOKEN`) or a `token_file` go before that
+([all places](howto/credentials.md)). `asyncdl init` writes a config with these comments.
 """
 
 

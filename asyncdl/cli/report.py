@@ -7,12 +7,18 @@ from pathlib import Path
 from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.main import INCOMPLETE, OK
-from asyncdl.cli.options import config_argument, json_option, verbose_option
+from asyncdl.cli.map import area_of, title_of
+from asyncdl.cli.options import config_argument, json_option, naming, verbose_option
 from asyncdl.cli.outcome import describe, next_steps
+from asyncdl.cli.pages import write_page
 from asyncdl.cli.printing import echo
-from asyncdl.config import load_config
+from asyncdl.cli.settings import told_of
+from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
+from asyncdl.job.choosing.wishes import query_of
 from asyncdl.job.telling.report import REPORT_NAME, Summary, read_report
+from asyncdl.pages.mapping import Polygon
+from asyncdl.pages.report_page import report_page
 
 
 @command(
@@ -23,13 +29,20 @@ from asyncdl.job.telling.report import REPORT_NAME, Summary, read_report
 )
 @config_argument
 @json_option
+@click.option(
+    "--html", "page", metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write a page that holds all it needs; - is stdout.",
+)  # fmt: skip
 @verbose_option
-def report(config: Path, as_json: bool) -> int:
+def report(config: Path, as_json: bool, page: Path | None) -> int:
     """Show how the last run of CONFIG went; asks no network and changes nothing.
 
     Exit status: 0 there is a report, whatever it tells; 1 there is none; 2 wrong
     usage or config, or the file is no report.
     """
+    if as_json and page is not None:
+        raise click.UsageError("--json and --html do not go together")
     settings = load_config(config)
     summary = _last_run(settings.directory)
     if summary is None:
@@ -38,6 +51,12 @@ def report(config: Path, as_json: bool) -> int:
         return INCOMPLETE
     if as_json:
         echo_json(summary.as_report())
+    elif page is not None:
+        with naming(config):
+            text = report_page(
+                title_of(settings), summary, settings=told_of(settings), area=_area(settings)
+            )
+        _write(page, text)
     else:
         _print(summary, settings.directory, config)
     return OK
@@ -55,4 +74,18 @@ def _print(summary: Summary, directory: Path, config: Path) -> None:
         echo(f"The run of {summary.begun.replace('T', ' ').replace('Z', ' UTC')}")
     # Which service the run asked is not in its report.
     for line in describe(summary, directory, next_steps(summary, config, is_sandbox=False)):
+        echo(line)
+
+
+def _area(settings: Config) -> list[Polygon]:
+    # Ids may come from standard input; only an area is looked at again.
+    return [] if settings.search.is_by_id else area_of(query_of(settings.search))
+
+
+def _write(page: Path, text: str) -> None:
+    if str(page) != "-":
+        write_page(page, text)
+        echo(f"The report is in {page}", err=True)
+        return
+    for line in text.split("\n"):
         echo(line)

@@ -30,7 +30,7 @@ def map_page(
     body = element(
         "div",
         element("header", element("h1", title), _told(notes)),
-        element("div", _fallback(scenes), id="map", class_="map"),
+        element("div", scene_list(scenes), id="map", class_="map"),
         class_="whole",
     )
     sources = (tiles.origin,) if tiles else ()
@@ -41,7 +41,7 @@ def _told(notes: Sequence[str]) -> Iterator[Markup]:
     return (element("p", note, class_="faint") for note in notes)
 
 
-def _fallback(scenes: Sequence[FoundScene]) -> Markup:
+def scene_list(scenes: Sequence[FoundScene]) -> Markup:
     """Return what stands in the map's place where no script runs."""
     items = (element("li", f"{scene.acquired} {scene.product_id}") for scene in scenes)
     return element("noscript", element("p", "The map needs JavaScript. The scenes:"),

@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from asyncdl.cli.main import exit_status
+from asyncdl.cli.settings import told_of
+from asyncdl.config import load_config
 from asyncdl.events import FileFinished, FileState, FilesWanted
 from asyncdl.job.telling.report import REPORT_NAME, Report, write_report
 
@@ -75,3 +77,34 @@ def test_a_file_that_is_no_report_is_wrong_usage(
     (job.parent / "data" / REPORT_NAME).write_text("{}")
     assert exit_status(["report", str(job)]) == 2
     assert "is no report of a run" in capsys.readouterr().err
+
+
+def test_the_page_goes_to_a_file_or_to_stdout(
+    reported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = reported.parent / "report.html"
+    assert exit_status(["report", str(reported), "--html", str(page)]) == 0
+    assert capsys.readouterr().out == ""
+    assert exit_status(["report", str(reported), "--html", "-"]) == 0
+    assert capsys.readouterr().out.strip() == page.read_text().strip()
+    assert "bands/S/S_SR_B4.TIF" in page.read_text()
+
+
+def test_a_page_that_cannot_be_written_is_told(
+    reported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = reported.parent / "missing" / "report.html"
+    assert exit_status(["report", str(reported), "--html", str(page)]) == 1
+    assert str(page) in capsys.readouterr().err
+
+
+def test_settings_are_told_without_the_account_and_without_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    account = '[service]\nusername = "me"\ntoken_file = "hidden-token"\n'
+    (tmp_path / "hidden-token").touch()
+    path.write_text(f'{account}{JOB}[download]\ndirectory = "d?token=abc"\nworkers = 7\n')
+    told = dict(told_of(load_config(path)))
+    assert told["search.bbox"] == "-150.0, 61.0, -149.0, 62.0"
+    assert told["download.workers"] == "7" and "download.attempts" not in told
+    assert told["products: bands"] == "bands = SR_B4"
+    assert "hidden" not in str(told) and "abc" not in str(told) and "me" not in told.values()

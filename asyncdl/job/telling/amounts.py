@@ -1,4 +1,4 @@
-"""Amounts for people."""
+"""Amounts for people: bytes, times, numbers of things."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ def size(count: float) -> str:
         if count < 999.95:
             return f"{count:.1f} {unit}"
     return f"{count / 1000:.1f} PB"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as a clock does: ``0:07``, ``12:30``, ``2:05:00``; days in front."""
+    whole = round(seconds)
+    days, rest = divmod(whole, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, left = divmod(rest, 60)
+    clock = f"{hours}:{minutes:02}:{left:02}" if hours or days else f"{minutes}:{left:02}"
+    return f"{days} d {clock}" if days else clock
 
 
 def count(number: int, noun: str) -> str:

@@ -1,0 +1,224 @@
+"""A run over time, drawn and as a table: bytes per second, connections, waits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from asyncdl.job.telling.amounts import count, duration, size
+from asyncdl.job.telling.timeline import Timeline
+from asyncdl.pages.markup import Markup, element
+from asyncdl.pages.tables import table
+
+WIDTH, HEIGHT = 760, 230
+LEFT, RIGHT, TOP, BOTTOM = 74, 40, 14, 24
+"""Room for the labels around the plot."""
+MAX_SPANS = 60
+"""Rows of the table, and places that tell their figures under the pointer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time that has a row in the table."""
+
+    start_s: float
+    end_s: float
+    received_bytes: int
+    connections: int
+    finished_files: int
+    preparing: int
+
+    @property
+    def rate_bytes_s(self) -> float:
+        """Received per second."""
+        return self.received_bytes / (self.end_s - self.start_s)
+
+    def __str__(self) -> str:
+        when = f"{duration(self.start_s)} to {duration(self.end_s)}"
+        return (
+            f"{when}: {size(self.rate_bytes_s)}/s, {count(self.connections, 'connection')}, "
+            f"{count(self.finished_files, 'file')} finished"
+        )
+
+
+def spans_of(timeline: Timeline, elapsed_s: float, *, at_most: int) -> list[Span]:
+    """Return the samples of a run in spans of equal length, no more than ``at_most`` of them.
+
+    Columns of a report that somebody has cut are read as far as all of them go.
+    """
+    samples = list(
+        zip(
+            timeline.received_bytes,
+            timeline.connections,
+            timeline.finished_files,
+            timeline.preparing,
+            strict=False,
+        )
+    )
+    step = max(1, ceil(len(samples) / at_most))
+    # A run that is shorter than a sample had less time for its bytes.
+    interval_s = min(timeline.interval_s, elapsed_s) or timeline.interval_s
+    return [
+        _span(samples[first : first + step], first * interval_s, interval_s)
+        for first in range(0, len(samples), step)
+    ]
+
+
+def _span(samples: Sequence[tuple[int, int, int, int]], start_s: float, interval_s: float) -> Span:
+    received, connections, finished, preparing = zip(*samples, strict=True)
+    end_s = start_s + interval_s * len(samples)
+    return Span(start_s, end_s, sum(received), max(connections), sum(finished), max(preparing))
+
+
+def chart(timeline: Timeline, elapsed_s: float) -> Markup:
+    """Return the drawing, its key, and the table for those who do not see it."""
+    fine = spans_of(timeline, elapsed_s, at_most=len(timeline.received_bytes) or 1)
+    if not fine:
+        return element("p", "Nothing was recorded.", class_="faint")
+    coarse = spans_of(timeline, elapsed_s, at_most=MAX_SPANS)
+    return element(
+        "div",
+        element("div", _drawing(fine, coarse, timeline), class_="wide"),
+        _key(has_waits=bool(timeline.waits)),
+        element("details", element("summary", "The same as a table"), _table(coarse)),
+        element("details", element("summary", "What was waited for"), _waits(timeline))
+        if timeline.waits
+        else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where a time, a rate and a number of connections are in the drawing."""
+
+    end_s: float
+    rate_bytes_s: float
+    connections: int
+
+    def x(self, at_s: float) -> float:
+        """Return the distance from the left edge."""
+        share = min(1.0, max(0.0, at_s / self.end_s))
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * share, 1)
+
+    def y(self, share: float) -> float:
+        """Return the distance from the top edge; 0 is the ground line, 1 the highest value."""
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 1)
+
+
+def _scale(fine: Sequence[Span]) -> Scale:
+    return Scale(
+        fine[-1].end_s,
+        max(span.rate_bytes_s for span in fine) or 1.0,
+        max(span.connections for span in fine) or 1,
+    )
+
+
+def _drawing(fine: Sequence[Span], coarse: Sequence[Span], timeline: Timeline) -> Markup:
+    scale = _scale(fine)
+    rates = _steps(fine, scale, lambda span: span.rate_bytes_s / scale.rate_bytes_s)
+    connections = _steps(fine, scale, lambda span: span.connections / scale.connections)
+    ground = f" L{scale.x(scale.end_s)},{scale.y(0)} L{scale.x(0)},{scale.y(0)} Z"
+    return element(
+        "svg",
+        element("title", "Throughput and connections over time", id="chart-title"),
+        element("desc", _told(fine), id="chart-told"),
+        *_rules(scale),
+        *_shaded(timeline, scale),
+        element("path", d=rates + ground, class_="bytes"),
+        element("path", d=connections, class_="connections"),
+        *_times(scale),
+        *_places(coarse, scale),
+        class_="chart",
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_labelledby="chart-title chart-told",
+    )
+
+
+def _told(fine: Sequence[Span]) -> str:
+    top = max(fine, key=lambda span: span.rate_bytes_s)
+    most = max(span.connections for span in fine)
+    return (
+        f"At most {size(top.rate_bytes_s)}/s, at {duration(top.start_s)}, "
+        f"and {count(most, 'connection')} at once, in {duration(fine[-1].end_s)}."
+    )
+
+
+def _steps(spans: Sequence[Span], scale: Scale, share: Callable[[Span], float]) -> str:
+    """Return a line that is level over each span."""
+    corners = (
+        f"{scale.x(at)},{scale.y(share(span))}"
+        for span in spans
+        for at in (span.start_s, span.end_s)
+    )
+    return "M" + " L".join(corners)
+
+
+def _rules(scale: Scale) -> Iterator[Markup]:
+    for share in (0.0, 0.5, 1.0):
+        y = scale.y(share)
+        yield element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="rule")
+        rate = f"{size(scale.rate_bytes_s * share)}/s"
+        yield element("text", rate, x=LEFT - 6, y=y + 4, text_anchor="end")
+    for share, number in ((0.0, 0), (1.0, scale.connections)):
+        yield element("text", number, x=WIDTH - RIGHT + 6, y=scale.y(share) + 4)
+
+
+def _times(scale: Scale) -> Iterator[Markup]:
+    for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        at = scale.end_s * share
+        # Short runs would show the same whole second three times.
+        text = duration(at) if scale.end_s >= 10 else f"{at:.1f} s"
+        yield element("text", text, x=scale.x(at), y=HEIGHT - 6, text_anchor=anchor)
+
+
+def _shaded(timeline: Timeline, scale: Scale) -> Iterator[Markup]:
+    for wait in timeline.waits:
+        left, right = scale.x(wait.start_s), scale.x(wait.end_s)
+        yield _box(left, max(1.0, right - left), scale, "wait", wait.what)
+
+
+def _places(coarse: Sequence[Span], scale: Scale) -> Iterator[Markup]:
+    for span in coarse:
+        left, right = scale.x(span.start_s), scale.x(span.end_s)
+        yield _box(left, right - left, scale, "place", str(span))
+
+
+def _box(left: float, width: float, scale: Scale, kind: str, title: str) -> Markup:
+    return element(
+        "rect", element("title", title), x=left, y=scale.y(1), width=round(width, 1),
+        height=round(scale.y(0) - scale.y(1), 1), class_=kind,
+    )  # fmt: skip
+
+
+def _key(*, has_waits: bool) -> Markup:
+    names = {"bytes": "bytes per second (left)", "connections": "connections (right)"}
+    if has_waits:
+        names["wait"] = "waiting"
+    items = (element("span", element("i", class_=kind), name) for kind, name in names.items())
+    return element("p", items, class_="key", aria_hidden="true")
+
+
+def _table(spans: Sequence[Span]) -> Markup:
+    return table(
+        ("from", "to", "received", "per second", "connections", "finished", "preparing"),
+        (
+            (
+                duration(span.start_s),
+                duration(span.end_s),
+                size(span.received_bytes),
+                size(span.rate_bytes_s),
+                span.connections,
+                span.finished_files,
+                span.preparing,
+            )
+            for span in spans
+        ),
+        numbers=range(7),
+    )
+
+
+def _waits(timeline: Timeline) -> Markup:
+    rows = ((duration(w.start_s), duration(w.end_s), w.what) for w in timeline.waits)
+    return table(("from", "to", "for"), rows, numbers=range(2))

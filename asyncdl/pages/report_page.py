@@ -1,0 +1,189 @@
+"""The page that tells how a run went. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from asyncdl.job.telling.amounts import count, duration, size
+from asyncdl.job.telling.report import REPORT_NAME, Failure, Summary, alike
+from asyncdl.pages.chart import chart
+from asyncdl.pages.map_page import scene_list
+from asyncdl.pages.mapping import Polygon, map_data
+from asyncdl.pages.markup import Child, Markup, element, joined
+from asyncdl.pages.page import page
+from asyncdl.pages.tables import pairs, table
+
+MAX_FILES = 500
+"""Named for each kind of failure; a page of many thousand rows is slow to open."""
+MAX_OPEN = 10
+"""So many files are shown before anybody asks."""
+STATES = {
+    "downloaded": "downloaded",
+    "skipped": "already there",
+    "failed": "failed",
+    "unresolved": "unresolved",
+}
+
+
+def report_page(
+    title: str,
+    summary: Summary,
+    *,
+    settings: Sequence[tuple[str, str]] = (),
+    area: Sequence[Polygon] = (),
+) -> str:
+    """Return a page with everything that the report of a run holds.
+
+    Args:
+        title: Such as what was searched.
+        summary: With its record.
+        settings: Of the config, as names and values; no secrets.
+        area: Of interest, for the map.
+    """
+    record = summary.record
+    has_map = bool(record.found_scenes or area)
+    body = element(
+        "main",
+        element("header", element("h1", title, _status(summary.status)), _when(summary)),
+        _section("", _figures(summary), _stopped(summary)),
+        _section("What is missing, and what to do", *_failures(summary))
+        if summary.failures
+        else (),
+        _section("Over time", chart(record.timeline, summary.elapsed_s)),
+        _section("Where", _map(summary)) if has_map else (),
+        _section("Files by kind", _kinds(summary)) if summary.by_kind else (),
+        _section("Proofs", _proofs(summary)) if record.proofs else (),
+        _section("Slowest files", _slowest(summary)) if record.slowest else (),
+        _section("Calls of the service", _calls(summary)) if record.api else (),
+        _section("Notices", _notices(summary)) if summary.notices else (),
+        _section("What was asked for", pairs(settings)) if settings else (),
+    )
+    data = {"map": map_data(record.found_scenes, area)} if has_map else {}
+    return page(title, body, data)
+
+
+def _section(title: str, *content: Child) -> Markup:
+    return element("section", element("h2", title) if title else None, *content)
+
+
+def _status(status: str) -> Markup:
+    return element("span", status, class_=f"status {status}")
+
+
+def _when(summary: Summary) -> Markup:
+    begun = summary.begun.replace("T", " ").replace("Z", " UTC")
+    return element("p", f"Begun {begun}" if begun else "", class_="faint")
+
+
+def _figures(summary: Summary) -> Markup:
+    files = summary.files
+    there = files.get("downloaded", 0) + files.get("skipped", 0)
+    missing = files.get("total", 0) - there
+    rate = summary.downloaded_bytes / summary.elapsed_s if summary.elapsed_s else 0
+    figures: list[tuple[str, str]] = [
+        (f"{summary.scenes:,}", "scenes"),
+        (f"{there:,} of {files.get('total', 0):,}", "files there and verified"),
+        (size(summary.total_bytes), "on disk"),
+        (size(summary.downloaded_bytes), "received in this run"),
+        (duration(summary.elapsed_s), "elapsed"),
+        (f"{size(rate)}/s", "on average"),
+    ]
+    if missing:
+        figures.insert(2, (f"{missing:,}", "files missing"))
+    return element(
+        "div",
+        (element("div", element("b", figure), name) for figure, name in figures),
+        class_="figures",
+    )
+
+
+def _stopped(summary: Summary) -> Markup | None:
+    if not summary.error:
+        return None
+    return element("p", f"The run had to stop: {summary.error}", class_="bad")
+
+
+def _failures(summary: Summary) -> Iterator[Markup]:
+    for group in alike(summary.failures):
+        first = group[0]
+        why = (
+            element("b", count(len(group), "file")),
+            f" {first.state}: ",
+            element("code", first.reason),
+        )
+        yield element("p", why)
+        yield element("p", first.remedy, class_="remedy")
+        yield element(
+            "details",
+            element("summary", "The files"),
+            _failed_files(group),
+            open=len(group) <= MAX_OPEN,
+        )
+
+
+def _failed_files(group: Sequence[Failure]) -> Markup:
+    rows = (
+        (element("span", failure.file, class_="name"), failure.detail, failure.attempts)
+        for failure in group[:MAX_FILES]
+    )
+    listed = table(("file", "what happened", "attempts"), rows, numbers=(2,))
+    hidden = len(group) - MAX_FILES
+    if hidden <= 0:
+        return listed
+    more = f"… and {count(hidden, 'file')} more, all of them in {REPORT_NAME}"
+    return joined((listed, element("p", more, class_="faint")))
+
+
+def _map(summary: Summary) -> Markup:
+    scenes = summary.record.found_scenes
+    left_out = summary.scenes - len(scenes)
+    note = f"{count(left_out, 'further scene')} of this run are not on the map."
+    return joined(
+        (
+            element("div", scene_list(scenes), id="map", class_="map"),
+            element("p", note, class_="faint") if left_out > 0 else None,
+        )
+    )
+
+
+def _kinds(summary: Summary) -> Markup:
+    rows = (
+        (kind, *(f"{counts.get(state, 0):,}" for state in STATES))
+        for kind, counts in summary.by_kind.items()
+    )
+    return table(("kind", *STATES.values()), rows, numbers=range(1, len(STATES) + 1))
+
+
+def _proofs(summary: Summary) -> Markup:
+    rows = (
+        (element("code", proof.proof or "nothing"), proof.source or "nobody", f"{proof.files:,}")
+        for proof in summary.record.proofs
+    )
+    return table(("what was checked", "who told the digest", "files"), rows, numbers=(2,))
+
+
+def _slowest(summary: Summary) -> Markup:
+    rows = (
+        (
+            element("span", slow.file, class_="name"),
+            f"{slow.elapsed_s:,.1f} s",
+            size(slow.received_bytes),
+            f"{size(slow.received_bytes / (slow.elapsed_s or 1))}/s",
+            slow.attempts,
+        )
+        for slow in summary.record.slowest
+    )
+    return table(("file", "took", "received", "rate", "attempts"), rows, numbers=range(1, 5))
+
+
+def _calls(summary: Summary) -> Markup:
+    rows = (
+        (element("code", endpoint), f"{tally.calls:,}", f"{tally.failed:,}",
+         f"{tally.elapsed_s:,.1f} s")
+        for endpoint, tally in summary.record.api.items()
+    )  # fmt: skip
+    return table(("endpoint", "calls", "failed", "time"), rows, numbers=range(1, 4))
+
+
+def _notices(summary: Summary) -> Markup:
+    return element("ul", (element("li", notice) for notice in dict.fromkeys(summary.notices)))

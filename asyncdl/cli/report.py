@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.main import INCOMPLETE, OK
@@ -15,7 +17,7 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.settings import told_of
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
-from asyncdl.job.choosing.wishes import query_of
+from asyncdl.job.choosing.scenes import wish_of
 from asyncdl.job.telling.report import REPORT_NAME, Summary, read_report
 from asyncdl.pages.mapping import Polygon
 from asyncdl.pages.report_page import report_page
@@ -24,7 +26,7 @@ from asyncdl.pages.report_page import report_page
 @command(
     examples=[
         "asyncdl report examples/anchorage.toml",
-        "asyncdl report examples/anchorage.toml --json",
+        "asyncdl report examples/anchorage.toml --html report.html",
     ]
 )
 @config_argument
@@ -79,7 +81,7 @@ def _print(summary: Summary, directory: Path, config: Path) -> None:
 
 def _area(settings: Config) -> list[Polygon]:
     # Ids may come from standard input; only an area is looked at again.
-    return [] if settings.search.is_by_id else area_of(query_of(settings.search))
+    return [] if settings.search.is_by_id else area_of(wish_of(settings))
 
 
 def _write(page: Path, text: str) -> None:

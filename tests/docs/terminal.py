@@ -30,7 +30,8 @@ AS = {"make demo": "asyncdl run examples/anchorage.toml --sandbox"}
 """What a command comes to once it has set things up."""
 
 TALKS_TO_USGS = re.compile(
-    r"\basyncdl (run|plan|search|verify|status|datasets|file-groups|login|doctor)(?![^|\n]*--sandbox)"
+    r"\basyncdl (run|plan|search|verify|status|datasets|file-groups|login|doctor)"
+    r"(?![^|\n]*--sandbox)"
 )
 ANYTHING = "…"
 """In the output of a page: any text within a line, or any lines where it stands alone."""

@@ -23,6 +23,8 @@ class Proxy:
     port: int = 0
     asked: list[str] = field(default_factory=list)
     """Method and target of each request."""
+    heads: list[str] = field(default_factory=list)
+    """The headers of each request."""
 
     @property
     def url(self) -> str:
@@ -36,6 +38,7 @@ class Proxy:
             request, _, headers = head.decode().partition("\r\n")
             method, target, _ = request.split(" ")
             self.asked.append(f"{method} {target}")
+            self.heads.append(headers)
             if self.login and not self._may_pass(headers):
                 await client.send(REFUSED)
                 return

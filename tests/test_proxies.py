@@ -9,11 +9,10 @@ import pytest
 from asyncdl.config import parse_config
 from asyncdl.errors import NetworkError
 from asyncdl.job.job import Job
-from asyncdl.m2m import Credentials
+from asyncdl.m2m import Credentials, M2MClient
+from asyncdl.proxies import names_proxy, proxy_of
 from asyncdl.sandbox import Service
 from asyncdl.transfer import Downloader, FileRequest
-from asyncdl.transfer.proxies import names_proxy, proxy_of
-from asyncdl.transfer.target import read_target
 from tests.proxy import open_proxy
 from tests.transfer.fault_server import QUICK, HostedFile, cut, serving
 
@@ -90,9 +89,9 @@ def test_which_proxy_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://secure")
     monkeypatch.setenv("ALL_PROXY", "http://all")
     monkeypatch.setenv("NO_PROXY", ".inside.example")
-    assert proxy_of(read_target("https://host.example/x")) == "http://secure"
-    assert proxy_of(read_target("http://host.example/x")) == "http://all"
-    assert proxy_of(read_target("https://a.inside.example/x")) is None
+    assert proxy_of("https", "host.example", 443) == "http://secure"
+    assert proxy_of("http", "host.example", 80) == "http://all"
+    assert proxy_of("https", "a.inside.example", 443) is None
 
 
 async def test_a_whole_job_goes_by_the_proxy(
@@ -113,3 +112,19 @@ async def test_a_whole_job_goes_by_the_proxy(
     paths = {asked.removeprefix("GET ").removeprefix("POST ") for asked in proxy.asked}
     assert f"{service.url}download-request" in paths
     assert any("SR_B4.TIF" in path for path in paths)
+
+
+async def test_what_netrc_holds_is_sent_to_nobody(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login name password s3cret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with open_proxy() as proxy:
+        # By the proxy, since it sees all headers.
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with M2MClient(Credentials(service.username, service.token), url=service.url) as m2m:
+            await m2m.permissions()
+    assert len(proxy.asked) >= 2
+    assert not any("authorization" in head.lower() for head in proxy.heads)

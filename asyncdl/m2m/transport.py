@@ -26,6 +26,7 @@ from yarl import URL
 
 from asyncdl.errors import ApiError, ConfigError, NetworkError
 from asyncdl.m2m.patience import MAX_REPLY_BYTES
+from asyncdl.proxies import proxy_of
 from asyncdl.redact import SecretBytes
 from asyncdl.version import __version__
 
@@ -115,8 +116,9 @@ class Transport:
     def _open_session(self) -> ClientSession:
         # Made on first use: aiohttp wants a running loop for it.
         if self._session is None:
-            # trust_env: many institutes reach the world only by a proxy.
-            self._session = ClientSession(cookie_jar=DummyCookieJar(), trust_env=True)
+            base = self._base
+            proxy = proxy_of(base.scheme, base.host or "", base.port or 0)
+            self._session = ClientSession(cookie_jar=DummyCookieJar(), proxy=proxy)
         return self._session
 
     async def _read_bounded(self, endpoint: str, response: ClientResponse) -> SecretBytes:

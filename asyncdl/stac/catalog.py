@@ -99,7 +99,7 @@ class StacCatalog:
         if base is not None:
             session = self._session
             if session is None:
-                session = await self._resources.enter_async_context(new_session())
+                session = await self._resources.enter_async_context(new_session(base))
             self._transport = Transport(base, session, options.timeout_s, options.max_reply_bytes)
         return self
 

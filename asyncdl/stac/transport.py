@@ -16,6 +16,7 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
+from asyncdl.proxies import proxy_of
 from asyncdl.retry import parse_retry_after
 from asyncdl.stac.items import Link
 from asyncdl.version import __version__
@@ -27,10 +28,13 @@ _HEADERS = {
 }
 
 
-def new_session() -> ClientSession:
-    """Return a session for the service: no cookies; proxies as the environment says."""
-    # Many institutes reach the world only by a proxy.
-    return ClientSession(cookie_jar=DummyCookieJar(), trust_env=True)
+def new_session(base: URL) -> ClientSession:
+    """Return a session for the service at ``base``: no cookies; proxies as the environment says.
+
+    Raises: NetworkError, for a proxy that is not spoken to by HTTP.
+    """
+    proxy = proxy_of(base.scheme, base.host or "", base.port or 0)
+    return ClientSession(cookie_jar=DummyCookieJar(), proxy=proxy)
 
 
 def base_address(url: str) -> URL:

@@ -7,11 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from asyncdl.events import Emit, discard
+from asyncdl.proxies import names_proxy
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine, build_engine
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.proxies import ProxyingClient, names_proxy
+from asyncdl.transfer.proxying import ProxyingClient
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.wire.client import WireClient
 

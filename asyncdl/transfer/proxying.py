@@ -1,0 +1,54 @@
+"""The client for those who reach the world by a proxy: by aiohttp where one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from asyncdl.proxies import proxy_of
+from asyncdl.transfer.client import Client, Exchange
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.target import Target
+from asyncdl.transfer.zones import Zone
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+
+class ProxyingClient:
+    """Goes by a proxy where one is named, and directly elsewhere.
+
+    Args:
+        direct: For hosts that are asked directly; closed with this.
+        limits: Timeouts and the size of buffers.
+    """
+
+    def __init__(self, direct: Client, limits: Limits) -> None:
+        self._direct = direct
+        self._limits = limits
+        self._sessions: dict[str, ClientSession] = {}
+
+    async def get(self, target: Target, headers: Mapping[str, str], inmost: Zone) -> Exchange:
+        """Send a GET and return the answer; a proxy decides which addresses are asked."""
+        proxy = proxy_of(*target.origin)
+        if proxy is None:
+            return await self._direct.get(target, headers, inmost)
+        from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
+
+        client = SessionClient(self._session_by(proxy), self._limits)
+        return await client.get(target, headers, inmost)
+
+    def _session_by(self, proxy: str) -> ClientSession:
+        from aiohttp import ClientSession, DummyCookieJar
+
+        if proxy not in self._sessions:
+            self._sessions[proxy] = ClientSession(
+                proxy=proxy, auto_decompress=False, cookie_jar=DummyCookieJar()
+            )
+        return self._sessions[proxy]
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._direct.aclose()
+        for session in self._sessions.values():
+            await session.close()

@@ -42,7 +42,7 @@ def ask_all(folder: Path) -> dict[str, Any]:
 
     ask("Dataset", lambda text: {"dataset": text.strip()}, DATASET)
     while not search.keys() - {"dataset"}:
-        echo("Without an area, a day or a cloud cover it would be the whole archive.", err=True)
+        echo("Leave empty what may be anything; one of the next four has to be given.", err=True)
         ask("Area: GeoJSON file; west,south,east,north; lon,lat; or path/row", answers.area)
         ask("First day, YYYY-MM-DD", lambda text: {"start": answers.day(text)})
         ask("Last day, YYYY-MM-DD", lambda text: {"end": answers.day(text)})

@@ -113,7 +113,7 @@ def _look(places: _Places, username: str | None, token: Secret) -> Found:
             "no application token: run `asyncdl login`, "
             f"or set {' or '.join(TOKEN_VARIABLES)}, or service.token_file"
         )
-    return Found(Credentials(user, found), username_from, token_from)
+    return Found(Credentials(str(user), found), username_from, token_from)
 
 
 @dataclass(frozen=True, slots=True)

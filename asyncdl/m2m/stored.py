@@ -73,10 +73,19 @@ def store_account(host: str, username: str, token: str, path: Path) -> str:
     Raises: AuthError, if the file that is there cannot be trusted; DiskError.
     """
     accounts = _read_accounts(path)
+    # What the keyring has of earlier logins would be found first.
+    _drop_all(host, accounts.get(host))
     is_kept = keep_in_keyring(keyring_service(host), username, token)
-    accounts[host] = Account(str(username), "" if is_kept else str(token))
+    accounts[host] = Account(username, "" if is_kept else str(token))
     _write_accounts(accounts, path)
     return KEYRING if is_kept else str(path)
+
+
+def _drop_all(host: str, known: Account | None) -> None:
+    service = keyring_service(host)
+    for username in (known.username if known else None, ask_keyring(service, None)[0]):
+        if username:
+            drop_from_keyring(service, username)
 
 
 def forget_accounts(host: str | None, path: Path) -> list[str]:

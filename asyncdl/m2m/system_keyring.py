@@ -50,7 +50,7 @@ def keep_in_keyring(service: str, username: str, token: str) -> bool:
 def drop_from_keyring(service: str, username: str) -> bool:
     """Forget a token, and tell whether there was one."""
     keyring = _module()
-    if keyring is None:
+    if keyring is None or not ask_keyring(service, username)[1]:
         return False
     try:
         keyring.delete_password(service, username)

@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.errors import AuthError
 from asyncdl.m2m.credentials import Credentials, find_credentials
-from asyncdl.m2m.stored import USGS_HOST, credentials_path, host_of, store_account
+from asyncdl.m2m.stored import USGS_HOST, credentials_path, forget_accounts, host_of, store_account
 from asyncdl.sandbox import Service
 from tests.cli.terminal import Terminal
 
@@ -132,6 +132,14 @@ def test_a_keyring_that_keeps_nothing_is_not_relied_on(
     monkeypatch.setattr(keyring, "set_password", lambda *arguments: None)
     assert store_account(USGS_HOST, "ann", TOKEN, credentials_path()) == str(credentials_path())
     assert find_credentials().token == TOKEN
+    assert len(forget_accounts(None, credentials_path())) == 1
+
+
+def test_the_keyring_keeps_no_token_of_an_earlier_login(keyring: Keyring) -> None:
+    store_account(USGS_HOST, "bob", "old", credentials_path())
+    store_account(USGS_HOST, "ann", TOKEN, credentials_path())
+    assert list(keyring.kept.values()) == [TOKEN]
+    assert find_credentials() == Credentials("ann", TOKEN)
 
 
 def test_the_environment_goes_before_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:

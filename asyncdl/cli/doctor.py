@@ -14,7 +14,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK, REFUSED
 from asyncdl.cli.options import Embedded, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import SANDBOX_NAME, open_service
+from asyncdl.cli.service import SANDBOX_NAME, access_to, open_service
 from asyncdl.cli.target import service_config, target_options
 from asyncdl.config import ServiceConfig, load_config
 from asyncdl.doctor import Check, Patient, State, checkup
@@ -45,7 +45,7 @@ def doctor(config: Path | None, sandbox: Embedded | None, url: str | None, as_js
     async def work() -> list[Check]:
         if sandbox is None:
             return await _check(Patient(settings, directory, lambda: locate_account(settings)))
-        async with open_service(settings, sandbox=sandbox) as service:
+        async with open_service(access_to(settings, sandbox)) as service:
             own = Found(service.credentials, SANDBOX_NAME, SANDBOX_NAME)
             files = (_origin(service.config),)
             return await _check(Patient(service.config, directory, lambda: own, files))

@@ -12,7 +12,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import Service, asker, client_of, open_service
+from asyncdl.cli.service import Service, access_to, asker, client_of, open_service
 from asyncdl.cli.target import host_for, service_config, target_options
 from asyncdl.config import ServiceConfig
 from asyncdl.m2m.credentials import Credentials, find_credentials
@@ -51,9 +51,10 @@ def login(
     token = _read_token() if token_stdin else None
     # Asked for before the loop begins, so that Ctrl-C ends the question.
     given = None if sandbox else _given_account(settings, username, token)
+    access = access_to(settings, sandbox, given)
 
     async def work() -> Credentials:
-        async with open_service(settings, sandbox=sandbox, account=given) as service:
+        async with open_service(access) as service:
             if sandbox:
                 service = _with_given(service, username, token)
             async with client_of(service) as client:

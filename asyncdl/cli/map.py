@@ -15,7 +15,7 @@ from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_optio
 from asyncdl.cli.pages import write_page
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count
-from asyncdl.cli.service import open_client
+from asyncdl.cli.service import access_to, open_client
 from asyncdl.config import Config, SearchConfig, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.scenes import Wish, found_scenes, wish_of
@@ -77,10 +77,11 @@ def map_(
         print_note(event)
 
     async def work() -> list[FoundScene]:
-        async with open_client(settings.service, sandbox=sandbox) as client:
+        async with open_client(access) as client:
             return await found_scenes(client, wish_of(settings), settings, note)
 
     with naming(config):
+        access = access_to(settings.service, sandbox)
         area, title = area_of(wish_of(settings)), title_of(settings)
         scenes = run_async(work)
     if scenes is None:

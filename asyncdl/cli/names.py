@@ -12,7 +12,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, json_option, sandbox_option, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import open_client
+from asyncdl.cli.service import access_to, open_client
 from asyncdl.cli.tables import print_table
 from asyncdl.config import DEFAULT_URL, ServiceConfig
 from asyncdl.errors import ApiError, ConfigError
@@ -41,9 +41,10 @@ url_option = click.option("--url", default=DEFAULT_URL, help="Base address of th
 @verbose_option
 def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
     """List the datasets whose name contains TEXT."""
+    access = access_to(ServiceConfig(url=url), sandbox)
 
     async def work() -> list[Dataset]:
-        async with open_client(ServiceConfig(url=url), sandbox=sandbox) as client:
+        async with open_client(access) as client:
             return await client.dataset_search(text)
 
     found = run_async(work)
@@ -76,9 +77,10 @@ def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> in
 @verbose_option
 def file_groups(dataset: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
     """List the file groups of DATASET, for products of kind band_group."""
+    access = access_to(ServiceConfig(url=url), sandbox)
 
     async def work() -> DatasetFileGroups:
-        async with open_client(ServiceConfig(url=url), sandbox=sandbox) as client:
+        async with open_client(access) as client:
             try:
                 return await client.dataset_file_groups(dataset)
             except ApiError as error:

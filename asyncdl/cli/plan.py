@@ -23,7 +23,7 @@ from asyncdl.cli.options import (
 )
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, duration, size
-from asyncdl.cli.service import client_of, open_service
+from asyncdl.cli.service import Access, access_to, client_of, open_service
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import ByteCount, Config, load_config
 from asyncdl.job.choosing.scenes import Wish, wish_of
@@ -51,7 +51,8 @@ def plan(config: Path, sandbox: Embedded | None, as_json: bool, rate: ByteCount 
     settings = load_config(config)
     with naming(config):
         wish = wish_of(settings)  # reads files, so before the loop begins
-        made = run_async(lambda: _plan(settings, wish, sandbox=sandbox, rate=rate))
+        access = access_to(settings.service, sandbox)
+        made = run_async(lambda: _plan(settings, wish, access, rate=rate))
     if made is None:
         return INTERRUPTED
     if as_json:
@@ -62,13 +63,8 @@ def plan(config: Path, sandbox: Embedded | None, as_json: bool, rate: ByteCount 
     return OK
 
 
-async def _plan(
-    settings: Config, wish: Wish, *, sandbox: Embedded | None, rate: ByteCount | None
-) -> Plan:
-    async with (
-        open_service(settings.service, sandbox=sandbox) as service,
-        client_of(service) as client,
-    ):
+async def _plan(settings: Config, wish: Wish, access: Access, *, rate: ByteCount | None) -> Plan:
+    async with open_service(access) as service, client_of(service) as client:
         config = msgspec.structs.replace(settings, service=service.config)
         made = await make_plan(client, config, wish, service.name, print_note)
     made.pace = await find_pace(config.directory, config.download, service.name, rate)

@@ -20,7 +20,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
-from asyncdl.cli.service import open_service
+from asyncdl.cli.service import access_to, open_service
 from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
@@ -82,10 +82,11 @@ def run(
     if max_wait is not None:
         service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
         settings = msgspec.structs.replace(settings, service=service_config)
+    access = access_to(settings.service, sandbox)
     ended: list[Summary] = []
 
     async def work() -> None:
-        async with open_service(settings.service, sandbox=sandbox) as service:
+        async with open_service(access) as service:
             job = Job(
                 msgspec.structs.replace(settings, service=service.config),
                 credentials=service.credentials,

@@ -19,7 +19,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_option, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import open_client
+from asyncdl.cli.service import Access, access_to, open_client
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, load_config
 from asyncdl.errors import ConfigError
@@ -82,7 +82,8 @@ def search(config: Path, sandbox: Embedded | None, form: str, sort: str, limit: 
             "names its scenes by id, so there is nothing to search", file=config, key="search"
         )
     with naming(config):
-        scenes = run_async(lambda: _search(settings, query, sandbox=sandbox))
+        access = access_to(settings.service, sandbox)
+        scenes = run_async(lambda: _search(settings, query, access))
     if scenes is None:
         return INTERRUPTED
     if limit is None and form == "table":
@@ -99,11 +100,11 @@ def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
     return shown
 
 
-async def _search(settings: Config, query: SceneQuery, *, sandbox: Embedded | None) -> list[Scene]:
+async def _search(settings: Config, query: SceneQuery, access: Access) -> list[Scene]:
     scenes: list[Scene] = []
     last, left_out = None, 0
     async with (
-        open_client(settings.service, sandbox=sandbox) as client,
+        open_client(access) as client,
         aclosing(
             search_scenes(client, query, page_size=settings.service.scenes_per_page)
         ) as batches,

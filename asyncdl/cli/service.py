@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-import anyio.to_thread
 import click
 import msgspec
 
@@ -56,14 +55,19 @@ def _ask(what: str) -> str:
     return str(click.prompt(what.rstrip(": "), hide_input=hide, err=True))
 
 
-@asynccontextmanager
-async def open_service(
-    config: ServiceConfig,
-    *,
-    sandbox: Embedded | None,
-    account: Credentials | None = None,
-) -> AsyncIterator[Service]:
-    """Give the service of the config, or start the embedded one and give that.
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The way to a service, known before the loop begins."""
+
+    config: ServiceConfig
+    way: Credentials | Embedded
+    """An account at the service of the config, or the wish for the embedded one."""
+
+
+def access_to(
+    config: ServiceConfig, sandbox: Embedded | None, account: Credentials | None = None
+) -> Access:
+    """Find the way to a service. No loop may run yet: a person who is asked can then say Ctrl-C.
 
     Args:
         config: Where the service is.
@@ -71,16 +75,20 @@ async def open_service(
         account: For the service of the config; found if not given.
     Raises: AuthError, when no account is to be found.
     """
-    if sandbox is None:
-        # In a thread, as it may read a file, ask a keyring, or wait for a person.
-        if account is None:
-            account = await anyio.to_thread.run_sync(find_account, config)
-        yield Service(config, account, name_of(config, None))
+    return Access(config, sandbox or account or find_account(config))
+
+
+@asynccontextmanager
+async def open_service(access: Access) -> AsyncIterator[Service]:
+    """Give the service, or start the embedded one and give that."""
+    config, way = access.config, access.way
+    if isinstance(way, Credentials):
+        yield Service(config, way, name_of(config, None))
         return
     # Only here: most runs never need a server.
     from asyncdl.sandbox import serve
 
-    async with serve(faults=sandbox.faults) as embedded:
+    async with serve(faults=way.faults) as embedded:
         echo(f"Using the embedded service at {embedded.origin}", err=True)
         try:
             yield Service(
@@ -99,14 +107,9 @@ def tell_violations(violations: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def open_client(
-    config: ServiceConfig, *, sandbox: Embedded | None
-) -> AsyncIterator[M2MClient]:
+async def open_client(access: Access) -> AsyncIterator[M2MClient]:
     """Give a client for commands that only look things up."""
-    async with (
-        open_service(config, sandbox=sandbox) as service,
-        client_of(service) as client,
-    ):
+    async with open_service(access) as service, client_of(service) as client:
         yield client
 
 

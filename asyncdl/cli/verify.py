@@ -26,7 +26,7 @@ from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
-from asyncdl.cli.service import name_of, open_service
+from asyncdl.cli.service import Access, access_to, name_of, open_service
 from asyncdl.config import Config, load_config
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
@@ -75,7 +75,8 @@ def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, 
     if not as_json:
         _print(outcome, as_json=False, quiet=quiet)
     with naming(config):
-        mended = run_async(lambda: _repair(settings, sandbox, as_json=as_json, quiet=quiet))
+        access = access_to(settings.service, sandbox)
+        mended = run_async(lambda: _repair(settings, access, as_json=as_json, quiet=quiet))
     if mended is None:
         return INTERRUPTED
     steps = next_steps(mended, config, is_sandbox=sandbox is not None)
@@ -83,10 +84,8 @@ def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, 
     return exit_status_of(mended)
 
 
-async def _repair(
-    settings: Config, sandbox: Embedded | None, *, as_json: bool, quiet: bool
-) -> Summary:
-    async with open_service(settings.service, sandbox=sandbox) as service:
+async def _repair(settings: Config, access: Access, *, as_json: bool, quiet: bool) -> Summary:
+    async with open_service(access) as service:
         job = Job(
             msgspec.structs.replace(settings, service=service.config),
             credentials=service.credentials,

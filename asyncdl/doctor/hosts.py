@@ -12,8 +12,10 @@ from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTime
 
 from asyncdl.doctor.check import Check, State
 from asyncdl.errors import NetworkError
+from asyncdl.proxies import proxy_of
 from asyncdl.version import __version__
 
+PORTS = {"http": 80, "https": 443}
 TIMEOUT_S = 15.0
 """For name, connection, TLS and the head of the answer together."""
 CLOCK_TOLERANCE_S = 60.0
@@ -42,9 +44,8 @@ async def ask_host(url: str) -> Answer:
     began_s = time.monotonic()
     try:
         async with (
-            # trust_env: the way to the world may be a proxy.
             ClientSession(
-                cookie_jar=DummyCookieJar(), trust_env=True, timeout=ClientTimeout(TIMEOUT_S)
+                cookie_jar=DummyCookieJar(), proxy=_proxy(url), timeout=ClientTimeout(TIMEOUT_S)
             ) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
@@ -58,6 +59,11 @@ async def ask_host(url: str) -> Answer:
         raise NetworkError(f"ask {host}", f"no connection: {reason}") from error
     except (ClientError, OSError, ValueError) as error:
         raise NetworkError(f"ask {host}", str(error) or type(error).__name__) from error
+
+
+def _proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    return proxy_of(parts.scheme, parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0))
 
 
 def _ahead_s(date: str | None, now_s: float) -> float | None:

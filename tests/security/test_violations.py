@@ -6,7 +6,7 @@ import pytest
 from aiohttp import ClientSession
 
 from asyncdl.cli.options import Embedded
-from asyncdl.cli.service import VIOLATION, open_service
+from asyncdl.cli.service import VIOLATION, access_to, open_service
 from asyncdl.config import ServiceConfig
 from asyncdl.sandbox import Faults
 
@@ -18,7 +18,8 @@ async def test_a_run_with_the_sandbox_tells_each_violation_once(
     """And the suite notes them of any sandbox; without the mark this test would fail."""
     old_key = {"X-Auth-Token": "old"}
     wish = Embedded(Faults())
-    async with open_service(ServiceConfig(), sandbox=wish) as service, ClientSession() as session:
+    access = access_to(ServiceConfig(), wish)
+    async with open_service(access) as service, ClientSession() as session:
         for _ in range(2):
             await session.post(f"{service.config.url}login-token", json={}, headers=old_key)
     complaint = "old key sent along with login-token"

@@ -21,7 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "stac": {"errors", "events", "retry", "proxies", "redact", "version"},
     "items": {"errors", "transfer", "m2m"},
     "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac", "items"},
-    "doctor": {"version", "errors", "config", "retry", "redact", "m2m", "job"},
+    "doctor": {"version", "errors", "config", "retry", "proxies", "redact", "m2m", "job"},
     "sandbox": {"errors", "m2m.naming"},
     "pages": {"version", "events", "job.telling", "m2m.naming"},
     "cli": {

@@ -231,7 +231,10 @@ class FileHost:
                 await self._break_off(delivery.request, "reset")
                 return
             stop = min(start + step, end)
-            await response.write(delivery.content.read(start, stop))
+            try:
+                await response.write(delivery.content.read(start, stop))
+            except ConnectionResetError:
+                return  # Whoever asked has left, as a run does that is interrupted.
             delivery.sent_bytes += stop - start
             self._world.ledger.watch(f"{delivery.name} flows")
             if rate:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.notes import print_note
+from asyncdl.cli.printing import echo
 from asyncdl.events import Emit, Event, FileFinished
+from asyncdl.progress import progress_lines
+
+UNABLE = ("dumb", "unknown")
+"""Terminals that cannot move their cursor, by ``TERM``."""
 
 
 @contextmanager
@@ -18,7 +25,8 @@ def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
     Args:
         as_json: One JSON line on stdout for each finished file.
         quiet: Nothing for people.
-        live: A live display on stderr, if that is a terminal.
+        live: A live display on stderr, if there is a terminal to draw on; else a line now
+            and then. Without it, notes alone.
     """
     with _people(quiet=quiet, live=live) as show:
 
@@ -31,21 +39,29 @@ def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
 
 
 def is_live() -> bool:
-    """Tell whether there is a terminal to draw on."""
+    """Tell whether there is a terminal to draw on, and somebody before it."""
+    if os.environ.get("TERM", "").lower() in UNABLE or _is_set("CI"):
+        return False
     return sys.stderr.isatty()
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() not in ("", "0", "false")
 
 
 @contextmanager
 def _people(*, quiet: bool, live: bool) -> Iterator[Emit]:
     if quiet:
         yield lambda event: None
-    elif live and is_live():
+    elif not live:
+        yield print_note
+    elif is_live():
         from asyncdl.cli.progress import open_progress  # rich takes a while to import
 
         with open_progress() as show:
             yield show
     else:
-        yield print_note
+        yield progress_lines(partial(echo, err=True))
 
 
 def as_json_line(event: FileFinished) -> dict[str, object]:

@@ -8,20 +8,15 @@ what they are.
 
 from __future__ import annotations
 
+import sys
+
 import click
+
+from asyncdl.progress.text import plain as plain
 
 
 def echo(line: str, *, err: bool = False) -> None:
     """Print one line to stdout, or to stderr with ``err``."""
-    click.echo(plain(line), err=err)  # noqa: TID251 - the one place
-
-
-def plain(text: str) -> str:
-    """Return a text as one line that no terminal acts upon.
-
-    Controls, line ends, bidi marks and lone surrogates become escapes such as
-    ``\\x1b``. Idempotent; printable text comes back unchanged.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    # Looked up each time: while a live display is drawn it stands in for stderr,
+    # and lets lines pass above what it draws.
+    click.echo(plain(line), file=sys.stderr if err else None)  # noqa: TID251 - the one place

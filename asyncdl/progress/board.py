@@ -1,21 +1,22 @@
-"""What a live display shows, kept up to date from events. Draws nothing."""
+"""What is known of a run while it goes on, kept up to date from events. Draws nothing."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from asyncdl.cli.quantities import duration
 from asyncdl.events import (
     ApiRetry,
+    ConnectionsInUse,
     Event,
     FileFinished,
     FilesPreparing,
     FileState,
     FilesWanted,
     HostWait,
+    QuotaLeft,
     QuotaWait,
     ScenesFound,
     ServiceBack,
@@ -25,9 +26,8 @@ from asyncdl.events import (
     TransferRetry,
     TransferStarted,
 )
-
-RATE_WINDOW_S = 10.0
-"""The rate shown is that of the last seconds: long enough to be calm, short enough to be true."""
+from asyncdl.job.telling.amounts import count, duration
+from asyncdl.progress.rate import Rate
 
 
 @dataclass
@@ -39,6 +39,8 @@ class ActiveFile:
     done_bytes: int = 0
     note: str = ""
     """Why nothing moves, if nothing does."""
+    received_bytes: int = 0
+    rate: Rate = field(default_factory=Rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,16 @@ class Outage:
     reason: str
     since: float
     next_try: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """What the service is still preparing; both times are on the board's clock."""
+
+    count: int
+    oldest: str
+    since: float
+    next_look: float
 
 
 @dataclass
@@ -66,18 +78,18 @@ class Board:
     finished: Counter[str] = field(default_factory=Counter)
     finished_bytes: int = 0
     received_bytes: int = 0
-    preparing: int = 0
+    preparing: Preparing | None = None
+    quota: int | None = None
+    """Downloads that may still be requested; ``None`` when nobody told."""
     active: dict[str, ActiveFile] = field(default_factory=dict)
-    waiting: str = ""
-    """What the whole run waits for, if it does."""
     down: dict[str, Outage] = field(default_factory=dict)
     """Services that are down, by host."""
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self._received: dict[str, int] = {}
-        self._samples: deque[tuple[float, int]] = deque([(self.began, 0)])
-        self._waiting_until = 0.0
+        self._rate = Rate.since(self.began)
+        self._waits: dict[str, float] = {}
+        self._connections: dict[str, int] = {}
 
     def take(self, event: Event) -> None:
         """Bring the board up to date with one event."""
@@ -88,11 +100,31 @@ class Board:
                 self.wanted_files += event.count
                 self.wanted_bytes += event.size_bytes or 0
             case FilesPreparing():
-                self.preparing = event.count
+                self._prepare(event)
+            case FileFinished():
+                self.finished[event.state] += 1
+                if event.state in (FileState.DOWNLOADED, FileState.SKIPPED):
+                    self.finished_bytes += event.size_bytes or 0
+            case QuotaLeft():
+                self.quota = event.downloads
+            case ConnectionsInUse():
+                self._connections[event.host] = event.count
+            case ServiceWait():
+                self._note_down(event)
+            case ServiceBack():
+                self.down.pop(event.service, None)
+            case _:
+                self._follow(event)
+                self._note_wait(event)
+
+    def _follow(self, event: Event) -> None:
+        """Follow one file of the engine."""
+        match event:
             case TransferStarted():
                 self.active[event.key] = ActiveFile(
                     event.name, event.size_bytes, event.resumed_bytes
                 )
+                self.active[event.key].rate = Rate.since(self.clock())
             case TransferProgress():
                 self._progress(event)
             case TransferRetry():
@@ -100,53 +132,66 @@ class Board:
                     self.active[event.key].note = f"again in {event.wait_s:.0f} s: {event.reason}"
             case TransferEnded():
                 self.active.pop(event.key, None)
-                self._received.pop(event.key, None)
-            case FileFinished():
-                self.finished[event.state] += 1
-                if event.state in (FileState.DOWNLOADED, FileState.SKIPPED):
-                    self.finished_bytes += event.size_bytes or 0
+            case _:
+                pass
+
+    def _note_wait(self, event: Event) -> None:
+        match event:
             case QuotaWait():
                 self._wait("download quota used up", event.wait_s)
             case HostWait():
                 self._wait(f"{event.host} rests: {event.reason}", event.wait_s)
-            case ServiceWait():
-                self._note_down(event)
-            case ServiceBack():
-                self.down.pop(event.service, None)
             case ApiRetry():
                 self._wait(f"{event.endpoint} again: {event.reason}", event.wait_s)
             case _:
                 pass
 
     def _progress(self, event: TransferProgress) -> None:
-        self.received_bytes += event.received_bytes - self._received.get(event.key, 0)
-        self._received[event.key] = event.received_bytes
         file = self.active.get(event.key)
-        if file is not None:
-            file.done_bytes, file.note = event.done_bytes, ""
+        if file is None:
+            return
+        self.received_bytes += event.received_bytes - file.received_bytes
+        file.received_bytes = event.received_bytes
+        file.done_bytes, file.note = event.done_bytes, ""
+
+    def _prepare(self, event: FilesPreparing) -> None:
+        now = self.clock()
+        self.preparing = (
+            Preparing(event.count, event.oldest, now - event.longest_s, now + event.next_look_s)
+            if event.count
+            else None
+        )
 
     def _note_down(self, event: ServiceWait) -> None:
         now = self.clock()
         self.down[event.service] = Outage(event.reason, now - event.since_s, now + event.next_try_s)
 
     def _wait(self, why: str, wait_s: float) -> None:
-        self.waiting = why
-        self._waiting_until = self.clock() + wait_s
+        self._waits[why] = self.clock() + wait_s
 
     def tick(self) -> None:
-        """Let time pass: take a sample for the rate, forget waits that are over."""
+        """Let time pass: read the rates, forget waits that are over."""
         now = self.clock()
-        if now >= self._waiting_until:
-            self.waiting = ""
-        self._samples.append((now, self.received_bytes))
-        while len(self._samples) > 2 and now - self._samples[1][0] >= RATE_WINDOW_S:
-            self._samples.popleft()
+        self._waits = {why: until for why, until in self._waits.items() if until > now}
+        self._rate.read(now, self.received_bytes)
+        for file in self.active.values():
+            file.rate.read(now, file.received_bytes)
 
     @property
     def rate_bytes_s(self) -> float:
         """Received per second, over the last seconds."""
-        (start, before), (now, after) = self._samples[0], self._samples[-1]
-        return (after - before) / (now - start) if now > start else 0.0
+        return self._rate.per_s
+
+    @property
+    def connections(self) -> int:
+        """In use now."""
+        return sum(self._connections.values())
+
+    @property
+    def waiting(self) -> list[str]:
+        """What is waited for and why, and for how much longer; a line each."""
+        now = self.clock()
+        return [f"{why} ({duration(until - now)})" for why, until in self._waits.items()]
 
     @property
     def outages(self) -> list[str]:
@@ -159,9 +204,31 @@ class Board:
         ]
 
     @property
+    def in_preparation(self) -> list[str]:
+        """How many files the service is preparing, for how long, and when it is asked again."""
+        if self.preparing is None:
+            return []
+        now = self.clock()
+        return [
+            f"{count(self.preparing.count, 'file')} in preparation",
+            f"{duration(now - self.preparing.since)} so far",
+            f"next look in {duration(max(0.0, self.preparing.next_look - now))}",
+        ]
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
         return self.clock() - self.began
+
+    @property
+    def finished_files(self) -> int:
+        """Files that have their ending."""
+        return self.finished.total()
+
+    @property
+    def missing_files(self) -> int:
+        """Files that have ended without being there."""
+        return self.finished[FileState.FAILED] + self.finished[FileState.UNRESOLVED]
 
     @property
     def done_bytes(self) -> int:
@@ -169,10 +236,17 @@ class Board:
         return self.finished_bytes + sum(file.done_bytes for file in self.active.values())
 
     @property
+    def share(self) -> float | None:
+        """How much of the run is done, 0 to 1, by bytes where they are known, else by files."""
+        if self.wanted_bytes:
+            return min(1.0, self.done_bytes / self.wanted_bytes)
+        return min(1.0, self.finished_files / self.wanted_files) if self.wanted_files else None
+
+    @property
     def remaining_s(self) -> float | None:
         """Seconds to go at the present rate; ``None`` while that cannot be told."""
         left = self.wanted_bytes - self.done_bytes
         rate = self.rate_bytes_s
-        if rate <= 0 or left < 0:
+        if rate <= 0 or left < 0 or not self.wanted_bytes:
             return None
         return left / rate

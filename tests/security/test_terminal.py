@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from asyncdl.cli.board import Board
 from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.main import say
 from asyncdl.cli.notes import print_note
@@ -24,6 +23,7 @@ from asyncdl.cli.tables import print_table
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.events import HostWait, Notice, TransferRetry, TransferStarted
 from asyncdl.job.telling.report import Failure, Summary
+from asyncdl.progress.board import Board
 from tests.e2e.conftest import Run
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\r\nFORGED \u202egnp.exe\x9b31m\u2028\0\x7f"

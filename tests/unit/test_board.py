@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from asyncdl.cli.board import Board
-from asyncdl.cli.progress import render
+from asyncdl.cli.display import is_live
+from asyncdl.cli.printing import echo
+from asyncdl.cli.progress import open_progress, render
 from asyncdl.events import (
     Event,
     FileFinished,
     FilesPreparing,
     FileState,
     FilesWanted,
+    HostWait,
+    JobStarted,
+    Notice,
+    QuotaLeft,
     QuotaWait,
     ScenesFound,
     ServiceBack,
@@ -25,6 +35,10 @@ from asyncdl.events import (
     TransferRetry,
     TransferStarted,
 )
+from asyncdl.progress import progress_lines
+from asyncdl.progress.board import Board
+from asyncdl.progress.text import shortened
+from asyncdl.progress.words import pace
 
 
 @dataclass
@@ -100,22 +114,148 @@ def test_a_file_between_two_tries_says_why() -> None:
     assert board.active["a"].note == "again in 4 s: http-503"
 
 
-@pytest.mark.parametrize("width", [40, 80, 160])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    board = board_after(
+def busy_board(files: int = 12) -> Board:
+    return board_after(
         ScenesFound(3, 4312),
         FilesWanted(54, 10**9),
+        QuotaLeft(14_955),
         *(TransferStarted(f"{i}", "LC08_L2SP_068017_20200310_02_T1_SR_B4.TIF", 10**8, 0)
-          for i in range(12)),
+          for i in range(files)),
         TransferProgress("0", 10**7, 10**7),
-        FilesPreparing(7),
+        TransferRetry("1", "http-503", "busy", 4.0, 1),
+        FilesPreparing(7, "one", 200.0, 30.0),
         QuotaWait(60),
         ServiceWait("m2m.cr.usgs.gov", "HTTP 503", 3600, 300),
     )  # fmt: skip
+
+
+def drawn(board: Board, width: int = 80, height: int = 24) -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=width, force_terminal=False).print(render(board, width))
-    lines = out.getvalue().splitlines()
+    Console(file=out, width=width, force_terminal=False).print(render(board, width, height))
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 96, 160])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    lines = drawn(busy_board(), width)
     assert max(map(len, lines)) <= width
-    assert "3 scenes of 4,312" in lines[0]
+    assert "3 scenes of 4,312"[:width] in lines[0]
     assert any("and 4 more" in line for line in lines)
-    assert any("7 files still being prepared" in line for line in lines)
+    assert any("7 files in preparation"[: width - 1] in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_end_of_a_name_is_always_to_be_seen(width: int) -> None:
+    assert sum("_B4.TIF" in line for line in drawn(busy_board(), width)) == 8
+
+
+@pytest.mark.parametrize("height", range(4, 30))
+def test_a_display_fits_the_height_and_leaves_its_last_line_to_the_cursor(height: int) -> None:
+    lines = drawn(busy_board(), height=height)
+    assert len(lines) <= height - 1 and lines[-1] == ""
+    assert "3 scenes of 4,312" in lines[0]
+    shown = sum("_B4.TIF" in line for line in lines)
+    counted = [line for line in lines if line.startswith("… and")]
+    assert counted == ([f"… and {12 - shown} more"] if shown else [])
+
+
+@pytest.mark.parametrize("files", range(1, 11))
+def test_every_active_file_is_shown_or_counted(files: int) -> None:
+    lines = drawn(busy_board(files))
+    hidden = [line for line in lines if line.startswith("… and")]
+    assert hidden == ([f"… and {files - 8} more"] if files > 8 else [])
+    assert sum("_B4.TIF" in line for line in lines) == min(files, 8)
+
+
+def test_what_is_prepared_says_for_how_long() -> None:
+    text = board_after(FilesPreparing(7, "one", 200.0, 30.0), seconds=10).in_preparation
+    assert text == ["7 files in preparation", "3:30 so far", "next look in 0:20"]
+    assert board_after(FilesPreparing(7), FilesPreparing(0)).in_preparation == []
+
+
+def test_waits_say_why_and_for_how_much_longer() -> None:
+    board = board_after(QuotaWait(60), HostWait("files", "HTTP 429", 20), seconds=15)
+    assert board.waiting == ["download quota used up (0:45)", "files rests: HTTP 429 (0:05)"]
+
+
+def test_without_sizes_the_files_tell_how_far_a_run_is() -> None:
+    """As with ``get``: nobody knows the sizes before the hosts tell them."""
+    board = board_after(FilesWanted(4, 0), finished(10))
+    assert board.share == 0.25 and board.remaining_s is None
+    assert Board().share is None
+    assert pace(board)[0] == "10 B"
+
+
+@given(st.text(), st.integers(0, 60))
+def test_a_shortened_name_fits_and_keeps_its_end(text: str, width: int) -> None:
+    short = shortened(text, width)
+    assert len(short) <= width
+    assert short == text if len(text) <= width else not width or short[-1] == text[-1] or width < 2
+
+
+def lines_of(*events: tuple[float, Event]) -> list[str]:
+    clock, written = Clock(), list[str]()
+    take = progress_lines(written.append, clock=clock)
+    for now, event in events:
+        clock.now = now
+        take(event)
+    return written
+
+
+def test_lines_tell_the_beginning_and_then_little() -> None:
+    started = (0.0, JobStarted(Path("data"), "label")), (1.0, ScenesFound(3, 3))
+    moving = [(float(second), finished(10)) for second in range(2, 100)]
+    lines = lines_of(*started, (1.0, FilesWanted(200, 2000)), *moving)
+    assert lines[0] == "Fetching into data"
+    assert [line.partition(" · quota")[0][:30] for line in lines[1:]] == [
+        "3 scenes · 29 of 200 files · 2", "3 scenes · 59 of 200 files · 5",
+        "3 scenes · 89 of 200 files · 8",
+    ]  # fmt: skip
+
+
+def test_lines_are_rare_while_nothing_moves() -> None:
+    waiting = [(30.0 * n, FilesPreparing(2, "a", 30.0 * n, 30.0)) for n in range(1, 41)]
+    lines = lines_of((0.0, FilesWanted(2, 20)), *waiting)
+    assert len(lines) == 4
+    assert "2 files in preparation · 5:00 so far" in lines[0]
+
+
+def test_notes_are_lines_at_once_and_harmless() -> None:
+    assert lines_of((0.0, Notice("a\x1b[2J", "warning"))) == ["Note: a\\x1b[2J"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_drawn"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "xterm", "CI": "true"}, False),
+        ({"TERM": "xterm", "CI": "false"}, True),
+    ],
+)
+def test_only_a_terminal_that_can_be_drawn_on_gets_a_display(
+    variables: dict[str, str], is_drawn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Mock(isatty=lambda: True))
+    for name in ("TERM", "CI", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_live() is is_drawn
+
+
+def test_a_line_printed_meanwhile_stands_above_the_display(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is drawn takes the place of stderr; whoever kept the old one would be drawn over."""
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with open_progress() as show:
+        show(ScenesFound(3, 3))
+        before = len(terminal.getvalue())
+        echo("a line", err=True)
+        written = terminal.getvalue()[before:]
+    assert "files" in written.partition("a line\n")[2], "the display is drawn below it"

@@ -22,11 +22,12 @@ ROOMS: dict[str, set[str]] = {
     "items": {"errors", "transfer", "m2m"},
     "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac", "items"},
     "doctor": {"version", "errors", "config", "retry", "proxies", "redact", "m2m", "job"},
+    "progress": {"events", "job.telling"},
     "sandbox": {"errors", "m2m.naming"},
     "pages": {"version", "events", "job.telling", "m2m.naming"},
     "cli": {
         "version", "errors", "events", "config", "retry", "redact",
-        "transfer", "m2m", "stac", "job", "doctor", "pages", "sandbox",
+        "transfer", "m2m", "stac", "job", "doctor", "pages", "progress", "sandbox",
     },
     "sync": {"transfer", "m2m", "job"},
     "__main__": {"cli"},

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from asyncdl.cli.notes import note_of
 from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.tables import table_lines
@@ -21,6 +20,7 @@ from asyncdl.events import (
 )
 from asyncdl.job.telling.record import ProofCount, Record
 from asyncdl.job.telling.report import Failure, Summary
+from asyncdl.progress.notes import note_of
 
 
 @pytest.mark.parametrize(

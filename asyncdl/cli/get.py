@@ -19,7 +19,8 @@ from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import json_option, verbose_option
 from asyncdl.cli.tally import Tally
 from asyncdl.errors import AsyncdlError, DiskError
-from asyncdl.events import Emit, FilesWanted
+from asyncdl.events import Emit, Event, FilesWanted
+from asyncdl.job.telling.chronicle import log_event
 from asyncdl.redact import redact
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Digest, Downloader, FileRequest, Limits, Outcome, serve_queue
@@ -153,8 +154,13 @@ def get(
 
     async def work() -> bool:
         with open_display(as_json=False, quiet=quiet or as_json, live=not no_progress) as emit:
-            feed = Feed(_all_urls(urls, listed), request, emit)
-            await _fetch_all(feed, limits, jobs, tally, emit)
+
+            def watch(event: Event) -> None:
+                log_event(event)
+                emit(event)
+
+            feed = Feed(_all_urls(urls, listed), request, watch)
+            await _fetch_all(feed, limits, jobs, tally, watch)
         return True
 
     try:

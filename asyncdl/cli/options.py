@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,16 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asyncdl.cli.logs import FORMATS, LogWish, start_logging
 from asyncdl.cli.printing import plain
 from asyncdl.errors import ConfigError
-from asyncdl.redact import redact
 
 if TYPE_CHECKING:
     from asyncdl.sandbox import Faults
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 # A missing file is a config error with its own words, not click's.
 config_argument = click.argument("config", type=click.Path(path_type=Path))
@@ -78,16 +75,6 @@ _fault_option = click.option(
 )
 
 
-def _start_logging(ctx: click.Context, parameter: click.Parameter, verbose: int) -> None:
-    if not verbose:
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(SafeFormatter("%(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("asyncdl")
-    logger.addHandler(handler)
-    logger.setLevel(LEVELS[min(verbose, len(LEVELS) - 1)])
-
-
 @contextmanager
 def naming(config: Path) -> Iterator[None]:
     """Name the config file in errors that are found only after it has been read."""
@@ -98,25 +85,42 @@ def naming(config: Path) -> Iterator[None]:
         raise
 
 
-verbose_option = click.option(
-    "-v",
-    "--verbose",
-    count=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_start_logging,
-    help="Log to stderr; twice for more.",
-)
+_LOG = "asyncdl.log"
+"""Where the options of the log wait for each other."""
 
 
-class SafeFormatter(logging.Formatter):
-    """Masks every secret in a record, and keeps it from passing for another record."""
+def _log(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Start the log as soon as all of its options are known."""
+    told = ctx.meta.setdefault(_LOG, {})
+    told[parameter.name] = value
+    if len(told) < len(_LOG_OPTIONS):
+        return
+    try:
+        start_logging(LogWish(told["verbose"], told["log_file"], told["log_format"]))
+    except OSError as error:
+        raise click.UsageError(
+            f"the log file {plain(str(told['log_file']))} cannot be opened: {error.strerror}", ctx
+        ) from error
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return the message as one line."""
-        return plain(super().formatMessage(record))
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Format a record; all lines of a traceback but the record's own are indented."""
-        head, *rest = redact(super().format(record)).split("\n")
-        return "\n".join((head, *(f"    {plain(line)}" for line in rest)))
+_LOG_OPTIONS = (
+    click.option(
+        "--log-format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True,
+        expose_value=False, is_eager=True, callback=_log, help="Of --log-file and -v.",
+    ),
+    click.option(
+        "--log-file", type=click.Path(path_type=Path, dir_okay=False),
+        expose_value=False, is_eager=True, callback=_log, help="Append the log to a file.",
+    ),
+    click.option(
+        "-v", "--verbose", count=True,
+        expose_value=False, is_eager=True, callback=_log, help="Log to stderr; twice for more.",
+    ),
+)  # fmt: skip
+
+
+def verbose_option(command: F) -> F:
+    """Give a command ``-v``, ``--log-file`` and ``--log-format``; it need not know of them."""
+    for option in _LOG_OPTIONS:
+        command = option(command)
+    return command

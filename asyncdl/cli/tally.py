@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from asyncdl.cli.json_lines import echo_json
@@ -11,6 +13,8 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.redact import redact
 from asyncdl.transfer import Outcome
+
+log = logging.getLogger("asyncdl.cli")
 
 
 class Tally:
@@ -46,6 +50,7 @@ class Tally:
             }
             self._failures.append(line)
         self.counts[state] += 1
+        _log(line)
         if self._as_json:
             echo_json({"event": "file", "url": outcome.request.key} | line)
         elif outcome.fetched is None:
@@ -73,3 +78,10 @@ class Tally:
             states = ", ".join(f"{n:,} {state}" for state, n in self.counts.items())
             where = f"received {size(self._received)} into {directory}"
             echo(f"{status.capitalize()}: {count(total, 'file')}: {states or 'none'}; {where}")
+
+
+def _log(line: Mapping[str, object]) -> None:
+    if line["state"] == "failed":
+        log.warning("%s: failed: %s [%s]", line["file"], line["detail"], line["reason"])
+    else:
+        log.info("%s: %s (%s)", line["file"], line["state"], line["proof"])

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from asyncdl.cli.json_lines import json_text
+from asyncdl.cli.logs import SafeFormatter
 from asyncdl.cli.main import say
 from asyncdl.cli.notes import print_note
-from asyncdl.cli.options import SafeFormatter
 from asyncdl.cli.outcome import print_summary
 from asyncdl.cli.printing import plain
 from asyncdl.cli.progress import render

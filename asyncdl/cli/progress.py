@@ -30,6 +30,8 @@ WIDE = 96
 STATE_WIDTH = 20
 """Of ``123.4 MB of 567.8 MB``."""
 RATE_WIDTH = 10
+DONE = "cyan"
+"""What has come; bars in red and yellow would look like trouble."""
 
 
 @contextmanager
@@ -101,7 +103,10 @@ def _total_bar(share: float) -> RenderableType:
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(ratio=1)
     table.add_column(justify="right", width=5)
-    table.add_row(ProgressBar(total=1.0, completed=share), Text(f"{100 * share:.0f} %"))
+    table.add_row(
+        ProgressBar(total=1.0, completed=share, complete_style=DONE, finished_style=DONE),
+        Text(f"{100 * share:.0f} %"),
+    )
     return table
 
 
@@ -150,7 +155,12 @@ def _beside_name(width: int) -> int:
 def _bar(file: ActiveFile) -> ProgressBar:
     # Without a total the bar pulses: something moves, nobody knows how far.
     return ProgressBar(
-        total=file.total_bytes, completed=file.done_bytes, pulse=file.total_bytes is None
+        total=file.total_bytes,
+        completed=file.done_bytes,
+        pulse=file.total_bytes is None,
+        complete_style=DONE,
+        finished_style=DONE,
+        pulse_style=DONE,
     )
 
 

@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from asyncdl.progress.text import plain as plain
+from asyncdl.text import plain as plain
 
 
 def echo(line: str, *, err: bool = False) -> None:

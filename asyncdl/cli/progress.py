@@ -17,8 +17,8 @@ from asyncdl.cli.quantities import size
 from asyncdl.events import Emit, Event, Notice
 from asyncdl.progress.board import ActiveFile, Board
 from asyncdl.progress.notes import note_of
-from asyncdl.progress.text import shortened
 from asyncdl.progress.words import joined, pace, totals
+from asyncdl.text import shortened
 
 REFRESH_PER_S = 8
 SHOWN_FILES = 8

@@ -10,8 +10,8 @@ from pathlib import Path
 from asyncdl.events import Emit, Event, JobStarted, ScenesFound
 from asyncdl.progress.board import Board
 from asyncdl.progress.notes import note_of
-from asyncdl.progress.text import plain
 from asyncdl.progress.words import pace, totals
+from asyncdl.text import plain
 
 INTERVAL_S = 30.0
 """Between two lines, at least."""

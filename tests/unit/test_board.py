@@ -37,8 +37,8 @@ from asyncdl.events import (
 )
 from asyncdl.progress import progress_lines
 from asyncdl.progress.board import Board
-from asyncdl.progress.text import shortened
 from asyncdl.progress.words import pace
+from asyncdl.text import shortened
 
 
 @dataclass

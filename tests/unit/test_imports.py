@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "asyncdl"
 ROOMS: dict[str, set[str]] = {
     "version": set(),
     "redact": set(),
+    "text": set(),
     "errors": {"redact"},
     "events": {"errors"},
     "retry": {"errors"},
@@ -22,11 +23,11 @@ ROOMS: dict[str, set[str]] = {
     "items": {"errors", "transfer", "m2m"},
     "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac", "items"},
     "doctor": {"version", "errors", "config", "retry", "proxies", "redact", "m2m", "job"},
-    "progress": {"events", "job.telling"},
+    "progress": {"events", "job.telling", "text"},
     "sandbox": {"errors", "m2m.naming"},
     "pages": {"version", "events", "job.telling", "m2m.naming"},
     "cli": {
-        "version", "errors", "events", "config", "retry", "redact",
+        "version", "errors", "events", "config", "retry", "redact", "text",
         "transfer", "m2m", "stac", "job", "doctor", "pages", "progress", "sandbox",
     },
     "sync": {"transfer", "m2m", "job"},

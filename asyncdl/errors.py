@@ -331,6 +331,20 @@ RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 
 """Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the stable code of what ended a file, or a try of it."""
+    match error:
+        case TransferError():
+            reason = error.reason
+        case NetworkError():
+            reason = "network"
+        case DiskError():
+            reason = "disk"
+        case _:
+            reason = "interrupted"
+    return reason
+
+
 @contextmanager
 def ungrouped() -> Iterator[None]:
     """Let callers see the error that stopped a task group instead of the group around it."""

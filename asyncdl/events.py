@@ -77,6 +77,12 @@ class TransferEnded(Event, frozen=True):
     """The engine has let go of a file, for better or worse."""
 
     key: str
+    reason: str = ""
+    """Stable code of what ended it; empty when the file is there."""
+    received_bytes: int = 0
+    """Received over the network for this file in all, whatever became of it."""
+    elapsed_s: float = 0.0
+    """Seconds since the engine was asked for the file, waits included."""
 
 
 class LinkRenewal(Event, frozen=True):

@@ -117,9 +117,16 @@ class Download:
         """
         try:
             async with self._resources:
-                return await self._fetch()
-        finally:
-            self._progress.end()
+                fetched = await self._fetch()
+        except BaseException as error:
+            self._progress.end(self._elapsed_s, error)
+            raise
+        self._progress.end(self._elapsed_s)
+        return fetched
+
+    @property
+    def _elapsed_s(self) -> float:
+        return clock.now_s() - self._began_at_s
 
     async def _fetch(self) -> Fetched:
         if self._request.name is not None:
@@ -476,7 +483,7 @@ class Download:
             already_there=self._holding is None,
             proof="+".join((length_proof, *proof.checks)),
             attempts=self._tries.requests,
-            elapsed_s=clock.now_s() - self._began_at_s,
+            elapsed_s=self._elapsed_s,
             digests=proof.digests,
         )
 

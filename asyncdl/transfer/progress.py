@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncdl.errors import AsyncdlError, TransferError
+from asyncdl.errors import AsyncdlError, TransferError, reason_of
 from asyncdl.events import (
     Emit,
     TransferEnded,
@@ -46,11 +46,10 @@ class Progress:
 
     def retry(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
         """Tell that a try failed and another follows."""
-        reason, detail = "network", str(error)
-        if isinstance(error, TransferError):
-            reason, detail = error.reason, error.detail
-        self._emit(TransferRetry(self.key, reason, detail, wait_s, attempt))
+        detail = error.detail if isinstance(error, TransferError) else str(error)
+        self._emit(TransferRetry(self.key, reason_of(error), detail, wait_s, attempt))
 
-    def end(self) -> None:
-        """Tell that the engine has let go of the file."""
-        self._emit(TransferEnded(self.key))
+    def end(self, elapsed_s: float, error: BaseException | None = None) -> None:
+        """Tell that the engine has let go of the file, after ``elapsed_s`` and because of what."""
+        reason = reason_of(error) if error else ""
+        self._emit(TransferEnded(self.key, reason, self.received_bytes, elapsed_s))

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import HttpStatusError, NetworkError, WrongContent
-from asyncdl.events import HostWait, TransferRetry
+from asyncdl.events import HostWait, TransferEnded, TransferRetry
 from asyncdl.retry import Backoff
 from tests.transfer.fault_server import (
     QUICK,
@@ -42,6 +42,23 @@ async def test_row_083_an_endless_503_ends_and_keeps_the_part(tmp_path: Path) ->
             await r.fetch()
     assert refused.value.attempts == len(r.server.requests) == QUICK.backoff.attempts
     assert r.content("file.bin.part") == BODY[:777]
+
+
+async def test_the_last_event_of_a_file_says_what_came_and_what_ended_it(tmp_path: Path) -> None:
+    async with rig(tmp_path, cut(FILE, 777), status(404), FILE) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch()
+        await r.fetch()
+    [failed, done] = r.told(TransferEnded)
+    assert (failed.reason, failed.received_bytes) == ("http-404", 777)
+    assert (done.reason, done.received_bytes) == ("", len(BODY) - 777)
+
+
+async def test_a_fetch_that_was_cancelled_is_told_as_interrupted(tmp_path: Path) -> None:
+    async with rig(tmp_path, status(429, Retry_After=9)) as r:
+        with anyio.move_on_after(0.05):
+            await r.fetch()
+    assert [event.reason for event in r.told(TransferEnded)] == ["interrupted"]
 
 
 async def test_row_084_retry_after_rests_the_whole_host(tmp_path: Path) -> None:

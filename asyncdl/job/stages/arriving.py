@@ -15,9 +15,9 @@ from asyncdl.errors import (
     AsyncdlError,
     DiskError,
     HttpStatusError,
-    NetworkError,
     TransferError,
     WrongContent,
+    reason_of,
 )
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.journal import FinishedFile
@@ -145,13 +145,12 @@ def stop_if_full(error: AsyncdlError) -> None:
 def facts_of(error: AsyncdlError) -> dict[str, Any]:
     """Return what a :class:`FileFinished` tells of a failure."""
     if isinstance(error, TransferError):
-        reason, detail, remedy = error.reason, error.detail, error.remedy
+        detail, remedy = error.detail, error.remedy
     else:
-        reason = "network" if isinstance(error, NetworkError) else "disk"
         detail = str(error)
         remedy = error.remedy if isinstance(error, DiskError) else TransferError.remedy
     return {
-        "reason": reason,
+        "reason": reason_of(error),
         "error": type(error).__name__,
         "http_status": error.status if isinstance(error, HttpStatusError) else None,
         "detail": detail,

@@ -33,6 +33,7 @@ from asyncdl.events import (
     ScenesFound,
     SceneSuperseded,
     SceneWithdrawn,
+    TransferEnded,
     TransferProgress,
 )
 from asyncdl.job.telling.record import Record, Recorder
@@ -201,7 +202,7 @@ class Report:
                 self.superseded.append(Superseded(product_id, by, removed_files))
             case SceneWithdrawn(product_id, withdrawn):
                 self.withdrawn.append(Withdrawn(product_id, withdrawn))
-            case TransferProgress():
+            case TransferProgress() | TransferEnded():
                 # A file that fails leaves no other trace of its bytes.
                 self._receive(event.key, event.received_bytes, now_s)
             case FileFinished():

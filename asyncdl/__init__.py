@@ -21,6 +21,7 @@ from asyncdl.version import __version__
 
 if TYPE_CHECKING:
     from asyncdl import events as events
+    from asyncdl import metrics as metrics
     from asyncdl import sandbox as sandbox
     from asyncdl import sync as sync
     from asyncdl.config import Config, load_config, parse_config
@@ -55,7 +56,7 @@ _HOMES = {
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
     "asyncdl.transfer": ("Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits"),
 }  # fmt: skip
-_ROOMS = ("events", "sandbox", "sync")
+_ROOMS = ("events", "metrics", "sandbox", "sync")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "events",
     "find_credentials",
     "load_config",
+    "metrics",
     "parse_config",
     "sandbox",
     "sync",

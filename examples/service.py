@@ -11,6 +11,7 @@
 ``GET /jobs/{id}``        how far it is
 ``GET /jobs/{id}/events`` the same, live, as server-sent events
 ``DELETE /jobs/{id}``     cancel it; what is there stays
+``GET /metrics``          counters of all jobs, for Prometheus
 ========================  =====================================================
 
 USGS takes one call at a time from an account, so one worker runs the jobs in the order in
@@ -34,7 +35,7 @@ from typing import Any
 import anyio
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 import asyncdl
@@ -73,6 +74,7 @@ class Task:
     config: asyncdl.Config
     folder: Path
     progress: Progress
+    metrics: asyncdl.metrics.Metrics
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     changed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -89,6 +91,7 @@ class Task:
 
     def take(self, event: Event) -> None:
         """Count an event; what may not block does no more."""
+        self.metrics.take(event)
         match event:
             case FilesWanted(count=count):
                 self.tell(wanted=self.progress.wanted + count)
@@ -119,6 +122,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.tasks: dict[str, Task] = {}
+        self.metrics = asyncdl.metrics.Metrics()
         self._queue_in, self._queue = anyio.create_memory_object_stream[Task](MAX_QUEUED)
 
     def take(self, order: Order) -> Task:
@@ -147,7 +151,7 @@ class Desk:
         folder = self.root / job_id
         raw = order.model_dump() | {"download": {"directory": str(folder / "data")}}
         config = asyncdl.parse_config(raw | {"service": SERVICE})
-        return Task(config, folder, Progress(job_id))
+        return Task(config, folder, Progress(job_id), self.metrics)
 
     async def work(self) -> None:
         """Run jobs until cancelled."""
@@ -201,6 +205,12 @@ async def cancel(job_id: str) -> Progress:
 @app.get("/jobs/{job_id}/events")
 async def watch(job_id: str) -> StreamingResponse:
     return StreamingResponse(_news(find(job_id)), media_type="text/event-stream")
+
+
+@app.get("/metrics")
+async def metrics() -> Response:
+    desk: Desk = app.state.desk
+    return Response(desk.metrics.prometheus(), media_type=asyncdl.metrics.CONTENT_TYPE)
 
 
 async def _news(task: Task) -> AsyncIterator[str]:

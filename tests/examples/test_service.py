@@ -17,6 +17,7 @@ import aiohttp
 import anyio
 import pytest
 
+import asyncdl
 from asyncdl.sandbox import Service
 from tests.e2e.conftest import environment, files_under
 
@@ -88,6 +89,17 @@ async def test_a_job_is_followed_to_its_end(service: Service, tmp_path: Path) ->
     assert news[-1]["status"] == "complete"
     assert news[-1]["finished"] == news[-1]["wanted"] == FILES
     assert [one["finished"] for one in news] == sorted(one["finished"] for one in news)
+
+
+async def test_prometheus_finds_what_all_jobs_came_to(service: Service, tmp_path: Path) -> None:
+    async with serving(service, tmp_path) as session:
+        async for _ in news_of(session, await start(session)):
+            pass
+        async with session.get("/metrics") as reply:
+            text = await reply.text()
+    assert reply.headers["Content-Type"] == asyncdl.metrics.CONTENT_TYPE
+    assert f'asyncdl_file_finished_total{{kind="bands",state="downloaded"}} {FILES}\n' in text
+    assert 'asyncdl_job_finished_total{state="complete"} 1\n' in text
 
 
 async def test_a_cancelled_job_is_over_and_the_next_one_runs(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import assert_type
 
+from opentelemetry.metrics import MeterProvider
+
 import asyncdl
-from asyncdl import sync
-from asyncdl.events import Event
+from asyncdl import metrics, sync
+from asyncdl.events import Emit, Event
+from asyncdl.metrics.otel import OpenTelemetry
 
 
 async def job(path: Path) -> None:
@@ -40,6 +43,18 @@ async def engine(directory: Path) -> None:
         pass
     except asyncdl.ApiError as error:
         assert_type(error.error_code, str)
+
+
+async def measured(config: asyncdl.Config, provider: MeterProvider) -> None:
+    counted = metrics.Metrics()
+    await asyncdl.Job(config).run(counted.take)
+    assert_type(counted.watch(), Emit)
+    snapshot = counted.snapshot()
+    assert_type(snapshot, metrics.Snapshot)
+    assert_type(snapshot.total("asyncdl.received", host="host"), float)
+    assert_type(snapshot.families[0].points[0].value, float | metrics.Distribution)
+    assert_type(counted.prometheus(), str)
+    await asyncdl.Job(config).run(OpenTelemetry(provider).take)
 
 
 def synchronous(config: asyncdl.Config, account: asyncdl.Credentials, directory: Path) -> None:

@@ -14,6 +14,7 @@ ROOMS: dict[str, set[str]] = {
     "text": set(),
     "errors": {"redact"},
     "events": {"errors"},
+    "metrics": {"events", "version"},
     "retry": {"errors"},
     "proxies": {"errors"},
     "config": {"errors"},

@@ -1,0 +1,94 @@
+"""Measurements added up in memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from asyncdl.metrics.exposition import text_of
+from asyncdl.metrics.instruments import INSTRUMENTS, Instrument, Kind
+from asyncdl.metrics.reading import Measurement
+from asyncdl.metrics.snapshot import Distribution, Family, Point, Snapshot
+from asyncdl.metrics.watcher import Watcher
+
+
+@dataclass(slots=True)
+class _Histogram:
+    """How many numbers fell between two bounds, and their sum."""
+
+    counts: list[int]
+    sum: float = 0.0
+
+    def put(self, value: float, bounds: tuple[float, ...]) -> None:
+        self.counts[bisect_left(bounds, value)] += 1
+        self.sum += value
+
+    def told(self) -> Distribution:
+        return Distribution(sum(self.counts), self.sum, tuple(accumulate(self.counts)))
+
+
+@dataclass(slots=True)
+class _Sums:
+    """The numbers of one instrument, by the values of its attributes."""
+
+    instrument: Instrument
+    numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
+    histograms: dict[tuple[str, ...], _Histogram] = field(default_factory=dict)
+
+    def keep(self, told: Measurement) -> None:
+        match self.instrument.kind:
+            case Kind.HISTOGRAM:
+                bounds = self.instrument.buckets
+                empty = _Histogram([0] * (len(bounds) + 1))
+                self.histograms.setdefault(told.values, empty).put(told.value, bounds)
+            case Kind.GAUGE:
+                self.numbers[told.values] = told.value
+            case _:
+                self.numbers[told.values] = self.numbers.get(told.values, 0) + told.value
+
+    def family(self) -> Family:
+        numbers = [self._point(*item) for item in self.numbers.items()]
+        spread = [self._point(values, one.told()) for values, one in self.histograms.items()]
+        return Family(self.instrument, (*numbers, *spread))
+
+    def _point(self, values: tuple[str, ...], value: float | Distribution) -> Point:
+        named = zip(self.instrument.attributes, values, strict=True)
+        return Point({name: text for name, text in named if text}, value)
+
+
+class Metrics(Watcher):
+    """Counts the events of jobs and downloads; as many as wanted may exist.
+
+    :meth:`take` is an ``Emit``, for :meth:`asyncdl.Job.run`, for ``emit`` of
+    ``M2MClient`` and ``Downloader``, or called with each event of a watched job. Runs
+    that go on at the same time each get one of their own by :meth:`watch`. All may be
+    called from any thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sums = {instrument: _Sums(instrument) for instrument in INSTRUMENTS}
+        for instrument, sums in self._sums.items():
+            # What is not there cannot be seen to rise.
+            if instrument.kind in (Kind.COUNTER, Kind.LEVEL) and not instrument.attributes:
+                sums.numbers[()] = 0
+
+    def _keep(self, told: Measurement) -> None:
+        self._sums[told.instrument].keep(told)
+
+    def snapshot(self) -> Snapshot:
+        """Return all that has been measured so far; it does not change any more."""
+        with self._lock:
+            families = [sums.family() for sums in self._sums.values()]
+        return Snapshot(tuple(family for family in families if family.points))
+
+    def prometheus(self) -> str:
+        """Return it in the text format that Prometheus reads; see ``CONTENT_TYPE``.
+
+        Names and units are those that OpenTelemetry's exporters give, so
+        ``asyncdl.file.duration`` is ``asyncdl_file_duration_seconds``.
+
+        Source: https://prometheus.io/docs/instrumenting/exposition_formats/ (0.0.4)
+        """
+        return text_of(self.snapshot())

@@ -1,0 +1,62 @@
+"""The same measurements for OpenTelemetry, with the extra ``[otel]``.
+
+::
+
+    from opentelemetry.metrics import get_meter_provider
+    from asyncdl.metrics.otel import OpenTelemetry
+
+    telemetry = OpenTelemetry(get_meter_provider())
+    await asyncdl.Job(config).run(telemetry.take)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from asyncdl.metrics.instruments import INSTRUMENTS, Instrument, Kind
+from asyncdl.metrics.reading import Measurement
+from asyncdl.metrics.watcher import Watcher
+from asyncdl.version import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter, MeterProvider
+
+_Record: TypeAlias = Callable[[float, Mapping[str, str]], None]
+
+
+class OpenTelemetry(Watcher):
+    """Hands what events measure to OpenTelemetry.
+
+    :meth:`take` and :meth:`watch` are as those of :class:`asyncdl.metrics.Metrics`.
+
+    Args:
+        provider: Whose meter ``asyncdl`` takes the measurements. Nothing global is
+            touched; who wants the global one passes ``get_meter_provider()``.
+    """
+
+    def __init__(self, provider: MeterProvider) -> None:
+        super().__init__()
+        meter = provider.get_meter("asyncdl", __version__)
+        self._records = {one: _record_of(meter, one) for one in INSTRUMENTS}
+
+    def _keep(self, told: Measurement) -> None:
+        named = zip(told.instrument.attributes, told.values, strict=True)
+        attributes = {name: text for name, text in named if text}
+        self._records[told.instrument](told.value, attributes)
+
+
+def _record_of(meter: Meter, instrument: Instrument) -> _Record:
+    """Return what takes a number for an instrument and the attributes it is for."""
+    about = instrument.name, instrument.unit, instrument.description
+    match instrument.kind:
+        case Kind.COUNTER:
+            return meter.create_counter(*about).add
+        case Kind.LEVEL:
+            return meter.create_up_down_counter(*about).add
+        case Kind.GAUGE:
+            return meter.create_gauge(*about).set
+        case Kind.HISTOGRAM:
+            return meter.create_histogram(
+                *about, explicit_bucket_boundaries_advisory=instrument.buckets
+            ).record

@@ -1,0 +1,256 @@
+"""What events measure, how it is added up, and the text that Prometheus reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncdl import events
+from asyncdl.events import (
+    ApiCalled,
+    ConnectionsInUse,
+    Event,
+    FileFinished,
+    FilesPreparing,
+    FileState,
+    JobFinished,
+    JobStarted,
+    QuotaLeft,
+    ScenesFound,
+    ServiceBack,
+    ServiceWait,
+    TransferEnded,
+    TransferProgress,
+    TransferStarted,
+)
+from asyncdl.metrics import INSTRUMENTS, Distribution, Kind, Metrics, Snapshot
+from asyncdl.metrics.instruments import API_DURATION
+from asyncdl.metrics.reading import Reader
+from asyncdl.metrics.watcher import MAX_SERIES
+
+NOT_MEASURED = {"Notice", "CheckProgress"}
+"""Words for people, and what :class:`FileChecked` tells in the end."""
+LINE = re.compile(r"(?P<name>[a-z_]+)(\{(?P<labels>.*)\})? (?P<value>\S+)")
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
+
+
+def after(*told: Event) -> Snapshot:
+    metrics = Metrics()
+    for event in told:
+        metrics.take(event)
+    return metrics.snapshot()
+
+
+def example_of(kind: type[Event]) -> Event:
+    """Return any event of a kind, with nothing empty that matters."""
+    plain: dict[Any, Any] = {"str": "a", "int": 1, "float": 1.0, "bool": True}
+    given: dict[str, Any] = {
+        field.name: plain.get(getattr(field.type, "__name__", ""), 1)
+        for field in msgspec.structs.fields(kind)
+        if field.required
+    }
+    if kind is FileFinished:
+        given["state"] = FileState.FAILED
+    return kind(**given)
+
+
+@pytest.mark.parametrize("kind", Event.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_every_event_is_measured_or_left_out_on_purpose(kind: type[Event]) -> None:
+    measured = list(Reader().read(example_of(kind)))
+    assert bool(measured) is (kind.__name__ not in NOT_MEASURED)
+
+
+def test_the_names_left_out_are_events() -> None:
+    assert vars(events).keys() >= NOT_MEASURED
+
+
+def test_bytes_are_counted_once_whatever_became_of_them() -> None:
+    snapshot = after(
+        TransferProgress("a", 10, 10),
+        TransferProgress("b", 5, 5),
+        TransferProgress("a", 0, 30),
+        TransferEnded("a", "http-404", 37),
+        TransferProgress("a", 2, 2),  # the next run of the same file
+    )
+    assert snapshot.total("asyncdl.received") == 37 + 5 + 2
+
+
+def test_files_are_told_apart_by_kind_state_and_reason() -> None:
+    snapshot = after(
+        FileFinished("bands", "p", "f", FileState.DOWNLOADED, 7_000),
+        FileFinished("bands", "p", "g", FileState.FAILED, reason="http-404"),
+        FileFinished("bundle", "p", "h", FileState.SKIPPED, 9_000),
+    )
+    name = "asyncdl.file.finished"
+    assert snapshot.total(name) == 3
+    assert snapshot.total(name, state="failed", reason="http-404") == 1
+    assert snapshot.total(name, kind="bands") == 2
+    assert snapshot.total("asyncdl.file.size") == 7_000
+
+
+def test_a_histogram_counts_what_is_no_larger_than_each_bound() -> None:
+    snapshot = after(*(ApiCalled("login", s, None) for s in (0.1, 0.11, 3.0, 1000.0)))
+    [family] = [one for one in snapshot.families if one.instrument is API_DURATION]
+    [point] = family.points
+    assert point.attributes == {"endpoint": "login"}
+    assert isinstance(point.value, Distribution)
+    assert point.value.buckets == (1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4)
+    assert point.value.count == 4
+    assert point.value.sum == pytest.approx(1003.21)
+
+
+def test_levels_add_up_over_runs_that_go_on_at_the_same_time() -> None:
+    metrics = Metrics()
+    one, other = metrics.watch(), metrics.watch()
+    for emit, count in ((one, 3), (other, 2), (one, 1)):
+        emit(ConnectionsInUse("host", count))
+    assert metrics.snapshot().total("asyncdl.connections", host="host") == 1 + 2
+
+
+def test_the_same_key_in_two_runs_is_two_files() -> None:
+    metrics = Metrics()
+    for emit in (metrics.watch(), metrics.watch()):
+        emit(TransferProgress("a", 10, 10))
+    assert metrics.snapshot().total("asyncdl.received") == 20
+
+
+def test_a_run_that_is_over_holds_nothing_any_more() -> None:
+    snapshot = after(
+        JobStarted(Path("data"), "label"),
+        FilesPreparing(3),
+        ServiceWait("host", "HTTP 503", 1.0, 1.0),
+        ConnectionsInUse("host", 2),
+        TransferStarted("a", "a", None, 0),
+        JobFinished("interrupted"),
+    )
+    levels = [one.name for one in INSTRUMENTS if one.kind is Kind.LEVEL]
+    assert [snapshot.total(name) for name in levels] == [0] * len(levels)
+    assert snapshot.total("asyncdl.job.finished", state="interrupted") == 1
+
+
+def test_each_run_finds_its_scenes_anew() -> None:
+    run = (JobStarted(Path(), ""), ScenesFound(2, 9), ScenesFound(5, 9), JobFinished("complete"))
+    assert after(*run, *run).total("asyncdl.scene.found") == 10
+
+
+def test_the_time_of_a_job_is_that_between_its_first_and_last_event() -> None:
+    reader = Reader(iter([100.0, 160.0]).__next__)
+    list(reader.read(JobStarted(Path(), "")))
+    told = {one.instrument.name: one for one in reader.read(JobFinished("complete"))}
+    assert told["asyncdl.job.duration"].value == 60
+
+
+def test_a_host_is_down_until_it_is_back() -> None:
+    down = (ServiceWait("host", "HTTP 503", 1.0, 1.0), ServiceWait("host", "HTTP 503", 9.0, 1.0))
+    assert after(*down).total("asyncdl.host.down") == 1
+    back = after(*down, ServiceBack("host", 12.0))
+    assert back.total("asyncdl.host.down") == 0
+    assert back.total("asyncdl.host.outage.duration", host="host") == 12
+
+
+def test_the_quota_is_the_last_that_was_told() -> None:
+    assert after(QuotaLeft(900), QuotaLeft(300)).total("asyncdl.quota.left") == 300
+
+
+def test_counters_without_attributes_are_there_from_the_beginning() -> None:
+    """Prometheus sees no rise of a counter that appears with its first number."""
+    names = {family.instrument.name for family in after().families}
+    assert "asyncdl.received" in names
+    assert "asyncdl.quota.left" not in names
+
+
+def test_no_flood_of_names_from_outside_fills_the_memory() -> None:
+    flood = after(*(ApiCalled("search", 1.0, f"CODE_{n}") for n in range(MAX_SERIES * 2)))
+    [family] = [one for one in flood.families if one.instrument is API_DURATION]
+    assert len(family.points) == MAX_SERIES + 1
+    assert flood.total("asyncdl.api.duration", endpoint="other") == MAX_SERIES
+
+
+def test_a_snapshot_does_not_change_and_is_plain_data() -> None:
+    metrics = Metrics()
+    metrics.take(ConnectionsInUse("host", 2))
+    snapshot = metrics.snapshot()
+    metrics.take(ConnectionsInUse("host", 5))
+    assert snapshot.total("asyncdl.connections") == 2
+    told = msgspec.to_builtins(snapshot)
+    assert {"attributes": {"host": "host"}, "value": 2} in told["families"][1]["points"]
+
+
+# --- the text ----------------------------------------------------------------
+
+
+def lines_of(text: str) -> Iterator[tuple[str, dict[str, str], str]]:
+    """Yield name, labels and value of each line, as a strict reader of the format would."""
+    assert text.endswith("\n")
+    for line in text[:-1].split("\n"):
+        if not line.startswith("#"):
+            found = LINE.fullmatch(line)
+            assert found, line
+            yield found["name"], dict(LABEL.findall(found["labels"] or "")), found["value"]
+
+
+def unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), text)
+
+
+def text_after(*told: Event) -> str:
+    metrics = Metrics()
+    for event in told:
+        metrics.take(event)
+    return metrics.prometheus()
+
+
+def test_each_family_has_one_help_and_one_type_before_its_numbers() -> None:
+    text = text_after(ApiCalled("login", 0.2, None), QuotaLeft(3), ConnectionsInUse("h", 1))
+    heads = re.findall(r"^# HELP (\w+) \S.*\n# TYPE (\w+) (\w+)\n(\w+)", text, re.MULTILINE)
+    assert all(first == second and after.startswith(first) for first, second, _, after in heads)
+    types = {name: kind for name, _, kind, _ in heads}
+    assert len(heads) == len(types) == text.count("# HELP") == text.count("# TYPE")
+    assert types["asyncdl_received_bytes_total"] == "counter"
+    assert types["asyncdl_api_duration_seconds"] == "histogram"
+    assert types["asyncdl_connections"] == types["asyncdl_quota_left"] == "gauge"
+
+
+def test_a_histogram_has_a_line_for_each_bound_and_its_sum_and_count() -> None:
+    text = text_after(ApiCalled("login", 0.2, "AUTH_INVALID"))
+    of = 'endpoint="login",reason="AUTH_INVALID"'
+    name = "asyncdl_api_duration_seconds"
+    assert f'{name}_bucket{{{of},le="0.1"}} 0\n{name}_bucket{{{of},le="0.25"}} 1\n' in text
+    assert f'{name}_bucket{{{of},le="+Inf"}} 1\n{name}_sum{{{of}}} 0.2\n{name}_count' in text
+
+
+def test_no_label_is_empty() -> None:
+    text = text_after(FileFinished("bands", "p", "f", FileState.DOWNLOADED, 5))
+    assert 'asyncdl_file_finished_total{kind="bands",state="downloaded"} 1\n' in text
+
+
+@given(st.text(min_size=1))
+def test_any_label_survives_the_text(host: str) -> None:
+    found = {
+        name: unescaped(labels["host"])
+        for name, labels, _ in lines_of(text_after(ConnectionsInUse(host, 7)))
+        if "host" in labels
+    }
+    assert found == {"asyncdl_connections": host}
+
+
+@pytest.mark.parametrize("emitter", [lambda m: m.take, lambda m: m.watch()], ids=["take", "watch"])
+def test_no_name_of_a_file_and_no_id_is_in_the_text(
+    emitter: Callable[[Metrics], events.Emit],
+) -> None:
+    metrics = Metrics()
+    for event in (
+        TransferStarted("secret", "secret", 1, 0),
+        TransferEnded("secret", "", 1),
+        FileFinished("bands", "secret", "secret", FileState.DOWNLOADED, detail="secret"),
+        JobStarted(Path("secret"), "secret"),
+    ):
+        emitter(metrics)(event)
+    assert "secret" not in metrics.prometheus()

@@ -44,8 +44,10 @@ class TransferStarted(Event, frozen=True):
     """The first bytes of a file are on their way."""
 
     key: str
-    """The caller's name for the file."""
+    """The caller's name for the file: in a job its path below the download directory, else
+    ``FileRequest.key``, its name, or its URL without the query."""
     name: str
+    """The file's own name, without a folder."""
     size_bytes: int | None
     """Total, if the host tells."""
     resumed_bytes: int
@@ -56,6 +58,7 @@ class TransferProgress(Event, frozen=True):
     """More bytes of a file are on disk; cumulative, so a lost one does no harm."""
 
     key: str
+    """As in :class:`TransferStarted`."""
     done_bytes: int
     """On disk now, 0 to the total; may fall back when a file has to begin again."""
     received_bytes: int
@@ -66,9 +69,13 @@ class TransferRetry(Event, frozen=True):
     """A try failed and another follows."""
 
     key: str
+    """As in :class:`TransferStarted`."""
     reason: str
+    """Stable code, such as ``http-503`` or ``stalled``."""
     detail: str
+    """The same for people."""
     wait_s: float
+    """Seconds until the next try."""
     attempt: int
     """Number of failed tries so far, 1 or more."""
 
@@ -77,6 +84,7 @@ class TransferEnded(Event, frozen=True):
     """The engine has let go of a file, for better or worse."""
 
     key: str
+    """As in :class:`TransferStarted`."""
     reason: str = ""
     """Stable code of what ended it; empty when the file is there."""
     received_bytes: int = 0
@@ -89,12 +97,14 @@ class LinkRenewal(Event, frozen=True):
     """The link of a file is no longer accepted, and a new one is asked for."""
 
     key: str
+    """As in :class:`TransferStarted`."""
 
 
 class ConnectionsInUse(Event, frozen=True):
     """A connection to a host was taken into use or given back; a lost one does no harm."""
 
     host: str
+    """Its name, with the port if the URL has one."""
     count: int
     """In use at this host now."""
 
@@ -103,8 +113,11 @@ class HostWait(Event, frozen=True):
     """A whole host is given a rest, since it asked for one."""
 
     host: str
+    """As in :class:`ConnectionsInUse`."""
     reason: str
+    """``http-429`` or another status, or ``unreachable``."""
     wait_s: float
+    """Seconds, from now."""
 
 
 # --- services that are down ----------------------------------------------------
@@ -127,6 +140,7 @@ class ServiceBack(Event, frozen=True):
     """A service that was down answers again; follows its :class:`ServiceWait`."""
 
     service: str
+    """As in :class:`ServiceWait`."""
     after_s: float
     """Seconds since it had failed first."""
 
@@ -138,23 +152,31 @@ class ApiCalled(Event, frozen=True):
     """One API call came back."""
 
     endpoint: str
+    """Such as ``scene-search``."""
     elapsed_s: float
+    """Seconds from the request to the whole reply."""
     error_code: str | None
+    """The service's code, or ``HTTP 503`` where it gave none; ``None`` if all went well."""
 
 
 class ApiRetry(Event, frozen=True):
     """An API call failed and is made again; :class:`ServiceWait` tells of longer outages."""
 
     endpoint: str
+    """Such as ``scene-search``."""
     reason: str
+    """How it failed, for people."""
     wait_s: float
+    """Seconds until it is made again."""
     attempt: int
+    """Number of failed tries so far, 1 or more."""
 
 
 class Notice(Event, frozen=True):
     """Something a person should read: a notice of the service, a cut search, a warning."""
 
     text: str
+    """One or more whole sentences."""
     severity: str = "info"
     """``info`` or ``warning``."""
 
@@ -166,7 +188,9 @@ class JobStarted(Event, frozen=True):
     """A run has begun."""
 
     directory: Path
+    """The download directory."""
     label: str
+    """By which the service knows the job's requests, at most 50 characters."""
 
 
 class FoundScene(Struct, frozen=True):
@@ -175,6 +199,7 @@ class FoundScene(Struct, frozen=True):
     product_id: str
     """Display id."""
     entity_id: str
+    """The service's other id of the same scene."""
     acquired: str
     """``YYYY-MM-DD``; may be empty."""
     cloud_cover: float | None
@@ -210,6 +235,7 @@ class FilesPreparing(Event, frozen=True):
     """What the service is still preparing, told at each look."""
 
     count: int
+    """Files, each once."""
     oldest: str = ""
     """The file that is waited for longest; empty where only its id is known."""
     longest_s: float = 0.0
@@ -222,12 +248,14 @@ class QuotaLeft(Event, frozen=True):
     """How many downloads may still be requested, as the service last said."""
 
     downloads: int
+    """Files."""
 
 
 class QuotaWait(Event, frozen=True):
     """The download quota is used up; requests wait for its window while transfers go on."""
 
     wait_s: float
+    """Seconds until the quota is looked at again."""
 
 
 class FileFinished(Event, frozen=True):
@@ -240,7 +268,9 @@ class FileFinished(Event, frozen=True):
     file: str
     """Path below the download directory, with forward slashes."""
     state: FileState
+    """How it ended."""
     size_bytes: int | None = None
+    """Of the file; ``None`` when it did not come."""
     received_bytes: int = 0
     """Over the network in this run."""
     proof: str = ""
@@ -254,8 +284,11 @@ class FileFinished(Event, frozen=True):
     http_status: int | None = None
     """The last status of its host that was no success, if there was one."""
     detail: str = ""
+    """What happened, for people."""
     remedy: str = ""
+    """What may help, for people."""
     attempts: int = 0
+    """Requests that were made for it in this run."""
     key: str = ""
     """The file's name in the transfer events, where that is another than ``file``."""
     members: tuple[str, ...] = ()
@@ -277,6 +310,7 @@ class SceneWithdrawn(Event, frozen=True):
     """The service no longer has a scene of which files are there; they are kept."""
 
     product_id: str
+    """Display id."""
     withdrawn: str
     """When, as the service writes it, such as ``2021-03-11 13:00:02-06``."""
 
@@ -287,9 +321,11 @@ class FileChecked(Event, frozen=True):
     file: str
     """Path below the download directory, with forward slashes."""
     is_right: bool
+    """Whether it is there and has shown what it showed when it came."""
     reason: str = ""
-    """Stable code, for a file that is not: ``missing``, ``checksum-mismatch`` …"""
+    """Stable code, for a file that is not, such as ``missing`` or ``checksum-mismatch``."""
     detail: str = ""
+    """What is wrong, for people."""
     proof: str = ""
     """What it has shown now."""
 
@@ -298,9 +334,13 @@ class CheckProgress(Event, frozen=True):
     """More of the finished files has been read again; cumulative."""
 
     files: int
+    """Read so far."""
     total_files: int
+    """To be read in all."""
     read_bytes: int
+    """Read so far."""
     total_bytes: int
+    """To be read in all."""
 
 
 class JobFinished(Event, frozen=True):

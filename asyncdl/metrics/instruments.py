@@ -90,7 +90,10 @@ FILE_RETRIES = Instrument(
     ("reason",),
 )
 FILE_RENEWALS = Instrument(
-    "asyncdl.file.renewals", Kind.COUNTER, "{link}", "Links that were refused and replaced."
+    "asyncdl.file.renewals",
+    Kind.COUNTER,
+    "{link}",
+    "Links that were refused, so that new ones were asked for.",
 )
 FILE_CHECKED = Instrument(
     "asyncdl.file.checked",

@@ -346,7 +346,9 @@ class Config(Section, frozen=True, kw_only=True):
     """A whole config file, with absolute paths."""
 
     service: ServiceConfig = ServiceConfig()
+    """Where, and as whom."""
     search: SearchConfig
+    """Which scenes."""
     products: Annotated[
         tuple[Product, ...],
         Meta(
@@ -354,8 +356,11 @@ class Config(Section, frozen=True, kw_only=True):
             description='at least one [[products]] with kind = "bands", "bundle" or "band_group"',
         ),
     ]
+    """Which files of each scene; one or more."""
     download: DownloadConfig = DownloadConfig()
+    """Where to, and how."""
     poll: PollConfig = PollConfig()
+    """How files are waited for that are still in preparation."""
 
     def __post_init__(self) -> None:
         is_unpacked = [isinstance(p, BundleProduct) and p.extract for p in self.products]

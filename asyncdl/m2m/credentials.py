@@ -37,6 +37,7 @@ class Credentials:
     """What ``login-token`` wants to know."""
 
     username: str
+    """Of the account at the ERS; no secret."""
     token: str = field(repr=False)
     """The application token, made on the ERS profile page. A secret."""
 

@@ -29,9 +29,11 @@ class Instrument(Struct, frozen=True):
     name: str
     """In OpenTelemetry's form, such as ``asyncdl.file.duration``."""
     kind: Kind
+    """What may be done with its numbers."""
     unit: str
     """By UCUM, such as ``s`` or ``By``; in braces where things are counted."""
     description: str
+    """One sentence, for people."""
     attributes: tuple[str, ...] = ()
     """What its numbers are told apart by; all of few values."""
     buckets: tuple[float, ...] = ()

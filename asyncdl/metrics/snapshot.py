@@ -13,6 +13,7 @@ class Distribution(Struct, frozen=True):
     """The numbers of a histogram."""
 
     count: int
+    """How many there are."""
     sum: float
     """In the instrument's unit."""
     buckets: tuple[int, ...]
@@ -32,7 +33,9 @@ class Family(Struct, frozen=True):
     """All numbers of one instrument."""
 
     instrument: Instrument
+    """What they are numbers of."""
     points: tuple[Point, ...]
+    """One for each set of attributes that has been seen."""
 
 
 class Snapshot(Struct, frozen=True):

@@ -52,6 +52,7 @@ class Limits:
     """How long a host that is down is waited for; its files wait and none of them fails. 0
     makes the usual tries for each file, and gives the host up after a number of them."""
     max_redirects: int = 5
+    """In a row, for one request."""
     max_retry_after_s: float = 900.0
     """A host that asks for a longer rest is not waited for: the file fails."""
     max_rate_bytes_s: float | None = None

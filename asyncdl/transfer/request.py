@@ -61,7 +61,9 @@ class Fetched:
     """A file that is there under its final name, and verified."""
 
     path: Path
+    """Of the file itself."""
     size_bytes: int
+    """Its length."""
     received_bytes: int
     """Over the network in this call, repeated bytes included."""
     already_there: bool
@@ -75,5 +77,6 @@ class Fetched:
     attempts: int
     """Requests made for it, 0 or more."""
     elapsed_s: float
+    """Seconds of this call, waits and proof included."""
     digests: tuple[Digest, ...] = ()
     """All that were computed over the whole file, the strongest first."""

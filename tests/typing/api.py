@@ -16,8 +16,10 @@ from asyncdl.metrics.otel import OpenTelemetry
 async def job(path: Path) -> None:
     config = asyncdl.load_config(path)
     assert_type(config, asyncdl.Config)
+    assert_type(asyncdl.parse_config({}), asyncdl.Config)
     summary = await asyncdl.Job(config).run(lambda event: None)
     assert_type(summary, asyncdl.Summary)
+    assert_type(summary.failures, tuple[asyncdl.Failure, ...])
     async with asyncdl.Job(config, credentials=asyncdl.Credentials("name", "token")) as watched:
         async for event in watched:
             assert_type(event, Event)
@@ -25,7 +27,8 @@ async def job(path: Path) -> None:
 
 
 async def client() -> None:
-    async with asyncdl.M2MClient(asyncdl.find_credentials()) as api:
+    patient = asyncdl.ClientOptions(max_wait_s=60)
+    async with asyncdl.M2MClient(asyncdl.find_credentials(), options=patient) as api:
         assert_type(await api.permissions(), list[str])
         options = await api.download_options("landsat_ot_c2_l2", entity_ids=["a"])
         assert_type(options[0].entity_id, str)
@@ -37,12 +40,33 @@ async def engine(directory: Path) -> None:
             url="https://host/file",
             directory=directory,
             digests=(asyncdl.Digest("sha256", "00"),),
+            form=asyncdl.Form.TIFF,
         )
         assert_type(await downloader.fetch(request), asyncdl.Fetched)
     try:
         pass
+    except asyncdl.AuthError as error:
+        assert_type(error.request_id, int | None)
     except asyncdl.ApiError as error:
         assert_type(error.error_code, str)
+    except asyncdl.ChecksumMismatch as error:
+        assert_type(error.algorithm, str)
+    except (asyncdl.TransferError, asyncdl.DiskError) as error:
+        assert_type(error.remedy, str)
+    except asyncdl.NetworkError as error:
+        assert_type(error.cause, str)
+    except asyncdl.DirectoryBusyError as error:
+        assert_type(error.directory, Path)
+    except asyncdl.ConfigError as error:
+        assert_type(error.key, str)
+    except asyncdl.AsyncdlError as error:
+        assert_type(error.retryable, bool)
+
+
+async def trial() -> None:
+    async with asyncdl.sandbox.serve(faults=asyncdl.sandbox.Faults()) as service:
+        assert_type(service, asyncdl.sandbox.Service)
+        assert_type(service.violations, list[str])
 
 
 async def measured(config: asyncdl.Config, provider: MeterProvider) -> None:

@@ -47,16 +47,23 @@ class Failure:
     """A file that is not there at the end, and what can be done about it."""
 
     file: str
+    """Path below the download directory, with forward slashes."""
     kind: str
+    """``bands``, ``bundle`` or ``band_group``."""
     state: str
+    """``failed`` or ``unresolved``."""
     reason: str
+    """Stable code, such as ``http-404``."""
     error: str
     """Class of the error, such as ``HttpStatusError``; empty where the service gave the reason."""
     http_status: int | None
     """The last status of the host that was no success, if there was one."""
     detail: str
+    """What happened, for people."""
     remedy: str
+    """What may help, for people."""
     attempts: int
+    """Requests that were made for it in this run."""
 
 
 def alike(failures: Iterable[Failure]) -> list[list[Failure]]:
@@ -95,6 +102,7 @@ class Summary:
     status: str
     """``complete``, ``incomplete``, ``stopped`` or ``interrupted``."""
     scenes: int
+    """That the run found or was told of."""
     files: Mapping[str, int]
     """``total`` and the number in each final state."""
     by_kind: Mapping[str, Mapping[str, int]]
@@ -104,9 +112,13 @@ class Summary:
     downloaded_bytes: int
     """Received over the network in this run, whatever became of it."""
     elapsed_s: float
+    """Seconds of the whole run."""
     api_calls: Mapping[str, int]
+    """Calls that were sent, by endpoint, repeated ones and logins included."""
     failures: tuple[Failure, ...] = ()
+    """One for each place where a wanted file is not."""
     notices: tuple[str, ...] = ()
+    """What a person should read, in the order in which it came up."""
     superseded: tuple[Superseded, ...] = ()
     """What was found out in this run."""
     withdrawn: tuple[Withdrawn, ...] = ()

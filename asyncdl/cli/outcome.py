@@ -49,6 +49,7 @@ def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) 
         if any(counts.values())
     ]
     lines += _proofs(summary.record.proofs)
+    lines += _replaced(summary)
     lines.append(f"  in {directory}")
     if summary.error:
         lines.append(f"The run had to stop: {summary.error}")
@@ -112,6 +113,18 @@ def _proof(proof: ProofCount) -> str:
     """Return what was checked, and whose word a digest was compared with."""
     source = f" (digest: {proof.source})" if proof.source else ""
     return (proof.proof or "nothing") + source
+
+
+def _replaced(summary: Summary) -> list[str]:
+    """Say what there are newer products of, and what the service has deleted."""
+    told = []
+    if summary.superseded:
+        removed = sum(old.removed_files for old in summary.superseded)
+        files = f"{count(removed, 'old file')} removed" if removed else "old files kept"
+        told.append(f"processed anew: {count(len(summary.superseded), 'scene')}, {files}")
+    if summary.withdrawn:
+        told.append(f"withdrawn: {count(len(summary.withdrawn), 'scene')}, files kept")
+    return [f"  {line}" for line in told]
 
 
 def _failures(failures: Sequence[Failure]) -> list[str]:

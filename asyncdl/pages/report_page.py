@@ -53,6 +53,9 @@ def report_page(
         _section("Where", _map(summary)) if has_map else (),
         _section("Files by kind", _kinds(summary)) if summary.by_kind else (),
         _section("Proofs", _proofs(summary)) if record.proofs else (),
+        _section("Processed anew or withdrawn", _replaced(summary))
+        if summary.superseded or summary.withdrawn
+        else (),
         _section("Slowest files", _slowest(summary)) if record.slowest else (),
         _section("Calls of the service", _calls(summary)) if record.api else (),
         _section("Notices", _notices(summary)) if summary.notices else (),
@@ -160,6 +163,23 @@ def _proofs(summary: Summary) -> Markup:
         for proof in summary.record.proofs
     )
     return table(("what was checked", "who told the digest", "files"), rows, numbers=(2,))
+
+
+def _replaced(summary: Summary) -> Markup:
+    """Tell which products there are newer ones of, and which the service has deleted."""
+    rows = [
+        (old.product_id, f"processed anew as {old.by}", _kept(old.removed_files))
+        for old in summary.superseded
+    ]
+    rows += [
+        (gone.product_id, f"withdrawn on {gone.withdrawn}", _kept(0)) for gone in summary.withdrawn
+    ]
+    named = ((element("span", name, class_="name"), *rest) for name, *rest in rows)
+    return table(("product", "what became of it", "its files"), named)
+
+
+def _kept(removed_files: int) -> str:
+    return f"{removed_files:,} removed" if removed_files else "kept"
 
 
 def _slowest(summary: Summary) -> Markup:

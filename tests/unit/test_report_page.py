@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from asyncdl.cli.printing import plain
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.telling.report import Summary, Superseded, Withdrawn
 from asyncdl.job.telling.timeline import Timeline
 from asyncdl.pages.chart import chart, spans_of
 from asyncdl.pages.report_page import MAX_FILES, report_page
@@ -23,6 +24,18 @@ def test_the_page_tells_what_the_report_holds() -> None:
         "Throughput and connections over time", 'id="map"',
     ):  # fmt: skip
         assert told in page, told
+
+
+def test_the_page_names_what_was_replaced_or_withdrawn() -> None:
+    told = replace(
+        run_of(),
+        superseded=(Superseded("OLD", "NEW", 3),),
+        withdrawn=(Withdrawn("GONE", "2026-03-01 13:00:02-06"),),
+    )
+    page = report_page("A job", told)
+    for words in ("processed anew as NEW", "3 removed", "withdrawn on 2026-03-01", ">kept<"):
+        assert words in page, words
+    assert "Processed anew or withdrawn" not in report_page("A job", run_of())
 
 
 def test_a_page_asks_nothing_of_any_network() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from asyncdl.events import (
     TransferEnded,
 )
 from asyncdl.job.telling.record import ProofCount, Record
-from asyncdl.job.telling.report import Failure, Summary
+from asyncdl.job.telling.report import Failure, Summary, Superseded, Withdrawn
 from asyncdl.progress.notes import note_of
 
 
@@ -120,3 +121,14 @@ def test_a_complete_outcome_asks_for_nothing_more() -> None:
     lines = describe(good, Path("data"))
     assert lines[0].startswith("Complete: ")
     assert not [line for line in lines if "again" in line]
+
+
+def test_the_outcome_tells_what_was_replaced_or_withdrawn() -> None:
+    told = replace(
+        summary_with(),
+        superseded=(Superseded("A", "B", 3), Superseded("C", "D", 1)),
+        withdrawn=(Withdrawn("E", "2026-03-01"),),
+    )
+    lines = describe(told, Path("data"))
+    assert "  processed anew: 2 scenes, 4 old files removed" in lines
+    assert "  withdrawn: 1 scene, files kept" in lines

@@ -27,9 +27,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asyncdl.redact import redact
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class AsyncdlError(Exception):

@@ -143,7 +143,8 @@ def test_a_reader_that_leaves_early_causes_no_complaint() -> None:
 def test_start_up_imports_no_more_than_it_needs() -> None:
     script = (
         "import sys; before = set(sys.modules); from asyncdl.cli.main import exit_status;"
-        "exit_status(['--version']); heavy = {'aiohttp', 'rich', 'msgspec', 'sqlite3', 'anyio'};"
+        "exit_status(['--version']); heavy = {'aiohttp', 'rich', 'msgspec', 'sqlite3', 'anyio',"
+        " 'asyncio', 'dataclasses', 'pathlib', 'urllib.parse'};"
         "print(sorted((set(sys.modules) - before) & heavy))"
     )
     done = subprocess.run(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +183,27 @@ def test_a_snapshot_does_not_change_and_is_plain_data() -> None:
     assert snapshot.total("asyncdl.connections") == 2
     told = msgspec.to_builtins(snapshot)
     assert {"attributes": {"host": "host"}, "value": 2} in told["families"][1]["points"]
+
+
+@pytest.mark.slow
+def test_threads_lose_no_count_and_disturb_nobody_who_looks() -> None:
+    """As when several ``sync.Job`` share one, and a page is read meanwhile."""
+    metrics, codes, workers = Metrics(), 80, 4
+
+    def count(worker: int) -> None:
+        emit = metrics.watch()
+        for n in range(codes):
+            emit(ApiCalled("search", 1.0, f"{worker}-{n % 20}"))
+            metrics.snapshot()
+
+    switching_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # a thread in the middle of everything
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(count, range(workers)))
+    finally:
+        sys.setswitchinterval(switching_s)
+    assert metrics.snapshot().total("asyncdl.api.duration") == codes * workers
 
 
 # --- the text ----------------------------------------------------------------

@@ -4,6 +4,7 @@ What is wrong is said with file, key, value and what is allowed, before any
 network.
 """
 
+from asyncdl.config.aoi import Aoi
 from asyncdl.config.layouts import LayoutTemplate
 from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
 from asyncdl.config.reading import load_config, parse_config
@@ -25,6 +26,7 @@ from asyncdl.config.since import Since
 __all__ = [
     "DEFAULT_STAC_URL",
     "DEFAULT_URL",
+    "Aoi",
     "BandGroupProduct",
     "BandsProduct",
     "BundleProduct",

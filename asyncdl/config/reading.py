@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from asyncdl.config.aoi import Aoi
 from asyncdl.config.explaining import explain
 from asyncdl.config.sections import Config
 from asyncdl.errors import ConfigError
@@ -60,6 +61,12 @@ def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Con
     def absolute(text: str) -> str:
         return str(folder / Path(text).expanduser())
 
+    def existing_aoi(aoi: Aoi | None) -> Aoi | None:
+        if aoi is not None and aoi.form == "file":
+            existing("search", "aoi", aoi)
+            return aoi.moved_to(folder)
+        return aoi
+
     def existing(section: str, key: str, text: str | None) -> str | None:
         if text is None:
             return None
@@ -83,7 +90,7 @@ def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Con
         ),
         search=replace(
             search,
-            aoi=existing("search", "aoi", search.aoi),
+            aoi=existing_aoi(search.aoi),
             scenes_file=(
                 "-"
                 if search.scenes_file == "-"

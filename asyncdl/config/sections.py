@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from asyncdl.config.aoi import Aoi
 from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
 from asyncdl.config.since import Since
@@ -116,7 +117,9 @@ class SearchConfig(Section, frozen=True):
 
     dataset: Annotated[str, Meta(min_length=1, description="a dataset alias")] | None = None
     """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
-    aoi: Annotated[str, Meta(min_length=1, description="a GeoJSON file")] | None = None
+    aoi: Annotated[Aoi, Meta(description="a GeoJSON or WKT file, or such text itself")] | None = (
+        None
+    )
     """Area of interest: polygons or points, in longitude and latitude."""
     bbox: (
         Annotated[

@@ -1,6 +1,6 @@
 """From an area of interest to the spatial filters of a search.
 
-GeoJSON, a box or a point goes in; what comes out covers the same ground within
+GeoJSON, WKT, a box or a point goes in; what comes out covers the same ground within
 [-180, 180] degrees, so that a polygon over the antimeridian becomes two. Pure:
 nothing here reads a file or asks the service.
 
@@ -10,7 +10,7 @@ Source: RFC 7946 (GeoJSON); API notes, section 4.2 (the filters).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias, TypeGuard
@@ -29,6 +29,7 @@ from asyncdl.m2m.rings import (
     spans,
     wrap,
 )
+from asyncdl.m2m.wkt import read_wkt
 
 SpatialFilter: TypeAlias = dict[str, Json]
 """A ``spatialFilter`` of ``scene-search``: kind ``mbr`` or ``geojson``."""
@@ -94,8 +95,24 @@ def area_from_geojson(data: object, *, source: Path | None = None) -> Area:
     Raises: ConfigError, for anything but polygons and points in degrees, for an
         empty area, and for more than ``MAX_FILTERS`` filters.
     """
+    return _area_from(lambda: _decode(data), source)
+
+
+def area_from_wkt(text: str, *, source: Path | None = None) -> Area:
+    """Return the filters for an area of interest in well-known text.
+
+    Args:
+        text: One geometry, longitude first.
+        source: The file it came from, for messages.
+    Returns: As :func:`area_from_geojson`.
+    Raises: ConfigError, for what is no WKT, and as :func:`area_from_geojson`.
+    """
+    return _area_from(lambda: read_wkt(text), source)
+
+
+def _area_from(decode: Callable[[], object], source: Path | None) -> Area:
     try:
-        area = tuple(_filters(_decode(data)))
+        area = tuple(_filters(decode()))
         _check_count(area)
     except ConfigError as error:
         error.file = source

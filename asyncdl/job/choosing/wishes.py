@@ -16,14 +16,9 @@ from asyncdl.config import (
     ServiceConfig,
 )
 from asyncdl.errors import ConfigError
+from asyncdl.job.choosing.areas import area_of
 from asyncdl.m2m import ClientOptions, Credentials
-from asyncdl.m2m.area import (
-    area_from_bbox,
-    area_from_geojson,
-    area_from_point,
-)
 from asyncdl.m2m.credentials import Found, locate_credentials
-from asyncdl.m2m.models import Json
 from asyncdl.m2m.naming import dataset_of, parse_product_id
 from asyncdl.m2m.search import SceneQuery
 from asyncdl.m2m.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
@@ -38,7 +33,7 @@ def query_of(search: SearchConfig) -> SceneQuery:
     assert search.dataset is not None  # the config insists on it for a search
     return SceneQuery(
         dataset=search.dataset,
-        area=_area_of(search),
+        area=area_of(search),
         start=search.start,
         end=search.end,
         ingested_since=search.since.day if search.since else None,
@@ -48,17 +43,6 @@ def query_of(search: SearchConfig) -> SceneQuery:
         metadata=search.metadata,
         limit=search.limit,
     )
-
-
-def _area_of(search: SearchConfig) -> tuple[Json, ...]:
-    if search.aoi is not None:
-        path = Path(search.aoi)
-        return area_from_geojson(path.read_bytes(), source=path)
-    if search.bbox is not None:
-        return area_from_bbox(*search.bbox)
-    if search.point is not None:
-        return area_from_point(*search.point)
-    return ()
 
 
 def ids_of(search: SearchConfig) -> dict[str, list[str]]:

@@ -1,0 +1,154 @@
+"""Well-known text: the geometries that an area of interest is made of, as GeoJSON objects. Pure.
+
+Source: OGC 06-103r4 (Simple Feature Access, part 1), section 7; the ``SRID=…;`` in front is
+PostGIS's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from asyncdl.errors import ConfigError
+
+T = TypeVar("T")
+
+MAX_DEPTH = 50
+"""Collections within collections; more is no area but an attack on the stack."""
+
+_NAMES = {
+    "POINT": "Point",
+    "MULTIPOINT": "MultiPoint",
+    "POLYGON": "Polygon",
+    "MULTIPOLYGON": "MultiPolygon",
+    "GEOMETRYCOLLECTION": "GeometryCollection",
+}
+_WITHOUT_AREA = ("LINESTRING", "MULTILINESTRING")
+_WGS84 = ("4326", "4979")
+_TOKEN = re.compile(
+    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.+-])"
+    r"|(?P<word>[A-Za-z]+)|(?P<sign>\S)"
+)
+
+
+def read_wkt(text: str) -> dict[str, Any]:
+    """Return what a text says as a GeoJSON geometry; heights and measures are left out.
+
+    Args:
+        text: One geometry, of points, polygons and collections of them, longitude first.
+            ``SRID=4326;`` may stand in front.
+    Raises: ConfigError, which tells line and column, for anything else.
+    """
+    reader = _Reader(text)
+    reader.skip_srid()
+    geometry = reader.geometry()
+    if reader.kind:
+        reader.fail("the end")
+    return geometry
+
+
+class _Reader:
+    """A text and how far it is read; each method reads one thing and what belongs to it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._found = list(_TOKEN.finditer(text))
+        self._at = 0
+
+    @property
+    def kind(self) -> str:
+        """``number``, ``word`` or ``sign``; empty at the end."""
+        return (self._found[self._at].lastgroup or "") if self._at < len(self._found) else ""
+
+    @property
+    def token(self) -> str:
+        """What comes next, in upper case; empty at the end."""
+        return self._found[self._at][0].upper() if self.kind else ""
+
+    def fail(self, expected: str) -> NoReturn:
+        """Tell what should stand here."""
+        self.refuse(f"expected {expected}, found {self.token[:20] or 'the end of the text'}")
+
+    def refuse(self, problem: str) -> NoReturn:
+        at = self._found[self._at].start() if self.kind else len(self._text)
+        line = self._text.count("\n", 0, at) + 1
+        column = at - (self._text.rfind("\n", 0, at) + 1) + 1
+        raise ConfigError(f"the area of interest in WKT, line {line}, column {column}: {problem}")
+
+    def skip(self, token: str) -> bool:
+        """Pass by a token if it comes next."""
+        is_next = self.token == token
+        self._at += is_next
+        return is_next
+
+    def need(self, token: str) -> None:
+        if not self.skip(token):
+            self.fail(token)
+
+    def skip_srid(self) -> None:
+        if not self.skip("SRID"):
+            return
+        self.need("=")
+        if self.token not in _WGS84:
+            self.refuse(f"SRID {self.token} is not 4326; reproject to longitude and latitude")
+        self._at += 1
+        self.need(";")
+
+    def geometry(self, depth: int = 0) -> dict[str, Any]:
+        if self.token in _WITHOUT_AREA:
+            self.refuse(f"a {self.token} has no area; give it a width (a buffer) first")
+        # Both POINT Z and POINTZ are written.
+        name = _NAMES.get(self.token.removesuffix("M").removesuffix("Z"))
+        if name is None or depth > MAX_DEPTH:
+            self.fail(f"one of {', '.join(_NAMES)}")
+        self._at += 1
+        if self.token in ("Z", "M", "ZM"):
+            self._at += 1
+        return {"type": name, **self._content(name, depth)}
+
+    def _content(self, name: str, depth: int) -> dict[str, Any]:
+        match name:
+            case "Point":
+                return {"coordinates": [] if self.skip("EMPTY") else self._in_brackets()}
+            case "MultiPoint":
+                return {"coordinates": self._list(self._point)}
+            case "Polygon":
+                return {"coordinates": self._polygon()}
+            case "MultiPolygon":
+                return {"coordinates": self._list(self._polygon)}
+        return {"geometries": self._list(lambda: self.geometry(depth + 1))}
+
+    def _polygon(self) -> list[list[list[float]]]:
+        return self._list(lambda: self._list(self._position))
+
+    def _list(self, one: Callable[[], T]) -> list[T]:
+        """Read ``( … , … )`` or ``EMPTY``."""
+        if self.skip("EMPTY"):
+            return []
+        self.need("(")
+        found = [one()]
+        while self.skip(","):
+            found.append(one())
+        if not self.skip(")"):
+            self.fail(", or )")
+        return found
+
+    def _point(self) -> list[float]:
+        """Read a point of several, in brackets of its own or not."""
+        return self._in_brackets() if self.token == "(" else self._position()
+
+    def _in_brackets(self) -> list[float]:
+        self.need("(")
+        position = self._position()
+        self.need(")")
+        return position
+
+    def _position(self) -> list[float]:
+        numbers: list[float] = []
+        while self.kind == "number" and len(numbers) < 4:
+            numbers.append(float(self.token))
+            self._at += 1
+        if len(numbers) < 2:
+            self.fail("a longitude and a latitude" if not numbers else "a latitude")
+        return numbers[:2]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asyncdl import metrics as metrics
     from asyncdl import sandbox as sandbox
     from asyncdl import sync as sync
-    from asyncdl.config import Config, load_config, parse_config
+    from asyncdl.config import Aoi, Config, load_config, parse_config
     from asyncdl.errors import (
         ApiError,
         AsyncdlError,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 logging.getLogger("asyncdl").addHandler(logging.NullHandler())
 
 _HOMES = {
-    "asyncdl.config": ("Config", "load_config", "parse_config"),
+    "asyncdl.config": ("Aoi", "Config", "load_config", "parse_config"),
     "asyncdl.errors": (
         "ApiError", "AsyncdlError", "AuthError", "ChecksumMismatch", "ConfigError",
         "DirectoryBusyError", "DiskError", "NetworkError", "TransferError",
@@ -60,6 +60,7 @@ _ROOMS = ("events", "metrics", "sandbox", "sync")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Aoi",
     "ApiError",
     "AsyncdlError",
     "AuthError",

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
+
+import orjson
+
+from asyncdl.errors import ConfigError
 
 Form: TypeAlias = Literal["file", "geojson", "wkt"]
+
+
+class GeoInterface(Protocol):
+    """What shapely, geopandas, pystac and many others offer.
+
+    Source: https://gist.github.com/sgillies/2217756
+    """
+
+    @property
+    def __geo_interface__(self) -> Mapping[str, Any]:
+        """A GeoJSON object."""
+
+
+Place: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | GeoInterface
+"""A file; GeoJSON or WKT as text; GeoJSON as an object, or one that makes it of itself."""
 
 _WKT = re.compile(r"(SRID\s*=|[A-Z]+\s*(\(|EMPTY\b|(Z|M|ZM)\s*(\(|EMPTY\b)))", re.IGNORECASE)
 
@@ -20,14 +41,34 @@ def form_of(text: str) -> Form:
 
 
 class Aoi(str):
-    """An area of interest: a file, or GeoJSON or WKT as text."""
+    """An area of interest: the name of a file, or GeoJSON or WKT as text.
+
+    As text it says the same tomorrow, whatever becomes of the object it was made from.
+    """
+
+    @classmethod
+    def of(cls, place: Place) -> Aoi:
+        """Take whatever has a place on earth, in longitude and latitude.
+
+        Args:
+            place: What geopandas has in another reference system is reprojected.
+        Raises: ConfigError, for what is none.
+        """
+        try:
+            return cls.read(place)
+        except ValueError as error:
+            raise ConfigError(str(error), key="search.aoi") from error
 
     @classmethod
     def read(cls, value: object) -> Aoi:
-        """Read the name of a file, GeoJSON or WKT. Raises: ValueError, for anything else."""
-        if isinstance(value, str) and value.strip():
+        """Read the value of a config, as :meth:`of`. Raises: ValueError, for anything else."""
+        if isinstance(value, str | os.PathLike) and str(value).strip():
             return cls(value)
-        raise ValueError("is no area of interest")
+        geometry = _geometry_of(value)
+        try:
+            return cls(orjson.dumps(geometry, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+        except orjson.JSONEncodeError as error:
+            raise ValueError(f"is no GeoJSON: {error}") from error
 
     @property
     def form(self) -> Form:
@@ -42,3 +83,36 @@ class Aoi(str):
     def moved_to(self, folder: Path) -> Aoi:
         """Return the same area with its file named from a folder, if it is a relative one."""
         return self if self.form != "file" else Aoi(folder / self.path.expanduser())
+
+
+def _geometry_of(value: object) -> dict[str, Any]:
+    """Return the place of anything as a GeoJSON geometry, and nothing else that it holds.
+
+    The properties of a feature may be what no JSON holds, such as the times of pandas.
+    """
+    found = _interface_of(value)
+    match found.get("type"):
+        case "Feature":
+            geometry = _geometry_of(found.get("geometry") or _collection([]))
+        case "FeatureCollection":
+            geometry = _collection([_geometry_of(part) for part in found.get("features") or ()])
+        case _:
+            return found
+    # GeoJSON of 2008 names its reference system at the top.
+    return geometry | {"crs": found["crs"]} if found.get("crs") else geometry
+
+
+def _interface_of(value: object) -> dict[str, Any]:
+    # The interface has no place for a reference system, so geopandas has to be asked first.
+    if getattr(value, "crs", None) is not None and hasattr(value, "to_crs"):
+        value = value.to_crs("EPSG:4326")
+    found = getattr(value, "__geo_interface__", value)
+    if not isinstance(found, Mapping):
+        raise ValueError(
+            f"{type(value).__name__} is no area of interest: it has no __geo_interface__"
+        )
+    return dict(found)
+
+
+def _collection(geometries: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "GeometryCollection", "geometries": geometries}

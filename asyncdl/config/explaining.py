@@ -42,7 +42,7 @@ def explain(error: msgspec.ValidationError, raw: dict[str, Any], file: Path | No
         _in_plain_words(problem),
         file=file,
         key=_dotted(path),
-        value=None if _is_section(_value_at(path, raw)) else _value_at(path, raw),
+        value=_shown_at(path, raw),
         allowed=_allowed_for(owner, key[-1]) if key else "",
     )
 
@@ -51,12 +51,11 @@ def _explain_clash(
     clash: Clash, path: list[str | int], raw: dict[str, Any], file: Path | None
 ) -> ConfigError:
     path = [*path, *filter(None, clash.key.split("."))]
-    value = _value_at(path, raw)
     return ConfigError(
         str(clash),
         file=file,
         key=_dotted(path),
-        value=str(value) if isinstance(value, date) else None if _is_section(value) else value,
+        value=_shown_at(path, raw),
         allowed=clash.allowed,
     )
 
@@ -79,7 +78,7 @@ def _explain_unknown(
         f"unknown key{hint}",
         file=file,
         key=_dotted([*path, name]),
-        value=None if _is_section(_value_at([*path, name], raw)) else _value_at([*path, name], raw),
+        value=_shown_at([*path, name], raw),
         allowed=", ".join(keys),
     )
 
@@ -121,8 +120,12 @@ def _value_at(path: list[str | int], raw: Any) -> Any:
     return raw
 
 
-def _is_section(value: Any) -> bool:
-    return isinstance(value, dict)
+def _shown_at(path: list[str | int], raw: Any) -> Any:
+    """Return the value of a key as a message has it; ``None`` for what is too long for one."""
+    value = _value_at(path, raw)
+    if isinstance(value, date):
+        return str(value)
+    return value if isinstance(value, str | int | float | list | tuple) else None
 
 
 def _type_at(path: list[str | int], raw: dict[str, Any]) -> Any:

@@ -120,7 +120,8 @@ class SearchConfig(Section, frozen=True):
     aoi: Annotated[Aoi, Meta(description="a GeoJSON or WKT file, or such text itself")] | None = (
         None
     )
-    """Area of interest: polygons or points, in longitude and latitude."""
+    """Area of interest: polygons or points, in longitude and latitude. In Python also what has
+    a ``__geo_interface__``."""
     bbox: (
         Annotated[
             tuple[Longitude, Latitude, Longitude, Latitude],

@@ -9,6 +9,7 @@ from opentelemetry.metrics import MeterProvider
 
 import asyncdl
 from asyncdl import metrics, sync
+from asyncdl.config.aoi import GeoInterface
 from asyncdl.events import Emit, Event
 from asyncdl.metrics.otel import OpenTelemetry
 
@@ -24,6 +25,11 @@ async def job(path: Path) -> None:
         async for event in watched:
             assert_type(event, Event)
     assert_type(watched.summary, asyncdl.Summary | None)
+
+
+def areas(shape: GeoInterface) -> None:
+    for place in ("lake.wkt", Path("lake.geojson"), {"type": "Point"}, shape):
+        assert_type(asyncdl.Aoi.of(place), asyncdl.Aoi)
 
 
 async def client() -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pystac
 import pytest
 
-from asyncdl.config import SearchConfig, parse_config
+from asyncdl.config import Aoi, SearchConfig, parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
+from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.wishes import query_of
+from asyncdl.job.identity import fingerprint_of
 from asyncdl.m2m.area import Area, area_from_bbox
 
 WKT = "POLYGON ((-151 61, -149 61, -149 62, -151 62, -151 61))"
@@ -16,6 +23,10 @@ GEOJSON = (
     '{"type": "Polygon", "coordinates": [[[-151, 61], [-149, 61], [-149, 62], [-151, 62],'
     " [-151, 61]]]}"
 )
+POLYGON = {
+    "type": "Polygon",
+    "coordinates": (((-151.0, 61.0), (-149.0, 61.0), (-149.0, 62.0), (-151.0, 62.0)),),
+}
 BOX = area_from_bbox(-151, 61, -149, 62)
 
 
@@ -64,7 +75,67 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_read(tmp_path: Path
         search_of("lake.wkt", tmp_path)
 
 
-@pytest.mark.parametrize("value", ["", " ", 5])
-def test_what_is_no_text_is_no_area(value: object) -> None:
-    with pytest.raises(ConfigError, match=r"search\.aoi = .*no area of interest.*allowed: a Geo"):
+@pytest.mark.parametrize("value", ["", " ", 5, [[1, 2]], object(), {1, 2}])
+def test_what_has_no_place_is_no_area(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"search\.aoi.*no area of interest.*allowed: a Geo"):
         search_of(value)
+
+
+def shape(geometry: object) -> SimpleNamespace:
+    return SimpleNamespace(__geo_interface__=geometry)
+
+
+def feature(geometry: object) -> dict[str, Any]:
+    seen = datetime(2020, 3, 10)
+    return {"type": "Feature", "properties": {"seen": seen}, "geometry": geometry}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        POLYGON,
+        shape(POLYGON),
+        feature(POLYGON),
+        shape(feature(shape(POLYGON))),
+        {"type": "FeatureCollection", "features": [feature(None), feature(POLYGON)]},
+        shape({"type": "FeatureCollection", "features": (shape(feature(POLYGON)),)}),
+        pystac.Item("scene", POLYGON, [-151, 61, -149, 62], datetime(2020, 3, 10), {}),
+    ],
+)
+def test_whatever_has_a_geo_interface_is_an_area(value: object) -> None:
+    """Only its place is taken: the rest may be what no JSON holds."""
+    assert area(value) == BOX
+
+
+def test_an_object_is_an_area_of_the_same_job_in_each_run() -> None:
+    """It is text from then on, which does not change with the object."""
+    first, second = search_of(shape(POLYGON)), search_of(dict(POLYGON))
+    assert first == second and isinstance(first.aoi, str)
+    assert fingerprint_of(Wish(query_of(first)), ()) == fingerprint_of(Wish(query_of(second)), ())
+
+
+def test_an_area_may_be_made_before_the_config() -> None:
+    assert area(Aoi.of(shape(POLYGON))) == area_of(search_of(Aoi.of(WKT))) == BOX
+    with pytest.raises(ConfigError, match=r"search\.aoi: int is no area of interest"):
+        Aoi.of(5)  # type: ignore[arg-type]  # what a checker would have told
+
+
+def test_an_object_that_knows_its_reference_system_is_asked_for_degrees() -> None:
+    frame = SimpleNamespace(
+        __geo_interface__={"type": "Point", "coordinates": [340000.0, 6.8e6]},
+        crs="EPSG:32606",
+        to_crs={"EPSG:4326": shape(POLYGON)}.get,
+    )
+    assert area(frame) == BOX
+
+
+def test_a_reference_system_that_geojson_names_is_not_lost() -> None:
+    crs = {"type": "name", "properties": {"name": "EPSG:32606"}}
+    collection = {"type": "FeatureCollection", "features": [feature(POLYGON)], "crs": crs}
+    with pytest.raises(ConfigError, match="EPSG:32606; reproject"):
+        area(collection)
+
+
+def test_coordinates_that_are_no_numbers_are_told() -> None:
+    with pytest.raises(ConfigError, match=r"search\.aoi: is no GeoJSON"):
+        search_of({"type": "Point", "coordinates": [{1}]})

@@ -7,9 +7,10 @@ READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
 READY_FOR_EXAMPLES := $(VENV)/.ready-for-examples
+READY_FOR_GEO := $(VENV)/.ready-for-geo
 MINUTES ?= 10
 
-.PHONY: demo test coverage browser docs examples soak bench clean
+.PHONY: demo test coverage browser docs examples geo soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -35,6 +36,9 @@ docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors
 
 examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 	$(BIN)/python -m pytest -q tests/examples
+
+geo: $(READY_FOR_GEO)  # what other tools bring and read: GDAL, geopandas, odc-stac
+	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/job/test_job_stac.py
 
 soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
@@ -62,6 +66,10 @@ $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 
 $(READY_FOR_EXAMPLES): $(READY_FOR_TESTS)
 	$(PIP) --group examples
+	touch $@
+
+$(READY_FOR_GEO): $(READY_FOR_TESTS)
+	$(PIP) --group geo
 	touch $@
 
 clean:

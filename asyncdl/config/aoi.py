@@ -31,6 +31,9 @@ Place: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | GeoInterface
 
 _WKT = re.compile(r"(SRID\s*=|[A-Z]+\s*(\(|EMPTY\b|(Z|M|ZM)\s*(\(|EMPTY\b)))", re.IGNORECASE)
 
+_LAYER = re.compile(r"[^|]+\|(layername=[^|]+|layerid=\d+)")
+"""A file and a layer of it, as QGIS writes them."""
+
 
 def form_of(text: str) -> Form:
     """Tell what a text is, from how it begins: GeoJSON, WKT, or else the name of a file."""
@@ -42,6 +45,8 @@ def form_of(text: str) -> Form:
 
 class Aoi(str):
     """An area of interest: the name of a file, or GeoJSON or WKT as text.
+
+    A layer of a file follows its name, as in ``parcels.gpkg|layername=fields``.
 
     As text it says the same tomorrow, whatever becomes of the object it was made from.
     """
@@ -63,7 +68,7 @@ class Aoi(str):
     def read(cls, value: object) -> Aoi:
         """Read the value of a config, as :meth:`of`. Raises: ValueError, for anything else."""
         if isinstance(value, str | os.PathLike) and str(value).strip():
-            return cls(value)
+            return cls(value)._with_a_layer_that_is_one()
         geometry = _geometry_of(value)
         try:
             return cls(orjson.dumps(geometry, option=orjson.OPT_SERIALIZE_NUMPY).decode())
@@ -78,11 +83,25 @@ class Aoi(str):
     @property
     def path(self) -> Path:
         """The file, if it is one."""
-        return Path(self)
+        return Path(self.partition("|")[0])
+
+    @property
+    def layer(self) -> str | int | None:
+        """The layer of the file, by its name or number; ``None`` for the only one."""
+        key, _, value = self.partition("|")[2].partition("=")
+        return int(value) if key == "layerid" else value or None
+
+    def _with_a_layer_that_is_one(self) -> Aoi:
+        if self.form == "file" and "|" in self and not _LAYER.fullmatch(self):
+            raise ValueError("a file may be followed by |layername=… or |layerid=…, nothing else")
+        return self
 
     def moved_to(self, folder: Path) -> Aoi:
         """Return the same area with its file named from a folder, if it is a relative one."""
-        return self if self.form != "file" else Aoi(folder / self.path.expanduser())
+        if self.form != "file":
+            return self
+        name, bar, layer = self.partition("|")
+        return Aoi(f"{folder / Path(name).expanduser()}{bar}{layer}")
 
 
 def _geometry_of(value: object) -> dict[str, Any]:

@@ -63,14 +63,17 @@ def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Con
 
     def existing_aoi(aoi: Aoi | None) -> Aoi | None:
         if aoi is not None and aoi.form == "file":
-            existing("search", "aoi", aoi)
+            existing("search", "aoi", str(aoi.path), or_folder=True)
             return aoi.moved_to(folder)
         return aoi
 
-    def existing(section: str, key: str, text: str | None) -> str | None:
+    def existing(
+        section: str, key: str, text: str | None, *, or_folder: bool = False
+    ) -> str | None:
         if text is None:
             return None
-        if not Path(absolute(text)).is_file():
+        path = Path(absolute(text))
+        if not (path.is_file() or (or_folder and path.is_dir())):
             raise ConfigError(
                 "no such file",
                 file=file,

@@ -23,6 +23,8 @@ from asyncdl.config.since import Since
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
 
+AOI_FORMS = "a GeoJSON or WKT file, such text itself, or with asyncdl[geo] what GDAL reads"
+
 
 class Clash(ValueError):
     """Two keys of a section contradict each other."""
@@ -117,11 +119,10 @@ class SearchConfig(Section, frozen=True):
 
     dataset: Annotated[str, Meta(min_length=1, description="a dataset alias")] | None = None
     """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
-    aoi: Annotated[Aoi, Meta(description="a GeoJSON or WKT file, or such text itself")] | None = (
-        None
-    )
-    """Area of interest: polygons or points, in longitude and latitude. In Python also what has
-    a ``__geo_interface__``."""
+    aoi: Annotated[Aoi, Meta(description=AOI_FORMS)] | None = None
+    """Area of interest: polygons or points, in longitude and latitude. Other files, and layers of
+    them (``parcels.gpkg|layername=fields``), need ``asyncdl[geo]``, which reprojects them. In
+    Python also what has a ``__geo_interface__``."""
     bbox: (
         Annotated[
             tuple[Longitude, Latitude, Longitude, Latitude],

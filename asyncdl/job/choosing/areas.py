@@ -7,6 +7,7 @@ from pathlib import Path
 from asyncdl.config import Aoi, SearchConfig
 from asyncdl.config.aoi import Form, form_of
 from asyncdl.errors import ConfigError
+from asyncdl.job.choosing.vector_files import as_geojson
 from asyncdl.m2m.area import (
     Area,
     area_from_bbox,
@@ -17,6 +18,7 @@ from asyncdl.m2m.area import (
 
 _FORMS: dict[str, Form] = {".geojson": "geojson", ".json": "geojson", ".wkt": "wkt"}
 """Of files, by how their names end; of others, the beginning tells."""
+_BEGINNING_BYTES = 1024
 
 
 def area_of(search: SearchConfig) -> Area:
@@ -35,7 +37,7 @@ def area_of(search: SearchConfig) -> Area:
 
 def _area_of_aoi(aoi: Aoi) -> Area:
     if aoi.form == "file":
-        return _area_of_file(aoi.path)
+        return _area_of_file(aoi.path, aoi.layer)
     try:
         return area_from_geojson(str(aoi)) if aoi.form == "geojson" else area_from_wkt(aoi)
     except ConfigError as error:
@@ -43,9 +45,22 @@ def _area_of_aoi(aoi: Aoi) -> Area:
         raise
 
 
-def _area_of_file(path: Path) -> Area:
-    data = path.read_bytes()
-    text = data.decode("utf-8-sig", errors="replace")
-    if _FORMS.get(path.suffix.lower(), form_of(text)) == "wkt":
-        return area_from_wkt(text, source=path)
-    return area_from_geojson(data, source=path)
+def _area_of_file(path: Path, layer: str | int | None) -> Area:
+    match _form_of_file(path):
+        case "geojson":
+            return area_from_geojson(path.read_bytes(), source=path)
+        case "wkt":
+            return area_from_wkt(
+                path.read_text(encoding="utf-8-sig", errors="replace"), source=path
+            )
+    return area_from_geojson(as_geojson(path, layer), source=path)
+
+
+def _form_of_file(path: Path) -> Form:
+    """Tell what a file holds; ``file`` stands for what only GDAL knows."""
+    if path.is_dir():
+        return "file"
+    if (form := _FORMS.get(path.suffix.lower())) is not None:
+        return form
+    with path.open("rb") as file:
+        return form_of(file.read(_BEGINNING_BYTES).decode("utf-8", errors="replace"))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
-from asyncdl.items.item import COLLECTION_NAME, STAC_VERSION, Json, extensions_of
+from asyncdl.items.item import COLLECTION_NAME, STAC_VERSION, Json, extensions_of, item_href
 from asyncdl.items.landsat import DATASETS
 
 _POLICY = "https://www.usgs.gov/information-policies-and-instructions/copyrights-and-credits"
@@ -83,7 +82,7 @@ def _links(doi: str, items: Sequence[Json]) -> list[Json]:
     if doi:
         links.append({"rel": "cite-as", "href": f"https://doi.org/{doi}"})
     links += (
-        {"rel": "item", "href": f"./{quote(item['id'])}.json", "type": "application/geo+json"}
+        {"rel": "item", "href": item_href(item["id"]), "type": "application/geo+json"}
         for item in items
     )
     return links

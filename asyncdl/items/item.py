@@ -33,9 +33,10 @@ _EXTENSIONS = {
     "file:": "https://stac-extensions.github.io/file/v2.1.0/schema.json",
     "proj:": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "sci:": "https://stac-extensions.github.io/scientific/v1.0.0/schema.json",
+    "deprecated": "https://stac-extensions.github.io/version/v1.2.0/schema.json",
     "view:": "https://stac-extensions.github.io/view/v1.0.0/schema.json",
 }
-"""By the prefix of the fields that they are for."""
+"""By the prefix of the fields that they are for, or the one field that has none."""
 _TYPES = {
     ".tif": "image/tiff; application=geotiff",
     ".tar": "application/x-tar",
@@ -67,18 +68,29 @@ class ItemFile:
     georeference: Georeference | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """That a product is not the service's last word any more."""
+
+    successor: str = ""
+    """The scene that took its place and has an item beside it; empty if there is none."""
+
+
 def is_known(scene: str) -> bool:
     """Tell whether there can be an item of a scene: its id tells its dataset and its day."""
     return dataset_of(scene) is not None
 
 
-def make_item(scene: str, facts: SceneFacts, files: Sequence[ItemFile]) -> Json:
+def make_item(
+    scene: str, facts: SceneFacts, files: Sequence[ItemFile], retired: Retired | None = None
+) -> Json:
     """Return the item of a scene.
 
     Args:
         scene: Display id; see :func:`is_known`.
         facts: From its metadata, as far as they are there.
         files: One or more; each name once.
+        retired: Given for a product that was processed anew or withdrawn.
     """
     told = parse_product_id(scene) or parse_ard_id(scene)
     dataset = dataset_of(scene)
@@ -90,6 +102,7 @@ def make_item(scene: str, facts: SceneFacts, files: Sequence[ItemFile]) -> Json:
         **_view(facts),
         **_citation(dataset),
         **_common_code(assets),
+        **({"deprecated": True} if retired else {}),
     }
     return {
         "type": "Feature",
@@ -98,7 +111,7 @@ def make_item(scene: str, facts: SceneFacts, files: Sequence[ItemFile]) -> Json:
         "id": scene,
         **_geometry(facts, files),
         "properties": properties,
-        "links": _links(dataset),
+        "links": [*_links(dataset), *_successor_links(retired)],
         "assets": assets,
         "collection": dataset,
     }
@@ -161,6 +174,21 @@ def _links(dataset: str) -> list[Json]:
     ]
     cite = [{"rel": "cite-as", "href": f"https://doi.org/{known.doi}"}] if known else []
     return [*to_collection, *cite]
+
+
+def _successor_links(retired: Retired | None) -> list[Json]:
+    """Return the links to what can be used instead. Source: RFC 5829; the version extension."""
+    if not (retired and retired.successor):
+        return []
+    return [
+        {"rel": rel, "href": item_href(retired.successor), "type": "application/geo+json"}
+        for rel in ("successor-version", "latest-version")
+    ]
+
+
+def item_href(scene: str) -> str:
+    """Return the way to the item of a scene from its neighbours and its collection."""
+    return f"./{quote(scene)}.json"
 
 
 # --- geometry -----------------------------------------------------------------------------

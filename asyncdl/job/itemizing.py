@@ -7,7 +7,7 @@ directory can be moved as a whole.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
 from asyncdl.items.collection import make_collection
 from asyncdl.items.georeference import read_georeference
-from asyncdl.items.item import COLLECTION_NAME, ItemFile, Json, is_known, make_item
+from asyncdl.items.item import COLLECTION_NAME, ItemFile, Json, Retired, is_known, make_item
 from asyncdl.items.metadata import SceneFacts, read_facts
 from asyncdl.job.journal import FinishedFile, Journal, Standing
 from asyncdl.m2m.naming import dataset_of
@@ -38,8 +38,9 @@ async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
     Raises: DiskError, when the journal cannot be read.
     """
     files = await journal.finished([Standing.VERIFIED])
+    replaced = {scene.product_id: scene.superseded_by for scene in await journal.scenes.replaced()}
     try:
-        await anyio.to_thread.run_sync(_write_all, directory, files)
+        await anyio.to_thread.run_sync(_write_all, directory, files, replaced)
     except OSError as error:
         emit(Notice(f"The STAC items could not be written: {DiskError(directory, error)}"))
 
@@ -49,7 +50,15 @@ def item_path(directory: Path, scene: str) -> Path:
     return directory / FOLDER / (dataset_of(scene) or "") / f"{safe_name(scene)}.json"
 
 
-def _write_all(directory: Path, files: Iterable[FinishedFile]) -> None:
+def _write_all(directory: Path, files: Iterable[FinishedFile], replaced: Mapping[str, str]) -> None:
+    """Write all items and collections. Blocks.
+
+    Args:
+        directory: Of the job.
+        files: Those that are verified.
+        replaced: By the product ids of what the service replaced or deleted, the new ones; empty
+            for what was deleted.
+    """
     by_dataset: dict[str, dict[str, list[FinishedFile]]] = {}
     for file in files:
         dataset = dataset_of(file.scene)
@@ -59,10 +68,19 @@ def _write_all(directory: Path, files: Iterable[FinishedFile]) -> None:
         folder = directory / FOLDER / dataset
         make_folders(folder)
         items = [
-            _write_item(directory, folder, scene, _each_once(of_scene))
+            _write_item(
+                directory, folder, scene, _each_once(of_scene), _retired(scene, replaced, scenes)
+            )
             for scene, of_scene in sorted(scenes.items())
         ]
         _write(folder / COLLECTION_NAME, make_collection(dataset, items))
+
+
+def _retired(scene: str, replaced: Mapping[str, str], there: Container[str]) -> Retired | None:
+    successor = replaced.get(scene)
+    if successor is None:
+        return None
+    return Retired(successor if successor in there else "")
 
 
 def _each_once(files: Iterable[FinishedFile]) -> Mapping[str, FinishedFile]:
@@ -74,7 +92,11 @@ def _each_once(files: Iterable[FinishedFile]) -> Mapping[str, FinishedFile]:
 
 
 def _write_item(
-    directory: Path, folder: Path, scene: str, files: Mapping[str, FinishedFile]
+    directory: Path,
+    folder: Path,
+    scene: str,
+    files: Mapping[str, FinishedFile],
+    retired: Retired | None,
 ) -> Json:
     path = item_path(directory, scene)
     hrefs = {
@@ -83,20 +105,23 @@ def _write_item(
     }
     plain = [_item_file(name, hrefs[name], file) for name, file in files.items()]
     known = _read(path)
-    if known is not None and _told_of(known) == _told_of(make_item(scene, SceneFacts(), plain)):
+    wanted = make_item(scene, SceneFacts(), plain, retired)
+    if known is not None and _told_of(known) == _told_of(wanted):
         return known
     located = [_located(file, directory / files[file.name].path) for file in plain]
-    item = make_item(scene, _facts(directory, files), located)
+    item = make_item(scene, _facts(directory, files), located, retired)
     _write(path, item)
     return item
 
 
-def _told_of(item: Mapping[str, Any]) -> set[tuple[str, int, str]]:
-    """Return which files an item speaks of, with what changes when they do."""
-    return {
+def _told_of(item: Mapping[str, Any]) -> set[tuple[object, ...]]:
+    """Return what an item says that may change while its scene stays: its files, its standing."""
+    files = {
         (asset["href"], asset["file:size"], asset.get("file:checksum", ""))
         for asset in item["assets"].values()
     }
+    links = {(link["rel"], link["href"]) for link in item["links"]}
+    return files | links | {("deprecated", item["properties"].get("deprecated", False))}
 
 
 def _item_file(name: str, href: str, file: FinishedFile) -> ItemFile:

@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import anyio
+import pystac
 import pytest
+from pystac.extensions.version import VersionExtension, ignore_deprecated
 
 from asyncdl.events import Event, FileFinished, Notice, SceneSuperseded, SceneWithdrawn
 from asyncdl.job.choosing.scenes import wish_of
 from asyncdl.job.choosing.scope import FAILED
+from asyncdl.job.itemizing import item_path
 from asyncdl.job.plan import make_plan
 from asyncdl.job.status import status_of
 from asyncdl.job.telling.report import Summary
@@ -179,6 +182,33 @@ async def test_files_of_what_was_processed_anew_are_removed_by_choice(bench: Ben
     assert SceneSuperseded(OLD, new, removed_files=1) in bench.events
     items = [path.stem for path in (bench.directory / "stac").rglob("L*.json")]
     assert OLD not in items and new in items
+
+
+def item(bench: Bench, scene: str) -> pystac.Item:
+    with ignore_deprecated():
+        return pystac.Item.from_file(str(item_path(bench.directory, scene)))
+
+
+async def test_the_item_of_what_was_processed_anew_says_so_and_leads_to_the_new_one(
+    bench: Bench,
+) -> None:
+    await run(bench, stac=True)
+    assert VersionExtension.has_extension(item(bench, OLD)) is False
+    new = await reprocess(bench)
+    await run(bench, stac=True)
+    told = VersionExtension.ext(item(bench, OLD))
+    assert told.deprecated is True
+    assert told.successor is not None and told.latest is not None
+    assert told.successor.id == told.latest.id == new
+    assert VersionExtension.has_extension(item(bench, new)) is False
+
+
+async def test_the_item_of_what_was_withdrawn_says_so(bench: Bench) -> None:
+    await run(bench, stac=True)
+    bench.service.withdraw(OLD)
+    await run(bench, stac=True)
+    told = VersionExtension.ext(item(bench, OLD))
+    assert told.deprecated is True and told.successor is None
 
 
 async def test_the_choice_to_remove_may_come_later(bench: Bench) -> None:

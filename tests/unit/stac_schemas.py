@@ -4,7 +4,7 @@ Only what is written: a field that stands in an item and not here is refused, so
 no field goes unchecked.
 
 Source: the field tables of the extensions eo 1.1.0, file 2.1.0, projection 2.0.0,
-scientific 1.0.0 and view 1.0.0.
+scientific 1.0.0, version 1.2.0 and view 1.0.0.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "sci:doi": {"type": "string", "pattern": "^10\\.[0-9]{4,9}/[^\\s]+$"},
         "sci:citation": TEXT,
     },
+    "version/v1.2.0": {"deprecated": {"const": True}},
     "view/v1.0.0": {
         "view:off_nadir": {"type": "number", "minimum": 0, "maximum": 90},
         "view:sun_azimuth": {"type": "number", "minimum": 0, "maximum": 360},

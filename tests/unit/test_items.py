@@ -16,7 +16,7 @@ from pystac.validation import RegisteredValidator, validate_dict
 
 from asyncdl.items.collection import make_collection
 from asyncdl.items.georeference import Georeference, from_utm, read_georeference
-from asyncdl.items.item import ItemFile, make_item
+from asyncdl.items.item import ItemFile, Retired, make_item
 from asyncdl.items.landsat import DATASETS
 from asyncdl.items.metadata import SceneFacts, read_facts
 from asyncdl.m2m.bands import files_of
@@ -111,6 +111,15 @@ def test_an_asset_tells_size_digest_band_and_grid() -> None:
     assert (red["file:size"], red["file:checksum"]) == (10, f"1220{'ab' * 32}")
     assert red["eo:bands"] == [{"name": "SR_B4", "common_name": "red"}]
     assert (red["proj:code"], red["proj:shape"]) == ("EPSG:32606", [100, 200])
+
+
+@pytest.mark.parametrize("successor", ["", "LC08_L2SP_068017_20200310_20260101_02_T1"])
+def test_what_was_taken_back_is_deprecated_and_leads_to_what_took_its_place(successor: str) -> None:
+    item = make_item(SCENE, FACTS, [file("SR_B4.TIF", UTM)], Retired(successor))
+    validate(item)
+    assert item["properties"]["deprecated"] is True and "deprecated" not in ITEM["properties"]
+    hrefs = {link["href"] for link in item["links"] if link["rel"].endswith("-version")}
+    assert hrefs == ({f"./{successor}.json"} if successor else set())
 
 
 def test_an_href_is_quoted() -> None:

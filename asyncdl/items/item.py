@@ -11,6 +11,7 @@ from asyncdl.errors import ConfigError
 from asyncdl.items.georeference import Georeference
 from asyncdl.items.landsat import DATASETS, instruments_of
 from asyncdl.items.metadata import SceneFacts
+from asyncdl.items.samples import Samples
 from asyncdl.m2m.bands import band_file, stem_of
 from asyncdl.m2m.naming import (
     ArdId,
@@ -66,6 +67,7 @@ class ItemFile:
     digests: Mapping[str, str] = field(default_factory=dict)
     """Lower-case hex by algorithm."""
     georeference: Georeference | None = None
+    samples: Samples | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +265,22 @@ def _asset(scene: str, suffix: str, file: ItemFile) -> Json:
             break
     if known and known.common_name in _SPECTRAL:
         asset["eo:bands"] = [{"name": stem_of(suffix), "common_name": known.common_name}]
-    return asset | (_projection(file.georeference) if file.georeference else {})
+    if file.georeference:
+        asset |= _projection(file.georeference)
+    return asset | _samples(file.samples)
 
 
 def _roles(suffix: str, ending: str) -> list[str]:
     if ending == ".jpeg":
         return ["thumbnail" if "small" in suffix else "overview"]
     return ["data"] if ending in (".tif", ".tar") else ["metadata"]
+
+
+def _samples(samples: Samples | None) -> Json:
+    if samples is None:
+        return {}
+    no_data = {} if samples.no_data is None else {"nodata": samples.no_data}
+    return {"data_type": samples.data_type, **no_data}
 
 
 def _projection(georeference: Georeference) -> Json:

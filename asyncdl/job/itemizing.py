@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from asyncdl.items.collection import make_collection
 from asyncdl.items.georeference import read_georeference
 from asyncdl.items.item import COLLECTION_NAME, ItemFile, Json, Retired, is_known, make_item
 from asyncdl.items.metadata import SceneFacts, read_facts
+from asyncdl.items.samples import read_samples
 from asyncdl.job.journal import FinishedFile, Journal, Standing
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.transfer.names import safe_name
@@ -132,7 +134,7 @@ def _item_file(name: str, href: str, file: FinishedFile) -> ItemFile:
 def _located(file: ItemFile, path: Path) -> ItemFile:
     if not file.name.upper().endswith(".TIF"):
         return file
-    return ItemFile(file.name, file.href, file.size_bytes, file.digests, read_georeference(path))
+    return replace(file, georeference=read_georeference(path), samples=read_samples(path))
 
 
 def _facts(directory: Path, files: Mapping[str, FinishedFile]) -> SceneFacts:

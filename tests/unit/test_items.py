@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from asyncdl.items.georeference import Georeference, from_utm, read_georeference
 from asyncdl.items.item import ItemFile, Retired, make_item
 from asyncdl.items.landsat import DATASETS
 from asyncdl.items.metadata import SceneFacts, read_facts
+from asyncdl.items.samples import Samples, read_samples
 from asyncdl.m2m.bands import files_of
 from asyncdl.sandbox.geometry import to_utm, utm_zone
 from asyncdl.transfer.proving.malformed import Malformed
@@ -155,6 +158,9 @@ def test_a_collection_spans_its_items() -> None:
 
 # --- metadata -----------------------------------------------------------------------------
 
+Tag = tuple[int, int, int, bytes]
+"""Number, type, count and values."""
+
 TEXT = """GROUP = LANDSAT_METADATA_FILE
   GROUP = IMAGE_ATTRIBUTES
     DATE_ACQUIRED = 2020-03-10
@@ -213,15 +219,16 @@ def test_a_point_in_utm_comes_back_to_where_it_was(
     assert abs((east - point[0] + 180) % 360 - 180) < 1e-5
 
 
-def geotiff(*, raster_type: int = 1, code: int = 32606) -> bytes:
+def geotiff(*, raster_type: int = 1, code: int = 32606, more: Sequence[Tag] = ()) -> bytes:
     """A GeoTIFF of 20 by 10 pixels of 30 m, of which there is only the head."""
     keys = (1, 1, 0, 2, 1025, 0, 1, raster_type, 3072, 0, 1, code)
-    tags: list[tuple[int, int, int, bytes]] = [
+    tags: list[Tag] = [
         (256, 3, 1, struct.pack("<HH", 20, 0)),
         (257, 3, 1, struct.pack("<HH", 10, 0)),
         (33550, 12, 3, struct.pack("<3d", 30, 30, 0)),
         (33922, 12, 6, struct.pack("<6d", 0, 0, 0, 300000, 6800000, 0)),
         (34735, 3, len(keys), struct.pack(f"<{len(keys)}H", *keys)),
+        *more,
     ]
     values_at = 8 + 2 + 12 * len(tags) + 4
     entries = values = b""
@@ -247,11 +254,42 @@ def test_the_grid_is_read_out_of_the_head(
     assert (found.transform[0], found.transform[2]) == (30.0, left)
 
 
+@pytest.mark.parametrize(
+    ("bits", "form", "text", "expected"),
+    [
+        (16, 1, b"0\0", Samples("uint16", 0)),
+        (16, 2, b"-9999\0", Samples("int16", -9999)),
+        (32, 3, b"nan\0", Samples("float32", "nan")),
+        (32, 3, b"0.5", Samples("float32", 0.5)),
+        (8, 1, b"none", Samples("uint8", None)),
+        (64, 3, b"inf", Samples("float64", None)),
+        (12, 1, b"0\0", None),
+        (16, 9, b"0\0", None),
+    ],
+)
+def test_the_type_of_the_numbers_is_read_out_of_the_head(
+    tmp_path: Path, bits: int, form: int, text: bytes, expected: Samples | None
+) -> None:
+    path = tmp_path / "a.TIF"
+    more = ((258, 3, 1, struct.pack("<HH", bits, 0)), (339, 3, 1, struct.pack("<HH", form, 0)))
+    path.write_bytes(geotiff(more=(*more, (42113, 2, len(text), text.ljust(4, b"\0")))))
+    assert read_samples(path) == expected
+
+
+def test_an_asset_tells_the_type_of_its_numbers() -> None:
+    told = replace(file("QA_PIXEL.TIF"), samples=Samples("uint16", 1))
+    item = make_item(SCENE, FACTS, [told])
+    validate(item)
+    assert item["assets"]["qa_pixel"]["data_type"] == "uint16"
+    assert item["assets"]["qa_pixel"]["nodata"] == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"no TIFF at all", geotiff()[:60]])
 def test_what_has_no_grid_gives_none(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.TIF"
     path.write_bytes(content)
     assert read_georeference(path) is None
+    assert read_samples(path) is None
 
 
 @given(st.binary(max_size=200))

@@ -31,7 +31,8 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_BYTES |= {13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGER_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
-_NUMBER_CODES = {**_INTEGER_CODES, 11: "f", 12: "d"}
+_NUMBER_CODES = {**_INTEGER_CODES, 2: "B", 11: "f", 12: "d"}
+"""Text is taken as the numbers of its bytes."""
 _MOST_NUMBERS = 4096
 """Under one tag that is wanted."""
 

@@ -38,7 +38,8 @@ examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 	$(BIN)/python -m pytest -q tests/examples
 
 geo: $(READY_FOR_GEO)  # what other tools bring and read: GDAL, geopandas, odc-stac
-	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/job/test_job_stac.py
+	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/job/test_job_stac.py \
+	    "tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other"
 
 soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)

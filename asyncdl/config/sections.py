@@ -122,7 +122,7 @@ class SearchConfig(Section, frozen=True):
     aoi: Annotated[Aoi, Meta(description=AOI_FORMS)] | None = None
     """Area of interest: polygons or points, in longitude and latitude. Other files, and layers of
     them (``parcels.gpkg|layername=fields``), need ``asyncdl[geo]``, which reprojects them. In
-    Python also what has a ``__geo_interface__``."""
+    Python also what has a ``__geo_interface__``. See [howto/area.md](howto/area.md)."""
     bbox: (
         Annotated[
             tuple[Longitude, Latitude, Longitude, Latitude],
@@ -328,7 +328,8 @@ class DownloadConfig(Section, frozen=True):
     """Flush every file to the disk itself before it gets its final name."""
 
     stac: bool = False
-    """Write a STAC item for each scene and a collection for each dataset, at the end of a run."""
+    """Write a STAC item for each scene and a collection for each dataset, at the end of a run;
+    see [howto/stac.md](howto/stac.md)."""
 
     @property
     def template_of_bundles(self) -> LayoutTemplate:

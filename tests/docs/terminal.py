@@ -26,11 +26,14 @@ NOT_RUN = {
 NEEDS = {"python examples/ndvi.py": "rasterio"}
 """Commands that are run where a package is installed, as ``make examples`` does."""
 
+PACKAGES = {"odc", "rioxarray", "shapely"}
+"""What the Python of the pages imports and the tests do without; ``make geo`` has them."""
+
 AS = {"make demo": "asyncdl run examples/anchorage.toml --sandbox"}
 """What a command comes to once it has set things up."""
 
 TALKS_TO_USGS = re.compile(
-    r"\basyncdl (run|plan|search|verify|status|datasets|file-groups|login|doctor)"
+    r"\basyncdl (run|plan|search|map|verify|status|datasets|file-groups|login|doctor)"
     r"(?![^|\n]*--sandbox)"
 )
 ANYTHING = "…"

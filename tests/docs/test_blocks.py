@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import os
 import shutil
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 import asyncdl
 from asyncdl.sandbox import Service
 from tests.docs.blocks import ROOT, Block, blocks_of, pages
-from tests.docs.terminal import AS, NOT_RUN, looks_as_shown, play, steps_of
+from tests.docs.terminal import AS, NOT_RUN, PACKAGES, looks_as_shown, play, steps_of
 
 LANGUAGES = {"python", "console", "toml"}
 """What is tried; other blocks are for the eye, and say so by having no language or another one."""
@@ -39,6 +41,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "ids.txt").write_text("LC08_L2SP_068017_20200310_20200822_02_T1\n")
+    (tmp_path / "parcels.gpkg").touch()
     token = tmp_path / "token"
     token.write_text("a token\n")
     token.chmod(0o600)
@@ -79,7 +82,7 @@ async def try_block(block: Block, names: dict[str, Any], folder: Path) -> None:
     match block.language:
         case "python" if "asyncio.run" in block.text:
             await run_program(block, folder, names["service_url"])
-        case "python":
+        case "python" if all(map(is_installed, packages_of(block))):
             await run_in_place(block, names)
         case "toml":
             raw = tomllib.loads(block.text)
@@ -89,6 +92,24 @@ async def try_block(block: Block, names: dict[str, Any], folder: Path) -> None:
                 if step.is_run:
                     printed = await play(step, folder, environment())
                     assert looks_as_shown(step.shown, printed), "\n".join([str(block), *printed])
+
+
+def packages_of(block: Block) -> set[str]:
+    """Return what a block imports that the tests do without."""
+    code = compile(
+        block.text, str(block), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
+    )
+    named = {
+        alias.name if isinstance(node, ast.Import) else node.module or ""
+        for node in ast.walk(code)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    return {name.partition(".")[0] for name in named} & PACKAGES
+
+
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def in_a_whole(fragment: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +132,10 @@ async def run_in_place(block: Block, names: dict[str, Any]) -> None:
         # Not on the loop that the sandbox answers on.
         await anyio.to_thread.run_sync(exec, code, names)
         return
-    result = eval(code, names)
+    with warnings.catch_warnings():
+        if packages_of(block):
+            warnings.simplefilter("ignore")  # what other packages warn of is none of ours
+        result = eval(code, names)
     if inspect.isawaitable(result):
         await result
 
@@ -145,6 +169,8 @@ def test_every_exception_from_running_is_needed() -> None:
     ]
     unused = [start for start in NOT_RUN if not any(c.startswith(start) for c in commands)]
     assert unused == []
+    python = [b for page in pages() for b in blocks_of(page) if b.language == "python"]
+    assert {package for block in python for package in packages_of(block)} == PACKAGES
 
 
 def test_what_make_demo_comes_to_is_its_recipe() -> None:

@@ -43,7 +43,7 @@ def ask_all(folder: Path) -> dict[str, Any]:
     ask("Dataset", lambda text: {"dataset": text.strip()}, DATASET)
     while not search.keys() - {"dataset"}:
         echo("Leave empty what may be anything; one of the next four has to be given.", err=True)
-        ask("Area: GeoJSON file; west,south,east,north; lon,lat; or path/row", answers.area)
+        ask("Area: GeoJSON or WKT file; west,south,east,north; lon,lat; or path/row", answers.area)
         ask("First day, YYYY-MM-DD", lambda text: {"start": answers.day(text)})
         ask("Last day, YYYY-MM-DD", lambda text: {"end": answers.day(text)})
         ask("Highest cloud cover, percent", lambda text: {"cloud_cover": answers.cloud_cover(text)})

@@ -67,8 +67,9 @@ class Aoi(str):
     @classmethod
     def read(cls, value: object) -> Aoi:
         """Read the value of a config, as :meth:`of`. Raises: ValueError, for anything else."""
-        if isinstance(value, str | os.PathLike) and str(value).strip():
-            return cls(value)._with_a_layer_that_is_one()
+        text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+        if isinstance(text, str) and text.strip():
+            return cls(text)._with_a_layer_that_is_one()
         geometry = _geometry_of(value)
         try:
             return cls(orjson.dumps(geometry, option=orjson.OPT_SERIALIZE_NUMPY).decode())
@@ -110,14 +111,24 @@ def _geometry_of(value: object) -> dict[str, Any]:
     The properties of a feature may be what no JSON holds, such as the times of pandas.
     """
     found = _interface_of(value)
-    match found.get("type"):
-        case "Feature":
-            geometry = _geometry_of(found.get("geometry") or _collection([]))
-        case "FeatureCollection":
-            geometry = _collection([_geometry_of(part) for part in found.get("features") or ()])
-        case _:
-            return found
-    # GeoJSON of 2008 names its reference system at the top.
+    if found.get("type") != "FeatureCollection":
+        return _place_of(found)
+    features = found.get("features")
+    if not isinstance(features, list | tuple):
+        raise ValueError("is no GeoJSON: its features are no list")
+    return _named_in(found, _collection([_place_of(_interface_of(part)) for part in features]))
+
+
+def _place_of(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the geometry of a feature, or what is none as it stands."""
+    if found.get("type") != "Feature":
+        return found
+    geometry = found.get("geometry")
+    return _named_in(found, _collection([]) if geometry is None else _interface_of(geometry))
+
+
+def _named_in(found: dict[str, Any], geometry: dict[str, Any]) -> dict[str, Any]:
+    """Keep the reference system that GeoJSON of 2008 names at the top, for it to be checked."""
     return geometry | {"crs": found["crs"]} if found.get("crs") else geometry
 
 

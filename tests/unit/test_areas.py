@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,6 +137,32 @@ def test_a_reference_system_that_geojson_names_is_not_lost() -> None:
         area(collection)
 
 
-def test_coordinates_that_are_no_numbers_are_told() -> None:
-    with pytest.raises(ConfigError, match=r"search\.aoi: is no GeoJSON"):
-        search_of({"type": "Point", "coordinates": [{1}]})
+def nested(kind: str, key: str, inner: Callable[[Any], object]) -> dict[str, Any]:
+    """GeoJSON within GeoJSON, deeper than Python's own stack."""
+    value: dict[str, Any] = dict(POLYGON)
+    for _ in range(5000):
+        value = {"type": kind, key: inner(value)}
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "Point", "coordinates": [{1}]},
+        {"type": "FeatureCollection", "features": 5},
+        {"type": "FeatureCollection"},
+        nested("Feature", "geometry", lambda value: value),
+        nested("FeatureCollection", "features", lambda value: [value]),
+        nested("GeometryCollection", "geometries", lambda value: [value]),
+    ],
+)
+def test_an_object_that_is_no_geojson_is_told(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"^search\.aoi: is no GeoJSON"):
+        search_of(value)
+    with pytest.raises(ConfigError, match=r"^search\.aoi: is no GeoJSON"):
+        Aoi.of(value)  # type: ignore[arg-type]  # what a checker would have told
+
+
+def test_a_path_is_the_file_it_names(tmp_path: Path) -> None:
+    (tmp_path / "lake.wkt").write_text(WKT)
+    assert area(tmp_path / "lake.wkt") == area(Aoi.of(tmp_path / "lake.wkt")) == BOX

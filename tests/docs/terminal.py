@@ -26,7 +26,7 @@ NOT_RUN = {
 NEEDS = {"python examples/ndvi.py": "rasterio"}
 """Commands that are run where a package is installed, as ``make examples`` does."""
 
-PACKAGES = {"odc", "rioxarray", "shapely"}
+MODULES = {"odc.stac", "rioxarray", "shapely.geometry"}
 """What the Python of the pages imports and the tests do without; ``make geo`` has them."""
 
 AS = {"make demo": "asyncdl run examples/anchorage.toml --sandbox"}

@@ -20,7 +20,7 @@ import pytest
 import asyncdl
 from asyncdl.sandbox import Service
 from tests.docs.blocks import ROOT, Block, blocks_of, pages
-from tests.docs.terminal import AS, NOT_RUN, PACKAGES, looks_as_shown, play, steps_of
+from tests.docs.terminal import AS, MODULES, NOT_RUN, looks_as_shown, play, steps_of
 
 LANGUAGES = {"python", "console", "toml"}
 """What is tried; other blocks are for the eye, and say so by having no language or another one."""
@@ -82,7 +82,7 @@ async def try_block(block: Block, names: dict[str, Any], folder: Path) -> None:
     match block.language:
         case "python" if "asyncio.run" in block.text:
             await run_program(block, folder, names["service_url"])
-        case "python" if all(map(is_installed, packages_of(block))):
+        case "python" if all(map(is_installed, modules_of(block))):
             await run_in_place(block, names)
         case "toml":
             raw = tomllib.loads(block.text)
@@ -94,7 +94,7 @@ async def try_block(block: Block, names: dict[str, Any], folder: Path) -> None:
                     assert looks_as_shown(step.shown, printed), "\n".join([str(block), *printed])
 
 
-def packages_of(block: Block) -> set[str]:
+def modules_of(block: Block) -> set[str]:
     """Return what a block imports that the tests do without."""
     code = compile(
         block.text, str(block), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
@@ -105,11 +105,14 @@ def packages_of(block: Block) -> set[str]:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    return {name.partition(".")[0] for name in named} & PACKAGES
+    return named & MODULES
 
 
-def is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+def is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
+        return False
 
 
 def in_a_whole(fragment: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +136,7 @@ async def run_in_place(block: Block, names: dict[str, Any]) -> None:
         await anyio.to_thread.run_sync(exec, code, names)
         return
     with warnings.catch_warnings():
-        if packages_of(block):
+        if modules_of(block):
             warnings.simplefilter("ignore")  # what other packages warn of is none of ours
         result = eval(code, names)
     if inspect.isawaitable(result):
@@ -170,7 +173,7 @@ def test_every_exception_from_running_is_needed() -> None:
     unused = [start for start in NOT_RUN if not any(c.startswith(start) for c in commands)]
     assert unused == []
     python = [b for page in pages() for b in blocks_of(page) if b.language == "python"]
-    assert {package for block in python for package in packages_of(block)} == PACKAGES
+    assert {module for block in python for module in modules_of(block)} == MODULES
 
 
 def test_what_make_demo_comes_to_is_its_recipe() -> None:

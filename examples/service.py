@@ -43,7 +43,8 @@ from asyncdl.events import Event, FileFinished, FilesWanted
 
 MAX_QUEUED = 100
 FILES_OF_THE_SERVER = {"aoi", "scenes_file"}
-"""Keys of ``[search]`` that name files; whoever is outside shall not name ours."""
+"""Keys of ``[search]`` that name files as text; whoever is outside shall not name ours.
+An area that is a GeoJSON object is no file."""
 SERVICE = json.loads(os.environ.get("ASYNCDL_SERVICE", "{}"))
 """What ``[service]`` of a config would hold, for those who use another than USGS."""
 
@@ -146,8 +147,9 @@ class Desk:
                 self._queue_in.send_nowait(task)
 
     def _task(self, job_id: str, order: Order) -> Task:
-        if named := FILES_OF_THE_SERVER & order.search.keys():
-            raise asyncdl.ConfigError("names a file of the server", key=f"search.{min(named)}")
+        for key in FILES_OF_THE_SERVER & order.search.keys():
+            if isinstance(order.search[key], str):
+                raise asyncdl.ConfigError("names a file of the server", key=f"search.{key}")
         folder = self.root / job_id
         raw = order.model_dump() | {"download": {"directory": str(folder / "data")}}
         config = asyncdl.parse_config(raw | {"service": SERVICE})

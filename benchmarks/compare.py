@@ -11,6 +11,7 @@ every file is compared with its original byte by byte after every run.
 from __future__ import annotations
 
 import argparse
+import compileall
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from benchmarks.scenarios import SCENARIOS, Scenario, check_files, make_files, q
 from benchmarks.servers import Servers, serve
 
 README = Path(__file__).with_name("README.md")
+PACKAGE = Path(__file__).parents[1] / "asyncdl"
 _IN_MEMORY = Path("/dev/shm")
 """Where there is one, so that no disk is measured."""
 
@@ -76,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", action="store_true", help=f"put the table into {README.name}")
     options = parser.parse_args(arguments)
+    # An installation does so; where Python may not write bytecode, each start would else compile.
+    compileall.compile_dir(PACKAGE, quiet=1)
     chosen = [s for s in SCENARIOS if not options.only or s.name in options.only]
     parts = [headline(options.rounds)]
     with workplace() as folder, serve(folder / "data", folder / "nginx") as servers:

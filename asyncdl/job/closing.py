@@ -57,7 +57,7 @@ async def _close(
     journal: Journal, client: M2MClient, begun: Beginning, report: Report, scope: Scope | None
 ) -> int:
     """End in order; return the number of verified files that the config no longer wants."""
-    if await journal.has_requests():
+    if await journal.request_count():
         await report_proxied(journal, client, begun.label)
         if report.status == "complete" and scope is None:
             await clear_queue(journal, client, begun.label)

@@ -491,11 +491,11 @@ class Journal:
         """Return what the service has in its queue already, by entity id and product id."""
         return await self._database.read(lambda connection: self._requested(connection, files))
 
-    async def has_requests(self) -> bool:
-        """Tell whether anything of the job stands in the service's queue."""
-        query = "SELECT 1 FROM download WHERE service = ? LIMIT 1"
-        rows = await self._database.read(lambda c: c.execute(query, (self._service,)).fetchall())
-        return bool(rows)
+    async def request_count(self) -> int:
+        """Return how much of the job stands in the service's queue."""
+        query = "SELECT count(*) FROM download WHERE service = ?"
+        row = await self._database.read(lambda c: c.execute(query, (self._service,)).fetchone())
+        return int(row[0])
 
     async def sizes_of(self, download_ids: Iterable[int]) -> dict[int, int]:
         """Return the sizes in bytes of the verified files among some downloads, by id."""

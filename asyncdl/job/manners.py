@@ -19,11 +19,20 @@ from asyncdl.m2m import M2MClient
 PATIENCE_S = 60.0
 """For each: all files are there, so nobody waits out an outage for it."""
 
+MAX_LISTED = 100_000
+"""A list of so many entries takes some hundred megabytes for a moment."""
+
 log = logging.getLogger("asyncdl.job")
 
 
 async def report_proxied(journal: Journal, client: M2MClient, label: str) -> None:
-    """Tell that files which other sites deliver have come: the service cannot see it."""
+    """Tell that files which other sites deliver have come: the service cannot see it.
+
+    Which they are only the whole list of the label tells, so a very large job does without.
+    """
+    if (requests := await journal.request_count()) > MAX_LISTED:
+        log.info("%d requests are too many to ask which of them other sites delivered", requests)
+        return
     with courtesy("what came from other sites was not reported"):
         entries = await client.download_search(label, active_only=False)
         proxied = [entry.download_id for entry in entries if entry.is_proxied]

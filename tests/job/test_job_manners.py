@@ -7,6 +7,7 @@ import pytest
 
 from asyncdl.errors import AuthError
 from asyncdl.events import Event, FileFinished, Notice
+from asyncdl.job import manners
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.leftovers import Leftovers
 from tests.job.bench import BANDS, BUNDLE, RED, Bench
@@ -46,6 +47,17 @@ async def test_an_interrupted_run_reports_what_came_and_keeps_the_rest(bench: Be
     assert came.isdisjoint(left.unreported)
     assert left.scene_lists == () and left.open_keys == 0
     assert sum(left.entries.values()) == 12
+
+
+async def test_a_very_large_job_does_not_ask_for_the_list_of_all_it_requested(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manners, "MAX_LISTED", 2)
+    bench.service.faults = Faults(proxied=1.0)
+    await bench.complete(RED)
+    assert bench.service.calls["download-search"] == 1  # at the beginning
+    assert bench.service.calls["download-complete-proxied"] == 0
+    assert bench.service.leftovers.entries == {}
 
 
 # --- licence agreements -------------------------------------------------------------

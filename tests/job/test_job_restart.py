@@ -23,6 +23,7 @@ from asyncdl.events import (
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.telling.report import Summary
 from asyncdl.sandbox import Faults
+from asyncdl.transfer.parts.sink import part_path
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -246,3 +247,19 @@ async def test_retry_takes_what_was_not_even_offered(bench: Bench) -> None:
     again = await bench.job(RED, only=FAILED, search=search).run()
     assert [f.reason for f in again.failures] == ["not-found"]
     assert ANCHORAGE["dataset"] == "landsat_ot_c2_l2"
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_what_a_download_left_where_a_copy_belongs_is_tidied_up(
+    bench: Bench, is_killed: bool
+) -> None:
+    """Another config has fetched the file for another product meanwhile."""
+    await bench.complete(GROUP)
+    scene = "LC08_L2SP_068017_20200310_20200822_02_T1"
+    copy = bench.directory / f"bands/{scene}/{scene}_SR_B4.TIF"
+    copy.parent.mkdir(parents=True)
+    part_path(copy).write_bytes(b"")
+    if is_killed:  # right after the copy got its name
+        copy.write_bytes(bench.truth(copy.name))
+    await bench.complete(RED, GROUP)
+    assert copy in bench.files and not part_path(copy).exists()

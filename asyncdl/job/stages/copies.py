@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from asyncdl.errors import DiskError
+from asyncdl.transfer.parts.sink import remove_leftovers
 from asyncdl.transfer.parts.stable import chunks_of, make_folders, rename, write_anew
 
 
@@ -36,6 +37,8 @@ def _copy(source: Path, target: Path, durable: bool) -> None:
         with source.open("rb", buffering=0) as file:
             write_anew(partial, chunks_of(file), durable=durable)
         rename(partial, target, durable=durable)
+        # Of an earlier run, whose config had the file fetched to here.
+        remove_leftovers(target)
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -51,6 +51,7 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
     remembered = await find_remembered(run.config, files, memory)
     run.journal.keep([*remembered.values(), *chain.from_iterable(memory.members.values())])
     copies = await _find_copies(run, files, memory, remembered)
+    await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, copies.values())
     await run.journal.record(copies.values())
     remembered |= copies
     provable = await gather_promises(run, absent_from(remembered, run.layout, files))

@@ -263,3 +263,16 @@ async def test_what_a_download_left_where_a_copy_belongs_is_tidied_up(
         copy.write_bytes(bench.truth(copy.name))
     await bench.complete(RED, GROUP)
     assert copy in bench.files and not part_path(copy).exists()
+
+
+async def test_a_queue_whose_journal_is_lost_is_cleared_though_all_files_are_there(
+    bench: Bench,
+) -> None:
+    bench.service.faults = Faults(never="*068018*")
+    await bench.run(RED, deadline=0.05)
+    assert len(bench.service.queue) > 0
+    shutil.rmtree(bench.directory / ".asyncdl")
+    one = {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"]}
+    summary = await bench.complete(RED, search=one)
+    assert summary.files["skipped"] == 1
+    assert len(bench.service.queue) == 0

@@ -37,9 +37,10 @@ def _copy(source: Path, target: Path, durable: bool) -> None:
         with source.open("rb", buffering=0) as file:
             write_anew(partial, chunks_of(file), durable=durable)
         rename(partial, target, durable=durable)
-        # Of an earlier run, whose config had the file fetched to here.
-        remove_leftovers(target)
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise DiskError(target, error) from error
+    # Of an earlier run, whose config had the file fetched to here. The copy is right with it, too.
+    with suppress(OSError):
+        remove_leftovers(target)

@@ -12,12 +12,20 @@ from urllib.parse import urlsplit
 
 from asyncdl.errors import NetworkError
 
+PORTS = {"http": 80, "https": 443}
 VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
 
 
 def names_proxy(environ: Mapping[str, str]) -> bool:
     """Tell whether an environment names any proxy."""
     return any(value and name.lower() in VARIABLES for name, value in environ.items())
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the URL of the proxy for an http(s) address; as :func:`proxy_of`."""
+    parts = urlsplit(url)
+    port = parts.port or PORTS.get(parts.scheme, 0)
+    return proxy_of(parts.scheme, parts.hostname or "", port)
 
 
 def proxy_of(scheme: str, host: str, port: int) -> str | None:

@@ -6,16 +6,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from asyncdl.doctor.check import Check, State
 from asyncdl.errors import NetworkError
-from asyncdl.proxies import proxy_of
+from asyncdl.m2m.stored import host_of
+from asyncdl.proxies import proxy_for
 from asyncdl.version import __version__
 
-PORTS = {"http": 80, "https": 443}
 TIMEOUT_S = 15.0
 """For name, connection, TLS and the head of the answer together."""
 CLOCK_TOLERANCE_S = 60.0
@@ -39,13 +38,13 @@ async def ask_host(url: str) -> Answer:
     Raises: NetworkError, if it did not.
     Source: RFC 9110, section 6.6.1 (Date).
     """
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    host = host_of(url)
     headers = {"User-Agent": f"asyncdl/{__version__}"}
     began_s = time.monotonic()
     try:
         async with (
             ClientSession(
-                cookie_jar=DummyCookieJar(), proxy=_proxy(url), timeout=ClientTimeout(TIMEOUT_S)
+                cookie_jar=DummyCookieJar(), proxy=proxy_for(url), timeout=ClientTimeout(TIMEOUT_S)
             ) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
@@ -59,11 +58,6 @@ async def ask_host(url: str) -> Answer:
         raise NetworkError(f"ask {host}", f"no connection: {reason}") from error
     except (ClientError, OSError, ValueError) as error:
         raise NetworkError(f"ask {host}", str(error) or type(error).__name__) from error
-
-
-def _proxy(url: str) -> str | None:
-    parts = urlsplit(url)
-    return proxy_of(parts.scheme, parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0))
 
 
 def _ahead_s(date: str | None, now_s: float) -> float | None:

@@ -26,7 +26,7 @@ from yarl import URL
 
 from asyncdl.errors import ApiError, ConfigError, NetworkError
 from asyncdl.m2m.patience import MAX_REPLY_BYTES
-from asyncdl.proxies import proxy_of
+from asyncdl.proxies import proxy_for
 from asyncdl.redact import SecretBytes
 from asyncdl.version import __version__
 
@@ -116,8 +116,7 @@ class Transport:
     def _open_session(self) -> ClientSession:
         # Made on first use: aiohttp wants a running loop for it.
         if self._session is None:
-            base = self._base
-            proxy = proxy_of(base.scheme, base.host or "", base.port or 0)
+            proxy = proxy_for(str(self._base))
             self._session = ClientSession(cookie_jar=DummyCookieJar(), proxy=proxy)
         return self._session
 

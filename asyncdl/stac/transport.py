@@ -16,7 +16,7 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
-from asyncdl.proxies import proxy_of
+from asyncdl.proxies import proxy_for
 from asyncdl.retry import parse_retry_after
 from asyncdl.stac.items import Link
 from asyncdl.version import __version__
@@ -33,8 +33,7 @@ def new_session(base: URL) -> ClientSession:
 
     Raises: NetworkError, for a proxy that is not spoken to by HTTP.
     """
-    proxy = proxy_of(base.scheme, base.host or "", base.port or 0)
-    return ClientSession(cookie_jar=DummyCookieJar(), proxy=proxy)
+    return ClientSession(cookie_jar=DummyCookieJar(), proxy=proxy_for(str(base)))
 
 
 def base_address(url: str) -> URL:

@@ -57,9 +57,7 @@ async def _close(
     journal: Journal, client: M2MClient, begun: Beginning, report: Report, scope: Scope | None
 ) -> int:
     """End in order; return the number of verified files that the config no longer wants."""
-    # A lost journal, or a lost reply, knows nothing of what it left in the queue.
-    may_lack = begun.is_first or begun.was_cut_short
-    if may_lack or await journal.request_count():
+    if begun.may_lack or await journal.request_count():
         await report_proxied(journal, client, begun.label)
         if report.status == "complete" and scope is None:
             await clear_queue(journal, client, begun.label)

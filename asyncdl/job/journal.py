@@ -159,6 +159,11 @@ class Beginning:
     searched_at: float | None = None
     """When the last search for the same began that came to its end, in seconds since 1970."""
 
+    @property
+    def may_lack(self) -> bool:
+        """Whether the service may have requests of this job that the journal does not know."""
+        return self.is_first or self.was_cut_short
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:

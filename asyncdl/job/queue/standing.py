@@ -54,8 +54,7 @@ async def read_back(journal: Journal, client: M2MClient, begun: Beginning) -> St
 
     Source: endpoint ``download-search``.
     """
-    may_lack = begun.is_first or begun.was_cut_short
-    entries = await client.download_search(begun.label) if may_lack else []
+    entries = await client.download_search(begun.label) if begun.may_lack else []
     return StandingQueue(journal, entries)
 
 

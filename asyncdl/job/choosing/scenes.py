@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -77,18 +77,18 @@ async def scene_batches(
     if wish.query is None:
         emit(ScenesFound(wish.named_count, None))
         return
-    seen, taken, left_out, last = 0, wish.named_count, 0, None
+    named = frozenset(id_ for ids in wish.named.values() for id_ in ids)
+    seen, taken, left_out, last = 0, len(named), 0, None
     async with aclosing(
         search_scenes(client, wish.query, page_size=config.service.scenes_per_page)
     ) as pages:
         async for page in pages:
-            scenes = _unsettled(page.scenes, wish)
+            scenes = [scene for scene in page.scenes if not _is_passed_over(scene, wish, named)]
             seen += len(page.scenes)
             taken += len(scenes)
             left_out += page.not_bulk
             last = page
-            passed_over = wish.named_count + seen - taken
-            total = page.total_hits + wish.named_count - passed_over
+            total = page.total_hits - seen + taken
             emit(ScenesFound(taken, total, tuple(map(found_scene, scenes))))
             for chunk in chunks([scene.entity_id for scene in scenes], size):
                 yield Batch(wish.query.dataset, tuple(chunk), "entityId")
@@ -96,15 +96,11 @@ async def scene_batches(
         emit(note)
 
 
-def _unsettled(scenes: Iterable[Scene], wish: Wish) -> list[Scene]:
-    """Leave out scenes of which nothing is missing, and those that are named as well."""
-    named = {id_ for ids in wish.named.values() for id_ in ids}
-    return [
-        scene
-        for scene in scenes
-        if scene.display_id not in wish.settled
-        and named.isdisjoint((scene.entity_id, scene.display_id))
-    ]
+def _is_passed_over(scene: Scene, wish: Wish, named: frozenset[str]) -> bool:
+    """Tell whether nothing of a found scene is missing, or it is looked at by its name."""
+    return scene.display_id in wish.settled or not named.isdisjoint(
+        (scene.entity_id, scene.display_id)
+    )
 
 
 async def found_scenes(

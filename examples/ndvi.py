@@ -2,7 +2,7 @@
 
 ::
 
-    pip install rasterio
+    pip install rioxarray
     python examples/ndvi.py data/bands/LC08_L2SP_068017_20200310_20200822_02_T1
 
 The folder holds the bands ``red`` and ``nir08`` of one Landsat 8 or 9 Level-2 scene, as a
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+import rioxarray
 from rasterio.errors import NotGeoreferencedWarning
 
 MIN_PIXELS, MAX_PIXELS = 512, 2048
@@ -58,10 +59,14 @@ def read_band(folder: Path, band: str) -> Any:
     found = sorted(folder.glob(f"*_{band}.TIF"))
     if len(found) != 1:
         raise SystemExit(f"{folder} has {len(found)} files *_{band}.TIF; 1 is needed")
-    with rasterio.open(found[0]) as file:
-        longest = max(file.shape)
+    with rioxarray.open_rasterio(found[0]) as raster:
+        (band,) = raster
+        longest = max(band.shape)
         zoom = min(max(longest, MIN_PIXELS), MAX_PIXELS) / longest
-        return file.read(1, out_shape=tuple(round(side * zoom) for side in file.shape))
+        rows, columns = (
+            np.arange(round(side * zoom)) * side // round(side * zoom) for side in band.shape
+        )
+        return band.isel(y=rows, x=columns).to_numpy()
 
 
 def reflectance(numbers: Any) -> Any:

@@ -23,7 +23,7 @@ NOT_RUN = {
 }
 """Commands by how they begin, each with the reason why this terminal leaves them out."""
 
-NEEDS = {"python examples/ndvi.py": "rasterio"}
+NEEDS = {"python examples/ndvi.py": "rioxarray"}
 """Commands that are run where a package is installed, as ``make examples`` does."""
 
 MODULES = {"odc.stac", "rioxarray", "shapely.geometry"}

@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "ndvi.py"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        importlib.util.find_spec("rasterio") is None, reason="make examples installs rasterio"
+        importlib.util.find_spec("rioxarray") is None, reason="make examples installs rioxarray"
     ),
 ]
 CONFIG = """

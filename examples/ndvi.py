@@ -60,13 +60,14 @@ def read_band(folder: Path, band: str) -> Any:
     if len(found) != 1:
         raise SystemExit(f"{folder} has {len(found)} files *_{band}.TIF; 1 is needed")
     with rioxarray.open_rasterio(found[0]) as raster:
-        (band,) = raster
-        longest = max(band.shape)
+        numbers = raster[0]
+        longest = max(numbers.shape)
         zoom = min(max(longest, MIN_PIXELS), MAX_PIXELS) / longest
         rows, columns = (
-            np.arange(round(side * zoom)) * side // round(side * zoom) for side in band.shape
+            np.linspace(0, side, round(side * zoom), endpoint=False).astype(int)
+            for side in numbers.shape
         )
-        return band.isel(y=rows, x=columns).to_numpy()
+        return numbers.isel(y=rows, x=columns).to_numpy()
 
 
 def reflectance(numbers: Any) -> Any:

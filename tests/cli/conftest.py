@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from anyio.from_thread import start_blocking_portal
 import asyncdl.sandbox
 from asyncdl.sandbox import Service
 from tests.cli.terminal import Terminal
+from tests.own_examples import copy_examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +41,6 @@ def served() -> Iterator[Service]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with the examples of the project in it."""
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    copy_examples(tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -6,7 +6,6 @@ import ast
 import importlib.util
 import inspect
 import os
-import shutil
 import sys
 import tomllib
 import warnings
@@ -21,6 +20,7 @@ import asyncdl
 from asyncdl.sandbox import Service
 from tests.docs.blocks import ROOT, Block, blocks_of, pages
 from tests.docs.terminal import AS, MODULES, NOT_RUN, looks_as_shown, play, steps_of
+from tests.own_examples import copy_examples
 
 LANGUAGES = {"python", "console", "toml"}
 """What is tried; other blocks are for the eye, and say so by having no language or another one."""
@@ -38,8 +38,8 @@ with_blocks = [page for page in pages() if any(b.language in LANGUAGES for b in 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where a reader is: in a folder with the examples and the files that the pages speak of."""
-    shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    copy_examples(tmp_path)
+    copy_examples(tmp_path / "examples")
     (tmp_path / "ids.txt").write_text("LC08_L2SP_068017_20200310_20200822_02_T1\n")
     (tmp_path / "parcels.gpkg").touch()
     token = tmp_path / "token"

@@ -255,7 +255,7 @@ class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="b
     """One ``.tar`` per scene."""
 
     extract: bool = False
-    """Unpack each tar once it is proven; the files in it go to where ``layout`` says."""
+    """Unpack each tar while it arrives; the files in it go to where ``layout`` says."""
     members: (
         Annotated[
             tuple[Word, ...],

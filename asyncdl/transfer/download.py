@@ -204,7 +204,9 @@ class Download:
     def _expected(self, size_bytes: int | None) -> Expected:
         request = self._request
         digests = tuple(dict.fromkeys((*request.digests, *self._told_digests)))
-        return Expected(self._form, size_bytes, digests, request.members, request.fingerprint)
+        return Expected(
+            self._form, size_bytes, digests, request.members, request.fingerprint, request.unpack
+        )
 
     def _is_ours(self, state: PartState) -> bool:
         """Tell whether the bytes of an earlier run are certainly of this file."""

@@ -36,7 +36,8 @@ class Engine(Struct, frozen=True):
     rate: RateLimit
     disk: Disk
     proving: Disk
-    """Reads finished files; its threads are apart, so that they hold up no write."""
+    """Reads files and hashes them, and unpacks on the way; its threads are apart, so that
+    they hold up no write of a partial file."""
     claimed: set[Path] = set()
     zones: dict[str, Zone] = {}
     """Where the services are that have named URLs, by host."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncdl.transfer.proving.digests import Digest, check_algorithm
-from asyncdl.transfer.proving.members import Members
+from asyncdl.transfer.proving.members import Members, Unpack
 from asyncdl.transfer.proving.verify import Form
 
 
@@ -34,6 +34,10 @@ class FileRequest:
     fingerprint: str | None = None
     """Such as ``sha256``: computed as well, if no digest of the whole file is, so that
     the file can be checked again later. It proves nothing by itself."""
+    unpack: Callable[[], Unpack] | None = field(default=None, repr=False)
+    """For a tar that is unpacked while it arrives: called whenever its bytes begin to
+    pass, which may be again; what it returns is shown each member and names who takes its
+    bytes, in a thread. What they came to counts only once the file is there and verified."""
     form: Form | None = None
     """What the bytes must look like; ``None`` goes by the name."""
     key: str = ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tarfile
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
+import anyio
 import pytest
 
 from asyncdl.errors import ConfigError, WrongContent
-from asyncdl.events import Event, FileFinished
+from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.journal import FinishedFile, Journal
 from asyncdl.job.places import extraction
@@ -18,6 +20,7 @@ from asyncdl.job.stages import arriving
 from asyncdl.job.state import open_state
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files
+from asyncdl.sandbox.faults import Faults
 from asyncdl.transfer.proving.verify import BROKEN_FILE
 from tests.job.bench import ANCHORAGE, BUNDLE, RED, Bench, outcome
 
@@ -27,6 +30,10 @@ UNPACKED = {"kind": "bundle", "extract": True}
 KEPT = {**UNPACKED, "keep_tar": True}
 RED_ONLY = {**UNPACKED, "members": ["red"]}
 ONE = {**ANCHORAGE, "limit": 1}
+
+
+class Killed(BaseException):
+    """Stands for a process that ends here."""
 
 
 def tars(bench: Bench) -> list[Path]:
@@ -95,6 +102,81 @@ async def test_a_member_that_no_scene_has_is_told_before_anything_is_asked_for(
     told = await outcome(bench.job({**UNPACKED, "members": ["SR_B44"]}))
     assert isinstance(told, ConfigError) and "SR_B4" in str(told)
     assert not bench.requested
+
+
+# --- while it arrives -------------------------------------------------------------------
+
+
+def partials(bench: Bench) -> dict[str, bytes]:
+    """The members that have no final name yet."""
+    found = bench.directory.glob("bundle/*/*.part.member")
+    return {path.name.removesuffix(".part.member"): path.read_bytes() for path in found}
+
+
+@pytest.mark.allow_blocking  # the watcher looks at the disk
+async def test_a_bundle_is_unpacked_while_it_arrives(bench: Bench) -> None:
+    """Whenever it is cut, the members that have come are there beside their final names."""
+    bench.service.faults = Faults(short_body=1.0, bundle_etag=True)
+    seen = list[dict[str, bytes]]()
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TransferRetry):
+            assert list(bench.directory.glob("bundle/*.unpacking.tar.part"))
+            seen.append(partials(bench))
+
+    assert (await bench.job(UNPACKED, search=ONE).run(watch)).is_complete
+    assert seen and all(seen)
+    for name, content in chain.from_iterable(members.items() for members in seen):
+        assert bench.truth(name).startswith(content)
+    assert any(content == bench.truth(name) for name, content in seen[-1].items())
+    bench.check_files()
+
+
+@pytest.mark.parametrize("product", [UNPACKED, RED_ONLY, KEPT])
+@pytest.mark.parametrize("is_other", [False, True], ids=["same version", "other version"])
+async def test_a_run_that_is_killed_halfway_through_a_bundle_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, product: dict[str, object], is_other: bool
+) -> None:
+    """What it leaves of the members is never taken for more than it is."""
+    bench.service.faults = Faults(short_body=1.0, bundle_etag=True, bundle_changes=is_other)
+
+    def kill(event: Event) -> None:
+        if isinstance(event, TransferRetry):
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("asyncdl.job.places.extraction._Passage.end", lambda passage: None)
+        with pytest.raises((Killed, BaseExceptionGroup)):
+            await bench.job(product, search=ONE).run(kill)
+    left = partials(bench)
+    assert left
+    for name in left:
+        (bench.directory / f"bundle/{name[:40]}/{name}.part.member").write_bytes(b"junk")
+    assert (await bench.run(product, search=ONE)).is_complete
+    assert partials(bench) == {}
+    for path in bench.files:
+        # Another version of a tar tells other times.
+        assert path.suffix == ".tar" or path.read_bytes() == bench.truth(path.name)
+    for tar in tars(bench) if "members" not in product else ():
+        check_unpacked(tar)
+
+
+async def test_a_run_that_is_stopped_leaves_the_tar_for_the_next_and_no_members(
+    bench: Bench,
+) -> None:
+    bench.service.faults = Faults(short_body=1.0, bundle_etag=True)
+    with anyio.CancelScope() as scope:
+
+        def stop(event: Event) -> None:
+            if isinstance(event, TransferRetry):
+                scope.cancel()
+
+        await bench.job(UNPACKED, search=ONE).run(stop)
+    assert sorted(path.name[41:] for path in bench.directory.glob("bundle/*")) == [
+        "unpacking.tar.part",
+        "unpacking.tar.part.state",
+    ]
+    await bench.complete(UNPACKED, search=ONE)
 
 
 # --- the next run -----------------------------------------------------------------------
@@ -193,11 +275,8 @@ async def test_status_counts_bundles_and_what_came_out(bench: Bench) -> None:
 async def test_a_bundle_that_cannot_be_unpacked_fails_alone_and_is_not_fetched_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(tar: Path, member: tarfile.TarInfo) -> None:
-        raise extraction.ExtractError(tar.name, "no")
-
     with monkeypatch.context() as patch:
-        patch.setattr(extraction, "_check", refuse)
+        patch.setattr(extraction, "MAX_MEMBERS", 3)
         summary = await bench.run(UNPACKED, RED)
     assert {(f.kind, f.reason) for f in summary.failures} == {("bundle", "extract-failed")}
     assert summary.by_kind["bands"]["downloaded"] == 3
@@ -218,10 +297,6 @@ async def test_a_tar_with_a_broken_file_in_it_is_fetched_anew(
         summary = await bench.run(RED_ONLY, search=ONE)
     assert ([f.reason for f in summary.failures], tars(bench)) == ([BROKEN_FILE], [])
     assert (await bench.complete(RED_ONLY, search=ONE)).files["downloaded"] == 1
-
-
-class Killed(BaseException):
-    """Stands for a process that ends here."""
 
 
 @pytest.mark.parametrize("moment", ["rename", "_publish", "record", "remove_passing", "emit"])

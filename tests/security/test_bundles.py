@@ -118,15 +118,6 @@ async def test_owners_and_modes_in_it_mean_nothing(tmp_path: Path) -> None:
     assert mode & 0o7111 == 0
 
 
-@pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="older than the filter")
-async def test_the_filter_of_the_standard_library_has_a_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Should our own check ever take what it ought not to."""
-    monkeypatch.setattr(extraction, "safe_name", lambda name: name)
-    await assert_refused(write_tar(tmp_path / "S.tar", info("../escaped", size=1)))
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(name=st.text(min_size=1), kind=st.sampled_from([bytes([c]) for c in b"0123456789SVNAMD"]))
 @example(name="a.tif", kind=b"0")

@@ -15,7 +15,8 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, DiskError
 from asyncdl.job.places import extraction
-from asyncdl.job.places.extraction import ExtractError, Order, Unpacking
+from asyncdl.job.places.extraction import ExtractError, Order, Unpacker
+from asyncdl.job.places.unpacking import Unpacking
 from asyncdl.transfer import Digest
 from asyncdl.transfer.proving.proof import Expected
 
@@ -42,11 +43,12 @@ def write_tar(path: Path, *more: tarfile.TarInfo) -> Path:
 async def unpack(tar: Path, **more: Any) -> extraction.Unpacked:
     """Unpack all of a tar beside itself, or what ``more`` of its order says."""
     order = Order(
-        choose=lambda names: names,
+        is_wanted=lambda name: True,
         target_of=lambda name: tar.with_suffix("") / name,
         expected_of=lambda name, size: Expected(size_bytes=size, fingerprint="sha256"),
     )
-    return await extraction.unpack(tar, replace(order, **more))
+    async with Unpacker(tar.name, replace(order, **more)) as unpacker:
+        return await extraction.unpack(tar, unpacker)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -74,7 +76,7 @@ async def test_what_else_is_in_a_folder_stays(tmp_path: Path) -> None:
 
 async def test_only_what_is_wanted_comes_out_and_all_that_is_there_is_told(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "S.tar")
-    held, (red,) = await unpack(tar, choose=lambda names: names[:1])
+    held, (red,) = await unpack(tar, is_wanted="S_B4.TIF".__eq__)
     assert (held, red.name) == (tuple(BANDS), "S_B4.TIF")
     assert names_in(tmp_path / "S") == ["S_B4.TIF"]
     assert red.proof.digests == (Digest("sha256", sha256(b"red").hexdigest()),)
@@ -85,12 +87,12 @@ async def test_a_member_with_other_bytes_than_promised_spoils_all(tmp_path: Path
     wrong = Expected(digests=(Digest("sha256", "00" * 32),))
     with pytest.raises(ChecksumMismatch):
         await unpack(tar, expected_of=lambda name, size: wrong if "MTL" in name else Expected())
-    assert names_in(tmp_path / "S") == []
+    assert names_in(tmp_path) == ["S.tar"]
 
 
 async def test_a_tar_without_anything_that_is_wanted_is_told(tmp_path: Path) -> None:
     with pytest.raises(ExtractError, match=re.escape("products.members")):
-        await unpack(write_tar(tmp_path / "S.tar"), choose=lambda names: [])
+        await unpack(write_tar(tmp_path / "S.tar"), is_wanted=lambda name: False)
 
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
@@ -119,7 +121,7 @@ async def test_what_an_earlier_run_left_half_done_is_begun_anew(tmp_path: Path) 
     (tmp_path / "S").mkdir()
     for name in BANDS:
         (tmp_path / "S" / f"{name}.part.member").write_bytes(b"re")
-    await unpack(tar, choose=lambda names: names[:1])
+    await unpack(tar, is_wanted="S_B4.TIF".__eq__)
     assert names_in(tmp_path / "S") == ["S_B4.TIF"]
 
 
@@ -163,17 +165,17 @@ async def test_a_full_disk_is_not_the_tars_fault(
     monkeypatch.setattr("os.pwrite", no_space)
     with pytest.raises(DiskError):
         await unpack(write_tar(tmp_path / "S.tar"))
-    assert names_in(tmp_path / "S") == []
+    assert names_in(tmp_path) == ["S.tar"]
 
 
-async def test_cancelled_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancelled_it_leaves_nothing(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "S.tar")
     with anyio.CancelScope() as scope:
 
-        def cancel(tar: Path, info: tarfile.TarInfo) -> None:
+        def cancel(name: str) -> bool:
             anyio.from_thread.run_sync(scope.cancel)
+            return True
 
-        monkeypatch.setattr(extraction, "_check", cancel)
-        await unpack(tar)
+        await unpack(tar, is_wanted=cancel)
     assert scope.cancelled_caught
     assert names_in(tmp_path) == ["S.tar"]

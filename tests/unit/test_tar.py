@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.proving.digests import Hasher
 from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tar import BLOCK_BYTES, Member, TarReader, check_tar
+from asyncdl.transfer.proving.tar import BLOCK_BYTES, Member, Taker, TarReader, read_tar
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 END = bytes(2 * BLOCK_BYTES)
@@ -42,9 +41,9 @@ class Listing:
     """Hashes all members."""
 
     def __init__(self) -> None:
-        self.hashers: list[tuple[Member, Hasher]] = []
+        self.hashers: list[tuple[Member, hashlib._Hash]] = []
 
-    def note(self, member: Member) -> Sequence[Hasher]:
+    def note(self, member: Member) -> Sequence[Taker]:
         self.hashers.append((member, hashlib.sha256()))
         return (self.hashers[-1][1],)
 
@@ -65,7 +64,7 @@ def stream(data: bytes, cuts: Sequence[int] = ()) -> Listing:
 def is_sound(data: bytes) -> bool:
     """Tell what a walk through the file says."""
     try:
-        check_tar(io.BytesIO(data), len(data))
+        read_tar(io.BytesIO(data), len(data))
     except Malformed:
         return False
     return True
@@ -200,6 +199,6 @@ def test_bytes_behind_the_end_are_not_looked_at() -> None:
 def test_the_problem_says_where() -> None:
     data = header() + b"x" * BLOCK_BYTES
     with pytest.raises(Malformed, match="before byte 1024"):
-        check_tar(io.BytesIO(data), len(data))
+        read_tar(io.BytesIO(data), len(data))
     with pytest.raises(Malformed, match="before byte 1024"):
         stream(data)

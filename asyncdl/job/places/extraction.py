@@ -1,44 +1,40 @@
-"""Bundles unpacked, for ``extract = true``: the wanted members of a tar that is proven.
+"""Bundles unpacked, for ``extract = true``: the wanted members of a tar, written as it passes.
+
+A tar passes while it arrives, or out of a file. Its members are written beside their
+final names, which they get only when the whole tar and each of them is proven. Why so:
+docs/decisions/007-unpacking.md.
 
 A tar comes from outside, so nothing in it is believed: only regular files with
 plain names are written, as new files of our own. Owners, modes, links and
-devices that a tar may hold are never applied. That is stricter than any filter of
-the standard library; its ``data`` filter has a say all the same. Why a tar is not
-unpacked before it is there: docs/decisions/007-unpacking.md.
+devices that a tar may hold are never applied.
 """
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import FileIO
-from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from types import TracebackType
+from typing import Self, TypeAlias
 
 import anyio.from_thread
 import anyio.to_thread
+from anyio import CancelScope
 
-from asyncdl.config import BundleProduct, Config
 from asyncdl.errors import DiskError, TransferError
-from asyncdl.job.places.layout import Place
-from asyncdl.m2m.bands import match_bands
-from asyncdl.m2m.naming import file_suffix
-from asyncdl.m2m.selection import BundleWanted
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.parts.stable import make_folders, rename, settle, write_anew
+from asyncdl.transfer.parts.stable import FreshFile, make_folders, rename, settle
+from asyncdl.transfer.proving.digests import Hasher
 from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.members import Unpack
 from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
 from asyncdl.transfer.proving.sums import Sums
-from asyncdl.transfer.proving.tar import check_tar
+from asyncdl.transfer.proving.tar import Member, Taker, read_tar
 
-_PLAIN_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
-"""Without sparse files, which may claim any size."""
 MAX_MEMBERS = 10_000
 """A bundle has some thirty; each member costs a file, however empty it is."""
-_CHUNK_BYTES = 1 << 20
 
 
 class ExtractError(TransferError):
@@ -52,66 +48,11 @@ class ExtractError(TransferError):
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacking:
-    """How a job unpacks its bundles."""
-
-    words: tuple[str, ...] = ()
-    """Band words of the wanted members; empty for all."""
-    keeps_tar: bool = False
-
-    def wanted_of(self, names: Sequence[str], scene: str) -> tuple[str, ...]:
-        """Return the names that are wanted of those in a bundle.
-
-        Args:
-            names: Of all files in it.
-            scene: Display id of its scene.
-        """
-        if not self.words:
-            return tuple(names)
-        by_suffix = {file_suffix(name, scene): name for name in names}
-        found = match_bands(self.words, by_suffix, scene).values()
-        wanted = {suffix for suffixes in found for suffix in suffixes}
-        return tuple(name for suffix, name in by_suffix.items() if suffix in wanted)
-
-
-def unpacking_of(config: Config) -> Unpacking | None:
-    """Return how the bundles of a job are unpacked; ``None`` when they are not."""
-    bundles = [product for product in config.products if isinstance(product, BundleProduct)]
-    unpacked = [product for product in bundles if product.extract]
-    if not unpacked:
-        return None
-    takes_all = any(product.members is None for product in unpacked)
-    words = () if takes_all else tuple(w for p in unpacked for w in p.members or ())
-    # One that is wanted as it is stays, too.
-    keeps_tar = any(product.keep_tar or not product.extract for product in bundles)
-    return Unpacking(words, keeps_tar)
-
-
-def unpacking_at(config: Config, place: Place) -> Unpacking | None:
-    """Return how the file of a place is unpacked; ``None`` when it is not."""
-    return unpacking_of(config) if place.kind == BundleWanted.kind else None
-
-
-def passes_by(config: Config, place: Place) -> bool:
-    """Tell whether a bundle is unpacked and not kept; one that its host names always is."""
-    unpacking = unpacking_at(config, place)
-    return unpacking is not None and not unpacking.keeps_tar and place.is_named
-
-
-def passing_path(tar: Path) -> Path:
-    """Return where a tar is that will not be kept: whatever has this name is ours to remove."""
-    return tar.with_suffix(".unpacking.tar")
-
-
-# --- one tar --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
     """What comes out of a tar, and where it goes."""
 
-    choose: Callable[[Sequence[str]], Sequence[str]]
-    """Returns the wanted ones of all names in it."""
+    is_wanted: Callable[[str], bool]
+    """Of each member's name."""
     target_of: Callable[[str], Path]
     expected_of: Callable[[str, int], Expected]
     """What a member of a name and a size has to show."""
@@ -133,38 +74,120 @@ Unpacked: TypeAlias = tuple[tuple[str, ...], tuple[UnpackedFile, ...]]
 """The names of all files in a tar, and those that came out."""
 
 
-async def unpack(tar: Path, order: Order) -> Unpacked:
-    """Unpack what is wanted of a tar; all of it is proven before any of it gets its name.
+async def unpack(tar: Path, unpacker: Unpacker) -> Unpacked:
+    """Unpack what is wanted of a tar that is there, unless it was unpacked as it arrived.
 
-    Cancelled, it stops between two members and leaves nothing.
+    Cancelled, it stops between two members.
 
     Args:
         tar: A verified bundle.
-        order: What is wanted of it.
+        unpacker: Has its order; open.
     Raises: TransferError, when it is no sound tar, holds nothing that is wanted or
         something that is not right; DiskError, when the disk is full.
     """
-    return await anyio.to_thread.run_sync(_unpack, tar, order)
+    return await anyio.to_thread.run_sync(_unpack, tar, unpacker)
 
 
-def _unpack(tar: Path, order: Order) -> Unpacked:
-    partials: list[Path] = []
+def _unpack(tar: Path, unpacker: Unpacker) -> Unpacked:
+    with _told(tar):
+        if not unpacker.has_begun:
+            _read(tar, unpacker.begin())
+        return unpacker.finish()
+
+
+def _read(tar: Path, take: Unpack) -> None:
+    def on_member(member: Member) -> Sequence[Taker]:
+        anyio.from_thread.check_cancelled()
+        return take(member, {})
+
+    with tar.open("rb") as file:
+        read_tar(file, tar.stat().st_size, on_member)
+
+
+@contextmanager
+def _told(tar: Path) -> Iterator[None]:
     try:
-        members = _look_through(tar)
-        partials += (_partial(order.target_of(member.name)) for member in members)
-        _remove(partials)  # what a killed run has left
-        proven = _extract_all(tar, _wanted(tar, members, order), order)
-        _publish(proven, order)
-        return tuple(member.name for member in members), proven
-    except (tarfile.TarError, Malformed) as error:
+        yield
+    except Malformed as error:
         raise ExtractError(tar.name, f"no sound tar: {error}") from error
     except OSError as error:
         failure = DiskError(tar, error)
         if failure.is_full:
             raise failure from error
         raise ExtractError(tar.name, str(failure)) from error
-    finally:
-        _remove(partials)
+
+
+class Unpacker:
+    """Writes the wanted members of one tar, however often its bytes begin to pass.
+
+    It is open inside an ``async with`` block; after it, nothing is left of what has no
+    final name.
+
+    Args:
+        tar: What it is called in errors.
+        order: What comes out, and where it goes.
+    """
+
+    def __init__(self, tar: str, order: Order) -> None:
+        self._tar = tar
+        self._order = order
+        self._passage: _Passage | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin with nothing."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove what has no final name."""
+        if self._passage is not None:
+            with CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._passage.end)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether bytes of the tar have passed."""
+        return self._passage is not None
+
+    def begin(self) -> Unpack:
+        """Return what takes the tar from its first byte on; what came of it before is void."""
+        if self._passage is not None:
+            self._passage.is_over = True
+        self._passage = _Passage(self._tar, self._order, self._passage)
+        return self._passage.take
+
+    def finish(self) -> Unpacked:
+        """Give the members their final names, once the whole tar has passed and is proven. Blocks.
+
+        Raises: TransferError, when one of them is not right; OSError. None of them has its
+            final name then, but for an error of the renaming itself.
+        """
+        if self._passage is None:
+            raise RuntimeError("no byte of the tar has passed")
+        return self._passage.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A member beside its final name."""
+
+    name: str
+    target: Path
+    expected: Expected
+    sums: Sums
+
+    @property
+    def partial(self) -> Path:
+        return _partial(self.target)
+
+    def prove(self) -> UnpackedFile:
+        proof = prove_file(self.partial, self.expected, url=self.name, sums=self.sums)
+        stat = self.partial.stat()
+        return UnpackedFile(self.name, stat.st_size, stat.st_mtime_ns, proof)
 
 
 def _partial(target: Path) -> Path:
@@ -172,89 +195,135 @@ def _partial(target: Path) -> Path:
     return target.with_name(f"{target.name}.part.member")
 
 
-def _remove(partials: Sequence[Path]) -> None:
-    for partial in partials:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+class _Passage:
+    """One passage of a tar, from its first byte on.
+
+    What goes wrong is told at the end, as the tar itself is not to suffer from it. A
+    thread that was abandoned may bring bytes even after that; they go nowhere.
+    """
+
+    def __init__(self, tar: str, order: Order, before: _Passage | None) -> None:
+        self.is_over = False
+        self._tar = tar
+        self._order = order
+        self._before = before
+        """Has left what is to be removed."""
+        self._held: dict[str, None] = {}
+        """The names so far, in order."""
+        self._written: list[_Written] = []
+        self._file: FreshFile | None = None
+        """Of the last one of those written, while it passes."""
+        self._made: list[Path] = []
+        """Folders that were not there before, the outermost first."""
+        self._problem: ExtractError | OSError | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def take(self, member: Member, hashers: Mapping[str, Hasher]) -> Sequence[Taker]:
+        """Begin with a member."""
+        with self._unless_spoiled() as is_sound:
+            if is_sound and self._begin(member, hashers):
+                return (self,)
+        return ()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes of the member that is passing."""
+        with self._unless_spoiled() as is_sound:
+            if is_sound and self._file is not None:
+                self._written[-1].sums.update(data)
+                self._file.write(data)
+
+    def finish(self) -> Unpacked:
+        """Prove all members, and then give them their names."""
+        with self._unless_spoiled() as is_sound:
+            if is_sound:
+                self._close()
+        with self._one_at_a_time:
+            if self._problem is not None:
+                raise self._problem
+            if not self._written:
+                raise self._spoiled("it holds nothing that products.members asks for")
+            proven = tuple(written.prove() for written in self._written)
+            _publish(self._written, durable=self._order.durable)
+            self._made.clear()
+            return tuple(self._held), proven
+
+    def end(self) -> None:
+        """Remove what has no final name."""
+        with self._one_at_a_time:
+            self.is_over = True
+            self._remove()
+        self._end_before()
+
+    @contextmanager
+    def _unless_spoiled(self) -> Iterator[bool]:
+        with self._one_at_a_time:
+            try:
+                yield not self.is_over and self._problem is None
+            except (ExtractError, OSError) as problem:
+                self._problem = problem
+                self._remove()
+
+    def _begin(self, member: Member, hashers: Mapping[str, Hasher]) -> bool:
+        self._end_before()
+        self._close()
+        self._check(member)
+        self._held[member.name] = None
+        target = self._order.target_of(member.name)
+        with suppress(FileNotFoundError):
+            _partial(target).unlink()  # a killed run may have left it, of other bytes
+        if not self._order.is_wanted(member.name):
+            return False
+        self._make_folders(target.parent)
+        expected = self._order.expected_of(member.name, member.size_bytes)
+        written = _Written(member.name, target, expected, expected.new_sums(hashers))
+        self._written.append(written)
+        self._file = FreshFile(written.partial, is_new=True)
+        return True
+
+    def _end_before(self) -> None:
+        before, self._before = self._before, None
+        if before is not None:
+            before.end()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close(durable=self._order.durable)
+
+    def _check(self, member: Member) -> None:
+        if not member.is_file:
+            raise self._spoiled(f"{member.name!r} in it is no regular file")
+        if safe_name(member.name) != member.name:
+            raise self._spoiled(f"{member.name!r} in it is no plain file name")
+        if member.name in self._held:
+            raise self._spoiled(f"{member.name!r} is in it twice")
+        if len(self._held) == MAX_MEMBERS:
+            raise self._spoiled(f"more than {MAX_MEMBERS:,} files in it")
+
+    def _spoiled(self, detail: str) -> ExtractError:
+        return ExtractError(self._tar, detail)
+
+    def _make_folders(self, folder: Path) -> None:
+        missing = [above for above in (folder, *folder.parents) if not above.is_dir()]
+        make_folders(folder)
+        self._made += reversed(missing)
+
+    def _remove(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.abandon()
+        for written in self._written:
+            with suppress(OSError):
+                written.partial.unlink(missing_ok=True)
+        for folder in reversed(self._made):
+            with suppress(OSError):  # others have put something there
+                folder.rmdir()
 
 
-def _wanted(tar: Path, members: Sequence[tarfile.TarInfo], order: Order) -> list[tarfile.TarInfo]:
-    wanted = set(order.choose([member.name for member in members]))
-    if not wanted:
-        raise ExtractError(tar.name, "it holds nothing that products.members asks for")
-    return [member for member in members if member.name in wanted]
-
-
-def _look_through(tar: Path) -> list[tarfile.TarInfo]:
-    """Return all members, each of which could be written."""
-    with tar.open("rb") as file:
-        # Before anything is made of it: every member ends within the file, and no
-        # header is larger than what it is good for.
-        check_tar(file, tar.stat().st_size)
-    # Not compressed: what comes out is no larger than what went in.
-    with tarfile.open(tar, "r:") as archive:
-        members = list(islice(archive, MAX_MEMBERS + 1))
-    if len(members) > MAX_MEMBERS:
-        raise ExtractError(tar.name, f"more than {MAX_MEMBERS:,} files in it")
-    names: set[str] = set()
-    for member in members:
-        _check(tar, member)
-        if member.name in names:
-            raise ExtractError(tar.name, f"{member.name!r} is in it twice")
-        names.add(member.name)
-    return members
-
-
-def _check(tar: Path, member: tarfile.TarInfo) -> None:
-    if member.type not in _PLAIN_TYPES or member.issparse():
-        raise ExtractError(tar.name, f"{member.name!r} in it is no regular file")
-    if safe_name(member.name) != member.name:
-        raise ExtractError(tar.name, f"{member.name!r} in it is no plain file name")
-    # Pythons before 3.11.4 do without.
-    if data_filter := getattr(tarfile, "data_filter", None):
-        data_filter(member, str(tar.parent))
-
-
-def _extract_all(
-    tar: Path, members: Sequence[tarfile.TarInfo], order: Order
-) -> tuple[UnpackedFile, ...]:
-    # Read by our own hand: that takes two thirds of the time of the standard library's files.
-    with tar.open("rb", buffering=0) as file:
-        return tuple(_extract(file, member, order) for member in members)
-
-
-def _extract(file: FileIO, member: tarfile.TarInfo, order: Order) -> UnpackedFile:
-    anyio.from_thread.check_cancelled()
-    path = _partial(order.target_of(member.name))
-    expected = order.expected_of(member.name, member.size)
-    sums = expected.new_sums()
-    make_folders(path.parent)
-    file.seek(member.offset_data)
-    write_anew(path, _summed(_chunks(file, member.size), sums), durable=order.durable)
-    proof = prove_file(path, expected, url=member.name, sums=sums)
-    stat = path.stat()
-    return UnpackedFile(member.name, stat.st_size, stat.st_mtime_ns, proof)
-
-
-def _chunks(file: FileIO, size_bytes: int) -> Iterator[memoryview]:
-    """Yield the next bytes of a file; each chunk is good until the next one."""
-    buffer = memoryview(bytearray(min(_CHUNK_BYTES, max(size_bytes, 1))))
-    while size_bytes and (count := file.readinto(buffer[:size_bytes])):
-        size_bytes -= count
-        yield buffer[:count]
-
-
-def _summed(chunks: Iterator[memoryview], sums: Sums) -> Iterator[memoryview]:
-    for chunk in chunks:
-        sums.update(chunk)
-        yield chunk
-
-
-def _publish(files: Sequence[UnpackedFile], order: Order) -> None:
+def _publish(files: Sequence[_Written], *, durable: bool) -> None:
     """Give all files their final names; whatever had one of them is replaced."""
-    targets = [order.target_of(file.name) for file in files]
-    for target in targets:
-        rename(_partial(target), target, durable=False)
-    if order.durable:
-        for folder in sorted({target.parent for target in targets}):
+    for file in files:
+        rename(file.partial, file.target, durable=False)
+    if durable:
+        for folder in sorted({file.target.parent for file in files}):
             settle(folder)

@@ -18,8 +18,8 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
-from asyncdl.job.places.extraction import passes_by, passing_path, unpacking_at
 from asyncdl.job.places.layout import Place, layout_of
+from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
 from asyncdl.job.telling.amounts import size
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer.parts.sink import part_path

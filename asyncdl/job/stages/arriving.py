@@ -1,4 +1,4 @@
-"""From one verified file to a final place: copied, unpacked, noted."""
+"""From one verified file to a final place: copied or unpacked, and noted."""
 
 from __future__ import annotations
 
@@ -21,18 +21,12 @@ from asyncdl.errors import (
 )
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.journal import FinishedFile
-from asyncdl.job.places.extraction import (
-    Order,
-    UnpackedFile,
-    Unpacking,
-    passing_path,
-    unpack,
-    unpacking_at,
-)
+from asyncdl.job.places.extraction import Unpacker, unpack
 from asyncdl.job.places.layout import Place
+from asyncdl.job.places.unpacking import passing_path, unpacking_at
 from asyncdl.job.run import Run
 from asyncdl.job.stages.copies import copy_file
-from asyncdl.job.stages.proofs import Demand, demand_of
+from asyncdl.job.stages.unpacking import noted_members
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
 
@@ -49,6 +43,8 @@ class Arrival:
     """Where it is; the place itself, perhaps."""
     ending: FileFinished
     """How the place ends when all goes well."""
+    unpacker: Unpacker
+    """What unpacks it, if it is a bundle to be unpacked; open."""
     digests: Digests = ()
     """Of the file, for the journal."""
 
@@ -60,8 +56,8 @@ async def bring(run: Run, arrival: Arrival) -> None:
     """
     ending = arrival.ending
     try:
-        if unpacking := unpacking_at(run.config, arrival.place):
-            finished = await _unpack(run, arrival, unpacking)
+        if unpacking_at(run.config, arrival.place):
+            finished = await _unpack(run, arrival)
         else:
             finished = [await _place(run, arrival)]
     except (DiskError, TransferError) as error:
@@ -81,45 +77,18 @@ async def _place(run: Run, arrival: Arrival) -> FinishedFile:
     return await anyio.to_thread.run_sync(_finished, arrival, target)
 
 
-async def _unpack(run: Run, arrival: Arrival, unpacking: Unpacking) -> list[FinishedFile]:
-    wanted, scene = arrival.wanted, arrival.wanted.scene
-    demand = demand_of(wanted, run.config.download.verify)
-
-    def path_of(name: str) -> str:
-        return str(run.layout.place_of_member(wanted, name).relative)
-
-    order = Order(
-        choose=lambda names: unpacking.wanted_of(names, scene),
-        target_of=lambda name: run.directory / path_of(name),
-        expected_of=demand.of_member,
-        durable=run.config.download.durable,
-    )
+async def _unpack(run: Run, arrival: Arrival) -> list[FinishedFile]:
     is_kept = arrival.source == arrival.place.under(run.directory)
     try:
-        held, files = await unpack(arrival.source, order)
+        held, files = await unpack(arrival.source, arrival.unpacker)
     except WrongContent:
         if not is_kept:
             # A sound tar of broken files does not get better; the next run fetches another.
             await anyio.to_thread.run_sync(_remove, arrival.source)
         raise
     tar = await anyio.to_thread.run_sync(_finished, arrival, arrival.source)
-    members = [_member(path_of(file.name), file, tar, demand) for file in files]
+    members = noted_members(run, arrival.wanted, tar, files)
     return [replace(tar, held=held, is_kept=is_kept), *members]
-
-
-def _member(path: str, file: UnpackedFile, tar: FinishedFile, demand: Demand) -> FinishedFile:
-    proof = "+".join(("length", *file.proof.checks))
-    return FinishedFile(
-        path,
-        tar.kind,
-        tar.scene,
-        file.size_bytes,
-        file.mtime_ns,
-        proof,
-        demand.source_of(proof),
-        file.proof.digests,
-        bundle=tar.path,
-    )
 
 
 async def remove_passing(directory: Path, files: Iterable[FinishedFile]) -> None:

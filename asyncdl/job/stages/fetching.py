@@ -8,13 +8,15 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal
-from asyncdl.job.places.extraction import passes_by, passing_path
+from asyncdl.job.places.extraction import Unpacker
 from asyncdl.job.places.layout import Place
+from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
 from asyncdl.job.run import Run
 from asyncdl.job.stages.agreements import Agreements
 from asyncdl.job.stages.arriving import Arrival, bring, facts_of, stop_if_full
 from asyncdl.job.stages.proofs import demand_of
 from asyncdl.job.stages.renewal import Renewal
+from asyncdl.job.stages.unpacking import unpacker_for
 from asyncdl.m2m.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest
 
@@ -36,9 +38,14 @@ async def fetch(
 
 async def fetch_one(run: Run, ready: Ready) -> bool:
     """Fetch one file into all its places, report one ending for each, tell whether it came."""
+    async with unpacker_for(run, ready.wanted) as unpacker:
+        return await _fetch(run, ready, unpacker)
+
+
+async def _fetch(run: Run, ready: Ready, unpacker: Unpacker) -> bool:
     places = run.layout.places_of(ready.wanted)
     try:
-        fetched = await run.downloader.fetch(_file_request(run, ready, places[0]))
+        fetched = await run.downloader.fetch(_file_request(run, ready, places[0], unpacker))
     except (TransferError, NetworkError, DiskError) as error:
         stop_if_full(error)
         run.finish(ready.wanted, FileState.FAILED, **facts_of(error))
@@ -47,11 +54,12 @@ async def fetch_one(run: Run, ready: Ready) -> bool:
         verify = run.config.download.verify
         ending = _ending(ready, fetched, place, verify, is_first=place is places[0])
         here = place.called(fetched.path.name)
-        await bring(run, Arrival(ready.wanted, here, fetched.path, ending, fetched.digests))
+        arrival = Arrival(ready.wanted, here, fetched.path, ending, unpacker, fetched.digests)
+        await bring(run, arrival)
     return True
 
 
-def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
+def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> FileRequest:
     path = place.under(run.directory)
     demand = demand_of(ready.wanted, run.config.download.verify)
     is_passing = passes_by(run.config, place)
@@ -71,6 +79,7 @@ def _file_request(run: Run, ready: Ready, place: Place) -> FileRequest:
         digests=demand.digests,
         members=demand.members,
         fingerprint=demand.fingerprint,
+        unpack=unpacker.begin if unpacking_at(run.config, place) else None,
         form=demand.form,
         key=str(place.relative),
         refresh=refresh,

@@ -11,8 +11,8 @@ import anyio.to_thread
 
 from asyncdl.events import Notice
 from asyncdl.job.journal import FinishedFile, Journal, KnownPath, Memory
-from asyncdl.job.places.extraction import passing_path
 from asyncdl.job.places.layout import Layout
+from asyncdl.job.places.unpacking import passing_path
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import BundleWanted, WantedFile
 from asyncdl.transfer.parts.sink import part_path, state_path

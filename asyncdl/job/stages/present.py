@@ -17,14 +17,15 @@ from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.journal import FinishedFile, Journal, Memory
-from asyncdl.job.places.extraction import Unpacking, unpacking_at, unpacking_of
 from asyncdl.job.places.layout import Layout, Place, layout_of
 from asyncdl.job.places.space import Present, still_to_come
+from asyncdl.job.places.unpacking import Unpacking, unpacking_at, unpacking_of
 from asyncdl.job.run import Run
 from asyncdl.job.stages.arriving import Arrival, bring, remove_passing
 from asyncdl.job.stages.promises import gather_promises
 from asyncdl.job.stages.proofs import Demand, demand_of
 from asyncdl.job.stages.targets import sort_out_blocked
+from asyncdl.job.stages.unpacking import unpacker_for
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.parts.sink import remove_leftovers
@@ -185,7 +186,8 @@ async def _complete(run: Run, wanted: WantedFile, found: Found, memory: Memory) 
             run.emit(changed(ending, members=tuple(file.path for file in members)))
             continue
         source = named.under(run.directory) if is_there else run.directory / there.path
-        await bring(run, Arrival(wanted, named, source, ending, there.digests))
+        async with unpacker_for(run, wanted) as unpacker:
+            await bring(run, Arrival(wanted, named, source, ending, unpacker, there.digests))
 
 
 def _look(

@@ -51,19 +51,57 @@ def write_anew(
         is_new: Whether a file that is there already is an error.
     Raises: OSError, also when only closing it tells that something was not stored.
     """
-    how = os.O_EXCL if is_new else os.O_TRUNC
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how, 0o666)
+    file = FreshFile(path, is_new=is_new)
     try:
-        offset = 0
         for chunk in chunks:
-            offset = write_at(fd, offset, (chunk,))
-        if durable:
-            os.fsync(fd)
+            file.write(chunk)
     except BaseException:
-        with suppress(OSError):
-            os.close(fd)
+        file.abandon()
         raise
-    os.close(fd)
+    file.close(durable=durable)
+
+
+class FreshFile:
+    """A file that is written from its beginning to its end; what it held before is gone.
+
+    Args:
+        path: The file; made if it is missing. A link is not followed.
+        is_new: Whether a file that is there already is an error.
+    Raises: OSError.
+    """
+
+    def __init__(self, path: Path, *, is_new: bool = False) -> None:
+        how = os.O_EXCL if is_new else os.O_TRUNC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how
+        self._fd = os.open(path, flags, 0o666)
+        self._at_byte = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write the next bytes. Raises: OSError."""
+        self._at_byte = write_at(self._fd, self._at_byte, (data,))
+
+    def close(self, *, durable: bool) -> None:
+        """Take note that nothing follows.
+
+        Args:
+            durable: Whether the bytes are on stable storage afterwards; the name is not.
+        Raises: OSError, also when only closing it tells that something was not stored.
+        """
+        try:
+            if durable:
+                os.fsync(self._fd)
+        except BaseException:
+            self.abandon()
+            raise
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+    def abandon(self) -> None:
+        """Close a file that nobody wants any more; may be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with suppress(OSError):
+                os.close(fd)
 
 
 def chunks_of(file: IO[bytes]) -> Iterator[bytes]:

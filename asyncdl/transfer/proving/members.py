@@ -1,16 +1,24 @@
-"""What an archive should hold, beside what it holds."""
+"""What an archive should hold, beside what it holds, and what becomes of it on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from asyncdl.transfer.proving.digests import ALGORITHMS, Digest, Hasher, new_hasher
 from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tar import Member
+from asyncdl.transfer.proving.tar import Member, Taker
 
 Members: TypeAlias = Mapping[str, tuple[Digest, ...]]
 """Name of a member to its digests; none ask for its presence only."""
+Unpack: TypeAlias = Callable[[Member, Mapping[str, Hasher]], Sequence[Taker]]
+"""Is shown each member before its bytes, with what hashes them anyway, by algorithm; returns
+who takes them besides."""
+
+
+def unpack_nothing(member: Member, hashers: Mapping[str, Hasher]) -> Sequence[Taker]:
+    """Take note of no member."""
+    return ()
 
 
 class MemberCheck:
@@ -18,28 +26,34 @@ class MemberCheck:
 
     Args:
         expected: Each has to be there exactly once, as a file. Others may be.
+        unpack: Is shown all of them.
     """
 
-    def __init__(self, expected: Members) -> None:
+    def __init__(self, expected: Members, unpack: Unpack = unpack_nothing) -> None:
         self._expected = expected
+        self._unpack = unpack
         self._seen: dict[str, Mapping[str, Hasher]] = {}
 
-    def note(self, member: Member) -> Sequence[Hasher]:
+    def note(self, member: Member) -> Sequence[Taker]:
         """Take note of a member, and return who takes its bytes.
 
         Raises: Malformed, if it is expected and comes again or is not a file.
         """
+        hashers = self._hashers_for(member)
+        return (*hashers.values(), *self._unpack(member, hashers))
+
+    def _hashers_for(self, member: Member) -> Mapping[str, Hasher]:
         name = member.name.removeprefix("./")
         digests = self._expected.get(name)
         if digests is None:
-            return ()
+            return {}
         if name in self._seen:
             raise Malformed(f"{name} is in it twice")
         if not member.is_file:
             raise Malformed(f"{name} is no file in it")
         hashers = {digest.algorithm: new_hasher(digest.algorithm) for digest in digests}
         self._seen[name] = hashers
-        return tuple(hashers.values())
+        return hashers
 
     def judge(self, url: str) -> None:
         """Compare, once the archive has come to its end.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
-from asyncdl.transfer.proving.digests import Digest
+from asyncdl.transfer.proving.digests import Digest, Hasher
 from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.members import Members
+from asyncdl.transfer.proving.members import Members, Unpack, unpack_nothing
 from asyncdl.transfer.proving.sums import OnRead, Sums, watch_nothing
 from asyncdl.transfer.proving.verify import BROKEN_FILE, HEAD_BYTES, Form, check_form, check_head
 
@@ -29,6 +30,8 @@ class Expected(Struct, frozen=True):
     """What it must hold as a tar, each member once; others may be there besides."""
     fingerprint: str | None = None
     """An algorithm to compute where no digest is expected. It proves nothing."""
+    unpack: Callable[[], Unpack] | None = None
+    """Is called for each passage through a tar, and returns what is shown its members."""
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -36,9 +39,15 @@ class Expected(Struct, frozen=True):
         expected = frozenset(digest.algorithm for digest in self.digests)
         return expected or frozenset(filter(None, [self.fingerprint]))
 
-    def new_sums(self) -> Sums:
-        """Return what takes the bytes of the file."""
-        return Sums(self.algorithms, self.members if self._is_walked else None)
+    def new_sums(self, fed: Mapping[str, Hasher] = MappingProxyType({})) -> Sums:
+        """Return what takes the bytes of the file, from the first one on.
+
+        Args:
+            fed: Hashers that are given them by somebody else, by algorithm.
+        """
+        members = self.members if self._is_walked else None
+        unpack = self.unpack() if self.unpack else unpack_nothing
+        return Sums(self.algorithms, members, unpack, fed)
 
     def needs_the_same(self, other: Expected) -> bool:
         """Tell whether the sums of one will do for the other."""
@@ -52,7 +61,8 @@ class Expected(Struct, frozen=True):
     def _is_walked(self) -> bool:
         # A tar that is read anyway is walked through on the way.
         is_read = bool(self.digests or self.fingerprint)
-        return bool(self.members) or (self.form is Form.TAR and is_read)
+        is_asked = bool(self.members) or self.unpack is not None
+        return is_asked or (self.form is Form.TAR and is_read)
 
 
 class Proof(Struct, frozen=True):
@@ -88,7 +98,7 @@ def prove_file(
     length, sums = path.stat().st_size, sums or expected.new_sums()
     if expected.size_bytes not in (None, length):
         raise SizeMismatch(url, expected=expected.size_bytes or 0, got=length)
-    if expected.form is Form.ANY and sums.is_idle:
+    if expected.form is Form.ANY and sums.is_empty:
         return Proof()
     with _broken(url), path.open("rb") as file:
         check_head(expected.form, file.read(HEAD_BYTES), url)
@@ -99,7 +109,7 @@ def prove_file(
 
 def _judge(expected: Expected, sums: Sums, length: int, url: str) -> Proof:
     digests = sums.digests()
-    if not sums.is_idle and sums.taken_bytes != length:
+    if not sums.is_empty and sums.taken_bytes != length:
         raise SizeMismatch(url, expected=length, got=sums.taken_bytes)
     computed = {digest.algorithm: digest.value for digest in digests}
     for digest in expected.digests:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import BufferedReader
+from types import MappingProxyType
 from typing import TypeAlias
 
-from asyncdl.transfer.proving.digests import ALGORITHMS, Digest, new_hasher
-from asyncdl.transfer.proving.members import MemberCheck, Members
+from asyncdl.transfer.proving.digests import ALGORITHMS, Digest, Hasher, new_hasher
+from asyncdl.transfer.proving.members import MemberCheck, Members, Unpack, unpack_nothing
 from asyncdl.transfer.proving.tar import TarReader
 
 OnRead: TypeAlias = Callable[[int], None]
@@ -30,12 +31,21 @@ class Sums:
         algorithms: Of the whole file.
         members: What an archive has to hold, perhaps nothing in particular;
             ``None`` takes the file for what it is.
+        unpack: Is shown the members of an archive.
+        fed: Hashers that are given the same bytes by somebody else, by algorithm.
     """
 
-    def __init__(self, algorithms: Iterable[str] = (), members: Members | None = None) -> None:
+    def __init__(
+        self,
+        algorithms: Iterable[str] = (),
+        members: Members | None = None,
+        unpack: Unpack = unpack_nothing,
+        fed: Mapping[str, Hasher] = MappingProxyType({}),
+    ) -> None:
         self.taken_bytes = 0
-        self._hashers = {algorithm: new_hasher(algorithm) for algorithm in algorithms}
-        self._members = MemberCheck(members or {})
+        self._own = {name: new_hasher(name) for name in algorithms if name not in fed}
+        self._hashers = {**fed, **self._own}
+        self._members = MemberCheck(members or {}, unpack)
         self._tar = TarReader(self._members.note) if members is not None else None
 
     @property
@@ -46,11 +56,16 @@ class Sums:
     @property
     def is_idle(self) -> bool:
         """Whether nobody wants the bytes."""
+        return not self._own and self._tar is None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether they add up to nothing."""
         return not self._hashers and self._tar is None
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes; they are not needed afterwards."""
-        for hasher in self._hashers.values():
+        for hasher in self._own.values():
             hasher.update(data)
         if self._tar is not None:
             self._tar.update(data)

@@ -1,7 +1,7 @@
 """Tar structure: is every header sound, and does the archive reach its end?
 
 :func:`walk` tells an archive in order and says what bytes it wants next; it does
-no I/O. :func:`check_tar` walks through a file and skips the members' bytes,
+no I/O. :func:`read_tar` walks through a file and skips what nobody takes,
 :class:`TarReader` takes an archive that streams by.
 
 Source: POSIX.1-2017, ``pax``; the GNU manual for the forms of numbers, long
@@ -13,11 +13,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from asyncdl.transfer.proving.digests import Hasher
 from asyncdl.transfer.proving.malformed import Malformed
 
 BLOCK_BYTES = 512
@@ -39,6 +38,9 @@ archive would read all of it into memory."""
 _OCTAL = re.compile(rb"[0-7]{1,21}")
 _PAX_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]{1,64})=")
 _PAX_SIZE = re.compile(rb"[0-9]{1,19}")
+_PAX_SPARSE = b"GNU.sparse."
+"""How the names of all records begin that make holes in a file."""
+_READ_BYTES = 1 << 20
 
 _TOO_SHORT = "the file ends before a member does, or before the end of the archive"
 
@@ -47,18 +49,27 @@ _ABOUT_OTHERS = frozenset((b"x", b"g", b"L", b"K"))
 """Headers that say something about members and are none."""
 _WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 """Links, devices, folders and pipes bring no bytes, whatever their size field says."""
-_FILES = frozenset((b"0", b"\0", b"7"))
+_FILES = frozenset((b"0", b"\0"))
 
 
 class Member(Struct, frozen=True):
     """What an archive says of one of its members."""
 
     name: str
+    size_bytes: int
+    """Of what stands in the archive."""
     is_file: bool
-    """False for links, folders and what else there is."""
+    """False for links, folders, files with holes, and what else there is."""
 
 
-OnMember: TypeAlias = Callable[[Member], Sequence[Hasher]]
+class Taker(Protocol):
+    """Takes the bytes of a member in order."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Take the next bytes; they may change as soon as this returns."""
+
+
+OnMember: TypeAlias = Callable[[Member], Sequence[Taker]]
 """Is shown each member before its bytes, and returns who takes them."""
 
 
@@ -68,7 +79,7 @@ class Step(Struct, frozen=True):
     size_bytes: int
     is_kept: bool = False
     """Whether the walk wants to see them, all at once."""
-    takers: Sequence[Hasher] = ()
+    takers: Sequence[Taker] = ()
     """Who else takes them, as they come."""
 
 
@@ -81,9 +92,10 @@ class _Told(Struct, frozen=True):
 
     name: str | None = None
     size_bytes: int | None = None
+    has_holes: bool = False
 
 
-def take_nothing(member: Member) -> Sequence[Hasher]:
+def take_nothing(member: Member) -> Sequence[Taker]:
     """Take note of no member."""
     return ()
 
@@ -119,7 +131,8 @@ def walk(on_member: OnMember) -> Steps:
             data_bytes = told.size_bytes
         if kind == _SPARSE:
             yield from _pass_holes(block)
-        takers = on_member(Member(_name(block, told), kind in _FILES))
+        is_file = kind in _FILES and not told.has_holes
+        takers = on_member(Member(_name(block, told), data_bytes, is_file))
         yield from _pass(data_bytes, takers)
         members, told = members + 1, _Told()
     if (yield Step(BLOCK_BYTES, is_kept=True)) != _ZERO_BLOCK:
@@ -128,12 +141,16 @@ def walk(on_member: OnMember) -> Steps:
         raise Malformed("an archive without members")
 
 
-def check_tar(file: BinaryIO, size_bytes: int) -> None:
-    """Walk through the archive that ``file`` is from here on, reading its headers only.
+def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing) -> None:
+    """Walk through the archive that ``file`` is from here on, reading what somebody takes.
 
+    Args:
+        file: Open at the beginning of the archive.
+        size_bytes: Its length.
+        on_member: Is shown each member.
     Raises: Malformed, as :func:`walk`, and if a member ends behind ``size_bytes``.
     """
-    steps = walk(take_nothing)
+    steps = walk(on_member)
     step = next(steps, None)
     while step is not None:
         if file.tell() + step.size_bytes > size_bytes:
@@ -141,9 +158,19 @@ def check_tar(file: BinaryIO, size_bytes: int) -> None:
         data = b""
         if step.is_kept:
             data = file.read(step.size_bytes)
+        elif step.takers:
+            _hand_out(file, step)
         else:
             file.seek(step.size_bytes, os.SEEK_CUR)
         step = _send(steps, data, file.tell())
+
+
+def _hand_out(file: BinaryIO, step: Step) -> None:
+    buffer, left_bytes = memoryview(bytearray(min(_READ_BYTES, step.size_bytes))), step.size_bytes
+    while count := file.readinto(buffer[:left_bytes]):  # type: ignore[attr-defined]  # of every file opened as binary
+        for taker in step.takers:
+            taker.update(buffer[:count])
+        left_bytes -= count
 
 
 class TarReader:
@@ -208,7 +235,7 @@ def _send(steps: Steps, data: bytes, at_byte: int) -> Step | None:
         raise Malformed(f"{problem}, before byte {at_byte}") from None
 
 
-def _pass(data_bytes: int, takers: Sequence[Hasher]) -> Iterator[Step]:
+def _pass(data_bytes: int, takers: Sequence[Taker]) -> Iterator[Step]:
     """Pass by the bytes of a member, and what fills its last block up."""
     if data_bytes:
         yield Step(data_bytes, takers=takers)
@@ -234,12 +261,12 @@ def _read_extended(kind: bytes, data_bytes: int, told: _Told) -> Generator[Step,
     if filling_bytes := -data_bytes % BLOCK_BYTES:
         yield Step(filling_bytes)
     if kind == _GNU_NAME:
-        return _Told(_text(data), told.size_bytes)
+        return _Told(_text(data), told.size_bytes, told.has_holes)
     return _read_pax(data, told) if kind == _PAX else told
 
 
 def _read_pax(data: bytes, told: _Told) -> _Told:
-    """Read name and size out of the records of a pax header."""
+    """Read name, size and holes out of the records of a pax header."""
     at, found = 0, dict[bytes, bytes]()
     while match := _PAX_RECORD.match(data, at):
         stop = at + int(match[1])
@@ -251,6 +278,7 @@ def _read_pax(data: bytes, told: _Told) -> _Told:
     return _Told(
         told.name if name is None else _text(name),
         int(size) if _PAX_SIZE.fullmatch(size) else told.size_bytes,
+        told.has_holes or any(name.startswith(_PAX_SPARSE) for name in found),
     )
 
 

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from asyncdl.errors import WrongContent
 from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tar import BLOCK_BYTES, check_tar, is_header
+from asyncdl.transfer.proving.tar import BLOCK_BYTES, is_header, read_tar
 from asyncdl.transfer.proving.tiff import MAGICS, check_tiff
 
 HEAD_BYTES = BLOCK_BYTES
@@ -142,7 +142,7 @@ def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = F
         case Form.TIFF:
             check_tiff(file, size_bytes)
         case Form.TAR if not but_tar:
-            check_tar(file, size_bytes)
+            read_tar(file, size_bytes)
         case Form.TEXT:
             _check_text(file)
         case Form.XML:

@@ -29,6 +29,7 @@ from asyncdl.config import ByteCount, Config, load_config
 from asyncdl.job.choosing.scenes import Wish, wish_of
 from asyncdl.job.estimate import Basis, find_pace
 from asyncdl.job.plan import Plan, make_plan
+from asyncdl.m2m.models import RateLimits
 
 
 @command(
@@ -83,16 +84,35 @@ def describe(plan: Plan) -> list[str]:
         }
         for name, kind in plan.kinds.items()
     ]
-    quota = f"{plan.quota.room:,} downloads" if plan.quota else "not told"
     free = size(plan.free_bytes) if plan.free_bytes is not None else "not told"
     return [
         count(plan.scenes, "scene"),
         *table_lines(rows),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
-        f"quota left: {quota}; free disk: {free}",
+        f"quota: {_quota(plan.quota)}",
+        f"free disk: {free}",
         f"time: {_time(plan)}",
         *_no_room(plan),
     ]
+
+
+_USED_AS = {
+    "recent": "requested in 15 minutes",
+    "pending": "in preparation",
+    "unattempted": "ready and not fetched",
+}
+
+
+def _quota(limits: RateLimits) -> str:
+    """Return what is left and what is used; of what is counted besides, only what there is."""
+    if limits.room is None:
+        return "not told"
+    used = (
+        f"{allowance.used:,} of {allowance.used + allowance.left:,} {_USED_AS[name]}"
+        for name, allowance in limits.allowances.items()
+        if allowance.used or (allowance.used is not None and name == "recent")
+    )
+    return "; ".join((f"{count(limits.room, 'download')} left", *used))
 
 
 def _time(plan: Plan) -> str:

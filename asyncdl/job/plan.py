@@ -35,7 +35,7 @@ from asyncdl.job.stages.present import (
 )
 from asyncdl.job.state import STATE_FOLDER
 from asyncdl.m2m import M2MClient
-from asyncdl.m2m.models import Limit
+from asyncdl.m2m.models import RateLimits
 from asyncdl.m2m.selection import WantedFile
 
 
@@ -60,8 +60,8 @@ class Plan:
     kinds: dict[str, KindPlan] = field(default_factory=dict)
     requests: int = 0
     """Downloads that would be requested; a file that two products want counts once."""
-    quota: Limit | None = None
-    """What is left of the tightest limit."""
+    quota: RateLimits = field(default_factory=RateLimits)
+    """What is left of the account's limits, and used."""
     lasting_bytes: int = 0
     """What the missing files take on disk: copies and unpacked bundles are in it."""
     passing_bytes: int = 0
@@ -108,7 +108,11 @@ class Plan:
             },
             "requests": self.requests,
             "missing_bytes": self.missing_bytes,
-            "quota_left": self.quota.room if self.quota else None,
+            "quota_left": self.quota.room,
+            "quota": {
+                name: {"left": allowance.left, "used": allowance.used}
+                for name, allowance in self.quota.allowances.items()
+            },
             "needed_bytes": self.needed_bytes,
             "free_bytes": self.free_bytes,
             "fits": self.fits,
@@ -135,8 +139,7 @@ async def make_plan(
             async for selected in batches:
                 present = await _present(config, selected.files, journal)
                 await _add(plan, config, selected, present)
-    limits = (await client.rate_limit_summary()).remaining_limits
-    plan.quota = min(limits, key=lambda limit: limit.room, default=None)
+    plan.quota = await client.rate_limit_summary()
     plan.free_bytes = await anyio.to_thread.run_sync(free_bytes, config.directory)
     return plan
 

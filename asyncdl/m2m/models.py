@@ -340,16 +340,18 @@ class Limit(Reply, frozen=True):
     unattempted_download_count: int = 0
 
     @property
+    def counts(self) -> dict[str, int]:
+        """All of them, by what is counted."""
+        return {
+            "recent": self.recent_download_count,
+            "pending": self.pending_download_count,
+            "unattempted": self.unattempted_download_count,
+        }
+
+    @property
     def room(self) -> int:
         """How many downloads may be requested now under this limit."""
-        return max(
-            0,
-            min(
-                self.recent_download_count,
-                self.pending_download_count,
-                self.unattempted_download_count,
-            ),
-        )
+        return max(0, min(self.counts.values()))
 
 
 class DownloadRequestReply(Reply, frozen=True):
@@ -502,11 +504,37 @@ class ProxiedReply(Reply, frozen=True):
     updated_downloads_count: int = 0
 
 
+class Allowance(msgspec.Struct, frozen=True):
+    """What one count of the quota still allows."""
+
+    left: int
+    used: int | None
+    """``None`` where the service does not tell how many there were at first."""
+
+
 class RateLimits(Reply, frozen=True):
     """``rate-limit-summary``."""
 
     initial_limits: list[Limit] = []
     remaining_limits: list[Limit] = []
+
+    @property
+    def allowances(self) -> dict[str, Allowance]:
+        """What the user or the IP address has left, whichever leaves less.
+
+        Returns: By what is counted: ``recent`` (requested in the last 15 minutes),
+            ``pending`` (in preparation) and ``unattempted`` (ready and not fetched yet);
+            empty when the service tells no limit.
+        """
+        if not self.remaining_limits:
+            return {}
+        left = min(self.remaining_limits, key=lambda limit: limit.room)
+        alike = [limit for limit in self.initial_limits if limit.limit_type == left.limit_type]
+        first = next(iter((*alike, *self.initial_limits)), None)
+        return {
+            name: Allowance(count, None if first is None else max(0, first.counts[name] - count))
+            for name, count in left.counts.items()
+        }
 
     @property
     def room(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What ``plan`` says of time, from run to run."""
+"""What ``plan`` says of time and quota, from run to run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from asyncdl.cli.plan import describe
+from asyncdl.job.plan import KindPlan, Plan
+from asyncdl.m2m.models import Limit, RateLimits
 from tests.cli.terminal import Terminal
 
 
@@ -26,3 +29,31 @@ def test_a_plan_knows_the_pace_of_the_last_run_of_the_same_service(
     made = orjson.loads(terminal.out)
     assert made["rate"]["from"] == "last-run"
     assert made["estimate_s"] == pytest.approx(made["missing_bytes"] / made["rate"]["bytes_per_s"])
+
+
+def planned(limits: RateLimits) -> Plan:
+    return Plan(kinds={"bands": KindPlan()}, quota=limits)
+
+
+@pytest.mark.parametrize(
+    ("left", "line"),
+    [
+        ((15_000, 20_000, 20_000), "15,000 downloads left; 0 of 15,000 requested in 15 minutes"),
+        (
+            (14_000, 19_000, 12_000),
+            (
+                "12,000 downloads left; 1,000 of 15,000 requested in 15 minutes;"
+                " 1,000 of 20,000 in preparation; 8,000 of 20,000 ready and not fetched"
+            ),
+        ),
+    ],
+)
+def test_a_plan_tells_what_is_used_of_the_quota(left: tuple[int, int, int], line: str) -> None:
+    limits = RateLimits([Limit(None, 15_000, 20_000, 20_000)], [Limit("user", *left)])
+    assert f"quota: {line}" in describe(planned(limits))
+
+
+def test_a_quota_that_is_not_told_is_not_made_up() -> None:
+    assert "quota: not told" in describe(planned(RateLimits()))
+    told = RateLimits(remaining_limits=[Limit("user", 1, 1, 1)])
+    assert "quota: 1 download left" in describe(planned(told))

@@ -26,7 +26,7 @@ async def test_a_plan_counts_what_is_wanted_and_changes_nothing(bench: Bench) ->
         "bands": 12, "bundle": 3, "band_group": 39
     }  # fmt: skip
     assert (made.scenes, made.missing_bytes > 0, made.fits) == (3, True, True)
-    assert made.quota is not None and made.quota.room == 15_000
+    assert made.quota.room == 15_000
     assert bench.service.calls["download-request"] == 0 and not bench.directory.exists()
 
 

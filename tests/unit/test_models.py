@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncdl.m2m.models import (
+    Allowance,
     Checksum,
     DatasetFileGroups,
     DatasetFilter,
@@ -24,6 +25,7 @@ from asyncdl.m2m.models import (
     Json,
     Labels,
     Limit,
+    RateLimits,
     RequestedDownload,
     Scene,
     ScenePage,
@@ -149,6 +151,18 @@ def test_the_room_of_a_quota_is_its_tightest_count() -> None:
     counts = {"recentDownloadCount": 5, "pendingDownloadCount": "3", "unattemptedDownloadCount": 9}
     assert read_reply(counts, Limit).room == 3
     assert Limit(recent_download_count=-1).room == 0
+
+
+def test_a_quota_tells_what_is_left_and_used_where_the_least_is_left() -> None:
+    limits = read_reply(data_of("documented_rate-limit-summary.json"), RateLimits)
+    assert limits.allowances == {
+        "recent": Allowance(14_999, used=1),
+        "pending": Allowance(20_000, used=0),
+        "unattempted": Allowance(19_995, used=5),
+    }
+    assert RateLimits().allowances == {}
+    untold = RateLimits(remaining_limits=[Limit(recent_download_count=5)])
+    assert untold.allowances["recent"] == Allowance(5, used=None)
 
 
 json_values = st.recursive(

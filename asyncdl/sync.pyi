@@ -4,7 +4,7 @@ from aiohttp import ClientSession
 from asyncdl.config import Config
 from asyncdl.events import Emit
 from asyncdl.events import Event
-from asyncdl.job.journal import Standing
+from asyncdl.job.journal.records import Standing
 from asyncdl.job.telling.report import Summary
 from asyncdl.m2m.client import DownloadGroup
 from asyncdl.m2m.client import DownloadItem

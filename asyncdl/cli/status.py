@@ -22,7 +22,7 @@ from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import name_of
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import load_config
-from asyncdl.job.journal import Standing
+from asyncdl.job.journal.records import Standing
 from asyncdl.job.status import Status, status_of
 
 

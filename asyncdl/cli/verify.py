@@ -31,7 +31,7 @@ from asyncdl.config import Config, load_config
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
-from asyncdl.job.state import has_state, open_state
+from asyncdl.job.journal.state import has_state, open_state
 from asyncdl.job.telling.report import Summary
 from asyncdl.job.verifying import Checked, verify_files
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import aiohttp
 
 from asyncdl.doctor.check import Check, State
+from asyncdl.job.journal.state import check_directory
 from asyncdl.job.places.space import free_bytes
-from asyncdl.job.state import check_directory
 from asyncdl.job.telling.amounts import size
 from asyncdl.version import __version__
 

@@ -11,7 +11,8 @@ import anyio
 from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scope import Scope
-from asyncdl.job.journal import Beginning, Journal
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import Beginning
 from asyncdl.job.manners import clear_queue, report_proxied
 from asyncdl.job.telling.amounts import count
 from asyncdl.job.telling.report import Report
@@ -57,14 +58,14 @@ async def _close(
     journal: Journal, client: M2MClient, begun: Beginning, report: Report, scope: Scope | None
 ) -> int:
     """End in order; return the number of verified files that the config no longer wants."""
-    if begun.may_lack or await journal.request_count():
+    if begun.may_lack or await journal.requests.count():
         await report_proxied(journal, client, begun.label)
         if report.status == "complete" and scope is None:
             await clear_queue(journal, client, begun.label)
     if scope is None:
-        await journal.forget_unwanted()
+        await journal.files.forget_unwanted()
     else:
-        await journal.forget_not_offered(scope.whole)
+        await journal.files.forget_not_offered(scope.whole)
     return await journal.end(report.status, is_whole=scope is None)
 
 

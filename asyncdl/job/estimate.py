@@ -11,8 +11,9 @@ from anyio import to_thread
 
 from asyncdl.config import DownloadConfig
 from asyncdl.errors import ConfigError
-from asyncdl.job.journal import Overview, look_into_journal
-from asyncdl.job.state import STATE_FOLDER
+from asyncdl.job.journal.journal import look_into_journal
+from asyncdl.job.journal.records import Overview
+from asyncdl.job.journal.state import STATE_FOLDER
 from asyncdl.job.telling.report import Summary, read_report
 
 SAME_START_S = 60.0

@@ -22,7 +22,8 @@ from asyncdl.items.georeference import read_georeference
 from asyncdl.items.item import COLLECTION_NAME, ItemFile, Json, Retired, is_known, make_item
 from asyncdl.items.metadata import SceneFacts, read_facts
 from asyncdl.items.samples import read_samples
-from asyncdl.job.journal import FinishedFile, Journal, Standing
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import FinishedFile, Standing
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.stable import make_folders, rename, write_anew
@@ -39,7 +40,7 @@ async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
 
     Raises: DiskError, when the journal cannot be read.
     """
-    files = await journal.finished([Standing.VERIFIED])
+    files = await journal.files.finished([Standing.VERIFIED])
     replaced = {scene.product_id: scene.superseded_by for scene in await journal.scenes.replaced()}
     try:
         await anyio.to_thread.run_sync(_write_all, directory, files, replaced)

@@ -24,13 +24,14 @@ from asyncdl.job.choosing.wishes import credentials_of, kinds_of, options_of, pr
 from asyncdl.job.closing import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
-from asyncdl.job.journal import Beginning, Journal, Standing
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import Beginning, Standing
+from asyncdl.job.journal.state import open_state
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.places.space import Space
 from asyncdl.job.queue.links import Links
 from asyncdl.job.queue.standing import read_back
 from asyncdl.job.run import Run
-from asyncdl.job.state import open_state
 from asyncdl.job.successions import settle_superseded
 from asyncdl.job.telling.chronicle import log_event
 from asyncdl.job.telling.report import Report, Summary, write_report

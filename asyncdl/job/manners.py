@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import anyio
 
 from asyncdl.errors import ApiError, NetworkError
-from asyncdl.job.journal import Journal
+from asyncdl.job.journal.journal import Journal
 from asyncdl.m2m import M2MClient
 
 PATIENCE_S = 60.0
@@ -30,13 +30,13 @@ async def report_proxied(journal: Journal, client: M2MClient, label: str) -> Non
 
     Which they are only the whole list of the label tells, so a very large job does without.
     """
-    if (requests := await journal.request_count()) > MAX_LISTED:
+    if (requests := await journal.requests.count()) > MAX_LISTED:
         log.info("%d requests are too many to ask which of them other sites delivered", requests)
         return
     with courtesy("what came from other sites was not reported"):
         entries = await client.download_search(label, active_only=False)
         proxied = [entry.download_id for entry in entries if entry.is_proxied]
-        if proxied and (sizes_bytes := await journal.sizes_of(proxied)):
+        if proxied and (sizes_bytes := await journal.requests.sizes_of(proxied)):
             await client.download_complete_proxied(sizes_bytes)
 
 
@@ -45,7 +45,7 @@ async def clear_queue(journal: Journal, client: M2MClient, label: str) -> None:
     with courtesy("the job's queue was not cleared"):
         await client.download_order_remove(label)
         # Not before: a later run clears what this one could not.
-        await journal.forget_downloads()
+        await journal.requests.forget_all()
 
 
 @contextmanager

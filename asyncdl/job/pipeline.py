@@ -24,7 +24,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
 from asyncdl.job.choosing.scenes import Wish
-from asyncdl.job.journal import Requested
+from asyncdl.job.journal.records import Requested
 from asyncdl.job.run import Run
 from asyncdl.job.stages.agreements import Agreements
 from asyncdl.job.stages.discovery import discover
@@ -75,7 +75,7 @@ async def poll(
         async for ending in endings:
             if isinstance(ending, Ready):
                 to = Requested(ending.download_id, ending.label)
-                run.journal.note_ready(ending.wanted, to)
+                run.journal.requests.note_ready(ending.wanted, to)
                 run.links.give([ending.wanted])
                 await ready_out.send(ending)
             else:

@@ -22,7 +22,9 @@ from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.choosing.wishes import kinds_of, products_of
 from asyncdl.job.estimate import Pace
 from asyncdl.job.identity import fingerprint_of, search_mark_of
-from asyncdl.job.journal import Journal, Memory, look_into_journal
+from asyncdl.job.journal.journal import Journal, look_into_journal
+from asyncdl.job.journal.records import Memory
+from asyncdl.job.journal.state import STATE_FOLDER
 from asyncdl.job.places.layout import Place, layout_of
 from asyncdl.job.places.space import Present, free_bytes, still_to_come
 from asyncdl.job.stages.moving import recall_elsewhere
@@ -33,7 +35,6 @@ from asyncdl.job.stages.present import (
     prove_present,
     recall,
 )
-from asyncdl.job.state import STATE_FOLDER
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import RateLimits
 from asyncdl.m2m.selection import WantedFile

@@ -10,7 +10,7 @@ from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.choosing.wishes import kinds_of
-from asyncdl.job.journal import Journal
+from asyncdl.job.journal.journal import Journal
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.job.places.space import Space
 from asyncdl.job.queue.links import Links
@@ -100,5 +100,5 @@ class Run:
 
     def end(self, ending: FileFinished) -> None:
         """Report the ending of one place where there will be no file, and remember it."""
-        self.journal.note_ending(ending)
+        self.journal.files.note_ending(ending)
         self.emit(ending)

@@ -10,9 +10,9 @@ from typing import Any
 
 import anyio.to_thread
 
-from asyncdl.job.journal import KnownFile, Overview, Standing, look_into_journal
-from asyncdl.job.scene_records import SceneRecord
-from asyncdl.job.state import STATE_FOLDER
+from asyncdl.job.journal.journal import look_into_journal
+from asyncdl.job.journal.records import KnownFile, Overview, SceneRecord, Standing
+from asyncdl.job.journal.state import STATE_FOLDER
 
 OPEN = (Standing.FAILED, Standing.UNRESOLVED, Standing.DAMAGED)
 
@@ -79,7 +79,7 @@ async def status_of(directory: Path, service: str) -> Status | None:
         overview = await journal.overview() if journal else None
         if journal is None or overview is None:
             return None
-        open_files = await journal.files(OPEN)
+        open_files = await journal.files.known(OPEN)
         replaced = await journal.scenes.replaced()
     parts = await anyio.to_thread.run_sync(_part_sizes, directory)
     return Status(directory, overview, open_files, len(parts), sum(parts), replaced)

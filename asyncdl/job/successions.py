@@ -16,9 +16,8 @@ import anyio.to_thread
 
 from asyncdl.events import Notice, SceneSuperseded
 from asyncdl.job.itemizing import item_path
-from asyncdl.job.journal import FinishedFile, Standing
+from asyncdl.job.journal.records import FinishedFile, SceneRecord, Standing
 from asyncdl.job.run import Run
-from asyncdl.job.scene_records import SceneRecord
 from asyncdl.job.telling.amounts import count
 from asyncdl.m2m.naming import acquisition_of, processed_on
 
@@ -68,11 +67,11 @@ async def _remove(run: Run, pairs: Iterable[tuple[SceneRecord, SceneRecord]]) ->
         return {}
     files = [
         file
-        for file in await run.journal.finished([Standing.VERIFIED, Standing.UNPACKED])
+        for file in await run.journal.files.finished([Standing.VERIFIED, Standing.UNPACKED])
         if file.kind in kinds.get(file.scene, ())
     ]
     gone = await anyio.to_thread.run_sync(_unlink, run.directory, files)
-    await run.journal.forget(file.path for file in gone)
+    await run.journal.files.forget(file.path for file in gone)
     return Counter(file.scene for file in gone if file.is_kept)
 
 

@@ -18,7 +18,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.errors import TransferError, ungrouped
 from asyncdl.events import CheckProgress, Emit, FileChecked
-from asyncdl.job.journal import FinishedFile, Journal, Standing
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import FinishedFile, Standing
 from asyncdl.transfer import Form, form_of
 from asyncdl.transfer.proving.proof import Expected, prove_file
 
@@ -51,7 +52,7 @@ async def verify_files(
     Raises: DiskError, when the journal cannot be read or written. A file that cannot
         be read counts as damaged.
     """
-    files = await journal.finished(CHECKED)
+    files = await journal.files.finished(CHECKED)
     count = _Count(len(files), sum(file.size_bytes for file in files), emit)
     outcomes: dict[str, FileChecked] = {}
     todo_out, todo_in = anyio.create_memory_object_stream[FinishedFile](0)
@@ -61,8 +62,8 @@ async def verify_files(
             for _ in range(readers or os.cpu_count() or 1):
                 tasks.start_soon(_check_all, directory, todo_in.clone(), outcomes, count)
     damaged = [outcomes[f.path] for f in files if not outcomes[f.path].is_right]
-    await journal.distrust(checked.file for checked in damaged)
-    await journal.trust(f.path for f in files if outcomes[f.path].is_right)
+    await journal.files.distrust(checked.file for checked in damaged)
+    await journal.files.trust(f.path for f in files if outcomes[f.path].is_right)
     return Checked(len(files), damaged, count.read_bytes)
 
 

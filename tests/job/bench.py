@@ -14,7 +14,7 @@ from asyncdl.config import Config, parse_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.events import Event, FileFinished
 from asyncdl.job.job import Job, limits_of
-from asyncdl.job.journal import Standing
+from asyncdl.job.journal.records import Standing
 from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.m2m.naming import product_id_of_file

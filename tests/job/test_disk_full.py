@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job import database
+from asyncdl.job.journal import database
 from asyncdl.job.telling.report import Summary
 from asyncdl.sandbox import Service
 from tests.job.bench import BANDS, GROUP, RED, Bench

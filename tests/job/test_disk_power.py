@@ -20,9 +20,9 @@ import orjson
 import pytest
 
 from asyncdl.events import Event, FileFinished, FileState
-from asyncdl.job import database
-from asyncdl.job.database import Write
-from asyncdl.job.state import STATE_FOLDER, boot_id
+from asyncdl.job.journal import database
+from asyncdl.job.journal.database import Write
+from asyncdl.job.journal.state import STATE_FOLDER, boot_id
 from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 from tests.power import Tree, WriteLog, anything, everything, nothing, recording, restore, tree_of

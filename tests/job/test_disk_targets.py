@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from asyncdl.errors import AsyncdlError, DiskError
-from asyncdl.job.journal import JOURNAL_NAME
+from asyncdl.job.journal.journal import JOURNAL_NAME
+from asyncdl.job.journal.state import LONGEST_JOURNAL_BYTES, STATE_FOLDER, open_state
 from asyncdl.job.places.layout import Place
 from asyncdl.job.stages import targets
 from asyncdl.job.stages.targets import obstacle_at, probe
-from asyncdl.job.state import LONGEST_JOURNAL_BYTES, STATE_FOLDER, open_state
 from asyncdl.job.telling.report import Failure, Summary
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.sandbox import Service
@@ -272,7 +272,7 @@ async def test_a_directory_that_refuses_its_lock_is_an_error_of_the_disk(
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr("asyncdl.job.state.make_folders", refuse)
+    monkeypatch.setattr("asyncdl.job.journal.state.make_folders", refuse)
     with pytest.raises(AsyncdlError) as caught:
         async with open_state(tmp_path, "usgs"):
             pass

@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint
 import asyncdl.sandbox
 from asyncdl.errors import AuthError, ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event, FileFinished, JobFinished
-from asyncdl.job.state import open_state
+from asyncdl.job.journal.state import open_state
 from asyncdl.job.telling.report import Summary
 from asyncdl.job.telling.watching import EventQueue
 from asyncdl.sandbox import Faults

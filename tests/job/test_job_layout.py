@@ -10,9 +10,9 @@ import pytest
 
 from asyncdl.events import Event, Notice, TransferProgress
 from asyncdl.job.choosing.scenes import wish_of
+from asyncdl.job.journal.state import open_state
 from asyncdl.job.places.layout import Layout, Place
 from asyncdl.job.plan import make_plan
-from asyncdl.job.state import open_state
 from asyncdl.job.verifying import CHECKED
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.selection import WantedFile
@@ -88,7 +88,7 @@ async def test_a_move_that_the_journal_has_not_heard_of_is_found_out(bench: Benc
     summary = await bench.complete(RED, layout=FLAT)
     assert (summary.files["skipped"], len(bench.files)) == (3, 3)
     async with open_state(bench.directory, "sandbox") as journal:
-        assert len(await journal.finished(CHECKED)) == 3
+        assert len(await journal.files.finished(CHECKED)) == 3
 
 
 async def test_unfinished_files_move_too(bench: Bench) -> None:

@@ -14,10 +14,11 @@ import pytest
 from asyncdl.errors import ConfigError, WrongContent
 from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED
-from asyncdl.job.journal import FinishedFile, Journal
+from asyncdl.job.journal.files import Files
+from asyncdl.job.journal.records import FinishedFile
+from asyncdl.job.journal.state import open_state
 from asyncdl.job.places import extraction
 from asyncdl.job.stages import arriving
-from asyncdl.job.state import open_state
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files
 from asyncdl.sandbox.faults import Faults
@@ -313,13 +314,13 @@ async def test_a_run_that_is_killed_at_any_moment_is_repaired_by_the_next(
         if isinstance(event, FileFinished):
             raise Killed
 
-    async def kill_record(self: Journal, files: Iterable[FinishedFile]) -> None:
+    async def kill_record(self: Files, files: Iterable[FinishedFile]) -> None:
         if list(files):
             raise Killed
 
     with monkeypatch.context() as patch:
         if moment == "record":
-            patch.setattr(Journal, moment, kill_record)
+            patch.setattr(Files, moment, kill_record)
         elif moment != "emit":
             patch.setattr(arriving if moment == "remove_passing" else extraction, moment, kill)
         watch = kill_at_the_end if moment == "emit" else bench.events.append

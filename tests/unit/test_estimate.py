@@ -8,7 +8,7 @@ import pytest
 
 from asyncdl.cli.plan import describe
 from asyncdl.job.estimate import Basis, Pace, is_same_run, pace_of
-from asyncdl.job.journal import Overview
+from asyncdl.job.journal.records import Overview
 from asyncdl.job.plan import KindPlan, Plan
 from asyncdl.job.telling.report import Report, Summary
 

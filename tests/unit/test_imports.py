@@ -39,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
 JOB = (
     {"telling"},
     {"places"},
-    {"schema", "database", "scene_records", "journal", "state"},
+    {"journal"},
     {"choosing"},
     {"queue"},
     {"run"},

@@ -10,17 +10,10 @@ import pytest
 
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.journal import (
-    Beginning,
-    FinishedFile,
-    Overview,
-    Requested,
-    Standing,
-    look_into_journal,
-    open_journal,
-)
+from asyncdl.job.journal.journal import look_into_journal, open_journal
+from asyncdl.job.journal.records import Beginning, FinishedFile, Overview, Requested, Standing
+from asyncdl.job.journal.schema import MIGRATIONS
 from asyncdl.job.places.layout import Place
-from asyncdl.job.schema import MIGRATIONS
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest
 
@@ -42,34 +35,34 @@ FAILED = FileFinished("bands", "S", RED.path, FileState.FAILED, reason="http-404
 
 async def test_a_finished_file_is_remembered(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.record([RED])
+        await journal.files.record([RED])
     async with open_journal(tmp_path, "usgs") as journal:
-        memory = await journal.recall([RED.path, "bands/S/other"])
+        memory = await journal.files.recall([RED.path, "bands/S/other"])
     assert memory.finished == {RED.path: RED} and memory.distrusted == frozenset()
 
 
 async def test_the_latest_word_about_a_file_counts(tmp_path: Path) -> None:
     newer = replace(RED, size_bytes=11, mtime_ns=124)
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.record([RED])
-        await journal.record([newer])
-        assert (await journal.recall([RED.path])).finished == {RED.path: newer}
+        await journal.files.record([RED])
+        await journal.files.record([newer])
+        assert (await journal.files.recall([RED.path])).finished == {RED.path: newer}
 
 
 async def test_a_folder_gives_the_files_right_in_it(tmp_path: Path) -> None:
     """A product that its host named is found by the folder that is its own."""
     neighbour = replace(ZIP, path="bundle/S2/real.zip")
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.record([ZIP, neighbour, RED])
-        memory = await journal.recall([], folders=["bundle/S"])
+        await journal.files.record([ZIP, neighbour, RED])
+        memory = await journal.files.recall([], folders=["bundle/S"])
     assert memory.finished == {ZIP.path: ZIP}
 
 
 async def test_files_of_another_service_are_known_as_foreign(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "sandbox") as journal:
-        await journal.record([RED])
+        await journal.files.record([RED])
     async with open_journal(tmp_path, "usgs") as journal:
-        memory = await journal.recall([RED.path])
+        memory = await journal.files.recall([RED.path])
     assert memory.finished == {} and memory.distrusted == {RED.path}
 
 
@@ -112,64 +105,64 @@ async def test_a_run_knows_whether_the_one_before_it_came_to_its_end(tmp_path: P
 
 async def test_what_the_service_was_asked_for_is_known_once_it_gave_an_id(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.ask([RED_WANTED], "label")
-        assert await journal.requested([RED_WANTED]) == {}
-        await journal.note_given([(RED_WANTED, Requested(7, "old"))], is_ready=False)
+        await journal.requests.ask([RED_WANTED], "label")
+        assert await journal.requests.known([RED_WANTED]) == {}
+        await journal.requests.note_given([(RED_WANTED, Requested(7, "old"))], is_ready=False)
     async with open_journal(tmp_path, "usgs") as journal:
-        assert await journal.requested([RED_WANTED]) == {("E", "P"): Requested(7, "old")}
-        await journal.forget_downloads()
-        assert await journal.requested([RED_WANTED]) == {}
+        assert await journal.requests.known([RED_WANTED]) == {("E", "P"): Requested(7, "old")}
+        await journal.requests.forget_all()
+        assert await journal.requests.known([RED_WANTED]) == {}
 
 
 async def test_an_id_counts_that_the_service_told_without_being_asked(tmp_path: Path) -> None:
     """As when its queue is read back after the journal was lost."""
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.note_given([(RED_WANTED, Requested(7, "label"))], is_ready=False)
-        assert await journal.requested([RED_WANTED]) == {("E", "P"): Requested(7, "label")}
+        await journal.requests.note_given([(RED_WANTED, Requested(7, "label"))], is_ready=False)
+        assert await journal.requests.known([RED_WANTED]) == {("E", "P"): Requested(7, "label")}
 
 
 async def test_an_ending_is_open_again_when_the_scene_is_taken_again(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
-        await journal.note_scenes("landsat_ot_c2_l2", {"S": "ES"})
-        await journal.want([(RED_WANTED, RED_PLACE)])
-        journal.note_ending(FAILED)
-        (known,) = await journal.files([Standing.FAILED])
+        await journal.scenes.note_taken("landsat_ot_c2_l2", {"S": "ES"})
+        await journal.files.want([(RED_WANTED, RED_PLACE)])
+        journal.files.note_ending(FAILED)
+        (known,) = await journal.files.known([Standing.FAILED])
         assert (known.reason, known.http_status, known.scene_id) == ("http-404", 404, "ES")
         assert (known.dataset, known.entity_id) == ("landsat_ot_c2_l2", "E")
         await journal.begin(label="l", fingerprint="f")
-        await journal.note_scenes("landsat_ot_c2_l2", {"S": "ES"})
-        assert await journal.files(Standing) == []
+        await journal.scenes.note_taken("landsat_ot_c2_l2", {"S": "ES"})
+        assert await journal.files.known(Standing) == []
 
 
 async def test_files_that_a_run_does_not_want_any_more_are_counted(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
-        await journal.record([RED, ZIP])
+        await journal.files.record([RED, ZIP])
         assert await journal.end("complete") == 0
         await journal.begin(label="l", fingerprint="g")
-        journal.keep([RED])
+        journal.files.keep([RED])
         assert await journal.end("complete") == 1
 
 
 async def test_a_damaged_file_stays_distrusted_until_it_is_verified_anew(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.record([RED])
-        await journal.distrust([RED.path])
-        await journal.want([(RED_WANTED, RED_PLACE)])
-        journal.note_ending(FAILED)
-        assert (await journal.recall([RED.path])).distrusted == {RED.path}
-        await journal.record([RED])
-        assert (await journal.recall([RED.path])).finished == {RED.path: RED}
+        await journal.files.record([RED])
+        await journal.files.distrust([RED.path])
+        await journal.files.want([(RED_WANTED, RED_PLACE)])
+        journal.files.note_ending(FAILED)
+        assert (await journal.files.recall([RED.path])).distrusted == {RED.path}
+        await journal.files.record([RED])
+        assert (await journal.files.recall([RED.path])).finished == {RED.path: RED}
 
 
 async def test_a_file_that_its_host_named_takes_the_place_of_the_guess(tmp_path: Path) -> None:
     guess = replace(RED_WANTED, file_name="S", kinds=("bundle",))
     place = Place("bundle", PurePosixPath("bundle/S/S"), is_named=False)
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.want([(guess, place)])
-        await journal.record([replace(ZIP, asked_as="bundle/S/S")])
-        assert [file.path for file in await journal.files(Standing)] == [ZIP.path]
+        await journal.files.want([(guess, place)])
+        await journal.files.record([replace(ZIP, asked_as="bundle/S/S")])
+        assert [file.path for file in await journal.files.known(Standing)] == [ZIP.path]
 
 
 async def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
@@ -182,7 +175,7 @@ async def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Pa
     connection.close()
     assert (await begin(tmp_path)).label == "old"
     async with open_journal(tmp_path, "usgs") as journal:
-        files = await journal.files([Standing.VERIFIED])
+        files = await journal.files.known([Standing.VERIFIED])
     found = [(file.path, file.kind, file.scene) for file in files]
     assert found == [
         (RED.path, "bands", "S"),
@@ -197,19 +190,19 @@ async def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Pa
 async def test_a_damaged_journal_is_put_aside(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "journal.sqlite").write_bytes(content)
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.record([RED])
+        await journal.files.record([RED])
     assert (tmp_path / "journal.damaged").read_bytes() == content
 
 
 async def test_a_journal_with_torn_pages_is_put_aside(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.record(replace(RED, path=f"bands/{n}") for n in range(2000))
+        await journal.files.record(replace(RED, path=f"bands/{n}") for n in range(2000))
     path = tmp_path / "journal.sqlite"
     content = bytearray(path.read_bytes())
     content[4096 * 3 : 4096 * 5] = b"\xff" * 8192
     path.write_bytes(content)
     async with open_journal(tmp_path, "usgs") as journal:
-        assert (await journal.recall(["bands/1"])).finished == {}
+        assert (await journal.files.recall(["bands/1"])).finished == {}
 
 
 async def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -227,7 +220,7 @@ async def test_a_journal_that_cannot_be_written_is_an_error_of_the_disk(tmp_path
         connection.execute("DROP TABLE file")
         connection.close()
         with pytest.raises(DiskError, match="no such table"):
-            await journal.record([RED])
+            await journal.files.record([RED])
 
 
 # --- only looked at -----------------------------------------------------------------
@@ -249,12 +242,12 @@ async def test_who_only_looks_sees_a_run_that_goes_on_and_does_not_disturb_it(
 ) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
-        await journal.record([RED])
+        await journal.files.record([RED])
         before = contents(tmp_path)
         seen = await look(tmp_path)
         assert seen and seen.files == {"bands": {"verified": 1}}
         assert contents(tmp_path) == before
-        await journal.record([ZIP])
+        await journal.files.record([ZIP])
 
 
 async def test_who_only_looks_leaves_an_old_journal_old(tmp_path: Path) -> None:
@@ -308,11 +301,11 @@ async def test_a_search_counts_when_a_whole_run_of_it_came_to_its_end(tmp_path: 
 async def test_scenes_are_settled_or_open(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
-        await journal.note_scenes("d", {"S": "ES", "T": "ET", "U": "EU"})
-        await journal.record([RED, replace(ZIP, scene="T", mtime_ns=0)])
+        await journal.scenes.note_taken("d", {"S": "ES", "T": "ET", "U": "EU"})
+        await journal.files.record([RED, replace(ZIP, scene="T", mtime_ns=0)])
         assert await journal.scenes.settled() == {"S"}
         assert await journal.scenes.open() == {"d": ("ET",)}  # its file is in doubt
-        await journal.want([(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))])
+        await journal.files.want([(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))])
         assert await journal.scenes.settled() == frozenset()
         assert await journal.scenes.open() == {"d": ("ES", "ET")}
         await journal.scenes.note_superseded([("S", "S2")])

@@ -8,7 +8,8 @@ from typing import cast
 import pytest
 
 from asyncdl.errors import NetworkError
-from asyncdl.job.journal import Requested, open_journal
+from asyncdl.job.journal.journal import open_journal
+from asyncdl.job.journal.records import Requested
 from asyncdl.job.manners import clear_queue
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.selection import WantedFile
@@ -36,6 +37,6 @@ async def test_requests_are_forgotten_after_the_service_has_forgotten_them(
 ) -> None:
     """Else a queue that could not be cleared would stay for ever."""
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.note_given([(RED, Requested(7, "label"))], is_ready=True)
+        await journal.requests.note_given([(RED, Requested(7, "label"))], is_ready=True)
         await clear_queue(journal, cast(M2MClient, Queue(error)), "label")
-        assert bool(await journal.request_count()) == is_known
+        assert bool(await journal.requests.count()) == is_known

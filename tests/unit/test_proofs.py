@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from asyncdl.job.journal import FinishedFile
+from asyncdl.job.journal.records import FinishedFile
 from asyncdl.job.stages.proofs import demand_of, digests_of
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.job.state import STATE_FOLDER, open_state
+from asyncdl.job.journal.state import STATE_FOLDER, open_state
 
 
 async def test_a_second_run_is_told_who_holds_the_directory(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from asyncdl.job.scene_records import SceneRecord
+from asyncdl.job.journal.records import SceneRecord
 from asyncdl.job.successions import successions
 from asyncdl.m2m.naming import acquisition_of, processed_on
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scenes import Wish
-from asyncdl.job.journal import Journal
+from asyncdl.job.journal.journal import Journal
 
 OVERLAP = timedelta(days=1)
 """The service counts days in a zone of its own; scenes that are found twice cost nothing."""

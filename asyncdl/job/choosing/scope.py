@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from asyncdl.job.choosing.selecting import Selected
-from asyncdl.job.journal import Journal, Standing
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import Standing
 from asyncdl.job.places.layout import file_name_of
 from asyncdl.m2m.selection import Missing, WantedFile
 
@@ -55,7 +56,7 @@ async def scope_of(journal: Journal, states: Iterable[Standing]) -> Scope:
     scenes: dict[str, dict[str, None]] = {}
     kinds: dict[str, set[str]] = {}
     files, whole = set(), set()
-    for file in await journal.files(states):
+    for file in await journal.files.known(states):
         for scene in (file.scene, file.scene_id):
             kinds.setdefault(scene, set()).add(file.kind)
         if file.dataset:

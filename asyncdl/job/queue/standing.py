@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from asyncdl.job.journal import Beginning, Journal, Requested
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import Beginning, Requested
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.matching import FileIndex
 from asyncdl.m2m.models import DownloadEntry
@@ -33,11 +34,11 @@ class StandingQueue:
 
     async def take(self, files: Sequence[WantedFile]) -> dict[WantedFile, Requested]:
         """Return those of some files that were requested before, with what the service gave."""
-        known = await self._journal.requested(files)
+        known = await self._journal.requests.known(files)
         found = {wanted: to for wanted in files if (to := known.get(_key(wanted)))}
         if self._entries:
             read_back = list(self._read_back([f for f in files if f not in found]))
-            await self._journal.note_given(read_back, is_ready=False)
+            await self._journal.requests.note_given(read_back, is_ready=False)
             found.update(read_back)
         return found
 

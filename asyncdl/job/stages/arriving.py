@@ -20,7 +20,7 @@ from asyncdl.errors import (
     reason_of,
 )
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.journal import FinishedFile
+from asyncdl.job.journal.records import FinishedFile
 from asyncdl.job.places.extraction import Unpacker, unpack
 from asyncdl.job.places.layout import Place
 from asyncdl.job.places.unpacking import passing_path, unpacking_at
@@ -65,7 +65,7 @@ async def bring(run: Run, arrival: Arrival) -> None:
         run.end(changed(ending, state=FileState.FAILED, **facts_of(error)))
         return
     # First the memory, then the word: who reads the event may kill the run at once.
-    await run.journal.record(finished)
+    await run.journal.files.record(finished)
     await remove_passing(run.directory, finished)
     run.emit(changed(ending, members=tuple(file.path for file in finished if file.bundle)))
 

@@ -9,11 +9,11 @@ from anyio.streams.memory import MemoryObjectSendStream
 from asyncdl.events import FileFinished, FileState, FilesWanted
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import Selected, selections
+from asyncdl.job.journal.state import STATE_FOLDER
 from asyncdl.job.run import Run
 from asyncdl.job.stages.moving import follow_layout
 from asyncdl.job.stages.present import settle_present
 from asyncdl.job.stages.targets import Claims, probe
-from asyncdl.job.state import STATE_FOLDER
 from asyncdl.m2m.selection import Missing, WantedFile
 
 
@@ -34,7 +34,7 @@ async def discover(
             selected = run.scope.narrow(everything) if run.scope else everything
             # Before the endings of earlier runs are open again: they know what was begun.
             await follow_layout(run, selected.files)
-            await run.journal.note_scenes(
+            await run.journal.scenes.note_taken(
                 selected.dataset, selected.entity_ids, are_whole=run.scope is None
             )
             run.emit(_wanted(run, selected))

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 import anyio.to_thread
 
 from asyncdl.events import Notice
-from asyncdl.job.journal import FinishedFile, Journal, KnownPath, Memory
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import FinishedFile, KnownPath, Memory
 from asyncdl.job.places.layout import Layout
 from asyncdl.job.places.unpacking import passing_path
 from asyncdl.job.run import Run
@@ -38,11 +39,11 @@ async def follow_layout(run: Run, files: Sequence[WantedFile]) -> None:
     if not moves:
         return
     directory, durable = run.directory, run.config.download.durable
-    known = await run.journal.recall(move.old for move in moves)
+    known = await run.journal.files.recall(move.old for move in moves)
     await anyio.to_thread.run_sync(_move_parts, directory, moves, durable)
     moved = await anyio.to_thread.run_sync(_move_all, directory, moves, known.finished, durable)
     damaged = [move for move in moves if move.old in known.distrusted]
-    await run.journal.move((move.old, move.new) for move in (*moved, *damaged))
+    await run.journal.files.move((move.old, move.new) for move in (*moved, *damaged))
     if moved:
         count = "1 file" if len(moved) == 1 else f"{len(moved):,} files"
         run.emit(Notice(f"The layout has changed: {count} moved to where they go now."))
@@ -51,7 +52,7 @@ async def follow_layout(run: Run, files: Sequence[WantedFile]) -> None:
 async def recall_elsewhere(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
     """Return what the journal knows of finished files that a run would move, by the new paths."""
     moves = await _moves(journal, layout, files)
-    known = await journal.recall(move.old for move in moves)
+    known = await journal.files.recall(move.old for move in moves)
     return Memory(
         {m.new: known.finished[m.old] for m in moves if m.old in known.finished},
         frozenset(),
@@ -60,7 +61,7 @@ async def recall_elsewhere(journal: Journal, layout: Layout, files: Sequence[Wan
 
 
 async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> list[Move]:
-    known = await journal.paths_of({wanted.scene for wanted in files})
+    known = await journal.files.paths_of({wanted.scene for wanted in files})
     return moves_to(layout, files, known)
 
 

@@ -16,7 +16,8 @@ from msgspec.structs import replace as changed
 from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.journal import FinishedFile, Journal, Memory
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.records import FinishedFile, Memory
 from asyncdl.job.places.layout import Layout, Place, layout_of
 from asyncdl.job.places.space import Present, still_to_come
 from asyncdl.job.places.unpacking import Unpacking, unpacking_at, unpacking_of
@@ -50,19 +51,19 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
     """
     memory = await recall(run.journal, run.config, files)
     remembered = await find_remembered(run.config, files, memory)
-    run.journal.keep([*remembered.values(), *chain.from_iterable(memory.members.values())])
+    run.journal.files.keep([*remembered.values(), *chain.from_iterable(memory.members.values())])
     copies = await _find_copies(run, files, memory, remembered)
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, copies.values())
-    await run.journal.record(copies.values())
+    await run.journal.files.record(copies.values())
     remembered |= copies
     provable = await gather_promises(run, absent_from(remembered, run.layout, files))
     proven = await prove_present(run.config, provable, memory)
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
-    await run.journal.record(proven.values())
+    await run.journal.files.record(proven.values())
     absent = await sort_out_blocked(run, absent_from(proven, run.layout, provable))
     present = Present(remembered.keys() | proven.keys(), memory.members.keys())
     await _look_for_room(run, scenes, files, present)
-    await run.journal.want(run.layout.aims_of(absent))
+    await run.journal.files.want(run.layout.aims_of(absent))
     await _complete_all(run, files, remembered, memory)
     await _complete_all(run, provable, proven, memory)
     return absent
@@ -87,7 +88,7 @@ async def recall(journal: Journal, config: Config, files: Sequence[WantedFile]) 
     Of bundles that were unpacked it gives the members only if all that are wanted are there.
     """
     places = [place for _, place in layout_of(config).aims_of(files)]
-    memory = await journal.recall(
+    memory = await journal.files.recall(
         [str(place.relative) for place in places if place.is_named],
         folders=[str(place.relative.parent) for place in places if not place.is_named],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from asyncdl.job.journal import FinishedFile
+from asyncdl.job.journal.records import FinishedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest, Form, form_of

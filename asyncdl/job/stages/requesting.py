@@ -9,7 +9,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.config import ServiceConfig
 from asyncdl.events import FileState
-from asyncdl.job.journal import Requested
+from asyncdl.job.journal.records import Requested
 from asyncdl.job.queue.links import Links
 from asyncdl.job.queue.quota import Quota
 from asyncdl.job.run import Run
@@ -77,7 +77,7 @@ async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | Non
 
     Returns: ``None`` when there is no quota and will be none.
     """
-    await run.journal.ask(group, run.label)
+    await run.journal.requests.ask(group, run.label)
     items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in group]
     granted = await quota.request(items, label=run.label)
     if granted is None:
@@ -111,7 +111,7 @@ def _ready(run: Run, found: AvailableFile) -> Ready:
 async def _note_given(run: Run, matched: Matched) -> None:
     for files, is_ready in ((matched.available, True), (matched.preparing, False)):
         given = [(found.file, Requested(found.download_id, run.label)) for found in files]
-        await run.journal.note_given(given, is_ready=is_ready)
+        await run.journal.requests.note_given(given, is_ready=is_ready)
 
 
 def _refuse(run: Run, wanted: WantedFile, reason: str, detail: str) -> None:

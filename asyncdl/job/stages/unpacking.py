@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from asyncdl.job.journal import FinishedFile
+from asyncdl.job.journal.records import FinishedFile
 from asyncdl.job.places.extraction import Order, UnpackedFile, Unpacker
 from asyncdl.job.places.unpacking import Unpacking, unpacking_of
 from asyncdl.job.run import Run

@@ -16,7 +16,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.job.journal import JOURNAL_NAME, Journal, open_journal
+from asyncdl.job.journal.journal import JOURNAL_NAME, Journal, open_journal
 from asyncdl.transfer.parts.stable import make_folders, settle
 
 STATE_FOLDER = ".asyncdl"
@@ -76,7 +76,7 @@ async def open_state(
             if durable:
                 await anyio.to_thread.run_sync(hold.settle)
             if hold.was_cut_off:
-                await journal.doubt_last_run()
+                await journal.files.doubt_last_run()
             yield journal
     finally:
         with anyio.CancelScope(shield=True):

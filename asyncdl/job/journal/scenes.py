@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
-from asyncdl.job.database import Database, Write
-
-
-@dataclass(frozen=True, slots=True)
-class SceneRecord:
-    """A scene that the job has looked at."""
-
-    product_id: str
-    dataset: str
-    run: int
-    """Number of the run that saw it last."""
-    superseded_by: str
-    """Product id of what was made of it anew; empty while it is the newest."""
-    withdrawn: str
-    """When the service took it away, in the service's words; empty while it is there."""
-    kinds: frozenset[str]
-    """Kinds of its products of which files are there and right."""
-    is_settled: bool
-    """Whether files of it are there, and none is missing or in doubt."""
+from asyncdl.job.journal.database import Database, Write
+from asyncdl.job.journal.records import SceneRecord
+from asyncdl.job.journal.stamp import Stamp
 
 
-class SceneRecords:
+class Scenes:
     """The scenes of one service in a journal; methods raise DiskError as the journal's do."""
 
-    def __init__(self, database: Database, service: str) -> None:
+    def __init__(self, database: Database, stamp: Stamp) -> None:
         self._database = database
-        self._service = service
+        self._service = stamp.service
+        self._stamp = stamp
 
     async def all(self) -> list[SceneRecord]:
         """Return all scenes, in the order of their ids."""
@@ -66,6 +50,26 @@ class SceneRecords:
         for dataset, entity_id in rows:
             by_dataset.setdefault(dataset, []).append(entity_id)
         return {dataset: tuple(ids) for dataset, ids in by_dataset.items()}
+
+    async def note_taken(
+        self, dataset: str, entity_ids: Mapping[str, str], *, are_whole: bool = True
+    ) -> None:
+        """Remember which scenes the job takes.
+
+        Args:
+            dataset: Alias of their dataset.
+            entity_ids: By display id.
+            are_whole: Whether all their files are looked at, so that endings of earlier
+                runs are open again. Else each counts until the file has another one.
+        """
+        rows = [
+            (self._service, scene, dataset, id_, self._stamp.run)
+            for scene, id_ in entity_ids.items()
+        ]
+        writes = [Write(_TAKE, rows)]
+        if are_whole:
+            writes.append(Write(_REOPEN, [(self._service, s, self._stamp.run) for s in entity_ids]))
+        await self._database.write(*writes)
 
     async def note_superseded(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Remember for product ids which ones took their place."""
@@ -106,6 +110,15 @@ _OPEN = f"""
 SELECT DISTINCT dataset, scene.entity_id FROM scene JOIN file USING (service, scene)
 WHERE service = ? AND ({_IS_OPEN}) AND superseded_by = '' AND withdrawn = ''
 ORDER BY dataset, scene
+"""
+_TAKE = """
+INSERT INTO scene (service, scene, dataset, entity_id, run) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (service, scene) DO UPDATE SET dataset = excluded.dataset,
+    entity_id = excluded.entity_id, run = excluded.run, superseded_by = '', withdrawn = ''
+"""
+_REOPEN = """
+DELETE FROM file
+WHERE service = ? AND scene = ? AND run < ? AND state NOT IN ('verified', 'unpacked', 'damaged')
 """
 _SUPERSEDE = "UPDATE scene SET superseded_by = ? WHERE service = ? AND scene = ?"
 _WITHDRAW = "UPDATE scene SET withdrawn = ? WHERE service = ? AND scene = ?"

@@ -1,0 +1,140 @@
+"""How a file stands in the tables: the rows that are written of it, and those that are read.
+
+A statement and the row that goes with it are both here, as they agree on the columns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from asyncdl.events import FileFinished
+from asyncdl.job.journal.database import Row, Write
+from asyncdl.job.journal.records import FinishedFile, Standing
+from asyncdl.job.journal.stamp import Stamp
+from asyncdl.job.places.layout import Aim
+from asyncdl.transfer import Digest
+
+
+def write_of_wanted(aims: Iterable[Aim], stamp: Stamp) -> Write:
+    """Make the write that notes files to be fetched; an ending that one has already stays."""
+    rows = [
+        (
+            str(place.relative),
+            stamp.service,
+            place.kind,
+            wanted.scene,
+            wanted.entity_id,
+            wanted.product_id,
+            stamp.run,
+            wanted.size_bytes,
+        )
+        for wanted, place in aims
+    ]
+    return Write(_WANT, rows)
+
+
+def write_of_ending(event: FileFinished, stamp: Stamp) -> Write:
+    """Make the write that notes how a file ended that is not there; a damaged one stays so."""
+    row = (
+        event.file,
+        stamp.service,
+        event.kind,
+        event.product_id,
+        event.state.value,
+        stamp.run,
+        event.attempts,
+        event.http_status,
+        event.reason,
+        event.error,
+        event.detail,
+        event.remedy,
+        time.time(),
+    )
+    return Write(_ENDING, [row])
+
+
+def write_of_finished(files: Iterable[FinishedFile], stamp: Stamp) -> Write:
+    """Make the write that notes files that are there, and what was proven about them."""
+    return Write(_FINISHED, [_finished_row(file, stamp) for file in files])
+
+
+def _finished_row(file: FinishedFile, stamp: Stamp) -> Row:
+    return (
+        file.path,
+        stamp.service,
+        file.kind,
+        file.scene,
+        stamp.run,
+        file.size_bytes,
+        file.mtime_ns,
+        file.proof,
+        file.source,
+        _encode_digests(file.digests),
+        file.bundle,
+        "/".join(file.held),
+        (Standing.VERIFIED if file.is_kept else Standing.UNPACKED).value,
+        time.time(),
+    )
+
+
+def read_finished(row: Sequence[Any]) -> FinishedFile:
+    """Make a finished file of the columns :data:`FINISHED_COLUMNS`."""
+    path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held, is_kept = row
+    return FinishedFile(
+        path,
+        kind,
+        scene,
+        size_bytes,
+        mtime_ns,
+        proof,
+        source,
+        _decode_digests(digests),
+        bundle=bundle,
+        held=tuple(held.split("/")) if held else (),
+        is_kept=bool(is_kept),
+    )
+
+
+def _encode_digests(digests: Iterable[Digest]) -> str:
+    return " ".join(f"{digest.algorithm}={digest.value}" for digest in digests)
+
+
+def _decode_digests(text: str) -> tuple[Digest, ...]:
+    pairs = (word.partition("=") for word in text.split())
+    return tuple(Digest(algorithm, value) for algorithm, _, value in pairs)
+
+
+FINISHED_COLUMNS = (
+    "path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held,"
+    " state <> 'unpacked'"
+)
+"""What :func:`read_finished` reads, of rows that are ``verified``, ``unpacked`` or ``damaged``."""
+_WANT = """
+INSERT INTO file (path, service, kind, scene, entity_id, product_id, state, run, size_bytes)
+VALUES (?, ?, ?, ?, ?, ?, 'wanted', ?, ?)
+ON CONFLICT (path, service) DO UPDATE SET kind = excluded.kind, scene = excluded.scene,
+    entity_id = excluded.entity_id, product_id = excluded.product_id, run = excluded.run,
+    size_bytes = CASE state WHEN 'damaged' THEN size_bytes ELSE excluded.size_bytes END,
+    state = CASE WHEN state IN ('damaged', 'failed', 'unresolved') THEN state ELSE 'wanted' END
+"""
+_ENDING = """
+INSERT INTO file (path, service, kind, scene, state, run, attempts, http_status, reason, error,
+    detail, remedy, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (path, service) DO UPDATE SET state = CASE state WHEN 'damaged' THEN state
+    ELSE excluded.state END, run = excluded.run, attempts = excluded.attempts,
+    http_status = excluded.http_status, reason = excluded.reason, error = excluded.error,
+    detail = excluded.detail, remedy = excluded.remedy, ended_at = excluded.ended_at
+"""
+_FINISHED = """
+INSERT INTO file (path, service, kind, scene, run, size_bytes, mtime_ns, proof, source,
+    digests, bundle, held, state, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (path, service) DO UPDATE SET state = excluded.state, run = excluded.run,
+    size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, proof = excluded.proof,
+    source = excluded.source, digests = excluded.digests, ended_at = excluded.ended_at,
+    bundle = excluded.bundle, held = excluded.held,
+    reason = '', error = '', detail = '', remedy = '', http_status = NULL
+"""

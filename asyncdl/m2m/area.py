@@ -199,9 +199,14 @@ def _geometries(root: object) -> Iterator[tuple[object, object]]:
                 yield kind, item.get("coordinates")
 
 
+class OtherReferenceSystem(ConfigError):
+    """GeoJSON whose coordinates are no longitudes and latitudes, as it says itself."""
+
+
 def _check_crs(crs: object) -> None:
     """Refuse a named reference system other than WGS 84.
 
+    Raises: OtherReferenceSystem.
     Source: GeoJSON of 2008, section 3; RFC 7946, section 4, dropped the member.
     """
     if crs is None:
@@ -209,7 +214,7 @@ def _check_crs(crs: object) -> None:
     properties = crs.get("properties") if isinstance(crs, Mapping) else None
     name = properties.get("name") if isinstance(properties, Mapping) else None
     if not str(name).upper().endswith(_WGS84_NAMES):
-        raise ConfigError(
+        raise OtherReferenceSystem(
             f"the coordinates are in {name or crs}; reproject them to longitude and latitude",
             allowed="WGS 84 (EPSG:4326)",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -135,6 +136,15 @@ def test_a_reference_system_that_geojson_names_is_not_lost() -> None:
     collection = {"type": "FeatureCollection", "features": [feature(POLYGON)], "crs": crs}
     with pytest.raises(ConfigError, match="EPSG:32606; reproject"):
         area(collection)
+
+
+def test_a_file_in_metres_needs_gdal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crs = {"type": "name", "properties": {"name": "EPSG:32606"}}
+    (tmp_path / "a.geojson").write_text(json.dumps({**POLYGON, "crs": crs}))
+    monkeypatch.setattr("asyncdl.job.choosing.areas.has_gdal", lambda: False)
+    with pytest.raises(ConfigError, match=r"EPSG:32606; reproject.*asyncdl\[geo\]") as refused:
+        area("a.geojson", tmp_path)
+    assert refused.value.file == tmp_path / "a.geojson"
 
 
 def nested(kind: str, key: str, inner: Callable[[Any], object]) -> dict[str, Any]:

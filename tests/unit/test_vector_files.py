@@ -54,6 +54,12 @@ def test_a_file_is_reprojected(tmp_path: Path, write: Callable[..., None], name:
     assert bounds_of(area(name, tmp_path)) == UTM_BOUNDS
 
 
+def test_geojson_in_metres_is_reprojected(tmp_path: Path, write: Callable[..., None]) -> None:
+    write("a.geojson")
+    assert "32606" in (tmp_path / "a.geojson").read_text()
+    assert bounds_of(area("a.geojson", tmp_path)) == UTM_BOUNDS
+
+
 def test_a_shapefile_is_read_alone_or_zipped(tmp_path: Path, write: Callable[..., None]) -> None:
     write("a.shp", geometry_type="Polygon")
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:

@@ -7,9 +7,10 @@ from pathlib import Path
 from asyncdl.config import Aoi, SearchConfig
 from asyncdl.config.aoi import Form, form_of
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.vector_files import as_geojson
+from asyncdl.job.choosing.vector_files import as_geojson, has_gdal
 from asyncdl.m2m.area import (
     Area,
+    OtherReferenceSystem,
     area_from_bbox,
     area_from_geojson,
     area_from_point,
@@ -48,11 +49,22 @@ def _area_of_aoi(aoi: Aoi) -> Area:
 def _area_of_file(path: Path, layer: str | int | None) -> Area:
     match _form_of_file(path):
         case "geojson":
-            return area_from_geojson(path.read_bytes(), source=path)
+            return _area_of_geojson(path, layer)
         case "wkt":
             return area_from_wkt(
                 path.read_text(encoding="utf-8-sig", errors="replace"), source=path
             )
+    return area_from_geojson(as_geojson(path, layer), source=path)
+
+
+def _area_of_geojson(path: Path, layer: str | int | None) -> Area:
+    """Read GeoJSON, which GDAL reprojects where it is there and has to."""
+    try:
+        return area_from_geojson(path.read_bytes(), source=path)
+    except OtherReferenceSystem as error:
+        if not has_gdal():
+            error.problem += ', or install GDAL, which does: pip install "asyncdl[geo]"'
+            raise
     return area_from_geojson(as_geojson(path, layer), source=path)
 
 

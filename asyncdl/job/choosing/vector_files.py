@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from asyncdl.errors import ConfigError
+
+
+def has_gdal() -> bool:
+    """Tell whether the extra ``[geo]`` is installed."""
+    return importlib.util.find_spec("pyogrio") is not None
 
 
 def as_geojson(path: Path, layer: str | int | None = None) -> bytes:

@@ -17,7 +17,14 @@ from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from types import MappingProxyType
 
-from asyncdl.m2m.naming import ARD_DATASET, dataset_of, instrument_of, parse_ard_id
+from asyncdl.m2m.naming import (
+    ARD_DATASET,
+    ProductId,
+    dataset_of,
+    instrument_of,
+    parse_ard_id,
+    parse_product_id,
+)
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -171,6 +178,13 @@ _FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
 )
 
 
+_FIRST_WITH_OLI = 8
+"""The first satellite with OLI and TIRS."""
+_THERMAL_OF_LANDSAT_8 = frozenset({"B10.TIF", "B11.TIF"})
+_REFLECTIVE_OF_LANDSAT_8 = frozenset(file.suffix for file in _OLI) - _THERMAL_OF_LANDSAT_8
+_OF_SOME_SCENES = frozenset(file.suffix for file in (_CONTROL_POINTS, *_VERIFICATION))
+"""Scenes that are not registered on the ground have none."""
+
 BUNDLE_SUFFIXES = (
     "MTL.json",
     "thumb_large.jpeg",
@@ -258,6 +272,34 @@ def match_bands(
     Returns: For every word its suffixes, in the order given; empty where the scene has none.
     """
     return _matches(tuple(words), tuple(suffixes), _family(product_id))
+
+
+def should_have(product_id: str, word: str) -> bool:
+    """Tell whether products such as this one have a file that a band word means.
+
+    Args:
+        product_id: Its satellite, sensors and level say what it lacks by nature.
+        word: From the config.
+    Returns: False for what only some scenes have, and for foreign products.
+    """
+    product = parse_product_id(product_id)
+    if product is None:
+        return False
+    family = _family(product_id)
+    files = _MSS_FILES.get(family) or files_of(family)
+    due = tuple(file.suffix for file in files if not _may_lack(product, file.suffix))
+    return bool(_matches((word,), due, family)[word])
+
+
+def _may_lack(product: ProductId, suffix: str) -> bool:
+    is_thermal = suffix in _THERMAL_OF_LANDSAT_8
+    match product.sensor:
+        case "O" if is_thermal:  # the other instrument was off
+            return True
+        case "T" if product.satellite >= _FIRST_WITH_OLI and not is_thermal:
+            return suffix in _REFLECTIVE_OF_LANDSAT_8
+    is_temperature = suffix.startswith("ST_")
+    return suffix in _OF_SOME_SCENES or (is_temperature and product.level == "L2SR")
 
 
 def words_without_files(dataset: str, words: Iterable[str]) -> tuple[str, ...]:

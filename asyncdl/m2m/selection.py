@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.bands import BUNDLE_SUFFIXES, common_names, match_bands, stem_of, suggest
+from asyncdl.m2m.bands import (
+    BUNDLE_SUFFIXES,
+    common_names,
+    match_bands,
+    should_have,
+    stem_of,
+    suggest,
+)
 from asyncdl.m2m.models import Checksum, DatasetFileGroups, DownloadOption
 from asyncdl.m2m.naming import file_suffix
 
@@ -236,8 +243,7 @@ def _select_singles(
     missing: list[Missing] = []
     for what, suffixes in matches.items():
         if not suffixes:
-            reason = "the scene has no such file"
-            missing.append(Missing(scene.display_id, kind, what, reason, is_absent=True))
+            missing.append(_unlisted(scene.display_id, kind, what))
         for suffix in suffixes:
             file = scene.singles[suffix]
             if _is_offered(file):
@@ -246,6 +252,13 @@ def _select_singles(
                 reason = f"the service does not offer {suffix} at present"
                 missing.append(Missing(scene.display_id, kind, what, reason))
     return files, missing
+
+
+def _unlisted(scene: str, kind: str, what: str) -> Missing:
+    """Tell what the service does not list: it should be there, or the scene has none by nature."""
+    if kind == BandsWanted.kind and should_have(scene, what):
+        return Missing(scene, kind, what, f"the service does not list {what} at present")
+    return Missing(scene, kind, what, "the scene has no such file", is_absent=True)
 
 
 def _single_file(scene: str, kind: str, file: DownloadOption) -> WantedFile:

@@ -89,6 +89,15 @@ async def test_what_failed_is_looked_at_again_however_old_it_is(bench: Bench) ->
     assert (await run(bench)).files["total"] == 0
 
 
+async def test_what_was_not_listed_at_first_is_fetched_once_it_is(bench: Bench) -> None:
+    """Fresh scenes are not complete at once."""
+    bench.service.faults = Faults(not_offered="*068017_20200310*_SR_B4.TIF")
+    assert [failure.reason for failure in (await run(bench)).failures] == ["not-offered"]
+    bench.service.faults = Faults()
+    second = await run(bench)
+    assert (second.status, second.files["downloaded"]) == ("complete", 1)
+
+
 async def test_a_run_that_was_cut_short_counts_for_nothing(bench: Bench) -> None:
     with anyio.CancelScope() as scope:
 

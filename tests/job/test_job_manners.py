@@ -108,6 +108,17 @@ async def test_items_that_the_service_only_counts_are_named(bench: Bench) -> Non
     ]
 
 
+async def test_a_band_that_the_service_does_not_list_is_missing(bench: Bench) -> None:
+    """As it is there by nature, and may be listed tomorrow."""
+    bench.service.faults = Faults(not_offered="*_20200303_*_SR_B4.TIF")
+    summary = await bench.run(BANDS)
+    (failure,) = summary.failures
+    assert (failure.reason, "_20200303_" in failure.file) == ("not-offered", True)
+    assert (summary.status, summary.files["downloaded"]) == ("incomplete", 11)
+    bench.service.faults = Faults()
+    assert (await bench.complete(BANDS)).files["downloaded"] == 1
+
+
 async def test_a_product_that_is_not_offered_is_named(bench: Bench) -> None:
     bench.service.faults = Faults(not_offered="*_20200303_*.tar")
     summary = await bench.run(BUNDLE)

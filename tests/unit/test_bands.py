@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.m2m.bands import DATASETS, common_names, files_of, match_bands, stem_of, suggest
+from asyncdl.m2m.bands import (
+    DATASETS,
+    common_names,
+    files_of,
+    match_bands,
+    should_have,
+    stem_of,
+    suggest,
+)
 
 OLI_1 = "LC09_L1TP_033041_20230728_20230830_02_T1"
 OLI_2 = "LC08_L2SP_068017_20200310_20200822_02_T1"
@@ -107,3 +115,31 @@ def test_an_unknown_dataset_has_no_known_files() -> None:
 def test_a_slip_of_the_pen_is_recognised() -> None:
     assert suggest("sr_b44", ["ST_B10", "SR_B4", "QA_PIXEL"])[0] == "SR_B4"
     assert suggest("entirely else", ["SR_B4"]) == []
+
+
+L2SP, L2SR = (f"LC08_{level}_067018_20200303_20200822_02_T1" for level in ("L2SP", "L2SR"))
+BOTH, OLI, TIRS, MSS = (
+    f"{start}_067018_20200303_20200822_02_T1"
+    for start in ("LC08_L1TP", "LO08_L1TP", "LT08_L1GT", "LM02_L1TP")
+)
+
+
+@pytest.mark.parametrize(
+    ("product_id", "due", "lacking"),
+    [
+        (L2SP, ["SR_B4", "red", "ST_B10", "lwir11", "QA_PIXEL", "MTL", "ST_*"], ["B4", "pan"]),
+        (L2SR, ["SR_B4", "red", "QA_PIXEL"], ["ST_B10", "ST_*", "lwir11"]),
+        (BOTH, ["B4", "B10", "red", "lwir11", "ANG", "VAA"], ["SR_B4", "GCP", "VER"]),
+        (OLI, ["B4", "pan"], ["B10", "B11", "lwir12"]),
+        (TIRS, ["B10", "QA_PIXEL"], ["B4", "pan", "cirrus"]),
+        (MSS, ["B4", "red"], ["B1", "B10"]),
+        ("LT05_L1TP_067018_19900303_20200822_02_T1", ["B6", "B1", "lwir"], ["B8"]),
+        ("M_2509703_NE_14_060_20201210", [], ["red", "B4", "*"]),
+        ("LC08_CU_003004_20200303_20200822_02", [], ["SR_B4"]),
+    ],
+)
+def test_what_a_product_should_have_is_known_from_its_id(
+    product_id: str, due: list[str], lacking: list[str]
+) -> None:
+    words = [*due, *lacking]
+    assert [word for word in words if should_have(product_id, word)] == due

@@ -139,11 +139,12 @@ def test_of_two_offers_of_a_file_the_same_is_always_chosen(ids: list[str]) -> No
 
 def test_a_band_that_one_scene_lacks_is_told_not_an_error() -> None:
     rows = [row(secondary_downloads=[single("SR_B4.TIF"), single("ANG.txt", available=Flag(0))])]
-    selection = select_files(rows, [BandsWanted(("SR_B4", "ST_B10", "ANG"))])
+    selection = select_files(rows, [BandsWanted(("SR_B4", "ST_B10", "ANG", "GCP"))])
     assert [file.file_name for file in selection.files] == [f"{SCENE}_SR_B4.TIF"]
     assert selection.missing == (
-        Missing(SCENE, "bands", "ST_B10", "the scene has no such file", is_absent=True),
+        Missing(SCENE, "bands", "ST_B10", "the service does not list ST_B10 at present"),
         Missing(SCENE, "bands", "ANG", "the service does not offer ANG.txt at present"),
+        Missing(SCENE, "bands", "GCP", "the scene has no such file", is_absent=True),
     )
 
 

@@ -162,6 +162,46 @@ async def test_a_run_that_is_killed_halfway_through_a_bundle_goes_on(
         check_unpacked(tar)
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(UNPACKED, BUNDLE), (UNPACKED, KEPT), (KEPT, UNPACKED), (BUNDLE, UNPACKED), (KEPT, BUNDLE)],
+)
+async def test_a_bundle_that_was_begun_goes_on_when_it_is_to_be_unpacked_otherwise(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    first: dict[str, object],
+    then: dict[str, object],
+) -> None:
+    """What a killed run has left is used under its new name, or removed."""
+    bench.service.faults = Faults(short_body=1.0, bundle_etag=True)
+
+    def kill(event: Event) -> None:
+        if isinstance(event, TransferRetry):
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("asyncdl.job.places.extraction._Passage.end", lambda passage: None)
+        with pytest.raises((Killed, BaseExceptionGroup)):
+            await bench.job(first, search=ONE).run(kill)
+    summary = await bench.complete(then, search=ONE)
+    (scene,) = {path.name[:40] for path in bench.files}
+    assert summary.downloaded_bytes < len(bench.service.bundle_bytes(scene)), "it went on"
+    assert not [path for path in bench.directory.rglob("*") if ".part" in path.name]
+    assert len(tars(bench)) == (0 if then is UNPACKED else 1)
+
+
+@pytest.mark.parametrize("then", [BUNDLE, KEPT])
+async def test_a_tar_that_was_to_pass_by_is_kept_when_it_is_to_stay(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, then: dict[str, object]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "MAX_MEMBERS", 3)
+        assert (await bench.run(UNPACKED)).files["failed"] == 3
+    summary = await bench.complete(then)
+    assert summary.downloaded_bytes == 0
+    assert [path.name[40:] for path in tars(bench)] == [".tar"] * 3
+
+
 async def test_a_run_that_is_stopped_leaves_the_tar_for_the_next_and_no_members(
     bench: Bench,
 ) -> None:

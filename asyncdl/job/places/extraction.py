@@ -11,6 +11,7 @@ devices that a tar may hold are never applied.
 
 from __future__ import annotations
 
+import glob
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -35,6 +36,8 @@ from asyncdl.transfer.proving.tar import Member, Taker, read_tar
 
 MAX_MEMBERS = 10_000
 """A bundle has some thirty; each member costs a file, however empty it is."""
+_ENDING = ".part.member"
+"""Behind the name of a member that is not proven."""
 
 
 class ExtractError(TransferError):
@@ -192,7 +195,23 @@ class _Written:
 
 def _partial(target: Path) -> Path:
     # Not the name of a download under way: a note may lie beside that and speak for it.
-    return target.with_name(f"{target.name}.part.member")
+    return target.with_name(f"{target.name}{_ENDING}")
+
+
+def remove_unfinished(folder: Path, beginning: str) -> None:
+    """Remove members that a killed run has left without their final names. Blocks.
+
+    Args:
+        folder: Where they would go.
+        beginning: Of their names.
+    """
+    partials = list(folder.glob(f"{glob.escape(beginning)}*{_ENDING}"))
+    for partial in partials:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    if partials:
+        with suppress(OSError):  # others are there
+            folder.rmdir()
 
 
 class _Passage:

@@ -11,7 +11,7 @@ from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.journal.state import STATE_FOLDER
 from asyncdl.job.run import Run
-from asyncdl.job.stages.moving import follow_layout
+from asyncdl.job.stages.moving import follow_layout, follow_unpacking
 from asyncdl.job.stages.present import settle_present
 from asyncdl.job.stages.targets import Claims, probe
 from asyncdl.m2m.selection import Missing, WantedFile
@@ -34,6 +34,7 @@ async def discover(
             selected = run.scope.narrow(everything) if run.scope else everything
             # Before the endings of earlier runs are open again: they know what was begun.
             await follow_layout(run, selected.files)
+            await follow_unpacking(run, selected.files)
             await run.journal.scenes.note_taken(
                 selected.dataset, selected.entity_ids, are_whole=run.scope is None
             )

@@ -1,4 +1,4 @@
-"""Files that an earlier run put where the layout of that time said, moved to where they go now."""
+"""Files that an earlier run put where the config of that time said, moved to where they go now."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import anyio.to_thread
 from asyncdl.events import Notice
 from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import FinishedFile, KnownPath, Memory
-from asyncdl.job.places.layout import Layout
-from asyncdl.job.places.unpacking import passing_path
+from asyncdl.job.places.extraction import remove_unfinished
+from asyncdl.job.places.layout import Aim, Layout
+from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
 from asyncdl.job.run import Run
 from asyncdl.m2m.selection import BundleWanted, WantedFile
-from asyncdl.transfer.parts.sink import part_path, state_path
+from asyncdl.transfer.parts.sink import part_path, remove_leftovers, state_path
 from asyncdl.transfer.parts.stable import make_folders, rename, settle
 
 
@@ -47,6 +48,48 @@ async def follow_layout(run: Run, files: Sequence[WantedFile]) -> None:
     if moved:
         count = "1 file" if len(moved) == 1 else f"{len(moved):,} files"
         run.emit(Notice(f"The layout has changed: {count} moved to where they go now."))
+
+
+async def follow_unpacking(run: Run, files: Sequence[WantedFile]) -> None:
+    """Give bundles that an earlier run began the names under which this one goes on with them.
+
+    What that run was killed over is not left behind when bundles are not unpacked any more.
+    """
+    bundle = BundleWanted.kind
+    tars = [aim for aim in run.layout.aims_of(files) if aim[1].kind == bundle and aim[1].is_named]
+    if tars:
+        await anyio.to_thread.run_sync(_go_on_with, run, tars)
+
+
+def _go_on_with(run: Run, tars: Iterable[Aim]) -> None:
+    durable = run.config.download.durable
+    for wanted, place in tars:
+        kept = place.under(run.directory)
+        passing = passing_path(kept)
+        if not any(path.exists() for path in (passing, part_path(passing), part_path(kept))):
+            continue
+        if passes_by(run.config, place):
+            _move_part(kept, passing, durable)
+        else:
+            _move_part(passing, kept, durable)
+            _keep(passing, kept, durable)
+        if unpacking_at(run.config, place) is None:
+            for folder in _folders_of_members(run, wanted):
+                remove_unfinished(folder, wanted.scene)
+
+
+def _keep(passing: Path, kept: Path, durable: bool) -> None:
+    """Let a tar stay that was to be unpacked and removed, unless there is one already."""
+    if passing.exists() and not kept.exists():
+        _rename(passing, kept, durable)
+    with suppress(OSError):
+        passing.unlink(missing_ok=True)
+        remove_leftovers(passing)
+
+
+def _folders_of_members(run: Run, wanted: WantedFile) -> set[Path]:
+    names = wanted.members or (wanted.scene,)
+    return {run.layout.place_of_member(wanted, n).under(run.directory).parent for n in names}
 
 
 async def recall_elsewhere(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:

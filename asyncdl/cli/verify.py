@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -26,19 +27,19 @@ from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
-from asyncdl.cli.service import Access, access_to, name_of, open_service
+from asyncdl.cli.service import SANDBOX_NAME, Access, access_to, name_of, open_service
 from asyncdl.config import Config, load_config
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
 from asyncdl.job.journal.state import has_state, open_state
 from asyncdl.job.telling.report import Summary
-from asyncdl.job.verifying import Checked, verify_files
+from asyncdl.job.verifying import Checked, forget_gone, verify_files
 
 
 @command(
     examples=[
-        "asyncdl verify examples/anchorage.toml",
+        "asyncdl verify examples/anchorage.toml --sandbox",
         "asyncdl verify examples/anchorage.toml --sandbox --repair",
     ],
 )
@@ -51,24 +52,24 @@ from asyncdl.job.verifying import Checked, verify_files
 def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, quiet: bool) -> int:
     """Read every finished file of CONFIG again and compare it with its recorded proof.
 
-    Asks no network, but for --repair. Exit status 0: all are right, or right again; 1: not so.
+    Asks no network, but for --repair. Exit status 0: all are right, or right again; 1: not so,
+    or no run of CONFIG is known.
     """
     settings = load_config(config)
     service = name_of(settings.service, sandbox)
-    checked: list[Checked] = []
+    checked: list[Checked | Unknown] = []
 
     async def work() -> None:
-        if not has_state(settings.directory):
-            checked.append(Checked(0, (), 0))
-            return
-        async with open_state(settings.directory, service) as journal:
-            with _watching(as_json=as_json, quiet=quiet) as emit:
-                checked.append(await verify_files(settings.directory, journal, emit))
+        with _watching(as_json=as_json, quiet=quiet) as emit:
+            checked.append(await _check(settings.directory, service, emit))
 
     run_async(work)
     if not checked:
         return INTERRUPTED
     outcome = checked[0]
+    if isinstance(outcome, Unknown):
+        _print_unknown(outcome, settings.directory, as_json=as_json)
+        return INCOMPLETE
     if not (repair and outcome.damaged):
         _print(outcome, as_json=as_json, quiet=quiet)
         return INCOMPLETE if outcome.damaged else OK
@@ -79,12 +80,53 @@ def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, 
         mended = run_async(lambda: _repair(settings, access, as_json=as_json, quiet=quiet))
     if mended is None:
         return INTERRUPTED
-    steps = next_steps(mended, config, is_sandbox=sandbox is not None)
-    print_summary(mended, settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
-    return exit_status_of(mended)
+    summary, unwanted = mended
+    steps = next_steps(summary, config, is_sandbox=sandbox is not None)
+    print_summary(summary, settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
+    if unwanted and not as_json:
+        echo(f"{count(unwanted, 'damaged file')} that CONFIG no longer asks for: left alone")
+    return exit_status_of(summary) or (INCOMPLETE if unwanted else OK)
 
 
-async def _repair(settings: Config, access: Access, *, as_json: bool, quiet: bool) -> Summary:
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing could be verified, as no run for the service is known."""
+
+    is_damaged: bool
+    """Whether there was a journal that could not be read."""
+    others: tuple[str, ...] = ()
+    """Services for which there were runs."""
+
+
+async def _check(directory: Path, service: str, emit: Emit) -> Checked | Unknown:
+    if not has_state(directory):
+        return Unknown(is_damaged=False)
+    async with open_state(directory, service) as journal:
+        if await journal.overview() is None:
+            return Unknown(journal.is_begun_anew, tuple(await journal.services()))
+        return await verify_files(directory, journal, emit)
+
+
+def _print_unknown(unknown: Unknown, directory: Path, *, as_json: bool) -> None:
+    why = f"no run of this job is known in {directory}"
+    if unknown.is_damaged:
+        why = f"the journal in {directory} could not be read and was put aside"
+        why += "; `asyncdl run` proves the files that are there again"
+    elif unknown.others:
+        why += f", but runs against {', '.join(unknown.others)} are"
+        why += " (verify them with --sandbox)" if SANDBOX_NAME in unknown.others else ""
+    if as_json:
+        files = {"total": 0, "verified": 0, "damaged": 0}
+        told = {"event": "summary", "status": "incomplete", "files": files, "bytes": {"read": 0}}
+        echo_json(told | {"error": why})
+    else:
+        echo(f"Nothing was verified: {why}.")
+
+
+async def _repair(
+    settings: Config, access: Access, *, as_json: bool, quiet: bool
+) -> tuple[Summary, int]:
+    """Fetch what is damaged; return how that went, and how many files nobody wants are left."""
     async with open_service(access) as service:
         job = Job(
             msgspec.structs.replace(settings, service=service.config),
@@ -93,7 +135,11 @@ async def _repair(settings: Config, access: Access, *, as_json: bool, quiet: boo
             only=DAMAGED,
         )
         with open_display(as_json=as_json, quiet=quiet, live=True) as emit:
-            return await job.run(emit)
+            summary = await job.run(emit)
+    if not summary.is_complete:
+        return summary, 0
+    async with open_state(settings.directory, service.name) as journal:
+        return summary, await forget_gone(settings.directory, journal)
 
 
 @contextmanager
@@ -158,4 +204,5 @@ def _print(outcome: Checked, *, as_json: bool, quiet: bool) -> None:
         right = f"{outcome.total - wrong:,} of {count(outcome.total, 'file')} right"
         echo(f"{right}; read {size(outcome.read_bytes)}")
     if wrong:
-        echo(f"{count(wrong, 'file')} damaged or gone; --repair fetches them again")
+        them = "it" if wrong == 1 else "them"
+        echo(f"{count(wrong, 'file')} damaged or gone; --repair fetches {them} again")

@@ -66,7 +66,9 @@ async def _close(
         await journal.files.forget_unwanted()
     else:
         await journal.files.forget_not_offered(scope.whole)
-    return await journal.end(report.status, is_whole=scope is None)
+    # What a run that was cut short has asked for is still to be found out.
+    status = "interrupted" if report.is_partial and begun.may_lack else report.status
+    return await journal.end(status, is_whole=scope is None)
 
 
 def _left_alone(files: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
@@ -15,11 +14,11 @@ from anyio.abc import TaskGroup
 
 from asyncdl.config import Config, DownloadConfig
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
-from asyncdl.events import Emit, Event, JobFinished, JobStarted, discard
+from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
 from asyncdl.job.choosing.news import first_new_day, narrow_to_news
 from asyncdl.job.choosing.preflight import preflight
 from asyncdl.job.choosing.scenes import Wish, wish_of
-from asyncdl.job.choosing.scope import Scope, scope_of
+from asyncdl.job.choosing.scope import FAILED, Scope, scope_of
 from asyncdl.job.choosing.wishes import credentials_of, kinds_of, options_of, products_of
 from asyncdl.job.closing import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
@@ -42,7 +41,13 @@ from asyncdl.retry import Backoff
 from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Downloader, Limits
 
-log = logging.getLogger("asyncdl.job")
+_DAMAGED_JOURNAL = (
+    "The journal could not be read and was put aside; the files that are there are proven again."
+)
+_NEVER_WHOLE = (
+    "No run has come to its end with this config: only what failed so far is tried again here."
+    " A run without --retry-failed takes up all the rest."
+)
 
 
 class Job:
@@ -158,7 +163,12 @@ class Job:
                 searching=search_mark_of(fingerprint, config.download),
             )
             emit(JobStarted(config.directory, begun.label))
+            if journal.is_begun_anew:
+                emit(Notice(_DAMAGED_JOURNAL, "warning"))
             scope = await scope_of(journal, self._only) if self._only else None
+            if self._only == FAILED and begun.searched_at is None:
+                report.is_partial = True
+                emit(Notice(_NEVER_WHOLE, "warning"))
             async with closing_the_books(journal, client, begun, report, scope, emit):
                 wish = await self._wish_now(journal, begun, scope, emit)
                 await preflight(client, config, wish, emit)
@@ -211,7 +221,8 @@ class Job:
                 await write_report(directory, summary, durable=durable)
         except OSError as failure:
             # A full disk must not hide how the run ended.
-            log.warning("no report could be written: %s", failure)
+            reason = failure.strerror or str(failure)
+            emit(Notice(f"The report of this run could not be written: {reason}", "warning"))
         emit(JobFinished(summary.status))
         return summary
 

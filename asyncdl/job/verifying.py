@@ -7,7 +7,7 @@ for right, and ``scope.DAMAGED`` lets one fetch it again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,24 @@ async def verify_files(
     await journal.files.distrust(checked.file for checked in damaged)
     await journal.files.trust(f.path for f in files if outcomes[f.path].is_right)
     return Checked(len(files), damaged, count.read_bytes)
+
+
+async def forget_gone(directory: Path, journal: Journal) -> int:
+    """Forget damaged files that are gone, once a run has fetched those that are still wanted.
+
+    Args:
+        directory: The download directory.
+        journal: Its journal.
+    Returns: How many damaged files are still there, which nobody wants any more.
+    """
+    damaged = [file.path for file in await journal.files.known([Standing.DAMAGED])]
+    gone = await anyio.to_thread.run_sync(_gone, directory, damaged)
+    await journal.files.forget(gone)
+    return len(damaged) - len(gone)
+
+
+def _gone(directory: Path, paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if not os.path.lexists(directory / path)]
 
 
 class _Count:

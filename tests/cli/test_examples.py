@@ -20,6 +20,10 @@ EXAMPLE_HOST = "https://example.org"
 """Stands in examples for a host of the reader's; a server of the test takes its place."""
 
 
+AFTER_A_RUN = ("asyncdl report", "asyncdl verify")
+"""What has nothing to say before one."""
+
+
 def command_of(name: str) -> Command:
     with click.Context(cli) as context:
         found = cli.get_command(context, name)
@@ -65,7 +69,7 @@ def test_an_example_runs_as_it_stands(
 ) -> None:
     (folder / "urls.txt").write_text(f"{file_host}/one.bin\n{file_host}/two.bin\n")
     (folder / "token").write_text("sandbox-token\n")
-    if example.startswith("asyncdl report"):
+    if example.startswith(AFTER_A_RUN) or "--retry-failed" in example:
         assert terminal.play("asyncdl run examples/anchorage.toml --sandbox --quiet") == 0
     # What would serve until it is interrupted ends as soon as it serves.
     monkeypatch.setattr(anyio, "sleep_forever", anyio.lowlevel.checkpoint)

@@ -93,5 +93,5 @@ async def test_without_a_run_there_is_nothing_to_verify(
     asyncdl_run: Run, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     ended = await asyncdl_run("verify", make_config())
-    assert ended.status == 0 and ended.stdout.startswith("0 of 0 files right")
+    assert ended.status == 1 and ended.stdout.startswith("Nothing was verified")
     assert not (tmp_path / "data").exists()

@@ -16,7 +16,7 @@ from anyio.lowlevel import checkpoint
 
 import asyncdl.sandbox
 from asyncdl.errors import AuthError, ConfigError, DirectoryBusyError, DiskError
-from asyncdl.events import Event, FileFinished, JobFinished
+from asyncdl.events import Event, FileFinished, JobFinished, Notice
 from asyncdl.job.journal.state import open_state
 from asyncdl.job.telling.report import Summary
 from asyncdl.job.telling.watching import EventQueue
@@ -117,14 +117,15 @@ async def test_a_full_disk_stops_the_run(bench: Bench, monkeypatch: pytest.Monke
 
 
 async def test_a_report_that_cannot_be_written_hides_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def no_space(directory: Path, summary: Summary, *, durable: bool) -> Path:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("asyncdl.job.job.write_report", no_space)
     await bench.complete(RED)
-    assert "no report could be written" in caplog.text
+    told = [event.text for event in bench.events if isinstance(event, Notice)]
+    assert told[-1] == "The report of this run could not be written: No space left on device"
 
 
 async def test_a_disk_that_refuses_one_place_fails_that_place_only(bench: Bench) -> None:

@@ -222,6 +222,23 @@ async def test_a_retry_that_is_cut_short_is_taken_up_by_the_next_one(bench: Benc
     assert (await retry(bench, BANDS)).files["total"] == 0
 
 
+async def test_a_retry_of_a_job_that_never_came_to_its_end_is_not_complete(bench: Bench) -> None:
+    """What no run has looked at is not among what failed."""
+    assert (await retry(bench, RED)).status == "incomplete"
+    with anyio.CancelScope() as scope:
+
+        def watch(event: Event) -> None:
+            if isinstance(event, FileFinished):
+                scope.cancel()
+
+        await bench.job(RED, workers=1).run(watch)
+    summary = await retry(bench, RED)
+    assert (summary.status, summary.files["total"]) == ("incomplete", 0)
+    assert any("A run without --retry-failed" in notice for notice in summary.notices)
+    await bench.complete(RED)
+    assert (await retry(bench, RED)).status == "complete"
+
+
 async def test_what_a_retry_was_offered_is_no_failure_any_more(bench: Bench) -> None:
     bench.service.faults = Faults(not_offered="*_20200303_*.tar")
     assert [f.reason for f in (await bench.run(BUNDLE)).failures] == ["not-offered"]

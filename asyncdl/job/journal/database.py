@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -46,7 +46,11 @@ class Database:
     Every method raises DiskError when the file can be neither read nor written.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, is_begun_anew: bool = False
+    ) -> None:
+        self.is_begun_anew = is_begun_anew
+        """Whether there was a file that could not be read, and was put aside."""
         self._connection = connection
         self._path = path
         self._batch = _Batch()
@@ -124,8 +128,9 @@ async def open_database(
     Raises: DiskError, when it cannot be opened or made, or a newer version wrote it.
         A file that is torn, or none of ours, is put aside and a new one begun.
     """
-    connection = await anyio.to_thread.run_sync(_connect, path, migrations, durable)
-    async with _closing(connection, path) as database:
+    opened = await anyio.to_thread.run_sync(_connect, path, migrations, durable)
+    database = Database(opened.connection, path, is_begun_anew=opened.is_begun_anew)
+    async with _closing(database, opened.connection):
         yield database
 
 
@@ -142,15 +147,15 @@ async def open_copy(path: Path, migrations: Sequence[str]) -> AsyncIterator[Data
     Raises: DiskError, when it cannot be read, or a newer version wrote it.
     """
     connection = await anyio.to_thread.run_sync(_copy, path, migrations)
-    async with _closing(connection, path) as database:
+    database = Database(connection, path)
+    async with _closing(database, connection):
         yield database
 
 
 @asynccontextmanager
-async def _closing(connection: sqlite3.Connection, path: Path) -> AsyncIterator[Database]:
-    database = Database(connection, path)
+async def _closing(database: Database, connection: sqlite3.Connection) -> AsyncIterator[None]:
     try:
-        yield database
+        yield
         await database.flush()
     except BaseException:
         # What ended the block is what counts, and a full disk may be just that.
@@ -162,13 +167,18 @@ async def _closing(connection: sqlite3.Connection, path: Path) -> AsyncIterator[
             await anyio.to_thread.run_sync(connection.close)
 
 
-def _connect(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
+class _Opened(NamedTuple):
+    connection: sqlite3.Connection
+    is_begun_anew: bool
+
+
+def _connect(path: Path, migrations: Sequence[str], durable: bool) -> _Opened:
     try:
-        return _open(path, migrations, durable)
+        return _Opened(_open(path, migrations, durable), is_begun_anew=False)
     except sqlite3.OperationalError as error:
         raise _disk_error(path, error) from error
     except sqlite3.DatabaseError:
-        return _begin_anew(path, migrations, durable)
+        return _Opened(_begin_anew(path, migrations, durable), is_begun_anew=True)
 
 
 def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:

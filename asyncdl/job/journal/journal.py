@@ -57,6 +57,16 @@ class Journal:
         self.requests = Requests(database, service)
         """What the service was asked for and gave."""
 
+    @property
+    def is_begun_anew(self) -> bool:
+        """Whether there was one that could not be read, which was put aside."""
+        return self._database.is_begun_anew
+
+    async def services(self) -> list[str]:
+        """Return the names of all services for which runs have begun in this directory."""
+        rows = await self._database.read(lambda c: c.execute(_SERVICES).fetchall())
+        return [str(name) for (name,) in rows]
+
     async def begin(self, *, label: str, fingerprint: str, searching: str = "") -> Beginning:
         """Note that a run begins.
 
@@ -166,6 +176,7 @@ INSERT INTO job (service, label, fingerprint, run, begun_at, status) VALUES (?, 
 ON CONFLICT (service) DO UPDATE SET run = excluded.run,
     begun_at = excluded.begun_at, ended_at = NULL, status = ''
 """
+_SERVICES = "SELECT service FROM job ORDER BY service"
 _LAST_RUN = """
 SELECT label, fingerprint, run, status, searched_for, searched_at FROM job WHERE service = ?
 """

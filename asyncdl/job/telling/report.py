@@ -191,6 +191,8 @@ class Report:
     notices: list[str] = field(default_factory=list)
     superseded: list[Superseded] = field(default_factory=list)
     withdrawn: list[Withdrawn] = field(default_factory=list)
+    is_partial: bool = False
+    """Whether the run leaves out what no run has looked at yet."""
     _received: dict[str, int] = field(default_factory=dict)
     _recorder: Recorder = field(default_factory=Recorder)
 
@@ -258,7 +260,7 @@ class Report:
         """``complete`` when every wanted file is there, else ``incomplete``."""
         finished = sum(self.states.values())
         is_bad = any(self.states[state] for state in BAD) or finished < self.wanted
-        return "incomplete" if is_bad else "complete"
+        return "incomplete" if is_bad or self.is_partial else "complete"
 
     def summary(
         self, *, status: str = "", error: str = "", api_calls: Mapping[str, int] | None = None

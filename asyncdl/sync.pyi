@@ -6,9 +6,10 @@ from asyncdl.events import Emit
 from asyncdl.events import Event
 from asyncdl.job.journal.records import Standing
 from asyncdl.job.telling.report import Summary
+from asyncdl.m2m.account.credentials import Credentials
+from asyncdl.m2m.calling.patience import ClientOptions
 from asyncdl.m2m.client import DownloadGroup
 from asyncdl.m2m.client import DownloadItem
-from asyncdl.m2m.credentials import Credentials
 from asyncdl.m2m.models import Dataset
 from asyncdl.m2m.models import DatasetFileGroups
 from asyncdl.m2m.models import DatasetFilter
@@ -30,7 +31,6 @@ from asyncdl.m2m.models import SceneListEntry
 from asyncdl.m2m.models import SceneListName
 from asyncdl.m2m.models import SceneListSummary
 from asyncdl.m2m.models import ScenePage
-from asyncdl.m2m.patience import ClientOptions
 from asyncdl.m2m.scene_lists import SceneList
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.request import Fetched

@@ -27,7 +27,7 @@ from asyncdl.config import LayoutTemplate
 from asyncdl.job.journal.journal import JOURNAL_NAME, Journal, open_journal
 from asyncdl.job.journal.records import FinishedFile, Requested
 from asyncdl.job.places.layout import Layout
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 
 SCENES_PER_BATCH = 200

@@ -10,8 +10,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 import asyncdl.sandbox
-from asyncdl.m2m.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
-from asyncdl.m2m.stored import CONFIG_DIR_VARIABLE
+from asyncdl.m2m.account.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
+from asyncdl.m2m.account.stored import CONFIG_DIR_VARIABLE
 from asyncdl.sandbox import Service
 from asyncdl.sandbox.ledger import Ledger
 

@@ -19,7 +19,7 @@ from asyncdl.cli.target import service_config, target_options
 from asyncdl.config import ServiceConfig, load_config
 from asyncdl.doctor import Check, Patient, State, checkup
 from asyncdl.job.choosing.wishes import locate_account
-from asyncdl.m2m.credentials import Found
+from asyncdl.m2m.account.credentials import Found
 
 
 @command(

@@ -15,8 +15,8 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.service import Service, access_to, asker, client_of, open_service
 from asyncdl.cli.target import host_for, service_config, target_options
 from asyncdl.config import ServiceConfig
-from asyncdl.m2m.credentials import Credentials, find_credentials
-from asyncdl.m2m.stored import credentials_path, forget_accounts, store_account
+from asyncdl.m2m.account.credentials import Credentials, find_credentials
+from asyncdl.m2m.account.stored import credentials_path, forget_accounts, store_account
 from asyncdl.redact import Secret
 
 MAX_TOKEN_CHARS = 4096

@@ -19,7 +19,7 @@ from asyncdl.cli.service import access_to, open_client
 from asyncdl.config import Config, SearchConfig, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.scenes import Wish, found_scenes, wish_of
-from asyncdl.m2m.area import polygons_of
+from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.pages.map_page import map_page
 from asyncdl.pages.mapping import Polygon, Tiles
 

@@ -26,8 +26,8 @@ from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.scenes import search_notes, wish_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
-from asyncdl.m2m.outlines import geometry_of
-from asyncdl.m2m.search import SceneQuery, search_scenes
+from asyncdl.m2m.searching.outlines import geometry_of
+from asyncdl.m2m.searching.search import SceneQuery, search_scenes
 
 FORMATS = ("table", "json", "geojson", "csv", "ids")
 PIPE = (

@@ -11,7 +11,7 @@ import click
 from asyncdl.cli.options import Embedded, sandbox_option
 from asyncdl.cli.service import SANDBOX_NAME
 from asyncdl.config import ServiceConfig, load_config
-from asyncdl.m2m.stored import host_of
+from asyncdl.m2m.account.stored import host_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncdl.doctor.check import Check, State
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE, notice_of
 from asyncdl.m2m import M2MClient
-from asyncdl.m2m.credentials import Found
+from asyncdl.m2m.account.credentials import Found
 
 CREDENTIALS_ADVICE = "run `asyncdl login`, or set ASYNCDL_USERNAME and ASYNCDL_TOKEN"
 LOGIN_ADVICE = "make a new application token on https://ers.cr.usgs.gov, then `asyncdl login`"

@@ -23,8 +23,8 @@ from asyncdl.doctor.machine import check_disk, check_versions
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
 from asyncdl.job.choosing.wishes import options_of
 from asyncdl.m2m import ClientOptions, M2MClient
-from asyncdl.m2m.credentials import Found
-from asyncdl.m2m.stored import USGS_HOST, host_of
+from asyncdl.m2m.account.credentials import Found
+from asyncdl.m2m.account.stored import USGS_HOST, host_of
 from asyncdl.retry import Backoff
 
 FILE_HOSTS = ("https://landsatlook.usgs.gov/", "https://dds.cr.usgs.gov/")

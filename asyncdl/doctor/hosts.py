@@ -11,7 +11,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTime
 
 from asyncdl.doctor.check import Check, State
 from asyncdl.errors import NetworkError
-from asyncdl.m2m.stored import host_of
+from asyncdl.m2m.account.stored import host_of
 from asyncdl.proxies import proxy_for
 from asyncdl.version import __version__
 

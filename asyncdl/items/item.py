@@ -22,7 +22,7 @@ from asyncdl.m2m.naming import (
     parse_ard_id,
     parse_product_id,
 )
-from asyncdl.m2m.rings import bounds, cut_at_antimeridian
+from asyncdl.m2m.searching.rings import bounds, cut_at_antimeridian
 
 Json: TypeAlias = dict[str, Any]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from asyncdl.config import DownloadConfig
 from asyncdl.job.choosing.scenes import Wish
-from asyncdl.m2m.selection import Wanted
+from asyncdl.m2m.downloads.selection import Wanted
 
 HASHED_CHARS = 20
 """So many hex digits keep the jobs of a thousand accounts apart; a label has 50 characters."""

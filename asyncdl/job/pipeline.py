@@ -30,9 +30,9 @@ from asyncdl.job.stages.agreements import Agreements
 from asyncdl.job.stages.discovery import discover
 from asyncdl.job.stages.fetching import fetch
 from asyncdl.job.stages.requesting import request
-from asyncdl.m2m.pending import GivenUp, Ready, Waiting
-from asyncdl.m2m.retrieval import resolutions
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.pending import GivenUp, Ready, Waiting
+from asyncdl.m2m.downloads.retrieval import resolutions
+from asyncdl.m2m.downloads.selection import WantedFile
 
 READY_PER_WORKER = 2
 """URLs on the queue for each worker: enough that none waits, few enough that none grows old."""

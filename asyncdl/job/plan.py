@@ -36,8 +36,8 @@ from asyncdl.job.stages.present import (
     recall,
 )
 from asyncdl.m2m import M2MClient
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import RateLimits
-from asyncdl.m2m.selection import WantedFile
 
 
 @dataclass

@@ -17,7 +17,7 @@ from asyncdl.job.queue.links import Links
 from asyncdl.job.queue.looks import QueueLooks
 from asyncdl.job.queue.standing import StandingQueue
 from asyncdl.m2m import M2MClient
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Downloader
 

@@ -5,12 +5,14 @@
     async with M2MClient(find_credentials()) as client:
         page = await client.scene_search("landsat_ot_c2_l2", scene_filter)
 
-It knows nothing of files: what comes out of it are ids and URLs.
+It knows nothing of files: what comes out of it are ids and URLs. ``client.py`` has the
+endpoints, ``calling/`` how a call is made, ``account/`` who makes it; ``searching/`` finds
+scenes and ``downloads/`` the files of them.
 """
 
+from asyncdl.m2m.account.credentials import Credentials, find_credentials
+from asyncdl.m2m.calling.patience import ClientOptions
 from asyncdl.m2m.client import DEFAULT_URL, DownloadGroup, DownloadItem, M2MClient
-from asyncdl.m2m.credentials import Credentials, find_credentials
-from asyncdl.m2m.patience import ClientOptions
 from asyncdl.m2m.scene_lists import SceneList
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The M2M API: one coroutine per endpoint, typed replies.
 
-How a call is made (turns, keys, new tries) is told in ``calls.py``; here is
+How a call is made (turns, keys, new tries) is told in ``calling/``; here is
 only what each endpoint wants and gives.
 """
 
@@ -20,9 +20,11 @@ from platformdirs import user_state_path
 
 from asyncdl.errors import ApiError, AsyncdlError
 from asyncdl.events import Emit, discard
-from asyncdl.m2m.calls import Caller
-from asyncdl.m2m.credentials import Credentials
-from asyncdl.m2m.gate import AccountGate
+from asyncdl.m2m.account.credentials import Credentials
+from asyncdl.m2m.calling.calls import Caller
+from asyncdl.m2m.calling.gate import AccountGate
+from asyncdl.m2m.calling.patience import ClientOptions
+from asyncdl.m2m.calling.transport import Transport
 from asyncdl.m2m.models import (
     Dataset,
     DatasetFileGroups,
@@ -48,9 +50,7 @@ from asyncdl.m2m.models import (
     ScenePage,
     read_reply,
 )
-from asyncdl.m2m.patience import ClientOptions
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
-from asyncdl.m2m.transport import Transport
 
 log = logging.getLogger("asyncdl.m2m")
 

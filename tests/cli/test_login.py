@@ -10,8 +10,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from asyncdl.errors import AuthError
-from asyncdl.m2m.credentials import Credentials, find_credentials
-from asyncdl.m2m.stored import USGS_HOST, credentials_path, forget_accounts, host_of, store_account
+from asyncdl.m2m.account.credentials import Credentials, find_credentials
+from asyncdl.m2m.account.stored import (
+    USGS_HOST,
+    credentials_path,
+    forget_accounts,
+    host_of,
+    store_account,
+)
 from asyncdl.sandbox import Service
 from tests.cli.terminal import Terminal
 

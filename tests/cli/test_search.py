@@ -13,8 +13,8 @@ import pytest
 
 from asyncdl.cli.search import ORDERS, for_people
 from asyncdl.m2m.models import Scene, TemporalCoverage
-from asyncdl.m2m.outlines import geometry_of
-from asyncdl.m2m.rings import signed_area
+from asyncdl.m2m.searching.outlines import geometry_of
+from asyncdl.m2m.searching.rings import signed_area
 from tests.cli.terminal import Terminal
 
 ANCHORAGE = ("search", "examples/anchorage.toml", "--sandbox")

@@ -13,7 +13,7 @@ import pytest
 
 import asyncdl
 from asyncdl.errors import AsyncdlError
-from asyncdl.m2m.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY
+from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY
 from tests.docs.reasons import reasons_in_the_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"

@@ -17,7 +17,7 @@ from asyncdl.job.places.layout import Place
 from asyncdl.job.stages import targets
 from asyncdl.job.stages.targets import obstacle_at, probe
 from asyncdl.job.telling.report import Failure, Summary
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.sandbox import Service
 from tests.job.bench import RED, Bench
 

@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from asyncdl.errors import AuthError, ConfigError
 from asyncdl.events import FileFinished, FileState, JobFinished, JobStarted, Notice
-from asyncdl.m2m import selection
+from asyncdl.m2m.downloads import selection
 from asyncdl.m2m.models import DownloadOption
 from asyncdl.m2m.naming import dataset_of
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench

@@ -15,7 +15,7 @@ from asyncdl.job.places.layout import Layout, Place
 from asyncdl.job.plan import make_plan
 from asyncdl.job.verifying import CHECKED
 from asyncdl.m2m import Credentials, M2MClient
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.sandbox import Faults
 from tests.job.bench import BANDS, BUNDLE, GROUP, RED, Bench
 

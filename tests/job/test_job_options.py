@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asyncdl.events import FileFinished
-from asyncdl.m2m import selection
+from asyncdl.m2m.downloads import selection
 from asyncdl.sandbox import Faults
 from tests.job.bench import BANDS, BUNDLE, RED, Bench
 

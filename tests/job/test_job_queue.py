@@ -6,7 +6,7 @@ import pytest
 
 from asyncdl.events import FileFinished, FilesPreparing, QuotaWait
 from asyncdl.m2m import ClientOptions, Credentials, DownloadItem, M2MClient
-from asyncdl.m2m.selection import BandsWanted, select_files
+from asyncdl.m2m.downloads.selection import BandsWanted, select_files
 from asyncdl.sandbox import Faults
 from tests.job.bench import BANDS, BUNDLE, QUICK, RED, Bench
 

@@ -12,7 +12,7 @@ import pytest
 from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Event
 from asyncdl.m2m import ClientOptions, M2MClient
-from asyncdl.m2m.patience import SERVICE_DOWN, Patience
+from asyncdl.m2m.calling.patience import SERVICE_DOWN, Patience
 from asyncdl.retry import Backoff, Outage
 from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, Answer, FakeM2M
 

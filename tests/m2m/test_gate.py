@@ -14,7 +14,7 @@ import pytest
 from anyio import to_thread
 from filelock import FileLock, Timeout
 
-from asyncdl.m2m.gate import AccountGate, lock_name
+from asyncdl.m2m.calling.gate import AccountGate, lock_name
 
 HOST = "m2m.example"
 

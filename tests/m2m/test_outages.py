@@ -15,10 +15,10 @@ from aiohttp import web
 from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiRetry, Event, ServiceBack, ServiceWait
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.m2m.patience import SERVICE_DOWN, Patience
-from asyncdl.m2m.pending import Ready, Waiting
-from asyncdl.m2m.retrieval import resolutions
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.calling.patience import SERVICE_DOWN, Patience
+from asyncdl.m2m.downloads.pending import Ready, Waiting
+from asyncdl.m2m.downloads.retrieval import resolutions
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.retry import Outage
 from tests.clock import simulated
 from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, USERNAME, Answer, FakeM2M

@@ -15,7 +15,7 @@ from anyio.abc import SocketStream
 
 import asyncdl
 from asyncdl.errors import ApiError, NetworkError
-from asyncdl.m2m.transport import Transport
+from asyncdl.m2m.calling.transport import Transport
 from tests.m2m.fake_m2m import Answer, FakeM2M
 
 

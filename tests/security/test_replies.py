@@ -18,9 +18,9 @@ from anyio.abc import SocketStream
 from asyncdl.config import parse_config
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
 from asyncdl.job.choosing.wishes import options_of
-from asyncdl.m2m.envelope import read_envelope
+from asyncdl.m2m.calling.envelope import read_envelope
+from asyncdl.m2m.calling.transport import Transport
 from asyncdl.m2m.models import ScenePage, read_reply
-from asyncdl.m2m.transport import Transport
 
 MIB = 1024**2
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

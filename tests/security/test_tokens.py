@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.cli.main import COMMANDS, cli
 from asyncdl.errors import AuthError
-from asyncdl.m2m.credentials import Credentials, find_credentials, read_token_file
+from asyncdl.m2m.account.credentials import Credentials, find_credentials, read_token_file
 
 TOKEN = "a!token@with_signs"
 

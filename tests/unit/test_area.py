@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.area import (
+from asyncdl.m2m.searching.area import (
     MAX_FILTERS,
     POINT_MARGIN_DEG,
     area_from_bbox,

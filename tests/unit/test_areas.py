@@ -18,7 +18,7 @@ from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.wishes import query_of
 from asyncdl.job.identity import fingerprint_of
-from asyncdl.m2m.area import Area, area_from_bbox
+from asyncdl.m2m.searching.area import Area, area_from_bbox
 
 WKT = "POLYGON ((-151 61, -149 61, -149 62, -151 62, -151 61))"
 GEOJSON = (

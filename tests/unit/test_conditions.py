@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.conditions import FieldsByName, metadata_filter
 from asyncdl.m2m.models import DatasetFilter, read_reply
+from asyncdl.m2m.searching.conditions import FieldsByName, metadata_filter
 
 DATA = Path(__file__).parent.parent / "data"
 PATH, ROW = "5e83d0b81d20cee8", "5e83d0b849ed5ee7"

@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from asyncdl.errors import AuthError
-from asyncdl.m2m.credentials import (
+from asyncdl.m2m.account.credentials import (
     MAX_TOKEN_FILE_BYTES,
     Credentials,
     find_credentials,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncdl.errors import ApiError, AuthError
-from asyncdl.m2m.envelope import (
+from asyncdl.m2m.calling.envelope import (
     MAX_MESSAGE_CHARS,
     ErrorKind,
     classify,

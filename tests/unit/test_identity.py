@@ -7,8 +7,8 @@ from pathlib import Path
 
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.identity import fingerprint_of, label_of
-from asyncdl.m2m.search import SceneQuery
-from asyncdl.m2m.selection import BandsWanted, BundleWanted, GroupWanted
+from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted
+from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.redact import Secret
 
 QUERY = Wish(SceneQuery("landsat_ot_c2_l2", start=date(2020, 3, 1), metadata={"b": 1, "a": [2, 3]}))

@@ -14,7 +14,7 @@ from asyncdl.job.journal.journal import look_into_journal, open_journal
 from asyncdl.job.journal.records import Beginning, FinishedFile, Overview, Requested, Standing
 from asyncdl.job.journal.schema import MIGRATIONS
 from asyncdl.job.places.layout import Place
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 
 RED = FinishedFile(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asyncdl.config import DownloadConfig, LayoutTemplate
 from asyncdl.job.places.layout import Layout, Place
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
 NAMES = st.text(max_size=300) | st.sampled_from(

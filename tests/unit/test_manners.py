@@ -12,7 +12,7 @@ from asyncdl.job.journal.journal import open_journal
 from asyncdl.job.journal.records import Requested
 from asyncdl.job.manners import clear_queue
 from asyncdl.m2m import M2MClient
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 
 RED = WantedFile("E", "P", "S", "S_B4.TIF", ("bands",), 10, 10)
 

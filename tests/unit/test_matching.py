@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.m2m.matching import (
+from asyncdl.m2m.downloads.matching import (
     FileIndex,
     Matched,
     is_usable_url,
@@ -17,8 +17,8 @@ from asyncdl.m2m.matching import (
     match_reply,
     names_in_url,
 )
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, read_reply
-from asyncdl.m2m.selection import WantedFile
 
 DATA = Path(__file__).parent.parent / "data"
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"

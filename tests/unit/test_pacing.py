@@ -12,7 +12,7 @@ from asyncdl.config import ByteCount, ServiceConfig
 from asyncdl.job.queue.links import Links
 from asyncdl.job.queue.pacing import GUESS_BYTES_S, MEMORY_S, LinkPace
 from asyncdl.job.stages.requesting import calls_worth
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 
 WAIT_S = 1200.0
 MB = 10**6

@@ -8,8 +8,8 @@ import pytest
 
 from asyncdl.job.journal.records import FinishedFile
 from asyncdl.job.stages.proofs import demand_of, digests_of
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
-from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest, Form
 
 SHA = Checksum("sha256sum", "AB" * 32)

@@ -15,14 +15,14 @@ from asyncdl.job.queue.looks import QueueLooks
 from asyncdl.job.run import Run
 from asyncdl.job.stages.renewal import Renewal
 from asyncdl.m2m import DownloadItem
+from asyncdl.m2m.downloads.pending import MISSED_POLLS, Ready
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import (
     DownloadEntry,
     DownloadRequestReply,
     DownloadRetrieveReply,
     RequestedDownload,
 )
-from asyncdl.m2m.pending import MISSED_POLLS, Ready
-from asyncdl.m2m.selection import WantedFile
 
 RED = WantedFile("E4", "p", "S", "S_SR_B4.TIF", ("bands",), None, 0)
 OLD = Ready(RED, 7, "label", "https://host/S_SR_B4.TIF?requestSignature=c2VjcmV0")

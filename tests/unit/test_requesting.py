@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asyncdl.config import ByteCount, ServiceConfig
 from asyncdl.job.queue.links import Links
 from asyncdl.job.stages.requesting import calls_worth
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 
 
 def wanted(number: int, size_bytes: int) -> WantedFile:

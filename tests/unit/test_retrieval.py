@@ -14,14 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from asyncdl.errors import ApiError
 from asyncdl.events import FileState
 from asyncdl.m2m.client import DownloadItem
-from asyncdl.m2m.models import (
-    DownloadEntry,
-    DownloadRequestReply,
-    DownloadRetrieveReply,
-    Labels,
-    RequestedDownload,
-)
-from asyncdl.m2m.pending import (
+from asyncdl.m2m.downloads.pending import (
     MISSED_POLLS,
     GivenUp,
     PendingBook,
@@ -29,8 +22,15 @@ from asyncdl.m2m.pending import (
     Resolution,
     Waiting,
 )
-from asyncdl.m2m.retrieval import resolutions
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.retrieval import resolutions
+from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.models import (
+    DownloadEntry,
+    DownloadRequestReply,
+    DownloadRetrieveReply,
+    Labels,
+    RequestedDownload,
+)
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
 URL = "https://dds.cr.usgs.gov/download/secret"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.rings import Polygon, Ring, bounds, cut_at_antimeridian, signed_area
+from asyncdl.m2m.searching.rings import Polygon, Ring, bounds, cut_at_antimeridian, signed_area
 
 
 def box(west: float, south: float, east: float, north: float) -> Ring:

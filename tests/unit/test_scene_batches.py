@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.job.choosing.scenes import chunks, search_notes
-from asyncdl.m2m.search import SceneBatch, SceneQuery
+from asyncdl.m2m.searching.search import SceneBatch, SceneQuery
 
 
 def notes(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.m2m.area import area_from_bbox
 from asyncdl.m2m.models import DatasetFilter, Flag, Json, Scene, SceneOptions, ScenePage
-from asyncdl.m2m.search import (
+from asyncdl.m2m.searching.area import area_from_bbox
+from asyncdl.m2m.searching.search import (
     MAX_SCENES,
     SceneBatch,
     SceneQuery,

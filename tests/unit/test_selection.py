@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.models import DatasetFileGroups, DownloadOption, Flag, read_reply
-from asyncdl.m2m.selection import (
+from asyncdl.m2m.downloads.selection import (
     BandsSeen,
     BandsWanted,
     BundleWanted,
@@ -21,6 +20,7 @@ from asyncdl.m2m.selection import (
     check_groups,
     select_files,
 )
+from asyncdl.m2m.models import DatasetFileGroups, DownloadOption, Flag, read_reply
 
 DATA = Path(__file__).parent.parent / "data"
 SCENE = "LC08_L2SP_067018_20200303_20200822_02_T1"

@@ -14,8 +14,8 @@ import pytest
 
 from asyncdl.errors import ConfigError
 from asyncdl.items.georeference import from_utm
-from asyncdl.m2m.area import Area, polygons_of
-from asyncdl.m2m.rings import bounds
+from asyncdl.m2m.searching.area import Area, polygons_of
+from asyncdl.m2m.searching.rings import bounds
 from tests.unit.test_areas import POLYGON, WKT, area
 
 UTM = "POLYGON ((340000 6800000, 380000 6800000, 380000 6850000, 340000 6850000, 340000 6800000))"

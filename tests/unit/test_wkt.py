@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.area import area_from_geojson, area_from_wkt
-from asyncdl.m2m.wkt import MAX_DEPTH, read_wkt
+from asyncdl.m2m.searching.area import area_from_geojson, area_from_wkt
+from asyncdl.m2m.searching.wkt import MAX_DEPTH, read_wkt
 
 Geometry = dict[str, Any]
 

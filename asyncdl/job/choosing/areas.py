@@ -8,7 +8,7 @@ from asyncdl.config import Aoi, SearchConfig
 from asyncdl.config.aoi import Form, form_of
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.vector_files import as_geojson, has_gdal
-from asyncdl.m2m.area import (
+from asyncdl.m2m.searching.area import (
     Area,
     OtherReferenceSystem,
     area_from_bbox,

@@ -10,8 +10,8 @@ from asyncdl.job.choosing.selecting import CLOSED_DATASET
 from asyncdl.job.choosing.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import suggest
+from asyncdl.m2m.downloads.selection import check_groups
 from asyncdl.m2m.models import Notification
-from asyncdl.m2m.selection import check_groups
 
 UNKNOWN_DATASET = frozenset({"DATASET_INVALID", "NOT_FOUND"})
 """Codes for a dataset alias that is none."""

@@ -13,8 +13,8 @@ from asyncdl.job.choosing.wishes import ids_of, query_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
-from asyncdl.m2m.outlines import outlines_of
-from asyncdl.m2m.search import SceneBatch, SceneQuery, search_scenes
+from asyncdl.m2m.searching.outlines import outlines_of
+from asyncdl.m2m.searching.search import SceneBatch, SceneQuery, search_scenes
 
 T = TypeVar("T")
 

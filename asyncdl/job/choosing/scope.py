@@ -10,7 +10,7 @@ from asyncdl.job.choosing.selecting import Selected
 from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import Standing
 from asyncdl.job.places.layout import file_name_of
-from asyncdl.m2m.selection import Missing, WantedFile
+from asyncdl.m2m.downloads.selection import Missing, WantedFile
 
 FAILED = (Standing.FAILED, Standing.UNRESOLVED)
 """What ``run --retry-failed`` takes."""

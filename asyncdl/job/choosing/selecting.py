@@ -15,8 +15,7 @@ from asyncdl.job.choosing.wishes import group_names, products_of
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands
-from asyncdl.m2m.models import DownloadOption
-from asyncdl.m2m.selection import (
+from asyncdl.m2m.downloads.selection import (
     BandsSeen,
     BandsWanted,
     Missing,
@@ -27,6 +26,7 @@ from asyncdl.m2m.selection import (
     select_files,
     words_of,
 )
+from asyncdl.m2m.models import DownloadOption
 
 CLOSED_DATASET = frozenset({"DATASET_AUTH", "DATASET_UNAUTHORIZED"})
 """Codes for a dataset that this account may not see, or that was withdrawn."""

@@ -18,11 +18,11 @@ from asyncdl.config import (
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.m2m import ClientOptions, Credentials
-from asyncdl.m2m.credentials import Found, locate_credentials
+from asyncdl.m2m.account.credentials import Found, locate_credentials
+from asyncdl.m2m.account.stored import host_of
+from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
 from asyncdl.m2m.naming import dataset_of, parse_product_id
-from asyncdl.m2m.search import SceneQuery
-from asyncdl.m2m.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
-from asyncdl.m2m.stored import host_of
+from asyncdl.m2m.searching.search import SceneQuery
 
 
 def query_of(search: SearchConfig) -> SceneQuery:

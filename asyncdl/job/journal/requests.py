@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from asyncdl.job.journal.database import Database, Write
 from asyncdl.job.journal.records import Requested
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 
 
 class Requests:

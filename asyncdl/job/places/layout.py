@@ -17,6 +17,7 @@ from typing import TypeAlias
 from asyncdl.config import Config
 from asyncdl.config.layouts import LayoutTemplate, fields_of
 from asyncdl.m2m.bands import stem_of
+from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.m2m.naming import (
     dataset_of,
     file_suffix,
@@ -24,7 +25,6 @@ from asyncdl.m2m.naming import (
     parse_product_id,
     parse_scene_id,
 )
-from asyncdl.m2m.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import FALLBACK_NAME, safe_name
 
 UNKNOWN = "unknown"

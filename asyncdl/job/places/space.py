@@ -21,7 +21,7 @@ from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferPro
 from asyncdl.job.places.layout import Place, layout_of
 from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
 from asyncdl.job.telling.amounts import size
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer.parts.sink import part_path
 
 

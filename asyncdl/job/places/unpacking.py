@@ -9,8 +9,8 @@ from pathlib import Path
 from asyncdl.config import BundleProduct, Config
 from asyncdl.job.places.layout import Place
 from asyncdl.m2m.bands import match_bands
+from asyncdl.m2m.downloads.selection import BundleWanted
 from asyncdl.m2m.naming import file_suffix
-from asyncdl.m2m.selection import BundleWanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import anyio
 
 from asyncdl.job.queue.pacing import LinkPace
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 
 LINK_WAIT_S = 1200.0
 """Links are seen to live for hours, but nobody has promised it."""

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import Beginning, Requested
 from asyncdl.m2m import M2MClient
-from asyncdl.m2m.matching import FileIndex
+from asyncdl.m2m.downloads.matching import FileIndex
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry
-from asyncdl.m2m.selection import WantedFile
 
 
 class StandingQueue:

@@ -6,7 +6,7 @@ from asyncdl.errors import ApiError, NetworkError
 from asyncdl.events import FileState, Notice
 from asyncdl.job.run import Run
 from asyncdl.m2m import M2MClient
-from asyncdl.m2m.pending import Ready
+from asyncdl.m2m.downloads.pending import Ready
 
 SHOWN_CHARS = 1000
 """Of an agreement; the rest is to be read where the service shows it."""

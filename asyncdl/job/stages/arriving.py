@@ -27,7 +27,7 @@ from asyncdl.job.places.unpacking import passing_path, unpacking_at
 from asyncdl.job.run import Run
 from asyncdl.job.stages.copies import copy_file
 from asyncdl.job.stages.unpacking import noted_members
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 
 Digests: TypeAlias = tuple[Digest, ...]

@@ -14,7 +14,7 @@ from asyncdl.job.run import Run
 from asyncdl.job.stages.moving import follow_layout, follow_unpacking
 from asyncdl.job.stages.present import settle_present
 from asyncdl.job.stages.targets import Claims, probe
-from asyncdl.m2m.selection import Missing, WantedFile
+from asyncdl.m2m.downloads.selection import Missing, WantedFile
 
 
 async def discover(

@@ -17,7 +17,7 @@ from asyncdl.job.stages.arriving import Arrival, bring, facts_of, stop_if_full
 from asyncdl.job.stages.proofs import demand_of
 from asyncdl.job.stages.renewal import Renewal
 from asyncdl.job.stages.unpacking import unpacker_for
-from asyncdl.m2m.pending import Ready
+from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest
 
 

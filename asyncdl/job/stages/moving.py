@@ -16,7 +16,7 @@ from asyncdl.job.places.extraction import remove_unfinished
 from asyncdl.job.places.layout import Aim, Layout
 from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
 from asyncdl.job.run import Run
-from asyncdl.m2m.selection import BundleWanted, WantedFile
+from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.parts.sink import part_path, remove_leftovers, state_path
 from asyncdl.transfer.parts.stable import make_folders, rename, settle
 

@@ -27,7 +27,7 @@ from asyncdl.job.stages.promises import gather_promises
 from asyncdl.job.stages.proofs import Demand, demand_of
 from asyncdl.job.stages.targets import sort_out_blocked
 from asyncdl.job.stages.unpacking import unpacker_for
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.parts.sink import remove_leftovers
 from asyncdl.transfer.proving.proof import Expected, prove_file

@@ -8,8 +8,8 @@ from dataclasses import replace
 from asyncdl.events import FileState
 from asyncdl.job.run import Run
 from asyncdl.job.stages.proofs import demand_of
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
-from asyncdl.m2m.selection import WantedFile
 from asyncdl.stac import FileDigest
 
 CHECKSUM_IDS = {"sha256": "sha256sum", "sha512": "sha512sum"}

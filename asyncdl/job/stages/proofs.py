@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from asyncdl.job.journal.records import FinishedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
-from asyncdl.m2m.selection import WantedFile
 from asyncdl.transfer import Digest, Form, form_of
 from asyncdl.transfer.proving.digests import ALGORITHMS as DIGEST_NAMES
 from asyncdl.transfer.proving.members import Members

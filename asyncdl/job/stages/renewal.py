@@ -10,9 +10,9 @@ import anyio
 from asyncdl.errors import ApiError, AuthError, TransferError
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
-from asyncdl.m2m.matching import match_reply
+from asyncdl.m2m.downloads.matching import match_reply
+from asyncdl.m2m.downloads.pending import MISSED_POLLS, Ready
 from asyncdl.m2m.models import DownloadEntry
-from asyncdl.m2m.pending import MISSED_POLLS, Ready
 
 NO_NEW_URL = "no-new-url"
 """Reason of the ``TransferError`` for a file that the service gives no other URL for."""

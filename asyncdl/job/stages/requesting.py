@@ -14,9 +14,9 @@ from asyncdl.job.queue.links import Links
 from asyncdl.job.queue.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
-from asyncdl.m2m.matching import AvailableFile, Matched, match_reply
-from asyncdl.m2m.pending import Ready, Waiting
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.matching import AvailableFile, Matched, match_reply
+from asyncdl.m2m.downloads.pending import Ready, Waiting
+from asyncdl.m2m.downloads.selection import WantedFile
 
 REFUSED_REMEDY = "Run the same command again later; the service gives the reason above."
 QUOTA_REMEDY = "Run the same command again when the account's download quota has room."

@@ -17,7 +17,7 @@ from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.layout import Aim, Place
 from asyncdl.job.run import Run
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.sink import part_path, state_path
 

@@ -9,7 +9,7 @@ from asyncdl.job.places.extraction import Order, UnpackedFile, Unpacker
 from asyncdl.job.places.unpacking import Unpacking, unpacking_of
 from asyncdl.job.run import Run
 from asyncdl.job.stages.proofs import Demand, demand_of
-from asyncdl.m2m.selection import WantedFile
+from asyncdl.m2m.downloads.selection import WantedFile
 
 
 def unpacker_for(run: Run, wanted: WantedFile) -> Unpacker:

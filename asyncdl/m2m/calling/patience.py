@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asyncdl.errors import ApiError, NetworkError
-from asyncdl.m2m.envelope import ErrorKind, kind_of
+from asyncdl.m2m.calling.envelope import ErrorKind, kind_of
 from asyncdl.retry import Backoff, Outage
 
 SEARCH_ATTEMPTS = 3

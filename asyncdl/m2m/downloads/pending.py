@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from asyncdl.events import FileState
-from asyncdl.m2m.matching import FileIndex, match_reply
+from asyncdl.m2m.downloads.matching import FileIndex, match_reply
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
-from asyncdl.m2m.selection import WantedFile
 
 MISSED_POLLS = 3
 """An id that this many polls in a row do not mention is looked for with ``download-search``."""

@@ -13,9 +13,9 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from asyncdl.m2m.area import Area, SpatialFilter
-from asyncdl.m2m.conditions import FieldsByName, metadata_filter
 from asyncdl.m2m.models import DatasetFilter, Json, Scene, ScenePage
+from asyncdl.m2m.searching.area import Area, SpatialFilter
+from asyncdl.m2m.searching.conditions import FieldsByName, metadata_filter
 
 MAX_SCENES = 50_000
 """The service gives no more for one search; what lies beyond needs a narrower one."""

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 from platformdirs import user_config_path
 
-from asyncdl.m2m.private_file import read_private, refused, write_private
-from asyncdl.m2m.system_keyring import ask_keyring, drop_from_keyring, keep_in_keyring
+from asyncdl.m2m.account.private_file import read_private, refused, write_private
+from asyncdl.m2m.account.system_keyring import ask_keyring, drop_from_keyring, keep_in_keyring
 from asyncdl.redact import Secret, SecretBytes
 
 USGS_HOST = "m2m.cr.usgs.gov"

@@ -17,13 +17,13 @@ import orjson
 
 from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Emit
-from asyncdl.m2m.breaker import Breaker
-from asyncdl.m2m.credentials import Credentials
-from asyncdl.m2m.envelope import ErrorKind, kind_of, read_envelope, refused_again
-from asyncdl.m2m.gate import AccountGate
+from asyncdl.m2m.account.credentials import Credentials
+from asyncdl.m2m.calling.breaker import Breaker
+from asyncdl.m2m.calling.envelope import ErrorKind, kind_of, read_envelope, refused_again
+from asyncdl.m2m.calling.gate import AccountGate
+from asyncdl.m2m.calling.patience import ClientOptions, Patience
+from asyncdl.m2m.calling.transport import Transport
 from asyncdl.m2m.models import Json
-from asyncdl.m2m.patience import ClientOptions, Patience
-from asyncdl.m2m.transport import Transport
 from asyncdl.redact import Secret, SecretBytes
 
 log = logging.getLogger("asyncdl.m2m")

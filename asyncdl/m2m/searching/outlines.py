@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.rings import Polygon, cut_at_antimeridian
+from asyncdl.m2m.searching.rings import Polygon, cut_at_antimeridian
 
 Outline: TypeAlias = tuple[tuple[float, float], ...]
 """Corners as longitude and latitude in degrees, the first not repeated; 3 or more."""

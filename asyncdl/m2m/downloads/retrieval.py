@@ -3,7 +3,7 @@
 The service answers a ``download-request`` with files that are ready and files
 that it still prepares. For the latter, :func:`resolutions` calls
 ``download-retrieve`` at a steady pace and gives each file exactly one ending,
-as :mod:`asyncdl.m2m.pending` finds it.
+as :mod:`asyncdl.m2m.downloads.pending` finds it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncdl.errors import ApiError
 from asyncdl.events import Emit, FilesPreparing, discard
 from asyncdl.m2m.client import DownloadItem
+from asyncdl.m2m.downloads.pending import PendingBook, Resolution, Waiting
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
-from asyncdl.m2m.pending import PendingBook, Resolution, Waiting
-from asyncdl.m2m.selection import WantedFile
 
 FIRST_POLL_S = 5.0
 """A small file is often ready within seconds, so the first look comes early."""

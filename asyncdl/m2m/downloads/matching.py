@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
+from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, Json, RequestedDownload
-from asyncdl.m2m.selection import BundleWanted, WantedFile
 from asyncdl.redact import redact
 
 MIN_URL_LENGTH = 6

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asyncdl.m2m.private_file import read_private, refused
-from asyncdl.m2m.stored import (
+from asyncdl.m2m.account.private_file import read_private, refused
+from asyncdl.m2m.account.stored import (
     KEYRING,
     USGS_HOST,
     credentials_path,
@@ -16,7 +16,7 @@ from asyncdl.m2m.stored import (
     read_account,
     stored_token,
 )
-from asyncdl.m2m.system_keyring import ask_keyring
+from asyncdl.m2m.account.system_keyring import ask_keyring
 from asyncdl.redact import Secret
 
 USERNAME_VARIABLES = ("ASYNCDL_USERNAME", "USGS_USERNAME", "M2M_USERNAME")

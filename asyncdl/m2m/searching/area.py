@@ -19,7 +19,7 @@ import orjson
 
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.models import Json
-from asyncdl.m2m.rings import (
+from asyncdl.m2m.searching.rings import (
     Polygon,
     Position,
     Ring,
@@ -29,7 +29,7 @@ from asyncdl.m2m.rings import (
     spans,
     wrap,
 )
-from asyncdl.m2m.wkt import read_wkt
+from asyncdl.m2m.searching.wkt import read_wkt
 
 SpatialFilter: TypeAlias = dict[str, Json]
 """A ``spatialFilter`` of ``scene-search``: kind ``mbr`` or ``geojson``."""

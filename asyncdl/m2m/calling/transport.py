@@ -25,7 +25,7 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import ApiError, ConfigError, NetworkError
-from asyncdl.m2m.patience import MAX_REPLY_BYTES
+from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
 from asyncdl.proxies import proxy_for
 from asyncdl.redact import SecretBytes
 from asyncdl.version import __version__

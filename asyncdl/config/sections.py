@@ -24,6 +24,7 @@ DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
 
 AOI_FORMS = "a GeoJSON or WKT file, such text itself, or with asyncdl[geo] what GDAL reads"
+METADATA_FORMS = "field name = value, list of values, or [lowest, highest]"
 
 
 class Clash(ValueError):
@@ -140,7 +141,7 @@ class SearchConfig(Section, frozen=True):
                 ],
                 ...,
             ],
-            Meta(description="[[path, row], …], path 1 to 251, row 1 to 248"),
+            Meta(min_length=1, description="[[path, row], …], path 1 to 251, row 1 to 248"),
         ]
         | None
     ) = None
@@ -174,7 +175,7 @@ class SearchConfig(Section, frozen=True):
     """Months of acquisition, in whatever year."""
     metadata: Annotated[
         dict[str, Any],
-        Meta(description="field name = value, list of values, or [lowest, highest]"),
+        Meta(description=METADATA_FORMS),
     ] = {}
     """Filters on the dataset's metadata fields, by their readable names."""
     limit: Annotated[int, Meta(ge=1, description="1 or more")] | None = None
@@ -231,6 +232,9 @@ class SearchConfig(Section, frozen=True):
                 "has its south edge at or above its north edge",
                 "[west, south, east, north] in degrees",
             )
+        for name, wanted in self.metadata.items():
+            if wanted in ("", [], ()):
+                yield Clash("metadata", f"has no value for {name!r}", METADATA_FORMS)
         if self.follows_last_run and self.limit is not None:
             yield Clash("limit", "clashes with since", 'no limit beside since = "last-run"')
         bounds = [*self._given((*self.FILTER_KEYS, "limit")), *self.metadata]

@@ -86,6 +86,13 @@ def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
         ("search.point", [0, 0], "search.point = [0, 0]: clashes with bbox"),
         ("search.start", "2020-3-1", "search.start = '2020-3-1'"),
         ("search.months", [13], "search.months[0] = 13"),
+        ("search.wrs", [], "search.wrs = []"),
+        ("search.scenes", [], "search.scenes = []"),
+        ("search.months", [], "search.months = []"),
+        ("search.dataset", "", "search.dataset = ''"),
+        ("search.scenes_file", "", "search.scenes_file = ''"),
+        ("search.metadata", {"Sensor": ""}, "search.metadata: has no value for 'Sensor'"),
+        ("search.metadata", {"Sensor": []}, "search.metadata: has no value for 'Sensor'"),
         ("search.limit", 0, "search.limit = 0"),
         ("search.since", "last run", "search.since = 'last run'"),
         ("search.since", 5, 'allowed: a date, YYYY-MM-DD, or "last-run"'),
@@ -132,6 +139,12 @@ def test_a_secret_in_the_config_is_refused_and_not_repeated(key: str) -> None:
 def test_a_search_without_any_limit_is_refused() -> None:
     error = error_of({"search": {"dataset": "x"}, "products": GOOD["products"]})
     assert "whole archive" in str(error)
+
+
+@pytest.mark.parametrize("empty", [{"wrs": []}, {"months": []}, {"metadata": {}}, {"scenes": []}])
+def test_an_empty_value_bounds_no_search(empty: dict[str, object]) -> None:
+    """Else what was left open by mistake would take the whole archive."""
+    error_of({"search": {"dataset": "x", **empty}, "products": GOOD["products"]})
 
 
 def test_since_is_a_day_or_the_last_run() -> None:

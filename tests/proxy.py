@@ -1,4 +1,8 @@
-"""An HTTP proxy that passes everything on and remembers what it was asked for."""
+"""An HTTP proxy that passes everything on and remembers what it was asked for.
+
+It alone knows the names that end in ``.test`` (RFC 6761), all of them this machine's: who
+asks for one reaches it by the proxy or not at all.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,8 @@ async def _pass_on(
 ) -> None:
     where = urlsplit(target)
     assert where.hostname and where.port
-    async with await anyio.connect_tcp(where.hostname, where.port) as host:
+    address = "127.0.0.1" if where.hostname.endswith(".test") else where.hostname
+    async with await anyio.connect_tcp(address, where.port) as host:
         path = target.partition("://")[2].partition("/")[2]
         # One exchange a connection: the next request may be for another host.
         head = f"{method} /{path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n\r\n"
@@ -71,6 +76,11 @@ async def _pump(source: ByteReceiveStream, sink: ByteSendStream) -> None:
             await sink.send(data)
     except (anyio.BrokenResourceError, anyio.ClosedResourceError):
         pass  # somebody has left
+
+
+def far(url: str) -> str:
+    """Return a URL of a server on the loopback as one that the proxy alone can lead to."""
+    return url.replace("127.0.0.1", "far.test")
 
 
 @asynccontextmanager

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from asyncdl.config import parse_config
-from asyncdl.errors import NetworkError
+from asyncdl.errors import NetworkError, TransferError
 from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.proxies import names_proxy, proxy_of
 from asyncdl.sandbox import Service
 from asyncdl.transfer import Downloader, FileRequest
-from tests.proxy import open_proxy
-from tests.transfer.fault_server import QUICK, HostedFile, cut, serving
+from tests.proxy import far, open_proxy
+from tests.transfer.fault_server import QUICK, HostedFile, cut, serving, status
 
 BODY = bytes(range(256)) * 40
 
@@ -26,6 +26,18 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+def job_at(service: Service, folder: Path) -> Job:
+    config = parse_config(
+        {
+            "service": {"url": service.url, "stac_url": service.stac_url},
+            "search": {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"]},
+            "products": [{"kind": "bands", "bands": ["SR_B4"]}],
+        },
+        base=folder,
+    )
+    return Job(config, credentials=Credentials(service.username, service.token))
+
+
 async def test_a_file_comes_by_the_proxy_and_is_resumed_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,9 +45,9 @@ async def test_a_file_comes_by_the_proxy_and_is_resumed_by_it(
     async with open_proxy() as proxy, serving(cut(file, 1000), file) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         async with Downloader(QUICK) as downloader:
-            fetched = await downloader.fetch(FileRequest(f"{server.url}/a.bin", tmp_path))
+            fetched = await downloader.fetch(FileRequest(f"{far(server.url)}/a.bin", tmp_path))
     assert fetched.path.read_bytes() == BODY
-    assert proxy.asked == [f"GET {server.url}/a.bin"] * 2
+    assert proxy.asked == [f"GET {far(server.url)}/a.bin"] * 2
     assert [received.headers["range"] for received in server.requests] == [
         "bytes=0-",
         "bytes=1000-",
@@ -49,7 +61,7 @@ async def test_a_user_of_the_proxy_is_told_to_it_alone(
         proxy.login = "name:pass!"
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("!", "%21"))
         async with Downloader(QUICK) as downloader:
-            await downloader.fetch(FileRequest(f"{server.url}/a.bin", tmp_path))
+            await downloader.fetch(FileRequest(f"{far(server.url)}/a.bin", tmp_path))
     assert not any("authorization" in received.headers for received in server.requests)
 
 
@@ -60,18 +72,40 @@ async def test_a_refusing_proxy_is_told_without_its_password(
         monkeypatch.setenv("http_proxy", proxy.url.replace("right", "s3cret"))
         async with Downloader(QUICK) as downloader:
             with pytest.raises(Exception, match="407") as caught:
-                await downloader.fetch(FileRequest(f"{server.url}/a.bin", tmp_path))
+                await downloader.fetch(FileRequest(f"{far(server.url)}/a.bin", tmp_path))
     assert "s3cret" not in f"{caught.value} {caught.value!r}"
 
 
-async def test_hosts_without_a_proxy_are_asked_directly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "nonsense"])
+async def test_this_machine_is_asked_directly(
+    proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HTTP_PROXY", proxy)
     async with serving(HostedFile(BODY)) as server, Downloader(QUICK) as downloader:
         fetched = await downloader.fetch(FileRequest(f"{server.url}/a.bin", tmp_path))
     assert fetched.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "nonsense"])
+async def test_a_whole_job_on_this_machine_needs_no_proxy(
+    proxy: str, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    assert (await job_at(service, tmp_path).run()).status == "complete"
+
+
+async def test_no_host_behind_the_proxy_leads_to_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is asked directly, so that no proxy keeps them from it."""
+    async with serving(HostedFile(BODY)) as inner:
+        leading = status(302, location=f"{inner.url}/a.bin")
+        async with open_proxy() as proxy, serving(leading) as server:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            async with Downloader(QUICK) as downloader:
+                with pytest.raises(TransferError, match="further inward"):
+                    await downloader.fetch(FileRequest(f"{far(server.url)}/a.bin", tmp_path))
+    assert inner.requests == []
 
 
 async def test_a_proxy_of_another_kind_is_an_error_that_says_so(
@@ -79,7 +113,7 @@ async def test_a_proxy_of_another_kind_is_an_error_that_says_so(
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
     async with Downloader(QUICK) as downloader:
-        with pytest.raises(NetworkError, match="not spoken here: socks5"):
+        with pytest.raises(NetworkError, match=r"ALL_PROXY=socks5://127.0.0.1:1: .* http://"):
             await downloader.fetch(FileRequest("http://192.0.2.1/a.bin", tmp_path))
 
 
@@ -94,21 +128,58 @@ def test_which_proxy_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_of("https", "a.inside.example", 443) is None
 
 
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("localhost", True),
+        ("LocalHost.", True),
+        ("api.localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.8.7", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("128.0.0.1", False),
+        ("notlocalhost", False),
+        ("localhost.example", False),
+        ("::2", False),
+    ],
+)
+def test_no_proxy_leads_to_this_machine(
+    host: str, is_ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://all")
+    assert (proxy_of("http", host, 8080) is None) == is_ours
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "shown"),
+    [
+        ("HTTP_PROXY", "foo", "HTTP_PROXY=foo: "),
+        ("http_proxy", "proxy.example:3128", "http_proxy=proxy.example:3128: "),
+        ("ALL_PROXY", "name:s3cret@proxy:3128", "ALL_PROXY=***@proxy:3128: "),
+        ("HTTP_PROXY", "socks5://name:s3c@ret@proxy", "HTTP_PROXY=socks5://***@proxy: "),
+        ("HTTP_PROXY", "http://", "HTTP_PROXY=http://: "),
+        ("HTTP_PROXY", "http://host:port", "HTTP_PROXY=http://host:port: "),
+        ("HTTP_PROXY", "http://[::1", "HTTP_PROXY=http://[::1: "),
+    ],
+)
+def test_a_proxy_that_cannot_be_read_is_told_by_its_variable(
+    variable: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(NetworkError) as caught:
+        proxy_of("http", "host.example", 80)
+    assert shown in str(caught.value) and "such as http://" in str(caught.value)
+    assert "s3c" not in f"{caught.value} {caught.value!r}" and not caught.value.retryable
+
+
 async def test_a_whole_job_goes_by_the_proxy(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = parse_config(
-        {
-            "service": {"url": service.url, "stac_url": service.stac_url},
-            "search": {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"]},
-            "products": [{"kind": "bands", "bands": ["SR_B4"]}],
-        },
-        base=tmp_path,
-    )
+    monkeypatch.setattr(service._world, "origin", far(service.origin))
     async with open_proxy() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        job = Job(config, credentials=Credentials(service.username, service.token))
-        assert (await job.run()).status == "complete"
+        assert (await job_at(service, tmp_path).run()).status == "complete"
     paths = {asked.removeprefix("GET ").removeprefix("POST ") for asked in proxy.asked}
     assert f"{service.url}download-request" in paths
     assert any("SR_B4.TIF" in path for path in paths)
@@ -124,7 +195,8 @@ async def test_what_netrc_holds_is_sent_to_nobody(
     async with open_proxy() as proxy:
         # By the proxy, since it sees all headers.
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        async with M2MClient(Credentials(service.username, service.token), url=service.url) as m2m:
+        account = Credentials(service.username, service.token)
+        async with M2MClient(account, url=far(service.url)) as m2m:
             await m2m.permissions()
     assert len(proxy.asked) >= 2
     assert not any("authorization" in head.lower() for head in proxy.heads)

@@ -35,7 +35,8 @@ class ProxyingClient:
             return await self._direct.get(target, headers, inmost)
         from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
 
-        client = SessionClient(self._session_by(proxy), self._limits)
+        # Wherever a host behind the proxy is, it is not this machine, and may not lead to it.
+        client = SessionClient(self._session_by(proxy), self._limits, zone=Zone.LINK)
         return await client.get(target, headers, inmost)
 
     def _session_by(self, proxy: str) -> ClientSession:

@@ -24,10 +24,11 @@ from asyncdl.transfer.zones import ANYWHERE, Zone
 class SessionExchange:
     """An answer of aiohttp. See :class:`~asyncdl.transfer.client.Exchange`."""
 
-    def __init__(self, response: ClientResponse, target: Target, limits: Limits) -> None:
+    def __init__(
+        self, response: ClientResponse, target: Target, limits: Limits, zone: Zone
+    ) -> None:
         self.status = response.status
-        # It may go by a proxy, which is wherever its owner has it.
-        self.zone = ANYWHERE
+        self.zone = zone
         self.headers: Mapping[str, str] = response.headers
         """Their names match in any case."""
         self._response = response
@@ -70,11 +71,13 @@ class SessionClient:
     Args:
         session: It should have no cookies and no ``auto_decompress``.
         limits: Timeouts and the size of buffers.
+        zone: Where the hosts are, for all that is known: the peer may be a proxy of the owner's.
     """
 
-    def __init__(self, session: ClientSession, limits: Limits) -> None:
+    def __init__(self, session: ClientSession, limits: Limits, *, zone: Zone = ANYWHERE) -> None:
         self._session = session
         self._limits = limits
+        self._zone = zone
         # The total would end every long download; stalls are watched by Answer.
         self._timeout = ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
 
@@ -97,7 +100,7 @@ class SessionClient:
                 raise
             except TimeoutError:
                 raise NetworkError(what, "no answer in time") from None
-        return SessionExchange(response, target, limits)
+        return SessionExchange(response, target, limits, self._zone)
 
     async def aclose(self) -> None:
         """Do nothing: the session is its owner's."""

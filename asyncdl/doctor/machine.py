@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import sqlite3
@@ -13,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from asyncdl.doctor.check import Check, State
-from asyncdl.job.journal.state import check_directory
+from asyncdl.job.journal.state import check_right_to_write
 from asyncdl.job.places.space import free_bytes
 from asyncdl.job.telling.amounts import size
 from asyncdl.version import __version__
@@ -60,13 +59,9 @@ def _version_of(package: str) -> str:
 def check_disk(directory: Path) -> Check:
     """Tell whether a download directory can be written to, and how much room it has. Blocks.
 
-    Raises: DiskError, if it is no folder and cannot become one.
+    Raises: DiskError, if it is no folder and cannot become one, or nothing may be written.
     """
-    check_directory(directory)
-    existing = next(at for at in (directory, *directory.parents) if at.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        advice = "get the right to write there, or set download.directory"
-        return Check("disk", State.FAIL, f"{existing} cannot be written to", advice)
+    check_right_to_write(directory)
     room = free_bytes(directory)
     if room is None:
         return Check("disk", State.OK, f"{directory}: the volume does not tell its room")

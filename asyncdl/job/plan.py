@@ -24,7 +24,7 @@ from asyncdl.job.estimate import Pace
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.journal.journal import Journal, look_into_journal
 from asyncdl.job.journal.records import Memory
-from asyncdl.job.journal.state import STATE_FOLDER
+from asyncdl.job.journal.state import STATE_FOLDER, check_right_to_write
 from asyncdl.job.places.layout import Place, layout_of
 from asyncdl.job.places.space import Present, free_bytes, still_to_come
 from asyncdl.job.stages.moving import recall_elsewhere
@@ -129,8 +129,10 @@ async def make_plan(
 ) -> Plan:
     """Count what a run would fetch.
 
-    Raises: as a run does, for what the service refuses or does not know.
+    Raises: as a run does, for what the service refuses or does not know; DiskError, when
+        the download directory is none that a run could begin in.
     """
+    await anyio.to_thread.run_sync(check_right_to_write, config.directory)
     plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
     async with look_into_journal(config.directory / STATE_FOLDER, service_name) as journal:
         if journal and config.search.follows_last_run:

@@ -57,3 +57,15 @@ def test_a_quota_that_is_not_told_is_not_made_up() -> None:
     assert "quota: not told" in describe(planned(RateLimits()))
     told = RateLimits(remaining_limits=[Limit("user", 1, 1, 1)])
     assert "quota: 1 download left" in describe(planned(told))
+
+
+@pytest.mark.allow_blocking  # an area is read as the run begins
+def test_a_plan_exits_as_the_run_would_at_a_directory_that_is_none(
+    terminal: Terminal, folder: Path
+) -> None:
+    config = Path("examples/anchorage.toml")
+    (folder / "examples" / "data").write_text("in the way")
+    for command in ("plan", "run"):
+        assert terminal.run(command, config, "--sandbox") == 1
+        said = terminal.out + terminal.err
+        assert "data: is a file, and the download directory has to be a folder there" in said

@@ -9,10 +9,16 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from anyio import to_thread
 
 from asyncdl.errors import AsyncdlError, DiskError
 from asyncdl.job.journal.journal import JOURNAL_NAME
-from asyncdl.job.journal.state import LONGEST_JOURNAL_BYTES, STATE_FOLDER, open_state
+from asyncdl.job.journal.state import (
+    LONGEST_JOURNAL_BYTES,
+    STATE_FOLDER,
+    check_right_to_write,
+    open_state,
+)
 from asyncdl.job.places.layout import Place
 from asyncdl.job.stages import targets
 from asyncdl.job.stages.targets import obstacle_at, probe
@@ -263,6 +269,8 @@ async def test_a_read_only_volume_stops_the_run_at_once(
 ) -> None:
     summary = await stopped(Bench(service, read_only / below))
     assert "Read-only file system" in summary.error
+    with pytest.raises(DiskError, match="Read-only file system"):
+        await to_thread.run_sync(check_right_to_write, read_only / below)  # as a plan does
 
 
 @pytest.mark.parametrize("number", [13, 30])

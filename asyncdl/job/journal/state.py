@@ -39,7 +39,7 @@ def check_directory(directory: Path) -> None:
     if length > LONGEST_JOURNAL_BYTES:
         text = f"too deep: the journal's path takes {length} of {LONGEST_JOURNAL_BYTES} bytes"
         raise DiskError(directory, OSError(errno.ENAMETOOLONG, text))
-    for at in (directory, *directory.parents):
+    for at in (directory / STATE_FOLDER, directory, *directory.parents):
         if not os.path.lexists(at):
             continue
         if at.is_symlink() and not at.exists():
@@ -50,8 +50,31 @@ def check_directory(directory: Path) -> None:
 
 
 def _no_folder(at: Path, number: int, what: str) -> DiskError:
-    text = f"{what}, and the download directory has to be a folder there; choose another one"
+    wanted = "the state of a job" if at.name == STATE_FOLDER else "the download directory"
+    text = f"{what}, and {wanted} has to be a folder there; choose another one"
     return DiskError(at, OSError(number, text))
+
+
+def check_right_to_write(directory: Path) -> None:
+    """Make sure that a run could begin in a directory, as far as rights tell. Blocks.
+
+    Nothing is written, so that a disk may refuse all the same.
+
+    Raises: DiskError, as :func:`check_directory`, and where nothing may be written.
+    """
+    check_directory(directory)
+    folder = directory / STATE_FOLDER
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        raise DiskError(directory, error) from error
+    existing = next(at for at in (folder, *folder.parents) if os.path.lexists(at))
+    if not os.access(existing, os.W_OK | os.X_OK):
+        is_for_reading = os.statvfs(existing).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_for_reading else errno.EACCES
+        raise DiskError(existing, OSError(number, os.strerror(number)))
 
 
 @asynccontextmanager

@@ -82,9 +82,14 @@ class Aoi(str):
         return form_of(self)
 
     @property
+    def file_name(self) -> str:
+        """The name of the file as it stands, without a layer, if it is one."""
+        return self.partition("|")[0]
+
+    @property
     def path(self) -> Path:
         """The file, if it is one."""
-        return Path(self.partition("|")[0])
+        return Path(self.file_name)
 
     @property
     def layer(self) -> str | int | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,47 +61,74 @@ def _decode_custom(kind: type, value: object) -> Any:
 
 
 def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Config:
-    def absolute(text: str) -> str:
-        return str(folder / Path(text).expanduser())
-
-    def existing_aoi(aoi: Aoi | None) -> Aoi | None:
-        if aoi is not None and aoi.form == "file":
-            existing("search", "aoi", str(aoi.path), or_folder=True)
-            return aoi.moved_to(folder)
-        return aoi
-
-    def existing(
-        section: str, key: str, text: str | None, *, or_folder: bool = False
-    ) -> str | None:
-        if text is None:
-            return None
-        path = Path(absolute(text))
-        if not (path.is_file() or (or_folder and path.is_dir())):
-            raise ConfigError(
-                "no such file",
-                file=file,
-                key=f"{section}.{key}",
-                value=text,
-                allowed=f"a file that exists; relative paths start at {folder}",
-            )
-        return absolute(text)
-
+    paths = _Paths(folder, file)
     replace = msgspec.structs.replace
-    search = config.search
+    service, search, download = config.service, config.search, config.download
+    for key in ("layout", "bundle_layout"):
+        paths.absolute(f"download.{key}", getattr(download, key) or "")
     return replace(
         config,
         service=replace(
-            config.service,
-            token_file=existing("service", "token_file", config.service.token_file),
+            service, token_file=paths.existing("service.token_file", service.token_file)
         ),
         search=replace(
-            search,
-            aoi=existing_aoi(search.aoi),
-            scenes_file=(
-                "-"
-                if search.scenes_file == "-"
-                else existing("search", "scenes_file", search.scenes_file)
-            ),
+            search, aoi=paths.existing_aoi(search.aoi), scenes_file=paths.ids(search.scenes_file)
         ),
-        download=replace(config.download, directory=absolute(config.download.directory)),
+        download=replace(
+            download, directory=paths.absolute("download.directory", download.directory)
+        ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Where the relative paths of a config start, and how those that are none are told."""
+
+    folder: Path
+    file: Path | None
+
+    def absolute(self, key: str, text: str) -> str:
+        """Return an absolute path. Raises: ConfigError, for what no file can be called."""
+        try:
+            path = str(self.folder / Path(text).expanduser())
+            encoded = os.fsencode(path)
+        except RuntimeError as error:
+            raise self._error(key, text, "no such home folder", "a whole path") from error
+        except UnicodeEncodeError as error:
+            problem = (
+                f"names of files are {sys.getfilesystemencoding()} here, and hold no such sign"
+            )
+            allowed = "other signs, or a locale that knows them, such as LC_ALL=C.UTF-8"
+            raise self._error(key, text, problem, allowed) from error
+        if b"\0" in encoded:
+            raise self._error(key, text, "has a NUL in it", "a path without one")
+        return path
+
+    def existing(self, key: str, text: str | None, *, or_folder: bool = False) -> str | None:
+        """Return the absolute path of a file that is there. Raises: ConfigError, if it is not."""
+        if text is None:
+            return None
+        path = Path(self.absolute(key, text))
+        try:
+            is_there = path.is_file() or (or_folder and path.is_dir())
+        except OSError as error:  # a name too long, or a folder that may not be looked into
+            raise self._error(key, text, error.strerror or str(error), "another file") from error
+        if not is_there:
+            problem = "is a folder" if path.is_dir() else "no such file"
+            allowed = f"a file that exists; relative paths start at {self.folder}"
+            raise self._error(key, text, problem, allowed)
+        return str(path)
+
+    def existing_aoi(self, aoi: Aoi | None) -> Aoi | None:
+        """Return an area whose file, if it is in one, is there."""
+        if aoi is None or aoi.form != "file":
+            return aoi
+        self.existing("search.aoi", aoi.file_name, or_folder=True)
+        return aoi.moved_to(self.folder)
+
+    def ids(self, name: str | None) -> str | None:
+        """Return the path of a list of ids, or ``-`` for standard input."""
+        return name if name == "-" else self.existing("search.scenes_file", name)
+
+    def _error(self, key: str, text: str, problem: str, allowed: str) -> ConfigError:
+        return ConfigError(problem, file=self.file, key=key, value=text, allowed=allowed)

@@ -170,6 +170,42 @@ def test_ids_need_no_dataset() -> None:
     assert config.search.is_by_id
 
 
+PATHS = ["download.directory", "service.token_file", "search.scenes_file", "search.aoi"]
+
+
+def with_path(key: str, text: str) -> dict[str, Any]:
+    raw = with_value(key, text)
+    if key.startswith("search."):
+        del raw["search"]["bbox"]
+        if key == "search.scenes_file":
+            del raw["search"]["dataset"]
+    return raw
+
+
+@pytest.mark.parametrize("key", PATHS)
+def test_what_no_file_can_be_called_is_a_config_error(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"{key} = 'a\\x00b': has a NUL in it" in str(error_of(with_path(key, "a\0b")))
+    assert "no such home folder" in str(error_of(with_path(key, "~nobody-of-this-name/x")))
+    if key != "download.directory":  # which need not be there yet
+        assert "too long" in str(error_of(with_path(key, "x" * 5000)))
+
+    def encode(text: str) -> bytes:
+        return text.encode("ascii")
+
+    monkeypatch.setattr("os.fsencode", encode)
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")
+    told = str(error_of(with_path(key, "dä")))
+    assert f"{key} = 'dä': names of files are ascii here" in told and "LC_ALL" in told
+    assert "ascii" in str(error_of(with_path("download.layout", "ä/{file}")))
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        parse_config(with_path("search.scenes_file", "."), base=tmp_path)
+
+
 @pytest.mark.parametrize("missing", ["search", "products"])
 def test_a_missing_table_is_named(missing: str) -> None:
     raw = {key: value for key, value in GOOD.items() if key != missing}

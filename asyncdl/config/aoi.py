@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -68,7 +69,9 @@ class Aoi(str):
     def read(cls, value: object) -> Aoi:
         """Read the value of a config, as :meth:`of`. Raises: ValueError, for anything else."""
         text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-        if isinstance(text, str) and text.strip():
+        if isinstance(text, str) and not text.strip():
+            raise ValueError("is empty")
+        if isinstance(text, str):
             return cls(text)._with_a_layer_that_is_one()
         geometry = _geometry_of(value)
         try:
@@ -142,6 +145,8 @@ def _interface_of(value: object) -> dict[str, Any]:
     if getattr(value, "crs", None) is not None and hasattr(value, "to_crs"):
         value = value.to_crs("EPSG:4326")
     found = getattr(value, "__geo_interface__", value)
+    if isinstance(found, int | float | list | date | time):
+        raise ValueError("is no area of interest")  # what TOML has besides text and tables
     if not isinstance(found, Mapping):
         raise ValueError(
             f"{type(value).__name__} is no area of interest: it has no __geo_interface__"

@@ -6,12 +6,13 @@ import difflib
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from asyncdl.config.sections import Clash, Config, Product, Section
+from asyncdl.config.wording import in_plain_words
 from asyncdl.errors import ConfigError
 
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -38,12 +39,13 @@ def explain(error: msgspec.ValidationError, raw: dict[str, Any], file: Path | No
         )
     key = [step for step in path if isinstance(step, str)]
     owner = _type_at(path[: len(key) and _last_name(path)], raw)
+    name = key[-1] if key else ""
     return ConfigError(
-        _in_plain_words(problem),
+        in_plain_words(problem, _value_at(path, raw), _choices_of(owner, name)),
         file=file,
         key=_dotted(path),
         value=_shown_at(path, raw),
-        allowed=_allowed_for(owner, key[-1]) if key else "",
+        allowed=_allowed_for(owner, name) if key else "",
     )
 
 
@@ -81,15 +83,6 @@ def _explain_unknown(
         value=_shown_at([*path, name], raw),
         allowed=", ".join(keys),
     )
-
-
-def _in_plain_words(problem: str) -> str:
-    # The decoder speaks of JSON types; TOML users know tables and lists.
-    words = {"`object`": "a table", "`array`": "a list", "`str`": "text", "`int`": "a whole number"}
-    words |= {"`float`": "a number", "`bool`": "true or false", "`null`": "nothing"}
-    for theirs, ours in words.items():
-        problem = problem.replace(theirs, ours)
-    return problem[:1].lower() + problem[1:]
 
 
 def _steps(path: str) -> list[str | int]:
@@ -158,4 +151,12 @@ def _allowed_for(section: Any, key: str) -> str:
                 return extra.description
     if isinstance(hint, type) and issubclass(hint, Section):
         return f"a table [{key}]"
-    return "true or false" if hint is bool else ""
+    return "true or false" if hint is bool else "text in quotes"
+
+
+def _choices_of(section: Any, key: str) -> tuple[str, ...]:
+    """Return the values that a field takes, if its annotation names them one by one."""
+    if key == "kind":
+        return tuple(str(p.__struct_config__.tag) for p in get_args(Product))
+    hint = get_type_hints(section).get(key) if hasattr(section, "__struct_fields__") else None
+    return get_args(hint) if get_origin(hint) is Literal else ()

@@ -25,7 +25,7 @@ def load_config(path: Path | str) -> Config:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # as some editors save it, with a mark
     except OSError as error:
         raise ConfigError(error.strerror or str(error), file=path) from error
     except UnicodeDecodeError as error:

@@ -7,6 +7,7 @@ page are made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,8 @@ DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
 
 AOI_FORMS = "a GeoJSON or WKT file, such text itself, or with asyncdl[geo] what GDAL reads"
+URL_FORM = "an http or https URL"
+DAY_FORM = "a date, such as 2020-03-01"
 METADATA_FORMS = "field name = value, list of values, or [lowest, highest]"
 
 
@@ -34,6 +37,16 @@ class Clash(ValueError):
         super().__init__(problem)
         self.key = key
         self.allowed = allowed
+
+
+def is_http_url(text: str) -> bool:
+    """Tell whether a text is a whole URL by which HTTP can ask a host."""
+    try:
+        parts = urlsplit(text)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and has_host and not re.search(r"\s", text)
 
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -53,11 +66,9 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ServiceConfig(Section, frozen=True):
     """Where the M2M API is, who asks, and how much at once."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+/.*", description="an http(s) URL")] = (
-        DEFAULT_URL
-    )
+    url: Annotated[str, Meta(description=URL_FORM)] = DEFAULT_URL
     """Base address of the M2M API."""
-    stac_url: Annotated[str, Meta(description='an http(s) URL, or "" for none')] | None = None
+    stac_url: Annotated[str, Meta(description=f'{URL_FORM}, or "" for none')] | None = None
     """Where digests are looked up, or ``""`` for nowhere. Not given: the Landsat STAC service
     beside the USGS's own M2M, and nowhere beside any other, whose files it cannot know."""
     username: Word | None = None
@@ -106,6 +117,13 @@ class ServiceConfig(Section, frozen=True):
     scene_list_ttl: Annotated[str, Meta(pattern=r"^P\w+$", description='such as "P1D"')] = "P1D"
     """ISO 8601 duration after which the service forgets a scene list that was left behind."""
 
+    def __post_init__(self) -> None:
+        if not is_http_url(self.url):
+            raise Clash("url", "is no http or https URL", f"{URL_FORM}, such as {DEFAULT_URL}")
+        if self.stac_url and not is_http_url(self.stac_url):
+            allowed = f'{URL_FORM}, such as {DEFAULT_STAC_URL}, or "" for none'
+            raise Clash("stac_url", "is no http or https URL", allowed)
+
     @property
     def digest_url(self) -> str:
         """Base address of the STAC service to ask for digests; empty asks none."""
@@ -118,7 +136,12 @@ class ServiceConfig(Section, frozen=True):
 class SearchConfig(Section, frozen=True):
     """Which scenes: those that meet all conditions, or those that are named."""
 
-    dataset: Annotated[str, Meta(min_length=1, description="a dataset alias")] | None = None
+    dataset: (
+        Annotated[
+            str, Meta(min_length=1, description='an alias in quotes, such as "landsat_ot_c2_l2"')
+        ]
+        | None
+    ) = None
     """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
     aoi: Annotated[Aoi, Meta(description=AOI_FORMS)] | None = None
     """Area of interest: polygons or points, in longitude and latitude. Other files, and layers of
@@ -127,7 +150,7 @@ class SearchConfig(Section, frozen=True):
     bbox: (
         Annotated[
             tuple[Longitude, Latitude, Longitude, Latitude],
-            Meta(description="[west, south, east, north] in degrees"),
+            Meta(description="[west, south, east, north] in degrees, such as [-151, 61, -149, 62]"),
         ]
         | None
     ) = None
@@ -141,26 +164,33 @@ class SearchConfig(Section, frozen=True):
                 ],
                 ...,
             ],
-            Meta(min_length=1, description="[[path, row], …], path 1 to 251, row 1 to 248"),
+            Meta(
+                min_length=1,
+                description="[[path, row], …], such as [[68, 17]]; path 1 to 251, row 1 to 248",
+            ),
         ]
         | None
     ) = None
     """Scenes of these places in the WRS grid."""
     point: (
-        Annotated[tuple[Longitude, Latitude], Meta(description="[longitude, latitude]")] | None
+        Annotated[
+            tuple[Longitude, Latitude],
+            Meta(description="[longitude, latitude] in degrees, such as [-149.9, 61.2]"),
+        ]
+        | None
     ) = None
     """Scenes that contain this point."""
-    start: Annotated[date, Meta(description="a date, YYYY-MM-DD")] | None = None
+    start: Annotated[date, Meta(description=DAY_FORM)] | None = None
     """First day of acquisition, inclusive."""
-    end: Annotated[date, Meta(description="a date, YYYY-MM-DD")] | None = None
+    end: Annotated[date, Meta(description=DAY_FORM)] | None = None
     """Last day of acquisition, inclusive."""
-    since: Annotated[Since, Meta(description='a date, YYYY-MM-DD, or "last-run"')] | None = None
+    since: Annotated[Since, Meta(description=f'{DAY_FORM}, or "last-run"')] | None = None
     """Only scenes that the service took in on this day or later. With "last-run", what came
     since the last run of this config, and what that one left open; the first run takes all."""
     cloud_cover: (
         Annotated[
             tuple[Percent, Percent],
-            Meta(description="[lowest, highest], whole percent from 0 to 100"),
+            Meta(description="two whole numbers from 0 to 100, such as [0, 60]"),
         ]
         | None
     ) = None
@@ -168,7 +198,7 @@ class SearchConfig(Section, frozen=True):
     months: (
         Annotated[
             tuple[Annotated[int, Meta(ge=1, le=12)], ...],
-            Meta(min_length=1, description="a list of months, 1 to 12"),
+            Meta(min_length=1, description="a list of months, 1 to 12, such as [6, 7, 8]"),
         ]
         | None
     ) = None
@@ -178,11 +208,12 @@ class SearchConfig(Section, frozen=True):
         Meta(description=METADATA_FORMS),
     ] = {}
     """Filters on the dataset's metadata fields, by their readable names."""
-    limit: Annotated[int, Meta(ge=1, description="1 or more")] | None = None
+    limit: Annotated[int, Meta(ge=1, description="a whole number, 1 or more")] | None = None
     """Most scenes to take; the full count is told all the same."""
     scenes: (
         Annotated[
-            tuple[Word, ...], Meta(min_length=1, description="a list of product or scene ids")
+            tuple[Word, ...],
+            Meta(min_length=1, description="a list of product or scene ids in quotes"),
         ]
         | None
     ) = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from asyncdl.config.wording import meant
+
 LAST_RUN = "last-run"
 
 
@@ -16,7 +18,7 @@ class Since(str):
         if value == LAST_RUN:
             return cls(LAST_RUN)
         if isinstance(value, str):
-            return cls(date.fromisoformat(value))
+            return cls(_day_in(value))
         if isinstance(value, date) and not isinstance(value, datetime):
             return cls(value)
         raise ValueError("is neither a date nor the last run")
@@ -25,3 +27,11 @@ class Since(str):
     def day(self) -> date | None:
         """The day; ``None`` for that of the last run, which its journal knows."""
         return None if self == LAST_RUN else date.fromisoformat(self)
+
+
+def _day_in(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        question = meant(text, [LAST_RUN])
+        raise ValueError(f"is neither a date nor the last run{question}") from None

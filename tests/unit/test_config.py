@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 import tomllib
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
     [
         ("serch", {}, "serch: unknown key; did you mean search?"),
         ("download.worker", 3, "download.worker = 3: unknown key; did you mean workers?"),
-        ("download.workers", 0, "download.workers = 0: expected a whole number >= 1"),
+        ("download.workers", 0, "download.workers = 0: has to be 1 or more (allowed: 1 to 256)"),
         ("download.workers", "5", "download.workers = '5'"),
         ("download.max_rate", "fast", "download.max_rate = 'fast'"),
         ("download.verify", "md5", '"auto", "size" or "checksum"'),
@@ -95,7 +96,7 @@ def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
         ("search.metadata", {"Sensor": []}, "search.metadata: has no value for 'Sensor'"),
         ("search.limit", 0, "search.limit = 0"),
         ("search.since", "last run", "search.since = 'last run'"),
-        ("search.since", 5, 'allowed: a date, YYYY-MM-DD, or "last-run"'),
+        ("search.since", 5, 'allowed: a date, such as 2020-03-01, or "last-run"'),
         ("download.superseded", "delete", '"keep" or "remove"'),
         ("search.scenes", ["LC08"], "search.bbox = [-151.0, 61.0, -149.0, 61.5]: cannot filter"),
         ("download.layout", "{kind}/{flie}", "download.layout = '{kind}/{flie}'"),
@@ -111,6 +112,77 @@ def test_what_is_wrong_is_told_with_file_key_and_value(path: str, value: object,
     message = str(error_of(with_value(path, value)))
     assert message.startswith("job.toml: ")
     assert told in message
+
+
+DAY = "(allowed: a date, such as 2020-03-01)"
+ALIAS = '(allowed: an alias in quotes, such as "landsat_ot_c2_l2")'
+PERCENT = "(allowed: two whole numbers from 0 to 100, such as [0, 60])"
+URL = "is no http or https URL (allowed: an http or https URL, such as https://"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("search.cloud_cover", 60, f"= 60: is a whole number, not a list {PERCENT}"),
+        ("search.cloud_cover", [60], f"= [60]: has 1 value, not 2 {PERCENT}"),
+        ("search.cloud_cover", [0, 60.5], f"[1] = 60.5: is a number, not a whole number {PERCENT}"),
+        ("search.cloud_cover", [-1, 60], f"[0] = -1: has to be 0 or more {PERCENT}"),
+        ("search.bbox", [1, 2, 3, 99], "[3] = 99: has to be 90 or less (allowed: [west, south,"),
+        ("search.start", 2020, f"= 2020: is a whole number, not a date {DAY}"),
+        ("search.start", "2020-3-1", f"= '2020-3-1': is no date {DAY}"),
+        ("search.start", datetime(2020, 3, 1, 5), f": is a date with a time, not a date {DAY}"),
+        ("search.since", "last run", ': is neither a date nor the last run; did you mean "last-ru'),
+        ("search.dataset", 5, f"= 5: is a whole number, not text in quotes {ALIAS}"),
+        ("search.dataset", "", f"= '': is empty {ALIAS}"),
+        ("search.dataset", ["x"], f"= ['x']: is a list, not text in quotes {ALIAS}"),
+        ("search.wrs", [], "= []: is empty (allowed: [[path, row], …], such as [[68, 17]]"),
+        ("search.wrs", [68, 17], "[0] = 68: is a whole number, not a list"),
+        ("search", [], "search = []: is a list, not a table (allowed: a table [search])"),
+        ("products", {"kind": "bundle"}, "products: is a table, not a list (allowed: at least one"),
+        ("products.0.kind", "band", 'is no such value; did you mean "bands"?'),
+        ("products.0.kind", 5, '(allowed: "bands", "bundle", "band_group")'),
+        ("products.0.bands", "red", "= 'red': is text, not a list (allowed: a list such as"),
+        ("products.0.bands", [4], "bands[0] = 4: is a whole number, not text in quotes"),
+        (
+            "download.verify",
+            "md5",
+            '= \'md5\': is no such value (allowed: "auto", "size"',
+        ),
+        (
+            "download.verify",
+            "checksums",
+            'no such value; did you mean "checksum"? (allowed: "auto",',
+        ),
+        ("download.workers", "5", "= '5': is text, not a whole number (allowed: 1 to 256)"),
+        ("download.workers", 300, "= 300: has to be 256 or less (allowed: 1 to 256)"),
+        ("download.stac", "yes", "= 'yes': is text, not true or false (allowed: true or false)"),
+        ("service.username", 5, "is a whole number, not text in quotes (allowed: text in quotes)"),
+        ("service.url", "m2m.cr.usgs.gov", f"service.url = 'm2m.cr.usgs.gov': {URL}"),
+        ("service.url", "https://", URL),
+        ("service.url", "https://host:port/", URL),
+        ("service.url", "https://a b/", URL),
+        ("service.stac_url", "foo", f"service.stac_url = 'foo': {URL}"),
+        ("service.scene_list_ttl", "1 day", "is not of the form that is allowed (allowed: such as"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_plain_words(
+    path: str, value: object, told: str
+) -> None:
+    message = str(error_of(with_value(path, value)))
+    assert told in message
+    assert not re.search("`|null|RFC|regex|enum|isoformat", message)
+
+
+@pytest.mark.parametrize("value", ["", " ", 5, ["x"], date(2020, 3, 1)])
+def test_what_is_no_area_is_told_with_what_is_one(value: object) -> None:
+    message = str(error_of(with_path("search.aoi", value)))
+    assert re.search(
+        r": search\.aoi( = .*)?: is (empty|no area of interest) \(allowed: a Geo", message
+    )
+
+
+def test_no_stac_service_is_a_choice() -> None:
+    assert parse_config(with_value("service.stac_url", "")).service.digest_url == ""
 
 
 @pytest.mark.parametrize(
@@ -173,7 +245,7 @@ def test_ids_need_no_dataset() -> None:
 PATHS = ["download.directory", "service.token_file", "search.scenes_file", "search.aoi"]
 
 
-def with_path(key: str, text: str) -> dict[str, Any]:
+def with_path(key: str, text: object) -> dict[str, Any]:
     raw = with_value(key, text)
     if key.startswith("search."):
         del raw["search"]["bbox"]
@@ -219,9 +291,19 @@ def test_a_file_that_is_no_toml_or_not_there_is_a_config_error(tmp_path: Path) -
     path.write_text("[search")
     with pytest.raises(ConfigError, match="is not TOML"):
         load_config(path)
-    path.write_bytes(b"\xff\xfe")
+    path.write_bytes(b"\xff\xfe")  # the mark of UTF-16
     with pytest.raises(ConfigError, match="is not UTF-8"):
         load_config(path)
+
+
+def test_a_mark_at_the_beginning_of_a_file_is_no_error(tmp_path: Path) -> None:
+    """Some editors put one there."""
+    path = tmp_path / "job.toml"
+    path.write_text(
+        '[search]\ndataset = "x"\nlimit = 1\n[[products]]\nkind = "bundle"\n', encoding="utf-8-sig"
+    )
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert load_config(path).search.limit == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -77,7 +78,26 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_read(tmp_path: Path
         search_of("lake.wkt", tmp_path)
 
 
-@pytest.mark.parametrize("value", ["", " ", 5, [[1, 2]], object(), {1, 2}])
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_text_is_no_area(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"search\.aoi = '.?': is empty \(allowed: a Geo"):
+        search_of(text)
+
+
+@pytest.mark.parametrize("without_gdal", [True, False])
+def test_a_folder_without_an_area_is_told_with_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_gdal: bool
+) -> None:
+    if without_gdal:
+        monkeypatch.setattr("asyncdl.job.choosing.areas.has_gdal", lambda: False)
+        monkeypatch.setitem(sys.modules, "pyogrio", None)
+    with pytest.raises(ConfigError) as refused:
+        area(".", tmp_path)
+    assert str(refused.value).startswith(f"search.aoi = {str(tmp_path)!r}: is a folder")
+    assert "(allowed: a GeoJSON or WKT file, such text" in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [5, [[1, 2]], object(), {1, 2}])
 def test_what_has_no_place_is_no_area(value: object) -> None:
     with pytest.raises(ConfigError, match=r"search\.aoi.*no area of interest.*allowed: a Geo"):
         search_of(value)
@@ -118,7 +138,7 @@ def test_an_object_is_an_area_of_the_same_job_in_each_run() -> None:
 
 def test_an_area_may_be_made_before_the_config() -> None:
     assert area(Aoi.of(shape(POLYGON))) == area_of(search_of(Aoi.of(WKT))) == BOX
-    with pytest.raises(ConfigError, match=r"search\.aoi: int is no area of interest"):
+    with pytest.raises(ConfigError, match=r"search\.aoi: is no area of interest"):
         Aoi.of(5)  # type: ignore[arg-type]  # what a checker would have told
 
 

@@ -62,6 +62,33 @@ def test_a_file_of_ids_may_have_comments_and_blank_lines(tmp_path: Path) -> None
     assert ids(scenes_file=str(file)) == {"landsat_ot_c2_l2": [L2]}
 
 
+@pytest.mark.parametrize(
+    ("dataset", "wrong", "told"),
+    [
+        (None, ENTITY, "the dataset of this id is not known"),
+        ("landsat_ot_c2_l2", L1, "this id belongs to landsat_ot_c2_l1"),
+    ],
+)
+def test_a_wrong_id_in_a_file_is_told_with_its_line(
+    tmp_path: Path, dataset: str | None, wrong: str, told: str
+) -> None:
+    file = tmp_path / "ids.txt"
+    file.write_text(f"# spring\n{L2}\n{wrong}\n{L2}\n{wrong}\n")
+    with pytest.raises(ConfigError) as refused:
+        ids(scenes_file=str(file), **({"dataset": dataset} if dataset else {}))
+    where = f"search.scenes_file = {str(file)!r}: line 3, {wrong!r}: "
+    assert str(refused.value).startswith(f"{where}{told} (allowed: ")
+
+
+def test_a_file_of_ids_may_begin_with_a_mark_and_has_to_be_text(tmp_path: Path) -> None:
+    file = tmp_path / "ids.txt"
+    file.write_text(L2, encoding="utf-8-sig")
+    assert ids(scenes_file=str(file)) == {"landsat_ot_c2_l2": [L2]}
+    file.write_text(L2, encoding="utf-16")
+    with pytest.raises(ConfigError, match=r"search\.scenes_file = .*: is not UTF-8 text"):
+        ids(scenes_file=str(file))
+
+
 def test_a_file_without_ids_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "ids.txt"
     file.write_text("# none\n")

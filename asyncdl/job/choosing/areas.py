@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asyncdl.config import Aoi, SearchConfig
 from asyncdl.config.aoi import Form, form_of
+from asyncdl.config.sections import AOI_FORMS
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.vector_files import as_geojson, has_gdal
 from asyncdl.m2m.searching.area import (
@@ -47,6 +48,8 @@ def _area_of_aoi(aoi: Aoi) -> Area:
 
 
 def _area_of_file(path: Path, layer: str | int | None) -> Area:
+    if path.is_dir():
+        return _area_of_folder(path, layer)
     match _form_of_file(path):
         case "geojson":
             return _area_of_geojson(path, layer)
@@ -55,6 +58,21 @@ def _area_of_file(path: Path, layer: str | int | None) -> Area:
                 path.read_text(encoding="utf-8-sig", errors="replace"), source=path
             )
     return area_from_geojson(as_geojson(path, layer), source=path)
+
+
+def _area_of_folder(path: Path, layer: str | int | None) -> Area:
+    """Read a folder that is a file to GDAL, such as a ``.gdb``; most folders are none."""
+    try:
+        found = as_geojson(path, layer)
+    except ConfigError as error:
+        why = error.problem if has_gdal() else "only GDAL could read one, and it is not installed"
+        raise ConfigError(
+            f"is a folder: {why}",
+            key="search.aoi",
+            value=str(path),
+            allowed=error.allowed or AOI_FORMS,
+        ) from error
+    return area_from_geojson(found, source=path)
 
 
 def _area_of_geojson(path: Path, layer: str | int | None) -> Area:
@@ -70,8 +88,6 @@ def _area_of_geojson(path: Path, layer: str | int | None) -> Area:
 
 def _form_of_file(path: Path) -> Form:
     """Tell what a file holds; ``file`` stands for what only GDAL knows."""
-    if path.is_dir():
-        return "file"
     if (form := _FORMS.get(path.suffix.lower())) is not None:
         return form
     with path.open("rb") as file:

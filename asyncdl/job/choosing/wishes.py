@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from asyncdl.config import (
@@ -48,44 +49,73 @@ def query_of(search: SearchConfig) -> SceneQuery:
 def ids_of(search: SearchConfig) -> dict[str, list[str]]:
     """Return the scenes that ``[search]`` names, each once, by dataset.
 
-    Raises: ConfigError, for an empty file, or an id whose dataset nobody tells.
+    Raises: ConfigError, for a file that is empty or no text, or an id whose dataset nobody tells.
     """
-    ids = search.scenes if search.scenes is not None else _read_ids(search.scenes_file or "")
+    if search.scenes is not None:
+        named = [_NamedScene(scene, "search.scenes", scene) for scene in search.scenes]
+    else:
+        named = _read_ids(search.scenes_file or "")
     by_dataset: dict[str, list[str]] = {}
-    for scene in dict.fromkeys(ids):
-        by_dataset.setdefault(_dataset_of(scene, search.dataset), []).append(scene)
+    first: dict[str, _NamedScene] = {}
+    for scene in named:
+        first.setdefault(scene.id, scene)
+    for scene in first.values():
+        by_dataset.setdefault(_dataset_of(scene, search.dataset), []).append(scene.id)
     return by_dataset
 
 
-def _read_ids(name: str) -> list[str]:
-    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    ids = [line for line in lines if line]
-    if not ids:
-        raise ConfigError(
-            "holds no ids", key="search.scenes_file", value=name, allowed="one id a line"
+@dataclass(frozen=True, slots=True)
+class _NamedScene:
+    """A scene's id, and the place in the config that is to blame if it is wrong."""
+
+    id: str
+    key: str
+    value: str
+    where: str = ""
+    """In front of what is wrong; empty if the value is the id itself."""
+
+    def error(self, problem: str, allowed: str) -> ConfigError:
+        return ConfigError(
+            f"{self.where}{problem}", key=self.key, value=self.value, allowed=allowed
         )
-    return ids
 
 
-def _dataset_of(scene: str, configured: str | None) -> str:
-    product = parse_product_id(scene)
-    told = dataset_of(scene) if product else None
+def _read_ids(name: str) -> list[_NamedScene]:
+    key = "search.scenes_file"
+    lines = [line.partition("#")[0].strip() for line in _text_of(name, key).splitlines()]
+    named = [
+        _NamedScene(line, key, name, f"line {number}, {line!r}: ")
+        for number, line in enumerate(lines, start=1)
+        if line
+    ]
+    if not named:
+        raise ConfigError("holds no ids", key=key, value=name, allowed="one id a line")
+    return named
+
+
+def _text_of(name: str, key: str) -> str:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            "is not UTF-8 text", key=key, value=name, allowed="one id a line"
+        ) from error
+    except OSError as error:
+        told = error.strerror or str(error)
+        raise ConfigError(told, key=key, value=name, allowed="a file to be read") from error
+    return text.removeprefix("\ufeff")  # a mark that some editors put there
+
+
+def _dataset_of(scene: _NamedScene, configured: str | None) -> str:
+    product = parse_product_id(scene.id)
+    told = dataset_of(scene.id) if product else None
     if configured and told and configured != told:
-        raise ConfigError(
-            f"this id belongs to {told}",
-            key="search.scenes",
-            value=scene,
-            allowed=f"ids of {configured}, or no search.dataset",
-        )
+        allowed = f"ids of {configured}, or no search.dataset"
+        raise scene.error(f"this id belongs to {told}", allowed)
     dataset = configured or told
     if dataset is None:
-        raise ConfigError(
-            "the dataset of this id is not known",
-            key="search.scenes",
-            value=scene,
-            allowed="product ids, or search.dataset beside scene ids",
-        )
+        allowed = "product ids, or search.dataset beside scene ids"
+        raise scene.error("the dataset of this id is not known", allowed)
     return dataset
 
 

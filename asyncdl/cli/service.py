@@ -90,9 +90,11 @@ async def open_service(access: Access) -> AsyncIterator[Service]:
 
     async with serve(faults=way.faults) as embedded:
         echo(f"Using the embedded service at {embedded.origin}", err=True)
+        # Who asks no catalogue of the real service for digests asks none here.
+        stac_url = "" if config.stac_url == "" else embedded.stac_url
         try:
             yield Service(
-                msgspec.structs.replace(config, url=embedded.url, stac_url=embedded.stac_url),
+                msgspec.structs.replace(config, url=embedded.url, stac_url=stac_url),
                 Credentials(embedded.username, embedded.token),
                 SANDBOX_NAME,
             )

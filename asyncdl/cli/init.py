@@ -18,7 +18,7 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.questions import ask_all, products, refuse_unknown_bands
 from asyncdl.config import parse_config
 from asyncdl.errors import DiskError
-from asyncdl.m2m.bands import DATASETS, files_of, suggest
+from asyncdl.m2m.bands import DATASETS, band_words, files_of, suggest, words_without_files
 
 STDOUT = Path("-")
 
@@ -70,7 +70,8 @@ def init(file: Path, force: bool, **given: Any) -> int:
     """Write a commented config to FILE, by default asyncdl.toml; - is stdout.
 
     Without any option it asks. Relative paths, in answers and options alike,
-    start at the folder of FILE. What is written has been checked as `run` does it.
+    start at the folder of FILE. What is written has been checked as `run` does it,
+    but for what only the service knows.
     """
     if file != STDOUT and file.exists() and not force:
         raise click.UsageError(f"{file} is there already; --force replaces it")
@@ -79,7 +80,7 @@ def init(file: Path, force: bool, **given: Any) -> int:
     name = "asyncdl.toml" if file == STDOUT else str(file)
     text = config_text(raw, name)
     parse_config(tomllib.loads(text), file=None if file == STDOUT else file)
-    _note_unknown_dataset(raw["search"].get("dataset"))
+    _note_what_is_not_known(raw)
     if file == STDOUT:
         for line in text.splitlines():
             echo(line)
@@ -108,9 +109,23 @@ def _ask(folder: Path) -> dict[str, Any]:
         raise click.UsageError("there are no answers left; options do without them") from None
 
 
-def _note_unknown_dataset(dataset: str | None) -> None:
-    if dataset and not files_of(dataset) and (close := suggest(dataset, DATASETS)):
-        echo(f"Note: {dataset} is no dataset known here; did you mean {close[0]}?", err=True)
+def _note_what_is_not_known(raw: dict[str, Any]) -> None:
+    """Tell of names that only the service can judge: it may have them all the same."""
+    dataset = raw["search"].get("dataset")
+    if dataset and not files_of(dataset):
+        close = suggest(dataset, DATASETS)
+        hint = f"did you mean {close[0]}?" if close else f"`asyncdl datasets {dataset}` asks USGS"
+        echo(f"Note: {dataset} is no dataset known here; {hint}", err=True)
+    if not files_of(dataset or ""):
+        for word in _words_of_no_dataset(raw["products"]):
+            close = suggest(word, {word for known in DATASETS for word in band_words(known)})
+            hint = f"; did you mean {close[0]}?" if close else ""
+            echo(f"Note: no dataset known here has a band {word}{hint}", err=True)
+
+
+def _words_of_no_dataset(products: list[dict[str, Any]]) -> list[str]:
+    words = [word for product in products for word in product.get("bands", ())]
+    return [word for word in words if all(words_without_files(known, [word]) for known in DATASETS)]
 
 
 def _write(file: Path, text: str) -> None:

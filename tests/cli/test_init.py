@@ -96,6 +96,33 @@ def test_what_run_would_refuse_is_not_written(
     assert not Path("asyncdl.toml").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--dataset", "landsat_ot_c2_l3", "--bundle"), ["known here; did you mean landsat_ot_c2"]),
+        (
+            ("--dataset", "nix", "--bundle"),
+            ["nix is no dataset known here; `asyncdl datasets nix`"],
+        ),
+        (
+            ("--dataset", "nix", "--bands", "rde,SR_B4"),
+            ["nix is no dataset", "has a band rde; did you mean red?"],
+        ),
+        (("--scenes-file", "-", "--bands", "rde,SR_*"), ["has a band rde; did you mean red?"]),
+        (("--scenes-file", "-", "--bands", "TOA_?,red"), ["known here has a band TOA_?"]),
+        (("--dataset", "landsat_ot_c2_l2", "--bands", "SR_*"), []),
+    ],
+)
+def test_what_only_the_service_knows_is_noted(
+    arguments: Sequence[str], told: list[str], terminal: Terminal, folder: Path
+) -> None:
+    place = () if "--scenes-file" in arguments else ("--wrs", "68/17")
+    assert terminal.run("init", *arguments, *place) == 0, terminal.err
+    notes = [line for line in terminal.err.splitlines() if line.startswith("Note: ")]
+    assert len(notes) == len(told)
+    assert all(part in note for part, note in zip(told, notes, strict=True))
+
+
 def test_answers_make_a_config_that_run_takes() -> None:
     config = parse_config(config_in(answer(*GOOD)))
     assert config.search.dataset == "landsat_ot_c2_l2"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
-import os
 import sys
 from typing import NoReturn
 
 import click
 
 from asyncdl.cli.printing import echo
+from asyncdl.cli.streams import StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact
 from asyncdl.version import __version__
@@ -90,6 +90,7 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run a command and exit: 0 done, 1 incomplete, 2 wrong usage, 3 refused, 130 interrupted."""
+    hold_streams()
     status = exit_status(args)
     gc.freeze()  # The end of the process frees everything anyway.
     sys.exit(status)
@@ -106,10 +107,12 @@ def exit_status(args: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has left, as `head` does. Python would
-        # complain once more when it closes stdout, so that goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has left, as `head` does.
+        forget_output()
         return INCOMPLETE
+    except StreamError as error:
+        forget_output()
+        return say(error)
     except AsyncdlError as error:
         return say(error)
     except Exception as error:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+from contextlib import AsyncExitStack
+
 import anyio
 import click
 
@@ -20,7 +24,13 @@ from asyncdl.cli.printing import echo
     ],
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8080,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
 @click.option(
     "--generated",
     type=click.IntRange(min=0),
@@ -66,15 +76,20 @@ def sandbox(
     chosen = Faults.parse(faults)
 
     async def work() -> None:
-        async with serve(
-            host=host,
-            port=port,
-            generated=generated,
-            raster_pixels=pixels,
-            file_size=file_size,
-            seed=seed,
-            faults=chosen,
-        ) as service:
+        async with AsyncExitStack() as stack:
+            server = serve(
+                host=host,
+                port=port,
+                generated=generated,
+                raster_pixels=pixels,
+                file_size=file_size,
+                seed=seed,
+                faults=chosen,
+            )
+            try:
+                service = await stack.enter_async_context(server)
+            except (OSError, UnicodeError) as error:
+                raise click.UsageError(cannot_listen(host, port, error)) from error
             echo(f"url      = {service.url}")
             echo(f"username = {service.username}")
             echo(f"token    = {service.token}")
@@ -87,3 +102,15 @@ def sandbox(
 
     run_async(work)
     return OK
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> str:
+    """Say why nothing can be served at an address, and what to do."""
+    if isinstance(error, UnicodeError | socket.gaierror):
+        return f"--host {host}: no such host is known; allowed: an address of this machine"
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return f"port {port} of {host} is in use; --port 0 takes a free one"
+        case errno.EACCES:
+            return f"port {port} is kept for the system; --port 0 takes a free one above 1023"
+    return f"--host {host}: cannot listen there ({error}); allowed: an address of this machine"

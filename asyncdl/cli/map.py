@@ -12,7 +12,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_option, verbose_option
-from asyncdl.cli.pages import write_page
+from asyncdl.cli.pages import STDOUT, write_page
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count
 from asyncdl.cli.service import access_to, open_client
@@ -51,8 +51,9 @@ class TileUrl(click.ParamType[str]):
 )
 @config_argument
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False),
-    help="HTML file to write.",
+    "-o", "--output", required=True,
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="HTML file to write; - is stdout.",
 )  # fmt: skip
 @click.option(
     "--tiles", type=TileUrl(),
@@ -89,7 +90,8 @@ def map_(
     background = Tiles(tiles, credit or f"Tiles: {Tiles(tiles).origin}") if tiles else None
     told = [count(len(scenes), "scene"), *notes]
     write_page(output, map_page(title, scenes, area, notes=told, tiles=background))
-    echo(f"{count(len(scenes), 'scene')} on a map in {output}", err=True)
+    if output != STDOUT:
+        echo(f"{count(len(scenes), 'scene')} on a map in {output}", err=True)
     return OK
 
 

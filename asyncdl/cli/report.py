@@ -12,7 +12,7 @@ from asyncdl.cli.main import INCOMPLETE, OK
 from asyncdl.cli.map import area_of, title_of
 from asyncdl.cli.options import config_argument, json_option, naming, verbose_option
 from asyncdl.cli.outcome import describe, next_steps
-from asyncdl.cli.pages import write_page
+from asyncdl.cli.pages import STDOUT, write_page
 from asyncdl.cli.printing import echo
 from asyncdl.cli.settings import told_of
 from asyncdl.config import Config, load_config
@@ -58,7 +58,9 @@ def report(config: Path, as_json: bool, page: Path | None) -> int:
             text = report_page(
                 title_of(settings), summary, settings=told_of(settings), area=_area(settings)
             )
-        _write(page, text)
+        write_page(page, text)
+        if page != STDOUT:
+            echo(f"The report is in {page}", err=True)
     else:
         _print(summary, settings.directory, config)
     return OK
@@ -82,12 +84,3 @@ def _print(summary: Summary, directory: Path, config: Path) -> None:
 def _area(settings: Config) -> list[Polygon]:
     # Ids may come from standard input; only an area is looked at again.
     return [] if settings.search.is_by_id else area_of(wish_of(settings))
-
-
-def _write(page: Path, text: str) -> None:
-    if str(page) != "-":
-        write_page(page, text)
-        echo(f"The report is in {page}", err=True)
-        return
-    for line in text.split("\n"):
-        echo(line)

@@ -73,3 +73,13 @@ async def test_tiles_are_named_and_credited(
     told = data_of(page)
     assert (told["tiles"], told["credit"]) == (url, "© Nobody")
     assert "img-src https://*.usgs.gov https://tiles.example;" in page.read_text(encoding="utf-8")
+
+
+async def test_a_dash_brings_the_page_to_stdout(
+    asyncdl_run: Run, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    ended = await asyncdl_run("map", make_config(), "-o", "-")
+    assert ended.status == 0, ended.stderr
+    assert ended.stdout.startswith("<!doctype html>") and ended.stdout.count("</html>") == 1
+    assert not Path("-").exists()
+    assert "on a map in" not in ended.stderr

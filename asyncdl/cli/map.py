@@ -11,12 +11,20 @@ from asyncdl.cli.command import command
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.notes import print_note
-from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_option, verbose_option
+from asyncdl.cli.options import (
+    FEW_TRIES,
+    Embedded,
+    config_argument,
+    max_wait_option,
+    naming,
+    sandbox_option,
+    verbose_option,
+)
 from asyncdl.cli.pages import STDOUT, write_page
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count
 from asyncdl.cli.service import access_to, open_client
-from asyncdl.config import Config, SearchConfig, load_config
+from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.scenes import Wish, found_scenes, wish_of
 from asyncdl.m2m.searching.area import polygons_of
@@ -61,9 +69,15 @@ class TileUrl(click.ParamType[str]):
 )  # fmt: skip
 @click.option("--credit", default="", help="Whom the page names for the tiles.")
 @sandbox_option
+@max_wait_option(FEW_TRIES)
 @verbose_option
 def map_(
-    config: Path, output: Path, tiles: str | None, credit: str, sandbox: Embedded | None
+    config: Path,
+    output: Path,
+    tiles: str | None,
+    credit: str,
+    sandbox: Embedded | None,
+    max_wait: Seconds | None,
 ) -> int:
     """Draw the scenes that CONFIG asks for on a map in an HTML file.
 
@@ -78,12 +92,13 @@ def map_(
         print_note(event)
 
     async def work() -> list[FoundScene]:
-        async with open_client(access) as client:
-            return await found_scenes(client, wish_of(settings), settings, note)
+        async with open_client(access, max_wait) as client:
+            return await found_scenes(client, wish, settings, note)
 
     with naming(config):
+        wish = wish_of(settings)  # reads files, and but once, so before the loop begins
         access = access_to(settings.service, sandbox)
-        area, title = area_of(wish_of(settings)), title_of(settings)
+        area, title = area_of(wish), title_of(settings)
         scenes = run_async(work)
     if scenes is None:
         return INTERRUPTED

@@ -10,11 +10,18 @@ from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import Embedded, json_option, sandbox_option, verbose_option
+from asyncdl.cli.options import (
+    FEW_TRIES,
+    Embedded,
+    json_option,
+    max_wait_option,
+    sandbox_option,
+    verbose_option,
+)
 from asyncdl.cli.printing import echo
 from asyncdl.cli.service import access_to, open_client
 from asyncdl.cli.tables import print_table
-from asyncdl.config import DEFAULT_URL, ServiceConfig
+from asyncdl.config import DEFAULT_URL, Seconds, ServiceConfig
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing.preflight import UNKNOWN_DATASET, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, suggest
@@ -38,13 +45,16 @@ url_option = click.option("--url", default=DEFAULT_URL, help="Base address of th
 @sandbox_option
 @url_option
 @json_option
+@max_wait_option(FEW_TRIES)
 @verbose_option
-def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
+def datasets(
+    text: str, sandbox: Embedded | None, url: str, as_json: bool, max_wait: Seconds | None
+) -> int:
     """List the datasets whose name contains TEXT."""
     access = access_to(ServiceConfig(url=url), sandbox)
 
     async def work() -> list[Dataset]:
-        async with open_client(access) as client:
+        async with open_client(access, max_wait) as client:
             return await client.dataset_search(text)
 
     found = run_async(work)
@@ -74,13 +84,16 @@ def datasets(text: str, sandbox: Embedded | None, url: str, as_json: bool) -> in
 @sandbox_option
 @url_option
 @json_option
+@max_wait_option(FEW_TRIES)
 @verbose_option
-def file_groups(dataset: str, sandbox: Embedded | None, url: str, as_json: bool) -> int:
+def file_groups(
+    dataset: str, sandbox: Embedded | None, url: str, as_json: bool, max_wait: Seconds | None
+) -> int:
     """List the file groups of DATASET, for products of kind band_group."""
     access = access_to(ServiceConfig(url=url), sandbox)
 
     async def work() -> DatasetFileGroups:
-        async with open_client(access) as client:
+        async with open_client(access, max_wait) as client:
             try:
                 return await client.dataset_file_groups(dataset)
             except ApiError as error:

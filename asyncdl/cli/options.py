@@ -15,6 +15,7 @@ from asyncdl.cli.printing import plain
 from asyncdl.errors import ConfigError
 
 if TYPE_CHECKING:
+    from asyncdl.config import Seconds
     from asyncdl.sandbox import Faults
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,6 +23,36 @@ F = TypeVar("F", bound=Callable[..., Any])
 # A missing file is a config error with its own words, not click's.
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+
+
+class Duration(click.ParamType["Seconds"]):
+    """Seconds, or text such as ``6h``."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Seconds:
+        """Read the duration, or fail with what is allowed."""
+        from asyncdl.config import Seconds  # Not every command that has options has a config.
+
+        try:
+            return Seconds.read(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}; allowed: seconds, or text such as '6h'", param, ctx)
+
+
+def max_wait_option(default: str) -> Callable[[F], F]:
+    """Give a command ``max_wait``; ``None`` where it was not said, which is ``default``."""
+    return click.option(
+        "--max-wait",
+        type=Duration(),
+        help=f"How long an outage is waited for, such as 6h; by default {default}.",
+    )
+
+
+FEW_TRIES = "a few tries in some six minutes"
+"""What those commands do that only look things up: nobody waits hours for a listing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import (
+    FEW_TRIES,
     Embedded,
     config_argument,
     json_option,
+    max_wait_option,
     naming,
     sandbox_option,
     verbose_option,
@@ -25,7 +27,7 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.service import Access, access_to, client_of, open_service
 from asyncdl.cli.tables import table_lines
-from asyncdl.config import ByteCount, Config, load_config
+from asyncdl.config import ByteCount, Config, Seconds, load_config
 from asyncdl.job.choosing.scenes import Wish, wish_of
 from asyncdl.job.estimate import Basis, find_pace
 from asyncdl.job.plan import Plan, make_plan
@@ -46,14 +48,21 @@ from asyncdl.m2m.models import RateLimits
     type=Rate(),
     help="Expect this rate, such as '50 MB/s'; by default that of the last run or max_rate.",
 )
+@max_wait_option(FEW_TRIES)
 @verbose_option
-def plan(config: Path, sandbox: Embedded | None, as_json: bool, rate: ByteCount | None) -> int:
+def plan(
+    config: Path,
+    sandbox: Embedded | None,
+    as_json: bool,
+    rate: ByteCount | None,
+    max_wait: Seconds | None,
+) -> int:
     """Show what `run CONFIG` would fetch and how long it may take; requests nothing."""
     settings = load_config(config)
     with naming(config):
         wish = wish_of(settings)  # reads files, so before the loop begins
         access = access_to(settings.service, sandbox)
-        made = run_async(lambda: _plan(settings, wish, access, rate=rate))
+        made = run_async(lambda: _plan(settings, wish, access, rate=rate, max_wait=max_wait))
     if made is None:
         return INTERRUPTED
     if as_json:
@@ -64,8 +73,15 @@ def plan(config: Path, sandbox: Embedded | None, as_json: bool, rate: ByteCount 
     return OK
 
 
-async def _plan(settings: Config, wish: Wish, access: Access, *, rate: ByteCount | None) -> Plan:
-    async with open_service(access) as service, client_of(service) as client:
+async def _plan(
+    settings: Config,
+    wish: Wish,
+    access: Access,
+    *,
+    rate: ByteCount | None,
+    max_wait: Seconds | None,
+) -> Plan:
+    async with open_service(access) as service, client_of(service, max_wait) as client:
         config = msgspec.structs.replace(settings, service=service.config)
         made = await make_plan(client, config, wish, service.name, print_note)
     made.pace = await find_pace(config.directory, config.download, service.name, rate)

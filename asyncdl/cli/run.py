@@ -15,6 +15,7 @@ from asyncdl.cli.options import (
     Embedded,
     config_argument,
     json_option,
+    max_wait_option,
     naming,
     sandbox_option,
     verbose_option,
@@ -26,21 +27,6 @@ from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.job import Job
 from asyncdl.job.telling.report import Summary
-
-
-class Duration(click.ParamType[Seconds]):
-    """Seconds, or text such as ``6h``."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Seconds:
-        """Read the duration, or fail with what is allowed."""
-        try:
-            return Seconds.read(value)
-        except ValueError as error:
-            self.fail(f"{value!r} {error}; allowed: seconds, or text such as '6h'", param, ctx)
 
 
 @command(
@@ -56,11 +42,7 @@ class Duration(click.ParamType[Seconds]):
 @click.option("--force", is_flag=True, help="Run though the disk is too small for all of it.")
 @click.option("--quiet", "-q", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
-@click.option(
-    "--max-wait",
-    type=Duration(),
-    help="How long an outage is waited for, such as 6h; by default as the config says.",
-)
+@max_wait_option("as the config says")
 @verbose_option
 def run(
     config: Path,

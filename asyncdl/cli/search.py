@@ -17,11 +17,19 @@ from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import Embedded, config_argument, naming, sandbox_option, verbose_option
+from asyncdl.cli.options import (
+    FEW_TRIES,
+    Embedded,
+    config_argument,
+    max_wait_option,
+    naming,
+    sandbox_option,
+    verbose_option,
+)
 from asyncdl.cli.printing import echo
 from asyncdl.cli.service import Access, access_to, open_client
 from asyncdl.cli.tables import table_lines
-from asyncdl.config import Config, load_config
+from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.scenes import search_notes, wish_of
 from asyncdl.m2m.models import Scene
@@ -67,8 +75,16 @@ ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
     type=click.IntRange(min=0),
     help=f"Show this many; 0 shows all. By default {TABLE_ROWS} in a table, else all.",
 )
+@max_wait_option(FEW_TRIES)
 @verbose_option
-def search(config: Path, sandbox: Embedded | None, form: str, sort: str, limit: int | None) -> int:
+def search(
+    config: Path,
+    sandbox: Embedded | None,
+    form: str,
+    sort: str,
+    limit: int | None,
+    max_wait: Seconds | None,
+) -> int:
     """Show the scenes that CONFIG asks for, without fetching anything.
 
     The full count is told on stderr. As ids, one a line, they are what a config
@@ -83,7 +99,7 @@ def search(config: Path, sandbox: Embedded | None, form: str, sort: str, limit: 
         )
     with naming(config):
         access = access_to(settings.service, sandbox)
-        scenes = run_async(lambda: _search(settings, query, access))
+        scenes = run_async(lambda: _search(settings, query, access, max_wait))
     if scenes is None:
         return INTERRUPTED
     if limit is None and form == "table":
@@ -100,11 +116,13 @@ def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
     return shown
 
 
-async def _search(settings: Config, query: SceneQuery, access: Access) -> list[Scene]:
+async def _search(
+    settings: Config, query: SceneQuery, access: Access, max_wait: Seconds | None
+) -> list[Scene]:
     scenes: list[Scene] = []
     last, left_out = None, 0
     async with (
-        open_client(access) as client,
+        open_client(access, max_wait) as client,
         aclosing(
             search_scenes(client, query, page_size=settings.service.scenes_per_page)
         ) as batches,

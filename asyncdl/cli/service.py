@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import Embedded
 from asyncdl.cli.printing import echo
-from asyncdl.config import ServiceConfig
+from asyncdl.config import Seconds, ServiceConfig
 from asyncdl.job.choosing.wishes import credentials_of, options_of
 from asyncdl.m2m import Credentials, M2MClient
 
@@ -109,16 +110,18 @@ def tell_violations(violations: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def open_client(access: Access) -> AsyncIterator[M2MClient]:
-    """Give a client for commands that only look things up."""
-    async with open_service(access) as service, client_of(service) as client:
+async def open_client(access: Access, max_wait: Seconds | None = None) -> AsyncIterator[M2MClient]:
+    """Give a client for commands that only look things up; see :func:`client_of`."""
+    async with open_service(access) as service, client_of(service, max_wait) as client:
         yield client
 
 
-def client_of(service: Service) -> M2MClient:
+def client_of(service: Service, max_wait: Seconds | None = None) -> M2MClient:
     """Return a client of a service, to be used with ``async with``.
 
-    It makes its usual few tries: nobody waits hours for a listing.
+    What it waits for is told on stderr. Of an outage it makes its usual few tries, or
+    waits for its end as long as ``max_wait``.
     """
-    options = replace(options_of(service.config), max_wait_s=0.0)
-    return M2MClient(service.credentials, url=service.config.url, options=options)
+    options = replace(options_of(service.config), max_wait_s=max_wait or 0.0)
+    url = service.config.url
+    return M2MClient(service.credentials, url=url, options=options, emit=print_note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import anyio
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 def run_async(work: Callable[[], Awaitable[T]]) -> T | None:
-    """Run ``work`` to its end, or until SIGINT or SIGTERM; then return ``None``.
+    """Run ``work`` to its end, or until SIGINT, SIGTERM or SIGHUP; then return ``None``.
 
     The first signal cancels the work, which then saves its state; a second one
-    leaves at once.
+    leaves at once. SIGHUP, with which a terminal goes, means nothing under ``nohup``.
     """
     options = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
     with ungrouped():
@@ -41,10 +41,19 @@ async def _until_signal(work: Callable[[], Awaitable[T]]) -> T | None:
 
 async def _cancel_on_signal(*, task_status: TaskStatus[anyio.CancelScope]) -> None:
     scope = anyio.CancelScope()
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(*_signals()) as signals:
         task_status.started(scope)
-        async for _ in signals:
+        async for number in signals:
             if scope.cancel_called:
+                # A terminal that goes says so by its kernel and by its shell: no second wish.
+                if number == signal.SIGHUP:
+                    continue
                 os._exit(INTERRUPTED)
             echo("Stopping; what is done is kept. Again to leave at once.", err=True)
             scope.cancel()
+
+
+def _signals() -> Iterator[signal.Signals]:
+    yield from (signal.SIGINT, signal.SIGTERM)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        yield signal.SIGHUP

@@ -36,12 +36,15 @@ async def start(host: SlowHost, directory: Path) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.slow
-async def test_row_170_an_interrupted_list_goes_on_where_it_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+async def test_row_170_an_interrupted_list_goes_on_where_it_stopped(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     async with serving_slowly(FILE) as host:
         first = await start(host, tmp_path)
         while host.sent_bytes < SIZE:
             await anyio.sleep(0.01)
-        first.send_signal(signal.SIGINT)
+        first.send_signal(number)
         assert await first.wait() == 130
         before = len(host.requests)
         assert (tmp_path / "a.bin.part.state").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -163,11 +164,15 @@ limit = 1
 
 
 async def interrupted(
-    service: Service, config: Path, folder: Path, *signals: signal.Signals
+    service: Service,
+    config: Path,
+    folder: Path,
+    *signals: signal.Signals,
+    command: Sequence[str] = COMMAND,
 ) -> int:
     """Run, send the signals once the first file is there, and return the status."""
     async with await anyio.open_process(
-        [*COMMAND, "run", str(config)],
+        [*command, "run", str(config)],
         env=environment(service),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -181,7 +186,14 @@ async def interrupted(
             return await process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+hangups = pytest.mark.skipif(
+    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, reason="these tests run under nohup"
+)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=hangups)]
+)
 async def test_an_interrupted_run_tidies_up_and_a_second_one_goes_on(
     asyncdl_run: Run,
     make_config: MakeConfig,
@@ -207,6 +219,28 @@ async def test_an_interrupted_run_tidies_up_and_a_second_one_goes_on(
     for name in done & set(found):
         file = Path(name).name
         assert service.file_requests[file] == before[file], "finished files are not asked for again"
+
+
+@hangups
+async def test_a_terminal_that_goes_says_so_twice_and_the_run_still_tidies_up(
+    make_config: MakeConfig, service: Service, tmp_path: Path
+) -> None:
+    service.faults = Faults.parse(["rate=60000"])
+    config = make_config(download="workers = 1")
+    hangup = (signal.SIGHUP, signal.SIGHUP)
+    assert await interrupted(service, config, tmp_path / "data", *hangup) == 130
+    assert service.calls["logout"] == 1
+
+
+async def test_under_nohup_a_run_goes_on_when_the_terminal_has_gone(
+    make_config: MakeConfig, service: Service, tmp_path: Path
+) -> None:
+    service.faults = Faults.parse(["rate=60000"])
+    config = make_config(download="workers = 1")
+    nohup = ("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *COMMAND)
+    status = await interrupted(service, config, tmp_path / "data", signal.SIGHUP, command=nohup)
+    assert status == 0
+    assert orjson.loads((tmp_path / "data" / "asyncdl-report.json").read_bytes())["files"]
 
 
 async def test_two_runs_on_one_directory_the_second_says_who_has_it(

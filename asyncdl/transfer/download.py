@@ -32,7 +32,7 @@ from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn, is_page
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer, Link, led_to, open_answer
-from asyncdl.transfer.names import FALLBACK_NAME, choose_name, safe_name
+from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.sink import open_part
 from asyncdl.transfer.parts.state import PartState, source_of
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
@@ -130,7 +130,8 @@ class Download:
 
     async def _fetch(self) -> Fetched:
         if self._request.name is not None:
-            found = await self._settle_on(safe_name(self._request.name) or FALLBACK_NAME)
+            name = safe_name(self._request.name, PART_ENDINGS) or FALLBACK_NAME
+            found = await self._settle_on(name)
             if found is not None:
                 return self._already_there(found)
         try:

@@ -15,6 +15,7 @@ from asyncdl.transfer.client import Client
 from asyncdl.transfer.governor import Governor, host_of
 from asyncdl.transfer.guard import zone_of_host
 from asyncdl.transfer.limits import KIB, Limits
+from asyncdl.transfer.names import PART_ENDINGS
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.sink import BUSY
 from asyncdl.transfer.rate import RateLimit
@@ -38,7 +39,7 @@ class Engine(Struct, frozen=True):
     proving: Disk
     """Reads files and hashes them, and unpacks on the way; its threads are apart, so that
     they hold up no write of a partial file."""
-    claimed: set[Path] = set()
+    claimed: set[str] = set()
     zones: dict[str, Zone] = {}
     """Where the services are that have named URLs, by host."""
 
@@ -62,17 +63,18 @@ class Engine(Struct, frozen=True):
 
     @contextmanager
     def claim(self, path: Path, url: str) -> Iterator[None]:
-        """Keep ``path`` for one file while the block runs.
+        """Keep ``path`` and its working names for one file while the block runs.
 
-        Raises: TransferError with reason ``busy``, if another one has it.
+        Raises: TransferError with reason ``busy``, if another one has any of them.
         """
-        if path in self.claimed:
+        names = [f"{path}{ending}" for ending in ("", *PART_ENDINGS)]
+        if not self.claimed.isdisjoint(names):
             raise TransferError(url, f"{path} is being fetched already", reason=BUSY)
-        self.claimed.add(path)
+        self.claimed.update(names)
         try:
             yield
         finally:
-            self.claimed.discard(path)
+            self.claimed.difference_update(names)
 
 
 def build_engine(client: Client, limits: Limits, emit: Emit) -> Engine:

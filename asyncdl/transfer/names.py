@@ -13,6 +13,11 @@ MAX_NAME_BYTES = 255 - len(".part.state.tmp")
 
 FALLBACK_NAME = "download"
 
+PART_ENDINGS = (".part", ".part.state", ".part.state.tmp", ".part.member", ".part.copy")
+"""Behind the name of a file while it is under way: the engine's own, and what jobs add."""
+WORKING_ENDINGS = (*PART_ENDINGS, ".unpacking.tar")
+"""All names of ours for what is not finished; no name from outside ends like this."""
+
 _LONGEST_SUFFIX_BYTES = 20
 _PARAMETER = re.compile(
     r";\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*"
@@ -67,15 +72,26 @@ def name_in_url(url: str) -> str:
     return "" if MASK in part else safe_name(unquote(part))
 
 
-def safe_name(text: str) -> str:
+def safe_name(text: str, working: tuple[str, ...] = WORKING_ENDINGS) -> str:
     """Make one safe path component of ``text``; empty if nothing usable is left.
 
     The result has no folder, drive, control, bidi mark or lone surrogate, does
     not begin or end with a dot or a space, is no device name of Windows, and is
     at most :data:`MAX_NAME_BYTES` long in UTF-8. Safe names come back unchanged.
+
+    Args:
+        text: A name from anywhere.
+        working: The result has none of these endings: it gets an underscore behind it,
+            or it would be taken for the unfinished part of another file.
     """
-    if not text or (_PLAIN.fullmatch(text) and not _is_device(text)):
+    if not text:
         return text
+    name = text if _PLAIN.fullmatch(text) and not _is_device(text) else _clean(text)
+    # Some volumes do not tell apart what folds to the same.
+    return _shorten(f"{name}_") if name.casefold().endswith(working) else name
+
+
+def _clean(text: str) -> str:
     visible = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
     base = re.split(r"[\\/]", unicodedata.normalize("NFC", visible))[-1]
     name = _shorten(_EDGES.sub("", _RESERVED.sub("_", _DRIVE.sub("", base))))

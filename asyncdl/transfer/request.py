@@ -23,7 +23,8 @@ class FileRequest:
     directory: Path
     """Where the file goes; made if it is missing."""
     name: str | None = None
-    """File name; ``None`` takes the host's, else the URL's. Always made safe."""
+    """File name; ``None`` takes the host's, else the URL's. Always made safe: a name that
+    ends like that of an unfinished file, such as ``x.part``, gets an underscore behind it."""
     size_bytes: int | None = None
     """Exact length, if known."""
     digests: tuple[Digest, ...] = ()

@@ -52,6 +52,25 @@ async def test_row_136_a_full_disk_stops_the_file_and_keeps_what_is_there(
     assert r.ranges == ["bytes=0-", "bytes=5000-", "bytes=5000-"]
 
 
+@pytest.mark.parametrize("is_replaced", [True, False])
+async def test_what_replaces_a_partial_file_never_gets_the_final_name(
+    tmp_path: Path, is_replaced: bool
+) -> None:
+    """It was never proved, and no note may speak for it."""
+    gate, part = asyncio.Event(), tmp_path / "file.bin.part"
+    async with rig(tmp_path, after(gate, FILE, first_bytes=5000)) as r:
+        fetching = asyncio.ensure_future(r.fetch())
+        while not part.exists():
+            await anyio.sleep(0.001)
+        part.unlink()
+        if is_replaced:
+            part.write_bytes(BODY[::-1])
+        gate.set()
+        with pytest.raises(DiskError, match=r"removed or replaced|No such file"):
+            await fetching
+    assert r.names == (["file.bin.part"] if is_replaced else [])
+
+
 async def test_row_138_short_writes_are_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,14 +1,16 @@
 """FAULTS C10: names and digests, over the wire."""
 
+import asyncio
 import os
 from pathlib import Path
 
+import anyio
 import pytest
 
 from asyncdl.errors import ChecksumMismatch
 from asyncdl.transfer import Digest
 from asyncdl.transfer.proving.digests import new_hasher
-from tests.transfer.fault_server import HostedFile, redirect, rig
+from tests.transfer.fault_server import HostedFile, Received, Reply, after, redirect, rig
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -34,6 +36,38 @@ async def test_row_156_a_name_stays_in_the_folder(
         await r.fetch(None)
     assert r.names == [name]
     assert os.listdir(tmp_path) == ["inner"]
+
+
+async def test_a_name_like_that_of_a_partial_file_is_another_name(tmp_path: Path) -> None:
+    """What a host names so would be taken for the beginning of another file."""
+    planted = named("attachment; filename=victim.bin.part.state")
+    async with rig(tmp_path, planted, FILE, FILE) as r:
+        await r.fetch(None)
+        await r.fetch("victim.bin.part")
+        await r.fetch(None, url=f"{r.server.url}/data/victim.bin.PART")
+    assert r.names == ["victim.bin.PART_", "victim.bin.part.state_", "victim.bin.part_"]
+
+
+async def test_such_a_name_is_found_again(tmp_path: Path) -> None:
+    async with rig(tmp_path, FILE) as r:
+        first = await r.fetch(None, url=f"{r.server.url}/x.part")
+        again = await r.fetch(None, url=f"{r.server.url}/x.part")
+    assert (first.already_there, again.already_there) == (False, True)
+
+
+async def test_a_file_and_one_called_like_its_part_do_not_meet(tmp_path: Path) -> None:
+    other, gate = HostedFile(BODY[::-1]), asyncio.Event()
+
+    def both(received: Received) -> Reply:
+        return other(received) if received.target == "/x.part" else after(gate, FILE)(received)
+
+    async with rig(tmp_path, both) as r, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: r.fetch(None, url=f"{r.server.url}/x"))
+        while not r.server.active:
+            await anyio.sleep(0.001)
+        await r.fetch(None, url=f"{r.server.url}/x.part")
+        gate.set()
+    assert (r.content("x"), r.content("x.part_")) == (BODY, BODY[::-1])
 
 
 async def test_row_157_the_extended_name_wins(tmp_path: Path) -> None:

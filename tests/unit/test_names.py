@@ -1,6 +1,7 @@
 """File names from outside: FAULTS rows 156 to 160, and whatever else comes."""
 
 import unicodedata
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from asyncdl.transfer.names import (
     MAX_NAME_BYTES,
+    PART_ENDINGS,
+    WORKING_ENDINGS,
     choose_name,
     disposition_name,
     name_in_url,
@@ -22,6 +25,9 @@ TOKEN_URL = "https://dds.cr.usgs.gov/download/eyJpZCI6MSwiY29udGFjdElkIjoyfQ==/"
 @example("a" * 400 + ".tif")
 @example("CON." + "a" * 400)
 @example("con.txt")
+@example("a" * 400 + ".part")
+@example("a" * (MAX_NAME_BYTES - 5) + ".part" + "a" * 30)
+@example("aux.Part.State. ")
 def test_a_safe_name_is_safe_and_stays_as_it_is(text: str) -> None:
     name = safe_name(text)
     assert safe_name(name) == name
@@ -30,6 +36,7 @@ def test_a_safe_name_is_safe_and_stays_as_it_is(text: str) -> None:
     assert name.strip(". \t\n") == name
     assert not {unicodedata.category(c) for c in name} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
     assert name.partition(".")[0].rstrip().upper() not in {"CON", "NUL", "COM1", "LPT9", "AUX"}
+    assert not name.casefold().endswith(WORKING_ENDINGS)
 
 
 @given(st.from_regex(r"[A-Za-z0-9_.-]{1,120}", fullmatch=True))
@@ -56,6 +63,36 @@ def test_a_plain_name_is_cleaned_like_any_other(text: str) -> None:
 )
 def test_row_160_unsafe_names_are_cleaned(text: str, name: str) -> None:
     assert safe_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("victim.bin.part", "victim.bin.part_"),
+        ("victim.bin.part.state", "victim.bin.part.state_"),
+        ("victim.bin.part.state.tmp", "victim.bin.part.state.tmp_"),
+        ("x.tif.part.member", "x.tif.part.member_"),
+        ("x.tif.PART.Copy. ", "x.tif.PART.Copy_"),
+        ("x.part.\u017ftate", "x.part.\u017ftate_"),
+        ("x.unpacking.tar", "x.unpacking.tar_"),
+        ("CON.part", "_CON.part_"),
+        ("x" * 300 + ".part", "x" * (MAX_NAME_BYTES - 6) + ".part_"),
+        ("x.part_",) * 2,
+        ("x.part.tif",) * 2,
+        ("spare_part",) * 2,
+        ("part",) * 2,
+        (".part", "part"),
+    ],
+)
+def test_no_name_from_outside_is_that_of_an_unfinished_file(text: str, name: str) -> None:
+    assert safe_name(text) == name
+    assert choose_name(f"attachment; filename*=UTF-8''{quote(text)}", "http://host/") == name
+    assert name_in_url(f"http://host/{quote(text)}") == name
+
+
+def test_a_job_names_its_own_working_file() -> None:
+    assert safe_name("x.unpacking.tar", PART_ENDINGS) == "x.unpacking.tar"
+    assert safe_name("x.unpacking.tar.part", PART_ENDINGS) == "x.unpacking.tar.part_"
 
 
 @pytest.mark.parametrize(

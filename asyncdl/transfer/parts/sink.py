@@ -114,7 +114,7 @@ class PartFile:
     async def checkpoint(self, state: PartState) -> None:
         """Flush the bytes, and only then note that they are there.
 
-        Does nothing once the file is published or discarded.
+        Does nothing once the file is published or discarded, or another has its name.
 
         Raises: DiskError; the earlier note is then still there and true.
         """
@@ -124,7 +124,8 @@ class PartFile:
         """Give the file its final name; whatever had that name is replaced.
 
         Raises: DiskError; the final name is then as it was, or the whole file is there
-            and only the folder could not be flushed.
+            and only the folder could not be flushed. Also if somebody has removed or
+            replaced the partial file, as what has its name now was never proved.
         """
         is_flushed = self._durable or self._has_note
         await (self._call if is_flushed else self._call_brief)(self._rename)
@@ -156,6 +157,11 @@ class PartFile:
         with self._one_at_a_time:
             return call()
 
+    @property
+    def _is_here(self) -> bool:
+        """Whether the partial name is still that of the file that is open. Blocks."""
+        return not self._is_gone and _is_still(self._fd, self.path)
+
     def _load(self) -> PartState | None:
         temporary_path(self._state_path).unlink(missing_ok=True)
         size_bytes = os.fstat(self._fd).st_size
@@ -174,7 +180,8 @@ class PartFile:
         os.ftruncate(self._fd, 0)
 
     def _flush_and_note(self, state: PartState) -> None:
-        if not self._is_gone:
+        # What has our name may be of somebody else by now; no note may speak for that.
+        if self._is_here:
             os.fsync(self._fd)
             self._has_note = True
             save_state(self._state_path, state)
@@ -187,6 +194,8 @@ class PartFile:
         # A network mount may tell only now what it could not store. The file itself
         # stays open, and locked.
         os.close(os.dup(self._fd))
+        if not self._is_here:
+            raise FileNotFoundError(errno.ENOENT, "it was removed or replaced while it was fetched")
         rename(self.path, self.final, durable=False)
         self._is_gone = True
         # In this order: a crash in between leaves a note without bytes, which
@@ -199,7 +208,7 @@ class PartFile:
             flush_folder(self.final.parent)
 
     def _remove(self) -> None:
-        if not self._is_gone:
+        if self._is_here:
             self._state_path.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
             self._is_gone = True

@@ -193,6 +193,7 @@ class TransferError(AsyncdlError):
         self.attempts = 0
         if reason is not None:
             self.reason = reason
+            self.remedy = _REMEDIES_BY_REASON.get(reason, self.remedy)
         if retryable is not None:
             self.retryable = retryable
         self.retry_after_s = retry_after_s
@@ -329,6 +330,23 @@ _REMEDIES = {
     errno.ELOOP: _IN_THE_WAY,
     **dict.fromkeys(TOO_MANY_OPEN, "Allow more open files (`ulimit -n`), or use fewer workers."),
 }
+
+_NOT_THERE = "The file is not there: check its URL; running again helps only if it comes back."
+_NO_ACCESS = "The URL has expired or needs rights that were not given: try a new one."
+_REMEDIES_BY_REASON = {
+    "bad-url": "Correct the URL; one that the service gave may be right in another run.",
+    "busy": "Wait for the other fetch to end, then run the same command again.",
+    "http-401": _NO_ACCESS,
+    "http-403": _NO_ACCESS,
+    "http-404": _NOT_THERE,
+    "http-410": _NOT_THERE,
+    "login-page": _NO_ACCESS,
+    "name-taken": (
+        "Fetch this URL by itself into another folder (`-o`; from Python, or give it a `name`)."
+    ),
+    "too-large": "Raise the limit on the size, if the file is right to be so large.",
+}
+"""Where more of the same does not help."""
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""

@@ -24,6 +24,7 @@ from asyncdl.job.telling.chronicle import log_event
 from asyncdl.redact import redact
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Digest, Downloader, FileRequest, Limits, Outcome, serve_queue
+from asyncdl.transfer.claims import mark_of
 
 if TYPE_CHECKING:
     from asyncdl.config import ByteCount
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 PIPE_BYTES = 65_536
 """Read from standard input at once."""
 QUEUED_PER_WORKER = 2
-"""Requests made ahead for each worker; a list of any length takes no more memory than this."""
+"""Requests made ahead for each worker. Of a list of any length no more is in memory, but for
+a number for each URL and the name of each file."""
 
 
 class Size(click.ParamType["ByteCount"]):
@@ -127,7 +129,11 @@ def get(
     no_progress: bool,
     as_json: bool,
 ) -> int:
-    """Fetch each URL into a file; run again, it continues where it stopped."""
+    """Fetch each URL into a file; run again, it continues where it stopped.
+
+    A file is named by its host, else by its URL. Of two URLs that lead to one name the
+    later fails; so fetch them into different folders.
+    """
     digests = _digests(sha256, urls, listed)
     if not urls and listed is None:
         raise click.UsageError("give a URL, or a file of URLs with -i")
@@ -223,9 +229,14 @@ class Feed(Struct, frozen=True):
     emit: Emit
 
     async def run(self, requests_out: MemoryObjectSendStream[FileRequest]) -> None:
-        """Send a request for each URL, and close the stream."""
+        """Send a request for each URL, once however often it comes, and close the stream."""
+        seen: set[int] = set()
         async with requests_out:
             async for url in self.urls:
+                mark = mark_of(url)
+                if mark in seen:
+                    continue
+                seen.add(mark)
                 self.emit(FilesWanted(1, 0))
                 await requests_out.send(self.request(url))
 

@@ -27,6 +27,7 @@ from asyncdl.transfer.answers import (
     judge,
 )
 from asyncdl.transfer.bounds import Bounds
+from asyncdl.transfer.claims import claimant_of
 from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn, is_page
@@ -89,6 +90,7 @@ class Download:
         self._url = _checked(request.url, request.named_by)
         self._headers = {name: Secret(value) for name, value in request.headers.items()}
         self._source = source_of(request.url)
+        self._claimant = claimant_of(request)
         self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)
         self._tries = Tries(engine.limits)
         self._progress = Progress(request.key or request.name or self._source, engine.emit)
@@ -118,6 +120,7 @@ class Download:
         try:
             async with self._resources:
                 fetched = await self._fetch()
+                self._engine.claims.settle(fetched.path, self._claimant)
         except BaseException as error:
             self._progress.end(self._elapsed_s, error)
             raise
@@ -160,7 +163,9 @@ class Download:
     async def _settle_on(self, name: str, announced: int | None = None) -> _Found | None:
         """Take a name; return the file if it is there already."""
         final = self._request.directory / name
-        self._resources.enter_context(self._engine.claim(final, self._url))
+        self._resources.enter_context(
+            self._engine.claims.claim(final, self._claimant, self._request.url)
+        )
         self._final, self._form = final, self._request.form or form_of(name)
         return await self._look_for(final, announced)
 

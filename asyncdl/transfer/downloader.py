@@ -82,7 +82,8 @@ class Downloader:
         with. Called outside the context manager it raises a RuntimeError.
 
         Raises: TransferError, if the file cannot be had, with reason ``busy`` if
-            someone else is fetching it; NetworkError, if its host cannot be
+            someone else is fetching it, and ``name-taken`` if this downloader has fetched
+            another URL to its name; NetworkError, if its host cannot be
             reached; DiskError; and whatever ``request.refresh`` raises.
         """
         if self._engine is None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
 
-from asyncdl.errors import TransferError
 from asyncdl.events import Emit
+from asyncdl.transfer.claims import Claims
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.governor import Governor, host_of
 from asyncdl.transfer.guard import zone_of_host
 from asyncdl.transfer.limits import KIB, Limits
-from asyncdl.transfer.names import PART_ENDINGS
 from asyncdl.transfer.parts.disk import Disk
-from asyncdl.transfer.parts.sink import BUSY
 from asyncdl.transfer.rate import RateLimit
 from asyncdl.transfer.zones import ANYWHERE, Zone
 
@@ -39,7 +36,7 @@ class Engine(Struct, frozen=True):
     proving: Disk
     """Reads files and hashes them, and unpacks on the way; its threads are apart, so that
     they hold up no write of a partial file."""
-    claimed: set[str] = set()
+    claims: Claims
     zones: dict[str, Zone] = {}
     """Where the services are that have named URLs, by host."""
 
@@ -61,21 +58,6 @@ class Engine(Struct, frozen=True):
             return await self.proving.run_brief(path, call)
         return await self.proving.run(path, call)
 
-    @contextmanager
-    def claim(self, path: Path, url: str) -> Iterator[None]:
-        """Keep ``path`` and its working names for one file while the block runs.
-
-        Raises: TransferError with reason ``busy``, if another one has any of them.
-        """
-        names = [f"{path}{ending}" for ending in ("", *PART_ENDINGS)]
-        if not self.claimed.isdisjoint(names):
-            raise TransferError(url, f"{path} is being fetched already", reason=BUSY)
-        self.claimed.update(names)
-        try:
-            yield
-        finally:
-            self.claimed.difference_update(names)
-
 
 def build_engine(client: Client, limits: Limits, emit: Emit) -> Engine:
     """Put an engine together on a client."""
@@ -87,4 +69,5 @@ def build_engine(client: Client, limits: Limits, emit: Emit) -> Engine:
         rate=RateLimit(limits.max_rate_bytes_s),
         disk=Disk(limits.disk_threads),
         proving=Disk(2),
+        claims=Claims(),
     )

@@ -97,6 +97,22 @@ async def test_get_reads_a_list_and_names_what_failed(
     assert ended.summary["failures"][0]["reason"] == "http-404"
 
 
+@pytest.mark.parametrize("jobs", ["1", "5"])
+async def test_get_tells_two_urls_with_one_name_apart(
+    asyncdl_run: Run, tmp_path: Path, static_file: str, jobs: str
+) -> None:
+    """The same URL twice counts once; another one that comes to its name has failed."""
+    listed = tmp_path / "urls.txt"
+    listed.write_text(f"{static_file}\n{static_file}#twice\n{static_file}?other\n")
+    ended = await asyncdl_run("get", "-i", listed, "-o", tmp_path, "-j", jobs, "--json")
+    assert ended.status == 1
+    assert ended.summary["files"] == {
+        "total": 2, "downloaded": 1, "skipped": 0, "failed": 1, "unresolved": 0,
+    }  # fmt: skip
+    assert [failure["reason"] for failure in ended.summary["failures"]] == ["name-taken"]
+    assert "another folder" in ended.summary["failures"][0]["remedy"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -163,6 +163,7 @@ def get(
 
             def watch(event: Event) -> None:
                 log_event(event)
+                tally.watch(event)
                 emit(event)
 
             feed = Feed(_all_urls(urls, listed), request, watch)

@@ -11,8 +11,14 @@ from pathlib import Path
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
+from asyncdl.errors import DiskError, NetworkError, TransferError, reason_of
+from asyncdl.events import Event, TransferEnded
 from asyncdl.redact import redact
 from asyncdl.transfer import Outcome
+
+INTERRUPTED = "interrupted"
+"""Reason of the end of a file that has no outcome."""
+LOOK_AFTER_NETWORK = "Look after the connection, then run the same command again: it continues."
 
 log = logging.getLogger("asyncdl.cli")
 
@@ -26,13 +32,21 @@ class Tally:
         self._began = time.monotonic()
         self.counts: Counter[str] = Counter()
         self._received = 0
+        self._unfinished: set[str] = set()
         self._failures: list[dict[str, object]] = []
+
+    def watch(self, event: Event) -> None:
+        """Count the bytes that came, and the files that the engine was stopped at."""
+        if isinstance(event, TransferEnded):
+            self._received += event.received_bytes
+            if event.reason == INTERRUPTED:
+                self._unfinished.add(event.key)
 
     def take(self, outcome: Outcome) -> None:
         """Count one outcome and print it."""
+        self._unfinished.discard(outcome.request.key)
         if outcome.fetched is not None:
             state = "skipped" if outcome.fetched.already_there else "downloaded"
-            self._received += outcome.fetched.received_bytes
             line: dict[str, object] = {
                 "file": str(outcome.fetched.path),
                 "state": state,
@@ -44,9 +58,7 @@ class Tally:
             line = {
                 "file": outcome.request.key,
                 "state": state,
-                "reason": getattr(outcome.error, "reason", "error"),
-                "detail": redact(str(outcome.error)),
-                "remedy": getattr(outcome.error, "remedy", "Run the same command again."),
+                **_facts_of(outcome.error),
             }
             self._failures.append(line)
         self.counts[state] += 1
@@ -54,16 +66,17 @@ class Tally:
         if self._as_json:
             echo_json({"event": "file", "url": outcome.request.key} | line)
         elif outcome.fetched is None:
-            echo(f"failed: {line['detail']}", err=True)
+            echo(f"failed: {line['file']}: {line['detail']} [{line['reason']}]", err=True)
 
     def close(self, directory: Path, *, status: str = "") -> None:
         """Print the sum of it all."""
-        total = sum(self.counts.values())
+        total = sum(self.counts.values()) + len(self._unfinished)
         status = status or ("incomplete" if self._failures else "complete")
         if self._as_json:
-            files = {"total": total} | {
-                state: self.counts[state]
-                for state in ("downloaded", "skipped", "failed", "unresolved")
+            files = {
+                "total": total,
+                **{state: self.counts[state] for state in ("downloaded", "skipped", "failed")},
+                "unresolved": len(self._unfinished),
             }
             summary = {
                 "event": "summary",
@@ -75,9 +88,25 @@ class Tally:
             }
             echo_json(summary)
         elif not self._quiet:
-            states = ", ".join(f"{n:,} {state}" for state, n in self.counts.items())
+            counts = self.counts + Counter(unfinished=len(self._unfinished))
+            states = ", ".join(f"{n:,} {state}" for state, n in counts.items())
             where = f"received {size(self._received)} into {directory}"
             echo(f"{status.capitalize()}: {count(total, 'file')}: {states or 'none'}; {where}")
+            for advice in dict.fromkeys(f"{f['reason']}: {f['remedy']}" for f in self._failures):
+                echo(advice, err=True)
+
+
+def _facts_of(error: Exception | None) -> dict[str, str]:
+    """Return why a file failed; the file itself stands beside it."""
+    detail = error.detail if isinstance(error, TransferError) else str(error)
+    match error:
+        case TransferError() | DiskError():
+            reason, remedy = reason_of(error), error.remedy
+        case NetworkError():
+            reason, remedy = reason_of(error), LOOK_AFTER_NETWORK
+        case _:
+            reason, remedy = "error", TransferError.remedy
+    return {"reason": reason, "detail": redact(detail), "remedy": remedy}
 
 
 def _log(line: Mapping[str, object]) -> None:

@@ -1,0 +1,70 @@
+"""What ``asyncdl get`` tells of each file, and of all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from asyncdl.cli.tally import Tally
+from asyncdl.errors import HttpStatusError, NetworkError
+from asyncdl.events import TransferEnded
+from asyncdl.redact import redact
+from asyncdl.transfer import Fetched, FileRequest, Outcome
+
+URL = "http://host/a.bin?requestSignature=hush"
+SHOWN = redact(URL)
+REQUEST = FileRequest(URL, Path("out"), key=SHOWN)
+FETCHED = Fetched(
+    Path("out/a.bin"), 5, 5, already_there=False, proof="length", attempts=1, elapsed_s=1
+)
+
+
+def failed(error: Exception) -> Outcome:
+    return Outcome(REQUEST, error=error)
+
+
+def test_a_failure_names_its_url_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally(as_json=False, quiet=False)
+    tally.take(failed(NetworkError("ask host", "refused")))
+    tally.take(failed(HttpStatusError(URL, 404)))
+    tally.take(failed(HttpStatusError(URL, 404)))
+    tally.close(Path("out"))
+    first, second, _, *advice = capsys.readouterr().err.splitlines()
+    assert first == f"failed: {SHOWN}: ask host: refused [network]"
+    assert second == f"failed: {SHOWN}: the host answered 404 [http-404]"
+    assert [line.partition(":")[0] for line in advice] == ["network", "http-404"]
+    assert "the file is not there" in advice[1].lower()
+
+
+def test_quiet_tells_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally(as_json=False, quiet=True)
+    tally.take(failed(HttpStatusError(URL, 410)))
+    tally.close(Path("out"))
+    assert capsys.readouterr() == ("", f"failed: {SHOWN}: the host answered 410 [http-410]\n")
+
+
+def test_what_came_counts_whatever_became_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally(as_json=False, quiet=False)
+    tally.watch(TransferEnded("a", "", 5))
+    tally.take(Outcome(REQUEST, fetched=FETCHED))
+    tally.watch(TransferEnded("b", "checksum-mismatch", 2_000))
+    tally.watch(TransferEnded("c", "interrupted", 300_000))
+    tally.close(Path("out"), status="interrupted")
+    out = capsys.readouterr().out
+    assert out == ("Interrupted: 2 files: 1 downloaded, 1 unfinished; received 302.0 kB into out\n")
+
+
+def test_a_file_that_failed_is_not_unfinished_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally(as_json=True, quiet=False)
+    tally.watch(TransferEnded(SHOWN, "interrupted", 7))
+    tally.take(failed(ZeroDivisionError("of a caller's")))
+    tally.watch(TransferEnded("c", "interrupted", 3))
+    tally.close(Path("out"), status="interrupted")
+    line, summary = map(orjson.loads, capsys.readouterr().out.splitlines())
+    assert (line["url"], line["file"], line["reason"]) == (SHOWN, SHOWN, "error")
+    assert summary["files"] == {
+        "total": 2, "downloaded": 0, "skipped": 0, "failed": 1, "unresolved": 1,
+    }  # fmt: skip
+    assert summary["bytes"] == {"downloaded": 10}

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asyncdl.dates import parse_http_date
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -105,15 +107,10 @@ def parse_retry_after(value: str | None, *, now: datetime | None = None) -> floa
 
 
 def _seconds_until(date: str, now: datetime | None) -> float | None:
-    # Few hosts send dates, and nobody waits for these modules but those who do.
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
+    from datetime import UTC, datetime  # Few hosts send dates.
 
-    try:
-        when = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+    when = parse_http_date(date)
+    if when is None:
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
     seconds = (when - (now or datetime.now(UTC))).total_seconds()
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
+from asyncdl.dates import parse_http_date
 from asyncdl.doctor.check import Check, State
 from asyncdl.errors import NetworkError
 from asyncdl.m2m.account.stored import host_of
@@ -61,10 +61,8 @@ async def ask_host(url: str) -> Answer:
 
 
 def _ahead_s(date: str | None, now_s: float) -> float | None:
-    try:
-        return now_s - parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return None
+    told = parse_http_date(date or "")
+    return None if told is None else now_s - told.timestamp()
 
 
 def check_host(name: str, answer: Answer) -> Check:

@@ -6,6 +6,8 @@ import re
 
 from msgspec import Struct
 
+from asyncdl.dates import parse_http_date
+
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 _SAFE_AGE_S = 60.0
@@ -79,10 +81,5 @@ def read_validator(etag: str | None, last_modified: str | None, date: str | None
 def _is_old_enough(last_modified: str | None, date: str | None) -> bool:
     if not last_modified or not date:
         return False
-    from email.utils import parsedate_to_datetime  # Where there is an ETag nobody asks for dates.
-
-    try:
-        age = parsedate_to_datetime(date) - parsedate_to_datetime(last_modified)
-    except (TypeError, ValueError):
-        return False
-    return age.total_seconds() >= _SAFE_AGE_S
+    now, then = parse_http_date(date), parse_http_date(last_modified)
+    return now is not None and then is not None and (now - then).total_seconds() >= _SAFE_AGE_S

@@ -57,6 +57,7 @@ def test_attempts_count_the_first_one() -> None:
         ("soon", None),
         ("12.5", None),
         ("²", None),
+        ("Mon, 01 Jan 2024 00:00:00 -99999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_anything_else_is_ignored(

@@ -22,6 +22,8 @@ JUST_NOW = "Tue, 14 Nov 2023 22:12:21 GMT"
         (None, MINUTE_AGO, None, None),
         (None, "yesterday", DATE, None),
         (None, None, DATE, None),
+        (None, MINUTE_AGO, "Mon, 01 Jan 2024 00:00:00 -99999999999999", None),
+        (None, "Mon, 01 Jan 99999999999999 00:00:00 GMT", DATE, None),
     ],
 )
 def test_rows_042_to_044_only_strong_validators_go_into_if_range(

@@ -263,7 +263,8 @@ class Governor:
     def _learn(self, turn: Turn, error: AsyncdlError) -> None:
         """Learn about the host that was asked, and the one that gave the answer."""
         now_s = clock.now_s()
-        answered = self._host(error.url) if isinstance(error, TransferError) else turn.host
+        named = host_of(error.url) if isinstance(error, TransferError) else ""
+        answered = self._host(error.url) if named else turn.host
         for host in {turn.host, answered}:
             before_s = host.pace.rest_s(now_s)
             if turn.is_spare:
@@ -368,8 +369,12 @@ async def _acquire(queue: CapacityLimiter, place: object) -> None:
 
 @lru_cache(256)
 def host_of(url: str) -> str:
-    """Return host and port of a URL, without user and password."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
+    """Return host and port of a URL, without user and password; nothing for what is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        # An error names its URL without its secrets, and what is left may be none.
+        return ""
 
 
 def _reason(error: AsyncdlError) -> str:

@@ -148,8 +148,11 @@ def next_url(url: str, location: str) -> str:
     try:
         # Absolute targets are taken as they stand; joining would normalise them.
         target = Url(location if _SCHEME.match(location) else urljoin(url, location))
-    except ValueError:
-        raise TransferError(url, "a redirect to no URL", reason=BAD_URL) from None
+        read_target(target)
+    except (ValueError, TransferError):
+        # What stands there has no host that could be to blame.
+        detail = f"a redirect to no http or https URL: {location}"
+        raise TransferError(url, detail, reason=BAD_URL) from None
     return led_to(url, Url(target.partition("#")[0]))
 
 

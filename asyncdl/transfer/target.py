@@ -69,6 +69,8 @@ def _read(text: str) -> Target | None:
     port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not port:
         return None
+    # Its parts are not empty and not too long, or looking it up fails in a way of its own.
+    parts.hostname.encode("idna")
     path = quoted[len(parts.scheme) + len("://") + len(parts.netloc) :].partition("#")[0]
     userinfo, _, host = parts.netloc.rpartition("@")
     return Target(

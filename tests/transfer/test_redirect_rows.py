@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from asyncdl.errors import TransferError, WrongContent
+from asyncdl.errors import HttpStatusError, TransferError, WrongContent
 from asyncdl.transfer.http import is_login_url, next_url
 from asyncdl.transfer.target import read_target
-from tests.transfer.fault_server import HostedFile, cut, redirect, rig, serving
+from tests.transfer.fault_server import HostedFile, cut, redirect, rig, serving, status
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -119,12 +119,44 @@ def test_data_is_no_login_page() -> None:
     assert not is_login_url("https://landsatlook.usgs.gov/data/a.tif?next=login")
 
 
-@pytest.mark.parametrize("url", ["", "file:///a", "http://", "http://h:99999/", "nonsense"])
+NO_HOST = ["http://[::1/x", "http://a..b/x", "http://.a/x", f"http://{'a' * 64}.org/x"]
+
+
+@pytest.mark.parametrize("location", NO_HOST)
+async def test_a_redirect_to_no_host_is_named_with_who_sent_it(
+    tmp_path: Path, location: str
+) -> None:
+    async with rig(tmp_path, redirect(location)) as r:
+        with pytest.raises(TransferError, match="a redirect to no") as refused:
+            await r.fetch()
+    assert refused.value.reason == "bad-url"
+    assert location in refused.value.detail
+    assert refused.value.url.startswith(r.server.url)
+
+
+def test_what_a_redirect_to_no_url_holds_is_not_told() -> None:
+    with pytest.raises(TransferError) as refused:
+        next_url("http://host/a", "http://name:s3cret@a..b/x?sig=s3cret")
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "file:///a", "http://", "http://h:99999/", "nonsense", "http://\udcff..a/", *NO_HOST],
+)
 async def test_what_is_no_http_url_is_refused_before_any_request(tmp_path: Path, url: str) -> None:
     async with rig(tmp_path, FILE) as r:
         with pytest.raises(TransferError) as refused:
             await r.fetch(url=url)
     assert (refused.value.reason, r.names) == ("bad-url", [])
+
+
+async def test_an_url_that_is_none_without_its_secrets_fails_like_any_other(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, status(404)) as r:
+        with pytest.raises(HttpStatusError):
+            await r.fetch(url=f"{r.server.url}?x=1@[c")
 
 
 def test_a_name_of_a_host_is_sent_in_its_wire_form() -> None:

@@ -18,6 +18,8 @@ def parse_http_date(text: str) -> datetime | None:
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 
+    if not text.isascii():
+        return None
     try:
         date = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):

@@ -32,7 +32,7 @@ from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn, is_page
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer, Link, led_to, open_answer
+from asyncdl.transfer.http import Answer, Link, check_headers, led_to, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.sink import open_part
 from asyncdl.transfer.parts.state import PartState, source_of
@@ -81,7 +81,7 @@ class Download:
     Args:
         engine: What all files share.
         request: What is wanted.
-    Raises: TransferError, if its URL is none.
+    Raises: TransferError, if its URL is none, or a header cannot be sent.
     """
 
     def __init__(self, engine: Engine, request: FileRequest) -> None:
@@ -89,6 +89,7 @@ class Download:
         self._request = request
         self._url = _checked(request.url, request.named_by)
         self._headers = {name: Secret(value) for name, value in request.headers.items()}
+        check_headers(self._url, self._headers)
         self._source = source_of(request.url)
         self._claimant = claimant_of(request)
         self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)

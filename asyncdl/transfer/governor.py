@@ -263,8 +263,9 @@ class Governor:
     def _learn(self, turn: Turn, error: AsyncdlError) -> None:
         """Learn about the host that was asked, and the one that gave the answer."""
         now_s = clock.now_s()
-        named = host_of(error.url) if isinstance(error, TransferError) else ""
-        answered = self._host(error.url) if named else turn.host
+        answered = turn.host
+        if isinstance(error, TransferError) and host_of(error.url):
+            answered = self._host(error.url)
         for host in {turn.host, answered}:
             before_s = host.pace.rest_s(now_s)
             if turn.is_spare:

@@ -35,7 +35,36 @@ _OWN_HEADERS = {
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_VALUE = re.compile(r"[\0\r\n\ud800-\udfff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+BAD_HEADER = "bad-header"
+"""Reason of the ``TransferError`` for a header of the caller's that cannot be sent."""
+
+
+def check_headers(url: str, headers: Mapping[str, str]) -> None:
+    """Look whether the caller's headers can be sent; what they hold is told to nobody.
+
+    Raises: TransferError with reason :data:`BAD_HEADER`.
+    Source: RFC 9110, sections 5.1 and 5.5.
+    """
+    for name, value in headers.items():
+        if _TOKEN.fullmatch(name) is None:
+            # What comes after the colon, if someone puts all of it into the name, is a value.
+            begun = _TOKEN.match(name)
+            detail = (
+                f"{begun[0] if begun else ''!r} begins what is no name of a header; "
+                "allowed: letters, digits and -"
+            )
+            raise TransferError(url, detail, reason=BAD_HEADER)
+        if _NOT_IN_VALUE.search(value):
+            detail = (
+                f"the value of the header {name} cannot be sent; "
+                "allowed: text without line breaks, NUL and lone surrogates"
+            )
+            raise TransferError(url, detail, reason=BAD_HEADER)
 
 
 class Link(Struct, frozen=True):

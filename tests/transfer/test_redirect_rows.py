@@ -58,6 +58,35 @@ async def test_headers_stay_on_a_redirect_within_the_origin(tmp_path: Path) -> N
     assert r.server.requests[1].headers["referer"] == "http://here/"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Key", "s3cret\nX-Other: b"),
+        ("X-Key", "s3cret\r"),
+        ("X-Key", "s3cret\0"),
+        ("X-Key", "s3cret\ud800"),
+        ("X-Key", "s3cret\udcff"),
+        ("X-Key: s3cret", ""),
+        ("X-Key\n", "s3cret"),
+        ("", "s3cret"),
+    ],
+)
+async def test_a_header_that_cannot_be_sent_is_named_without_its_value(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(TransferError, match="X-Key" if name else "no name") as refused:
+            await r.fetch(headers={name: value})
+    assert (refused.value.reason, r.server.requests) == ("bad-header", [])
+    assert "s3cret" not in str(refused.value)
+
+
+async def test_a_header_may_hold_any_text(tmp_path: Path) -> None:
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch(headers={"X-Key": "caf\u00e9 \u20ac"})
+    assert r.server.requests[0].headers["x-key"]
+
+
 async def test_row_120_a_loop_of_redirects_ends(tmp_path: Path) -> None:
     async with rig(tmp_path, redirect("/again")) as r:
         with pytest.raises(TransferError, match="too many redirects") as refused:

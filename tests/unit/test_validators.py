@@ -23,6 +23,7 @@ JUST_NOW = "Tue, 14 Nov 2023 22:12:21 GMT"
         (None, "yesterday", DATE, None),
         (None, None, DATE, None),
         (None, MINUTE_AGO, "Mon, 01 Jan 2024 00:00:00 -99999999999999", None),
+        (None, f"{MINUTE_AGO} \udcff", DATE, None),
         (None, "Mon, 01 Jan 99999999999999 00:00:00 GMT", DATE, None),
     ],
 )

@@ -174,17 +174,20 @@ class Download:
         """Open the partial file, once there is a name and a turn for it."""
         if self._final is None or self._holding is not None:
             return
-        part = await self._resources.enter_async_context(
-            open_part(
-                self._final,
-                self._engine.disk,
-                self._url,
-                durable=self._engine.limits.durable,
+        async with AsyncExitStack() as own:
+            part = await own.enter_async_context(
+                open_part(
+                    self._final,
+                    self._engine.disk,
+                    self._url,
+                    durable=self._engine.limits.durable,
+                )
             )
-        )
-        follower = Follower(part.path, self._expected(None), self._engine.prove)
-        holding = Holding(part, self._source, self._engine.limits, follower)
-        await holding.take_over(self._is_ours)
+            follower = Follower(part.path, self._expected(None), self._engine.prove)
+            holding = Holding(part, self._source, self._engine.limits, follower)
+            await holding.take_over(self._is_ours)
+            # Only now: until then the next try opens it anew, and must not find our lock.
+            self._resources.push_async_exit(own.pop_all())
         self._tries.farthest = holding.size_bytes
         self._holding = holding
 

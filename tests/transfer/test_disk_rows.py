@@ -14,7 +14,9 @@ import pytest
 from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, TransferError
 from asyncdl.events import TransferRetry
 from asyncdl.transfer import Digest, Downloader, FileRequest
+from asyncdl.transfer.parts import sink
 from asyncdl.transfer.parts.sink import PartFile
+from asyncdl.transfer.parts.state import PartState, load_state
 from tests.transfer.fault_server import (
     QUICK,
     HostedFile,
@@ -281,6 +283,41 @@ async def test_row_152_a_part_that_is_no_file_is_refused_before_any_request(
             await r.fetch()
     assert (r.server.requests, r.names) == ([], ["file.bin.part"])
     assert "in the way" in refused.value.remedy
+
+
+async def test_a_note_that_cannot_be_read_at_first_is_read_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [errno.EMFILE]
+
+    def load(path: Path, size_bytes: int) -> PartState | None:
+        if failures:
+            number = failures.pop()
+            raise OSError(number, os.strerror(number))
+        return load_state(path, size_bytes)
+
+    monkeypatch.setattr(sink, "load_state", load)
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch()
+    assert (r.content(), r.names) == (BODY, ["file.bin"])
+
+
+@pytest.mark.parametrize("there", [b"", BODY[:100]])
+async def test_a_note_that_can_never_be_read_costs_no_byte_and_leaves_nothing_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bytes
+) -> None:
+    def load(path: Path, size_bytes: int) -> PartState | None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    part = tmp_path / "file.bin.part"
+    if there:
+        part.write_bytes(there)
+    monkeypatch.setattr(sink, "load_state", load)
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(DiskError):
+            await r.fetch()
+    assert r.names == (["file.bin.part"] if there else [])
+    assert not there or part.read_bytes() == there
 
 
 async def test_row_144_a_durable_file_is_flushed_before_it_is_named_and_its_folder_after(

@@ -138,7 +138,12 @@ class PartFile:
         await self._call_brief(self._remove)
 
     async def aclose(self) -> None:
-        """Close the file and let go of its lock; may be called twice."""
+        """Close the file and let go of its lock; may be called twice.
+
+        One that holds no byte is removed.
+
+        Raises: DiskError; it is closed all the same.
+        """
         await self._call_brief(self._close)
 
     async def _call_brief(self, call: Callable[[], T]) -> T:
@@ -215,7 +220,12 @@ class PartFile:
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
-        if fd >= 0:
+        if fd < 0:
+            return
+        try:
+            if not self._is_gone and os.fstat(fd).st_size == 0 and _is_still(fd, self.path):
+                self.path.unlink()
+        finally:
             os.close(fd)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -273,9 +274,48 @@ async def test_row_152_a_folder_that_cannot_be_made_is_refused_before_any_reques
     assert r.server.requests == []
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("elsewhere")])
+IN_THE_WAY: list[Callable[[Path], object]] = [
+    Path.mkdir,
+    os.mkfifo,
+    lambda path: path.symlink_to("elsewhere"),
+    lambda path: path.symlink_to("/dev/zero"),
+]
+
+
+@pytest.mark.parametrize("make", IN_THE_WAY)
+async def test_row_152_a_note_that_is_no_file_is_refused_before_any_request(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / "file.bin.part.state")
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(DiskError, match=r"file\.bin\.part\.state is .* no regular") as refused:
+            await r.fetch()
+    assert (r.server.requests, r.names) == ([], ["file.bin.part.state"])
+    assert "in the way" in refused.value.remedy
+
+
+@pytest.mark.parametrize("make", IN_THE_WAY[1:])
+async def test_what_has_the_name_of_a_half_written_note_is_removed_not_followed(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / "file.bin.part.state.tmp")
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch()
+    assert (r.content(), r.names) == (BODY, ["file.bin"])
+
+
+async def test_row_152_a_folder_in_place_of_a_half_written_note_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file.bin.part.state.tmp").mkdir()
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(DiskError, match=r"file\.bin\.part\.state\.tmp is") as refused:
+            await r.fetch()
+    assert (r.server.requests, r.names) == ([], ["file.bin.part.state.tmp"])
+    assert "in the way" in refused.value.remedy
+
+
+@pytest.mark.parametrize("make", IN_THE_WAY)
 async def test_row_152_a_part_that_is_no_file_is_refused_before_any_request(
-    tmp_path: Path, make: Any
+    tmp_path: Path, make: Callable[[Path], object]
 ) -> None:
     make(tmp_path / "file.bin.part")
     async with rig(tmp_path, FILE) as r:

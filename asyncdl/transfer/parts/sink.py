@@ -17,7 +17,15 @@ from anyio import CancelScope
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.parts import room
 from asyncdl.transfer.parts.disk import Disk
-from asyncdl.transfer.parts.stable import flush_folder, make_folders, rename, settle, write_at
+from asyncdl.transfer.parts.stable import (
+    flush_folder,
+    make_folders,
+    not_plain,
+    open_plain,
+    rename,
+    settle,
+    write_at,
+)
 from asyncdl.transfer.parts.state import PartState, load_state, save_state, temporary_path
 
 T = TypeVar("T")
@@ -168,7 +176,11 @@ class PartFile:
         return not self._is_gone and _is_still(self._fd, self.path)
 
     def _load(self) -> PartState | None:
-        temporary_path(self._state_path).unlink(missing_ok=True)
+        temporary = temporary_path(self._state_path)
+        try:
+            temporary.unlink(missing_ok=True)
+        except IsADirectoryError as error:
+            raise not_plain(temporary) from error
         size_bytes = os.fstat(self._fd).st_size
         state = load_state(self._state_path, size_bytes)
         self._has_note = state is not None
@@ -276,12 +288,12 @@ def _open_locked(final: Path) -> int | None:
 
 def _open_made(path: Path) -> int:
     """Open a file, made if it is missing, and its folder too. A link is not followed."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT
     try:
-        return os.open(path, flags, 0o666)
+        return open_plain(path, flags)
     except FileNotFoundError:
         make_folders(path.parent)
-        return os.open(path, flags, 0o666)
+        return open_plain(path, flags)
 
 
 def _lock(fd: int, path: Path) -> bool:

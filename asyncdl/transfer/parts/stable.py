@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -21,6 +22,32 @@ _CHUNK_BYTES = 1024 * 1024
 
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP})
 """File systems that cannot flush a folder say so, and keep its entries in their own way."""
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """Open a regular file; what else has its name is neither followed nor waited for.
+
+    Args:
+        path: The file.
+        flags: Whether to read or write, and what to do if it is missing.
+    Raises: OSError, with :data:`errno.EEXIST` for a link, folder, pipe or device.
+    """
+    try:
+        # Without O_NONBLOCK a pipe is waited for until somebody writes into it.
+        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO or path.is_symlink() or path.is_dir():
+            raise not_plain(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise not_plain(path)
+    return fd
+
+
+def not_plain(path: Path) -> OSError:
+    """Return the error for a name that something else than a regular file has."""
+    return FileExistsError(errno.EEXIST, f"{path.name} is there and is no regular file")
 
 
 def write_at(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
@@ -72,8 +99,7 @@ class FreshFile:
 
     def __init__(self, path: Path, *, is_new: bool = False) -> None:
         how = os.O_EXCL if is_new else os.O_TRUNC
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how
-        self._fd = os.open(path, flags, 0o666)
+        self._fd = open_plain(path, os.O_WRONLY | os.O_CREAT | how)
         self._at_byte = 0
 
     def write(self, data: bytes | memoryview) -> None:

@@ -8,6 +8,7 @@ told from a whole one. It holds no URL with a secret: only host and path.
 from __future__ import annotations
 
 import logging
+import os
 import zlib
 from contextlib import suppress
 from itertools import pairwise
@@ -18,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from asyncdl.redact import redact
-from asyncdl.transfer.parts.stable import rename, write_anew
+from asyncdl.transfer.parts.stable import open_plain, rename, write_anew
 from asyncdl.transfer.ranges import Coverage
 from asyncdl.transfer.validators import Validator
 
@@ -77,12 +78,14 @@ def load_state(path: Path, size_bytes: int) -> PartState | None:
     Bytes that the note names and the file lacks are taken out of it.
 
     Returns: ``None`` if there is no note that can be believed.
-    Raises: OSError, if there is one that cannot be read.
+    Raises: OSError, if there is one that cannot be read, or is no regular file.
     """
     try:
-        data = path.read_bytes()
+        fd = open_plain(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
+    with open(fd, "rb") as file:  # noqa: PTH123 - what is open already has no path
+        data = file.read()
     state = decode_state(data)
     if state is None:
         _log.warning("%s is damaged or of another version: the download begins again", path)

@@ -20,6 +20,16 @@ def test_the_end_of_a_head_is_found_as_soon_as_it_is_there(body: bytes, cut: int
     assert end_of_head(data, 4, stop) == (4 + len(HEAD) if is_there else -1)
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\n\n", b"\n\r\n"])
+@pytest.mark.parametrize("body", [b"a\r\n\r\nb", b"a\n\nb", b"\r\n\r\n", b"\n\n", b""])
+def test_no_empty_line_of_the_body_is_taken_for_the_end_of_the_head(
+    end: bytes, body: bytes
+) -> None:
+    told = bytearray(b"HTTP/1.1 200 OK" + end[: len(end) // 2] + b"A: b" + end)
+    data = told + body
+    assert end_of_head(data, 0, len(data)) == len(told)
+
+
 def test_names_are_in_lower_case_and_values_are_trimmed() -> None:
     assert read_answer_head(head('ETag:  "a b" \t', "x: 1", "X: 2")).headers == {
         "etag": '"a b"',

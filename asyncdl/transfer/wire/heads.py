@@ -14,7 +14,8 @@ from asyncdl.transfer.target import Target
 MOST_HEAD_BYTES = 64 * 1024
 """A longer head is not read on."""
 
-_END = re.compile(rb"\r?\n\r?\n")
+_END = re.compile(rb"\n\r?\n")
+"""Some hosts end lines in a line feed alone; whichever end comes first is that of the head."""
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 _FOLD = re.compile(r"\n[ \t]+")
@@ -47,9 +48,6 @@ class AnswerHead(Struct, frozen=True):
 
 def end_of_head(data: bytearray, start: int, stop: int) -> int:
     """Return where the head in ``data[start:stop]`` ends; -1 if it does not yet."""
-    found = data.find(b"\r\n\r\n", start, stop)
-    if found >= 0:
-        return found + 4
     match = _END.search(data, start, stop)
     return match.end() if match else -1
 

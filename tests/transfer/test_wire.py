@@ -10,9 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
-from asyncdl.errors import NetworkError
+from asyncdl.errors import NetworkError, TransferError
 from asyncdl.transfer.target import read_target
 from asyncdl.transfer.wire.client import KEEPALIVE_S, WireClient
+from asyncdl.transfer.wire.heads import request_head
 from tests.transfer.fault_server import QUICK, End, HostedFile, chunked, cut, fixed, rig, serving
 
 BODY = bytes(range(256)) * 4000
@@ -145,6 +146,8 @@ async def test_row_101_the_number_of_a_system_error_is_kept(
 
 async def test_a_header_with_a_line_break_is_never_sent(tmp_path: Path) -> None:
     async with rig(tmp_path, SMALL) as r:
-        with pytest.raises(ValueError, match="line break"):
+        with pytest.raises(TransferError, match="line break"):
             await r.fetch(headers={"A": "b\r\nc: d"})
     assert r.server.requests == []
+    with pytest.raises(ValueError, match="line break"):
+        request_head(read_target(r.server.url), {"A": "b\r\nc: d"})

@@ -72,6 +72,8 @@ def _is_this_machine(host: str) -> bool:
 def _is_spoken_to(proxy: str) -> bool:
     try:
         parts = urlsplit(proxy)
+        # No name has empty or long labels, and looking one up fails in a way of its own.
+        (parts.hostname or "").encode("idna")
         return parts.scheme in PORTS and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

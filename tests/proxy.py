@@ -16,7 +16,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, SocketAttribute
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-REFUSED = b"HTTP/1.1 407 Authorize\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+REFUSED = "HTTP/1.1 {} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 @dataclass
@@ -27,6 +27,8 @@ class Proxy:
     port: int = 0
     asked: list[str] = field(default_factory=list)
     """Method and target of each request."""
+    refusal: int = 0
+    """Status of all its answers, if it passes nothing on."""
     heads: list[str] = field(default_factory=list)
     """The headers of each request."""
 
@@ -43,8 +45,11 @@ class Proxy:
             method, target, _ = request.split(" ")
             self.asked.append(f"{method} {target}")
             self.heads.append(headers)
+            refusal = self.refusal
             if self.login and not self._may_pass(headers):
-                await client.send(REFUSED)
+                refusal = 407
+            if refusal:
+                await client.send(REFUSED.format(refusal).encode())
                 return
             await _pass_on(told, client, method, target, headers)
 
@@ -84,9 +89,9 @@ def far(url: str) -> str:
 
 
 @asynccontextmanager
-async def open_proxy(login: str = "") -> AsyncIterator[Proxy]:
+async def open_proxy(login: str = "", refusal: int = 0) -> AsyncIterator[Proxy]:
     """Serve a proxy while the block runs."""
-    proxy = Proxy(login)
+    proxy = Proxy(login, refusal=refusal)
     async with (
         await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
         anyio.create_task_group() as tasks,

@@ -76,6 +76,46 @@ async def test_a_refusing_proxy_is_told_without_its_password(
     assert "s3cret" not in f"{caught.value} {caught.value!r}"
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_wants_a_login_is_named_and_not_asked_again(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_proxy(login="name:right") as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url.replace("right", "s3cret"))
+        async with Downloader(QUICK) as downloader:
+            with pytest.raises(NetworkError, match="proxy answered 407: it wants a") as caught:
+                await downloader.fetch(FileRequest(f"{scheme}://far.test/a.bin", tmp_path))
+    assert caught.value.what == f"ask far.test by the proxy 127.0.0.1:{proxy.port}"
+    assert len(proxy.asked) == 1
+    assert "name:word@" in str(caught.value) and "s3cret" not in str(caught.value)
+
+
+async def test_a_proxy_that_gets_through_to_nobody_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_proxy(refusal=502) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        async with Downloader(QUICK) as downloader:
+            with pytest.raises(NetworkError, match="the proxy answered 502") as caught:
+                await downloader.fetch(FileRequest("https://far.test/a.bin?sig=s3cret", tmp_path))
+    assert len(proxy.asked) == QUICK.backoff.attempts
+    assert f"far.test by the proxy 127.0.0.1:{proxy.port}" in str(caught.value)
+    assert "s3cret" not in f"{caught.value} {caught.value!r}"
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_is_not_there_is_named_without_its_password(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"http://name:s3cret@127.0.0.1:{unused_tcp_port}")
+    async with Downloader(QUICK) as downloader:
+        with pytest.raises(NetworkError, match=r"cannot be reached: .* refused") as caught:
+            await downloader.fetch(FileRequest(f"{scheme}://far.test/a.bin", tmp_path))
+    assert f"far.test by the proxy 127.0.0.1:{unused_tcp_port}" in str(caught.value)
+    assert "s3cret" not in f"{caught.value} {caught.value!r}"
+
+
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "nonsense"])
 async def test_this_machine_is_asked_directly(
     proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -161,6 +201,8 @@ def test_no_proxy_leads_to_this_machine(
         ("HTTP_PROXY", "http://", "HTTP_PROXY=http://: "),
         ("HTTP_PROXY", "http://host:port", "HTTP_PROXY=http://host:port: "),
         ("HTTP_PROXY", "http://[::1", "HTTP_PROXY=http://[::1: "),
+        ("HTTP_PROXY", "http://name:s3cret@a..b:99", "HTTP_PROXY=http://***@a..b:99: "),
+        ("HTTP_PROXY", f"http://{'a' * 64}.b", f"HTTP_PROXY=http://{'a' * 64}.b: "),
     ],
 )
 def test_a_proxy_that_cannot_be_read_is_told_by_its_variable(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asyncdl.proxies import proxy_of
 from asyncdl.transfer.client import Client, Exchange
+from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Target
 from asyncdl.transfer.zones import Zone
@@ -36,7 +37,9 @@ class ProxyingClient:
         from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
 
         # Wherever a host behind the proxy is, it is not this machine, and may not lead to it.
-        client = SessionClient(self._session_by(proxy), self._limits, zone=Zone.LINK)
+        client = SessionClient(
+            self._session_by(proxy), self._limits, zone=Zone.LINK, proxy=host_of(proxy)
+        )
         return await client.get(target, headers, inmost)
 
     def _session_by(self, proxy: str) -> ClientSession:

@@ -5,6 +5,7 @@ Slower than :mod:`asyncdl.transfer.wire`, and the oracle that it is tested by.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
@@ -14,11 +15,18 @@ import anyio
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
-from asyncdl.errors import NetworkError
+from asyncdl.errors import RETRYABLE_STATUS, NetworkError
 from asyncdl.redact import redact
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Target
 from asyncdl.transfer.zones import ANYWHERE, Zone
+
+WANTS_LOGIN = 407
+"""What a proxy answers to those whom it does not know (RFC 9110, section 15.5.8)."""
+_LOGIN = (
+    "the proxy answered 407: it wants a user name and a password, or other ones "
+    "(written before its host in the variable that names it, as name:word@)"
+)
 
 
 class SessionExchange:
@@ -72,10 +80,15 @@ class SessionClient:
         session: It should have no cookies and no ``auto_decompress``.
         limits: Timeouts and the size of buffers.
         zone: Where the hosts are, for all that is known: the peer may be a proxy of the owner's.
+        proxy: Host and port of the proxy that the session goes by, for errors; empty if
+            there is none, or only its owner knows.
     """
 
-    def __init__(self, session: ClientSession, limits: Limits, *, zone: Zone = ANYWHERE) -> None:
+    def __init__(
+        self, session: ClientSession, limits: Limits, *, zone: Zone = ANYWHERE, proxy: str = ""
+    ) -> None:
         self._session = session
+        self._proxy = proxy
         self._limits = limits
         self._zone = zone
         # The total would end every long download; stalls are watched by Answer.
@@ -86,6 +99,8 @@ class SessionClient:
     ) -> SessionExchange:
         """Send a GET and return its answer; which addresses are asked is the owner's business."""
         what, limits = f"ask {target.host}", self._limits
+        if self._proxy:
+            what += f" by the proxy {self._proxy}"
         with _our_errors(what):
             try:
                 with anyio.fail_after(limits.connect_timeout_s + limits.header_timeout_s):
@@ -100,6 +115,10 @@ class SessionClient:
                 raise
             except TimeoutError:
                 raise NetworkError(what, "no answer in time") from None
+        if self._proxy and response.status == WANTS_LOGIN:
+            # Without TLS the proxy's own answers look like the host's.
+            response.close()
+            raise NetworkError(what, _LOGIN, retryable=False)
         return SessionExchange(response, target, limits, self._zone)
 
     async def aclose(self) -> None:
@@ -122,6 +141,16 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             raise NetworkError(what, "its certificate is not valid", retryable=False) from error
+        case aiohttp.ClientHttpProxyError(status=status):
+            del error  # Its text is about the request, too.
+            cause = _LOGIN if status == WANTS_LOGIN else f"the proxy answered {status}"
+            raise NetworkError(what, cause, retryable=status in RETRYABLE_STATUS) from None
+        case aiohttp.ClientProxyConnectionError(os_error=reason):
+            # The text of asyncio says what failed, not why.
+            cause = os.strerror(reason.errno) if reason.errno else "no connection"
+            raise NetworkError(
+                what, f"the proxy cannot be reached: {cause}", errno=reason.errno
+            ) from error
         case aiohttp.ClientConnectorDNSError():
             raise NetworkError(what, "its name is not known") from error
         case aiohttp.ConnectionTimeoutError():

@@ -29,6 +29,8 @@ from asyncdl.transfer.claims import mark_of
 if TYPE_CHECKING:
     from asyncdl.config import ByteCount
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Editors on Windows begin a list with one; it is no part of a URL."""
 PIPE_BYTES = 65_536
 """Read from standard input at once."""
 QUEUED_PER_WORKER = 2
@@ -198,7 +200,7 @@ async def _all_urls(urls: Iterable[str], listed: IO[str] | None) -> AsyncIterato
     if listed is None:
         return
     async for line in _lines_of(listed):
-        url = line.strip()
+        url = line.lstrip(BYTE_ORDER_MARK).strip()
         if url and not url.startswith("#"):
             yield url
 

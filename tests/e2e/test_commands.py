@@ -97,6 +97,23 @@ async def test_get_reads_a_list_and_names_what_failed(
     assert ended.summary["failures"][0]["reason"] == "http-404"
 
 
+@pytest.mark.parametrize("is_piped", [False, True])
+async def test_get_reads_a_list_with_a_byte_order_mark(
+    tmp_path: Path, static_file: str, is_piped: bool
+) -> None:
+    told = f"\ufeff{static_file}\r\n".encode()
+    (tmp_path / "urls.txt").write_bytes(told)
+    listed = "-" if is_piped else str(tmp_path / "urls.txt")
+    ended = await anyio.run_process(
+        [*COMMAND, "get", "-i", listed, "-o", str(tmp_path / "out"), "--json"],
+        env=environment(),
+        input=told,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert b'"state":"downloaded"' in ended.stdout
+
+
 @pytest.mark.parametrize("jobs", ["1", "5"])
 async def test_get_tells_two_urls_with_one_name_apart(
     asyncdl_run: Run, tmp_path: Path, static_file: str, jobs: str

@@ -1,5 +1,16 @@
 """``python -m asyncdl`` is the same as ``asyncdl``."""
 
-from asyncdl.cli.main import main
+from typing import NoReturn
 
-main()
+from asyncdl.cli.starting import leaving_at_once
+
+
+def main() -> NoReturn:
+    """Run a command and exit, as :func:`asyncdl.cli.main.main` does, which is imported here."""
+    with leaving_at_once():
+        from asyncdl.cli.main import main as run
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -10,13 +10,14 @@ from typing import NoReturn
 
 import click
 
+from asyncdl.cli import starting
 from asyncdl.cli.printing import echo
 from asyncdl.cli.streams import StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact
 from asyncdl.version import __version__
 
-OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, starting.INTERRUPTED
 
 COMMANDS = {
     "run": "asyncdl.cli.run:run",
@@ -55,7 +56,8 @@ class LazyGroup(click.Group):
         # What an import makes is there to stay: looking for garbage in it, now
         # and at the end, takes about a sixth of the time that a short command has.
         gc.disable()
-        command = getattr(importlib.import_module(module), name)
+        with starting.leaving_at_once():
+            command = getattr(importlib.import_module(module), name)
         gc.freeze()
         gc.enable()
         assert isinstance(command, click.Command)

@@ -193,7 +193,7 @@ class TransferError(AsyncdlError):
         self.attempts = 0
         if reason is not None:
             self.reason = reason
-            self.remedy = _REMEDIES_BY_REASON.get(reason, self.remedy)
+        self.remedy = _REMEDIES_BY_REASON.get(self.reason, self.remedy)
         if retryable is not None:
             self.retryable = retryable
         self.retry_after_s = retry_after_s
@@ -333,9 +333,15 @@ _REMEDIES = {
 
 _NOT_THERE = "The file is not there: check its URL; running again helps only if it comes back."
 _NO_ACCESS = "The URL has expired or needs rights that were not given: try a new one."
+_WRONG_AT_SOURCE = (
+    "Run the same command again; if it stays so, the file, or what is told of it, is wrong at "
+    "its source."
+)
 _REMEDIES_BY_REASON = {
     "bad-url": "Correct the URL; one that the service gave may be right in another run.",
+    "broken-file": _WRONG_AT_SOURCE,
     "busy": "Wait for the other fetch to end, then run the same command again.",
+    "checksum-mismatch": _WRONG_AT_SOURCE,
     "http-401": _NO_ACCESS,
     "http-403": _NO_ACCESS,
     "http-404": _NOT_THERE,

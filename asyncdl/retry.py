@@ -19,12 +19,17 @@ MAX_RETRY_AFTER_S = 24 * 3600.0
 """A server that asks for more than a day is taken to mean a day."""
 
 
+_LEAST = {"first_s": 0, "factor": 1, "max_s": 0, "attempts": 1}
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to wait before each new try: growing, capped, jittered.
 
     Half of each delay is random, so that many clients that failed together do
     not come back together, and no delay is so short that it is none.
+
+    Raises: ValueError or TypeError, for a value that is not allowed.
     """
 
     first_s: float = 1.0
@@ -35,6 +40,13 @@ class Backoff:
     """No delay exceeds this, unless the server asked for more."""
     attempts: int = 5
     """Tries in all, the first included; 1 never tries again."""
+
+    def __post_init__(self) -> None:
+        # Written so that what is no number at all is refused, too.
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if not value >= least:
+                raise ValueError(f"Backoff.{name} = {value!r} (allowed: {least} or more)")
 
     def allows(self, failed: int) -> bool:
         """Tell whether another try may follow ``failed`` failed ones."""

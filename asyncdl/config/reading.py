@@ -49,11 +49,19 @@ def parse_config(
     Raises: ConfigError, as :func:`load_config`.
     """
     try:
-        config = msgspec.convert(raw, Config, dec_hook=_decode_custom)
+        config = msgspec.convert(_with_folder_as_text(raw), Config, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
         raise explain(error, raw, file) from error
     folder = (base or (file.parent if file else Path())).absolute()
     return _with_absolute_paths(config, folder, file)
+
+
+def _with_folder_as_text(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables with ``download.directory`` as text, where a program gave a path."""
+    download = raw.get("download")
+    if isinstance(download, dict) and isinstance(directory := download.get("directory"), Path):
+        return raw | {"download": download | {"directory": str(directory)}}
+    return raw
 
 
 def _decode_custom(kind: type, value: object) -> Any:

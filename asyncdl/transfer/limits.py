@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from asyncdl.retry import Backoff
+from asyncdl.transfer.checking import check_number, whole, wrong_type
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -12,10 +13,41 @@ MIB = 1024 * KIB
 _COLLECTED_BYTES = 8 * MIB
 _LEAST_WRITE_BYTES = 256 * KIB
 
+_LEAST = {
+    "connections": 1,
+    "per_host": 1,
+    "connections_per_file": 1,
+    "split_from_bytes": 0,
+    "smallest_piece_bytes": 1,
+    "requests_per_file": 1,
+    "refetches": 0,
+    "refreshes": 0,
+    "max_redirects": 0,
+    "keep_free_bytes": 0,
+    "read_buffer_bytes": 1,
+    "flush_bytes": 1,
+    "preallocate_from_bytes": 0,
+    "checkpoint_bytes": 1,
+    "disk_threads": 1,
+}
+"""Whole numbers, and the least that each may be."""
+_FROM_ZERO = (
+    "first_look_s",
+    "split_after_s",
+    "slowest_bytes_s",
+    "max_wait_s",
+    "max_retry_after_s",
+    "flush_interval_s",
+)
+_ABOVE_ZERO = ("connect_timeout_s", "header_timeout_s", "stall_timeout_s")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one :class:`~asyncdl.transfer.Downloader`, shared by all its files."""
+    """Bounds of one :class:`~asyncdl.transfer.Downloader`, shared by all its files.
+
+    Raises: ValueError or TypeError, at once, for a value that is not allowed.
+    """
 
     connections: int = 16
     """Connections in all, 1 or more."""
@@ -75,6 +107,20 @@ class Limits:
     """Between two notes of what is on disk; a crash costs at most this much."""
     disk_threads: int = 4
     """Threads for the file system, beside those that prove finished files."""
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            whole(f"Limits.{name}", getattr(self, name), least)
+        for name in _FROM_ZERO:
+            check_number(f"Limits.{name}", getattr(self, name))
+        for name in _ABOVE_ZERO:
+            check_number(f"Limits.{name}", getattr(self, name), may_be_zero=False)
+        if self.max_rate_bytes_s is not None:
+            check_number("Limits.max_rate_bytes_s", self.max_rate_bytes_s, may_be_zero=False)
+        if self.max_size_bytes is not None:
+            whole("Limits.max_size_bytes", self.max_size_bytes, 0)
+        if not isinstance(self.backoff, Backoff):
+            raise wrong_type("Limits.backoff", self.backoff, "a Backoff")
 
     @property
     def write_bytes(self) -> int:

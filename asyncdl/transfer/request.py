@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asyncdl.transfer.checking import folder, whole, wrong, wrong_type
 from asyncdl.transfer.proving.digests import Digest, check_algorithm
 from asyncdl.transfer.proving.members import Members, Unpack
 from asyncdl.transfer.proving.verify import Form
@@ -15,13 +16,13 @@ from asyncdl.transfer.proving.verify import Form
 class FileRequest:
     """One file that is wanted, and everything known about it beforehand.
 
-    Raises: ValueError, if the fingerprint is no algorithm of :class:`Digest`.
+    Raises: ValueError or TypeError, at once, for a value that is not allowed.
     """
 
     url: str = field(repr=False)
     """``http`` or ``https``; sent byte for byte as it stands here."""
     directory: Path
-    """Where the file goes; made if it is missing."""
+    """Where the file goes, as a path or a text; made if it is missing."""
     name: str | None = None
     """File name; ``None`` takes the host's, else the URL's. Always made safe: a name that
     ends like that of an unfinished file, such as ``x.part``, gets an underscore behind it."""
@@ -57,8 +58,53 @@ class FileRequest:
     """Connections for this file at most; ``None`` takes ``Limits.connections_per_file``."""
 
     def __post_init__(self) -> None:
+        # There may be very many: what is as it should be passes by a glance each.
+        if not isinstance(self.url, str):
+            raise wrong_type("FileRequest.url", self.url, "a text")
+        directory: object = self.directory
+        if not isinstance(directory, Path):
+            self._set("directory", folder("FileRequest.directory", directory))
+        if self.name is not None and not isinstance(self.name, str):
+            raise wrong_type("FileRequest.name", self.name, "a text, or None")
+        if self.size_bytes is not None:
+            self._set("size_bytes", whole("FileRequest.size_bytes", self.size_bytes, 0))
+        if self.connections is not None:
+            self._set("connections", whole("FileRequest.connections", self.connections, 1))
+        form: object = self.form
+        if form is not None and not isinstance(form, Form):
+            self._set("form", _form(form))
+        if self.digests != ():
+            self._set("digests", _digests(self.digests))
         if self.fingerprint is not None:
-            check_algorithm(self.fingerprint)
+            check_algorithm(self.fingerprint, "FileRequest.fingerprint")
+        self._check_tables()
+
+    def _check_tables(self) -> None:
+        for name, value in (("headers", self.headers), ("members", self.members)):
+            if not isinstance(value, Mapping):
+                raise wrong_type(f"FileRequest.{name}", value, "a mapping")
+        for name, call in (("refresh", self.refresh), ("unpack", self.unpack)):
+            if call is not None and not callable(call):
+                raise wrong_type(f"FileRequest.{name}", call, "a function, or None")
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def _form(form: object) -> Form:
+    try:
+        return Form(form)  # type: ignore[arg-type]  # that is what is found out
+    except ValueError:
+        raise wrong("FileRequest.form", form, ", ".join(Form)) from None
+
+
+def _digests(digests: object) -> tuple[Digest, ...]:
+    """Return digests that come as any sequence. Raises: TypeError."""
+    if isinstance(digests, tuple | list):
+        found = tuple(digest for digest in digests if isinstance(digest, Digest))
+        if len(found) == len(digests):
+            return found
+    raise wrong_type("FileRequest.digests", digests, "a sequence of Digest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ async def engine(directory: Path) -> None:
         request = asyncdl.FileRequest(
             url="https://host/file",
             directory=directory,
-            digests=(asyncdl.Digest("sha256", "00"),),
+            digests=(asyncdl.Digest("sha256", "00" * 32),),
             form=asyncdl.Form.TIFF,
         )
         assert_type(await downloader.fetch(request), asyncdl.Fetched)

@@ -159,7 +159,7 @@ async def test_what_turns_out_to_be_needed_is_computed_from_then_on(part: Part) 
     await part.write(0, BODY[:5000])
     part.follower.expect(Expected(Form.TIFF, 5, fingerprint="sha256"))
     assert part.taken() == 5000
-    part.follower.expect(Expected(digests=(Digest("md5", "00"),)))
+    part.follower.expect(Expected(digests=(Digest("md5", "00" * 16),)))
     await part.write(5000, BODY[5000:])
     assert part.follower.finish().digests()[0].value == hashlib.md5(BODY).hexdigest()
 

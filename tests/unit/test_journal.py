@@ -25,7 +25,7 @@ RED = FinishedFile(
     123,
     "length+sha256+tiff",
     "m2m",
-    (Digest("sha256", "ab"),),
+    (Digest("sha256", "ab" * 32),),
 )
 ZIP = FinishedFile("bundle/S/real.zip", "bundle", "S", 5, 7, "length")
 RED_WANTED = WantedFile("E", "P", "S", "S_B4.TIF", ("bands",), 10, 10)

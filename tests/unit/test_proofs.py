@@ -15,6 +15,7 @@ from asyncdl.transfer import Digest, Form
 SHA = Checksum("sha256sum", "AB" * 32)
 CKSUM = Checksum("cksum", 4038471504)
 UNKNOWN = Checksum("whirlpool", "00")
+NONSENSE = Checksum("md5sum", "n/a")
 
 
 def known(source: str, *digests: Digest) -> FinishedFile:
@@ -26,7 +27,7 @@ def wanted(*checksums: Checksum) -> WantedFile:
 
 
 def test_known_digests_are_handed_to_the_engine_in_its_own_words() -> None:
-    assert digests_of([SHA, CKSUM, UNKNOWN]) == (
+    assert digests_of([SHA, CKSUM, UNKNOWN, NONSENSE]) == (
         Digest("sha256", "ab" * 32),
         Digest("cksum", "4038471504"),
     )
@@ -41,7 +42,7 @@ def test_auto_takes_what_is_offered_and_needs_nothing() -> None:
     assert demand_of(wanted(SHA), "auto").digests and demand_of(wanted(), "auto").is_possible
 
 
-@pytest.mark.parametrize("checksums", [(), (UNKNOWN,)])
+@pytest.mark.parametrize("checksums", [(), (UNKNOWN,), (NONSENSE,)])
 def test_checksum_is_impossible_without_a_digest(checksums: tuple[Checksum, ...]) -> None:
     assert not demand_of(wanted(*checksums), "checksum").is_possible
 

@@ -10,6 +10,7 @@ from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.transfer import Digest, Form, form_of
 from asyncdl.transfer.proving.digests import ALGORITHMS as DIGEST_NAMES
+from asyncdl.transfer.proving.digests import can_match
 from asyncdl.transfer.proving.members import Members
 from asyncdl.transfer.proving.proof import Expected
 
@@ -97,7 +98,9 @@ def _source_of(wanted: WantedFile) -> str:
 
 
 def digests_of(checksums: Iterable[Checksum]) -> tuple[Digest, ...]:
-    """Return the digests that the service promises and the engine can compute."""
-    return tuple(
-        Digest(ALGORITHMS[c.id], str(c.value).lower()) for c in checksums if c.id in ALGORITHMS
-    )
+    """Return the digests that the service promises and the engine can compute.
+
+    A value that no file can have is none.
+    """
+    told = ((ALGORITHMS[c.id], str(c.value).lower()) for c in checksums if c.id in ALGORITHMS)
+    return tuple(Digest(*digest) for digest in told if can_match(*digest))

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Protocol
 
 from msgspec import Struct
 
 from asyncdl.errors import ChecksumMismatch
+from asyncdl.transfer.checking import wrong, wrong_type
 
 ALGORITHMS = ("sha512", "sha256", "md5", "cksum", "crc32")
 """The strongest first."""
 
 
-def check_algorithm(name: str) -> None:
+_HEX_DIGITS = {"sha512": 128, "sha256": 64, "md5": 32, "crc32": 8}
+_HEX = re.compile(r"[0-9a-fA-F]+")
+_CKSUM = re.compile(r"0|[1-9][0-9]{0,9}")
+
+
+def check_algorithm(name: str, field: str = "Digest.algorithm") -> None:
     """Raises: ValueError, unless ``name`` is one of :data:`ALGORITHMS`."""
     if name not in ALGORITHMS:
-        raise ValueError(f"no digest {name!r}; known: {', '.join(ALGORITHMS)}")
+        raise wrong(field, name, ", ".join(ALGORITHMS))
+
+
+def can_match(algorithm: str, value: str) -> bool:
+    """Tell whether any bytes at all may add up to ``value``."""
+    text = value.strip()
+    if algorithm == "cksum":
+        return _CKSUM.fullmatch(text) is not None and int(text) < 1 << 32
+    return len(text) == _HEX_DIGITS[algorithm] and _HEX.fullmatch(text) is not None
 
 
 class Digest(Struct, frozen=True):
     """What the bytes of a whole file must add up to.
 
-    Raises: ValueError, for an algorithm that is not one of :data:`ALGORITHMS`.
+    Raises: ValueError, for an algorithm that is not one of :data:`ALGORITHMS`, and for a
+        value that no bytes can have; TypeError, for what is no text.
     """
 
     algorithm: str
@@ -32,6 +48,12 @@ class Digest(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         check_algorithm(self.algorithm)
+        digits = _HEX_DIGITS.get(self.algorithm)
+        allowed = f"{digits} hexadecimal digits" if digits else "a number of 32 bits in decimal"
+        if not isinstance(self.value, str):
+            raise wrong_type("Digest.value", self.value, allowed)
+        if not can_match(self.algorithm, self.value):
+            raise wrong("Digest.value", self.value, f"for {self.algorithm} {allowed}")
 
     def agrees_with(self, value: str) -> bool:
         """Tell whether ``value`` is the same number, whatever its case."""

@@ -246,8 +246,10 @@ class Job:
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield every event of the run; progress may be skipped when the reader is slow.
 
-        Raises: as :meth:`run`, after the last event.
+        Raises: as :meth:`run`, after the last event; RuntimeError, outside the block.
         """
+        if self._tasks is None:
+            raise RuntimeError("a Job tells its events inside its `async with` block only")
         async for event in self._events:
             yield event
         if self._error is not None:
@@ -260,9 +262,14 @@ class Job:
         trace: TracebackType | None,
     ) -> bool | None:
         assert self._tasks is not None
-        self._tasks.cancel_scope.cancel()
-        with ungrouped():
-            return await self._tasks.__aexit__(kind, error, trace)
+        tasks, self._tasks = self._tasks, None
+        tasks.cancel_scope.cancel()
+        try:
+            with ungrouped():
+                return await tasks.__aexit__(kind, error, trace)
+        finally:
+            # Also of a run that was cancelled before its first step.
+            self._events.close()
 
 
 def limits_of(download: DownloadConfig) -> Limits:

@@ -195,6 +195,25 @@ async def test_who_leaves_early_cancels_the_run(bench: Bench) -> None:
     await bench.complete(BANDS)
 
 
+async def test_events_are_read_inside_the_block_alone(bench: Bench) -> None:
+    """Outside it nothing runs, so a reader would wait for ever."""
+    job = bench.job(BANDS)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="inside its `async with` block only"):
+            async for _ in job:
+                pass
+        async with job:
+            pass
+
+
+async def test_a_reader_who_stays_longer_than_the_block_comes_to_an_end(bench: Bench) -> None:
+    async with bench.job(BANDS) as job:
+        events = job.__aiter__()
+        await anext(events)
+    with anyio.fail_after(10):
+        assert all([event async for event in events])
+
+
 async def test_the_reader_sees_the_error_itself_and_no_group(bench: Bench) -> None:
     with pytest.raises(AuthError):
         async with bench.job(token="wrong") as job:

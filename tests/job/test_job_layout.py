@@ -106,6 +106,30 @@ async def test_unfinished_files_move_too(bench: Bench) -> None:
     assert summary.downloaded_bytes < summary.total_bytes
 
 
+@pytest.mark.parametrize("product", [BUNDLE, {**BUNDLE, "extract": True}])
+async def test_what_a_killed_run_left_without_a_note_is_removed(
+    bench: Bench, product: dict[str, object]
+) -> None:
+    """It would lie at the old place for ever."""
+    bench.service.faults = Faults(stall=1.0)
+    with anyio.CancelScope() as scope:
+
+        def watch(event: Event) -> None:
+            if isinstance(event, TransferProgress) and event.done_bytes:
+                scope.cancel()
+
+        await bench.job(product, workers=1).run(watch)
+    (note,) = bench.directory.rglob("*.part.state")
+    note.unlink()
+    (begun,) = bench.directory.rglob("*.tar.part")
+    members = begun.with_name(begun.name.partition(".")[0])
+    members.mkdir(exist_ok=True)
+    (members / f"{members.name}_SR_B4.TIF.part.member").write_bytes(b"II*")
+    bench.service.faults = Faults()
+    await bench.complete(product, layout=FLAT)
+    assert not list(bench.directory.glob("bundle/L*"))
+
+
 async def test_two_scenes_at_one_place_are_told_before_they_are_asked_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

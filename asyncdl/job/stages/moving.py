@@ -140,15 +140,24 @@ def _move_parts(directory: Path, moves: Iterable[Move], durable: bool) -> None:
     """Move unfinished files with their notes. Blocks."""
     for move in moves:
         old, new = directory / move.old, directory / move.new
-        _move_part(old, new, durable)
-        _move_part(passing_path(old), passing_path(new), durable)
+        has_moved = _move_part(old, new, durable)
+        if _move_part(passing_path(old), passing_path(new), durable) or has_moved:
+            for folder in (old.parent, old.with_suffix("")):  # as most layouts have it
+                remove_unfinished(folder, old.stem)
+            _remove_empty(old.parent, directory)
 
 
-def _move_part(old: Path, new: Path, durable: bool) -> None:
+def _move_part(old: Path, new: Path, durable: bool) -> bool:
+    """Let unfinished bytes go on under another name; tell whether there were any."""
+    if not part_path(old).exists():
+        return False
     if part_path(old).is_file() and state_path(old).is_file() and not part_path(new).exists():
-        # Bytes without their note are dropped, a note without its bytes says nothing.
         _rename(part_path(old), part_path(new), durable)
         _rename(state_path(old), state_path(new), durable)
+    # Bytes without their note are of no use, a note without its bytes says nothing.
+    with suppress(OSError):
+        remove_leftovers(old)
+    return True
 
 
 def _move_all(

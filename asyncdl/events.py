@@ -6,7 +6,7 @@ else. Events hold no secret: file URLs appear in none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -226,9 +226,11 @@ class FilesWanted(Event, frozen=True):
     """More files are wanted."""
 
     count: int
-    """How many more."""
+    """How many more; a file that goes to two places counts twice."""
     size_bytes: int | None
     """Their announced sizes added up, an estimate for bundles; ``None`` when nobody told."""
+    estimates: Mapping[str, int] = {}
+    """What of it is an estimate, by the keys of the files."""
 
 
 class FilesPreparing(Event, frozen=True):

@@ -29,6 +29,9 @@ from asyncdl.events import (
 from asyncdl.job.telling.amounts import count, duration
 from asyncdl.progress.rate import Rate
 
+MOST_LANDED = 1024
+"""Far more than a job has at once; plain downloads have no endings besides the engine's."""
+
 
 @dataclass
 class ActiveFile:
@@ -90,6 +93,10 @@ class Board:
         self._rate = Rate.since(self.began)
         self._waits: dict[str, float] = {}
         self._connections: dict[str, int] = {}
+        self._estimates: dict[str, int] = {}
+        """What counts as wanted for files whose length is not known yet, by key."""
+        self._landed: dict[str, int] = {}
+        """Bytes of files that the engine has let go and that have no ending yet, by key."""
 
     def take(self, event: Event) -> None:
         """Bring the board up to date with one event."""
@@ -99,12 +106,11 @@ class Board:
             case FilesWanted():
                 self.wanted_files += event.count
                 self.wanted_bytes += event.size_bytes or 0
+                self._estimates |= event.estimates
             case FilesPreparing():
                 self._prepare(event)
             case FileFinished():
-                self.finished[event.state] += 1
-                if event.state in (FileState.DOWNLOADED, FileState.SKIPPED):
-                    self.finished_bytes += event.size_bytes or 0
+                self._finish(event)
             case QuotaLeft():
                 self.quota = event.downloads
             case ConnectionsInUse():
@@ -117,10 +123,32 @@ class Board:
                 self._follow(event)
                 self._note_wait(event)
 
+    def _finish(self, event: FileFinished) -> None:
+        key = event.key or event.file
+        self._landed.pop(key, None)
+        self.finished[event.state] += 1
+        if event.state in (FileState.DOWNLOADED, FileState.SKIPPED):
+            self._learn_length(key, event.size_bytes)
+            self.finished_bytes += event.size_bytes or 0
+
+    def _learn_length(self, key: str, size_bytes: int | None) -> None:
+        """Put a file's length in the place of its estimate."""
+        if size_bytes is not None and key in self._estimates:
+            self.wanted_bytes += size_bytes - self._estimates.pop(key)
+
+    def _land(self, key: str) -> None:
+        """Keep the bytes of a file that is copied, unpacked or interrupted: they are there."""
+        if file := self.active.pop(key, None):
+            self._landed[key] = file.done_bytes
+        while len(self._landed) > MOST_LANDED:
+            self.finished_bytes += self._landed.pop(next(iter(self._landed)))
+
     def _follow(self, event: Event) -> None:
         """Follow one file of the engine."""
         match event:
             case TransferStarted():
+                self._learn_length(event.key, event.size_bytes)
+                self._landed.pop(event.key, None)
                 self.active[event.key] = ActiveFile(
                     event.name, event.size_bytes, event.resumed_bytes
                 )
@@ -130,6 +158,8 @@ class Board:
             case TransferRetry():
                 if event.key in self.active:
                     self.active[event.key].note = f"again in {event.wait_s:.0f} s: {event.reason}"
+            case TransferEnded(reason="" | "interrupted"):
+                self._land(event.key)
             case TransferEnded():
                 self.active.pop(event.key, None)
             case _:
@@ -232,8 +262,9 @@ class Board:
 
     @property
     def done_bytes(self) -> int:
-        """Bytes of finished files and of those on their way."""
-        return self.finished_bytes + sum(file.done_bytes for file in self.active.values())
+        """Bytes of finished files and of those on their way; an interrupt takes none back."""
+        under_way = sum(file.done_bytes for file in self.active.values())
+        return self.finished_bytes + sum(self._landed.values()) + under_way
 
     @property
     def share(self) -> float | None:

@@ -13,6 +13,7 @@ from asyncdl.events import FileFinished, FileState, JobFinished, JobStarted, Not
 from asyncdl.m2m.downloads import selection
 from asyncdl.m2m.models import DownloadOption
 from asyncdl.m2m.naming import dataset_of
+from asyncdl.progress.board import Board
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
 
 SCENES = (
@@ -39,6 +40,21 @@ async def test_what_two_products_want_is_asked_for_and_fetched_once(bench: Bench
     assert set(bench.requested.values()) == {1}
     assert len(bench.requested) == sum(bench.service.file_requests.values()) < 54
     assert summary.downloaded_bytes < summary.total_bytes
+
+
+@pytest.mark.parametrize("is_again", [False, True])
+async def test_what_has_come_adds_up_to_what_was_wanted(bench: Bench, is_again: bool) -> None:
+    """Bundles are of another length than is listed, and some files go to two places."""
+    if is_again:
+        await bench.complete()
+        bench.events.clear()
+    summary = await bench.complete()
+    board, done_bytes = Board(), 0
+    for event in bench.events:
+        board.take(event)
+        assert done_bytes <= board.done_bytes <= board.wanted_bytes
+        done_bytes = board.done_bytes
+    assert board.done_bytes == board.wanted_bytes == summary.total_bytes
 
 
 async def test_a_second_run_asks_for_nothing(bench: Bench) -> None:

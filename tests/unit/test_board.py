@@ -36,7 +36,7 @@ from asyncdl.events import (
     TransferStarted,
 )
 from asyncdl.progress import progress_lines
-from asyncdl.progress.board import Board
+from asyncdl.progress.board import MOST_LANDED, Board
 from asyncdl.progress.words import pace
 from asyncdl.text import shortened
 
@@ -92,6 +92,58 @@ def test_finished_files_leave_the_list_and_count_with_their_size() -> None:
     assert not board.active
     assert board.finished_bytes == 15
     assert board.finished == {"downloaded": 1, "skipped": 1, "failed": 1}
+
+
+def test_a_length_takes_the_place_of_its_estimate_as_soon_as_it_is_known() -> None:
+    wanted = FilesWanted(2, 160, {"a.tar": 60, "b.tar": 100})
+    under_way = (
+        wanted,
+        TransferStarted("a.tar", "a.tar", 90, 0),
+        TransferStarted("b.tar", "b", 80, 0),
+    )
+    assert board_after(wanted).wanted_bytes == 160
+    assert board_after(*under_way).wanted_bytes == 170
+    begun_again = *under_way, TransferStarted("a.tar", "a.tar", 90, 0)
+    assert board_after(*begun_again).wanted_bytes == 170
+
+
+def test_a_length_that_only_the_end_tells_takes_the_place_of_its_estimate() -> None:
+    wanted = FilesWanted(2, 160, {"bands/p/a": 60, "b.tar": 100})
+    board = board_after(wanted, finished(90, FileState.SKIPPED))
+    assert (board.finished_bytes, board.wanted_bytes) == (90, 190)
+    assert board_after(wanted, finished(0, FileState.FAILED)).wanted_bytes == 160
+
+
+@pytest.mark.parametrize("reason", ["", "interrupted"])
+def test_what_is_on_disk_still_counts_between_a_transfer_and_its_end(reason: str) -> None:
+    """A file may be unpacked or copied meanwhile, and that of an interrupted run stays."""
+    board = board_after(
+        TransferStarted("bands/p/a", "a", 10, 0),
+        TransferProgress("bands/p/a", 8, 8),
+        TransferEnded("bands/p/a", reason),
+    )
+    assert not board.active
+    assert board.done_bytes == 8
+    board.take(finished(10))
+    assert board.done_bytes == 10
+
+
+def test_what_failed_does_not_count() -> None:
+    board = board_after(
+        TransferStarted("a", "a", 10, 0),
+        TransferProgress("a", 8, 8),
+        TransferEnded("a", "http-500"),
+    )
+    assert board.done_bytes == 0
+
+
+def test_plain_downloads_without_end_take_no_more_room() -> None:
+    board = Board()
+    for n in range(3000):
+        board.take(TransferStarted(f"{n}", "a", 10, 10))
+        board.take(TransferEnded(f"{n}"))
+    assert board.done_bytes == 30_000
+    assert len(board._landed) == MOST_LANDED
 
 
 def test_a_wait_is_shown_until_it_is_over() -> None:

@@ -52,7 +52,12 @@ def _wanted(run: Run, selected: Selected) -> FilesWanted:
         count=sum(len(wanted.kinds) for wanted in selected.files)
         + len(selected.not_offered)
         + sum(len(run.kinds_of(scene)) for scene in selected.unknown),
-        size_bytes=sum(wanted.estimate_bytes for wanted in selected.files),
+        size_bytes=sum(wanted.estimate_bytes * len(wanted.kinds) for wanted in selected.files),
+        estimates={
+            str(place.relative): wanted.estimate_bytes
+            for wanted, place in run.layout.aims_of(selected.files)
+            if wanted.size_bytes is None
+        },
     )
 
 

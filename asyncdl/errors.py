@@ -358,6 +358,10 @@ RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 
 """Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""
 
 
+INTERRUPTED = "interrupted"
+"""Reason of a fetch that was stopped from outside."""
+
+
 def reason_of(error: BaseException) -> str:
     """Return the stable code of what ended a file, or a try of it."""
     match error:
@@ -368,7 +372,7 @@ def reason_of(error: BaseException) -> str:
         case DiskError():
             reason = "disk"
         case _:
-            reason = "interrupted"
+            reason = INTERRUPTED
     return reason
 
 

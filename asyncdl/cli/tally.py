@@ -11,13 +11,11 @@ from pathlib import Path
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
-from asyncdl.errors import DiskError, NetworkError, TransferError, reason_of
+from asyncdl.errors import INTERRUPTED, DiskError, NetworkError, TransferError, reason_of
 from asyncdl.events import Event, TransferEnded
 from asyncdl.redact import redact
 from asyncdl.transfer import Outcome
 
-INTERRUPTED = "interrupted"
-"""Reason of the end of a file that has no outcome."""
 LOOK_AFTER_NETWORK = "Look after the connection, then run the same command again: it continues."
 
 log = logging.getLogger("asyncdl.cli")

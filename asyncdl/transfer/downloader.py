@@ -6,6 +6,10 @@ import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import anyio
+from anyio import CancelScope
+
+from asyncdl.errors import INTERRUPTED, TransferError
 from asyncdl.events import Emit, discard
 from asyncdl.proxies import names_proxy
 from asyncdl.transfer.client import Client
@@ -50,6 +54,8 @@ class Downloader:
         self._session = session
         self._client: Client | None = None
         self._engine: Engine | None = None
+        self._fetches: set[CancelScope] = set()
+        self._ended = anyio.Event()
 
     async def __aenter__(self) -> Self:
         self._client = self._new_client()
@@ -63,8 +69,18 @@ class Downloader:
         traceback: TracebackType | None,
     ) -> None:
         self._engine = None
-        if self._client is not None:
-            await self._client.aclose()
+        for scope in self._fetches:
+            scope.cancel()
+        # They still have their notes to write; connections that they use are not idle.
+        with CancelScope(shield=True):
+            await self._all_ended()
+            if self._client is not None:
+                await self._client.aclose()
+
+    async def _all_ended(self) -> None:
+        while self._fetches:
+            self._ended = anyio.Event()
+            await self._ended.wait()
 
     def _new_client(self) -> Client:
         if self._session is None:
@@ -79,7 +95,9 @@ class Downloader:
 
         Cancelled or failed, it leaves nothing under the final name that was not
         there before, and what came in a ``.part`` file that a later call goes on
-        with. Called outside the context manager it raises a RuntimeError.
+        with. Called outside the context manager it raises a RuntimeError; still
+        going on at its end, it is stopped as if cancelled and fails with reason
+        ``interrupted``.
 
         Raises: TransferError, if the file cannot be had, with reason ``busy`` if
             someone else is fetching it, and ``name-taken`` if this downloader has fetched
@@ -88,4 +106,13 @@ class Downloader:
         """
         if self._engine is None:
             raise RuntimeError("a Downloader fetches inside its `async with` block only")
-        return await Download(self._engine, request).run()
+        download = Download(self._engine, request)
+        with CancelScope() as scope:
+            self._fetches.add(scope)
+            try:
+                return await download.run()
+            finally:
+                self._fetches.discard(scope)
+                self._ended.set()
+        detail = "its Downloader was closed while it was being fetched"
+        raise TransferError(request.url, detail, reason=INTERRUPTED)

@@ -10,7 +10,11 @@ from pathlib import Path
 
 def wrong(field: str, value: object, allowed: str) -> ValueError:
     """Return the error for a value that cannot be meant."""
-    return ValueError(f"{field} = {value!r} (allowed: {allowed})")
+    return ValueError(_text(field, value, allowed))
+
+
+def _text(field: str, value: object, allowed: str) -> str:
+    return f"{field} = {value!r} (allowed: {allowed})"
 
 
 def wrong_type(field: str, value: object, allowed: str) -> TypeError:
@@ -22,11 +26,11 @@ def whole(field: str, value: object, least: int) -> int:
     """Return a whole number, ``least`` or more. Raises: TypeError, ValueError."""
     allowed = f"a whole number, {least} or more"
     if isinstance(value, bool):
-        raise wrong_type(field, value, allowed)
+        raise TypeError(_text(field, value, allowed))
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # that is what is found out
     except TypeError:
-        raise wrong_type(field, value, allowed) from None
+        raise TypeError(_text(field, value, allowed)) from None
     if number < least:
         raise wrong(field, value, allowed)
     return number
@@ -36,7 +40,7 @@ def check_number(field: str, value: object, *, may_be_zero: bool = True) -> None
     """Look at a number of seconds or bytes per second. Raises: TypeError, ValueError."""
     allowed = "a number, 0 or more" if may_be_zero else "a number above 0"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise wrong_type(field, value, allowed)
+        raise TypeError(_text(field, value, allowed))
     if math.isnan(value) or value < 0 or (value == 0 and not may_be_zero):
         raise wrong(field, value, allowed)
 
@@ -45,5 +49,5 @@ def folder(field: str, value: object) -> Path:
     """Return a folder that is named as a text or a path. Raises: TypeError."""
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
-        raise wrong_type(field, value, "a text or a Path")
+        raise TypeError(_text(field, value, "a text or a Path"))
     return Path(text)

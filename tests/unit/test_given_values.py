@@ -57,7 +57,7 @@ def test_limits_refuse_values_at_once(field: str, value: float) -> None:
     ],
 )
 def test_limits_refuse_other_types(field: str, value: Any) -> None:
-    with pytest.raises(TypeError, match=rf"^Limits\.{field}: {type(value).__name__} \(allowed: a"):
+    with pytest.raises(TypeError, match=rf"^Limits\.{field}(: int| = .+) \(allowed: a"):
         Limits(**{field: value})
 
 
@@ -134,7 +134,9 @@ def test_a_request_refuses_values_at_once(field: str, value: object) -> None:
     ],
 )
 def test_a_request_refuses_other_types(field: str, value: object) -> None:
-    with pytest.raises(TypeError, match=rf"^FileRequest\.{field}: \w+ \(allowed: ") as refused:
+    with pytest.raises(
+        TypeError, match=rf"^FileRequest\.{field}(: \w+| = .+) \(allowed: "
+    ) as refused:
         request(**{field: value})
     assert "hush" not in str(refused.value)
 

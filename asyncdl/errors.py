@@ -74,10 +74,14 @@ class ConfigError(AsyncdlError):
     def __str__(self) -> str:
         place = f"{self.file}: " if self.file else ""
         if self.key:
-            place += self.key if self.value is None else f"{self.key} = {self.value!r}"
+            place += self.key if self.value is None else f"{self.key} = {_as_written(self.value)}"
             place += ": "
         hint = f" (allowed: {self.allowed})" if self.allowed else ""
         return redact(f"{place}{self.problem}{hint}")
+
+
+def _as_written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 class DirectoryBusyError(AsyncdlError):

@@ -154,6 +154,7 @@ URL = "is no http or https URL (allowed: an http or https URL, such as https://"
             'no such value; did you mean "checksum"? (allowed: "auto",',
         ),
         ("download.workers", "5", "= '5': is text, not a whole number (allowed: 1 to 256)"),
+        ("download.workers", True, "workers = true: is true or false, not a whole number"),
         ("download.workers", 300, "= 300: has to be 256 or less (allowed: 1 to 256)"),
         ("download.stac", "yes", "= 'yes': is text, not true or false (allowed: true or false)"),
         ("service.username", 5, "is a whole number, not text in quotes (allowed: text in quotes)"),
@@ -189,7 +190,7 @@ def test_no_stac_service_is_a_choice() -> None:
     ("bundle", "layout", "told"),
     [
         ({"extract": True}, "{product_id}/{file}", "download.layout = '{product_id}/{file}': puts"),
-        ({"keep_tar": True}, "{kind}/{file}", "products[1].keep_tar = True: says how to unpack"),
+        ({"keep_tar": True}, "{kind}/{file}", "products[1].keep_tar = true: says how to unpack"),
         ({"members": ["red"]}, "{kind}/{file}", "products[1].members = ['red']: says how"),
     ],
 )

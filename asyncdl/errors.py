@@ -342,6 +342,7 @@ _WRONG_AT_SOURCE = (
     "its source."
 )
 _REMEDIES_BY_REASON = {
+    "bad-header": "Correct the header.",
     "bad-url": "Correct the URL; one that the service gave may be right in another run.",
     "broken-file": _WRONG_AT_SOURCE,
     "busy": "Wait for the other fetch to end, then run the same command again.",

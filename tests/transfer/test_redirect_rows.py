@@ -78,6 +78,7 @@ async def test_a_header_that_cannot_be_sent_is_named_without_its_value(
         with pytest.raises(TransferError, match="X-Key" if name else "no name") as refused:
             await r.fetch(headers={name: value})
     assert (refused.value.reason, r.server.requests) == ("bad-header", [])
+    assert refused.value.remedy == "Correct the header."
     assert "s3cret" not in str(refused.value)
 
 

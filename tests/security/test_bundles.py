@@ -121,6 +121,7 @@ async def test_owners_and_modes_in_it_mean_nothing(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(name=st.text(min_size=1), kind=st.sampled_from([bytes([c]) for c in b"0123456789SVNAMD"]))
 @example(name="a.tif", kind=b"0")
+@example(name="\0a", kind=b"0")
 async def test_whatever_a_member_is_nothing_gets_outside(
     tmp_path_factory: pytest.TempPathFactory, name: str, kind: bytes
 ) -> None:

@@ -131,6 +131,12 @@ def test_a_size_beyond_the_file_takes_no_memory(kind: bytes, size: bytes) -> Non
     assert not is_sound(data) and not streams_soundly(data)
 
 
+@pytest.mark.parametrize("name", [b"", b"\0", b"\0hidden"])
+def test_a_member_without_a_name_is_refused(name: bytes) -> None:
+    with pytest.raises(Malformed, match="without a name"):
+        stream(header(name=name) + bytes(1024))
+
+
 @pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
 def test_an_extended_header_of_megabytes_is_refused(kind: bytes) -> None:
     """Whoever unpacks the archive would hold all of it in memory."""

@@ -44,6 +44,8 @@ _READ_BYTES = 1 << 20
 
 _TOO_SHORT = "the file ends before a member does, or before the end of the archive"
 
+_NAMELESS = "a member without a name"
+
 _PAX, _GNU_NAME, _SPARSE = b"x", b"L", b"S"
 _ABOUT_OTHERS = frozenset((b"x", b"g", b"L", b"K"))
 """Headers that say something about members and are none."""
@@ -132,7 +134,10 @@ def walk(on_member: OnMember) -> Steps:
         if kind == _SPARSE:
             yield from _pass_holes(block)
         is_file = kind in _FILES and not told.has_holes
-        takers = on_member(Member(_name(block, told), data_bytes, is_file))
+        name = _name(block, told)
+        if not name:
+            raise Malformed(_NAMELESS)
+        takers = on_member(Member(name, data_bytes, is_file))
         yield from _pass(data_bytes, takers)
         members, told = members + 1, _Told()
     if (yield Step(BLOCK_BYTES, is_kept=True)) != _ZERO_BLOCK:
@@ -295,8 +300,8 @@ def _text(field: bytes) -> str:
 
 
 def _data_bytes(header: bytes) -> int:
-    if not header[_NAME].rstrip(b"\0"):
-        raise Malformed("a member without a name")
+    if not _text(header[_NAME]):
+        raise Malformed(_NAMELESS)
     return 0 if header[156:157] in _WITHOUT_DATA else _number(header[_SIZE])
 
 

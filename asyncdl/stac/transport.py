@@ -40,6 +40,7 @@ def base_address(url: str) -> URL:
     """Return the address of a service. Raises: ConfigError, if it is not an http(s) address."""
     try:
         base = URL(url)
+        (base.host or "").encode("idna")  # as it is done to look it up
         if base.scheme in ("http", "https") and base.host and base.port:
             return base.with_query(None).with_fragment(None)
     except ValueError:

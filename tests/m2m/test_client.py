@@ -396,7 +396,9 @@ async def test_arguments_that_cannot_be_right_are_refused_before_any_call(
     assert service.asked == []
 
 
-@pytest.mark.parametrize("url", ["m2m.cr.usgs.gov", "ftp://host/", "https://", "http://[", ""])
+@pytest.mark.parametrize(
+    "url", ["m2m.cr.usgs.gov", "ftp://host/", "https://", "http://[", "http://a..b/", ""]
+)
 def test_an_address_that_is_none_is_a_config_error(url: str) -> None:
     with pytest.raises(ConfigError, match=r"service\.url"):
         M2MClient(Credentials("ann", "token"), url=url)

@@ -96,7 +96,9 @@ async def test_an_empty_url_asks_nothing() -> None:
         assert await catalog.digests([L1]) == {}
 
 
-@pytest.mark.parametrize("url", ["file:///etc", "landsatlook.usgs.gov", "http://", "http://[a"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc", "landsatlook.usgs.gov", "http://", "http://[a", "http://a..b"]
+)
 def test_a_url_that_is_none_is_told_at_once(url: str) -> None:
     with pytest.raises(ConfigError, match=r"service\.stac_url"):
         StacCatalog(url)

@@ -138,6 +138,7 @@ class Transport:
 def _base_address(url: str) -> URL:
     try:
         base = URL(url)
+        (base.host or "").encode("idna")  # as it is done to look it up
     except ValueError:
         base = URL()
     if base.scheme not in ("http", "https") or not base.host:

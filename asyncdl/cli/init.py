@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable
@@ -86,7 +87,7 @@ def init(file: Path, force: bool, **given: Any) -> int:
             echo(line)
     else:
         _write(file, text)
-        echo(f"Wrote {file}. Next: asyncdl plan {file}", err=True)
+        echo(f"Wrote {file}. Next: asyncdl plan {shlex.quote(str(file))}", err=True)
     return OK
 
 

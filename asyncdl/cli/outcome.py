@@ -62,14 +62,24 @@ def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) 
     return lines
 
 
-def next_steps(summary: Summary, config: Path, *, is_sandbox: bool) -> list[str]:
-    """Return the commands that go on from an outcome, to be copied; none if all is well."""
+def next_steps(
+    summary: Summary, config: Path, *, is_sandbox: bool, is_piped: bool = False
+) -> list[str]:
+    """Return the commands that go on from an outcome, to be copied; none if all is well.
+
+    Args:
+        summary: The outcome.
+        config: Of the job.
+        is_sandbox: Whether the embedded service was asked.
+        is_piped: Whether the scenes came from standard input: only whoever made that
+            command can make another one like it.
+    """
     if summary.is_complete:
         return []
     file = shlex.quote(str(config))
     embedded = " --sandbox" if is_sandbox else ""
     commands = [(f"asyncdl report {file} --html report.html", "how it went, as a page")]
-    if summary.failures:
+    if summary.failures and not is_piped:
         commands.insert(0, (f"asyncdl run {file}{embedded} --retry-failed", "only what is missing"))
     width = max(len(command) for command, _ in commands)
     return ["Next:", *(f"  {command:<{width}}  # {what}" for command, what in commands)]

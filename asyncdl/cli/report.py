@@ -14,6 +14,7 @@ from asyncdl.cli.options import config_argument, json_option, naming, verbose_op
 from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.pages import STDOUT, write_page
 from asyncdl.cli.printing import echo
+from asyncdl.cli.service import SANDBOX_NAME
 from asyncdl.cli.settings import told_of
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
@@ -62,7 +63,7 @@ def report(config: Path, as_json: bool, page: Path | None) -> int:
         if page != STDOUT:
             echo(f"The report is in {page}", err=True)
     else:
-        _print(summary, settings.directory, config)
+        _print(summary, settings, config)
     return OK
 
 
@@ -73,11 +74,16 @@ def _last_run(directory: Path) -> Summary | None:
         raise DiskError(directory / REPORT_NAME, error) from error
 
 
-def _print(summary: Summary, directory: Path, config: Path) -> None:
+def _print(summary: Summary, settings: Config, config: Path) -> None:
     if summary.begun:
         echo(f"The run of {summary.begun.replace('T', ' ').replace('Z', ' UTC')}")
-    # Which service the run asked is not in its report.
-    for line in describe(summary, directory, next_steps(summary, config, is_sandbox=False)):
+    steps = next_steps(
+        summary,
+        config,
+        is_sandbox=summary.record.service == SANDBOX_NAME,
+        is_piped=settings.search.scenes_file == "-",
+    )
+    for line in describe(summary, settings.directory, steps):
         echo(line)
 
 

@@ -93,7 +93,12 @@ def run(
         raise
     if not ended:
         return INTERRUPTED
-    steps = next_steps(ended[0], config, is_sandbox=sandbox is not None)
+    steps = next_steps(
+        ended[0],
+        config,
+        is_sandbox=sandbox is not None,
+        is_piped=settings.search.scenes_file == "-",
+    )
     print_summary(ended[0], settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
     return exit_status_of(ended[0])
 

@@ -121,7 +121,7 @@ class Job:
             AuthError: The account was refused.
             DirectoryBusyError: Another run holds the directory.
         """
-        report = Report(kinds_of(self._config))
+        report = Report(kinds_of(self._config), service=self._service_name)
 
         def watch(event: Event) -> None:
             report.take(event)

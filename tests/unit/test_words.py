@@ -115,6 +115,12 @@ def test_the_next_commands_can_be_copied() -> None:
     assert len(next_steps(summary_with(status="interrupted"), Path("j"), is_sandbox=False)) == 2
 
 
+def test_ids_from_a_pipe_are_not_there_to_be_tried_again() -> None:
+    bad = summary_with(failure("f"))
+    (page,) = next_steps(bad, Path("job.toml"), is_sandbox=True, is_piped=True)[1:]
+    assert page.startswith("  asyncdl report job.toml --html report.html")
+
+
 def test_a_complete_outcome_asks_for_nothing_more() -> None:
     good = summary_with(status="complete")
     assert next_steps(good, Path("job.toml"), is_sandbox=False) == []

@@ -76,6 +76,8 @@ class Record:
     timeline: Timeline = field(default_factory=Timeline)
     found_scenes: tuple[FoundScene, ...] = ()
     """The first 2,000; none that the config names by id."""
+    service: str = ""
+    """Which service was asked, as the journal calls it; empty in reports of old."""
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Recorder:
     """Follows a run's events; times are seconds since its start."""
 
     course: Course = field(default_factory=Course)
+    service: str = ""
     _proofs: Counter[tuple[str, str]] = field(default_factory=Counter)
     _scenes: list[FoundScene] = field(default_factory=list)
     _api: dict[str, EndpointTally] = field(default_factory=dict)
@@ -155,4 +158,5 @@ class Recorder:
             },
             timeline=self.course.timeline,
             found_scenes=tuple(self._scenes),
+            service=self.service,
         )

@@ -177,10 +177,12 @@ class Report:
     Args:
         kinds: Product kinds of the job, in the order in which the summary shows them.
         clock: Monotonic seconds.
+        service: What the journal calls the service.
     """
 
     kinds: InitVar[Iterable[str]] = ()
     clock: Callable[[], float] = time.monotonic
+    service: InitVar[str] = ""
     scenes: int = 0
     wanted: int = 0
     states: Counter[str] = field(default_factory=Counter)
@@ -196,10 +198,11 @@ class Report:
     _received: dict[str, int] = field(default_factory=dict)
     _recorder: Recorder = field(default_factory=Recorder)
 
-    def __post_init__(self, kinds: Iterable[str]) -> None:
+    def __post_init__(self, kinds: Iterable[str], service: str) -> None:
         self._began = self.clock()
         self._begun = datetime.now(UTC)
         self.by_kind = {kind: Counter() for kind in kinds}
+        self._recorder.service = service.rpartition("@")[2]  # whoever is named there stays out
 
     def take(self, event: Event) -> None:
         """Count one event."""

@@ -57,7 +57,7 @@ def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) 
     if summary.failures:
         lines.append(f"All of them: {directory / REPORT_NAME}")
     lines += next_steps
-    if summary.status != "complete":
+    if summary.failures or summary.status in ("stopped", "interrupted"):
         lines.append("Run the same command again to continue.")
     return lines
 

@@ -15,6 +15,7 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.service import Service, access_to, asker, client_of, open_service
 from asyncdl.cli.target import host_for, service_config, target_options
 from asyncdl.config import ServiceConfig
+from asyncdl.errors import AuthError
 from asyncdl.m2m.account.credentials import Credentials, find_credentials
 from asyncdl.m2m.account.stored import credentials_path, forget_accounts, store_account
 from asyncdl.redact import Secret
@@ -104,7 +105,16 @@ def _given_account(
         configured_username=service.username,
         token_file=Path(service.token_file) if service.token_file else None,
         host=None,
-        prompt=asker(),
+        prompt=asker() or _nobody,
+    )
+
+
+def _nobody(what: str) -> str:
+    """Stand in for a person, where another `asyncdl login` would find none either."""
+    raise AuthError(
+        "login-token",
+        message=f"no {what.rstrip(': ')}, and no terminal to ask on: give --username, and the "
+        "token with --token-stdin, or set ASYNCDL_USERNAME and ASYNCDL_TOKEN",
     )
 
 

@@ -97,7 +97,10 @@ def test_a_token_that_is_refused_is_not_kept(
 
 def test_without_a_token_nobody_is_called(terminal: Terminal, served: Service) -> None:
     assert terminal.run("login", "--url", served.url, "--username", "ann") == 3
-    assert "ASYNCDL_TOKEN" in terminal.err
+    assert "no USGS application token, and no terminal to ask on" in terminal.err
+    assert "--token-stdin" in terminal.err and "ASYNCDL_TOKEN" in terminal.err
+    assert terminal.run("login", "--url", served.url) == 3
+    assert "no USGS user name" in terminal.err and "--username" in terminal.err
     assert log_in(terminal, served, token="two words") == 2
     assert served.calls["login-token"] == 0
 

@@ -96,11 +96,12 @@ async def unknown_dataset(
     known = [found.dataset_alias for found in await client.dataset_search(family)]
     close = suggest(dataset, known)
     hint = f"; did you mean {close[0]}?" if close else ""
+    listing = f"asyncdl datasets {family}" if known else "asyncdl datasets"
     return ConfigError(
         f"the service has no such dataset, or it is closed to this account{hint}",
         key=key,
         value=dataset,
-        allowed=f"a dataset alias; `asyncdl datasets {family}` lists them",
+        allowed=f"a dataset alias; `{listing}` lists them",
     )
 
 

@@ -44,6 +44,8 @@ PIPE = (
 )
 TABLE_ROWS = 100
 """What people look through; programs get all."""
+COLUMNS = ("acquired", "cloud", "path", "row", "tier", "product_id", "entity_id")
+"""What programs get of a scene; as CSV they are named also where there is none."""
 ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
     "date": lambda scene: (scene.acquired, scene.display_id),
     # What nobody knows comes last.
@@ -187,10 +189,8 @@ def _as_json(scenes: Sequence[Scene]) -> list[str]:
 
 
 def _as_csv(scenes: Sequence[Scene]) -> list[str]:
-    if not scenes:
-        return []
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(as_row(scenes[0])), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(as_row(scene) for scene in scenes)
     return text.getvalue().splitlines()

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from asyncdl.cli.search import ORDERS, for_people
+from asyncdl.cli.search import COLUMNS, ORDERS, WRITERS, as_row, for_people
 from asyncdl.m2m.models import Scene, TemporalCoverage
 from asyncdl.m2m.searching.outlines import geometry_of
 from asyncdl.m2m.searching.rings import signed_area
@@ -42,6 +42,11 @@ def test_what_a_search_finds_is_what_a_piped_run_fetches(terminal: Terminal, fol
     summary = orjson.loads(terminal.out.splitlines()[-1])
     assert (summary["scenes"], summary["files"]["downloaded"]) == (1, 3)
     assert [path.name for path in Path("examples/data/bands").iterdir()] == IDS[:1]
+
+
+def test_as_csv_no_scenes_are_a_header_without_rows() -> None:
+    assert WRITERS["csv"]([]) == ["acquired,cloud,path,row,tier,product_id,entity_id"]
+    assert tuple(as_row(scene(IDS[0]))) == COLUMNS
 
 
 def test_the_table_has_what_people_look_for() -> None:

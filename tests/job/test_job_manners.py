@@ -106,6 +106,8 @@ async def test_items_that_the_service_only_counts_are_named(bench: Bench) -> Non
     assert [(f.reason, "_20200303_" in f.file) for f in summary.failures] == [
         ("not-accepted", True)
     ]
+    assert "did not say why" in summary.failures[0].detail
+    assert "reason above" not in summary.failures[0].remedy
 
 
 async def test_a_band_that_the_service_does_not_list_is_missing(bench: Bench) -> None:

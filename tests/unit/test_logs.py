@@ -14,6 +14,8 @@ import pytest
 
 from asyncdl.cli.logs import FileHandler, LogWish, StderrHandler, start_logging
 from asyncdl.cli.main import exit_status
+from asyncdl.events import Event, HostWait, QuotaWait, ServiceWait
+from asyncdl.job.telling.chronicle import log_event
 
 SECRET = "https://host/x?requestSignature=abcdef"
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
@@ -80,6 +82,22 @@ def test_no_secret_and_no_control_gets_into_a_log(tmp_path: Path) -> None:
         assert "requestSignature=***" in text and "abcdef" not in text
         assert all(line.isprintable() for line in text.splitlines())
         assert not any(line.startswith("FORGED") for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (QuotaWait(60), "waiting 60.0 s: the download quota is used up"),
+        (HostWait("files", "HTTP 429", 20), "waiting 20.0 s: files rests: HTTP 429"),
+        (ServiceWait("m2m", "HTTP 503", 5, 2), "waiting 2.0 s: m2m is down: HTTP 503"),
+    ],
+)
+def test_what_is_waited_for_is_told_in_words(
+    event: Event, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "asyncdl.job"):
+        log_event(event)
+    assert caplog.messages == [line]
 
 
 def test_json_lines_hold_the_record(tmp_path: Path) -> None:

@@ -71,12 +71,23 @@ def test_without_a_run_there_is_nothing_to_report(
     assert f"{REPORT_NAME} is not there: no run has ended" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{}", "bytes is missing"),
+        ('{"bytes": {}}', "total is missing"),
+        ("[1]", "it is JSON of another kind"),
+        ('{"bytes": 3}', "it is JSON of another kind"),
+        ('{"bytes": ', "it is not JSON (unexpected end of data"),
+        ('{"bytes": {"total": "x", "downloaded": 0}}', "Expected `int`, got `str`"),
+    ],
+)
 def test_a_file_that_is_no_report_is_wrong_usage(
-    job: Path, capsys: pytest.CaptureFixture[str]
+    text: str, why: str, job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (job.parent / "data" / REPORT_NAME).write_text("{}")
+    (job.parent / "data" / REPORT_NAME).write_text(text)
     assert exit_status(["report", str(job)]) == 2
-    assert "is no report of a run" in capsys.readouterr().err
+    assert f"is no report of a run: {why}" in capsys.readouterr().err
 
 
 def test_the_page_goes_to_a_file_or_to_stdout(

@@ -46,8 +46,10 @@ async def follow_layout(run: Run, files: Sequence[WantedFile]) -> None:
     damaged = [move for move in moves if move.old in known.distrusted]
     await run.journal.files.move((move.old, move.new) for move in (*moved, *damaged))
     if moved:
-        count = "1 file" if len(moved) == 1 else f"{len(moved):,} files"
-        run.emit(Notice(f"The layout has changed: {count} moved to where they go now."))
+        told = "1 file moved to where it goes"
+        if len(moved) > 1:
+            told = f"{len(moved):,} files moved to where they go"
+        run.emit(Notice(f"The layout has changed: {told} now."))
 
 
 async def follow_unpacking(run: Run, files: Sequence[WantedFile]) -> None:

@@ -19,6 +19,8 @@ from asyncdl.m2m.downloads.pending import Ready, Waiting
 from asyncdl.m2m.downloads.selection import WantedFile
 
 REFUSED_REMEDY = "Run the same command again later; the service gives the reason above."
+NOT_ACCEPTED = "the service did not accept the request for it, and did not say why"
+NOT_ACCEPTED_REMEDY = "Run the same command again later."
 QUOTA_REMEDY = "Run the same command again when the account's download quota has room."
 
 
@@ -96,7 +98,7 @@ def _settle(run: Run, matched: Matched) -> Waiting | None:
     if not unknown:
         # The service counts such items and does not name them: they are what is left.
         for wanted in matched.unaccounted:
-            _refuse(run, wanted, "not-accepted", "the service did not accept the request for it")
+            _refuse(run, wanted, "not-accepted", NOT_ACCEPTED, NOT_ACCEPTED_REMEDY)
     candidates = matched.unaccounted if unknown else ()
     if not matched.preparing and not candidates:
         return None
@@ -114,8 +116,10 @@ async def _note_given(run: Run, matched: Matched) -> None:
         await run.journal.requests.note_given(given, is_ready=is_ready)
 
 
-def _refuse(run: Run, wanted: WantedFile, reason: str, detail: str) -> None:
-    run.finish(wanted, FileState.FAILED, reason=reason, detail=detail, remedy=REFUSED_REMEDY)
+def _refuse(
+    run: Run, wanted: WantedFile, reason: str, detail: str, remedy: str = REFUSED_REMEDY
+) -> None:
+    run.finish(wanted, FileState.FAILED, reason=reason, detail=detail, remedy=remedy)
 
 
 def _end_without_quota(run: Run, wanted: WantedFile) -> None:

@@ -40,8 +40,14 @@ def log_event(event: Event) -> None:
             log.info("%s: again in %.1f s: %s", event.key, event.wait_s, event.detail)
         case ScenesFound():
             log.info("%d scenes so far, %s match", event.found, event.total_hits)
-        case QuotaWait() | HostWait() | ServiceWait():
-            log.info("waiting: %s", event)
+        case QuotaWait():
+            log.info("waiting %.1f s: the download quota is used up", event.wait_s)
+        case HostWait():
+            log.info("waiting %.1f s: %s rests: %s", event.wait_s, event.host, event.reason)
+        case ServiceWait():
+            log.info(
+                "waiting %.1f s: %s is down: %s", event.next_try_s, event.service, event.reason
+            )
         case ServiceBack():
             log.info("%s is back after %.0f s", event.service, event.after_s)
         case SceneSuperseded():

@@ -348,4 +348,16 @@ def read_report(directory: Path) -> Summary | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"is no report of a run: {error}", file=path) from None
+        raise ConfigError(f"is no report of a run: {_why(error)}", file=path) from None
+
+
+def _why(error: Exception) -> str:
+    """Say what is wrong with a file that somebody else has written."""
+    match error:
+        case KeyError():
+            return f"{error.args[0]} is missing"
+        case TypeError():
+            return "it is JSON of another kind"
+        case orjson.JSONDecodeError():
+            return f"it is not JSON ({error})"
+    return str(error)

@@ -17,7 +17,7 @@ from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import json_option, verbose_option
-from asyncdl.cli.tally import Tally
+from asyncdl.cli.tally import Tally, ending_of
 from asyncdl.errors import AsyncdlError, DiskError
 from asyncdl.events import Emit, Event, FilesWanted
 from asyncdl.job.telling.chronicle import log_event
@@ -168,8 +168,12 @@ def get(
                 tally.watch(event)
                 emit(event)
 
+            def take(outcome: Outcome) -> None:
+                tally.take(outcome)
+                emit(ending_of(outcome))
+
             feed = Feed(_all_urls(urls, listed), request, watch)
-            await _fetch_all(feed, limits, jobs, tally, watch)
+            await _fetch_all(feed, limits, jobs, take, watch)
         return True
 
     try:
@@ -244,8 +248,10 @@ class Feed(Struct, frozen=True):
                 await requests_out.send(self.request(url))
 
 
-async def _fetch_all(feed: Feed, limits: Limits, jobs: int, tally: Tally, emit: Emit) -> None:
-    """Fetch everything; one bad file stops no other.
+async def _fetch_all(
+    feed: Feed, limits: Limits, jobs: int, take: Callable[[Outcome], None], emit: Emit
+) -> None:
+    """Fetch everything, and hand each outcome to ``take``; one bad file stops no other.
 
     Raises: DiskError, when the disk is full: there is no use in going on.
     """
@@ -261,6 +267,6 @@ async def _fetch_all(feed: Feed, limits: Limits, jobs: int, tally: Tally, emit: 
         tasks.start_soon(feed.run, requests_out)
         tasks.start_soon(serve_queue, downloader, requests_in, outcomes_out, jobs)
         async for outcome in outcomes_in:
-            tally.take(outcome)
+            take(outcome)
             if isinstance(outcome.error, DiskError) and outcome.error.is_full:
                 raise outcome.error

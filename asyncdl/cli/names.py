@@ -108,7 +108,7 @@ def file_groups(
         {
             "file_group": group.id,
             "label": group.label or "",
-            "files": " ".join(group.file_names),
+            "files": list(group.file_names) if as_json else " ".join(group.file_names),
         }
         for groups in found.secondary.values()
         for group in groups.values()

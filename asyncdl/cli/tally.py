@@ -12,7 +12,7 @@ from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.errors import INTERRUPTED, DiskError, NetworkError, TransferError, reason_of
-from asyncdl.events import Event, TransferEnded
+from asyncdl.events import Event, FileFinished, FileState, TransferEnded
 from asyncdl.redact import redact
 from asyncdl.transfer import Outcome
 
@@ -92,6 +92,15 @@ class Tally:
             echo(f"{status.capitalize()}: {count(total, 'file')}: {states or 'none'}; {where}")
             for advice in dict.fromkeys(f"{f['reason']}: {f['remedy']}" for f in self._failures):
                 echo(advice, err=True)
+
+
+def ending_of(outcome: Outcome) -> FileFinished:
+    """Return an outcome as the display counts it, of a file that no product wants."""
+    key, fetched = outcome.request.key, outcome.fetched
+    if fetched is None:
+        return FileFinished("", "", key, FileState.FAILED)
+    state = FileState.SKIPPED if fetched.already_there else FileState.DOWNLOADED
+    return FileFinished("", "", key, state, size_bytes=fetched.size_bytes)
 
 
 def _facts_of(error: Exception | None) -> dict[str, str]:

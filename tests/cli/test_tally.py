@@ -7,9 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from asyncdl.cli.tally import Tally
+from asyncdl.cli.tally import Tally, ending_of
 from asyncdl.errors import HttpStatusError, NetworkError
-from asyncdl.events import TransferEnded
+from asyncdl.events import FilesWanted, TransferEnded
+from asyncdl.progress.board import Board
 from asyncdl.redact import redact
 from asyncdl.transfer import Fetched, FileRequest, Outcome
 
@@ -68,3 +69,11 @@ def test_a_file_that_failed_is_not_unfinished_as_well(capsys: pytest.CaptureFixt
         "total": 2, "downloaded": 0, "skipped": 0, "failed": 1, "unresolved": 1,
     }  # fmt: skip
     assert summary["bytes"] == {"downloaded": 10}
+
+
+def test_the_display_counts_each_outcome() -> None:
+    board = Board()
+    board.take(FilesWanted(2, 0))
+    board.take(ending_of(Outcome(REQUEST, fetched=FETCHED)))
+    board.take(ending_of(failed(HttpStatusError(URL, 404))))
+    assert (board.finished_files, board.wanted_files, board.finished_bytes) == (2, 2, 5)

@@ -59,6 +59,10 @@ async def test_datasets_and_file_groups_list_names(asyncdl_run: Run, service: Se
     assert "landsat_ot_c2_l2" in {line["dataset"] for line in datasets.lines}
     groups = await asyncdl_run("file-groups", "landsat_ot_c2_l2", "--url", service.url)
     assert "ls_c2l2_sr_band" in groups.stdout
+    told = await asyncdl_run("file-groups", "landsat_ot_c2_l2", "--url", service.url, "--json")
+    files = {line["file_group"]: line["files"] for line in told.lines}
+    assert any("SR_B4" in name for name in files["ls_c2l2_sr_band"])
+    assert isinstance(files["ls_c2l2_sr_band"], list)
 
 
 async def test_bands_needs_no_account_and_no_network(asyncdl_run: Run) -> None:

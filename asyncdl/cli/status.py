@@ -61,12 +61,16 @@ def _nothing(directory: Path) -> dict[str, object]:
     return {"event": "status", "directory": str(directory), "runs": 0, "files": {}, "failures": []}
 
 
+_TITLES = {Standing.WANTED: "to come"}
+"""Of columns, where a state's own name would be read as all that is wanted."""
+
+
 def describe(status: Status) -> list[str]:
     """Return a status as lines for people."""
     told = status.as_json()
     last = told["last_run"]
     rows = [
-        {"product": kind} | {state.value: counts.get(state, 0) for state in Standing}
+        {"product": kind} | {_TITLES.get(state, state): counts.get(state, 0) for state in Standing}
         for kind, counts in status.overview.files.items()
     ]
     ended = f", ended {last['ended']}" if last["ended"] else ""

@@ -35,7 +35,7 @@ PIPE_BYTES = 65_536
 """Read from standard input at once."""
 QUEUED_PER_WORKER = 2
 """Requests made ahead for each worker. Of a list of any length no more is in memory, but for
-a number for each URL and the name of each file."""
+a number for each URL and the names of the latest files."""
 
 
 class Size(click.ParamType["ByteCount"]):

@@ -17,6 +17,8 @@ from asyncdl.transfer.request import FileRequest
 
 NAME_TAKEN = "name-taken"
 """Reason of the ``TransferError`` for a file whose name another URL's file has already."""
+KEPT_NAMES = 100_000
+"""At about 200 bytes each; a service that runs for months shall not grow by its names."""
 
 
 class Claimant(Struct, frozen=True):
@@ -56,8 +58,8 @@ def mark_of(url: str) -> int:
 class Claims:
     """Who has which names: of files that are under way, and of those that are there.
 
-    The names of files that are there are remembered as long as this lives, about
-    200 bytes for each, unless their callers may replace them.
+    The names of files that are there are remembered, the latest :data:`KEPT_NAMES` of
+    them, unless their callers may replace them.
     """
 
     def __init__(self) -> None:
@@ -91,5 +93,10 @@ class Claims:
 
     def settle(self, final: Path, claimant: Claimant) -> None:
         """Remember that the file is there now."""
-        if not claimant.may_replace:
-            self._there[str(final)] = claimant
+        if claimant.may_replace:
+            return
+        name = str(final)
+        self._there.pop(name, None)
+        self._there[name] = claimant
+        if len(self._there) > KEPT_NAMES:
+            del self._there[next(iter(self._there))]

@@ -1,0 +1,34 @@
+"""Names are remembered, but not for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asyncdl.errors import TransferError
+from asyncdl.transfer import FileRequest, claims
+from asyncdl.transfer.claims import Claims, claimant_of
+
+FOLDER = Path("out")
+
+
+def fetch(names: Claims, url: str, name: str) -> None:
+    claimant = claimant_of(FileRequest(url, FOLDER))
+    with names.claim(FOLDER / name, claimant, url):
+        names.settle(FOLDER / name, claimant)
+
+
+def test_the_latest_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "KEPT_NAMES", 3)
+    names = Claims()
+    for number in range(5):
+        fetch(names, f"http://host/{number}", f"f{number}")
+    fetch(names, "http://host/2", "f2")
+    fetch(names, "http://host/5", "f5")
+    for forgotten in ("f0", "f1", "f3"):
+        fetch(names, "http://host/other", forgotten)
+    names = Claims()
+    fetch(names, "http://host/a", "f")
+    with pytest.raises(TransferError, match="another URL"):
+        fetch(names, "http://host/b", "f")

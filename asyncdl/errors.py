@@ -353,7 +353,7 @@ _REMEDIES_BY_REASON = {
     "http-410": _NOT_THERE,
     "login-page": _NO_ACCESS,
     "name-taken": (
-        "Fetch this URL by itself into another folder (`-o`; from Python, or give it a `name`)."
+        "Fetch this URL by itself into another folder (`-o`), or from Python give it a `name`."
     ),
     "too-large": "Raise the limit on the size, if the file is right to be so large.",
 }

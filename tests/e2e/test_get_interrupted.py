@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from tests.e2e.test_run import hangups
 from tests.soak.slow_host import SlowHost, serving_slowly
 from tests.transfer.fault_server import HostedFile
 
@@ -36,7 +37,7 @@ async def start(host: SlowHost, directory: Path) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=hangups)])
 async def test_row_170_an_interrupted_list_goes_on_where_it_stopped(
     tmp_path: Path, number: signal.Signals
 ) -> None:

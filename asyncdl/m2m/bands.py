@@ -243,17 +243,19 @@ def _family(product_id: str) -> str:
     return dataset or ""
 
 
+def _files_in(family: str) -> tuple[BandFile, ...]:
+    return _MSS_FILES.get(family) or files_of(family)
+
+
 @cache
 def _by_suffix(family: str) -> Mapping[str, BandFile]:
-    files = _MSS_FILES.get(family) or files_of(family)
-    return MappingProxyType({file.suffix.upper(): file for file in files})
+    return MappingProxyType({file.suffix.upper(): file for file in _files_in(family)})
 
 
 @cache
 def _names_in(family: str) -> Mapping[str, frozenset[str]]:
-    files = _MSS_FILES.get(family) or files_of(family)
     names: dict[str, set[str]] = {}
-    for file in files:
+    for file in _files_in(family):
         if file.common_name:
             names.setdefault(file.common_name, set()).add(file.suffix.upper())
     return MappingProxyType({name: frozenset(suffixes) for name, suffixes in names.items()})
@@ -286,8 +288,7 @@ def should_have(product_id: str, word: str) -> bool:
     if product is None:
         return False
     family = _family(product_id)
-    files = _MSS_FILES.get(family) or files_of(family)
-    due = tuple(file.suffix for file in files if not _may_lack(product, file.suffix))
+    due = tuple(f.suffix for f in _files_in(family) if not _may_lack(product, f.suffix))
     return bool(_matches((word,), due, family)[word])
 
 

@@ -43,8 +43,8 @@ class Tally:
     def take(self, outcome: Outcome) -> None:
         """Count one outcome and print it."""
         self._unfinished.discard(outcome.request.key)
+        state = ending_of(outcome).state.value
         if outcome.fetched is not None:
-            state = "skipped" if outcome.fetched.already_there else "downloaded"
             line: dict[str, object] = {
                 "file": str(outcome.fetched.path),
                 "state": state,
@@ -52,7 +52,6 @@ class Tally:
                 "proof": outcome.fetched.proof,
             }
         else:
-            state = "failed"
             line = {
                 "file": outcome.request.key,
                 "state": state,

@@ -72,7 +72,7 @@ def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Con
     paths = _Paths(folder, file)
     replace = msgspec.structs.replace
     service, search, download = config.service, config.search, config.download
-    for key in ("layout", "bundle_layout"):
+    for key in ("layout", "bundle_layout"):  # which stay as they are, and have to be names, too
         paths.absolute(f"download.{key}", getattr(download, key) or "")
     return replace(
         config,

@@ -8,15 +8,20 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from asyncdl.redact import MASK, redact
 
-MAX_NAME_BYTES = 255 - len(".part.state.tmp")
+PART, NOTE, HALF_NOTE = ".part", ".part.state", ".part.state.tmp"
+"""Behind a file's name while the engine fetches it; no ending of ours is longer than the last."""
+MEMBER, COPY = ".part.member", ".part.copy"
+"""The same while a job unpacks or copies it."""
+PASSING = ".unpacking.tar"
+"""How a bundle ends whose tar will not be kept."""
+PART_ENDINGS = (PART, NOTE, HALF_NOTE, MEMBER, COPY)
+WORKING_ENDINGS = (*PART_ENDINGS, PASSING)
+"""All names of ours for what is not finished; no name from outside ends like this."""
+
+MAX_NAME_BYTES = 255 - len(HALF_NOTE)
 """File systems take 255 bytes; our own suffixes must still fit behind the name."""
 
 FALLBACK_NAME = "download"
-
-PART_ENDINGS = (".part", ".part.state", ".part.state.tmp", ".part.member", ".part.copy")
-"""Behind the name of a file while it is under way: the engine's own, and what jobs add."""
-WORKING_ENDINGS = (*PART_ENDINGS, ".unpacking.tar")
-"""All names of ours for what is not finished; no name from outside ends like this."""
 
 _LONGEST_SUFFIX_BYTES = 20
 _PARAMETER = re.compile(

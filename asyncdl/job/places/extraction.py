@@ -25,7 +25,7 @@ import anyio.to_thread
 from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
-from asyncdl.transfer.names import safe_name
+from asyncdl.transfer.names import MEMBER, safe_name
 from asyncdl.transfer.parts.stable import FreshFile, make_folders, rename, settle
 from asyncdl.transfer.proving.digests import Hasher
 from asyncdl.transfer.proving.malformed import Malformed
@@ -36,8 +36,6 @@ from asyncdl.transfer.proving.tar import Member, Taker, read_tar
 
 MAX_MEMBERS = 10_000
 """A bundle has some thirty; each member costs a file, however empty it is."""
-_ENDING = ".part.member"
-"""Behind the name of a member that is not proven."""
 
 
 class ExtractError(TransferError):
@@ -195,7 +193,7 @@ class _Written:
 
 def _partial(target: Path) -> Path:
     # Not the name of a download under way: a note may lie beside that and speak for it.
-    return target.with_name(f"{target.name}{_ENDING}")
+    return target.with_name(f"{target.name}{MEMBER}")
 
 
 def remove_unfinished(folder: Path, beginning: str) -> None:
@@ -205,7 +203,7 @@ def remove_unfinished(folder: Path, beginning: str) -> None:
         folder: Where they would go.
         beginning: Of their names.
     """
-    partials = list(folder.glob(f"{glob.escape(beginning)}*{_ENDING}"))
+    partials = list(folder.glob(f"{glob.escape(beginning)}*{MEMBER}"))
     for partial in partials:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from asyncdl.job.places.layout import Place
 from asyncdl.m2m.bands import match_bands
 from asyncdl.m2m.downloads.selection import BundleWanted
 from asyncdl.m2m.naming import file_suffix
+from asyncdl.transfer.names import PASSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +63,4 @@ def passes_by(config: Config, place: Place) -> bool:
 
 def passing_path(tar: Path) -> Path:
     """Return where a tar is that will not be kept: whatever has this name is ours to remove."""
-    return tar.with_suffix(".unpacking.tar")
+    return tar.with_suffix(PASSING)

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from asyncdl.errors import DiskError
+from asyncdl.transfer.names import COPY
 from asyncdl.transfer.parts.sink import remove_leftovers
 from asyncdl.transfer.parts.stable import chunks_of, make_folders, rename, write_anew
 
@@ -31,7 +32,7 @@ async def copy_file(source: Path, target: Path, *, durable: bool = False) -> Non
 
 def _copy(source: Path, target: Path, durable: bool) -> None:
     # Not the name of a download under way: a note may lie beside that and speak for it.
-    partial = target.with_name(f"{target.name}.part.copy")
+    partial = target.with_name(f"{target.name}{COPY}")
     try:
         make_folders(target.parent)
         with source.open("rb", buffering=0) as file:

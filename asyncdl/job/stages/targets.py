@@ -18,14 +18,12 @@ from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.layout import Aim, Place
 from asyncdl.job.run import Run
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.transfer.names import safe_name
+from asyncdl.transfer.names import HALF_NOTE, safe_name
 from asyncdl.transfer.parts.sink import part_path, state_path
 
 Fold: TypeAlias = Callable[[str], str]
 """Makes one text of all spellings that a volume does not tell apart."""
 
-_LONGEST_ENDING = ".part.state.tmp"
-"""Behind a file's name while it is under way."""
 _UNLIMITED = 2**31
 _OTHER_DIRECTORY = "or choose another download directory"
 
@@ -71,7 +69,7 @@ def _obstacles(directory: Path, aims: Iterable[Aim]) -> Blocked:
 
 
 def _too_long(directory: Path, path: Path) -> Obstacle | None:
-    names = [*path.parent.relative_to(directory).parts, f"{path.name}{_LONGEST_ENDING}"]
+    names = [*path.parent.relative_to(directory).parts, f"{path.name}{HALF_NOTE}"]
     longest, most = max(len(os.fsencode(name)) for name in names), _longest_name(directory)
     if longest > most:
         return Obstacle(

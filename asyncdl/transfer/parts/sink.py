@@ -15,6 +15,7 @@ from typing import TypeVar
 from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
+from asyncdl.transfer.names import NOTE, PART
 from asyncdl.transfer.parts import room
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.stable import (
@@ -38,12 +39,12 @@ _log = logging.getLogger("asyncdl.transfer")
 
 def part_path(final: Path) -> Path:
     """Return where the unfinished bytes of ``final`` are."""
-    return final.with_name(f"{final.name}.part")
+    return final.with_name(f"{final.name}{PART}")
 
 
 def state_path(final: Path) -> Path:
     """Return where the note about them is."""
-    return final.with_name(f"{final.name}.part.state")
+    return final.with_name(f"{final.name}{NOTE}")
 
 
 def remove_leftovers(final: Path) -> None:

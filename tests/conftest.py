@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +20,13 @@ from asyncdl.sandbox.ledger import Ledger
 # Noisy machines make single examples slow now and then; how many there are stays the default.
 hypothesis.settings.register_profile("asyncdl", deadline=None)
 hypothesis.settings.load_profile("asyncdl")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run all tests on the loop that the commands take: uvloop's where it is installed."""
+    if importlib.util.find_spec("uvloop"):
+        return {"uvloop": importlib.import_module("uvloop").new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

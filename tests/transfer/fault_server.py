@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -47,6 +48,9 @@ DROP_EVERY_S = 0.001
 
 IS_BY_SESSION = False
 """Whether aiohttp makes the requests; ``conftest.py`` runs each test both ways."""
+
+TLS: ssl.SSLContext | None = None
+"""With what the host speaks TLS; ``conftest.py`` runs each test with and without."""
 
 
 class End(Enum):
@@ -217,7 +221,7 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{'http' if TLS is None else 'https'}://{self.host}:{self.port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -287,7 +291,7 @@ async def serving(
 ) -> AsyncIterator[FaultServer]:
     host = FaultServer(*script)
     host.host = address
-    server = await asyncio.start_server(host.serve, address, 0)
+    server = await asyncio.start_server(host.serve, address, 0, ssl=TLS)
     host.port = server.sockets[0].getsockname()[1]
     try:
         yield host

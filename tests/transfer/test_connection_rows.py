@@ -181,6 +181,7 @@ class TwoAddresses(AbstractResolver):
         """Do nothing."""
 
 
+@pytest.mark.without_tls
 async def test_row_111_a_dead_address_is_passed_over_for_the_next(tmp_path: Path) -> None:
     connector = TCPConnector(resolver=TwoAddresses(), family=socket.AF_INET)
     async with (

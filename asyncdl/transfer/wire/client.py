@@ -19,6 +19,7 @@ from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Origin, Target
 from asyncdl.transfer.wire.connection import Connection, Lost
 from asyncdl.transfer.wire.heads import AnswerHead, NotHttp, request_head
+from asyncdl.transfer.wire.tls import connect_securely
 from asyncdl.transfer.zones import ANYWHERE, Zone
 
 KEEPALIVE_S = 30.0
@@ -133,17 +134,16 @@ class WireClient:
         return None
 
     async def _connect(self, target: Target, inmost: Zone) -> Connection:
-        loop = asyncio.get_running_loop()
         _, host, port = target.origin
-        secure: dict[str, Any] = {}
-        if target.is_secure:
-            secure = {"ssl": self._tls_context(), "server_hostname": host}
+        connection = Connection(asyncio.get_running_loop(), self.limits.write_bytes)
         with _our_errors(f"ask {target.host}"):
             async with asyncio.timeout(self.limits.connect_timeout_s):
-                place: dict[str, Any] = await _find(host, port, inmost)
-                _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self.limits.write_bytes), **place, **secure
-                )
+                place = await _find(host, port, inmost)
+                if target.is_secure:
+                    await connect_securely(connection, self._tls_context(), host, place)
+                else:
+                    loop = asyncio.get_running_loop()
+                    await loop.create_connection(lambda: connection, **place)
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:

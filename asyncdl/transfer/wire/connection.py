@@ -9,6 +9,7 @@ down the host and costs no memory.
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from asyncdl.transfer.guard import zone_of_peer
 from asyncdl.transfer.wire.chunks import Chunks
@@ -242,8 +243,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Of whatever class: those of uvloop do not inherit from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         self.zone = zone_of_peer(transport.get_extra_info("peername"))
 
     def get_buffer(self, sizehint: int) -> memoryview:

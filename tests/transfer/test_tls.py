@@ -1,0 +1,99 @@
+"""TLS of the engine's own: nothing that came is lost, and no end is believed that is none."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from asyncdl.errors import NetworkError
+from asyncdl.transfer import FileRequest
+from tests.transfer.fault_server import QUICK, End, HostedFile, downloading, fixed, rig, serving
+
+BODY = bytes(range(256)) * 12_000
+"""Several times what a connection holds in memory."""
+
+
+@pytest.fixture(autouse=True)
+def is_secure(client: str) -> None:
+    """Leave the runs without TLS to the other files."""
+    if client != "tls":
+        pytest.skip("needs no run without TLS")
+
+
+@contextmanager
+def plain_server(directory: Path, context: ssl.SSLContext) -> Iterator[str]:
+    """Python's own file server, which closes a connection right behind its body."""
+    handler = partial(QuietHandler, directory=str(directory))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+async def test_a_host_that_closes_before_all_is_read_loses_nothing(
+    tmp_path: Path, server_tls: ssl.SSLContext
+) -> None:
+    """The disk is behind while the end of the connection has long come."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    (there / "file.bin").write_bytes(BODY)
+    async with downloading(QUICK) as downloader:
+        with plain_server(there, server_tls) as url:
+            fetched = await downloader.fetch(FileRequest(f"{url}/file.bin", here))
+    assert fetched.path.read_bytes() == BODY
+    assert (fetched.attempts, fetched.received_bytes) == (1, len(BODY))
+
+
+async def test_a_body_that_ends_with_tls_is_whole(tmp_path: Path) -> None:
+    async with rig(tmp_path, fixed(body=BODY, length=None, end=End.CLOSE)) as r:
+        await r.fetch()
+    assert r.content() == BODY
+
+
+async def test_a_body_that_ends_without_the_end_of_tls_is_cut(tmp_path: Path) -> None:
+    """Source: RFC 9112, section 9.8."""
+    async with rig(tmp_path, fixed(body=BODY, length=None, end=End.RESET)) as r:
+        with pytest.raises(NetworkError):
+            await r.fetch()
+    assert "file.bin" not in r.names
+
+
+async def test_a_certificate_for_another_host_is_refused_once(tmp_path: Path) -> None:
+    async with rig(tmp_path, HostedFile(BODY)) as r:
+        async with serving(HostedFile(BODY), address="127.0.0.3") as other:
+            with pytest.raises(NetworkError) as refused:
+                await r.fetch(url=f"{other.url}/file.bin")
+        assert (refused.value.retryable, other.requests) == (False, [])
+
+
+async def test_a_host_that_speaks_no_tls_is_named_so(tmp_path: Path) -> None:
+    async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, rig(tmp_path, HostedFile(BODY)) as r:
+        with pytest.raises(NetworkError):
+            await r.fetch(url=f"https://127.0.0.1:{port}/file.bin")
+    assert r.names == []

@@ -203,7 +203,8 @@ def _as_geojson(scenes: Sequence[Scene]) -> list[str]:
             {
                 "type": "Feature",
                 "id": scene.display_id,
-                "geometry": geometry_of(scene.spatial_coverage or scene.spatial_bounds),
+                "geometry": geometry_of(scene.spatial_coverage)
+                or geometry_of(scene.spatial_bounds),
                 "properties": as_row(scene),
             }
             for scene in scenes

@@ -6,6 +6,7 @@ from asyncdl.doctor.check import Check, State
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE, notice_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.account.credentials import Found
+from asyncdl.m2m.models import room_in
 
 CREDENTIALS_ADVICE = "run `asyncdl login`, or set ASYNCDL_USERNAME and ASYNCDL_TOKEN"
 LOGIN_ADVICE = "make a new application token on https://ers.cr.usgs.gov, then `asyncdl login`"
@@ -54,7 +55,7 @@ async def check_limits(client: M2MClient) -> Check:
     room = limits.room
     if room is None:
         return Check("limits", State.OK, "the service tells none")
-    most = min((limit.room for limit in limits.initial_limits), default=None)
+    most = room_in(limits.initial_limits)
     seen = f"{room:,} downloads left" + (f" of {most:,}" if most else "")
     if room:
         return Check("limits", State.OK, seen)

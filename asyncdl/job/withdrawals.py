@@ -14,6 +14,7 @@ from asyncdl.job.run import Run
 from asyncdl.job.telling.amounts import count
 from asyncdl.m2m.models import DeletedScene
 from asyncdl.m2m.naming import parse_ard_id, parse_product_id
+from asyncdl.m2m.searching.search import next_start
 
 
 async def note_withdrawn(run: Run, datasets: Iterable[str], since: date) -> None:
@@ -60,15 +61,16 @@ def _days(run: Run, known: Iterable[str], since: date) -> tuple[date, date]:
 
 async def _deleted(run: Run, dataset: str, start: date, end: date) -> AsyncIterator[DeletedScene]:
     number: int | None = 1
+    collected, asked = 0, run.config.service.scenes_per_page
     while number is not None:
         page = await run.client.scene_search_delete(
             dataset,
             start=start.isoformat(),
             end=end.isoformat(),
             starting_number=number,
-            max_results=run.config.service.scenes_per_page,
+            max_results=asked,
         )
         for deleted in page.results or ():
             yield deleted
-        is_last = not page.results or (page.next_record or 0) <= number
-        number = None if is_last else page.next_record
+        collected += len(page.results or ())
+        number = next_start(page, start=number, collected=collected, asked=asked)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 from aiohttp import ClientSession
@@ -26,6 +26,7 @@ from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.m2m.calling.patience import ClientOptions
 from asyncdl.m2m.calling.transport import Transport
 from asyncdl.m2m.models import (
+    Count,
     Dataset,
     DatasetFileGroups,
     DatasetFilter,
@@ -38,6 +39,7 @@ from asyncdl.m2m.models import (
     DownloadRetrieveReply,
     DownloadSummary,
     Eula,
+    Flag,
     Json,
     Notification,
     ProxiedReply,
@@ -51,6 +53,7 @@ from asyncdl.m2m.models import (
     read_reply,
 )
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
+from asyncdl.m2m.tolerant import Id
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -194,7 +197,7 @@ class M2MClient:
 
     async def permissions(self) -> list[str]:
         """Return what the account may do; ``download`` must be among it to download."""
-        return await self._ask("permissions", None, list[str], default=[])
+        return await self._ask("permissions", None, list[Id], default=[])
 
     async def rate_limit_summary(self, ip_addresses: Sequence[str] | None = None) -> RateLimits:
         """Return the download quota and what is left of it.
@@ -232,7 +235,8 @@ class M2MClient:
     async def dataset_file_groups(self, dataset_name: str) -> DatasetFileGroups:
         """Return the groups that the dataset's single files are sorted into."""
         payload = {"datasetName": dataset_name}
-        return await self._ask("dataset-file-groups", payload, DatasetFileGroups, default={})
+        nothing: Json = {"secondary": {}}
+        return await self._ask("dataset-file-groups", payload, DatasetFileGroups, default=nothing)
 
     async def dataset_filters(self, dataset_name: str) -> list[DatasetFilter]:
         """Return the metadata fields that a search of the dataset may filter on."""
@@ -287,7 +291,7 @@ class M2MClient:
             sortField=sort_field,
             sortDirection=sort_direction,
         )
-        return await self._ask("scene-search", payload, ScenePage, default={})
+        return await self._ask("scene-search", payload, ScenePage, default=_NO_RESULTS)
 
     async def scene_search_delete(
         self,
@@ -314,7 +318,9 @@ class M2MClient:
             startingNumber=starting_number,
             maxResults=max_results,
         )
-        return await self._ask("scene-search-delete", payload, DeletedScenePage, default={})
+        return await self._ask(
+            "scene-search-delete", payload, DeletedScenePage, default=_NO_RESULTS
+        )
 
     def open_scene_list(
         self, dataset_name: str, ids: Sequence[str], *, id_field: str = "entityId"
@@ -361,7 +367,7 @@ class M2MClient:
         # The stable version tells a bare count, others tell more.
         if isinstance(data, dict):
             return _read("scene-list-add", data, SceneListAdded).scene_count
-        return _read("scene-list-add", data or 0, int)
+        return _read_if_possible("scene-list-add", data, Count, 0)
 
     async def scene_list_get(
         self,
@@ -493,7 +499,8 @@ class M2MClient:
 
     async def download_order_remove(self, label: str) -> int:
         """Remove a whole label from the account's queue and return how many entries it had."""
-        return await self._ask("download-order-remove", {"label": label}, int, default=0)
+        data = await self.call("download-order-remove", {"label": label})
+        return _read_if_possible("download-order-remove", data, Count, 0)
 
     async def download_remove(self, download_id: int) -> bool:
         """Remove one download from the account's queue.
@@ -503,7 +510,8 @@ class M2MClient:
         Returns: What the service says, which is true for unknown ids, too.
         Source: endpoint ``download-remove``; API notes §5.7.
         """
-        return await self._ask("download-remove", {"downloadId": download_id}, bool, default=False)
+        data = await self.call("download-remove", {"downloadId": download_id})
+        return bool(_read_if_possible("download-remove", data, Flag, Flag(0)))
 
     async def download_labels(self) -> list[DownloadLabel]:
         """Return the labels of the account's queue, those of other programs too.
@@ -527,10 +535,8 @@ class M2MClient:
             codes: As ``eula_code`` of a download names them.
         Source: endpoint ``download-eula``; API notes §5.7.
         """
-        data = await self.call("download-eula", {"eulaCodes": list(codes)})
-        # One agreement has been seen to come without the list around it.
-        agreements = [data] if isinstance(data, dict) else data or []
-        return _read("download-eula", agreements, list[Eula])
+        payload = {"eulaCodes": list(codes)}
+        return await self._ask("download-eula", payload, list[Eula], default=[])
 
     async def download_complete_proxied(self, sizes_bytes: Mapping[int, int]) -> ProxiedReply:
         """Tell the service that proxied downloads were fetched, which it cannot see.
@@ -568,16 +574,46 @@ class M2MClient:
         return _read(endpoint, await self.call(endpoint, payload) or default, as_type)
 
 
-def _read(endpoint: str, data: Json, as_type: type[T]) -> T:
-    """Type a reply.
+_NO_RESULTS: Json = {"results": None}
+"""A page of a search, where null stands for it."""
 
-    Raises: ApiError, if the data has a form that it never had before.
+MAX_LOSSES_LOGGED = 100
+"""Of one reply; the others are counted."""
+
+
+def _read(endpoint: str, data: Json, as_type: type[T]) -> T:
+    """Type a reply. What cannot be read of it and is not essential is left out and logged.
+
+    Raises: ApiError, if something essential is missing or cannot be read.
     """
+    losses: list[tuple[str, str]] = []
     try:
-        return read_reply(data, as_type)
+        return read_reply(data, as_type, lambda path, why: losses.append((path, why)))
     except msgspec.ValidationError as error:
         # The message names types and the place, and quotes no values.
         raise ApiError(endpoint, message=f"unexpected reply: {error}") from error
+    finally:
+        _log_losses(endpoint, losses)
+
+
+def _log_losses(endpoint: str, losses: Sequence[tuple[str, str]]) -> None:
+    for path, why in losses[:MAX_LOSSES_LOGGED]:
+        log.debug("%s: %s is left out of the reply: %s", endpoint, path, why)
+    if len(losses) > MAX_LOSSES_LOGGED:
+        others = len(losses) - MAX_LOSSES_LOGGED
+        log.debug("%s: %d other parts are left out of the reply", endpoint, others)
+
+
+def _read_if_possible(endpoint: str, data: Json, as_type: Any, default: T) -> T:
+    """Type a bare value that decides nothing; ``default`` if it is of no use."""
+    if data is None or data == []:
+        return default
+    try:
+        value: T = read_reply(data, as_type)
+    except msgspec.ValidationError as error:
+        log.debug("%s: the reply is left out: %s", endpoint, error)
+        return default
+    return value
 
 
 def _given(**fields: Json) -> dict[str, Json]:

@@ -5,22 +5,40 @@ these records. Unknown fields are ignored, unknown codes are kept as text, and
 the service's habits (``[]`` for an empty map, numbers as text, ``"Y"`` for
 true, null for an empty list) are smoothed out, so that nothing above has to
 know them.
+
+A field without a default is essential; there are few, and ``docs/replies.md``
+lists them. Every other one may be absent, null or of any type: what cannot be
+read counts as absent. So a default says "unknown" and claims nothing, unless
+absence itself has a meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from asyncdl.m2m.tolerant import Id, OnLoss, forget, read_tolerantly
 from asyncdl.redact import redact
 
 T = TypeVar("T")
 
 Json = Any
 """Plain JSON, as orjson gives it. Stays inside ``m2m``."""
+
+
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+"""A number of things or of bytes, no larger than every JSON parser can tell exactly."""
+
+Left = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
+"""What is left of an allowance; below zero when it is overdrawn."""
+
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+"""An id that is a number, no larger than a database can hold."""
+
+Percent = Annotated[float, Meta(ge=0, le=100)]
 
 
 class Flag(int):
@@ -31,19 +49,25 @@ class Flag(int):
 
     @classmethod
     def read(cls, value: Json) -> Flag:
-        """Read any of the forms; whatever is not clearly true is false."""
-        if isinstance(value, str):
-            return cls(value.strip().upper() in ("Y", "YES", "TRUE", "1"))
-        return cls(bool(value))
+        """Read any of the forms.
+
+        Raises: ValueError, for whatever is not clearly true or false.
+        """
+        text = str(value).strip().upper()
+        if text in _TRUE:
+            return cls(1)
+        if text in _FALSE:
+            return cls(0)
+        raise ValueError("neither true nor false")
 
 
-class Labels(dict[str, str]):
-    """Download ids (as text) and the label each stands under."""
+_TRUE = frozenset({"TRUE", "T", "YES", "Y", "1", "1.0"})
+# PHP writes false as an empty text.
+_FALSE = frozenset({"FALSE", "F", "NO", "N", "0", "0.0", ""})
 
-    @classmethod
-    def read(cls, value: Json) -> Labels:
-        """Read the map; the service writes an empty one as ``[]``."""
-        return cls({str(k): str(v) for k, v in _as_map(value).items()})
+
+Labels: TypeAlias = dict[str, Id]
+"""Download ids (as text) and the label each stands under."""
 
 
 class Reply(Struct, frozen=True, rename="camel", kw_only=True):
@@ -54,24 +78,17 @@ class Reply(Struct, frozen=True, rename="camel", kw_only=True):
         return redact(super().__repr__())
 
 
-def read_reply(data: Json, as_type: type[T]) -> T:
+def read_reply(data: Json, as_type: type[T], on_loss: OnLoss = forget) -> T:
     """Turn the ``data`` of an envelope into ``as_type``.
 
-    Raises: msgspec.ValidationError, when a known field has a form that no reply ever had.
+    Args:
+        data: Plain JSON.
+        as_type: A reply, or a list or a map of them.
+        on_loss: Is called with path and reason for each part that cannot be read and is
+            not essential; it is left out.
+    Raises: msgspec.ValidationError, when something essential is missing or cannot be read.
     """
-    return msgspec.convert(data, as_type, strict=False, dec_hook=_decode_custom)
-
-
-def _decode_custom(kind: type, value: Json) -> Any:
-    reader = getattr(kind, "read", None)
-    if reader is None:
-        raise NotImplementedError(kind)
-    return reader(value)
-
-
-def _as_map(value: Json) -> Mapping[str, Json]:
-    # PHP encodes an empty associative array as a list.
-    return value if isinstance(value, dict) else {}
+    return read_tolerantly(data, as_type, on_loss)
 
 
 # --- datasets ----------------------------------------------------------------
@@ -86,75 +103,67 @@ class Dataset(Reply, frozen=True):
     collection_name: str | None = None
     collection_long_name: str | None = None
     dataset_category_name: str | None = None
-    scene_count: int | None = None
+    scene_count: Count | None = None
     acquisition_start: str | None = None
     acquisition_end: str | None = None
     """``None`` while the mission goes on."""
-    support_cloud_cover: Flag = Flag(0)
+    support_cloud_cover: Flag | None = None
 
 
 class ChecksumType(Reply, frozen=True):
     """A kind of digest that a dataset's downloads come with."""
 
-    id: str
-    """``cksum`` or ``sha256sum``."""
+    id: Id
+    """As in :class:`Checksum`."""
 
 
 class DatasetProduct(Reply, frozen=True):
     """A product that a dataset's scenes can be had as (``dataset-download-options``)."""
 
-    product_id: str
+    product_id: Id
     product_code: str | None = None
     product_name: str | None = None
     download_name: str | None = None
     download_system: str | None = None
-    file_groups: list[str] | None = None
+    file_groups: list[Id] | None = None
     checksum_types: list[ChecksumType] | None = msgspec.field(default=None, name="checksum_types")
     """``None`` if the service promises no digests."""
+
+
+class FileOfGroup(Reply, frozen=True):
+    """One file of a file group."""
+
+    name: str = ""
+    """Such as ``SR_B1.TIF``."""
 
 
 class FileGroup(Reply, frozen=True):
     """A named set of secondary files (``dataset-file-groups``)."""
 
-    id: str
+    id: str = ""
+    """It is also the key under which the group stands."""
     label: str | None = None
     description: str | None = None
-    files: list[dict[str, Any]] = []
+    files: list[FileOfGroup] = []
 
     @property
     def file_names(self) -> tuple[str, ...]:
         """Suffixes of the group's files, such as ``SR_B1.TIF``; may be incomplete."""
-        return tuple(str(f["name"]) for f in self.files if f.get("name"))
-
-
-class GroupsByDataset(dict[str, dict[str, FileGroup]]):
-    """File groups by secondary dataset id, then by group id."""
-
-    @classmethod
-    def read(cls, value: Json) -> GroupsByDataset:
-        """Read the two nested maps; either may come as ``[]``."""
-        return cls(
-            {
-                dataset_id: {
-                    group_id: read_reply(group, FileGroup)
-                    for group_id, group in _as_map(groups).items()
-                }
-                for dataset_id, groups in _as_map(value).items()
-            }
-        )
+        return tuple(file.name for file in self.files if file.name)
 
 
 class DatasetFileGroups(Reply, frozen=True):
     """All file groups of a dataset (``dataset-file-groups``)."""
 
-    secondary: GroupsByDataset = msgspec.field(default_factory=GroupsByDataset)
+    secondary: dict[str, dict[str, FileGroup]]
+    """By secondary dataset id, then by group id."""
 
 
 class DatasetFilter(Reply, frozen=True):
     """A metadata field that a search may filter on (``dataset-filters``)."""
 
-    id: str
-    field_label: str
+    id: Id
+    field_label: Id
     field_config: dict[str, Any] | None = None
     value_list: Any = None
 
@@ -166,7 +175,7 @@ class DatasetFilter(Reply, frozen=True):
     @property
     def values(self) -> tuple[str, ...]:
         """The values a select field offers; empty for free text and ranges."""
-        return tuple(str(v) for v in _as_map(self.value_list))
+        return tuple(map(str, self.value_list)) if isinstance(self.value_list, dict) else ()
 
 
 # --- scenes ------------------------------------------------------------------
@@ -175,10 +184,10 @@ class DatasetFilter(Reply, frozen=True):
 class SceneOptions(Reply, frozen=True):
     """What may be done with a scene."""
 
-    bulk: Flag = Flag(0)
-    download: Flag = Flag(0)
-    order: Flag = Flag(0)
-    secondary: Flag = Flag(0)
+    bulk: Flag | None = None
+    download: Flag | None = None
+    order: Flag | None = None
+    secondary: Flag | None = None
 
 
 class TemporalCoverage(Reply, frozen=True):
@@ -188,12 +197,19 @@ class TemporalCoverage(Reply, frozen=True):
     end_date: str | None = None
 
 
+class Browse(Reply, frozen=True):
+    """One preview of a scene."""
+
+    browse_path: str | None = None
+    """URL of a picture."""
+
+
 class Scene(Reply, frozen=True):
     """One hit of ``scene-search``."""
 
-    entity_id: str
+    entity_id: Id
     display_id: str = ""
-    cloud_cover: float | None = None
+    cloud_cover: Percent | None = None
     """Percent; ``None`` when unknown."""
     options: SceneOptions | None = None
     spatial_bounds: dict[str, Any] | None = None
@@ -201,12 +217,13 @@ class Scene(Reply, frozen=True):
     """Footprint as GeoJSON geometry."""
     temporal_coverage: TemporalCoverage | None = None
     publish_date: str | None = None
-    browse: list[dict[str, Any]] | None = None
+    browse: list[Browse] | None = None
 
     @property
     def is_bulk(self) -> bool:
         """Whether the scene may be downloaded in bulk; taken for granted when not told."""
-        return self.options is None or bool(self.options.bulk)
+        told = self.options.bulk if self.options else None
+        return told is None or bool(told)
 
     @property
     def acquired(self) -> str:
@@ -218,18 +235,19 @@ class Scene(Reply, frozen=True):
 class ScenePage(Reply, frozen=True):
     """One page of ``scene-search``."""
 
-    results: list[Scene] | None = None
-    records_returned: int = 0
-    total_hits: int = 0
+    results: list[Scene] | None
+    """Null where nothing was found. Without it nobody knows whether there is anything."""
+    records_returned: Count | None = None
+    total_hits: Count | None = None
     total_hits_accuracy: str | None = None
-    starting_number: int = 1
-    next_record: int | None = None
+    starting_number: Count | None = None
+    next_record: Count | None = None
 
 
 class DeletedScene(Reply, frozen=True):
     """A scene that the service no longer has (``scene-search-delete``)."""
 
-    entity_id: str
+    entity_id: Id
     display_id: str = ""
     deletion_date: str | None = None
     acquisition_date: str | None = None
@@ -238,44 +256,45 @@ class DeletedScene(Reply, frozen=True):
 class DeletedScenePage(Reply, frozen=True):
     """One page of ``scene-search-delete``."""
 
-    results: list[DeletedScene] | None = None
-    records_returned: int = 0
-    total_hits: int = 0
-    next_record: int | None = None
+    results: list[DeletedScene] | None
+    records_returned: Count | None = None
+    total_hits: Count | None = None
+    total_hits_accuracy: str | None = None
+    next_record: Count | None = None
 
 
 class SceneListName(Reply, frozen=True):
     """One of the account's scene lists (``scene-list-types``)."""
 
-    list_id: str = msgspec.field(name="list")
-    scene_count: int = 0
+    list_id: Id = msgspec.field(name="list")
+    scene_count: Count = 0
 
 
 class SceneListEntry(Reply, frozen=True):
     """One member of a scene list (``scene-list-get``)."""
 
-    entity_id: str
+    entity_id: Id
     dataset_name: str = ""
 
 
 class SceneListAdded(Reply, frozen=True):
     """What ``scene-list-add`` took: a bare count in the stable version, this in others."""
 
-    scene_count: int = 0
+    scene_count: Count = 0
     failed: list[dict[str, Any]] = []
 
 
 class SceneListPart(Reply, frozen=True):
     """One dataset's part of a scene list."""
 
-    dataset_name: str
-    scene_count: int = 0
+    dataset_name: Id
+    scene_count: Count = 0
 
 
 class SceneListTotals(Reply, frozen=True):
     """Totals of a scene list."""
 
-    scene_count: int = 0
+    scene_count: Count = 0
 
 
 class SceneListSummary(Reply, frozen=True):
@@ -289,24 +308,26 @@ class SceneListSummary(Reply, frozen=True):
 
 
 class Checksum(Reply, frozen=True):
-    """A digest that the service promises: ``cksum`` (POSIX) or ``sha256sum`` (hex)."""
+    """A digest that the service promises, or would if it had a value."""
 
-    id: str
-    value: int | str
+    id: Id
+    """Such as ``cksum`` (POSIX), ``sha256sum`` or ``sha512``."""
+    value: int | str | None = None
+    """Hex, or the number of ``cksum``; null in most rows of 2025."""
 
 
 class DownloadOption(Reply, frozen=True):
     """One product row of ``download-options``; secondary files have the same shape."""
 
-    id: str
+    id: Id
     """Product id: what a request sends as ``productId``. Changes over the years."""
-    entity_id: str
+    entity_id: Id
     display_id: str = ""
     """Product id of the scene, or the file name of a secondary."""
     dataset_id: str | None = None
-    available: Flag = Flag(0)
-    bulk_available: Flag = Flag(0)
-    filesize: int | None = None
+    available: Flag | None = None
+    bulk_available: Flag | None = None
+    filesize: Count | None = None
     """Bytes; exact for single files, an estimate for bundles, 0 for folders."""
     product_name: str | None = None
     product_code: str | None = None
@@ -314,14 +335,14 @@ class DownloadOption(Reply, frozen=True):
     download_system: str | None = None
     """``ls_zip``, ``ls_s3``, ``dds``, ``dds_ms``, ``folder``, ``wms`` …"""
     secondary_downloads: list[DownloadOption] | None = None
-    file_groups: list[str] | None = None
+    file_groups: list[Id] | None = None
     checksum: list[Checksum] | None = None
 
 
 class RequestedDownload(Reply, frozen=True):
     """One accepted item of ``download-request``."""
 
-    download_id: int
+    download_id: Number
     url: str | None = None
     """A bearer secret. For a preparing item it is not usable yet."""
     entity_id: str | None = None
@@ -335,23 +356,39 @@ class Limit(Reply, frozen=True):
     """What is left of the download quota for a user or an IP address."""
 
     limit_type: str | None = None
-    recent_download_count: int = 0
-    pending_download_count: int = 0
-    unattempted_download_count: int = 0
+    recent_download_count: Left | None = None
+    pending_download_count: Left | None = None
+    unattempted_download_count: Left | None = None
 
     @property
     def counts(self) -> dict[str, int]:
-        """All of them, by what is counted."""
-        return {
+        """Those that the service gives, by what is counted."""
+        counts = {
             "recent": self.recent_download_count,
             "pending": self.pending_download_count,
             "unattempted": self.unattempted_download_count,
         }
+        return {name: count for name, count in counts.items() if count is not None}
 
     @property
-    def room(self) -> int:
-        """How many downloads may be requested now under this limit."""
-        return max(0, min(self.counts.values()))
+    def room(self) -> int | None:
+        """How many downloads may be requested now; ``None`` where it gives no count."""
+        least = min(self.counts.values(), default=None)
+        return None if least is None else max(0, least)
+
+
+def room_in(limits: Iterable[Limit]) -> int | None:
+    """Return the room under the tightest of the limits; ``None`` when none gives a count."""
+    rooms = (limit.room for limit in limits)
+    return min((room for room in rooms if room is not None), default=None)
+
+
+class RejectedDownload(Reply, frozen=True):
+    """One refused item of ``download-request``: the input, and why."""
+
+    entity_id: str = ""
+    product_id: str = ""
+    error_message: str = ""
 
 
 class DownloadRequestReply(Reply, frozen=True):
@@ -359,12 +396,11 @@ class DownloadRequestReply(Reply, frozen=True):
 
     available_downloads: list[RequestedDownload] | None = None
     preparing_downloads: list[RequestedDownload] | None = None
-    failed: list[dict[str, Any]] | None = None
-    """The rejected input, each with its ``errorMessage``."""
-    new_records: Labels = msgspec.field(default_factory=Labels)
-    duplicate_products: Labels = msgspec.field(default_factory=Labels)
+    failed: list[RejectedDownload] | None = None
+    new_records: Labels = {}
+    duplicate_products: Labels = {}
     """Items asked for before under another label: download id to that label."""
-    num_invalid_scenes: int = 0
+    num_invalid_scenes: Count = 0
     remaining_limits: list[Limit] | None = None
 
     @property
@@ -377,7 +413,7 @@ class DownloadRequestReply(Reply, frozen=True):
 class DownloadEntry(Reply, frozen=True):
     """One entry of the account's download queue (``download-retrieve``, ``download-search``)."""
 
-    download_id: int
+    download_id: Number
     url: str | None = None
     label: str | None = None
     entity_id: str | None = None
@@ -386,7 +422,7 @@ class DownloadEntry(Reply, frozen=True):
     collection_name: str | None = None
     product_code: str | None = None
     product_name: str | None = None
-    filesize: int | None = None
+    filesize: Count | None = None
     status_code: str | None = None
     status_text: str | None = None
     eula_code: str | None = None
@@ -446,7 +482,7 @@ class DownloadRetrieveReply(Reply, frozen=True):
 
     available: list[DownloadEntry] | None = None
     requested: list[DownloadEntry] | None = None
-    queue_size: int | None = None
+    queue_size: Count | None = None
     eulas: list[Any] | None = None
     """Agreements of the listed items; no filled list is on record."""
 
@@ -459,13 +495,13 @@ class DownloadRetrieveReply(Reply, frozen=True):
 class DownloadLabel(Reply, frozen=True):
     """One label of the account's queue (``download-labels``)."""
 
-    label: str
-    date_entered: int | None = None
+    label: Id
+    date_entered: Count | None = None
     """Milliseconds since 1970."""
-    download_size: int | None = None
-    download_count: int = 0
+    download_size: Count | None = None
+    download_count: Count = 0
     """Without the complete ones, as far as the documented reply shows."""
-    total_complete: int = 0
+    total_complete: Count = 0
 
 
 class DownloadCollection(Reply, frozen=True):
@@ -473,18 +509,18 @@ class DownloadCollection(Reply, frozen=True):
 
     dataset_name: str | None = None
     collection_name: str | None = None
-    scene_count: int = 0
-    download_count: int = 0
-    total_estimated_size: int = 0
+    scene_count: Count = 0
+    download_count: Count = 0
+    total_estimated_size: Count = 0
 
 
 class DownloadSummary(Reply, frozen=True):
     """Totals of a label (``download-summary``)."""
 
     label: str = ""
-    scene_count: int = 0
-    download_count: int = 0
-    total_estimated_size: int = 0
+    scene_count: Count = 0
+    download_count: Count = 0
+    total_estimated_size: Count = 0
     """Bytes; bundles count with their estimates."""
     collections: list[DownloadCollection] = []
 
@@ -492,7 +528,7 @@ class DownloadSummary(Reply, frozen=True):
 class Eula(Reply, frozen=True):
     """An end user licence agreement (``download-eula``)."""
 
-    eula_code: str
+    eula_code: Id
     agreement_content: str = ""
 
 
@@ -501,7 +537,7 @@ class ProxiedReply(Reply, frozen=True):
 
     failed: list[dict[str, Any]] = []
     """The items that were not taken, as they were sent."""
-    updated_downloads_count: int = 0
+    updated_downloads_count: Count = 0
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -526,20 +562,21 @@ class RateLimits(Reply, frozen=True):
             ``pending`` (in preparation) and ``unattempted`` (ready and not fetched yet);
             empty when the service tells no limit.
         """
-        if not self.remaining_limits:
+        told = [limit for limit in self.remaining_limits if limit.counts]
+        if not told:
             return {}
-        left = min(self.remaining_limits, key=lambda limit: limit.room)
+        left = min(told, key=lambda limit: limit.room or 0)
         alike = [limit for limit in self.initial_limits if limit.limit_type == left.limit_type]
-        first = next(iter((*alike, *self.initial_limits)), None)
+        first = next(iter((*alike, *self.initial_limits)), Limit()).counts
         return {
-            name: Allowance(count, None if first is None else max(0, first.counts[name] - count))
+            name: Allowance(count, max(0, first[name] - count) if name in first else None)
             for name, count in left.counts.items()
         }
 
     @property
     def room(self) -> int | None:
         """How many downloads may be requested now; ``None`` when the service tells no limit."""
-        return min((limit.room for limit in self.remaining_limits), default=None)
+        return room_in(self.remaining_limits)
 
 
 class Notification(Reply, frozen=True):
@@ -550,3 +587,32 @@ class Notification(Reply, frozen=True):
     message_content: str | None = None
     severity_code: str | None = None
     severity_text: str | None = None
+
+
+REPLIES: Mapping[str, Any] = {
+    "permissions": list[Id],
+    "rate-limit-summary": RateLimits,
+    "notifications": list[Notification],
+    "dataset": Dataset,
+    "dataset-search": list[Dataset],
+    "dataset-file-groups": DatasetFileGroups,
+    "dataset-filters": list[DatasetFilter],
+    "dataset-download-options": list[DatasetProduct],
+    "scene-search": ScenePage,
+    "scene-search-delete": DeletedScenePage,
+    "scene-metadata-list": dict[str, list[Scene]],
+    "scene-list-add": SceneListAdded,
+    "scene-list-get": list[SceneListEntry],
+    "scene-list-summary": SceneListSummary,
+    "scene-list-types": list[SceneListName],
+    "download-options": list[DownloadOption],
+    "download-request": DownloadRequestReply,
+    "download-retrieve": DownloadRetrieveReply,
+    "download-search": list[DownloadEntry],
+    "download-labels": list[DownloadLabel],
+    "download-summary": DownloadSummary,
+    "download-eula": list[Eula],
+    "download-complete-proxied": ProxiedReply,
+    "download-order-load": list[DownloadEntry],
+}
+"""What the data of each endpoint is read as. Those that give a bare number are left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -375,11 +376,53 @@ async def test_both_forms_of_scene_list_add_give_a_count(
 async def test_an_unexpected_reply_names_the_place_and_quotes_nothing(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    reply = {"available": [{"downloadId": "https://host/?requestSignature=secret"}]}
-    service.will_answer("download-retrieve", Answer(data=reply))
-    with pytest.raises(ApiError, match=r"\$\.available\[0\]\.downloadId") as caught:
-        await client.download_retrieve()
+    reply = [{"downloadId": "https://host/?requestSignature=secret"}]
+    service.will_answer("download-search", Answer(data=reply))
+    with pytest.raises(ApiError, match=r"\$\[0\]\.downloadId") as caught:
+        await client.download_search()
     assert "secret" not in str(caught.value)
+
+
+async def test_what_is_left_out_is_logged_by_its_place_and_never_by_its_value(
+    client: M2MClient, service: FakeM2M, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "https://host/?requestSignature=secret"
+    entries = [{"downloadId": 1, "url": [secret], "filesize": secret}, {"downloadId": secret}]
+    service.will_answer("download-retrieve", Answer(data={"available": entries}))
+    with caplog.at_level(logging.DEBUG, "asyncdl.m2m"):
+        reply = await client.download_retrieve()
+    assert [entry.download_id for entry in reply.entries] == [1]
+    told = [line for line in caplog.messages if "left out" in line]
+    assert [line.split(" is ")[0] for line in told] == [
+        "download-retrieve: $.available[0].url",
+        "download-retrieve: $.available[0].filesize",
+        "download-retrieve: $.available[1]",
+    ]
+    assert "$.available[1].downloadId" in told[2]
+    assert "secret" not in "".join(caplog.messages)
+
+
+@pytest.mark.parametrize("endpoint", ["scene-list-add", "download-order-remove", "download-remove"])
+@pytest.mark.parametrize("data", ["soon", -1, {}, [1], 10**18])
+async def test_a_bare_value_of_no_use_counts_for_nothing(
+    client: M2MClient, service: FakeM2M, endpoint: str, data: Json
+) -> None:
+    calls = {
+        "scene-list-add": lambda: client.scene_list_add("x", LANDSAT, ["A"]),
+        "download-order-remove": lambda: client.download_order_remove("x"),
+        "download-remove": lambda: client.download_remove(1),
+    }
+    service.will_answer(endpoint, Answer(data=data))
+    assert await calls[endpoint]() == 0
+
+
+@pytest.mark.parametrize("data", ["page", 7, {"totalHits": 5}, {"results": "none"}])
+async def test_a_search_without_results_is_not_taken_for_an_empty_one(
+    client: M2MClient, service: FakeM2M, data: Json
+) -> None:
+    service.will_answer("scene-search", Answer(data=data))
+    with pytest.raises(ApiError, match=r"scene-search.*unexpected reply"):
+        await client.scene_search(LANDSAT, {})
 
 
 async def test_arguments_that_cannot_be_right_are_refused_before_any_call(

@@ -48,7 +48,7 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
         {"stages"},
     ),
     "m2m": (
-        {"models", "naming", "bands"},
+        {"models", "tolerant", "naming", "bands"},
         {"searching"},
         {"account"},
         {"calling"},

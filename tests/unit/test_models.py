@@ -23,7 +23,6 @@ from asyncdl.m2m.models import (
     DownloadRetrieveReply,
     Flag,
     Json,
-    Labels,
     Limit,
     RateLimits,
     RequestedDownload,
@@ -69,9 +68,17 @@ def test_many_forms_are_true(value: Json) -> None:
     assert Flag.read(value)
 
 
-@pytest.mark.parametrize("value", [False, 0, None, "N", "no", "", "0", "false", "maybe"])
-def test_all_others_are_false(value: Json) -> None:
+@pytest.mark.parametrize("value", [False, 0, 0.0, "N", "no", "", "0", "false"])
+def test_many_forms_are_false(value: Json) -> None:
     assert not Flag.read(value)
+
+
+@pytest.mark.parametrize("value", [None, "maybe", 2, -1, [], {}, "nan"])
+def test_what_is_neither_is_unknown(value: Json) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        Flag.read(value)
+    option = read_reply({"id": "p", "entityId": "e", "available": value}, DownloadOption)
+    assert option.available is None
 
 
 @pytest.mark.parametrize("value", [True, "Y", 1])
@@ -83,8 +90,7 @@ def test_flags_are_read_within_a_reply(value: Json) -> None:
 
 @pytest.mark.parametrize("empty", [[], {}, None])
 def test_an_empty_map_may_come_as_a_list(empty: Json) -> None:
-    assert Labels.read(empty) == {}
-    assert read_reply({"newRecords": empty or []}, DownloadRequestReply).new_records == {}
+    assert read_reply({"newRecords": empty}, DownloadRequestReply).new_records == {}
     assert read_reply({"secondary": empty or []}, DatasetFileGroups).secondary == {}
 
 

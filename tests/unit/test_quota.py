@@ -9,9 +9,9 @@ import pytest
 
 from asyncdl.errors import ApiError
 from asyncdl.events import Event, QuotaLeft, QuotaWait
-from asyncdl.job.queue.quota import Quota, room_in
+from asyncdl.job.queue.quota import Quota
 from asyncdl.m2m import DownloadItem, M2MClient
-from asyncdl.m2m.models import DownloadRequestReply, Limit, RateLimits
+from asyncdl.m2m.models import DownloadRequestReply, Limit, RateLimits, room_in
 
 ITEMS = [DownloadItem(f"E{n}", "p") for n in range(10)]
 

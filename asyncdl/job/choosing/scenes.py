@@ -136,13 +136,13 @@ async def _look_up(client: M2MClient, batch: Batch) -> list[FoundScene]:
 
 def found_scene(scene: Scene) -> FoundScene:
     """Return what watchers are told of a scene."""
-    pictures = (str(browse.get("browsePath") or "") for browse in scene.browse or ())
+    pictures = (browse.browse_path or "" for browse in scene.browse or ())
     return FoundScene(
-        product_id=scene.display_id,
+        product_id=scene.display_id or scene.entity_id,
         entity_id=scene.entity_id,
         acquired=scene.acquired,
         cloud_cover=scene.cloud_cover,
-        footprint=outlines_of(scene.spatial_coverage or scene.spatial_bounds),
+        footprint=outlines_of(scene.spatial_coverage) or outlines_of(scene.spatial_bounds),
         browse_url=next(filter(None, pictures), ""),
     )
 

@@ -23,6 +23,7 @@ from asyncdl.m2m.downloads.selection import (
     Wanted,
     WantedFile,
     check_bands,
+    scene_name,
     select_files,
     words_of,
 )
@@ -168,7 +169,10 @@ def _scenes_in(selection: Selection) -> set[str]:
 
 
 def _entity_ids(options: Iterable[DownloadOption]) -> dict[str, str]:
-    return {option.display_id or option.entity_id: option.entity_id for option in options}
+    rows: dict[str, list[DownloadOption]] = {}
+    for option in options:
+        rows.setdefault(option.entity_id, []).append(option)
+    return {scene_name(of_scene) or entity_id: entity_id for entity_id, of_scene in rows.items()}
 
 
 def _unknown(batch: Batch, options: Iterable[DownloadOption]) -> tuple[str, ...]:

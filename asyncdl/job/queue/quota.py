@@ -7,7 +7,7 @@ window, so many in preparation, so many handed out and not fetched (API notes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -15,7 +15,7 @@ import anyio
 from asyncdl.errors import ApiError
 from asyncdl.events import Emit, QuotaLeft, QuotaWait
 from asyncdl.m2m import DownloadItem, M2MClient
-from asyncdl.m2m.models import DownloadRequestReply, Limit
+from asyncdl.m2m.models import DownloadRequestReply, room_in
 
 LOOK_AGAIN_S = 60.0
 """Between two looks at the quota while it is used up; the window is 15 minutes."""
@@ -109,8 +109,3 @@ class Quota:
         self.emit(QuotaWait(self.look_again_s))
         await anyio.sleep(self.look_again_s)
         return True
-
-
-def room_in(limits: Iterable[Limit]) -> int | None:
-    """Return the room under the tightest of the limits; ``None`` when there are none."""
-    return min((limit.room for limit in limits), default=None)

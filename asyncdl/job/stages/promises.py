@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from asyncdl.events import FileState
 from asyncdl.job.run import Run
-from asyncdl.job.stages.proofs import demand_of
+from asyncdl.job.stages.proofs import algorithm_of, demand_of, digests_of
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.stac import FileDigest
 
-CHECKSUM_IDS = {"sha256": "sha256sum", "sha512": "sha512sum"}
-"""What the catalogue calls a digest, and what the M2M service calls it."""
+log = logging.getLogger("asyncdl.job")
 
 
 async def gather_promises(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
     """Look up digests; report files that lack the one they need, and return the others."""
+    _log_empty(files)
     provable = []
     for wanted in await _with_catalogued(run, files):
         if demand_of(wanted, run.config.download.verify).is_possible:
@@ -25,6 +27,22 @@ async def gather_promises(run: Run, files: Sequence[WantedFile]) -> list[WantedF
         else:
             _end_without_digest(run, wanted)
     return provable
+
+
+def _log_empty(files: Iterable[WantedFile]) -> None:
+    """Say, once for all files, which of the service's checksums promise nothing."""
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    told = (checksum for wanted in files for checksum in wanted.checksums)
+    empty = Counter(_why_empty(checksum) for checksum in told if not digests_of([checksum]))
+    for why, times in empty.items():
+        log.debug("checksums that promise nothing: %s (%d times)", why, times)
+
+
+def _why_empty(checksum: Checksum) -> str:
+    if algorithm_of(checksum.id) is None:
+        return f"the id {checksum.id:.20} is not known"
+    return f"{checksum.id} without a value that a file can have"
 
 
 async def _with_catalogued(run: Run, files: Sequence[WantedFile]) -> list[WantedFile]:
@@ -37,7 +55,7 @@ async def _with_catalogued(run: Run, files: Sequence[WantedFile]) -> list[Wanted
 def _checksums_of(wanted: WantedFile, told: Mapping[str, FileDigest]) -> dict[str, Checksum]:
     names = (wanted.file_name, *wanted.members)
     return {
-        name: Checksum(CHECKSUM_IDS[told[name].algorithm], told[name].value)
+        name: Checksum(id=told[name].algorithm, value=told[name].value)
         for name in names
         if name in told
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,9 +16,7 @@ from asyncdl.transfer.proving.members import Members
 from asyncdl.transfer.proving.proof import Expected
 
 ALL_DIGESTS = frozenset(DIGEST_NAMES)
-ALGORITHMS = {"cksum": "cksum", "sha256sum": "sha256", "sha512sum": "sha512", "md5sum": "md5"}
-"""What the service calls a digest, and what the engine calls it."""
-
+_SIGNS = re.compile(r"[^a-z0-9]+")
 
 FINGERPRINT = "sha256"
 """Computed of a file that no digest is promised of, so that it can be checked again later."""
@@ -97,10 +96,25 @@ def _source_of(wanted: WantedFile) -> str:
     return "+".join(source for source, is_so in is_told.items() if is_so)
 
 
+def algorithm_of(checksum_id: str) -> str | None:
+    """Return what the engine calls a digest of the service; ``None`` if it knows none such.
+
+    The service has written ``sha256sum`` and ``sha512``: case, signs and the ``sum`` of
+    the tools make no difference.
+    """
+    name = _SIGNS.sub("", checksum_id.lower())
+    names = (name, name.removesuffix("sum"))
+    return next((known for known in names if known in ALL_DIGESTS), None)
+
+
 def digests_of(checksums: Iterable[Checksum]) -> tuple[Digest, ...]:
     """Return the digests that the service promises and the engine can compute.
 
-    A value that no file can have is none.
+    A value that no file can have is none, and so is none at all.
     """
-    told = ((ALGORITHMS[c.id], str(c.value).lower()) for c in checksums if c.id in ALGORITHMS)
-    return tuple(Digest(*digest) for digest in told if can_match(*digest))
+    told = ((algorithm_of(c.id), _value_of(c)) for c in checksums)
+    return tuple(Digest(name, value) for name, value in told if name and can_match(name, value))
+
+
+def _value_of(checksum: Checksum) -> str:
+    return "" if checksum.value is None else str(checksum.value).strip().lower()

@@ -10,6 +10,7 @@ Source: API notes, sections 5.3 to 5.5 and 7.1.
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import orjson
 
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
-from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, Json, RequestedDownload
+from asyncdl.m2m.models import (
+    DownloadEntry,
+    DownloadRequestReply,
+    RejectedDownload,
+    RequestedDownload,
+)
 from asyncdl.redact import redact
 
 MIN_URL_LENGTH = 6
 """Anything shorter stands where a URL will be (seen in queues of 2021)."""
+
+_ID = re.compile(r"[0-9]{1,18}")
+"""A download id; what is longer fits in no database."""
 
 _STAGING = "/download-staging/"
 """Part of the URL of a file that is still being prepared."""
@@ -185,12 +194,11 @@ class _Matching:
         else:
             self._preparing.append(PreparingFile(file, download.download_id))
 
-    def _reject(self, rejected: Mapping[str, Json]) -> None:
-        entity_id = str(rejected.get("entityId") or "")
-        file = self._index.find_product(entity_id, str(rejected.get("productId") or ""))
-        file = file or self._index.find(entity_id=entity_id)
+    def _reject(self, rejected: RejectedDownload) -> None:
+        file = self._index.find_product(rejected.entity_id, rejected.product_id)
+        file = file or self._index.find(entity_id=rejected.entity_id)
         if file is not None and self._take(file):
-            message = str(rejected.get("errorMessage") or "the service gave no reason")
+            message = rejected.error_message or "the service gave no reason"
             self._failed.append(FailedFile(file, redact(message)))
 
     def _take(self, file: WantedFile) -> bool:
@@ -206,7 +214,7 @@ class _Matching:
 
 
 def _by_number(labels: Mapping[str, str]) -> dict[int, str]:
-    return {int(key): label for key, label in labels.items() if key.isdecimal()}
+    return {int(key): label for key, label in labels.items() if _ID.fullmatch(key)}
 
 
 def _key(file: WantedFile) -> tuple[str, str]:

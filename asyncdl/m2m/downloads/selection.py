@@ -27,6 +27,9 @@ from asyncdl.m2m.naming import file_suffix
 _NEVER_REQUESTED = frozenset({"folder", "wms"})
 """A folder is only the container of its secondaries; a map service serves pictures."""
 
+_BROWSE_SYSTEM = "ls_frb"
+"""Makes full-resolution pictures of a scene, which are no data."""
+
 _SYSTEM_RANKS = {"ls_zip": 0, "ls_s3": 0, "dds_ms": 1, "dds": 2}
 """Ready at once before what has to be prepared; fresh scenes have only the latter."""
 
@@ -181,23 +184,43 @@ def _scenes(options: Iterable[DownloadOption]) -> Iterator[_SceneRows]:
     for option in options:
         by_entity.setdefault(option.entity_id, []).append(option)
     for entity_id, rows in by_entity.items():
-        display_id = next((row.display_id for row in rows if row.display_id), entity_id)
+        display_id = scene_name(rows) or entity_id
         yield _SceneRows(display_id, rows, _singles(display_id, rows))
+
+
+def scene_name(rows: Iterable[DownloadOption]) -> str:
+    """Return the display id of a scene out of its rows; empty if none of them has it."""
+    return next((row.display_id for row in rows if row.display_id), "")
 
 
 def _singles(scene: str, rows: Iterable[DownloadOption]) -> dict[str, DownloadOption]:
     best: dict[str, DownloadOption] = {}
     for row in rows:
         for file in row.secondary_downloads or ():
-            suffix = file_suffix(file.display_id or file.entity_id, scene)
+            suffix = file_suffix(_name_of(file, scene), scene)
             best[suffix] = min(best.get(suffix, file), file, key=_rank_of_single)
     return best
 
 
-def _rank_of_single(file: DownloadOption) -> tuple[bool, bool, int, str, str]:
+def _name_of(file: DownloadOption, scene: str) -> str:
+    """Return the name of a single file; without a display id it is read off the entity id.
+
+    That is the name in another form, such as ``L2SR_<scene>_SR_B4_TIF``.
+    """
+    if file.display_id:
+        return file.display_id
+    _, found, rest = file.entity_id.partition(f"{scene}_")
+    stem, _, ending = rest.rpartition("_")
+    if not found or not stem:
+        return file.entity_id
+    return f"{found}{stem}.{ending if ending == 'TIF' else ending.lower()}"
+
+
+def _rank_of_single(file: DownloadOption) -> tuple[bool, bool, bool, int, str, str]:
     # The ids at the end only make the choice the same in every run.
     return (
         not _is_offered(file),
+        not _is_told_available(file),
         not file.file_groups,
         _rank_of_system(file),
         file.id,
@@ -210,11 +233,14 @@ def _rank_of_system(option: DownloadOption) -> int:
 
 
 def _is_offered(option: DownloadOption) -> bool:
-    return (
-        bool(option.available)
-        and bool(option.bulk_available)
-        and option.download_system not in _NEVER_REQUESTED
-    )
+    """Tell whether to request a row: where the service is silent, a request will show."""
+    told = (option.available, option.bulk_available)
+    is_withheld = any(flag is not None and not flag for flag in told)
+    return not is_withheld and option.download_system not in _NEVER_REQUESTED
+
+
+def _is_told_available(option: DownloadOption) -> bool:
+    return bool(option.available) and bool(option.bulk_available)
 
 
 def _select(scene: _SceneRows, product: Wanted) -> tuple[list[WantedFile], list[Missing]]:
@@ -266,7 +292,7 @@ def _single_file(scene: str, kind: str, file: DownloadOption) -> WantedFile:
         entity_id=file.entity_id,
         product_id=file.id,
         scene=scene,
-        file_name=file.display_id or file.entity_id,
+        file_name=_name_of(file, scene),
         kinds=(kind,),
         size_bytes=file.filesize or None,
         estimate_bytes=file.filesize or 0,
@@ -287,17 +313,23 @@ def _select_bundle(
 
 
 def _is_browse(row: DownloadOption) -> bool:
-    return "browse" in (row.product_name or "").lower()
+    return row.download_system == _BROWSE_SYSTEM or "browse" in (row.product_name or "").lower()
 
 
-def _rank_of_bundle(row: DownloadOption) -> tuple[bool, int, int, str]:
+def _rank_of_bundle(row: DownloadOption) -> tuple[bool, bool, int, int, str]:
     """Rank the rows of a scene: what is called a bundle first, then what is ready first.
 
     Datasets without bundles list the same scene in several forms, such as full
     resolution and compressed (NAIP), or several formats (SRTM). There a bundle
     means the whole scene in its fullest form, which is the largest.
     """
-    return (not _is_bundle(row), _rank_of_system(row), -(row.filesize or 0), row.id)
+    return (
+        not _is_bundle(row),
+        not _is_told_available(row),
+        _rank_of_system(row),
+        -(row.filesize or 0),
+        row.id,
+    )
 
 
 def _is_bundle(row: DownloadOption) -> bool:
@@ -333,9 +365,8 @@ def _unpacked_bytes(scene: _SceneRows, row: DownloadOption, words: tuple[str, ..
 def _members(scene: _SceneRows) -> dict[str, tuple[Checksum, ...]]:
     # A bundle holds all single files of its scene, and some more (API notes, section 7.2).
     return {
-        file.display_id: tuple(file.checksum or ())
+        _name_of(file, scene.display_id): tuple(file.checksum or ())
         for file in scene.singles.values()
-        if file.display_id
     }
 
 

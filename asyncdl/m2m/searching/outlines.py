@@ -27,9 +27,16 @@ DECIMALS = 5
 
 
 def outlines_of(geometry: object) -> tuple[Outline, ...]:
-    """Return the outer rings of a GeoJSON polygon or multipolygon; of anything else nothing."""
+    """Return the outer rings of a GeoJSON polygon or multipolygon; of anything else nothing.
+
+    A feature counts as its geometry.
+    """
     if not isinstance(geometry, Mapping):
         return ()
+    if geometry.get("type") == "Feature":
+        geometry = geometry.get("geometry")
+        if not isinstance(geometry, Mapping):
+            return ()
     match geometry.get("type"), geometry.get("coordinates"):
         case "Polygon", [outer, *_]:
             rings: Sequence[object] = [outer]

@@ -13,7 +13,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from asyncdl.m2m.models import DatasetFilter, Json, Scene, ScenePage
+from asyncdl.m2m.models import DatasetFilter, DeletedScenePage, Json, Scene, ScenePage
 from asyncdl.m2m.searching.area import Area, SpatialFilter
 from asyncdl.m2m.searching.conditions import FieldsByName, metadata_filter
 
@@ -123,15 +123,17 @@ async def search_scenes(
         start: int | None = 1
         collected = 0
         while start is not None:
+            asked = tally.page_size(page_size)
             page = await client.scene_search(
-                query.dataset,
-                scene_filter,
-                starting_number=start,
-                max_results=tally.page_size(page_size),
+                query.dataset, scene_filter, starting_number=start, max_results=asked
             )
             collected += len(page.results or ())
-            yield tally.add(page, is_first=start == 1)
-            start = None if tally.is_full else next_start(page, start=start, collected=collected)
+            yield tally.add(page, is_first=start == 1, collected=collected)
+            start = (
+                None
+                if tally.is_full
+                else next_start(page, start=start, collected=collected, asked=asked)
+            )
 
 
 class _Tally:
@@ -153,11 +155,11 @@ class _Tally:
             return 1  # only the count is wanted
         return largest if self._limit is None else min(largest, max(self._limit, MIN_PAGE_SIZE))
 
-    def add(self, page: ScenePage, *, is_first: bool) -> SceneBatch:
+    def add(self, page: ScenePage, *, is_first: bool, collected: int) -> SceneBatch:
         if is_first:
             self._totals.append(0)
         # An estimate may change from page to page: the latest counts.
-        self._totals[-1] = page.total_hits
+        self._totals[-1] = collected if page.total_hits is None else page.total_hits
         self._is_estimate |= is_estimate(page)
         scenes, not_bulk = self._take(page.results or ())
         return SceneBatch(
@@ -184,12 +186,14 @@ class _Tally:
         return scenes, not_bulk
 
 
-def is_estimate(page: ScenePage) -> bool:
-    """Tell whether the service only estimates how many scenes there are."""
-    return (page.total_hits_accuracy or "").lower() == "approximate"
+def is_estimate(page: ScenePage | DeletedScenePage) -> bool:
+    """Tell whether the service only estimates how many scenes there are, or does not say."""
+    return page.total_hits is None or (page.total_hits_accuracy or "").lower() == "approximate"
 
 
-def next_start(page: ScenePage, *, start: int, collected: int) -> int | None:
+def next_start(
+    page: ScenePage | DeletedScenePage, *, start: int, collected: int, asked: int = PAGE_SIZE
+) -> int | None:
     """Return where the next page begins, or ``None`` after the last one.
 
     Always comes to an end, whatever the service says: every page that is
@@ -199,15 +203,27 @@ def next_start(page: ScenePage, *, start: int, collected: int) -> int | None:
         page: The page just received.
         start: The number that was asked for.
         collected: Scenes that this search has brought so far, ``page`` included.
+        asked: Scenes that the page could have held.
     Source: API notes, section 4.1: after one hit ``nextRecord`` is 1, at the end ``totalHits``.
     """
     if not page.results or collected >= MAX_SCENES:
         return None
-    if page.next_record is None or page.next_record <= start:
+    following = page.next_record
+    if following is None:
+        following = _start_by_count(page, start=start, asked=asked)
+    if following is None or following <= start:
         return None
-    if collected >= page.total_hits and not is_estimate(page):
+    if page.total_hits is not None and collected >= page.total_hits and not is_estimate(page):
         return None
-    return page.next_record
+    return following
+
+
+def _start_by_count(page: ScenePage | DeletedScenePage, *, start: int, asked: int) -> int | None:
+    """Return where the next page begins if the service does not say it."""
+    brought = max(len(page.results or ()), page.records_returned or 0)
+    if page.total_hits is None:
+        return start + brought if brought >= asked else None
+    return start + brought if start + brought <= page.total_hits else None
 
 
 def build_scene_filter(

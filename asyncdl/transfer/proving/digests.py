@@ -11,11 +11,19 @@ from msgspec import Struct
 from asyncdl.errors import ChecksumMismatch
 from asyncdl.transfer.checking import wrong, wrong_type
 
-ALGORITHMS = ("sha512", "sha256", "md5", "cksum", "crc32")
+ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5", "cksum", "crc32")
 """The strongest first."""
 
 
-_HEX_DIGITS = {"sha512": 128, "sha256": 64, "md5": 32, "crc32": 8}
+_HEX_DIGITS = {
+    "sha512": 128,
+    "sha384": 96,
+    "sha256": 64,
+    "sha224": 56,
+    "sha1": 40,
+    "md5": 32,
+    "crc32": 8,
+}
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _CKSUM = re.compile(r"0|[1-9][0-9]{0,9}")
 
@@ -42,7 +50,7 @@ class Digest(Struct, frozen=True):
     """
 
     algorithm: str
-    """``sha256``, ``sha512``, ``md5``, ``cksum`` (the CRC of POSIX) or ``crc32``."""
+    """One of :data:`ALGORITHMS`; ``cksum`` is the CRC of POSIX."""
     value: str
     """Hex in either case; for ``cksum`` the number in decimal."""
 

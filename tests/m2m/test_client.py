@@ -407,7 +407,7 @@ async def test_what_is_left_out_is_logged_by_its_place_and_never_by_its_value(
 async def test_a_bare_value_of_no_use_counts_for_nothing(
     client: M2MClient, service: FakeM2M, endpoint: str, data: Json
 ) -> None:
-    calls = {
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
         "scene-list-add": lambda: client.scene_list_add("x", LANDSAT, ["A"]),
         "download-order-remove": lambda: client.download_order_remove("x"),
         "download-remove": lambda: client.download_remove(1),

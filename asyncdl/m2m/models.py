@@ -62,8 +62,7 @@ class Flag(int):
 
 
 _TRUE = frozenset({"TRUE", "T", "YES", "Y", "1", "1.0"})
-# PHP writes false as an empty text.
-_FALSE = frozenset({"FALSE", "F", "NO", "N", "0", "0.0", ""})
+_FALSE = frozenset({"FALSE", "F", "NO", "N", "0", "0.0"})
 
 
 Labels: TypeAlias = dict[str, Id]

@@ -14,6 +14,7 @@ What the service is known to do, and what is done about it (API notes ยง5.4 to ย
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -93,6 +94,7 @@ class _Unknown:
         self.labels = dict(labels)
         self.since = since
         self.missed = 0
+        self._unclear: Counter[int] = Counter()
         self._index = FileIndex(candidates)
         self._left = {_key(wanted): wanted for wanted in candidates}
 
@@ -103,6 +105,11 @@ class _Unknown:
     def left(self) -> list[WantedFile]:
         """The files for which no id is known yet."""
         return list(self._left.values())
+
+    def may_be_told_later(self, download_id: int) -> bool:
+        """Note that an entry named no file of these, and tell whether to look at it again."""
+        self._unclear[download_id] += 1
+        return self._unclear[download_id] < MISSED_POLLS
 
     def take(self, entry: DownloadEntry) -> WantedFile | None:
         """Return the file that an entry is about and take it out, if it is one of these."""
@@ -237,22 +244,22 @@ class PendingBook:
         self, label: str, asked: Sequence[WantedFile], reply: DownloadRequestReply
     ) -> list[Resolution]:
         """Take in the reply to a request for what was lost under ``label``."""
-        again = {_key(pending.wanted): pending for _, pending in self._lost(label)}
-        for download_id, _ in self._lost(label):
+        lost = dict(self._lost(label))
+        again = {_key(pending.wanted): pending for pending in lost.values()}
+        for download_id in lost:
             del self._pending[download_id]
         matched = match_reply(asked, reply)
+        unnamed = self._wait_again(lost, matched.unmatched)
         resolved: list[Resolution] = [
             Ready(found.file, found.download_id, label, found.url, found.eula_code)
             for found in matched.available
         ]
-        gone = list(matched.unaccounted)
+        gone = [wanted for wanted in matched.unaccounted if _key(wanted) not in unnamed]
         for preparing in matched.preparing:
             if preparing.download_id in self._pending:
                 gone.append(preparing.file)
             else:
-                pending = again[_key(preparing.file)]
-                pending.missed, pending.is_lost, pending.was_lost = 0, False, True
-                self._pending[preparing.download_id] = pending
+                self._wait_on(preparing.download_id, again[_key(preparing.file)])
         resolved += [
             _failed(refused.file, "refused", refused.message) for refused in matched.failed
         ]
@@ -261,6 +268,19 @@ class PendingBook:
             for wanted in gone
         ]
         return resolved
+
+    def _wait_again(
+        self, lost: Mapping[int, _Pending], unmatched: Iterable[int]
+    ) -> set[tuple[str, str]]:
+        """Wait on what was accepted under the id it had, though the reply does not name it."""
+        accepted = {i: lost[i] for i in unmatched if i in lost}
+        for download_id, pending in accepted.items():
+            self._wait_on(download_id, pending)
+        return {_key(pending.wanted) for pending in accepted.values()}
+
+    def _wait_on(self, download_id: int, pending: _Pending) -> None:
+        pending.missed, pending.is_lost, pending.was_lost = 0, False, True
+        self._pending[download_id] = pending
 
     def expire(self) -> list[Resolution]:
         """Give up what is past its deadline."""
@@ -290,10 +310,10 @@ class PendingBook:
 
     def _identify(self, group: _Unknown, download_id: int, entry: DownloadEntry | None) -> None:
         """Find out which candidate an id stands for; then it is pending like any other."""
-        label = group.labels.pop(download_id)
-        if entry is None or download_id in self._pending:
+        wanted = group.take(entry) if entry and download_id not in self._pending else None
+        if wanted is None and entry and group.may_be_told_later(download_id):
             return
-        wanted = group.take(entry)
+        label = group.labels.pop(download_id)
         if wanted is not None:
             self._pending[download_id] = _Pending(wanted, label, group.since, missed=1)
 

@@ -364,9 +364,12 @@ def _unpacked_bytes(scene: _SceneRows, row: DownloadOption, words: tuple[str, ..
 
 def _members(scene: _SceneRows) -> dict[str, tuple[Checksum, ...]]:
     # A bundle holds all single files of its scene, and some more (API notes, section 7.2).
+    # What is named otherwise than they are is none of them.
+    named = ((_name_of(file, scene.display_id), file) for file in scene.singles.values())
     return {
-        _name_of(file, scene.display_id): tuple(file.checksum or ())
-        for file in scene.singles.values()
+        name: tuple(file.checksum or ())
+        for name, file in named
+        if name.startswith(f"{scene.display_id}_")
     }
 
 

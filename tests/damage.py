@@ -116,6 +116,8 @@ def harmed(data: Json, harms: list[tuple[Spot, Json]]) -> Json:
 
 
 def _put(holder: Json, spot: Spot, value: Json) -> None:
+    if isinstance(holder, list) != isinstance(spot.path[-1], int):
+        return  # another harm has made something else of it
     if value is not DROP:
         holder[spot.path[-1]] = copy.deepcopy(value)
     elif not spot.is_element:

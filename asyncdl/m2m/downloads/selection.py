@@ -203,16 +203,15 @@ def _singles(scene: str, rows: Iterable[DownloadOption]) -> dict[str, DownloadOp
 
 
 def _name_of(file: DownloadOption, scene: str) -> str:
-    """Return the name of a single file; without a display id it is read off the entity id.
+    """Return the name of a single file, which begins with the scene's.
 
-    That is the name in another form, such as ``L2SR_<scene>_SR_B4_TIF``.
+    Where the display id does not, it is read off the entity id, if that is the name in
+    another form, such as ``L2SR_<scene>_SR_B4_TIF``.
     """
-    if file.display_id:
-        return file.display_id
     _, found, rest = file.entity_id.partition(f"{scene}_")
     stem, _, ending = rest.rpartition("_")
-    if not found or not stem:
-        return file.entity_id
+    if not stem or file.display_id.startswith(found):
+        return file.display_id or file.entity_id
     return f"{found}{stem}.{ending if ending == 'TIF' else ending.lower()}"
 
 

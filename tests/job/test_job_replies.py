@@ -18,6 +18,7 @@ from asyncdl.job.plan import make_plan
 from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.calling import calls
+from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.models import REPLIES, Json
 from asyncdl.pages.map_page import map_page
 from asyncdl.sandbox import Faults
@@ -49,7 +50,7 @@ Rewriting: TypeAlias = Callable[[Rewrite], None]
 @pytest.fixture
 def rewriting(monkeypatch: pytest.MonkeyPatch) -> Rewriting:
     """Let all replies from now on come changed."""
-    read = calls.read_envelope
+    read = read_envelope
 
     def begin(rewrite: Rewrite) -> None:
         def read_and_rewrite(endpoint: str, *args: object, **options: object) -> Json:

@@ -21,6 +21,13 @@ json_values = st.recursive(
 )
 
 
+def test_a_feature_counts_as_its_geometry() -> None:
+    geometry = {"type": "Polygon", "coordinates": [SQUARE]}
+    assert outlines_of({"type": "Feature", "geometry": geometry}) == (CORNERS,)
+    for odd in (None, [], "Polygon", {"type": "Feature", "geometry": geometry}):
+        assert outlines_of({"type": "Feature", "geometry": odd}) == ()
+
+
 def test_a_polygon_gives_its_outer_ring_and_a_multipolygon_one_for_each_part() -> None:
     assert outlines_of({"type": "Polygon", "coordinates": [SQUARE, SQUARE]}) == (CORNERS,)
     two = {"type": "MultiPolygon", "coordinates": [[SQUARE], [SQUARE]]}

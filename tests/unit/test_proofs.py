@@ -33,6 +33,51 @@ def test_known_digests_are_handed_to_the_engine_in_its_own_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("checksum_id", "algorithm", "digits"),
+    [
+        ("sha512", "sha512", 128),
+        ("sha512sum", "sha512", 128),
+        ("SHA-512", "sha512", 128),
+        ("sha384", "sha384", 96),
+        ("sha256", "sha256", 64),
+        ("Sha256Sum", "sha256", 64),
+        (" sha_256 ", "sha256", 64),
+        ("sha224sum", "sha224", 56),
+        ("sha1", "sha1", 40),
+        ("SHA1SUM", "sha1", 40),
+        ("md5", "md5", 32),
+        ("md5sum", "md5", 32),
+        ("CRC32", "crc32", 8),
+    ],
+)
+def test_a_digest_is_known_with_and_without_sum_and_in_any_case(
+    checksum_id: str, algorithm: str, digits: int
+) -> None:
+    promised = Checksum(checksum_id, "A0" * (digits // 2))
+    assert digests_of([promised]) == (Digest(algorithm, "a0" * (digits // 2)),)
+    assert demand_of(wanted(promised), "checksum").is_possible
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        Checksum("sha512"),
+        Checksum("sha512", ""),
+        Checksum("cksum", None),
+        Checksum("cksum", -1),
+        Checksum("cksum", 1 << 32),
+        Checksum("sum", 1),
+        Checksum("sha3-256", "ab" * 32),
+        Checksum("", "ab"),
+    ],
+)
+def test_what_has_no_value_or_no_known_name_promises_nothing(empty: Checksum) -> None:
+    assert digests_of([empty]) == ()
+    assert not demand_of(wanted(empty), "checksum").is_possible
+    assert demand_of(wanted(empty, SHA), "checksum").is_possible
+
+
 def test_size_checks_neither_structure_nor_digests() -> None:
     demand = demand_of(wanted(SHA), "size")
     assert (demand.form, demand.digests, demand.is_possible) == (Form.ANY, (), True)

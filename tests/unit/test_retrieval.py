@@ -83,6 +83,49 @@ def reasons(resolved: list[Resolution]) -> list[str]:
     return [ending.reason if isinstance(ending, GivenUp) else "ready" for ending in resolved]
 
 
+def lost_book() -> PendingBook:
+    """A book with one file that has to be asked for again."""
+    book = book_of(1)
+    book.absorb("job", retrieved())
+    book.absorb_search("job", [])
+    assert book.lost_under("job") == [wanted(1)]
+    return book
+
+
+def test_what_is_asked_for_again_may_be_accepted_by_its_number_alone() -> None:
+    book = lost_book()
+    reply = DownloadRequestReply(
+        preparing_downloads=[RequestedDownload(download_id=1, url=STAGING)]
+    )
+    assert book.absorb_request("job", [wanted(1)], reply) == []
+    assert reasons(book.absorb("job", retrieved(entry(1)))) == ["ready"]
+
+
+def test_a_number_of_before_beside_a_named_one_gives_one_ending() -> None:
+    book = lost_book()
+    named = RequestedDownload(download_id=2, url=URL, entity_id="E1")
+    reply = DownloadRequestReply(available_downloads=[named], new_records={"1": "job"})
+    assert reasons(book.absorb_request("job", [wanted(1)], reply)) == ["ready"]
+    assert len(book) == 0
+
+
+def test_an_entry_that_does_not_say_its_file_is_looked_at_again() -> None:
+    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
+    nameless = DownloadEntry(download_id=1, url=URL, status_code="A")
+    assert book.absorb("job", retrieved(nameless)) == []
+    assert reasons(book.absorb("job", retrieved(entry(1)))) == ["ready"]
+
+
+def test_an_entry_that_never_says_its_file_is_left() -> None:
+    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
+    nameless = DownloadEntry(download_id=1, url=URL, status_code="A")
+    for _ in range(MISSED_POLLS - 1):
+        assert book.absorb("job", retrieved(nameless)) == []
+    assert reasons(book.absorb("job", retrieved(nameless))) == ["not-accepted"]
+
+
 # --- one rule each ----------------------------------------------------------------
 
 

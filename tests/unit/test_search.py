@@ -23,7 +23,9 @@ from asyncdl.m2m.searching.search import (
 ANCHORAGE = area_from_bbox(-150.9495, 61.0031, -148.9555, 61.4834)
 
 
-def page_of(count: int, *, total: int, next_record: int | None, accuracy: str = "") -> ScenePage:
+def page_of(
+    count: int, *, total: int | None, next_record: int | None, accuracy: str = ""
+) -> ScenePage:
     return ScenePage(
         results=[Scene(entity_id=str(number)) for number in range(count)],
         records_returned=count,
@@ -215,12 +217,37 @@ def test_where_the_next_page_begins(
     assert next_start(page, start=start, collected=collected) == following
 
 
+@pytest.mark.parametrize(
+    ("total", "next_record", "brought", "following"),
+    [
+        (250, None, 100, 101),
+        (100, None, 100, None),
+        (None, 101, 100, 101),
+        (None, 1, 100, None),
+        (None, None, 100, 101),
+        (None, None, 99, None),
+    ],
+)
+def test_where_the_next_page_begins_if_the_service_says_little(
+    total: int | None, next_record: int | None, brought: int, following: int | None
+) -> None:
+    scenes = [Scene(entity_id=str(number)) for number in range(brought)]
+    page = ScenePage(results=scenes, total_hits=total, next_record=next_record)
+    assert next_start(page, start=1, collected=brought, asked=100) == following
+
+
+def test_a_scene_that_could_not_be_read_does_not_shift_the_pages() -> None:
+    scenes = [Scene(entity_id=str(number)) for number in range(99)]
+    page = ScenePage(results=scenes, records_returned=100, total_hits=250)
+    assert next_start(page, start=1, collected=99, asked=100) == 101
+
+
 @given(
     st.lists(
         st.builds(
             page_of,
             st.integers(0, 3),
-            total=st.integers(-1, 10**9),
+            total=st.none() | st.integers(-1, 10**9),
             next_record=st.none() | st.integers(-5, 10**9),
             accuracy=st.sampled_from(["", "exact", "approximate", "APPROXIMATE", "?"]),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from asyncdl.stac import FileDigest
 from asyncdl.stac.items import NotAnItemCollection, items_of, merge, next_link, read_page
 from asyncdl.stac.multihash import parse_multihash
+from tests.damage import Json, damage
 
 SHA512, SHA256 = "ab" * 64, "cd" * 32
 
@@ -146,3 +148,22 @@ def test_any_bytes_are_a_page_or_are_refused(body: bytes) -> None:
         read_page(body)
     except NotAnItemCollection:
         return
+
+
+ITEMS: list[Json] = [
+    orjson.loads(path.read_bytes())
+    for path in sorted((Path(__file__).parent.parent / "data").glob("recorded_stac-item_*"))
+]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_an_item_that_is_damaged_costs_no_other(seed: int) -> None:
+    """Whatever stands in an item, or in the page around it, but for the list of items."""
+    whole = {item["id"]: read_item(item)[item["id"]] for item in ITEMS}
+    chance = random.Random(seed)
+    odd = damage(chance, ITEMS[0], Any, 20, lambda path: False)
+    page = {"features": [odd, *ITEMS[1:], None, 7], "links": odd.get("links"), "numberMatched": odd}
+    items = read_page(orjson.dumps(page)).items
+    assert {item["id"]: items[item["id"]] for item in ITEMS[1:]} == {
+        item["id"]: whole[item["id"]] for item in ITEMS[1:]
+    }

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from asyncdl.events import FileState
-from asyncdl.m2m.downloads.matching import FileIndex, match_reply
+from asyncdl.m2m.downloads.matching import FileIndex, Matched, match_reply
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
 
@@ -249,7 +249,7 @@ class PendingBook:
         for download_id in lost:
             del self._pending[download_id]
         matched = match_reply(asked, reply)
-        unnamed = self._wait_again(lost, matched.unmatched)
+        unnamed = self._wait_again(lost, matched)
         resolved: list[Resolution] = [
             Ready(found.file, found.download_id, label, found.url, found.eula_code)
             for found in matched.available
@@ -269,14 +269,14 @@ class PendingBook:
         ]
         return resolved
 
-    def _wait_again(
-        self, lost: Mapping[int, _Pending], unmatched: Iterable[int]
-    ) -> set[tuple[str, str]]:
+    def _wait_again(self, lost: Mapping[int, _Pending], matched: Matched) -> set[tuple[str, str]]:
         """Wait on what was accepted under the id it had, though the reply does not name it."""
-        accepted = {i: lost[i] for i in unmatched if i in lost}
-        for download_id, pending in accepted.items():
+        open_keys = {_key(wanted) for wanted in matched.unaccounted}
+        accepted = {i: lost[i] for i in matched.unmatched if i in lost}
+        waiting = {i: p for i, p in accepted.items() if _key(p.wanted) in open_keys}
+        for download_id, pending in waiting.items():
             self._wait_on(download_id, pending)
-        return {_key(pending.wanted) for pending in accepted.values()}
+        return {_key(pending.wanted) for pending in waiting.values()}
 
     def _wait_on(self, download_id: int, pending: _Pending) -> None:
         pending.missed, pending.is_lost, pending.was_lost = 0, False, True

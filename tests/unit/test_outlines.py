@@ -24,6 +24,7 @@ json_values = st.recursive(
 def test_a_feature_counts_as_its_geometry() -> None:
     geometry = {"type": "Polygon", "coordinates": [SQUARE]}
     assert outlines_of({"type": "Feature", "geometry": geometry}) == (CORNERS,)
+    odd: object
     for odd in (None, [], "Polygon", {"type": "Feature", "geometry": geometry}):
         assert outlines_of({"type": "Feature", "geometry": odd}) == ()
 

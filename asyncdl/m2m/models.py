@@ -38,7 +38,7 @@ Left = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 """An id that is a number, no larger than a database can hold."""
 
-Percent = Annotated[float, Meta(ge=0, le=100)]
+CoverPercent = Annotated[float, Meta(ge=0, le=100)]
 
 
 class Flag(int):
@@ -208,7 +208,7 @@ class Scene(Reply, frozen=True):
 
     entity_id: Id
     display_id: str = ""
-    cloud_cover: Percent | None = None
+    cloud_cover: CoverPercent | None = None
     """Percent; ``None`` when unknown."""
     options: SceneOptions | None = None
     spatial_bounds: dict[str, Any] | None = None

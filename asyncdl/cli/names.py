@@ -24,7 +24,7 @@ from asyncdl.cli.tables import print_table
 from asyncdl.config import DEFAULT_URL, Seconds, ServiceConfig
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing.preflight import UNKNOWN_DATASET, unknown_dataset
-from asyncdl.m2m.bands import DATASETS, files_of, suggest
+from asyncdl.m2m.bands import DATASETS, files_of, is_partly_known, suggest
 from asyncdl.m2m.models import Dataset, DatasetFileGroups
 
 
@@ -146,6 +146,8 @@ def bands(dataset: str, as_json: bool) -> int:
         for file in files
     ]
     _print(rows, as_json=as_json)
+    if is_partly_known(dataset):
+        echo("Scenes may have files beside these, which can be named all the same.", err=True)
     return OK
 
 

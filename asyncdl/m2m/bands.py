@@ -10,8 +10,8 @@ Source: API notes, section 9.1; common names as in the STAC items of the USGS.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from asyncdl.m2m.naming import (
     ARD_DATASET,
+    LEVEL_3_DATASETS,
     ProductId,
     dataset_of,
     instrument_of,
@@ -147,8 +148,71 @@ def _level_2(
     )
 
 
+# A gap mask shows where the scan line corrector, broken since 31 May 2003, left no data.
+_GAP_MASKS = tuple(
+    BandFile(f"GM_{band.suffix}", "", f"Gaps of band {band.suffix[1:-4]} (some scenes)")
+    for band in _ETM
+)
+
 _OLI_TEMPERATURE = BandFile("ST_B10.TIF", "lwir11", "Surface temperature, from band 10")
 _OLDER_TEMPERATURE = BandFile("ST_B6.TIF", "lwir", "Surface temperature, from band 6")
+
+_LINEAGE = BandFile("QA_LINEAGE.TIF", "", "Which of the merged scenes a pixel is from")
+
+
+def _tile(
+    bands: Sequence[BandFile],
+    beside: Iterable[BandFile],
+    temperature: BandFile,
+    satellites: str,
+) -> tuple[BandFile, ...]:
+    """Return the files of the tiles of some satellites; red and its like are the reflectance."""
+    surface = (
+        BandFile(f"SR_{band.suffix}", band.common_name, band.description)
+        for band in bands
+        if band.common_name in _REFLECTIVE
+    )
+    top = (
+        BandFile(f"TOA_{band.suffix}", "", f"Top of the atmosphere: {band.description}")
+        for band in bands
+        if band.common_name in _REFLECTIVE
+    )
+    files = (*surface, *_TEMPERATURE_OF_TILES, temperature, *top, *beside)
+    return tuple(replace(f, description=f"{f.description} ({satellites})") for f in files)
+
+
+_TEMPERATURE_OF_TILES = (BandFile("ST_QA.TIF", "", "Uncertainty of the surface temperature"),)
+_TILE_LATE = _tile(
+    _OLI,
+    (
+        BandFile("TOA_B9.TIF", "cirrus", "Top of the atmosphere: Cirrus, 1.36-1.38 µm"),
+        BandFile("BT_B10.TIF", "", "Brightness temperature, band 10"),
+        BandFile("BT_B11.TIF", "lwir12", "Brightness temperature, band 11"),
+        *_AEROSOL,
+    ),
+    _OLI_TEMPERATURE,
+    "Landsat 8-9",
+)
+_TILE_EARLY = _tile(
+    _TM,
+    (BandFile("BT_B6.TIF", "", "Brightness temperature, band 6"), *_OPACITY),
+    _OLDER_TEMPERATURE,
+    "Landsat 4-7",
+)
+_TILE_QUALITY = (*_QUALITY, _LINEAGE)
+_WATER = (
+    BandFile("INWAM.TIF", "", "Surface water, interpreted, with all masks applied"),
+    BandFile("INTR.TIF", "", "Surface water, interpreted"),
+    BandFile("DIAG.TIF", "", "Surface water, outcome of each test"),
+)
+_BURNED = (
+    BandFile("BC.TIF", "", "Burn classification"),
+    BandFile("BP.TIF", "", "Burn probability"),
+)
+_SNOW = (
+    BandFile("GROUND_SNOW.TIF", "", "Snow cover on the ground, with that under trees"),
+    BandFile("VIEW_SNOW.TIF", "", "Snow cover as it is seen from above"),
+)
 
 _FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
     {
@@ -157,6 +221,7 @@ _FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
         "landsat_etm_c2_l1": (
             *_ETM,
             *_QUALITY,
+            *_GAP_MASKS,
             *_ANGLES,
             _CONTROL_POINTS,
             _ANGLE_COEFFICIENTS,
@@ -174,6 +239,10 @@ _FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
         ),
         "landsat_tm_c2_l2": _level_2(_TM, _OPACITY, _OLDER_TEMPERATURE),
         "landsat_mss_c2_l1": (*_MSS_EARLY, *_MSS_LATE, *_QUALITY, *_METADATA),
+        ARD_DATASET: (*_TILE_LATE, *_TILE_EARLY, *_TILE_QUALITY),
+        LEVEL_3_DATASETS["DSWE"]: _WATER,
+        LEVEL_3_DATASETS["BA"]: _BURNED,
+        LEVEL_3_DATASETS["SNOW"]: _SNOW,
     }
 )
 
@@ -182,8 +251,8 @@ _FIRST_WITH_OLI = 8
 """The first satellite with OLI and TIRS."""
 _THERMAL_OF_LANDSAT_8 = frozenset({"B10.TIF", "B11.TIF"})
 _REFLECTIVE_OF_LANDSAT_8 = frozenset(file.suffix for file in _OLI) - _THERMAL_OF_LANDSAT_8
-_OF_SOME_SCENES = frozenset(file.suffix for file in (_CONTROL_POINTS, *_VERIFICATION))
-"""Scenes that are not registered on the ground have none."""
+_OF_SOME_SCENES = frozenset(file.suffix for file in (_CONTROL_POINTS, *_VERIFICATION, *_GAP_MASKS))
+"""Scenes that are not registered on the ground have none, and whole ones have no gaps."""
 
 BUNDLE_SUFFIXES = (
     "MTL.json",
@@ -198,20 +267,34 @@ BUNDLE_SUFFIXES = (
 DATASETS: tuple[str, ...] = tuple(_FILES)
 """Aliases of the datasets whose files are known here."""
 
-_MSS_FILES: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
-    {"mss_early": (*_MSS_EARLY, *_QUALITY), "mss_late": (*_MSS_LATE, *_QUALITY)}
+_PARTLY_KNOWN = frozenset({ARD_DATASET, *LEVEL_3_DATASETS.values()})
+"""Datasets that may have files beside those that are known here."""
+
+_FILES_OF_FAMILY: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
+    {
+        "mss_early": (*_MSS_EARLY, *_QUALITY),
+        "mss_late": (*_MSS_LATE, *_QUALITY),
+        "tile_early": (*_TILE_EARLY, *_TILE_QUALITY),
+        "tile_late": (*_TILE_LATE, *_TILE_QUALITY),
+    }
 )
+"""Of the satellites of one dataset that number their bands in different ways."""
 
 
 def files_of(dataset: str) -> tuple[BandFile, ...]:
     """Return the files that scenes of a dataset may have, spectral bands first.
 
     A scene may lack some: ``L2SR`` has no temperature, an OLI-only scene no
-    thermal bands. MSS lists both numberings, so one suffix may stand there twice.
+    thermal bands. MSS and tiles list both numberings, so one suffix may stand there twice.
 
     Returns: Empty for datasets that this table does not know.
     """
     return _FILES.get(dataset, ())
+
+
+def is_partly_known(dataset: str) -> bool:
+    """Tell whether a dataset may have files beside those of :func:`files_of`."""
+    return dataset in _PARTLY_KNOWN
 
 
 def band_file(product_id: str, suffix: str) -> BandFile | None:
@@ -235,16 +318,18 @@ def _family(product_id: str) -> str:
     dataset = dataset_of(product_id)
     if dataset == ARD_DATASET:
         tile = parse_ard_id(product_id)
-        # A tile's red is the reflectance, as in level 2, although it also has TOA_B4.
         instrument = instrument_of(tile.sensor, tile.satellite) if tile else None
-        return f"landsat_{instrument}_c2_l2"
+        return _FAMILIES_OF_TILES.get(instrument or "", "")
     if dataset == "landsat_mss_c2_l1":
         return "mss_early" if product_id[3] in "123" else "mss_late"
     return dataset or ""
 
 
+_FAMILIES_OF_TILES = {"ot": "tile_late", "etm": "tile_early", "tm": "tile_early"}
+
+
 def _files_in(family: str) -> tuple[BandFile, ...]:
-    return _MSS_FILES.get(family) or files_of(family)
+    return _FILES_OF_FAMILY.get(family) or files_of(family)
 
 
 @cache
@@ -304,8 +389,8 @@ def _may_lack(product: ProductId, suffix: str) -> bool:
 
 
 def words_without_files(dataset: str, words: Iterable[str]) -> tuple[str, ...]:
-    """Return the band words that mean no file of a dataset; none of one that is not known here."""
-    suffixes = tuple(file.suffix for file in files_of(dataset))
+    """Return the band words that mean no file of a dataset; none of one not wholly known here."""
+    suffixes = () if is_partly_known(dataset) else tuple(f.suffix for f in files_of(dataset))
     found = _matches(tuple(words), suffixes, dataset) if suffixes else {}
     return tuple(word for word, files in found.items() if not files)
 
@@ -347,7 +432,15 @@ def stem_of(suffix: str) -> str:
 def suggest(word: str, available: Iterable[str]) -> list[str]:
     """Return up to three of the available words that ``word`` may have been meant for.
 
-    The closest comes first; upper and lower case count as the same.
+    Words that only lack a beginning come first, such as ``SR_B4`` for ``B4``, then the
+    closest; upper and lower case count as the same.
     """
     originals = {candidate.upper(): candidate for candidate in available}
-    return [originals[found] for found in get_close_matches(word.upper(), originals)]
+    wanted = word.upper()
+    ends = [name for name in originals if _is_end_of(wanted, name) or _is_end_of(name, wanted)]
+    found = dict.fromkeys((*ends, *get_close_matches(wanted, originals)))
+    return [originals[name] for name in found][:3]
+
+
+def _is_end_of(short: str, long: str) -> bool:
+    return bool(short) and long.endswith(f"_{short}")

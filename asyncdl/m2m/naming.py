@@ -9,8 +9,10 @@ Source: API notes, section 9.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 _PRODUCT = re.compile(
     r"L([COTEM])(0[1-9])_(L1TP|L1GT|L1GS|L2SP|L2SR)_([0-9]{3})([0-9]{3})"
@@ -21,6 +23,7 @@ _SCENE = re.compile(
 )
 _ARD = re.compile(
     r"L([COTEM])(0[1-9])_([A-Z]{2})_([0-9]{3})([0-9]{3})_([0-9]{8})_([0-9]{8})_([0-9]{2})"
+    r"(?:_(DSWE|BA|SNOW))?"
 )
 _FILE_OF_ID = re.compile(rf"({_PRODUCT.pattern}|{_ARD.pattern})(?=[_.]|$)")
 
@@ -29,6 +32,23 @@ COLLECTION = 2
 
 ARD_DATASET = "landsat_ard_tile_c2"
 """Alias of the dataset of analysis-ready tiles of the United States."""
+
+LEVEL_3_DATASETS: Mapping[str, str] = MappingProxyType(
+    {
+        "DSWE": "landsat_dswe_tile_c2",
+        "BA": "landsat_ba_tile_c2",
+        "SNOW": "landsat_fsca_tile_c2",
+    }
+)
+"""Aliases of the datasets of level 3 by the word at the end of their ids: surface water,
+burned area, snow cover. They are made of the tiles, and lie on the same grid."""
+
+_LEVEL_3_FILES = {
+    "DSWE": ("INWAM", "INTR", "DIAG"),
+    "BA": ("BC", "BP"),
+    "SNOW": ("GROUND_SNOW", "VIEW_SNOW"),
+}
+"""Files of level 3 that no plain tile has: their names lack the word at the end of the id."""
 
 _INSTRUMENTS = {
     "ot": {("C", 8), ("C", 9), ("O", 8), ("O", 9), ("T", 8), ("T", 9)},
@@ -103,9 +123,9 @@ class SceneId:
 
 @dataclass(frozen=True, slots=True)
 class ArdId:
-    """Id of one analysis-ready tile.
+    """Id of one analysis-ready tile, or of what level 3 makes of it.
 
-    ``LC09_CU_003004_20230909_20230914_02``
+    ``LC09_CU_003004_20230909_20230914_02``, ``LC09_CU_003004_20230909_20230914_02_DSWE``
     """
 
     sensor: str
@@ -121,13 +141,20 @@ class ArdId:
     acquired: date
     processed: date
     collection: int
+    theme: str = ""
+    """``DSWE`` surface water, ``BA`` burned area or ``SNOW``; empty for the tile itself."""
 
-    def __str__(self) -> str:
+    @property
+    def tile(self) -> str:
+        """The id without its theme: what the names of the files of level 3 begin with."""
         return (
             f"L{self.sensor}{self.satellite:02}_{self.region}"
             f"_{self.horizontal:03}{self.vertical:03}"
             f"_{_compact(self.acquired)}_{_compact(self.processed)}_{self.collection:02}"
         )
+
+    def __str__(self) -> str:
+        return f"{self.tile}_{self.theme}" if self.theme else self.tile
 
 
 def parse_product_id(text: str) -> ProductId | None:
@@ -173,12 +200,15 @@ def parse_scene_id(text: str) -> SceneId | None:
 
 
 def parse_ard_id(text: str) -> ArdId | None:
-    """Read an ARD tile id; ``None`` if ``text`` is none, or names a day that never was."""
+    """Read the id of an ARD tile or of a level-3 product.
+
+    Returns: ``None`` if ``text`` is none, or names a day that never was.
+    """
     match = _ARD.fullmatch(text)
     if match is None:
         return None
-    sensor, satellite, region, horizontal, vertical, acquired, processed, collection = (
-        match.groups()
+    sensor, satellite, region, horizontal, vertical, acquired, processed, collection, theme = (
+        match.groups("")
     )
     acquired_on, processed_on = _read_day(acquired), _read_day(processed)
     if acquired_on is None or processed_on is None:
@@ -192,7 +222,13 @@ def parse_ard_id(text: str) -> ArdId | None:
         acquired=acquired_on,
         processed=processed_on,
         collection=int(collection),
+        theme=theme,
     )
+
+
+def is_display_id(text: str) -> bool:
+    """Tell whether a text is an id by which the service shows a product or a tile."""
+    return parse_product_id(text) is not None or parse_ard_id(text) is not None
 
 
 def acquisition_of(product_id: str) -> str | None:
@@ -245,32 +281,39 @@ def _secondary_prefix(product: ProductId, suffix: str) -> str:
 def file_suffix(file_name: str, product_id: str) -> str:
     """Return what follows the product id in a file name, such as ``SR_B4.TIF``.
 
-    A name that does not begin with the product id comes back whole.
+    The files of level 3 begin with the id of their tile. A name that begins with neither
+    comes back whole.
     """
-    return file_name.removeprefix(f"{product_id}_")
+    suffix = file_name.removeprefix(f"{product_id}_")
+    if suffix == file_name and (tile := parse_ard_id(product_id)) is not None:
+        return file_name.removeprefix(f"{tile.tile}_")
+    return suffix
 
 
 def product_id_of_file(file_name: str) -> str | None:
     """Return the product or ARD id that a file name begins with, if it does.
 
-    The id itself counts as a name, so ``<product id>.tar`` and the bare id both answer.
+    The id itself counts as a name, so ``<product id>.tar`` and the bare id both answer. Of a
+    file that only level 3 has (``…_02_INWAM.TIF``) it is the id there (``…_02_DSWE``).
     """
     match = _FILE_OF_ID.match(file_name)
-    if match is None:
+    if match is None or not is_display_id(match[1]):
         return None
-    found = match[1]
-    return found if parse_product_id(found) or parse_ard_id(found) else None
+    stem = file_name[match.end() + 1 :].partition(".")[0]
+    theme = next((theme for theme, stems in _LEVEL_3_FILES.items() if stem in stems), "")
+    is_tile = theme and _ARD.fullmatch(match[1]) and not match[1].endswith(theme)
+    return f"{match[1]}_{theme}" if is_tile else match[1]
 
 
 def dataset_of(product_id: str) -> str | None:
-    """Return the alias of the dataset that holds a product or an ARD tile.
+    """Return the alias of the dataset that holds a product, an ARD tile or what was made of one.
 
     Returns: Such as ``landsat_ot_c2_l2``; ``None`` for other ids, for another collection,
         and for products that do not exist, such as level 2 of MSS.
     """
     tile = parse_ard_id(product_id)
     if tile is not None:
-        return ARD_DATASET if tile.collection == COLLECTION else None
+        return _tile_dataset(tile) if tile.collection == COLLECTION else None
     product = parse_product_id(product_id)
     if product is None or product.collection != COLLECTION:
         return None
@@ -279,6 +322,10 @@ def dataset_of(product_id: str) -> str | None:
     if instrument is None or (instrument, level) == ("mss", "2"):
         return None
     return f"landsat_{instrument}_c{COLLECTION}_l{level}"
+
+
+def _tile_dataset(tile: ArdId) -> str:
+    return LEVEL_3_DATASETS[tile.theme] if tile.theme else ARD_DATASET
 
 
 def instrument_of(sensor: str, satellite: int) -> str | None:

@@ -12,6 +12,7 @@ from asyncdl.m2m.bands import (
     should_have,
     stem_of,
     suggest,
+    words_without_files,
 )
 
 OLI_1 = "LC09_L1TP_033041_20230728_20230830_02_T1"
@@ -143,3 +144,55 @@ def test_what_a_product_should_have_is_known_from_its_id(
 ) -> None:
     words = [*due, *lacking]
     assert [word for word in words if should_have(product_id, word)] == due
+
+
+def test_the_gap_masks_of_landsat_7_are_known_and_no_scene_owes_them() -> None:
+    masks = [f"GM_B{band}" for band in ("1", "2", "3", "4", "5", "6_VCID_1", "6_VCID_2", "7", "8")]
+    assert found("GM_*", "landsat_etm_c2_l1", ETM_1) == {f"{mask}.TIF" for mask in masks}
+    assert found("B1", "landsat_etm_c2_l1", ETM_1) == {"B1.TIF"}
+    assert words_without_files("landsat_etm_c2_l1", masks) == ()
+    assert not any(should_have(ETM_1, mask) for mask in masks)
+
+
+OLDER_TILE = "LE07_CU_027018_20171220_20210503_02"
+
+
+@pytest.mark.parametrize(
+    ("word", "tile", "suffixes"),
+    [
+        ("red", TILE, {"SR_B4.TIF"}),
+        ("red", OLDER_TILE, {"SR_B3.TIF"}),
+        ("cirrus", TILE, {"TOA_B9.TIF"}),
+        ("lwir11", TILE, {"ST_B10.TIF"}),
+        ("lwir12", TILE, {"BT_B11.TIF"}),
+        ("lwir", OLDER_TILE, {"ST_B6.TIF"}),
+        ("cloud_qa", OLDER_TILE, {"SR_CLOUD_QA.TIF"}),
+        ("QA_LINEAGE", OLDER_TILE, {"QA_LINEAGE.TIF"}),
+        ("qa_pixel", TILE, {"QA_PIXEL.TIF"}),
+    ],
+)
+def test_the_common_names_of_a_tile_follow_its_satellite(
+    word: str, tile: str, suffixes: set[str]
+) -> None:
+    assert found(word, "landsat_ard_tile_c2", tile) == suffixes
+
+
+def test_a_band_of_a_tile_that_is_not_listed_here_is_not_refused() -> None:
+    assert words_without_files("landsat_ard_tile_c2", ["SOLAR"]) == ()
+    assert words_without_files("landsat_ot_c2_l2", ["SOLAR"]) == ("SOLAR",)
+
+
+def test_level_3_has_layers_of_its_own() -> None:
+    assert found("INWAM", "landsat_dswe_tile_c2", f"{TILE}_DSWE") == {"INWAM.TIF"}
+    assert found("GROUND_SNOW", "landsat_fsca_tile_c2", f"{TILE}_SNOW") == {"GROUND_SNOW.TIF"}
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("B4", "SR_B4"), ("b10", "ST_B10"), ("pixel", "QA_PIXEL")]
+)
+def test_a_band_without_its_level_is_recognised(word: str, meant: str) -> None:
+    assert suggest(word, ["ST_B10", "SR_B4", "QA_PIXEL"])[0] == meant
+
+
+def test_a_band_with_the_level_of_another_dataset_is_recognised() -> None:
+    assert suggest("SR_B4", ["B4", "B40"])[0] == "B4"

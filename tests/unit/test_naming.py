@@ -209,3 +209,44 @@ def test_a_foreign_file_name_is_its_own_suffix() -> None:
 )
 def test_the_dataset_that_holds_an_id(product_id: str, dataset: str | None) -> None:
     assert dataset_of(product_id) == dataset
+
+
+TILE = "LC09_CU_003004_20230909_20230914_02"
+
+
+@pytest.mark.parametrize(
+    ("theme", "dataset"),
+    [
+        ("DSWE", "landsat_dswe_tile_c2"),
+        ("BA", "landsat_ba_tile_c2"),
+        ("SNOW", "landsat_fsca_tile_c2"),
+    ],
+)
+def test_what_level_3_makes_of_a_tile_is_in_a_dataset_of_its_own(theme: str, dataset: str) -> None:
+    product_id = f"{TILE}_{theme}"
+    tile = parse_ard_id(product_id)
+    assert tile is not None and (tile.theme, tile.tile, str(tile)) == (theme, TILE, product_id)
+    assert (dataset_of(TILE), dataset_of(product_id)) == ("landsat_ard_tile_c2", dataset)
+    assert product_id_of_file(f"{product_id}.tar") == product_id
+
+
+@pytest.mark.parametrize(
+    ("file", "product_id", "suffix"),
+    [
+        (f"{TILE}_INWAM.TIF", f"{TILE}_DSWE", "INWAM.TIF"),
+        (f"{TILE}_GROUND_SNOW.TIF", f"{TILE}_SNOW", "GROUND_SNOW.TIF"),
+        (f"{TILE}_BC.TIF", f"{TILE}_BA", "BC.TIF"),
+        (f"{TILE}_DSWE_stac.json", f"{TILE}_DSWE", "stac.json"),
+        (f"{TILE}_SR_B4.TIF", TILE, "SR_B4.TIF"),
+    ],
+)
+def test_the_files_of_level_3_begin_with_the_id_of_their_tile(
+    file: str, product_id: str, suffix: str
+) -> None:
+    assert product_id_of_file(file) == product_id
+    assert file_suffix(file, product_id) == suffix
+
+
+def test_a_word_that_is_no_product_of_level_3_is_no_part_of_an_id() -> None:
+    assert parse_ard_id(f"{TILE}_FIRE") is None
+    assert product_id_of_file(f"{TILE}_BADGE.TIF") == TILE

@@ -12,7 +12,7 @@ from asyncdl.events import Emit, Event, FoundScene, Notice, ScenesFound
 from asyncdl.job.choosing.wishes import ids_of, query_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
-from asyncdl.m2m.naming import parse_product_id
+from asyncdl.m2m.naming import is_display_id
 from asyncdl.m2m.searching.outlines import outlines_of
 from asyncdl.m2m.searching.search import SceneBatch, SceneQuery, search_scenes
 
@@ -187,8 +187,8 @@ def _nothing_found(query: SceneQuery) -> Notice:
 
 def _named_batches(named: Named, size: int) -> Iterator[Batch]:
     for dataset, ids in named.items():
-        products = [scene for scene in ids if parse_product_id(scene)]
-        scenes = [scene for scene in ids if not parse_product_id(scene)]
+        products = [scene for scene in ids if is_display_id(scene)]
+        scenes = [scene for scene in ids if not is_display_id(scene)]
         for id_field, group in (("displayId", products), ("entityId", scenes)):
             for chunk in chunks(group, size):
                 yield Batch(dataset, tuple(chunk), id_field)

@@ -12,7 +12,7 @@ from asyncdl.cli import answers
 from asyncdl.cli.printing import echo
 from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.bands import band_words, suggest, words_without_files
+from asyncdl.m2m.bands import band_words, is_partly_known, suggest, words_without_files
 
 T = TypeVar("T")
 
@@ -87,7 +87,9 @@ def products(bands: list[str], *, bundle: bool, file_groups: list[str]) -> list[
 
 
 def refuse_unknown_bands(dataset: str, words: list[str]) -> None:
-    """Raise UsageError for a band that a Landsat dataset does not have."""
+    """Raise UsageError for a band that a Landsat dataset does not have, as far as is known."""
+    if is_partly_known(dataset):
+        return
     for word in words_without_files(dataset, words):
         close = suggest(word, band_words(dataset))
         hint = f" Did you mean {close[0]}?" if close else ""

@@ -389,8 +389,8 @@ def _may_lack(product: ProductId, suffix: str) -> bool:
 
 
 def words_without_files(dataset: str, words: Iterable[str]) -> tuple[str, ...]:
-    """Return the band words that mean no file of a dataset; none of one not wholly known here."""
-    suffixes = () if is_partly_known(dataset) else tuple(f.suffix for f in files_of(dataset))
+    """Return the band words that mean no file of a dataset; none of one that is not known here."""
+    suffixes = tuple(file.suffix for file in files_of(dataset))
     found = _matches(tuple(words), suffixes, dataset) if suffixes else {}
     return tuple(word for word, files in found.items() if not files)
 

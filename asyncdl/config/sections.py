@@ -219,9 +219,11 @@ class SearchConfig(Section, frozen=True):
     ) = None
     """Instead of a search: these scenes."""
     scenes_file: (
-        Annotated[str, Meta(min_length=1, description="a file with one id a line")] | None
+        Annotated[str, Meta(min_length=1, description="a file of ids, a CSV file or STAC items")]
+        | None
     ) = None
-    """Instead of a search: the scenes in this file; ``-`` is standard input."""
+    """Instead of a search: the scenes in this file; ``-`` is standard input. See
+    [howto/many-scenes.md](howto/many-scenes.md)."""
 
     AREA_KEYS: ClassVar = ("aoi", "bbox", "wrs", "point")
     FILTER_KEYS: ClassVar = (*AREA_KEYS, "start", "end", "since", "cloud_cover", "months")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from asyncdl.config import (
@@ -18,11 +17,13 @@ from asyncdl.config import (
 )
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
+from asyncdl.job.choosing.id_forms import NoSceneId, read_scene, shortened, shown
+from asyncdl.job.choosing.id_lists import ListedScene, decode_list, read_lines
+from asyncdl.job.choosing.item_lists import ITEMS, NotItems, is_json, read_items
 from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.m2m.account.credentials import Found, locate_credentials
 from asyncdl.m2m.account.stored import host_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
-from asyncdl.m2m.naming import dataset_of, parse_product_id
 from asyncdl.m2m.searching.search import SceneQuery
 
 
@@ -49,74 +50,96 @@ def query_of(search: SearchConfig) -> SceneQuery:
 def ids_of(search: SearchConfig) -> dict[str, list[str]]:
     """Return the scenes that ``[search]`` names, each once, by dataset.
 
-    Raises: ConfigError, for a file that is empty or no text, or an id whose dataset nobody tells.
+    Raises: ConfigError, for a file that is empty or no text, or for whatever is no id, all of
+        it at once.
     """
+    listed = list(_listed(search))
+    _refuse_faults(search, [entry for entry in listed if entry.fault])
+    by_dataset: dict[str, dict[str, None]] = {}
+    for entry in listed:
+        for scene in entry.scenes:
+            by_dataset.setdefault(scene.dataset, {})[scene.id] = None
+    return {dataset: list(ids) for dataset, ids in by_dataset.items()}
+
+
+MAX_FAULTS = 10
+"""So many wrong ids are shown; the rest is counted."""
+
+
+def _listed(search: SearchConfig) -> Iterable[ListedScene]:
     if search.scenes is not None:
-        named = [_NamedScene(scene, "search.scenes", scene) for scene in search.scenes]
-    else:
-        named = _read_ids(search.scenes_file or "")
-    by_dataset: dict[str, list[str]] = {}
-    first: dict[str, _NamedScene] = {}
-    for scene in named:
-        first.setdefault(scene.id, scene)
-    for scene in first.values():
-        by_dataset.setdefault(_dataset_of(scene, search.dataset), []).append(scene.id)
-    return by_dataset
-
-
-@dataclass(frozen=True, slots=True)
-class _NamedScene:
-    """A scene's id, and the place in the config that is to blame if it is wrong."""
-
-    id: str
-    key: str
-    value: str
-    where: str = ""
-    """In front of what is wrong; empty if the value is the id itself."""
-
-    def error(self, problem: str, allowed: str) -> ConfigError:
-        return ConfigError(
-            f"{self.where}{problem}", key=self.key, value=self.value, allowed=allowed
-        )
-
-
-def _read_ids(name: str) -> list[_NamedScene]:
+        return [_listed_in_config(scene, search.dataset) for scene in search.scenes]
+    name = search.scenes_file or ""
     key = "search.scenes_file"
-    lines = [line.partition("#")[0].strip() for line in _text_of(name, key).splitlines()]
-    named = [
-        _NamedScene(line, key, name, f"line {number}, {line!r}: ")
-        for number, line in enumerate(lines, start=1)
-        if line
-    ]
-    if not named:
+    text = _text_of(name, key)
+    try:
+        read = read_items if is_json(text) else read_lines
+        listed = list(read(text, search.dataset))
+    except NotItems as error:
+        raise ConfigError(str(error), key=key, value=name, allowed=ITEMS) from error
+    if not listed:
         raise ConfigError("holds no ids", key=key, value=name, allowed="one id a line")
-    return named
+    return listed
+
+
+def _listed_in_config(scene: str, dataset: str | None) -> ListedScene:
+    try:
+        return ListedScene("", scene, (read_scene(scene, dataset),))
+    except NoSceneId as fault:
+        return ListedScene("", scene, fault=fault)
+
+
+def _refuse_faults(search: SearchConfig, wrong: Sequence[ListedScene]) -> None:
+    """Raise ConfigError for what is no id, if anything is; the same text counts once."""
+    first: dict[str, ListedScene] = {}
+    for entry in wrong:
+        first.setdefault(entry.text, entry)
+    faults = list(first.values())
+    if not faults:
+        return
+    is_file = search.scenes is None
+    key = "search.scenes_file" if is_file else "search.scenes"
+    if len(faults) == 1:
+        (entry,) = faults
+        assert entry.fault is not None
+        value = search.scenes_file if is_file else shortened(entry.text)
+        where = f"{_place_of(entry)}: " if is_file else ""
+        raise ConfigError(
+            f"{where}{entry.fault.problem}", key=key, value=value, allowed=entry.fault.allowed
+        )
+    told = [
+        f"{_place_of(entry)}: {entry.fault.problem}" for entry in faults[:MAX_FAULTS] if entry.fault
+    ]
+    more = [f"and {len(faults) - MAX_FAULTS:,} more"] if len(faults) > MAX_FAULTS else []
+    allowed = dict.fromkeys(entry.fault.allowed for entry in faults if entry.fault)
+    raise ConfigError(
+        f"{len(faults):,} are no ids of scenes: " + "; ".join(told + more),
+        key=key,
+        value=search.scenes_file if is_file else None,
+        allowed="; or ".join(list(allowed)[:3]),
+    )
+
+
+def _place_of(entry: ListedScene) -> str:
+    return f"{entry.place}, {shown(entry.text)}" if entry.place else shown(entry.text)
 
 
 def _text_of(name: str, key: str) -> str:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
+        return decode_list(_piped() if name == "-" else Path(name).read_bytes())
+    except UnicodeError as error:
         raise ConfigError(
             "is not UTF-8 text", key=key, value=name, allowed="one id a line"
         ) from error
     except OSError as error:
         told = error.strerror or str(error)
         raise ConfigError(told, key=key, value=name, allowed="a file to be read") from error
-    return text.removeprefix("\ufeff")  # a mark that some editors put there
 
 
-def _dataset_of(scene: _NamedScene, configured: str | None) -> str:
-    product = parse_product_id(scene.id)
-    told = dataset_of(scene.id) if product else None
-    if configured and told and configured != told:
-        allowed = f"ids of {configured}, or no search.dataset"
-        raise scene.error(f"this id belongs to {told}", allowed)
-    dataset = configured or told
-    if dataset is None:
-        allowed = "product ids, or search.dataset beside scene ids"
-        raise scene.error("the dataset of this id is not known", allowed)
-    return dataset
+def _piped() -> bytes:
+    # In Python a program may have put something of its own there, which holds text alone.
+    raw = getattr(sys.stdin, "buffer", None)
+    return raw.read() if raw is not None else sys.stdin.read().encode()
 
 
 def products_of(config: Config) -> tuple[Wanted, ...]:

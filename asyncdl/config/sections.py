@@ -203,6 +203,27 @@ class SearchConfig(Section, frozen=True):
         | None
     ) = None
     """Months of acquisition, in whatever year."""
+    tier: (
+        Annotated[
+            tuple[Literal["T1", "T2", "RT"], ...],
+            Meta(min_length=1, description='a list of "T1", "T2", "RT"'),
+        ]
+        | None
+    ) = None
+    """Scenes of these tiers: 1 for the best geometry, 2, or real time, which later becomes one
+    of the others."""
+    satellite: (
+        Annotated[
+            tuple[Annotated[int, Meta(ge=1, le=9)], ...],
+            Meta(min_length=1, description="a list of numbers from 1 to 9, such as [8, 9]"),
+        ]
+        | None
+    ) = None
+    """Scenes of these Landsat satellites."""
+    day_night: Annotated[Literal["day", "night"], Meta(description='"day" or "night"')] | None = (
+        None
+    )
+    """Scenes taken by day, or by night, where the dataset can be searched by it."""
     metadata: Annotated[
         dict[str, Any],
         Meta(description=METADATA_FORMS),
@@ -227,6 +248,12 @@ class SearchConfig(Section, frozen=True):
 
     AREA_KEYS: ClassVar = ("aoi", "bbox", "wrs", "point")
     FILTER_KEYS: ClassVar = (*AREA_KEYS, "start", "end", "since", "cloud_cover", "months")
+    TRAIT_FIELDS: ClassVar = {
+        "tier": ("collectioncategory",),
+        "satellite": ("satellite", "spacecraftidentifier"),
+        "day_night": ("daynightindicator",),
+    }
+    """Keys that stand for a metadata field, each with the field's names, without signs."""
 
     @property
     def follows_last_run(self) -> bool:
@@ -249,7 +276,8 @@ class SearchConfig(Section, frozen=True):
         if self.scenes is not None and self.scenes_file is not None:
             yield Clash("scenes_file", "clashes with scenes", "one of scenes, scenes_file")
         if self.is_by_id:
-            filters = self._given(self.FILTER_KEYS) + (["metadata"] if self.metadata else [])
+            filters = self._given((*self.FILTER_KEYS, *self.TRAIT_FIELDS))
+            filters += ["metadata"] if self.metadata else []
             if filters:
                 yield Clash(filters[0], "cannot filter scenes that are named by id", "leave it out")
             return
@@ -268,11 +296,19 @@ class SearchConfig(Section, frozen=True):
         for name, wanted in self.metadata.items():
             if wanted in ("", [], ()):
                 yield Clash("metadata", f"has no value for {name!r}", METADATA_FORMS)
+        yield from self._clashes_of_traits()
         if self.follows_last_run and self.limit is not None:
             yield Clash("limit", "clashes with since", 'no limit beside since = "last-run"')
         bounds = [*self._given((*self.FILTER_KEYS, "limit")), *self.metadata]
         if not bounds or (self.follows_last_run and bounds == ["since"]):
             yield Clash("", "would take the whole archive", "an area, dates, or a limit")
+
+    def _clashes_of_traits(self) -> Iterator[Clash]:
+        names = {re.sub(r"[\W_]+", "", name).casefold(): name for name in self.metadata}
+        for key in self._given(tuple(self.TRAIT_FIELDS)):
+            for field in names.keys() & set(self.TRAIT_FIELDS[key]):
+                problem = f"clashes with {names[field]!r} in metadata"
+                yield Clash(key, problem, f"one of {key}, metadata")
 
     def _given(self, keys: tuple[str, ...]) -> list[str]:
         return [key for key in keys if getattr(self, key) is not None]

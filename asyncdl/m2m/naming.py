@@ -328,6 +328,26 @@ def _tile_dataset(tile: ArdId) -> str:
     return LEVEL_3_DATASETS[tile.theme] if tile.theme else ARD_DATASET
 
 
+def satellites_of(dataset: str) -> frozenset[int]:
+    """Return the satellites whose scenes a Landsat dataset holds; empty for other datasets."""
+    alias = dataset.lower()
+    if alias == ARD_DATASET or alias in LEVEL_3_DATASETS.values():
+        return frozenset({4, 5, 7, 8, 9})
+    return next(
+        (
+            frozenset(satellite for _, satellite in flown)
+            for instrument, flown in _INSTRUMENTS.items()
+            if re.fullmatch(rf"landsat_{instrument}_c{COLLECTION}_l[12]", alias)
+        ),
+        frozenset(),
+    )
+
+
+def has_tiers(dataset: str) -> bool:
+    """Tell whether the product ids of a Landsat dataset name a tier; tiles have none."""
+    return bool(satellites_of(dataset)) and "_tile_" not in dataset.lower()
+
+
 def instrument_of(sensor: str, satellite: int) -> str | None:
     """Return the instrument's word in dataset aliases: ``ot``, ``etm``, ``tm`` or ``mss``.
 

@@ -25,14 +25,17 @@ from asyncdl.m2m.account.credentials import Found, locate_credentials
 from asyncdl.m2m.account.stored import host_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
 from asyncdl.m2m.searching.search import SceneQuery
+from asyncdl.m2m.searching.traits import SceneTraits, check_traits
 
 
 def query_of(search: SearchConfig) -> SceneQuery:
     """Return what ``[search]`` asks for.
 
-    Raises: ConfigError, when the area of interest is none.
+    Raises: ConfigError, when the area of interest is none, or the dataset has no such scenes.
     """
     assert search.dataset is not None  # the config insists on it for a search
+    traits = SceneTraits(search.tier or (), search.satellite or (), search.day_night or "")
+    check_traits(search.dataset, traits)
     return SceneQuery(
         dataset=search.dataset,
         area=area_of(search),
@@ -44,6 +47,7 @@ def query_of(search: SearchConfig) -> SceneQuery:
         wrs=search.wrs or (),
         metadata=search.metadata,
         limit=search.limit,
+        traits=traits,
     )
 
 

@@ -18,7 +18,8 @@ def metadata_filter(
     fields: FieldsByName,
     metadata: Mapping[str, object],
     wrs: Sequence[tuple[int, int]] = (),
-) -> Json:
+    others: Sequence[Json] = (),
+) -> Json | None:
     """Return the ``metadataFilter`` under which all conditions hold.
 
     Args:
@@ -26,7 +27,8 @@ def metadata_filter(
         metadata: Field name to a value, a list of which one has to match, or
             ``[lowest, highest]`` for a field with a range. ``*`` stands for any text.
         wrs: Pairs of path and row, of which one has to match; any when empty.
-    Returns: A tree of conditions; there has to be at least one.
+        others: Conditions that were made elsewhere.
+    Returns: A tree of conditions; ``None`` if there are none.
     Raises: ConfigError, for a field or a value that the dataset has not.
     """
     conditions = [
@@ -35,15 +37,16 @@ def metadata_filter(
     ]
     if wrs:
         conditions.append(_wrs_condition(fields, wrs))
-    return _all_of(conditions)
+    conditions.extend(others)
+    return _all_of(conditions) if conditions else None
 
 
 def _wrs_condition(fields: FieldsByName, wrs: Sequence[tuple[int, int]]) -> Json:
     path_field = fields.find("WRS Path", key="search.wrs")
     row_field = fields.find("WRS Row", key="search.wrs")
-    return _any_of(
+    return any_of(
         [
-            _all_of([_between(path_field, path, path), _between(row_field, row, row)])
+            _all_of([between(path_field, path, path), between(row_field, row, row)])
             for path, row in wrs
         ]
     )
@@ -66,14 +69,23 @@ class FieldsByName:
             # Labels may carry advice: "Date L-1 Generated (Ex. YYYY/MM/DD)".
             plain = re.sub(r"\(.*?\)", "", known.field_label)
             for name in (known.id, plain, known.field_label):
-                self._by_name.setdefault(_loose(name), known)
+                self._by_name.setdefault(loose_name(name), known)
+
+    def get(self, name: str) -> DatasetFilter | None:
+        """Return the field of this name, as :meth:`find` does; ``None`` if there is none."""
+        return self._by_name.get(loose_name(name))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """How the service calls the fields."""
+        return tuple(self._labels)
 
     def find(self, name: str, *, key: str) -> DatasetFilter:
         """Return the field of this name: its label, in any case and with any signs, or its id.
 
         Raises: ConfigError, for ``key``, listing the fields there are.
         """
-        found = self._by_name.get(_loose(name))
+        found = self.get(name)
         if found is None:
             close = suggest(name, self._labels)
             hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -85,7 +97,7 @@ class FieldsByName:
         return found
 
 
-def _loose(name: str) -> str:
+def loose_name(name: str) -> str:
     """Bring names that differ only in case, spaces and signs into one form."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
@@ -94,7 +106,8 @@ def _all_of(conditions: Sequence[Json]) -> Json:
     return _combined("and", conditions)
 
 
-def _any_of(conditions: Sequence[Json]) -> Json:
+def any_of(conditions: Sequence[Json]) -> Json:
+    """Return a condition that holds where one of several does; there has to be one."""
     return _combined("or", conditions)
 
 
@@ -111,30 +124,36 @@ def _field_condition(known: DatasetFilter, wanted: object) -> Json:
         raise _bad_value(known, wanted, "at least one value")
     if known.is_range and not any(isinstance(item, list | tuple) for item in wanted):
         return _range_condition(known, wanted)
-    return _any_of([_field_condition(known, item) for item in wanted])
+    return any_of([_field_condition(known, item) for item in wanted])
 
 
 def _range_condition(known: DatasetFilter, wanted: Sequence[object]) -> Json:
     bounds = [_scalar(known, bound) for bound in wanted]
     if len(bounds) != 2:
         raise _bad_value(known, wanted, "[lowest, highest]")
-    return _between(known, *bounds)
+    return between(known, *bounds)
 
 
 def _single_condition(known: DatasetFilter, wanted: object) -> Json:
     value = _scalar(known, wanted)
     if known.is_range:
-        return _between(known, value, value)
+        return between(known, value, value)
     text = _offered_value(known, str(value))
+    return equal(known, text.replace("*", "%"), "like" if "*" in text or "%" in text else "=")
+
+
+def equal(known: DatasetFilter, value: str, operand: str = "=") -> Json:
+    """Return the condition that a field has a value, or one that is ``like`` it."""
     return {
         "filterType": "value",
         "filterId": known.id,
-        "value": text.replace("*", "%"),
-        "operand": "like" if "*" in text or "%" in text else "=",
+        "value": value,
+        "operand": operand,
     }
 
 
-def _between(known: DatasetFilter, lowest: object, highest: object) -> Json:
+def between(known: DatasetFilter, lowest: object, highest: object) -> Json:
+    """Return the condition that a field's value lies in a range, ends included."""
     return {
         "filterType": "between",
         "filterId": known.id,
@@ -153,14 +172,19 @@ def _scalar(known: DatasetFilter, value: object) -> str | int | float:
 
 def _offered_value(known: DatasetFilter, text: str) -> str:
     """Find a value among those that a select field offers, by value or by label."""
-    offered = known.value_list if isinstance(known.value_list, dict) else {}
-    by_name = {_loose(str(label)): str(value) for value, label in offered.items() if value}
-    by_name |= {_loose(value): value for value in by_name.values()}
+    by_name = offered_values(known)
     if not by_name:
         return text
-    if _loose(text) not in by_name:
+    if loose_name(text) not in by_name:
         raise _bad_value(known, text, ", ".join(dict.fromkeys(by_name.values())))
-    return by_name[_loose(text)]
+    return by_name[loose_name(text)]
+
+
+def offered_values(known: DatasetFilter) -> dict[str, str]:
+    """Return what a select field offers, by the loose names of values and labels."""
+    offered = known.value_list if isinstance(known.value_list, dict) else {}
+    by_name = {loose_name(str(label)): str(value) for value, label in offered.items() if value}
+    return by_name | {loose_name(value): value for value in by_name.values()}
 
 
 def _bad_value(known: DatasetFilter, value: object, allowed: str) -> ConfigError:

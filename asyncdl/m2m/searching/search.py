@@ -16,6 +16,12 @@ from typing import Protocol
 from asyncdl.m2m.models import DatasetFilter, DeletedScenePage, Json, Scene, ScenePage
 from asyncdl.m2m.searching.area import Area, SpatialFilter
 from asyncdl.m2m.searching.conditions import FieldsByName, metadata_filter
+from asyncdl.m2m.searching.traits import (
+    SceneTraits,
+    TraitFilter,
+    refuse_double_traits,
+    trait_filter,
+)
 
 MAX_SCENES = 50_000
 """The service gives no more for one search; what lies beyond needs a narrower one."""
@@ -59,11 +65,13 @@ class SceneQuery:
     or, for a field with a range, to ``[lowest, highest]``."""
     limit: int | None = None
     """Most scenes to take; ``None`` takes as many as the service gives."""
+    traits: SceneTraits = field(default_factory=SceneTraits)
+    """Tier, satellite, and day or night."""
 
     @property
     def needs_dataset_filters(self) -> bool:
         """Whether the ids of the dataset's metadata fields have to be asked for first."""
-        return bool(self.wrs or self.metadata)
+        return bool(self.wrs or self.metadata or self.traits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,8 @@ class SceneBatch:
     """All that the searches made so far match. In the last batch: all that the query
     matches, whether taken or not."""
     is_exact: bool
-    """False if the service only estimates, or if several areas may count a scene twice."""
+    """False if the service only estimates, if several areas may count a scene twice, or if
+    pages that are not asked for may hold scenes of another tier or satellite."""
 
 
 class SceneSearcher(Protocol):
@@ -117,8 +126,9 @@ async def search_scenes(
     Raises: ConfigError, if the query names what the dataset has not; and what the client raises.
     """
     fields = await client.dataset_filters(query.dataset) if query.needs_dataset_filters else ()
+    by_id = _traits_in(query, FieldsByName(query.dataset, fields))
     filters = [build_scene_filter(query, fields, part) for part in query.area or (None,)]
-    tally = _Tally(query.limit)
+    tally = _Tally(query.limit, by_id)
     for scene_filter in filters:
         start: int | None = 1
         collected = 0
@@ -139,8 +149,10 @@ async def search_scenes(
 class _Tally:
     """What one query has brought so far, over all its searches."""
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limit: int | None, traits: TraitFilter) -> None:
         self._limit = limit
+        self._traits = traits
+        self._unwanted = 0
         self._seen: set[str] = set()
         self._taken = 0
         self._totals: list[int] = []
@@ -165,9 +177,13 @@ class _Tally:
         return SceneBatch(
             scenes=tuple(scenes),
             not_bulk=not_bulk,
-            total_hits=sum(self._totals),
-            is_exact=not self._is_estimate and len(self._totals) == 1,
+            total_hits=max(sum(self._totals) - self._unwanted, self._taken),
+            is_exact=not self._is_estimate and len(self._totals) == 1 and not self._leaves_open(),
         )
+
+    def _leaves_open(self) -> bool:
+        """Tell whether pages that are not looked at may hold scenes that do not count."""
+        return bool(self._traits.tests) and self.is_full
 
     def _take(self, results: Iterable[Scene]) -> tuple[list[Scene], int]:
         scenes: list[Scene] = []
@@ -178,7 +194,9 @@ class _Tally:
             if scene.entity_id in self._seen:
                 continue
             self._seen.add(scene.entity_id)
-            if scene.is_bulk:
+            if not self._traits.wants(scene.display_id):
+                self._unwanted += 1
+            elif scene.is_bulk:
                 scenes.append(scene)
                 self._taken += 1
             else:
@@ -264,5 +282,12 @@ def build_scene_filter(
         scene_filter["seasonalFilter"] = sorted(set(query.months))
     if query.needs_dataset_filters:
         names = FieldsByName(query.dataset, fields)
-        scene_filter["metadataFilter"] = metadata_filter(names, query.metadata, query.wrs)
+        conditions = _traits_in(query, names).conditions
+        metadata = metadata_filter(names, query.metadata, query.wrs, conditions)
+        scene_filter |= {"metadataFilter": metadata} if metadata else {}
     return scene_filter
+
+
+def _traits_in(query: SceneQuery, fields: FieldsByName) -> TraitFilter:
+    refuse_double_traits(fields, query.traits, tuple(query.metadata))
+    return trait_filter(query.dataset, fields, query.traits)

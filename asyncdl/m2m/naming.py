@@ -281,13 +281,16 @@ def _secondary_prefix(product: ProductId, suffix: str) -> str:
 def file_suffix(file_name: str, product_id: str) -> str:
     """Return what follows the product id in a file name, such as ``SR_B4.TIF``.
 
+    Folders before the name do not matter: bundles of Landsat 7 have ``gap_mask/…_GM_B1.TIF``.
     The files of level 3 begin with the id of their tile. A name that begins with neither
     comes back whole.
     """
-    suffix = file_name.removeprefix(f"{product_id}_")
-    if suffix == file_name and (tile := parse_ard_id(product_id)) is not None:
-        return file_name.removeprefix(f"{tile.tile}_")
-    return suffix
+    tile = parse_ard_id(product_id)
+    bare = file_name.rpartition("/")[2]
+    for beginning in (product_id, tile.tile if tile else ""):
+        if beginning and bare.startswith(f"{beginning}_"):
+            return bare.removeprefix(f"{beginning}_")
+    return file_name
 
 
 def product_id_of_file(file_name: str) -> str | None:

@@ -151,6 +151,7 @@ def test_every_kind_of_line_counts(end: str) -> None:
         "datasetName=landsat_ot_c2_l2",
         "landsat_ot_c2_l2|displayId",
         "landsat_ot_c2_l2|entityId",
+        "LANDSAT_OT_C2_L2",
     ],
 )
 def test_a_list_may_name_its_dataset(header: str) -> None:
@@ -206,6 +207,20 @@ def test_the_mark_at_the_start_tells_the_encoding(tmp_path: Path, encoding: str)
     file = tmp_path / "ids.txt"
     file.write_bytes(f"{L2}\r\n{L1}\r\n".encode(encoding))
     assert ids_in(file) == {"landsat_ot_c2_l2": [L2], "landsat_ot_c2_l1": [L1]}
+
+
+def test_an_export_with_a_name_in_latin_1_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_bytes(f"Display ID,Place\n{L2},M\u00fcnchen\n".encode("latin-1"))
+    assert ids_in(file) == {"landsat_ot_c2_l2": [L2]}
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xfeL"])
+def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "ids.txt"
+    file.write_bytes(data)
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        ids_in(file)
 
 
 def test_utf_16_of_the_other_byte_order_is_read_by_its_mark() -> None:

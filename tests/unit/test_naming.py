@@ -250,3 +250,9 @@ def test_the_files_of_level_3_begin_with_the_id_of_their_tile(
 def test_a_word_that_is_no_product_of_level_3_is_no_part_of_an_id() -> None:
     assert parse_ard_id(f"{TILE}_FIRE") is None
     assert product_id_of_file(f"{TILE}_BADGE.TIF") == TILE
+
+
+def test_the_folder_of_a_gap_mask_is_no_part_of_its_suffix() -> None:
+    scene = "LE07_L1GT_091080_20080114_20200913_02_T2"
+    assert file_suffix(f"gap_mask/{scene}_GM_B1.TIF", scene) == "GM_B1.TIF"
+    assert file_suffix("gap_mask/README.txt", scene) == "gap_mask/README.txt"

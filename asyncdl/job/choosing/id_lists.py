@@ -1,7 +1,7 @@
 """Lists of scenes as people have them: lines of ids, tables, and STAC items. Pure.
 
 Source: the CSV files of EarthExplorer and of ``asyncdl search``; the lists that the download
-scripts of the USGS read, whose first line is ``dataset|displayId``.
+scripts of the USGS read, whose first line is ``dataset|displayId`` or the dataset alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from asyncdl.job.choosing.id_forms import (
     read_scene,
     shown,
 )
+from asyncdl.m2m.bands import DATASETS
 
 MAX_LINE_CHARS = 16_384
 """A longer line is in no list of ids. Rows of tables have about a thousand."""
@@ -65,13 +66,20 @@ class ListedScene:
 def decode_list(data: bytes) -> str:
     """Return the text of a list: UTF-8, or what the byte order mark at its start says.
 
-    Raises: UnicodeDecodeError, for what is no text.
+    Exports of EarthExplorer may have a name in Latin-1 in them: what is no UTF-8 is read so,
+    as ids are the same in both.
+
+    Raises: UnicodeError, for what is no text.
     """
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
-    text = data.decode(encoding)
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "")
+    try:
+        text = data.decode(encoding or "utf-8")
+    except UnicodeDecodeError:
+        if encoding:
+            raise
+        text = data.decode("latin-1")
     if "\0" in text:
-        at = text.index("\0")
-        raise UnicodeDecodeError(encoding, data[:64], min(at, 63), 64, "a NUL is no text")
+        raise UnicodeError("a NUL is no text")
     return text
 
 
@@ -136,8 +144,9 @@ class _LineReader:
 def _dataset_named(line: str) -> str | None:
     bare = line.lstrip("# \t").strip(AROUND)
     form = _DATASET_NOTE if line.startswith("#") and ":" in bare else _DATASET_LINE
-    match = form.fullmatch(bare) or _SCRIPT_LINE.fullmatch(bare)
-    return match[1].lower() if match else None
+    if match := form.fullmatch(bare) or _SCRIPT_LINE.fullmatch(bare):
+        return match[1].lower()
+    return bare.lower() if bare.lower() in DATASETS else None
 
 
 def read_words(line: str, listed: str | None) -> tuple[SceneRef, ...]:

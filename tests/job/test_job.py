@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -118,6 +119,21 @@ async def test_ids_may_come_from_a_file(bench: Bench, tmp_path: Path) -> None:
     # In a thread, because a job reads its ids at once.
     job = await to_thread.run_sync(lambda: bench.job(RED, search={"scenes_file": str(file)}))
     assert (await job.run()).files["downloaded"] == 2
+
+
+async def test_scenes_may_come_from_stac_items_and_names_of_files(
+    bench: Bench, tmp_path: Path
+) -> None:
+    items, names = tmp_path / "items.json", tmp_path / "names.txt"
+    features = [{"type": "Feature", "id": f"{scene}_SR", "properties": {}} for scene in SCENES]
+    items.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": features}))
+    names.write_text("\n".join(f"old/{scene.lower()}.tar" for scene in SCENES))
+    for file in (items, names):
+        search = {"scenes_file": str(file)}
+        # In a thread, because a job reads its ids at once.
+        job = await to_thread.run_sync(partial(bench.job, RED, search=search))
+        assert (await job.run()).files["total"] == 2
+    assert set(bench.requested.values()) == {1}
 
 
 async def test_an_unknown_scene_fails_alone(bench: Bench) -> None:

@@ -79,6 +79,20 @@ async def test_a_new_scene_is_fetched_alone(bench: Bench) -> None:
     assert asked(bench, "download-options") == []
 
 
+async def test_tier_and_satellite_narrow_every_night(bench: Bench) -> None:
+    search = {**NEWS, "tier": ["T1"], "satellite": [8]}
+    first = await run(bench, search=search)
+    assert first.files["downloaded"] == 4
+    wanted, other = (made_today("068018", f"2020030{n}", tier=f"T{n}") for n in (1, 2))
+    for product_id in (wanted, other):
+        bench.service.publish(product_id)
+    second = await run(bench, search=search)
+    assert (second.status, second.files["downloaded"], second.files["total"]) == ("complete", 1, 1)
+    (asked_for,) = asked(bench, "scene-search")
+    assert {"metadataFilter", "ingestFilter"} <= asked_for["sceneFilter"].keys()
+    assert not list(bench.directory.rglob(f"{other}*"))
+
+
 async def test_what_failed_is_looked_at_again_however_old_it_is(bench: Bench) -> None:
     bench.service.faults = Faults(disabled="*068017_20200310*", strikes=0)
     first = await run(bench)

@@ -79,6 +79,7 @@ def test_several_ranges_mean_any_of_them(fields: FieldsByName) -> None:
 def test_a_date_is_written_as_the_service_wants_it(fields: FieldsByName) -> None:
     days = [date(2020, 3, 1), date(2020, 3, 15)]
     found = metadata_filter(fields, {"Date L-1 Generated": days})
+    assert found is not None
     assert (found["firstValue"], found["secondValue"]) == ("2020/03/01", "2020/03/15")
 
 

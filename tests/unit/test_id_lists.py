@@ -88,6 +88,7 @@ def test_tiles_and_level_3_are_read_by_id_and_file() -> None:
         ("LC08_L1TP_068017_20200310_20200822_01_T1", "is a Collection 1 id", "wrs = [[68, 17]]"),
         ("LC08_CU_006006_20160715_20171205_C01_V01_SR.tar", "is a Collection 1 id", "ard_tile"),
         ("LANDSAT/LC08/C02/T1_L2/LC08_068017_20200310", "an Earth Engine id", "2020-03-10"),
+        ("1_2_LC08_068017_20200310", "an Earth Engine id", "landsat_ot_c2_l2"),
         ("LC08_068017_20200310", "an Earth Engine id", "LANDSAT_PRODUCT_ID"),
         ("LE07_L2SP_068017_20030310_02_T1", "a Planetary Computer id", "landsat_etm_c2_l2"),
         ("S2A_MSIL1C_20200310T213531_N0209_R086_T05VPJ", "a Sentinel-2 id", "sentinel_2a"),

@@ -153,6 +153,7 @@ def _parts(text: str) -> Iterator[str]:
 # --- what it is instead -------------------------------------------------------------------
 
 _WITHOUT_PROCESSING = re.compile(
+    r"(?:[0-9]{1,3}_)*"  # in front of the ids of merged collections of Earth Engine
     r"L([COTEM])(0[1-9])(?:_(L[12][A-Z]{2}))?_([0-9]{3})([0-9]{3})_([0-9]{4})([0-9]{2})([0-9]{2})"
     r"(_0[12]_(?:T1|T2|RT))?(?:_[A-Z]{2})?"
 )

@@ -293,6 +293,16 @@ def test_no_text_is_more_than_read_or_refused(text: str, dataset: str | None) ->
         assert bool(entry.scenes) != bool(entry.fault)
 
 
+@given(data=st.binary() | st.binary().map(lambda data: codecs.BOM_UTF16_LE + data))
+def test_no_bytes_are_more_than_text_or_refused(data: bytes) -> None:
+    try:
+        text = decode_list(data)
+    except UnicodeError:
+        return
+    assert "\0" not in text
+    assert all(bool(entry.scenes) != bool(entry.fault) for entry in read_lines(text, None))
+
+
 @pytest.mark.parametrize("sign", ["_", "/", ",", '"', "L", "0", "LC08_", "?&", "\u2019"])
 def test_a_long_line_is_refused_by_its_length(sign: str) -> None:
     line = sign * (2**20 // len(sign))

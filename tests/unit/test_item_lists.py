@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pystac
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +74,13 @@ def planetary_computer(**changes: Any) -> dict[str, Any]:
 def test_recorded_items_are_read_however_they_are_kept(text: str) -> None:
     assert is_json(text)
     assert [(scene.id, scene.dataset) for scene in scenes(text)] == list(RECORDED.items())
+
+
+def test_a_collection_that_pystac_saves_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "items.json"
+    items = pystac.ItemCollection([pystac.Item.from_dict(item) for item in recorded()])
+    items.save_object(str(file))
+    assert [scene.id for scene in scenes(file.read_text())] == list(RECORDED)
 
 
 def test_one_item_alone_is_read() -> None:

@@ -58,7 +58,7 @@ def ids_of(search: SearchConfig) -> dict[str, list[str]]:
         it at once.
     """
     listed = list(_listed(search))
-    _refuse_faults(search, [entry for entry in listed if entry.fault])
+    _refuse_faults(search, listed)
     by_dataset: dict[str, dict[str, None]] = {}
     for entry in listed:
         for scene in entry.scenes:
@@ -68,6 +68,8 @@ def ids_of(search: SearchConfig) -> dict[str, list[str]]:
 
 MAX_FAULTS = 10
 """So many wrong ids are shown; the rest is counted."""
+MAX_WAYS = 3
+"""So many ways out of them are shown."""
 
 
 def _listed(search: SearchConfig) -> Iterable[ListedScene]:
@@ -93,34 +95,44 @@ def _listed_in_config(scene: str, dataset: str | None) -> ListedScene:
         return ListedScene("", scene, fault=fault)
 
 
-def _refuse_faults(search: SearchConfig, wrong: Sequence[ListedScene]) -> None:
+def _refuse_faults(search: SearchConfig, wrong: Iterable[ListedScene]) -> None:
     """Raise ConfigError for what is no id, if anything is; the same text counts once."""
-    first: dict[str, ListedScene] = {}
+    first: dict[str, tuple[ListedScene, NoSceneId]] = {}
     for entry in wrong:
-        first.setdefault(entry.text, entry)
+        if entry.fault is not None:
+            first.setdefault(entry.text, (entry, entry.fault))
     faults = list(first.values())
-    if not faults:
-        return
-    is_file = search.scenes is None
-    key = "search.scenes_file" if is_file else "search.scenes"
     if len(faults) == 1:
-        (entry,) = faults
-        assert entry.fault is not None
-        value = search.scenes_file if is_file else shortened(entry.text)
-        where = f"{_place_of(entry)}: " if is_file else ""
-        raise ConfigError(
-            f"{where}{entry.fault.problem}", key=key, value=value, allowed=entry.fault.allowed
-        )
-    told = [
-        f"{_place_of(entry)}: {entry.fault.problem}" for entry in faults[:MAX_FAULTS] if entry.fault
-    ]
-    more = [f"and {len(faults) - MAX_FAULTS:,} more"] if len(faults) > MAX_FAULTS else []
-    allowed = dict.fromkeys(entry.fault.allowed for entry in faults if entry.fault)
-    raise ConfigError(
-        f"{len(faults):,} are no ids of scenes: " + "; ".join(told + more),
-        key=key,
-        value=search.scenes_file if is_file else None,
-        allowed="; or ".join(list(allowed)[:3]),
+        raise _one_fault(search, *faults[0])
+    if faults:
+        raise _many_faults(search, faults)
+
+
+def _one_fault(search: SearchConfig, entry: ListedScene, fault: NoSceneId) -> ConfigError:
+    problem, allowed = fault.problem, fault.allowed
+    if search.scenes is not None:
+        value = shortened(entry.text)
+        return ConfigError(problem, key="search.scenes", value=value, allowed=allowed)
+    return ConfigError(
+        f"{_place_of(entry)}: {problem}",
+        key="search.scenes_file",
+        value=search.scenes_file,
+        allowed=allowed,
+    )
+
+
+def _many_faults(
+    search: SearchConfig, faults: Sequence[tuple[ListedScene, NoSceneId]]
+) -> ConfigError:
+    told = [f"{_place_of(entry)}: {fault.problem}" for entry, fault in faults[:MAX_FAULTS]]
+    if len(faults) > MAX_FAULTS:
+        told.append(f"and {len(faults) - MAX_FAULTS:,} more")
+    allowed = dict.fromkeys(fault.allowed for _, fault in faults)
+    return ConfigError(
+        f"{len(faults):,} are no ids of scenes: {'; '.join(told)}",
+        key="search.scenes_file" if search.scenes is None else "search.scenes",
+        value=search.scenes_file,
+        allowed="; or ".join(list(allowed)[:MAX_WAYS]),
     )
 
 

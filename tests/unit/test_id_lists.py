@@ -237,14 +237,16 @@ def test_all_that_is_wrong_is_refused_at_once_and_the_rest_is_counted(tmp_path: 
     with pytest.raises(ConfigError) as refused:
         ids_in(file)
     told = str(refused.value)
-    assert "search.scenes_file" in told and "15 are no ids of scenes" in told
+    assert "search.scenes_file" in told and "15 entries cannot be used" in told
     assert "line 2, 'wrong0': is no id of a scene; line 3, 'wrong1'" in told
     assert "wrong9" in told and "wrong10" not in told and "and 5 more" in told
 
 
 def test_wrong_ids_of_a_config_are_refused_together() -> None:
     raw = {"search": {"scenes": ["a", L2, "b"]}, "products": [{"kind": "bundle"}]}
-    with pytest.raises(ConfigError, match=r"search\.scenes: 2 are no ids of scenes: 'a': is no id"):
+    with pytest.raises(
+        ConfigError, match=r"search\.scenes: 2 entries cannot be used: 'a': is no id"
+    ):
         ids_of(parse_config(raw).search)
 
 

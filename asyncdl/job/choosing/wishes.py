@@ -129,7 +129,7 @@ def _many_faults(
         told.append(f"and {len(faults) - MAX_FAULTS:,} more")
     allowed = dict.fromkeys(fault.allowed for _, fault in faults)
     return ConfigError(
-        f"{len(faults):,} are no ids of scenes: {'; '.join(told)}",
+        f"{len(faults):,} entries cannot be used: {'; '.join(told)}",
         key="search.scenes_file" if search.scenes is None else "search.scenes",
         value=search.scenes_file,
         allowed="; or ".join(list(allowed)[:MAX_WAYS]),

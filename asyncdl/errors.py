@@ -6,7 +6,9 @@
     ├── ConfigError           the config or the command line is wrong
     ├── DirectoryBusyError    another run holds the download directory
     ├── ApiError              the M2M service answered with an error
-    │   └── AuthError         … because of the token, the account or its role
+    │   ├── AuthError         … because of the token, the account or its role
+    │   ├── EndpointRemoved   … because it no longer has this endpoint
+    │   └── ForeignResponse   the response is not M2M's: a page of a proxy, a firewall, a CDN
     ├── NetworkError          no usable answer: refused, reset, timed out
     ├── TransferError         one file cannot be had (``reason`` says why)
     │   ├── HttpStatusError   the file host answered with this status
@@ -149,6 +151,17 @@ class ApiError(AsyncdlError):
 
 class AuthError(ApiError):
     """The token, the account or its role was refused; asking again cannot help."""
+
+
+class EndpointRemoved(ApiError):
+    """The service has removed or renamed this endpoint; only a newer asyncdl can help."""
+
+
+class ForeignResponse(ApiError):
+    """The response is not M2M's: something on the way, or in its place, sent it.
+
+    It says nothing about the account, whatever its status is.
+    """
 
 
 class NetworkError(AsyncdlError):

@@ -100,11 +100,15 @@ class Outage:
         return 0.0 if self.since_s is None else now_s - self.since_s
 
 
-def parse_retry_after(value: str | None, *, now: datetime | None = None) -> float | None:
+def parse_retry_after(
+    value: str | None, *, sent: str | None = None, now: datetime | None = None
+) -> float | None:
     """Read a ``Retry-After`` header as seconds from now.
 
     Args:
         value: The header: whole seconds or an HTTP date; ``None`` if absent.
+        sent: The ``Date`` of the same response: a date is compared with the clock that
+            made it, for ours may be wrong. Without one, ours has to do.
         now: For tests; the present by default.
     Returns: 0 or more and at most a day, or ``None`` for an absent or senseless value.
     Source: RFC 9110, section 10.2.3.
@@ -115,7 +119,7 @@ def parse_retry_after(value: str | None, *, now: datetime | None = None) -> floa
     if text.isascii() and text.isdigit():
         # Only the first digits matter: anything longer is capped all the same.
         return min(float(text[:12]), MAX_RETRY_AFTER_S)
-    return _seconds_until(text, now)
+    return _seconds_until(text, parse_http_date(sent or "") or now)
 
 
 def _seconds_until(date: str, now: datetime | None) -> float | None:

@@ -23,7 +23,7 @@ from asyncdl.cli.service import access_to, open_client
 from asyncdl.cli.tables import print_table
 from asyncdl.config import DEFAULT_URL, Seconds, ServiceConfig
 from asyncdl.errors import ApiError, ConfigError
-from asyncdl.job.choosing.preflight import UNKNOWN_DATASET, unknown_dataset
+from asyncdl.job.choosing.preflight import is_unknown_dataset, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, is_partly_known, suggest
 from asyncdl.m2m.models import Dataset, DatasetFileGroups
 
@@ -97,7 +97,7 @@ def file_groups(
             try:
                 return await client.dataset_file_groups(dataset)
             except ApiError as error:
-                if error.error_code not in UNKNOWN_DATASET:
+                if not is_unknown_dataset(error):
                     raise
                 raise await unknown_dataset(client, dataset, key="DATASET") from error
 

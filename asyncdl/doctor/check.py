@@ -6,7 +6,14 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from asyncdl.errors import ApiError, AsyncdlError, AuthError, DiskError, NetworkError
+from asyncdl.errors import (
+    ApiError,
+    AsyncdlError,
+    AuthError,
+    DiskError,
+    ForeignResponse,
+    NetworkError,
+)
 from asyncdl.redact import redact
 
 NETWORK_ADVICE = "look at network, proxy (HTTPS_PROXY) and firewall; is the host in maintenance?"
@@ -69,7 +76,7 @@ def _advice_for(error: AsyncdlError) -> str:
     match error:
         case DiskError():
             return error.remedy
-        case NetworkError():
+        case NetworkError() | ForeignResponse():
             return NETWORK_ADVICE
         case ApiError():
             return SERVICE_ADVICE

@@ -6,8 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+)
 
+from asyncdl.certificates import certificate_problem
 from asyncdl.dates import parse_http_date
 from asyncdl.doctor.check import Check, State
 from asyncdl.errors import NetworkError
@@ -53,6 +61,9 @@ async def ask_host(url: str) -> Answer:
             return Answer(host, response.status, elapsed_s, ahead_s)
     except TimeoutError as error:
         raise NetworkError(f"ask {host}", f"no answer within {TIMEOUT_S:g} s") from error
+    except ClientConnectorCertificateError as error:
+        problem = certificate_problem(error.certificate_error)
+        raise NetworkError(f"ask {host}", problem, retryable=False) from error
     except ClientConnectorError as error:
         reason = error.os_error.strerror or error.os_error
         raise NetworkError(f"ask {host}", f"no connection: {reason}") from error

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from asyncdl.errors import DiskError
+from asyncdl.errors import ApiError, DiskError, NetworkError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.journal.journal import Journal
@@ -45,7 +45,9 @@ async def closing_the_books(
         with anyio.move_on_after(GRACE_S, shield=True):
             try:
                 await journal.end("interrupted" if is_cancelled else "stopped")
-                await report_proxied(journal, client, begun.label)
+                # A service that ended the run has no ear for courtesies, nor for another login.
+                if not isinstance(error, ApiError | NetworkError):
+                    await report_proxied(journal, client, begun.label)
             except DiskError as failure:
                 # A full disk must not hide what ended the run; it often is just that.
                 log.warning("the end of the run was not noted: %s", failure)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiohttp import (
+    ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
     ClientResponse,
@@ -15,6 +16,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from asyncdl.certificates import certificate_problem
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
 from asyncdl.proxies import proxy_for
 from asyncdl.retry import parse_retry_after
@@ -121,7 +123,9 @@ def _check_status(what: str, response: ClientResponse) -> None:
         return
     is_passing = response.status in RETRYABLE_STATUS
     error = NetworkError(what, f"it answered {response.status}", retryable=is_passing)
-    error.retry_after_s = parse_retry_after(response.headers.get("Retry-After"))
+    error.retry_after_s = parse_retry_after(
+        response.headers.get("Retry-After"), sent=response.headers.get("Date")
+    )
     raise error
 
 
@@ -131,6 +135,9 @@ def _our_errors(what: str) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise NetworkError(what, "no reply in time") from error
+    except ClientConnectorCertificateError as error:
+        problem = certificate_problem(error.certificate_error)
+        raise NetworkError(what, problem, retryable=False) from error
     except ClientConnectorError as error:
         raise NetworkError(what, error.os_error.strerror or "no connection") from error
     except (ClientError, OSError, ValueError) as error:

@@ -145,7 +145,7 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
         validator=read_validator(
             headers.get("etag"), headers.get("last-modified"), headers.get("date")
         ),
-        retry_after_s=parse_retry_after(headers.get("retry-after")),
+        retry_after_s=parse_retry_after(headers.get("retry-after"), sent=headers.get("date")),
         coding=_read_coding(headers),
         digests=_read_digests(status, headers),
     )

@@ -15,6 +15,7 @@ import anyio
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
+from asyncdl.certificates import certificate_problem
 from asyncdl.errors import RETRYABLE_STATUS, NetworkError
 from asyncdl.redact import redact
 from asyncdl.transfer.limits import Limits
@@ -139,8 +140,8 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
     Raises: NetworkError, always.
     """
     match error:
-        case aiohttp.ClientConnectorCertificateError():
-            raise NetworkError(what, "its certificate is not valid", retryable=False) from error
+        case aiohttp.ClientConnectorCertificateError(certificate_error=refusal):
+            raise NetworkError(what, certificate_problem(refusal), retryable=False) from error
         case aiohttp.ClientHttpProxyError(status=status):
             del error  # Its text is about the request, too.
             cause = _LOGIN if status == WANTS_LOGIN else f"the proxy answered {status}"

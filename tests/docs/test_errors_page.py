@@ -6,14 +6,18 @@ import importlib
 import inspect
 import pkgutil
 import re
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 import asyncdl
-from asyncdl.errors import AsyncdlError
-from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY
+from asyncdl.certificates import certificate_problem
+from asyncdl.cli.main import say
+from asyncdl.errors import ApiError, AsyncdlError, NetworkError
+from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY, read_envelope
 from tests.docs.reasons import reasons_in_the_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -59,7 +63,52 @@ def test_every_code_of_the_service_that_is_told_apart_is_listed() -> None:
     assert listed == {*_KIND_OF_CODE, *families}
 
 
-@pytest.mark.parametrize("title", ["Classes", "Reasons"])
+PAGES = (b"<title>Blocked</title>", b"Blocked", b'{"message": "Blocked"}', b"[]")
+RESPONSES = rows_under("Responses of the service")
+
+
+def bodies_of(response: str) -> list[bytes]:
+    """Return bodies that a row of responses is about."""
+    if " with a page" in response:
+        return [*PAGES, b""]
+    code = first_code(f"{response}``") if response.startswith("`") else None
+    text = next(iter(re.findall(r"\"(.*?)\"", response)), None)
+    return [orjson.dumps({"data": None, "errorCode": code, "errorMessage": text})]
+
+
+def statuses_of(response: str) -> list[int]:
+    """Return HTTP statuses that a row of responses is about."""
+    return list(map(int, re.findall(r"\b\d{3}\b", response))) or [200, 401, 404, 500, 503]
+
+
+@pytest.mark.parametrize("row", RESPONSES, ids=[row[0] for row in RESPONSES])
+def test_every_response_ends_as_its_row_says(row: list[str]) -> None:
+    response, error_class, again, _, exit_status = row
+    for http_status in statuses_of(response):
+        for body in bodies_of(response):
+            with pytest.raises(ApiError) as caught:
+                read_envelope("dataset", http_status, {}, body)
+            assert type(caught.value).__name__ == first_code(error_class)
+            assert caught.value.retryable is again.startswith("yes")
+            assert say(caught.value) == int(exit_status)
+
+
+def test_every_reason_of_openssl_has_its_remedy() -> None:
+    for number, row in zip((10, 9, 19, 18, 20, 62), rows_under("Certificates"), strict=True):
+        refusal = ssl.SSLCertVerificationError(1, "failed")
+        refusal.verify_code, refusal.verify_message = number, first_code(row[0])
+        problem = certificate_problem(refusal)
+        assert first_code(row[0]) in problem
+        for word in ("clock", "SSL_CERT_FILE", "captive portal"):
+            assert (word in problem) == (
+                word in row[2] or ("the same" in row[2] and word[0] == "S")
+            )
+        assert say(NetworkError("call dataset", problem, retryable=False)) == 1
+
+
+@pytest.mark.parametrize(
+    "title", ["Classes", "Reasons", "Responses of the service", "Certificates"]
+)
 def test_no_cell_is_empty(title: str) -> None:
     assert rows_under(title)
     assert all(all(row) for row in rows_under(title))

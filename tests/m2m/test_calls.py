@@ -9,7 +9,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from asyncdl.errors import ApiError, AuthError, NetworkError
+from asyncdl.errors import ApiError, AuthError, EndpointRemoved, ForeignResponse, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Event
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.calling.patience import SERVICE_DOWN, Patience
@@ -82,10 +82,30 @@ async def test_a_key_refused_right_after_a_new_login_is_final(
     assert not caught.value.retryable
 
 
+@pytest.mark.parametrize("endpoint", ["login-token", "download-options"])
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refusal_by_a_page_is_final_at_once_and_blames_no_account(
+    client: M2MClient, service: FakeM2M, endpoint: str, status: int
+) -> None:
+    page = Answer(body=b"<title>Request blocked</title>", status=status)
+    service.will_answer(endpoint, page)
+    with pytest.raises(ForeignResponse, match="Request blocked") as caught:
+        await client.call("download-options")
+    assert not isinstance(caught.value, AuthError)
+    assert service.counts[endpoint] == service.counts["login-token"] == 1
+
+
+async def test_a_removed_endpoint_is_asked_once(client: M2MClient, service: FakeM2M) -> None:
+    service.will_answer("dataset", Answer(code="NOT_FOUND", text="Invalid Endpoint", status=404))
+    with pytest.raises(EndpointRemoved, match="newer asyncdl"):
+        await client.call("dataset")
+    assert service.counts["dataset"] == 1
+
+
 async def test_403_without_a_code_is_final_after_one_new_login_and_names_the_role(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("download-options", *[Answer(body=b"Forbidden", status=403)] * 2)
+    service.will_answer("download-options", *[Answer(status=403)] * 2)
     with pytest.raises(AuthError, match="MACHINE"):
         await client.call("download-options")
     assert service.counts == {"login-token": 2, "download-options": 2}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdl.errors import ApiError, AuthError
+from asyncdl.errors import ApiError, AuthError, EndpointRemoved, ForeignResponse
 from asyncdl.m2m.calling.envelope import (
     MAX_MESSAGE_CHARS,
     ErrorKind,
@@ -77,8 +77,8 @@ def test_a_code_of_the_future_is_judged_by_its_status(status: int, kind: ErrorKi
         (301, ErrorKind.FATAL),
         (302, ErrorKind.SERVER),
         (400, ErrorKind.FATAL),
-        (401, ErrorKind.KEY),
-        (403, ErrorKind.KEY),
+        (401, ErrorKind.FATAL),
+        (403, ErrorKind.FATAL),
         (404, ErrorKind.FATAL),
         (408, ErrorKind.SERVER),
         (413, ErrorKind.FATAL),
@@ -89,7 +89,17 @@ def test_a_code_of_the_future_is_judged_by_its_status(status: int, kind: ErrorKi
 )
 @pytest.mark.parametrize("body", [b"<html></html>", b"", b'{"da', b"[]", b'"text"', b"\xff"])
 def test_without_an_envelope_the_status_decides(body: bytes, status: int, kind: ErrorKind) -> None:
-    assert kind_of(refusal(status, body)) is kind
+    error = refusal(status, body)
+    assert isinstance(error, ForeignResponse)
+    assert kind_of(error) is kind
+    assert "M2M's" in str(error) and "MACHINE" not in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_envelope_with_a_refusal_and_no_code_asks_for_a_login(status: int) -> None:
+    error = refusal(status, {"data": None, "errorCode": None})
+    assert isinstance(error, AuthError)
+    assert kind_of(error) is ErrorKind.KEY
 
 
 def test_our_own_findings_are_final() -> None:
@@ -132,8 +142,8 @@ def test_an_error_carries_what_the_help_desk_asks_for() -> None:
 @pytest.mark.parametrize(
     ("status", "code", "hint"),
     [
-        (404, None, "the API has changed"),
-        (200, "ENDPOINT_UNAVAILABLE", "the API has changed"),
+        (404, None, "removed or renamed this endpoint; look for a newer asyncdl"),
+        (200, "ENDPOINT_UNAVAILABLE", "removed or renamed this endpoint"),
         (500, "VERSION_UNKNOWN", "the API has changed"),
         (301, None, "the API has changed"),
         (200, "AUTH_INVALID", "application token is wrong or expired"),
@@ -164,17 +174,117 @@ def test_a_message_is_one_short_line_without_secrets() -> None:
     assert len(message) <= MAX_MESSAGE_CHARS
 
 
-def test_a_page_is_named_by_its_type() -> None:
-    error = refusal(503, b"<html>", **{"Content-Type": "text/html"})
-    assert str(error) == "dataset: HTTP 503: the reply is no M2M envelope (text/html)"
-
-
 def test_the_wish_to_wait_is_read() -> None:
     assert refusal(503, b"", **{"Retry-After": "17"}).retry_after_s == 17
 
 
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 500, 503])
+@pytest.mark.parametrize(
+    ("name", "error_type", "words"),
+    [
+        ("recorded_error_UNAUTHORIZED_USER_2022-04.json", AuthError, "role MACHINE: ask for"),
+        (
+            "recorded_error_removed_endpoint_2025-03.json",
+            EndpointRemoved,
+            "USGS has removed or renamed this endpoint; look for a newer asyncdl",
+        ),
+        (
+            "recorded_error_INPUT_PARAMETER_REQUIRED_http500_2023-12.json",
+            ApiError,
+            "The parameter label is required",
+        ),
+    ],
+)
+def test_recorded_errors_mean_the_same_with_every_status(
+    name: str, error_type: type[ApiError], words: str, status: int
+) -> None:
+    error = refusal(status, (DATA / name).read_bytes())
+    assert type(error) is error_type
+    assert words in str(error)
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AUTH_ROLE_MISSING", "AUTHENTICATION_FAILED", "UNAUTHORIZED", "UNAUTHORIZED_ROLE", "USER",
+        "USER_DISABLED", "PERMISSION_DENIED", "PERMISSIONS_MISSING", "ACCESS_DENIED", "FORBIDDEN",
+        "ROLE_REQUIRED", "ACCOUNT_LOCKED", "Unauthorized User", "unauthorized-user",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [200, 403, 500])
+def test_a_code_of_the_future_that_refuses_the_account_is_a_refusal(code: str, status: int) -> None:
+    error = refusal(status, {"errorCode": code, "errorMessage": "No."})
+    assert isinstance(error, AuthError)
+    assert kind_of(error) is ErrorKind.ACCOUNT
+    assert "ers.cr.usgs.gov" in str(error) or "asyncdl doctor" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("message", "is_removed"),
+    [
+        ("Invalid Endpoint", True),
+        ("invalid endpoint: scene-searchh", True),
+        ("The requested endpoint does not exist", True),
+        ("Endpoint no longer available", True),
+        ("Unknown end point.", True),
+        ("Scene not found", False),
+        ("List endpoint_scenes not found", False),
+        ("", False),
+    ],
+)
+def test_not_found_is_an_item_unless_its_message_names_the_endpoint(
+    message: str, is_removed: bool
+) -> None:
+    error = refusal(404, {"errorCode": "NOT_FOUND", "errorMessage": message})
+    assert isinstance(error, EndpointRemoved) is is_removed
+    assert ("newer asyncdl" in str(error)) is is_removed
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        ({"errorCode": 500, "errorMessage": ["a", {"message": "b"}]}, "500", "a; b"),
+        ({"errorCode": {"code": "AUTH_EXPIRED", "message": "m"}}, "AUTH_EXPIRED", "m"),
+        ({"errorCode": ["AUTH_EXPIRED"]}, "AUTH_EXPIRED", ""),
+        ({"errorCode": True}, "TRUE", ""),
+        ({"errorCode": [None]}, "UNKNOWN", ""),
+        ({"errorCode": " auth_expired "}, "AUTH_EXPIRED", ""),
+        ({"error_code": "AUTH_EXPIRED", "error_message": "m"}, "AUTH_EXPIRED", "m"),
+        ({"error": {"code": "AUTH_EXPIRED", "message": "m"}}, "AUTH_EXPIRED", "m"),
+        ({"data": None, "errorMessage": "out of order"}, "", "out of order"),
+        ({"errorCode": "INPUT_INVALID", "error": "m", "data": [1]}, "INPUT_INVALID", "m"),
+    ],
+)
+def test_an_error_is_found_in_whatever_form_it_has(body: Json, code: str, message: str) -> None:
+    error = refusal(200, body)
+    assert not isinstance(error, ForeignResponse)
+    assert error.error_code == code
+    assert message in error.message
+
+
+@pytest.mark.parametrize("bom", [b"\xef\xbb\xbf", b"\xff\xfe"], ids=["utf-8", "utf-16"])
+def test_a_byte_order_mark_changes_nothing(bom: bytes) -> None:
+    text = '{"data": "key", "errorCode": null}'
+    body = bom + text.encode("utf-8" if len(bom) == 3 else "utf-16-le")
+    assert read_envelope("dataset", 200, {}, body) == "key"
+
+
+def test_a_code_of_great_depth_breaks_nothing() -> None:
+    body = b'{"errorCode": ' + b"[" * 900 + b"]" * 900 + b"}"
+    assert refusal(200, body).error_code == "UNKNOWN"
+
+
+def test_a_date_to_wait_for_is_compared_with_the_clock_that_made_it() -> None:
+    headers = {
+        "Retry-After": "Wed, 01 Jan 2020 00:00:30 GMT",
+        "Date": "Wed, 01 Jan 2020 00:00:00 GMT",
+    }
+    assert refusal(503, b"", **headers).retry_after_s == 30
+
+
 def test_a_second_refusal_is_final_and_says_so() -> None:
-    error = refusal(403, b"Forbidden")
+    error = refusal(403, {"errorCode": None})
     assert isinstance(error, AuthError)
     final = refused_again(error)
     assert not final.retryable

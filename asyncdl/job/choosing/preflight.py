@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncdl.config import Config
-from asyncdl.errors import ApiError, AuthError, ConfigError
+from asyncdl.errors import ApiError, AuthError, ConfigError, EndpointRemoved
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import CLOSED_DATASET
@@ -13,8 +13,6 @@ from asyncdl.m2m.bands import suggest
 from asyncdl.m2m.downloads.selection import check_groups
 from asyncdl.m2m.models import Notification
 
-UNKNOWN_DATASET = frozenset({"DATASET_INVALID", "NOT_FOUND"})
-"""Codes for a dataset alias that is none."""
 NOTICE_SEVERITIES = {"I": "info"}
 """Codes that are no warnings; whatever else the service marks a notice with is one."""
 
@@ -72,9 +70,16 @@ async def _check_datasets(client: M2MClient, wish: Wish) -> None:
                 if len(datasets) == 1:
                     raise _closed_dataset(dataset, error) from error
                 continue  # its scenes are told one by one; those of the others come
-            if error.error_code not in UNKNOWN_DATASET:
+            if not is_unknown_dataset(error):
                 raise
             raise await unknown_dataset(client, dataset) from error
+
+
+def is_unknown_dataset(error: ApiError) -> bool:
+    """Tell whether an error says that a dataset alias is none; an endpoint may be gone, too."""
+    if isinstance(error, EndpointRemoved):
+        return False
+    return error.error_code in ("DATASET_INVALID", "NOT_FOUND")
 
 
 def _closed_dataset(dataset: str, error: ApiError) -> AuthError:

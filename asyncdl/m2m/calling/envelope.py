@@ -6,13 +6,21 @@ with status 200 and tells with status 500 that an account is merely busy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from urllib.parse import quote, quote_plus
 
 import orjson
 
-from asyncdl.errors import ApiError, AuthError
+from asyncdl.errors import ApiError, AuthError, EndpointRemoved, ForeignResponse
+from asyncdl.m2m.calling.foreign import (
+    MAX_KIND_CHARS,
+    MAX_QUOTE_CHARS,
+    describe_foreign,
+    without_bom,
+)
 from asyncdl.m2m.models import Json
 from asyncdl.redact import MASK
 from asyncdl.retry import parse_retry_after
@@ -55,24 +63,36 @@ _KIND_OF_CODE = {
 }
 
 # Both spellings of AUTH_UNAUTHROIZED, the service's own and the right one, are
-# in the first family, and so is whatever it may refuse an account with next.
+# in the second family, and so is whatever it may refuse an account with next.
 _KIND_OF_FAMILY = {
-    "AUTH_": ErrorKind.ACCOUNT,
+    "AUTH_KEY": ErrorKind.KEY,
+    "AUTH": ErrorKind.ACCOUNT,
+    "UNAUTH": ErrorKind.ACCOUNT,
+    "USER": ErrorKind.ACCOUNT,
+    "PERMISSION": ErrorKind.ACCOUNT,
+    "ACCESS_": ErrorKind.ACCOUNT,
+    "ACCOUNT_": ErrorKind.ACCOUNT,
+    "FORBIDDEN": ErrorKind.ACCOUNT,
+    "ROLE_": ErrorKind.ACCOUNT,
     "SEARCH_": ErrorKind.SEARCH,
     "DATASET_": ErrorKind.FATAL,
+    "ENDPOINT_": ErrorKind.FATAL,
     "INPUT_": ErrorKind.FATAL,
+    "INVALID_": ErrorKind.FATAL,
     "ORDER_": ErrorKind.FATAL,
 }
 
 _ROLE_HINT = (
-    "the account needs the role MACHINE (Access Request on https://ers.cr.usgs.gov) "
-    "and a token that has not expired"
+    "the account needs the role MACHINE: ask for access to the Machine-to-Machine interface under "
+    "Access Request on https://ers.cr.usgs.gov; its token must not have expired"
 )
+_ACCOUNT_HINT = "user name, token or rights were refused; `asyncdl doctor` finds out which"
 _TOKEN_HINT = (
     "the user name or the application token is wrong or expired; "
     "make a new token on the profile page of https://ers.cr.usgs.gov"
 )
 _CHANGED_HINT = "the API has changed; look for a newer asyncdl"
+_REMOVED_HINT = "USGS has removed or renamed this endpoint; look for a newer asyncdl"
 _DATASET_HINT = "it does not exist, or this account may not see it"
 _BUSY_HINT = "another program, here or elsewhere, is using this account"
 
@@ -83,19 +103,33 @@ _HINT_OF_CODE = {
     "DATASET_AUTH": _DATASET_HINT,
     "DATASET_INVALID": _DATASET_HINT,
     "DATASET_UNAUTHORIZED": _DATASET_HINT,
-    "ENDPOINT_UNAVAILABLE": _CHANGED_HINT,
     "RATE_LIMIT": _BUSY_HINT,
     "RATE_LIMIT_USER": _BUSY_HINT,
     "VERSION_UNKNOWN": _CHANGED_HINT,
 }
-_HINT_OF_STATUS = {
-    301: _CHANGED_HINT,
-    308: _CHANGED_HINT,
-    401: _ROLE_HINT,
-    403: _ROLE_HINT,
-    404: _CHANGED_HINT,
-    410: _CHANGED_HINT,
+_HINT_OF_FAMILY = {
+    "AUTH_KEY": "",
+    "AUTH": _ACCOUNT_HINT,
+    "ACCOUNT_": _ACCOUNT_HINT,
 }
+_HINT_OF_STATUS = {301: _CHANGED_HINT, 308: _CHANGED_HINT, 401: _ROLE_HINT, 403: _ROLE_HINT}
+_REMOVED_STATUS = frozenset({404, 405, 410})
+"""Of envelopes without a code: nothing is asked for by its address but endpoints."""
+_REMOVED_WORDS = re.compile(
+    r"\b(?:invalid|unknown|no such|unsupported|removed|deprecated) end ?point"
+    r"|\bend ?point\b.*\b(?:not|no longer|removed|invalid|unknown|unavailable)\b",
+    re.IGNORECASE,
+)
+"""``NOT_FOUND`` says no more than its message: an item, or the endpoint itself."""
+
+_OTHER_NAMES_OF_THE_CODE = ("error_code", "errorcode", "code", "error")
+"""Believed when a known code stands there."""
+_NAMES_OF_THE_MESSAGE = ("errorMessage", "error_message", "errormessage", "error")
+_NAMES_INSIDE = ("code", "errorCode", "name", "id")
+"""Where a code is an object."""
+_MARKS_OF_AN_ENVELOPE = frozenset({"data", "errorCode", "errorMessage", "requestId"})
+_MAX_DEPTH = 5
+_FORM_OF_A_CODE = re.compile(r"[A-Za-z]\w*(?:[ -]\w+){0,5}", re.ASCII)
 
 
 def read_envelope(
@@ -121,27 +155,67 @@ def read_envelope(
     Source: API reference, "JSON Response"; the list of exception codes.
     """
     envelope = _open(body, secrets)
-    if envelope is not None and not envelope.error_code and status < 300:
-        return envelope.data
     if envelope is None:
-        type_ = _clean(headers.get("Content-Type") or "no type", secrets)
-        envelope = _Envelope(message=f"the reply is no M2M envelope ({type_})")
+        raise _foreign(endpoint, status, headers, body, secrets)
+    if not envelope.is_error and status < 300:
+        return envelope.data
+    raise _refusal(endpoint, status, headers, envelope)
+
+
+def _refusal(
+    endpoint: str, status: int, headers: Mapping[str, str], envelope: _Envelope
+) -> ApiError:
+    """Return the error that an envelope stands for."""
     code = envelope.error_code
     kind = classify(code, status)
-    error_type = AuthError if kind in _AUTH_KINDS else ApiError
-    raise error_type(
+    is_removed = _is_removed(code, status, envelope.message)
+    error_type = AuthError if kind in _AUTH_KINDS else EndpointRemoved if is_removed else ApiError
+    hint = _REMOVED_HINT if is_removed else _hint(code, status)
+    return error_type(
         endpoint,
         error_code=code,
-        message=_with_hint(envelope.message, _hint(code, status)),
+        message=_with_hint(envelope.message, hint),
         request_id=envelope.request_id,
         http_status=status,
         retryable=kind in _RETRYABLE_KINDS,
-        retry_after_s=parse_retry_after(headers.get("Retry-After")),
+        retry_after_s=_retry_after_s(headers),
     )
+
+
+def _foreign(
+    endpoint: str, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+) -> ForeignResponse:
+    """Return the error for a body that the service did not make."""
+    kind, said, cause = describe_foreign(status, headers, body)
+    quoted = _clean(said, secrets)[:MAX_QUOTE_CHARS]
+    kind = _clean(kind, secrets)[:MAX_KIND_CHARS]
+    says = f' and says "{quoted}"' if quoted else ""
+    return ForeignResponse(
+        endpoint,
+        message=f"the response is not M2M's ({kind}){says}; {cause}",
+        http_status=status,
+        retryable=_kind_of_foreign(status) in _RETRYABLE_KINDS,
+        retry_after_s=_retry_after_s(headers),
+    )
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    return parse_retry_after(headers.get("Retry-After"), sent=headers.get("Date"))
+
+
+def _is_removed(code: str, status: int, message: str) -> bool:
+    """Tell whether an error says that there is no such endpoint, rather than no such item."""
+    if not code:
+        return status in _REMOVED_STATUS
+    if code.startswith("ENDPOINT_") or code == "INVALID_ENDPOINT":
+        return True
+    return code == "NOT_FOUND" and _REMOVED_WORDS.search(message) is not None
 
 
 def kind_of(error: ApiError) -> ErrorKind:
     """Tell what ``error`` asks of the caller."""
+    if isinstance(error, ForeignResponse):
+        return _kind_of_foreign(error.http_status)
     return classify(error.error_code, error.http_status)
 
 
@@ -154,16 +228,21 @@ def classify(error_code: str, http_status: int | None) -> ErrorKind:
     """
     if not error_code:
         return _kind_of_status(http_status)
-    known = _KIND_OF_CODE.get(error_code)
-    if known is not None:
+    if known := _kind_of_known(error_code):
         return known
-    for family, kind in _KIND_OF_FAMILY.items():
-        if error_code.startswith(family):
-            return kind
     # A code of the future: the status is all there is to go by.
     if http_status == 429:
         return ErrorKind.BUSY
     return ErrorKind.SERVER if (http_status or 0) >= 500 else ErrorKind.FATAL
+
+
+def _kind_of_known(error_code: str) -> ErrorKind | None:
+    """Return the kind of a code that is known, alone or by its family."""
+    return _KIND_OF_CODE.get(error_code) or _KIND_OF_FAMILY.get(_family_of(error_code))
+
+
+def _family_of(error_code: str) -> str:
+    return next(filter(error_code.startswith, _KIND_OF_FAMILY), "")
 
 
 def _kind_of_status(status: int | None) -> ErrorKind:
@@ -178,8 +257,18 @@ def _kind_of_status(status: int | None) -> ErrorKind:
         return ErrorKind.FATAL if status in (301, 308) else ErrorKind.SERVER
     if 400 <= status < 500 and status not in (408, 425):
         return ErrorKind.FATAL
-    # The rest are gateways, and maintenance pages sent with status 200.
     return ErrorKind.SERVER
+
+
+def _kind_of_foreign(status: int | None) -> ErrorKind:
+    """Tell what a response asks of the caller that somebody else sent.
+
+    Who refuses without knowing the account will not be changed by another login.
+    """
+    if status in (401, 403, 511):
+        return ErrorKind.FATAL
+    # Left are gateways that fail, and maintenance pages sent with status 200.
+    return _kind_of_status(status)
 
 
 def refused_again(error: AuthError) -> AuthError:
@@ -202,41 +291,99 @@ class _Envelope:
     request_id: int | None = None
     data: Json = field(default=None, repr=False)
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it says so, whatever the status: by a code, or by a message in place of data."""
+        return bool(self.error_code) or (self.data is None and bool(self.message))
+
 
 def _open(body: bytes, secrets: Sequence[str]) -> _Envelope | None:
     """Return the envelope, or ``None`` if the body is none."""
     raw = _parse(body)
-    if raw is None:
+    if raw is None or not _is_envelope(raw):
         return None
     number = raw.get("requestId")
+    message = _first(raw, _NAMES_OF_THE_MESSAGE) or _message_in(raw.get("errorCode"))
     return _Envelope(
-        error_code=_clean(raw.get("errorCode"), secrets),
-        message=_clean(raw.get("errorMessage"), secrets),
-        request_id=number if isinstance(number, int) and number else None,
+        error_code=_code_of(raw, secrets),
+        message=_clean(_text_in(message), secrets),
+        request_id=number if type(number) is int and number else None,
         data=raw.get("data"),
     )
 
 
 def _parse(body: bytes) -> dict[str, Json] | None:
     try:
-        # A view, for orjson takes no subclass of bytes.
-        envelope = orjson.loads(memoryview(body))
+        envelope = orjson.loads(without_bom(body))
     except orjson.JSONDecodeError:
         return None
     return envelope if isinstance(envelope, dict) else None
+
+
+def _is_envelope(raw: Mapping[str, Json]) -> bool:
+    """Tell the service's own JSON from that of a gateway, such as ``{"message": "Forbidden"}``."""
+    return not _MARKS_OF_AN_ENVELOPE.isdisjoint(raw) or bool(_code_of(raw, ()))
+
+
+def _code_of(raw: Mapping[str, Json], secrets: Sequence[str]) -> str:
+    """Return the code; empty if there is none."""
+    if given := raw.get("errorCode"):
+        return _code(_clean(_text_in(given, _NAMES_INSIDE), secrets)) or "UNKNOWN"
+    for name in _OTHER_NAMES_OF_THE_CODE:
+        code = _code(_clean(_text_in(raw.get(name), _NAMES_INSIDE), secrets))
+        if _kind_of_known(code) is not None:
+            return code
+    return ""
+
+
+def _first(raw: Mapping[str, Json], names: Sequence[str]) -> Json:
+    return next((raw[name] for name in names if raw.get(name)), None)
+
+
+def _text_in(
+    value: Json, names: Sequence[str] = (*_NAMES_OF_THE_MESSAGE, "message"), depth: int = _MAX_DEPTH
+) -> str:
+    """Return what a code or a message says that should be a text and may be anything."""
+    if not depth or value is None:
+        return ""
+    if isinstance(value, dict):
+        inner = _first(value, names)
+        return _text_in([*value.values()] if inner is None else inner, names, depth - 1)
+    if isinstance(value, list):
+        return "; ".join(filter(None, (_text_in(part, names, depth - 1) for part in value[:10])))
+    return str(value)
+
+
+def _message_in(code: Json) -> Json:
+    """Return the message inside a code that is an object."""
+    return _first(code, (*_NAMES_OF_THE_MESSAGE, "message")) if isinstance(code, dict) else None
+
+
+def _code(text: str) -> str:
+    """Write a code as the service writes its own; what looks like none stays as it is."""
+    if not _FORM_OF_A_CODE.fullmatch(text):
+        return text
+    return text.upper().replace(" ", "_").replace("-", "_")
 
 
 def _clean(value: Json, secrets: Sequence[str]) -> str:
     """Make one short printable line of the service's text, without our secrets."""
     text = str(value or "")
     for secret in filter(None, secrets):
-        text = text.replace(secret, MASK)
+        for form in (secret, quote_plus(secret), quote(secret), quote(secret, safe="")):
+            text = text.replace(form, MASK)
     line = " ".join(text.split())
     return "".join(filter(str.isprintable, line))[:MAX_MESSAGE_CHARS]
 
 
 def _hint(code: str, status: int) -> str:
-    return _HINT_OF_CODE.get(code, "") if code else _HINT_OF_STATUS.get(status, "")
+    if not code:
+        return _HINT_OF_STATUS.get(status, "")
+    if (known := _HINT_OF_CODE.get(code)) is not None:
+        return known
+    family = _family_of(code)
+    is_refusal = _KIND_OF_FAMILY.get(family) is ErrorKind.ACCOUNT
+    return _HINT_OF_FAMILY.get(family, _ROLE_HINT if is_refusal else "")
 
 
 def _with_hint(message: str, hint: str) -> str:

@@ -24,6 +24,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from asyncdl.certificates import certificate_problem
 from asyncdl.errors import ApiError, ConfigError, NetworkError
 from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
 from asyncdl.proxies import proxy_for
@@ -97,16 +98,19 @@ class Transport:
             async with session.post(
                 f"{self._base}{endpoint}",
                 data=body,
-                headers=_headers(api_key),
+                headers=_headers(endpoint, api_key),
                 timeout=self._timeout,
                 # A redirect would take the key to another host.
                 allow_redirects=False,
             ) as response:
-                return RawReply(
-                    status=response.status,
-                    headers=response.headers,
-                    body=await self._read_bounded(endpoint, response),
-                )
+                body = await self._read_bounded(endpoint, response)
+                return RawReply(response.status, response.headers, body)
+
+    async def reconnect(self) -> None:
+        """Let the next call have a new connection, when the session is ours to close."""
+        if self._owns_session and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
 
     async def aclose(self) -> None:
         """Close the session, if it is ours. May be called twice."""
@@ -151,10 +155,13 @@ def _base_address(url: str) -> URL:
     return base if base.path.endswith("/") else base.with_path(f"{base.path}/")
 
 
-def _headers(api_key: str | None) -> dict[str, str]:
+def _headers(endpoint: str, api_key: str | None) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "User-Agent": f"asyncdl/{__version__}"}
     if api_key is not None:
         headers["X-Auth-Token"] = api_key
+    if endpoint == "logout":
+        # In a session that is not ours, too, a second one gets a connection of its own.
+        headers["Connection"] = "close"
     return headers
 
 
@@ -164,7 +171,8 @@ def _our_errors(what: str) -> Iterator[None]:
     try:
         yield
     except ClientConnectorCertificateError as error:
-        raise NetworkError(what, _bad_certificate(error), retryable=False) from error
+        problem = certificate_problem(error.certificate_error)
+        raise NetworkError(what, problem, retryable=False) from error
     except ClientResponseError as error:
         # Cut off from its cause, whose repr shows the request's headers, the key among them.
         raise NetworkError(what, f"broken answer: {error.message}") from None
@@ -172,12 +180,6 @@ def _our_errors(what: str) -> Iterator[None]:
         raise NetworkError(what, "timed out") from error
     except (ClientError, OSError) as error:
         raise NetworkError(what, _cause(error)) from error
-
-
-def _bad_certificate(error: ClientConnectorCertificateError) -> str:
-    reason = error.certificate_error
-    detail = getattr(reason, "verify_message", "") or str(reason)
-    return f"bad certificate: {detail}"
 
 
 def _cause(error: Exception) -> str:

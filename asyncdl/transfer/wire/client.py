@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
+from asyncdl.certificates import certificate_problem
 from asyncdl.errors import NetworkError
 from asyncdl.transfer.guard import Address, Refused, no_further_than
 from asyncdl.transfer.limits import Limits
@@ -198,7 +199,7 @@ def _our_errors(what: str) -> Iterator[None]:
     except Refused:
         raise
     except ssl.SSLCertVerificationError as error:
-        raise NetworkError(what, "its certificate is not valid", retryable=False) from error
+        raise NetworkError(what, certificate_problem(error), retryable=False) from error
     except socket.gaierror as error:
         raise NetworkError(what, "its name is not known") from error
     except ConnectionRefusedError as error:

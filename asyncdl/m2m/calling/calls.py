@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import anyio
 import orjson
 
-from asyncdl.errors import ApiError, AuthError, NetworkError
+from asyncdl.errors import ApiError, AuthError, ForeignResponse, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Emit
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.calling.breaker import Breaker
@@ -128,7 +128,8 @@ class Caller:
     async def log_out(self) -> None:
         """Give the key back; without one, do nothing.
 
-        Tried once, and a key that the service has forgotten counts as given back.
+        Tried once more, on a new connection, when it may not have reached the service; both
+        within ``exit_deadline_s``. A key that the service has forgotten counts as given back.
 
         Raises: ApiError, NetworkError, if the service did not take it.
         """
@@ -138,10 +139,33 @@ class Caller:
             api_key, self._api_key = self._api_key, None
             if api_key is None:
                 return  # another task gave it back while this one stood in line
+            deadline = min(
+                anyio.current_time() + self.options.exit_deadline_s,
+                anyio.current_effective_deadline(),
+            )
             try:
+                await self._give_back(api_key, (anyio.current_time() + deadline) / 2)
+            except (ApiError, NetworkError) as error:
+                if not _may_be_lost(error):
+                    raise
+                self._announce_retry("logout", error, 0.0, 1)
+            else:
+                return
+            await self.transport.reconnect()
+            await self._give_back(api_key, deadline)
+
+    async def _give_back(self, api_key: str, deadline: float) -> None:
+        """Call ``logout`` until ``deadline``, on the loop's clock.
+
+        Raises: ApiError, NetworkError.
+        """
+        try:
+            with anyio.fail_after(deadline - anyio.current_time()):
                 await self._exchange_patiently("logout", b"null", api_key)
-            except AuthError as error:
-                log.debug("logout: %s", error)
+        except TimeoutError as error:
+            raise NetworkError(f"call logout at {self.transport.host}", "timed out") from error
+        except AuthError as error:
+            log.debug("logout: %s", error)
 
     async def _call_in_turn(self, endpoint: str, body: bytes) -> Json:
         """Make one call with a key that works, while no other call of the account runs.
@@ -233,7 +257,7 @@ class Caller:
         kind = kind_of(error) if isinstance(error, ApiError) else ErrorKind.SERVER
         if kind is ErrorKind.SERVER:
             self.breaker.fail(error.retry_after_s)
-        elif kind is not ErrorKind.BUSY:
+        elif kind is not ErrorKind.BUSY and not isinstance(error, ForeignResponse):
             self.breaker.succeed()
 
     def _announce_retry(
@@ -246,6 +270,11 @@ class Caller:
 def _key_in(data: Json) -> Secret:
     """Return the key that a login gives; empty if it gives none."""
     return Secret(data if isinstance(data, str) else "")
+
+
+def _may_be_lost(error: ApiError | NetworkError) -> bool:
+    """Tell whether a call may not have reached the service, or not been understood by it."""
+    return error.retryable or isinstance(error, ForeignResponse)
 
 
 def _reason(error: ApiError | NetworkError) -> str:

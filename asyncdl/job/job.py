@@ -15,8 +15,8 @@ from anyio.abc import TaskGroup
 from asyncdl.config import Config, DownloadConfig
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
-from asyncdl.job.choosing.news import first_new_day, narrow_to_news
-from asyncdl.job.choosing.preflight import preflight
+from asyncdl.job.choosing.news import Now, first_new_day, narrow_to_news
+from asyncdl.job.choosing.preflight import check_account, check_names
 from asyncdl.job.choosing.scenes import Wish, wish_of
 from asyncdl.job.choosing.scope import FAILED, Scope, scope_of
 from asyncdl.job.choosing.wishes import credentials_of, kinds_of, options_of, products_of
@@ -166,12 +166,16 @@ class Job:
             if journal.is_begun_anew:
                 emit(Notice(_DAMAGED_JOURNAL, "warning"))
             scope = await scope_of(journal, self._only) if self._only else None
-            if self._only == FAILED and begun.searched_at is None:
+            if self._only == FAILED and begun.last_search is None:
                 report.is_partial = True
                 emit(Notice(_NEVER_WHOLE, "warning"))
             async with closing_the_books(journal, client, begun, report, scope, emit):
-                wish = await self._wish_now(journal, begun, scope, emit)
-                await preflight(client, config, wish, emit)
+                # Before anything is chosen: its replies say what time it is.
+                await check_account(client, emit)
+                now = Now.of(client.service_time)
+                journal.searching_at = now.service
+                wish = await self._wish_now(journal, begun, scope, now, emit)
+                await check_names(client, config, wish, emit)
                 run = Run(
                     config=config,
                     label=begun.label,
@@ -188,19 +192,20 @@ class Job:
                 )
                 await pipeline(run, wish)
                 await settle_superseded(run)
-                if config.search.follows_last_run and begun.searched_at is not None:
-                    await note_withdrawn(run, wish.datasets, first_new_day(begun.searched_at))
+                if config.search.follows_last_run and begun.last_search is not None:
+                    since = first_new_day(begun.last_search, now)
+                    await note_withdrawn(run, wish.datasets, since, now.day)
                 if config.download.stac:
                     await write_items(journal, config.directory, emit)
 
     async def _wish_now(
-        self, journal: Journal, begun: Beginning, scope: Scope | None, emit: Emit
+        self, journal: Journal, begun: Beginning, scope: Scope | None, now: Now, emit: Emit
     ) -> Wish:
         """Return the scenes that this run looks at, of all that the config asks for."""
         if scope is not None:
             return Wish(named=scope.scenes)
         if self._config.search.follows_last_run:
-            return await narrow_to_news(journal, self._wish, begun.searched_at, emit)
+            return await narrow_to_news(journal, self._wish, begun.last_search, now, emit)
         return self._wish
 
     def _open_client(self, credentials: Credentials, emit: Emit) -> M2MClient:

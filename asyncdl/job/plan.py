@@ -15,8 +15,8 @@ import anyio.to_thread
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
-from asyncdl.job.choosing.news import narrow_to_news
-from asyncdl.job.choosing.preflight import preflight
+from asyncdl.job.choosing.news import Now, narrow_to_news
+from asyncdl.job.choosing.preflight import check_account, check_names
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.choosing.wishes import kinds_of, products_of
@@ -135,9 +135,10 @@ async def make_plan(
     await anyio.to_thread.run_sync(check_right_to_write, config.directory)
     plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
     async with look_into_journal(config.directory / STATE_FOLDER, service_name) as journal:
+        await check_account(client, emit)
         if journal and config.search.follows_last_run:
-            wish = await _news(journal, config, wish, emit)
-        await preflight(client, config, wish, emit)
+            wish = await _news(journal, config, wish, Now.of(client.service_time), emit)
+        await check_names(client, config, wish, emit)
         async with aclosing(selections(client, wish, config, emit)) as batches:
             async for selected in batches:
                 present = await _present(config, selected.files, journal)
@@ -147,9 +148,9 @@ async def make_plan(
     return plan
 
 
-async def _news(journal: Journal, config: Config, wish: Wish, emit: Emit) -> Wish:
+async def _news(journal: Journal, config: Config, wish: Wish, now: Now, emit: Emit) -> Wish:
     mark = search_mark_of(fingerprint_of(wish, products_of(config)), config.download)
-    return await narrow_to_news(journal, wish, await journal.searched_at(mark), emit)
+    return await narrow_to_news(journal, wish, await journal.last_search(mark), now, emit)
 
 
 async def _add(plan: Plan, config: Config, selected: Selected, present: Present) -> None:

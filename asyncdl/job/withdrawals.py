@@ -6,7 +6,7 @@ Source: endpoint ``scene-search-delete``; API notes, section 10.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from asyncdl.events import Notice, SceneWithdrawn
 from asyncdl.job.manners import courtesy
@@ -16,8 +16,13 @@ from asyncdl.m2m.models import DeletedScene
 from asyncdl.m2m.naming import parse_ard_id, parse_product_id
 from asyncdl.m2m.searching.search import next_start
 
+FIRST_DAY = date(1972, 7, 23)
+"""Landsat 1 was launched."""
 
-async def note_withdrawn(run: Run, datasets: Iterable[str], since: date) -> None:
+
+async def note_withdrawn(
+    run: Run, datasets: Iterable[str], since: date | None, today: date
+) -> None:
     """Mark scenes that the service has deleted; their files are kept.
 
     A service that does not tell is no reason to fail.
@@ -25,7 +30,9 @@ async def note_withdrawn(run: Run, datasets: Iterable[str], since: date) -> None
     Args:
         run: Of the job, whose scenes count.
         datasets: To ask for.
-        since: The first day of deletion that was not asked for yet.
+        since: The first day of deletion that was not asked for yet; ``None`` if nobody
+            knows, and then all days count on which one of the scenes may have been deleted.
+        today: By the service's clock.
     """
     known = {
         scene.product_id: scene
@@ -34,7 +41,7 @@ async def note_withdrawn(run: Run, datasets: Iterable[str], since: date) -> None
     }
     if not known:
         return
-    days = _days(run, known, since)
+    days = _days(run, known, since, today)
     found: dict[str, str] = {}
     with courtesy("what the service has deleted is not known"):
         for dataset in datasets:
@@ -49,14 +56,14 @@ async def note_withdrawn(run: Run, datasets: Iterable[str], since: date) -> None
         run.emit(Notice(f"Withdrawn by the service: {scenes}; the files are kept.", "warning"))
 
 
-def _days(run: Run, known: Iterable[str], since: date) -> tuple[date, date]:
+def _days(run: Run, known: Iterable[str], since: date | None, today: date) -> tuple[date, date]:
     """Return the first and the last day to ask for."""
+    products = [product for id_ in known if (product := parse_product_id(id_) or parse_ard_id(id_))]
+    acquired = [product.acquired for product in products]
     if run.config.service.deletions_by == "deletion":
-        return since, datetime.now(UTC).date() + timedelta(days=1)
-    acquired = [
-        product.acquired for id_ in known if (product := parse_product_id(id_) or parse_ard_id(id_))
-    ]
-    return min(acquired, default=since), max(acquired, default=since)
+        # Nothing is deleted before it was acquired.
+        return since or min(acquired, default=FIRST_DAY), today + timedelta(days=1)
+    return min(acquired, default=since or FIRST_DAY), max(acquired, default=today)
 
 
 async def _deleted(run: Run, dataset: str, start: date, end: date) -> AsyncIterator[DeletedScene]:

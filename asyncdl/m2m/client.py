@@ -173,6 +173,15 @@ class M2MClient:
         """Calls sent so far, by endpoint, repeated ones and logins included."""
         return MappingProxyType(self._caller.calls)
 
+    @property
+    def service_time(self) -> float | None:
+        """When the service was first asked here, by its own clock, in seconds since 1970.
+
+        The earliest ``Date`` of its replies so far; ``None`` without any. A response that is not
+        M2M's says nothing about its time.
+        """
+        return self._caller.service_time
+
     async def call(self, endpoint: str, payload: object = None) -> Json:
         """Call any endpoint and return its ``data`` as plain JSON.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +12,14 @@ import pytest
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.journal.journal import look_into_journal, open_journal
-from asyncdl.job.journal.records import Beginning, FinishedFile, Overview, Requested, Standing
+from asyncdl.job.journal.records import (
+    Beginning,
+    FinishedFile,
+    LastSearch,
+    Overview,
+    Requested,
+    Standing,
+)
 from asyncdl.job.journal.schema import MIGRATIONS
 from asyncdl.job.places.layout import Place
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -278,41 +286,55 @@ async def test_where_no_journal_is_there_is_nothing_to_see(tmp_path: Path) -> No
     assert await look(tmp_path / "nowhere") is None
 
 
+async def night(
+    folder: Path,
+    at: float | None,
+    *,
+    mark: str = "m",
+    status: str = "complete",
+    whole: bool = True,
+) -> LastSearch | None:
+    """Run once and return what the run knew of the last search."""
+    async with open_journal(folder, "usgs") as journal:
+        begun = await journal.begin(label="l", fingerprint="f", searching=mark)
+        assert begun.last_search == await journal.last_search(mark)
+        journal.searching_at = at
+        await journal.end(status, is_whole=whole)
+        return begun.last_search
+
+
 async def test_a_search_counts_when_a_whole_run_of_it_came_to_its_end(tmp_path: Path) -> None:
-    async def searched_at(
-        *, mark: str = "m", status: str = "complete", whole: bool = True
-    ) -> float | None:
-        async with open_journal(tmp_path, "usgs") as journal:
-            begun = await journal.begin(label="l", fingerprint="f", searching=mark)
-            assert begun.searched_at == await journal.searched_at(mark)
-            await journal.end(status, is_whole=whole)
-            return begun.searched_at
-
-    assert await searched_at(status="interrupted") is None
-    assert await searched_at(whole=False) is None
-    assert await searched_at(status="incomplete") is None
-    first = await searched_at(status="stopped")
-    assert first is not None
-    assert await searched_at(mark="other", status="stopped") is None
-    assert await searched_at() == first
-    assert await searched_at() != first
+    assert await night(tmp_path, 1.0, status="interrupted") is None
+    assert await night(tmp_path, 2.0, whole=False) is None
+    assert await night(tmp_path, 3.0, status="incomplete") is None
+    assert await night(tmp_path, 4.0, status="stopped") == LastSearch(3.0, is_service_time=True)
+    assert await night(tmp_path, 5.0, mark="other", status="stopped") is None
+    assert await night(tmp_path, 6.0) == LastSearch(3.0, is_service_time=True)
+    assert await night(tmp_path, 7.0) == LastSearch(6.0, is_service_time=True)
 
 
-async def test_scenes_are_settled_or_open(tmp_path: Path) -> None:
-    async with open_journal(tmp_path, "usgs") as journal:
-        await journal.begin(label="l", fingerprint="f")
-        await journal.scenes.note_taken("d", {"S": "ES", "T": "ET", "U": "EU"})
-        await journal.files.record([RED, replace(ZIP, scene="T", mtime_ns=0)])
-        assert await journal.scenes.settled() == {"S"}
-        assert await journal.scenes.open() == {"d": ("ET",)}  # its file is in doubt
-        await journal.files.want([(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))])
-        assert await journal.scenes.settled() == frozenset()
-        assert await journal.scenes.open() == {"d": ("ES", "ET")}
-        await journal.scenes.note_superseded([("S", "S2")])
-        await journal.scenes.note_withdrawn([("T", "yesterday")])
-        assert await journal.scenes.open() == {}
-        replaced = await journal.scenes.replaced()
-        assert [(s.product_id, s.superseded_by, s.withdrawn) for s in replaced] == [
-            ("S", "S2", ""),
-            ("T", "", "yesterday"),
-        ]
+async def test_without_the_service_s_time_the_earlier_one_stays(tmp_path: Path) -> None:
+    await night(tmp_path, 3.0)
+    await night(tmp_path, None)
+    assert await night(tmp_path, None, mark="other") is None
+    last = await night(tmp_path, 9.0, mark="other")
+    assert last is not None and not last.is_service_time
+    assert await night(tmp_path, None, mark="other") == LastSearch(9.0, is_service_time=True)
+    assert await night(tmp_path, None, mark="other") == LastSearch(9.0, is_service_time=True)
+
+
+async def test_a_time_that_an_older_version_remembered_is_this_machine_s(tmp_path: Path) -> None:
+    """The landed version wrote version 4, and its own clock's time."""
+    path = tmp_path / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for script in MIGRATIONS[:4]:
+            connection.executescript(script)
+        connection.execute("PRAGMA user_version = 4")
+        row = ("usgs", "l", "f", 7, 5.0, 6.0, "complete", "m", 99.0)
+        connection.execute(
+            "INSERT INTO job (service, label, fingerprint, run, begun_at, ended_at, status,"
+            " searched_for, searched_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+    assert await night(tmp_path, 50.0) == LastSearch(99.0, is_service_time=False)
+    assert await night(tmp_path, 60.0) == LastSearch(50.0, is_service_time=True)

@@ -22,16 +22,22 @@ MACHINE_ADVICE = (
 )
 
 
-async def preflight(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
-    """Log in, check the account's rights and the config's names, pass on notices.
+async def check_account(client: M2MClient, emit: Emit) -> None:
+    """Log in, check the account's rights, pass on notices.
 
-    Raises:
-        AuthError: The account may not download.
-        ConfigError: There is no such dataset, or it has no such file group.
-    Source: endpoints ``permissions``, ``notifications``, ``dataset-file-groups``, ``dataset``.
+    Raises: AuthError, if the account may not download.
+    Source: endpoints ``permissions``, ``notifications``.
     """
     await _check_permission(client)
     await _pass_on_notices(client, emit)
+
+
+async def check_names(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
+    """Check the config's names.
+
+    Raises: ConfigError, if there is no such dataset, or it has no such file group.
+    Source: endpoints ``dataset-file-groups``, ``dataset``.
+    """
     await _check_datasets(client, wish)
     await _check_groups(client, config, wish, emit)
 

@@ -13,13 +13,15 @@ import anyio
 
 from asyncdl.job.journal.database import Database, Write, open_copy, open_database
 from asyncdl.job.journal.files import Files
-from asyncdl.job.journal.records import Beginning, Overview, Standing
+from asyncdl.job.journal.records import Beginning, LastSearch, Overview, Standing
 from asyncdl.job.journal.requests import Requests
 from asyncdl.job.journal.scenes import Scenes
 from asyncdl.job.journal.schema import MIGRATIONS
 from asyncdl.job.journal.stamp import Stamp
 
 JOURNAL_NAME = "journal.sqlite"
+BY_SERVICE = "service"
+"""Whose clock a remembered time is from."""
 ENDED = ("complete", "incomplete")
 """How a run ends that has heard the end of everything it asked for."""
 
@@ -34,6 +36,13 @@ class _Job:
     status: str
     searched_for: str
     searched_at: float | None
+    searched_by: str
+
+    def last_search(self, mark: str) -> LastSearch | None:
+        """Return the last search of this mark."""
+        if self.searched_at is None or self.searched_for != mark:
+            return None
+        return LastSearch(self.searched_at, self.searched_by == BY_SERVICE)
 
 
 class Journal:
@@ -50,6 +59,9 @@ class Journal:
         self._stamp = Stamp(service)
         self._fingerprint = ""
         self._searching = ""
+        self.searching_at: float | None = None
+        """When this run's search begins by the service's clock, in seconds since 1970; ``None``
+        if the service does not say. What this machine's clock says is never remembered."""
         self.files = Files(database, self._stamp)
         """What is known of files, wanted or there."""
         self.scenes = Scenes(database, self._stamp)
@@ -87,13 +99,13 @@ class Journal:
             is_first=known is None,
             is_changed=known is not None and known.fingerprint != fingerprint,
             was_cut_short=known is not None and known.status not in ENDED,
-            searched_at=known.searched_at if known and known.searched_for == searching else None,
+            last_search=known.last_search(searching) if known else None,
         )
 
-    async def searched_at(self, searching: str) -> float | None:
-        """Return when the last search of that mark began, as :attr:`Beginning.searched_at`."""
+    async def last_search(self, searching: str) -> LastSearch | None:
+        """Return the last search of that mark, as :attr:`Beginning.last_search`."""
         known = await self._database.read(self._job)
-        return known.searched_at if known and known.searched_for == searching else None
+        return known.last_search(searching) if known else None
 
     async def end(self, status: str, *, is_whole: bool = True) -> int:
         """Note how the run ended.
@@ -106,10 +118,16 @@ class Journal:
         writes = [Write(_END, [(time.time(), status, self._service)])]
         if status in ENDED and is_whole:
             # Not before: the run that says what has changed may be the next one.
-            row = (self._fingerprint, self._searching, self._service)
-            writes.append(Write(_SETTLE, [row]))
+            writes.append(self._settle())
         await self._database.write(*writes)
         return await self.files.count_unwanted()
+
+    def _settle(self) -> Write:
+        of_run = (self._fingerprint, self._searching)
+        if self.searching_at is None:
+            # An earlier time is as good for the next run: it finds some scenes again.
+            return Write(_SETTLE_UNTIMED, [(*of_run, self._searching, self._service)])
+        return Write(_SETTLE, [(*of_run, self.searching_at, BY_SERVICE, self._service)])
 
     async def overview(self) -> Overview | None:
         """Return what is known of the job as a whole; ``None`` before its first run."""
@@ -178,11 +196,20 @@ ON CONFLICT (service) DO UPDATE SET run = excluded.run,
 """
 _SERVICES = "SELECT service FROM job ORDER BY service"
 _LAST_RUN = """
-SELECT label, fingerprint, run, status, searched_for, searched_at FROM job WHERE service = ?
+SELECT label, fingerprint, run, status, searched_for, searched_at, searched_by
+FROM job WHERE service = ?
 """
 _END = "UPDATE job SET ended_at = ?, status = ? WHERE service = ?"
 _SETTLE = """
-UPDATE job SET fingerprint = ?, searched_for = ?, searched_at = begun_at WHERE service = ?
+UPDATE job SET fingerprint = ?, searched_for = ?, searched_at = ?, searched_by = ?
+WHERE service = ?
+"""
+# That a search came to its end is worth knowing; its time is this machine's, so nobody's.
+_SETTLE_UNTIMED = """
+UPDATE job SET fingerprint = ?1, searched_for = ?2,
+    searched_at = iif(searched_for = ?3, coalesce(searched_at, begun_at), begun_at),
+    searched_by = iif(searched_for = ?3, searched_by, '')
+WHERE service = ?4
 """
 _JOB = """
 SELECT label, run, status, coalesce(begun_at, 0), ended_at FROM job WHERE service = ?

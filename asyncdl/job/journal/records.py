@@ -136,6 +136,16 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
+class LastSearch:
+    """When the last search that came to its end began, and whose clock said so."""
+
+    at: float
+    """Seconds since 1970."""
+    is_service_time: bool
+    """Whether the service said so; else this machine's clock did, which may have been wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class Beginning:
     """What a run finds when it begins."""
 
@@ -149,8 +159,8 @@ class Beginning:
     was_cut_short: bool = False
     """Whether the last run did not come to its end: a reply may have been lost with it,
     so the service may know of requests that the journal does not."""
-    searched_at: float | None = None
-    """When the last search for the same began that came to its end, in seconds since 1970."""
+    last_search: LastSearch | None = None
+    """The last search for the same that came to its end; ``None`` if there was none."""
 
     @property
     def may_lack(self) -> bool:

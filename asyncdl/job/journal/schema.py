@@ -95,5 +95,10 @@ ALTER TABLE scene ADD COLUMN superseded_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE scene ADD COLUMN withdrawn TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+# Times of searches were those of this machine's clock before, and nobody knows how wrong it was.
+_FIFTH = """
+ALTER TABLE job ADD COLUMN searched_by TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """The n-th script leads from version n to version n + 1."""

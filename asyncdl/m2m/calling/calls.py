@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import anyio
 import orjson
 
+from asyncdl.dates import parse_http_date
 from asyncdl.errors import ApiError, AuthError, ForeignResponse, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Emit
 from asyncdl.m2m.account.credentials import Credentials
@@ -27,6 +28,9 @@ from asyncdl.m2m.models import Json
 from asyncdl.redact import Secret, SecretBytes
 
 log = logging.getLogger("asyncdl.m2m")
+
+FIRST_YEAR = 2000
+"""A clock that says less was never set."""
 
 KEYLESS_ENDPOINTS = frozenset({"login-token", "login-app-guest", "login-sso"})
 """An old key makes the login itself fail with ``AUTH_EXPIRED``, so none is sent."""
@@ -54,6 +58,8 @@ class Caller:
     """Calls sent so far, repeated ones and logins included."""
     breaker: Breaker = field(init=False)
     """What is known of the service's health."""
+    service_time: float | None = None
+    """Earliest ``Date`` of the service's replies, in seconds since 1970."""
     _api_key: str | None = field(default=None, repr=False)
     _secrets: list[str] = field(default_factory=list, repr=False)
     """What no message may repeat: the token and every key so far."""
@@ -248,9 +254,17 @@ class Caller:
             raise
         else:
             self.breaker.succeed()
+            self._note_time(reply.headers.get("Date"))
             return data
         finally:
             self.emit(ApiCalled(endpoint, elapsed_s, error_code))
+
+    def _note_time(self, date: str | None) -> None:
+        """Take note of the service's clock; its machines may differ, so the earliest counts."""
+        said = parse_http_date(date or "")
+        if said is not None and said.year >= FIRST_YEAR:
+            at = said.timestamp()
+            self.service_time = at if self.service_time is None else min(at, self.service_time)
 
     def _learn(self, error: ApiError | NetworkError) -> None:
         """Tell a service that fails from one that answers with a refusal."""

@@ -122,6 +122,37 @@ async def test_a_broken_answer_is_a_network_error(answer: bytes) -> None:
     assert "secret-key" not in f"{error} {error!r} {error.__cause__!r}"
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "is_passing"),
+    [
+        (407, "wants a login", False),
+        (403, "administrators", False),
+        (503, "check HTTPS_PROXY", True),
+    ],
+)
+async def test_a_proxy_that_opens_no_way_is_named(
+    status: int, words: str, is_passing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status
+    async with raw_server(refusal) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.replace("http://", "http://ann:secret@"))
+        async with transport_to("https://m2m.example/") as transport:
+            with pytest.raises(NetworkError, match=f"the proxy answered {status}") as caught:
+                await transport.post("dataset", b"null", api_key="secret")
+    assert words in str(caught.value)
+    assert caught.value.retryable is is_passing
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    async with transport_to("https://m2m.example/") as transport:
+        with pytest.raises(NetworkError, match=r"no connection to the proxy .*refused"):
+            await transport.post("dataset", b"null", api_key=None)
+
+
 async def test_silence_is_a_network_error() -> None:
     async with raw_server(None) as url, transport_to(url, read_timeout_s=0.01) as transport:
         with pytest.raises(NetworkError, match="timed out"):

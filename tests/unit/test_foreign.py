@@ -92,6 +92,15 @@ def test_an_empty_body_and_the_sender_are_named() -> None:
 
 
 @pytest.mark.parametrize(
+    "location", ["https://u:p@portal.example/login?token=x", "//portal.example"]
+)
+def test_a_redirect_names_the_host_it_leads_to_and_no_more(location: str) -> None:
+    text = str(refusal(302, b"", Location=location))
+    assert "(an empty body, to portal.example); a captive portal" in text
+    assert str(refusal(302, b"", Location="http://[")).count("to portal") == 0
+
+
+@pytest.mark.parametrize(
     "form",
     [TOKEN, html.escape(TOKEN), quote(TOKEN), quote(TOKEN, safe=""), TOKEN.replace("-", "&#45;")],
 )

@@ -127,7 +127,7 @@ _OTHER_NAMES_OF_THE_CODE = ("error_code", "errorcode", "code", "error")
 _NAMES_OF_THE_MESSAGE = ("errorMessage", "error_message", "errormessage", "error")
 _NAMES_INSIDE = ("code", "errorCode", "name", "id")
 """Where a code is an object."""
-_MARKS_OF_AN_ENVELOPE = frozenset({"data", "errorCode", "errorMessage", "requestId"})
+_MARKS_OF_AN_ENVELOPE = frozenset({"data", "errorCode", "errorMessage"})
 _MAX_DEPTH = 5
 _FORM_OF_A_CODE = re.compile(r"[A-Za-z]\w*(?:[ -]\w+){0,5}", re.ASCII)
 

@@ -10,6 +10,7 @@ import html
 import re
 import zlib
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -191,8 +192,17 @@ def _kind(headers: Mapping[str, str], body: bytes, said: str) -> str:
     else:
         type_ = (headers.get("Content-Type") or "").partition(";")[0].strip()
         what = type_ or ("no type" if said else "no text")
-    server = headers.get("Server") or ""
-    return html.unescape(", ".join(_short(text) for text in (what, server) if text))
+    server, target = headers.get("Server") or "", _host_of(headers.get("Location") or "")
+    to = f"to {target}" if target else ""
+    return html.unescape(", ".join(_short(text) for text in (what, to, server) if text))
+
+
+def _host_of(location: str) -> str:
+    """Return the host that a redirect leads to; empty if it names none."""
+    try:
+        return urlsplit(location).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _cause(status: int, headers: Mapping[str, str], text: str) -> str:

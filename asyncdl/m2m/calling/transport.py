@@ -6,6 +6,7 @@ The wall between aiohttp and the rest of ``m2m``: above it there are only
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from aiohttp import (
     ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
+    ClientHttpProxyError,
+    ClientProxyConnectionError,
     ClientResponse,
     ClientResponseError,
     ClientSession,
@@ -25,7 +28,7 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.certificates import certificate_problem
-from asyncdl.errors import ApiError, ConfigError, NetworkError
+from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
 from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
 from asyncdl.proxies import proxy_for
 from asyncdl.redact import SecretBytes
@@ -173,6 +176,9 @@ def _our_errors(what: str) -> Iterator[None]:
     except ClientConnectorCertificateError as error:
         problem = certificate_problem(error.certificate_error)
         raise NetworkError(what, problem, retryable=False) from error
+    except ClientHttpProxyError as error:
+        # Cut off from its cause as below.
+        raise _refused_by_proxy(what, error.status) from None
     except ClientResponseError as error:
         # Cut off from its cause, whose repr shows the request's headers, the key among them.
         raise NetworkError(what, f"broken answer: {error.message}") from None
@@ -182,9 +188,24 @@ def _our_errors(what: str) -> Iterator[None]:
         raise NetworkError(what, _cause(error)) from error
 
 
+def _refused_by_proxy(what: str, status: int) -> NetworkError:
+    """Return the error for a proxy that opens no way to the service."""
+    remedy = "check HTTPS_PROXY"
+    if status == 407:
+        remedy = "it wants a login: put user and password into HTTPS_PROXY"
+    elif status in (401, 403):
+        remedy = "ask the network's administrators to let this host through"
+    is_passing = status in RETRYABLE_STATUS
+    return NetworkError(what, f"the proxy answered {status}; {remedy}", retryable=is_passing)
+
+
 def _cause(error: Exception) -> str:
     if isinstance(error, ClientConnectorError):
         reason = error.os_error
+        if isinstance(error, ClientProxyConnectionError):
+            # The text of asyncio says what failed, not why.
+            cause = os.strerror(reason.errno) if reason.errno else str(reason)
+            return f"no connection to the proxy (HTTPS_PROXY): {cause}"
         if isinstance(reason, ssl.SSLError):
             return f"no TLS connection: {reason.reason or reason}"
         return f"no connection: {reason.strerror or reason}"

@@ -27,6 +27,11 @@ says nothing that is not publicly known of the real service; what is not known i
 a setting. It holds the scenes of the USGS notebook around Anchorage, some of
 other sensors, and as many computed ones as you like.
 
+Beside them it has a few entries each of `landsat_ard_tile_c2`, `srtm_v3`, `naip`,
+`sentinel_2a` and `corona2`, with several products per entity: tars, zips, a tgz and
+single files, some of which have to be ordered, and two air photos that share one
+display id. Records and filters of datasets are those that were recorded.
+
 ```console
 $ asyncdl run examples/anchorage.toml --sandbox                  # a service for one run
 $ asyncdl run examples/anchorage.toml --sandbox --fault chaos=7  # and an awful one

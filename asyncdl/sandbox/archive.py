@@ -8,11 +8,16 @@ from functools import lru_cache
 from asyncdl.sandbox.bundles import Blob, Bundle, Content, smallest_jpeg
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.digests import Digests, digest
+from asyncdl.sandbox.granule_files import make_file
+from asyncdl.sandbox.granules import Granule
+from asyncdl.sandbox.lookup import Target
 from asyncdl.sandbox.metadata import text_file
-from asyncdl.sandbox.products import SceneFile, files_of
-from asyncdl.sandbox.rasters import Raster, Shape, of_size, square
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.products import ProductRow, SceneFile, find_row, members_of
+from asyncdl.sandbox.rasters import Frame, Raster, Shape, albers_frame, of_size, square, utm_frame
+from asyncdl.sandbox.scenes import LandsatScene, Scene
 from asyncdl.sandbox.stac import COMPANIONS, Json, dump_item, make_item, parts_of
+from asyncdl.sandbox.tile_texts import tile_text
+from asyncdl.sandbox.tiles import ArdTile
 
 _KEPT_FILES = 64
 """Open rasters and texts; each holds its noise pattern, a small part of the file."""
@@ -59,20 +64,54 @@ class Archive:
         self._bundles = lru_cache(maxsize=_KEPT_BUNDLES)(self._make_bundle)
         self._digests = lru_cache(maxsize=_KEPT_DIGESTS)(self._digest)
         self._text_sizes = lru_cache(maxsize=_KEPT_SIZES)(self._text_size)
+        self._ready_made = lru_cache(maxsize=_KEPT_FILES)(self._make_ready_made)
 
     def file(self, scene: Scene, file: SceneFile) -> Content:
         """Return the content of one single file."""
         return self._files(scene.number, file.suffix)
 
-    def bundle(self, scene: Scene, mtime: int = 0, lacking: int | None = None) -> Content:
-        """Return the tar of all files of a scene.
+    def content(self, target: Target, mtime: int = 0, lacking: int | None = None) -> Content:
+        """Return what a target is; ``mtime`` and ``lacking`` as in :meth:`product`.
+
+        Raises: KeyError, for a target that is nothing.
+        """
+        if target.file is not None:
+            return self.file(target.scene, target.file)
+        if target.row is None:
+            raise KeyError(target.entity_id)
+        return self.product(target.scene, target.row, mtime, lacking)
+
+    def size(self, target: Target) -> int:
+        """Return the size that is listed for a target."""
+        if target.file is not None:
+            return self.file_size(target.scene, target.file)
+        return self.product_size(target.scene, target.row) if target.row else 0
+
+    def product(
+        self, scene: Scene, row: ProductRow, mtime: int = 0, lacking: int | None = None
+    ) -> Content:
+        """Return what a product row of a scene delivers.
 
         Args:
-            scene: Whose files.
-            mtime: Another one makes other bytes.
-            lacking: Index of a file to leave out.
+            scene: Whose product.
+            row: Which one; no folder.
+            mtime: Of a bundle: another one makes other bytes.
+            lacking: Of a bundle: index of a file to leave out.
         """
-        return self._bundles(scene.number, mtime, lacking)
+        if row.is_bundle:
+            return self._bundles(scene.number, row.id, mtime, lacking)
+        return self._ready_made(scene.number, row.id)
+
+    def product_size(self, scene: Scene, row: ProductRow) -> int:
+        """Return the size that is listed for a product: exact only for what is ready-made."""
+        if row.system == "folder":
+            return 0
+        if row.listed_bytes is not None:
+            return row.listed_bytes
+        if row.is_bundle:
+            # The files added up, which is not the tar's length: the service's habit.
+            return sum(self.file_size(scene, file) for file in members_of(scene, row))
+        return self.product(scene, row).size
 
     def file_size(self, scene: Scene, file: SceneFile) -> int:
         """Return the exact size of a single file without making its pixels."""
@@ -80,15 +119,11 @@ class Archive:
             return self._shape(file.suffix).size_bytes
         return self._text_sizes(scene.number, file.suffix)
 
-    def bundle_estimate(self, scene: Scene) -> int:
-        """Return what the service would list: the files added up, which is not the tar's length."""
-        return sum(self.file_size(scene, file) for file in files_of(scene))
-
     def digests(self, scene: Scene, file: SceneFile) -> Digests | None:
         """Return the digests of a single file, if it is small enough to compute them."""
         return self._digests(scene.number, file.suffix)
 
-    def stac_item(self, scene: Scene, part: str, *, with_digests: bool = True) -> Json:
+    def stac_item(self, scene: LandsatScene, part: str, *, with_digests: bool = True) -> Json:
         """Return the STAC item of a scene.
 
         Args:
@@ -110,28 +145,48 @@ class Archive:
         return None if content.size > _MAX_DIGESTED_BYTES else digest(content)
 
     def _text_size(self, number: int, suffix: str) -> int:
-        return len(text_file(self._catalog.scene(number), suffix))
+        return self._files(number, suffix).size
 
     def _make_file(self, number: int, suffix: str) -> Content:
         scene = self._catalog.scene(number)
         if suffix.endswith(".jpeg"):
             return Blob(smallest_jpeg())
-        if not suffix.endswith(".TIF"):
-            return Blob(text_file(scene, suffix))
-        name = f"{scene.display_id}_{suffix}"
-        return Raster(name, self._shape(suffix), scene.footprint, self._seed)
+        if suffix.endswith(".TIF"):
+            name = f"{scene.display_id}_{suffix}"
+            return Raster(name, self._shape(suffix), _frame_of(scene), self._seed)
+        if isinstance(scene, ArdTile):
+            return Blob(tile_text(scene, suffix))
+        return Blob(text_file(_landsat(scene), suffix))
 
-    def _make_bundle(self, number: int, mtime: int, lacking: int | None) -> Content:
+    def _row(self, number: int, product_id: str) -> tuple[Scene, ProductRow]:
         scene = self._catalog.scene(number)
-        display_id = scene.display_id
-        files = [
-            (f.name(display_id), self._make_file(number, f.suffix))
-            for f in files_of(scene)
-            if f.index != lacking
-        ]
-        return Bundle([*files, *self._extras(scene)], mtime)
+        row = find_row(scene.dataset, product_id)
+        if row is None:
+            raise KeyError(product_id)
+        return scene, row
 
-    def _extras(self, scene: Scene) -> list[tuple[str, Content]]:
+    def _make_ready_made(self, number: int, product_id: str) -> Content:
+        scene, row = self._row(number, product_id)
+        if isinstance(scene, Granule):
+            return Blob(make_file(scene, row, self._seed))
+        name = row.file_name(scene.display_id)
+        if name.endswith(".jpg"):
+            return Blob(smallest_jpeg(name))
+        return Raster(name, self._shapes[1], _frame_of(scene), self._seed)
+
+    def _make_bundle(
+        self, number: int, product_id: str, mtime: int, lacking: int | None
+    ) -> Content:
+        scene, row = self._row(number, product_id)
+        files = [
+            (file.name(scene.display_id), self._make_file(number, file.suffix))
+            for file in members_of(scene, row)
+            if file.index != lacking
+        ]
+        extras = self._extras(scene) if isinstance(scene, LandsatScene) else []
+        return Bundle([*files, *extras], mtime)
+
+    def _extras(self, scene: LandsatScene) -> list[tuple[str, Content]]:
         """Return what a bundle holds beyond the files that can be had one by one."""
         display_id = scene.display_id
         extras = [(f"{display_id}_{s}", self._make_file(scene.number, s)) for s in COMPANIONS]
@@ -139,3 +194,15 @@ class Archive:
             name = f"{display_id}_{part}_stac.json" if part else f"{display_id}_stac.json"
             extras.append((name, Blob(dump_item(self.stac_item(scene, part)))))
         return extras
+
+
+def _frame_of(scene: Scene) -> Frame:
+    if isinstance(scene, ArdTile):
+        return albers_frame(scene.box, scene.cone)
+    return utm_frame(scene.footprint)
+
+
+def _landsat(scene: Scene) -> LandsatScene:
+    if not isinstance(scene, LandsatScene):
+        raise TypeError(f"{scene.display_id} is no Landsat scene")
+    return scene

@@ -92,7 +92,7 @@ class Bundle:
         self.size = 0
         for name, content in members:
             self._append(Blob(_header(name, content.size, mtime)))
-            if name.endswith(".TIF"):
+            if name.endswith((".TIF", ".tif")):
                 self._rasters.append((self.size, content))
             self._append(content)
             self._append(Blob(bytes(-content.size % _BLOCK)))
@@ -136,10 +136,17 @@ def read_all(content: Content) -> bytes:
     return content.read(0, content.size)
 
 
-def smallest_jpeg() -> bytes:
-    """Return a valid grey JPEG of one block, for the thumbnails."""
+def smallest_jpeg(comment: str = "") -> bytes:
+    """Return a valid grey JPEG of one block, for thumbnails and browse images.
+
+    Args:
+        comment: Stands in it, so that no two images need be the same.
+    """
     out = io.BytesIO()
     out.write(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
+    if comment:
+        text = comment.encode()
+        out.write(b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text)
     out.write(b"\xff\xdb\x00\x43\x00" + bytes([16] * 64))
     out.write(b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00")
     # One Huffman table for DC and one for AC, each with the single code 0 for the symbol 0.

@@ -10,15 +10,18 @@ from functools import lru_cache
 
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.sandbox.filters import SceneFilter
+from asyncdl.sandbox.granules import fixed_granules
 from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.scenes import (
     GENERATED_DATASET,
     GeneratedScenes,
+    LandsatScene,
     Scene,
     cloud_of,
     fixed_scene,
     fixed_scenes,
 )
+from asyncdl.sandbox.tiles import fixed_tiles
 from asyncdl.sandbox.wrs import footprint, land_places
 
 _KEPT_SEARCHES = 16
@@ -28,6 +31,8 @@ _KEPT_SCENES = 1024
 """Computed scenes that are kept: files of one scene are asked for one after the other."""
 
 
+_FIRST_TILE = 2**30
+"""Numbers from here on are those of tiles and granules: Landsat scenes keep theirs."""
 _FIRST_PUBLISHED = 2**31
 """Numbers from here on are those of scenes that came later."""
 
@@ -43,6 +48,8 @@ class Withdrawal:
 class Catalog:
     """The real Anchorage scenes, some others, and any number of computed ones.
 
+    Beside them some tiles, elevation models, photos and films, as the service has them.
+
     Args:
         generated: How many scenes to compute beside the real ones.
         extra: Product ids of further scenes.
@@ -50,22 +57,31 @@ class Catalog:
 
     def __init__(self, generated: int = 0, extra: tuple[str, ...] = ()) -> None:
         self._fixed = fixed_scenes(extra)
-        self._published: list[Scene] = []
+        tiles = fixed_tiles(_FIRST_TILE)
+        self.granules = fixed_granules(_FIRST_TILE + len(tiles))
+        """What is not of Landsat."""
+        self._others: tuple[Scene, ...] = (*tiles, *self.granules)
+        self._published: list[LandsatScene] = []
         self.withdrawals: list[Withdrawal] = []
         """All scenes that were taken away, in that order."""
         self._gone: set[int] = set()
         self._by_id: dict[tuple[str, str], Scene] = {}
         for scene in self._fixed:
             self._enter(scene)
+        for other in self._others:
+            # The first of those that share a display id goes by it.
+            self._by_id.setdefault((other.dataset, other.display_id), other)
+            self._by_id[other.dataset, other.entity_id] = other
         self._generated = GeneratedScenes(len(self._fixed), generated)
         self._matches = lru_cache(maxsize=_KEPT_SEARCHES)(self._match)
         self._made = lru_cache(maxsize=_KEPT_SCENES)(self._generated.scene)
         self._found = lru_cache(maxsize=_KEPT_SCENES)(self._generated.find)
 
     def __len__(self) -> int:
+        """How many Landsat scenes there were at the start; their numbers begin at 0."""
         return len(self._fixed) + len(self._generated)
 
-    def publish(self, product_id: str) -> Scene:
+    def publish(self, product_id: str) -> LandsatScene:
         """Add a scene; the day of its processing is that of its ingest.
 
         Raises: ValueError, if ``product_id`` is no Landsat product id.
@@ -86,7 +102,7 @@ class Catalog:
         self.withdrawals.append(Withdrawal(scene, day))
         self._matches.cache_clear()
 
-    def _enter(self, scene: Scene) -> None:
+    def _enter(self, scene: LandsatScene) -> None:
         # What is processed anew keeps its entity id: the latest goes by it.
         self._by_id |= {(scene.dataset, id_): scene for id_ in (scene.entity_id, scene.display_id)}
 
@@ -94,6 +110,8 @@ class Catalog:
         """Return the scene of a number that a search has given, or that was there once."""
         if number >= _FIRST_PUBLISHED:
             return self._published[number - _FIRST_PUBLISHED]
+        if number >= _FIRST_TILE:
+            return self._others[number - _FIRST_TILE]
         if number < len(self._fixed):
             return self._fixed[number]
         return self._made(number - len(self._fixed))
@@ -107,7 +125,12 @@ class Catalog:
 
     def count(self, dataset: str) -> int:
         """Return how many scenes a dataset has."""
-        single = (*self._fixed, *self._published, *(gone.scene for gone in self.withdrawals))
+        single: tuple[Scene, ...] = (
+            *self._fixed,
+            *self._others,
+            *self._published,
+            *(gone.scene for gone in self.withdrawals),
+        )
         of_dataset = sum(
             -1 if scene.number in self._gone else 1 for scene in single if scene.dataset == dataset
         )
@@ -133,7 +156,8 @@ class Catalog:
         return array("L", (n for n in found if n not in self._gone)) if self._gone else found
 
     def _match_fixed(self, scene_filter: SceneFilter) -> Iterator[int]:
-        for scene in (*self._fixed, *self._published):
+        single: tuple[Scene, ...] = (*self._fixed, *self._others, *self._published)
+        for scene in single:
             if (
                 scene.dataset == scene_filter.dataset
                 and scene_filter.accepts(scene)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from asyncdl.sandbox.bundles import Flipped
 from asyncdl.sandbox.delivery import Delivery
 from asyncdl.sandbox.lookup import Target
-from asyncdl.sandbox.products import files_of
+from asyncdl.sandbox.products import members_of
 from asyncdl.sandbox.world import World
 
 
 def corrupt(world: World, delivery: Delivery) -> None:
     """Flip one bit of what is about to be sent, if it is this file's turn."""
-    fault = "corrupt" if delivery.target.file else "corrupt_members"
+    fault = "corrupt_members" if delivery.target.is_bundle else "corrupt"
     if delivery.request.method == "HEAD" or not _is_due(world, fault, delivery.name):
         return
     where = world.faults.spot(delivery.name, delivery.nth)
@@ -26,8 +26,11 @@ def lacking_member(world: World, target: Target) -> int | None:
     name = target.file_name
     if not _is_due(world, "members_missing", name):
         return None
+    members = members_of(target.scene, target.row) if target.row else ()
+    if not members:
+        return None
     _note(world, "members_missing", name)
-    return int(world.faults.spot(name, 0) * len(files_of(target.scene)))
+    return members[int(world.faults.spot(name, 0) * len(members))].index
 
 
 def _is_due(world: World, fault: str, name: str) -> bool:

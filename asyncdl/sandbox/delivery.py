@@ -22,7 +22,11 @@ _TYPES = {
     ".tar": "application/x-tar",
     ".xml": "application/xml",
     ".txt": "text/plain",
+    ".zip": "application/zip",
+    ".jpg": "image/jpeg",
+    ".tif": "image/tiff",
 }
+_UNKNOWN_TYPE = "application/octet-stream"
 
 
 @dataclass(slots=True)
@@ -75,12 +79,12 @@ def _last_modified(target: Target) -> str:
 def headers_of(delivery: Delivery, faults: Faults) -> dict[str, str]:
     """Return the headers of an answer with data, but for its length."""
     name = delivery.name
-    headers = {"Content-Type": _TYPES[name[-4:]]}
+    headers = {"Content-Type": _TYPES.get(name[-4:], _UNKNOWN_TYPE)}
     if delivery.can_range:
         headers["Accept-Ranges"] = "bytes"
     if delivery.etag:
         headers["ETag"] = delivery.etag
-    if faults.last_modified and delivery.target.file is not None:
+    if faults.last_modified and not delivery.target.is_bundle:
         headers["Last-Modified"] = _last_modified(delivery.target)
     if faults.disposition != "missing":
         quoted = f'"{name}"' if faults.disposition == "quoted" else name

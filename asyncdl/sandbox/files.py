@@ -18,8 +18,17 @@ from asyncdl.sandbox.corruption import corrupt, lacking_member
 from asyncdl.sandbox.delivery import Delivery, headers_of, place_range, strong_etag
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.ledger import FileRequest
-from asyncdl.sandbox.links import BUNDLE, DATA, DOWNLOAD, STAGING, signed_url, target_of
-from asyncdl.sandbox.lookup import Target, find_target
+from asyncdl.sandbox.links import (
+    BROWSE,
+    BUNDLE,
+    DATA,
+    DOWNLOAD,
+    STAGING,
+    TILE,
+    signed_url,
+    target_of,
+)
+from asyncdl.sandbox.lookup import Target, find_browse, find_target
 from asyncdl.sandbox.outages import down_answer
 from asyncdl.sandbox.queue import State
 from asyncdl.sandbox.signing import read_download_token
@@ -56,7 +65,9 @@ class FileHost:
         """Let an application serve this."""
         for path, serve in (
             (DATA + "/{folder:.*}/{product}/{file}", self.serve_file),
+            (TILE + "/{folder:.*}/{product}/{file}", self.serve_file),
             (BUNDLE, self.serve_bundle),
+            (BROWSE, self.serve_browse),
             (DOWNLOAD + "/{token}{slash:/?}", self.serve_token),
             (STAGING + "/{token}{slash:/?}", self.serve_staging),
         ):
@@ -76,7 +87,8 @@ class FileHost:
 
     async def serve_file(self, request: web.Request) -> web.StreamResponse:
         """Serve a single file by its signed URL."""
-        return await self._serve_signed(request, request.match_info["file"])
+        product, name = request.match_info["product"], request.match_info["file"]
+        return await self._serve_signed(request, f"{product}/{name}")
 
     async def serve_bundle(self, request: web.Request) -> web.StreamResponse:
         """Serve a bundle by its signed URL; HEAD is refused, as the real one refuses it."""
@@ -85,6 +97,13 @@ class FileHost:
             return self._end(request, web.Response(status=400))
         product = request.query.get("landsat_product_id", "")
         return await self._serve_signed(request, f"{product}.tar")
+
+    async def serve_browse(self, request: web.Request) -> web.StreamResponse:
+        """Serve a full-resolution browse image by its signed URL."""
+        query = request.query
+        wanted = f"size={query.get('size')}&type={query.get('type')}"
+        name = find_browse(self._world.catalog, query.get("product_id", ""), wanted)
+        return await self._serve_signed(request, name or "")
 
     async def serve_token(self, request: web.Request) -> web.StreamResponse:
         """Serve a download of the older host by its token."""
@@ -151,13 +170,13 @@ class FileHost:
     def _prepare(self, request: web.Request, target: Target) -> Delivery:
         world, faults = self._world, self._world.faults
         nth = world.ledger.file_counts.count(target.file_name)
-        if target.file is not None:
-            content = world.archive.file(target.scene, target.file)
-            etag = strong_etag(target.file_name) if faults.etag else None
+        if not target.is_bundle:
+            content = world.archive.content(target)
+            etag = strong_etag(f"{target.entity_id}/{target.file_name}") if faults.etag else None
             return Delivery(request, target, content, nth, etag, faults.ranges)
         mtime = target.mtime + (nth if faults.bundle_changes else 0)
         lacking = lacking_member(world, target)
-        content = world.archive.bundle(target.scene, mtime, lacking)
+        content = world.archive.content(target, mtime, lacking)
         version = f"{target.file_name} {mtime} {lacking}"
         etag = strong_etag(version) if faults.bundle_etag else None
         return Delivery(request, target, content, nth, etag, faults.bundle_ranges)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Protocol, TypeAlias
 
-from asyncdl.sandbox.datasets import Field, fields_of
+from asyncdl.sandbox.fields import Field, Value, fields_of
 from asyncdl.sandbox.geometry import Area, Ring, intersects, rectangle
 from asyncdl.sandbox.refusal import Refusal, invalid
 from asyncdl.sandbox.scenes import Scene
@@ -66,8 +66,8 @@ class SceneFilter:
     def accepts(self, scene: Scene) -> bool:
         """Tell whether a scene of the dataset fulfils every condition but the area's."""
         return (
-            self.suits(scene.product.acquired, scene.cloud)
-            and (self.ingested is None or self.ingested.holds(scene.product.processed))
+            self.suits(scene.acquired, scene.cloud)
+            and (self.ingested is None or self.ingested.holds(scene.processed))
             and (self.metadata is None or self.metadata.accepts(scene))
         )
 
@@ -116,16 +116,24 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """A number within limits, both included."""
+    """A number, or a day as text, within limits; both included."""
 
     field: Field
-    lowest: float
-    highest: float
+    lowest: float | str
+    highest: float | str
 
     def accepts(self, scene: Scene) -> bool:
         """Tell whether the field's value lies within."""
-        value = self.field.read(scene)
-        return isinstance(value, int) and self.lowest <= value <= self.highest
+        return _lies_between(self.lowest, self.field.read(scene), self.highest)
+
+
+def _lies_between(lowest: float | str, value: Value, highest: float | str) -> bool:
+    if isinstance(value, str):
+        # Days are written from the year down, so they sort as texts do.
+        return str(lowest) <= value <= str(highest)
+    if value is None or isinstance(lowest, str) or isinstance(highest, str):
+        return False
+    return lowest <= value <= highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +148,7 @@ class Equals:
         """Tell whether the field's value is the wanted one."""
         value = self.field.read(scene)
         if self.field.is_ceiling:
-            return isinstance(value, int) and value <= float(self.value)
+            return isinstance(value, int | float) and value <= float(self.value)
         if self.is_pattern:
             return fnmatchcase(str(value).upper(), self.value.upper().replace("%", "*"))
         return str(value).upper() == self.value.upper()
@@ -244,10 +252,15 @@ def _test(tree: Json, dataset: str) -> Test:
         return All(children) if kind == "and" else AnyOf(children)
     field = _field(dataset, tree["filterId"])
     if kind == "between":
-        return Between(field, float(tree["firstValue"]), float(tree["secondValue"]))
+        return Between(field, _bound(tree["firstValue"]), _bound(tree["secondValue"]))
     if kind != "value" or tree.get("operand", "=") not in ("=", "like"):
         raise ValueError(f"no such metadata filter: {kind} {tree.get('operand', '')}")
     return Equals(field, str(tree["value"]), tree.get("operand") == "like")
+
+
+def _bound(value: Json) -> float | str:
+    is_day = isinstance(value, str) and "/" in value
+    return value if is_day else float(value)
 
 
 def _field(dataset: str, field_id: str) -> Field:

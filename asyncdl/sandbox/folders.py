@@ -1,11 +1,14 @@
-"""Where the service keeps the files of a product, below ``/data/collection02``.
+"""Where the service keeps the files of a product, below ``/data/collection02`` or ``/tile``.
 
 Source: API notes, section 7.1.
 """
 
 from __future__ import annotations
 
-from asyncdl.m2m.naming import ProductId
+from asyncdl.m2m.naming import ArdId, ProductId
+from asyncdl.sandbox.lookup import Target
+from asyncdl.sandbox.scenes import LandsatScene
+from asyncdl.sandbox.tiles import ArdTile
 
 
 def folder_of(product: ProductId) -> str:
@@ -14,7 +17,19 @@ def folder_of(product: ProductId) -> str:
     return f"level-{product.level[1]}/standard/{_instrument(product)}/{place}/{product}"
 
 
-def _instrument(product: ProductId) -> str:
+def folder_of_target(target: Target) -> str:
+    """Return the folder of something that is not a bundle, whatever its dataset."""
+    scene = target.scene
+    if isinstance(scene, LandsatScene):
+        return folder_of(scene.product)
+    if isinstance(scene, ArdTile):
+        tile = scene.tile
+        place = f"{tile.region}/{tile.horizontal:03}/{tile.vertical:03}"
+        return f"{_instrument(tile)}/{tile.acquired.year}/{place}/{tile}"
+    return f"{scene.dataset}/{scene.entity_id}"
+
+
+def _instrument(product: ProductId | ArdId) -> str:
     if product.satellite >= 8:
         return "oli-tirs"
     return {"E": "etm", "T": "tm", "M": "mss"}[product.sensor]

@@ -139,3 +139,26 @@ def to_utm(point: Point, zone: int) -> tuple[float, float]:
         east += alpha * math.cos(2 * j * xi) * math.sinh(2 * j * eta)
         north += alpha * math.sin(2 * j * xi) * math.cosh(2 * j * eta)
     return _FALSE_EASTING_M + _SCALE * radius * east, _SCALE * radius * north
+
+
+# --- Albers ----------------------------------------------------------------------
+
+
+def from_albers(east: float, north: float, cone: tuple[float, float, float, float]) -> Point:
+    """Return longitude and latitude of a point in an Albers projection, degrees.
+
+    Args:
+        east, north: Metres.
+        cone: Both standard parallels, and latitude and longitude of the origin; degrees.
+    Source: Snyder, Map Projections, formulas for the sphere: good to a fifth of a degree,
+        which puts a tile over the right county.
+    """
+    first, second, origin, meridian = map(math.radians, cone)
+    n = (math.sin(first) + math.sin(second)) / 2
+    c = math.cos(first) ** 2 + 2 * n * math.sin(first)
+    radius = _SEMI_MAJOR_M / n
+    rho_0 = radius * math.sqrt(c - 2 * n * math.sin(origin))
+    rho = math.hypot(east, rho_0 - north)
+    latitude = math.asin((c - (rho / radius) ** 2) / (2 * n))
+    longitude = meridian + math.atan2(east, rho_0 - north) / n
+    return round(math.degrees(longitude), 5), round(math.degrees(latitude), 5)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from asyncdl.sandbox.folders import folder_of
+from asyncdl.m2m.naming import ARD_DATASET
+from asyncdl.sandbox.folders import folder_of_target
 from asyncdl.sandbox.lookup import Target
-from asyncdl.sandbox.products import files_of
+from asyncdl.sandbox.products import files_of, find_row
 from asyncdl.sandbox.queue import Item
 from asyncdl.sandbox.signing import download_token
 from asyncdl.sandbox.world import World
 
 DATA = "/data/collection02"
+TILE = "/tile/collection02"
 BUNDLE = "/gen-bundle"
+BROWSE = "/gen-browse"
 DOWNLOAD = "/download"
 STAGING = "/download-staging"
 
@@ -18,7 +21,9 @@ STAGING = "/download-staging"
 def target_of(world: World, item: Item) -> Target:
     """Return what a download in the queue is."""
     scene = world.catalog.scene(item.scene)
-    return Target(scene, files_of(scene)[item.file] if item.file >= 0 else None)
+    if item.file >= 0:
+        return Target(scene, files_of(scene)[item.file])
+    return Target(scene, None, find_row(scene.dataset, item.product))
 
 
 def url_of(world: World, item: Item) -> str:
@@ -36,9 +41,14 @@ def staging_url_of(world: World, item: Item) -> str:
 def signed_url(world: World, target: Target, download_id: int) -> str:
     """Return a URL of the newer host."""
     signature = world.signer.sign(target.signed_name, download_id)
-    display_id = target.scene.display_id
-    if target.file is None:
-        query = f"landsat_product_id={display_id}&requestSignature={signature}"
-        return f"{world.origin}{BUNDLE}?{query}"
-    path = f"{DATA}/{folder_of(target.scene.product)}/{target.file_name}"
-    return f"{world.origin}{path}?requestSignature={signature}"
+    separator = "&" if "?" in (place := _place(target)) else "?"
+    return f"{world.origin}{place}{separator}requestSignature={signature}"
+
+
+def _place(target: Target) -> str:
+    if target.row and target.row.browse:
+        return f"{BROWSE}?{target.row.browse}&product_id={target.scene.display_id}"
+    if target.is_bundle:
+        return f"{BUNDLE}?landsat_product_id={target.signed_name}"
+    root = TILE if target.scene.dataset == ARD_DATASET else DATA
+    return f"{root}/{folder_of_target(target)}/{target.file_name}"

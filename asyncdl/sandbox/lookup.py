@@ -8,17 +8,25 @@ from datetime import UTC, datetime, time
 
 from asyncdl.m2m.naming import dataset_of, product_id_of_file
 from asyncdl.sandbox.catalog import Catalog
-from asyncdl.sandbox.products import SceneFile, files_of, find_file, product_of_entity
+from asyncdl.sandbox.products import (
+    ProductRow,
+    SceneFile,
+    files_of,
+    find_file,
+    product_of_entity,
+    rows_of,
+)
 from asyncdl.sandbox.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that can be downloaded: one file of a scene, or its bundle."""
+    """Something that can be downloaded: one single file of a scene, or one of its products."""
 
     scene: Scene
-    file: SceneFile | None
-    """``None`` for the bundle."""
+    file: SceneFile | None = None
+    row: ProductRow | None = None
+    """The product; of file and product there is exactly one."""
 
     @property
     def entity_id(self) -> str:
@@ -26,21 +34,40 @@ class Target:
         return self.file.entity_id(self.scene.display_id) if self.file else self.scene.entity_id
 
     @property
+    def display_id(self) -> str:
+        """The id that people know it by: a single file's is its name."""
+        return self.file.name(self.scene.display_id) if self.file else self.scene.display_id
+
+    @property
     def signed_name(self) -> str:
-        """What a signature speaks of: the file name, or the product id for a bundle."""
-        display_id = self.scene.display_id
-        return self.file.name(display_id) if self.file else display_id
+        """What a signature speaks of: the file's name, or what it is called in the URL."""
+        if self.row and self.row.browse:
+            return self.scene.display_id
+        return self.file_name.removesuffix(".tar")
 
     @property
     def file_name(self) -> str:
-        """The name under which a client should keep it."""
-        return self.signed_name if self.file else f"{self.signed_name}.tar"
+        """The name under which a client should keep it. Entities may share one."""
+        display_id = self.scene.display_id
+        if self.file:
+            return self.file.name(display_id)
+        return self.row.file_name(display_id) if self.row else display_id
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it is made when it is asked for."""
+        return self.row is not None and self.row.is_bundle
+
+    @property
+    def is_on_dds(self) -> bool:
+        """Whether only the older host has it."""
+        return self.row is not None and self.row.is_on_dds
 
     @property
     def mtime(self) -> int:
         """When the product was made, seconds since 1970."""
         noon = time(12, tzinfo=UTC)
-        return int(datetime.combine(self.scene.product.processed, noon).timestamp())
+        return int(datetime.combine(self.scene.processed, noon).timestamp())
 
 
 def find_product(catalog: Catalog, display_id: str) -> Scene | None:
@@ -60,15 +87,45 @@ def find_secondary(catalog: Catalog, entity_id: str) -> tuple[Scene, SceneFile] 
 
 
 def find_target(catalog: Catalog, file_name: str) -> Target | None:
-    """Return the file of a name such as ``…_SR_B4.TIF``, or the bundle of ``….tar``."""
-    display_id = product_id_of_file(file_name)
-    scene = find_product(catalog, display_id) if display_id else None
-    if scene is None or display_id is None:
+    """Return what has a file name.
+
+    Args:
+        catalog: What there is.
+        file_name: Such as ``…_SR_B4.TIF``, or ``….tar``. Where entities share a name:
+            ``<entity id>/<file name>``; without it the first one of them counts.
+    """
+    entity_id, _, name = file_name.rpartition("/")
+    display_id = product_id_of_file(name)
+    if display_id is None:
+        return _find_ready_made(catalog, entity_id, name)
+    scene = find_product(catalog, display_id)
+    if scene is None or entity_id not in ("", scene.entity_id, display_id):
         return None
-    if file_name == f"{display_id}.tar":
-        return Target(scene, None)
-    file = next((f for f in files_of(scene) if f.name(display_id) == file_name), None)
-    return Target(scene, file) if file else None
+    file = next((f for f in files_of(scene) if f.name(display_id) == name), None)
+    return Target(scene, file) if file else _find_product_named(scene, name)
+
+
+def _find_product_named(scene: Scene, name: str) -> Target | None:
+    for row in rows_of(scene.dataset):
+        if row.system != "folder" and row.file_name(scene.display_id) == name:
+            return Target(scene, None, row)
+    return None
+
+
+def find_browse(catalog: Catalog, display_id: str, browse: str) -> str | None:
+    """Return the file name of a browse image, from the parameters of its URL."""
+    scene = find_product(catalog, display_id)
+    rows = rows_of(scene.dataset) if scene else ()
+    return next((row.file_name(display_id) for row in rows if row.browse == browse), None)
+
+
+def _find_ready_made(catalog: Catalog, entity_id: str, name: str) -> Target | None:
+    named = (
+        _find_product_named(granule, name)
+        for granule in catalog.granules
+        if entity_id in ("", granule.entity_id)
+    )
+    return next(filter(None, named), None)
 
 
 def find_scenes(catalog: Catalog, dataset: str, entity_ids: Iterable[str]) -> list[Scene]:

@@ -12,22 +12,15 @@ from xml.sax.saxutils import escape
 
 from asyncdl.sandbox.geometry import bounds, utm_zone
 from asyncdl.sandbox.products import files_of
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scene_facts import sensor_name
+from asyncdl.sandbox.scenes import LandsatScene
 
 Groups = Mapping[str, Mapping[str, str | float | int]]
 
-_SPACECRAFT_SENSORS = {"C": "OLI_TIRS", "O": "OLI", "E": "ETM", "M": "MSS"}
 _CORNERS = ("LL", "LR", "UR", "UL")
 
 
-def sensor_name(scene: Scene) -> str:
-    """Return the sensor as the metadata call it, such as ``OLI_TIRS``."""
-    if scene.product.sensor == "T":
-        return "TM" if scene.product.satellite < 8 else "TIRS"
-    return _SPACECRAFT_SENSORS[scene.product.sensor]
-
-
-def text_file(scene: Scene, suffix: str) -> bytes:
+def text_file(scene: LandsatScene, suffix: str) -> bytes:
     """Return the content of a text file of the scene.
 
     Args:
@@ -38,7 +31,7 @@ def text_file(scene: Scene, suffix: str) -> bytes:
     return _WRITERS[suffix](scene).encode()
 
 
-def _groups(scene: Scene) -> Groups:
+def _groups(scene: LandsatScene) -> Groups:
     return {
         "PRODUCT_CONTENTS": _contents(scene),
         "IMAGE_ATTRIBUTES": _image(scene),
@@ -46,7 +39,7 @@ def _groups(scene: Scene) -> Groups:
     }
 
 
-def _contents(scene: Scene) -> Mapping[str, str | float | int]:
+def _contents(scene: LandsatScene) -> Mapping[str, str | float | int]:
     display_id = scene.display_id
     files = {
         f"FILE_NAME_{f.suffix.partition('.')[0]}": f.name(display_id)
@@ -64,7 +57,7 @@ def _contents(scene: Scene) -> Mapping[str, str | float | int]:
     }
 
 
-def _image(scene: Scene) -> Mapping[str, str | float | int]:
+def _image(scene: LandsatScene) -> Mapping[str, str | float | int]:
     product = scene.product
     return {
         "SPACECRAFT_ID": f"LANDSAT_{product.satellite}",
@@ -78,7 +71,7 @@ def _image(scene: Scene) -> Mapping[str, str | float | int]:
     }
 
 
-def _projection(scene: Scene) -> Mapping[str, str | float | int]:
+def _projection(scene: LandsatScene) -> Mapping[str, str | float | int]:
     west, _, east, _ = bounds(scene.footprint)
     corners: dict[str, str | float | int] = {}
     for name, (longitude, latitude) in zip(_CORNERS, scene.footprint, strict=True):
@@ -92,7 +85,7 @@ def _projection(scene: Scene) -> Mapping[str, str | float | int]:
     }
 
 
-def _mtl_txt(scene: Scene) -> str:
+def _mtl_txt(scene: LandsatScene) -> str:
     return "\n".join((*_odl("LANDSAT_METADATA_FILE", _groups(scene)), "END", ""))
 
 
@@ -110,7 +103,7 @@ def _odl_value(value: str | float) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _mtl_xml(scene: Scene) -> str:
+def _mtl_xml(scene: LandsatScene) -> str:
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<LANDSAT_METADATA_FILE>"]
     for group, fields in _groups(scene).items():
         lines.append(f"  <{group}>")
@@ -119,11 +112,11 @@ def _mtl_xml(scene: Scene) -> str:
     return "\n".join((*lines, "</LANDSAT_METADATA_FILE>", ""))
 
 
-def _mtl_json(scene: Scene) -> str:
+def _mtl_json(scene: LandsatScene) -> str:
     return json.dumps({"LANDSAT_METADATA_FILE": _groups(scene)}, indent=2) + "\n"
 
 
-def _ang_txt(scene: Scene) -> str:
+def _ang_txt(scene: LandsatScene) -> str:
     header: Groups = {
         "FILE_HEADER": {
             "LANDSAT_SCENE_ID": scene.entity_id,
@@ -136,7 +129,7 @@ def _ang_txt(scene: Scene) -> str:
     return "\n".join((*_odl("ANGLE_COEFFICIENTS", header), "END", ""))
 
 
-def _gcp_txt(scene: Scene) -> str:
+def _gcp_txt(scene: LandsatScene) -> str:
     lines = ["END_OF_DESCRIPTION"]
     for number, (longitude, latitude) in enumerate(scene.footprint, start=1):
         lines.append(f"{number:07} {latitude:10.5f} {longitude:10.5f} 0.000 0.000")

@@ -1,18 +1,26 @@
 """What can be had of a scene: its single files and its product rows.
 
-Source: API notes, sections 5.1, 5.2 and 9.1.
+Source: API notes, sections 5.1, 5.2, 9.1, 9.2 and 12a; recorded ``download-options``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from asyncdl.m2m.naming import COLLECTION, ProductId, product_id_of_file, secondary_entity_id
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.m2m.naming import (
+    ARD_DATASET,
+    COLLECTION,
+    ProductId,
+    product_id_of_file,
+    secondary_entity_id,
+)
+from asyncdl.sandbox.granules import FILM, NAIP, SENTINEL, SRTM
+from asyncdl.sandbox.scenes import LandsatScene, Scene
+from asyncdl.sandbox.tiles import ArdTile
 
 
 def hashed_id(*parts: str) -> str:
@@ -23,6 +31,10 @@ def hashed_id(*parts: str) -> str:
 # --- product rows ------------------------------------------------------------------
 
 
+def _tar(display_id: str) -> str:
+    return f"{display_id}.tar"
+
+
 @dataclass(frozen=True, slots=True)
 class ProductRow:
     """One product that ``download-options`` lists for every scene of a dataset."""
@@ -31,56 +43,235 @@ class ProductRow:
     code: str
     name: str
     system: str
-    """``ls_zip`` and ``dds_ms`` are bundles; ``folder`` only holds files and is never delivered."""
+    """``ls_zip`` and ``dds_ms`` are bundles, ``ls_frb`` browse images and ``dds`` ready-made
+    files; ``folder`` only holds single files and is never delivered."""
     download_name: str | None = None
     has_files: bool = True
-    """Whether the row repeats the single files of the scene; its list is null otherwise."""
+    """Whether a bundle or folder repeats the single files of the scene, or has null there."""
+    file_name: Callable[[str], str] = _tar
+    """Makes the name of what is delivered from the scene's display id."""
+    part: str = ""
+    """Of a bundle that holds a part of the files: what their names begin with."""
+    browse: str = ""
+    """Of a browse image: the parameters of its URL."""
+    listed_bytes: int | None = None
+    """What is listed as size for every scene, whatever the true one."""
+    is_either: bool = False
+    """Whether another row is the same bundle on the other host: one of both can be had."""
+    lists_checksum: bool = False
+    """Whether the row has a checksum without a value."""
 
     @property
     def is_bundle(self) -> bool:
-        """Whether this is all of the scene in one tar."""
-        return self.system != "folder"
+        """Whether this is a tar of single files, made when it is asked for."""
+        return self.system in ("ls_zip", "dds_ms")
+
+    @property
+    def holds_files(self) -> bool:
+        """Whether this has to do with single files at all."""
+        return self.is_bundle or self.system == "folder"
+
+    @property
+    def is_on_dds(self) -> bool:
+        """Whether the older host delivers it."""
+        return self.system in ("dds", "dds_ms")
 
 
-_L2_ROWS = (
-    ProductRow("5e83d14fec7cae84", "D694", "Landsat Collection 2 Level-2 Product Bundle", "ls_zip"),
-    ProductRow(
-        "6448198cc7b442a4",
-        "D693",
-        "Landsat Collection 2 Level-2 Band File",
-        "folder",
-        "C2L2 Tile Product Files",
-    ),
-    ProductRow(
-        "6448198c62023764",
-        "D691",
-        "Landsat Collection 2 Level-2 Band File",
-        "folder",
-        "C2L2 Tile Product Files",
-    ),
-    ProductRow("632210d4770592cf", "D806", "Landsat Collection 2 Level-2 Product Bundle", "dds_ms"),
+_BROWSES = (
+    ("D734", "Natural Color", "Reflective Color", "GeoTIFF", "frb", "refl", "_refl.tif"),
+    ("D735", "Thermal", "", "GeoTIFF", "frb", "tir", "_tir.tif"),
+    ("D736", "Quality", None, "GeoTIFF", "frb", "qb", "_qb.tif"),
+    ("D731", "Natural Color", "Reflective Color", "JPEG", "frbj", "refl", ".jpg"),
+    ("D732", "Thermal", None, "JPEG", "frbj", "tir", "_TIR.jpg"),
+    ("D733", "Quality", None, "JPEG", "frbj", "qb", "_QB.jpg"),
 )
+"""Code, words, words of the download name, form, size, type, and end of the file name. The
+names of the thermal and quality images but ``_TIR.jpg`` follow those on record."""
+_NOMINAL_BYTES = {"GeoTIFF": 14_680_064, "JPEG": 6_291_456}
+
+_KNOWN_IDS = {
+    ("landsat_ot_c2_l1", "D805"): "632211e26883b1f7",
+    ("landsat_ot_c2_l1", "D687"): "73ceb05468b7e8c2",
+    ("landsat_ot_c2_l1", "D689"): "6447cc2e2a09aab6",
+    ("landsat_ot_c2_l1", "D690"): "5e81f14f92acf9ef",
+    ("landsat_ot_c2_l1", "D734"): "5e9eb01274d7924f",
+    ("landsat_ot_c2_l1", "D735"): "5e9eb12795d8231b",
+    ("landsat_ot_c2_l1", "D736"): "5e9eb2249228fe8f",
+    ("landsat_ot_c2_l1", "D731"): "5f6184a83f05bbf9",
+    ("landsat_ot_c2_l1", "D732"): "5f618512b2d7b4be",
+    ("landsat_ot_c2_l1", "D733"): "5f618552dc40c587",
+    ("landsat_etm_c2_l1", "D690"): "5e83d0d08fec8a66",
+    ("landsat_tm_c2_l1", "D690"): "5e83d0a0f94d7d8d",
+    ("landsat_tm_c2_l1", "D805"): "63231219fdd8c4e5",
+    ("landsat_tm_c2_l1", "D734"): "5e9eb4f5ebb15d46",
+    ("landsat_tm_c2_l1", "D735"): "5e9eb5318675b02d",
+    ("landsat_ot_c2_l2", "D694"): "5e83d14fec7cae84",
+    ("landsat_ot_c2_l2", "D693"): "6448198cc7b442a4",
+    ("landsat_ot_c2_l2", "D691"): "6448198c62023764",
+    ("landsat_ot_c2_l2", "D806"): "632210d4770592cf",
+    ("landsat_etm_c2_l2", "D694"): "5e83d12aed0efa58",
+    ("landsat_etm_c2_l2", "D806"): "632311068b0935a8",
+    ("landsat_tm_c2_l2", "D694"): "5e83d11933473426",
+    ("landsat_tm_c2_l2", "D806"): "632312ba6c0988ef",
+}
+"""Product ids that were recorded, or that published programs use. The codes of other
+datasets than ``landsat_ot_c2_*`` are not on record, and taken to be the same."""
 
 
-def _other_rows(dataset: str) -> tuple[ProductRow, ...]:
-    level = dataset[-1]
-    name = f"Landsat Collection 2 Level-{level} Product Bundle"
-    folder = ProductRow(
-        hashed_id(dataset, "D687"),
-        "D687",
-        f"Landsat Collection 2 Level-{level} Band File",
+def _row_id(dataset: str, code: str) -> str:
+    return _KNOWN_IDS.get((dataset, code)) or hashed_id(dataset, code)
+
+
+def _level_1_rows(dataset: str) -> tuple[ProductRow, ...]:
+    name = "Landsat Collection 2 Level-1 Product Bundle"
+    # Of what is not on record the lists are null: both forms have been seen.
+    is_recorded = dataset == "landsat_ot_c2_l1"
+
+    def bundle(code: str, system: str) -> ProductRow:
+        id_ = _row_id(dataset, code)
+        return ProductRow(id_, code, name, system, "", has_files=is_recorded, is_either=True)
+
+    folders = (_folder(dataset, code, lists_checksum=is_recorded) for code in ("D687", "D689"))
+    staged, ready = bundle("D805", "dds_ms"), bundle("D690", "ls_zip")
+    browses = (_browse(dataset, *row) for row in _BROWSES if _has_browse(dataset, row[5]))
+    return staged, *folders, ready, *browses
+
+
+def _folder(dataset: str, code: str, *, lists_checksum: bool = False) -> ProductRow:
+    return ProductRow(
+        _row_id(dataset, code),
+        code,
+        f"Landsat Collection 2 Level-{dataset[-1]} Band File",
         "folder",
-        f"C2L{level} Tile Product Files",
+        f"C2L{dataset[-1]} Tile Product Files",
+        lists_checksum=lists_checksum,
     )
-    ready = ProductRow(hashed_id(dataset, "D688"), "D688", name, "ls_zip", has_files=False)
-    staged = ProductRow(hashed_id(dataset, "D805"), "D805", name, "dds_ms", has_files=False)
-    return ready, folder, staged
+
+
+def _has_browse(dataset: str, kind: str) -> bool:
+    return not (dataset == "landsat_mss_c2_l1" and kind == "tir")
+
+
+def _browse(
+    dataset: str,
+    code: str,
+    words: str,
+    named: str | None,
+    form: str,
+    size: str,
+    kind: str,
+    end: str,
+) -> ProductRow:
+    return ProductRow(
+        _row_id(dataset, code),
+        code,
+        f"Full-Resolution Browse ({words}) {form}",
+        "ls_frb",
+        f"Full Resolution Browse ({named}) {form}" if named else named,
+        file_name=lambda display_id: f"{display_id}{end}",
+        browse=f"size={size}&type={kind}",
+        listed_bytes=_NOMINAL_BYTES[form],
+    )
+
+
+def _level_2_rows(dataset: str) -> tuple[ProductRow, ...]:
+    name = "Landsat Collection 2 Level-2 Product Bundle"
+    is_recorded = dataset == "landsat_ot_c2_l2"
+
+    def bundle(code: str, system: str) -> ProductRow:
+        id_ = _row_id(dataset, code)
+        return ProductRow(id_, code, name, system, has_files=is_recorded, is_either=True)
+
+    folders = (_folder(dataset, code) for code in ("D693", "D691"))
+    return bundle("D694", "ls_zip"), *folders, bundle("D806", "dds_ms")
+
+
+_TILE_BUNDLES = (
+    ("D772", "Metadata", "META"),
+    ("D773", "Surface Reflectance", "SR"),
+    ("D774", "Surface Temperature", "ST"),
+    ("D775", "Top of Atmosphere", "TOA"),
+    ("D776", "Brightness Temperature", "BT"),
+    ("D777", "Quality Assessment", "QA"),
+)
+"""The name of D773 is on record, and that all end in ``Bundle Download``."""
+
+
+def _tile_rows(dataset: str) -> tuple[ProductRow, ...]:
+    def bundle(code: str, words: str, part: str) -> ProductRow:
+        return ProductRow(
+            hashed_id(dataset, code),
+            code,
+            f"C2 ARD Tile {words} Bundle Download",
+            "ls_zip",
+            file_name=lambda display_id: f"{display_id}_{part}.tar",
+            part=part,
+        )
+
+    folder = ProductRow(hashed_id(dataset, "D771"), "D771", "C2 ARD Tile Band Download", "folder")
+    return folder, *(bundle(*row) for row in _TILE_BUNDLES)
+
+
+def _cell_name(display_id: str) -> str:
+    """Return how the files of a cell begin: ``n37_w119_1arc_v3`` for ``SRTM1N37W119V3``."""
+    return f"{display_id[5:8]}_{display_id[8:12]}_1arc_v3".lower()
+
+
+def _ready(
+    dataset: str, id_: str | None, code: str, name: str, file_name: Callable[[str], str]
+) -> ProductRow:
+    return ProductRow(id_ or hashed_id(dataset, code), code, name, "dds", file_name=file_name)
+
+
+# Codes from D990 on are not on record.
+_READY_MADE: Mapping[str, tuple[ProductRow, ...]] = {
+    SRTM: (
+        _ready(SRTM, None, "D990", "DTED 1 Arc-second", lambda d: f"{_cell_name(d)}.dt2"),
+        _ready(SRTM, None, "D991", "BIL 1 Arc-second", lambda d: f"{_cell_name(d)}_bil.zip"),
+        _ready(SRTM, None, "D539", "GeoTIFF 1 Arc-second", lambda d: f"{_cell_name(d)}.tif"),
+    ),
+    NAIP: (
+        _ready(NAIP, "5e83a340275f0f2c", "D441", "Full Resolution", lambda d: f"{d.lower()}.zip"),
+        _ready(NAIP, "5e83a340968fe48c", "D482", "Compressed", lambda d: f"{d.lower()}_c.zip"),
+    ),
+    SENTINEL: (
+        _ready(
+            SENTINEL,
+            "5e83a42c6eba8084",
+            "D557",
+            "L1C Tile in JPEG2000 format",
+            lambda d: f"{d}.zip",
+        ),
+        _ready(
+            SENTINEL, None, "D556", "Full Resolution Browse in GeoTIFF format", lambda d: f"{d}.tif"
+        ),
+    ),
+    FILM: (
+        _ready(FILM, None, "D992", "High Resolution Download", lambda d: f"{d}.tgz"),
+        _ready(FILM, None, "D993", "Medium Resolution Download", lambda d: f"{d}.tif"),
+    ),
+}
 
 
 @lru_cache(maxsize=32)
 def rows_of(dataset: str) -> tuple[ProductRow, ...]:
-    """Return the product rows of a dataset, in the service's order."""
-    return _L2_ROWS if dataset == "landsat_ot_c2_l2" else _other_rows(dataset)
+    """Return the product rows of a dataset, in the service's order; none if it has no scenes."""
+    if dataset == ARD_DATASET:
+        return _tile_rows(dataset)
+    if dataset in _LEVEL_2:
+        return _level_2_rows(dataset)
+    if dataset in _LEVEL_1:
+        return _level_1_rows(dataset)
+    return _READY_MADE.get(dataset, ())
+
+
+def find_row(dataset: str, product_id: str) -> ProductRow | None:
+    """Return the row of a dataset that has this id."""
+    return next((row for row in rows_of(dataset) if row.id == product_id), None)
+
+
+_LEVEL_1 = tuple(f"landsat_{word}_c2_l1" for word in ("ot", "etm", "tm", "mss"))
+_LEVEL_2 = tuple(f"landsat_{word}_c2_l2" for word in ("ot", "etm", "tm"))
 
 
 # --- single files ------------------------------------------------------------------
@@ -104,7 +295,7 @@ BAND_DATASETS = {
     "1": BandDataset(
         "landsat_band_files_c2_l1",
         "5e81ff5f86d11d08",
-        "gy7bvmukhtkl910o",
+        "5e8207607217ef3e",
         "rp9zq1ewx8s985mp",
         "Landsat Collection 2 Level-1 Band File",
         "D687",
@@ -120,10 +311,22 @@ BAND_DATASETS = {
 }
 """By processing level."""
 
+TILE_FILES = BandDataset(
+    "landsat_ard_tile_files_c2",
+    hashed_id("landsat_ard_tile_files_c2"),
+    hashed_id("landsat_ard_tile_files_c2", "plain"),
+    hashed_id("landsat_ard_tile_files_c2", "grouped"),
+    "C2 ARD Tile Band Download",
+    "D771",
+)
+"""The same for the tiles of the United States; its ids are not on record."""
 
-def band_dataset(dataset: str) -> BandDataset:
-    """Return the band-file dataset that belongs to a scene dataset."""
-    return BAND_DATASETS[dataset[-1]]
+
+def band_dataset(dataset: str) -> BandDataset | None:
+    """Return the band-file dataset that belongs to a scene dataset, if one does."""
+    if dataset == ARD_DATASET:
+        return TILE_FILES
+    return BAND_DATASETS[dataset[-1]] if dataset in (*_LEVEL_1, *_LEVEL_2) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +338,7 @@ class SceneFile:
     suffix: str
     """Such as ``SR_B4.TIF``."""
     entity_prefix: str
-    """``L2SR``, ``L2ST`` or ``L1``."""
+    """``L2SR``, ``L2ST`` or ``L1``; empty for tiles."""
     groups: tuple[str, ...]
 
     def name(self, display_id: str) -> str:
@@ -144,7 +347,8 @@ class SceneFile:
 
     def entity_id(self, display_id: str) -> str:
         """Return the file's own entity id for one scene."""
-        return f"{self.entity_prefix}_{display_id}_{self.suffix.replace('.', '_').upper()}"
+        prefix = f"{self.entity_prefix}_" if self.entity_prefix else ""
+        return f"{prefix}{display_id}_{self.suffix.replace('.', '_').upper()}"
 
 
 _QUALITY = ("QA_PIXEL.TIF", "QA_RADSAT.TIF")
@@ -204,9 +408,50 @@ def _groups(level: str, suffix: str) -> tuple[str, ...]:
 
 
 def files_of(scene: Scene) -> tuple[SceneFile, ...]:
-    """Return the single files of a scene, in the service's order."""
-    product = scene.product
-    return _files_of_kind(product.sensor, product.satellite, product.level, scene.dataset)
+    """Return the single files of a scene, in the service's order; many scenes have none."""
+    if isinstance(scene, LandsatScene):
+        product = scene.product
+        return _files_of_kind(product.sensor, product.satellite, product.level, scene.dataset)
+    return _tile_files(scene.tile.satellite) if isinstance(scene, ArdTile) else ()
+
+
+def members_of(scene: Scene, row: ProductRow) -> tuple[SceneFile, ...]:
+    """Return the single files that stand in a bundle."""
+    if not row.part:
+        return files_of(scene)
+    beginnings = _MEMBERS.get(row.part, (f"{row.part}_",))
+    return tuple(file for file in files_of(scene) if file.suffix.startswith(beginnings))
+
+
+# --- files of tiles
+
+_MEMBERS = {"TOA": ("TOA_", *(name[:3] for name in _ANGLES)), "META": ("MTL", "thumb")}
+"""What else than their own word the names of a bundle's members begin with."""
+_TILE_PARTS = ("SR", "ST", "TOA", "BT")
+"""The parts that have a STAC item each."""
+
+
+@lru_cache(maxsize=16)
+def _tile_files(satellite: int) -> tuple[SceneFile, ...]:
+    """Return the files of a tile. That a tile of Landsat 9 has 42 is on record, and their kinds.
+
+    Source: API notes, sections 5.1, 9 and 12a.
+    """
+    oli = satellite >= 8
+    toa = (*range(1, 8), 9) if oli else (1, 2, 3, 4, 5, 7)
+    suffixes = (
+        *(_OLI_REFLECTANCE if oli else _TM_REFLECTANCE),
+        *(f"TOA_B{n}.TIF" for n in toa),
+        *(f"BT_B{n}.TIF" for n in ((10, 11) if oli else (6,))),
+        *_temperature("B10" if oli else "B6"),
+        *(*_QUALITY, "QA_LINEAGE.TIF", *_ANGLES),
+        *(f"{part}_stac.json" for part in _TILE_PARTS),
+        *("MTL.json", "MTL.xml", "thumb_large.jpeg", "thumb_small.jpeg"),
+    )
+    return tuple(SceneFile(index, suffix, "", ()) for index, suffix in enumerate(suffixes))
+
+
+# --- files of scenes
 
 
 @lru_cache(maxsize=64)
@@ -229,14 +474,12 @@ def _prefix(product: ProductId, suffix: str) -> str:
 
 
 def product_of_entity(entity_id: str) -> str | None:
-    """Return the product id inside the entity id of a single file.
+    """Return the product or tile id inside the entity id of a single file.
 
     Returns: ``LC08_…_T1`` for ``L2SR_LC08_…_T1_SR_B4_TIF``; ``None`` for any other id.
     """
     prefix, _, rest = entity_id.partition("_")
-    if prefix not in ("L1", "L2SR", "L2ST"):
-        return None
-    return product_id_of_file(rest)
+    return product_id_of_file(rest if prefix in ("L1", "L2SR", "L2ST") else entity_id)
 
 
 def find_file(files: Iterable[SceneFile], display_id: str, entity_id: str) -> SceneFile | None:

@@ -5,7 +5,7 @@ pixel is the last byte, so that a missing byte shows. Each row of pixels is a
 window into one noise pattern that follows from the file's name: two files
 never agree, no two rows do either, and nothing has to be kept.
 
-Source: TIFF 6.0; OGC GeoTIFF 1.1 (tags 33550, 33922, 34735).
+Source: TIFF 6.0; OGC GeoTIFF 1.1 (tags 33550, 33922, 34735, 34736).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
-from asyncdl.sandbox.geometry import Ring, bounds, to_utm, utm_zone
+from asyncdl.sandbox.geometry import Bounds, Ring, bounds, to_utm, utm_zone
 
 _HEADER_BYTES = 512
 """Room for the header and its directory; the strip table follows it."""
@@ -89,20 +89,74 @@ def of_size(size_bytes: int, bytes_per_pixel: int) -> Shape:
     return Shape(width, pixels // width, bytes_per_pixel, size_bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a raster lies, and in which coordinates."""
+
+    box: Bounds
+    """Left, bottom, right and top, in the units of the coordinates."""
+    keys: tuple[int, ...]
+    """Entries of the GeoTIFF key directory, four numbers each, but for its own head."""
+    parameters: tuple[float, ...] = ()
+    """What the keys point at in tag 34736."""
+
+
+def utm_frame(footprint: Ring) -> Frame:
+    """Return the box around a footprint in its UTM zone, metres."""
+    west, _, east, _ = bounds(footprint)
+    zone = utm_zone((west + east) / 2)
+    box = bounds(tuple(to_utm(corner, zone) for corner in footprint))
+    return Frame(box, (*_PROJECTED, *_PIXEL_IS_AREA, *(3072, 0, 1, _UTM_NORTH_OF_WGS84 + zone)))
+
+
+def degree_frame(footprint: Ring) -> Frame:
+    """Return the box around a footprint in degrees of WGS 84."""
+    return Frame(
+        bounds(footprint), (*(1024, 0, 1, 2), *_PIXEL_IS_AREA, *_WGS84, *(2054, 0, 1, 9102))
+    )
+
+
+def albers_frame(box: Bounds, cone: tuple[float, float, float, float]) -> Frame:
+    """Return a box in an Albers projection of WGS 84, metres.
+
+    Args:
+        box: Left, bottom, right and top.
+        cone: Both standard parallels, and latitude and longitude of the origin; degrees.
+    """
+    keys = (
+        *(*_PROJECTED, *_PIXEL_IS_AREA, *_WGS84),
+        *(3072, 0, 1, _USER_DEFINED),
+        *(3074, 0, 1, _USER_DEFINED),
+        *(3075, 0, 1, _ALBERS),
+        *(3076, 0, 1, 9001),  # metres
+        *(number for n, key in enumerate(_CONE_KEYS) for number in (key, 34736, 1, n)),
+    )
+    return Frame(box, keys, (*cone, 0.0, 0.0))
+
+
+_PROJECTED = (1024, 0, 1, 1)
+_PIXEL_IS_AREA = (1025, 0, 1, 1)
+_WGS84 = (2048, 0, 1, 4326)
+_USER_DEFINED = 32767
+_ALBERS = 11
+_CONE_KEYS = (3078, 3079, 3081, 3080, 3082, 3083)
+"""Standard parallels, latitude and longitude of the origin, false easting and northing."""
+
+
 class Raster:
     """One GeoTIFF whose bytes follow from its name, its shape and its place.
 
     Args:
         name: File name; decides the pixels.
         shape: Size in pixels and bytes.
-        footprint: Where the scene lies; the raster covers the box around it in UTM.
+        frame: Where it lies.
         seed: Decides the pixels too.
     """
 
-    def __init__(self, name: str, shape: Shape, footprint: Ring, seed: int = 0) -> None:
+    def __init__(self, name: str, shape: Shape, frame: Frame, seed: int = 0) -> None:
         self.size = shape.size_bytes
         self._shape = shape
-        self._head = _header(shape, footprint)
+        self._head = _header(shape, frame)
         pattern_pixels = shape.width + shape.height * _ROW_STEP
         self._pattern = _noise(f"{seed}/{name}", pattern_pixels, shape.bytes_per_pixel)
 
@@ -142,7 +196,7 @@ def _noise(name: str, pixels: int, bytes_per_pixel: int) -> bytes:
 
 
 @lru_cache(maxsize=_KEPT_HEADERS)
-def _header(shape: Shape, footprint: Ring) -> bytes:
+def _header(shape: Shape, frame: Frame) -> bytes:
     """Return all that stands before the pixels; the rasters of one scene share it."""
     offsets, counts = _strips(shape)
     table_at = _HEADER_BYTES
@@ -157,7 +211,7 @@ def _header(shape: Shape, footprint: Ring) -> bytes:
         (278, _LONG, (shape.rows_per_strip,)),
         (279, _LONG, counts),
         (339, _SHORT, (1,)),  # unsigned
-        *_georeference(shape, footprint),
+        *_georeference(shape, frame),
         (42113, _ASCII, b"0\0"),  # GDAL's tag for the value that means no data
     ]
     entries, values = _directory(tags, table_at)
@@ -176,20 +230,20 @@ def _strips(shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _georeference(
-    shape: Shape, footprint: Ring
+    shape: Shape, frame: Frame
 ) -> tuple[tuple[int, int, tuple[float, ...] | tuple[int, ...]], ...]:
-    west, _, east, _ = bounds(footprint)
-    zone = utm_zone((west + east) / 2)
-    left, bottom, right, top = bounds(tuple(to_utm(corner, zone) for corner in footprint))
+    left, bottom, right, top = frame.box
     scale = ((right - left) / shape.width, (top - bottom) / shape.height, 0.0)
-    keys = (
-        *(1, 1, 0, 3),
-        *(1024, 0, 1, 1),  # model: projected
-        *(1025, 0, 1, 1),  # a pixel is an area
-        *(3072, 0, 1, _UTM_NORTH_OF_WGS84 + zone),
-    )
     tie = (0.0, 0.0, 0.0, left, top, 0.0)
-    return (33550, _DOUBLE, scale), (33922, _DOUBLE, tie), (34735, _SHORT, keys)
+    # Keys stand in the order of their numbers.
+    entries = sorted(frame.keys[n : n + 4] for n in range(0, len(frame.keys), 4))
+    keys = (1, 1, 0, len(entries), *(number for entry in entries for number in entry))
+    tags: tuple[tuple[int, int, tuple[float, ...] | tuple[int, ...]], ...] = (
+        (33550, _DOUBLE, scale),
+        (33922, _DOUBLE, tie),
+        (34735, _SHORT, keys),
+    )
+    return (*tags, (34736, _DOUBLE, frame.parameters)) if frame.parameters else tags
 
 
 def _directory(

@@ -1,4 +1,4 @@
-"""One scene of the catalogue, and where scenes come from.
+"""What an entry of the catalogue is, and where Landsat scenes come from.
 
 The real Anchorage scenes stand in a table; any number of others is computed
 from their index and looked up by turning the computation round, so that a
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
+from typing import Protocol
 
 from asyncdl.m2m.naming import (
     COLLECTION,
@@ -23,8 +24,56 @@ from asyncdl.sandbox.geometry import Ring
 from asyncdl.sandbox.wrs import first_pass, footprint, land_places
 
 
+class Scene(Protocol):
+    """One entry of the catalogue that a search finds: a scene, a tile, a photo, a film frame.
+
+    What can be had of it is in :mod:`asyncdl.sandbox.products`; how its bytes are made is
+    in :mod:`asyncdl.sandbox.archive`.
+    """
+
+    @property
+    def number(self) -> int:
+        """Its place in the catalogue, 0 or more."""
+
+    @property
+    def dataset(self) -> str:
+        """Alias of the dataset that holds it."""
+
+    @property
+    def entity_id(self) -> str:
+        """The id it is requested by; only one entry of a dataset has it."""
+
+    @property
+    def display_id(self) -> str:
+        """The id that people know it by. Two entries of a dataset may share one."""
+
+    @property
+    def footprint(self) -> Ring:
+        """Its corners, from the lower left, counter-clockwise."""
+
+    @property
+    def acquired(self) -> date:
+        """The day it was taken."""
+
+    @property
+    def processed(self) -> date:
+        """The day the product was made, which is that of its ingest."""
+
+    @property
+    def cloud(self) -> int | None:
+        """Cloud cover in percent; ``None`` for unknown."""
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether anything of it can be downloaded; the rest has to be ordered."""
+
+    @property
+    def published(self) -> str:
+        """When the service got it, in one of the forms it uses."""
+
+
 @dataclass(frozen=True)
-class Scene:
+class LandsatScene:
     """One scene at one level; its texts are made once, when they are asked for."""
 
     number: int
@@ -56,6 +105,16 @@ class Scene:
     def footprint(self) -> Ring:
         """The four corners, from the lower left, counter-clockwise."""
         return self.corners or footprint(self.product.path, self.product.row)
+
+    @property
+    def acquired(self) -> date:
+        """The day it was taken."""
+        return self.product.acquired
+
+    @property
+    def processed(self) -> date:
+        """The day the product was made."""
+        return self.product.processed
 
     @property
     def published(self) -> str:
@@ -123,7 +182,7 @@ _STATIONS = {"E": "EDC", "T": "XXX", "M": "AAA"}
 """Ground stations of the older satellites, by sensor."""
 
 
-def fixed_scenes(extra: tuple[str, ...] = ()) -> tuple[Scene, ...]:
+def fixed_scenes(extra: tuple[str, ...] = ()) -> tuple[LandsatScene, ...]:
     """Return the scenes of the table, then those of the product ids in ``extra``.
 
     Raises: ValueError, if a text in ``extra`` is no Landsat product id.
@@ -132,13 +191,13 @@ def fixed_scenes(extra: tuple[str, ...] = ()) -> tuple[Scene, ...]:
     return tuple(fixed_scene(number, text, cloud) for number, (text, cloud) in enumerate(rows))
 
 
-def fixed_scene(number: int, text: str, cloud: int = _CLOUD) -> Scene:
+def fixed_scene(number: int, text: str, cloud: int = _CLOUD) -> LandsatScene:
     """Return the scene of a product id. Raises: ValueError, if it is none."""
     product = parse_product_id(text)
     dataset = dataset_of(text)
     if product is None or dataset is None:
         raise ValueError(f"{text!r} is no Landsat product id")
-    return Scene(
+    return LandsatScene(
         number=number,
         dataset=dataset,
         product=product,
@@ -170,7 +229,7 @@ class GeneratedScenes:
     def __len__(self) -> int:
         return self.count
 
-    def scene(self, index: int) -> Scene:
+    def scene(self, index: int) -> LandsatScene:
         """Compute the ``index``-th scene, from 0."""
         places = land_places()
         visit, place = divmod(index, len(places))
@@ -187,7 +246,7 @@ class GeneratedScenes:
             collection=COLLECTION,
             tier="T2" if _scatter(index) % 7 == 0 else "T1",
         )
-        return Scene(self.first_number + index, GENERATED_DATASET, product, cloud_of(index))
+        return LandsatScene(self.first_number + index, GENERATED_DATASET, product, cloud_of(index))
 
     def day_of(self, path: int, visit: int) -> date:
         """Return the day of the ``visit``-th pass, from 0."""
@@ -204,7 +263,7 @@ class GeneratedScenes:
         index = visit * len(land_places()) + place
         return index if odd_days == 0 and 0 <= index < self.count else None
 
-    def find(self, entity_or_display_id: str) -> Scene | None:
+    def find(self, entity_or_display_id: str) -> LandsatScene | None:
         """Return the scene of an id, if it is one of these."""
         parsed = parse_scene_id(entity_or_display_id) or parse_product_id(entity_or_display_id)
         if parsed is None:

@@ -15,7 +15,7 @@ from asyncdl.sandbox.digests import Digests
 from asyncdl.sandbox.folders import folder_of
 from asyncdl.sandbox.geometry import bounds
 from asyncdl.sandbox.products import SceneFile, files_of
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import LandsatScene
 
 Json: TypeAlias = Any
 
@@ -38,14 +38,14 @@ _TYPES = {
 }
 
 
-def parts_of(scene: Scene) -> tuple[str, ...]:
+def parts_of(scene: LandsatScene) -> tuple[str, ...]:
     """Return the items of a scene: ``SR`` and ``ST`` at level 2, else a nameless one."""
     if scene.product.level == "L2SP":
         return _PARTS
     return ("SR",) if scene.product.level == "L2SR" else ("",)
 
 
-def collection_of(scene: Scene, part: str) -> str:
+def collection_of(scene: LandsatScene, part: str) -> str:
     """Return the id of the collection that an item belongs to."""
     return f"landsat-c2l2-{part.lower()}" if part else "landsat-c2l1"
 
@@ -59,7 +59,7 @@ def split_item_id(item_id: str) -> tuple[str, str] | None:
     return (item_id, "") if parse_product_id(item_id) else None
 
 
-def make_item(scene: Scene, part: str, digests: Callable[[str], Digests | None]) -> Json:
+def make_item(scene: LandsatScene, part: str, digests: Callable[[str], Digests | None]) -> Json:
     """Return one STAC item.
 
     Args:
@@ -103,11 +103,11 @@ def _belongs(file: SceneFile, part: str) -> bool:
     return not part or f"ls_c2l2_{part.lower()}_band" in file.groups
 
 
-def _suffixes(scene: Scene, part: str) -> list[str]:
+def _suffixes(scene: LandsatScene, part: str) -> list[str]:
     return [file.suffix for file in files_of(scene) if _belongs(file, part)]
 
 
-def _asset(scene: Scene, suffix: str, known: Digests | None) -> Json:
+def _asset(scene: LandsatScene, suffix: str, known: Digests | None) -> Json:
     path = f"collection02/{folder_of(scene.product)}/{scene.display_id}_{suffix}"
     asset = {
         "type": _TYPES[suffix.rpartition(".")[2]],

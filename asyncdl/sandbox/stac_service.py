@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from asyncdl.sandbox.lookup import find_target
 from asyncdl.sandbox.outages import down_answer
+from asyncdl.sandbox.scenes import LandsatScene
 from asyncdl.sandbox.stac import parts_of, split_item_id
 from asyncdl.sandbox.world import World
 
@@ -73,7 +74,9 @@ class StacService:
     def _find(self, item_id: str) -> Json | None:
         split = split_item_id(item_id)
         target = find_target(self._world.catalog, f"{split[0]}.tar") if split else None
-        if split is None or target is None or split[1] not in parts_of(target.scene):
+        if split is None or target is None or not isinstance(target.scene, LandsatScene):
+            return None
+        if split[1] not in parts_of(target.scene):
             return None
         has_digests = not self._world.faults.picks("stac_missing", item_id)
         return self._world.archive.stac_item(target.scene, split[1], with_digests=has_digests)

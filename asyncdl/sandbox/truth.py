@@ -53,7 +53,8 @@ class Truth:
 
         Args:
             name: Such as ``…_SR_B4.TIF``, or ``….tar`` for a bundle, as it is while
-                ``bundle_changes`` is off.
+                ``bundle_changes`` is off. Where entities share a file name:
+                ``<entity id>/<file name>``.
         Raises: KeyError, if there is no such file.
         """
         digest = hashlib.sha512()
@@ -70,6 +71,4 @@ class Truth:
         target = find_target(self.catalog, name)
         if target is None:
             raise KeyError(name)
-        if target.file is None:
-            return self.archive.bundle(target.scene, target.mtime)
-        return self.archive.file(target.scene, target.file)
+        return self.archive.content(target, target.mtime)

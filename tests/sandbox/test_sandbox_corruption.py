@@ -10,7 +10,7 @@ import pytest
 
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.bundles import Blob, Flipped, read_all
-from asyncdl.sandbox.rasters import Raster, of_size
+from asyncdl.sandbox.rasters import Raster, of_size, utm_frame
 from asyncdl.sandbox.scenes import fixed_scenes
 from tests.sandbox.m2m_caller import BUNDLE, PLAIN, PRODUCT, RED_FILE, SCENE, open_caller
 
@@ -94,7 +94,7 @@ def members_that_are_wrong(tar: bytes, truth: object) -> list[str]:
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 512), (512, 512), (9_000, 9_500)])
 def test_raster_has_no_soft_spot_outside_its_pixels(start: int, stop: int) -> None:
-    raster = Raster("a.TIF", of_size(9_000, 2), fixed_scenes()[0].footprint)
+    raster = Raster("a.TIF", of_size(9_000, 2), utm_frame(fixed_scenes()[0].footprint))
     assert raster.soft_spot(start, stop, 0.5) is None
 
 

@@ -80,8 +80,9 @@ async def test_file_sizes_are_exact_and_bundle_sizes_are_not() -> None:
 async def test_options_may_be_null_and_so_may_secondaries() -> None:
     async with open_caller() as call:
         assert await call("download-options", datasetName=OT, entityIds="x,y") is None
-        rows = await call("download-options", datasetName="landsat_ot_c2_l1", entityIds=[SCENE])
-        assert [row["secondaryDownloads"] is None for row in rows] == [True, False, True]
+        etm = "LE70680172002196EDC00"
+        rows = await call("download-options", datasetName="landsat_etm_c2_l2", entityIds=[etm])
+        assert [row["secondaryDownloads"] is None for row in rows] == [True, False, False, True]
 
 
 async def test_options_tell_digests_when_told_to() -> None:

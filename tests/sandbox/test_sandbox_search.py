@@ -100,7 +100,7 @@ async def test_wrong_filters_are_refused() -> None:
             "scene-search", datasetName=OT, sceneFilter={"spatialFilter": swapped}
         )
         assert error == "INPUT_PARAMETER_INVALID"
-        assert await call.error("scene-search", datasetName="landsat_8_c1") == "DATASET_INVALID"
+        assert await call.error("scene-search", datasetName="landsat_99") == "DATASET_INVALID"
         assert await call.error("scene-search", datasetName=BAND_FILES) == "DATASET_ERROR"
 
 

@@ -20,7 +20,7 @@ from asyncdl.sandbox.bundles import Blob, Bundle, read_all, smallest_jpeg
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.digests import PosixCrc, digest
 from asyncdl.sandbox.metadata import text_file
-from asyncdl.sandbox.products import files_of
+from asyncdl.sandbox.products import files_of, rows_of
 from asyncdl.sandbox.rasters import Raster
 from asyncdl.sandbox.scenes import fixed_scenes
 
@@ -28,7 +28,7 @@ SCENE = fixed_scenes()[0]
 
 
 def raster(shape: rasters.Shape, name: str = "a.TIF") -> Raster:
-    return Raster(name, shape, SCENE.footprint)
+    return Raster(name, shape, rasters.utm_frame(SCENE.footprint))
 
 
 @given(st.data())
@@ -133,4 +133,5 @@ def test_archive_knows_sizes_without_making_files_and_skips_huge_digests() -> No
     file = files_of(SCENE)[-1]
     assert archive.file_size(SCENE, file) == archive.file(SCENE, file).size == 50_000_000
     assert archive.digests(SCENE, file) is None
-    assert archive.bundle_estimate(SCENE) < archive.bundle(SCENE).size
+    bundle = rows_of(SCENE.dataset)[0]
+    assert archive.product_size(SCENE, bundle) < archive.product(SCENE, bundle).size

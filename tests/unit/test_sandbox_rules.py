@@ -9,10 +9,12 @@ import pytest
 
 from asyncdl.cli.field_docs import field_docs
 from asyncdl.errors import ConfigError
+from asyncdl.m2m.naming import ARD_DATASET
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.catalog import Catalog
-from asyncdl.sandbox.datasets import DATASETS, fields_of
-from asyncdl.sandbox.filters import read_scene_filter
+from asyncdl.sandbox.datasets import DATASETS
+from asyncdl.sandbox.fields import COLLECTION_1, fields_of
+from asyncdl.sandbox.filters import SceneFilter, read_scene_filter
 from asyncdl.sandbox.ledger import Ledger, RecentCounts
 from asyncdl.sandbox.lookup import find_secondary, find_target
 from asyncdl.sandbox.products import files_of, rows_of
@@ -129,10 +131,30 @@ def test_metadata_tree() -> None:
 
 
 def test_select_field_with_a_ceiling_takes_everything_below() -> None:
-    clear = {"filterType": "value", "filterId": field("Land Cloud Cover"), "value": "10"}
-    assert len(matches(metadataFilter=clear)) == len(
-        matches(cloudCoverFilter={"min": 0, "max": 10})
-    )
+    """Only tiles and Collection 1 have such fields on record."""
+    fill = next(f for f in fields_of(ARD_DATASET) if f.label == "Fill (No Data)")
+    clear = {"filterType": "value", "filterId": fill.id, "value": "25"}
+    found = CATALOG.search(read_scene_filter(ARD_DATASET, {"metadataFilter": clear}))
+    values = {fill.read(CATALOG.scene(number)) for number in found}
+    assert values == {14, 21}
+    assert {f.label for f in fields_of(COLLECTION_1) if f.is_ceiling} == {
+        "Land Cloud Cover",
+        "Scene Cloud Cover",
+    }
+
+
+@pytest.mark.parametrize("alias", ["landsat_ot_c2_l1", OT, "landsat_tm_c2_l1", ARD_DATASET])
+def test_every_scene_is_found_by_the_value_of_each_of_its_fields(alias: str) -> None:
+    for known in fields_of(alias):
+        everything = CATALOG.search(SceneFilter(alias))[:40]
+        values = {known.read(CATALOG.scene(number)) for number in everything} - {None}
+        assert values, known.label
+        for value in values:
+            tree: Any = {"filterType": "value", "filterId": known.id, "value": str(value)}
+            if known.kind == "Range":
+                tree |= {"filterType": "between", "firstValue": value, "secondValue": value}
+            found = CATALOG.search(read_scene_filter(alias, {"metadataFilter": tree}))
+            assert value in {known.read(CATALOG.scene(number)) for number in found}, known.label
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from asyncdl.sandbox.datasets import (
     Dataset,
     dataset_by_id,
     datasets_named,
-    fields_of,
     file_groups,
 )
 from asyncdl.sandbox.endpoints.payload import (
@@ -23,6 +22,7 @@ from asyncdl.sandbox.endpoints.payload import (
     need,
     open_dataset,
 )
+from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.products import rows_of
 from asyncdl.sandbox.refusal import no_such_dataset
 from asyncdl.sandbox.world import World
@@ -59,7 +59,7 @@ def dataset_file_groups(world: World, payload: Payload) -> Json:
 def dataset_filters(world: World, payload: Payload) -> Json:
     """``dataset-filters``."""
     found = named_dataset(world, payload)
-    return [f.record(found.alias) for f in fields_of(found.alias)] if found.has_scenes else []
+    return [known.record(found.alias) for known in fields_of(found.alias)]
 
 
 def dataset_download_options(world: World, payload: Payload) -> Json:

@@ -11,7 +11,14 @@ from asyncdl.sandbox.datasets import Dataset
 from asyncdl.sandbox.digests import Digests
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, entity_ids, named_dataset
 from asyncdl.sandbox.lookup import find_scenes, find_secondary
-from asyncdl.sandbox.products import ProductRow, SceneFile, band_dataset, files_of, rows_of
+from asyncdl.sandbox.products import (
+    BandDataset,
+    ProductRow,
+    SceneFile,
+    band_dataset,
+    files_of,
+    rows_of,
+)
 from asyncdl.sandbox.refusal import required
 from asyncdl.sandbox.scenes import Scene
 from asyncdl.sandbox.world import World
@@ -42,33 +49,46 @@ def download_options(world: World, payload: Payload) -> Json:
 
 def _single_rows(world: World, wanted: Iterable[str], with_groups: bool) -> list[Json]:
     found = (find_secondary(world.catalog, entity_id) for entity_id in dict.fromkeys(wanted))
-    return [_file_row(world, scene, file, with_groups) for scene, file in filter(None, found)]
+    return [
+        _file_row(world, band, scene, file, with_groups)
+        for scene, file in filter(None, found)
+        if (band := band_dataset(scene.dataset))
+    ]
 
 
 def _scene_rows(world: World, found: Dataset, scene: Scene, with_groups: bool) -> Iterator[Json]:
     """Yield all product rows of a scene; each repeats the same single files."""
+    band = band_dataset(found.alias)
     files = [
-        _file_row(world, scene, file, with_groups)
+        _file_row(world, band, scene, file, with_groups)
         for file in files_of(scene)
-        if is_offered(world, file.name(scene.display_id))
+        if band and is_offered(world, file.name(scene.display_id))
     ]
     for row in rows_of(found.alias):
-        can_be_had = is_available(world, row, scene)
-        yield {
-            "id": row.id,
-            "downloadName": row.download_name,
-            "displayId": scene.display_id,
-            "entityId": scene.entity_id,
-            "datasetId": found.id,
-            "available": can_be_had,
-            "filesize": world.archive.bundle_estimate(scene) if row.is_bundle else 0,
-            "productName": row.name,
-            "productCode": row.code,
-            "bulkAvailable": can_be_had,
-            "downloadSystem": row.system,
-            "secondaryDownloads": files if row.has_files else None,
-            "fileGroups": None,
-        }
+        yield _product_row(world, found, scene, row, files)
+
+
+def _product_row(
+    world: World, found: Dataset, scene: Scene, row: ProductRow, files: list[Json]
+) -> Json:
+    can_be_had = is_available(world, row, scene)
+    entry = {
+        "id": row.id,
+        "downloadName": row.download_name,
+        "displayId": scene.display_id,
+        "entityId": scene.entity_id,
+        "datasetId": found.id,
+        "available": can_be_had,
+        "filesize": world.archive.product_size(scene, row),
+        "productName": row.name,
+        "productCode": row.code,
+        "bulkAvailable": can_be_had,
+        "downloadSystem": row.system,
+        "secondaryDownloads": (files if row.has_files else None) if row.holds_files else [],
+        "fileGroups": None,
+    }
+    # Live since 2025, and empty.
+    return entry | ({"checksum": [{"id": "sha512", "value": None}]} if row.lists_checksum else {})
 
 
 def is_available(world: World, row: ProductRow, scene: Scene) -> bool:
@@ -77,9 +97,10 @@ def is_available(world: World, row: ProductRow, scene: Scene) -> bool:
         return False
     if row.system == "folder":
         return True
-    if not is_offered(world, f"{scene.display_id}.tar"):
+    name = row.file_name(scene.display_id)
+    if not is_offered(world, name):
         return False
-    return _is_staged(world, scene) == (row.system == "dds_ms")
+    return not row.is_either or world.faults.picks("dds", name) == row.is_on_dds
 
 
 def is_offered(world: World, file_name: str) -> bool:
@@ -87,12 +108,10 @@ def is_offered(world: World, file_name: str) -> bool:
     return not world.faults.picks("not_offered", file_name)
 
 
-def _is_staged(world: World, scene: Scene) -> bool:
-    return world.faults.picks("dds", f"{scene.display_id}.tar")
-
-
-def _file_row(world: World, scene: Scene, file: SceneFile, with_groups: bool) -> Json:
-    band, display_id = band_dataset(scene.dataset), scene.display_id
+def _file_row(
+    world: World, band: BandDataset, scene: Scene, file: SceneFile, with_groups: bool
+) -> Json:
+    display_id = scene.display_id
     row: dict[str, Json] = {
         "id": band.grouped_product if with_groups else band.plain_product,
         "downloadName": file.suffix if with_groups else None,
@@ -106,7 +125,7 @@ def _file_row(world: World, scene: Scene, file: SceneFile, with_groups: bool) ->
         "bulkAvailable": scene.is_bulk,
         "downloadSystem": "ls_s3",
         "secondaryDownloads": [],
-        "fileGroups": file.groups if with_groups else None,
+        "fileGroups": file.groups or None if with_groups else None,
     }
     if with_groups:
         row["displayOrder"] = file.index

@@ -12,7 +12,7 @@ from asyncdl.sandbox.datasets import DATASETS, dataset_by_id
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
 from asyncdl.sandbox.eulas import EULA_CODE, agreement, eula_code
 from asyncdl.sandbox.links import staging_url_of, target_of, url_of
-from asyncdl.sandbox.products import band_dataset, rows_of
+from asyncdl.sandbox.products import band_dataset
 from asyncdl.sandbox.queue import Item, State
 from asyncdl.sandbox.refusal import Refusal, invalid
 from asyncdl.sandbox.world import World
@@ -41,25 +41,23 @@ def download_retrieve(world: World, payload: Payload) -> Json:
 
 def _queue_entry(world: World, item: Item, *, with_url: bool) -> Json:
     target = target_of(world, item)
-    scene, file = target.scene, target.file
-    band = band_dataset(scene.dataset)
-    row = next((row for row in rows_of(scene.dataset) if row.id == item.product), None)
+    alias = target.scene.dataset
+    band = band_dataset(alias) if target.file else None
+    source, product = DATASETS[band.alias if band else alias], target.row
     code, text = item.status
     entry = {
         "downloadId": item.download_id,
         "label": item.label,
         "entityId": target.entity_id,
-        "displayId": target.signed_name,
+        "displayId": target.display_id,
         "eulaCode": eula_code(world, target.file_name),
-        "filesize": world.archive.file_size(scene, file)
-        if file
-        else world.archive.bundle_estimate(scene),
-        "datasetId": band.id if file else DATASETS[scene.dataset].id,
+        "filesize": world.archive.size(target),
+        "datasetId": source.id,
         "statusCode": code,
         "statusText": text,
-        "productCode": row.code if row else band.product_code,
-        "productName": row.name if row else band.product_name,
-        "collectionName": DATASETS[band.alias if file else scene.dataset].name,
+        "productCode": product.code if product else band and band.product_code,
+        "productName": product.name if product else band and band.product_name,
+        "collectionName": source.name,
     }
     if with_url:
         is_ready = item.state is State.READY

@@ -16,7 +16,7 @@ from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dat
 from asyncdl.sandbox.eulas import eula_code
 from asyncdl.sandbox.links import staging_url_of, url_of
 from asyncdl.sandbox.lookup import Target, find_secondary
-from asyncdl.sandbox.products import BandDataset, band_dataset, rows_of
+from asyncdl.sandbox.products import band_dataset, find_row
 from asyncdl.sandbox.queue import Item, State
 from asyncdl.sandbox.refusal import Refusal, required
 from asyncdl.sandbox.world import World
@@ -120,7 +120,7 @@ def _find_wanted(world: World, entity_id: str, product: str) -> Target | None:
     pair = find_secondary(world.catalog, entity_id)
     if pair:
         scene, file = pair
-        if product in _file_products(band_dataset(scene.dataset)) and scene.is_bulk:
+        if product in _file_products(scene.dataset) and scene.is_bulk:
             target = Target(scene, file)
             return target if is_offered(world, target.file_name) else None
         world.ledger.blame(f"file {entity_id} requested with product {product} of something else")
@@ -128,8 +128,10 @@ def _find_wanted(world: World, entity_id: str, product: str) -> Target | None:
     return _find_bundle(world, entity_id, product)
 
 
-def _file_products(band: BandDataset) -> tuple[str, str]:
-    return band.plain_product, band.grouped_product
+def _file_products(dataset: str) -> tuple[str, ...]:
+    """Return the products of the single files of a scene dataset."""
+    band = band_dataset(dataset)
+    return (band.plain_product, band.grouped_product) if band else ()
 
 
 def _find_bundle(world: World, entity_id: str, product: str) -> Target | None:
@@ -137,13 +139,13 @@ def _find_bundle(world: World, entity_id: str, product: str) -> Target | None:
         scene = world.catalog.find(alias, entity_id)
         if scene is None:
             continue
-        if product in _file_products(band_dataset(alias)):
+        if product in _file_products(alias):
             world.ledger.blame(f"scene {entity_id} requested with product {product} of its files")
-        row = next((row for row in rows_of(alias) if row.id == product), None)
+        row = find_row(alias, product)
         if row is not None and row.system == "folder":
             world.ledger.blame(f"folder {row.code} of {entity_id} requested")
         elif row is not None and is_available(world, row, scene):
-            return Target(scene, None)
+            return Target(scene, None, row)
     return None
 
 
@@ -157,8 +159,9 @@ def _take_group(world: World, request: Request, group: Json) -> None:
             request.invalid += 1
             continue
         scene, file = pair
-        if wanted.intersection(file.groups):
-            product = band_dataset(scene.dataset).grouped_product
+        band = band_dataset(scene.dataset)
+        if band and wanted.intersection(file.groups):
+            product = band.grouped_product
             given = {"entityId": entity_id, "productId": product}
             _wish(world, request, Wish(Target(scene, file), product, given))
 
@@ -178,7 +181,7 @@ def _recall_earlier(world: World, wishes: Iterable[Wish]) -> None:
 def _enqueue(world: World, wish: Wish, label: str) -> Item:
     item = world.queue.add(*wish.key, label)
     name, faults = wish.target.file_name, world.faults
-    item.by_dds = faults.picks("dds", name)
+    item.by_dds = wish.target.is_on_dds or faults.picks("dds", name)
     item.is_proxied = faults.picks("proxied", name)
     if faults.picks("vanishes", name):
         item.state = State.VANISHED

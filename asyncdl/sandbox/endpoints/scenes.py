@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asyncdl.sandbox.catalog import Withdrawal
-from asyncdl.sandbox.datasets import fields_of
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need, whole
+from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.filters import read_days, read_scene_filter
 from asyncdl.sandbox.geometry import Ring, bounds, rectangle
 from asyncdl.sandbox.refusal import Refusal, invalid
@@ -71,7 +71,7 @@ def _withdrawn(gone: Withdrawal) -> Json:
         "entityId": gone.scene.entity_id,
         "displayId": gone.scene.display_id,
         "deletionDate": f"{gone.day} 13:00:02-06",
-        "acquisitionDate": f"{gone.scene.product.acquired} 01:44:19",
+        "acquisitionDate": f"{gone.scene.acquired} 01:44:19",
     }
 
 
@@ -95,7 +95,7 @@ def scene_metadata_list(world: World, payload: Payload) -> Json:
 
 
 def _result(scene: Scene, with_metadata: bool) -> Json:
-    day = f"{scene.product.acquired} 00:00:00"
+    day = f"{scene.acquired} 00:00:00"
     return {
         "browse": [_browse(scene)],
         "cloudCover": _cloud(scene),

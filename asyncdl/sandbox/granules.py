@@ -35,6 +35,16 @@ class Granule:
     """Whether there is anything to download; the rest has to be ordered."""
 
     @property
+    def has_order(self) -> bool:
+        """Whether it can be ordered: films can, scanned or not."""
+        return self.dataset == FILM
+
+    @property
+    def taken(self) -> str:
+        """The day it was taken."""
+        return f"{self.acquired} 00:00:00-06"
+
+    @property
     def published(self) -> str:
         """When the service got it."""
         return f"{self.processed} 08:49:40.923101-06"

@@ -1,21 +1,26 @@
 """The text files of a product: MTL in its three forms, and ANG.
 
 Plausible, not complete: the groups and names that readers look for are there
-and speak of this very product.
+and speak of this very product. In the XML and text forms numbers stand as they are;
+in the JSON form they are texts, as the real ones are.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 from xml.sax.saxutils import escape
 
 from asyncdl.sandbox.geometry import bounds, utm_zone
 from asyncdl.sandbox.products import files_of
-from asyncdl.sandbox.scene_facts import sensor_name
+from asyncdl.sandbox.scene_facts import sensor_name, sun_azimuth, sun_elevation
 from asyncdl.sandbox.scenes import LandsatScene
 
-Groups = Mapping[str, Mapping[str, str | float | int]]
+Value: TypeAlias = str | float | int
+Fields: TypeAlias = Mapping[str, Value]
+Groups: TypeAlias = Mapping[str, Fields]
 
 _CORNERS = ("LL", "LR", "UR", "UL")
 
@@ -36,10 +41,11 @@ def _groups(scene: LandsatScene) -> Groups:
         "PRODUCT_CONTENTS": _contents(scene),
         "IMAGE_ATTRIBUTES": _image(scene),
         "PROJECTION_ATTRIBUTES": _projection(scene),
+        f"LEVEL{scene.product.level[1]}_PROCESSING_RECORD": _record(scene),
     }
 
 
-def _contents(scene: LandsatScene) -> Mapping[str, str | float | int]:
+def _contents(scene: LandsatScene) -> Fields:
     display_id = scene.display_id
     files = {
         f"FILE_NAME_{f.suffix.partition('.')[0]}": f.name(display_id)
@@ -57,7 +63,7 @@ def _contents(scene: LandsatScene) -> Mapping[str, str | float | int]:
     }
 
 
-def _image(scene: LandsatScene) -> Mapping[str, str | float | int]:
+def _image(scene: LandsatScene) -> Fields:
     product = scene.product
     return {
         "SPACECRAFT_ID": f"LANDSAT_{product.satellite}",
@@ -65,15 +71,32 @@ def _image(scene: LandsatScene) -> Mapping[str, str | float | int]:
         "WRS_TYPE": 1 if product.satellite < 4 else 2,
         "WRS_PATH": product.path,
         "WRS_ROW": product.row,
+        "NADIR_OFFNADIR": "NADIR",
+        "TARGET_WRS_PATH": product.path,
+        "TARGET_WRS_ROW": product.row,
         "DATE_ACQUIRED": str(product.acquired),
         "SCENE_CENTER_TIME": "21:17:05.9710770Z",
+        "STATION_ID": scene.station,
         "CLOUD_COVER": -1.0 if scene.cloud is None else float(scene.cloud),
+        "CLOUD_COVER_LAND": -1.0 if scene.cloud is None else float(scene.cloud),
+        "SUN_AZIMUTH": sun_azimuth(scene),
+        "SUN_ELEVATION": sun_elevation(scene),
     }
 
 
-def _projection(scene: LandsatScene) -> Mapping[str, str | float | int]:
+def _record(scene: LandsatScene) -> Fields:
+    return {
+        "REQUEST_ID": f"{scene.product.processed:%Y%m%d}_00000",
+        "LANDSAT_SCENE_ID": scene.entity_id,
+        "LANDSAT_PRODUCT_ID": scene.display_id,
+        "PROCESSING_LEVEL": scene.product.level,
+        "DATE_PRODUCT_GENERATED": f"{scene.product.processed}T18:27:47Z",
+    }
+
+
+def _projection(scene: LandsatScene) -> Fields:
     west, _, east, _ = bounds(scene.footprint)
-    corners: dict[str, str | float | int] = {}
+    corners: dict[str, Value] = {}
     for name, (longitude, latitude) in zip(_CORNERS, scene.footprint, strict=True):
         corners[f"CORNER_{name}_LAT_PRODUCT"] = latitude
         corners[f"CORNER_{name}_LON_PRODUCT"] = longitude
@@ -113,7 +136,22 @@ def _mtl_xml(scene: LandsatScene) -> str:
 
 
 def _mtl_json(scene: LandsatScene) -> str:
-    return json.dumps({"LANDSAT_METADATA_FILE": _groups(scene)}, indent=2) + "\n"
+    """Return the JSON form, in which every value is a text.
+
+    Most real ones are a single line; some are indented. Which form a scene has follows from
+    its id.
+    """
+    groups = {
+        name: {key: str(value) for key, value in fields.items()}
+        for name, fields in _groups(scene).items()
+    }
+    body = {"LANDSAT_METADATA_FILE": groups}
+    return json.dumps(body) if has_one_line(scene) else json.dumps(body, indent=2) + "\n"
+
+
+def has_one_line(scene: LandsatScene) -> bool:
+    """Tell whether the ``MTL.json`` of a scene is one line: five of seven are."""
+    return zlib.crc32(f"MTL.json {scene.display_id}".encode()) % 7 < 5
 
 
 def _ang_txt(scene: LandsatScene) -> str:

@@ -65,7 +65,15 @@ class Scene(Protocol):
 
     @property
     def is_bulk(self) -> bool:
-        """Whether anything of it can be downloaded; the rest has to be ordered."""
+        """Whether anything of it can be downloaded."""
+
+    @property
+    def has_order(self) -> bool:
+        """Whether it can be ordered as a copy that is made for a fee."""
+
+    @property
+    def taken(self) -> str:
+        """The day it was taken, in one of the forms the service uses."""
 
     @property
     def published(self) -> str:
@@ -87,6 +95,7 @@ class LandsatScene:
     """The real footprint, where it is known."""
     is_bulk: bool = True
     station: str = "LGN"
+    has_order: bool = False
 
     @cached_property
     def entity_id(self) -> str:
@@ -115,6 +124,11 @@ class LandsatScene:
     def processed(self) -> date:
         """The day the product was made."""
         return self.product.processed
+
+    @property
+    def taken(self) -> str:
+        """The day it was taken."""
+        return f"{self.acquired} 00:00:00"
 
     @property
     def published(self) -> str:

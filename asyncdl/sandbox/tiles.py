@@ -46,6 +46,7 @@ class ArdTile:
     cloud: int | None
     """Percent."""
     is_bulk: bool = True
+    has_order: bool = False
 
     @property
     def dataset(self) -> str:
@@ -71,6 +72,11 @@ class ArdTile:
     def processed(self) -> date:
         """The day it was made."""
         return self.tile.processed
+
+    @property
+    def taken(self) -> str:
+        """The day it was taken."""
+        return f"{self.acquired} 00:00:00"
 
     @property
     def published(self) -> str:

@@ -164,3 +164,18 @@ async def test_ready_made_files_come_from_the_older_host_and_in_ranges() -> None
             "Full Resolution",
         )
         assert (entry["filesize"], entry["collectionName"]) == (row["filesize"], "NAIP")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+async def test_metadata_of_every_entry_say_which_it_is(dataset: str) -> None:
+    async with open_caller() as call:
+        for kind in ("summary", "full"):
+            found = await call("scene-search", datasetName=dataset, metadataType=kind)
+            for scene in found["results"]:
+                values = [field["value"] for field in scene["metadata"]]
+                assert scene["entityId"] in values
+                assert len({field["id"] for field in scene["metadata"]}) == len(values)
+        photo = found["results"][0]
+        assert photo["options"]["order"] == (dataset == "corona2")
+        corners = photo["spatialCoverage"]["coordinates"][0]
+        assert corners[0] == corners[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -176,3 +177,55 @@ async def test_browse_images_are_delivered_by_the_urls_on_record() -> None:
     stem = "LC08_L1TP_068017_20200310_20200822_02_T1"
     assert (names["D734"], names["D731"]) == (f"{stem}_refl.tif", f"{stem}.jpg")
     assert names["D732"] == f"{stem}_TIR.jpg"
+
+
+# --- metadata --------------------------------------------------------------------------
+
+
+RECORDED_SCENE = "LC09_L1TP_011059_20230328_20230329_02_T1"
+
+
+async def metadata_of(kind: str) -> list[Json]:
+    async with open_caller(scenes=[RECORDED_SCENE]) as call:
+        found = await call(
+            "scene-search",
+            datasetName=L1,
+            metadataType=kind,
+            sceneFilter={"acquisitionFilter": {"start": "2023-03-28", "end": "2023-03-28"}},
+        )
+    [scene] = found["results"]
+    return list(scene["metadata"])
+
+
+async def test_summary_is_the_one_on_record() -> None:
+    theirs = recorded("scene-search_summary_2023-11")["results"][0]["metadata"]
+    assert await metadata_of("summary") == theirs
+
+
+ONLY_THEN = {
+    "TIRS SSM Model", "RLUT File Name", "Calibration Parameter File",
+    "Ground Control Points Model", "Ground Control Points Version",
+}  # fmt: skip
+"""What the sandbox has no value for, beside file names and sizes."""
+
+
+async def test_full_metadata_have_the_names_order_and_forms_of_the_record() -> None:
+    theirs = [
+        field
+        for field in recorded("scene-metadata")["metadata"]
+        if field["fieldName"] not in ONLY_THEN
+        and not field["fieldName"].startswith(("Bias ", "Grid Cell "))
+        and not field["fieldName"].endswith((" Lines", " Samples"))
+    ]
+    ours = await metadata_of("full")
+    assert [f["fieldName"] for f in ours] == [f["fieldName"] for f in theirs]
+    for mine, field in zip(ours, theirs, strict=True):
+        assert list(mine) == list(field)
+        assert type(mine["value"]) is type(field["value"]), mine
+        assert shape(mine["value"]) == shape(field["value"]), (mine, field)
+
+
+def shape(value: Json) -> str:
+    """Return what a value looks like: digits as 0, letters as A, lengths of numbers left out."""
+    text = re.sub(r"[A-Z]+", "A", str(value))
+    return re.sub(r"-?0+", "0", re.sub(r"[0-9]", "0", text))

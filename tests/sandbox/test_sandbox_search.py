@@ -84,9 +84,9 @@ async def test_metadata_filter_by_path_and_its_values_in_full_results() -> None:
             field["value"]
             for scene in page["results"]
             for field in scene["metadata"]
-            if field["id"] == L2_PATH
+            if field["fieldName"] == "WRS Path"
         }
-        assert values == {33, 34}
+        assert values == {" 033", " 034"}
 
 
 async def test_wrong_filters_are_refused() -> None:
@@ -133,7 +133,7 @@ async def test_filters_have_the_published_ids() -> None:
 async def test_scene_metadata_and_grid() -> None:
     async with open_caller() as call:
         scene = await call("scene-metadata", datasetName=OT, entityId=SCENE)
-        assert {f["fieldName"]: f["value"] for f in scene["metadata"]}["WRS Row"] == 17
+        assert {f["fieldName"]: f["value"] for f in scene["metadata"]}["WRS Row"] == " 017"
         assert await call.error("scene-metadata", datasetName=OT, entityId="x") == "NOT_FOUND"
         point = (await call("grid2ll", gridType="WRS2", path=68, row=17))["coordinates"][0]
         assert abs(point["latitude"] - 61.4) < 0.5

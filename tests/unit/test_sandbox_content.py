@@ -110,11 +110,21 @@ def test_metadata_speak_of_their_product_in_three_forms() -> None:
     product = xml.findtext("PRODUCT_CONTENTS/LANDSAT_PRODUCT_ID")
     assert product == SCENE.display_id
     groups = json.loads(text_file(SCENE, "MTL.json"))["LANDSAT_METADATA_FILE"]
-    assert groups["PROJECTION_ATTRIBUTES"]["UTM_ZONE"] == 6
+    assert groups["PROJECTION_ATTRIBUTES"]["UTM_ZONE"] == "6"
+    assert float(groups["IMAGE_ATTRIBUTES"]["SUN_ELEVATION"]) == pytest.approx(22, abs=4)
     text = text_file(SCENE, "MTL.txt").decode()
     assert 'LANDSAT_PRODUCT_ID = "LC08_L2SP_068017_20200310_20200822_02_T1"' in text
     assert text.endswith("END\n")
     assert b"LC80680172020070LGN00" in text_file(SCENE, "ANG.txt")
+
+
+def test_json_metadata_are_one_line_or_indented() -> None:
+    """Both forms are among the scenes; what they say has the same shape."""
+    lines = {text_file(scene, "MTL.json").count(b"\n") > 0: scene for scene in fixed_scenes()}
+    assert set(lines) == {True, False}
+    for scene in lines.values():
+        groups = json.loads(text_file(scene, "MTL.json"))["LANDSAT_METADATA_FILE"]
+        assert groups["PRODUCT_CONTENTS"]["LANDSAT_PRODUCT_ID"] == scene.display_id
 
 
 @pytest.mark.parametrize(

@@ -145,16 +145,17 @@ def test_select_field_with_a_ceiling_takes_everything_below() -> None:
 
 @pytest.mark.parametrize("alias", ["landsat_ot_c2_l1", OT, "landsat_tm_c2_l1", ARD_DATASET])
 def test_every_scene_is_found_by_the_value_of_each_of_its_fields(alias: str) -> None:
+    few = Catalog()
     for known in fields_of(alias):
-        everything = CATALOG.search(SceneFilter(alias))[:40]
-        values = {known.read(CATALOG.scene(number)) for number in everything} - {None}
+        everything = few.search(SceneFilter(alias))
+        values = {known.read(few.scene(number)) for number in everything} - {None}
         assert values, known.label
         for value in values:
             tree: Any = {"filterType": "value", "filterId": known.id, "value": str(value)}
             if known.kind == "Range":
                 tree |= {"filterType": "between", "firstValue": value, "secondValue": value}
-            found = CATALOG.search(read_scene_filter(alias, {"metadataFilter": tree}))
-            assert value in {known.read(CATALOG.scene(number)) for number in found}, known.label
+            found = few.search(read_scene_filter(alias, {"metadataFilter": tree}))
+            assert value in {known.read(few.scene(number)) for number in found}, known.label
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from asyncdl.sandbox.catalog import Withdrawal
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need, whole
-from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.filters import read_days, read_scene_filter
 from asyncdl.sandbox.geometry import Ring, bounds, rectangle
 from asyncdl.sandbox.refusal import Refusal, invalid
+from asyncdl.sandbox.scene_metadata import full_metadata, summary_metadata
 from asyncdl.sandbox.scenes import Scene
 from asyncdl.sandbox.world import World
 from asyncdl.sandbox.wrs import PATHS, centre, footprint
@@ -32,9 +32,9 @@ def scene_search(world: World, payload: Payload) -> Json:
     wanted = min(whole(payload, "maxResults", DEFAULT_RESULTS), MAX_RESULTS)
     first = max(start, 1) - 1
     page = numbers[first : min(first + wanted, MAX_RESULTS)]
-    with_metadata = payload.get("metadataType") in ("summary", "full")
+    detail = str(payload.get("metadataType") or "")
     return {
-        "results": [_result(world.catalog.scene(n), with_metadata) for n in page],
+        "results": [_result(world.catalog.scene(n), detail) for n in page],
         "recordsReturned": len(page),
         "totalHits": len(numbers),
         "totalHitsAccuracy": "exact",
@@ -81,7 +81,7 @@ def scene_metadata(world: World, payload: Payload) -> Json:
     scene = world.catalog.find(found.alias, str(need(payload, "entityId")))
     if scene is None:
         raise Refusal("NOT_FOUND", "Scene not found")
-    return _result(scene, with_metadata=True)
+    return _result(scene, "full")
 
 
 def scene_metadata_list(world: World, payload: Payload) -> Json:
@@ -90,30 +90,29 @@ def scene_metadata_list(world: World, payload: Payload) -> Json:
     for name, entity_id in world.listed(str(need(payload, "listId")), payload.get("datasetName")):
         scene = world.catalog.find(name, entity_id)
         if scene is not None:
-            scenes.setdefault(name, []).append(_result(scene, with_metadata=True))
+            scenes.setdefault(name, []).append(_result(scene, "full"))
     return scenes
 
 
-def _result(scene: Scene, with_metadata: bool) -> Json:
-    day = f"{scene.acquired} 00:00:00"
+def _result(scene: Scene, detail: str) -> Json:
     return {
-        "browse": [_browse(scene)],
+        "browse": [_browse(scene)] if scene.dataset.startswith("landsat_") else [],
         "cloudCover": _cloud(scene),
         "entityId": scene.entity_id,
         "displayId": scene.display_id,
         "orderingId": None,
-        "metadata": _metadata(scene) if with_metadata else [],
+        "metadata": _METADATA.get(detail, _no_metadata)(scene),
         "hasCustomizedMetadata": None,
         "options": {
             "bulk": scene.is_bulk,
             "download": scene.is_bulk,
-            "order": False,
+            "order": scene.has_order,
             "secondary": False,
         },
         "selected": {"bulk": False, "compare": False, "order": False},
         "spatialBounds": _polygon(rectangle(*bounds(scene.footprint))),
         "spatialCoverage": _polygon(scene.footprint),
-        "temporalCoverage": {"endDate": day, "startDate": day},
+        "temporalCoverage": {"endDate": scene.taken, "startDate": scene.taken},
         "publishDate": scene.published,
     }
 
@@ -136,16 +135,11 @@ def _browse(scene: Scene) -> Json:
     }
 
 
-def _metadata(scene: Scene) -> Json:
-    return [
-        {
-            "id": field.id_in(scene.dataset),
-            "fieldName": field.label,
-            "dictionaryLink": None,
-            "value": field.read(scene),
-        }
-        for field in fields_of(scene.dataset)
-    ]
+def _no_metadata(scene: Scene) -> list[Json]:
+    return []
+
+
+_METADATA = {"summary": summary_metadata, "full": full_metadata}
 
 
 def _polygon(ring: Ring) -> Json:

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from asyncdl.m2m.naming import dataset_of
+from asyncdl.m2m.naming import dataset_of, parse_ard_id
 from asyncdl.sandbox.filters import SceneFilter
 from asyncdl.sandbox.granules import fixed_granules
 from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.scenes import (
     GENERATED_DATASET,
     GeneratedScenes,
-    LandsatScene,
     Scene,
     cloud_of,
     fixed_scene,
     fixed_scenes,
 )
-from asyncdl.sandbox.tiles import fixed_tiles
+from asyncdl.sandbox.tiles import fixed_tile, fixed_tiles
 from asyncdl.sandbox.wrs import footprint, land_places
 
 _KEPT_SEARCHES = 16
@@ -52,16 +51,18 @@ class Catalog:
 
     Args:
         generated: How many scenes to compute beside the real ones.
-        extra: Product ids of further scenes.
+        extra: Ids of further scenes and tiles.
+    Raises: ValueError, for an id in ``extra`` that is neither.
     """
 
     def __init__(self, generated: int = 0, extra: tuple[str, ...] = ()) -> None:
-        self._fixed = fixed_scenes(extra)
-        tiles = fixed_tiles(_FIRST_TILE)
+        extra_tiles = tuple(filter(parse_ard_id, extra))
+        self._fixed = fixed_scenes(tuple(id_ for id_ in extra if id_ not in extra_tiles))
+        tiles = fixed_tiles(_FIRST_TILE, extra_tiles)
         self.granules = fixed_granules(_FIRST_TILE + len(tiles))
         """What is not of Landsat."""
         self._others: tuple[Scene, ...] = (*tiles, *self.granules)
-        self._published: list[LandsatScene] = []
+        self._published: list[Scene] = []
         self.withdrawals: list[Withdrawal] = []
         """All scenes that were taken away, in that order."""
         self._gone: set[int] = set()
@@ -81,12 +82,14 @@ class Catalog:
         """How many Landsat scenes there were at the start; their numbers begin at 0."""
         return len(self._fixed) + len(self._generated)
 
-    def publish(self, product_id: str) -> LandsatScene:
-        """Add a scene; the day of its processing is that of its ingest.
+    def publish(self, product_id: str) -> Scene:
+        """Add a scene or a tile; the day of its processing is that of its ingest.
 
-        Raises: ValueError, if ``product_id`` is no Landsat product id.
+        Raises: ValueError, if ``product_id`` is neither a Landsat product id nor a tile's.
         """
-        scene = fixed_scene(_FIRST_PUBLISHED + len(self._published), product_id)
+        number = _FIRST_PUBLISHED + len(self._published)
+        make = fixed_tile if parse_ard_id(product_id) else fixed_scene
+        scene: Scene = make(number, product_id)
         self._published.append(scene)
         self._enter(scene)
         self._matches.cache_clear()
@@ -102,7 +105,7 @@ class Catalog:
         self.withdrawals.append(Withdrawal(scene, day))
         self._matches.cache_clear()
 
-    def _enter(self, scene: LandsatScene) -> None:
+    def _enter(self, scene: Scene) -> None:
         # What is processed anew keeps its entity id: the latest goes by it.
         self._by_id |= {(scene.dataset, id_): scene for id_ in (scene.entity_id, scene.display_id)}
 

@@ -77,17 +77,48 @@ class ProductRow:
         return self.system in ("dds", "dds_ms")
 
 
+@dataclass(frozen=True, slots=True)
+class BrowseKind:
+    """One kind of full-resolution browse image."""
+
+    code: str
+    words: str
+    """What its name says it shows."""
+    named: str | None
+    """The same in its download name, which is null or empty for most."""
+    form: str
+    kind: str
+    """``type`` in its URL."""
+    end: str
+    """Of its file name."""
+
+    def row(self, dataset: str) -> ProductRow:
+        """Return the product row of a dataset."""
+        size, listed_bytes = _BROWSE_FORMS[self.form]
+        title = f"Full Resolution Browse ({self.named}) {self.form}"
+        return ProductRow(
+            _row_id(dataset, self.code),
+            self.code,
+            f"Full-Resolution Browse ({self.words}) {self.form}",
+            "ls_frb",
+            title if self.named else self.named,
+            file_name=lambda display_id: f"{display_id}{self.end}",
+            browse=f"size={size}&type={self.kind}",
+            listed_bytes=listed_bytes,
+        )
+
+
+_BROWSE_FORMS = {"GeoTIFF": ("frb", 14_680_064), "JPEG": ("frbj", 6_291_456)}
+"""``size`` in the URL, and the bytes that are listed, by form."""
 _BROWSES = (
-    ("D734", "Natural Color", "Reflective Color", "GeoTIFF", "frb", "refl", "_refl.tif"),
-    ("D735", "Thermal", "", "GeoTIFF", "frb", "tir", "_tir.tif"),
-    ("D736", "Quality", None, "GeoTIFF", "frb", "qb", "_qb.tif"),
-    ("D731", "Natural Color", "Reflective Color", "JPEG", "frbj", "refl", ".jpg"),
-    ("D732", "Thermal", None, "JPEG", "frbj", "tir", "_TIR.jpg"),
-    ("D733", "Quality", None, "JPEG", "frbj", "qb", "_QB.jpg"),
+    BrowseKind("D734", "Natural Color", "Reflective Color", "GeoTIFF", "refl", "_refl.tif"),
+    BrowseKind("D735", "Thermal", "", "GeoTIFF", "tir", "_tir.tif"),
+    BrowseKind("D736", "Quality", None, "GeoTIFF", "qb", "_qb.tif"),
+    BrowseKind("D731", "Natural Color", "Reflective Color", "JPEG", "refl", ".jpg"),
+    BrowseKind("D732", "Thermal", None, "JPEG", "tir", "_TIR.jpg"),
+    BrowseKind("D733", "Quality", None, "JPEG", "qb", "_QB.jpg"),
 )
-"""Code, words, words of the download name, form, size, type, and end of the file name. The
-names of the thermal and quality images but ``_TIR.jpg`` follow those on record."""
-_NOMINAL_BYTES = {"GeoTIFF": 14_680_064, "JPEG": 6_291_456}
+"""The ends of ``_tir.tif``, ``_qb.tif`` and ``_QB.jpg`` are not on record."""
 
 _KNOWN_IDS = {
     ("landsat_ot_c2_l1", "D805"): "632211e26883b1f7",
@@ -133,7 +164,7 @@ def _level_1_rows(dataset: str) -> tuple[ProductRow, ...]:
 
     folders = (_folder(dataset, code, lists_checksum=is_recorded) for code in ("D687", "D689"))
     staged, ready = bundle("D805", "dds_ms"), bundle("D690", "ls_zip")
-    browses = (_browse(dataset, *row) for row in _BROWSES if _has_browse(dataset, row[5]))
+    browses = (browse.row(dataset) for browse in _BROWSES if _has_browse(dataset, browse))
     return staged, *folders, ready, *browses
 
 
@@ -148,30 +179,8 @@ def _folder(dataset: str, code: str, *, lists_checksum: bool = False) -> Product
     )
 
 
-def _has_browse(dataset: str, kind: str) -> bool:
-    return not (dataset == "landsat_mss_c2_l1" and kind == "tir")
-
-
-def _browse(
-    dataset: str,
-    code: str,
-    words: str,
-    named: str | None,
-    form: str,
-    size: str,
-    kind: str,
-    end: str,
-) -> ProductRow:
-    return ProductRow(
-        _row_id(dataset, code),
-        code,
-        f"Full-Resolution Browse ({words}) {form}",
-        "ls_frb",
-        f"Full Resolution Browse ({named}) {form}" if named else named,
-        file_name=lambda display_id: f"{display_id}{end}",
-        browse=f"size={size}&type={kind}",
-        listed_bytes=_NOMINAL_BYTES[form],
-    )
+def _has_browse(dataset: str, browse: BrowseKind) -> bool:
+    return not (dataset == "landsat_mss_c2_l1" and browse.kind == "tir")
 
 
 def _level_2_rows(dataset: str) -> tuple[ProductRow, ...]:

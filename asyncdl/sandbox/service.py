@@ -149,6 +149,8 @@ class Service:
     def file_bytes(self, name: str) -> bytes:
         """Return the true content of a file such as ``…_SR_B4.TIF``, or of a ``….tar``.
 
+        Where two entities have a file of the same name: of ``<entity id>/<file name>``.
+
         Raises: KeyError, if there is no such file.
         """
         return self._truth.bytes_of(name)
@@ -166,7 +168,7 @@ class Service:
         With the id of a scene that is there and another day of processing it is that scene
         processed anew; the old one stays until it is withdrawn.
 
-        Raises: ValueError, if ``product_id`` is no Landsat product id.
+        Raises: ValueError, if ``product_id`` is no id of a Landsat product or U.S. tile.
         """
         self._world.catalog.publish(product_id)
 
@@ -201,7 +203,7 @@ async def serve(
     """Serve the sandbox while the context is open.
 
     Args:
-        scenes: Product ids of scenes beside the real Anchorage ones.
+        scenes: Ids of scenes and U.S. tiles beside those that are always there.
         generated: How many computed scenes there are besides.
         faults: What goes wrong; nothing by default.
         host: Address to listen on.

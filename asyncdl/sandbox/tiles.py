@@ -5,6 +5,7 @@ Source: API notes, sections 9 and 12a. Real grids; the days and the clouds are m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -113,10 +114,28 @@ _TILES = (
 )
 
 
-def fixed_tiles(first_number: int) -> tuple[ArdTile, ...]:
-    """Return the tiles of the table, numbered from ``first_number``."""
+_CLOUD = 10
+"""Percent, of tiles of which nothing more is known."""
+
+
+def fixed_tiles(first_number: int, extra: Sequence[str] = ()) -> tuple[ArdTile, ...]:
+    """Return the tiles of the table, then those of the ids in ``extra``.
+
+    Args:
+        first_number: Of the first one.
+        extra: Ids of further tiles.
+    Raises: ValueError, for an id in ``extra`` that is none.
+    """
+    rows = (*_TILES, *((text, _CLOUD) for text in extra))
     return tuple(
-        ArdTile(number, tile, cloud)
-        for number, (text, cloud) in enumerate(_TILES, start=first_number)
-        if (tile := parse_ard_id(text))
+        fixed_tile(number, text, cloud)
+        for number, (text, cloud) in enumerate(rows, start=first_number)
     )
+
+
+def fixed_tile(number: int, text: str, cloud: int = _CLOUD) -> ArdTile:
+    """Return the tile of an id. Raises: ValueError, if it is none, or of no grid."""
+    tile = parse_ard_id(text)
+    if tile is None or tile.region not in _GRIDS:
+        raise ValueError(f"{text!r} is no id of a U.S. tile")
+    return ArdTile(number, tile, cloud)

@@ -20,7 +20,7 @@ class Truth:
     served them.
 
     Args:
-        scenes: Product ids of scenes beside the real Anchorage ones.
+        scenes: Ids of scenes and U.S. tiles beside those that are always there.
         generated: How many computed scenes there are besides.
         raster_pixels: Width and height of all rasters.
         file_size: Bytes of each raster file, in place of ``raster_pixels``; 1024 or more.

@@ -179,3 +179,15 @@ async def test_metadata_of_every_entry_say_which_it_is(dataset: str) -> None:
         assert photo["options"]["order"] == (dataset == "corona2")
         corners = photo["spatialCoverage"]["coordinates"][0]
         assert corners[0] == corners[-1]
+
+
+async def test_more_tiles_may_be_there_from_the_start_come_later_and_go() -> None:
+    more, later = "LC08_CU_010010_20230901_20230908_02", "LC09_CU_003004_20230909_20240101_02"
+    async with open_caller(scenes=[more]) as call:
+        assert {row["displayId"] for row in await rows_of(call, ARD, more)} == {more}
+        call.service.publish(later)
+        assert {row["displayId"] for row in await rows_of(call, ARD, later)} == {later}
+        call.service.withdraw(TILE)
+        found = (await call("scene-search", datasetName=ARD))["results"]
+        assert {scene["displayId"] for scene in found} >= {more, later}
+        assert TILE not in {scene["displayId"] for scene in found}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import struct
 import subprocess
 import tarfile
 import xml.etree.ElementTree as ET
@@ -61,6 +62,33 @@ def test_no_two_files_and_no_two_rows_have_the_same_pixels() -> None:
     rows = {pixels[n : n + shape.row_bytes] for n in range(0, len(pixels), shape.row_bytes)}
     assert len(rows) == 64
     assert read_all(raster(shape, "b.TIF")) != read_all(raster(shape))
+
+
+def test_keys_of_a_projection_stand_in_order_and_point_at_its_numbers() -> None:
+    """GDAL 3.10 reads these as an Albers projection of WGS 84."""
+    cone = (29.5, 45.5, 23.0, -96.0)
+    tif = Raster("a", rasters.square(64, 2), rasters.albers_frame((0, 0, 150_000, 150_000), cone))
+    tags = directory(tif.read(0, 512))
+    keys = struct.unpack(f"<{len(tags[34735]) // 2}H", tags[34735])
+    entries = [keys[n : n + 4] for n in range(4, len(keys), 4)]
+    assert keys[3] == len(entries)
+    assert entries == sorted(entries)
+    numbers = struct.unpack("<6d", tags[34736])
+    found = {key: numbers[value] for key, place, _, value in entries if place == 34736}
+    assert (found[3078], found[3079], found[3081], found[3080]) == cone
+
+
+def directory(head: bytes) -> dict[int, bytes]:
+    """Return the values of a TIFF's tags."""
+    sizes = {2: 1, 3: 2, 4: 4, 12: 8}
+    tags = {}
+    (count,) = struct.unpack_from("<H", head, 8)
+    for at in range(10, 10 + 12 * count, 12):
+        tag, kind, items = struct.unpack_from("<HHI", head, at)
+        length = items * sizes[kind]
+        start = at + 8 if length <= 4 else struct.unpack_from("<I", head, at + 8)[0]
+        tags[tag] = head[start : start + length]
+    return tags
 
 
 @pytest.mark.skipif(not shutil.which("gdalinfo"), reason="needs GDAL's tools")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.sandbox import geometry, scenes, wrs
+from asyncdl.sandbox import geometry, scenes, tiles, wrs
 from asyncdl.sandbox.geometry import Area, Ring, rectangle
 
 WORLD = Area(rectangle(-180, -90, 180, 90))
@@ -52,6 +52,21 @@ def test_utm_agrees_with_proj(point: geometry.Point, zone: int, east: float, nor
     """The southern one is negative: Landsat counts from the equator."""
     assert geometry.utm_zone(point[0]) == zone
     assert geometry.to_utm(point, zone) == pytest.approx((east, north), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("tile", "lower_left"),
+    [
+        ("LC09_CU_003004_20230909_20230914_02", (-122.58542, 43.39616)),
+        ("LC08_AK_007008_20200310_20210503_02", (-150.42483, 60.05987)),
+        ("LC09_HI_002001_20230105_20230111_02", (-158.37358, 19.89265)),
+    ],
+)
+def test_tiles_lie_where_proj_puts_them(tile: str, lower_left: geometry.Point) -> None:
+    """To a fifth of a degree, which is less than a tile is wide."""
+    corners = tiles.fixed_tile(0, tile).footprint
+    assert corners[0] == pytest.approx(lower_left, abs=0.2)
+    assert geometry.encloses(corners, (corners[0][0] + 0.7, corners[0][1] + 0.7))
 
 
 def test_grid_puts_anchorage_where_it_is() -> None:

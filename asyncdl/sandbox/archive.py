@@ -12,7 +12,8 @@ from asyncdl.sandbox.granule_files import make_file
 from asyncdl.sandbox.granules import Granule
 from asyncdl.sandbox.lookup import Target
 from asyncdl.sandbox.metadata import text_file
-from asyncdl.sandbox.products import ProductRow, SceneFile, find_row, members_of
+from asyncdl.sandbox.product_rows import ProductRow, find_row, members_of
+from asyncdl.sandbox.products import SceneFile
 from asyncdl.sandbox.rasters import Frame, Raster, Shape, albers_frame, of_size, square, utm_frame
 from asyncdl.sandbox.scenes import LandsatScene, Scene
 from asyncdl.sandbox.stac import COMPANIONS, Json, dump_item, make_item, parts_of

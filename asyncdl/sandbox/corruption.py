@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncdl.sandbox.bundles import Flipped
 from asyncdl.sandbox.delivery import Delivery
 from asyncdl.sandbox.lookup import Target
-from asyncdl.sandbox.products import members_of
+from asyncdl.sandbox.product_rows import members_of
 from asyncdl.sandbox.world import World
 
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from asyncdl.sandbox.bundles import read_all, smallest_jpeg
 from asyncdl.sandbox.granules import FILM, NAIP, SENTINEL, SRTM, Granule
-from asyncdl.sandbox.products import ProductRow
+from asyncdl.sandbox.product_rows import ProductRow
 from asyncdl.sandbox.rasters import Frame, Raster, degree_frame, square, utm_frame
 
 Member: TypeAlias = tuple[str, bytes]

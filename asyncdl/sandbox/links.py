@@ -5,7 +5,8 @@ from __future__ import annotations
 from asyncdl.m2m.naming import ARD_DATASET
 from asyncdl.sandbox.folders import folder_of_target
 from asyncdl.sandbox.lookup import Target
-from asyncdl.sandbox.products import files_of, find_row
+from asyncdl.sandbox.product_rows import find_row
+from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.queue import Item
 from asyncdl.sandbox.signing import download_token
 from asyncdl.sandbox.world import World

@@ -8,14 +8,8 @@ from datetime import UTC, datetime, time
 
 from asyncdl.m2m.naming import dataset_of, product_id_of_file
 from asyncdl.sandbox.catalog import Catalog
-from asyncdl.sandbox.products import (
-    ProductRow,
-    SceneFile,
-    files_of,
-    find_file,
-    product_of_entity,
-    rows_of,
-)
+from asyncdl.sandbox.product_rows import ProductRow, rows_of
+from asyncdl.sandbox.products import SceneFile, files_of, find_file, product_of_entity
 from asyncdl.sandbox.scenes import Scene
 
 

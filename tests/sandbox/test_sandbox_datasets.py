@@ -56,10 +56,10 @@ async def test_all_that_is_found_and_offered_is_delivered(dataset: str) -> None:
 async def test_tile_has_six_bundles_of_their_own_members_and_42_files() -> None:
     async with open_caller() as call:
         rows = await rows_of(call, ARD, TILE)
-        assert [row["productCode"] for row in rows] == [f"D77{n}" for n in range(1, 8)]
-        assert [len(row["secondaryDownloads"]) for row in rows] == [42] * 7
+        assert [row["productCode"] for row in rows[:7]] == [f"D77{n}" for n in range(1, 8)]
+        assert [len(row["secondaryDownloads"]) for row in rows] == [42] * 7 + [0]
         members: dict[str, list[str]] = {}
-        for row in rows[1:]:
+        for row in rows[1:7]:
             name, body = await fetch(call, row)
             with tarfile.open(fileobj=io.BytesIO(body)) as tar:
                 members[name.removeprefix(f"{TILE}_")] = tar.getnames()

@@ -21,7 +21,8 @@ from asyncdl.sandbox.bundles import Blob, Bundle, read_all, smallest_jpeg
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.digests import PosixCrc, digest
 from asyncdl.sandbox.metadata import text_file
-from asyncdl.sandbox.products import files_of, rows_of
+from asyncdl.sandbox.product_rows import rows_of
+from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.rasters import Raster
 from asyncdl.sandbox.scenes import fixed_scenes
 

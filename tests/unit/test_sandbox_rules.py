@@ -17,7 +17,8 @@ from asyncdl.sandbox.fields import COLLECTION_1, fields_of
 from asyncdl.sandbox.filters import SceneFilter, read_scene_filter
 from asyncdl.sandbox.ledger import Ledger, RecentCounts
 from asyncdl.sandbox.lookup import find_secondary, find_target
-from asyncdl.sandbox.products import files_of, rows_of
+from asyncdl.sandbox.product_rows import rows_of
+from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.queue import DownloadQueue, State
 from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.scene_lists import MAX_ITEMS, SceneLists

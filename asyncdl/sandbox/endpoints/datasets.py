@@ -23,7 +23,7 @@ from asyncdl.sandbox.endpoints.payload import (
     open_dataset,
 )
 from asyncdl.sandbox.fields import fields_of
-from asyncdl.sandbox.products import rows_of
+from asyncdl.sandbox.product_rows import rows_of
 from asyncdl.sandbox.refusal import no_such_dataset
 from asyncdl.sandbox.world import World
 

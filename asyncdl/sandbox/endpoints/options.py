@@ -11,14 +11,8 @@ from asyncdl.sandbox.datasets import Dataset
 from asyncdl.sandbox.digests import Digests
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, entity_ids, named_dataset
 from asyncdl.sandbox.lookup import find_scenes, find_secondary
-from asyncdl.sandbox.products import (
-    BandDataset,
-    ProductRow,
-    SceneFile,
-    band_dataset,
-    files_of,
-    rows_of,
-)
+from asyncdl.sandbox.product_rows import ProductRow, rows_of
+from asyncdl.sandbox.products import BandDataset, SceneFile, band_dataset, files_of
 from asyncdl.sandbox.refusal import required
 from asyncdl.sandbox.scenes import Scene
 from asyncdl.sandbox.world import World

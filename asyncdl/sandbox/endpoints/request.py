@@ -16,7 +16,8 @@ from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dat
 from asyncdl.sandbox.eulas import eula_code
 from asyncdl.sandbox.links import staging_url_of, url_of
 from asyncdl.sandbox.lookup import Target, find_secondary
-from asyncdl.sandbox.products import band_dataset, find_row
+from asyncdl.sandbox.product_rows import find_row
+from asyncdl.sandbox.products import band_dataset
 from asyncdl.sandbox.queue import Item, State
 from asyncdl.sandbox.refusal import Refusal, required
 from asyncdl.sandbox.world import World

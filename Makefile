@@ -10,9 +10,13 @@ READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
 READY_FOR_EXAMPLES := $(VENV)/.ready-for-examples
 READY_FOR_GEO := $(VENV)/.ready-for-geo
+# The extra [speed] has an environment of its own: where uvloop is installed, it is used.
+VENV_UVLOOP := .venv-uvloop
+READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
+ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e tests/security tests/test_*.py
 MINUTES ?= 10
 
-.PHONY: demo test coverage browser docs examples geo soak bench clean
+.PHONY: demo test uvloop coverage browser docs examples geo soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -23,6 +27,9 @@ test: $(READY_FOR_TESTS)  # linters, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q --numprocesses auto
+
+uvloop: $(READY_FOR_UVLOOP)  # engine, jobs and commands on uvloop, plain and over TLS
+	$(VENV_UVLOOP)/bin/python -m pytest -q --numprocesses auto $(ON_UVLOOP)
 
 coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they reach; takes twice as long
 	$(BIN)/coverage erase
@@ -64,6 +71,12 @@ $(READY_FOR_TESTS): $(READY)
 	$(PIP) --group test
 	touch $@
 
+$(READY_FOR_UVLOOP): $(READY_FOR_TESTS)
+	$(PYTHON) -m venv --clear $(VENV_UVLOOP)
+	$(VENV_UVLOOP)/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --constraint constraints.txt --editable ".[speed]" --group test
+	touch $@
+
 $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 	$(PIP) --group docs
 	touch $@
@@ -77,4 +90,4 @@ $(READY_FOR_GEO): $(READY_FOR_TESTS)
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_UVLOOP) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -172,12 +172,24 @@ class NetworkError(AsyncdlError):
         cause: The kind of failure in a few words.
         retryable: False for failures that last, such as a bad certificate.
         errno: The operating system's number for it, if there is one.
+        phase: ``connect`` if there was no connection, ``body`` if it broke within a body,
+            ``garbled`` if what came is not HTTP; else empty.
     """
 
+    url = ""
+    """Which URL it is about, without its secrets, where that is known."""
+
     def __init__(
-        self, what: str, cause: str, *, retryable: bool = True, errno: int | None = None
+        self,
+        what: str,
+        cause: str,
+        *,
+        retryable: bool = True,
+        errno: int | None = None,
+        phase: str = "",
     ) -> None:
         self.errno = errno
+        self.phase = phase
         self.what = redact(what)
         self.cause = redact(cause)
         self.retryable = retryable
@@ -286,6 +298,8 @@ class WrongContent(TransferError):
 
     reason = "wrong-content"
     retryable = True
+    names_outage = False
+    """Whether it is a page that says that the host is down."""
 
 
 class Stalled(TransferError):

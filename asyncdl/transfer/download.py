@@ -28,10 +28,13 @@ from asyncdl.transfer.answers import (
 )
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.claims import claimant_of
+from asyncdl.transfer.comparison import gives_any
 from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.engine import Engine
-from asyncdl.transfer.governor import Turn, is_page
+from asyncdl.transfer.error_pages import is_page, read_page
+from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
+from asyncdl.transfer.host_health import Sample
 from asyncdl.transfer.http import Answer, Link, check_headers, led_to, open_answer
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.sink import open_part
@@ -90,6 +93,7 @@ class Download:
         self._url = _checked(request.url, request.named_by)
         self._headers = {name: Secret(value) for name, value in request.headers.items()}
         check_headers(self._url, self._headers)
+        self._sample = Sample(self._url, self._headers, request.named_by)
         self._source = source_of(request.url)
         self._claimant = claimant_of(request)
         self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)
@@ -235,7 +239,9 @@ class Download:
     async def _request_bytes(self) -> _Found | None:
         """Ask until an answer brings bytes, and receive them."""
         async with AsyncExitStack() as line:
-            turn = await line.enter_async_context(self._engine.governor.admit(self._url))
+            turn = await line.enter_async_context(
+                self._engine.governor.admit(self._url, self._sample)
+            )
             await self._open_part()
             outcome = await self._ask_until_settled(line, turn)
             if not isinstance(outcome, _Opened):
@@ -267,10 +273,15 @@ class Download:
             answer = own.enter_context(
                 await open_answer(self._engine.client, link, ask.headers(), self._headers, limits)
             )
-            found = await self._name_by(answer.head, answer.url)
-            if found is not None:
-                return found
-            verdict = self._judge(answer, ask)
+            turn.lead_to(answer.url)
+            try:
+                found = await self._name_by(answer.head, answer.url)
+                if found is not None:
+                    return found
+                verdict = self._judge(answer, ask)
+            except TransferError as error:
+                await read_page(error, answer.head, answer.read)
+                raise
             if isinstance(verdict, Place):
                 line.push(own.pop_all())
                 return self._prepare(answer, verdict, turn)
@@ -399,14 +410,13 @@ class Download:
         have = self._holding.size_bytes if self._holding is not None else 0
         if getattr(error, "errno", None) in TOO_MANY_OPEN:
             self._engine.governor.shrink()
-        outage_since_s = self._engine.governor.outage_since_s(self._url)
         if await self._has_place_later(error):
             return True
+        is_outage = await self._is_outage(error, have)
         # A page that everybody gets is not about this URL.
-        is_outage = outage_since_s is not None and is_page(error)
-        if not is_outage and await self._has_fresh_url(error):
+        if not (is_outage and is_page(error)) and await self._has_fresh_url(error):
             return True
-        if not self._tries.may_go_on(error, have, outage_since_s):
+        if not self._tries.may_go_on(error, have, is_outage=is_outage):
             self._settle_doubt(was_url=True)
             if isinstance(error, TransferError):
                 error.attempts = self._tries.requests
@@ -418,6 +428,21 @@ class Download:
             await self._holding.drop()
         await self._pause(error, self._tries.wait_s(error), self._tries.failed)
         return True
+
+    async def _is_outage(self, error: AsyncdlError, have: int) -> bool:
+        """Tell whether a failure is the host's, which is down for everybody."""
+        governor, file = self._engine.governor, self._sample
+        is_last = self._tries.would_end(error, have) or self._wants_fresh_url(error)
+        rest_s = error.retry_after_s or 0.0
+        if rest_s <= self._engine.limits.max_retry_after_s:
+            await governor.compare(
+                file,
+                clock.now_s(),
+                lambda files: gives_any(self._engine, files),
+                is_last=is_last,
+                rest_s=rest_s,
+            )
+        return governor.is_down(file.url)
 
     async def _has_place_later(self, error: AsyncdlError) -> bool:
         """Prepare another try at a host that may have had one connection too many."""
@@ -434,12 +459,16 @@ class Download:
     async def _has_fresh_url(self, error: AsyncdlError) -> bool:
         """Replace a URL that was refused, if there is another."""
         refresh = self._request.refresh
-        if refresh is None or not self._tries.may_refresh(error):
+        if refresh is None or not self._wants_fresh_url(error):
             return False
         self._tries.refreshes += 1
         self._progress.retry(error, 0.0, self._tries.requests)
         self._url = _checked(await refresh(), self._request.named_by)
+        self._sample.url = self._url
         return True
+
+    def _wants_fresh_url(self, error: AsyncdlError) -> bool:
+        return self._request.refresh is not None and self._tries.may_refresh(error)
 
     async def _pause(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
         self._progress.retry(error, wait_s, attempt)

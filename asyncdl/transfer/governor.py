@@ -6,10 +6,10 @@ of other files) gets half as many connections; see
 whole host, not only the file that met it.
 
 A host that is down rests longer and longer, and one file at a time finds out
-whether it is back while all others wait. It is down when it cannot be reached; a
-gateway's error may be one file's trouble, and has to be met by two of them. When
-it has been waited for long enough its files fail, so that a long queue does not
-wait for it file by file.
+whether it is back while all others wait. Whether it is down, or only some of its
+files are bad, is decided in :mod:`~asyncdl.transfer.host_health`. When it has been
+waited for long enough its files fail, so that a long queue does not wait for it
+file by file.
 
 A connection counts at the host that was asked. Where that host redirects, the
 first connection of a file is counted there, and further ones at the target,
@@ -19,7 +19,7 @@ which they ask directly; strain of a target is held against both.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from types import TracebackType
@@ -29,25 +29,16 @@ from urllib.parse import urlsplit
 import anyio
 from anyio import CapacityLimiter, WouldBlock
 
-from asyncdl.errors import (
-    AsyncdlError,
-    HttpStatusError,
-    NetworkError,
-    Stalled,
-    TransferError,
-    WrongContent,
-)
+from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
 from asyncdl.events import ConnectionsInUse, Emit, HostWait, ServiceBack, ServiceWait
 from asyncdl.transfer import clock
+from asyncdl.transfer.host_health import Evidence, HostHealth, Sample, evidence_of
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.pace import Pace
-from asyncdl.transfer.proving.verify import ERROR_PAGE
 
 _TOO_MUCH = frozenset({429, 503})
 _TOO_MANY = frozenset({403, *_TOO_MUCH})
 """What hosts say to one connection too many, while others bring data."""
-_NOBODY_HOME = frozenset({502, 503, 504, *range(520, 525)})
-"""What gateways say when the host behind them is down."""
 _LINGER_S = 1.0
 """So long a connection that ended may still count at the host."""
 _TRUST_S = 30.0
@@ -68,8 +59,11 @@ class _Host:
         """Connections in use; each brings data, or may be about to."""
         self.left: tuple[str, float] = ("", -math.inf)
         """Whose connection ended last, and when."""
-        self.witnesses: set[str] = set()
-        """Files that met a gateway's error since the host last gave something."""
+        self.health = HostHealth(limits.max_wait_s)
+        self.comparing = anyio.Lock()
+        """Held while a file that came before is asked for."""
+        self.last_detail = ""
+        """How the last request failed that counts as an outage."""
         self.is_announced = False
         """Whether watchers believe that it is down."""
         self.limit_before_doubt = 0
@@ -91,21 +85,37 @@ class Turn:
         host: Whose connection it is.
         url: What is asked for.
         is_spare: Whether other connections bring bytes of the same file.
+        file: What is asked for, to compare others with.
     """
 
-    def __init__(self, governor: Governor, host: _Host, url: str, *, is_spare: bool) -> None:
+    def __init__(
+        self,
+        governor: Governor,
+        host: _Host,
+        url: str,
+        *,
+        is_spare: bool,
+        file: Sample | None = None,
+    ) -> None:
         self.host = host
+        self.file = file
         self.url = url
         self.is_spare = is_spare
         self.admitted_at_s = clock.now_s()
         self.received_bytes = 0
+        self.answered = host
+        """Who gave the response, where the host that was asked has led there."""
         self._governor = governor
+
+    def lead_to(self, url: str) -> None:
+        """Note that the response came from ``url`` in the end."""
+        self.answered = self._governor.host_at(url)
 
     def receive(self, count: int) -> None:
         """Note ``count`` useful bytes."""
         self.received_bytes += count
         host = self.host
-        self._governor.note_answer(host)
+        self._governor.note_answer(self)
         host.pace.receive(count, host.queue.borrowed_tokens, clock.now_s())
         host.apply()
 
@@ -141,8 +151,8 @@ class Governor:
         return self._host(url).pace.limit
 
     @asynccontextmanager
-    async def admit(self, url: str) -> AsyncIterator[Turn]:
-        """Wait for a turn at the host of ``url``.
+    async def admit(self, url: str, file: Sample | None = None) -> AsyncIterator[Turn]:
+        """Wait for a turn at the host of ``url``, to ask for ``file``.
 
         Raises: TransferError with reason :data:`HOST_DOWN`, while the host is given up.
         """
@@ -152,7 +162,7 @@ class Governor:
             await self._sit_out_rests(host, url)
             await _acquire(self._budget, place)
             try:
-                with Turn(self, host, url, is_spare=False) as turn:
+                with Turn(self, host, url, is_spare=False, file=file) as turn:
                     yield turn
             finally:
                 self._budget.release_on_behalf_of(place)
@@ -204,7 +214,7 @@ class Governor:
         host.under_way.discard(turn)
         self._tell(host)
         if error is None:
-            self.note_answer(host)
+            self.note_answer(turn)
         elif isinstance(error, AsyncdlError):
             self._learn(turn, error)
         host.apply()
@@ -220,18 +230,69 @@ class Governor:
             host = self._hosts[name] = _Host(name, self._limits)
         return host
 
-    def outage_since_s(self, url: str) -> float | None:
-        """Return since when the host of ``url`` is down for everybody; ``None`` if it is not."""
-        return self._host(url).pace.outage.since_s if self._limits.max_wait_s else None
+    def host_at(self, url: str) -> _Host:
+        """Return what is known of the host of ``url``."""
+        return self._host(url)
 
-    def note_answer(self, host: _Host) -> None:
-        """Note that a host gave something of use."""
+    def is_down(self, url: str) -> bool:
+        """Tell whether the host of ``url`` is down for everybody, and waited for."""
+        return self._limits.max_wait_s > 0 and self._host(url).health.is_down
+
+    def note_answer(self, turn: Turn) -> None:
+        """Note that a host gave something of use, and the one that led to it as well."""
+        for host in {turn.host, turn.answered}:
+            self._note_use(host, turn.file)
+
+    def _note_use(self, host: _Host, file: Sample | None) -> None:
+        host.health.note_use(file, clock.now_s())
+        self._note_end(host)
+
+    def _note_end(self, host: _Host) -> None:
+        """Note that a host is there, if it was down."""
         after_s = host.pace.outage.elapsed_s(clock.now_s())
         host.pace.succeed()
-        host.witnesses.clear()
         if host.is_announced:
             host.is_announced = False
             self._emit(ServiceBack(host.name, after_s))
+
+    async def compare(
+        self,
+        file: Sample,
+        failed_at_s: float,
+        gives_any: Callable[[Iterable[Sample]], Awaitable[bool]],
+        *,
+        is_last: bool,
+        rest_s: float = 0.0,
+    ) -> None:
+        """Find out whether a failure is the file's own or the host's, when that matters.
+
+        Args:
+            file: Has failed.
+            failed_at_s: When.
+            gives_any: Asks for files that came before.
+            is_last: As in :meth:`HostHealth.wants_comparison`.
+            rest_s: So long the host has asked to be left alone.
+        """
+        host = self._host(file.url)
+        if not host.health.wants_comparison(file, failed_at_s, clock.now_s(), is_last=is_last):
+            return
+        async with host.comparing:
+            # Whoever held the lock may have found it out for all.
+            if not host.health.wants_comparison(file, failed_at_s, clock.now_s(), is_last=is_last):
+                return
+            await anyio.sleep(rest_s)
+            gives = await gives_any([*reversed(host.health.samples)])
+            self._conclude(host, failed_at_s, gives=gives)
+
+    def _conclude(self, host: _Host, failed_at_s: float, *, gives: bool) -> None:
+        now_s = clock.now_s()
+        was_down = host.health.is_down
+        host.health.note_comparison(gives=gives, now_s=now_s)
+        if gives:
+            self._note_end(host)
+        elif not was_down:
+            host.pace.fail(failed_at_s, now_s, is_strain=False)
+        host.apply()
 
     def doubt(self, url: str, asked_at_s: float) -> None:
         """Use fewer connections: a request made at ``asked_at_s`` may have been one too many."""
@@ -255,23 +316,24 @@ class Governor:
         while wait_s := host.pace.rest_s(clock.now_s()):
             if host.pace.is_given_up(clock.now_s()):
                 down_s = host.pace.outage.elapsed_s(clock.now_s())
-                raise TransferError(
-                    url, f"{host.name} has been down for {down_s:.0f} s", reason=HOST_DOWN
-                )
+                last = f"; the last try: {host.last_detail}" if host.last_detail else ""
+                detail = f"{host.name} has been down for {down_s:.0f} s{last}"
+                raise TransferError(url, detail, reason=HOST_DOWN)
             await anyio.sleep(wait_s)
 
     def _learn(self, turn: Turn, error: AsyncdlError) -> None:
         """Learn about the host that was asked, and the one that gave the answer."""
         now_s = clock.now_s()
         answered = turn.host
-        if isinstance(error, TransferError) and host_of(error.url):
+        if isinstance(error, (TransferError, NetworkError)) and host_of(error.url):
             answered = self._host(error.url)
         for host in {turn.host, answered}:
             before_s = host.pace.rest_s(now_s)
             if turn.is_spare:
                 self._learn_from_spare(host, turn, error, now_s)
             else:
-                self._learn_from_only(host, turn, error, now_s)
+                evidence = evidence_of(error, is_about_host=host is answered)
+                self._learn_from_only(host, turn, error, evidence, now_s)
             if (wait_s := host.pace.rest_s(now_s)) > before_s:
                 self._announce(host, _reason(error), wait_s, now_s)
 
@@ -291,29 +353,48 @@ class Governor:
         if isinstance(error, HttpStatusError):
             self._rest(host, error, now_s)
 
-    def _learn_from_only(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
+    def _learn_from_only(
+        self, host: _Host, turn: Turn, error: AsyncdlError, evidence: Evidence, now_s: float
+    ) -> None:
+        """Learn from the only connection of a file."""
+        if turn.received_bytes and isinstance(error, (Stalled, NetworkError)):
+            # A line that brought bytes may break for many reasons; silence is strain.
+            self._learn_from_own(host, turn, error, now_s)
+        elif evidence is Evidence.THERE:
+            # Bad news, but news.
+            host.health.note_refusal()
+            self._learn_from_own(host, turn, error, now_s)
+        elif evidence is not Evidence.NONE:
+            self._learn_from_nothing(host, turn, error, evidence, now_s)
         if isinstance(error, HttpStatusError):
             self._learn_from_status(host, turn, error, now_s)
-        elif isinstance(error, Stalled) or (isinstance(error, NetworkError) and error.retryable):
-            self._learn_from_break(host, turn, error, now_s)
-        elif is_page(error) and self._is_down_for_all(host, error):
-            host.pace.fail(turn.admitted_at_s, now_s, is_strain=False)
-        elif isinstance(error, TransferError):
-            # Bad news, but news: the host is there.
+
+    def _learn_from_nothing(
+        self, host: _Host, turn: Turn, error: AsyncdlError, evidence: Evidence, now_s: float
+    ) -> None:
+        """Learn from a request that brought nothing of use: the file's failure, or the host's."""
+        was_down = host.health.is_down
+        if host.health.fail(turn.file, evidence, now_s):
+            host.last_detail = getattr(error, "detail", "") or str(error)
+            is_strain = isinstance(error, (NetworkError, Stalled)) or _is_too_much(error)
+            host.pace.fail(turn.admitted_at_s, now_s, is_strain=is_strain)
+            return
+        if was_down:
+            self._note_end(host)
+        self._learn_from_own(host, turn, error, now_s)
+
+    def _learn_from_own(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
+        """Learn from a failure that is the file's own, for all that is known."""
+        if not host.health.is_down:
             host.pace.succeed()
+        is_unheard = isinstance(error, NetworkError) and not (error.phase or turn.received_bytes)
+        if is_unheard or isinstance(error, Stalled) or _is_too_much(error):
+            host.pace.step_down(turn.admitted_at_s, now_s)
 
     def _learn_from_status(
         self, host: _Host, turn: Turn, error: HttpStatusError, now_s: float
     ) -> None:
-        is_strain = error.status in _TOO_MUCH
-        if error.status in _NOBODY_HOME and self._is_down_for_all(host, error):
-            host.pace.fail(turn.admitted_at_s, now_s, is_strain=is_strain)
-        else:
-            # Bad news, but news: the host is there.
-            host.pace.succeed()
-            if is_strain:
-                host.pace.step_down(turn.admitted_at_s, now_s)
-        if is_strain:
+        if _is_too_much(error):
             self._rest(host, error, now_s)
         if error.status == 403 and now_s >= host.trusted_until_s:
             error.is_crowded = self._is_shared(host, turn, now_s)
@@ -329,35 +410,14 @@ class Governor:
             left_url != turn.url and turn.admitted_at_s - left_at_s < _LINGER_S
         )
 
-    def _is_down_for_all(self, host: _Host, error: AsyncdlError) -> bool:
-        """Tell whether what a file met is more than its own trouble."""
-        host.witnesses.add(getattr(error, "url", ""))
-        return len(host.witnesses) > 1 and self._limits.max_wait_s > 0
-
-    def _learn_from_break(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
-        if turn.received_bytes or self._is_silent_for_one(host, error):
-            # A line that brought bytes may break for many reasons; silence is strain.
-            host.pace.succeed()
-            if isinstance(error, Stalled):
-                host.pace.step_down(turn.admitted_at_s, now_s)
-        else:
-            host.pace.fail(turn.admitted_at_s, now_s)
-
-    def _is_silent_for_one(self, host: _Host, error: AsyncdlError) -> bool:
-        is_waited_for = self._limits.max_wait_s > 0
-        return (
-            is_waited_for and isinstance(error, Stalled) and not self._is_down_for_all(host, error)
-        )
-
     def _rest(self, host: _Host, error: AsyncdlError, now_s: float) -> None:
         wish_s = error.retry_after_s or 0.0
         # A longer rest than anyone waits for fails files; it blocks nobody.
         host.pace.rest(wish_s if wish_s <= self._limits.max_retry_after_s else 0.0, now_s)
 
 
-def is_page(error: AsyncdlError) -> bool:
-    """Tell whether a page came in place of the data: this file's, or one about an outage."""
-    return isinstance(error, WrongContent) and error.reason == ERROR_PAGE
+def _is_too_much(error: AsyncdlError) -> bool:
+    return isinstance(error, HttpStatusError) and error.status in _TOO_MUCH
 
 
 async def _acquire(queue: CapacityLimiter, place: object) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from asyncdl.errors import Stalled, TransferError, WrongContent
+from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
 from asyncdl.redact import Url, redact
 from asyncdl.transfer import clock
 from asyncdl.transfer.answers import Head, read_head
@@ -167,6 +167,9 @@ async def _send(client: Client, link: Link, headers: Mapping[str, str]) -> Excha
         zone = link.inmost.name.lower()
         detail = f"a {zone} host leads to an address further inward"
         raise InwardAddress(link.url, detail) from None
+    except NetworkError as error:
+        error.url = redact(link.url)
+        raise
 
 
 def next_url(url: str, location: str) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from anyio import CancelScope
 from msgspec import Struct
 
-from asyncdl.errors import SizeMismatch
+from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer import clock
 from asyncdl.transfer.batch import Batch
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.error_pages import PAGE_BYTES, quote_page
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.http import Answer
@@ -109,12 +110,19 @@ class Reception(Struct):
             return
         holding, progress = self.target.holding, self.target.progress
         if self.new_version is not None:
-            check_head(self.target.form, batch.head(HEAD_BYTES), holding.state.source)
+            self._check_head(batch, holding.state.source)
             await self._begin_version(self.new_version)
         self.turn.receive(batch.size_bytes)
         await holding.save(batch)
         progress.tell(holding.size_bytes)
         self.on_save(piece)
+
+    def _check_head(self, batch: Batch, url: str) -> None:
+        try:
+            check_head(self.target.form, batch.head(HEAD_BYTES), url)
+        except WrongContent as error:
+            quote_page(error, batch.head(PAGE_BYTES))
+            raise
 
     async def _begin_version(self, version: PartState) -> None:
         await self.target.holding.begin(version)

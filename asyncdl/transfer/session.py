@@ -46,8 +46,12 @@ class SessionExchange:
 
     async def read(self, most_bytes: int, patience_s: float) -> bytes:
         """Return the next bytes of the body; none at its end."""
-        with anyio.fail_after(patience_s), _our_errors(f"read from {self._target.host}"):
-            return await self._read(most_bytes)
+        try:
+            with anyio.fail_after(patience_s), _our_errors(f"read from {self._target.host}"):
+                return await self._read(most_bytes)
+        except NetworkError as error:
+            error.phase = error.phase or "body"
+            raise
 
     async def _read(self, most_bytes: int) -> bytes:
         content = self._response.content
@@ -150,17 +154,20 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
             # The text of asyncio says what failed, not why.
             cause = os.strerror(reason.errno) if reason.errno else "no connection"
             raise NetworkError(
-                what, f"the proxy cannot be reached: {cause}", errno=reason.errno
+                what,
+                f"the proxy cannot be reached: {cause}",
+                errno=reason.errno,
+                phase="connect",
             ) from error
         case aiohttp.ClientConnectorDNSError():
-            raise NetworkError(what, "its name is not known") from error
+            raise NetworkError(what, "its name is not known", phase="connect") from error
         case aiohttp.ConnectionTimeoutError():
-            raise NetworkError(what, "no connection in time") from error
+            raise NetworkError(what, "no connection in time", phase="connect") from error
         case (
             ConnectionRefusedError()
             | aiohttp.ClientConnectorError(os_error=ConnectionRefusedError())
         ):
-            raise NetworkError(what, "refused") from error
+            raise NetworkError(what, "refused", phase="connect") from error
         case aiohttp.ServerDisconnectedError():
             raise NetworkError(what, "it closed the connection without an answer") from error
         case aiohttp.ClientPayloadError():
@@ -171,9 +178,11 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
             raise NetworkError(what, "that is no address of a host", retryable=False) from None
         case aiohttp.ClientResponseError():
             del error
-            raise NetworkError(what, "the answer is not HTTP") from None
+            raise NetworkError(what, "the answer is not HTTP", phase="garbled") from None
         case OSError():
             cause = error.strerror or "the connection broke"
-            raise NetworkError(what, cause, errno=error.errno) from error
+            is_unmade = isinstance(error, aiohttp.ClientConnectorError)
+            phase = "connect" if is_unmade else ""
+            raise NetworkError(what, cause, errno=error.errno, phase=phase) from error
         case _:
             raise NetworkError(what, redact(type(error).__name__)) from error

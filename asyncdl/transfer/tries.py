@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from msgspec import Struct
 
 from asyncdl.errors import (
@@ -36,13 +38,11 @@ class Tries(Struct):
     crowded: int = 0
     """Refusals that were taken for one connection too many."""
     failed: int = 0
-    """In a row, without progress in between; an outage of the host counts once."""
+    """In a row, without progress in between; an outage of the host counts at most once."""
     farthest: int = 0
     """The most bytes that were ever on disk."""
     is_in_doubt: bool = False
     """Whether it was asked for again after a refusal, and not given yet."""
-    _counted_outage_s: float | None = None
-    """When the outage began that was counted last."""
 
     @property
     def is_worn_out(self) -> bool:
@@ -66,23 +66,25 @@ class Tries(Struct):
         is_open = self.crowded == 0 or self.refreshes > 0 or not can_refresh
         return is_open and self.crowded < MOST_CROWDED and not self.is_worn_out
 
-    def may_go_on(
-        self, error: AsyncdlError, have: int, outage_since_s: float | None = None
-    ) -> bool:
+    def would_end(self, error: AsyncdlError, have: int) -> bool:
+        """Tell whether a failed try, taken for the file's own, was the last."""
+        return error.retryable and not copy(self).may_go_on(error, have)
+
+    def may_go_on(self, error: AsyncdlError, have: int, *, is_outage: bool = False) -> bool:
         """Count a failed try, and tell whether another may follow.
 
         Args:
             error: How it failed.
             have: Bytes on disk now.
-            outage_since_s: Since when the host is down for everybody, and waited for.
+            is_outage: Whether the host is down for everybody, and waited for.
         """
         if is_bad_file(error):
             self.refetches += 1
-        is_known = outage_since_s is not None and outage_since_s == self._counted_outage_s
-        self._counted_outage_s = outage_since_s
         if have > self.farthest:
             self.failed = 1
-        elif not is_known:
+        elif is_outage:
+            self.failed = max(self.failed, 1)
+        else:
             self.failed += 1
         self.farthest = max(self.farthest, have)
         return (

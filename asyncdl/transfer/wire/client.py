@@ -52,10 +52,11 @@ class WireExchange:
         try:
             return await self._connection.read(most_bytes, patience_s, interval_s)
         except Lost as loss:
-            raise_lost(f"read from {self._target.host}", loss, "the body was cut short")
+            what = f"read from {self._target.host}"
+            raise_lost(what, loss, "the body was cut short", phase="body")
         except NotHttp as error:
             cause = str(error)
-        raise NetworkError(f"read from {self._target.host}", cause)
+        raise NetworkError(f"read from {self._target.host}", cause, phase="garbled")
 
     def rest(self) -> memoryview:
         """Return what a cancelled :meth:`read` had received already."""
@@ -109,7 +110,9 @@ class WireClient:
             connection.close()
             if isinstance(error, NotHttp):
                 # Its frames hold the head, and heads hold secrets.
-                raise NetworkError(what, "the answer is not HTTP") from None
+                raise NetworkError(
+                    what, f"the answer is not HTTP: {error}", phase="garbled"
+                ) from None
             if isinstance(error, TimeoutError):
                 raise NetworkError(what, "no answer in time") from None
             raise
@@ -183,12 +186,12 @@ async def _look_up(host: str, port: int) -> list[Address]:
     return list(found)
 
 
-def raise_lost(what: str, loss: Lost, cause: str) -> NoReturn:
+def raise_lost(what: str, loss: Lost, cause: str, *, phase: str = "") -> NoReturn:
     """Raise the error of ours for a connection that broke; the system's reason goes first."""
     reason = loss.__cause__
     if isinstance(reason, OSError) and reason.strerror:
-        raise NetworkError(what, reason.strerror, errno=reason.errno) from loss
-    raise NetworkError(what, cause) from loss
+        raise NetworkError(what, reason.strerror, errno=reason.errno, phase=phase) from loss
+    raise NetworkError(what, cause, phase=phase) from loss
 
 
 @contextmanager
@@ -201,11 +204,11 @@ def _our_errors(what: str) -> Iterator[None]:
     except ssl.SSLCertVerificationError as error:
         raise NetworkError(what, certificate_problem(error), retryable=False) from error
     except socket.gaierror as error:
-        raise NetworkError(what, "its name is not known") from error
+        raise NetworkError(what, "its name is not known", phase="connect") from error
     except ConnectionRefusedError as error:
-        raise NetworkError(what, "refused") from error
+        raise NetworkError(what, "refused", phase="connect") from error
     except TimeoutError as error:
-        raise NetworkError(what, "no connection in time") from error
+        raise NetworkError(what, "no connection in time", phase="connect") from error
     except OSError as error:
         cause = error.strerror or "the connection broke"
-        raise NetworkError(what, cause, errno=error.errno) from error
+        raise NetworkError(what, cause, errno=error.errno, phase="connect") from error

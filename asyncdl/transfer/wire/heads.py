@@ -19,7 +19,9 @@ _END = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 _FOLD = re.compile(r"\n[ \t]+")
-_NEVER = re.compile(r"[\0\r]")
+_NOT_IN_VALUE = re.compile(r"[\0\r]")
+_FRAMING = re.compile(r"content-length|transfer-encoding", re.IGNORECASE)
+"""Names of the fields that say where a body ends."""
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 _BODILESS = frozenset({204, 304})
 
@@ -64,12 +66,14 @@ def read_answer_head(data: bytes | bytearray) -> AnswerHead:
         text = _FOLD.sub(" ", text)
     status_line, *lines = text.rstrip("\n").split("\n")
     match = _STATUS_LINE.fullmatch(status_line)
-    if match is None or _NEVER.search(text):
-        raise NotHttp("no status line, or a head with a control in it")
-    headers, is_told_twice = _read_fields(lines)
-    status = int(match[2])
-    if is_told_twice or status == 101:
-        raise NotHttp("two lengths, or another protocol")
+    if match is None:
+        raise NotHttp("no status line")
+    fields = _read_fields(lines)
+    headers, status = fields.headers, int(match[2])
+    if fields.is_told_twice:
+        raise NotHttp("two lengths")
+    if status == 101:
+        raise NotHttp("another protocol")
     coding = headers.get("transfer-encoding")
     length = _length(headers.get("content-length")) if coding is None else None
     if status in _BODILESS or 100 <= status < 200:
@@ -77,33 +81,52 @@ def read_answer_head(data: bytes | bytearray) -> AnswerHead:
     is_chunked = coding is not None and coding.lower().rpartition(",")[2].strip() == "chunked"
     is_framed = is_chunked or length is not None
     # A length beside a coding is what smugglers send.
-    is_plain = coding is None or "content-length" not in headers
+    is_plain = fields.is_sound and (coding is None or "content-length" not in headers)
     return AnswerHead(
         status, headers, length, is_chunked, is_framed and is_plain and _keeps(match[1], headers)
     )
 
 
-def _read_fields(lines: list[str]) -> tuple[dict[str, str], bool]:
-    """Return the fields, and whether one that says where the body ends is there twice."""
+class _Fields(Struct):
+    """The fields of a head."""
+
     headers: dict[str, str] = {}
-    is_told_twice = False
+    is_told_twice: bool = False
+    """Whether one that says where the body ends is there twice."""
+    is_sound: bool = True
+    """Whether every line is a field."""
+
+
+def _read_fields(lines: list[str]) -> _Fields:
+    """Return the fields, without those that cannot be one.
+
+    What nobody needs may be anything. But a line that could be taken for the framing of
+    the body, by others or after a control in it, leaves no safe reading.
+
+    Raises: NotHttp.
+    Source: RFC 9112, sections 2.2, 5 and 11.2; RFC 9110, section 5.5.
+    """
+    fields = _Fields()
     for line in lines:
         match = _FIELD.fullmatch(line)
-        if match is None:
-            raise NotHttp("a line that is no field")
+        if match is None or _NOT_IN_VALUE.search(line):
+            if _FRAMING.search(line):
+                raise NotHttp("an invalid header about the length")
+            fields.is_sound = False
+            continue
         name = match[1].lower()
-        if name in headers:
-            is_told_twice |= name in ("content-length", "transfer-encoding")
+        if name in fields.headers:
+            fields.is_told_twice |= name in ("content-length", "transfer-encoding")
         else:
-            headers[name] = match[2].rstrip(" \t")
-    return headers, is_told_twice
+            fields.headers[name] = match[2].rstrip(" \t")
+    return fields
 
 
 def _length(value: str | None) -> int | None:
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) < 2**63):
-        raise NotHttp("a length that is none")
+        raise NotHttp("an invalid Content-Length")
     return int(value)
 
 

@@ -1,0 +1,106 @@
+"""Pages that come in place of a file: what they say. Pure but for the reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from html import unescape
+from typing import TypeAlias
+
+import anyio
+
+from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, TransferError, WrongContent
+from asyncdl.redact import redact
+from asyncdl.transfer.answers import Head
+from asyncdl.transfer.proving.verify import ERROR_PAGE
+
+Read: TypeAlias = Callable[[int], Awaitable[bytes | memoryview]]
+"""Gives about so many of the next bytes of a body at most; none at its end."""
+
+PAGE_BYTES = 16 * 1024
+"""A title that comes later is not looked for."""
+MOST_TITLE_CHARS = 120
+_PATIENCE_S = 5.0
+"""A page is waited for so long: it explains a failure, and changes nothing about it."""
+
+_TITLES = tuple(
+    re.compile(rf"<{tag}(?:\s[^<>]*)?>([^<]+)", re.IGNORECASE) for tag in ("title", "h1")
+)
+_TAG = re.compile(r"<[^<>]*>")
+_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
+_OUTAGE = re.compile(
+    r"maintenance|outage|unavailable|offline|(?:is|are|be|currently) down|down for|back soon"
+    r"|be right back|overloaded|over capacity|try again (?:later|in a)",
+    re.IGNORECASE,
+)
+"""What pages say that everybody gets while a host is down."""
+
+
+def is_page(error: AsyncdlError) -> bool:
+    """Tell whether a page came in place of the data: this file's, or one about an outage."""
+    return isinstance(error, WrongContent) and error.reason == ERROR_PAGE
+
+
+def names_outage(error: AsyncdlError) -> bool:
+    """Tell whether the page behind an error says that the host is down."""
+    return isinstance(error, WrongContent) and error.names_outage
+
+
+def title_of(page: bytes, content_type: str | None = None) -> str:
+    """Return the title of an HTML page as one short line; empty if it has none.
+
+    Args:
+        page: Its beginning.
+        content_type: May name its encoding.
+    """
+    text = _decoded(page, content_type)
+    for pattern in _TITLES:
+        if (match := pattern.search(text)) and (title := _one_line(match[1])):
+            return title
+    return ""
+
+
+def says_outage(page: bytes, content_type: str | None = None) -> bool:
+    """Tell whether the words of a page are those of an outage."""
+    return _OUTAGE.search(_TAG.sub(" ", _decoded(page, content_type))) is not None
+
+
+def _decoded(page: bytes, content_type: str | None) -> str:
+    named = _CHARSET.search(content_type or "")
+    try:
+        return page[:PAGE_BYTES].decode(named[1] if named else "utf-8", "replace")
+    except (LookupError, ValueError):
+        return page[:PAGE_BYTES].decode("utf-8", "replace")
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(c if c.isprintable() else " " for c in unescape(text))
+    line = redact(" ".join(printable.split()))
+    return line if len(line) <= MOST_TITLE_CHARS else f"{line[: MOST_TITLE_CHARS - 1]}…"
+
+
+def quote_page(error: TransferError, page: bytes, content_type: str | None = None) -> None:
+    """Let an error tell what the page says that came in place of the file."""
+    if title := title_of(page, content_type):
+        error.detail = f'{error.detail}: "{title}"'
+        error.args = (error.detail,)
+    if isinstance(error, WrongContent):
+        error.names_outage = says_outage(page, content_type)
+
+
+async def read_page(error: TransferError, head: Head, read: Read) -> None:
+    """Read the page that comes in place of a file, and let the error quote it.
+
+    Raises: nothing; a page that does not come is not quoted.
+    """
+    is_html = "html" in (head.content_type or "").lower() and not head.coding
+    if not is_html or not (is_page(error) or isinstance(error, HttpStatusError)):
+        return
+    page = b""
+    with anyio.move_on_after(_PATIENCE_S):
+        try:
+            while len(page) < PAGE_BYTES and (piece := await read(PAGE_BYTES)):
+                page += bytes(piece)
+        except (NetworkError, TransferError):
+            pass  # What came of it is enough.
+    quote_page(error, page, head.content_type)

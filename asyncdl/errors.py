@@ -131,6 +131,8 @@ class ApiError(AsyncdlError):
         self.error_code = error_code
         self.message = redact(message)
         self.request_id = request_id
+        self.is_alone = False
+        """Whether only this call fails, again and again, while the service is well."""
         self.http_status = http_status
         self.retryable = retryable
         self.retry_after_s = retry_after_s

@@ -439,4 +439,4 @@ def host_of(url: str) -> str:
 
 
 def _reason(error: AsyncdlError) -> str:
-    return f"http-{error.status}" if isinstance(error, HttpStatusError) else "unreachable"
+    return error.reason if isinstance(error, TransferError) else "unreachable"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -20,6 +20,10 @@ from asyncdl.job.job import Job
 from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Faults
+from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
+from asyncdl.sandbox.endpoints.table import ENDPOINTS
+from asyncdl.sandbox.refusal import Refusal
+from asyncdl.sandbox.world import World
 from tests.clock import simulated
 from tests.job.bench import BANDS, Bench
 
@@ -144,3 +148,87 @@ async def test_after_an_outage_that_was_too_long_another_run_continues(tmp_path:
         summary, _ = await run_through(bench, seconds=1)
         assert summary.status == "complete", summary.failures
         bench.check_files()
+
+
+# --- what is bad alone ----------------------------------------------------------------
+
+BAD_FILES = {
+    "html": "error-page",
+    "refuse": "http-403",
+    "gone": "http-410",
+    "error": "http-50",
+    "short_body": "network",
+    "reset": "network",
+    "stall": "stalled",
+    "login_redirect": "login-page",
+}
+"""Faults that two files have for ever, and how the reason begins that they end with."""
+
+
+@pytest.mark.parametrize("fault", BAD_FILES)
+@simulated
+async def test_two_files_bad_for_ever_end_by_themselves(tmp_path: Path, fault: str) -> None:
+    """Two of twelve: ten come, two fail for a reason of their own, and the run ends soon."""
+    bad = {fault: "*_06[78]01[78]_*_ANG.txt", "strikes": 0, "ranges": False, "preparing": 0.0}
+    async with a_bench(tmp_path, **bad) as bench:
+        config = bench.config(BANDS, max_wait="6h", stall_timeout=5)
+        account = Credentials(bench.service.username, bench.service.token)
+        began_s = anyio.current_time()
+        job = Job(config, credentials=account, service_name="sandbox")
+        summary = await job.run(bench.events.append)
+        took_s = anyio.current_time() - began_s
+        bench.check_files()
+    assert (summary.status, exit_status_of(summary)) == ("incomplete", 1)
+    assert len(bench.files) == len(bench.endings) - len(summary.failures)
+    assert 1 <= len(summary.failures) < len(bench.files)
+    for failure in summary.failures:
+        assert failure.reason.startswith(BAD_FILES[fault]), failure
+        if fault == "html":
+            assert failure.detail.endswith('"Something went wrong"')
+    assert bench.count(ServiceWait) == 0
+    assert took_s < 2 * MINUTE
+
+
+@simulated
+async def test_bad_files_alone_are_not_waited_for_to_the_end(tmp_path: Path) -> None:
+    """As in a run that retries what failed: nothing else is there to compare with."""
+    async with a_bench(tmp_path, html="*.txt", strikes=0, preparing=0.0) as bench:
+        config = bench.config({"kind": "bands", "bands": ["ANG"]}, max_wait="6h")
+        account = Credentials(bench.service.username, bench.service.token)
+        began_s = anyio.current_time()
+        summary = await Job(config, credentials=account).run(bench.events.append)
+        took_s = anyio.current_time() - began_s
+    assert summary.status == "incomplete"
+    assert {failure.reason for failure in summary.failures} == {"error-page"}
+    assert 3 * MINUTE < took_s < 10 * MINUTE
+
+
+@simulated
+async def test_a_batch_without_options_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scenes fail after the tries of the call; the service is well, and the others come."""
+    options, first = ENDPOINTS["download-options"], list[object]()
+
+    def fail_for_the_first(world: World, payload: Payload) -> Json:
+        first.append(payload["listId"])
+        if payload["listId"] == first[0]:
+            raise Refusal("UNKNOWN", "no luck with these")
+        return options(world, payload)
+
+    monkeypatch.setitem(
+        cast("dict[str, Endpoint]", ENDPOINTS), "download-options", fail_for_the_first
+    )
+    async with a_bench(tmp_path, preparing=0.0) as bench:
+        config = bench.config(BANDS, max_wait="6h", scenes_per_call=1)
+        account = Credentials(bench.service.username, bench.service.token)
+        began_s = anyio.current_time()
+        summary = await Job(config, credentials=account).run(bench.events.append)
+        took_s = anyio.current_time() - began_s
+        bench.check_files()
+    assert summary.status == "incomplete"
+    assert [failure.reason for failure in summary.failures] == ["no-options"]
+    assert "no luck with these" in summary.failures[0].detail
+    assert len(bench.files) == 8
+    assert took_s < 15 * MINUTE
+    assert bench.count(ServiceWait) == 0

@@ -29,6 +29,11 @@ from asyncdl.m2m.downloads.selection import (
 )
 from asyncdl.m2m.models import DownloadOption
 
+DATASET_CLOSED = "dataset-closed"
+"""Reason for the scenes of a dataset that this account may not see."""
+NO_OPTIONS = "no-options"
+"""Reason for scenes whose download options cannot be had, while those of others can."""
+
 CLOSED_DATASET = frozenset({"DATASET_AUTH", "DATASET_UNAUTHORIZED"})
 """Codes for a dataset that this account may not see, or that was withdrawn."""
 
@@ -49,7 +54,9 @@ class Selected:
     unknown: tuple[str, ...]
     """Scenes for which the service offers nothing at all."""
     refusal: str = ""
-    """What the service says of a dataset that is closed; empty for one that is open."""
+    """What the service says of a dataset that is closed, or in place of options; else empty."""
+    refusal_reason: str = ""
+    """Stable code for that."""
 
 
 async def selections(
@@ -71,9 +78,9 @@ async def selections(
             try:
                 options = await _options(client, batch, products)
             except ApiError as error:
-                if error.error_code not in CLOSED_DATASET:
+                if (reason := _refusal_reason(error)) is None:
                     raise
-                yield _closed(batch, error)
+                yield _refused(batch, error, reason)
                 continue
             selection = _placed_once(select_files(options, products), layout)
             yield tally.add(batch, options, selection)
@@ -86,9 +93,17 @@ def _placed_once(selection: Selection, layout: Layout) -> Selection:
     return replace(selection, files=tuple(map(layout.each_once, selection.files)))
 
 
-def _closed(batch: Batch, error: ApiError) -> Selected:
+def _refusal_reason(error: ApiError) -> str | None:
+    """Return why a batch comes to nothing while others may come; ``None`` if none will."""
+    if error.error_code in CLOSED_DATASET:
+        return DATASET_CLOSED
+    return NO_OPTIONS if error.is_alone and not error.is_quota else None
+
+
+def _refused(batch: Batch, error: ApiError, reason: str) -> Selected:
     ids = {scene: scene for scene in batch.ids}
-    return Selected(len(ids), batch.dataset, ids, (), (), batch.ids, refusal=error.message)
+    told = error.message if reason == DATASET_CLOSED else str(error)
+    return Selected(len(ids), batch.dataset, ids, (), (), batch.ids, told, reason)
 
 
 async def _options(

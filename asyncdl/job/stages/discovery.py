@@ -8,7 +8,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.events import FileFinished, FileState, FilesWanted
 from asyncdl.job.choosing.scenes import Wish
-from asyncdl.job.choosing.selecting import Selected, selections
+from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
 from asyncdl.job.journal.state import STATE_FOLDER
 from asyncdl.job.run import Run
 from asyncdl.job.stages.moving import follow_layout, follow_unpacking
@@ -82,8 +82,11 @@ def _not_offered(missing: Missing) -> FileFinished:
 
 
 def _not_found(scene: str, kind: str, selected: Selected) -> FileFinished:
-    if selected.refusal:
-        reason, detail = "dataset-closed", f"{selected.dataset}: {selected.refusal}"
+    if selected.refusal_reason == NO_OPTIONS:
+        reason, detail = NO_OPTIONS, f"no download options for this scene: {selected.refusal}"
+        remedy = "Run the same command again later; others of its batch may be to blame."
+    elif selected.refusal:
+        reason, detail = DATASET_CLOSED, f"{selected.dataset}: {selected.refusal}"
         remedy = "The dataset was withdrawn, or needs a right that the account lacks."
     else:
         reason, detail = "not-found", "the service offers nothing for this scene"

@@ -35,6 +35,10 @@ FIRST_YEAR = 2000
 KEYLESS_ENDPOINTS = frozenset({"login-token", "login-app-guest", "login-sso"})
 """An old key makes the login itself fail with ``AUTH_EXPIRED``, so none is sent."""
 
+LIGHT_ENDPOINT = "permissions"
+"""Asked to find out whether a service is down or fails with one call only: it changes nothing
+and has no parameters that could be to blame."""
+
 UNREPEATABLE_ENDPOINTS = frozenset({"order-submit"})
 """Made again only when the service has refused them, never when their reply is lost."""
 
@@ -76,17 +80,34 @@ class Caller:
         if endpoint == "logout":
             return await self.log_out()
         body = orjson.dumps(payload)
-        patience = Patience(self.options)
+        patience, failures = Patience(self.options), 0
         while True:
             async with self.breaker.passage():
                 try:
                     async with self.gate.turn():
                         return await self._call_in_turn(endpoint, body)
                 except (ApiError, NetworkError) as error:
+                    failures += 1
+                    if failures > 1:
+                        await self._compare(endpoint, error)
                     pause_s = self._pause_after(endpoint, error, patience)
             # Outside the gate: what failed may be this endpoint alone, or this call's
             # size, and minutes of pause would hold up calls that can succeed.
             await anyio.sleep(pause_s)
+
+    async def _compare(self, endpoint: str, error: ApiError | NetworkError) -> None:
+        """Find out whether the service is down, or well and this call's failure its own.
+
+        Only where that matters: an outage is waited for, a single call is not.
+        """
+        is_unclear = self.breaker.is_open and error.retryable and not error.retry_after_s
+        if not self.options.max_wait_s or not is_unclear or endpoint == LIGHT_ENDPOINT:
+            return
+        try:
+            async with self.gate.turn():
+                await self._call_in_turn(LIGHT_ENDPOINT, b"null")
+        except (ApiError, NetworkError) as other:
+            log.debug("the service seems to be down: %s", other)
 
     def _pause_after(
         self, endpoint: str, error: ApiError | NetworkError, patience: Patience
@@ -102,6 +123,10 @@ class Caller:
         if wait_s is None:
             if patience.is_out_of_time(error, outage):
                 raise self._down_for_too_long(error) from error
+            if isinstance(error, ApiError):
+                # An outage would be waited for, and ends in the other error.
+                is_outage_kind = kind_of(error) is ErrorKind.SERVER and error.retryable
+                error.is_alone = bool(self.options.max_wait_s) and is_outage_kind
             raise error
         self.breaker.hold(_reason(error), wait_s)
         if self.breaker.is_open:

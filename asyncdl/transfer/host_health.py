@@ -20,7 +20,7 @@ from asyncdl.transfer.error_pages import is_page, names_outage
 
 QUIET_S = 1.0
 """So long nothing of use has come before several failing files raise a suspicion."""
-UNEXPLAINED_S = 300.0
+UNEXPLAINED_S = 90.0
 """So long a host that never gave anything is waited for, when it says nothing of an outage."""
 SAMPLES = 2
 """Files that came, kept to compare with: one alone may have turned bad itself."""

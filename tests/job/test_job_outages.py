@@ -200,7 +200,7 @@ async def test_bad_files_alone_are_not_waited_for_to_the_end(tmp_path: Path) -> 
         took_s = anyio.current_time() - began_s
     assert summary.status == "incomplete"
     assert {failure.reason for failure in summary.failures} == {"error-page"}
-    assert 3 * MINUTE < took_s < 10 * MINUTE
+    assert MINUTE < took_s < 3 * MINUTE
 
 
 @simulated

@@ -178,7 +178,7 @@ OUTAGES = st.sampled_from([*WEAK, Evidence.UNREACHABLE])
 
 
 @given(FILES, OUTAGES, st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_bad_files_end_and_good_ones_outlast_any_outage(
     files: list[Wanted], outage: Evidence, data: st.DataObject
 ) -> None:
@@ -198,7 +198,7 @@ def test_bad_files_end_and_good_ones_outlast_any_outage(
 
 
 @given(FILES, st.data())
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_without_an_outage_a_bad_file_gets_its_tries_and_no_more(
     files: list[Wanted], data: st.DataObject
 ) -> None:
@@ -212,7 +212,7 @@ def test_without_an_outage_a_bad_file_gets_its_tries_and_no_more(
 
 
 @given(FILES, st.data())
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_a_file_ends_within_its_tries_once_its_host_has_given_something(
     files: list[Wanted], data: st.DataObject
 ) -> None:

@@ -64,3 +64,18 @@ def test_rows_091_092_what_a_fresh_url_may_cure(error: AsyncdlError, is_refused:
     assert is_url_refused(error) is is_refused
     assert Tries(LIMITS).may_refresh(error) is is_refused
     assert not Tries(LIMITS, refreshes=LIMITS.refreshes).may_refresh(error)
+
+
+def test_an_outage_takes_no_tries_away() -> None:
+    tries = Tries(LIMITS)
+    assert tries.may_go_on(CUT, 0)
+    assert all(tries.may_go_on(CUT, 0, is_outage=True) for _ in range(40))
+    assert [tries.may_go_on(CUT, 0) for _ in range(2)] == [True, False]
+
+
+def test_whether_a_try_would_be_the_last_is_told_without_counting_it() -> None:
+    tries = Tries(LIMITS)
+    assert [tries.would_end(CUT, 0) for _ in range(5)] == [False] * 5
+    assert [tries.may_go_on(CUT, 0) for _ in range(2)] == [True, True]
+    assert tries.would_end(CUT, 0)
+    assert not tries.would_end(CUT, 10), "bytes that were never there start the count anew"

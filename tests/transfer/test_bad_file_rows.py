@@ -226,7 +226,8 @@ async def test_nothing_but_pages_from_the_beginning_is_not_waited_for_to_the_end
 async def test_a_redirect_into_nowhere_is_that_files_trouble(tmp_path: Path) -> None:
     """The host that led there is there, and so is the other one that it leads to."""
     async with serving(FILE) as other:
-        host = Host({"a": redirect("http://127.0.0.1:9/a"), "b": redirect("http://127.0.0.1:9/b")})
+        nowhere = f"{other.url.rpartition(':')[0]}:9"
+        host = Host({name: redirect(f"{nowhere}/{name}") for name in "ab"})
         host.bad |= {name: redirect(f"{other.url}/{name}") for name in GOOD}
         async with rig(tmp_path, host, limits=LIMITS) as r:
             assert await endings(r, *GOOD[:2]) == {}

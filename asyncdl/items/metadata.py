@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+
+import orjson
 
 _FORMS = (
     re.compile(r'^\s*([A-Z0-9_]+) = "?([^"\n]*?)"?\s*$', re.MULTILINE),
     re.compile(r"<([A-Z0-9_]+)>([^<]*)</\1>"),
-    re.compile(r'"([A-Z0-9_]+)"\s*:\s*"?([^"{\n]*?)"?\s*,?\s*$', re.MULTILINE),
 )
-"""One for each way it is written: text, XML, JSON."""
+"""The ways it is written beside JSON: text, XML."""
 _CORNERS = ("UL", "LL", "LR", "UR")
 
 
@@ -36,31 +37,62 @@ class SceneFacts:
     footprint: tuple[tuple[float, float], ...] | None = None
     """Longitude and latitude of the corners, against the clock."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to be known."""
+        return all(getattr(self, field.name) is not None for field in fields(self))
+
+    def or_else(self, other: SceneFacts) -> SceneFacts:
+        """Return these facts, and those of another source where these are missing."""
+        gaps = {
+            f.name: getattr(other, f.name) for f in fields(self) if getattr(self, f.name) is None
+        }
+        return replace(self, **gaps)
+
 
 def read_facts(text: str) -> SceneFacts:
     """Read a metadata file in any of its three forms; what makes no sense is left out."""
-    fields = _fields(text)
-    cloud, elevation = _number(fields, "CLOUD_COVER"), _number(fields, "SUN_ELEVATION")
-    azimuth = _number(fields, "SUN_AZIMUTH")
+    found = _fields(text)
+    cloud, elevation = _number(found, "CLOUD_COVER"), _number(found, "SUN_ELEVATION")
+    azimuth = _number(found, "SUN_AZIMUTH")
     return SceneFacts(
-        acquired=_time(fields),
+        acquired=_time(found),
         cloud_cover=cloud if cloud is not None and 0 <= cloud <= 100 else None,
         sun_azimuth=None if azimuth is None else azimuth % 360,
         sun_elevation=elevation if elevation is not None and abs(elevation) <= 90 else None,
-        off_nadir=0.0 if fields.get("NADIR_OFFNADIR") == "NADIR" else None,
-        footprint=_footprint(fields),
+        off_nadir=0.0 if found.get("NADIR_OFFNADIR") == "NADIR" else None,
+        footprint=_footprint(found),
     )
 
 
 def _fields(text: str) -> Mapping[str, str]:
     """Return all fields by name; the product's own come before those it was made from."""
-    fields: dict[str, str] = {}
+    if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        return _json_fields(text)
+    found: dict[str, str] = {}
     for form in _FORMS:
         for name, value in form.findall(text):
-            fields.setdefault(name, value)
-        if fields:
+            found.setdefault(name, value)
+        if found:
             break
-    return fields
+    return found
+
+
+def _json_fields(text: str) -> Mapping[str, str]:
+    """Return the fields of the groups, which may stand on one line; none of what is no JSON."""
+    try:
+        groups = orjson.loads(text.lstrip("\ufeff").encode())
+    except ValueError:
+        return {}
+    found: dict[str, str] = {}
+    waiting = [groups]
+    while waiting:
+        group = waiting.pop()
+        for name, value in group.items():
+            if not isinstance(value, dict | list) and value is not None:
+                found.setdefault(str(name), str(value))
+        waiting += [value for value in reversed(group.values()) if isinstance(value, dict)]
+    return found
 
 
 def _number(fields: Mapping[str, str], name: str) -> float | None:

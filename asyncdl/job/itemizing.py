@@ -139,10 +139,15 @@ def _located(file: ItemFile, path: Path) -> ItemFile:
 
 
 def _facts(directory: Path, files: Mapping[str, FinishedFile]) -> SceneFacts:
+    """Ask one metadata file after the other, as long as something is missing."""
+    facts = SceneFacts()
     for path in _metadata_paths(directory, files):
+        if facts.is_complete:
+            break
         with path.open("rb") as file:
-            return read_facts(file.read(_LONGEST_METADATA_BYTES).decode(errors="replace"))
-    return SceneFacts()
+            text = file.read(_LONGEST_METADATA_BYTES).decode(errors="replace")
+        facts = facts.or_else(read_facts(text))
+    return facts
 
 
 def _metadata_paths(directory: Path, files: Mapping[str, FinishedFile]) -> Iterator[Path]:

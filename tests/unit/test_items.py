@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
@@ -189,10 +190,24 @@ JSON = """{"LANDSAT_METADATA_FILE": {"IMAGE_ATTRIBUTES": {
 }}}"""
 
 
-@pytest.mark.parametrize("text", [TEXT, XML, JSON])
+ONE_LINE = json.dumps(json.loads(JSON))
+"""As most real ones are."""
+
+
+@pytest.mark.parametrize("text", [TEXT, XML, JSON, ONE_LINE, f"\ufeff{ONE_LINE}"])
 def test_all_forms_of_the_metadata_tell_the_same(text: str) -> None:
     facts = read_facts(text)
     assert facts == SceneFacts("2020-03-10T21:17:05.971077Z", 12.5, 170.0, 23.5, 0.0)
+
+
+def test_the_fields_of_the_product_come_before_those_it_was_made_from() -> None:
+    groups = {"IMAGE_ATTRIBUTES": {"CLOUD_COVER": 1.0}, "LEVEL1": {"CLOUD_COVER": 2.0}}
+    assert read_facts(json.dumps({"LANDSAT_METADATA_FILE": groups})).cloud_cover == 1.0
+
+
+def test_what_one_file_lacks_another_one_may_have() -> None:
+    facts = read_facts('{"CLOUD_COVER": 3}').or_else(read_facts(TEXT))
+    assert (facts.cloud_cover, facts.sun_elevation) == (3.0, 23.5)
 
 
 def test_cloud_cover_that_is_not_known_is_left_out() -> None:

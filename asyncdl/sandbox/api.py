@@ -6,6 +6,7 @@ Source: API notes, sections 1 to 3.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 
 import anyio
@@ -49,7 +50,7 @@ class Api:
         """Serve one call."""
         world, endpoint = self._world, request.match_info["endpoint"]
         world.requests += 1
-        number = world.requests
+        number, began_s = world.requests, time.monotonic()
         world.ledger.watch(f"{endpoint} called")
         if world.faults.api_down:
             world.ledger.note_call(endpoint, {}, "down")
@@ -66,7 +67,7 @@ class Api:
         except Refusal as refusal:
             error_code = refusal.error_code
             response = _failure(refusal, number)
-        world.ledger.note_call(endpoint, payload, error_code)
+        world.ledger.note_call(endpoint, payload, error_code, began_s)
         return response
 
     def _find_handler(self, endpoint: str, key: str | None, number: int) -> Endpoint:

@@ -75,4 +75,5 @@ def switches_of_chaos(seed: int) -> dict[str, Any]:
         "dds_redirect": draw.random() < 0.5,
         "staging_html": draw.random() < 0.5,
         "stac_down": draw.random() < 0.2,
+        "preparing_listed": True,
     }

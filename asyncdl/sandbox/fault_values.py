@@ -11,6 +11,8 @@ Share: TypeAlias = float | str
 """Which files: 0 none to 1 all, or a pattern for their names."""
 DownMode: TypeAlias = Literal["503", "html", "refuse"]
 """How it looks when a host is down."""
+Repeats: TypeAlias = Literal["anew", "duplicate", "old"]
+"""What becomes of an item that is requested again under another label."""
 Disposition: TypeAlias = Literal["quoted", "unquoted", "missing"]
 """How Content-Disposition names a file."""
 
@@ -69,6 +71,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "str": str,
     "Share": _read_share,
     "DownMode": _one_of(DownMode),
+    "Repeats": _one_of(Repeats),
     "Disposition": _one_of(Disposition),
 }
 _ALLOWED = {
@@ -78,5 +81,6 @@ _ALLOWED = {
     "str": "text",
     "Share": "a share from 0 to 1, or a pattern for file names such as *_B4.TIF",
     "DownMode": " or ".join(get_args(DownMode)),
+    "Repeats": " or ".join(get_args(Repeats)),
     "Disposition": " or ".join(get_args(Disposition)),
 }

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 
 from asyncdl.errors import ConfigError
 from asyncdl.sandbox.chaos import shares_of_chaos, switches_of_chaos
-from asyncdl.sandbox.fault_values import Disposition, DownMode, Share, read_value
+from asyncdl.sandbox.fault_values import Disposition, DownMode, Repeats, Share, read_value
 
 
 @dataclass(slots=True)
@@ -52,7 +52,19 @@ class Faults:
     preparing: Share = 0.0
     """Files that are not ready when they are requested."""
     polls: int = 2
-    """A file being prepared is ready at the so-manieth ``download-retrieve``."""
+    """A file being prepared is ready on the Nth ``download-retrieve``, or the Nth time that its
+    staging URL is opened."""
+    preparing_listed: bool = False
+    """Whether ``download-retrieve`` lists files being prepared among the ``requested``, each
+    with its staging URL; by default they only count in ``queueSize``, as documented."""
+    repeats: Repeats = "anew"
+    """What becomes of a file that is requested again under another label. ``anew``, as recorded
+    last: under ``duplicateProducts`` with the older label until it has been fetched, then a new
+    id. ``duplicate``: under ``duplicateProducts`` as long as it is in the queue. ``old``, as in
+    2021: the old id under the new label, where it stands from then on. The same label always
+    gives the old id."""
+    early_replies: bool = False
+    """Whether ``download-request`` replies as in 2021: no ``entityId``, no ``remainingLimits``."""
     never: Share = 0.0
     """Files that stay in preparation for ever."""
     fails: Share = 0.0

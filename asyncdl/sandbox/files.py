@@ -30,7 +30,7 @@ from asyncdl.sandbox.links import (
 )
 from asyncdl.sandbox.lookup import Target, find_browse, find_target
 from asyncdl.sandbox.outages import down_answer
-from asyncdl.sandbox.queue import State
+from asyncdl.sandbox.queue import Item, State
 from asyncdl.sandbox.signing import read_download_token
 from asyncdl.sandbox.world import World
 
@@ -107,22 +107,37 @@ class FileHost:
 
     async def serve_token(self, request: web.Request) -> web.StreamResponse:
         """Serve a download of the older host by its token."""
-        world = self._world
-        download_id = read_download_token(request.match_info["token"])
-        item = world.queue.get(download_id) if download_id is not None else None
+        item = self._item_of(request)
         if item is None or item.state is not State.READY:
             return self._end(request, _page(404, "Not Found"))
-        target = target_of(world, item)
+        return await self._serve_item(request, item)
+
+    async def serve_staging(self, request: web.Request) -> web.StreamResponse:
+        """Serve what is ready by now; else let its preparation go on by one step.
+
+        Clients open such a URL as it is, again and again, and never ask the API (API notes,
+        section 12a). That is no offence, but asyncdl has better manners: it is remarked.
+        """
+        item = self._item_of(request)
+        if item is not None and item.state is State.READY:
+            return await self._serve_item(request, item)
+        self._world.ledger.remark("staging URL opened before it was ready")
+        if item is not None:
+            self._world.queue.poll([item])
+        status = 200 if self._world.faults.staging_html else 404
+        return self._end(request, _page(status, "This download is not ready"))
+
+    def _item_of(self, request: web.Request) -> Item | None:
+        """Return the download that the token of a URL of the older host stands for."""
+        download_id = read_download_token(request.match_info["token"])
+        return self._world.queue.get(download_id) if download_id is not None else None
+
+    async def _serve_item(self, request: web.Request, item: Item) -> web.StreamResponse:
+        world, target = self._world, target_of(self._world, item)
         if world.faults.dds_redirect:
             url = signed_url(world, target, item.download_id)
             return self._end(request, web.Response(status=302, headers={"Location": url}))
         return await self._deliver(request, target, item.download_id)
-
-    async def serve_staging(self, request: web.Request) -> web.StreamResponse:
-        """Answer a URL that is not meant to be used yet."""
-        self._world.ledger.blame("staging URL opened")
-        status = 200 if self._world.faults.staging_html else 404
-        return self._end(request, _page(status, "This download is not ready"))
 
     async def serve_login(self, request: web.Request) -> web.StreamResponse:
         """Show the page where unsigned requests end."""

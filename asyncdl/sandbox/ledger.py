@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ class Call:
     payload: Json
     """Without secrets, and with long lists cut to their length."""
     error_code: str | None
+    began_s: float = 0.0
+    """When it came in, on a clock that never jumps, seconds."""
+    ended_s: float = 0.0
+    """When its reply was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +83,18 @@ class Ledger:
         self.file_bytes = 0
         """Sent by the file hosts, in all."""
         self.violations: list[str] = []
+        self.remarks: list[str] = []
+        """What clients do and the service bears."""
         self.watch: Callable[[str], None] = _watch_nothing
         self._keep = keep
 
-    def note_call(self, endpoint: str, payload: Json, error_code: str | None) -> None:
-        """Remember one API call."""
+    def note_call(
+        self, endpoint: str, payload: Json, error_code: str | None, began_s: float = 0.0
+    ) -> None:
+        """Remember one API call, which came in at ``began_s`` and ends now."""
         self.calls[endpoint] += 1
-        self.call_log.append(Call(endpoint, _without_secrets(payload), error_code))
+        call = Call(endpoint, _without_secrets(payload), error_code, began_s, time.monotonic())
+        self.call_log.append(call)
         self.watch(f"{endpoint} answered")
 
     def note_file(self, request: FileRequest) -> None:
@@ -97,6 +107,11 @@ class Ledger:
         """Remember something the real service would frown on."""
         if len(self.violations) < self._keep:
             self.violations.append(what)
+
+    def remark(self, what: str) -> None:
+        """Remember something that could be done better, and is borne."""
+        if len(self.remarks) < self._keep:
+            self.remarks.append(what)
 
 
 def _without_secrets(payload: Json) -> Json:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 _FIRST_DOWNLOAD_ID = 784_781_600
 """Near the numbers the real service has reached."""
+EARLIER_LABEL = "an-earlier-job"
+"""Under which the fault ``duplicates`` had files requested."""
 
 
 class State(StrEnum):
@@ -49,6 +51,7 @@ class Item:
     entered_s: float = field(default_factory=time.time)
     """When it was requested, seconds since 1970."""
     is_handed_out: bool = False
+    """Whether ``download-retrieve`` has listed it as available once."""
     is_attempted: bool = False
     """Whether its URL was opened at least once."""
     is_fetched: bool = False
@@ -66,10 +69,29 @@ class Item:
             return self.state.value[0], self.state.value
         if self.is_complete:
             return "C", "Complete"
-        if self.is_handed_out:
-            # D only says that it was handed out once.
-            return ("P", "Proxied") if self.is_proxied else ("D", "Downloading")
-        return "A", "Available"
+        if self.is_new:
+            return "A", "Available"
+        # D only says that it was handed out once.
+        return ("P", "Proxied") if self.is_proxied else ("D", "Downloading")
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody has got it from ``download-retrieve``, or opened its URL, so far.
+
+        An URL in the reply to ``download-request`` does not count: clients read the item as
+        available in the look at the queue that follows.
+        """
+        return not self.is_handed_out and not self.is_attempted
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether ``download-retrieve`` lists it with a URL: ready, and not known as fetched."""
+        return self.state is State.READY and not self.is_complete
+
+    @property
+    def is_done_with(self) -> bool:
+        """Whether the account has it: somebody fetched it, or said so."""
+        return self.is_fetched or self.is_complete
 
     @property
     def is_active(self) -> bool:
@@ -87,7 +109,7 @@ class DownloadQueue:
 
     def __init__(self) -> None:
         self._by_id: dict[int, Item] = {}
-        self._by_key: dict[tuple[int, int, str], Item] = {}
+        self._by_key: dict[tuple[int, int, str], list[Item]] = {}
         self._next_id = _FIRST_DOWNLOAD_ID
         self._recent: deque[tuple[float, int]] = deque()
 
@@ -101,20 +123,25 @@ class DownloadQueue:
         """Return the download of an id."""
         return self._by_id.get(download_id)
 
-    def find(self, scene: int, file: int, product: str) -> Item | None:
-        """Return the download that was requested for this before."""
-        return self._by_key.get((scene, file, product))
+    def find(self, scene: int, file: int, product: str) -> Sequence[Item]:
+        """Return the downloads that were requested for this before, oldest first."""
+        return self._by_key.get((scene, file, product), ())
 
     def add(self, scene: int, file: int, product: str, label: str) -> Item:
         """Take in a new download; it is ready until told otherwise."""
         self._next_id += 1
         item = Item(self._next_id, scene, file, product, label)
-        self._by_id[item.download_id] = self._by_key[item.key] = item
+        self._by_id[item.download_id] = item
+        self._by_key.setdefault(item.key, []).append(item)
         return item
 
     def remove(self, item: Item) -> None:
         """Forget a download."""
-        del self._by_id[item.download_id], self._by_key[item.key]
+        del self._by_id[item.download_id]
+        entries = self._by_key[item.key]
+        entries.remove(item)
+        if not entries:
+            del self._by_key[item.key]
 
     def labelled(self, label: str | None) -> list[Item]:
         """Return the downloads of a label, or all."""

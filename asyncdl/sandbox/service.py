@@ -128,6 +128,11 @@ class Service:
         return self._world.ledger.violations
 
     @property
+    def remarks(self) -> list[str]:
+        """What clients do and the service bears, such as opening staging URLs too early."""
+        return self._world.ledger.remarks
+
+    @property
     def truth(self) -> Truth:
         """What all files really hold."""
         return self._truth

@@ -120,14 +120,6 @@ async def test_same_label_again_gives_the_old_ids() -> None:
         assert len(again["availableDownloads"]) == 1
 
 
-async def test_other_label_gives_only_the_old_label() -> None:
-    async with open_caller() as call:
-        first = await call.request((RED, PLAIN), label="old")
-        again = await call.request((RED, PLAIN), label="new")
-        assert again["duplicateProducts"] == first["newRecords"]
-        assert (again["newRecords"], again["availableDownloads"]) == ([], [])
-
-
 async def test_service_makes_a_label_of_its_own() -> None:
     async with open_caller() as call:
         downloads = [{"entityId": RED, "productId": PLAIN}]
@@ -201,6 +193,18 @@ async def test_quota_refuses_the_whole_request_until_its_window_moves() -> None:
         assert len((await call.request((SCENE, BUNDLE)))["availableDownloads"]) == 1
 
 
+async def test_remaining_limits_are_those_from_before_the_request() -> None:
+    """As recorded: the recent ones are lowered already, those in the queue are not yet."""
+    async with open_caller() as call:
+        first, second = [await call.request(pair) for pair in ((RED, PLAIN), (SCENE, BUNDLE))]
+        told = [
+            (reply["remainingLimits"][0]["recentDownloadCount"],
+             reply["remainingLimits"][0]["unattemptedDownloadCount"])
+            for reply in (first, second)
+        ]  # fmt: skip
+        assert told == [(14_999, 20_000), (14_998, 19_999)]
+
+
 async def test_fetching_makes_room_among_the_unattempted() -> None:
     async with open_caller() as call:
         url = await call.url()
@@ -215,26 +219,39 @@ async def test_fetching_makes_room_among_the_unattempted() -> None:
 
 
 async def test_preparing_item_is_ready_after_so_many_polls() -> None:
-    """First it is among the requested with a staging URL, then available, then handed out."""
+    """First it is only counted, as documented; then it is available, then handed out."""
     async with open_caller(Faults(preparing=1.0, polls=2)) as call:
         reply = await call.request((RED, PLAIN))
         assert "/download-staging/" in reply["preparingDownloads"][0]["url"]
         first, second, third = [await call("download-retrieve", label="job") for _ in range(3)]
         assert (first["available"], first["queueSize"]) == ([], 1)
-        assert first["requested"][0]["statusText"] == "Queued"
+        assert first["requested"] == []
         assert (second["available"][0]["statusCode"], second["queueSize"]) == ("A", 0)
         assert (third["available"], third["requested"][0]["statusCode"]) == ([], "D")
         status, _, body = await call.get(third["requested"][0]["url"])
         assert (status, body) == (200, call.service.file_bytes(RED_FILE))
 
 
-async def test_handed_out_item_is_requested_with_status_d_and_a_url() -> None:
-    async with open_caller() as call:
-        await call.url()
+async def test_items_in_preparation_may_stand_among_the_requested() -> None:
+    async with open_caller(Faults(preparing=1.0, preparing_listed=True)) as call:
+        await call.request((RED, PLAIN))
         reply = await call("download-retrieve", label="job")
-        assert reply["available"] == []
-        assert reply["requested"][0]["statusCode"] == "D"
-        assert (await call.get(reply["requested"][0]["url"]))[0] == 200
+        assert (reply["available"], reply["queueSize"]) == ([], 1)
+        [entry] = reply["requested"]
+        assert entry["statusText"] == "Queued" and "/download-staging/" in entry["url"]
+
+
+async def test_item_is_available_until_it_is_handed_out_or_opened() -> None:
+    """A URL in the reply to the request does not count; ``D`` means once, not now."""
+    async with open_caller() as call:
+        reply = await call.request((RED, PLAIN), (SCENE, BUNDLE))
+        await call.get(reply["availableDownloads"][1]["url"])
+        first, second = [await call("download-retrieve", label="job") for _ in range(2)]
+        assert [e["statusCode"] for e in first["available"]] == ["A"]
+        assert [e["displayId"] for e in first["requested"]] == [PRODUCT]
+        assert second["available"] == []
+        assert [e["statusCode"] for e in second["requested"]] == ["D", "D"]
+        assert (await call.get(second["requested"][0]["url"]))[0] == 200
 
 
 async def test_item_that_never_gets_ready_stays_in_the_queue() -> None:
@@ -243,7 +260,7 @@ async def test_item_that_never_gets_ready_stays_in_the_queue() -> None:
         for _ in range(3):
             reply = await call("download-retrieve", label="job")
         assert reply["queueSize"] == 1
-        assert [e["displayId"] for e in reply["requested"]] == [RED_FILE, PRODUCT]
+        assert [e["displayId"] for e in reply["requested"]] == [PRODUCT]
 
 
 @pytest.mark.parametrize("fault", ["fails", "vanishes"])

@@ -237,15 +237,30 @@ async def test_older_host_may_redirect_to_the_newer_one() -> None:
 
 
 @pytest.mark.parametrize(("page", "status"), [(False, 404), (True, 200)])
-@pytest.mark.violates
-async def test_staging_url_is_not_ready_and_its_use_is_noted(page: bool, status: int) -> None:
+async def test_staging_url_is_not_ready_at_first_and_serves_the_file_in_the_end(
+    page: bool, status: int
+) -> None:
+    """Clients open it as it is, until it works; that is remarked, and no offence."""
     async with open_caller(Faults(preparing=1.0, staging_html=page)) as call:
         reply = await call.request((SCENE, BUNDLE))
         url = reply["preparingDownloads"][0]["url"]
         answered, headers, _ = await call.get(url)
         assert (answered, headers["Content-Type"]) == (status, "text/html; charset=utf-8")
         assert (await call.get(url.replace("-staging", "")))[0] == 404
-        assert call.service.violations == ["staging URL opened"]
+        assert (await call.get(url))[0] == status
+        assert call.service.remarks == ["staging URL opened before it was ready"] * 2
+        whole = (200, call.service.bundle_bytes(PRODUCT))
+        for ready in (url, url + "/", url.replace("-staging", "")):
+            answered, _, body = await call.get(ready)
+            assert (answered, body) == whole
+        assert len(call.service.remarks) == 2
+
+
+async def test_staging_url_of_a_removed_item_is_not_found() -> None:
+    async with open_caller(Faults(preparing=1.0)) as call:
+        reply = await call.request((SCENE, BUNDLE))
+        await call("download-order-remove", label="job")
+        assert (await call.get(reply["preparingDownloads"][0]["url"]))[0] == 404
 
 
 @pytest.mark.parametrize("leak", [{"X-Auth-Token": "key"}, {"Cookie": "a=b"}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.endpoints.request import EARLIER_LABEL
+from asyncdl.sandbox.queue import EARLIER_LABEL
 from tests.sandbox.m2m_caller import (
     BAND_FILES,
     BUNDLE,
@@ -70,6 +70,9 @@ async def test_duplicates_stand_under_the_label_of_an_earlier_job() -> None:
         assert label == EARLIER_LABEL
         assert (reply["availableDownloads"], reply["newRecords"]) == ([], [])
         assert reply["remainingLimits"][0]["recentDownloadCount"] == 15_000
+        # The earlier job ran at another address, whose count is its own.
+        left = [limit["unattemptedDownloadCount"] for limit in reply["remainingLimits"]]
+        assert left == [19_999, 20_000]
         queued = await call("download-retrieve", label=label)
         assert queued["available"][0]["downloadId"] == int(number)
         assert (await call.get(queued["available"][0]["url"]))[0] == 200
@@ -82,7 +85,7 @@ async def test_agreement_is_named_beside_the_download_and_told_on_demand() -> No
         reply = await call.request((RED, PLAIN), (SCENE, BUNDLE))
         codes = {d["entityId"]: d["eulaCode"] for d in reply["availableDownloads"]}
         assert codes == {RED: "HDDS", SCENE: None}
-        [first, second] = (await call("download-retrieve", label="job"))["requested"]
+        [first, second] = (await call("download-retrieve", label="job"))["available"]
         assert (first["eulaCode"], second["eulaCode"]) == ("HDDS", None)
         one = await call("download-eula", eulaCode="HDDS")
         assert one["agreementContent"]
@@ -94,14 +97,16 @@ async def test_agreement_is_named_beside_the_download_and_told_on_demand() -> No
 async def test_proxied_item_is_told_of_by_search_until_its_end_is_reported() -> None:
     async with open_caller(Faults(proxied=1.0)) as call:
         download = (await call.request((RED, PLAIN)))["availableDownloads"][0]
-        assert (await call("download-retrieve", label="job"))["requested"] == []
         await call.get(download["url"])
+        [entry] = (await call("download-retrieve", label="job"))["requested"]
+        assert (entry["statusCode"], entry["url"] != "") == ("P", True)
         assert list(call.service.leftovers.unreported) == [RED_FILE]
         assert await status_of(call) == ("P", "Proxied")
         told = [{"downloadId": download["downloadId"], "downloadedSize": 8712}]
         await call("download-complete-proxied", proxiedDownloads=told)
         assert await status_of(call) == ("C", "Complete")
         assert not call.service.leftovers.unreported
+        assert (await call("download-retrieve", label="job"))["requested"] == []
         assert await call("download-search", label="job", activeOnly=True) == []
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
+from asyncdl.sandbox.queue import EARLIER_LABEL
 from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.world import World
 
@@ -25,21 +26,40 @@ def charge(world: World, count: int) -> None:
 
 
 def _room(world: World) -> dict[str, int]:
+    return _recent_room(world) | standing_room(world)
+
+
+def _recent_room(world: World) -> dict[str, int]:
+    recent = world.queue.count_recent(time.monotonic(), world.faults.quota_window_s)
+    return {"recentDownloadCount": max(0, world.faults.recent_limit - recent)}
+
+
+def standing_room(world: World) -> dict[str, int]:
+    """Return how much more may stand in the queue, in preparation and unattempted."""
     faults, queue = world.faults, world.queue
-    recent = queue.count_recent(time.monotonic(), faults.quota_window_s)
     return {
-        "recentDownloadCount": max(0, faults.recent_limit - recent),
         "pendingDownloadCount": max(0, faults.pending_limit - queue.preparing),
         "unattemptedDownloadCount": max(0, faults.unattempted_limit - queue.unattempted),
     }
 
 
-def remaining_limits(world: World) -> list[Json]:
-    """Return what is left for the user and for the address."""
-    room = _room(world)
+def remaining_limits(world: World, standing: Mapping[str, int] | None = None) -> list[Json]:
+    """Return what is left for the user and for the address.
+
+    Args:
+        world: The sandbox.
+        standing: The room in the queue as it was; by default as it is now.
+    """
+    room = _recent_room(world) | (standing_room(world) if standing is None else dict(standing))
+    # The earlier jobs ran at another address, as those of the record did.
+    elsewhere = sum(1 for item in world.queue.labelled(EARLIER_LABEL) if not item.is_attempted)
+    unattempted = room["unattemptedDownloadCount"] + elsewhere
+    here = room | {
+        "unattemptedDownloadCount": min(unattempted, world.faults.unattempted_limit),
+    }
     return [
         {"limitType": "user", "username": world.account.username, **room},
-        {"limitType": "ip", "ipAddress": "127.0.0.1", **room},
+        {"limitType": "ip", "ipAddress": "127.0.0.1", **here},
     ]
 
 

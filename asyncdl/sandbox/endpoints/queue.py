@@ -25,11 +25,12 @@ def download_retrieve(world: World, payload: Payload) -> Json:
     available: list[Json] = []
     requested: list[Json] = []
     for item in items:
-        if not item.is_active:
-            continue
-        is_new = item.state is State.READY and not item.is_handed_out
-        (available if is_new else requested).append(_queue_entry(world, item, with_url=True))
-        item.is_handed_out = item.is_handed_out or is_new
+        if item.is_listed:
+            into = available if item.is_new else requested
+            into.append(_queue_entry(world, item, with_url=True))
+            item.is_handed_out = True
+        elif item.state is State.PREPARING and world.faults.preparing_listed:
+            requested.append(_queue_entry(world, item, with_url=True))
     return {
         # What a filled one looks like is not on record.
         "eulas": [],

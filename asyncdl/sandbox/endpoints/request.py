@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from asyncdl.sandbox.datasets import DATASETS
-from asyncdl.sandbox.endpoints.limits import charge, remaining_limits
+from asyncdl.sandbox.endpoints.limits import charge, remaining_limits, standing_room
 from asyncdl.sandbox.endpoints.options import is_available, is_offered
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
 from asyncdl.sandbox.eulas import eula_code
@@ -18,14 +18,12 @@ from asyncdl.sandbox.links import staging_url_of, url_of
 from asyncdl.sandbox.lookup import Target, find_secondary
 from asyncdl.sandbox.product_rows import find_row
 from asyncdl.sandbox.products import band_dataset
-from asyncdl.sandbox.queue import Item, State
+from asyncdl.sandbox.queue import EARLIER_LABEL, Item, State
 from asyncdl.sandbox.refusal import Refusal, required
 from asyncdl.sandbox.world import World
 
 MAX_LABEL = 50
 """Characters."""
-EARLIER_LABEL = "an-earlier-job"
-"""Under which ``duplicates`` were asked for."""
 _DISABLED = (
     "This download has been temporarily disabled. Please try again at a later time. "
     "We apologize for any inconvenience."
@@ -70,12 +68,31 @@ def download_request(world: World, payload: Payload) -> Json:
         _take_group(world, request, group)
     wishes = request.wishes.values()
     _recall_earlier(world, wishes)
-    charge(world, sum(1 for wish in wishes if world.queue.find(*wish.key) is None))
-    items = [
-        (wish, world.queue.find(*wish.key) or _enqueue(world, wish, request.label))
-        for wish in wishes
-    ]
-    return _reply(world, request, items)
+    standing = [(wish, _standing(world, wish, request.label)) for wish in wishes]
+    charge(world, sum(item is None for _, item in standing))
+    room = standing_room(world)
+    items = [(wish, item or _enqueue(world, wish, request.label)) for wish, item in standing]
+    if world.faults.repeats == "old":
+        for _, item in items:
+            item.label = request.label
+    reply = _reply(world, request, items)
+    if not world.faults.early_replies:
+        # On record they are not yet lowered by what has just been requested.
+        reply["remainingLimits"] = remaining_limits(world, room)
+    return reply
+
+
+def _standing(world: World, wish: Wish, label: str) -> Item | None:
+    """Return the download that a repeated request means; ``None`` for one that is new.
+
+    Source: API notes, section 5.4: three forms are on record, and what decides is not known.
+    """
+    entries, repeats = world.queue.find(*wish.key), world.faults.repeats
+    if own := next((item for item in entries if item.label == label), None):
+        return own
+    if repeats == "anew":
+        return next((item for item in entries if not item.is_done_with), None)
+    return next((item for item in entries if not item.is_complete), None)
 
 
 def _label(world: World, given: Json) -> str:
@@ -173,7 +190,7 @@ def _recall_earlier(world: World, wishes: Iterable[Wish]) -> None:
         name = wish.target.file_name
         if (
             world.faults.picks("duplicates", name)
-            and world.queue.find(*wish.key) is None
+            and not world.queue.find(*wish.key)
             and world.ledger.spoilt.count(f"duplicates {name}") == 1
         ):
             _enqueue(world, wish, EARLIER_LABEL)
@@ -214,17 +231,16 @@ def _reply(world: World, request: Request, items: list[tuple[Wish, Item]]) -> Js
         # PHP writes an empty map as a list.
         "newRecords": records or [],
         "numInvalidScenes": request.invalid,
-        "remainingLimits": remaining_limits(world),
     }
 
 
 def _handed(world: World, item: Item, wish: Wish) -> Json:
     is_ready = item.state is State.READY
-    item.is_handed_out = item.is_handed_out or is_ready
+    entity = {} if world.faults.early_replies else {"entityId": wish.target.entity_id}
     return {
         "downloadId": item.download_id,
         "eulaCode": eula_code(world, wish.target.file_name),
-        "entityId": wish.target.entity_id,
+        **entity,
         "url": url_of(world, item) if is_ready else staging_url_of(world, item),
     }
 

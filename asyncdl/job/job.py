@@ -37,6 +37,7 @@ from asyncdl.job.telling.report import Report, Summary, write_report
 from asyncdl.job.telling.watching import EventQueue
 from asyncdl.job.withdrawals import note_withdrawn
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
+from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.retry import Backoff
 from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Downloader, Limits
@@ -184,6 +185,7 @@ class Job:
                     journal=journal,
                     catalog=catalog,
                     standing=await read_back(journal, client, begun),
+                    looks=QueueLooks(client, config.poll.interval),
                     links=Links(config.service.link_wait, config.download.workers),
                     space=self._space,
                     emit=emit,

@@ -28,14 +28,17 @@ log = logging.getLogger("asyncdl.job")
 async def report_proxied(journal: Journal, client: M2MClient, label: str) -> None:
     """Tell that files which other sites deliver have come: the service cannot see it.
 
-    Which they are only the whole list of the label tells, so a very large job does without.
+    Some may stand under the label of another job that had asked for them first. Which
+    they are only the whole list of a label tells, so a very large job does without.
     """
     if (requests := await journal.requests.count()) > MAX_LISTED:
         log.info("%d requests are too many to ask which of them other sites delivered", requests)
         return
     with courtesy("what came from other sites was not reported"):
-        entries = await client.download_search(label, active_only=False)
-        proxied = [entry.download_id for entry in entries if entry.is_proxied]
+        proxied: list[int] = []
+        for asked in dict.fromkeys([label, *await journal.requests.labels()]):
+            entries = await client.download_search(asked, active_only=False)
+            proxied += [entry.download_id for entry in entries if entry.is_proxied]
         if proxied and (sizes_bytes := await journal.requests.sizes_of(proxied)):
             await client.download_complete_proxied(sizes_bytes)
 

@@ -64,23 +64,25 @@ async def poll(
     ready_out: MemoryObjectSendStream[Ready],
 ) -> None:
     """Queue what was being prepared as it gets ready; report what never will be."""
-    endings = resolutions(
-        run.client,
+    findings = resolutions(
+        run.looks,
         waiting_in,
-        interval_s=run.config.poll.interval,
+        label=run.label,
         deadline_s=run.config.poll.deadline,
         emit=run.emit,
     )
-    async with ready_out, aclosing(endings):
-        async for ending in endings:
-            if isinstance(ending, Ready):
-                to = Requested(ending.download_id, ending.label)
-                run.journal.requests.note_ready(ending.wanted, to)
-                run.links.give([ending.wanted])
-                await ready_out.send(ending)
-            else:
-                _give_up(run, ending)
+    async with ready_out, aclosing(findings):
+        async for finding in findings:
+            if isinstance(finding, GivenUp):
+                _give_up(run, finding)
                 await run.keep_pace()
+                continue
+            is_ready = isinstance(finding, Ready)
+            to = Requested(finding.download_id, finding.label)
+            run.journal.requests.note_later(finding.wanted, to, is_ready=is_ready)
+            if isinstance(finding, Ready):
+                run.links.give([finding.wanted])
+                await ready_out.send(finding)
 
 
 def _give_up(run: Run, ending: GivenUp) -> None:

@@ -14,9 +14,9 @@ from asyncdl.job.journal.journal import Journal
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.job.places.space import Space
 from asyncdl.job.queue.links import Links
-from asyncdl.job.queue.looks import QueueLooks
 from asyncdl.job.queue.standing import StandingQueue
 from asyncdl.m2m import M2MClient
+from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Downloader
@@ -41,10 +41,10 @@ class Run:
     emit: Emit
     keep_pace: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
+    looks: QueueLooks
+    """Looks at the service's queue, whoever wants one."""
     links: Links = field(default_factory=Links)
     """Those that wait for their turn."""
-    looks: QueueLooks = field(default_factory=QueueLooks)
-    """Looks at the service's queue for files whose URLs were refused."""
     scope: Scope | None = None
     """What the run is confined to; ``None`` takes all that the config asks for."""
 

@@ -75,5 +75,7 @@ def switches_of_chaos(seed: int) -> dict[str, Any]:
         "dds_redirect": draw.random() < 0.5,
         "staging_html": draw.random() < 0.5,
         "stac_down": draw.random() < 0.2,
-        "preparing_listed": True,
+        "preparing_listed": draw.random() < 0.5,
+        "repeats": draw.choice(("anew", "duplicate", "old")),
+        "early_replies": draw.random() < 0.3,
     }

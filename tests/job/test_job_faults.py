@@ -120,5 +120,5 @@ async def test_no_new_url_is_the_end_of_one_file_only(
     assert summary.by_kind["bundle"]["downloaded"] == 3
 
 
-async def _nothing(*_: object) -> str:
+async def _nothing(*_: object, **__: object) -> str:
     raise ApiError("download-request", error_code="DOWNLOAD_ERROR")

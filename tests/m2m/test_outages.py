@@ -16,6 +16,7 @@ from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiRetry, Event, ServiceBack, ServiceWait
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.calling.patience import SERVICE_DOWN, Patience
+from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.m2m.downloads.pending import Ready, Waiting
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -243,5 +244,6 @@ async def test_an_outage_takes_nothing_off_the_time_for_preparation(tmp_path: Pa
         waiting_out.close()
         tasks.start_soon(b.outage, 2 * HOUR)
         b.service.will_answer("download-retrieve", Answer(data=ready))
-        polls = resolutions(b.client, waiting_in, interval_s=30, deadline_s=HOUR)
+        looks = QueueLooks(b.client, 30)
+        polls = resolutions(looks, waiting_in, label="job", deadline_s=HOUR)
         assert [type(ending) async for ending in polls] == [Ready]

@@ -11,21 +11,23 @@ import anyio
 import pytest
 
 from asyncdl.errors import ApiError, AuthError, TransferError
-from asyncdl.job.queue.looks import QueueLooks
+from asyncdl.job.journal.records import Requested
 from asyncdl.job.run import Run
 from asyncdl.job.stages.renewal import Renewal
 from asyncdl.m2m import DownloadItem
-from asyncdl.m2m.downloads.pending import MISSED_POLLS, Ready
+from asyncdl.m2m.downloads.looks import QueueLooks
+from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import (
     DownloadEntry,
     DownloadRequestReply,
     DownloadRetrieveReply,
+    Labels,
     RequestedDownload,
 )
 
 RED = WantedFile("E4", "p", "S", "S_SR_B4.TIF", ("bands",), None, 0)
-OLD = Ready(RED, 7, "label", "https://host/S_SR_B4.TIF?requestSignature=c2VjcmV0")
+OLD = Ready(RED, 7, "theirs", "https://host/S_SR_B4.TIF?requestSignature=c2VjcmV0")
 FRESH = "https://host/S_SR_B4.TIF?requestSignature=ZnJlc2g="
 
 NOTHING = DownloadRetrieveReply()
@@ -65,11 +67,38 @@ class Client:
         await anyio.sleep(0.001)
         return self.views.pop(0) if len(self.views) > 1 else self.views[0]
 
+    async def download_search(
+        self, label: str | None = None, *, active_only: bool | None = None
+    ) -> list[DownloadEntry]:
+        self.asked.append("search")
+        return []
+
+
+@dataclass
+class Requests:
+    """The part of the journal that knows what stands where."""
+
+    noted: list[tuple[Requested, bool]] = field(default_factory=list)
+
+    def note_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
+        assert file == RED
+        self.noted.append((to, is_ready))
+
 
 def run_of(client: Client, deadline_s: float = 100.0) -> Run:
     """As much of a run as a renewal needs."""
-    config = SimpleNamespace(poll=SimpleNamespace(interval=0.0, deadline=deadline_s))
-    return cast(Run, SimpleNamespace(client=client, config=config, looks=QueueLooks()))
+    run = SimpleNamespace(
+        label="label",
+        client=client,
+        config=SimpleNamespace(poll=SimpleNamespace(deadline=deadline_s)),
+        looks=QueueLooks(client, 0.0),
+        journal=SimpleNamespace(requests=Requests()),
+    )
+    return cast(Run, run)
+
+
+def noted_in(run: Run) -> list[tuple[Requested, bool]]:
+    return cast(Requests, run.journal.requests).noted
 
 
 def client_of(
@@ -101,6 +130,22 @@ async def test_a_file_in_preparation_again_is_waited_for() -> None:
     assert client.asked == ["retrieve"] * 3
 
 
+async def test_a_file_is_requested_under_the_own_label_and_the_journal_follows() -> None:
+    """The order it stood under was another job's, and may be gone."""
+    run = run_of(client_of(NOTHING))
+    renewal = Renewal(run, OLD)
+    assert await renewal.url() == FRESH
+    assert (renewal.ready.label, noted_in(run)) == ("label", [(Requested(7, "label"), True)])
+
+
+async def test_a_duplicate_is_found_under_the_label_it_carries() -> None:
+    duplicate = DownloadRequestReply(duplicate_products=Labels({"8": "a third job"}))
+    found = DownloadEntry(8, url=FRESH, entity_id="E4", status_code="A")
+    run = run_of(client_of(NOTHING, queue(found), requested=duplicate))
+    assert await Renewal(run, OLD).url() == FRESH
+    assert noted_in(run) == [(Requested(8, "a third job"), True)]
+
+
 async def test_a_file_that_has_to_be_prepared_anew_is_waited_for() -> None:
     client = client_of(NOTHING, PREPARES, HAS_FRESH, requested=STAGED)
     assert await renewed(client) == FRESH
@@ -113,12 +158,11 @@ async def test_preparation_is_waited_for_until_the_deadline() -> None:
 
 
 async def test_a_file_that_vanishes_is_not_waited_for() -> None:
-    client = client_of(PREPARES, NOTHING)
-    client.requested = STAGED
-    with pytest.raises(TransferError, match="no longer lists it"):
+    client = client_of(PREPARES, NOTHING, requested=STAGED)
+    with pytest.raises(TransferError, match="last state"):
         await renewed(client)
-    assert client.asked.count("retrieve") == MISSED_POLLS + 2
     assert client.asked.count("request") == 1
+    assert client.asked.count("search") == 3, "the last one is about all labels"
 
 
 async def test_a_url_that_is_refused_as_well_is_not_given_twice() -> None:
@@ -132,7 +176,7 @@ async def test_a_url_that_is_refused_as_well_is_not_given_twice() -> None:
 
 async def test_a_look_for_another_file_is_good_for_this_one() -> None:
     run = run_of(client := client_of(HAS_FRESH))
-    await run.looks.entry(run.client, "label", 8, since_s=0.0)
+    await run.looks.look("theirs", since_s=0.0)
     assert await Renewal(run, OLD).url() == FRESH
     assert client.asked == ["retrieve"]
 
@@ -157,12 +201,11 @@ async def test_a_refused_account_ends_the_run() -> None:
 
 async def test_files_that_are_refused_together_share_two_looks() -> None:
     """Those that come while the first look is under way wait for one that is younger."""
-    client, looks = client_of(HAS_FRESH), QueueLooks()
+    looks = QueueLooks(client := client_of(HAS_FRESH), 0.0)
     found: list[DownloadEntry | None] = []
 
     async def look(since_s: float) -> None:
-        entry = await looks.entry(client, "label", 7, since_s=since_s)  # type: ignore[arg-type]
-        found.append(entry)
+        found.append((await looks.look("label", since_s=since_s)).entries.get(7))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(look, anyio.current_time())

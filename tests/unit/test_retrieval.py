@@ -14,11 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from asyncdl.errors import ApiError
 from asyncdl.events import FileState
 from asyncdl.m2m.client import DownloadItem
+from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.m2m.downloads.pending import (
+    MAX_ASKS,
     MISSED_POLLS,
+    Finding,
     GivenUp,
     PendingBook,
     Ready,
+    Reissued,
     Resolution,
     Waiting,
 )
@@ -74,12 +78,12 @@ def retrieved(*available: DownloadEntry, queue_size: int = 0) -> DownloadRetriev
 
 
 def book_of(*numbers: int, deadline_s: float = 100.0, clock: Clock | None = None) -> PendingBook:
-    book = PendingBook(deadline_s=deadline_s, clock=clock or Clock())
+    book = PendingBook("job", deadline_s=deadline_s, clock=clock or Clock())
     book.add(Waiting("job", {number: wanted(number) for number in numbers}))
     return book
 
 
-def reasons(resolved: list[Resolution]) -> list[str]:
+def reasons(resolved: Sequence[Finding]) -> list[str]:
     return [ending.reason if isinstance(ending, GivenUp) else "ready" for ending in resolved]
 
 
@@ -88,7 +92,7 @@ def lost_book() -> PendingBook:
     book = book_of(1)
     book.absorb("job", retrieved())
     book.absorb_search("job", [])
-    assert book.lost_under("job") == [wanted(1)]
+    assert book.to_ask() == {"job": [wanted(1)]}
     return book
 
 
@@ -97,7 +101,7 @@ def test_what_is_asked_for_again_may_be_accepted_by_its_number_alone() -> None:
     reply = DownloadRequestReply(
         preparing_downloads=[RequestedDownload(download_id=1, url=STAGING)]
     )
-    assert book.absorb_request("job", [wanted(1)], reply) == []
+    assert book.absorb_request("job", [wanted(1)], reply) == [Reissued(wanted(1), 1, "job")]
     assert reasons(book.absorb("job", retrieved(entry(1)))) == ["ready"]
 
 
@@ -110,7 +114,7 @@ def test_a_number_of_before_beside_a_named_one_gives_one_ending() -> None:
 
 
 def test_an_entry_that_does_not_say_its_file_is_looked_at_again() -> None:
-    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
     book.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
     nameless = DownloadEntry(download_id=1, url=URL, status_code="A")
     assert book.absorb("job", retrieved(nameless)) == []
@@ -118,7 +122,7 @@ def test_an_entry_that_does_not_say_its_file_is_looked_at_again() -> None:
 
 
 def test_an_entry_that_never_says_its_file_is_left() -> None:
-    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
     book.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
     nameless = DownloadEntry(download_id=1, url=URL, status_code="A")
     for _ in range(MISSED_POLLS - 1):
@@ -153,22 +157,127 @@ def test_a_failure_that_the_queue_tells_is_final() -> None:
     ]
 
 
-def test_a_vanished_id_is_asked_for_again_once() -> None:
+def vanish(book: PendingBook, label: str = "job") -> list[Resolution]:
+    """Let nothing be known of a label any more."""
+    reply = retrieved()
+    ended = book.absorb(label, reply)
+    assert ended or book.has_lost(label, reply)
+    return ended + book.absorb_search(label, [])
+
+
+def prepared(download_id: int, number: int = 1) -> DownloadRequestReply:
+    return DownloadRequestReply(
+        preparing_downloads=[RequestedDownload(download_id, STAGING, f"E{number}")],
+        new_records=Labels({str(download_id): "job"}),
+    )
+
+
+def duplicate(download_id: int, label: str) -> DownloadRequestReply:
+    return DownloadRequestReply(duplicate_products=Labels({str(download_id): label}))
+
+
+def ask_again(book: PendingBook, reply: DownloadRequestReply) -> list[Finding]:
+    [(label, files)] = book.to_ask().items()
+    return book.absorb_request(label, files, reply)
+
+
+def test_nothing_is_lost_before_it_was_looked_for() -> None:
+    assert not book_of(1).has_lost("job", retrieved())
+
+
+def test_a_vanished_id_is_asked_for_again_and_its_new_one_is_told() -> None:
     book = book_of(1)
-    assert book.has_lost("job", retrieved()) is False, "nothing was polled yet"
-    for expected in ([wanted(1)], []):
-        reply = retrieved()
-        book.absorb("job", reply)
-        assert book.has_lost("job", reply)
-        ended = book.absorb_search("job", [])
-        assert book.lost_under("job") == expected
-        if expected:
-            again = DownloadRequestReply(
-                preparing_downloads=[RequestedDownload(2, STAGING, "E1")],
-                new_records=Labels({"2": "job"}),
-            )
-            assert book.absorb_request("job", expected, again) == []
-    assert reasons(ended) == ["vanished"]
+    assert vanish(book) == [] and len(book) == 1
+    assert book.to_ask() == {"job": [wanted(1)]} and book.labels() == []
+    assert ask_again(book, prepared(2)) == [Reissued(wanted(1), 2, "job")]
+    assert book.absorb("job", retrieved(entry(2))) == [Ready(wanted(1), 2, "job", URL)]
+
+
+def test_what_was_lost_under_another_label_is_asked_for_under_the_own_one() -> None:
+    """The order it stood under was another job's, which has removed it."""
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(Waiting("theirs", {7: wanted(7)}, is_due=True))
+    assert vanish(book, "theirs") == []
+    assert book.to_ask() == {"job": [wanted(7)]}
+
+
+def test_a_duplicate_that_vanishes_is_asked_for_until_there_is_an_id_of_its_own() -> None:
+    """One job after the other fetches what this one leans on, and takes it away."""
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(Waiting("job", {}, {7: "first"}, (wanted(1),)))
+    others = {"first": (8, "second"), "second": (9, "third"), "third": (10, "last")}
+    for label, (download_id, heir) in others.items():
+        assert vanish(book, label) == []
+        assert ask_again(book, duplicate(download_id, heir)) == []
+    found = DownloadEntry(10, url=URL, entity_id="E1", status_code="A")
+    assert book.absorb("last", retrieved(found)) == [Ready(wanted(1), 10, "last", URL)]
+
+
+def test_an_id_that_comes_back_and_was_never_listed_is_given_up() -> None:
+    book = book_of(1)
+    for _ in range(2):
+        assert vanish(book) == []
+        if book.to_ask():
+            ask_again(book, prepared(1))
+    assert book.has_strays and len(book) == 1
+    assert reasons(book.absorb_whole_search([entry(2)])) == ["vanished"]
+
+
+def test_a_duplicate_that_comes_back_and_was_never_listed_is_given_up() -> None:
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(Waiting("job", {}, {7: "old"}, (wanted(7),)))
+    assert vanish(book, "old") == []
+    ask_again(book, duplicate(7, "old"))
+    assert reasons(vanish(book, "old")) == ["vanished"]
+
+
+def test_what_was_moved_to_another_label_is_followed() -> None:
+    """The service gives the old id to whoever asked last."""
+    book = book_of(1)
+    vanish(book)
+    ask_again(book, prepared(1))
+    vanish(book)
+    moved = DownloadEntry(1, label="theirs", status_text="Queued")
+    assert book.absorb_whole_search([moved]) == [] and book.labels() == ["theirs"]
+    # They fetch it and remove their order: it is asked for again, for it was there.
+    assert vanish(book, "theirs") == []
+    assert ask_again(book, prepared(2)) == [Reissued(wanted(1), 2, "job")]
+
+
+def test_what_stands_there_and_is_not_handed_out_is_asked_for_under_its_label() -> None:
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(Waiting("theirs", {1: wanted(1)}))
+    done = DownloadEntry(1, label="theirs", entity_id="E1", status_code="C", status_text="Complete")
+    for _ in range(2):
+        book.absorb("theirs", retrieved())
+        assert book.absorb_search("theirs", [done]) == []
+        if "job" in book.to_ask():
+            ask_again(book, duplicate(1, "theirs"))
+    assert book.absorb_whole_search([done]) == []
+    assert book.to_ask() == {"theirs": [wanted(1)]}
+
+
+def test_a_file_is_asked_for_a_bounded_number_of_times() -> None:
+    book = book_of(0)
+    for number in range(MAX_ASKS):
+        assert vanish(book) == []
+        ask_again(book, prepared(1 + number, number=0))
+    assert reasons(vanish(book)) == ["vanished"]
+
+
+def test_only_the_first_new_request_comes_at_once() -> None:
+    clock = Clock()
+    book = PendingBook("job", deadline_s=100.0, interval_s=30.0, clock=clock)
+    book.add(Waiting("job", {1: wanted(1)}))
+    vanish(book)
+    assert book.until_ask_s() == 0.0
+    ask_again(book, prepared(2))
+    vanish(book)
+    assert (book.until_ask_s(), book.to_ask()) == (30.0, {})
+    clock.now = 30.0
+    assert book.to_ask() == {"job": [wanted(1)]}
+    book.put_off([wanted(1)])
+    assert book.until_ask_s() == 30.0
 
 
 def test_a_busy_queue_gets_some_patience_with_an_unmentioned_id() -> None:
@@ -184,7 +293,8 @@ def test_an_id_that_the_search_still_knows_as_waiting_stays() -> None:
     book = book_of(1)
     book.absorb("job", retrieved())
     assert book.absorb_search("job", [entry(1, None, "Queued")]) == []
-    assert len(book) == 1 and book.lost_under("job") == []
+    assert len(book) == 1 and book.to_ask() == {}
+    assert not book.has_lost("job", retrieved()), "it is looked for again after some looks"
 
 
 def test_lost_files_wait_for_quota_and_still_have_their_deadline() -> None:
@@ -193,7 +303,7 @@ def test_lost_files_wait_for_quota_and_still_have_their_deadline() -> None:
     book = book_of(1, clock=clock)
     book.absorb("job", retrieved())
     book.absorb_search("job", [])
-    assert book.lost_under("job") == [wanted(1)] and book.labels() == ["job"]
+    assert book.to_ask() == {"job": [wanted(1)]} and book.until_deadline_s() == 100.0
     clock.now = 100.0
     assert reasons(book.expire()) == ["deadline"]
 
@@ -213,7 +323,7 @@ def test_the_deadline_counts_from_when_the_file_came_in() -> None:
 
 
 def test_duplicates_are_looked_for_under_their_old_label() -> None:
-    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
     book.add(Waiting("job", {}, {7: "old"}, (wanted(7), wanted(8))))
     assert book.labels() == ["old"]
     ready, refused = book.absorb("old", retrieved(entry(7)))
@@ -233,7 +343,7 @@ def test_an_id_that_is_given_twice_loses_no_file() -> None:
 def test_ten_thousand_duplicates_are_matched_in_one_go() -> None:
     """One index for the whole group: matching each entry against all would take minutes."""
     numbers = range(10_000)
-    book = PendingBook(deadline_s=100.0, clock=Clock())
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
     book.add(Waiting("job", {}, dict.fromkeys(numbers, "old"), tuple(map(wanted, numbers))))
     assert len(book.absorb("old", retrieved(*map(entry, numbers)))) == len(numbers)
 
@@ -276,8 +386,9 @@ async def resolve(queue: Queue, *waiting: Waiting, deadline_s: float = 1e6) -> l
     with send:
         for one in waiting:
             send.send_nowait(one)
-    endings = resolutions(queue, receive, interval_s=0.0, deadline_s=deadline_s)
-    return [ending async for ending in endings]
+    looks = QueueLooks(queue, 0.0)
+    findings = resolutions(looks, receive, label="job", deadline_s=deadline_s)
+    return [ending async for ending in findings if not isinstance(ending, Reissued)]
 
 
 async def test_each_label_is_polled_until_all_is_resolved() -> None:
@@ -295,7 +406,7 @@ async def test_nothing_to_wait_for_asks_nothing() -> None:
 async def test_a_lost_file_is_looked_for_and_asked_for_until_there_is_quota() -> None:
     queue = Queue([retrieved()], refusals=2)
     assert reasons(await resolve(queue, Waiting("job", {1: wanted(1)}))) == ["ready"]
-    assert queue.asked == ["retrieve job", "search job", "request job"] * 3
+    assert queue.asked == ["retrieve job", "search job", *["request job"] * 3]
 
 
 async def test_a_deadline_that_has_passed_costs_no_poll() -> None:
@@ -303,8 +414,10 @@ async def test_a_deadline_that_has_passed_costs_no_poll() -> None:
     send, receive = anyio.create_memory_object_stream[Waiting](1)
     with send:
         send.send_nowait(Waiting("job", {1: wanted(1)}))
-    endings = resolutions(queue, receive, interval_s=1e6, deadline_s=0.0)
-    assert reasons([ending async for ending in endings]) == ["deadline"]
+    findings = resolutions(QueueLooks(queue, 1e6), receive, label="job", deadline_s=0.0)
+    assert [ending.reason async for ending in findings if isinstance(ending, GivenUp)] == [
+        "deadline"
+    ]
     assert queue.asked == []
 
 
@@ -352,10 +465,11 @@ class AnyReplies(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.book = PendingBook(deadline_s=100.0, clock=self.clock)
+        self.book = PendingBook("job", deadline_s=100.0, clock=self.clock)
         self.seen = Books()
 
-    def note(self, resolved: list[Resolution]) -> None:
+    def note(self, findings: Sequence[Finding]) -> None:
+        resolved = [finding for finding in findings if not isinstance(finding, Reissued)]
         self.seen.came_out.update(ending.wanted.entity_id for ending in resolved)
         assert max(self.seen.came_out.values(), default=0) <= 1
         assert len(self.book) == len(self.seen.came_in) - self.seen.came_out.total()
@@ -400,24 +514,32 @@ class AnyReplies(RuleBasedStateMachine):
     def search(self, label: str, entries: list[DownloadEntry]) -> None:
         self.note(self.book.absorb_search(label, entries))
 
-    @rule(label=LABELS, available=REQUESTED, preparing=REQUESTED, old=RECORDS, new=RECORDS)
+    @rule(entries=ENTRIES)
+    def search_everything(self, entries: list[DownloadEntry]) -> None:
+        self.note(self.book.absorb_whole_search(entries))
+        assert not self.book.has_strays
+
+    @rule()
+    def wait_for_quota(self) -> None:
+        for again in self.book.to_ask().values():
+            self.book.put_off(again)
+
+    @rule(available=REQUESTED, preparing=REQUESTED, old=RECORDS, new=RECORDS)
     def ask_again(
         self,
-        label: str,
         available: list[RequestedDownload],
         preparing: list[RequestedDownload],
         old: Labels,
         new: Labels,
     ) -> None:
-        again = self.book.lost_under(label)
-        if again:
+        for under, again in self.book.to_ask().items():
             reply = DownloadRequestReply(
                 available_downloads=available,
                 preparing_downloads=preparing,
                 duplicate_products=old,
                 new_records=new,
             )
-            self.note(self.book.absorb_request(label, again, reply))
+            self.note(self.book.absorb_request(under, again, reply))
 
     @rule(seconds=st.floats(0, 150))
     def pass_time(self, seconds: float) -> None:
@@ -438,7 +560,7 @@ TestAnyReplies.settings = settings(max_examples=40)
 
 @given(st.lists(st.tuples(IDS, LABELS), max_size=8))
 def test_each_label_is_polled_once(items: list[tuple[int, str]]) -> None:
-    book = PendingBook(deadline_s=1.0, clock=Clock())
+    book = PendingBook("job", deadline_s=1.0, clock=Clock())
     for number, (download_id, label) in enumerate(items):
         book.add(Waiting(label, {100 * number + download_id: wanted(number)}))
     assert sorted(book.labels()) == sorted({label for _, label in items})

@@ -30,9 +30,9 @@ class Requests:
         """Remember which ids the service gave, and whether URLs came along."""
         await self._database.write(self._give(given, is_ready=is_ready))
 
-    def note_ready(self, file: WantedFile, to: Requested) -> None:
-        """Note with the next commit that there is a URL for what was in preparation."""
-        self._database.write_later(self._give([(file, to)], is_ready=True))
+    def note_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
+        """Note with the next commit where a file that was waited for stands now."""
+        self._database.write_later(self._give([(file, to)], is_ready=is_ready))
 
     async def known(self, files: Sequence[WantedFile]) -> dict[tuple[str, str], Requested]:
         """Return what the service has in its queue already, by entity id and product id."""
@@ -43,6 +43,13 @@ class Requests:
         query = "SELECT count(*) FROM download WHERE service = ?"
         row = await self._database.read(lambda c: c.execute(query, (self._service,)).fetchone())
         return int(row[0])
+
+    async def labels(self) -> list[str]:
+        """Return the labels that files of the job stand under, other jobs' among them."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_LABELS, (self._service,)).fetchall()
+        )
+        return [label for (label,) in rows]
 
     async def sizes_of(self, download_ids: Iterable[int]) -> dict[int, int]:
         """Return the sizes in bytes of the verified files among some downloads, by id."""
@@ -106,5 +113,9 @@ WHERE service = ? AND entity_id = ? AND product_id = ? AND download_id IS NOT NU
 _SIZES = """
 SELECT download_id, size_bytes FROM file JOIN download USING (service, entity_id, product_id)
 WHERE service = ? AND file.state IN ('verified', 'unpacked') AND download_id IS NOT NULL
+"""
+_LABELS = """
+SELECT DISTINCT label FROM download
+WHERE service = ? AND download_id IS NOT NULL ORDER BY label
 """
 _FORGET_ALL = "DELETE FROM download WHERE service = ?"

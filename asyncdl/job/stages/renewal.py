@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 import anyio
 
 from asyncdl.errors import ApiError, AuthError, TransferError
+from asyncdl.job.journal.records import Requested
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import match_reply
-from asyncdl.m2m.downloads.pending import MISSED_POLLS, Ready
+from asyncdl.m2m.downloads.pending import GivenUp, Ready, Reissued, Waiting, waiting_of
+from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.models import DownloadEntry
 
 NO_NEW_URL = "no-new-url"
@@ -26,18 +29,16 @@ class Renewal:
     """The way to a new URL for one file, however often its URL is refused.
 
     The queue is looked at first, which costs one call for all files that are
-    refused at the same time; else the file is requested again, which under
-    the same label gives the same download. One that is in preparation again is
-    waited for, as long as for any other.
+    refused at the same time; else the file is requested again, under the job's
+    own label: the order it stood under may have been another job's, and gone.
+    One that is in preparation again is waited for, as any other.
     """
 
     run: Run
     ready: Ready
-    refused_url: str = ""
+    """Where the file stands now."""
+    _refused_url: str = field(default="", init=False)
     """What the queue may still tell, and is of no use."""
-
-    def __post_init__(self) -> None:
-        self.refused_url = self.ready.url
 
     async def url(self) -> str:
         """Return a new URL.
@@ -46,59 +47,75 @@ class Renewal:
             AuthError; NetworkError, when it cannot be had.
         Source: endpoints ``download-retrieve``, ``download-request``; API notes §5.4, §7.5.
         """
+        is_first, self._refused_url = not self._refused_url, self.ready.url
         try:
-            self.refused_url = await self._find()
+            self.ready = await self._find(is_first=is_first)
         except AuthError:
             raise
         except ApiError as error:
             raise self._no_url(f"the service gives no new URL for it: {error}") from error
-        return self.refused_url
+        return self.ready.url
 
-    async def _find(self) -> str:
-        poll = self.run.config.poll
-        since_s = began_s = anyio.current_time()
-        is_requested, missed = False, 0
-        if self.refused_url == self.ready.url:
-            # What others of its age were refused for has shown its new URL, too.
-            entry = await self._look(began_s - LOOK_LASTS_S)
-            if self._is_new(entry):
-                return str(entry.url)
-        while True:
+    async def _find(self, *, is_first: bool) -> Ready:
+        now_s = anyio.current_time()
+        entry: DownloadEntry | None = None
+        # What others of its age were refused for has shown its new URL, too.
+        for since_s in (now_s - LOOK_LASTS_S, now_s) if is_first else (now_s,):
             entry = await self._look(since_s)
             if self._is_new(entry):
-                return str(entry.url)
-            if not is_requested and (entry is None or not entry.is_waiting):
-                is_requested = True
-                if url := await self._request():
-                    return url
-            missed = 0 if entry is not None and entry.is_waiting else missed + 1
-            if missed > MISSED_POLLS:
-                raise self._no_url("the service no longer lists it")
-            if anyio.current_time() - began_s >= poll.deadline:
-                raise self._no_url(f"in preparation again, and not ready after {poll.deadline:g} s")
-            since_s = anyio.current_time()
-            await anyio.sleep(poll.interval)
+                return self._ready_at(str(entry.url))
+        if entry is None or not entry.is_waiting:
+            return await self._request()
+        items = {self.ready.download_id: self.ready.wanted}
+        return await self._wait(Waiting(self.ready.label, items, is_due=True))
 
     def _is_new(self, entry: DownloadEntry | None) -> TypeGuard[DownloadEntry]:
-        return entry is not None and entry.is_ready and entry.url != self.refused_url
+        return entry is not None and entry.is_ready and entry.url != self._refused_url
+
+    def _ready_at(self, url: str) -> Ready:
+        old = self.ready
+        return Ready(old.wanted, old.download_id, old.label, url, old.eula_code)
 
     async def _look(self, since_s: float) -> DownloadEntry | None:
-        run, ready = self.run, self.ready
-        return await run.looks.entry(run.client, ready.label, ready.download_id, since_s=since_s)
+        look = await self.run.looks.look(self.ready.label, since_s=since_s)
+        return look.entries.get(self.ready.download_id)
 
-    async def _request(self) -> str | None:
-        """Request the file again; return its URL, or ``None`` if it is being prepared."""
-        wanted = self.ready.wanted
+    async def _request(self) -> Ready:
+        """Request the file again, and wait for it if it is not there at once."""
+        run, wanted = self.run, self.ready.wanted
         item = DownloadItem(wanted.entity_id, wanted.product_id)
-        reply = await self.run.client.download_request([item], label=self.ready.label)
-        matched = match_reply([wanted], reply)
-        for available in matched.available:
-            return available.url
+        matched = match_reply([wanted], await run.client.download_request([item], label=run.label))
+        for found in matched.available:
+            ready = Ready(wanted, found.download_id, run.label, found.url, found.eula_code)
+            self._note(ready)
+            return ready
         for failed in matched.failed:
             raise self._no_url(f"the service gives no new URL for it: {failed.message}")
-        if not matched.preparing and not matched.duplicates and not matched.unmatched:
+        waiting = waiting_of(matched, run.label)
+        if not waiting.items and not waiting.candidates:
             raise self._no_url("the service gives no new URL for it")
-        return None
+        return await self._wait(waiting)
+
+    async def _wait(self, waiting: Waiting) -> Ready:
+        """Wait for the file as for any other that is in preparation."""
+        run, deadline_s = self.run, self.run.config.poll.deadline
+        send, receive = anyio.create_memory_object_stream[Waiting](1)
+        with send:
+            send.send_nowait(waiting)
+        findings = resolutions(run.looks, receive, label=run.label, deadline_s=deadline_s)
+        async with aclosing(findings):
+            async for finding in findings:
+                if isinstance(finding, GivenUp):
+                    raise self._no_url(finding.detail)
+                self._note(finding)
+                if isinstance(finding, Ready):
+                    return finding
+        raise AssertionError("every file has an ending")
+
+    def _note(self, now: Ready | Reissued) -> None:
+        to = Requested(now.download_id, now.label)
+        is_ready = isinstance(now, Ready)
+        self.run.journal.requests.note_later(now.wanted, to, is_ready=is_ready)
 
     def _no_url(self, detail: str) -> TransferError:
         return TransferError(self.ready.url, detail, reason=NO_NEW_URL, retryable=False)

@@ -15,7 +15,7 @@ from asyncdl.job.queue.quota import Quota
 from asyncdl.job.run import Run
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import AvailableFile, Matched, match_reply
-from asyncdl.m2m.downloads.pending import Ready, Waiting
+from asyncdl.m2m.downloads.pending import Ready, Waiting, waiting_of
 from asyncdl.m2m.downloads.selection import WantedFile
 
 REFUSED_REMEDY = "Run the same command again later; the service gives the reason above."
@@ -93,17 +93,12 @@ def _settle(run: Run, matched: Matched) -> Waiting | None:
     """Report the files that are refused; return what has to be waited for, if anything."""
     for refused in matched.failed:
         _refuse(run, refused.file, "refused", refused.message)
-    # Ids whose file the reply does not tell, each with the label to ask under.
-    unknown = {**matched.duplicates, **dict.fromkeys(matched.unmatched, run.label)}
-    if not unknown:
+    waiting = waiting_of(matched, run.label)
+    if not waiting.candidates:
         # The service counts such items and does not name them: they are what is left.
         for wanted in matched.unaccounted:
             _refuse(run, wanted, "not-accepted", NOT_ACCEPTED, NOT_ACCEPTED_REMEDY)
-    candidates = matched.unaccounted if unknown else ()
-    if not matched.preparing and not candidates:
-        return None
-    items = {preparing.download_id: preparing.file for preparing in matched.preparing}
-    return Waiting(run.label, items, unknown, candidates)
+    return waiting if waiting.items or waiting.candidates else None
 
 
 def _ready(run: Run, found: AvailableFile) -> Ready:

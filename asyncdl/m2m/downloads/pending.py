@@ -5,9 +5,14 @@ No I/O: replies go in, endings come out.
 What the service is known to do, and what is done about it (API notes §5.4 to §5.6):
 
 - Items move from ``available`` to ``requested`` once handed out: both count.
-- Items asked for earlier stand under the label of that time: each label is polled.
-- Items that fail vanish from both lists: ``download-search`` knows what became
-  of them, and one new request under the same label brings a lost one back.
+- Items that another job has in the queue stand under that job's label: each label is polled.
+- Items that fail vanish from both lists: ``download-search`` knows what became of them.
+- Items vanish for good when the job under whose label they stand removes its order, which
+  jobs of one account cannot know of each other. A new request under the own label brings a
+  new id, or that of a third job. This may happen again and again, so it ends only when the
+  service gives an id that it has never listed, or after :data:`MAX_ASKS` requests.
+- An item may have been moved to another label: the whole queue of the account is searched
+  before it is given up.
 - An item may never be ready: the deadline ends it.
 """
 
@@ -16,16 +21,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from asyncdl.events import FileState
-from asyncdl.m2m.downloads.matching import FileIndex, Matched, match_reply
+from asyncdl.m2m.downloads.matching import FileIndex, Matched, PreparingFile, match_reply
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
 
 MISSED_POLLS = 3
 """An id that this many polls in a row do not mention is looked for with ``download-search``."""
+
+MAX_ASKS = 20
+"""A file is asked for again so often at most. Each time another job of the account has to take
+its order away between two calls, so this is never reached by chance: eight jobs that want the
+same scenes and do nothing else were seen to need up to four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,17 @@ class GivenUp:
     remedy: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reissued:
+    """A file that had vanished and is prepared anew, under another id; no ending."""
+
+    wanted: WantedFile
+    download_id: int
+    label: str
+
+
 Resolution: TypeAlias = Ready | GivenUp
+Finding: TypeAlias = Resolution | Reissued
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,22 @@ class Waiting:
     is_due: bool = False
     """Whether it may be ready by now, since it was asked for long ago."""
 
+    @property
+    def labels(self) -> set[str]:
+        """The labels under which its files stand."""
+        own = {self.label} if self.items else set()
+        return own | set(self.duplicates.values())
+
+
+def waiting_of(matched: Matched, label: str) -> Waiting:
+    """Return what a reply leaves open: in preparation, or told by its id only.
+
+    Files are candidates only where there are ids that may be theirs.
+    """
+    unknown = {**matched.duplicates, **dict.fromkeys(matched.unmatched, label)}
+    items = {preparing.download_id: preparing.file for preparing in matched.preparing}
+    return Waiting(label, items, unknown, matched.unaccounted if unknown else ())
+
 
 @dataclass(slots=True)
 class _Pending:
@@ -79,10 +115,10 @@ class _Pending:
     status: str = "preparing"
     missed: int = 0
     """Polls in a row that did not mention it."""
-    is_lost: bool = False
-    """Whether it has to be asked for again."""
-    was_lost: bool = False
-    """Whether it was asked for again before; a second time would not help."""
+    is_seen: bool = False
+    """Whether the service has listed it since it was asked for."""
+    is_stray: bool = False
+    """Whether it may stand under another label than the one it is looked for."""
 
 
 class _Unknown:
@@ -94,6 +130,8 @@ class _Unknown:
         self.labels = dict(labels)
         self.since = since
         self.missed = 0
+        self.gone: set[int] = set()
+        """Ids that were here, and of which the service says nothing any more."""
         self._unclear: Counter[int] = Counter()
         self._index = FileIndex(candidates)
         self._left = {_key(wanted): wanted for wanted in candidates}
@@ -117,6 +155,30 @@ class _Unknown:
         return self._left.pop(_key(wanted), None) if wanted else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A file that has to be asked for again."""
+
+    wanted: WantedFile
+    label: str
+    """Under which; nearly always the own one."""
+    since: float
+    due: float
+    """When it may be asked for."""
+    gone: frozenset[int]
+    """The id it had, or may have had, at last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What has become of the earlier requests for one file."""
+
+    asks: int = 0
+    """How often it was asked for again."""
+    gone: frozenset[int] = frozenset()
+    """Ids it had, or may have had."""
+
+
 def _key(wanted: WantedFile) -> tuple[str, str]:
     return wanted.entity_id, wanted.product_id
 
@@ -128,47 +190,60 @@ class PendingBook:
     at the latest when :meth:`expire` is called after its deadline.
 
     Args:
+        label: The job's own, under which lost files are asked for again.
         deadline_s: Seconds from :meth:`add` after which :meth:`expire` gives a file up.
+        interval_s: Seconds between two requests for the same lost file, at least.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, *, deadline_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        label: str,
+        *,
+        deadline_s: float,
+        interval_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._label = label
         self._deadline_s = deadline_s
+        self._interval_s = interval_s
         self._clock = clock
         self._pending: dict[int, _Pending] = {}
         self._unknown: list[_Unknown] = []
+        self._lost: dict[tuple[str, str], _Lost] = {}
+        self._past: dict[tuple[str, str], _Past] = {}
 
     def __len__(self) -> int:
         """Return the number of files without an ending."""
-        return len(self._pending) + sum(map(len, self._unknown))
+        return len(self._pending) + sum(map(len, self._unknown)) + len(self._lost)
 
-    @property
-    def has_duplicates(self) -> bool:
-        """Whether ids are open of which only the label is known."""
-        return bool(self._unknown)
+    def _starts(self) -> list[tuple[float, str]]:
+        starts = [(group.since, "") for group in self._unknown]
+        starts += [(pending.since, pending.wanted.file_name) for pending in self._pending.values()]
+        return starts + [(lost.since, lost.wanted.file_name) for lost in self._lost.values()]
 
     def oldest(self) -> tuple[str, float]:
         """Return which file is open for longest, and for how many seconds.
 
         The name is empty where only the id is known, and when nothing is open.
         """
-        starts = [(group.since, "") for group in self._unknown]
-        starts += [(pending.since, pending.wanted.file_name) for pending in self._pending.values()]
-        since, name = min(starts, default=(self._clock(), ""))
+        since, name = min(self._starts(), default=(self._clock(), ""))
         return name, self._clock() - since
 
     def add(self, waiting: Waiting) -> None:
         """Take in what a request left open."""
-        now = self._clock()
+        self._add(waiting, self._clock())
+
+    def _add(self, waiting: Waiting, since: float) -> None:
         candidates = list(waiting.candidates)
         for download_id, wanted in waiting.items.items():
             if download_id in self._pending:
                 # The id is another file's, so nothing tells this one's.
                 candidates.append(wanted)
             else:
-                self._pending[download_id] = _Pending(wanted, waiting.label, now)
+                self._pending[download_id] = _Pending(wanted, waiting.label, since)
         if candidates:
-            self._unknown.append(_Unknown(waiting.duplicates, candidates, now))
+            self._unknown.append(_Unknown(waiting.duplicates, candidates, since))
 
     def labels(self) -> list[str]:
         """Return every label that something open stands under, each once."""
@@ -179,11 +254,10 @@ class PendingBook:
 
     def until_deadline_s(self) -> float:
         """Return the seconds until the next file has to be given up; 0 when one is due."""
-        starts = [pending.since for pending in self._pending.values()]
-        starts += [group.since for group in self._unknown]
+        starts = self._starts()
         if not starts:
             return self._deadline_s
-        return max(0.0, min(starts) + self._deadline_s - self._clock())
+        return max(0.0, min(starts)[0] + self._deadline_s - self._clock())
 
     def postpone(self, seconds: float) -> None:
         """Put off all deadlines."""
@@ -191,6 +265,8 @@ class PendingBook:
             pending.since += seconds
         for group in self._unknown:
             group.since += seconds
+        for key, lost in self._lost.items():
+            self._lost[key] = replace(lost, since=lost.since + seconds)
 
     def _is_late(self, since: float) -> bool:
         # Calculated like ``until_deadline_s``, so that both agree to the last bit.
@@ -236,51 +312,18 @@ class PendingBook:
             resolved += self._settle_missed(download_id, found.get(download_id))
         return resolved
 
-    def lost_under(self, label: str) -> list[WantedFile]:
-        """Return the files under ``label`` that have to be asked for again."""
-        return [pending.wanted for _, pending in self._lost(label)]
+    @property
+    def has_strays(self) -> bool:
+        """Whether something may stand under a label that nobody has named."""
+        return any(pending.is_stray for pending in self._pending.values())
 
-    def absorb_request(
-        self, label: str, asked: Sequence[WantedFile], reply: DownloadRequestReply
-    ) -> list[Resolution]:
-        """Take in the reply to a request for what was lost under ``label``."""
-        lost = dict(self._lost(label))
-        again = {_key(pending.wanted): pending for pending in lost.values()}
-        for download_id in lost:
-            del self._pending[download_id]
-        matched = match_reply(asked, reply)
-        unnamed = self._wait_again(lost, matched)
-        resolved: list[Resolution] = [
-            Ready(found.file, found.download_id, label, found.url, found.eula_code)
-            for found in matched.available
-        ]
-        gone = [wanted for wanted in matched.unaccounted if _key(wanted) not in unnamed]
-        for preparing in matched.preparing:
-            if preparing.download_id in self._pending:
-                gone.append(preparing.file)
-            else:
-                self._wait_on(preparing.download_id, again[_key(preparing.file)])
-        resolved += [
-            _failed(refused.file, "refused", refused.message) for refused in matched.failed
-        ]
-        resolved += [
-            _failed(wanted, "vanished", "the service no longer lists it and gives no new URL")
-            for wanted in gone
-        ]
+    def absorb_whole_search(self, entries: Iterable[DownloadEntry]) -> list[Resolution]:
+        """Take in a ``download-search`` reply about all labels: the last word on strays."""
+        found = {entry.download_id: entry for entry in entries}
+        resolved: list[Resolution] = []
+        for download_id in [i for i, pending in self._pending.items() if pending.is_stray]:
+            resolved += self._settle_stray(download_id, found.get(download_id))
         return resolved
-
-    def _wait_again(self, lost: Mapping[int, _Pending], matched: Matched) -> set[tuple[str, str]]:
-        """Wait on what was accepted under the id it had, though the reply does not name it."""
-        open_keys = {_key(wanted) for wanted in matched.unaccounted}
-        accepted = {i: lost[i] for i in matched.unmatched if i in lost}
-        waiting = {i: p for i, p in accepted.items() if _key(p.wanted) in open_keys}
-        for download_id, pending in waiting.items():
-            self._wait_on(download_id, pending)
-        return {_key(pending.wanted) for pending in waiting.values()}
-
-    def _wait_on(self, download_id: int, pending: _Pending) -> None:
-        pending.missed, pending.is_lost, pending.was_lost = 0, False, True
-        self._pending[download_id] = pending
 
     def expire(self) -> list[Resolution]:
         """Give up what is past its deadline."""
@@ -290,7 +333,73 @@ class PendingBook:
             if self._is_late(group.since):
                 resolved += [self._unresolved(w, "asked for earlier") for w in group.left]
         self._unknown = [group for group in self._unknown if not self._is_late(group.since)]
+        forgotten = [key for key, lost in self._lost.items() if self._is_late(lost.since)]
+        for lost in map(self._lost.pop, forgotten):
+            resolved.append(self._unresolved(lost.wanted, "no longer listed"))
         return resolved
+
+    # -- asking again -----------------------------------------------------------
+
+    def until_ask_s(self) -> float:
+        """Return the seconds until a lost file may be asked for again; infinite for none."""
+        due = min((lost.due for lost in self._lost.values()), default=float("inf"))
+        return max(0.0, due - self._clock())
+
+    def to_ask(self) -> dict[str, list[WantedFile]]:
+        """Return the files to be asked for again now, by the label to ask under."""
+        now = self._clock()
+        files: dict[str, list[WantedFile]] = {}
+        for lost in self._lost.values():
+            if lost.due <= now:
+                files.setdefault(lost.label, []).append(lost.wanted)
+        return files
+
+    def put_off(self, asked: Iterable[WantedFile]) -> None:
+        """Note that some files could not be asked for now, for want of quota."""
+        due = self._clock() + self._interval_s
+        for key in map(_key, asked):
+            self._lost[key] = replace(self._lost[key], due=due)
+
+    def absorb_request(
+        self, label: str, asked: Sequence[WantedFile], reply: DownloadRequestReply
+    ) -> list[Finding]:
+        """Take in the reply to a request for files of :meth:`to_ask`."""
+        lost = [self._lost.pop(_key(wanted)) for wanted in asked]
+        since = min(each.since for each in lost)
+        matched = _with_old_ids(match_reply(asked, reply), lost)
+        waiting = waiting_of(matched, label)
+        self._add(waiting, since)
+        findings: list[Finding] = [
+            Ready(found.file, found.download_id, label, found.url, found.eula_code)
+            for found in matched.available
+        ]
+        findings += [Reissued(file, number, label) for number, file in waiting.items.items()]
+        findings += [
+            _failed(refused.file, "refused", refused.message) for refused in matched.failed
+        ]
+        if not waiting.candidates:
+            gone = "the service no longer lists it and gives no new URL"
+            findings += [_failed(wanted, "vanished", gone) for wanted in matched.unaccounted]
+        return findings
+
+    def _lose(
+        self, wanted: WantedFile, gone: Iterable[int], since: float, *, label: str = ""
+    ) -> list[Resolution]:
+        """Let a file be asked for again, unless that was done often enough."""
+        past = self._past.get(_key(wanted), _Past())
+        if past.asks >= MAX_ASKS:
+            detail = f"it was asked for {past.asks} times again, and vanished each time"
+            return [_failed(wanted, "vanished", detail)]
+        # The first time at once; then there may be others who want the same, so with rests.
+        due = self._clock() + (self._interval_s if past.asks else 0.0)
+        self._past[_key(wanted)] = _Past(past.asks + 1, past.gone.union(gone))
+        self._lost[_key(wanted)] = _Lost(wanted, label or self._label, since, due, frozenset(gone))
+        return []
+
+    def _was_gone(self, wanted: WantedFile, ids: Iterable[int]) -> bool:
+        """Tell whether a new request has brought nothing but ids that had vanished before."""
+        past = self._past.get(_key(wanted))
+        return past is not None and past.gone.issuperset(ids)
 
     # -- single entries -------------------------------------------------------
 
@@ -301,7 +410,7 @@ class PendingBook:
         pending = self._pending.get(entry.download_id)
         if pending is None:
             return []
-        pending.status = _status_of(entry, pending)
+        pending.status, pending.is_seen = _status_of(entry, pending), True
         if entry.is_ready and entry.url:
             del self._pending[entry.download_id]
             code = entry.eula_code or ""
@@ -314,37 +423,62 @@ class PendingBook:
         if wanted is None and entry and group.may_be_told_later(download_id):
             return
         label = group.labels.pop(download_id)
-        if wanted is not None:
+        if entry is None:
+            group.gone.add(download_id)
+        elif wanted is not None:
             self._pending[download_id] = _Pending(wanted, label, group.since, missed=1)
 
     def _close_groups(self) -> list[Resolution]:
-        """End the groups whose ids are all known: what is left was not accepted."""
+        """End the groups whose ids are all known or gone: what is left has none of them."""
         closed = [group for group in self._unknown if not group.labels]
         self._unknown = [group for group in self._unknown if group.labels and len(group)]
         return [
-            _failed(wanted, "not-accepted", "the service did not accept the request for it")
+            resolution
             for group in closed
             for wanted in group.left
+            for resolution in self._settle_left(group, wanted)
         ]
+
+    def _settle_left(self, group: _Unknown, wanted: WantedFile) -> list[Resolution]:
+        if not group.gone:
+            detail = "the service did not accept the request for it"
+            return [_failed(wanted, "not-accepted", detail)]
+        if self._was_gone(wanted, group.gone):
+            detail = "the service gives the id of an earlier request, and does not list it"
+            return [_failed(wanted, "vanished", detail)]
+        return self._lose(wanted, group.gone, group.since)
 
     def _settle_missed(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
         pending = self._pending[download_id]
         if entry is not None:
             pending.status = _status_of(entry, pending)
             if entry.is_waiting:
+                pending.missed, pending.is_seen = 0, True
                 return []
             if entry.is_final:
                 return self._fail(download_id)
-        if pending.was_lost:
+        if not pending.is_seen and self._was_gone(pending.wanted, [download_id]):
+            pending.is_stray = True
+            return []
+        # It was handed out, completed or removed: a new request brings it back.
+        del self._pending[download_id]
+        return self._lose(pending.wanted, [download_id], pending.since)
+
+    def _settle_stray(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
+        pending = self._pending[download_id]
+        pending.is_stray = False
+        if entry is None:
             del self._pending[download_id]
             return [_failed(pending.wanted, "vanished", f"last state: {pending.status}")]
-        # It was handed out, proxied or cleared: the same request under the same
-        # label brings it back (API notes §5.4), once.
-        pending.is_lost = True
-        return []
-
-    def _lost(self, label: str) -> list[tuple[int, _Pending]]:
-        return [(i, p) for i, p in self._pending.items() if p.is_lost and p.label == label]
+        if entry.is_final:
+            return self._fail(download_id)
+        if entry.label and entry.label != pending.label:
+            pending.label, pending.missed, pending.is_seen = entry.label, 0, True
+            return []
+        # It is there and not handed out again: the same request under the same label
+        # brings it back (API notes §5.4).
+        del self._pending[download_id]
+        return self._lose(pending.wanted, [download_id], pending.since, label=pending.label)
 
     def _fail(self, download_id: int) -> list[Resolution]:
         pending = self._pending.pop(download_id)
@@ -359,6 +493,28 @@ class PendingBook:
             f"still not ready after {self._deadline_s:g} s; the service last said: {status}",
             "Run the same command again later: it asks for the same file under the same label.",
         )
+
+
+def _with_old_ids(matched: Matched, lost: Iterable[_Lost]) -> Matched:
+    """Take what was accepted under the id it had as such, though the reply does not name it."""
+    open_ones, unmatched = set(matched.unaccounted), set(matched.unmatched)
+    lost = list(lost)
+    uses = Counter(number for each in lost for number in each.gone)
+    old = [
+        PreparingFile(each.wanted, number)
+        for each in lost
+        if each.wanted in open_ones and len(each.gone) == 1
+        for number in each.gone & unmatched
+        if uses[number] == 1
+    ]
+    known = {preparing.download_id for preparing in old}
+    named = {preparing.file for preparing in old}
+    return replace(
+        matched,
+        preparing=(*matched.preparing, *old),
+        unmatched=tuple(number for number in matched.unmatched if number not in known),
+        unaccounted=tuple(wanted for wanted in matched.unaccounted if wanted not in named),
+    )
 
 
 def _status_of(entry: DownloadEntry, pending: _Pending) -> str:

@@ -1,17 +1,16 @@
 """The poller: ask for what is being prepared until every id is resolved.
 
 The service answers a ``download-request`` with files that are ready and files
-that it still prepares. For the latter, :func:`resolutions` calls
-``download-retrieve`` at a steady pace and gives each file exactly one ending,
-as :mod:`asyncdl.m2m.downloads.pending` finds it.
+that it still prepares. For the latter, :func:`resolutions` looks at the queue
+(:mod:`asyncdl.m2m.downloads.looks` keeps the spacing) and gives each file exactly
+one ending, as :mod:`asyncdl.m2m.downloads.pending` finds it.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable, Iterable
+from itertools import islice
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -19,97 +18,112 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncdl.errors import ApiError
 from asyncdl.events import Emit, FilesPreparing, discard
 from asyncdl.m2m.client import DownloadItem
-from asyncdl.m2m.downloads.pending import PendingBook, Resolution, Waiting
+from asyncdl.m2m.downloads.looks import QueueLooks
+from asyncdl.m2m.downloads.pending import Finding, PendingBook, Resolution, Waiting
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
 
 FIRST_POLL_S = 5.0
-"""A small file is often ready within seconds, so the first look comes early."""
+"""A small file is often ready within seconds, so the first look after a request comes early."""
 
-
-class DownloadQueue(Protocol):
-    """The part of the client that the poller needs."""
-
-    async def download_retrieve(self, label: str | None = None) -> DownloadRetrieveReply:
-        """Ask for everything under a label."""
-
-    async def download_search(
-        self, label: str | None = None, *, active_only: bool | None = None
-    ) -> list[DownloadEntry]:
-        """Ask what became of everything under a label."""
-
-    async def download_request(
-        self, downloads: Sequence[DownloadItem], *, label: str
-    ) -> DownloadRequestReply:
-        """Ask for files; safe to repeat."""
+ASKED_AT_ONCE = 500
+"""Files in one request for what was lost: the service has had trouble with thousands."""
 
 
 async def resolutions(
-    client: DownloadQueue,
+    looks: QueueLooks,
     waiting_in: MemoryObjectReceiveStream[Waiting],
     *,
-    interval_s: float,
+    label: str,
     deadline_s: float,
     emit: Emit = discard,
-) -> AsyncGenerator[Resolution]:
+) -> AsyncGenerator[Finding]:
     """Yield an ending for every file that comes in through ``waiting_in``.
 
     Args:
-        client: Asks the service.
+        looks: Ask the service, and say when the next look may begin.
         waiting_in: What is open; more may come while polling goes on.
-        interval_s: Seconds between two polls, at least.
+        label: The job's own, under which lost files are asked for again.
         deadline_s: Seconds after which a file is given up; those in which the service
             did not answer do not count.
         emit: Takes :class:`FilesPreparing` at each look, and when more is to be waited for.
-    Yields: In no particular order. Ends when the stream is closed and nothing is open.
+    Yields: In no particular order; besides endings the new ids of files that were lost.
+        Ends when the stream is closed and nothing is open.
     Raises: ApiError, AuthError or NetworkError, when the client gives up on a call.
     Source: endpoints ``download-retrieve``, ``download-search``, ``download-request``.
     """
-    book = PendingBook(deadline_s=deadline_s, clock=anyio.current_time)
-    pace = _Pace(interval_s)
+    book = PendingBook(
+        label,
+        deadline_s=deadline_s,
+        interval_s=looks.interval_s,
+        clock=anyio.current_time,
+    )
+    pace = _Pace(looks, book)
 
     def tell() -> None:
         emit(FilesPreparing(len(book), *book.oldest(), next_look_s=pace.rest_s()))
 
     async with waiting_in:
         while await _take_in(book, waiting_in, pace, tell):
-            if pace.is_due:
-                pace.start()
-                for label in book.labels():
-                    asked_at_s = anyio.current_time()
-                    resolved = await _poll_label(client, book, label)
-                    # What was to be heard of a file could not be heard in an outage.
-                    book.postpone(anyio.current_time() - asked_at_s)
-                    for resolution in resolved:
-                        yield resolution
+            for due in pace.due():
+                asked_at_s = anyio.current_time()
+                resolved = await _poll_label(looks, book, due, since_s=pace.take_turn(due))
+                # What was to be heard of a file could not be heard in an outage.
+                book.postpone(anyio.current_time() - asked_at_s)
+                for resolution in resolved:
+                    yield resolution
+            for finding in await _ask_again(looks, book):
+                pace.note_change()
+                yield finding
             for given_up in book.expire():
                 yield given_up
             tell()
 
 
-@dataclass
 class _Pace:
-    """When the next poll may start."""
+    """When the next look is due.
 
-    interval_s: float
-    next_at: float = 0.0
+    The spacing of two looks is the affair of :class:`QueueLooks`; here is only how
+    early the first one comes after a request.
+    """
 
-    def start(self) -> None:
-        """Note that a poll begins now."""
-        self.next_at = anyio.current_time() + self.interval_s
+    def __init__(self, looks: QueueLooks, book: PendingBook) -> None:
+        self._looks = looks
+        self._book = book
+        self._first_s: dict[str, float] = {}
+        self._polled_s: dict[str, float] = {}
+        self._changed_s = anyio.current_time()
 
-    def hold(self, wait_s: float) -> None:
-        """Poll no earlier than ``wait_s`` from now."""
-        self.next_at = max(self.next_at, anyio.current_time() + wait_s)
+    def note_change(self) -> None:
+        """Note that the service has taken a request since all looks so far."""
+        self._changed_s = anyio.current_time()
 
-    @property
-    def is_due(self) -> bool:
-        """Whether the next poll may start."""
-        return self.rest_s() <= 0
+    def take_turn(self, label: str) -> float:
+        """Note that a label is polled now; return how old a look at it by others may be."""
+        since_s = max(self._changed_s, self._polled_s.get(label, self._changed_s))
+        self._polled_s[label] = anyio.current_time()
+        return since_s
+
+    def expect(self, waiting: Waiting) -> None:
+        """Note that there is something new; call it before the book takes it in."""
+        self.note_change()
+        wait_s = min(FIRST_POLL_S, self._looks.interval_s)
+        if waiting.is_due or waiting.duplicates:
+            wait_s = 0.0
+        for label in waiting.labels.difference(self._book.labels()):
+            self._first_s[label] = anyio.current_time() + wait_s
+
+    def _rest_of(self, label: str) -> float:
+        first_s = self._first_s.get(label, 0.0) - anyio.current_time()
+        return max(first_s, self._looks.rest_s(label))
+
+    def due(self) -> list[str]:
+        """Return the labels that may be looked at now."""
+        return [label for label in self._book.labels() if self._rest_of(label) <= 0]
 
     def rest_s(self) -> float:
-        """Return the seconds until the next poll may start."""
-        return max(0.0, self.next_at - anyio.current_time())
+        """Return the seconds until something is to be asked of the service."""
+        rests = map(self._rest_of, self._book.labels())
+        return max(0.0, min([self._book.until_ask_s(), *rests]))
 
 
 async def _take_in(
@@ -122,48 +136,60 @@ async def _take_in(
 
     Calls ``tell`` when more is to be waited for.
     """
+
+    def take(waiting: Waiting) -> None:
+        pace.expect(waiting)
+        book.add(waiting)
+        tell()
+
     if not book:
         try:
-            first = await waiting_in.receive()
+            take(await waiting_in.receive())
         except anyio.EndOfStream:
             return False
-        book.add(first)
-        is_due = first.is_due or book.has_duplicates
-        pace.hold(0.0 if is_due else min(FIRST_POLL_S, pace.interval_s))
-        tell()
     while (rest_s := min(pace.rest_s(), book.until_deadline_s())) > 0:
         with anyio.move_on_after(rest_s):
             try:
-                book.add(await waiting_in.receive())
-                tell()
+                take(await waiting_in.receive())
             except anyio.EndOfStream:
                 await anyio.sleep_forever()
     with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
         while True:
-            book.add(waiting_in.receive_nowait())
-            tell()
+            take(waiting_in.receive_nowait())
     return True
 
 
-async def _poll_label(client: DownloadQueue, book: PendingBook, label: str) -> list[Resolution]:
-    reply = await client.download_retrieve(label)
+async def _poll_label(
+    looks: QueueLooks, book: PendingBook, label: str, *, since_s: float
+) -> list[Resolution]:
+    reply = (await looks.look(label, since_s=since_s)).reply
     resolved = book.absorb(label, reply)
     if book.has_lost(label, reply):
-        entries = await client.download_search(label, active_only=False)
+        entries = await looks.client.download_search(label, active_only=False)
         resolved += book.absorb_search(label, entries)
-    if again := book.lost_under(label):
-        resolved += await _ask_again(client, book, label, again)
+    if book.has_strays:
+        entries = await looks.client.download_search(active_only=False)
+        resolved += book.absorb_whole_search(entries)
     return resolved
 
 
-async def _ask_again(
-    client: DownloadQueue, book: PendingBook, label: str, again: Sequence[WantedFile]
-) -> list[Resolution]:
-    items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in again]
-    try:
-        reply = await client.download_request(items, label=label)
-    except ApiError as error:
-        if not error.is_quota:
-            raise
-        return []  # the next poll asks again; meanwhile the window moves on
-    return book.absorb_request(label, again, reply)
+async def _ask_again(looks: QueueLooks, book: PendingBook) -> list[Finding]:
+    """Ask for what was lost, as far as there is quota for it."""
+    findings: list[Finding] = []
+    for label, files in book.to_ask().items():
+        for again in _batches(files):
+            items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in again]
+            try:
+                reply = await looks.client.download_request(items, label=label)
+            except ApiError as error:
+                if not error.is_quota:
+                    raise
+                book.put_off(again)  # meanwhile the window moves on
+            else:
+                findings += book.absorb_request(label, again, reply)
+    return findings
+
+
+def _batches(files: Iterable[WantedFile]) -> Iterable[list[WantedFile]]:
+    rest = iter(files)
+    return iter(lambda: list(islice(rest, ASKED_AT_ONCE)), [])

@@ -29,7 +29,7 @@ async def test_everything_may_have_to_be_prepared(bench: Bench) -> None:
 async def test_what_is_never_ready_ends_at_the_deadline_and_nothing_else_does(
     bench: Bench,
 ) -> None:
-    bench.service.faults = Faults(never=STRUCK)
+    bench.service.faults = Faults(never=STRUCK, preparing_listed=True)
     summary = await bench.run(BANDS, deadline=0.1)
     assert summary.status == "incomplete"
     assert (summary.files["downloaded"], summary.files["unresolved"]) == (9, 3)

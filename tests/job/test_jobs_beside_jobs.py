@@ -132,6 +132,32 @@ async def test_urls_of_an_order_that_was_removed_are_renewed_under_the_own_label
     assert looked and service.leftovers == Leftovers()
 
 
+async def test_the_journal_follows_a_file_to_its_new_request(
+    service: Service, tmp_path: Path
+) -> None:
+    """c leans on b's order, which is removed; c asks anew, is cut, and goes on without asking."""
+    b, c = (Bench(service, tmp_path / name) for name in "bc")
+    service.faults = Faults(preparing=1.0, polls=4)
+    await cut_when(b, after_request, RED)
+    requests = 0
+
+    def is_waiting_anew(moment: str) -> bool:
+        nonlocal requests
+        if moment == "download-retrieve called" and requests == 1:
+            for item in list(service.queue):
+                service.queue.remove(item)
+        requests += moment == "download-request answered"
+        return requests == 2 and moment == "download-retrieve answered"
+
+    await cut_when(c, is_waiting_anew, RED)
+    [label] = {item.label for item in service.queue}
+    before = service.calls["download-request"]
+    await c.complete(RED)
+    assert service.calls["download-request"] == before
+    asked = [call for call in service.call_log if call.endpoint == "download-retrieve"]
+    assert asked[-1].payload == {"label": label}
+
+
 async def test_an_order_that_is_taken_away_again_and_again_is_not_asked_for_for_ever(
     service: Service, tmp_path: Path
 ) -> None:
@@ -147,7 +173,8 @@ async def test_an_order_that_is_taken_away_again_and_again_is_not_asked_for_for_
     service.watch = remove
     summary = await c.run(RED)
     assert {failure.reason for failure in summary.failures} == {"vanished"}
-    assert "asked for" in summary.failures[0].detail
+    assert "asked for again" in summary.failures[0].detail
+    assert "other jobs" in summary.failures[0].remedy
     assert summary.api_calls["download-request"] <= 25
 
 

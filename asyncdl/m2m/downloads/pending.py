@@ -37,6 +37,9 @@ MAX_ASKS = 20
 its order away between two calls: of 50 jobs that wanted the same scenes, eight at a time, none
 asked more than three times again."""
 
+REMEDY = "Run the same command again later; if it fails again, ask USGS (custserv@usgs.gov)."
+OTHERS_REMEDY = "Run the same command again when other jobs of the account that want it have ended."
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -388,8 +391,8 @@ class PendingBook:
         """Let a file be asked for again, unless that was done often enough."""
         past = self._past.get(_key(wanted), _Past())
         if past.asks >= MAX_ASKS:
-            detail = f"it was asked for {past.asks} times again, and vanished each time"
-            return [_failed(wanted, "vanished", detail)]
+            detail = f"it was asked for again {past.asks} times, and vanished each time"
+            return [_failed(wanted, "vanished", detail, OTHERS_REMEDY)]
         # The first time at once; then there may be others who want the same, so with rests.
         due = self._clock() + (self._interval_s if past.asks else 0.0)
         self._past[_key(wanted)] = _Past(past.asks + 1, past.gone.union(gone))
@@ -521,11 +524,5 @@ def _status_of(entry: DownloadEntry, pending: _Pending) -> str:
     return entry.status_text or entry.status_code or pending.status
 
 
-def _failed(wanted: WantedFile, reason: str, detail: str) -> GivenUp:
-    return GivenUp(
-        wanted,
-        FileState.FAILED,
-        reason,
-        detail,
-        "Run the same command again later; if it fails again, ask USGS (custserv@usgs.gov).",
-    )
+def _failed(wanted: WantedFile, reason: str, detail: str, remedy: str = REMEDY) -> GivenUp:
+    return GivenUp(wanted, FileState.FAILED, reason, detail, remedy)

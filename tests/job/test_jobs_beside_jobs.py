@@ -17,33 +17,16 @@ from typing import Any, get_args
 import anyio
 import pytest
 
-from asyncdl.events import Event
 from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.sandbox import Faults, Service
 from asyncdl.sandbox.fault_values import Repeats
 from asyncdl.sandbox.leftovers import Leftovers
 from tests.job.bench import RED, Bench
+from tests.job.beside import WANTED, Schedule, cut, finish
 
 pytestmark = pytest.mark.slow
 
 FORMS = get_args(Repeats)
-WANTED = {"kind": "bands", "bands": ["SR_B4", "QA_PIXEL"]}
-"""Six files of three scenes."""
-
-
-async def cut(bench: Bench, after: int, *products: dict[str, Any], **settings: Any) -> bool:
-    """Run a job and cancel it after so many events; tell whether it was cut before its end."""
-    seen = 0
-    with anyio.CancelScope() as scope:
-
-        def watch(event: Event) -> None:
-            nonlocal seen
-            seen += 1
-            if seen == after:
-                scope.cancel()
-
-        await bench.job(*products, **settings).run(watch)
-    return scope.cancelled_caught
 
 
 async def cut_when(bench: Bench, happens: Callable[[str], bool], *products: dict[str, Any]) -> None:
@@ -60,12 +43,6 @@ async def cut_when(bench: Bench, happens: Callable[[str], bool], *products: dict
     assert scope.cancelled_caught
     while bench.service.running:
         await anyio.sleep(0.001)
-
-
-async def finish(bench: Bench) -> None:
-    """Run a job to its end, with all its bytes compared."""
-    summary = await bench.complete(WANTED)
-    assert summary.files["downloaded"] + summary.files["skipped"] == 6
 
 
 def after_request(moment: str) -> bool:
@@ -181,34 +158,19 @@ async def test_an_order_that_is_taken_away_again_and_again_is_not_asked_for_for_
 # --- any order of things ----------------------------------------------------------------
 
 
-class Schedule:
-    """Jobs that are started, cut, resumed and completed in an order that a seed draws."""
-
-    def __init__(self, service: Service, folder: Path, seed: int) -> None:
-        self.draw = random.Random(f"schedule {seed}")
-        self.benches = [Bench(service, folder / name) for name in "abcd"]
-
-    async def run(self, steps: int) -> None:
-        """Let several things happen at a time, then bring every job to its end."""
-        for _ in range(steps):
-            async with anyio.create_task_group() as tasks:
-                for bench in self.draw.sample(self.benches, self.draw.randint(1, 3)):
-                    tasks.start_soon(cut, bench, self.draw.randint(2, 40), WANTED)
-        async with anyio.create_task_group() as tasks:
-            for bench in self.benches:
-                tasks.start_soon(finish, bench)
-
-
 @pytest.mark.usefixtures("one_gate")
 @pytest.mark.parametrize("repeats", FORMS)
 @pytest.mark.parametrize("seed", range(2))
 async def test_jobs_that_are_cut_and_resumed_in_any_order_all_end_complete(
     service: Service, tmp_path: Path, repeats: Repeats, seed: int
 ) -> None:
+    (tmp_path / "jobs").mkdir()
     service.faults = Faults(
         seed=seed, repeats=repeats, preparing=0.4, polls=2, dds=0.2, preparing_listed=seed % 2 == 1
     )
-    await Schedule(service, tmp_path, seed).run(steps=3)
+    schedule = Schedule(service, tmp_path / "jobs", seed)
+    await schedule.run(steps=4)
+    assert schedule.counts["cut"] >= 2
     assert service.leftovers == Leftovers()
     assert service.remarks == []
 

@@ -1,10 +1,11 @@
 """Look for a broken invariant until the time is over: ``make soak MINUTES=10``.
 
-A third of the time goes to random schedules of faults (``tests/transfer/schedules.py``),
-a third to downloads in another process that is killed, again and again, at a random
-moment, and a third to whole jobs that are killed, interrupted, changed, and lose their
-journals (``jobs.py``). Every case has a seed; ``--seed N --cases 1`` runs one schedule
-again, ``--job N`` one job.
+A quarter of the time goes to random schedules of faults (``tests/transfer/schedules.py``),
+a quarter to downloads in another process that is killed, again and again, at a random
+moment, a quarter to whole jobs that are killed, interrupted, changed, and lose their
+journals (``jobs.py``), and a quarter to jobs of one account that want the same scenes
+(``beside.py``). Every case has a seed; ``--seed N --cases 1`` runs one schedule again,
+``--job N`` one job, ``--beside N`` one set of jobs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.soak.beside import soak_beside
 from tests.soak.jobs import soak_job
 from tests.soak.slow_host import SlowHost, serving_slowly
 from tests.transfer import schedules
@@ -70,6 +72,19 @@ async def soak_jobs(seed: int, deadline_s: float) -> Counter[str]:
             counts += await soak_job(seed)
         except BaseException:
             print(f"BROKEN by the job of seed {seed}", flush=True)
+            raise
+        seed += 1
+    return counts
+
+
+async def soak_sets(seed: int, deadline_s: float) -> Counter[str]:
+    """Run one set of jobs that want the same after the other; return what happened to them."""
+    counts: Counter[str] = Counter()
+    while time.monotonic() < deadline_s:
+        try:
+            counts += await soak_beside(seed) + Counter(sets=1)
+        except BaseException:
+            print(f"BROKEN by the set of jobs of seed {seed}", flush=True)
             raise
         seed += 1
     return counts
@@ -132,32 +147,38 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()) * 1_000_000)
     parser.add_argument("--cases", type=int, help="so many schedules, and no kills")
     parser.add_argument("--job", type=int, help="the job of this seed, and nothing else")
+    parser.add_argument("--beside", type=int, help="the set of jobs of this seed, nothing else")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     schedules.LONGEST_S = 60.0
     if options.job is not None:
         print(told(asyncio.run(soak_job(options.job))))
         return
+    if options.beside is not None:
+        print(told(asyncio.run(soak_beside(options.beside))))
+        return
     soak(options.seed, options.minutes * 60, options.cases)
 
 
 def soak(seed: int, seconds: float, cases: int | None) -> None:
-    """Spend a third of the time on each kind of case, and say what came of it."""
+    """Spend a quarter of the time on each kind of case, and say what came of it."""
     began_at_s = time.monotonic()
     print(f"from seed {seed} on, {seconds / 60:g} minutes", flush=True)
-    endings = soak_schedules(seed, began_at_s + seconds / 3, cases)
+    endings = soak_schedules(seed, began_at_s + seconds / 4, cases)
     print(f"{endings.total()} schedules, no invariant broken: {told(endings)}", flush=True)
     if cases is not None:
         return
-    kills = asyncio.run(soak_kills(seed, began_at_s + seconds * 2 / 3))
+    kills = asyncio.run(soak_kills(seed, began_at_s + seconds / 2))
     cost = kills["sent_bytes"] / max(1, kills["bytes"])
     print(
         f"{kills['files']} files, {kills['kills']} kills, every byte right; "
         f"{cost:.2f} bytes sent for each byte of the files",
         flush=True,
     )
-    jobs = asyncio.run(soak_jobs(seed, began_at_s + seconds))
-    print(f"nothing lost, nothing done twice: {told(jobs)}")
+    jobs = asyncio.run(soak_jobs(seed, began_at_s + seconds * 3 / 4))
+    print(f"nothing lost, nothing done twice: {told(jobs)}", flush=True)
+    sets = asyncio.run(soak_sets(seed, began_at_s + seconds))
+    print(f"all of those that wanted the same complete: {told(sets)}")
 
 
 def told(counts: Counter[str]) -> str:

@@ -161,8 +161,8 @@ async def test_a_file_that_vanishes_is_not_waited_for() -> None:
     client = client_of(PREPARES, NOTHING, requested=STAGED)
     with pytest.raises(TransferError, match="last state"):
         await renewed(client)
-    assert client.asked.count("request") == 1
-    assert client.asked.count("search") == 3, "the last one is about all labels"
+    assert client.asked.count("request") == 2
+    assert client.asked.count("search") == 5, "two of them about all labels"
 
 
 async def test_a_url_that_is_refused_as_well_is_not_given_twice() -> None:

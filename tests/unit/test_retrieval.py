@@ -213,22 +213,44 @@ def test_a_duplicate_that_vanishes_is_asked_for_until_there_is_an_id_of_its_own(
     assert book.absorb("last", retrieved(found)) == [Ready(wanted(1), 10, "last", URL)]
 
 
-def test_an_id_that_comes_back_and_was_never_listed_is_given_up() -> None:
+def test_an_id_that_comes_back_though_it_was_nowhere_is_given_up() -> None:
     book = book_of(1)
-    for _ in range(2):
-        assert vanish(book) == []
-        if book.to_ask():
-            ask_again(book, prepared(1))
-    assert book.has_strays and len(book) == 1
-    assert reasons(book.absorb_whole_search([entry(2)])) == ["vanished"]
+    assert vanish(book) == []
+    for reason in ([], ["vanished"]):
+        ask_again(book, prepared(1))
+        assert vanish(book) == [] and book.has_strays and len(book) == 1
+        assert reasons(book.absorb_whole_search([entry(2)])) == reason
 
 
-def test_a_duplicate_that_comes_back_and_was_never_listed_is_given_up() -> None:
+def test_a_duplicate_that_comes_back_though_it_was_nowhere_is_given_up() -> None:
     book = PendingBook("job", deadline_s=100.0, clock=Clock())
     book.add(Waiting("job", {}, {7: "old"}, (wanted(7),)))
     assert vanish(book, "old") == []
-    ask_again(book, duplicate(7, "old"))
-    assert reasons(vanish(book, "old")) == ["vanished"]
+    for reason in ([], ["vanished"]):
+        ask_again(book, duplicate(7, "old"))
+        assert vanish(book, "old") == [] and book.has_strays and len(book) == 1
+        assert reasons(book.absorb_whole_search([])) == reason
+
+
+def test_an_id_that_was_there_and_went_is_asked_for_again() -> None:
+    """It was moved to another job's label after each request, and then removed by that job."""
+    book = book_of(1)
+    vanish(book)
+    ask_again(book, prepared(1))
+    vanish(book)
+    book.absorb_whole_search([])
+    assert ask_again(book, prepared(2)) == [Reissued(wanted(1), 2, "job")]
+
+
+def test_an_unknown_id_that_was_moved_to_another_label_is_followed() -> None:
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(Waiting("job", {}, {7: "job"}, (wanted(7),)))
+    vanish(book)
+    ask_again(book, duplicate(7, "job"))
+    vanish(book)
+    assert book.absorb_whole_search([DownloadEntry(7, label="theirs", status_text="Queued")]) == []
+    assert book.labels() == ["theirs"]
+    assert reasons(book.absorb("theirs", retrieved(entry(7)))) == ["ready"]
 
 
 def test_what_was_moved_to_another_label_is_followed() -> None:

@@ -10,9 +10,9 @@ What the service is known to do, and what is done about it (API notes ยง5.4 to ย
 - Items vanish for good when the job under whose label they stand removes its order, which
   jobs of one account cannot know of each other. A new request under the own label brings a
   new id, or that of a third job. This may happen again and again, so it ends only when the
-  service gives an id that it has never listed, or after :data:`MAX_ASKS` requests.
-- An item may have been moved to another label: the whole queue of the account is searched
-  before it is given up.
+  service gives an id that it listed nowhere before, or after :data:`MAX_ASKS` requests.
+- An item may have been moved to another label: when the same id is lost twice, the whole
+  queue of the account is searched for it.
 - An item may never be ready: the deadline ends it.
 """
 
@@ -135,6 +135,8 @@ class _Unknown:
         self.missed = 0
         self.gone: set[int] = set()
         """Ids that were here, and of which the service says nothing any more."""
+        self.is_stray = False
+        """Whether these may stand under other labels than those they were looked for."""
         self._unclear: Counter[int] = Counter()
         self._index = FileIndex(candidates)
         self._left = {_key(wanted): wanted for wanted in candidates}
@@ -180,6 +182,8 @@ class _Past:
     """How often it was asked for again."""
     gone: frozenset[int] = frozenset()
     """Ids it had, or may have had."""
+    nowhere: frozenset[int] = frozenset()
+    """Those of them that a search of the whole queue did not find."""
 
 
 def _key(wanted: WantedFile) -> tuple[str, str]:
@@ -318,7 +322,9 @@ class PendingBook:
     @property
     def has_strays(self) -> bool:
         """Whether something may stand under a label that nobody has named."""
-        return any(pending.is_stray for pending in self._pending.values())
+        return any(pending.is_stray for pending in self._pending.values()) or any(
+            group.is_stray for group in self._unknown
+        )
 
     def absorb_whole_search(self, entries: Iterable[DownloadEntry]) -> list[Resolution]:
         """Take in a ``download-search`` reply about all labels: the last word on strays."""
@@ -326,6 +332,8 @@ class PendingBook:
         resolved: list[Resolution] = []
         for download_id in [i for i, pending in self._pending.items() if pending.is_stray]:
             resolved += self._settle_stray(download_id, found.get(download_id))
+        for group in [group for group in self._unknown if group.is_stray]:
+            resolved += self._settle_stray_group(group, found)
         return resolved
 
     def expire(self) -> list[Resolution]:
@@ -386,23 +394,37 @@ class PendingBook:
         return findings
 
     def _lose(
-        self, wanted: WantedFile, gone: Iterable[int], since: float, *, label: str = ""
+        self,
+        wanted: WantedFile,
+        gone: Iterable[int],
+        since: float,
+        *,
+        label: str = "",
+        nowhere: Iterable[int] = (),
     ) -> list[Resolution]:
         """Let a file be asked for again, unless that was done often enough."""
-        past = self._past.get(_key(wanted), _Past())
+        past = self._past_of(wanted)
         if past.asks >= MAX_ASKS:
             detail = f"it was asked for again {past.asks} times, and vanished each time"
             return [_failed(wanted, "vanished", detail, OTHERS_REMEDY)]
         # The first time at once; then there may be others who want the same, so with rests.
         due = self._clock() + (self._interval_s if past.asks else 0.0)
-        self._past[_key(wanted)] = _Past(past.asks + 1, past.gone.union(gone))
+        self._past[_key(wanted)] = _Past(
+            past.asks + 1, past.gone.union(gone), past.nowhere.union(nowhere)
+        )
         self._lost[_key(wanted)] = _Lost(wanted, label or self._label, since, due, frozenset(gone))
         return []
 
-    def _was_gone(self, wanted: WantedFile, ids: Iterable[int]) -> bool:
-        """Tell whether a new request has brought nothing but ids that had vanished before."""
-        past = self._past.get(_key(wanted))
-        return past is not None and past.gone.issuperset(ids)
+    def _lose_nowhere(
+        self, wanted: WantedFile, ids: Iterable[int], since: float, detail: str
+    ) -> list[Resolution]:
+        """Give up a file whose request brings ids that are nowhere; but they may just have gone."""
+        if self._past_of(wanted).nowhere.issuperset(ids):
+            return [_failed(wanted, "vanished", detail)]
+        return self._lose(wanted, ids, since, nowhere=ids)
+
+    def _past_of(self, wanted: WantedFile) -> _Past:
+        return self._past.get(_key(wanted), _Past())
 
     # -- single entries -------------------------------------------------------
 
@@ -433,8 +455,13 @@ class PendingBook:
 
     def _close_groups(self) -> list[Resolution]:
         """End the groups whose ids are all known or gone: what is left has none of them."""
-        closed = [group for group in self._unknown if not group.labels]
-        self._unknown = [group for group in self._unknown if group.labels and len(group)]
+        for group in self._unknown:
+            is_closed = not group.labels and group.gone
+            if is_closed and all(self._past_of(w).gone >= group.gone for w in group.left):
+                group.is_stray = True
+        closed = [group for group in self._unknown if not (group.labels or group.is_stray)]
+        open_ones = [group for group in self._unknown if group not in closed]
+        self._unknown = [group for group in open_ones if len(group)]
         return [
             resolution
             for group in closed
@@ -443,13 +470,26 @@ class PendingBook:
         ]
 
     def _settle_left(self, group: _Unknown, wanted: WantedFile) -> list[Resolution]:
-        if not group.gone:
-            detail = "the service did not accept the request for it"
-            return [_failed(wanted, "not-accepted", detail)]
-        if self._was_gone(wanted, group.gone):
-            detail = "the service gives the id of an earlier request, and does not list it"
-            return [_failed(wanted, "vanished", detail)]
-        return self._lose(wanted, group.gone, group.since)
+        if group.gone:
+            return self._lose(wanted, group.gone, group.since)
+        return [_failed(wanted, "not-accepted", "the service did not accept the request for it")]
+
+    def _settle_stray_group(
+        self, group: _Unknown, found: Mapping[int, DownloadEntry]
+    ) -> list[Resolution]:
+        group.is_stray, group.missed = False, 0
+        for entry in [found[i] for i in group.gone if i in found and not found[i].is_final]:
+            group.gone.discard(entry.download_id)
+            group.labels[entry.download_id] = entry.label or self._label
+        if group.labels:
+            return []
+        self._unknown.remove(group)
+        detail = "the service gives the id of an earlier request, and lists it nowhere"
+        return [
+            resolution
+            for wanted in group.left
+            for resolution in self._lose_nowhere(wanted, group.gone, group.since, detail)
+        ]
 
     def _settle_missed(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
         pending = self._pending[download_id]
@@ -460,7 +500,7 @@ class PendingBook:
                 return []
             if entry.is_final:
                 return self._fail(download_id)
-        if not pending.is_seen and self._was_gone(pending.wanted, [download_id]):
+        if not pending.is_seen and download_id in self._past_of(pending.wanted).gone:
             pending.is_stray = True
             return []
         # It was handed out, completed or removed: a new request brings it back.
@@ -472,7 +512,8 @@ class PendingBook:
         pending.is_stray = False
         if entry is None:
             del self._pending[download_id]
-            return [_failed(pending.wanted, "vanished", f"last state: {pending.status}")]
+            detail = f"last state: {pending.status}"
+            return self._lose_nowhere(pending.wanted, [download_id], pending.since, detail)
         if entry.is_final:
             return self._fail(download_id)
         if entry.label and entry.label != pending.label:

@@ -262,20 +262,48 @@ def test_what_was_moved_to_another_label_is_followed() -> None:
     moved = DownloadEntry(1, label="theirs", status_text="Queued")
     assert book.absorb_whole_search([moved]) == [] and book.labels() == ["theirs"]
     # They fetch it and remove their order: it is asked for again, for it was there.
-    assert vanish(book, "theirs") == []
+    assert vanish(book, "theirs") == [] and book.absorb_whole_search([]) == []
     assert ask_again(book, prepared(2)) == [Reissued(wanted(1), 2, "job")]
 
 
+def test_what_came_back_between_two_searches_is_looked_for_again() -> None:
+    """Nothing is asked for under the label of another job, which may end at any moment."""
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(Waiting("theirs", {1: wanted(1)}))
+    vanish(book, "theirs")
+    ask_again(book, duplicate(1, "theirs"))
+    vanish(book, "theirs")
+    back = DownloadEntry(1, label="theirs", entity_id="E1", status_text="Available")
+    assert book.absorb_whole_search([back]) == [] and book.to_ask() == {}
+    assert book.labels() == ["theirs"]
+    assert reasons(book.absorb("theirs", retrieved(entry(1)))) == ["ready"]
+
+
+def test_what_got_ready_between_look_and_search_is_looked_for_again() -> None:
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(Waiting("theirs", {1: wanted(1)}))
+    book.absorb("theirs", retrieved())
+    assert book.absorb_search("theirs", [entry(1, url=None)]) == []
+    assert book.to_ask() == {} and book.labels() == ["theirs"]
+    assert reasons(book.absorb("theirs", retrieved(entry(1)))) == ["ready"]
+
+
 def test_what_stands_there_and_is_not_handed_out_is_asked_for_under_its_label() -> None:
+    """Under the own label at first, for that is safe; then it can only be had where it is."""
     book = PendingBook("job", deadline_s=100.0, clock=Clock())
     book.add(Waiting("theirs", {1: wanted(1)}))
     done = DownloadEntry(1, label="theirs", entity_id="E1", status_code="C", status_text="Complete")
-    for _ in range(2):
-        book.absorb("theirs", retrieved())
-        assert book.absorb_search("theirs", [done]) == []
-        if "job" in book.to_ask():
-            ask_again(book, duplicate(1, "theirs"))
-    assert book.absorb_whole_search([done]) == []
+
+    def find() -> None:
+        for _ in range(2):
+            book.absorb("theirs", retrieved())
+            assert book.absorb_search("theirs", [done]) == []
+
+    find()
+    assert "job" in book.to_ask()
+    ask_again(book, duplicate(1, "theirs"))
+    find()
+    assert book.has_strays and book.absorb_whole_search([done]) == []
     assert book.to_ask() == {"theirs": [wanted(1)]}
 
 

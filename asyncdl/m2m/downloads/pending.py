@@ -35,7 +35,7 @@ MISSED_POLLS = 3
 MAX_ASKS = 20
 """A file is asked for again so often at most. Each time another job of the account has to take
 its order away between two calls: of 50 jobs that wanted the same scenes, eight at a time, none
-asked more than three times again."""
+asked more than five times again."""
 
 REMEDY = "Run the same command again later; if it fails again, ask USGS (custserv@usgs.gov)."
 OTHERS_REMEDY = "Run the same command again when other jobs of the account that want it have ended."
@@ -118,10 +118,10 @@ class _Pending:
     status: str = "preparing"
     missed: int = 0
     """Polls in a row that did not mention it."""
-    is_seen: bool = False
-    """Whether the service has listed it since it was asked for."""
     is_stray: bool = False
     """Whether it may stand under another label than the one it is looked for."""
+    is_withheld: bool = False
+    """Whether it was found under its label though looks do not list it."""
 
 
 class _Unknown:
@@ -435,7 +435,7 @@ class PendingBook:
         pending = self._pending.get(entry.download_id)
         if pending is None:
             return []
-        pending.status, pending.is_seen = _status_of(entry, pending), True
+        pending.status = _status_of(entry, pending)
         if entry.is_ready and entry.url:
             del self._pending[entry.download_id]
             code = entry.eula_code or ""
@@ -496,11 +496,17 @@ class PendingBook:
         if entry is not None:
             pending.status = _status_of(entry, pending)
             if entry.is_waiting:
-                pending.missed, pending.is_seen = 0, True
+                pending.missed = 0
                 return []
             if entry.is_final:
                 return self._fail(download_id)
-        if not pending.is_seen and download_id in self._past_of(pending.wanted).gone:
+            if not pending.is_withheld:
+                # It may have got ready since the look: only the next one can tell.
+                pending.is_withheld, pending.missed = True, 0
+                return []
+        pending.is_withheld = entry is not None
+        if download_id in self._past_of(pending.wanted).gone:
+            # It came back and went again: those who moved it may have it now.
             pending.is_stray = True
             return []
         # It was handed out, completed or removed: a new request brings it back.
@@ -516,11 +522,11 @@ class PendingBook:
             return self._lose_nowhere(pending.wanted, [download_id], pending.since, detail)
         if entry.is_final:
             return self._fail(download_id)
-        if entry.label and entry.label != pending.label:
-            pending.label, pending.missed, pending.is_seen = entry.label, 0, True
+        if entry.label != pending.label or not pending.is_withheld:
+            # It is there; or it was moved to and fro between the two searches.
+            pending.label, pending.missed = entry.label or pending.label, 0
             return []
-        # It is there and not handed out again: the same request under the same label
-        # brings it back (API notes §5.4).
+        # The same request under the same label brings it back (API notes §5.4).
         del self._pending[download_id]
         return self._lose(pending.wanted, [download_id], pending.since, label=pending.label)
 

@@ -25,7 +25,7 @@ from asyncdl.config import DEFAULT_URL, Seconds, ServiceConfig
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing.preflight import is_unknown_dataset, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, is_partly_known, suggest
-from asyncdl.m2m.models import Dataset, DatasetFileGroups
+from asyncdl.m2m.models import Dataset, DatasetFileGroups, DatasetProduct
 
 
 def _datasets_like(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -89,13 +89,18 @@ def datasets(
 def file_groups(
     dataset: str, sandbox: Embedded | None, url: str, as_json: bool, max_wait: Seconds | None
 ) -> int:
-    """List the file groups of DATASET, for products of kind band_group."""
+    """List the products of DATASET and its file groups.
+
+    A bundle takes the code of a product, or words of its name, for `product`; a band_group
+    takes groups for `file_groups`.
+    """
     access = access_to(ServiceConfig(url=url), sandbox)
 
-    async def work() -> DatasetFileGroups:
+    async def work() -> tuple[list[DatasetProduct], DatasetFileGroups]:
         async with open_client(access, max_wait) as client:
             try:
-                return await client.dataset_file_groups(dataset)
+                groups = await client.dataset_file_groups(dataset)
+                return await client.dataset_download_options(dataset), groups
             except ApiError as error:
                 if not is_unknown_dataset(error):
                     raise
@@ -104,17 +109,33 @@ def file_groups(
     found = run_async(work)
     if found is None:
         return INTERRUPTED
+    products, groups = found
     rows = [
         {
             "file_group": group.id,
             "label": group.label or "",
             "files": list(group.file_names) if as_json else " ".join(group.file_names),
         }
-        for groups in found.secondary.values()
-        for group in groups.values()
+        for by_id in groups.secondary.values()
+        for group in by_id.values()
     ]
-    _print(rows, as_json=as_json)
+    listed = [_product_row(product) for product in products]
+    if not as_json and rows and listed:
+        print_table(listed)
+        echo("")
+        print_table(rows)
+    else:
+        _print([*listed, *rows], as_json=as_json)
     return OK
+
+
+def _product_row(product: DatasetProduct) -> dict[str, object]:
+    return {
+        "product_code": product.product_code or "",
+        "product_name": product.product_name or "",
+        "download_name": product.download_name or "",
+        "download_system": product.download_system or "",
+    }
 
 
 @command(

@@ -104,12 +104,30 @@ def describe(plan: Plan) -> list[str]:
     return [
         count(plan.scenes, "scene"),
         *table_lines(rows),
+        *_products(plan),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
         f"quota: {_quota(plan.quota)}",
         f"free disk: {free}",
         f"time: {_time(plan)}",
         *_no_room(plan),
     ]
+
+
+def _products(plan: Plan) -> list[str]:
+    """Return what the service calls the products, where it says so."""
+    rows: list[dict[str, object]] = [
+        {
+            "product": name,
+            "code": product.code,
+            "name": product.name,
+            "files": product.files,
+            "size": size(product.size_bytes),
+        }
+        for name, kind in plan.kinds.items()
+        for product in kind.products.values()
+        if product.code or product.name
+    ]
+    return ["", *table_lines(rows), ""] if rows else []
 
 
 _USED_AS = {

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from string import Formatter
 
 LAYOUT_FIELDS = (
-    "kind", "product_id", "file", "band", "dataset", "sensor", "satellite", "level",
+    "kind", "product_id", "entity_id", "product_code", "file", "band",
+    "dataset", "sensor", "satellite", "level",
     "path", "row", "region", "horizontal", "vertical",
     "year", "month", "day", "date", "processed", "collection", "tier",
 )  # fmt: skip

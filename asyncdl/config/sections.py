@@ -325,10 +325,24 @@ class BandsProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="ba
 
 
 class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="bundle"):
-    """One ``.tar`` per scene."""
+    """Each scene as one file: a ``.tar`` of Landsat, what there is of other datasets."""
 
+    product: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                pattern=r"[^\W_]",
+                description='a product code such as "D773", or words of its name such as '
+                '"surface reflectance"',
+            ),
+        ]
+        | None
+    ) = None
+    """Which one, where a scene has several; `asyncdl file-groups` lists them. Not given: the
+    scene as a whole. See [howto/products.md](howto/products.md)."""
     extract: bool = False
-    """Unpack each tar while it arrives; the files in it go to where ``layout`` says."""
+    """Unpack each tar or zip while it arrives; the files in it go to where ``layout`` says."""
     members: (
         Annotated[
             tuple[Word, ...],
@@ -338,7 +352,7 @@ class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="b
     ) = None
     """Unpack only these, named as the bands of single files; all by default."""
     keep_tar: bool = False
-    """Whether the tar stays after it was unpacked."""
+    """Whether the tar or zip stays after it was unpacked."""
 
     def __post_init__(self) -> None:
         for key, value in (("members", self.members), ("keep_tar", self.keep_tar)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, discard
+from asyncdl.job.choosing.namesakes import Namesakes
 from asyncdl.job.choosing.news import Now, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
 from asyncdl.job.choosing.scenes import Wish
@@ -41,6 +42,17 @@ from asyncdl.m2m.models import RateLimits
 
 
 @dataclass
+class ProductPlan:
+    """Files of one product of the service."""
+
+    code: str
+    """Such as ``D694``; empty where the service tells none."""
+    name: str
+    files: int = 0
+    size_bytes: int = 0
+
+
+@dataclass
 class KindPlan:
     """Files of one product kind."""
 
@@ -51,6 +63,15 @@ class KindPlan:
     """Already there and right."""
     present_bytes: int = 0
     not_offered: int = 0
+    products: dict[tuple[str, str], ProductPlan] = field(default_factory=dict)
+    """The service's products that these files are, by code and name."""
+
+    def count_product(self, wanted: WantedFile) -> None:
+        """Count a file as what the service calls it."""
+        key = (wanted.product_code, wanted.product_name)
+        product = self.products.setdefault(key, ProductPlan(*key))
+        product.files += 1
+        product.size_bytes += wanted.estimate_bytes
 
 
 @dataclass
@@ -104,6 +125,7 @@ class Plan:
                     "present_files": kind.present_files,
                     "present_bytes": kind.present_bytes,
                     "not_offered": kind.not_offered,
+                    "products": [asdict(product) for product in kind.products.values()],
                 }
                 for name, kind in self.kinds.items()
             },
@@ -139,7 +161,8 @@ async def make_plan(
         if journal and config.search.follows_last_run:
             wish = await _news(journal, config, wish, Now.of(client.service_time), emit)
         await check_names(client, config, wish, emit)
-        async with aclosing(selections(client, wish, config, emit)) as batches:
+        namesakes = Namesakes(await journal.scenes.first() if journal else None)
+        async with aclosing(selections(client, wish, config, emit, namesakes)) as batches:
             async for selected in batches:
                 present = await _present(config, selected.files, journal)
                 await _add(plan, config, selected, present)
@@ -177,7 +200,7 @@ async def _present(config: Config, files: Sequence[WantedFile], journal: Journal
 async def _recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> Memory:
     memory = await recall(journal, config, files)
     elsewhere = await recall_elsewhere(journal, layout_of(config), files)
-    elsewhere = await anyio.to_thread.run_sync(look_at_members, config, elsewhere)
+    elsewhere = await anyio.to_thread.run_sync(look_at_members, config, files, elsewhere)
     return replace(
         memory,
         finished={**elsewhere.finished, **memory.finished},
@@ -193,6 +216,7 @@ def _count(
         kind = plan.kinds[place.kind]
         kind.files += 1
         kind.size_bytes += wanted.estimate_bytes
+        kind.count_product(wanted)
         if place in present:
             is_anywhere = True
             kind.present_files += 1

@@ -37,7 +37,7 @@ class FileRequest:
     """Such as ``sha256``: computed as well, if no digest of the whole file is, so that
     the file can be checked again later. It proves nothing by itself."""
     unpack: Callable[[], Unpack] | None = field(default=None, repr=False)
-    """For a tar that is unpacked while it arrives: called whenever its bytes begin to
+    """For a tar or zip that is unpacked while it arrives: called whenever its bytes begin to
     pass, which may be again; what it returns is shown each member and names who takes its
     bytes, in a thread. What they came to counts only once the file is there and verified."""
     form: Form | None = None

@@ -152,7 +152,7 @@ async def test_what_the_service_does_not_offer_at_present_fails_alone(
     def is_offered(option: DownloadOption) -> bool:
         return bool(option.available) and not option.display_id.endswith("_SR_B4.TIF")
 
-    monkeypatch.setattr(selection, "_is_offered", is_offered)
+    monkeypatch.setattr(selection, "is_offered", is_offered)
     summary = await bench.run(BANDS)
     assert (summary.files["downloaded"], summary.files["failed"]) == (9, 3)
     assert {f.reason for f in summary.failures} == {"not-offered"}

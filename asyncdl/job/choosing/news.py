@@ -107,6 +107,7 @@ async def narrow_to_news(
         replace(wish.query, ingested_since=since),
         named=await journal.scenes.open(),
         settled=await journal.scenes.settled(),
+        entities=await journal.scenes.entities(),
     )
     if (doubt := doubt_about(last, now)) is not None:
         emit(doubt)

@@ -30,6 +30,8 @@ class Wish:
     named: Named = field(default_factory=dict)
     settled: frozenset[str] = frozenset()
     """Product ids that need no look when the search finds them: nothing of them is missing."""
+    entities: frozenset[str] = frozenset()
+    """Entity ids of the scenes that are known; another one of a settled product id is new."""
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -98,9 +100,10 @@ async def scene_batches(
 
 def _is_passed_over(scene: Scene, wish: Wish, named: frozenset[str]) -> bool:
     """Tell whether nothing of a found scene is missing, or it is looked at by its name."""
-    return scene.display_id in wish.settled or not named.isdisjoint(
-        (scene.entity_id, scene.display_id)
-    )
+    is_settled = scene.display_id in wish.settled
+    if is_settled and wish.entities and scene.entity_id not in wish.entities:
+        is_settled = False  # another one of that display id
+    return is_settled or not named.isdisjoint((scene.entity_id, scene.display_id))
 
 
 async def found_scenes(

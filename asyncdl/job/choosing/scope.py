@@ -56,11 +56,14 @@ async def scope_of(journal: Journal, states: Iterable[Standing]) -> Scope:
     scenes: dict[str, dict[str, None]] = {}
     kinds: dict[str, set[str]] = {}
     files, whole = set(), set()
+    namesakes = await journal.scenes.namesakes()
     for file in await journal.files.known(states):
         for scene in (file.scene, file.scene_id):
             kinds.setdefault(scene, set()).add(file.kind)
         if file.dataset:
-            scenes.setdefault(file.dataset, {})[file.scene_id] = None
+            # The file may be of any of those that share a display id.
+            of_dataset = scenes.setdefault(file.dataset, {})
+            of_dataset |= dict.fromkeys((file.scene_id, *namesakes.get(file.scene, ())))
         if file.entity_id:
             files.add((file.kind, file.scene, PurePosixPath(file.path).name))
         else:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from asyncdl.config import Config
 from asyncdl.errors import ApiError
 from asyncdl.events import Emit, Notice
+from asyncdl.job.choosing.choice import check_choices, check_clarity, choices_of, listing
+from asyncdl.job.choosing.namesakes import Namesakes
 from asyncdl.job.choosing.scenes import Batch, Wish, scene_batches
 from asyncdl.job.choosing.wishes import group_names, products_of
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands
+from asyncdl.m2m.downloads.products import ProductsSeen
 from asyncdl.m2m.downloads.selection import (
     BandsSeen,
     BandsWanted,
@@ -48,6 +51,8 @@ class Selected:
     """Alias of the dataset that all of them belong to."""
     entity_ids: Mapping[str, str]
     """Entity id of each scene by its display id; an unknown scene goes by its given id."""
+    namesakes: tuple[tuple[str, str], ...]
+    """Display and entity ids of scenes whose display id another scene had before."""
     files: tuple[WantedFile, ...]
     not_offered: tuple[Missing, ...]
     """What the scenes should have and the service does not give at present."""
@@ -60,19 +65,32 @@ class Selected:
 
 
 async def selections(
-    client: M2MClient, wish: Wish, config: Config, emit: Emit
+    client: M2MClient,
+    wish: Wish,
+    config: Config,
+    emit: Emit,
+    namesakes: Namesakes | None = None,
 ) -> AsyncGenerator[Selected]:
     """Yield what each batch of scenes comes to, while the search goes on.
+
+    Args:
+        client: Whom to ask.
+        wish: Which scenes.
+        config: Which files of them, and where they go.
+        emit: Takes notices.
+        namesakes: Knows which scenes had a display id first, in earlier runs, too.
 
     Emits a :class:`Notice` for what scenes do not have by nature: an ``L2SR``
     scene has no temperature, and that is no failure.
 
     Raises: ConfigError, listing the bands there are, for a band that the scenes of
         the first batch lack and the dataset does not know, or that none of all has
-        when nothing else was found either.
+        when nothing else was found either; and listing the products there are, for one
+        that they lack or that is not clear.
     """
     products, layout = products_of(config), layout_of(config)
-    tally = _Tally(products)
+    tally = _Tally(products, is_one_dataset=len(wish.datasets) <= 1)
+    namesakes = namesakes or Namesakes()
     async with aclosing(scene_batches(client, wish, config, emit)) as batches:
         async for batch in batches:
             try:
@@ -82,15 +100,20 @@ async def selections(
                     raise
                 yield _refused(batch, error, reason)
                 continue
-            selection = _placed_once(select_files(options, products), layout)
-            yield tally.add(batch, options, selection)
+            apart = namesakes.take((o.display_id, o.entity_id) for o in options)
+            selection = _placed(select_files(options, products), layout, apart)
+            yield tally.add(batch, options, selection, apart)
     for note in tally.notes():
         emit(note)
 
 
-def _placed_once(selection: Selection, layout: Layout) -> Selection:
-    """Leave out products whose file goes to where another product has it already."""
-    return replace(selection, files=tuple(map(layout.each_once, selection.files)))
+def _placed(selection: Selection, layout: Layout, apart: Container[tuple[str, str]]) -> Selection:
+    """Keep namesakes apart, and leave out products whose file another product has there already."""
+    files = (
+        replace(file, is_namesake=True) if (file.scene, file.scene_id) in apart else file
+        for file in selection.files
+    )
+    return replace(selection, files=tuple(map(layout.each_once, files)))
 
 
 def _refusal_reason(error: ApiError) -> str | None:
@@ -103,7 +126,7 @@ def _refusal_reason(error: ApiError) -> str | None:
 def _refused(batch: Batch, error: ApiError, reason: str) -> Selected:
     ids = {scene: scene for scene in batch.ids}
     told = error.message if reason == DATASET_CLOSED else str(error)
-    return Selected(len(ids), batch.dataset, ids, (), (), batch.ids, told, reason)
+    return Selected(len(ids), batch.dataset, ids, (), (), (), batch.ids, told, reason)
 
 
 async def _options(
@@ -130,18 +153,30 @@ class _Tally:
     """What the batches so far have shown."""
 
     products: Sequence[Wanted]
+    is_one_dataset: bool = True
     bands: BandsSeen = field(default_factory=BandsSeen)
+    listed: ProductsSeen = field(default_factory=ProductsSeen)
     absent: Counter[str] = field(default_factory=Counter)
     """Scenes that by nature lack a band or a group."""
     scenes: set[str] = field(default_factory=set)
+    """Entity ids of those that came so far."""
     has_files: bool = False
 
     def add(
-        self, batch: Batch, options: Sequence[DownloadOption], selection: Selection
+        self,
+        batch: Batch,
+        options: Sequence[DownloadOption],
+        selection: Selection,
+        apart: frozenset[tuple[str, str]] = frozenset(),
     ) -> Selected:
-        """Take in a batch. Raises: ConfigError, for a band that cannot exist."""
-        selection = self._without_repeats(selection)
+        """Take in a batch. Raises: ConfigError, for a band or product that cannot exist."""
+        if not self.has_files:
+            check_clarity(selection.missing)  # later, a single scene does not stop all others
+        selection = self._without_repeats(selection, options)
         self.bands |= selection.bands
+        self.listed |= selection.products
+        if self.is_one_dataset and options:
+            check_choices(self.products, self.listed)
         self.has_files = self.has_files or bool(selection.files)
         _check_words(self.products, self.bands, batch, selection)
         self.absent.update(m.what for m in selection.missing if m.is_absent)
@@ -149,17 +184,21 @@ class _Tally:
         return Selected(
             scenes=len(batch.ids),
             dataset=batch.dataset,
-            entity_ids=_entity_ids(options) | {scene: scene for scene in unknown},
+            entity_ids=_entity_ids(options, apart) | {scene: scene for scene in unknown},
+            namesakes=tuple(sorted(apart)),
             files=selection.files,
             not_offered=tuple(m for m in selection.missing if not m.is_absent),
             unknown=unknown,
         )
 
-    def _without_repeats(self, selection: Selection) -> Selection:
+    def _without_repeats(
+        self, selection: Selection, options: Iterable[DownloadOption]
+    ) -> Selection:
         """Leave out scenes of earlier batches: one may be named by two kinds of id."""
-        files = tuple(file for file in selection.files if file.scene not in self.scenes)
-        missing = tuple(m for m in selection.missing if m.scene not in self.scenes)
-        self.scenes.update(_scenes_in(selection))
+        files = tuple(file for file in selection.files if file.scene_id not in self.scenes)
+        again = {o.display_id or o.entity_id for o in options if o.entity_id in self.scenes}
+        missing = tuple(m for m in selection.missing if m.scene not in again)
+        self.scenes.update(option.entity_id for option in options)
         return replace(selection, files=files, missing=missing)
 
     def notes(self) -> list[Notice]:
@@ -169,6 +208,8 @@ class _Tally:
         """
         if self.bands.stems and not self.has_files:
             check_bands(self.products, self.bands)
+        if self.listed.listed and not self.has_files:
+            check_choices(self.products, self.listed)
         return [self._note(what, scenes) for what, scenes in self.absent.items()]
 
     def _note(self, what: str, scenes: int) -> Notice:
@@ -176,6 +217,9 @@ class _Tally:
         if what in words - self.bands.words:
             there = ", ".join(sorted(self.bands.stems))
             return Notice(f"No scene has {what}; there is: {there}.", "warning")
+        if what in choices_of(self.products) and what not in self.listed.found:
+            there = listing(self.listed.listed)
+            return Notice(f"No scene has the product {what}; there is: {there}.", "warning")
         return Notice(f"Scenes that have no {what}, so that nothing is missing: {scenes:,}.")
 
 
@@ -183,11 +227,14 @@ def _scenes_in(selection: Selection) -> set[str]:
     return {file.scene for file in selection.files} | {m.scene for m in selection.missing}
 
 
-def _entity_ids(options: Iterable[DownloadOption]) -> dict[str, str]:
+def _entity_ids(
+    options: Iterable[DownloadOption], apart: Container[tuple[str, str]]
+) -> dict[str, str]:
     rows: dict[str, list[DownloadOption]] = {}
     for option in options:
         rows.setdefault(option.entity_id, []).append(option)
-    return {scene_name(of_scene) or entity_id: entity_id for entity_id, of_scene in rows.items()}
+    pairs = ((scene_name(of_scene) or id_, id_) for id_, of_scene in rows.items())
+    return dict(pair for pair in pairs if pair not in apart)
 
 
 def _unknown(batch: Batch, options: Iterable[DownloadOption]) -> tuple[str, ...]:

@@ -173,7 +173,8 @@ def _product_of(product: Product) -> Wanted:
         case BandsProduct():
             return BandsWanted(product.bands)
         case BundleProduct():
-            return BundleWanted((product.members or ()) if product.extract else None)
+            members = (product.members or ()) if product.extract else None
+            return BundleWanted(members, product.product, product.keep_tar or not product.extract)
         case BandGroupProduct():
             return GroupWanted(product.file_groups)
 

@@ -73,7 +73,7 @@ def _finished_row(file: FinishedFile, stamp: Stamp) -> Row:
         file.source,
         _encode_digests(file.digests),
         file.bundle,
-        "/".join(file.held),
+        _encode_held(file.held),
         (Standing.VERIFIED if file.is_kept else Standing.UNPACKED).value,
         time.time(),
     )
@@ -92,9 +92,22 @@ def read_finished(row: Sequence[Any]) -> FinishedFile:
         source,
         _decode_digests(digests),
         bundle=bundle,
-        held=tuple(held.split("/")) if held else (),
+        held=read_held(held),
         is_kept=bool(is_kept),
     )
+
+
+def _encode_held(names: Iterable[str]) -> str:
+    # No safe name has the mark in it. It comes first, too: earlier versions wrote names
+    # without folders, with a slash between them.
+    return "".join(f"{_HELD_MARK}{name}" for name in names)
+
+
+def read_held(text: str) -> tuple[str, ...]:
+    """Return the names of what a bundle held; none for what was not unpacked."""
+    if text.startswith(_HELD_MARK):
+        return tuple(text[1:].split(_HELD_MARK))
+    return tuple(text.split("/")) if text else ()
 
 
 def _encode_digests(digests: Iterable[Digest]) -> str:
@@ -105,6 +118,8 @@ def _decode_digests(text: str) -> tuple[Digest, ...]:
     pairs = (word.partition("=") for word in text.split())
     return tuple(Digest(algorithm, value) for algorithm, _, value in pairs)
 
+
+_HELD_MARK = "|"
 
 FINISHED_COLUMNS = (
     "path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held,"

@@ -10,6 +10,7 @@ from asyncdl.job.journal.database import Database, Row, Write
 from asyncdl.job.journal.file_rows import (
     FINISHED_COLUMNS,
     read_finished,
+    read_held,
     write_of_ending,
     write_of_finished,
     write_of_wanted,
@@ -40,9 +41,11 @@ class Files:
         """Return what is known of some scenes, in whatever state."""
         return await self._database.read(
             lambda connection: [
-                KnownPath(*row)
+                KnownPath(kind, scene_of_row, path, bundle, read_held(held))
                 for scene in scenes
-                for row in connection.execute(_PATHS_OF, (self._service, scene))
+                for kind, scene_of_row, path, bundle, held in connection.execute(
+                    _PATHS_OF, (self._service, scene)
+                )
             ]
         )
 
@@ -179,7 +182,7 @@ WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL ORDER BY path
 _MEMBERS = f"""
 SELECT {FINISHED_COLUMNS} FROM file WHERE service = ? AND bundle = ? AND state = 'verified'
 """
-_PATHS_OF = "SELECT kind, scene, path, bundle FROM file WHERE service = ? AND scene = ?"
+_PATHS_OF = "SELECT kind, scene, path, bundle, held FROM file WHERE service = ? AND scene = ?"
 _OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
 _KEEP = "UPDATE file SET run = ? WHERE path = ? AND service = ?"
 _MOVE = "UPDATE file SET path = ? WHERE path = ? AND service = ?"

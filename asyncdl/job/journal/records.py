@@ -48,7 +48,7 @@ class FinishedFile:
     bundle: str = ""
     """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
     held: tuple[str, ...] = ()
-    """Names of all files in a bundle that was unpacked, wanted or not."""
+    """Names of all files in a bundle that was unpacked, wanted or not, with their folders in it."""
     is_kept: bool = True
     """False for a bundle that was unpacked and whose tar is not there any more."""
 
@@ -94,6 +94,8 @@ class KnownPath(NamedTuple):
     path: str
     bundle: str
     """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
+    held: tuple[str, ...] = ()
+    """Names of all files in a bundle that was unpacked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,37 @@ class Scenes:
             by_dataset.setdefault(dataset, []).append(entity_id)
         return {dataset: tuple(ids) for dataset, ids in by_dataset.items()}
 
+    async def first(self) -> dict[str, str]:
+        """Return by display id the entity id of the scene that had it first."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_FIRST, (self._service,)).fetchall()
+        )
+        return {str(scene): str(entity_id) for scene, entity_id in rows}
+
+    async def entities(self) -> frozenset[str]:
+        """Return the entity ids of all scenes."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_ENTITIES, (self._service,) * 2).fetchall()
+        )
+        return frozenset(str(entity_id) for (entity_id,) in rows)
+
+    async def namesakes(self) -> dict[str, tuple[str, ...]]:
+        """Return by display id the entity ids of the scenes that did not have it first."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_NAMESAKES, (self._service,)).fetchall()
+        )
+        found: dict[str, tuple[str, ...]] = {}
+        for scene, entity_id in rows:
+            found[scene] = (*found.get(scene, ()), entity_id)
+        return found
+
     async def note_taken(
-        self, dataset: str, entity_ids: Mapping[str, str], *, are_whole: bool = True
+        self,
+        dataset: str,
+        entity_ids: Mapping[str, str],
+        *,
+        are_whole: bool = True,
+        namesakes: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Remember which scenes the job takes.
 
@@ -61,12 +90,14 @@ class Scenes:
             entity_ids: By display id.
             are_whole: Whether all their files are looked at, so that endings of earlier
                 runs are open again. Else each counts until the file has another one.
+            namesakes: Display and entity ids of those whose display id another had first.
         """
         rows = [
             (self._service, scene, dataset, id_, self._stamp.run)
             for scene, id_ in entity_ids.items()
         ]
-        writes = [Write(_TAKE, rows)]
+        others = [(self._service, scene, id_) for scene, id_ in namesakes]
+        writes = [Write(_TAKE, rows), Write(_TAKE_NAMESAKE, others)]
         if are_whole:
             writes.append(Write(_REOPEN, [(self._service, s, self._stamp.run) for s in entity_ids]))
         await self._database.write(*writes)
@@ -107,10 +138,26 @@ SELECT scene, dataset, scene.run, superseded_by, withdrawn,
 FROM scene LEFT JOIN file USING (service, scene) WHERE service = ? GROUP BY scene
 """
 _OPEN = f"""
-SELECT DISTINCT dataset, scene.entity_id FROM scene JOIN file USING (service, scene)
-WHERE service = ? AND ({_IS_OPEN}) AND superseded_by = '' AND withdrawn = ''
-ORDER BY dataset, scene
+WITH open (service, scene, dataset, entity_id) AS (
+    SELECT DISTINCT service, scene, dataset, scene.entity_id
+    FROM scene JOIN file USING (service, scene)
+    WHERE service = ? AND ({_IS_OPEN}) AND superseded_by = '' AND withdrawn = ''
+)
+SELECT dataset, entity_id FROM (
+    SELECT dataset, scene, entity_id FROM open
+    UNION
+    SELECT dataset, scene, namesake.entity_id FROM open JOIN namesake USING (service, scene)
+) ORDER BY dataset, scene, entity_id
 """
+_FIRST = """
+SELECT scene, entity_id FROM scene WHERE service = ? AND entity_id NOT IN ('', scene)
+"""
+_ENTITIES = """
+SELECT entity_id FROM scene WHERE service = ?
+UNION SELECT entity_id FROM namesake WHERE service = ?
+"""
+_NAMESAKES = "SELECT scene, entity_id FROM namesake WHERE service = ? ORDER BY scene, entity_id"
+_TAKE_NAMESAKE = "INSERT OR IGNORE INTO namesake (service, scene, entity_id) VALUES (?, ?, ?)"
 _TAKE = """
 INSERT INTO scene (service, scene, dataset, entity_id, run) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (service, scene) DO UPDATE SET dataset = excluded.dataset,

@@ -100,5 +100,14 @@ _FIFTH = """
 ALTER TABLE job ADD COLUMN searched_by TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = """
+CREATE TABLE namesake (
+    service   TEXT NOT NULL,
+    scene     TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    PRIMARY KEY (service, scene, entity_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """The n-th script leads from version n to version n + 1."""

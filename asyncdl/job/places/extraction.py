@@ -1,18 +1,19 @@
-"""Bundles unpacked, for ``extract = true``: the wanted members of a tar, written as it passes.
+"""Bundles unpacked, for ``extract = true``: the wanted members of an archive, written as it passes.
 
-A tar passes while it arrives, or out of a file. Its members are written beside their
-final names, which they get only when the whole tar and each of them is proven. Why so:
-docs/decisions/007-unpacking.md.
+A tar or zip passes while it arrives, or out of a file. Its members are written beside
+their final names, which they get only when the whole archive and each of them is proven.
+Why so: docs/decisions/007-unpacking.md.
 
-A tar comes from outside, so nothing in it is believed: only regular files with
-plain names are written, as new files of our own. Owners, modes, links and
-devices that a tar may hold are never applied.
+An archive comes from outside, so nothing in it is believed: only regular files with
+plain names are written, as new files of our own; those of a zip may stand in folders
+with plain names. Owners, modes, links and devices that it may hold are never applied.
 """
 
 from __future__ import annotations
 
 import glob
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,23 +28,26 @@ from anyio import CancelScope
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.names import MEMBER, safe_name
 from asyncdl.transfer.parts.stable import FreshFile, make_folders, rename, settle
+from asyncdl.transfer.proving.archive import read_archive
 from asyncdl.transfer.proving.digests import Hasher
 from asyncdl.transfer.proving.malformed import Malformed
 from asyncdl.transfer.proving.members import Unpack
 from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
 from asyncdl.transfer.proving.sums import Sums
-from asyncdl.transfer.proving.tar import Member, Taker, read_tar
+from asyncdl.transfer.proving.tar import Member, Taker
 
 MAX_MEMBERS = 10_000
 """A bundle has some thirty; each member costs a file, however empty it is."""
+MOST_FOLDERS = 32
+"""One in the other."""
 
 
 class ExtractError(TransferError):
-    """A verified bundle cannot be unpacked; the tar itself is kept."""
+    """A verified bundle cannot be unpacked; the archive itself is kept."""
 
     reason = "extract-failed"
     remedy = (
-        "The tar is there and verified; the next run tries again without fetching it."
+        "The archive is there and verified; the next run tries again without fetching it."
         " Or unpack it by hand, or set extract = false."
     )
 
@@ -55,8 +59,12 @@ class Order:
     is_wanted: Callable[[str], bool]
     """Of each member's name."""
     target_of: Callable[[str], Path]
-    expected_of: Callable[[str, int], Expected]
-    """What a member of a name and a size has to show."""
+    expected_of: Callable[[str, int | None], Expected]
+    """What a member of a name and a size, if that is known, has to show."""
+    most_bytes: int | None = None
+    """No member may be larger."""
+    has_folders: bool = False
+    """Whether members may stand in folders; those of Landsat's own bundles never do."""
     durable: bool = False
     """Whether the files and their names are on stable storage afterwards."""
 
@@ -102,7 +110,7 @@ def _read(tar: Path, take: Unpack) -> None:
         return take(member, {})
 
     with tar.open("rb") as file:
-        read_tar(file, tar.stat().st_size, on_member)
+        read_archive(file, on_member)
 
 
 @contextmanager
@@ -110,7 +118,7 @@ def _told(tar: Path) -> Iterator[None]:
     try:
         yield
     except Malformed as error:
-        raise ExtractError(tar.name, f"no sound tar: {error}") from error
+        raise ExtractError(tar.name, f"no sound archive: {error}") from error
     except OSError as error:
         failure = DiskError(tar, error)
         if failure.is_full:
@@ -201,9 +209,10 @@ def remove_unfinished(folder: Path, beginning: str) -> None:
 
     Args:
         folder: Where they would go.
-        beginning: Of their names.
+        beginning: Of their names; empty for all that are in the folder, and below.
     """
-    partials = list(folder.glob(f"{glob.escape(beginning)}*{MEMBER}"))
+    pattern = f"{glob.escape(beginning)}*{MEMBER}"
+    partials = list(folder.glob(pattern) if beginning else folder.rglob(pattern))
     for partial in partials:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -226,7 +235,10 @@ class _Passage:
         self._before = before
         """Has left what is to be removed."""
         self._held: dict[str, None] = {}
-        """The names so far, in order."""
+        """The names of the files so far, in order."""
+        self._names: dict[str, bool] = {}
+        """All names so far and whether they are files, as volumes see them that tell the
+        fewest apart."""
         self._written: list[_Written] = []
         self._file: FreshFile | None = None
         """Of the last one of those written, while it passes."""
@@ -246,7 +258,9 @@ class _Passage:
         """Take the next bytes of the member that is passing."""
         with self._unless_spoiled() as is_sound:
             if is_sound and self._file is not None:
-                self._written[-1].sums.update(data)
+                written = self._written[-1]
+                written.sums.update(data)
+                self._check_size(written.name, written.sums.taken_bytes)
                 self._file.write(data)
 
     def finish(self) -> Unpacked:
@@ -283,19 +297,28 @@ class _Passage:
     def _begin(self, member: Member, hashers: Mapping[str, Hasher]) -> bool:
         self._end_before()
         self._close()
-        self._check(member)
-        self._held[member.name] = None
-        target = self._order.target_of(member.name)
-        with suppress(FileNotFoundError):
+        name = self._name_of(member)
+        self._check(member, name)
+        if member.is_folder:
+            return False  # it is made when something comes into it
+        self._held[name] = None
+        target = self._order.target_of(name)
+        with suppress(FileNotFoundError, NotADirectoryError):
             _partial(target).unlink()  # a killed run may have left it, of other bytes
-        if not self._order.is_wanted(member.name):
+        if not self._order.is_wanted(name):
             return False
         self._make_folders(target.parent)
-        expected = self._order.expected_of(member.name, member.size_bytes)
-        written = _Written(member.name, target, expected, expected.new_sums(hashers))
+        expected = self._order.expected_of(name, member.size_bytes)
+        written = _Written(name, target, expected, expected.new_sums(hashers))
         self._written.append(written)
         self._file = FreshFile(written.partial, is_new=True)
         return True
+
+    def _name_of(self, member: Member) -> str:
+        if not self._order.has_folders:
+            return member.name
+        name = member.name.removeprefix("./")  # as tar writes the folder that it was called in
+        return name.removesuffix("/") if member.is_folder else name
 
     def _end_before(self) -> None:
         before, self._before = self._before, None
@@ -307,15 +330,42 @@ class _Passage:
         if file is not None:
             file.close(durable=self._order.durable)
 
-    def _check(self, member: Member) -> None:
-        if not member.is_file:
+    def _check(self, member: Member, name: str) -> None:
+        may_be_folder = member.is_folder and self._order.has_folders
+        if member.problem:
+            raise self._spoiled(f"{member.name!r} in it {member.problem}")
+        if not (member.is_file or may_be_folder):
             raise self._spoiled(f"{member.name!r} in it is no regular file")
-        if safe_name(member.name) != member.name:
+        if may_be_folder and not name:
+            return  # the folder that all of it is in
+        parts = name.split("/") if self._order.has_folders else [name]
+        if len(parts) > MOST_FOLDERS or not all(part and safe_name(part) == part for part in parts):
             raise self._spoiled(f"{member.name!r} in it is no plain file name")
-        if member.name in self._held:
-            raise self._spoiled(f"{member.name!r} is in it twice")
-        if len(self._held) == MAX_MEMBERS:
+        if len(self._names) >= MAX_MEMBERS:
             raise self._spoiled(f"more than {MAX_MEMBERS:,} files in it")
+        self._claim(parts, is_file=member.is_file)
+        if member.size_bytes is not None:
+            self._check_size(name, member.size_bytes)
+
+    def _claim(self, parts: Sequence[str], *, is_file: bool) -> None:
+        """Take a name, and those of the folders that it is in."""
+        folded = [_folded(part) for part in parts]
+        folders = range(1, len(folded) + (not is_file))
+        if any(self._names.setdefault("/".join(folded[:depth]), False) for depth in folders):
+            raise self._spoiled(
+                f"{'/'.join(parts)!r} is in it, and a file where a folder has to be"
+            )
+        if not is_file:
+            return
+        name = "/".join(folded)
+        if name in self._names:
+            raise self._spoiled(f"{'/'.join(parts)!r} is in it twice, be it in another case")
+        self._names[name] = True
+
+    def _check_size(self, name: str, size_bytes: int) -> None:
+        most = self._order.most_bytes
+        if most is not None and size_bytes > most:
+            raise self._spoiled(f"{name!r} in it is larger than download.max_size")
 
     def _spoiled(self, detail: str) -> ExtractError:
         return ExtractError(self._tar, detail)
@@ -335,6 +385,10 @@ class _Passage:
         for folder in reversed(self._made):
             with suppress(OSError):  # others have put something there
                 folder.rmdir()
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _publish(files: Sequence[_Written], *, durable: bool) -> None:

@@ -91,19 +91,21 @@ class Layout:
 
         Args:
             wanted: The bundle.
-            name: Of the file; safe.
+            name: Of the file, with the folders that it is in; all of them safe.
         """
-        kind, folders = BundleWanted.kind, self.files.segments[:-1]
-        return Place(kind, _path(folders, kind, wanted.scene, name, _band_of(name, wanted.scene)))
+        kind, last = BundleWanted.kind, name.rpartition("/")[2]
+        folders = _telling_apart(self.files.segments[:-1], wanted, _is_named(wanted))
+        return Place(kind, _path(folders, kind, wanted, name, _band_of(last, wanted.scene)))
 
     def relative(self, kind: str, wanted: WantedFile, is_named: bool) -> PurePosixPath:
         """Return the path of one place, below the download directory."""
         is_bundle = kind == BundleWanted.kind and is_named
         folders = (self.bundles if is_bundle else self.files).segments[:-1]
-        if not is_named and not any("product_id" in fields_of(folder) for folder in folders):
+        if not is_named and "product_id" not in _fields_of(folders):
             folders = (*folders, "{product_id}")
+        folders = tuple(_telling_apart(folders, wanted, is_named))
         band = kind if is_bundle else _band_of(wanted.file_name, wanted.scene)
-        return _path(folders, kind, wanted.scene, file_name_of(wanted), band)
+        return _path(folders, kind, wanted, file_name_of(wanted), band)
 
 
 @lru_cache(maxsize=10_000)  # two batches of scenes; each file's places are asked for ten times
@@ -135,8 +137,28 @@ def _band_of(file_name: str, scene: str) -> str:
     return stem_of(file_suffix(file_name, scene))
 
 
-def _path(folders: Sequence[str], kind: str, scene: str, name: str, band: str) -> PurePosixPath:
-    facts = {"kind": kind, "product_id": scene, "band": band, **_facts_of(scene)}
+def _telling_apart(folders: Sequence[str], wanted: WantedFile, is_named: bool) -> Sequence[str]:
+    """Add the folders without which files of one display id would meet."""
+    fields = _fields_of(folders)
+    if wanted.is_namesake and "entity_id" not in fields:
+        folders = (*folders, "{entity_id}")
+    if wanted.is_chosen and not is_named and "product_code" not in fields:
+        folders = (*folders, "{product_code}")
+    return folders
+
+
+def _fields_of(folders: Iterable[str]) -> frozenset[str]:
+    return frozenset(field for folder in folders for field in fields_of(folder))
+
+
+def _path(
+    folders: Sequence[str], kind: str, wanted: WantedFile, name: str, band: str
+) -> PurePosixPath:
+    facts = {"kind": kind, "product_id": wanted.scene, "band": band, **_facts_of(wanted.scene)}
+    if wanted.scene_id:
+        facts["entity_id"] = wanted.scene_id
+    if code := wanted.product_code or (wanted.product_id if wanted.is_chosen else ""):
+        facts["product_code"] = code
     return PurePosixPath(*_folders(folders, facts), name)
 
 

@@ -192,14 +192,14 @@ def still_to_come(config: Config, files: Iterable[WantedFile], present: Present)
         is_fetched = all(place not in present.places for place in places)
         for place in places:
             path, final = str(place.relative), place.under(config.directory)
-            is_passing = passes_by(config, place)
+            is_passing = passes_by(wanted, place)
             need = 0 if place in present.places else wanted.estimate_bytes
             if is_fetched and place is places[0]:
                 need = max(0, need - _bytes_of_part(passing_path(final) if is_passing else final))
             if is_passing:
                 passing.append(need)
                 need = 0
-            if unpacking_at(config, place) and path not in present.unpacked:
+            if unpacking_at(wanted, place) and path not in present.unpacked:
                 need += wanted.unpacked_bytes
             if need:
                 needs[path] = need

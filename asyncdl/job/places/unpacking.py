@@ -1,4 +1,4 @@
-"""Which bundles of a job are unpacked, what is wanted of them, and where their tars stand."""
+"""Which bundles of a job are unpacked, what is wanted of them, and where their archives stand."""
 
 from __future__ import annotations
 
@@ -6,61 +6,56 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncdl.config import BundleProduct, Config
 from asyncdl.job.places.layout import Place
 from asyncdl.m2m.bands import match_bands
-from asyncdl.m2m.downloads.selection import BundleWanted
+from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.m2m.naming import file_suffix
 from asyncdl.transfer.names import PASSING
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacking:
-    """How a job unpacks its bundles."""
+    """How a bundle is unpacked."""
 
     words: tuple[str, ...] = ()
     """Band words of the wanted members; empty for all."""
-    keeps_tar: bool = False
+    keeps_archive: bool = False
 
     def wanted_of(self, names: Sequence[str], scene: str) -> tuple[str, ...]:
         """Return the names that are wanted of those in a bundle.
 
         Args:
-            names: Of all files in it.
+            names: Of all files in it, with the folders that they are in.
             scene: Display id of its scene.
         """
         if not self.words:
             return tuple(names)
-        by_suffix = {file_suffix(name, scene): name for name in names}
+        by_suffix: dict[str, list[str]] = {}
+        for name in names:
+            by_suffix.setdefault(file_suffix(name.rpartition("/")[2], scene), []).append(name)
         found = match_bands(self.words, by_suffix, scene).values()
         wanted = {suffix for suffixes in found for suffix in suffixes}
-        return tuple(name for suffix, name in by_suffix.items() if suffix in wanted)
+        return tuple(name for suffix in by_suffix if suffix in wanted for name in by_suffix[suffix])
 
 
-def unpacking_of(config: Config) -> Unpacking | None:
-    """Return how the bundles of a job are unpacked; ``None`` when they are not."""
-    bundles = [product for product in config.products if isinstance(product, BundleProduct)]
-    unpacked = [product for product in bundles if product.extract]
-    if not unpacked:
+def unpacking_of(wanted: WantedFile) -> Unpacking | None:
+    """Return how a file is unpacked; ``None`` when it is not."""
+    if wanted.unpacked is None:
         return None
-    takes_all = any(product.members is None for product in unpacked)
-    words = () if takes_all else tuple(w for p in unpacked for w in p.members or ())
-    # One that is wanted as it is stays, too.
-    keeps_tar = any(product.keep_tar or not product.extract for product in bundles)
-    return Unpacking(words, keeps_tar)
+    return Unpacking(wanted.unpacked, wanted.keeps_archive)
 
 
-def unpacking_at(config: Config, place: Place) -> Unpacking | None:
-    """Return how the file of a place is unpacked; ``None`` when it is not."""
-    return unpacking_of(config) if place.kind == BundleWanted.kind else None
+def unpacking_at(wanted: WantedFile, place: Place) -> Unpacking | None:
+    """Return how a file is unpacked at one of its places; ``None`` when it is not."""
+    return unpacking_of(wanted) if place.kind == BundleWanted.kind else None
 
 
-def passes_by(config: Config, place: Place) -> bool:
-    """Tell whether a bundle is unpacked and not kept; one that its host names always is."""
-    unpacking = unpacking_at(config, place)
-    return unpacking is not None and not unpacking.keeps_tar and place.is_named
+def passes_by(wanted: WantedFile, place: Place) -> bool:
+    """Tell whether a bundle is unpacked and not kept."""
+    unpacking = unpacking_at(wanted, place)
+    return unpacking is not None and not unpacking.keeps_archive
 
 
-def passing_path(tar: Path) -> Path:
-    """Return where a tar is that will not be kept: whatever has this name is ours to remove."""
-    return tar.with_suffix(PASSING)
+def passing_path(archive: Path) -> Path:
+    """Return where an archive is that will not be kept: what has this name is ours to remove."""
+    return archive.with_name(archive.name.removesuffix(".tar") + PASSING)

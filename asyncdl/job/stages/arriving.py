@@ -56,7 +56,7 @@ async def bring(run: Run, arrival: Arrival) -> None:
     """
     ending = arrival.ending
     try:
-        if unpacking_at(run.config, arrival.place):
+        if unpacking_at(arrival.wanted, arrival.place):
             finished = await _unpack(run, arrival)
         else:
             finished = [await _place(run, arrival)]

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.events import FileFinished, FileState, FilesWanted
+from asyncdl.job.choosing.namesakes import Namesakes
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
 from asyncdl.job.journal.state import STATE_FOLDER
@@ -22,12 +23,13 @@ async def discover(
 ) -> None:
     """Find the files of the job; report those that are there and send on the rest.
 
-    Raises: ConfigError, for a band that no scene has; NoRoomError.
+    Raises: ConfigError, for a band or product that no scene has; NoRoomError.
     """
     run.space.begin(wish.named_count if wish.query is None else None)
+    namesakes = Namesakes(await run.journal.scenes.first())
     async with (
         wanted_out,
-        aclosing(selections(run.client, wish, run.config, run.emit)) as batches,
+        aclosing(selections(run.client, wish, run.config, run.emit, namesakes)) as batches,
     ):
         claims = Claims(await probe(run.directory / STATE_FOLDER))
         async for everything in batches:
@@ -36,7 +38,10 @@ async def discover(
             await follow_layout(run, selected.files)
             await follow_unpacking(run, selected.files)
             await run.journal.scenes.note_taken(
-                selected.dataset, selected.entity_ids, are_whole=run.scope is None
+                selected.dataset,
+                selected.entity_ids,
+                are_whole=run.scope is None,
+                namesakes=selected.namesakes,
             )
             run.emit(_wanted(run, selected))
             _report_missing(run, selected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -18,7 +19,7 @@ from asyncdl.job.stages.proofs import demand_of
 from asyncdl.job.stages.renewal import Renewal
 from asyncdl.job.stages.unpacking import unpacker_for
 from asyncdl.m2m.downloads.pending import Ready
-from asyncdl.transfer import Fetched, FileRequest
+from asyncdl.transfer import Fetched, FileRequest, Form
 
 
 async def fetch(
@@ -52,8 +53,10 @@ async def _fetch(run: Run, ready: Ready, unpacker: Unpacker) -> bool:
         return False
     for place in places:
         verify = run.config.download.verify
-        ending = _ending(ready, fetched, place, verify, is_first=place is places[0])
-        here = place.called(fetched.path.name)
+        # What passes by has a name of ours, whatever its host calls it.
+        is_passing = passes_by(ready.wanted, place)
+        here = place.called(place.relative.name if is_passing else fetched.path.name)
+        ending = _ending(ready, fetched, here, verify, key=_key(place, places))
         arrival = Arrival(ready.wanted, here, fetched.path, ending, unpacker, fetched.digests)
         await bring(run, arrival)
     return True
@@ -62,7 +65,10 @@ async def _fetch(run: Run, ready: Ready, unpacker: Unpacker) -> bool:
 def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> FileRequest:
     path = place.under(run.directory)
     demand = demand_of(ready.wanted, run.config.download.verify)
-    is_passing = passes_by(run.config, place)
+    is_unpacked = unpacking_at(ready.wanted, place) is not None
+    is_passing = passes_by(ready.wanted, place)
+    if is_unpacked:
+        demand = replace(demand, form=Form.ARCHIVE)
     if is_passing:
         path, demand = passing_path(path), replace(demand, fingerprint=None)
     renewal = Renewal(run, ready)
@@ -74,12 +80,12 @@ def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> F
     return FileRequest(
         url=ready.url,
         directory=path.parent,
-        name=path.name if place.is_named else None,
+        name=path.name if place.is_named or is_passing else None,
         size_bytes=ready.wanted.size_bytes,
         digests=demand.digests,
         members=demand.members,
         fingerprint=demand.fingerprint,
-        unpack=unpacker.begin if unpacking_at(run.config, place) else None,
+        unpack=unpacker.begin if is_unpacked else None,
         form=demand.form,
         key=str(place.relative),
         refresh=refresh,
@@ -90,19 +96,22 @@ def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> F
     )
 
 
-def _ending(
-    ready: Ready, fetched: Fetched, place: Place, verify: str, *, is_first: bool
-) -> FileFinished:
+def _key(place: Place, places: Sequence[Place]) -> str:
+    """Return under which name the bytes of a place came; empty where none came for it."""
+    return str(place.relative) if place is places[0] else ""
+
+
+def _ending(ready: Ready, fetched: Fetched, here: Place, verify: str, *, key: str) -> FileFinished:
     return FileFinished(
-        kind=place.kind,
+        kind=here.kind,
         product_id=ready.wanted.scene,
-        file=str(place.called(fetched.path.name).relative),
+        file=str(here.relative),
         state=FileState.SKIPPED if fetched.already_there else FileState.DOWNLOADED,
         size_bytes=fetched.size_bytes,
         # The bytes came over the network once, however many places they go to.
-        received_bytes=fetched.received_bytes if is_first else 0,
+        received_bytes=fetched.received_bytes if key else 0,
         proof=fetched.proof,
         source=demand_of(ready.wanted, verify).source_of(fetched.proof),
         attempts=fetched.attempts,
-        key=str(place.relative) if is_first else "",
+        key=key,
     )

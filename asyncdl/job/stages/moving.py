@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 import anyio.to_thread
 
@@ -13,10 +14,11 @@ from asyncdl.events import Notice
 from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import FinishedFile, KnownPath, Memory
 from asyncdl.job.places.extraction import remove_unfinished
-from asyncdl.job.places.layout import Aim, Layout
+from asyncdl.job.places.layout import Aim, Layout, Place
 from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
 from asyncdl.job.run import Run
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
+from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.sink import part_path, remove_leftovers, state_path
 from asyncdl.transfer.parts.stable import make_folders, rename, settle
 
@@ -58,32 +60,38 @@ async def follow_unpacking(run: Run, files: Sequence[WantedFile]) -> None:
     What that run was killed over is not left behind when bundles are not unpacked any more.
     """
     bundle = BundleWanted.kind
-    tars = [aim for aim in run.layout.aims_of(files) if aim[1].kind == bundle and aim[1].is_named]
-    if tars:
-        await anyio.to_thread.run_sync(_go_on_with, run, tars)
+    archives = [aim for aim in run.layout.aims_of(files) if aim[1].kind == bundle]
+    if archives:
+        await anyio.to_thread.run_sync(_go_on_with, run, archives)
 
 
-def _go_on_with(run: Run, tars: Iterable[Aim]) -> None:
+def _go_on_with(run: Run, archives: Iterable[Aim]) -> None:
     durable = run.config.download.durable
-    for wanted, place in tars:
+    for wanted, place in archives:
         kept = place.under(run.directory)
         passing = passing_path(kept)
         if not any(path.exists() for path in (passing, part_path(passing), part_path(kept))):
             continue
-        if passes_by(run.config, place):
+        if passes_by(wanted, place):
             _move_part(kept, passing, durable)
-        else:
+        elif place.is_named:
             _move_part(passing, kept, durable)
             _keep(passing, kept, durable)
-        if unpacking_at(run.config, place) is None:
+        else:
+            _remove_passing(passing)  # nobody knows yet what it is to be called
+        if unpacking_at(wanted, place) is None:
             for folder in _folders_of_members(run, wanted):
-                remove_unfinished(folder, wanted.scene)
+                remove_unfinished(folder, wanted.scene if place.is_named else "")
 
 
 def _keep(passing: Path, kept: Path, durable: bool) -> None:
     """Let a tar stay that was to be unpacked and removed, unless there is one already."""
     if passing.exists() and not kept.exists():
         _rename(passing, kept, durable)
+    _remove_passing(passing)
+
+
+def _remove_passing(passing: Path) -> None:
     with suppress(OSError):
         passing.unlink(missing_ok=True)
         remove_leftovers(passing)
@@ -113,29 +121,69 @@ async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) 
 def moves_to(layout: Layout, files: Sequence[WantedFile], known: Iterable[KnownPath]) -> list[Move]:
     """Return what has to move.
 
+    What a host names stays where it is, and so does what came out of it.
+
     Args:
         layout: Where files go now.
         files: All that is wanted of some scenes.
         known: What earlier runs wanted of the same scenes.
     """
-    places = {
-        (place.kind, wanted.scene, place.relative.name): place
-        for wanted, place in layout.aims_of(files)
-        if place.is_named
-    }
-    bundles = {wanted.scene: wanted for wanted in files if BundleWanted.kind in wanted.kinds}
+    known = list(known)
+    marks = _marks_by_scene(layout.aims_of(files))
+    places: dict[_Key, Place] = {}
+    bundles: dict[_Key, WantedFile] = {}
+    for wanted, place in layout.aims_of(files):
+        whose = (place.kind, wanted.scene, _marks_of(wanted, place))
+        is_ours = place.is_named or passes_by(wanted, place)
+        if is_ours:
+            places[*whose, place.relative.name] = place
+        if is_ours and unpacking_at(wanted, place):
+            bundles[*whose, ""] = wanted
+    held = {row.path: row.held for row in known if row.held}
     moves = []
     for row in known:
-        name = PurePosixPath(row.path).name
-        if row.bundle and row.scene in bundles:
-            place = layout.place_of_member(bundles[row.scene], name)
-        elif (row.kind, row.scene, name) in places:
-            place = places[row.kind, row.scene, name]
+        of_scene = marks.get(row.scene, frozenset())
+        whose = (row.kind, row.scene, _marks_in(row.bundle or row.path, of_scene))
+        bundle = bundles.get((*whose, "")) if row.bundle else None
+        if bundle is not None:
+            name = _name_in(row.path, held.get(row.bundle, ()))
+            place = layout.place_of_member(bundle, name)
+        elif (found := places.get((*whose, PurePosixPath(row.path).name))) is not None:
+            place = found
         else:
             continue
         if str(place.relative) != row.path:
             moves.append(Move(row.path, str(place.relative)))
     return moves
+
+
+_Key: TypeAlias = tuple[str, str, frozenset[str], str]
+"""Kind, scene, what tells files of one display id apart, and name."""
+
+
+def _marks_of(wanted: WantedFile, place: Place) -> frozenset[str]:
+    """Return the folders by which a file differs from others of the same scene and name."""
+    of_scene = [wanted.scene_id] if wanted.is_namesake else []
+    is_chosen = wanted.is_chosen and not place.is_named
+    of_product = [wanted.product_code or wanted.product_id] if is_chosen else []
+    return frozenset(safe_name(mark) for mark in (*of_scene, *of_product))
+
+
+def _marks_by_scene(aims: Iterable[Aim]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for wanted, place in aims:
+        found[wanted.scene] = found.get(wanted.scene, frozenset()) | _marks_of(wanted, place)
+    return found
+
+
+def _marks_in(path: str, marks: frozenset[str]) -> frozenset[str]:
+    return marks.intersection(PurePosixPath(path).parts[:-1]) if marks else marks
+
+
+def _name_in(path: str, held: Iterable[str]) -> str:
+    """Return a member's name with its folders, by what its bundle held."""
+    names = [name for name in held if path.endswith(f"/{name}")]
+    return max(names, key=len, default=PurePosixPath(path).name)
 
 
 def _move_parts(directory: Path, moves: Iterable[Move], durable: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -20,7 +20,7 @@ from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import FinishedFile, Memory
 from asyncdl.job.places.layout import Layout, Place, layout_of
 from asyncdl.job.places.space import Present, still_to_come
-from asyncdl.job.places.unpacking import Unpacking, unpacking_at, unpacking_of
+from asyncdl.job.places.unpacking import Unpacking, unpacking_at
 from asyncdl.job.run import Run
 from asyncdl.job.stages.arriving import Arrival, bring, remove_passing
 from asyncdl.job.stages.promises import gather_promises
@@ -92,35 +92,67 @@ async def recall(journal: Journal, config: Config, files: Sequence[WantedFile]) 
         [str(place.relative) for place in places if place.is_named],
         folders=[str(place.relative.parent) for place in places if not place.is_named],
     )
-    return await anyio.to_thread.run_sync(look_at_members, config, memory)
+    return await anyio.to_thread.run_sync(look_at_members, config, files, memory)
 
 
-def look_at_members(config: Config, memory: Memory) -> Memory:
-    """Forget bundles of whose members some are not there, or whose tar is wanted and gone. Blocks.
+def look_at_members(config: Config, files: Iterable[WantedFile], memory: Memory) -> Memory:
+    """Forget bundles of which members, or the archive itself, are wanted and gone. Blocks.
 
     Args:
-        config: Says what is wanted of them.
+        config: Says where things are.
+        files: What is wanted, and how it is unpacked.
         memory: Of the journal.
     """
-    unpacking = unpacking_of(config)
+    unpackings = _Unpackings(layout_of(config), files)
     members = {
         path: there
         for path, there in memory.members.items()
-        if unpacking is not None and _has_all(memory.finished[path], there, unpacking, config)
+        if (unpacking := unpackings.of(path)) is not None
+        and _has_all(memory.finished[path], there, unpacking, config)
     }
     finished = {
         path: file
         for path, file in memory.finished.items()
-        if file.is_kept or (path in members and unpacking and not unpacking.keeps_tar)
+        if file.is_kept or (path in members and not _keeps_archive(unpackings.of(path)))
     }
     return replace(memory, finished=finished, members=members)
+
+
+class _Unpackings:
+    """How the bundles of some files are unpacked, by where they are."""
+
+    def __init__(self, layout: Layout, files: Iterable[WantedFile]) -> None:
+        self._by_path: dict[str, Unpacking | None] = {}
+        for wanted, place in layout.aims_of(files):
+            # One that its host names has a folder of its own.
+            at = place.relative if place.is_named else place.relative.parent
+            self._by_path[str(at)] = unpacking_at(wanted, place)
+
+    def of(self, path: str) -> Unpacking | None:
+        """Return how the bundle at a path is unpacked; ``None`` when it is not."""
+        return self._by_path.get(path) or self._by_path.get(path.rpartition("/")[0])
+
+
+def _keeps_archive(unpacking: Unpacking | None) -> bool:
+    return unpacking is None or unpacking.keeps_archive
 
 
 def _has_all(
     bundle: FinishedFile, members: Iterable[FinishedFile], unpacking: Unpacking, config: Config
 ) -> bool:
-    there = {f.path.rpartition("/")[2] for f in members if f.is_at(config.directory / f.path)}
+    there = {
+        name
+        for file in members
+        if file.is_at(config.directory / file.path)
+        for name in _endings_of(file.path)
+    }
     return there.issuperset(unpacking.wanted_of(bundle.held, bundle.scene))
+
+
+def _endings_of(path: str) -> Iterator[str]:
+    """Yield a file's name alone, and with one folder after the other in front of it."""
+    parts = path.split("/")
+    return ("/".join(parts[at:]) for at in range(len(parts)))
 
 
 async def find_remembered(
@@ -182,7 +214,7 @@ async def _complete(run: Run, wanted: WantedFile, found: Found, memory: Memory) 
             source=there.source,
         )
         members = memory.members.get(there.path, ())
-        if is_there and (members or not unpacking_at(run.config, place)):
+        if is_there and (members or not unpacking_at(wanted, place)):
             await remove_passing(run.directory, [there])
             run.emit(changed(ending, members=tuple(file.path for file in members)))
             continue
@@ -221,11 +253,11 @@ def _remembered(
 def _remembered_in(place: Place, directory: Path, memory: Memory) -> FinishedFile | None:
     # Without a name only the journal knows which file in the folder it was.
     folder = str(place.relative.parent)
-    for remembered in memory.finished.values():
-        if remembered.path.rpartition("/")[0] == folder and remembered.is_at(
-            directory / remembered.path
-        ):
-            return remembered
+    for known in memory.finished.values():
+        if known.path.rpartition("/")[0] != folder or known.bundle:
+            continue
+        if not known.is_kept or known.is_at(directory / known.path):
+            return known
     return None
 
 

@@ -37,7 +37,7 @@ class Demand:
     fingerprint: str | None = FINGERPRINT
     """Computed where no digest of the whole file is promised."""
 
-    def of_member(self, name: str, size_bytes: int) -> Expected:
+    def of_member(self, name: str, size_bytes: int | None) -> Expected:
         """Return what a file has to show that is unpacked from a bundle."""
         form = form_of(name) if self.form is None else self.form
         return Expected(form, size_bytes, self.members.get(name, ()), fingerprint=self.fingerprint)

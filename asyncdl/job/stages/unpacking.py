@@ -14,12 +14,15 @@ from asyncdl.m2m.downloads.selection import WantedFile
 
 def unpacker_for(run: Run, wanted: WantedFile) -> Unpacker:
     """Return what unpacks a bundle; for any other file it has nothing to do."""
-    unpacking = unpacking_of(run.config) or Unpacking()
+    unpacking = unpacking_of(wanted) or Unpacking()
     order = Order(
         is_wanted=lambda name: bool(unpacking.wanted_of([name], wanted.scene)),
         target_of=lambda name: run.directory / _path_of(run, wanted, name),
         expected_of=_demand(run, wanted).of_member,
         durable=run.config.download.durable,
+        most_bytes=run.config.download.max_size,
+        # What is in an archive that only its host can name is nobody's convention.
+        has_folders=not run.layout.places_of(wanted)[0].is_named,
     )
     return Unpacker(wanted.file_name, order)
 

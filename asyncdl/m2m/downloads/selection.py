@@ -21,17 +21,19 @@ from asyncdl.m2m.bands import (
     stem_of,
     suggest,
 )
+from asyncdl.m2m.downloads.products import (
+    ProductsSeen,
+    Unclear,
+    choose,
+    is_offered,
+    is_own_bundle,
+    is_told_available,
+    listed_product,
+    products_seen,
+    rank_of_system,
+)
 from asyncdl.m2m.models import Checksum, DatasetFileGroups, DownloadOption
 from asyncdl.m2m.naming import file_suffix
-
-_NEVER_REQUESTED = frozenset({"folder", "wms"})
-"""A folder is only the container of its secondaries; a map service serves pictures."""
-
-_BROWSE_SYSTEM = "ls_frb"
-"""Makes full-resolution pictures of a scene, which are no data."""
-
-_SYSTEM_RANKS = {"ls_zip": 0, "ls_s3": 0, "dds_ms": 1, "dds": 2}
-"""Ready at once before what has to be prepared; fresh scenes have only the latter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class BundleWanted:
     kind: ClassVar[str] = "bundle"
     members: tuple[str, ...] | None = None
     """What is unpacked of it, by band words; empty for all, ``None`` for nothing."""
+    product: str | None = None
+    """Which of several: a code, or words of a name. ``None`` for the scene as a whole."""
+    keeps_archive: bool = True
+    """Whether the archive stays after it was unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,19 @@ class WantedFile:
     """What a catalogue beside the service tells of the file and of its members, by file name."""
     unpacked_bytes: int = field(default=0, compare=False)
     """What is unpacked of a bundle, estimated; 0 where nothing is or its size is not told."""
+    unpacked: tuple[str, ...] | None = field(default=None, compare=False)
+    """What is unpacked of a bundle, by band words; empty for all, ``None`` for nothing."""
+    keeps_archive: bool = field(default=True, compare=False)
+    """Whether a bundle stays after it was unpacked."""
+    product_code: str = ""
+    """Such as ``D773``; empty where the service tells none."""
+    product_name: str = field(default="", compare=False)
+    is_chosen: bool = False
+    """Whether the config says which of its scene's products it is."""
+    scene_id: str = ""
+    """Entity id of the scene it belongs to."""
+    is_namesake: bool = False
+    """Whether another scene, which came first, has the same display id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +126,8 @@ class Missing:
     reason: str
     is_absent: bool = False
     """True if the scene has no such file at all; false if it is not offered at present."""
+    unclear: Unclear | None = None
+    """The products that are meant alike, if that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +156,8 @@ class Selection:
     missing: tuple[Missing, ...]
     bands: BandsSeen
     """For :func:`check_bands`, once enough scenes were seen."""
+    products: ProductsSeen
+    """What products the scenes come as."""
 
 
 def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) -> Selection:
@@ -147,7 +170,8 @@ def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) 
     """
     files: dict[tuple[str, str], WantedFile] = {}
     missing: list[Missing] = []
-    seen = BandsSeen()
+    seen, listed = BandsSeen(), ProductsSeen()
+    choices = [p.product for p in products if isinstance(p, BundleWanted) and p.product]
     for scene in _scenes(options):
         for product in products:
             found, lacking = _select(scene, product)
@@ -156,7 +180,8 @@ def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) 
                 key = (file.entity_id, file.product_id)
                 files[key] = _merged(files.get(key), file)
         seen |= _bands_seen(scene, products)
-    return Selection(tuple(files.values()), tuple(dict.fromkeys(missing)), seen)
+        listed |= products_seen(scene.rows, choices)
+    return Selection(tuple(files.values()), tuple(dict.fromkeys(missing)), seen, listed)
 
 
 def _merged(known: WantedFile | None, file: WantedFile) -> WantedFile:
@@ -166,13 +191,26 @@ def _merged(known: WantedFile | None, file: WantedFile) -> WantedFile:
         known,
         kinds=tuple(dict.fromkeys(known.kinds + file.kinds)),
         unpacked_bytes=max(known.unpacked_bytes, file.unpacked_bytes),
+        unpacked=_unpacked_of_both(known.unpacked, file.unpacked),
+        # One that is wanted as it is stays, too.
+        keeps_archive=known.keeps_archive or file.keeps_archive,
+        is_chosen=known.is_chosen or file.is_chosen,
     )
+
+
+def _unpacked_of_both(
+    one: tuple[str, ...] | None, other: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return tuple(dict.fromkeys((*one, *other))) if one and other else ()
 
 
 @dataclass(frozen=True, slots=True)
 class _SceneRows:
     """The rows of one scene, put in order."""
 
+    entity_id: str
     display_id: str
     rows: list[DownloadOption]
     singles: Mapping[str, DownloadOption]
@@ -185,7 +223,7 @@ def _scenes(options: Iterable[DownloadOption]) -> Iterator[_SceneRows]:
         by_entity.setdefault(option.entity_id, []).append(option)
     for entity_id, rows in by_entity.items():
         display_id = scene_name(rows) or entity_id
-        yield _SceneRows(display_id, rows, _singles(display_id, rows))
+        yield _SceneRows(entity_id, display_id, rows, _singles(display_id, rows))
 
 
 def scene_name(rows: Iterable[DownloadOption]) -> str:
@@ -218,28 +256,13 @@ def _name_of(file: DownloadOption, scene: str) -> str:
 def _rank_of_single(file: DownloadOption) -> tuple[bool, bool, bool, int, str, str]:
     # The ids at the end only make the choice the same in every run.
     return (
-        not _is_offered(file),
-        not _is_told_available(file),
+        not is_offered(file),
+        not is_told_available(file),
         not file.file_groups,
-        _rank_of_system(file),
+        rank_of_system(file),
         file.id,
         file.entity_id,
     )
-
-
-def _rank_of_system(option: DownloadOption) -> int:
-    return _SYSTEM_RANKS.get(option.download_system or "", len(_SYSTEM_RANKS))
-
-
-def _is_offered(option: DownloadOption) -> bool:
-    """Tell whether to request a row: where the service is silent, a request will show."""
-    told = (option.available, option.bulk_available)
-    is_withheld = any(flag is not None and not flag for flag in told)
-    return not is_withheld and option.download_system not in _NEVER_REQUESTED
-
-
-def _is_told_available(option: DownloadOption) -> bool:
-    return bool(option.available) and bool(option.bulk_available)
 
 
 def _select(scene: _SceneRows, product: Wanted) -> tuple[list[WantedFile], list[Missing]]:
@@ -271,8 +294,8 @@ def _select_singles(
             missing.append(_unlisted(scene.display_id, kind, what))
         for suffix in suffixes:
             file = scene.singles[suffix]
-            if _is_offered(file):
-                files.append(_single_file(scene.display_id, kind, file))
+            if is_offered(file):
+                files.append(_single_file(scene, kind, file))
             else:
                 reason = f"the service does not offer {suffix} at present"
                 missing.append(Missing(scene.display_id, kind, what, reason))
@@ -286,70 +309,76 @@ def _unlisted(scene: str, kind: str, what: str) -> Missing:
     return Missing(scene, kind, what, "the scene has no such file", is_absent=True)
 
 
-def _single_file(scene: str, kind: str, file: DownloadOption) -> WantedFile:
+def _single_file(scene: _SceneRows, kind: str, file: DownloadOption) -> WantedFile:
     return WantedFile(
         entity_id=file.entity_id,
         product_id=file.id,
-        scene=scene,
-        file_name=_name_of(file, scene),
+        scene=scene.display_id,
+        scene_id=scene.entity_id,
+        file_name=_name_of(file, scene.display_id),
         kinds=(kind,),
         size_bytes=file.filesize or None,
         estimate_bytes=file.filesize or 0,
         checksums=tuple(file.checksum or ()),
         download_system=file.download_system,
+        product_code=file.product_code or "",
+        product_name=file.product_name or "",
     )
 
 
 def _select_bundle(
     scene: _SceneRows, product: BundleWanted
 ) -> tuple[list[WantedFile], list[Missing]]:
-    kind = BundleWanted.kind
-    offered = [row for row in scene.rows if _is_offered(row) and not _is_browse(row)]
-    if not offered:
+    chosen = choose(scene.rows, product.product, scene.display_id)
+    what = product.product or BundleWanted.kind
+    if isinstance(chosen, Unclear):
+        return [], [_unclear(scene, what, chosen)]
+    if chosen is None or not is_offered(chosen):
+        return [], [_without_bundle(scene, what, chosen, is_choice=product.product is not None)]
+    return [_bundle_file(scene, chosen, product)], []
+
+
+def _unclear(scene: _SceneRows, what: str, unclear: Unclear) -> Missing:
+    reason = "it comes as several products, and products.product does not say which one"
+    return Missing(scene.display_id, BundleWanted.kind, what, reason, unclear=unclear)
+
+
+def _without_bundle(
+    scene: _SceneRows, what: str, row: DownloadOption | None, *, is_choice: bool
+) -> Missing:
+    if not is_choice:
         reason = "the service offers no bundle of the scene at present"
-        return [], [Missing(scene.display_id, kind, kind, reason)]
-    return [_bundle_file(scene, min(offered, key=_rank_of_bundle), product)], []
-
-
-def _is_browse(row: DownloadOption) -> bool:
-    return row.download_system == _BROWSE_SYSTEM or "browse" in (row.product_name or "").lower()
-
-
-def _rank_of_bundle(row: DownloadOption) -> tuple[bool, bool, int, int, str]:
-    """Rank the rows of a scene: what is called a bundle first, then what is ready first.
-
-    Datasets without bundles list the same scene in several forms, such as full
-    resolution and compressed (NAIP), or several formats (SRTM). There a bundle
-    means the whole scene in its fullest form, which is the largest.
-    """
-    return (
-        not _is_bundle(row),
-        not _is_told_available(row),
-        _rank_of_system(row),
-        -(row.filesize or 0),
-        row.id,
-    )
-
-
-def _is_bundle(row: DownloadOption) -> bool:
-    return row.download_system == "ls_zip" or "bundle" in (row.product_name or "").lower()
+    elif row is None:
+        reason = "the scene has no such product"
+    else:
+        named = listed_product(row)
+        reason = f"the service does not offer {named.code} {named.name} at present"
+    is_absent = is_choice and row is None
+    return Missing(scene.display_id, BundleWanted.kind, what, reason, is_absent=is_absent)
 
 
 def _bundle_file(scene: _SceneRows, row: DownloadOption, product: BundleWanted) -> WantedFile:
     name = scene.display_id
+    is_own = is_own_bundle(row, name)
     return WantedFile(
         entity_id=row.entity_id,
         product_id=row.id,
         scene=name,
-        file_name=f"{name}.tar" if _is_bundle(row) else name,
+        scene_id=scene.entity_id,
+        file_name=f"{name}.tar" if is_own else name,
         kinds=(BundleWanted.kind,),
         # The listed size of a bundle is not the length of its tar (API notes, fact 7).
         size_bytes=None,
         estimate_bytes=row.filesize or 0,
         checksums=tuple(row.checksum or ()),
         download_system=row.download_system,
-        members=_members(scene) if _is_bundle(row) else {},
+        members=_members(scene) if is_own else {},
         unpacked_bytes=_unpacked_bytes(scene, row, product.members),
+        unpacked=product.members,
+        keeps_archive=product.keeps_archive,
+        product_code=row.product_code or "",
+        product_name=row.product_name or "",
+        is_chosen=product.product is not None,
     )
 
 

@@ -15,10 +15,18 @@ Unpack: TypeAlias = Callable[[Member, Mapping[str, Hasher]], Sequence[Taker]]
 """Is shown each member before its bytes, with what hashes them anyway, by algorithm; returns
 who takes them besides."""
 
+BeginUnpacking: TypeAlias = Callable[[], Unpack]
+"""Is called whenever the bytes of an archive begin to pass."""
+
 
 def unpack_nothing(member: Member, hashers: Mapping[str, Hasher]) -> Sequence[Taker]:
     """Take note of no member."""
     return ()
+
+
+def begin_nothing() -> Unpack:
+    """Return what takes note of no member."""
+    return unpack_nothing
 
 
 class MemberCheck:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer.proving.digests import Digest, Hasher
 from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.members import Members, Unpack, unpack_nothing
+from asyncdl.transfer.proving.members import BeginUnpacking, Members, begin_nothing
 from asyncdl.transfer.proving.sums import OnRead, Sums, watch_nothing
 from asyncdl.transfer.proving.verify import BROKEN_FILE, HEAD_BYTES, Form, check_form, check_head
 
@@ -30,8 +32,8 @@ class Expected(Struct, frozen=True):
     """What it must hold as a tar, each member once; others may be there besides."""
     fingerprint: str | None = None
     """An algorithm to compute where no digest is expected. It proves nothing."""
-    unpack: Callable[[], Unpack] | None = None
-    """Is called for each passage through a tar, and returns what is shown its members."""
+    unpack: BeginUnpacking | None = None
+    """Is called for each passage through an archive, and returns what is shown its members."""
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -46,8 +48,7 @@ class Expected(Struct, frozen=True):
             fed: Hashers that are given them by somebody else, by algorithm.
         """
         members = self.members if self._is_walked else None
-        unpack = self.unpack() if self.unpack else unpack_nothing
-        return Sums(self.algorithms, members, unpack, fed)
+        return Sums(self.algorithms, members, self.unpack or begin_nothing, fed)
 
     def needs_the_same(self, other: Expected) -> bool:
         """Tell whether the sums of one will do for the other."""
@@ -93,7 +94,7 @@ def prove_file(
         on_read: Told the size of each block that is read for digests and members.
             It may raise to stop, and that is what is raised then.
     Raises: SizeMismatch, WrongContent (reason :data:`BROKEN_FILE`),
-        ChecksumMismatch; OSError if the file cannot be read.
+        ChecksumMismatch, NotAnArchive; OSError if the file cannot be read.
     """
     length, sums = path.stat().st_size, sums or expected.new_sums()
     if expected.size_bytes not in (None, length):
@@ -104,19 +105,20 @@ def prove_file(
         check_head(expected.form, file.read(HEAD_BYTES), url)
         check_form(file, expected.form, length, but_tar=sums.is_archive)
         sums.read(file, length, on_read)
-        return _judge(expected, sums, length, url)
+        return _judge(expected, sums, file, url)
 
 
-def _judge(expected: Expected, sums: Sums, length: int, url: str) -> Proof:
+def _judge(expected: Expected, sums: Sums, file: BinaryIO, url: str) -> Proof:
+    length = file.seek(0, os.SEEK_END)
     digests = sums.digests()
     if not sums.is_empty and sums.taken_bytes != length:
         raise SizeMismatch(url, expected=length, got=sums.taken_bytes)
     computed = {digest.algorithm: digest.value for digest in digests}
     for digest in expected.digests:
         digest.check(computed[digest.algorithm], url)
-    members = sums.judge_archive(url)
+    members = sums.judge_archive(url, file)
     proven = tuple(computed) if expected.digests else ()
-    form = Form.TAR if sums.is_archive else expected.form
+    form = Form(sums.form) if sums.is_archive else expected.form
     looks = () if form is Form.ANY else (form.value,)
     return Proof((*proven, *looks, *members), digests)
 

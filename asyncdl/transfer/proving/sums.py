@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from io import BufferedReader
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
+from asyncdl.transfer.proving.archive import ArchiveReader, read_archive
 from asyncdl.transfer.proving.digests import ALGORITHMS, Digest, Hasher, new_hasher
-from asyncdl.transfer.proving.members import MemberCheck, Members, Unpack, unpack_nothing
-from asyncdl.transfer.proving.tar import TarReader
+from asyncdl.transfer.proving.members import (
+    BeginUnpacking,
+    MemberCheck,
+    Members,
+    begin_nothing,
+)
 
 OnRead: TypeAlias = Callable[[int], None]
 """Told the size of each block that was read; what it raises stops the reading."""
@@ -31,7 +36,8 @@ class Sums:
         algorithms: Of the whole file.
         members: What an archive has to hold, perhaps nothing in particular;
             ``None`` takes the file for what it is.
-        unpack: Is shown the members of an archive.
+        unpack: Is called for each passage through an archive, and returns what is shown
+            its members.
         fed: Hashers that are given the same bytes by somebody else, by algorithm.
     """
 
@@ -39,36 +45,43 @@ class Sums:
         self,
         algorithms: Iterable[str] = (),
         members: Members | None = None,
-        unpack: Unpack = unpack_nothing,
+        unpack: BeginUnpacking = begin_nothing,
         fed: Mapping[str, Hasher] = MappingProxyType({}),
     ) -> None:
         self.taken_bytes = 0
         self._own = {name: new_hasher(name) for name in algorithms if name not in fed}
         self._hashers = {**fed, **self._own}
-        self._members = MemberCheck(members or {}, unpack)
-        self._tar = TarReader(self._members.note) if members is not None else None
+        self._expected = members or {}
+        self._unpack = unpack
+        self._members = MemberCheck(self._expected, unpack())
+        self._archive = ArchiveReader(self._members.note) if members is not None else None
 
     @property
     def is_archive(self) -> bool:
         """Whether the members are looked at."""
-        return self._tar is not None
+        return self._archive is not None
+
+    @property
+    def form(self) -> str:
+        """Of an archive: ``tar``, ``zip`` or ``gzip``; empty for what is none."""
+        return self._archive.form if self._archive is not None else ""
 
     @property
     def is_idle(self) -> bool:
         """Whether nobody wants the bytes."""
-        return not self._own and self._tar is None
+        return not self._own and self._archive is None
 
     @property
     def is_empty(self) -> bool:
         """Whether they add up to nothing."""
-        return not self._hashers and self._tar is None
+        return not self._hashers and self._archive is None
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes; they are not needed afterwards."""
         for hasher in self._own.values():
             hasher.update(data)
-        if self._tar is not None:
-            self._tar.update(data)
+        if self._archive is not None:
+            self._archive.update(data)
         self.taken_bytes += len(data)
 
     def read(self, file: BufferedReader, stop: int, on_read: OnRead = watch_nothing) -> None:
@@ -92,14 +105,21 @@ class Sums:
             if algorithm in self._hashers
         )
 
-    def judge_archive(self, url: str) -> tuple[str, ...]:
+    def judge_archive(self, url: str, file: BinaryIO | None = None) -> tuple[str, ...]:
         """Compare what the archive holds with what it should hold, at its end.
 
+        Args:
+            url: Where it came from, for the errors.
+            file: The archive, for one that says only at its end how to read it.
         Returns: What is proven by that.
-        Raises: Malformed, ChecksumMismatch.
+        Raises: Malformed, NotAnArchive, ChecksumMismatch.
         """
-        if self._tar is None:
+        if self._archive is None:
             return ()
-        self._tar.finish()
+        if self._archive.needs_file and file is not None:
+            self._members = MemberCheck(self._expected, self._unpack())
+            read_archive(file, self._members.note)
+        else:
+            self._archive.finish()
         self._members.judge(url)
         return self._members.checks()

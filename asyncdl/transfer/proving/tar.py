@@ -52,16 +52,21 @@ _ABOUT_OTHERS = frozenset((b"x", b"g", b"L", b"K"))
 _WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 """Links, devices, folders and pipes bring no bytes, whatever their size field says."""
 _FILES = frozenset((b"0", b"\0"))
+_FOLDER = b"5"
 
 
 class Member(Struct, frozen=True):
     """What an archive says of one of its members."""
 
     name: str
-    size_bytes: int
-    """Of what stands in the archive."""
+    size_bytes: int | None
+    """Of what stands in the archive, unpacked; ``None`` where only its end tells."""
     is_file: bool
     """False for links, folders, files with holes, and what else there is."""
+    is_folder: bool = False
+    """Whether it only names a folder that others are in."""
+    problem: str = ""
+    """Why it cannot be read, such as ``is encrypted``; empty if it can."""
 
 
 class Taker(Protocol):
@@ -137,7 +142,7 @@ def walk(on_member: OnMember) -> Steps:
         name = _name(block, told)
         if not name:
             raise Malformed(_NAMELESS)
-        takers = on_member(Member(name, data_bytes, is_file))
+        takers = on_member(Member(name, data_bytes, is_file, is_folder=kind == _FOLDER))
         yield from _pass(data_bytes, takers)
         members, told = members + 1, _Told()
     if (yield Step(BLOCK_BYTES, is_kept=True)) != _ZERO_BLOCK:
@@ -184,6 +189,9 @@ class TarReader:
     Args:
         on_member: Is shown each member.
     """
+
+    form = "tar"
+    needs_file = False
 
     def __init__(self, on_member: OnMember) -> None:
         self._steps = walk(on_member)

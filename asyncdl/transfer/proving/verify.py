@@ -13,6 +13,7 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 from asyncdl.errors import WrongContent
+from asyncdl.transfer.proving.archive import NotAnArchive, looks_like_archive
 from asyncdl.transfer.proving.malformed import Malformed
 from asyncdl.transfer.proving.tar import BLOCK_BYTES, is_header, read_tar
 from asyncdl.transfer.proving.tiff import MAGICS, check_tiff
@@ -45,6 +46,8 @@ class Form(StrEnum):
     PNG = "png"
     GZIP = "gzip"
     ZIP = "zip"
+    ARCHIVE = "archive"
+    """A tar, a zip, or a tar in gzip: what can be unpacked."""
 
 
 _SUFFIXES = {
@@ -110,7 +113,7 @@ def check_head(form: Form, head: bytes, url: str) -> None:
 
     Of a longer file at least :func:`head_bytes` are needed.
 
-    Raises: WrongContent, with reason :data:`ERROR_PAGE`.
+    Raises: WrongContent, with reason :data:`ERROR_PAGE`; NotAnArchive.
     """
     text = head.removeprefix(_BOM).lstrip()
     if form in (Form.ANY, Form.HTML):
@@ -123,8 +126,16 @@ def check_head(form: Form, head: bytes, url: str) -> None:
         is_right = is_header(head)
     if form is Form.TEXT:
         is_right = b"\0" not in head
+    if form is Form.ARCHIVE and not looks_like_archive(head):
+        raise NotAnArchive(url, f"there is nothing to unpack: {_looks_of(head)}")
     if not is_right:
         raise WrongContent(url, f"the file does not begin like {form}", reason=ERROR_PAGE)
+
+
+def _looks_of(head: bytes) -> str:
+    """Say what the beginning of a file looks like."""
+    looks = [form for form, magics in _MAGICS.items() if head.startswith(magics)]
+    return f"it looks like {looks[0]}" if looks else "it is neither a tar nor a zip"
 
 
 def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = False) -> None:

@@ -102,9 +102,9 @@ async def test_more_files_than_any_bundle_has_are_too_many(
     await unpack(write_tar(tmp_path / "T.tar", info("a"), info("b")))
 
 
-@pytest.mark.parametrize("archive", ["S.tar.gz", "S.tar.bz2", "S.tar.xz"])
+@pytest.mark.parametrize("archive", ["S.tar.bz2", "S.tar.xz"])
 async def test_a_compressed_tar_is_none(tmp_path: Path, archive: str) -> None:
-    """Nothing is decompressed, so there is no bomb to burst."""
+    """Nothing but gzip is decompressed, so there is no bomb to burst."""
     path = tmp_path / "S.tar"
     with tarfile.open(path, f"w:{archive.rpartition('.')[2]}") as packed:  # type: ignore[call-overload]
         packed.addfile(info("zeros", size=MIB), io.BytesIO(bytes(MIB)))

@@ -338,3 +338,34 @@ async def test_a_time_that_an_older_version_remembered_is_this_machine_s(tmp_pat
         )
     assert await night(tmp_path, 50.0) == LastSearch(99.0, is_service_time=False)
     assert await night(tmp_path, 60.0) == LastSearch(50.0, is_service_time=True)
+
+
+async def test_scenes_are_settled_or_open(tmp_path: Path) -> None:
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.begin(label="l", fingerprint="f")
+        await journal.scenes.note_taken("d", {"S": "ES", "T": "ET", "U": "EU"})
+        await journal.files.record([RED, replace(ZIP, scene="T", mtime_ns=0)])
+        assert await journal.scenes.settled() == {"S"}
+        assert await journal.scenes.open() == {"d": ("ET",)}  # its file is in doubt
+        await journal.files.want([(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))])
+        assert await journal.scenes.settled() == frozenset()
+        assert await journal.scenes.open() == {"d": ("ES", "ET")}
+        await journal.scenes.note_superseded([("S", "S2")])
+        await journal.scenes.note_withdrawn([("T", "yesterday")])
+        assert await journal.scenes.open() == {}
+        replaced = await journal.scenes.replaced()
+        assert [(s.product_id, s.superseded_by, s.withdrawn) for s in replaced] == [
+            ("S", "S2", ""),
+            ("T", "", "yesterday"),
+        ]
+
+
+async def test_who_had_a_display_id_first_stays_known(tmp_path: Path) -> None:
+    """An id that was not found stood for itself, and is no scene's."""
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.begin(label="l", fingerprint="f")
+        await journal.scenes.note_taken("d", {"S": "1", "lost": "lost"}, namesakes=[("S", "2")])
+        await journal.scenes.note_taken("d", {}, namesakes=[("S", "2"), ("S", "3")])
+        assert await journal.scenes.first() == {"S": "1"}
+        assert await journal.scenes.namesakes() == {"S": ("2", "3")}
+        assert await journal.scenes.entities() == {"1", "2", "3", "lost"}

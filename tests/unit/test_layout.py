@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -150,3 +152,55 @@ def test_no_template_leads_out_of_the_directory(
         path = Path("/data") / path_of(file_name, layout, kind, scene)
         assert ".." not in path.parts and path.parent.is_relative_to("/data")
         assert all(len(part.encode()) <= 255 for part in path.parts)
+
+
+def unnamed(code: str, **more: Any) -> WantedFile:
+    scene = "LC09_CU_003004_20230909_20230914_02"
+    return WantedFile("E", "p", scene, scene, ("bundle",), None, 0, product_code=code, **more)
+
+
+@pytest.mark.parametrize(
+    ("layout", "path"),
+    [
+        ("{kind}/{product_id}/{file}", "bundle/{0}/D773/{0}"),
+        ("{file}", "{0}/D773/{0}"),
+        ("{product_code}/{date}/{file}", "D773/2023-09-09/{0}/{0}"),
+    ],
+)
+def test_each_product_that_was_chosen_has_a_folder_of_its_own(layout: str, path: str) -> None:
+    """Two of them may be called alike by their host, and hold files of one name."""
+    chosen = unnamed("D773", is_chosen=True)
+    (place,) = places_of(chosen, layout)
+    assert str(place.relative) == path.format(chosen.scene)
+    (other,) = places_of(unnamed("D774", is_chosen=True), layout)
+    assert other.relative.parent != place.relative.parent
+
+
+def test_what_a_config_does_not_choose_has_the_folder_of_its_scene() -> None:
+    (place,) = places_of(unnamed("D773"))
+    assert place.relative.parts[:-1] == ("bundle", place.relative.name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "path"),
+    [
+        (f"{SCENE}_SR_B4.TIF", "bands", f"bands/{SCENE}/E2/{SCENE}_SR_B4.TIF"),
+        (f"{SCENE}.tar", "bundle", f"bundle/E2/{SCENE}.tar"),
+        (SCENE, "bundle", f"bundle/{SCENE}/E2/{SCENE}"),
+    ],
+)
+def test_a_scene_that_shares_its_display_id_has_a_folder_more(
+    name: str, kind: str, path: str
+) -> None:
+    second = replace(wanted(name, kind), scene_id="E2", is_namesake=True)
+    assert str(places_of(second)[0].relative) == path
+    both = [replace(second, scene_id="E1", is_namesake=False), second]
+    first, apart = (places_of(w, "{entity_id}/{file}")[0].relative for w in both)
+    assert (str(first), str(apart)) == (f"E1/{name}", f"E2/{name}") or name == SCENE
+
+
+def test_members_keep_the_folders_that_they_have_in_their_archive() -> None:
+    layout = Layout(DEFAULT.layout, DEFAULT.template_of_bundles)
+    bundle = unnamed("D557", is_chosen=True)
+    place = layout.place_of_member(bundle, "S.SAFE/IMG/B02.jp2")
+    assert str(place.relative) == f"bundle/{bundle.scene}/D557/S.SAFE/IMG/B02.jp2"

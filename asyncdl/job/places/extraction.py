@@ -336,7 +336,7 @@ class _Passage:
             raise self._spoiled(f"{member.name!r} in it {member.problem}")
         if not (member.is_file or may_be_folder):
             raise self._spoiled(f"{member.name!r} in it is no regular file")
-        if may_be_folder and not name:
+        if may_be_folder and member.name == "./":
             return  # the folder that all of it is in
         parts = name.split("/") if self._order.has_folders else [name]
         if len(parts) > MOST_FOLDERS or not all(part and safe_name(part) == part for part in parts):

@@ -87,6 +87,8 @@ class _Entry(Struct, frozen=True):
     size_bytes: int
     problem: str = ""
     """Why it cannot be read."""
+    is_large: bool = False
+    """Whether its numbers are those of Zip64."""
 
     @property
     def is_told_behind(self) -> bool:
@@ -280,6 +282,8 @@ class ZipReader:
             if length:
                 yield _Bytes(length)
             signature = yield _Bytes(4)
+        if signature not in (_END, _END_64):
+            raise Malformed("bytes that belong to no member")
         if self._there:
             raise Malformed("a member that the central directory does not list")
         end_bytes = self._taken_bytes - 4
@@ -385,7 +389,8 @@ def _entry(
     elif not can_decode(method):
         known = METHOD_NAMES.get(method, f"method {method}")
         problem = f"is compressed by {known}, which this Python cannot read"
-    return _Entry(raw_name, name, flags, method, crc, packed, size, problem)
+    is_large = bool(extra.numbers)
+    return _Entry(raw_name, name, flags, method, crc, packed, size, problem, is_large)
 
 
 def _name(raw: bytes, flags: int, extra: _Extra) -> tuple[str, str]:
@@ -443,14 +448,19 @@ def _widened(numbers: tuple[int, ...], extra: _Extra) -> tuple[int, int, int]:
     return size, packed, offset[0] if offset else 0
 
 
+_LARGE_DESCRIPTORS = ((20, "<IQQ"), (24, "<4xIQQ"))
+_DESCRIPTORS = ((12, "<III"), (16, "<4xIII"), *_LARGE_DESCRIPTORS)
+"""Forms with and without a signature, by length. Of an empty member the short ones look like
+the beginning of the long ones, but only Zip64 has these."""
+
+
 def _read_descriptor(
     entry: _Entry, content: Content | None, packed_bytes: int | None
 ) -> Generator[_Bytes | _Flow, bytes, _Entry]:
-    """Read sum and sizes behind a member, in whichever of the four forms they stand."""
-    read = yield _Bytes(12)
-    for more_bytes, form in ((0, "<III"), (4, "<4xIII"), (4, "<IQQ"), (4, "<4xIQQ")):
-        if more_bytes:
-            read += yield _Bytes(more_bytes)
+    """Read sum and sizes behind a member, in whichever form they stand."""
+    read = b""
+    for length, form in _LARGE_DESCRIPTORS if entry.is_large else _DESCRIPTORS:
+        read += yield _Bytes(length - len(read))
         if form.startswith("<4x") and not read.startswith(_DESCRIPTOR):
             continue
         crc, packed, size = struct.unpack(form, read)

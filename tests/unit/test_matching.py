@@ -211,3 +211,20 @@ def test_a_queue_of_the_service_finds_its_pictures() -> None:
     files = [wanted(str(item.entity_id), str(item.display_id)) for item in entries]
     index = FileIndex(files)
     assert [index.match_entry(item) for item in entries] == files
+
+
+def test_two_products_of_one_scene_are_told_apart_by_their_codes() -> None:
+    """Their entries in the queue have one entity, and URLs that nobody knows beforehand."""
+    one, other = (
+        WantedFile("E", f"id-{code}", "S", "S", ("bundle",), None, 0, product_code=code)
+        for code in ("D773", "D774")
+    )
+    entry = DownloadEntry(download_id=1, url="https://host/a/b", entity_id="E", product_code="D774")
+    assert match_entry(entry, [one, other]) is other
+    assert match_entry(replace_code(entry, None), [one, other]) is None
+
+
+def replace_code(entry: DownloadEntry, code: str | None) -> DownloadEntry:
+    return DownloadEntry(
+        download_id=entry.download_id, url=entry.url, entity_id=entry.entity_id, product_code=code
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -135,13 +136,17 @@ async def calls_worth(
     A group ends at ``files_per_request`` files, or before the estimated sizes
     exceed ``bytes_per_request`` or what the run fetches while a link may wait:
     a thousand bundles would take hours, and nobody knows how long their links
-    live. None begins before most of the links of earlier ones are used. No
+    live. Two products of one scene never stand in one group, as a reply does not
+    tell them apart. None begins before most of the links of earlier ones are used. No
     group is empty.
     """
     group: list[WantedFile] = []
     size_bytes = 0
     async for files in wanted_in:
-        for wanted in files:
+        for wanted, is_next_round in _in_rounds(files):
+            if group and is_next_round:
+                yield group
+                group, size_bytes = [], 0
             if not group:
                 await links.room()
             larger_bytes = size_bytes + wanted.estimate_bytes
@@ -158,3 +163,17 @@ async def calls_worth(
             size_bytes += wanted.estimate_bytes
     if group:
         yield group
+
+
+def _in_rounds(files: Iterable[WantedFile]) -> Iterator[tuple[WantedFile, bool]]:
+    """Yield files so that no entity comes twice in a round, and whether a file begins one."""
+    rounds: list[list[WantedFile]] = []
+    times: Counter[str] = Counter()
+    for wanted in files:
+        if times[wanted.entity_id] == len(rounds):
+            rounds.append([])
+        rounds[times[wanted.entity_id]].append(wanted)
+        times[wanted.entity_id] += 1
+    for number, of_round in enumerate(rounds):
+        for at, wanted in enumerate(of_round):
+            yield wanted, number > 0 and at == 0

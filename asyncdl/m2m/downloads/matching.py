@@ -97,9 +97,13 @@ class FileIndex:
             for name in _names_of(file):
                 self._by_name.setdefault(name, []).append(file)
 
-    def find(self, *, entity_id: str | None, names: Iterable[str] = ()) -> WantedFile | None:
+    def find(
+        self, *, entity_id: str | None, names: Iterable[str] = (), product_code: str = ""
+    ) -> WantedFile | None:
         """Return the one file that answers to this, or ``None`` if none or several do."""
         candidates = self._by_entity.get(entity_id or "", [])
+        if len(candidates) > 1 and product_code:
+            candidates = [file for file in candidates if file.product_code == product_code]
         if len(candidates) == 1:
             return candidates[0]
         for name in names:
@@ -118,7 +122,8 @@ class FileIndex:
     def match_entry(self, entry: DownloadEntry) -> WantedFile | None:
         """Return the file that an entry of the download queue is about, if it is one of these."""
         names = [entry.display_id or "", *names_in_url(entry.url or "")]
-        return self.find(entity_id=entry.entity_id, names=names)
+        code = entry.product_code or ""
+        return self.find(entity_id=entry.entity_id, names=names, product_code=code)
 
 
 def _names_of(file: WantedFile) -> Iterator[str]:

@@ -51,6 +51,8 @@ from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.target import is_same_origin, read_target
 from asyncdl.transfer.tries import Tries, is_bad_file
 
+_MAY_BE_GZIP = frozenset({Form.GZIP, Form.ARCHIVE})
+"""Forms whose own bytes hosts mark as a coding by mistake."""
 _WITH_DATA = frozenset({200, 206})
 _MOST_ASKS = 6
 """Ways of asking within one try; the ladder has fewer steps."""
@@ -315,7 +317,7 @@ class Download:
         """Decide about an answer before anything of it is saved, or anything dropped for it."""
         if answer.head.status in _WITH_DATA:
             check_type(self._form, answer.head.content_type, answer.url)
-            check_coding(answer.head, answer.url, may_be_gzip=self._form is Form.GZIP)
+            check_coding(answer.head, answer.url, may_be_gzip=self._form in _MAY_BE_GZIP)
         verdict = judge(answer.head, ask, self._known(), answer.url)
         if isinstance(verdict, Place):
             self._bounds.check_total(verdict.total, answer.url)

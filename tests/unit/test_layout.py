@@ -199,6 +199,17 @@ def test_a_scene_that_shares_its_display_id_has_a_folder_more(
     assert (str(first), str(apart)) == (f"E1/{name}", f"E2/{name}") or name == SCENE
 
 
+def test_what_nobody_names_is_kept_apart_by_its_scene_whatever_the_layout() -> None:
+    """Archives of two scenes may both hold a ``README.txt``."""
+    layout = Layout(LayoutTemplate("{file}"), LayoutTemplate("{file}"))
+    bundle = unnamed("D441")
+    assert (
+        str(layout.place_of_member(bundle, "README.txt").relative) == f"{bundle.scene}/README.txt"
+    )
+    own = wanted(f"{SCENE}.tar", "bundle")
+    assert str(layout.place_of_member(own, f"{SCENE}_B4.TIF").relative) == f"{SCENE}_B4.TIF"
+
+
 def test_members_keep_the_folders_that_they_have_in_their_archive() -> None:
     layout = Layout(DEFAULT.layout, DEFAULT.template_of_bundles)
     bundle = unnamed("D557", is_chosen=True)

@@ -101,9 +101,7 @@ class Layout:
         """Return the path of one place, below the download directory."""
         is_bundle = kind == BundleWanted.kind and is_named
         folders = (self.bundles if is_bundle else self.files).segments[:-1]
-        if not is_named and "product_id" not in _fields_of(folders):
-            folders = (*folders, "{product_id}")
-        folders = tuple(_telling_apart(folders, wanted, is_named))
+        folders = _telling_apart(folders, wanted, is_named)
         band = kind if is_bundle else _band_of(wanted.file_name, wanted.scene)
         return _path(folders, kind, wanted, file_name_of(wanted), band)
 
@@ -137,9 +135,11 @@ def _band_of(file_name: str, scene: str) -> str:
     return stem_of(file_suffix(file_name, scene))
 
 
-def _telling_apart(folders: Sequence[str], wanted: WantedFile, is_named: bool) -> Sequence[str]:
-    """Add the folders without which files of one display id would meet."""
+def _telling_apart(folders: tuple[str, ...], wanted: WantedFile, is_named: bool) -> tuple[str, ...]:
+    """Add the folders without which files that their host names, or of one display id, meet."""
     fields = _fields_of(folders)
+    if not is_named and "product_id" not in fields:
+        folders = (*folders, "{product_id}")
     if wanted.is_namesake and "entity_id" not in fields:
         folders = (*folders, "{entity_id}")
     if wanted.is_chosen and not is_named and "product_code" not in fields:

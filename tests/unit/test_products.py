@@ -107,6 +107,23 @@ def test_what_several_products_are_is_not_guessed(
     assert refused.value.key == "products.product"
 
 
+def test_what_is_not_offered_at_present_makes_no_choice_clear() -> None:
+    """Else a tile whose other products are late would come as something else."""
+    rows = [
+        row(
+            id=f"id-{n}",
+            display_id="S",
+            product_name=name,
+            download_system="dds",
+            available=Flag(n),
+        )
+        for n, name in enumerate(["High Resolution", "Medium Resolution"])
+    ]
+    assert isinstance(choose(rows, None), Unclear)
+    chosen = choose(rows, "high")
+    assert isinstance(chosen, DownloadOption) and chosen.id == "id-0"
+
+
 def test_a_name_that_is_given_whole_goes_before_those_that_hold_its_words() -> None:
     rows = listed({"A": ("Compressed", "dds"), "B": ("Compressed Lossless", "dds")}, "S")
     chosen = choose(rows, "compressed")

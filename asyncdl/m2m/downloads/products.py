@@ -144,7 +144,8 @@ def choose(rows: Rows, wanted: str | None, scene: str = "") -> DownloadOption | 
     candidates = [row for row in rows if is_downloadable(row)]
     if wanted is not None:
         return _only(_by_name(find_products(candidates, wanted)), wanted)
-    whole = [row for row in candidates if is_offered(row) and not _is_browse(row)]
+    # What is not offered at present counts, too: else the choice would change from day to day.
+    whole = [row for row in candidates if not _is_browse(row)]
     own = [row for row in whole if is_own_bundle(row, scene)]
     if own:
         return min(own, key=_rank)

@@ -38,7 +38,7 @@ async def test_a_weaker_proof_of_an_earlier_run_is_made_up_for(bench: Bench) -> 
 @pytest.fixture
 def no_bundles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the dataset be one of those whose files are named by their host alone."""
-    monkeypatch.setattr(selection, "_is_bundle", lambda row: False)
+    monkeypatch.setattr(selection, "is_own_bundle", lambda row, scene: False)
 
 
 async def test_a_file_gets_the_name_that_its_host_gives_it(bench: Bench, no_bundles: None) -> None:

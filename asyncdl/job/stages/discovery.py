@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectSendStream
@@ -26,30 +27,38 @@ async def discover(
     Raises: ConfigError, for a band or product that no scene has; NoRoomError.
     """
     run.space.begin(wish.named_count if wish.query is None else None)
-    namesakes = Namesakes(await run.journal.scenes.first())
-    async with (
-        wanted_out,
-        aclosing(selections(run.client, wish, run.config, run.emit, namesakes)) as batches,
-    ):
-        claims = Claims(await probe(run.directory / STATE_FOLDER))
-        async for everything in batches:
-            selected = run.scope.narrow(everything) if run.scope else everything
-            # Before the endings of earlier runs are open again: they know what was begun.
-            await follow_layout(run, selected.files)
-            await follow_unpacking(run, selected.files)
-            await run.journal.scenes.note_taken(
-                selected.dataset,
-                selected.entity_ids,
-                are_whole=run.scope is None,
-                namesakes=selected.namesakes,
-            )
-            run.emit(_wanted(run, selected))
-            _report_missing(run, selected)
-            files = claims.sort_out(run, selected.files)
-            to_fetch = await settle_present(run, files, scenes=selected.scenes)
-            if to_fetch:
-                await wanted_out.send(to_fetch)
-            await run.keep_pace()
+    async with wanted_out:
+        namesakes = Namesakes(await run.journal.scenes.first())
+        found = selections(run.client, wish, run.config, run.emit, namesakes)
+        async with aclosing(found) as batches:
+            await _hand_on(run, batches, wanted_out)
+
+
+async def _hand_on(
+    run: Run,
+    batches: AsyncIterable[Selected],
+    wanted_out: MemoryObjectSendStream[list[WantedFile]],
+) -> None:
+    """Report the files of each batch that are there, and send on the rest."""
+    claims = Claims(await probe(run.directory / STATE_FOLDER))
+    async for everything in batches:
+        selected = run.scope.narrow(everything) if run.scope else everything
+        # Before the endings of earlier runs are open again: they know what was begun.
+        await follow_layout(run, selected.files)
+        await follow_unpacking(run, selected.files)
+        await run.journal.scenes.note_taken(
+            selected.dataset,
+            selected.entity_ids,
+            are_whole=run.scope is None,
+            namesakes=selected.namesakes,
+        )
+        run.emit(_wanted(run, selected))
+        _report_missing(run, selected)
+        files = claims.sort_out(run, selected.files)
+        to_fetch = await settle_present(run, files, scenes=selected.scenes)
+        if to_fetch:
+            await wanted_out.send(to_fetch)
+        await run.keep_pace()
 
 
 def _wanted(run: Run, selected: Selected) -> FilesWanted:

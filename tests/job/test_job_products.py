@@ -206,6 +206,20 @@ async def test_a_zip_with_something_odd_in_it_fails_alone_and_leaves_nothing_of_
     await complete(bench, bundle(extract=True), search=PHOTOS)
 
 
+@pytest.mark.parametrize("product", [bundle(), bundle(extract=True), bundle("D441", extract=True)])
+@pytest.mark.parametrize("settings", [{"stac": True}, {"verify": "size"}, {"durable": True}])
+async def test_other_settings_work_with_products_too(
+    bench: Bench, product: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    await complete(bench, product, search=PHOTOS, **settings)
+    assert "skipped" in await complete(bench, product, search=PHOTOS, **settings)
+
+
+async def test_a_page_in_place_of_an_archive_is_the_hosts_fault(bench: Bench) -> None:
+    bench.service.faults = Faults(html=1.0, strikes=1)
+    await complete(bench, bundle(extract=True), search=PHOTOS)
+
+
 class Killed(BaseException):
     """Stands for a process that ends here."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import SizeMismatch, WrongContent
+from asyncdl.transfer.proving.archive import NotAnArchive
 from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
 from asyncdl.transfer.proving.verify import Form, check_head, check_type, form_of
 
@@ -201,3 +202,29 @@ def test_another_length_is_told_before_anything_else(tmp_path: Path) -> None:
     path.write_bytes(b"12")
     with pytest.raises(SizeMismatch):
         prove_file(path, Expected(Form.TIFF, 3), url="http://host/file")
+
+
+@pytest.mark.parametrize(
+    ("head", "error"),
+    [
+        (b"PK\3\4" + bytes(508), None),
+        (b"\x1f\x8b\x08" + bytes(509), None),
+        (tar_bytes()[:512], None),
+        (b"II*\0" + bytes(508), NotAnArchive),
+        (b"UHL11190000W0370000N".ljust(512), NotAnArchive),
+        (b"<!DOCTYPE html>".ljust(512), WrongContent),
+        (b"<?xml version='1.0'?><Error/>", WrongContent),
+        (b'{"errorCode": "SERVER_ERROR"}', WrongContent),
+        (b"Access denied", WrongContent),
+        (b"", WrongContent),
+    ],
+)
+def test_what_is_to_be_unpacked_is_an_archive_a_message_or_neither(
+    head: bytes, error: type[Exception] | None
+) -> None:
+    """Only a message in its place is the host's fault."""
+    if error is None:
+        check_head(Form.ARCHIVE, head, "http://host/file")
+        return
+    with pytest.raises(error):
+        check_head(Form.ARCHIVE, head, "http://host/file")

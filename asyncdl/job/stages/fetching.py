@@ -67,7 +67,8 @@ def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> F
     demand = demand_of(ready.wanted, run.config.download.verify)
     is_unpacked = unpacking_at(ready.wanted, place) is not None
     is_passing = passes_by(ready.wanted, place)
-    if is_unpacked:
+    if is_unpacked and not place.is_named:
+        # Nobody says what such a product is; the scene's own bundle is a tar.
         demand = replace(demand, form=Form.ARCHIVE)
     if is_passing:
         path, demand = passing_path(path), replace(demand, fingerprint=None)

@@ -183,7 +183,7 @@ def _clash(path: str, other: str) -> Obstacle:
     if path == other:
         return Obstacle(
             "another file of the job goes to the same place",
-            "Put {product_id} into download.layout.",
+            "Put {product_id} or {entity_id} into download.layout.",
         )
     return Obstacle(
         f"on this volume its name is that of {other}",

@@ -126,10 +126,19 @@ def check_head(form: Form, head: bytes, url: str) -> None:
         is_right = is_header(head)
     if form is Form.TEXT:
         is_right = b"\0" not in head
-    if form is Form.ARCHIVE and not looks_like_archive(head):
-        raise NotAnArchive(url, f"there is nothing to unpack: {_looks_of(head)}")
+    if form is Form.ARCHIVE:
+        is_right = looks_like_archive(head)
+        if not is_right and not _looks_like_message(head):
+            raise NotAnArchive(url, f"there is nothing to unpack: {_looks_of(head)}")
     if not is_right:
         raise WrongContent(url, f"the file does not begin like {form}", reason=ERROR_PAGE)
+
+
+def _looks_like_message(head: bytes) -> bool:
+    """Tell whether a file's beginning may be an error in words: no page of data is so short."""
+    text = head.removeprefix(_BOM).lstrip()
+    is_short = len(head) < HEAD_BYTES and b"\0" not in head
+    return is_short or text.startswith((*_MAGICS[Form.XML], *_MAGICS[Form.JSON]))
 
 
 def _looks_of(head: bytes) -> str:

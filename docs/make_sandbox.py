@@ -8,12 +8,16 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from asyncdl.cli.field_docs import field_docs
 from asyncdl.sandbox import Faults, chaos
+from asyncdl.sandbox.api import KNOWN
+from asyncdl.sandbox.endpoints.table import FIXED
 
 PAGE = Path(__file__).with_name("sandbox.md")
 HEAD = """\
@@ -55,6 +59,23 @@ service would have frowned on (`violations`), what was not tidied up
 what came from one in another process.
 `service.faults` may be changed while it runs.
 
+## Calls
+
+As with the service, a call is a POST or a GET with a JSON body (the login has to be a
+POST), an address may end in `/` or `?`, a body may be empty, `null`, `{{}}` or `[]`, names of
+datasets have any case, ids come as a list or as one text with commas, and fields that an
+endpoint does not know do not matter. A test compares the replies with every recorded and
+documented one, field by field.
+
+Served in full:
+{full}.
+
+Served with a reply that is always the same:
+{fixed}.
+
+Every other name gets what the service returns for an endpoint that does not exist or was removed,
+such as `login`: `NOT_FOUND`, "Invalid Endpoint".
+
 ## Faults
 
 `--fault NAME=VALUE`, as often as needed; later ones win, and a switch needs no
@@ -75,7 +96,15 @@ def page() -> str:
     """Return the whole page."""
     docs = field_docs(Faults)
     rows = (row(field.name, field.default, docs[field.name]) for field in fields(Faults))
-    return f"{HEAD}{''.join(rows)}\n## chaos\n\n{chaos_in_words()}"
+    head = HEAD.format(full=names(KNOWN - FIXED), fixed=names(FIXED))
+    return f"{head}{''.join(rows)}\n## chaos\n\n{chaos_in_words()}"
+
+
+def names(endpoints: Iterable[str]) -> str:
+    """Return names in order, in lines of a readable length."""
+    return textwrap.fill(
+        ", ".join(f"`{name}`" for name in sorted(endpoints)), 96, break_on_hyphens=False
+    )
 
 
 def row(name: str, default: Any, meaning: str) -> str:

@@ -32,6 +32,8 @@ class Account:
         self._expired: set[str] = set()
         self._running: tuple[str, BaseTransport | None] | None = None
 
+        self._guests: set[str] = set()
+
     @contextmanager
     def one_call(
         self, endpoint: str, caller: BaseTransport | None, ledger: Ledger
@@ -66,6 +68,29 @@ class Account:
         if (username, token) != (self.username, self._token):
             # Recorded with HTTP 200.
             raise Refusal("AUTH_INVALID", "User credential verification failed")
+        return self._new_key()
+
+    def log_in_by_cookie(self, cookie: str | None) -> str:
+        """Return a new API key to whom the cookie of the single sign-on names.
+
+        The sandbox has no page to sign on; the application token passes for the cookie.
+
+        Raises: Refusal, for a wrong cookie or none.
+        """
+        return self.log_in(self.username, cookie or "")
+
+    def log_in_guest(self, application_token: str, user_token: str) -> str:
+        """Return a new API key to a guest of an application.
+
+        Raises: Refusal, for a wrong application token, and for a user token used before.
+        """
+        if user_token in self._guests:
+            raise Refusal("AUTH_INVALID", "User credential verification failed")
+        key = self.log_in(self.username, application_token)
+        self._guests.add(user_token)
+        return key
+
+    def _new_key(self) -> str:
         key = self._signer.api_key()
         self._last_use[key] = time.monotonic()
         return key
@@ -77,7 +102,7 @@ class Account:
         """
         status = faults.auth_status
         if key is None:
-            raise Refusal("AUTH_UNAUTHROIZED", "An API key is required", http_status=status)
+            raise Refusal("AUTH_UNAUTHROIZED", "User not authenticated", http_status=status)
         if self.is_expired(key, faults):
             text = "API key has expired due to inactivity"
             raise Refusal("AUTH_EXPIRED", text, http_status=status)

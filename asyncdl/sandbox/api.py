@@ -17,12 +17,24 @@ from anyio import to_thread
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
 from asyncdl.sandbox.endpoints.table import ENDPOINTS
 from asyncdl.sandbox.outages import down_answer, maintenance
-from asyncdl.sandbox.refusal import Maintenance, Refusal, rate_limited
+from asyncdl.sandbox.refusal import (
+    Maintenance,
+    Refusal,
+    no_role,
+    no_such_endpoint,
+    rate_limited,
+)
 from asyncdl.sandbox.world import World
 
 PATH = "/api/api/json/stable/"
 _LOG = logging.getLogger("asyncdl.sandbox")
 _KEY_HEADER = "X-Auth-Token"
+_SSO_COOKIE = "EROS_SSO_production_secure"
+LOGINS = ("login-token", "login-sso", "login-app-guest")
+KNOWN = frozenset({*LOGINS, "logout", *ENDPOINTS})
+"""Every endpoint that is served; all others are answered as those that were removed."""
+_FOR_EVERYBODY = frozenset({"permissions", "notifications"})
+"""What an account may call without the role MACHINE."""
 
 
 class Api:
@@ -37,13 +49,14 @@ class Api:
 
     def add_routes(self, app: web.Application) -> None:
         """Let an application serve this."""
-        app.router.add_post(PATH + "{endpoint}{slash:/?}", self.serve)
-        app.router.add_route("*", "/api/api/json/{version}/{endpoint}", self.refuse_version)
+        for method in ("GET", "POST"):
+            app.router.add_route(method, PATH + "{endpoint:.+?}{slash:/?}", self.serve)
+        app.router.add_route("*", "/api/api/json/{version}/{endpoint:.+}", self.refuse_version)
 
     async def refuse_version(self, request: web.Request) -> web.Response:
-        """Answer calls to other versions, and calls that are no POST."""
-        if request.method != "POST":
-            return _failure(Refusal("UNKNOWN", "POST only in the sandbox", http_status=400), 0)
+        """Answer calls to other versions, and calls that are neither GET nor POST."""
+        if request.method not in ("GET", "POST"):
+            return _failure(Refusal("UNKNOWN", "Method Not Allowed", http_status=405), 0)
         return _failure(Refusal("VERSION_UNKNOWN", "Unknown version", http_status=500), 0)
 
     async def serve(self, request: web.Request) -> web.Response:
@@ -61,7 +74,8 @@ class Api:
             with world.account.one_call(endpoint, request.transport, world.ledger):
                 payload = await _read_payload(request)
                 await anyio.sleep(world.faults.api_latency_s)
-                handler = self._find_handler(endpoint, request.headers.get(_KEY_HEADER), number)
+                self._disturb(number)
+                handler = self._find_handler(endpoint, request)
                 # In a thread: a call about very many downloads must not hold up the file host.
                 response = await to_thread.run_sync(self._answer, handler, payload, number)
         except Refusal as refusal:
@@ -70,29 +84,48 @@ class Api:
         world.ledger.note_call(endpoint, payload, error_code, began_s)
         return response
 
-    def _find_handler(self, endpoint: str, key: str | None, number: int) -> Endpoint:
-        """Return what answers a call.
-
-        Raises: Refusal, for a bad key, for an endpoint that is none, or at random.
-        """
+    def _disturb(self, number: int) -> None:
+        """Do nothing. Raises: Refusal, at random."""
         world = self._world
         if world.faults.disturbs("api_unavailable", number):
             raise Maintenance()
         if world.faults.disturbs("api_rate_limit", number):
             raise rate_limited()
+
+    def _find_handler(self, endpoint: str, request: web.Request) -> Endpoint:
+        """Return what answers a call.
+
+        Raises: Refusal, for a bad key, or for an endpoint that is none.
+        """
+        world, key = self._world, request.headers.get(_KEY_HEADER)
         if endpoint == "login-token":
-            return self._login_with(key)
+            return self._login_with(key, request.method)
+        if endpoint not in KNOWN or endpoint == world.faults.removed_endpoint:
+            # Recorded without a key and with one.
+            raise no_such_endpoint()
+        if endpoint == "login-sso":
+            return self._login_by_cookie(request.cookies.get(_SSO_COOKIE))
+        if endpoint == "login-app-guest":
+            return lambda world, payload: world.account.log_in_guest(
+                str(need(payload, "applicationToken")), str(need(payload, "userToken"))
+            )
         key = world.account.check(key, world.faults)
         if endpoint == "logout":
             world.account.log_out(key)
             return lambda world, payload: None
-        if endpoint not in ENDPOINTS or endpoint == world.faults.removed_endpoint:
-            raise Refusal("ENDPOINT_UNAVAILABLE", f"There is no endpoint {endpoint}")
+        if world.faults.no_role and endpoint not in _FOR_EVERYBODY:
+            raise no_role()
         return ENDPOINTS[endpoint]
 
-    def _login_with(self, key: str | None) -> Endpoint:
-        """Return the login, which an expired key spoils and any old key should not accompany."""
+    def _login_with(self, key: str | None, method: str) -> Endpoint:
+        """Return the login, which an expired key spoils and any old key should not accompany.
+
+        Raises: Refusal, for a GET: the only call that has to be a POST.
+        """
         account, faults = self._world.account, self._world.faults
+        if method != "POST":
+            self._world.ledger.blame("login-token called by GET")
+            raise Refusal("UNKNOWN", "This request requires an HTTP POST", http_status=405)
         if key is not None:
             self._world.ledger.blame("old key sent along with login-token")
             if account.is_expired(key, faults):
@@ -101,12 +134,18 @@ class Api:
             str(need(payload, "username")), str(need(payload, "token"))
         )
 
+    def _login_by_cookie(self, cookie: str | None) -> Endpoint:
+        return lambda world, payload: {
+            "apiKey": world.account.log_in_by_cookie(cookie),
+            "username": world.account.username,
+        }
+
     def _answer(self, handler: Endpoint, payload: Payload, number: int) -> web.Response:
         try:
             return _success(handler(self._world, payload), number)
-        except (AttributeError, KeyError, TypeError, ValueError) as wrong:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as wrong:
             _LOG.warning("a call could not be served", exc_info=True)
-            raise Refusal("INPUT_INVALID", f"Parameters cannot be read: {wrong!r}") from wrong
+            raise Refusal("INPUT_INVALID", "A parameter has an invalid value") from wrong
 
 
 async def _read_payload(request: web.Request) -> Payload:

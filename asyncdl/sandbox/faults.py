@@ -40,7 +40,12 @@ class Faults:
     """What a host that is down answers: ``503`` with a page, ``html`` (the page with 200), or
     ``refuse``, which cuts the connection without an answer."""
     removed_endpoint: str = ""
-    """Name of an endpoint that the API does not have (``ENDPOINT_UNAVAILABLE``)."""
+    """Name of an endpoint that the API does not have (``NOT_FOUND``, "Invalid Endpoint")."""
+    no_role: bool = False
+    """Whether the account lacks the role MACHINE (``UNAUTHORIZED_USER``, HTTP 500)."""
+    bare_results: bool = False
+    """Whether ``scene-search`` without ``metadataType`` gives no metadata, as in 2024; by default
+    a summary, as since 2025."""
     key_idle_s: float = 7200.0
     """An API key that rests so long is expired."""
     key_calls: int = 0

@@ -7,8 +7,9 @@ of a few degrees; nothing here knows of great circles.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 Point: TypeAlias = tuple[float, float]
@@ -35,6 +36,17 @@ class Area:
         return encloses(self.outer, point) and not any(encloses(h, point) for h in self.holes)
 
 
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Some points joined by straight lines, or one point alone."""
+
+    points: Ring
+
+
+Shape: TypeAlias = Area | Track
+"""What a search by area consists of."""
+
+
 def rectangle(west: float, south: float, east: float, north: float) -> Ring:
     """Return the four corners of a box, from the lower left, counter-clockwise."""
     return ((west, south), (east, south), (east, north), (west, north))
@@ -57,12 +69,12 @@ def encloses(ring: Ring, point: Point) -> bool:
     return inside
 
 
-def intersects(ring: Ring, area: Area) -> bool:
-    """Tell whether a ring without holes and an area have a point in common.
+def intersects(ring: Ring, shape: Shape) -> bool:
+    """Tell whether a ring without holes and a shape have a point in common.
 
     The ring may reach over the antimeridian, with longitudes beyond 180.
     """
-    return any(_overlaps(shifted, area) for shifted in _turns_of(ring))
+    return any(_meets(shifted, shape) for shifted in _turns_of(ring))
 
 
 def _turns_of(ring: Ring) -> Iterator[Ring]:
@@ -74,21 +86,35 @@ def _turns_of(ring: Ring) -> Iterator[Ring]:
         yield tuple((lon + 360, lat) for lon, lat in ring)
 
 
-def _overlaps(ring: Ring, area: Area) -> bool:
+def _meets(ring: Ring, shape: Shape) -> bool:
+    return _meets_area(ring, shape) if isinstance(shape, Area) else _meets_track(ring, shape)
+
+
+def _meets_area(ring: Ring, area: Area) -> bool:
     if not _boxes_meet(bounds(ring), bounds(area.outer)):
         return False
-    if any(_crosses(ring, other) for other in area.rings):
+    if any(_crosses(ring, _edges(other)) for other in area.rings):
         return True
     # No edges cross: one is inside the other, or they are apart.
     return area.contains(ring[0]) or encloses(ring, area.outer[0])
+
+
+def _meets_track(ring: Ring, track: Track) -> bool:
+    points = track.points
+    if not _boxes_meet(bounds(ring), bounds(points)):
+        return False
+    # A point alone is a line of no length: it may lie on an edge.
+    lines = pairwise(points) if len(points) > 1 else ((points[0], points[0]),)
+    return encloses(ring, points[0]) or _crosses(ring, lines)
 
 
 def _boxes_meet(a: Bounds, b: Bounds) -> bool:
     return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
 
 
-def _crosses(a: Ring, b: Ring) -> bool:
-    return any(_segments_meet(*e, *f) for e in _edges(a) for f in _edges(b))
+def _crosses(ring: Ring, edges: Iterable[tuple[Point, Point]]) -> bool:
+    own = tuple(_edges(ring))
+    return any(_segments_meet(*e, *f) for f in edges for e in own)
 
 
 def _edges(ring: Ring) -> Iterator[tuple[Point, Point]]:
@@ -96,7 +122,12 @@ def _edges(ring: Ring) -> Iterator[tuple[Point, Point]]:
 
 
 def _segments_meet(p: Point, q: Point, r: Point, s: Point) -> bool:
-    return _side(p, q, r) * _side(p, q, s) <= 0 and _side(r, s, p) * _side(r, s, q) <= 0
+    return (
+        _side(p, q, r) * _side(p, q, s) <= 0
+        and _side(r, s, p) * _side(r, s, q) <= 0
+        # Segments of one straight line may lie apart.
+        and _boxes_meet(bounds((p, q)), bounds((r, s)))
+    )
 
 
 def _side(a: Point, b: Point, c: Point) -> float:

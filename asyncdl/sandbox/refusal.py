@@ -31,8 +31,9 @@ class Maintenance(Refusal):
 
 
 def required(name: str) -> Refusal:
-    """Return the refusal of a call that lacks a parameter."""
-    return Refusal("INPUT_PARAMETER_REQUIRED", f"Missing required parameter '{name}'")
+    """Return the refusal of a call that lacks a parameter, as recorded in December 2023."""
+    text = f"The parameter {name} is required and was not supplied"
+    return Refusal("INPUT_PARAMETER_REQUIRED", text, http_status=500)
 
 
 def invalid(message: str) -> Refusal:
@@ -42,7 +43,20 @@ def invalid(message: str) -> Refusal:
 
 def no_such_dataset(name: object) -> Refusal:
     """Return the refusal of a call for an unknown dataset."""
-    return Refusal("DATASET_INVALID", f"Dataset {name!r} does not exist")
+    return Refusal("DATASET_INVALID", f"Dataset '{name}' does not exist")
+
+
+def no_such_endpoint() -> Refusal:
+    """Return the refusal of a call to an endpoint that is none, or none any more.
+
+    The code and the text are on record, the status is not.
+    """
+    return Refusal("NOT_FOUND", "Invalid Endpoint", http_status=404)
+
+
+def no_role() -> Refusal:
+    """Return the refusal of a call by an account without the role MACHINE (April 2022)."""
+    return Refusal("UNAUTHORIZED_USER", "Unable to validate user API permissions", http_status=500)
 
 
 def withdrawn() -> Refusal:

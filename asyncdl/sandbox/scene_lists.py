@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import time
+from collections.abc import Callable, Iterable
 
 from asyncdl.sandbox.refusal import invalid
 
+_DURATION = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
+)
+_SECONDS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3600, 60, 1)
+"""Of each part of a duration; months and years are about so long."""
 MAX_ITEMS = 50_000
 """So many items fit into one list."""
 
@@ -13,19 +20,37 @@ MAX_ITEMS = 50_000
 class SceneLists:
     """Lists by name; each holds entity ids by dataset, in the order they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._lists: dict[str, dict[str, dict[str, None]]] = {}
+        self._ends_s: dict[str, float] = {}
+        self._now = now
 
     def __contains__(self, list_id: object) -> bool:
-        return list_id in self._lists
+        return list_id in self._alive()
 
     def __len__(self) -> int:
-        return len(self._lists)
+        return len(self._alive())
 
     @property
     def names(self) -> list[str]:
         """Names of all lists."""
-        return list(self._lists)
+        return list(self._alive())
+
+    def _alive(self) -> dict[str, dict[str, dict[str, None]]]:
+        """Return the lists whose time is not up; forget the others."""
+        for list_id in [one for one, end_s in self._ends_s.items() if end_s <= self._now()]:
+            del self._ends_s[list_id]
+            self._lists.pop(list_id, None)
+        return self._lists
+
+    def keep_for(self, list_id: str, seconds: float) -> None:
+        """Let a list end some time from now."""
+        self._ends_s[list_id] = self._now() + seconds
+
+    def timeout(self, list_id: str) -> int | None:
+        """Return how many seconds a list has left; ``None`` for one that stays."""
+        end_s = self._ends_s.get(list_id)
+        return None if end_s is None else max(0, round(end_s - self._now()))
 
     def add(self, list_id: str, dataset: str, entity_ids: Iterable[str]) -> int:
         """Add to a list, which is made if need be; return how many were not in it yet.
@@ -33,7 +58,7 @@ class SceneLists:
         Raises: Refusal, if the list would grow too long.
         """
         new = dict.fromkeys(entity_ids)
-        members = self._lists.setdefault(list_id, {}).setdefault(dataset, {})
+        members = self._alive().setdefault(list_id, {}).setdefault(dataset, {})
         before = len(members)
         if before + len(new.keys() - members.keys()) > MAX_ITEMS:
             raise invalid(f"A scene list holds {MAX_ITEMS} items at most")
@@ -44,7 +69,7 @@ class SceneLists:
         """Return (dataset, entity id) of all items, or of one dataset's; empty if unknown."""
         return [
             (name, entity_id)
-            for name, members in self._lists.get(list_id, {}).items()
+            for name, members in self._alive().get(list_id, {}).items()
             if dataset in (None, name)
             for entity_id in members
         ]
@@ -52,11 +77,24 @@ class SceneLists:
     def remove(self, list_id: str, dataset: str | None, entity_ids: Iterable[str]) -> None:
         """Remove some items, a dataset's part, or (without a dataset) the whole list."""
         unwanted = list(entity_ids)
-        parts = self._lists.get(list_id, {})
+        parts = self._alive().get(list_id, {})
         if dataset is None:
             self._lists.pop(list_id, None)
+            self._ends_s.pop(list_id, None)
         elif not unwanted:
             parts.pop(dataset, None)
         else:
             for entity_id in unwanted:
                 parts.get(dataset, {}).pop(entity_id, None)
+
+
+def read_duration(text: str) -> int:
+    """Return the seconds of an ISO 8601 duration such as ``P1M`` or ``PT30M``.
+
+    Raises: Refusal, for what is none.
+    """
+    found = _DURATION.fullmatch(text)
+    parts = found.groups() if found else ()
+    if not any(parts):
+        raise invalid("The parameter timeToLive must be an ISO 8601 duration")
+    return sum(int(part or 0) * length for part, length in zip(parts, _SECONDS, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from asyncdl.sandbox.account import Account
 from asyncdl.sandbox.archive import Archive
@@ -26,6 +27,10 @@ class World:
     faults: Faults
     queue: DownloadQueue = field(default_factory=DownloadQueue)
     scene_lists: SceneLists = field(default_factory=SceneLists)
+    preferences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the user likes, by system."""
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Orders by number."""
     origin: str = ""
     """``http://host:port``, once the server listens."""
     requests: int = 0

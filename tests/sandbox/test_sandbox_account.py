@@ -84,7 +84,11 @@ async def test_calls_without_a_key_are_refused() -> None:
 
 async def test_unknown_endpoint_and_version() -> None:
     async with open_caller() as call:
-        assert await call.error("tram-order-search") == "ENDPOINT_UNAVAILABLE"
+        for endpoint in ("login", "no-such", "scene-search/more", "Permissions"):
+            for key in (None, call.key):
+                status, body = await call.reply(endpoint, {}, key=key)
+                assert (status, body["errorCode"]) == (404, "NOT_FOUND")
+                assert body["errorMessage"] == "Invalid Endpoint"
         url = call.service.url.replace("stable", "newest") + "permissions"
         async with call.session.post(url) as response:
             assert response.status == 500

@@ -235,4 +235,4 @@ async def test_scenes_come_and_go() -> None:
 
 async def test_an_endpoint_may_be_removed() -> None:
     async with open_caller(Faults(removed_endpoint="grid2ll")) as call:
-        assert await call.error("grid2ll", gridType="WRS2", path=1) == "ENDPOINT_UNAVAILABLE"
+        assert await call.error("grid2ll", gridType="WRS2", path=1) == "NOT_FOUND"

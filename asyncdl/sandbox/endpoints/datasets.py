@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asyncdl.sandbox.datasets import (
-    DATASETS,
     Dataset,
     dataset_by_id,
     datasets_named,
@@ -18,6 +17,7 @@ from asyncdl.sandbox.endpoints.payload import (
     Endpoint,
     Json,
     Payload,
+    find_dataset,
     named_dataset,
     need,
     open_dataset,
@@ -31,7 +31,7 @@ from asyncdl.sandbox.world import World
 def dataset(world: World, payload: Payload) -> Json:
     """``dataset``: one dataset by alias or id."""
     wanted = payload.get("datasetId") or need(payload, "datasetName")
-    found = dataset_by_id(str(wanted)) or DATASETS.get(str(wanted))
+    found = dataset_by_id(str(wanted)) or find_dataset(wanted)
     if found is None:
         raise no_such_dataset(wanted)
     open_dataset(world, found)

@@ -5,21 +5,23 @@ Source: API notes, section 4.6.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from asyncdl.sandbox.datasets import Dataset
 from asyncdl.sandbox.endpoints.payload import (
     Endpoint,
     Json,
     Payload,
+    alias_in,
     entity_ids,
     named_dataset,
     need,
     whole,
 )
 from asyncdl.sandbox.lookup import find_secondary
+from asyncdl.sandbox.polygons import bounds_polygon
 from asyncdl.sandbox.refusal import required
+from asyncdl.sandbox.scene_lists import read_duration
 from asyncdl.sandbox.world import World
 
 
@@ -30,8 +32,13 @@ def scene_list_add(world: World, payload: Payload) -> Json:
     if not wanted:
         raise required("entityIds")
     by_display_id = payload.get("idField") == "displayId"
+    life = payload.get("timeToLive")
+    seconds = read_duration(str(life)) if life else None
     known = (_known_id(world, found, one, by_display_id) for one in wanted)
-    return world.scene_lists.add(list_id, found.alias, (one for one in known if one is not None))
+    added = world.scene_lists.add(list_id, found.alias, (one for one in known if one is not None))
+    if seconds is not None:
+        world.scene_lists.keep_for(list_id, seconds)
+    return added
 
 
 def _known_id(world: World, found: Dataset, one: str, by_display_id: bool) -> str | None:
@@ -46,7 +53,7 @@ def _known_id(world: World, found: Dataset, one: str, by_display_id: bool) -> st
 
 def scene_list_get(world: World, payload: Payload) -> Json:
     """``scene-list-get``: the items, page by page if asked for."""
-    entries = world.listed(str(need(payload, "listId")), payload.get("datasetName"))
+    entries = world.listed(str(need(payload, "listId")), alias_in(payload))
     first = max(whole(payload, "startingNumber", 1), 1) - 1
     wanted = whole(payload, "maxResults", len(entries))
     return [
@@ -58,32 +65,52 @@ def scene_list_get(world: World, payload: Payload) -> Json:
 def scene_list_remove(world: World, payload: Payload) -> Json:
     """``scene-list-remove``: a list, a dataset's part of it, or some items."""
     list_id = str(need(payload, "listId"))
-    world.scene_lists.remove(list_id, payload.get("datasetName"), entity_ids(payload))
+    world.scene_lists.remove(list_id, alias_in(payload), entity_ids(payload))
 
 
 def scene_list_summary(world: World, payload: Payload) -> Json:
     """``scene-list-summary``: how many items, and where."""
-    entries = world.listed(str(need(payload, "listId")), payload.get("datasetName"))
-    counts = Counter(name for name, _ in entries)
+    list_id = str(need(payload, "listId"))
+    entries = world.listed(list_id, alias_in(payload))
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for entry in entries:
+        parts.setdefault(entry[0], []).append(entry)
     return {
-        "summary": {"sceneCount": str(len(entries)), "spatialBounds": None, "temporalExtent": None},
+        # A text here and a number below: the service's habit.
+        "summary": {"sceneCount": str(len(entries)), **_extent(world, entries)},
         "datasets": [
             {
-                "sceneCount": count,
+                "sceneCount": len(members),
                 "datasetName": name,
-                "listTimeout": None,
-                "spatialBounds": None,
-                "temporalExtent": None,
+                "listTimeout": world.scene_lists.timeout(list_id),
+                **_extent(world, members),
             }
-            for name, count in counts.items()
+            for name, members in parts.items()
         ],
+    }
+
+
+def _extent(world: World, entries: Iterable[tuple[str, str]]) -> Json:
+    """Return the box and the days of the scenes in a list; null without any."""
+    found = filter(None, (world.catalog.find(name, one) for name, one in entries))
+    scenes = list(found)
+    if not scenes:
+        return {"spatialBounds": None, "temporalExtent": None}
+    days = [scene.acquired for scene in scenes]
+    return {
+        "spatialBounds": bounds_polygon(tuple(p for scene in scenes for p in scene.footprint)),
+        "temporalExtent": {"max": f"{max(days)} 00:00:00-05", "min": f"{min(days)} 00:00:00-06"},
     }
 
 
 def scene_list_types(world: World, payload: Payload) -> Json:
     """``scene-list-types``: all lists."""
     return [
-        {"list": name, "sceneCount": len(world.scene_lists.entries(name)), "listTimeout": None}
+        {
+            "list": name,
+            "sceneCount": len(world.scene_lists.entries(name)),
+            "listTimeout": world.scene_lists.timeout(name),
+        }
         for name in world.scene_lists.names
     ]
 

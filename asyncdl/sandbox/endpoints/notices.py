@@ -32,6 +32,7 @@ def permissions(world: World, payload: Payload) -> Json:
     return ["user", "download", "order"]
 
 
+FIXED = ("notifications", "permissions")
 ENDPOINTS: Mapping[str, Endpoint] = {
     "notifications": notifications,
     "permissions": permissions,

@@ -46,10 +46,21 @@ def named_dataset(world: World, payload: Payload) -> Dataset:
     Raises: Refusal, if it is missing, there is none of that name, or it is withdrawn.
     """
     name = need(payload, "datasetName")
-    dataset = DATASETS.get(str(name))
+    dataset = find_dataset(name)
     if dataset is None:
         raise no_such_dataset(name)
     return open_dataset(world, dataset)
+
+
+def find_dataset(name: Json) -> Dataset | None:
+    """Return the dataset of an alias, in upper or lower case."""
+    return DATASETS.get(str(name).lower())
+
+
+def alias_in(payload: Payload) -> str | None:
+    """Return ``datasetName`` as the service keeps it, where it may be left out."""
+    name = payload.get("datasetName")
+    return str(name).lower() if name else None
 
 
 def open_dataset(world: World, dataset: Dataset) -> Dataset:
@@ -65,4 +76,6 @@ def open_dataset(world: World, dataset: Dataset) -> Dataset:
 def entity_ids(payload: Payload) -> list[str]:
     """Return ``entityIds`` (a list, or one text with commas) or the single ``entityId``."""
     given = payload.get("entityIds") or payload.get("entityId") or []
-    return given.split(",") if isinstance(given, str) else [str(one) for one in given]
+    if isinstance(given, str):
+        return [one.strip() for one in given.split(",") if one.strip()]
+    return [str(one) for one in given]

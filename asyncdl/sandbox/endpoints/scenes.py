@@ -1,49 +1,143 @@
 """Endpoints that find scenes.
 
-Source: API notes, sections 4.1, 4.5 and 10.
+Source: API notes, sections 4.1, 4.5, 10 and 12a.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from asyncdl.sandbox.catalog import Withdrawal
-from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need, whole
+from asyncdl.sandbox.datasets import Dataset, dataset_by_id
+from asyncdl.sandbox.endpoints.options import download_options
+from asyncdl.sandbox.endpoints.payload import (
+    Endpoint,
+    Json,
+    Payload,
+    alias_in,
+    named_dataset,
+    need,
+    whole,
+)
+from asyncdl.sandbox.endpoints.sorting import read_order
 from asyncdl.sandbox.filters import read_days, read_scene_filter
-from asyncdl.sandbox.geometry import Ring, bounds, rectangle
-from asyncdl.sandbox.refusal import Refusal, invalid
-from asyncdl.sandbox.scene_metadata import full_metadata, summary_metadata
+from asyncdl.sandbox.refusal import Refusal
+from asyncdl.sandbox.results import Detail, export_of, result_of
 from asyncdl.sandbox.scenes import Scene
 from asyncdl.sandbox.world import World
-from asyncdl.sandbox.wrs import PATHS, centre, footprint
 
 DEFAULT_RESULTS = 100
+_SELECTIONS = ("bulk", "compare", "order")
+"""A search may name a scene list for each; its reply says which scenes are in it."""
 MAX_RESULTS = 50_000
 """Pages reach so far and no further."""
 
 
 def scene_search(world: World, payload: Payload) -> Json:
     """``scene-search``: one page of the scenes that match."""
-    found = named_dataset(world, payload)
-    if not found.has_scenes:
-        raise Refusal("DATASET_ERROR", f"{found.alias} cannot be searched for scenes")
-    numbers = world.catalog.search(read_scene_filter(found.alias, payload.get("sceneFilter")))
-    start = whole(payload, "startingNumber", 1)
-    wanted = min(whole(payload, "maxResults", DEFAULT_RESULTS), MAX_RESULTS)
-    first = max(start, 1) - 1
-    page = numbers[first : min(first + wanted, MAX_RESULTS)]
-    detail = str(payload.get("metadataType") or "")
+    found = _searched(world, payload)
+    given = payload.get("sceneFilter")
+    matching = world.catalog.search(read_scene_filter(found.alias, given))
+    numbers = _without_excluded(world, payload, _in_order(world, payload, found, matching))
+    start, page = _page(payload, numbers)
+    detail = _detail(world, payload)
+    with_null = bool(payload.get("includeNullMetadataValues"))
+    lists = {kind: _listed_ids(world, payload, f"{kind}ListName") for kind in _SELECTIONS}
+    results = [result_of(world.catalog.scene(n), detail, with_null=with_null) for n in page]
+    for result in results:
+        result["selected"] = {kind: result["entityId"] in ids for kind, ids in lists.items()}
     return {
-        "results": [_result(world.catalog.scene(n), detail) for n in page],
+        "results": results,
         "recordsReturned": len(page),
         "totalHits": len(numbers),
-        "totalHitsAccuracy": "exact",
+        # Without a filter the service looks up what it counted some time ago.
+        "totalHitsAccuracy": "calculated" if given else "approximate",
         "isCustomized": False,
-        "numExcluded": 0,
+        "numExcluded": len(matching) - len(numbers),
         "startingNumber": start,
         # One hit: 1, not 2. After the last page: the total. Both are the service's habit.
         "nextRecord": min(start + len(page), len(numbers)),
     }
+
+
+def _searched(world: World, payload: Payload) -> Dataset:
+    found = named_dataset(world, payload)
+    if not found.has_scenes:
+        raise Refusal("DATASET_ERROR", f"{found.alias} cannot be searched for scenes")
+    return found
+
+
+def _page(payload: Payload, numbers: Sequence[int]) -> tuple[int, Sequence[int]]:
+    """Return the number of the first wanted hit, and the hits of the page."""
+    start = whole(payload, "startingNumber", 1)
+    wanted = whole(payload, "maxResults", DEFAULT_RESULTS)
+    first = max(start, 1) - 1
+    return start, numbers[first : min(first + max(wanted, 0), MAX_RESULTS)]
+
+
+def _in_order(
+    world: World, payload: Payload, found: Dataset, numbers: Sequence[int]
+) -> Sequence[int]:
+    order = read_order(payload, found.alias)
+    if order is None:
+        return numbers
+    return sorted(
+        numbers, key=lambda number: order.key(world.catalog.scene(number)), reverse=order.is_down
+    )
+
+
+def _without_excluded(world: World, payload: Payload, numbers: Sequence[int]) -> Sequence[int]:
+    excluded = _listed_ids(world, payload, "excludeListName")
+    if not excluded:
+        return numbers
+    return [n for n in numbers if world.catalog.scene(n).entity_id not in excluded]
+
+
+def _listed_ids(world: World, payload: Payload, name: str) -> frozenset[str]:
+    list_id = payload.get(name)
+    entries = world.scene_lists.entries(str(list_id)) if list_id else ()
+    return frozenset(entity_id for _, entity_id in entries)
+
+
+def _detail(world: World, payload: Payload) -> Detail:
+    """Return how much metadata a search gives; the default has changed over the years."""
+    wanted = str(payload.get("metadataType") or "").lower()
+    if wanted == "full":
+        return Detail.FULL
+    return Detail.NONE if not wanted and world.faults.bare_results else Detail.SUMMARY
+
+
+def scene_search_secondary(world: World, payload: Payload) -> Json:
+    """``scene-search-secondary``: the single files of a scene, as scenes of their own."""
+    found, entity_id = _searched(world, payload), str(need(payload, "entityId"))
+    scene = world.catalog.find(found.alias, entity_id)
+    if scene is None:
+        raise Refusal("NOT_FOUND", "Scene not found")
+    rows = _secondary_rows(world, found, scene)
+    start, page = _page(payload, range(len(rows)))
+    band = dataset_by_id(rows[0]["datasetId"]) if rows else None
+    base = result_of(scene, Detail.NONE)
+    return {
+        "results": [
+            base | {"entityId": rows[n]["entityId"], "displayId": rows[n]["displayId"]}
+            for n in page
+        ],
+        "recordsReturned": len(page),
+        "totalHits": len(rows),
+        "totalHitsAccuracy": "calculated",
+        "isCustomized": False,
+        "numExcluded": 0,
+        "startingNumber": start,
+        "nextRecord": min(start + len(page), len(rows)),
+        "secondaryDatasetId": band.id if band else None,
+        "secondaryDatasetAlias": band.alias if band else None,
+    }
+
+
+def _secondary_rows(world: World, found: Dataset, scene: Scene) -> list[Json]:
+    wanted = {"datasetName": found.alias, "entityIds": [scene.entity_id]}
+    lists = (row["secondaryDownloads"] for row in download_options(world, wanted) or ())
+    return next(filter(None, lists), [])
 
 
 def scene_search_delete(world: World, payload: Payload) -> Json:
@@ -55,11 +149,9 @@ def scene_search_delete(world: World, payload: Payload) -> Json:
         for gone in world.catalog.withdrawals
         if gone.scene.dataset == found.alias and (days is None or days.holds(gone.day))
     ]
-    start = whole(payload, "startingNumber", 1)
-    first = max(start, 1) - 1
-    page = hits[first : first + whole(payload, "maxResults", DEFAULT_RESULTS)]
+    start, page = _page(payload, range(len(hits)))
     return {
-        "results": [_withdrawn(gone) for gone in page],
+        "results": [_withdrawn(hits[n]) for n in page],
         "totalHits": len(hits),
         "recordsReturned": len(page),
         "nextRecord": min(start + len(page), len(hits)),
@@ -76,91 +168,48 @@ def _withdrawn(gone: Withdrawal) -> Json:
 
 
 def scene_metadata(world: World, payload: Payload) -> Json:
-    """``scene-metadata``: one scene with all its fields."""
-    found = named_dataset(world, payload)
-    scene = world.catalog.find(found.alias, str(need(payload, "entityId")))
+    """``scene-metadata``: one scene with all its fields, or with a summary."""
+    scene = _named_scene(world, payload)
+    is_short = str(payload.get("metadataType") or "").lower() == "summary"
+    with_null = bool(payload.get("includeNullMetadataValues"))
+    return result_of(scene, Detail.SUMMARY if is_short else Detail.FULL, with_null=with_null)
+
+
+def _named_scene(world: World, payload: Payload) -> Scene:
+    """Return the scene of a call. Raises: Refusal, if the dataset has none of that id."""
+    found, wanted = named_dataset(world, payload), str(need(payload, "entityId"))
+    scene = world.catalog.find(found.alias, wanted)
     if scene is None:
         raise Refusal("NOT_FOUND", "Scene not found")
-    return _result(scene, "full")
+    return scene
 
 
 def scene_metadata_list(world: World, payload: Payload) -> Json:
     """``scene-metadata-list``: the scenes of a list, by dataset."""
     scenes: dict[str, list[Json]] = {}
-    for name, entity_id in world.listed(str(need(payload, "listId")), payload.get("datasetName")):
+    for name, entity_id in world.listed(str(need(payload, "listId")), alias_in(payload)):
         scene = world.catalog.find(name, entity_id)
         if scene is not None:
-            scenes.setdefault(name, []).append(_result(scene, "full"))
-    return scenes
+            scenes.setdefault(name, []).append(result_of(scene, Detail.FULL))
+    # PHP writes an empty map as a list.
+    return scenes or []
 
 
-def _result(scene: Scene, detail: str) -> Json:
+def scene_metadata_xml(world: World, payload: Payload) -> Json:
+    """``scene-metadata-xml``: one scene with all its fields as XML."""
+    scene = _named_scene(world, payload)
     return {
-        "browse": [_browse(scene)] if scene.dataset.startswith("landsat_") else [],
-        "cloudCover": _cloud(scene),
         "entityId": scene.entity_id,
         "displayId": scene.display_id,
-        "orderingId": None,
-        "metadata": _METADATA.get(detail, _no_metadata)(scene),
-        "hasCustomizedMetadata": None,
-        "options": {
-            "bulk": scene.is_bulk,
-            "download": scene.is_bulk,
-            "order": scene.has_order,
-            "secondary": False,
-        },
-        "selected": {"bulk": False, "compare": False, "order": False},
-        "spatialBounds": _polygon(rectangle(*bounds(scene.footprint))),
-        "spatialCoverage": _polygon(scene.footprint),
-        "temporalCoverage": {"endDate": scene.taken, "startDate": scene.taken},
-        "publishDate": scene.published,
+        "exportContent": export_of(scene),
     }
-
-
-def _cloud(scene: Scene) -> str | int | None:
-    # Numbers and texts are both on record.
-    return str(scene.cloud) if scene.cloud is not None and scene.number % 3 == 2 else scene.cloud
-
-
-def _browse(scene: Scene) -> Json:
-    look = "https://landsatlook.usgs.gov/gen-browse?type=refl&product_id=" + scene.display_id
-    return {
-        "id": "5fb4ba12d7ec307f",
-        "browseRotationEnabled": None,
-        "browseName": "Reflective Color Preview Image",
-        "browsePath": f"{look}&size=rrb",
-        "overlayPath": None,
-        "overlayType": None,
-        "thumbnailPath": f"{look}&size=thumb",
-    }
-
-
-def _no_metadata(scene: Scene) -> list[Json]:
-    return []
-
-
-_METADATA = {"summary": summary_metadata, "full": full_metadata}
-
-
-def _polygon(ring: Ring) -> Json:
-    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-
-
-def grid2ll(world: World, payload: Payload) -> Json:
-    """``grid2ll``: where a path and row lie."""
-    path, row = whole(payload, "path", 0), whole(payload, "row", 0)
-    if need(payload, "gridType") != "WRS2" or not 1 <= path <= PATHS:
-        raise invalid("only WRS2, paths 1 to 233 and rows 1 to 248 are known")
-    shape = str(payload.get("responseShape") or "point")
-    points = footprint(path, row) if shape == "polygon" else (centre(path, row),)
-    coordinates = [{"latitude": lat, "longitude": lon} for lon, lat in points]
-    return {"shape": shape, "coordinates": coordinates}
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "scene-search": scene_search,
     "scene-search-delete": scene_search_delete,
+    "scene-search-secondary": scene_search_secondary,
     "scene-metadata": scene_metadata,
     "scene-metadata-list": scene_metadata_list,
-    "grid2ll": grid2ll,
+    "scene-metadata-xml": scene_metadata_xml,
 }

@@ -14,9 +14,11 @@ READY_FOR_GEO := $(VENV)/.ready-for-geo
 VENV_UVLOOP := .venv-uvloop
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
 ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e tests/security tests/test_*.py
+# The clients of others stay out of our environment, and out of each other's.
+CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop coverage browser docs examples geo soak bench clean
+.PHONY: demo test uvloop coverage browser docs examples geo clients soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -50,6 +52,9 @@ examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 geo: $(READY_FOR_GEO)  # what other tools bring and read: GDAL, geopandas, odc-stac
 	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/job/test_job_stac.py \
 	    "tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other"
+
+clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
+	$(BIN)/python -m pytest -q tests/clients
 
 soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
@@ -89,5 +94,11 @@ $(READY_FOR_GEO): $(READY_FOR_TESTS)
 	$(PIP) --group geo
 	touch $@
 
+# One environment for each group; what a group needs of Python, this machine may lack.
+$(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
+	rm -rf $(CLIENTS)
+	$(BIN)/python -m tests.clients.environments $(CLIENTS)
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV_UVLOOP) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_UVLOOP) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

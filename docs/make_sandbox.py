@@ -76,6 +76,10 @@ Served with a reply that is always the same:
 Every other name gets what the service returns for an endpoint that does not exist or was removed,
 such as `login`: `NOT_FOUND`, "Invalid Endpoint".
 
+`make clients` runs programs that nobody here wrote against the sandbox (usgs, usgsxplore,
+eodag, callusgs, landsatxplore, and the way of the USGS notebook), each at a fixed version in an
+environment of its own, from the login to the downloaded bytes, and prints how each step ended.
+
 ## Faults
 
 `--fault NAME=VALUE`, as often as needed; later ones win, and a switch needs no

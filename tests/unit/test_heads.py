@@ -48,10 +48,9 @@ def test_bare_line_feeds_and_folded_lines_are_forgiven() -> None:
         b"no HTTP at all\r\n\r\n",
         b"HTTP/2 200 OK\r\n\r\n",
         b"HTTP/1.1 20 OK\r\n\r\n",
-        head("no field"),
-        head("Bad Name: x"),
-        head("A: b\0c"),
-        head("A: b\rc"),
+        head("Content-Length 3"),
+        head("Content-Length: 3\0"),
+        head("Transfer-Encoding : chunked"),
         head("Content-Length: 3", "Content-Length: 3"),
         head("Content-Length: 3, 3"),
         head("Content-Length: -3"),
@@ -63,6 +62,13 @@ def test_bare_line_feeds_and_folded_lines_are_forgiven() -> None:
 def test_what_is_no_answer_is_refused(data: bytes) -> None:
     with pytest.raises(NotHttp):
         read_answer_head(data)
+
+
+@pytest.mark.parametrize("line", ["no field", "Bad Name: x", "A: b\0c", "A: b\rc"])
+def test_a_line_that_is_no_field_is_left_out_and_costs_the_connection(line: str) -> None:
+    read = read_answer_head(head("Content-Length: 3", line, "B: d"))
+    assert (dict(read.headers), read.length) == ({"content-length": "3", "b": "d"}, 3)
+    assert not read.keeps_alive
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 _RECEIVED_BYTES = 256 * 1024
 """Room for what the loop receives at once, still encrypted."""
+_MOST_WAITING_BYTES = 256 * 1024
+"""While the connection rests, so much may come before the host has to wait: the line goes on
+while the disk is at work."""
 
 
 async def connect_securely(
@@ -63,6 +66,8 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         super().__init__()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+        # The stubs know only the form that returns bytes.
+        self._read = cast(Callable[[int, memoryview], int], self._session.read)
         self._inner = inner
         self._handshake = handshake
         self._received = memoryview(bytearray(_RECEIVED_BYTES))
@@ -71,6 +76,8 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         """Whether the handshake is done."""
         self._is_resting = False
         """Whether the connection wants no bytes for now."""
+        self._is_paused = False
+        """Whether the host has to wait."""
         self._loss: Exception | None = None
         self._is_over = False
         """Whether the connection was closed, or has heard of the end."""
@@ -90,6 +97,8 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         """Decrypt what has come."""
         self._incoming.write(self._received[:nbytes])
         self._proceed()
+        if self._is_resting and self._incoming.pending >= _MOST_WAITING_BYTES:
+            self._pause()
 
     def eof_received(self) -> bool:
         """Take note of the end; the transport stays until all has been read."""
@@ -135,21 +144,13 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
             filled = 0
             try:
                 while filled < len(buffer):
-                    filled += self._read_into(buffer[filled:])
+                    count = self._read(len(buffer) - filled, buffer[filled:])
+                    if not count:
+                        raise ssl.SSLZeroReturnError
+                    filled += count
             finally:
                 if filled:
                     self._inner.buffer_updated(filled)
-
-    def _read_into(self, place: memoryview) -> int:
-        """Decrypt into ``place`` and return how many bytes that were; never none.
-
-        Raises: as :meth:`_hand_on`.
-        """
-        # The stubs know only the form that returns bytes.
-        count = cast(int, self._session.read(len(place), cast(bytearray, place)))
-        if not count:
-            raise ssl.SSLZeroReturnError
-        return count
 
     def _fail(self, error: ssl.SSLError) -> None:
         # Whoever is between can cut a connection, but cannot say in the host's name that
@@ -182,17 +183,25 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._send()
 
     def pause_reading(self) -> None:
-        """Hand on nothing for now, and let the host wait."""
+        """Hand on nothing for now."""
         self._is_resting = True
-        if self._plain is not None and not self._plain.is_closing():
-            self._plain.pause_reading()
 
     def resume_reading(self) -> None:
         """Hand on what has come meanwhile, and what follows."""
         self._is_resting = False
-        if self._plain is not None and not self._plain.is_closing():
-            self._plain.resume_reading()
         self._proceed()
+        if not self._is_resting:
+            self._resume()
+
+    def _pause(self) -> None:
+        if self._plain is not None and not self._plain.is_closing() and not self._is_paused:
+            self._is_paused = True
+            self._plain.pause_reading()
+
+    def _resume(self) -> None:
+        if self._plain is not None and not self._plain.is_closing() and self._is_paused:
+            self._is_paused = False
+            self._plain.resume_reading()
 
     def is_closing(self) -> bool:
         """Tell whether the connection is over."""

@@ -111,6 +111,7 @@ async def test_agreements_and_proxied_downloads(client: M2MClient, service: Serv
     reply = await request_bundles(client)
     assert reply.eula_codes == {"HDDS"}
     assert [e.eula_code for e in await client.download_eula(["HDDS"])] == ["HDDS"]
+    await client.download_retrieve("a-label")
     found = await client.download_search("a-label", active_only=False)
     assert all(entry.is_proxied for entry in found)
     told = await client.download_complete_proxied({e.download_id: 1 for e in found})

@@ -125,8 +125,14 @@ def file_groups(
         echo("")
         print_table(rows)
     else:
-        _print([*listed, *rows], as_json=as_json)
+        _print(_alike([*listed, *rows]) if as_json else [*listed, *rows], as_json=as_json)
     return OK
+
+
+def _alike(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Give each row the keys of all; scripts may ask any line for its ``file_group``."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return [{**keys, **row} for row in rows]
 
 
 def _product_row(product: DatasetProduct) -> dict[str, object]:

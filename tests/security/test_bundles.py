@@ -46,7 +46,7 @@ async def assert_refused(tar: Path) -> None:
 
 
 NAMES = [
-    "../escaped", "../../escaped", "/tmp/escaped", "folder/../../escaped", "folder/file", "..", ".",
+    "../escaped", "../../escaped", "/tmp/escaped", "folder/../../escaped", "..", ".",
     "", "C:\\escaped", "C:escaped", "\\\\host\\share", "..\\escaped", "CON", "nul.txt", "COM1",
     "a\0b", "a\nb", "a\x1b[2J", "gpj\u202eexe", ".hidden", "trailing.", "a:stream", "x" * 300,
 ]  # fmt: skip
@@ -70,9 +70,9 @@ async def test_a_link_spoils_the_tar_wherever_it_leads(
 
 @pytest.mark.parametrize(
     "kind",
-    [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE, tarfile.CONTTYPE],
+    [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE],
 )
-async def test_a_device_or_folder_spoils_the_tar(tmp_path: Path, kind: bytes) -> None:
+async def test_a_device_spoils_the_tar(tmp_path: Path, kind: bytes) -> None:
     await assert_refused(write_tar(tmp_path / "S.tar", info("odd", kind)))
 
 

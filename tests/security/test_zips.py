@@ -35,7 +35,6 @@ async def arrive(folder: Path, data: bytes, piece_bytes: int = 4000, **more: Any
         is_wanted=lambda name: True,
         target_of=lambda name: folder / "S" / name,
         expected_of=lambda name, size: Expected(size_bytes=size),
-        has_folders=True,
         **more,
     )
     path = folder / "S.archive"
@@ -73,7 +72,6 @@ async def unpack_there(folder: Path, data: bytes, **more: Any) -> Unpacked:
         is_wanted=lambda name: True,
         target_of=lambda name: folder / "S" / name,
         expected_of=lambda name, size: Expected(size_bytes=size),
-        has_folders=True,
         **more,
     )
     async with Unpacker(path.name, order) as unpacker:

@@ -130,8 +130,7 @@ async def test_what_an_earlier_run_left_half_done_is_begun_anew(tmp_path: Path) 
     [
         member("../escaped"),
         member("/tmp/absolute"),
-        member("folder/file"),
-        member("folder", tarfile.DIRTYPE),
+        member("folder/../../escaped"),
         member("link", tarfile.SYMTYPE),
         member("link", tarfile.LNKTYPE),
         member("pipe", tarfile.FIFOTYPE),
@@ -147,6 +146,15 @@ async def test_one_bad_member_spoils_the_whole_tar(tmp_path: Path, bad: tarfile.
         await unpack(tar)
     assert caught.value.reason == "extract-failed"
     assert names_in(tmp_path) == ["S.tar"], "the tar is kept"
+
+
+async def test_members_may_stand_in_folders(tmp_path: Path) -> None:
+    """As the gap masks of Landsat 7 have stood."""
+    tar = write_tar(
+        tmp_path / "S.tar", member("gap_mask", tarfile.DIRTYPE), member("gap_mask/S_GM_B1.TIF")
+    )
+    await unpack(tar)
+    assert (tmp_path / "S" / "gap_mask" / "S_GM_B1.TIF").is_file()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", b"x" * 2048])

@@ -5,8 +5,8 @@ their final names, which they get only when the whole archive and each of them i
 Why so: docs/decisions/007-unpacking.md.
 
 An archive comes from outside, so nothing in it is believed: only regular files with
-plain names are written, as new files of our own; those of a zip may stand in folders
-with plain names. Owners, modes, links and devices that it may hold are never applied.
+plain names are written, as new files of our own, in folders with plain names. Owners,
+modes, links and devices that it may hold are never applied.
 """
 
 from __future__ import annotations
@@ -63,8 +63,6 @@ class Order:
     """What a member of a name and a size, if that is known, has to show."""
     most_bytes: int | None = None
     """No member may be larger."""
-    has_folders: bool = False
-    """Whether members may stand in folders; those of Landsat's own bundles never do."""
     durable: bool = False
     """Whether the files and their names are on stable storage afterwards."""
 
@@ -315,8 +313,6 @@ class _Passage:
         return True
 
     def _name_of(self, member: Member) -> str:
-        if not self._order.has_folders:
-            return member.name
         name = member.name.removeprefix("./")  # as tar writes the folder that it was called in
         return name.removesuffix("/") if member.is_folder else name
 
@@ -331,14 +327,13 @@ class _Passage:
             file.close(durable=self._order.durable)
 
     def _check(self, member: Member, name: str) -> None:
-        may_be_folder = member.is_folder and self._order.has_folders
         if member.problem:
             raise self._spoiled(f"{member.name!r} in it {member.problem}")
-        if not (member.is_file or may_be_folder):
+        if not (member.is_file or member.is_folder):
             raise self._spoiled(f"{member.name!r} in it is no regular file")
-        if may_be_folder and member.name == "./":
+        if member.is_folder and member.name == "./":
             return  # the folder that all of it is in
-        parts = name.split("/") if self._order.has_folders else [name]
+        parts = name.split("/")
         if len(parts) > MOST_FOLDERS or not all(part and safe_name(part) == part for part in parts):
             raise self._spoiled(f"{member.name!r} in it is no plain file name")
         if len(self._names) >= MAX_MEMBERS:

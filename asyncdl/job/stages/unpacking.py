@@ -21,8 +21,6 @@ def unpacker_for(run: Run, wanted: WantedFile) -> Unpacker:
         expected_of=_demand(run, wanted).of_member,
         durable=run.config.download.durable,
         most_bytes=run.config.download.max_size,
-        # What is in an archive that only its host can name is nobody's convention.
-        has_folders=not run.layout.places_of(wanted)[0].is_named,
     )
     return Unpacker(wanted.file_name, order)
 

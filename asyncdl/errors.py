@@ -22,6 +22,7 @@
 An error carries its facts as attributes and builds its one-line message from
 them. It knows by itself whether a new try makes sense (``retryable``) and how
 long the server asked to wait (``retry_after_s``). No message holds a secret.
+Pickled or copied it stays what it was, so it also comes out of a process pool.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from asyncdl.redact import redact
 
@@ -37,7 +38,53 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class AsyncdlError(Exception):
+class Portable(BaseException):
+    """An exception that pickle and copy make again from its fields.
+
+    Python itself would call the constructor with ``args``, which are the message and
+    not what the constructor wants. A field that cannot be pickled travels as the text
+    that stands for it in the message.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {name: _sendable(value) for name, value in vars(self).items()}
+        return _made_again, (type(self), self.args), fields
+
+    def __copy__(self) -> Self:
+        twin = _made_again(type(self), self.args)
+        twin.__dict__.update(vars(self))
+        return twin
+
+
+_Kind = TypeVar("_Kind", bound=BaseException)
+
+
+def _made_again(kind: type[_Kind], args: tuple[Any, ...]) -> _Kind:
+    error = kind.__new__(kind, *args)
+    error.args = args  # an OSError whose constructor is its own takes none until that runs
+    return error
+
+
+class _AsWritten(str):
+    """What a value looks like in a message, in the place of the value itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _sendable(value: object) -> object:
+    import pickle  # takes a while, and few errors travel
+
+    try:
+        pickle.dumps(value)
+    except Exception:  # what refuses to be pickled may raise anything
+        return _AsWritten(repr(value))
+    return value
+
+
+class AsyncdlError(Portable, Exception):
     """Root of every error that asyncdl raises on purpose."""
 
     retryable: bool = False

@@ -6,12 +6,13 @@ else. Events hold no secret: file URLs appear in none.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 
 class Event(Struct, frozen=True):
@@ -187,10 +188,13 @@ class Notice(Event, frozen=True):
 class JobStarted(Event, frozen=True):
     """A run has begun."""
 
-    directory: Path
-    """The download directory."""
+    directory: str
+    """The download directory; a path is taken as its text, so that it is plain data, too."""
     label: str
     """By which the service knows the job's requests, at most 50 characters."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "directory", os.fspath(self.directory))
 
 
 class FoundScene(Struct, frozen=True):

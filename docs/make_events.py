@@ -28,8 +28,8 @@ HEAD = """\
 What happens in a run, told as it happens, in `asyncdl.events`. Whoever iterates over a
 [`Job`](library.md#a-whole-job) gets them in order; `Job.run` and the `emit` of `M2MClient` and
 `Downloader` take a function that gets each. That function runs inside the transfers, so it may
-neither block nor raise. All are frozen records; `msgspec.to_builtins` makes plain data of one.
-They hold no secret.
+neither block nor raise. All are frozen records, which survive pickle; `msgspec.to_builtins` makes
+plain data of one, and `msgspec.convert` the event again. They hold no secret.
 
 `JobStarted` comes first and `JobFinished` last; a run that is refused before it has begun tells
 the latter alone, and none where another run holds the directory. Every wanted file gets exactly

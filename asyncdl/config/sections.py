@@ -20,6 +20,7 @@ from asyncdl.config.aoi import Aoi
 from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
 from asyncdl.config.since import Since
+from asyncdl.errors import Portable
 
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
@@ -30,7 +31,7 @@ DAY_FORM = "a date, such as 2020-03-01"
 METADATA_FORMS = "field name = value, list of values, or [lowest, highest]"
 
 
-class Clash(ValueError):
+class Clash(Portable, ValueError):
     """Two keys of a section contradict each other."""
 
     def __init__(self, key: str, problem: str, allowed: str) -> None:

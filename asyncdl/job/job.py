@@ -163,7 +163,7 @@ class Job:
                 fingerprint=fingerprint,
                 searching=search_mark_of(fingerprint, config.download),
             )
-            emit(JobStarted(config.directory, begun.label))
+            emit(JobStarted(str(config.directory), begun.label))
             if journal.is_begun_anew:
                 emit(Notice(_DAMAGED_JOURNAL, "warning"))
             scope = await scope_of(journal, self._only) if self._only else None

@@ -22,6 +22,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo
 
+from asyncdl.errors import Portable
+
 T = TypeVar("T")
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1)]
@@ -60,7 +62,7 @@ _FAILURES = (msgspec.ValidationError, RecursionError)
 """Replies may be as deep as the parser can bear; what is too deep for us cannot be read."""
 
 
-class _Unreadable(msgspec.ValidationError):
+class _Unreadable(Portable, msgspec.ValidationError):
     """Something that is neither what it should be nor surely means it."""
 
     def __init__(self, path: str, why: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from asyncdl.events import Emit, Event, JobStarted, ScenesFound
 from asyncdl.progress.board import Board
@@ -26,7 +25,7 @@ class _Lines:
     interval_s: float
     _told_s: float = 0.0
     _told: tuple[int, int] = (0, 0)
-    _directory: Path | None = None
+    _directory: str | None = None
 
     def take(self, event: Event) -> None:
         self.board.take(event)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from asyncdl.errors import Portable
 
-class Refusal(Exception):
+
+class Refusal(Portable, Exception):
     """A call that the service turns down.
 
     Args:

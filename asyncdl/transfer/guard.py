@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from asyncdl.errors import TransferError
+from asyncdl.errors import Portable, TransferError
 from asyncdl.transfer.zones import ANYWHERE, Zone, outmost, zone_of
 
 
@@ -28,7 +28,7 @@ class InwardAddress(TransferError):
     )
 
 
-class Refused(OSError):
+class Refused(Portable, OSError):
     """An address that nobody may lead us to; it is not connected to."""
 
     def __init__(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -255,7 +254,7 @@ def lines_of(*events: tuple[float, Event]) -> list[str]:
 
 
 def test_lines_tell_the_beginning_and_then_little() -> None:
-    started = (0.0, JobStarted(Path("data"), "label")), (1.0, ScenesFound(3, 3))
+    started = (0.0, JobStarted("data", "label")), (1.0, ScenesFound(3, 3))
     moving = [(float(second), finished(10)) for second in range(2, 100)]
     lines = lines_of(*started, (1.0, FilesWanted(200, 2000)), *moving)
     assert lines[0] == "Fetching into data"

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -125,7 +124,7 @@ def test_the_same_key_in_two_runs_is_two_files() -> None:
 
 def test_a_run_that_is_over_holds_nothing_any_more() -> None:
     snapshot = after(
-        JobStarted(Path("data"), "label"),
+        JobStarted("data", "label"),
         FilesPreparing(3),
         ServiceWait("host", "HTTP 503", 1.0, 1.0),
         ConnectionsInUse("host", 2),
@@ -138,13 +137,13 @@ def test_a_run_that_is_over_holds_nothing_any_more() -> None:
 
 
 def test_each_run_finds_its_scenes_anew() -> None:
-    run = (JobStarted(Path(), ""), ScenesFound(2, 9), ScenesFound(5, 9), JobFinished("complete"))
+    run = (JobStarted("", ""), ScenesFound(2, 9), ScenesFound(5, 9), JobFinished("complete"))
     assert after(*run, *run).total("asyncdl.scene.found") == 10
 
 
 def test_the_time_of_a_job_is_that_between_its_first_and_last_event() -> None:
     reader = Reader(iter([100.0, 160.0]).__next__)
-    list(reader.read(JobStarted(Path(), "")))
+    list(reader.read(JobStarted("", "")))
     told = {one.instrument.name: one for one in reader.read(JobFinished("complete"))}
     assert told["asyncdl.job.duration"].value == 60
 
@@ -273,7 +272,7 @@ def test_no_name_of_a_file_and_no_id_is_in_the_text(
         TransferStarted("secret", "secret", 1, 0),
         TransferEnded("secret", "", 1),
         FileFinished("bands", "secret", "secret", FileState.DOWNLOADED, detail="secret"),
-        JobStarted(Path("secret"), "secret"),
+        JobStarted("secret", "secret"),
     ):
         emitter(metrics)(event)
     assert "secret" not in metrics.prometheus()

@@ -39,6 +39,7 @@ from asyncdl.job.stages.present import (
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import RateLimits
+from asyncdl.off_loop import off_loop
 
 
 @dataclass
@@ -181,8 +182,7 @@ async def _add(plan: Plan, config: Config, selected: Selected, present: Present)
     plan.scenes += selected.scenes
     for missing in selected.not_offered:
         plan.kinds[missing.kind].not_offered += 1
-    for wanted in selected.files:
-        _count(plan, layout_of(config).places_of(wanted), wanted, present.places)
+    await off_loop(len(selected.files), _count_all, plan, config, selected.files, present)
     needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
     plan.lasting_bytes += sum(needs.lasting.values())
     plan.passing_bytes = max(plan.passing_bytes, needs.passing_bytes)
@@ -192,7 +192,7 @@ async def _present(config: Config, files: Sequence[WantedFile], journal: Journal
     layout = layout_of(config)
     memory = await _recall(journal, config, files) if journal else Memory({}, frozenset())
     remembered = await find_remembered(config, files, memory)
-    unknown = absent_from(remembered, layout, files)
+    unknown = await off_loop(len(files), absent_from, remembered, layout, files)
     places = remembered.keys() | await prove_present(config, unknown, memory)
     return Present(places, memory.members.keys())
 
@@ -206,6 +206,12 @@ async def _recall(journal: Journal, config: Config, files: Sequence[WantedFile])
         finished={**elsewhere.finished, **memory.finished},
         members={**elsewhere.members, **memory.members},
     )
+
+
+def _count_all(plan: Plan, config: Config, files: Iterable[WantedFile], present: Present) -> None:
+    layout = layout_of(config)
+    for wanted in files:
+        _count(plan, layout.places_of(wanted), wanted, present.places)
 
 
 def _count(

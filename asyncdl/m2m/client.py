@@ -54,6 +54,7 @@ from asyncdl.m2m.models import (
 )
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
+from asyncdl.off_loop import off_loop
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -580,7 +581,8 @@ class M2MClient:
 
         ``default`` is read in place of null and of ``[]``, which is also an empty map.
         """
-        return _read(endpoint, await self.call(endpoint, payload) or default, as_type)
+        data = await self.call(endpoint, payload) or default
+        return await off_loop(_count(data), _read, endpoint, data, as_type)
 
 
 _NO_RESULTS: Json = {"results": None}
@@ -588,6 +590,12 @@ _NO_RESULTS: Json = {"results": None}
 
 MAX_LOSSES_LOGGED = 100
 """Of one reply; the others are counted."""
+
+
+def _count(data: Json) -> int:
+    """Return how many things a reply tells of, be they its own or those of a page."""
+    parts = [data, *data.values()] if isinstance(data, dict) else [data]
+    return max((len(part) for part in parts if isinstance(part, dict | list)), default=1)
 
 
 def _read(endpoint: str, data: Json, as_type: type[T]) -> T:

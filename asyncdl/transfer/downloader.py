@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 from anyio import CancelScope
+from anyio.lowlevel import checkpoint
 
 from asyncdl.errors import INTERRUPTED, TransferError
 from asyncdl.events import Emit, discard
@@ -106,11 +107,14 @@ class Downloader:
         """
         if self._engine is None:
             raise RuntimeError("a Downloader fetches inside its `async with` block only")
-        download = Download(self._engine, request)
+        engine = self._engine
         with CancelScope() as scope:
             self._fetches.add(scope)
             try:
-                return await download.run()
+                # A file that is there takes no wait of its own: without this one, a caller who
+                # asks for thousands of them would keep the loop from everybody else.
+                await checkpoint()
+                return await Download(engine, request).run()
             finally:
                 self._fetches.discard(scope)
                 self._ended.set()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncdl.errors import ApiError, AuthError, EndpointRemoved, ForeignResponse
+from asyncdl.m2m.calling import envelope
 from asyncdl.m2m.calling.envelope import (
     MAX_MESSAGE_CHARS,
     ErrorKind,
@@ -315,3 +316,31 @@ def test_whatever_comes_is_data_or_an_api_error(status: int, body: bytes, retry_
         assert str(error).isprintable()
     else:
         assert status < 300
+
+
+# --- long bodies -----------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_a_long_body_read_in_pieces_means_the_same(value: Json) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(envelope, "LARGE_BYTES", 8)
+        body = b"\xef\xbb\xbf" + orjson.dumps({"data": value, "errorCode": None})
+        assert read_envelope("dataset", 200, {}, body) == value
+
+
+@given(st.binary() | JSON.map(lambda value: orjson.dumps({"data": value})[:-1]))
+def test_a_long_body_that_is_no_json_is_refused_as_a_short_one(body: bytes) -> None:
+    refused = []
+    for large in (8, envelope.LARGE_BYTES):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(ApiError) as error:
+            patch.setattr(envelope, "LARGE_BYTES", large)
+            read_envelope("dataset", 200, {}, body)
+        refused.append(str(error.value))
+    assert refused[0] == refused[1]

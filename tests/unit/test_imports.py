@@ -15,6 +15,7 @@ ROOMS: dict[str, set[str]] = {
     "dates": set(),
     "certificates": set(),
     "errors": {"redact"},
+    "off_loop": set(),
     "events": {"errors"},
     "metrics": {"events", "version"},
     "retry": {"errors", "dates"},
@@ -24,11 +25,15 @@ ROOMS: dict[str, set[str]] = {
         "errors", "dates", "certificates", "events", "retry", "proxies", "redact", "version",
     },
     "m2m": {
-        "errors", "dates", "certificates", "events", "retry", "proxies", "redact", "version",
+        "errors", "dates", "certificates", "events", "off_loop", "retry", "proxies", "redact",
+        "version",
     },
     "stac": {"errors", "certificates", "events", "retry", "proxies", "redact", "version"},
     "items": {"errors", "transfer", "m2m"},
-    "job": {"errors", "events", "config", "retry", "redact", "transfer", "m2m", "stac", "items"},
+    "job": {
+        "errors", "events", "config", "off_loop", "retry", "redact", "transfer", "m2m", "stac",
+        "items",
+    },
     "doctor": {
         "version", "errors", "dates", "certificates", "config", "retry", "proxies", "redact",
         "m2m", "job",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -15,6 +15,7 @@ from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import is_display_id
 from asyncdl.m2m.searching.outlines import outlines_of
 from asyncdl.m2m.searching.search import SceneBatch, SceneQuery, search_scenes
+from asyncdl.off_loop import off_loop
 
 T = TypeVar("T")
 
@@ -85,17 +86,25 @@ async def scene_batches(
         search_scenes(client, wish.query, page_size=config.service.scenes_per_page)
     ) as pages:
         async for page in pages:
-            scenes = [scene for scene in page.scenes if not _is_passed_over(scene, wish, named)]
+            scenes = await off_loop(len(page.scenes), _newly_found, page.scenes, wish, named)
             seen += len(page.scenes)
             taken += len(scenes)
             left_out += page.not_bulk
             last = page
             total = page.total_hits - seen + taken
-            emit(ScenesFound(taken, total, tuple(map(found_scene, scenes))))
+            emit(ScenesFound(taken, total, await off_loop(len(scenes), _as_found, scenes)))
             for chunk in chunks([scene.entity_id for scene in scenes], size):
                 yield Batch(wish.query.dataset, tuple(chunk), "entityId")
     for note in search_notes(wish.query, last, found=seen, left_out=left_out):
         emit(note)
+
+
+def _newly_found(scenes: Iterable[Scene], wish: Wish, named: frozenset[str]) -> list[Scene]:
+    return [scene for scene in scenes if not _is_passed_over(scene, wish, named)]
+
+
+def _as_found(scenes: Iterable[Scene]) -> tuple[FoundScene, ...]:
+    return tuple(map(found_scene, scenes))
 
 
 def _is_passed_over(scene: Scene, wish: Wish, named: frozenset[str]) -> bool:

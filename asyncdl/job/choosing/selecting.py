@@ -31,6 +31,7 @@ from asyncdl.m2m.downloads.selection import (
     words_of,
 )
 from asyncdl.m2m.models import DownloadOption
+from asyncdl.off_loop import off_loop
 
 DATASET_CLOSED = "dataset-closed"
 """Reason for the scenes of a dataset that this account may not see."""
@@ -101,10 +102,20 @@ async def selections(
                 yield _refused(batch, error, reason)
                 continue
             apart = namesakes.take((o.display_id, o.entity_id) for o in options)
-            selection = _placed(select_files(options, products), layout, apart)
-            yield tally.add(batch, options, selection, apart)
+            yield await off_loop(len(options), _selected, tally, batch, options, layout, apart)
     for note in tally.notes():
         emit(note)
+
+
+def _selected(
+    tally: _Tally,
+    batch: Batch,
+    options: Sequence[DownloadOption],
+    layout: Layout,
+    apart: frozenset[tuple[str, str]],
+) -> Selected:
+    selection = _placed(select_files(options, tally.products), layout, apart)
+    return tally.add(batch, options, selection, apart)
 
 
 def _placed(selection: Selection, layout: Layout, apart: Container[tuple[str, str]]) -> Selection:

@@ -17,6 +17,7 @@ from asyncdl.job.stages.moving import follow_layout, follow_unpacking
 from asyncdl.job.stages.present import settle_present
 from asyncdl.job.stages.targets import Claims, probe
 from asyncdl.m2m.downloads.selection import Missing, WantedFile
+from asyncdl.off_loop import off_loop
 
 
 async def discover(
@@ -52,7 +53,7 @@ async def _hand_on(
             are_whole=run.scope is None,
             namesakes=selected.namesakes,
         )
-        run.emit(_wanted(run, selected))
+        run.emit(await off_loop(len(selected.files), _wanted, run, selected))
         _report_missing(run, selected)
         files = claims.sort_out(run, selected.files)
         to_fetch = await settle_present(run, files, scenes=selected.scenes)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 from msgspec.structs import replace as changed
 
 from asyncdl.config import Config
@@ -28,6 +29,7 @@ from asyncdl.job.stages.proofs import Demand, demand_of
 from asyncdl.job.stages.targets import sort_out_blocked
 from asyncdl.job.stages.unpacking import unpacker_for
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.off_loop import off_loop
 from asyncdl.transfer import form_of
 from asyncdl.transfer.parts.sink import remove_leftovers
 from asyncdl.transfer.proving.proof import Expected, prove_file
@@ -56,11 +58,11 @@ async def settle_present(run: Run, files: Sequence[WantedFile], *, scenes: int) 
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, copies.values())
     await run.journal.files.record(copies.values())
     remembered |= copies
-    provable = await gather_promises(run, absent_from(remembered, run.layout, files))
+    provable = await gather_promises(run, await _absent(run, remembered, files))
     proven = await prove_present(run.config, provable, memory)
     await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
     await run.journal.files.record(proven.values())
-    absent = await sort_out_blocked(run, absent_from(proven, run.layout, provable))
+    absent = await sort_out_blocked(run, await _absent(run, proven, provable))
     present = Present(remembered.keys() | proven.keys(), memory.members.keys())
     await _look_for_room(run, scenes, files, present)
     await run.journal.files.want(run.layout.aims_of(absent))
@@ -75,6 +77,10 @@ async def _look_for_room(
     needs = await anyio.to_thread.run_sync(still_to_come, run.config, files, present)
     if notice := await run.space.expect(scenes, needs):
         run.emit(notice)
+
+
+async def _absent(run: Run, found: Found, files: Sequence[WantedFile]) -> list[WantedFile]:
+    return await off_loop(len(files), absent_from, found, run.layout, files)
 
 
 def absent_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> list[WantedFile]:
@@ -192,6 +198,8 @@ async def _complete_all(
     run: Run, files: Iterable[WantedFile], found: Found, memory: Memory
 ) -> None:
     for wanted in files:
+        # Thousands that are there already shall not keep the loop from everybody else.
+        await checkpoint()
         if not found.keys().isdisjoint(run.layout.places_of(wanted)):
             await _complete(run, wanted, found, memory)
 

@@ -18,6 +18,7 @@ from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import AvailableFile, Matched, match_reply
 from asyncdl.m2m.downloads.pending import Ready, Waiting, waiting_of
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.off_loop import off_loop
 
 REFUSED_REMEDY = "Run the same command again later; the service gives the reason above."
 NOT_ACCEPTED = "the service did not accept the request for it, and did not say why"
@@ -87,7 +88,7 @@ async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | Non
         return None
     asked = group[: granted.count]
     del group[: granted.count]
-    return match_reply(asked, granted.reply)
+    return await off_loop(len(asked), match_reply, asked, granted.reply)
 
 
 def _settle(run: Run, matched: Matched) -> Waiting | None:

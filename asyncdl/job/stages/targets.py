@@ -231,6 +231,8 @@ def _fold_of(*, case: bool, marks: bool) -> Fold:
 
 def _end_blocked(run: Run, files: Iterable[WantedFile], blocked: Blocked) -> list[WantedFile]:
     """Report blocked places; return each file for the products whose places are free."""
+    if not blocked:
+        return [wanted for wanted in files if wanted.kinds]
     for (wanted, place), obstacle in blocked.items():
         run.end(_ending(wanted, place, obstacle))
     narrowed = (_narrowed(run, wanted, blocked) for wanted in files)

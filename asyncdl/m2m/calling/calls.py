@@ -11,19 +11,27 @@ import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 import orjson
+from anyio import to_thread
 
 from asyncdl.dates import parse_http_date
 from asyncdl.errors import ApiError, AuthError, ForeignResponse, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Emit
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.calling.breaker import Breaker
-from asyncdl.m2m.calling.envelope import ErrorKind, kind_of, read_envelope, refused_again
+from asyncdl.m2m.calling.envelope import (
+    LARGE_BYTES,
+    ErrorKind,
+    kind_of,
+    read_envelope,
+    refused_again,
+)
 from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.m2m.calling.patience import ClientOptions, Patience
-from asyncdl.m2m.calling.transport import Transport
+from asyncdl.m2m.calling.transport import RawReply, Transport
 from asyncdl.m2m.models import Json
 from asyncdl.redact import Secret, SecretBytes
 
@@ -270,9 +278,7 @@ class Caller:
         elapsed_s = time.perf_counter() - started
         error_code: str | None = None
         try:
-            data = read_envelope(
-                endpoint, reply.status, reply.headers, reply.body, secrets=self._secrets
-            )
+            data = await self._read(endpoint, reply)
         except ApiError as error:
             error_code = error.error_code or f"HTTP {reply.status}"
             self._learn(error)
@@ -283,6 +289,19 @@ class Caller:
             return data
         finally:
             self.emit(ApiCalled(endpoint, elapsed_s, error_code))
+
+    async def _read(self, endpoint: str, reply: RawReply) -> Json:
+        read = partial(
+            read_envelope,
+            endpoint,
+            reply.status,
+            reply.headers,
+            reply.body,
+            secrets=tuple(self._secrets),
+        )
+        if len(reply.body) <= LARGE_BYTES:
+            return read()
+        return await to_thread.run_sync(read)
 
     def _note_time(self, date: str | None) -> None:
         """Take note of the service's clock; its machines may differ, so the earliest counts."""

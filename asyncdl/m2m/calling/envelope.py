@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import quote, quote_plus
 
+import msgspec
 import orjson
+from msgspec import Raw
 
 from asyncdl.errors import ApiError, AuthError, EndpointRemoved, ForeignResponse
 from asyncdl.m2m.calling.foreign import (
@@ -314,10 +316,30 @@ def _open(body: bytes, secrets: Sequence[str]) -> _Envelope | None:
 
 def _parse(body: bytes) -> dict[str, Json] | None:
     try:
-        envelope = orjson.loads(without_bom(body))
+        envelope = _load(without_bom(body))
     except orjson.JSONDecodeError:
         return None
     return envelope if isinstance(envelope, dict) else None
+
+
+LARGE_BYTES = 128 * 1024
+"""JSON up to this size is parsed in less time than a thread takes."""
+
+
+def _load(text: bytes | memoryview) -> Json:
+    """Parse JSON; a long text in pieces, for none but this thread runs while one is parsed.
+
+    Raises: orjson.JSONDecodeError.
+    """
+    if len(text) <= LARGE_BYTES:
+        return orjson.loads(text)
+    try:
+        if bytes(text[:1]) == b"[":
+            return [_load(bytes(item)) for item in msgspec.json.decode(text, type=list[Raw])]
+        fields = msgspec.json.decode(text, type=dict[str, Raw])
+        return {name: _load(bytes(value)) for name, value in fields.items()}
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return orjson.loads(text)  # neither a list nor an object, or nothing at all
 
 
 def _is_envelope(raw: Mapping[str, Json]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from asyncdl.m2m.searching.traits import (
     refuse_double_traits,
     trait_filter,
 )
+from asyncdl.off_loop import off_loop
 
 MAX_SCENES = 50_000
 """The service gives no more for one search; what lies beyond needs a narrower one."""
@@ -138,7 +140,8 @@ async def search_scenes(
                 query.dataset, scene_filter, starting_number=start, max_results=asked
             )
             collected += len(page.results or ())
-            yield tally.add(page, is_first=start == 1, collected=collected)
+            add = partial(tally.add, page, is_first=start == 1, collected=collected)
+            yield await off_loop(len(page.results or ()), add)
             start = (
                 None
                 if tally.is_full

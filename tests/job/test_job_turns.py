@@ -1,0 +1,90 @@
+"""A job of many files leaves the loop to others: nothing that takes long runs on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+import asyncdl
+from asyncdl.events import Event, FileFinished, FileState
+from asyncdl.job.choosing import scenes, selecting
+from asyncdl.job.stages import discovery, present, requesting
+from asyncdl.m2m import client
+from asyncdl.m2m.calling import calls
+from asyncdl.m2m.searching import search
+from tests.job.bench import RED, Bench
+
+SCENES = 120
+"""More than are done on the spot."""
+LONG = {
+    "a reply is parsed": (calls, "read_envelope"),
+    "its data is read": (client, "_read"),
+    "a page is counted": (search._Tally, "add"),
+    "scenes are told": (scenes, "_as_found"),
+    "scenes are compared": (scenes, "_newly_found"),
+    "files are chosen": (selecting, "_selected"),
+    "files are counted": (discovery, "_wanted"),
+    "files are looked for": (present, "absent_from"),
+    "requests are matched": (requesting, "match_reply"),
+}
+
+
+@pytest.fixture
+async def many(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with asyncdl.sandbox.serve(generated=SCENES, raster_pixels=8) as service:
+        yield Bench(service, tmp_path / "data")
+
+
+def search_of_all() -> dict[str, Any]:
+    return {"dataset": "landsat_ot_c2_l2", "limit": SCENES}
+
+
+class Threads:
+    """Notes for each of the long functions whether it ever left the loop's thread."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = threading.get_ident()
+        self.elsewhere: set[str] = set()
+        for what, (home, name) in LONG.items():
+            monkeypatch.setattr(home, name, self._noting(what, getattr(home, name)))
+
+    def _noting(self, what: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != self.loop:
+                self.elsewhere.add(what)
+            return call(*args, **kwargs)
+
+        return noted
+
+
+async def test_what_takes_long_is_done_beside_the_loop(
+    many: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = Threads(monkeypatch)
+    summary = await many.run(RED, search=search_of_all())
+    assert summary.is_complete and summary.files["total"] == SCENES
+    assert threads.elsewhere == LONG.keys()
+
+    turns, at_each = 0, list[int]()
+
+    async def ticker() -> None:
+        nonlocal turns
+        while True:
+            await checkpoint()
+            turns += 1
+
+    def watch(event: Event) -> None:
+        if isinstance(event, FileFinished) and event.state is FileState.SKIPPED:
+            at_each.append(turns)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ticker)
+        await many.job(RED, search=search_of_all()).run(watch)
+        tasks.cancel_scope.cancel()
+    assert len(at_each) == len(set(at_each)) == SCENES  # others had a turn between any two

@@ -17,7 +17,8 @@
     │   ├── RangeRefused      a partial answer that cannot be placed
     │   ├── WrongContent      an error page or a broken file in place of data
     │   └── Stalled           no useful bytes for too long
-    └── DiskError             the file system refused
+    ├── DiskError             the file system refused
+    └── MisuseError           the program uses an object as it cannot be used
 
 An error carries its facts as attributes and builds its one-line message from
 them. It knows by itself whether a new try makes sense (``retryable``) and how
@@ -84,7 +85,7 @@ def _sendable(value: object) -> object:
     return value
 
 
-class AsyncdlError(Portable, Exception):
+class AsyncdlError(Exception, Portable):
     """Root of every error that asyncdl raises on purpose."""
 
     retryable: bool = False
@@ -390,6 +391,10 @@ class DiskError(AsyncdlError):
     def is_full(self) -> bool:
         """Whether the volume or the quota is used up, so that the whole run has to stop."""
         return self.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+class MisuseError(AsyncdlError, RuntimeError):
+    """The program uses an object as it cannot be used, such as a client after its block."""
 
 
 TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})

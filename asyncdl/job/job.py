@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import weakref
+from asyncio import Task
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType, TracebackType
+from types import AsyncGeneratorType, MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
+from anyio import CancelScope
 
 from asyncdl.config import Config, DownloadConfig
-from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, ungrouped
+from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, MisuseError
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
 from asyncdl.job.choosing.news import Now, first_new_day, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
@@ -38,6 +40,7 @@ from asyncdl.job.telling.watching import EventQueue
 from asyncdl.job.withdrawals import note_withdrawn
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.looks import QueueLooks
+from asyncdl.own_task import begin, end_of, require_asyncio
 from asyncdl.retry import Backoff
 from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Downloader, Limits
@@ -65,7 +68,9 @@ class Job:
                 ...
         print(job.summary)
 
-    Leaving the block early cancels the run; a later run continues it.
+    Leaving the block early cancels the run; a later run continues it. The block may be
+    entered in one task and left in another, as by generators and fixtures; entered again
+    after its end it is another run.
 
     Args:
         config: From :func:`asyncdl.load_config` or :func:`asyncdl.parse_config`.
@@ -100,10 +105,13 @@ class Job:
         )
         self._service_name = service_name or urlsplit(config.service.url).netloc
         self._only = tuple(only)
+        self._is_forced = force
         self._space = Space(config, is_forced=force)
         self._events = EventQueue()
-        self._tasks: TaskGroup | None = None
-        self._error: AsyncdlError | None = None
+        self._scope: CancelScope | None = None
+        self._task: Task[None] | None = None
+        self._reader: weakref.ref[AsyncGeneratorType[Event, None]] | None = None
+        self._error: Exception | None = None
         self._api_calls: Mapping[str, int] = MappingProxyType({})
         self.summary: Summary | None = None
         """The outcome; set when the run has ended, in whatever way."""
@@ -122,6 +130,8 @@ class Job:
             AuthError: The account was refused.
             DirectoryBusyError: Another run holds the directory.
         """
+        require_asyncio("Job")
+        self._space = Space(self._config, is_forced=self._is_forced)
         report = Report(kinds_of(self._config), service=self._service_name)
 
         def watch(event: Event) -> None:
@@ -236,47 +246,69 @@ class Job:
     # -- watch it -------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        self._tasks = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self._tasks.start_soon(self._drive)
+        require_asyncio("Job")
+        if self._task is not None:
+            raise MisuseError("the block of this Job is entered already; make another Job")
+        self._events, self._error = EventQueue(), None
+        self._scope = CancelScope()
+        # Not in a task group of ours: generators and fixtures are entered in one task and left
+        # in another, where a group could not end, and would cancel whose task it was.
+        self._task = begin(self._drive(self._scope))
         return self
 
-    async def _drive(self) -> None:
+    async def _drive(self, scope: CancelScope) -> None:
         try:
-            await self.run(self._events.put)
-        except AsyncdlError as error:
+            with scope:
+                await self.run(self._events.put)
+        except Exception as error:
             # Raised where the events are read: there the caller is listening.
             self._error = error
         finally:
             self._events.close()
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    def __aiter__(self) -> AsyncIterator[Event]:
         """Yield every event of the run; progress may be skipped when the reader is slow.
 
-        Raises: as :meth:`run`, after the last event; RuntimeError, outside the block.
+        Raises: as :meth:`run`, after the last event; MisuseError, outside the block, or while
+            another reader is at it: each event goes to one.
         """
-        if self._tasks is None:
-            raise RuntimeError("a Job tells its events inside its `async with` block only")
-        async for event in self._events:
+        if self._task is None:
+            raise MisuseError("a Job tells its events inside its `async with` block only")
+        other = self._reader() if self._reader is not None else None
+        if other is not None and other.ag_frame is not None:
+            raise MisuseError("the events of a Job have one reader, and another one is at it")
+        events = self._read(self._events)
+        if isinstance(events, AsyncGeneratorType):
+            self._reader = weakref.ref(events)
+        return events
+
+    async def _read(self, events: EventQueue) -> AsyncGenerator[Event]:
+        async for event in events:
             yield event
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool | None:
-        assert self._tasks is not None
-        tasks, self._tasks = self._tasks, None
-        tasks.cancel_scope.cancel()
+    ) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
         try:
-            with ungrouped():
-                return await tasks.__aexit__(kind, error, trace)
+            if self._task is not None:
+                await end_of(self._task)
         finally:
+            self._task = None
             # Also of a run that was cancelled before its first step.
             self._events.close()
+        if error is None and not isinstance(self._error, AsyncdlError):
+            self._raise_error()  # nobody foresaw it, and nobody has read it
 
 
 def limits_of(download: DownloadConfig) -> Limits:

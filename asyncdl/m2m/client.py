@@ -55,6 +55,7 @@ from asyncdl.m2m.models import (
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
 from asyncdl.off_loop import off_loop
+from asyncdl.own_task import in_own_task, require_asyncio
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -139,6 +140,8 @@ class M2MClient:
         self._scene_lists = SceneLists(self, options.exit_deadline_s)
 
     async def __aenter__(self) -> Self:
+        require_asyncio("M2MClient")
+        self._caller.check("enter its block")
         return self
 
     async def __aexit__(
@@ -152,15 +155,20 @@ class M2MClient:
     async def aclose(self) -> None:
         """Remove open scene lists, log out, close the connection. May be called twice.
 
-        Failures are logged, not raised. A cancelled task is given the time, too.
+        Failures are logged, not raised. A cancelled task is given the time, too, however often
+        it is cancelled. Calls of other tasks that are still under way are cancelled.
         """
+        await in_own_task(self._close())
+
+    async def _close(self) -> None:
         deadline_s = self._options.exit_deadline_s
+        self._caller.stop()
         try:
             with move_on_after(deadline_s, shield=True) as scope:
                 # Half of the time at most, so that the key is given back even if lists are stuck.
                 with move_on_after(deadline_s / 2):
                     await self._scene_lists.remove_all()
-                await self.logout()
+                await self._caller.end()
             if scope.cancelled_caught:
                 log.info("no logout within %g s; the key expires by itself", deadline_s)
         except AsyncdlError as failure:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 
 from aiohttp import web
 
+from asyncdl.own_task import require_asyncio
 from asyncdl.sandbox.account import Account
 from asyncdl.sandbox.api import PATH as API_PATH
 from asyncdl.sandbox.api import Api
@@ -223,6 +224,7 @@ async def serve(
     Raises: ValueError, for an id in ``scenes`` that is none, or an impossible ``file_size``;
         OSError, if the port is taken.
     """
+    require_asyncio("The sandbox")
     truth = Truth(
         scenes=scenes,
         generated=generated,

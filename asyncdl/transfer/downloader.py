@@ -10,8 +10,9 @@ import anyio
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
-from asyncdl.errors import INTERRUPTED, TransferError
+from asyncdl.errors import INTERRUPTED, MisuseError, TransferError
 from asyncdl.events import Emit, discard
+from asyncdl.own_task import require_asyncio
 from asyncdl.proxies import names_proxy
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
@@ -59,6 +60,9 @@ class Downloader:
         self._ended = anyio.Event()
 
     async def __aenter__(self) -> Self:
+        require_asyncio("Downloader")
+        if self._engine is not None:
+            raise MisuseError("the block of this Downloader is entered already")
         self._client = self._new_client()
         self._engine = build_engine(self._client, self.limits, self._emit)
         return self
@@ -96,7 +100,7 @@ class Downloader:
 
         Cancelled or failed, it leaves nothing under the final name that was not
         there before, and what came in a ``.part`` file that a later call goes on
-        with. Called outside the context manager it raises a RuntimeError; still
+        with. Called outside the context manager it raises a MisuseError; still
         going on at its end, it is stopped as if cancelled and fails with reason
         ``interrupted``.
 
@@ -106,7 +110,7 @@ class Downloader:
             reached; DiskError; and whatever ``request.refresh`` raises.
         """
         if self._engine is None:
-            raise RuntimeError("a Downloader fetches inside its `async with` block only")
+            raise MisuseError("a Downloader fetches inside its `async with` block only")
         engine = self._engine
         with CancelScope() as scope:
             self._fetches.add(scope)

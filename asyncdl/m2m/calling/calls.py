@@ -10,15 +10,18 @@ import logging
 import math
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import anyio
 import orjson
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 
 from asyncdl.dates import parse_http_date
-from asyncdl.errors import ApiError, AuthError, ForeignResponse, NetworkError
+from asyncdl.errors import ApiError, AuthError, ForeignResponse, MisuseError, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Emit
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.calling.breaker import Breaker
@@ -33,9 +36,12 @@ from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.m2m.calling.patience import ClientOptions, Patience
 from asyncdl.m2m.calling.transport import RawReply, Transport
 from asyncdl.m2m.models import Json
+from asyncdl.own_task import in_own_task, require_asyncio
 from asyncdl.redact import Secret, SecretBytes
 
 log = logging.getLogger("asyncdl.m2m")
+
+T = TypeVar("T")
 
 FIRST_YEAR = 2000
 """A clock that says less was never set."""
@@ -73,6 +79,9 @@ class Caller:
     service_time: float | None = None
     """Earliest ``Date`` of the service's replies, in seconds since 1970."""
     _api_key: str | None = field(default=None, repr=False)
+    _under_way: set[CancelScope] = field(default_factory=set)
+    """Of the calls that have not ended."""
+    _is_over: bool = False
     _secrets: list[str] = field(default_factory=list, repr=False)
     """What no message may repeat: the token and every key so far."""
 
@@ -87,7 +96,11 @@ class Caller:
         """
         if endpoint == "logout":
             return await self.log_out()
-        body = orjson.dumps(payload)
+        with self._noted(f"call {endpoint}"):
+            return await self._call(endpoint, orjson.dumps(payload))
+        raise MisuseError(f"call {endpoint}: the client's block was left while it went on")
+
+    async def _call(self, endpoint: str, body: bytes) -> Json:
         patience, failures = Patience(self.options), 0
         while True:
             async with self.breaker.passage():
@@ -116,6 +129,34 @@ class Caller:
                 await self._call_in_turn(LIGHT_ENDPOINT, b"null")
         except (ApiError, NetworkError) as other:
             log.debug("the service seems to be down: %s", other)
+
+    @contextmanager
+    def _noted(self, what: str) -> Iterator[None]:
+        """Let :meth:`stop` end the block. Raises: MisuseError, when the client is closed."""
+        require_asyncio("M2MClient")
+        self.check(what)
+        with CancelScope() as scope:
+            self._under_way.add(scope)
+            try:
+                yield
+            finally:
+                self._under_way.discard(scope)
+
+    def check(self, what: str) -> None:
+        """Refuse what cannot be done any more. Raises: MisuseError, when the client is closed."""
+        if self._is_over:
+            raise MisuseError(f"{what}: the client was used after its `async with` block")
+
+    def stop(self) -> None:
+        """Cancel the calls that are under way; a login among them comes to its end."""
+        for scope in self._under_way:
+            scope.cancel()
+
+    async def end(self) -> None:
+        """Log out for good. Raises: as :meth:`log_out`."""
+        self._is_over = True
+        self.stop()
+        await self.log_out()
 
     def _pause_after(
         self, endpoint: str, error: ApiError | NetworkError, patience: Patience
@@ -160,9 +201,12 @@ class Caller:
 
         Raises: AuthError, ApiError, NetworkError, at the first failure but ``RATE_LIMIT``.
         """
-        async with self.gate.turn():
-            if not self.is_logged_in:
-                await self._log_in_in_turn()
+        with self._noted("log in"):
+            async with self.gate.turn():
+                if not self.is_logged_in:
+                    await self._log_in_in_turn()
+            return
+        raise MisuseError("log in: the client's block was left while it went on")
 
     async def log_out(self) -> None:
         """Give the key back; without one, do nothing.
@@ -172,8 +216,8 @@ class Caller:
 
         Raises: ApiError, NetworkError, if the service did not take it.
         """
-        if not self.is_logged_in:
-            return
+        if not self.is_logged_in and not self._under_way:
+            return  # nor is anybody about to be
         async with self.gate.turn():
             api_key, self._api_key = self._api_key, None
             if api_key is None:
@@ -233,7 +277,15 @@ class Caller:
     async def _log_in_in_turn(self) -> str:
         account = {"username": self.credentials.username, "token": self.credentials.token}
         body = SecretBytes(orjson.dumps(account))
-        api_key = _key_in(await self._exchange_patiently("login-token", body, None))
+        return await self._patiently("login-token", partial(self._log_in_once, body))
+
+    async def _log_in_once(self, body: bytes) -> str:
+        # A key that nobody has heard of cannot be given back: once it is sent, a login is not
+        # cut off, whoever is cancelled meanwhile.
+        return await in_own_task(self._take_key(body), grace_s=self.options.exit_deadline_s)
+
+    async def _take_key(self, body: bytes) -> str:
+        api_key = _key_in(await self._exchange("login-token", body, None))
         if not api_key:
             raise ApiError("login-token", message="unexpected reply: the key is not a text")
         self._api_key = api_key
@@ -241,6 +293,9 @@ class Caller:
         return api_key
 
     async def _exchange_patiently(self, endpoint: str, body: bytes, api_key: str | None) -> Json:
+        return await self._patiently(endpoint, partial(self._exchange, endpoint, body, api_key))
+
+    async def _patiently(self, endpoint: str, exchange: Callable[[], Awaitable[T]]) -> T:
         """Send a call until the account is not busy with somebody else's.
 
         The gate stays closed meanwhile. Whoever keeps the account busy (another
@@ -253,7 +308,7 @@ class Caller:
         failed = 0
         while True:
             try:
-                return await self._exchange(endpoint, body, api_key)
+                return await exchange()
             except ApiError as error:
                 if kind_of(error) is not ErrorKind.BUSY:
                     raise

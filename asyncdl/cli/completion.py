@@ -31,7 +31,8 @@ def completion(shell: str | None) -> int:
     """
     chosen = shell or _own_shell()
     complete = get_completion_class(chosen)
-    assert complete is not None  # click knows all of SHELLS
+    if complete is None:
+        raise click.UsageError(f"this version of click knows no completion for {chosen}")
     for line in complete(cli, {}, "asyncdl", VARIABLE).source().splitlines():
         echo(line)
     return OK

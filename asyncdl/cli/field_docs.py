@@ -13,7 +13,8 @@ import msgspec
 def field_docs(kind: type) -> dict[str, str]:
     """Return the docstring below each field as one line; empty where there is none."""
     [definition] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(definition, ast.ClassDef)
+    if not isinstance(definition, ast.ClassDef):
+        raise TypeError(f"{kind!r} is not defined as a class")
     docs: dict[str, str] = {}
     name = ""
     for node in definition.body:

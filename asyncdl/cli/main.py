@@ -60,7 +60,8 @@ class LazyGroup(click.Group):
             command = getattr(importlib.import_module(module), name)
         gc.freeze()
         gc.enable()
-        assert isinstance(command, click.Command)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name]} is no command")
         return command
 
     def resolve_command(

@@ -20,11 +20,15 @@ _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 
 
+def _problem_of(text: str) -> tuple[str, list[str | int]]:
+    """Return what a decoder says, and the steps to where it is; none if it does not say where."""
+    found = _AT.match(text)
+    return (found["problem"], _steps(found["path"] or "")) if found else (text, [])
+
+
 def explain(error: msgspec.ValidationError, raw: dict[str, Any], file: Path | None) -> ConfigError:
     """Turn a decoder's error into file, key, value and what is allowed."""
-    found = _AT.match(str(error))
-    assert found is not None
-    problem, path = found["problem"], _steps(found["path"] or "")
+    problem, path = _problem_of(str(error))
     if isinstance(error.__cause__, Clash):
         return _explain_clash(error.__cause__, path, raw, file)
     section = _type_at(path, raw)

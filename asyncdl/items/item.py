@@ -93,10 +93,12 @@ def make_item(
         facts: From its metadata, as far as they are there.
         files: One or more; each name once.
         retired: Given for a product that was processed anew or withdrawn.
+    Raises: ValueError, for a scene that is not known.
     """
     told = parse_product_id(scene) or parse_ard_id(scene)
     dataset = dataset_of(scene)
-    assert told is not None and dataset is not None
+    if told is None or dataset is None:
+        raise ValueError(f"{scene} is the id of no product that items are made of")
     assets = _assets(scene, files)
     properties = {
         **_time(told, facts),

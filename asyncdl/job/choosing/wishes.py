@@ -31,9 +31,11 @@ from asyncdl.m2m.searching.traits import SceneTraits, check_traits
 def query_of(search: SearchConfig) -> SceneQuery:
     """Return what ``[search]`` asks for.
 
-    Raises: ConfigError, when the area of interest is none, or the dataset has no such scenes.
+    Raises: ConfigError, when there is no dataset, the area of interest is none, or the dataset
+        has no such scenes.
     """
-    assert search.dataset is not None  # the config insists on it for a search
+    if search.dataset is None:  # as a config cannot be that was read
+        raise ConfigError("is missing", key="search.dataset", allowed="the name of a dataset")
     traits = SceneTraits(search.tier or (), search.satellite or (), search.day_night or "")
     check_traits(search.dataset, traits)
     return SceneQuery(

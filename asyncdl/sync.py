@@ -16,11 +16,13 @@ Each block has an event loop on a thread of its own, so it also works where a lo
 runs already, as in a notebook. What the objects can do, with which arguments,
 results and errors, is told by the asynchronous classes whose names they bear;
 ``sync.pyi`` is made from them. An interrupt (Ctrl-C) in the block cancels the
-work, which leaves its state as everywhere.
+work, which leaves its state as everywhere. What is still open when the program ends
+is closed then, in whatever way it ends: runs are cancelled, and clients log out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
@@ -31,6 +33,7 @@ from typing import Any, Self
 import anyio.from_thread
 from anyio.from_thread import BlockingPortal
 
+from asyncdl.at_exit import PlainThreads, close_at_exit, is_closed
 from asyncdl.job import job as _job
 from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import client as _client
@@ -51,10 +54,12 @@ class _Face:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._portal = stack.enter_context(anyio.from_thread.start_blocking_portal())
+            self._portal.call(_use_plain_threads)
             # On the loop's thread, since some of them make what belongs to a loop.
             made = self._portal.call(self._make)
             self._target = stack.enter_context(self._portal.wrap_async_context_manager(made))
             self._resources = stack.pop_all()
+        close_at_exit(id(self), partial(self.__exit__, None, None, None))
         return self
 
     def __exit__(
@@ -64,6 +69,7 @@ class _Face:
         trace: TracebackType | None,
     ) -> bool | None:
         self._portal = None
+        is_closed(id(self))
         return self._resources.__exit__(kind, error, trace)
 
     def __getattr__(self, name: str) -> Any:
@@ -83,6 +89,10 @@ class _Face:
         if self._portal is None:
             raise RuntimeError("it works inside its `with` block only")
         return self._portal.wrap_async_context_manager(manager)
+
+
+async def _use_plain_threads() -> None:
+    asyncio.get_running_loop().set_default_executor(PlainThreads(1))
 
 
 def _as_ordinary(face: _Face, value: Any) -> Any:

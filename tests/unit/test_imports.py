@@ -15,6 +15,7 @@ ROOMS: dict[str, set[str]] = {
     "dates": set(),
     "certificates": set(),
     "errors": {"redact"},
+    "at_exit": set(),
     "off_loop": set(),
     "own_task": {"errors"},
     "events": {"errors"},
@@ -47,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
         "version", "errors", "events", "config", "retry", "redact", "text",
         "transfer", "m2m", "stac", "job", "doctor", "pages", "progress", "sandbox",
     },
-    "sync": {"transfer", "m2m", "job"},
+    "sync": {"at_exit", "transfer", "m2m", "job"},
     "__main__": {"cli"},
 }  # fmt: skip
 """For each room the rooms it may import; as in docs/design.md."""

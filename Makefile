@@ -8,10 +8,12 @@ COMPILE := $(BIN)/python -m compileall -q asyncdl
 READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
-READY_FOR_EXAMPLES := $(VENV)/.ready-for-examples
 READY_FOR_GEO := $(VENV)/.ready-for-geo
-# The extra [speed] has an environment of its own: where uvloop is installed, it is used.
+# The extra [speed] and the examples have environments of their own: where uvloop is installed,
+# it is used.
 VENV_UVLOOP := .venv-uvloop
+VENV_EXAMPLES := .venv-examples
+READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
 ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e tests/security tests/test_*.py
 # The clients of others stay out of our environment, and out of each other's.
@@ -47,7 +49,7 @@ docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors
 	$(BIN)/python -m pytest -q tests/docs
 
 examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
-	$(BIN)/python -m pytest -q tests/examples
+	$(VENV_EXAMPLES)/bin/python -m pytest -q tests/examples
 
 geo: $(READY_FOR_GEO)  # what other tools bring and read: GDAL, geopandas, odc-stac
 	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/job/test_job_stac.py \
@@ -87,7 +89,9 @@ $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 	touch $@
 
 $(READY_FOR_EXAMPLES): $(READY_FOR_TESTS)
-	$(PIP) --group examples
+	$(PYTHON) -m venv --clear $(VENV_EXAMPLES)
+	$(VENV_EXAMPLES)/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --constraint constraints.txt --editable . --group test --group examples
 	touch $@
 
 $(READY_FOR_GEO): $(READY_FOR_TESTS)
@@ -101,4 +105,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV_UVLOOP) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXAMPLES) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -102,6 +102,8 @@ class Task:
 
     async def run(self) -> None:
         """Run the job; a cancelled one is over, an interrupted one is to be continued."""
+        if self.is_over:
+            return  # cancelled while it was waiting
         with self.scope:
             self.tell(status="running")
             try:
@@ -112,9 +114,19 @@ class Task:
         if self.scope.cancel_called:
             self._end("cancelled")
 
+    def cancel(self) -> None:
+        """Stop the job for good, also if the service ends before the job has."""
+        self._note("cancelled")
+        self.scope.cancel()
+        if self.progress.status == "queued":
+            self.tell(status="cancelled")
+
     def _end(self, status: str, error: str = "") -> None:
-        (self.folder / "ended.json").write_text(json.dumps({"status": status, "error": error}))
+        self._note(status, error)
         self.tell(status=status, error=error)
+
+    def _note(self, status: str, error: str = "") -> None:
+        (self.folder / "ended.json").write_text(json.dumps({"status": status, "error": error}))
 
 
 class Desk:
@@ -200,7 +212,7 @@ async def status(job_id: str) -> Progress:
 async def cancel(job_id: str) -> Progress:
     task = find(job_id)
     if not task.is_over:
-        task.scope.cancel()
+        task.cancel()
     return task.progress
 
 

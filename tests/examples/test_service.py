@@ -22,10 +22,10 @@ from asyncdl.sandbox import Service
 from tests.e2e.conftest import environment, files_under
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "service.py"
-HAS_WHEELS = all(importlib.util.find_spec(name) for name in ("fastapi", "uvicorn"))
+HAS_WHEELS = all(importlib.util.find_spec(name) for name in ("fastapi", "uvicorn", "uvloop"))
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not HAS_WHEELS, reason="make examples installs fastapi and uvicorn"),
+    pytest.mark.skipif(not HAS_WHEELS, reason="make examples installs fastapi, uvicorn and uvloop"),
 ]
 
 ORDER = {
@@ -44,20 +44,30 @@ FILES = 8
 
 
 @asynccontextmanager
-async def serving(service: Service, folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    """Run the example until the block ends, then stop it as an administrator would."""
+async def serving(
+    service: Service, folder: Path, *, loop: str = "", stop: signal.Signals = signal.SIGTERM
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Run the example until the block ends, then stop it as an administrator would.
+
+    With a ``loop`` it is uvicorn's command that runs it.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     account = {"url": service.url, "stac_url": service.stac_url}
     env = environment(service, PORT=str(port), ASYNCDL_SERVICE=json.dumps(account))
     command = [sys.executable, str(EXAMPLE), str(folder)]
+    if loop:
+        env["JOBS"] = str(folder)
+        options = ["--loop", loop, "--port", str(port), "--timeout-graceful-shutdown", "2"]
+        app = ["--app-dir", str(EXAMPLE.parent), "service:app"]
+        command = [sys.executable, "-m", "uvicorn", *app, *options]
     with anyio.fail_after(60):
         process = await anyio.open_process(command, env=env, stdout=DEVNULL, stderr=DEVNULL)
         async with process, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             await _answers(session)
             yield session
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(stop)
             await process.wait()
 
 
@@ -83,10 +93,14 @@ async def news_of(session: aiohttp.ClientSession, job_id: str) -> AsyncIterator[
                 yield json.loads(line.removeprefix(b"data: "))
 
 
-async def test_a_job_is_followed_to_its_end(service: Service, tmp_path: Path) -> None:
-    async with serving(service, tmp_path) as session:
-        news = [one async for one in news_of(session, await start(session))]
+@pytest.mark.parametrize("loop", ["", "asyncio", "uvloop"])
+async def test_a_job_is_followed_to_its_end(service: Service, tmp_path: Path, loop: str) -> None:
+    async with serving(service, tmp_path, loop=loop) as session:
+        job_id = await start(session)
+        news = [one async for one in news_of(session, job_id)]
     assert news[-1]["status"] == "complete"
+    for path, content in files_under(tmp_path / job_id / "data").items():
+        assert content == service.file_bytes(path.rpartition("/")[2])
     assert news[-1]["finished"] == news[-1]["wanted"] == FILES
     assert [one["finished"] for one in news] == sorted(one["finished"] for one in news)
 
@@ -115,6 +129,30 @@ async def test_a_cancelled_job_is_over_and_the_next_one_runs(
         second = await start(session)
         news = {job: [one async for one in news_of(session, job)][-1] for job in (first, second)}
     assert [one["status"] for one in news.values()] == ["cancelled", "complete"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
+async def test_jobs_that_were_deleted_stay_so_when_the_service_starts_again(
+    service: Service, tmp_path: Path, stop: signal.Signals
+) -> None:
+    service.faults.files_down = True
+    async with serving(service, tmp_path, stop=stop) as session:
+        running = await start(session)
+        async for one in news_of(session, running):
+            if one["wanted"]:
+                break
+        waiting = await start(session)
+        for job_id in (waiting, running):
+            async with session.delete(f"/jobs/{job_id}") as reply:
+                assert reply.status == 202
+        assert [one async for one in news_of(session, waiting)][-1]["status"] == "cancelled"
+    service.faults.files_down = False
+    async with serving(service, tmp_path) as session:
+        for job_id in (waiting, running):
+            assert [one async for one in news_of(session, job_id)][-1]["status"] == "cancelled"
+        third = await start(session)  # nothing stands before it
+        assert [one async for one in news_of(session, third)][-1]["status"] == "complete"
+    assert not (tmp_path / waiting / "data").exists()
 
 
 async def test_a_job_that_was_interrupted_is_taken_up_again(

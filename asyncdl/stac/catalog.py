@@ -17,6 +17,7 @@ from aiohttp import ClientSession
 
 from asyncdl.errors import NetworkError
 from asyncdl.events import Emit, Notice, discard
+from asyncdl.off_loop import off_loop
 from asyncdl.retry import Backoff
 from asyncdl.stac.items import (
     Digests,
@@ -170,10 +171,7 @@ class StacCatalog:
             self._give_up(transport, error)
             return {}
         self._outage.end()
-        found = {
-            product_id: merge(told[item] for item in kinds if item in told)
-            for product_id, kinds in items.items()
-        }
+        found = await off_loop(len(told), _merged, items, told)
         self._keep(found)
         return found
 
@@ -221,9 +219,24 @@ class StacCatalog:
             self._emit(Notice(text, severity="warning"))
 
 
+def _merged(
+    items: Mapping[str, Mapping[str, str]], told: Mapping[str, Digests]
+) -> dict[str, Digests]:
+    """Return what was told of each product, of what was told of its items."""
+    return {
+        product_id: merge(told[item] for item in kinds if item in told)
+        for product_id, kinds in items.items()
+    }
+
+
+_BRIEF_BYTES = 1024
+"""Of a reply, that are read about as fast as one thing is looked at."""
+
+
 async def _ask(transport: Transport, link: Link) -> Page:
     try:
-        return read_page(await transport.ask(link))
+        body = await transport.ask(link)
+        return await off_loop(len(body) // _BRIEF_BYTES, read_page, body)
     except NotAnItemCollection as error:
         raise NetworkError(f"ask {transport.host}", f"senseless reply: {error}") from error
 

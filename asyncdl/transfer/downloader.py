@@ -12,7 +12,7 @@ from anyio.lowlevel import checkpoint
 
 from asyncdl.errors import INTERRUPTED, MisuseError, TransferError
 from asyncdl.events import Emit, discard
-from asyncdl.own_task import require_asyncio
+from asyncdl.own_task import in_own_task, require_asyncio
 from asyncdl.proxies import names_proxy
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
@@ -76,11 +76,13 @@ class Downloader:
         self._engine = None
         for scope in self._fetches:
             scope.cancel()
+        await in_own_task(self._close())
+
+    async def _close(self) -> None:
         # They still have their notes to write; connections that they use are not idle.
-        with CancelScope(shield=True):
-            await self._all_ended()
-            if self._client is not None:
-                await self._client.aclose()
+        await self._all_ended()
+        if self._client is not None:
+            await self._client.aclose()
 
     async def _all_ended(self) -> None:
         while self._fetches:

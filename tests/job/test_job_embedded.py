@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from anyio.lowlevel import checkpoint
 import asyncdl
 from asyncdl.errors import AsyncdlError, MisuseError
 from asyncdl.events import Event, FileFinished, JobFinished
-from asyncdl.sandbox import serve
+from asyncdl.sandbox import Service, serve
 from tests.job.bench import BANDS, RED, Bench
 
 
@@ -151,6 +151,30 @@ async def test_an_error_that_nobody_foresaw_comes_out_where_the_events_are_read(
         async with job:  # nor is it lost where nobody reads
             while job._task is not None and not job._task.done():
                 await checkpoint()
+    check_is_tidy(bench)
+
+
+async def in_other_tasks(manager: AbstractAsyncContextManager[Any], use: Callable[..., Any]) -> Any:
+    """Enter a block in one task, use it in a second, and leave it in a third."""
+    entered = await asyncio.create_task(manager.__aenter__())
+    try:
+        return await asyncio.create_task(use(entered))
+    finally:
+        await asyncio.create_task(manager.__aexit__(None, None, None))
+
+
+async def test_clients_downloaders_and_sandboxes_may_change_their_tasks_too(bench: Bench) -> None:
+    account = asyncdl.Credentials(bench.service.username, bench.service.token)
+    client = asyncdl.M2MClient(account, url=bench.service.url)
+    assert "download" in await in_other_tasks(client, lambda client: client.permissions())
+    request = asyncdl.FileRequest(f"{bench.service.origin}/none", bench.directory)
+    with pytest.raises(asyncdl.TransferError, match="http-404"):
+        await in_other_tasks(asyncdl.Downloader(), lambda downloader: downloader.fetch(request))
+
+    async def origin(service: Service) -> str:
+        return service.origin
+
+    assert (await in_other_tasks(serve(), origin)).startswith("http")
     check_is_tidy(bench)
 
 

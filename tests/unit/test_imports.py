@@ -31,7 +31,9 @@ ROOMS: dict[str, set[str]] = {
         "errors", "dates", "certificates", "events", "off_loop", "own_task", "retry",
         "proxies", "redact", "version",
     },
-    "stac": {"errors", "certificates", "events", "retry", "proxies", "redact", "version"},
+    "stac": {
+        "errors", "certificates", "events", "off_loop", "retry", "proxies", "redact", "version",
+    },
     "items": {"errors", "transfer", "m2m"},
     "job": {
         "errors", "events", "config", "off_loop", "own_task", "retry", "redact", "transfer",

@@ -24,6 +24,8 @@ import asyncdl
 from asyncdl import errors
 from asyncdl.events import Event, JobStarted
 from asyncdl.job.telling.report import Failure, Summary
+from asyncdl.m2m.searching.search import SceneQuery
+from asyncdl.metrics import Metrics
 from asyncdl.transfer.queue import Outcome
 
 SAMPLES: dict[str, Any] = {
@@ -180,6 +182,8 @@ RECORDS: dict[str, Callable[[], Any]] = {
     "Form": lambda: asyncdl.Form.TIFF,
     "Limits": asyncdl.Limits,
     "Failure": lambda: FAILURE,
+    "SceneQuery": lambda: SceneQuery("landsat_ot_c2_l2", metadata={"Sensor": "OLI"}),
+    "Snapshot": lambda: Metrics().snapshot(),
     "Summary": lambda: Summary("incomplete", 1, {"total": 1}, {}, 0, 0, 1.0, {}, (FAILURE,)),
 }
 
@@ -195,7 +199,7 @@ def public_records() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", public_records())
+@pytest.mark.parametrize("name", sorted({*public_records(), *RECORDS}))
 def test_a_public_record_survives_pickle_and_copy(name: str) -> None:
     record = RECORDS[name]()
     for twin in twins_of(record):

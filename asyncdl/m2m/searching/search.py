@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from types import MappingProxyType
 from typing import Protocol
 
 from asyncdl.m2m.models import DatasetFilter, DeletedScenePage, Json, Scene, ScenePage
@@ -62,7 +61,7 @@ class SceneQuery:
     """Months of acquisition, 1 to 12; all when empty."""
     wrs: tuple[tuple[int, int], ...] = ()
     """Any of these pairs of path and row."""
-    metadata: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, object] = field(default_factory=dict)
     """Readable field name to a value, to a list of values of which one has to match,
     or, for a field with a range, to ``[lowest, highest]``."""
     limit: int | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -22,6 +22,7 @@ from asyncdl.transfer import clock
 from asyncdl.transfer.answers import OTHER_VERSION, Ask, Head, Place, judge_piece
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
+from asyncdl.transfer.headers import Headers
 from asyncdl.transfer.http import Link, open_answer
 from asyncdl.transfer.pieces import Piece, Pieces
 from asyncdl.transfer.proving.verify import check_type
@@ -60,7 +61,7 @@ class Crew:
     tries: Tries
     link: Link
     """Where the first answer came from in the end; all further ones come from there."""
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Headers = field(repr=False)
     """The caller's, for the origin of ``link``."""
     width: int
     """Connections at most; 1 once the host has refused to send pieces."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +12,7 @@ from anyio import CancelScope
 from msgspec import Struct
 
 from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, RangeRefused, TransferError
-from asyncdl.redact import Secret, Url
+from asyncdl.redact import Url
 from asyncdl.transfer import clock
 from asyncdl.transfer.answers import (
     Ask,
@@ -33,9 +32,17 @@ from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import is_page, read_page
 from asyncdl.transfer.governor import Turn
+from asyncdl.transfer.headers import hidden
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.host_health import Sample
-from asyncdl.transfer.http import Answer, Link, check_headers, led_to, open_answer
+from asyncdl.transfer.http import (
+    Answer,
+    Link,
+    check_headers,
+    headers_for,
+    led_to,
+    open_answer,
+)
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.sink import open_part
 from asyncdl.transfer.parts.state import PartState, source_of
@@ -48,7 +55,7 @@ from asyncdl.transfer.proving.verify import Form, check_type, form_of
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
-from asyncdl.transfer.target import is_same_origin, read_target
+from asyncdl.transfer.target import read_target
 from asyncdl.transfer.tries import Tries, is_bad_file
 
 _MAY_BE_GZIP = frozenset({Form.GZIP, Form.ARCHIVE})
@@ -93,7 +100,7 @@ class Download:
         self._engine = engine
         self._request = request
         self._url = _checked(request.url, request.named_by)
-        self._headers = {name: Secret(value) for name, value in request.headers.items()}
+        self._headers = hidden(request.headers)
         check_headers(self._url, self._headers)
         self._sample = Sample(self._url, self._headers, request.named_by)
         self._source = source_of(request.url)
@@ -372,9 +379,7 @@ class Download:
         engine, reception, link = self._engine, opened.reception, opened.answer.link
         limits = engine.limits
         pieces = Pieces(limits.smallest_piece_bytes, limits.split_after_s)
-        headers: Mapping[str, str] = {}
-        if is_same_origin(link.url, self._request.url):
-            headers = self._headers
+        headers = headers_for(link.url, self._headers, self._request.url)
         crew = Crew(engine, reception.target, self._tries, link, headers, self._width, pieces)
         reception.on_save = crew.on_save
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from enum import Enum
 
 import msgspec
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
 from asyncdl.transfer.error_pages import is_page, names_outage
+from asyncdl.transfer.headers import Headers
 
 QUIET_S = 1.0
 """So long nothing of use has come before several failing files raise a suspicion."""
@@ -44,7 +44,7 @@ class Sample(Struct, eq=False):
     """One wanted file, as its host knows it; compared by identity."""
 
     url: str
-    headers: Mapping[str, str] = {}
+    headers: Headers = {}
     named_by: str | None = None
     failed_in: int = -1
     """Epoch of its last failure that may be an outage."""

@@ -19,24 +19,20 @@ from asyncdl.transfer.answers import Head, read_head
 from asyncdl.transfer.client import Client, Exchange
 from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.guard import InwardAddress, Refused
+from asyncdl.transfer.headers import (
+    Headers,
+    header_problem,
+    request_headers,
+    sent_elsewhere,
+)
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.patience import Patience
 from asyncdl.transfer.target import BAD_URL, is_same_origin, read_target
 from asyncdl.transfer.tries import LOGIN_PAGE
 from asyncdl.transfer.zones import ANYWHERE, Zone
-from asyncdl.version import __version__
-
-_OWN_HEADERS = {
-    "User-Agent": f"asyncdl/{__version__}",
-    "Accept": "*/*",
-    # Other codings make lengths and ranges those of the coded form.
-    "Accept-Encoding": "identity",
-}
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NOT_IN_VALUE = re.compile(r"[\0\r\n\ud800-\udfff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -44,27 +40,19 @@ BAD_HEADER = "bad-header"
 """Reason of the ``TransferError`` for a header of the caller's that cannot be sent."""
 
 
-def check_headers(url: str, headers: Mapping[str, str]) -> None:
+def check_headers(url: str, headers: Headers) -> None:
     """Look whether the caller's headers can be sent; what they hold is told to nobody.
 
     Raises: TransferError with reason :data:`BAD_HEADER`.
-    Source: RFC 9110, sections 5.1 and 5.5.
     """
     for name, value in headers.items():
-        if _TOKEN.fullmatch(name) is None:
-            # What comes after the colon, if someone puts all of it into the name, is a value.
-            begun = _TOKEN.match(name)
-            detail = (
-                f"{begun[0] if begun else ''!r} begins what is no name of a header; "
-                "allowed: letters, digits and -"
-            )
-            raise TransferError(url, detail, reason=BAD_HEADER)
-        if _NOT_IN_VALUE.search(value):
-            detail = (
-                f"the value of the header {name} cannot be sent; "
-                "allowed: text without line breaks, NUL and lone surrogates"
-            )
-            raise TransferError(url, detail, reason=BAD_HEADER)
+        if problem := header_problem(name, value):
+            raise TransferError(url, problem, reason=BAD_HEADER)
+
+
+def headers_for(url: str, headers: Headers, asked: str) -> Headers:
+    """Return what of the headers that were given for ``asked`` goes to ``url``."""
+    return headers if is_same_origin(url, asked) else sent_elsewhere(headers)
 
 
 class Link(Struct, frozen=True):
@@ -130,7 +118,7 @@ async def open_answer(
     client: Client,
     link: Link,
     ask: Mapping[str, str],
-    extra: Mapping[str, str],
+    extra: Headers,
     limits: Limits,
 ) -> Answer:
     """Send a GET, follow its redirects, and give the answer with any other status.
@@ -139,7 +127,7 @@ async def open_answer(
         client: Whose connections are used.
         link: Where to begin.
         ask: Headers for every hop, such as ``Range``.
-        extra: The caller's headers, for hops within the origin of ``link`` only.
+        extra: The caller's headers; hops to other origins get those without secrets only.
         limits: ``max_redirects``, and how patient the answer is.
     Raises: NetworkError, without an answer; WrongContent with reason
         :data:`LOGIN_PAGE`, when sent to one; InwardAddress; TransferError with reason
@@ -147,8 +135,8 @@ async def open_answer(
     """
     chain = [link]
     while True:
-        own = extra if is_same_origin(link.url, chain[0].url) else {}
-        exchange = await _send(client, link, {**own, **_OWN_HEADERS, **ask})
+        headers = request_headers(headers_for(link.url, extra, chain[0].url), ask)
+        exchange = await _send(client, link, headers)
         location = Url(exchange.headers.get("location", ""))
         if exchange.status not in _REDIRECTS or not location:
             return Answer(link, exchange, limits)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncdl.transfer.checking import folder, whole, wrong, wrong_type
+from asyncdl.transfer.headers import Headers
 from asyncdl.transfer.proving.digests import Digest, check_algorithm
 from asyncdl.transfer.proving.members import Members, Unpack
 from asyncdl.transfer.proving.verify import Form
@@ -44,8 +45,10 @@ class FileRequest:
     """What the bytes must look like; ``None`` goes by the name."""
     key: str = ""
     """The caller's name for the file in events; empty takes the file name."""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Extra request headers; never sent on to another origin."""
+    headers: Headers = field(default_factory=dict, repr=False)
+    """Request headers, which win over the engine's own; ``None`` takes one of those away. To
+    another origin only ``User-Agent``, ``Accept`` and ``Accept-Language`` are sent on. Those
+    that frame messages or ask for parts are refused, with reason ``bad-header``."""
     refresh: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
     """Gives a fresh URL when this one is refused; what it raises ends the file."""
     named_by: str | None = None

@@ -18,6 +18,7 @@ from yarl import URL
 from asyncdl.certificates import certificate_problem
 from asyncdl.errors import RETRYABLE_STATUS, NetworkError
 from asyncdl.redact import redact
+from asyncdl.transfer.headers import OWN_NAMES
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Target
 from asyncdl.transfer.zones import ANYWHERE, Zone
@@ -112,6 +113,7 @@ class SessionClient:
                     response = await self._session.get(
                         URL(target.text, encoded=True),
                         headers=headers,
+                        skip_auto_headers=OWN_NAMES,
                         allow_redirects=False,
                         timeout=self._timeout,
                         read_bufsize=limits.read_buffer_bytes,

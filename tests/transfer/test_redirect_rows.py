@@ -82,6 +82,32 @@ async def test_a_header_that_cannot_be_sent_is_named_without_its_value(
     assert "s3cret" not in str(refused.value)
 
 
+async def test_the_callers_headers_win_on_every_hop(tmp_path: Path) -> None:
+    """A host that gives JSON to whoever accepts anything gives the file to who asks for it."""
+    wish = {"accept": "application/octet-stream", "User-Agent": "me/1", "X-Key": "mine"}
+    async with rig(tmp_path, FILE) as other, rig(tmp_path, redirect(f"{other.server.url}/x")) as r:
+        await r.fetch(headers=wish)
+        first, last = r.server.requests[0].headers, other.server.requests[0].headers
+    for headers in (first, last):
+        assert headers["accept"] == "application/octet-stream"
+        assert headers["user-agent"] == "me/1"
+        assert headers["accept-encoding"] == "identity"
+    assert ("x-key" in first, "x-key" in last) == (True, False)
+
+
+async def test_a_header_of_ours_can_be_taken_away(tmp_path: Path) -> None:
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch(headers={"Accept": None, "User-Agent": None})
+    assert not {"accept", "user-agent"} & set(r.server.requests[0].headers)
+
+
+async def test_a_header_that_would_break_resuming_is_refused(tmp_path: Path) -> None:
+    async with rig(tmp_path, FILE) as r:
+        with pytest.raises(TransferError, match="Range cannot be set") as refused:
+            await r.fetch(headers={"Range": "bytes=5-"})
+    assert (refused.value.reason, r.server.requests) == ("bad-header", [])
+
+
 async def test_a_header_may_hold_any_text(tmp_path: Path) -> None:
     async with rig(tmp_path, FILE) as r:
         await r.fetch(headers={"X-Key": "caf\u00e9 \u20ac"})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from asyncdl.redact import MASK, redact
+from asyncdl.text import is_acting
 
 PART, NOTE, HALF_NOTE = ".part", ".part.state", ".part.state.tmp"
 """Behind a file's name while the engine fetches it; no ending of ours is longer than the last."""
@@ -38,8 +38,6 @@ _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³"]
 )
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories no name needs: controls, bidi marks, lone surrogates, line ends."""
 
 
 def choose_name(disposition: str | None, url: str) -> str:
@@ -80,9 +78,10 @@ def name_in_url(url: str) -> str:
 def safe_name(text: str, working: tuple[str, ...] = WORKING_ENDINGS) -> str:
     """Make one safe path component of ``text``; empty if nothing usable is left.
 
-    The result has no folder, drive, control, bidi mark or lone surrogate, does
+    The result has no folder, drive, control, bidi control or lone surrogate, does
     not begin or end with a dot or a space, is no device name of Windows, and is
-    at most :data:`MAX_NAME_BYTES` long in UTF-8. Safe names come back unchanged.
+    at most :data:`MAX_NAME_BYTES` long in UTF-8. Safe names come back unchanged,
+    whatever their script: joiners stay, and nothing is normalized.
 
     Args:
         text: A name from anywhere.
@@ -97,8 +96,8 @@ def safe_name(text: str, working: tuple[str, ...] = WORKING_ENDINGS) -> str:
 
 
 def _clean(text: str) -> str:
-    visible = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
-    base = re.split(r"[\\/]", unicodedata.normalize("NFC", visible))[-1]
+    visible = "".join(c for c in text if not is_acting(c))
+    base = re.split(r"[\\/]", visible)[-1]
     name = _shorten(_EDGES.sub("", _RESERVED.sub("_", _DRIVE.sub("", base))))
     return _shorten(f"_{name}") if _is_device(name) else name
 

@@ -54,6 +54,8 @@ def read_target(text: str) -> Target:
     """
     try:
         target = _read(text)
+    except _NoHostName as error:
+        raise TransferError(text, str(error), reason=BAD_URL) from None
     except ValueError:
         target = None
     if target is None:
@@ -61,10 +63,12 @@ def read_target(text: str) -> Target:
     return target
 
 
+class _NoHostName(Exception):
+    """No name of a host, in letters that are not ASCII; its text says why."""
+
+
 def _read(text: str) -> Target | None:
-    name = urlsplit(text).hostname or ""
-    named = text if name.isascii() else text.replace(name, name.encode("idna").decode(), 1)
-    quoted = quote(named, safe=string.punctuation, errors="surrogateescape")
+    quoted = quote(_with_wire_name(text), safe=string.punctuation, errors="surrogateescape")
     parts = urlsplit(quoted)
     port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not port:
@@ -80,6 +84,32 @@ def _read(text: str) -> Target | None:
         Url(path if path.startswith("/") else f"/{path}"),
         Secret(userinfo),
     )
+
+
+def _with_wire_name(text: str) -> str:
+    """Return a URL whose host is named in ASCII, as it is looked up and sent."""
+    authority = urlsplit(text).netloc
+    if authority.isascii():
+        return text
+    userinfo, at, host = authority.rpartition("@")
+    name, colon, port = host.partition(":")
+    return text.replace(authority, f"{userinfo}{at}{_wire_name(name)}{colon}{port}", 1)
+
+
+def _wire_name(name: str) -> str:
+    """Return the name of a host in ASCII. Raises: _NoHostName.
+
+    Source: RFC 5891, with the mapping of UTS 46: upper case and wide letters are as browsers
+    read them, and ``ß`` is a letter of its own.
+    """
+    if name.isascii():
+        return name
+    import idna  # Hardly any URL needs it.
+
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise _NoHostName(f"{name!r} is no name of a host by IDNA 2008: {error}") from None
 
 
 def is_same_origin(url: str, other: str) -> bool:

@@ -24,23 +24,37 @@ from asyncdl.errors import ApiError, NetworkError
 from asyncdl.events import HostWait, Notice, TransferRetry, TransferStarted
 from asyncdl.job.telling.report import Failure, Summary
 from asyncdl.progress.board import Board
+from asyncdl.text import is_acting
 from tests.e2e.conftest import Run
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\r\nFORGED \u202egnp.exe\x9b31m\u2028\0\x7f"
 SHOWN = plain(HOSTILE)
+SCRIPTS = (
+    "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.pdf",
+    "क\u094d\u200dष.txt",
+    "👩\u200d🚀.png",
+    "画像\u3000一.tif",
+    "e\u0301.bin",
+)
+"""Joiners, wide spaces and combining marks are letters of their scripts."""
 
 
 def is_harmless(text: str) -> bool:
-    return all(line.isprintable() for line in text.split("\n"))
+    return not any(is_acting(c) for line in text.split("\n") for c in line)
 
 
 @given(st.text())
 @example(HOSTILE)
 @example("\ud800")
-def test_a_line_is_printable_whatever_it_was(text: str) -> None:
+def test_a_line_is_harmless_whatever_it_was(text: str) -> None:
     line = plain(text)
-    assert line.isprintable() and plain(line) == line
-    assert line == text or not text.isprintable()
+    assert is_harmless(line) and "\n" not in line and plain(line) == line
+    assert line == text or any(map(is_acting, text))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_names_in_any_script_are_shown_as_they_are(name: str) -> None:
+    assert plain(name) == name
 
 
 @given(st.text())

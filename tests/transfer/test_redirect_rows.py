@@ -219,3 +219,26 @@ def test_a_name_of_a_host_is_sent_in_its_wire_form() -> None:
     assert (
         read_target("http://exämple.org/ä?q=%C3").text == "http://xn--exmple-cua.org/%C3%A4?q=%C3"
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "wire"),
+    [
+        ("BÜCHER.test", "xn--bcher-kva.test"),
+        ("faß.de", "xn--fa-hia.de"),
+        ("u:p@\uff25\uff38\u3002test:8080", "u:p@ex.test:8080"),
+        ("βόλος.com", "xn--nxasmm1c.com"),
+        ("\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com", "xn--mgba3gch31f060k.com"),
+        ("a_b.test", "a_b.test"),
+    ],
+)
+def test_a_name_of_a_host_is_read_by_idna_2008(host: str, wire: str) -> None:
+    assert read_target(f"http://{host}/ä").text == f"http://{wire}/%C3%A4"
+
+
+@pytest.mark.parametrize("host", ["☃.net", "-ü.test", "ü" * 70 + ".test", "a b.tést", "ü..test"])
+def test_a_name_that_idna_2008_does_not_know_is_named(host: str) -> None:
+    with pytest.raises(TransferError, match="is no name of a host by IDNA 2008") as refused:
+        read_target(f"http://{host}/?sig=s3cret")
+    assert refused.value.reason == "bad-url"
+    assert "s3cret" not in str(refused.value)

@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "proxies": {"errors"},
     "config": {"errors"},
     "transfer": {
-        "errors", "dates", "certificates", "events", "own_task", "retry", "proxies", "redact",
+        "errors", "dates", "certificates", "events", "own_task", "retry", "proxies", "redact", "text",
         "version",
     },
     "m2m": {

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from asyncdl.text import BIDI_CONTROLS
 from asyncdl.transfer.names import (
     MAX_NAME_BYTES,
     PART_ENDINGS,
@@ -34,7 +35,8 @@ def test_a_safe_name_is_safe_and_stays_as_it_is(text: str) -> None:
     assert len(name.encode()) <= MAX_NAME_BYTES
     assert not set(name) & set('/\\:*?"<>|\0')
     assert name.strip(". \t\n") == name
-    assert not {unicodedata.category(c) for c in name} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert not {unicodedata.category(c) for c in name} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not set(name) & BIDI_CONTROLS
     assert name.partition(".")[0].rstrip().upper() not in {"CON", "NUL", "COM1", "LPT9", "AUX"}
     assert not name.casefold().endswith(WORKING_ENDINGS)
 
@@ -63,6 +65,21 @@ def test_a_plain_name_is_cleaned_like_any_other(text: str) -> None:
 )
 def test_row_160_unsafe_names_are_cleaned(text: str, name: str) -> None:
     assert safe_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.pdf", "क\u094d\u200dष.txt", "\u0958.txt",
+        "👩\u200d🚀.png", "画像\u3000一.tif", "e\u0301.bin", "\uff41.bin", "co\u00adop.bin", "한글.bin",
+        "\u1112\u1161\u11ab.bin",
+    ],
+)  # fmt: skip
+def test_names_in_any_script_stay_as_they_are(name: str) -> None:
+    """Joiners, wide spaces and combining marks belong to them; nothing is normalized."""
+    assert safe_name(name) == name
+    assert choose_name(f"attachment; filename*=UTF-8''{quote(name)}", "http://host/") == name
+    assert name_in_url(f"http://host/a/{quote(name)}") == name
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from asyncdl.redact import redact
+from asyncdl.remedies import AGAIN, FINAL, NETWORK, remedy_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,6 +246,11 @@ class NetworkError(AsyncdlError):
         self.retryable = retryable
         super().__init__(f"{self.what}: {self.cause}")
 
+    @property
+    def remedy(self) -> str:
+        """What can be done about it, in one sentence."""
+        return NETWORK if self.retryable else FINAL
+
 
 class TransferError(AsyncdlError):
     """One file cannot be had.
@@ -256,7 +262,7 @@ class TransferError(AsyncdlError):
     """
 
     reason = "transfer"
-    remedy = "Run the same command again: it continues where this run stopped."
+    remedy = AGAIN
 
     def __init__(
         self,
@@ -272,9 +278,9 @@ class TransferError(AsyncdlError):
         self.attempts = 0
         if reason is not None:
             self.reason = reason
-        self.remedy = _REMEDIES_BY_REASON.get(self.reason, self.remedy)
         if retryable is not None:
             self.retryable = retryable
+        self.remedy = remedy_of(self.reason, type(self).remedy, is_retryable=self.retryable)
         self.retry_after_s = retry_after_s
         super().__init__(self.detail)
 
@@ -415,30 +421,6 @@ _REMEDIES = {
     errno.ELOOP: _IN_THE_WAY,
     **dict.fromkeys(TOO_MANY_OPEN, "Allow more open files (`ulimit -n`), or use fewer workers."),
 }
-
-_NOT_THERE = "The file is not there: check its URL; running again helps only if it comes back."
-_NO_ACCESS = "The URL has expired or needs rights that were not given: try a new one."
-_WRONG_AT_SOURCE = (
-    "Run the same command again; if it stays so, the file, or what is told of it, is wrong at "
-    "its source."
-)
-_REMEDIES_BY_REASON = {
-    "bad-header": "Correct the header.",
-    "bad-url": "Correct the URL; one that the service gave may be right in another run.",
-    "broken-file": _WRONG_AT_SOURCE,
-    "busy": "Wait for the other fetch to end, then run the same command again.",
-    "checksum-mismatch": _WRONG_AT_SOURCE,
-    "http-401": _NO_ACCESS,
-    "http-403": _NO_ACCESS,
-    "http-404": _NOT_THERE,
-    "http-410": _NOT_THERE,
-    "login-page": _NO_ACCESS,
-    "name-taken": (
-        "Fetch this URL by itself into another folder (`-o`), or from Python give it a `name`."
-    ),
-    "too-large": "Raise the limit on the size, if the file is right to be so large.",
-}
-"""Where more of the same does not help."""
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""

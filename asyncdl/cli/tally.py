@@ -16,7 +16,11 @@ from asyncdl.events import Event, FileFinished, FileState, TransferEnded
 from asyncdl.redact import redact
 from asyncdl.transfer import Outcome
 
-LOOK_AFTER_NETWORK = "Look after the connection, then run the same command again: it continues."
+_MORE = {
+    "error-page": "If the page is what you want, `--accept-html` takes it.",
+    "redirects": "With `get` that is `--max-redirects`.",
+}
+"""What this command can do besides."""
 
 log = logging.getLogger("asyncdl.cli")
 
@@ -106,13 +110,12 @@ def _facts_of(error: Exception | None) -> dict[str, str]:
     """Return why a file failed; the file itself stands beside it."""
     detail = error.detail if isinstance(error, TransferError) else str(error)
     match error:
-        case TransferError() | DiskError():
+        case TransferError() | DiskError() | NetworkError():
             reason, remedy = reason_of(error), error.remedy
-        case NetworkError():
-            reason, remedy = reason_of(error), LOOK_AFTER_NETWORK
         case _:
             reason, remedy = "error", TransferError.remedy
-    return {"reason": reason, "detail": redact(detail), "remedy": remedy}
+    advice = " ".join(filter(None, (remedy, _MORE.get(reason))))
+    return {"reason": reason, "detail": redact(detail), "remedy": advice}
 
 
 def _log(line: Mapping[str, object]) -> None:

@@ -24,12 +24,14 @@ class Seconds(float):
 
 
 class ByteCount(int):
-    """A size: a number of bytes, or text such as ``"8 MiB"``, ``"50 MB"``."""
+    """A size: a number of bytes, or text such as ``"8 MiB"``, ``"50 MB"``, ``"8M"`` (MiB)."""
 
     UNITS: ClassVar = {
         "": 1, "b": 1,
         "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
         "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
+        # As curl, wget and aria2 spell them.
+        "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40,
     }  # fmt: skip
 
     @classmethod
@@ -44,7 +46,7 @@ class ByteCount(int):
 
 
 class ByteRate(ByteCount):
-    """Bytes per second: a number, or text such as ``"50 MB/s"``."""
+    """Bytes per second: a number, or text such as ``"50 MB/s"``, ``"1M"`` (MiB/s)."""
 
     @classmethod
     def read(cls, value: object) -> ByteRate:

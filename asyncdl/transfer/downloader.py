@@ -14,6 +14,7 @@ from asyncdl.errors import INTERRUPTED, MisuseError, TransferError
 from asyncdl.events import Emit, discard
 from asyncdl.own_task import in_own_task, require_asyncio
 from asyncdl.proxies import names_proxy
+from asyncdl.transfer.checking import wrong_type
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine, build_engine
@@ -111,6 +112,10 @@ class Downloader:
             another URL to its name; NetworkError, if its host cannot be
             reached; DiskError; and whatever ``request.refresh`` raises.
         """
+        given: object = request
+        if not isinstance(given, FileRequest):
+            allowed = "a FileRequest, such as FileRequest(url, directory)"
+            raise wrong_type("Downloader.fetch", given, allowed)
         if self._engine is None:
             raise MisuseError("a Downloader fetches inside its `async with` block only")
         engine = self._engine

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.transfer.fault_server import HostedFile, cut, rig
 
 BODY = bytes(range(256)) * 40
@@ -23,3 +25,9 @@ async def test_a_cut_body_is_continued_where_it_broke(tmp_path: Path) -> None:
     assert r.content() == BODY
     assert r.ranges == ["bytes=0-", "bytes=1000-"]
     assert r.conditions == [None, '"v1"']
+
+
+async def test_what_is_no_request_is_named(tmp_path: Path) -> None:
+    async with rig(tmp_path, HostedFile(b"")) as r:
+        with pytest.raises(TypeError, match=r"Downloader.fetch: str \(allowed: a FileRequest"):
+            await r.downloader.fetch("http://host/file?sig=s3cret")  # type: ignore[arg-type]

@@ -316,7 +316,16 @@ def test_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [("8 MiB", 8 << 20), ("50 MB", 50_000_000), ("7", 7), ("1.5kB", 1500)]
+    ("text", "count"),
+    [
+        ("8 MiB", 8 << 20),
+        ("50 MB", 50_000_000),
+        ("7", 7),
+        ("1.5kB", 1500),
+        ("1M", 1 << 20),
+        ("100k", 102_400),
+        ("1.5G", 3 << 29),
+    ],
 )
 def test_sizes(text: str, count: int) -> None:
     assert ByteCount.read(text) == count

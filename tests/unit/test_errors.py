@@ -7,6 +7,7 @@ import pytest
 
 from asyncdl import errors
 from asyncdl.errors import (
+    RETRYABLE_STATUS,
     ApiError,
     AsyncdlError,
     AuthError,
@@ -16,11 +17,14 @@ from asyncdl.errors import (
     DiskError,
     HttpStatusError,
     NetworkError,
+    RangeRefused,
     SizeMismatch,
     Stalled,
     TransferError,
+    WrongContent,
     ungrouped,
 )
+from tests.docs.reasons import reasons_in_the_code
 
 URL = "https://host/file.TIF?requestSignature=c2VjcmV0"
 
@@ -85,6 +89,58 @@ def test_every_error_has_one_root_and_transfer_errors_have_a_reason_and_a_remedy
     ours = [kind for kind in kinds if issubclass(kind, Exception)]
     assert all(issubclass(kind, AsyncdlError) for kind in ours)
     assert all(kind.reason and kind.remedy for kind in ours if issubclass(kind, TransferError))
+
+
+AGAIN = "run the same command again"
+MAY_CHANGE = {202, 423} | RETRYABLE_STATUS
+"""Statuses after which time may help."""
+
+
+@pytest.mark.parametrize("status", [*range(201, 209), *range(300, 309), *range(400, 600)])
+def test_the_remedy_of_a_status_is_true(status: int) -> None:
+    remedy = HttpStatusError(URL, status).remedy
+    assert remedy
+    assert (AGAIN in remedy.lower()) == (status in MAY_CHANGE)
+
+
+@pytest.mark.parametrize("reason", sorted(reasons_in_the_code() - {"http-"}))
+def test_the_remedy_of_what_never_changes_does_not_name_time(reason: str) -> None:
+    """Only another fetch of the same file comes to an end by itself."""
+    remedy = TransferError(URL, "…", reason=reason, retryable=False).remedy
+    assert (AGAIN in remedy.lower()) == (reason == "busy")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WrongContent(URL, "the host insists on gzip", reason="coded", retryable=False),
+        WrongContent(URL, "the tar ends too early", reason="broken-file"),
+        RangeRefused(URL, "no way of asking brings the rest", retryable=False),
+        ChecksumMismatch(URL, algorithm="sha256", expected="aa", got="bb"),
+        TransferError(URL, "too many redirects", reason="redirects"),
+        TransferError(URL, "no http or https URL", reason="bad-url"),
+        NetworkError("ask host", "its certificate has expired", retryable=False),
+    ],
+    ids=lambda error: getattr(error, "reason", "network"),
+)
+def test_no_remedy_says_that_time_helps_where_it_does_not(
+    error: TransferError | NetworkError,
+) -> None:
+    assert AGAIN not in error.remedy.lower()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Stalled(URL, seconds=60),
+        SizeMismatch(URL, expected=2, got=1),
+        RangeRefused(URL, "the file has changed meanwhile"),
+        NetworkError("ask host", "refused"),
+        HttpStatusError(URL, 503),
+    ],
+)
+def test_where_time_may_help_the_remedy_says_so(error: TransferError | NetworkError) -> None:
+    assert AGAIN in error.remedy.lower()
 
 
 def test_callers_see_the_error_and_not_the_group_around_it() -> None:

@@ -15,6 +15,7 @@ from asyncdl.errors import (
     AsyncdlError,
     DiskError,
     HttpStatusError,
+    NetworkError,
     TransferError,
     WrongContent,
     reason_of,
@@ -117,7 +118,9 @@ def facts_of(error: AsyncdlError) -> dict[str, Any]:
         detail, remedy = error.detail, error.remedy
     else:
         detail = str(error)
-        remedy = error.remedy if isinstance(error, DiskError) else TransferError.remedy
+        remedy = (
+            error.remedy if isinstance(error, DiskError | NetworkError) else TransferError.remedy
+        )
     return {
         "reason": reason_of(error),
         "error": type(error).__name__,

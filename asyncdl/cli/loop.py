@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,6 +10,7 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskStatus
 
+from asyncdl.cli.lookups import new_loop
 from asyncdl.cli.main import INTERRUPTED
 from asyncdl.cli.printing import echo
 from asyncdl.errors import ungrouped
@@ -24,9 +24,8 @@ def run_async(work: Callable[[], Awaitable[T]]) -> T | None:
     The first signal cancels the work, which then saves its state; a second one
     leaves at once. SIGHUP, with which a terminal goes, means nothing under ``nohup``.
     """
-    options = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
     with ungrouped():
-        return anyio.run(_until_signal, work, backend_options=options)
+        return anyio.run(_until_signal, work, backend_options={"loop_factory": new_loop})
 
 
 async def _until_signal(work: Callable[[], Awaitable[T]]) -> T | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -56,6 +58,45 @@ async def test_row_170_an_interrupted_list_goes_on_where_it_stopped(
     starts = [request.headers["range"] for request in host.requests[before:]]
     assert sum(wanted != "bytes=0-" for wanted in starts) == 2
     assert host.sent_bytes < 4.5 * SIZE
+
+
+HANGING = """
+import socket, sys, time
+real = socket.getaddrinfo
+def hang(host, *rest, **named):
+    flags = named.get("flags", rest[-1] if len(rest) == 5 else 0)
+    if "hangs.test" in str(host) and not flags & socket.AI_NUMERICHOST:
+        print("looked up", file=sys.stderr, flush=True)
+        time.sleep(300)
+    return real(host, *rest, **named)
+socket.getaddrinfo = hang
+from asyncdl.__main__ import main
+main()
+"""
+"""asyncdl with a resolver that never gets a reply for one name."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proxied", [False, True])
+async def test_an_interrupt_does_not_wait_for_a_name_look_up(tmp_path: Path, proxied: bool) -> None:
+    """What the system's resolver does cannot be stopped; the command leaves it behind."""
+    async with serving_slowly(FILE) as host:
+        urls = [f"{host.url}/a.bin", "http://hangs.test/b.bin"]
+        proxy = {"http_proxy": "http://hangs.test:3128", "no_proxy": "127.0.0.1"} if proxied else {}
+        async with await anyio.open_process(
+            [sys.executable, "-c", HANGING, "get", "--no-progress", *urls, "-o", str(tmp_path)],
+            env=os.environ | proxy,
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            assert process.stderr is not None
+            with anyio.fail_after(60):
+                while b"looked up" not in await process.stderr.receive():
+                    pass
+                while host.sent_bytes < SIZE // 4:
+                    await anyio.sleep(0.01)
+                process.send_signal(signal.SIGINT)
+                assert await process.wait() == 130
+    assert (tmp_path / "a.bin.part.state").exists()
 
 
 @pytest.mark.slow

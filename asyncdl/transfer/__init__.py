@@ -5,6 +5,7 @@ puts it behind a bounded queue.
 """
 
 from asyncdl.transfer.downloader import Downloader
+from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.proving.digests import Digest
 from asyncdl.transfer.proving.verify import Form, form_of
@@ -19,6 +20,7 @@ __all__ = [
     "Form",
     "Limits",
     "Outcome",
+    "Recheck",
     "form_of",
     "serve_queue",
 ]

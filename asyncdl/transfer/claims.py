@@ -39,9 +39,11 @@ class Claimant(Struct, frozen=True):
 def claimant_of(request: FileRequest) -> Claimant:
     """Return who wants a name for the file of a request."""
     is_named = request.name is not None
+    # Whichever mirror it comes from, it is the same file.
+    url = min((request.url, *request.mirrors))
     return Claimant(
-        mark_of(request.url),
-        mark_of(redact(request.url)) if is_named else None,
+        mark_of(url),
+        mark_of(redact(url)) if is_named else None,
         # Where fresh URLs come, none of them tells which file it is.
         may_replace=is_named and (request.overwrite or request.refresh is not None),
     )

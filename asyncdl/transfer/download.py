@@ -31,6 +31,7 @@ from asyncdl.transfer.comparison import gives_any
 from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import is_page, read_page
+from asyncdl.transfer.freshness import Recheck, is_known_version, look_at, mark
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.headers import hidden
 from asyncdl.transfer.holding import Holding
@@ -57,6 +58,7 @@ from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.target import read_target
 from asyncdl.transfer.tries import Tries, is_bad_file
+from asyncdl.transfer.validators import Validator
 
 _MAY_BE_GZIP = frozenset({Form.GZIP, Form.ARCHIVE})
 """Forms whose own bytes hosts mark as a coding by mistake."""
@@ -104,6 +106,7 @@ class Download:
         check_headers(self._url, self._headers)
         self._sample = Sample(self._url, self._headers, request.named_by)
         self._source = source_of(request.url)
+        self._sources = {self._source, *map(source_of, request.mirrors)}
         self._claimant = claimant_of(request)
         self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)
         self._tries = Tries(engine.limits)
@@ -145,9 +148,14 @@ class Download:
     def _elapsed_s(self) -> float:
         return clock.now_s() - self._began_at_s
 
+    @property
+    def known_total(self) -> int | None:
+        """Length of the file, if a host has announced it."""
+        return self._known().total
+
     async def _fetch(self) -> Fetched:
-        if self._request.name is not None:
-            name = safe_name(self._request.name, PART_ENDINGS) or FALLBACK_NAME
+        name = self._given_name
+        if name is not None and not await self._asks_about(self._request.directory / name):
             found = await self._settle_on(name)
             if found is not None:
                 return self._already_there(found)
@@ -174,14 +182,30 @@ class Download:
 
     # The name, and what is there under it.
 
-    async def _settle_on(self, name: str, announced: int | None = None) -> _Found | None:
+    @property
+    def _given_name(self) -> str | None:
+        given = self._request.name
+        return None if given is None else safe_name(given, PART_ENDINGS) or FALLBACK_NAME
+
+    async def _asks_about(self, final: Path) -> bool:
+        """Tell whether the host has to be asked first, as what is there may be an old version."""
+        request = self._request
+        if request.recheck is Recheck.NEVER or request.overwrite or request.digests:
+            return False
+        return await self._engine.disk.run_brief(final, lambda: _size_of(final)) is not None
+
+    def _form_of(self, name: str) -> Form:
+        form = self._request.form or form_of(name)
+        return Form.HTML if form is Form.ANY and self._request.accept_html else form
+
+    async def _settle_on(self, name: str, head: Head | None = None) -> _Found | None:
         """Take a name; return the file if it is there already."""
         final = self._request.directory / name
         self._resources.enter_context(
             self._engine.claims.claim(final, self._claimant, self._request.url)
         )
-        self._final, self._form = final, self._request.form or form_of(name)
-        return await self._look_for(final, announced)
+        self._final, self._form = final, self._form_of(name)
+        return await self._look_for(final, head)
 
     async def _open_part(self) -> None:
         """Open the partial file, once there is a name and a turn for it."""
@@ -199,16 +223,23 @@ class Download:
             follower = Follower(part.path, self._expected(None), self._engine.prove)
             holding = Holding(part, self._source, self._engine.limits, follower)
             await holding.take_over(self._is_ours)
+            holding.belong_to(self._source)
             # Only now: until then the next try opens it anew, and must not find our lock.
             self._resources.push_async_exit(own.pop_all())
         self._tries.farthest = holding.size_bytes
         self._holding = holding
 
-    async def _look_for(self, final: Path, announced: int | None) -> _Found | None:
+    async def _look_for(self, final: Path, head: Head | None) -> _Found | None:
         request = self._request
+        announced = _announced(head) if head is not None else None
         size_bytes = announced if request.size_bytes is None else request.size_bytes
+        is_same = await self._is_same_version(final, head)
+        if is_same is False:
+            _log.info("%s is there, but the host has another version", final)
+            return None
         # A name that was not the caller's says little about what is under it.
-        is_known = request.name is not None or size_bytes is not None or bool(request.digests)
+        is_named = request.name is not None and request.recheck is Recheck.NEVER
+        is_known = is_named or is_same or size_bytes is not None or bool(request.digests)
         if request.overwrite or not is_known:
             return None
         there_bytes = await self._engine.disk.run_brief(final, lambda: _size_of(final))
@@ -224,6 +255,15 @@ class Download:
             return None
         return _Found(final, there_bytes, proof)
 
+    async def _is_same_version(self, final: Path, head: Head | None) -> bool | None:
+        """Tell whether what is there is what the host has now; ``None`` if that is not asked."""
+        recheck = self._request.recheck
+        if head is None or recheck is Recheck.NEVER or self._request.digests:
+            return None
+        copy = await self._engine.disk.run_brief(final, lambda: look_at(final))
+        is_same = None if copy is None else is_known_version(copy, head.validator)
+        return False if is_same is None and recheck is Recheck.CONFIRMED else is_same
+
     def _expected(self, size_bytes: int | None) -> Expected:
         request = self._request
         digests = tuple(dict.fromkeys((*request.digests, *self._told_digests)))
@@ -238,7 +278,10 @@ class Download:
             self._request.size_bytes,
         )
         is_bound = state.validator.is_strong or self._is_proved_later(state)
-        return is_right_size and state.source == self._source and is_bound
+        if state.source != self._source:
+            # What another mirror gave is good enough to go on with if a digest will tell.
+            is_bound = self._is_proved_later(state)
+        return is_right_size and is_bound and state.source in self._sources
 
     def _is_proved_later(self, state: PartState) -> bool:
         return bool(self._request.digests) and state.total is not None
@@ -312,10 +355,10 @@ class Download:
         """Take the name from the first answer that is about the file, if there is none yet."""
         if self._final is not None or head.status not in {*_WITH_DATA, 416}:
             return None
-        name = choose_name(head.disposition, self._request.url)
+        name = self._given_name or choose_name(head.disposition, self._request.url)
         if head.status in _WITH_DATA:
-            check_type(self._request.form or form_of(name), head.content_type, url)
-        found = await self._settle_on(name, _announced(head))
+            check_type(self._form_of(name), head.content_type, url)
+        found = await self._settle_on(name, head)
         if found is None:
             await self._open_part()
         return found
@@ -513,10 +556,18 @@ class Download:
             await holding.drop()
             raise
         self._progress.tell(holding.size_bytes, is_end=True)
+        await self._mark(part.path, holding.state.validator)
         await part.publish()
         is_told = self._request.size_bytes is not None
         length_proof = "length" if is_told else self._length_proof
         return self._fetched(part.final, holding.size_bytes, length_proof, proof)
+
+    async def _mark(self, path: Path, validator: Validator) -> None:
+        request = self._request
+        if request.recheck is not Recheck.NEVER or request.remote_time:
+            await self._engine.disk.run_brief(
+                path, lambda: mark(path, validator, remote_time=request.remote_time)
+            )
 
     def _already_there(self, found: _Found) -> Fetched:
         is_told = self._request.size_bytes is not None

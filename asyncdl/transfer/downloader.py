@@ -19,6 +19,7 @@ from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine, build_engine
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.mirrors import MirroredDownload
 from asyncdl.transfer.proxying import ProxyingClient
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.wire.client import WireClient
@@ -119,13 +120,14 @@ class Downloader:
         if self._engine is None:
             raise MisuseError("a Downloader fetches inside its `async with` block only")
         engine = self._engine
+        kind = MirroredDownload if request.mirrors else Download
         with CancelScope() as scope:
             self._fetches.add(scope)
             try:
                 # A file that is there takes no wait of its own: without this one, a caller who
                 # asks for thousands of them would keep the loop from everybody else.
                 await checkpoint()
-                return await Download(engine, request).run()
+                return await kind(engine, request).run()
             finally:
                 self._fetches.discard(scope)
                 self._ended.set()

@@ -17,6 +17,7 @@ from asyncdl.transfer.parts.sink import PartFile
 from asyncdl.transfer.parts.state import PartState
 from asyncdl.transfer.proving.follower import Follower
 from asyncdl.transfer.ranges import Span
+from asyncdl.transfer.validators import Validator
 
 _log = logging.getLogger("asyncdl.transfer")
 
@@ -72,6 +73,11 @@ class Holding:
         else:
             _log.warning("%s is of another file or version: it begins again", self.part.path)
             await self.part.begin_again()
+
+    def belong_to(self, source: str) -> None:
+        """Go on from another source than what is there came from, whose validator says nothing."""
+        if self.state.source != source:
+            self.state = replace(self.state, source=source, validator=Validator())
 
     async def begin(self, state: PartState) -> None:
         """Let a version that is arriving take the place of what is on disk.

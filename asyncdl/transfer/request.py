@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncdl.transfer.checking import folder, whole, wrong, wrong_type
+from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.headers import Headers
 from asyncdl.transfer.proving.digests import Digest, check_algorithm
 from asyncdl.transfer.proving.members import Members, Unpack
@@ -57,6 +58,16 @@ class FileRequest:
     further inward than where it is, nor from ``https`` to ``http``, nor with a password."""
     overwrite: bool = False
     """Whether a file that is already there and right is fetched all the same."""
+    mirrors: tuple[str, ...] = field(default=(), repr=False)
+    """Further URLs of the same bytes, each tried in turn where the ones before fail. All are
+    held against the same digests; without a digest, against the first length announced."""
+    recheck: Recheck = Recheck.NEVER
+    """Whether the host is asked if a file that is there is still the one it has. A file that
+    has shown its digests is not asked about."""
+    remote_time: bool = False
+    """Whether the file gets the time of the host's ``Last-Modified``."""
+    accept_html: bool = False
+    """Whether an HTML page is taken for the file, where neither name nor ``form`` says else."""
     connections: int | None = None
     """Connections for this file at most; ``None`` takes ``Limits.connections_per_file``."""
 
@@ -78,6 +89,13 @@ class FileRequest:
             self._set("form", _form(form))
         if self.digests != ():
             self._set("digests", _digests(self.digests))
+        if self.mirrors != ():
+            self._set("mirrors", _mirrors(self.mirrors))
+            if self.refresh is not None:
+                raise ValueError("FileRequest.refresh goes with one URL, not with mirrors")
+        recheck: object = self.recheck
+        if not isinstance(recheck, Recheck):
+            self._set("recheck", _recheck(recheck))
         if self.fingerprint is not None:
             check_algorithm(self.fingerprint, "FileRequest.fingerprint")
         self._check_tables()
@@ -99,6 +117,22 @@ def _form(form: object) -> Form:
         return Form(form)  # type: ignore[arg-type]  # that is what is found out
     except ValueError:
         raise wrong("FileRequest.form", form, ", ".join(Form)) from None
+
+
+def _recheck(recheck: object) -> Recheck:
+    try:
+        return Recheck(recheck)  # type: ignore[arg-type]  # that is what is found out
+    except ValueError:
+        raise wrong("FileRequest.recheck", recheck, ", ".join(Recheck)) from None
+
+
+def _mirrors(mirrors: object) -> tuple[str, ...]:
+    """Return URLs that come as any sequence. Raises: TypeError."""
+    if isinstance(mirrors, tuple | list):
+        found = tuple(url for url in mirrors if isinstance(url, str))
+        if len(found) == len(mirrors):
+            return found
+    raise wrong_type("FileRequest.mirrors", mirrors, "a sequence of texts")
 
 
 def _digests(digests: object) -> tuple[Digest, ...]:

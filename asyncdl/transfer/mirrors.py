@@ -1,0 +1,97 @@
+"""One file that several URLs lead to: each is tried in turn.
+
+The first round leaves a mirror at its first failure, so that one that is down costs little.
+What has failed in a way that passes is tried once more, with all its tries; what gave wrong
+bytes, or another length than the others, is not asked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from msgspec.structs import replace as changed
+
+from asyncdl.errors import (
+    AsyncdlError,
+    ChecksumMismatch,
+    NetworkError,
+    SizeMismatch,
+    TransferError,
+    WrongContent,
+    reason_of,
+)
+from asyncdl.events import Notice
+from asyncdl.redact import redact
+from asyncdl.transfer.claims import NAME_TAKEN
+from asyncdl.transfer.download import Download
+from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.names import name_in_url
+from asyncdl.transfer.parts.sink import BUSY
+from asyncdl.transfer.request import Fetched, FileRequest
+
+_OURS = frozenset({BUSY, NAME_TAKEN})
+"""Reasons that are about this machine: no other mirror helps."""
+
+
+class MirroredDownload:
+    """One file, from the first of its mirrors that gives it. Used once.
+
+    Args:
+        engine: What all files share.
+        request: With ``mirrors``.
+    Raises: TransferError, if one of the URLs is none, or a header cannot be sent.
+    """
+
+    def __init__(self, engine: Engine, request: FileRequest) -> None:
+        self._engine = engine
+        self._request = request
+        self._left = list(dict.fromkeys((request.url, *request.mirrors)))
+        # All of them write to one file, whatever each calls it.
+        self._name = request.name or name_in_url(request.url) or None
+        self._size_bytes = request.size_bytes
+        for url in self._left:
+            Download(engine, self._asking(url))
+
+    async def run(self) -> Fetched:
+        """Fetch the file.
+
+        Raises: as :meth:`Download.run`; of several failures the last.
+        """
+        once = replace(self._engine.limits.backoff, attempts=1)
+        first = changed(self._engine, limits=replace(self._engine.limits, backoff=once))
+        failure: AsyncdlError | None = None
+        for engine in (first, self._engine):
+            for url in tuple(self._left):
+                try:
+                    return await self._fetch_from(url, engine)
+                except (TransferError, NetworkError) as error:
+                    if reason_of(error) in _OURS:
+                        raise
+                    self._judge(url, error)
+                    failure = error
+        raise failure or RuntimeError("a file without a URL")
+
+    async def _fetch_from(self, url: str, engine: Engine) -> Fetched:
+        download = Download(engine, self._asking(url))
+        try:
+            return await download.run()
+        finally:
+            if not self._request.digests and self._size_bytes is None:
+                # Without a digest the first length that was announced counts for all.
+                self._size_bytes = download.known_total
+
+    def _asking(self, url: str) -> FileRequest:
+        others = tuple(other for other in self._left if other != url)
+        return replace(
+            self._request, url=url, mirrors=others, name=self._name, size_bytes=self._size_bytes
+        )
+
+    def _judge(self, url: str, error: TransferError | NetworkError) -> None:
+        """Decide whether a mirror that failed is asked again, and say so."""
+        is_wrong = isinstance(error, ChecksumMismatch | SizeMismatch | WrongContent)
+        if is_wrong or not error.retryable:
+            self._left.remove(url)
+        what = error.detail if isinstance(error, TransferError) else str(error)
+        becomes = "asked again later" if url in self._left else "not asked again"
+        text = f"mirror {redact(url)}: {what} [{reason_of(error)}]; {becomes}"
+        self._engine.emit(Notice(text, "warning"))

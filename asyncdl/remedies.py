@@ -39,9 +39,11 @@ _BY_REASON = {
     "error-page": (
         "A page came in place of the file: open the URL in a browser to see what it says."
     ),
+    "host-down": AGAIN,
     "insecure-redirect": (
         "Do not follow it: ask who runs the host for a URL that stays with https."
     ),
+    "interrupted": AGAIN,
     "login-page": _NO_ACCESS,
     "name-taken": (
         "Fetch this URL by itself into another folder (`-d`), or give it a name of its own: "

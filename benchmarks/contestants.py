@@ -36,7 +36,7 @@ Command = Callable[[Errand], list[str]]
 
 def asyncdl(errand: Errand) -> list[str]:
     return [
-        *(sys.executable, "-m", "asyncdl", "get", "--quiet", "-o", str(errand.folder)),
+        *(sys.executable, "-m", "asyncdl", "get", "--quiet", "-d", str(errand.folder)),
         *("-j", str(errand.at_once), "-x", str(errand.connections), "-i", errand.list),
     ]
 

@@ -2,100 +2,72 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import Any
 
 import anyio
 import click
 from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
+from asyncdl.cli.checksum_tables import Tables, load_tables
 from asyncdl.cli.command import command
 from asyncdl.cli.display import open_display
+from asyncdl.cli.get_options import (
+    HEADER_TIMEOUT_S,
+    MAX_REDIRECTS,
+    Checksum,
+    Destination,
+    GetOptions,
+    Header,
+    Rate,
+    Size,
+    Timeout,
+    destination_of,
+)
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
-from asyncdl.cli.options import json_option, verbose_option
+from asyncdl.cli.options import json_option, max_wait_option, verbose_option
+from asyncdl.cli.printing import echo
 from asyncdl.cli.tally import Tally, ending_of
-from asyncdl.errors import AsyncdlError, DiskError
-from asyncdl.events import Emit, Event, FilesWanted
+from asyncdl.cli.url_lists import UrlList
+from asyncdl.errors import AsyncdlError, ConfigError, DiskError, TransferError
+from asyncdl.events import Emit, Event, FilesWanted, Notice
 from asyncdl.job.telling.chronicle import log_event
+from asyncdl.lists.entries import Entry, Problem, shown
+from asyncdl.lists.options import with_header
 from asyncdl.redact import redact
-from asyncdl.retry import Backoff
-from asyncdl.transfer import Digest, Downloader, FileRequest, Limits, Outcome, serve_queue
+from asyncdl.transfer import Downloader, FileRequest, Limits, Outcome, Recheck, serve_queue
 from asyncdl.transfer.claims import mark_of
+from asyncdl.transfer.headers import Headers
+from asyncdl.transfer.target import read_target
 
-if TYPE_CHECKING:
-    from asyncdl.config import ByteCount
-
-BYTE_ORDER_MARK = "\ufeff"
-"""Editors on Windows begin a list with one; it is no part of a URL."""
-PIPE_BYTES = 65_536
-"""Read from standard input at once."""
 QUEUED_PER_WORKER = 2
 """Requests made ahead for each worker. Of a list of any length no more is in memory, but for
 a number for each URL and the names of the latest files."""
-
-
-class Size(click.ParamType["ByteCount"]):
-    """Bytes, such as ``20 GB``."""
-
-    name = "size"
-    kind = "ByteCount"
-    example = "20 GB"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> ByteCount:
-        """Read the amount, or fail with what is allowed."""
-        from asyncdl import config  # Who sets no amount needs no config at all.
-
-        try:
-            read: ByteCount = getattr(config, self.kind).read(value)
-        except ValueError as error:
-            allowed = f"bytes, or text such as {self.example!r}"
-            self.fail(f"{value!r} {error}; allowed: {allowed}", param, ctx)
-        return read
-
-
-class Rate(Size):
-    """Bytes per second, such as ``5 MB/s``."""
-
-    name = "rate"
-    kind = "ByteRate"
-    example = "5 MB/s"
-
-
-class Header(click.ParamType[tuple[str, str]]):
-    """A request header, ``Name: value``."""
-
-    name = "header"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Split the header, or fail; the value may be a secret, so it is not repeated."""
-        name, colon, content = value.partition(":")
-        if not colon or not name.strip() or any(c in value for c in "\r\n\0"):
-            self.fail("allowed: 'Name: value'", param, ctx)
-        return name.strip(), content.strip()
+SHOWN_PROBLEMS = 20
+"""Bad lines that are named; a list of something else has as many as lines."""
 
 
 @command(
     examples=[
-        "asyncdl get https://example.org/scene.bin -o data",
-        "asyncdl get -i urls.txt -o data -j 4 --limit-rate '5 MB/s'",
+        "asyncdl get https://example.org/scene.bin -o today.bin",
+        "asyncdl get -i urls.txt -d data -j 4 --limit-rate 5M",
     ],
 )
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
-    "-i", "--input", "listed", type=click.File("r", encoding="utf-8", errors="replace"),
-    help="File with one URL a line; - is standard input.",
+    "-i", "--input", "listed", type=click.File("rb"),
+    help="List: a URL a line, its mirrors after TABs, aria2's options below; - is stdin.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", "directory", type=click.Path(path_type=Path, file_okay=False),
-    default=Path(), help="Folder to put the files in; made if missing.",
+    "-o", "--output", metavar="NAME",
+    help="File of the one URL; a folder if it is one, ends in / or there are several URLs.",
+)  # fmt: skip
+@click.option(
+    "-d", "--directory", type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to put the files in; made if missing.",
 )  # fmt: skip
 @click.option(
     "-j", "--jobs", type=click.IntRange(1, 256), default=5, show_default=True,
@@ -105,63 +77,64 @@ class Header(click.ParamType[tuple[str, str]]):
     "-x", "--connections", type=click.IntRange(1, 64), default=4, show_default=True,
     help="Connections per large file, at most.",
 )  # fmt: skip
-@click.option("-H", "--header", "headers", type=Header(), multiple=True, help="'Name: value'.")
+@click.option(
+    "-H", "--header", "headers", type=Header(), multiple=True,
+    help="'Name: value'; 'Name:' sends it not at all.",
+)  # fmt: skip
 @click.option("--sha256", metavar="HEX", help="What the one file has to hash to.")
-@click.option("--limit-rate", type=Rate(), help="Over all files, such as '5 MB/s'.")
+@click.option(
+    "--checksum", type=Checksum(), multiple=True,
+    help="The same by any digest, such as sha-512=HEX or md5=HEX.",
+)  # fmt: skip
+@click.option(
+    "--checksums", multiple=True, metavar="FILE|URL",
+    help="SHA256SUMS, MD5SUMS …: every file has to be named there, and to hash to it.",
+)  # fmt: skip
+@click.option("--limit-rate", type=Rate(), help="Over all files, such as 5M or '5 MB/s'.")
 @click.option("--max-size", type=Size(), help="No file may be larger; such as '20 GB'.")
 @click.option("--attempts", type=click.IntRange(1, 1000), default=5, show_default=True)
+@max_wait_option("not at all, only --attempts count")
+@click.option(
+    "--max-redirects", type=click.IntRange(0, 1000), default=MAX_REDIRECTS, show_default=True,
+    help="In a row.",
+)  # fmt: skip
+@click.option("--connect-timeout", type=Timeout(), help="For a connection; by default 30s.")
+@click.option(
+    "--header-timeout", type=Timeout(),
+    help=f"For the first byte of a response; by default {HEADER_TIMEOUT_S / 60:.0f}m.",
+)  # fmt: skip
+@click.option("--stall-timeout", type=Timeout(), help="Without a byte; by default 60s.")
 @click.option("--overwrite", is_flag=True, help="Fetch files that are there already, too.")
+@click.option(
+    "-N", "--if-modified", is_flag=True,
+    help="Keep files that are there only if the host confirms them; sets times as -R does.",
+)  # fmt: skip
+@click.option(
+    "-R", "--remote-time", is_flag=True, help="Files get the time of the host's Last-Modified."
+)
+@click.option("--accept-html", is_flag=True, help="An HTML page may be what is wanted.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
 @json_option
 @verbose_option
-def get(
-    urls: tuple[str, ...],
-    listed: IO[str] | None,
-    directory: Path,
-    jobs: int,
-    connections: int,
-    headers: tuple[tuple[str, str], ...],
-    sha256: str | None,
-    limit_rate: ByteCount | None,
-    max_size: ByteCount | None,
-    attempts: int,
-    overwrite: bool,
-    quiet: bool,
-    no_progress: bool,
-    as_json: bool,
-) -> int:
+def get(**given: Any) -> int:
     """Fetch each URL into a file; run again, it continues where it stopped.
 
     A file is named by its host, else by its URL. Of two URLs that lead to one name the
-    later fails; so fetch them into different folders.
+    later fails; so fetch them into different folders, or give them names. A file that is
+    there is fetched again if its length, its digest or what the host says of its version
+    differs.
     """
-    digests = _digests(sha256, urls, listed)
-    if not urls and listed is None:
+    options = GetOptions(**given)
+    if not options.urls and options.listed is None:
         raise click.UsageError("give a URL, or a file of URLs with -i")
+    destination, limits = destination_of(options), options.limits()
+    requests = RequestMaker(options, destination)
+    tally = Tally(as_json=options.as_json, quiet=options.quiet)
 
-    def request(url: str) -> FileRequest:
-        return FileRequest(
-            url=url,
-            directory=directory,
-            key=redact(url),
-            digests=digests,
-            headers=dict(headers),
-            overwrite=overwrite,
-        )
-
-    limits = Limits(
-        connections=jobs * connections,
-        per_host=jobs * connections,
-        connections_per_file=connections,
-        backoff=Backoff(attempts=attempts),
-        max_rate_bytes_s=limit_rate,
-        max_size_bytes=max_size,
-    )
-    tally = Tally(as_json=as_json, quiet=quiet)
-
-    async def work() -> bool:
-        with open_display(as_json=False, quiet=quiet or as_json, live=not no_progress) as emit:
+    async def work() -> list[Problem]:
+        quiet = options.quiet or options.as_json
+        with open_display(as_json=False, quiet=quiet, live=not options.no_progress) as emit:
 
             def watch(event: Event) -> None:
                 log_event(event)
@@ -172,80 +145,166 @@ def get(
                 tally.take(outcome)
                 emit(ending_of(outcome))
 
-            feed = Feed(_all_urls(urls, listed), request, watch)
-            await _fetch_all(feed, limits, jobs, take, watch)
-        return True
+            urls = WantedUrls(options, watch)
+            urls.check(requests)
+            if options.checksums:
+                requests.tables = await load_tables(options.checksums, limits, requests.headers)
+                urls.check(requests)
+            feed = Feed(urls.entries(), requests.of, urls.problems.append, watch)
+            await _fetch_all(feed, limits, options.jobs, take, watch)
+            return urls.problems
 
     try:
-        finished = run_async(work)
-    except AsyncdlError:
-        tally.close(directory, status="stopped")
+        problems = run_async(work)
+    except ConfigError:
         raise
-    tally.close(directory, status="interrupted" if finished is None else "")
-    if finished is None:
+    except AsyncdlError:
+        tally.close(destination.shown, status="stopped")
+        raise
+    status = "interrupted" if problems is None else "incomplete" if problems else ""
+    tally.close(destination.shown, status=status)
+    if problems is None:
         return INTERRUPTED
+    _refuse(problems, "the rest was fetched")
     return INCOMPLETE if tally.counts["failed"] else OK
 
 
-def _digests(sha256: str | None, urls: Sequence[str], listed: IO[str] | None) -> tuple[Digest, ...]:
-    if sha256 is None:
-        return ()
-    if len(urls) != 1 or listed is not None:
-        raise click.UsageError("--sha256 goes with exactly one URL")
-    value = sha256.strip().lower()
-    if len(value) != 64 or set(value) - set("0123456789abcdef"):
-        raise click.UsageError("--sha256 takes 64 hexadecimal digits")
-    return (Digest("sha256", value),)
-
-
-async def _all_urls(urls: Iterable[str], listed: IO[str] | None) -> AsyncIterator[str]:
-    for url in urls:
-        yield url
-    if listed is None:
+def _refuse(problems: list[Problem], else_: str) -> None:
+    """Name what is wrong. Raises: ConfigError, if anything is."""
+    if not problems:
         return
-    async for line in _lines_of(listed):
-        url = line.lstrip(BYTE_ORDER_MARK).strip()
-        if url and not url.startswith("#"):
-            yield url
+    for problem in problems[:SHOWN_PROBLEMS]:
+        echo(str(problem), err=True)
+    more = f", {SHOWN_PROBLEMS} of them named above" if len(problems) > SHOWN_PROBLEMS else ""
+    entries = "1 entry is" if len(problems) == 1 else f"{len(problems)} entries are"
+    raise ConfigError(f"{entries} wrong{more}; {else_}")
 
 
-async def _lines_of(listed: IO[str]) -> AsyncIterator[str]:
-    if listed.seekable():
-        for line in listed:
-            yield line
-        return
-    # The other end of a pipe takes its time: neither transfers nor an interrupt wait for it.
-    rest = b""
-    while chunk := await _read_pipe(listed.fileno()):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for whole in lines:
-            yield whole.decode(errors="replace")
-    yield rest.decode(errors="replace")
+class RequestMaker:
+    """Turns entries into requests."""
+
+    def __init__(self, options: GetOptions, destination: Destination) -> None:
+        self._options = options
+        self._destination = destination
+        self._digests = options.digests()
+        self.tables = Tables()
+        headers: dict[str, str | None] = {}
+        for name, value in options.headers:
+            with_header(headers, name, value)
+        self.headers: Headers = headers
+
+    def of(self, entry: Entry) -> FileRequest:
+        """Return the request for one entry. Raises: ConfigError, if a table does not name it."""
+        options = self._options
+        name = entry.name or self._destination.name
+        if_modified = _first(entry.if_modified, options.if_modified)
+        url, *mirrors = entry.urls
+        return FileRequest(
+            url=url,
+            mirrors=tuple(mirrors),
+            directory=(entry.directory or self._destination.directory) / entry.subfolder,
+            name=name,
+            key=redact(url),
+            digests=(*self._digests, *entry.digests, *self.tables.digests_of(entry.urls, name)),
+            headers=_joined(self.headers, entry.headers),
+            overwrite=_first(entry.overwrite, options.overwrite),
+            connections=entry.connections,
+            recheck=Recheck.CONFIRMED if if_modified else Recheck.CHANGED,
+            remote_time=if_modified or _first(entry.remote_time, options.remote_time),
+            accept_html=options.accept_html,
+        )
 
 
-async def _read_pipe(fd: int) -> bytes:
-    await anyio.wait_readable(fd)
-    return os.read(fd, PIPE_BYTES)
+def _first(own: bool | None, usual: bool) -> bool:
+    return usual if own is None else own
+
+
+def _joined(usual: Headers, own: Headers) -> Headers:
+    """Return the headers of an entry, which win over those of the command."""
+    names = {name.lower() for name in own}
+    return {name: value for name, value in usual.items() if name.lower() not in names} | dict(own)
+
+
+class WantedUrls:
+    """What the command line and the list ask for."""
+
+    def __init__(self, options: GetOptions, emit: Emit) -> None:
+        self._urls = options.urls
+        self._emit = emit
+        listed = options.listed
+        self._list = UrlList(listed, self._note_unknown) if listed is not None else None
+        self.problems: list[Problem] = self._list.problems if self._list is not None else []
+        self._noted: set[str] = set()
+
+    def check(self, requests: RequestMaker) -> None:
+        """Look at all that is there already, before anything is fetched.
+
+        Raises: ConfigError, if an entry is wrong.
+        """
+        for entry in self._checkable():
+            try:
+                requests.of(entry)
+            except ConfigError as error:
+                self.problems.append(Problem(entry.place, error.problem, error.allowed))
+        _refuse(self.problems, "nothing was fetched")
+
+    def _checkable(self) -> Iterable[Entry]:
+        for url in self._urls:
+            try:
+                read_target(url)
+            except TransferError as error:
+                allowed = f"a URL of http or https; {error.detail}"
+                self.problems.append(Problem("command line", shown(url), allowed))
+            else:
+                yield Entry((url,), "command line")
+        if self._list is not None and self._list.can_be_checked:
+            yield from self._list.check()
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Yield what is wanted, no faster than it is taken."""
+        for url in self._urls:
+            yield Entry((url,), "command line")
+        if self._list is not None:
+            async for entry in self._list.entries():
+                yield entry
+
+    def _note_unknown(self, place: str, name: str) -> None:
+        if name in self._noted:
+            return
+        self._noted.add(name)
+        text = f"{place}: the option {name!r} has no effect here, nor on later lines"
+        self._emit(Notice(text, "warning"))
 
 
 class Feed(Struct, frozen=True):
-    """Turns URLs into requests, no faster than they are taken."""
+    """Turns entries into requests, no faster than they are taken."""
 
-    urls: AsyncIterator[str]
-    request: Callable[[str], FileRequest]
+    entries: AsyncIterator[Entry]
+    request_of: Callable[[Entry], FileRequest]
+    on_problem: Callable[[Problem], None]
     emit: Emit
 
     async def run(self, requests_out: MemoryObjectSendStream[FileRequest]) -> None:
-        """Send a request for each URL, once however often it comes, and close the stream."""
+        """Send a request for each entry, once however often it comes, and close the stream."""
         seen: set[int] = set()
         async with requests_out:
-            async for url in self.urls:
-                mark = mark_of(url)
+            async for entry in self.entries:
+                request = self._request(entry)
+                if request is None:
+                    continue
+                mark = hash((mark_of(request.url), request.directory, request.name))
                 if mark in seen:
                     continue
                 seen.add(mark)
                 self.emit(FilesWanted(1, 0))
-                await requests_out.send(self.request(url))
+                await requests_out.send(request)
+
+    def _request(self, entry: Entry) -> FileRequest | None:
+        try:
+            return self.request_of(entry)
+        except ConfigError as error:
+            self.on_problem(Problem(entry.place, error.problem, error.allowed))
+            return None
 
 
 async def _fetch_all(

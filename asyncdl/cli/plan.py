@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from asyncdl.cli.command import command
-from asyncdl.cli.get import Rate
+from asyncdl.cli.get_options import Rate
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK

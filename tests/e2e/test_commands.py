@@ -80,11 +80,11 @@ async def test_a_wrong_dataset_gets_a_suggestion(asyncdl_run: Run) -> None:
 async def test_get_fetches_urls_and_then_skips_them(
     asyncdl_run: Run, tmp_path: Path, static_file: str
 ) -> None:
-    first = await asyncdl_run("get", static_file, "-o", tmp_path / "out", "--json")
+    first = await asyncdl_run("get", static_file, "-d", tmp_path / "out", "--json")
     assert first.status == 0, first.stderr
     assert first.summary["files"]["downloaded"] == 1
     assert len(files_under(tmp_path / "out")) == 1
-    again = await asyncdl_run("get", static_file, "-o", tmp_path / "out", "--json")
+    again = await asyncdl_run("get", static_file, "-d", tmp_path / "out", "--json")
     assert again.summary["files"]["skipped"] == 1
 
 

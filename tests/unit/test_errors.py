@@ -105,9 +105,9 @@ def test_the_remedy_of_a_status_is_true(status: int) -> None:
 
 @pytest.mark.parametrize("reason", sorted(reasons_in_the_code() - {"http-"}))
 def test_the_remedy_of_what_never_changes_does_not_name_time(reason: str) -> None:
-    """Only another fetch of the same file comes to an end by itself."""
+    """Only another fetch ends by itself, a host comes back, and an interrupt is over."""
     remedy = TransferError(URL, "…", reason=reason, retryable=False).remedy
-    assert (AGAIN in remedy.lower()) == (reason == "busy")
+    assert (AGAIN in remedy.lower()) == (reason in ("busy", "host-down", "interrupted"))
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ ROOMS: dict[str, set[str]] = {
     "proxies": {"errors"},
     "config": {"errors"},
     "transfer": {
-        "errors", "dates", "certificates", "events", "own_task", "retry", "proxies", "redact", "text",
-        "version",
+        "errors", "dates", "certificates", "events", "own_task", "retry", "proxies", "redact",
+        "text", "version",
     },
     "m2m": {
         "errors", "dates", "certificates", "events", "off_loop", "own_task", "retry",
@@ -35,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "stac": {
         "errors", "certificates", "events", "off_loop", "retry", "proxies", "redact", "version",
     },
+    "lists": {"errors", "redact", "transfer"},
     "items": {"errors", "transfer", "m2m"},
     "job": {
         "errors", "events", "config", "off_loop", "own_task", "retry", "redact", "transfer",
@@ -49,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "pages": {"version", "events", "job.telling", "m2m.naming"},
     "cli": {
         "version", "errors", "events", "config", "retry", "redact", "text",
-        "transfer", "m2m", "stac", "job", "doctor", "pages", "progress", "sandbox",
+        "transfer", "lists", "m2m", "stac", "job", "doctor", "pages", "progress", "sandbox",
     },
     "sync": {"at_exit", "transfer", "m2m", "job"},
     "__main__": {"cli"},

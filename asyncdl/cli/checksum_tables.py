@@ -1,0 +1,88 @@
+"""Tables of checksums, from files and from hosts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import anyio
+
+from asyncdl.errors import ConfigError
+from asyncdl.lists.checksums import ChecksumTable, path_in, read_checksums
+from asyncdl.lists.text import lines_of
+from asyncdl.redact import redact
+from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
+from asyncdl.transfer.headers import Headers
+
+MOST_TABLE_BYTES = 64 << 20
+"""A larger file is no table of checksums that anybody publishes."""
+
+
+class Tables:
+    """All tables of one command.
+
+    Args:
+        tables: Each promises what it names; all have to agree.
+    """
+
+    def __init__(self, tables: tuple[ChecksumTable, ...] = ()) -> None:
+        self._tables = tables
+
+    def digests_of(self, urls: tuple[str, ...], name: str | None) -> tuple[Digest, ...]:
+        """Return what a file has to hash to.
+
+        Raises: ConfigError, if there are tables and none names the file: what is to be
+            verified is not fetched unverified. A table need not name itself.
+        """
+        paths = [name] if name else [path_in(url) for url in urls]
+        found = tuple(
+            dict.fromkeys(d for t in self._tables for path in paths for d in t.digests_of(path))
+        )
+        if found or not self._tables or all(map(self._is_table, paths)):
+            return found
+        shown = name or redact(urls[0])
+        sources = ", ".join(table.source for table in self._tables)
+        raise ConfigError(
+            f"{shown}: no checksum of it stands in {sources}",
+            allowed="a file that is named there; -o and out= give a file its name",
+        )
+
+    def _is_table(self, path: str) -> bool:
+        last = path.rpartition("/")[2]
+        return any(last == table.source.rpartition("/")[2] for table in self._tables)
+
+
+async def load_tables(sources: tuple[str, ...], limits: Limits, headers: Headers) -> Tables:
+    """Read every table, from a file or a URL.
+
+    Raises: ConfigError, for what cannot be read or is no table; TransferError or
+        NetworkError, for what cannot be fetched.
+    """
+    # What is wrong here is said before anything is fetched.
+    ordered = sorted(sources, key=_is_url)
+    return Tables(tuple([await _load(source, limits, headers) for source in ordered]))
+
+
+def _is_url(source: str) -> bool:
+    return source.lower().startswith(("http://", "https://"))
+
+
+async def _load(source: str, limits: Limits, headers: Headers) -> ChecksumTable:
+    if _is_url(source):
+        with TemporaryDirectory(prefix="asyncdl-") as folder:
+            path = await _fetch(source, Path(folder), limits, headers)
+            data = await anyio.Path(path).read_bytes()
+            return read_checksums(redact(source).partition("?")[0], lines_of(data))
+    try:
+        data = await (await anyio.Path(source).expanduser()).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{source}: {error.strerror}", allowed="a file or URL") from error
+    return read_checksums(source, lines_of(data))
+
+
+async def _fetch(url: str, folder: Path, limits: Limits, headers: Headers) -> Path:
+    bounded = replace(limits, max_size_bytes=MOST_TABLE_BYTES, max_rate_bytes_s=None)
+    async with Downloader(bounded) as downloader:
+        request = FileRequest(url, folder, "checksums", form=Form.TEXT, headers=headers)
+        return (await downloader.fetch(request)).path

@@ -1,0 +1,211 @@
+"""What ``asyncdl get`` takes on its command line, and where its files go."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from asyncdl.cli.options import Duration
+from asyncdl.lists.options import read_digest, read_header
+from asyncdl.retry import Backoff
+from asyncdl.transfer import Digest, Limits
+from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, safe_name
+
+if TYPE_CHECKING:
+    from asyncdl.config import ByteCount, Seconds
+
+HEADER_TIMEOUT_S = 300.0
+"""By default: hosts that fetch from tape take minutes. curl has no limit, and wget 900 s."""
+MAX_REDIRECTS = 50
+"""By default, as curl."""
+
+
+class Size(click.ParamType["ByteCount"]):
+    """Bytes, such as ``20 GB``."""
+
+    name = "size"
+    kind = "ByteCount"
+    example = "20 GB"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ByteCount:
+        """Read the amount, or fail with what is allowed."""
+        from asyncdl import config  # Who sets no amount needs no config at all.
+
+        try:
+            read: ByteCount = getattr(config, self.kind).read(value)
+        except ValueError as error:
+            allowed = f"bytes, or text such as {self.example!r} or '1M' (of 1024)"
+            self.fail(f"{value!r} {error}; allowed: {allowed}", param, ctx)
+        return read
+
+
+class Rate(Size):
+    """Bytes per second, such as ``5 MB/s``."""
+
+    name = "rate"
+    kind = "ByteRate"
+    example = "5 MB/s"
+
+
+class Timeout(Duration):
+    """A duration above zero."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Seconds:
+        """Read the duration, or fail with what is allowed."""
+        read = super().convert(value, param, ctx)
+        if read <= 0:
+            self.fail(f"{value!r} is no time; allowed: seconds above 0, or '5m'", param, ctx)
+        return read
+
+
+class Header(click.ParamType[tuple[str, "str | None"]]):
+    """A request header, ``Name: value``."""
+
+    name = "header"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str | None]:
+        """Split the header, or fail; the value may be a secret, so it is not repeated."""
+        try:
+            return read_header(value)
+        except ValueError as error:
+            self.fail(f"allowed: {error}" if str(error)[:1] == "'" else str(error), param, ctx)
+
+
+class Checksum(click.ParamType[Digest]):
+    """A digest, ``sha-256=HEX``."""
+
+    name = "type=hex"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Digest:
+        """Read the digest, or fail with what is allowed."""
+        try:
+            return read_digest(value)
+        except ValueError as error:
+            self.fail(f"{value!r}; allowed: {error}", param, ctx)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetOptions:
+    """The command line of ``get``, as click has read it."""
+
+    urls: tuple[str, ...]
+    listed: BinaryIO | None
+    output: str | None
+    directory: Path | None
+    jobs: int
+    connections: int
+    headers: tuple[tuple[str, str | None], ...]
+    sha256: str | None
+    checksum: tuple[Digest, ...]
+    checksums: tuple[str, ...]
+    limit_rate: ByteCount | None
+    max_size: ByteCount | None
+    attempts: int
+    max_wait: Seconds | None
+    max_redirects: int
+    connect_timeout: Seconds | None
+    header_timeout: Seconds | None
+    stall_timeout: Seconds | None
+    overwrite: bool
+    if_modified: bool
+    remote_time: bool
+    accept_html: bool
+    quiet: bool
+    no_progress: bool
+    as_json: bool
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is about one URL, so that what is said of a file is said of it."""
+        return len(self.urls) == 1 and self.listed is None
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Return what the one file has to hash to. Raises: UsageError."""
+        if self.sha256 is None and not self.checksum:
+            return ()
+        name = "--checksum" if self.sha256 is None else "--sha256"
+        if not self.is_single:
+            raise click.UsageError(f"{name} goes with exactly one URL; --checksums with several")
+        if self.sha256 is None:
+            return self.checksum
+        try:
+            return (Digest("sha256", self.sha256.strip().lower()), *self.checksum)
+        except ValueError:
+            raise click.UsageError("--sha256 takes 64 hexadecimal digits") from None
+
+    def limits(self) -> Limits:
+        """Return the bounds of the engine."""
+        usual = Limits()
+        return Limits(
+            connections=self.jobs * self.connections,
+            per_host=self.jobs * self.connections,
+            connections_per_file=self.connections,
+            backoff=Backoff(attempts=self.attempts),
+            max_rate_bytes_s=self.limit_rate,
+            max_size_bytes=self.max_size,
+            max_wait_s=self.max_wait or 0.0,
+            max_redirects=self.max_redirects,
+            connect_timeout_s=self.connect_timeout or usual.connect_timeout_s,
+            header_timeout_s=self.header_timeout or HEADER_TIMEOUT_S,
+            stall_timeout_s=self.stall_timeout or usual.stall_timeout_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where files go."""
+
+    directory: Path
+    name: str | None = None
+    """Of the one file; ``None`` takes the host's, else the URL's."""
+
+    @property
+    def shown(self) -> Path:
+        """What messages name."""
+        return self.directory if self.name is None else self.directory / self.name
+
+
+def destination_of(options: GetOptions) -> Destination:
+    """Return where the files go: ``-o`` names the file of a single URL, else a folder.
+
+    Raises: UsageError.
+    """
+    output, directory = options.output, options.directory
+    if output is None:
+        return Destination(directory or Path())
+    if output in ("", "-"):
+        raise click.UsageError("-o takes the name of a file; nothing is written to stdout")
+    path = directory / output if directory is not None else Path(output)
+    if not options.is_single:
+        if directory is not None:
+            raise click.UsageError("-o beside -d names one file: give one URL, or -d alone")
+        return Destination(_as_folder(path))
+    if output.endswith(("/", os.sep)) or path.is_dir():
+        return Destination(_as_folder(path))
+    return Destination(path.parent, _as_name(path.name))
+
+
+def _as_folder(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise click.UsageError(f"-o {path} is a file, and a folder is needed for several URLs")
+    return path
+
+
+def _as_name(name: str) -> str:
+    fitting = safe_name(name, PART_ENDINGS) or FALLBACK_NAME
+    if fitting != name:
+        problem = "is not a name that any system takes, or that of an unfinished file"
+        raise click.UsageError(f"-o: {name!r} {problem}; allowed: such as {fitting!r}")
+    return name

@@ -1,0 +1,96 @@
+"""Lists of URLs from files and pipes, read no faster than their files are fetched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+import anyio
+
+from asyncdl.lists.entries import Entry, EntryReader, Problem
+from asyncdl.lists.text import LineReader
+
+READ_BYTES = 65_536
+"""Read from a list at once."""
+OPTION_PATIENCE_S = 0.5
+"""So long the options of an entry may take to follow it through a pipe."""
+
+
+class UrlList:
+    """The entries of one list.
+
+    Args:
+        file: Open for bytes.
+        on_unknown: Takes the place and name of an option without effect.
+    """
+
+    def __init__(self, file: BinaryIO, on_unknown: Callable[[str, str], None]) -> None:
+        self._file = file
+        self._on_unknown = on_unknown
+        name = str(getattr(file, "name", ""))
+        self.name = "standard input" if name in ("<stdin>", "0", "-") else name
+        self.problems: list[Problem] = []
+        """Of the lines read so far."""
+
+    @property
+    def can_be_checked(self) -> bool:
+        """Whether all of it is there already and can be read twice."""
+        return self._file.seekable()
+
+    def check(self) -> Iterator[Entry]:
+        """Read all of it, yield the entries and collect what is wrong; then begin again."""
+        start = self._file.tell()
+        reader = EntryReader(self.name, self.problems.append, self._on_unknown)
+        yield from self._entries(reader)
+        self._file.seek(start)
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Yield the entries; of a file that has been checked what is wrong is left out."""
+        if self.can_be_checked:
+            for entry in self._entries(EntryReader(self.name, lambda problem: None)):
+                yield entry
+            return
+        reader = EntryReader(self.name, self.problems.append, self._on_unknown)
+        async for entry in self._piped(reader):
+            yield entry
+
+    def _entries(self, reader: EntryReader) -> Iterator[Entry]:
+        lines = LineReader()
+        while data := self._file.read(READ_BYTES):
+            yield from _taken(reader, lines.feed(data))
+        yield from _taken(reader, lines.close(), is_end=True)
+
+    async def _piped(self, reader: EntryReader) -> AsyncIterator[Entry]:
+        # The other end of a pipe takes its time: neither transfers nor an interrupt wait for it.
+        lines = LineReader()
+        fd = self._file.fileno()
+        while (data := await _read_pipe(fd, is_patient=not reader.is_within)) != b"":
+            found = _taken(reader, lines.feed(data)) if data is not None else _ended(reader)
+            for entry in found:
+                yield entry
+        for entry in _taken(reader, lines.close(), is_end=True):
+            yield entry
+
+
+def _taken(reader: EntryReader, lines: list[str], *, is_end: bool = False) -> Iterator[Entry]:
+    for line in lines:
+        if entry := reader.take(line):
+            yield entry
+    if is_end:
+        yield from _ended(reader)
+
+
+def _ended(reader: EntryReader) -> Iterator[Entry]:
+    if entry := reader.end():
+        yield entry
+
+
+async def _read_pipe(fd: int, *, is_patient: bool) -> bytes | None:
+    """Return the next bytes, none at the end; ``None`` if it took too long to wait for more."""
+    with suppress(TimeoutError):
+        with anyio.fail_after(None if is_patient else OPTION_PATIENCE_S):
+            await anyio.wait_readable(fd)
+        return os.read(fd, READ_BYTES)
+    return None

@@ -1,0 +1,157 @@
+"""Lists of URLs, plain or with the options of aria2's input files, as entries. Pure.
+
+::
+
+    # a comment
+    https://one.example/a.bin<TAB>https://two.example/a.bin
+      out=first.bin
+      checksum=sha-256=9f86d0…
+    https://example.org/b.bin
+
+A line without an indent is a URL, or several of the same file, parted by TABs. Indented
+lines are options of the entry above; an indented URL is a URL all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asyncdl.errors import TransferError
+from asyncdl.lists.options import OPTIONS, SECRET, Values
+from asyncdl.redact import redact
+from asyncdl.transfer import Digest
+from asyncdl.transfer.headers import Headers
+from asyncdl.transfer.target import read_target
+
+_OPTION = re.compile(r"\s+(?P<name>[A-Za-z][A-Za-z0-9-]*)\s*=(?P<value>.*)")
+_SHOWN_CHARS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file that is wanted."""
+
+    urls: tuple[str, ...] = field(repr=False)
+    """One or more; all lead to the same bytes."""
+    place: str = ""
+    """Such as ``urls.txt: line 3``; empty for a URL of the command line."""
+    directory: Path | None = None
+    """``None`` is the folder of the command."""
+    subfolder: Path = Path()
+    """Below that folder."""
+    name: str | None = None
+    """``None`` takes the host's, else the URL's."""
+    digests: tuple[Digest, ...] = ()
+    headers: Headers = field(default_factory=dict, repr=False)
+    """Besides those of the command, and before them."""
+    overwrite: bool | None = None
+    """``None`` here and below goes by the command."""
+    if_modified: bool | None = None
+    remote_time: bool | None = None
+    connections: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line that cannot be meant."""
+
+    place: str
+    value: str
+    """What stands there, without secrets."""
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.value} (allowed: {self.allowed})"
+
+
+class EntryReader:
+    """Turns the lines of a list into entries. An entry is whole when the next begins.
+
+    Args:
+        source: Name of the list, for messages.
+        on_problem: Takes every bad line.
+        on_unknown: Takes the place and the name of an option without effect, once a name.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        on_problem: Callable[[Problem], None],
+        on_unknown: Callable[[str, str], None] = lambda place, name: None,
+    ) -> None:
+        self._source = source
+        self._on_problem = on_problem
+        self._on_unknown = on_unknown
+        self._number = 0
+        self._urls: tuple[str, ...] = ()
+        self._place = ""
+        self._values: Values = {}
+        self._is_bad = False
+        self._unknown: set[str] = set()
+
+    @property
+    def is_within(self) -> bool:
+        """Whether an entry has begun whose options may still come."""
+        return bool(self._urls)
+
+    def take(self, line: str) -> Entry | None:
+        """Take the next line; return the entry before it, if this line ends it."""
+        self._number += 1
+        text = line.strip()
+        if not text or text.startswith("#"):
+            return None
+        if option := _OPTION.fullmatch(line.rstrip()):
+            self._take_option(option["name"].lower(), option["value"].strip())
+            return None
+        ended = self.end()
+        self._begin(text)
+        return ended
+
+    def end(self) -> Entry | None:
+        """Return the entry that has begun, if it is good."""
+        urls, values, is_bad = self._urls, self._values, self._is_bad
+        self._urls, self._values, self._is_bad = (), {}, False
+        return Entry(urls, self._place, **values) if urls and not is_bad else None
+
+    def _begin(self, text: str) -> None:
+        self._place = f"{self._source}: line {self._number}"
+        self._urls = tuple(dict.fromkeys(part.strip() for part in text.split("\t") if part.strip()))
+        for url in self._urls:
+            try:
+                read_target(url)
+            except TransferError as error:
+                self._refuse(shown(url), f"a URL of http or https; {error.detail}")
+
+    def _take_option(self, name: str, value: str) -> None:
+        place = f"{self._source}: line {self._number}"
+        if not self._urls:
+            problem = Problem(place, f"the option {name} stands before any URL", "a URL above it")
+            self._on_problem(problem)
+            return
+        take = OPTIONS.get(name)
+        if take is None:
+            self._note_unknown(place, name)
+            return
+        try:
+            take(self._values, value)
+        except ValueError as error:
+            is_secret = name in SECRET
+            self._refuse(name if is_secret else f"{name}={shown(value)}", str(error))
+
+    def _note_unknown(self, place: str, name: str) -> None:
+        if name not in self._unknown:
+            self._unknown.add(name)
+            self._on_unknown(place, name)
+
+    def _refuse(self, value: str, allowed: str) -> None:
+        self._is_bad = True
+        self._on_problem(Problem(f"{self._source}: line {self._number}", value, allowed))
+
+
+def shown(text: str) -> str:
+    """Return what stands in a list as a message may show it."""
+    safe = redact(text)
+    return repr(safe if len(safe) <= _SHOWN_CHARS else f"{safe[:_SHOWN_CHARS]}…")

@@ -1,0 +1,66 @@
+"""Bytes of a list, in whatever pieces and encoding they come, as lines. Pure."""
+
+from __future__ import annotations
+
+import codecs
+import io
+
+_MARKS = (  # the longer one first: UTF-32 begins as UTF-16 does
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+_LONGEST_MARK = 4
+
+
+class LineReader:
+    """Turns bytes into lines: a byte order mark tells the encoding, else it is UTF-8.
+
+    Lines end as on any system. Bytes that are no UTF-8 stay what they are, as lone
+    surrogates; of UTF-16 and UTF-32 what is no text becomes U+FFFD.
+    """
+
+    def __init__(self) -> None:
+        self._begun = b""
+        self._decoder: io.IncrementalNewlineDecoder | None = None
+        self._rest = ""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take the next bytes and return the lines that are whole now."""
+        if self._decoder is None:
+            self._begun += data
+            if len(self._begun) < _LONGEST_MARK and _may_be_marked(self._begun):
+                return []
+            data = self._begin()
+        return self._split(data, is_end=False)
+
+    def close(self) -> list[str]:
+        """Return what is left at the end."""
+        lines = self._split(self._begin() if self._decoder is None else b"", is_end=True)
+        return [*lines, self._rest] if self._rest else lines
+
+    def _begin(self) -> bytes:
+        mark, encoding = next(
+            ((mark, name) for mark, name in _MARKS if self._begun.startswith(mark)), (b"", "utf-8")
+        )
+        errors = "surrogateescape" if encoding == "utf-8" else "replace"
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
+        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
+        return self._begun[len(mark) :]
+
+    def _split(self, data: bytes, *, is_end: bool) -> list[str]:
+        assert self._decoder is not None
+        *lines, self._rest = (self._rest + self._decoder.decode(data, final=is_end)).split("\n")
+        return lines
+
+
+def _may_be_marked(begun: bytes) -> bool:
+    return any(mark.startswith(begun) for mark, _ in _MARKS)
+
+
+def lines_of(data: bytes) -> list[str]:
+    """Return the lines of a whole list."""
+    reader = LineReader()
+    return [*reader.feed(data), *reader.close()]

@@ -35,7 +35,7 @@ from asyncdl.cli.url_lists import UrlList
 from asyncdl.errors import AsyncdlError, ConfigError, DiskError, TransferError
 from asyncdl.events import Emit, Event, FilesWanted, Notice
 from asyncdl.job.telling.chronicle import log_event
-from asyncdl.lists.entries import Entry, Problem, shown
+from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
 from asyncdl.lists.options import with_header
 from asyncdl.redact import redact
 from asyncdl.transfer import Downloader, FileRequest, Limits, Outcome, Recheck, serve_queue
@@ -253,8 +253,8 @@ class WantedUrls:
             try:
                 read_target(url)
             except TransferError as error:
-                allowed = f"a URL of http or https; {error.detail}"
-                self.problems.append(Problem("command line", shown(url), allowed))
+                problem = Problem("command line", shown(url), allowed_url(error))
+                self.problems.append(problem)
             else:
                 yield Entry((url,), "command line")
         if self._list is not None and self._list.can_be_checked:

@@ -17,7 +17,7 @@ from asyncdl.transfer import Digest
 
 ALLOWED = "lines as sha256sum and md5sum write them: `HEX  NAME`, or `SHA256 (NAME) = HEX`"
 
-_GNU = re.compile(r"(?P<escaped>\\?)(?P<hex>[0-9A-Fa-f]+)(?:  ?[ *]?|\t+)(?P<name>\S.*)")
+_GNU = re.compile(r"(?P<hex>[0-9A-Fa-f]+)(?:  ?[ *]?|\t+)(?P<name>\S.*)")
 _BSD = re.compile(r"(?P<algorithm>[A-Za-z0-9/-]+) ?\((?P<name>.+)\) ?= ?(?P<hex>[0-9A-Fa-f]+)")
 _BARE = re.compile(r"[0-9A-Fa-f]{32,128}")
 _BY_DIGITS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
@@ -25,6 +25,7 @@ _ALGORITHMS = {
     "md5": "md5", "sha1": "sha1", "sha224": "sha224", "sha256": "sha256", "sha384": "sha384",
     "sha512": "sha512",
 }  # fmt: skip
+_ESCAPE = re.compile(r"\\[nr\\]")
 _ESCAPES = {"\\n": "\n", "\\r": "\r", "\\\\": "\\"}
 _BEGIN_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 _BEGIN_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
@@ -139,24 +140,25 @@ def _signed_part(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 def _read_row(source: str, number: int, line: str) -> Checksum:
     place = f"{source}: line {number}"
-    if match := _BSD.fullmatch(line):
-        algorithm = _ALGORITHMS.get(match["algorithm"].lower().replace("-", ""), "")
-        if not algorithm:
-            raise ConfigError(
-                f"{place}: {match['algorithm']} is not checked here",
-                allowed=", ".join(_ALGORITHMS),
-            )
-        return Checksum(number, match["name"], _digest(place, algorithm, match["hex"]))
-    if _BARE.fullmatch(line):
-        return Checksum(number, "", _digest(place, _BY_DIGITS.get(len(line), ""), line))
-    match = _GNU.fullmatch(line)
+    text = line.removeprefix("\\")
+    match = _BSD.fullmatch(text) or _GNU.fullmatch(text)
+    if match is None and _BARE.fullmatch(text):
+        return Checksum(number, "", _digest(place, _BY_DIGITS.get(len(text), ""), text))
     if match is None:
         raise ConfigError(f"{place}: {line[:80]!r} is no checksum", allowed=ALLOWED)
-    name = match["name"]
-    if match["escaped"]:
-        name = re.sub(r"\\[nr\\]", lambda escape: _ESCAPES[escape[0]], name)
-    digest = _digest(place, _BY_DIGITS.get(len(match["hex"]), ""), match["hex"])
-    return Checksum(number, name.removeprefix("./"), digest)
+    algorithm = _BY_DIGITS.get(len(match["hex"]), "")
+    if named := match.groupdict().get("algorithm"):
+        algorithm = _ALGORITHMS.get(named.lower().replace("-", ""), "")
+        if not algorithm:
+            problem = f"{place}: {named} is not checked here"
+            raise ConfigError(problem, allowed=", ".join(_ALGORITHMS))
+    # A backslash in front of the line says that its name has escapes.
+    name = match["name"] if text == line else _ESCAPE.sub(_unescape, match["name"])
+    return Checksum(number, name.removeprefix("./"), _digest(place, algorithm, match["hex"]))
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    return _ESCAPES[escape[0]]
 
 
 def _digest(place: str, algorithm: str, value: str) -> Digest:

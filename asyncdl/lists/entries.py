@@ -123,7 +123,7 @@ class EntryReader:
             try:
                 read_target(url)
             except TransferError as error:
-                self._refuse(shown(url), f"a URL of http or https; {error.detail}")
+                self._refuse(shown(url), allowed_url(error))
 
     def _take_option(self, name: str, value: str) -> None:
         place = f"{self._source}: line {self._number}"
@@ -149,6 +149,12 @@ class EntryReader:
     def _refuse(self, value: str, allowed: str) -> None:
         self._is_bad = True
         self._on_problem(Problem(f"{self._source}: line {self._number}", value, allowed))
+
+
+def allowed_url(error: TransferError) -> str:
+    """Return what would be right in place of a URL that was refused."""
+    allowed = "a URL of http or https"
+    return allowed if "http" in error.detail else f"{allowed}; {error.detail}"
 
 
 def shown(text: str) -> str:

@@ -492,7 +492,8 @@ class Download:
                 is_last=is_last,
                 rest_s=rest_s,
             )
-        return governor.is_down(file.url)
+        # The limits of this file: one that has another mirror does not wait for this one.
+        return self._engine.limits.max_wait_s > 0 and governor.is_down(file.url)
 
     async def _has_place_later(self, error: AsyncdlError) -> bool:
         """Prepare another try at a host that may have had one connection too many."""

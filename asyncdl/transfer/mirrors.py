@@ -58,10 +58,13 @@ class MirroredDownload:
         Raises: as :meth:`Download.run`; of several failures the last.
         """
         once = replace(self._engine.limits.backoff, attempts=1)
-        first = changed(self._engine, limits=replace(self._engine.limits, backoff=once))
+        impatient = replace(self._engine.limits, backoff=once, max_wait_s=0.0)
+        first = changed(self._engine, limits=impatient)
         failure: AsyncdlError | None = None
         for engine in (first, self._engine):
             for url in tuple(self._left):
+                if engine is first and self._engine.governor.is_down(url):
+                    continue
                 try:
                     return await self._fetch_from(url, engine)
                 except (TransferError, NetworkError) as error:

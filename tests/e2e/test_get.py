@@ -16,13 +16,16 @@ import pytest
 from tests.e2e.conftest import COMMAND, Ended, Run, environment
 from tests.transfer.fault_server import (
     LONG_AGO,
+    End,
     FaultServer,
     HostedFile,
     Received,
     Reply,
     Responder,
     fixed,
+    redirect,
     serving,
+    silent,
     status,
 )
 
@@ -304,3 +307,22 @@ async def test_names_in_any_script_are_those_of_the_host(
     )
     assert done.returncode == 0
     assert files(tmp_path) == {name: A}
+
+
+async def test_a_chain_of_redirects_is_followed_as_far_as_by_curl(get: Run, tmp_path: Path) -> None:
+    chain = [redirect(f"/{number}") for number in range(6)]
+    async with serving(*chain, FILES["/a.bin"]) as server:
+        ended = await get(f"{server.url}/a.bin", "-o", "x.bin")
+        assert ended.status == 0, ended.stderr
+    async with serving(*chain, FILES["/a.bin"]) as server:
+        ended = await get(f"{server.url}/a.bin", "-o", "y.bin", "--max-redirects", "2")
+    assert (ended.status, len(server.requests)) == (1, 3)
+    assert "--max-redirects" in ended.stderr and "same command again" not in ended.stderr
+    assert files(tmp_path) == {"x.bin": A}
+
+
+async def test_the_patience_for_a_first_byte_can_be_set(get: Run, tmp_path: Path) -> None:
+    async with serving(silent(End.HANG)) as server:
+        ended = await get(f"{server.url}/a.bin", "--header-timeout", "0.2s", "--json")
+    assert ended.status == 1
+    assert "no answer in time" in ended.summary["failures"][0]["detail"]

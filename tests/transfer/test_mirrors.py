@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from asyncdl.errors import ChecksumMismatch, HttpStatusError, SizeMismatch, Tran
 from asyncdl.events import Notice
 from asyncdl.transfer import Digest
 from tests.transfer.fault_server import (
+    QUICK,
     End,
     HostedFile,
     Responder,
@@ -121,3 +123,15 @@ async def test_headers_go_to_every_mirror(tmp_path: Path) -> None:
     async with serving(FILE) as good, rig(tmp_path, fixed("404 No")) as r:
         await r.fetch(mirrors=(f"{good.url}/x",), headers={"X-Key": "mine"})
     assert good.requests[0].headers["x-key"] == "mine"
+
+
+async def test_a_mirror_that_is_down_is_not_waited_for_where_another_has_the_file(
+    tmp_path: Path,
+) -> None:
+    limits = replace(QUICK, max_wait_s=3600.0)
+    async with serving(FILE) as good, rig(tmp_path, status(503), limits=limits) as r:
+        dead = "https" if r.server.url.startswith("https") else "http"
+        for name in ("a", "b", "c", "d"):
+            urls = (f"{dead}://127.0.0.1:9/{name}", f"{r.server.url}/{name}", f"{good.url}/{name}")
+            await r.fetch(name, url=urls[0], mirrors=urls[1:])
+    assert r.names == ["a", "b", "c", "d"]

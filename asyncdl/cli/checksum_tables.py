@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import anyio
 
@@ -35,11 +34,13 @@ class Tables:
         Raises: ConfigError, if there are tables and none names the file: what is to be
             verified is not fetched unverified. A table need not name itself.
         """
+        if not self._tables:
+            return ()
         paths = [name] if name else [path_in(url) for url in urls]
         found = tuple(
             dict.fromkeys(d for t in self._tables for path in paths for d in t.digests_of(path))
         )
-        if found or not self._tables or all(map(self._is_table, paths)):
+        if found or all(map(self._is_table, paths)):
             return found
         shown = name or redact(urls[0])
         sources = ", ".join(table.source for table in self._tables)
@@ -70,6 +71,8 @@ def _is_url(source: str) -> bool:
 
 async def _load(source: str, limits: Limits, headers: Headers) -> ChecksumTable:
     if _is_url(source):
+        from tempfile import TemporaryDirectory  # Most commands have no table to fetch.
+
         with TemporaryDirectory(prefix="asyncdl-") as folder:
             path = await _fetch(source, Path(folder), limits, headers)
             data = await anyio.Path(path).read_bytes()

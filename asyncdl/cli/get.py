@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import click
+from anyio.lowlevel import checkpoint
 from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
@@ -46,6 +47,8 @@ from asyncdl.transfer.target import read_target
 QUEUED_PER_WORKER = 2
 """Requests made ahead for each worker. Of a list of any length no more is in memory, but for
 a number for each URL and the names of the latest files."""
+CHECKED_AT_ONCE = 1000
+"""Entries of a list that are looked at in some ten milliseconds."""
 SHOWN_PROBLEMS = 20
 """Bad lines that are named; a list of something else has as many as lines."""
 
@@ -146,10 +149,10 @@ def get(**given: Any) -> int:
                 emit(ending_of(outcome))
 
             urls = WantedUrls(options, watch)
-            urls.check(requests)
+            await urls.check(requests)
             if options.checksums:
                 requests.tables = await load_tables(options.checksums, limits, requests.headers)
-                urls.check(requests)
+                await urls.check(requests)
             feed = Feed(urls.entries(), requests.of, urls.problems.append, watch)
             await _fetch_all(feed, limits, options.jobs, take, watch)
             return urls.problems
@@ -193,11 +196,16 @@ class RequestMaker:
             with_header(headers, name, value)
         self.headers: Headers = headers
 
+    def check(self, entry: Entry) -> None:
+        """Look whether the tables name an entry. Raises: ConfigError."""
+        self.tables.digests_of(entry.urls, entry.name or self._destination.name)
+
     def of(self, entry: Entry) -> FileRequest:
         """Return the request for one entry. Raises: ConfigError, if a table does not name it."""
         options = self._options
         name = entry.name or self._destination.name
         if_modified = _first(entry.if_modified, options.if_modified)
+        headers = _joined(self.headers, entry.headers)
         url, *mirrors = entry.urls
         return FileRequest(
             url=url,
@@ -206,17 +214,23 @@ class RequestMaker:
             name=name,
             key=redact(url),
             digests=(*self._digests, *entry.digests, *self.tables.digests_of(entry.urls, name)),
-            headers=_joined(self.headers, entry.headers),
+            headers=headers,
             overwrite=_first(entry.overwrite, options.overwrite),
             connections=entry.connections,
             recheck=Recheck.CONFIRMED if if_modified else Recheck.CHANGED,
             remote_time=if_modified or _first(entry.remote_time, options.remote_time),
-            accept_html=options.accept_html,
+            accept_html=options.accept_html or _asks_for_html(headers),
         )
 
 
 def _first(own: bool | None, usual: bool) -> bool:
     return usual if own is None else own
+
+
+def _asks_for_html(headers: Headers) -> bool:
+    return any(
+        name.lower() == "accept" and "html" in (value or "") for name, value in headers.items()
+    )
 
 
 def _joined(usual: Headers, own: Headers) -> Headers:
@@ -236,14 +250,16 @@ class WantedUrls:
         self.problems: list[Problem] = self._list.problems if self._list is not None else []
         self._noted: set[str] = set()
 
-    def check(self, requests: RequestMaker) -> None:
+    async def check(self, requests: RequestMaker) -> None:
         """Look at all that is there already, before anything is fetched.
 
         Raises: ConfigError, if an entry is wrong.
         """
-        for entry in self._checkable():
+        for number, entry in enumerate(self._checkable(), 1):
+            if number % CHECKED_AT_ONCE == 0:
+                await checkpoint()  # an interrupt does not wait for the end of a long list
             try:
-                requests.of(entry)
+                requests.check(entry)
             except ConfigError as error:
                 self.problems.append(Problem(entry.place, error.problem, error.allowed))
         _refuse(self.problems, "nothing was fetched")

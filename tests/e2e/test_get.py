@@ -292,6 +292,9 @@ async def test_a_page_is_kept_where_it_is_wanted(
     assert "--accept-html" in refused.stderr and "same command again" not in refused.stderr
     ended = await get(f"{host.url}/page", "--accept-html")
     assert (ended.status, files(tmp_path)) == (0, {"page": b"<!doctype html>"})
+    asked = await get(f"{host.url}/page", "-H", "Accept: text/html", "-o", "other")
+    named = await get(f"{host.url}/page", "-o", "page.html")
+    assert (asked.status, named.status) == (0, 0)
 
 
 async def test_names_in_any_script_are_those_of_the_host(

@@ -20,7 +20,7 @@ ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e t
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop coverage browser docs examples geo clients soak bench clean
+.PHONY: demo test uvloop coverage browser socks docs examples geo clients soak bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -43,6 +43,9 @@ coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they rea
 
 browser:  # for the tests of the HTML pages, which are skipped without one; takes minutes
 	@command -v chromedriver > /dev/null || { apt-get update -qq && apt-get install -y -qq chromium chromium-driver; }
+
+socks:  # a SOCKS proxy that nobody here wrote, for a test that is skipped without it
+	@command -v microsocks > /dev/null || { apt-get update -qq && apt-get install -y -qq microsocks; }
 
 docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors, and their tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from asyncdl.job.job import Job
     from asyncdl.job.telling.report import Failure, Summary
     from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
+    from asyncdl.tls import TlsSettings
     from asyncdl.transfer import Digest, Downloader, Fetched, FileRequest, Form, Limits
 
 # A library is silent until its user configures logging: without this, Python
@@ -54,6 +55,7 @@ _HOMES = {
     "asyncdl.job.job": ("Job",),
     "asyncdl.job.telling.report": ("Failure", "Summary"),
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
+    "asyncdl.tls": ("TlsSettings",),
     "asyncdl.transfer": ("Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits"),
 }  # fmt: skip
 _ROOMS = ("events", "metrics", "sandbox", "sync")
@@ -82,6 +84,7 @@ __all__ = [
     "M2MClient",
     "NetworkError",
     "Summary",
+    "TlsSettings",
     "TransferError",
     "__version__",
     "events",

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _UNKNOWN_ISSUER = (
-    "a proxy or firewall may inspect TLS: make its CA known to this machine, or name its file in "
-    "SSL_CERT_FILE; without one, update the system's CA certificates"
+    "a proxy or firewall may inspect TLS: make its CA known to this machine, or name its file by "
+    "ca_file (--cacert) or in SSL_CERT_FILE; without one, update the system's CA certificates"
 )
 _WRONG_HOST = (
     "another machine responds in the host's name: look for a captive portal, a proxy or a wrong "

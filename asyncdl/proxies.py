@@ -1,9 +1,10 @@
 """The proxies that the environment names, for those who reach the world by them alone.
 
 ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``ALL_PROXY`` name them, ``NO_PROXY`` the hosts that are
-asked directly; in lower case, too. This very machine always is: no proxy could lead to it,
-but only to the loopback of its own. aiohttp would read them by itself, but then it also sends
-whatever ``~/.netrc`` holds for a host.
+asked directly; in lower case, too, which goes first. A proxy is spoken to by HTTP or SOCKS;
+``host:port`` is one of HTTP. This very machine is always asked directly: no proxy could lead to
+it, but only to the loopback of its own. aiohttp would read them by itself, but then it also
+sends whatever ``~/.netrc`` holds for a host.
 """
 
 from __future__ import annotations
@@ -14,8 +15,13 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from asyncdl.errors import NetworkError
+from asyncdl.no_proxy import is_exempt
 
 PORTS = {"http": 80, "https": 443}
+SOCKS = ("socks5h", "socks5", "socks4a", "socks4", "socks")
+"""Kinds of SOCKS proxies, as curl names them; the last is its other name for ``socks4``."""
+SOCKS_PORT = 1080
+"""Source: RFC 1928, section 3."""
 VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
 
 
@@ -36,21 +42,61 @@ def proxy_of(scheme: str, host: str, port: int) -> str | None:
 
     A user name and a password in it are for the proxy alone.
 
-    Raises: NetworkError, for a proxy that cannot be read or is not spoken to by HTTP.
+    Raises: NetworkError, for a proxy that cannot be read or is of a kind that nobody knows.
     """
     if _is_this_machine(host):
         return None
-    # Only here: the module behind it takes longer to import than all of the engine's disk code.
-    from urllib.request import getproxies, proxy_bypass
-
-    if proxy_bypass(f"{host}:{port}"):
+    proxies = _named_proxies()
+    no_proxy = proxies.pop("no", "")
+    if is_exempt(host, port, no_proxy) or _is_exempt_by_the_system(host):
         return None
-    proxies = getproxies()
     kind = scheme if proxies.get(scheme) else "all"
-    proxy = proxies.get(kind)
-    if proxy and not _is_spoken_to(proxy):
-        raise NetworkError(f"ask {host}", _unreadable(f"{kind}_proxy", proxy), retryable=False)
-    return proxy or None
+    named = proxies.get(kind)
+    if not named:
+        return None
+    proxy = _whole(named)
+    if not _is_spoken_to(proxy):
+        raise NetworkError(f"ask {host}", _unreadable(f"{kind}_proxy", named), retryable=False)
+    return proxy
+
+
+def is_socks(proxy: str) -> bool:
+    """Tell whether the URL of a proxy is of one that is spoken to by SOCKS."""
+    return urlsplit(proxy).scheme in SOCKS
+
+
+def without_login(proxy: str) -> str:
+    """Return what may be shown of the URL of a proxy: no user and no password."""
+    parts = urlsplit(proxy)
+    _, at, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{'***@' if at else ''}{host}"
+
+
+def _named_proxies() -> dict[str, str]:
+    """Return the proxies by scheme, ``all`` and ``no`` among them."""
+    # Only here: the module behind it takes longer to import than all of the engine's disk code.
+    from urllib.request import getproxies
+
+    return dict(getproxies())
+
+
+def _is_exempt_by_the_system(host: str) -> bool:
+    """Tell whether the system's own settings exempt a host, where they name the proxies."""
+    from urllib.request import getproxies_environment, proxy_bypass
+
+    return not getproxies_environment() and bool(proxy_bypass(host))
+
+
+def _whole(proxy: str) -> str:
+    """Return the URL of a proxy that may be written without ``http://``, if it has a port."""
+    if "://" in proxy:
+        scheme, _, rest = proxy.partition("://")
+        return f"{scheme.lower()}://{rest}"
+    try:
+        has_port = urlsplit(f"//{proxy}").port is not None
+    except ValueError:
+        return proxy
+    return f"http://{proxy}" if has_port else proxy
 
 
 def _is_this_machine(host: str) -> bool:
@@ -74,7 +120,8 @@ def _is_spoken_to(proxy: str) -> bool:
         parts = urlsplit(proxy)
         # No name has empty or long labels, and looking one up fails in a way of its own.
         (parts.hostname or "").encode("idna")
-        return parts.scheme in PORTS and bool(parts.hostname) and parts.port != 0
+        is_known = parts.scheme in PORTS or parts.scheme in SOCKS
+        return is_known and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 
@@ -88,6 +135,6 @@ def _unreadable(variable: str, proxy: str) -> str:
     kind = "".join(user.partition("://")[:2]) if "://" in user else ""
     shown = f"{kind}***@{rest}" if user else proxy
     return (
-        f"{next(spelt, variable)}={shown}: no proxy that is spoken to by HTTP "
-        "(allowed: a URL such as http://proxy.example.org:3128)"
+        f"{next(spelt, variable)}={shown}: not the URL of a proxy (allowed: such as "
+        "http://proxy.example.org:3128, proxy.example.org:3128 or socks5h://proxy.example.org:1080)"
     )

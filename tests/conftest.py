@@ -16,6 +16,7 @@ from asyncdl.m2m.account.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
 from asyncdl.m2m.account.stored import CONFIG_DIR_VARIABLE
 from asyncdl.sandbox import Service
 from asyncdl.sandbox.ledger import Ledger
+from asyncdl.tls import BUNDLES, OPENSSL_FILE, OPENSSL_FOLDERS
 
 # Noisy machines make single examples slow now and then; how many there are stays the default.
 hypothesis.settings.register_profile("asyncdl", deadline=None)
@@ -33,11 +34,13 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 def own_user_folders(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Keep lock files and credentials of the person who runs the tests out of them."""
+    """Keep lock files, credentials and trust of the person who runs the tests out of them."""
     home = tmp_path_factory.mktemp("home")
     for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "HOME"):
         monkeypatch.setenv(variable, str(home))
     for variable in (*USERNAME_VARIABLES, *TOKEN_VARIABLES, CONFIG_DIR_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in (*BUNDLES, OPENSSL_FILE, OPENSSL_FOLDERS):
         monkeypatch.delenv(variable, raising=False)
     yield
 

@@ -151,10 +151,21 @@ async def test_no_host_behind_the_proxy_leads_to_this_machine(
 async def test_a_proxy_of_another_kind_is_an_error_that_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "quic://127.0.0.1:1")
     async with Downloader(QUICK) as downloader:
-        with pytest.raises(NetworkError, match=r"ALL_PROXY=socks5://127.0.0.1:1: .* http://"):
+        with pytest.raises(NetworkError, match=r"ALL_PROXY=quic://127.0.0.1:1: .* socks5h://"):
             await downloader.fetch(FileRequest("http://192.0.2.1/a.bin", tmp_path))
+
+
+@pytest.mark.parametrize("scheme", ["", "HTTP://"])
+async def test_a_proxy_may_be_written_as_host_and_port(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_proxy(login="name:word") as proxy, serving(HostedFile(BODY)) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("http://", scheme))
+        async with Downloader(QUICK) as downloader:
+            await downloader.fetch(FileRequest(f"{far(server.url)}/a.bin", tmp_path))
+    assert proxy.asked == [f"GET {far(server.url)}/a.bin"]
 
 
 def test_which_proxy_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +177,8 @@ def test_which_proxy_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_of("https", "host.example", 443) == "http://secure"
     assert proxy_of("http", "host.example", 80) == "http://all"
     assert proxy_of("https", "a.inside.example", 443) is None
+    monkeypatch.setenv("https_proxy", "[2001:db8::1]:3128")
+    assert proxy_of("https", "host.example", 443) == "http://[2001:db8::1]:3128"
 
 
 @pytest.mark.parametrize(
@@ -195,9 +208,9 @@ def test_no_proxy_leads_to_this_machine(
     ("variable", "value", "shown"),
     [
         ("HTTP_PROXY", "foo", "HTTP_PROXY=foo: "),
-        ("http_proxy", "proxy.example:3128", "http_proxy=proxy.example:3128: "),
-        ("ALL_PROXY", "name:s3cret@proxy:3128", "ALL_PROXY=***@proxy:3128: "),
-        ("HTTP_PROXY", "socks5://name:s3c@ret@proxy", "HTTP_PROXY=socks5://***@proxy: "),
+        ("http_proxy", "proxy.example:port", "http_proxy=proxy.example:port: "),
+        ("ALL_PROXY", "name:s3cret@proxy:0", "ALL_PROXY=***@proxy:0: "),
+        ("HTTP_PROXY", "ftp://name:s3c@ret@proxy", "HTTP_PROXY=ftp://***@proxy: "),
         ("HTTP_PROXY", "http://", "HTTP_PROXY=http://: "),
         ("HTTP_PROXY", "http://host:port", "HTTP_PROXY=http://host:port: "),
         ("HTTP_PROXY", "http://[::1", "HTTP_PROXY=http://[::1: "),

@@ -11,6 +11,7 @@ from asyncdl.errors import ConfigError
 from asyncdl.lists.checksums import ChecksumTable, path_in, read_checksums
 from asyncdl.lists.text import lines_of
 from asyncdl.redact import redact
+from asyncdl.tls import Tls
 from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
 from asyncdl.transfer.headers import Headers
 
@@ -54,7 +55,9 @@ class Tables:
         return any(last == table.source.rpartition("/")[2] for table in self._tables)
 
 
-async def load_tables(sources: tuple[str, ...], limits: Limits, headers: Headers) -> Tables:
+async def load_tables(
+    sources: tuple[str, ...], limits: Limits, headers: Headers, tls: Tls | None = None
+) -> Tables:
     """Read every table, from a file or a URL.
 
     Raises: ConfigError, for what cannot be read or is no table; TransferError or
@@ -62,19 +65,21 @@ async def load_tables(sources: tuple[str, ...], limits: Limits, headers: Headers
     """
     # What is wrong here is said before anything is fetched.
     ordered = sorted(sources, key=_is_url)
-    return Tables(tuple([await _load(source, limits, headers) for source in ordered]))
+    return Tables(tuple([await _load(source, limits, headers, tls) for source in ordered]))
 
 
 def _is_url(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
-async def _load(source: str, limits: Limits, headers: Headers) -> ChecksumTable:
+async def _load(source: str, limits: Limits, headers: Headers, tls: Tls | None) -> ChecksumTable:
     if _is_url(source):
         from tempfile import TemporaryDirectory  # Most commands have no table to fetch.
 
         with TemporaryDirectory(prefix="asyncdl-") as folder:
-            path = await _fetch(source, Path(folder), limits, headers)
+            path = await _fetch(
+                source, Path(folder), Downloader(_bounded(limits), tls=tls), headers
+            )
             data = await anyio.Path(path).read_bytes()
             return read_checksums(redact(source).partition("?")[0], lines_of(data))
     try:
@@ -84,8 +89,11 @@ async def _load(source: str, limits: Limits, headers: Headers) -> ChecksumTable:
     return read_checksums(source, lines_of(data))
 
 
-async def _fetch(url: str, folder: Path, limits: Limits, headers: Headers) -> Path:
-    bounded = replace(limits, max_size_bytes=MOST_TABLE_BYTES, max_rate_bytes_s=None)
-    async with Downloader(bounded) as downloader:
+def _bounded(limits: Limits) -> Limits:
+    return replace(limits, max_size_bytes=MOST_TABLE_BYTES, max_rate_bytes_s=None)
+
+
+async def _fetch(url: str, folder: Path, downloads: Downloader, headers: Headers) -> Path:
+    async with downloads as downloader:
         request = FileRequest(url, folder, "checksums", form=Form.TEXT, headers=headers)
         return (await downloader.fetch(request)).path

@@ -12,14 +12,15 @@ from asyncdl.cli.command import command
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK, REFUSED
-from asyncdl.cli.options import Embedded, verbose_option
+from asyncdl.cli.options import Embedded, tls_options, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import SANDBOX_NAME, access_to, open_service
+from asyncdl.cli.service import SANDBOX_NAME, access_to, open_service, with_tls
 from asyncdl.cli.target import service_config, target_options
 from asyncdl.config import ServiceConfig, load_config
 from asyncdl.doctor import Check, Patient, State, checkup
 from asyncdl.job.choosing.wishes import locate_account
 from asyncdl.m2m.account.credentials import Found
+from asyncdl.tls import TlsSettings
 
 
 @command(
@@ -30,16 +31,23 @@ from asyncdl.m2m.account.credentials import Found
 )
 @target_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@tls_options
 @verbose_option
-def doctor(config: Path | None, sandbox: Embedded | None, url: str | None, as_json: bool) -> int:
-    """Check token, role, notices, limits, hosts, clock, disk and versions.
+def doctor(
+    config: Path | None,
+    sandbox: Embedded | None,
+    url: str | None,
+    as_json: bool,
+    tls: TlsSettings,
+) -> int:
+    """Check token, role, notices, limits, hosts, TLS, proxies, clock, disk and versions.
 
     Each line has a mark (ok, warn or fail) and what was seen; what is not ok
     has a line of advice below it. Nothing is requested and nothing is written.
 
     Exit status: 0 nothing failed; 1 something did; 3 credentials or permission refused.
     """
-    settings = service_config(config, url)
+    settings = with_tls(service_config(config, url), tls)
     directory = load_config(config).directory if config else Path.cwd()
 
     async def work() -> list[Check]:

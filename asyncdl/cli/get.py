@@ -29,7 +29,7 @@ from asyncdl.cli.get_options import (
 )
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
-from asyncdl.cli.options import json_option, max_wait_option, verbose_option
+from asyncdl.cli.options import json_option, max_wait_option, tls_options, verbose_option
 from asyncdl.cli.printing import echo
 from asyncdl.cli.tally import Tally, ending_of
 from asyncdl.cli.url_lists import UrlList
@@ -39,7 +39,8 @@ from asyncdl.job.telling.chronicle import log_event
 from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
 from asyncdl.lists.options import with_header
 from asyncdl.redact import redact
-from asyncdl.transfer import Downloader, FileRequest, Limits, Outcome, Recheck, serve_queue
+from asyncdl.tls import check_tls
+from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
 from asyncdl.transfer.claims import mark_of
 from asyncdl.transfer.headers import Headers
 from asyncdl.transfer.target import read_target
@@ -119,6 +120,7 @@ SHOWN_PROBLEMS = 20
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
 @json_option
+@tls_options
 @verbose_option
 def get(**given: Any) -> int:
     """Fetch each URL into a file; run again, it continues where it stopped.
@@ -133,6 +135,7 @@ def get(**given: Any) -> int:
         raise click.UsageError("give a URL, or a file of URLs with -i")
     destination, limits = destination_of(options), options.limits()
     requests = RequestMaker(options, destination)
+    check_tls(options.tls)  # the files that the environment names, too
     tally = Tally(as_json=options.as_json, quiet=options.quiet)
 
     async def work() -> list[Problem]:
@@ -151,10 +154,13 @@ def get(**given: Any) -> int:
             urls = WantedUrls(options, watch)
             await urls.check(requests)
             if options.checksums:
-                requests.tables = await load_tables(options.checksums, limits, requests.headers)
+                requests.tables = await load_tables(
+                    options.checksums, limits, requests.headers, options.tls
+                )
                 await urls.check(requests)
             feed = Feed(urls.entries(), requests.of, urls.problems.append, watch)
-            await _fetch_all(feed, limits, options.jobs, take, watch)
+            downloads = Downloader(limits, emit=watch, tls=options.tls)
+            await _fetch_all(feed, downloads, options.jobs, take)
             return urls.problems
 
     try:
@@ -324,7 +330,7 @@ class Feed(Struct, frozen=True):
 
 
 async def _fetch_all(
-    feed: Feed, limits: Limits, jobs: int, take: Callable[[Outcome], None], emit: Emit
+    feed: Feed, downloads: Downloader, jobs: int, take: Callable[[Outcome], None]
 ) -> None:
     """Fetch everything, and hand each outcome to ``take``; one bad file stops no other.
 
@@ -334,11 +340,7 @@ async def _fetch_all(
         jobs * QUEUED_PER_WORKER
     )
     outcomes_out, outcomes_in = anyio.create_memory_object_stream[Outcome](jobs)
-    async with (
-        Downloader(limits, emit=emit) as downloader,
-        outcomes_in,
-        anyio.create_task_group() as tasks,
-    ):
+    async with downloads as downloader, outcomes_in, anyio.create_task_group() as tasks:
         tasks.start_soon(feed.run, requests_out)
         tasks.start_soon(serve_queue, downloader, requests_in, outcomes_out, jobs)
         async for outcome in outcomes_in:

@@ -17,6 +17,7 @@ from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, safe_name
 
 if TYPE_CHECKING:
     from asyncdl.config import ByteCount, Seconds
+    from asyncdl.tls import TlsSettings
 
 HEADER_TIMEOUT_S = 300.0
 """By default: hosts that fetch from tape take minutes. curl has no limit, and wget 900 s."""
@@ -125,6 +126,7 @@ class GetOptions:
     quiet: bool
     no_progress: bool
     as_json: bool
+    tls: TlsSettings
 
     @property
     def is_single(self) -> bool:

@@ -10,15 +10,16 @@ import click
 from asyncdl.cli.command import command
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import Embedded, verbose_option
+from asyncdl.cli.options import Embedded, tls_options, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import Service, access_to, asker, client_of, open_service
+from asyncdl.cli.service import Service, access_to, asker, client_of, open_service, with_tls
 from asyncdl.cli.target import host_for, service_config, target_options
 from asyncdl.config import ServiceConfig
 from asyncdl.errors import AuthError
 from asyncdl.m2m.account.credentials import Credentials, find_credentials
 from asyncdl.m2m.account.stored import credentials_path, forget_accounts, store_account
 from asyncdl.redact import Secret
+from asyncdl.tls import TlsSettings
 
 MAX_TOKEN_CHARS = 4096
 """Read from standard input; a token has about 64."""
@@ -33,6 +34,7 @@ MAX_TOKEN_CHARS = 4096
 @click.option("--username", help="ERS user name.")
 @click.option("--token-stdin", is_flag=True, help="Read the application token from stdin.")
 @target_options
+@tls_options
 @verbose_option
 def login(
     config: Path | None,
@@ -40,6 +42,7 @@ def login(
     url: str | None,
     username: str | None,
     token_stdin: bool,
+    tls: TlsSettings,
 ) -> int:
     """Check a user name and an application token, and store them for later commands.
 
@@ -48,7 +51,7 @@ def login(
     The token goes to the system's keyring if the extra asyncdl[keyring] is
     installed, else to a file that only you can read.
     """
-    settings = service_config(config, url)
+    settings = with_tls(service_config(config, url), tls)
     token = _read_token() if token_stdin else None
     # Asked for before the loop begins, so that Ctrl-C ends the question.
     given = None if sandbox else _given_account(settings, username, token)

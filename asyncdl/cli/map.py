@@ -18,18 +18,20 @@ from asyncdl.cli.options import (
     max_wait_option,
     naming,
     sandbox_option,
+    tls_options,
     verbose_option,
 )
 from asyncdl.cli.pages import STDOUT, write_page
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count
-from asyncdl.cli.service import access_to, open_client
+from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.scenes import Wish, found_scenes, wish_of
 from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.pages.map_page import map_page
 from asyncdl.pages.mapping import Polygon, Tiles
+from asyncdl.tls import TlsSettings
 
 # Nothing else in front of the path: it goes into the page's policy.
 _TILES = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/.*")
@@ -70,6 +72,7 @@ class TileUrl(click.ParamType[str]):
 @click.option("--credit", default="", help="Whom the page names for the tiles.")
 @sandbox_option
 @max_wait_option(FEW_TRIES)
+@tls_options
 @verbose_option
 def map_(
     config: Path,
@@ -78,6 +81,7 @@ def map_(
     credit: str,
     sandbox: Embedded | None,
     max_wait: Seconds | None,
+    tls: TlsSettings,
 ) -> int:
     """Draw the scenes that CONFIG asks for on a map in an HTML file.
 
@@ -97,7 +101,7 @@ def map_(
 
     with naming(config):
         wish = wish_of(settings)  # reads files, and but once, so before the loop begins
-        access = access_to(settings.service, sandbox)
+        access = access_to(with_tls(settings.service, tls), sandbox)
         area, title = area_of(wish), title_of(settings)
         scenes = run_async(work)
     if scenes is None:

@@ -16,16 +16,18 @@ from asyncdl.cli.options import (
     json_option,
     max_wait_option,
     sandbox_option,
+    tls_options,
     verbose_option,
 )
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import access_to, open_client
+from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.cli.tables import print_table
 from asyncdl.config import DEFAULT_URL, Seconds, ServiceConfig
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing.preflight import is_unknown_dataset, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, is_partly_known, suggest
 from asyncdl.m2m.models import Dataset, DatasetFileGroups, DatasetProduct
+from asyncdl.tls import TlsSettings
 
 
 def _datasets_like(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -46,12 +48,18 @@ url_option = click.option("--url", default=DEFAULT_URL, help="Base address of th
 @url_option
 @json_option
 @max_wait_option(FEW_TRIES)
+@tls_options
 @verbose_option
 def datasets(
-    text: str, sandbox: Embedded | None, url: str, as_json: bool, max_wait: Seconds | None
+    text: str,
+    sandbox: Embedded | None,
+    url: str,
+    as_json: bool,
+    max_wait: Seconds | None,
+    tls: TlsSettings,
 ) -> int:
     """List the datasets whose name contains TEXT."""
-    access = access_to(ServiceConfig(url=url), sandbox)
+    access = access_to(with_tls(ServiceConfig(url=url), tls), sandbox)
 
     async def work() -> list[Dataset]:
         async with open_client(access, max_wait) as client:
@@ -85,16 +93,22 @@ def datasets(
 @url_option
 @json_option
 @max_wait_option(FEW_TRIES)
+@tls_options
 @verbose_option
 def file_groups(
-    dataset: str, sandbox: Embedded | None, url: str, as_json: bool, max_wait: Seconds | None
+    dataset: str,
+    sandbox: Embedded | None,
+    url: str,
+    as_json: bool,
+    max_wait: Seconds | None,
+    tls: TlsSettings,
 ) -> int:
     """List the products of DATASET and its file groups.
 
     A bundle takes the code of a product, or words of its name, for `product`; a band_group
     takes groups for `file_groups`.
     """
-    access = access_to(ServiceConfig(url=url), sandbox)
+    access = access_to(with_tls(ServiceConfig(url=url), tls), sandbox)
 
     async def work() -> tuple[list[DatasetProduct], DatasetFileGroups]:
         async with open_client(access, max_wait) as client:

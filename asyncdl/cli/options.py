@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import click
 from asyncdl.cli.logs import FORMATS, LogWish, start_logging
 from asyncdl.cli.printing import plain
 from asyncdl.errors import ConfigError
+from asyncdl.tls import TlsSettings, check_tls
 
 if TYPE_CHECKING:
     from asyncdl.config import Seconds
@@ -113,6 +115,52 @@ def naming(config: Path) -> Iterator[None]:
         yield
     except ConfigError as error:
         error.file = error.file or config
+        raise
+
+
+_PEM = click.Path(path_type=Path)
+_TLS_OPTIONS = (
+    click.option("--key", type=_PEM, help="Private key of --cert, if that file has none."),
+    click.option(
+        "--cert", type=_PEM, help="PEM file of a certificate for hosts that ask for one."
+    ),
+    click.option("--cacert", type=_PEM, help="Trust the CA certificates in this PEM file only."),
+)  # fmt: skip
+_SPELT = {"ca_file": "--cacert", "client_cert": "--cert", "client_key": "--key"}
+
+
+def tls_options(command: F) -> F:
+    """Give a command ``tls``: the files that ``--cacert``, ``--cert`` and ``--key`` name.
+
+    What is wrong with them is said before the command begins.
+    """
+
+    @functools.wraps(command)
+    def with_tls(
+        *args: Any, cacert: Path | None, cert: Path | None, key: Path | None, **others: Any
+    ) -> Any:
+        tls = TlsSettings(cacert, cert, key)
+        if key is not None and cert is None:
+            raise click.UsageError("--key goes with --cert")
+        if tls != TlsSettings():
+            with spelling_tls_options():
+                check_tls(tls)
+        return command(*args, tls=tls, **others)
+
+    wrapped: Any = with_tls
+    for option in _TLS_OPTIONS:
+        wrapped = option(wrapped)
+    found: F = wrapped
+    return found
+
+
+@contextmanager
+def spelling_tls_options() -> Iterator[None]:
+    """Name options in errors about the files that they have named."""
+    try:
+        yield
+    except ConfigError as error:
+        error.key = _SPELT.get(error.key, error.key)
         raise
 
 

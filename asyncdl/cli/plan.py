@@ -21,17 +21,19 @@ from asyncdl.cli.options import (
     max_wait_option,
     naming,
     sandbox_option,
+    tls_options,
     verbose_option,
 )
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, duration, size
-from asyncdl.cli.service import Access, access_to, client_of, open_service
+from asyncdl.cli.service import Access, access_to, client_of, open_service, with_tls
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import ByteCount, Config, Seconds, load_config
 from asyncdl.job.choosing.scenes import Wish, wish_of
 from asyncdl.job.estimate import Basis, find_pace
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.m2m.models import RateLimits
+from asyncdl.tls import TlsSettings
 
 
 @command(
@@ -49,6 +51,7 @@ from asyncdl.m2m.models import RateLimits
     help="Expect this rate, such as '50 MB/s'; by default that of the last run or max_rate.",
 )
 @max_wait_option(FEW_TRIES)
+@tls_options
 @verbose_option
 def plan(
     config: Path,
@@ -56,12 +59,13 @@ def plan(
     as_json: bool,
     rate: ByteCount | None,
     max_wait: Seconds | None,
+    tls: TlsSettings,
 ) -> int:
     """Show what `run CONFIG` would fetch and how long it may take; requests nothing."""
     settings = load_config(config)
     with naming(config):
         wish = wish_of(settings)  # reads files, so before the loop begins
-        access = access_to(settings.service, sandbox)
+        access = access_to(with_tls(settings.service, tls), sandbox)
         made = run_async(lambda: _plan(settings, wish, access, rate=rate, max_wait=max_wait))
     if made is None:
         return INTERRUPTED

@@ -18,15 +18,17 @@ from asyncdl.cli.options import (
     max_wait_option,
     naming,
     sandbox_option,
+    tls_options,
     verbose_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
-from asyncdl.cli.service import access_to, open_service
+from asyncdl.cli.service import access_to, open_service, with_tls
 from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.job import Job
 from asyncdl.job.telling.report import Summary
+from asyncdl.tls import TlsSettings
 
 
 @command(
@@ -43,6 +45,7 @@ from asyncdl.job.telling.report import Summary
 @click.option("--quiet", "-q", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
 @max_wait_option("as the config says")
+@tls_options
 @verbose_option
 def run(
     config: Path,
@@ -53,6 +56,7 @@ def run(
     quiet: bool,
     no_progress: bool,
     max_wait: Seconds | None,
+    tls: TlsSettings,
 ) -> int:
     """Fetch everything CONFIG asks for; run again, it continues where it stopped.
 
@@ -64,7 +68,7 @@ def run(
     if max_wait is not None:
         service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
         settings = msgspec.structs.replace(settings, service=service_config)
-    access = access_to(settings.service, sandbox)
+    access = access_to(with_tls(settings.service, tls), sandbox)
     ended: list[Summary] = []
 
     async def work() -> None:

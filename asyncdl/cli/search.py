@@ -24,10 +24,11 @@ from asyncdl.cli.options import (
     max_wait_option,
     naming,
     sandbox_option,
+    tls_options,
     verbose_option,
 )
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import Access, access_to, open_client
+from asyncdl.cli.service import Access, access_to, open_client, with_tls
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
@@ -36,6 +37,7 @@ from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.outlines import geometry_of
 from asyncdl.m2m.searching.search import SceneQuery, search_scenes
+from asyncdl.tls import TlsSettings
 
 FORMATS = ("table", "json", "geojson", "csv", "ids")
 PIPE = (
@@ -78,6 +80,7 @@ ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
     help=f"Show this many; 0 shows all. By default {TABLE_ROWS} in a table, else all.",
 )
 @max_wait_option(FEW_TRIES)
+@tls_options
 @verbose_option
 def search(
     config: Path,
@@ -86,6 +89,7 @@ def search(
     sort: str,
     limit: int | None,
     max_wait: Seconds | None,
+    tls: TlsSettings,
 ) -> int:
     """Show the scenes that CONFIG asks for, without fetching anything.
 
@@ -100,7 +104,7 @@ def search(
             "names its scenes by id, so there is nothing to search", file=config, key="search"
         )
     with naming(config):
-        access = access_to(settings.service, sandbox)
+        access = access_to(with_tls(settings.service, tls), sandbox)
         scenes = run_async(lambda: _search(settings, query, access, max_wait))
     if scenes is None:
         return INTERRUPTED

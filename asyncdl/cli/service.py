@@ -16,8 +16,10 @@ from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import Embedded
 from asyncdl.cli.printing import echo
 from asyncdl.config import Seconds, ServiceConfig
-from asyncdl.job.choosing.wishes import credentials_of, options_of
+from asyncdl.errors import ConfigError
+from asyncdl.job.choosing.wishes import credentials_of, options_of, tls_of
 from asyncdl.m2m import Credentials, M2MClient
+from asyncdl.tls import TlsSettings, check_tls
 
 VIOLATION = "VIOLATION, which the real service would frown on; please report it"
 """In front of everything that the embedded service has to complain of."""
@@ -56,6 +58,17 @@ def _ask(what: str) -> str:
     return str(click.prompt(what.rstrip(": "), hide_input=hide, err=True))
 
 
+def with_tls(config: ServiceConfig, tls: TlsSettings) -> ServiceConfig:
+    """Return a config with the files that options name in place of its own."""
+    given: dict[str, str | None] = {}
+    if tls.ca_file is not None:
+        given["ca_file"] = str(tls.ca_file)
+    if tls.client_cert is not None:  # whose key is never that of another certificate
+        given["client_cert"] = str(tls.client_cert)
+        given["client_key"] = None if tls.client_key is None else str(tls.client_key)
+    return msgspec.structs.replace(config, **given)
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """The way to a service, known before the loop begins."""
@@ -74,9 +87,22 @@ def access_to(
         config: Where the service is.
         sandbox: The wish for the embedded one, which has an account of its own.
         account: For the service of the config; found if not given.
-    Raises: AuthError, when no account is to be found.
+    Raises: AuthError, when no account is to be found; ConfigError, for a file of certificates
+        that is not what it should be.
     """
+    if sandbox is None:
+        check_files(config)
     return Access(config, sandbox or account or find_account(config))
+
+
+def check_files(config: ServiceConfig) -> None:
+    """Look at the files of certificates, before anybody is asked. Raises: ConfigError."""
+    try:
+        check_tls(tls_of(config))
+    except ConfigError as error:
+        if hasattr(config, error.key):
+            error.key = f"service.{error.key}"
+        raise
 
 
 @asynccontextmanager

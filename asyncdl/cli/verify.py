@@ -21,13 +21,14 @@ from asyncdl.cli.options import (
     json_option,
     naming,
     sandbox_option,
+    tls_options,
     verbose_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
-from asyncdl.cli.service import SANDBOX_NAME, Access, access_to, name_of, open_service
+from asyncdl.cli.service import SANDBOX_NAME, Access, access_to, name_of, open_service, with_tls
 from asyncdl.config import Config, load_config
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
@@ -35,6 +36,7 @@ from asyncdl.job.job import Job
 from asyncdl.job.journal.state import has_state, open_state
 from asyncdl.job.telling.report import Summary
 from asyncdl.job.verifying import Checked, forget_gone, verify_files
+from asyncdl.tls import TlsSettings
 
 
 @command(
@@ -48,8 +50,16 @@ from asyncdl.job.verifying import Checked, forget_gone, verify_files
 @sandbox_option
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="Only what is wrong.")
+@tls_options
 @verbose_option
-def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, quiet: bool) -> int:
+def verify(
+    config: Path,
+    repair: bool,
+    sandbox: Embedded | None,
+    as_json: bool,
+    quiet: bool,
+    tls: TlsSettings,
+) -> int:
     """Read every finished file of CONFIG again and compare it with its recorded proof.
 
     Asks no network, but for --repair. Exit status 0: all are right, or right again; 1: not so,
@@ -76,7 +86,7 @@ def verify(config: Path, repair: bool, sandbox: Embedded | None, as_json: bool, 
     if not as_json:
         _print(outcome, as_json=False, quiet=quiet)
     with naming(config):
-        access = access_to(settings.service, sandbox)
+        access = access_to(with_tls(settings.service, tls), sandbox)
         mended = run_async(lambda: _repair(settings, access, as_json=as_json, quiet=quiet))
     if mended is None:
         return INTERRUPTED

@@ -77,7 +77,11 @@ def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Con
     return replace(
         config,
         service=replace(
-            service, token_file=paths.existing("service.token_file", service.token_file)
+            service,
+            token_file=paths.existing("service.token_file", service.token_file),
+            ca_file=paths.existing("service.ca_file", service.ca_file, or_folder=True),
+            client_cert=paths.existing("service.client_cert", service.client_cert),
+            client_key=paths.existing("service.client_key", service.client_key),
         ),
         search=replace(
             search, aoi=paths.existing_aoi(search.aoi), scenes_file=paths.ids(search.scenes_file)

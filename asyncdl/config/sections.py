@@ -28,6 +28,7 @@ DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
 AOI_FORMS = "a GeoJSON or WKT file, such text itself, or with asyncdl[geo] what GDAL reads"
 URL_FORM = "an http or https URL"
 DAY_FORM = "a date, such as 2020-03-01"
+CA_FORM = "a PEM file of CA certificates, or a folder of them"
 METADATA_FORMS = "field name = value, list of values, or [lowest, highest]"
 
 
@@ -76,6 +77,14 @@ class ServiceConfig(Section, frozen=True):
     """ERS user name; the environment (``ASYNCDL_USERNAME`` …) goes before it."""
     token_file: Annotated[str, Meta(description="a file that only you can read")] | None = None
     """File that holds the application token and nothing else."""
+    ca_file: Annotated[str, Meta(description=CA_FORM)] | None = None
+    """CA certificates that are trusted in place of all others, by API, catalogue and file hosts;
+    see [howto/certificates.md](howto/certificates.md). Not given: as the environment says
+    (``CURL_CA_BUNDLE``, ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``), else those of the system."""
+    client_cert: Annotated[str, Meta(description="a PEM file of a certificate")] | None = None
+    """Certificate that is shown to hosts that ask for one, as some gateways do."""
+    client_key: Annotated[str, Meta(description="a PEM file of its private key")] | None = None
+    """Its private key, not encrypted; not given, it is in the file of ``client_cert``."""
     timeout: Annotated[Seconds, Meta(description='seconds, or text such as "5m"')] = Seconds(300)
     """Longest wait for the reply to one API call."""
     max_wait: Annotated[Seconds, Meta(description='seconds, or text such as "6h"; 0 for none')] = (
@@ -124,6 +133,8 @@ class ServiceConfig(Section, frozen=True):
         if self.stac_url and not is_http_url(self.stac_url):
             allowed = f'{URL_FORM}, such as {DEFAULT_STAC_URL}, or "" for none'
             raise Clash("stac_url", "is no http or https URL", allowed)
+        if self.client_key is not None and self.client_cert is None:
+            raise Clash("client_key", "is the key of no certificate", "client_cert beside it")
 
     @property
     def digest_url(self) -> str:

@@ -18,14 +18,15 @@ from asyncdl.doctor.account import (
     not_asked,
 )
 from asyncdl.doctor.check import Check, State, guarded
-from asyncdl.doctor.hosts import Answer, ask_host, check_clock, check_host
-from asyncdl.doctor.machine import check_disk, check_versions
+from asyncdl.doctor.hosts import Answer, ask_host, check_clock, check_host, check_proxies
+from asyncdl.doctor.machine import check_disk, check_trust, check_versions
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
-from asyncdl.job.choosing.wishes import options_of
+from asyncdl.job.choosing.wishes import options_of, tls_of
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.account.credentials import Found
 from asyncdl.m2m.account.stored import USGS_HOST, host_of
 from asyncdl.retry import Backoff
+from asyncdl.tls import Tls
 
 FILE_HOSTS = ("https://landsatlook.usgs.gov/", "https://dds.cr.usgs.gov/")
 """Where the files of the USGS come from. Source: API notes, section 7."""
@@ -61,9 +62,13 @@ async def checkup(patient: Patient) -> AsyncGenerator[Check]:
     """Yield one check after the other; none that fails stops the others."""
     yield await guarded("versions", to_thread.run_sync(check_versions))
     yield await guarded("disk", to_thread.run_sync(check_disk, patient.directory))
+    tls = tls_of(patient.service)
+    yield await guarded("trust", to_thread.run_sync(check_trust, tls))
+    urls = [url for _, url in patient.hosts]
+    yield await guarded("proxy", to_thread.run_sync(check_proxies, urls))
     answers: list[Answer] = []
     for name, url in patient.hosts:
-        yield await guarded(name, _check_host(name, url, answers))
+        yield await guarded(name, _check_host(name, url, tls, answers))
     yield check_clock(answers)
     found: list[Found] = []
     yield await guarded("credentials", _check_credentials(patient, found), CREDENTIALS_ADVICE)
@@ -83,8 +88,8 @@ async def checkup(patient: Patient) -> AsyncGenerator[Check]:
                 yield not_asked(name)
 
 
-async def _check_host(name: str, url: str, answers: list[Answer]) -> Check:
-    answer = await ask_host(url)
+async def _check_host(name: str, url: str, tls: Tls, answers: list[Answer]) -> Check:
+    answer = await ask_host(url, tls)
     answers.append(answer)
     return check_host(name, answer)
 

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiohttp import (
-    ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
-    ClientSession,
+    ClientProxyConnectionError,
+    ClientResponse,
     ClientTimeout,
-    DummyCookieJar,
 )
 
-from asyncdl.certificates import certificate_problem
 from asyncdl.dates import parse_http_date
 from asyncdl.doctor.check import Check, State
 from asyncdl.errors import NetworkError
 from asyncdl.m2m.account.stored import host_of
-from asyncdl.proxies import proxy_for
+from asyncdl.proxies import proxy_for, without_login
+from asyncdl.sessions import SocksRefusal, open_session, proxy_unreachable
+from asyncdl.tls import Tls
+from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
 
 TIMEOUT_S = 15.0
@@ -38,12 +39,14 @@ class Answer:
     elapsed_s: float
     ahead_s: float | None
     """By how much our clock is ahead of the host's; ``None`` when the host told no time."""
+    tls: str = ""
+    """Version of TLS; empty without it."""
 
 
-async def ask_host(url: str) -> Answer:
+async def ask_host(url: str, tls: Tls | None = None) -> Answer:
     """Ask a host for a page, any page, and return how it answered.
 
-    Raises: NetworkError, if it did not.
+    Raises: NetworkError, if it did not; ConfigError, for ``tls``.
     Source: RFC 9110, section 6.6.1 (Date).
     """
     host = host_of(url)
@@ -51,24 +54,33 @@ async def ask_host(url: str) -> Answer:
     began_s = time.monotonic()
     try:
         async with (
-            ClientSession(
-                cookie_jar=DummyCookieJar(), proxy=proxy_for(url), timeout=ClientTimeout(TIMEOUT_S)
-            ) as session,
+            await open_session(url, tls, timeout=ClientTimeout(TIMEOUT_S)) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
             elapsed_s = time.monotonic() - began_s
             ahead_s = _ahead_s(response.headers.get("Date"), time.time())
-            return Answer(host, response.status, elapsed_s, ahead_s)
+            return Answer(host, response.status, elapsed_s, ahead_s, _tls_of(response))
     except TimeoutError as error:
         raise NetworkError(f"ask {host}", f"no answer within {TIMEOUT_S:g} s") from error
-    except ClientConnectorCertificateError as error:
-        problem = certificate_problem(error.certificate_error)
-        raise NetworkError(f"ask {host}", problem, retryable=False) from error
-    except ClientConnectorError as error:
-        reason = error.os_error.strerror or error.os_error
-        raise NetworkError(f"ask {host}", f"no connection: {reason}") from error
+    except SocksRefusal as error:
+        raise NetworkError(f"ask {host}", error.cause, retryable=error.retryable) from error
     except (ClientError, OSError, ValueError) as error:
+        if fault := handshake_fault_in(error):
+            raise NetworkError(f"ask {host}", fault.cause, retryable=fault.retryable) from error
+        if isinstance(error, ClientProxyConnectionError):
+            raise NetworkError(f"ask {host}", proxy_unreachable(error)) from error
+        if isinstance(error, ClientConnectorError):
+            reason = error.os_error.strerror or error.os_error
+            raise NetworkError(f"ask {host}", f"no connection: {reason}") from error
         raise NetworkError(f"ask {host}", str(error) or type(error).__name__) from error
+
+
+def _tls_of(response: ClientResponse) -> str:
+    """Return the version of TLS, as long as the connection is there to tell it."""
+    connection = response.connection
+    transport = connection.transport if connection else None
+    secure = transport.get_extra_info("ssl_object") if transport else None
+    return str(secure.version()) if secure else ""
 
 
 def _ahead_s(date: str | None, now_s: float) -> float | None:
@@ -79,9 +91,23 @@ def _ahead_s(date: str | None, now_s: float) -> float | None:
 def check_host(name: str, answer: Answer) -> Check:
     """Tell whether a host is there; any answer will do that is no failure of its own."""
     seen = f"{answer.host} answered {answer.status} in {answer.elapsed_s * 1000:,.0f} ms"
+    if answer.tls:
+        seen += f" ({answer.tls}, its certificate is trusted)"
     if answer.status >= 500:
         return Check(name, State.WARN, seen, "it may be in maintenance; try again later")
     return Check(name, State.OK, seen)
+
+
+def check_proxies(urls: Sequence[str]) -> Check:
+    """Tell by which proxy each host is reached, without user and password.
+
+    Raises: NetworkError, for a proxy that cannot be read.
+    """
+    ways = {host_of(url): proxy_for(url) for url in urls}
+    if not any(ways.values()):
+        return Check("proxy", State.OK, "none; all hosts are asked directly")
+    seen = (f"{host} by {without_login(way) if way else 'none'}" for host, way in ways.items())
+    return Check("proxy", State.OK, "; ".join(seen))
 
 
 def check_clock(answers: Sequence[Answer]) -> Check:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +17,7 @@ from asyncdl.doctor.check import Check, State
 from asyncdl.job.journal.state import check_right_to_write
 from asyncdl.job.places.space import free_bytes
 from asyncdl.job.telling.amounts import size
+from asyncdl.tls import Tls, TlsSettings, installed_truststore, named_roots, tls_context
 from asyncdl.version import __version__
 
 LITTLE_BYTES = 2 * 10**9
@@ -69,3 +72,31 @@ def check_disk(directory: Path) -> Check:
     if room < LITTLE_BYTES:
         return Check("disk", State.WARN, seen, "make room; `asyncdl plan` tells what a job needs")
     return Check("disk", State.OK, seen)
+
+
+def check_trust(tls: Tls | None) -> Check:
+    """Tell whose certificates are trusted, and which of ours is shown.
+
+    Raises: ConfigError, for a file that is not what it should be.
+    """
+    context = tls_context(tls)
+    parts = [_roots_of(tls), ssl.OPENSSL_VERSION]
+    if isinstance(tls, TlsSettings) and tls.client_cert is not None:
+        parts.insert(1, f"shows {tls.client_cert} to hosts that ask")
+    if context.verify_mode == ssl.CERT_REQUIRED:
+        return Check("trust", State.OK, "; ".join(parts))
+    return Check("trust", State.WARN, "; ".join(parts), "this context checks no certificate")
+
+
+def _roots_of(tls: Tls | None) -> str:
+    if isinstance(tls, ssl.SSLContext):
+        return "a context of the caller's"
+    if roots := named_roots(tls or TlsSettings(), os.environ):
+        return f"CA certificates in {roots.path} ({roots.named_by})"
+    if installed_truststore():
+        return f"the operating system's store (truststore {_version_of('truststore')})"
+    places = ssl.get_default_verify_paths()
+    where = places.cafile or places.capath
+    if not where:
+        return "no CA certificates: name a file of them by ca_file (--cacert)"
+    return f"CA certificates in {where} (OpenSSL's default)"

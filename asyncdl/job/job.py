@@ -21,7 +21,13 @@ from asyncdl.job.choosing.news import Now, first_new_day, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
 from asyncdl.job.choosing.scenes import Wish, wish_of
 from asyncdl.job.choosing.scope import FAILED, Scope, scope_of
-from asyncdl.job.choosing.wishes import credentials_of, kinds_of, options_of, products_of
+from asyncdl.job.choosing.wishes import (
+    credentials_of,
+    kinds_of,
+    options_of,
+    products_of,
+    tls_of,
+)
 from asyncdl.job.closing import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
@@ -42,7 +48,8 @@ from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.own_task import begin, end_of, require_asyncio
 from asyncdl.retry import Backoff
-from asyncdl.stac import StacCatalog
+from asyncdl.stac import StacCatalog, StacOptions
+from asyncdl.tls import Tls, tls_context
 from asyncdl.transfer import Downloader, Limits
 
 _DAMAGED_JOURNAL = (
@@ -77,6 +84,8 @@ class Job:
         credentials: Of the account; by default found as :func:`find_credentials` says.
         client_options: Patience with the API; by default as ``[service]`` says.
         limits: Of the transfers; by default as ``[download]`` says.
+        tls: Whom to trust, for API, catalogue and file hosts alike; by default as
+            ``client_options`` or ``[service]`` say.
         service_name: Name under which the journal keeps files of this service apart
             from those of others; by default the host of its URL.
         only: Confines the run to files that the journal has in one of these states;
@@ -92,6 +101,7 @@ class Job:
         credentials: Credentials | None = None,
         client_options: ClientOptions | None = None,
         limits: Limits | None = None,
+        tls: Tls | None = None,
         service_name: str | None = None,
         only: Sequence[Standing] = (),
         force: bool = False,
@@ -100,6 +110,7 @@ class Job:
         self._wish = wish_of(config)
         self._credentials = credentials
         self._client_options = client_options or options_of(config.service)
+        self._tls = tls or self._client_options.tls or tls_of(config.service)
         self._limits = limits or replace(
             limits_of(config.download), max_wait_s=config.service.max_wait
         )
@@ -159,12 +170,15 @@ class Job:
         credentials = self._credentials
         if credentials is None:
             credentials = await anyio.to_thread.run_sync(credentials_of, config.service)
+        tls = await self._shared_tls()
         durable = config.download.durable
         async with (
             open_state(config.directory, self._service_name, durable=durable) as journal,
-            Downloader(self._limits, emit=emit) as downloader,
-            self._open_client(credentials, emit) as client,
-            StacCatalog(config.service.digest_url, emit=emit) as catalog,
+            Downloader(self._limits, emit=emit, tls=tls) as downloader,
+            self._open_client(credentials, tls, emit) as client,
+            StacCatalog(
+                config.service.digest_url, emit=emit, options=StacOptions(tls=tls)
+            ) as catalog,
         ):
             self._api_calls = client.calls
             fingerprint = fingerprint_of(self._wish, products_of(config))
@@ -220,11 +234,18 @@ class Job:
             return await narrow_to_news(journal, self._wish, begun.last_search, now, emit)
         return self._wish
 
-    def _open_client(self, credentials: Credentials, emit: Emit) -> M2MClient:
+    async def _shared_tls(self) -> Tls:
+        """Return one context for all hosts where TLS is sure to be needed, else the settings."""
+        service = self._config.service
+        if any(url.startswith("https:") for url in (service.url, service.digest_url)):
+            return await anyio.to_thread.run_sync(tls_context, self._tls)
+        return self._tls
+
+    def _open_client(self, credentials: Credentials, tls: Tls, emit: Emit) -> M2MClient:
         return M2MClient(
             credentials,
             url=self._config.service.url,
-            options=self._client_options,
+            options=replace(self._client_options, tls=tls),
             emit=emit,
         )
 

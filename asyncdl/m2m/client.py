@@ -130,6 +130,7 @@ class M2MClient:
             connect_timeout_s=options.connect_timeout_s,
             read_timeout_s=options.read_timeout_s,
             max_reply_bytes=options.max_reply_bytes,
+            tls=options.tls,
         )
         gate = AccountGate(
             options.state_dir or user_state_path("asyncdl"),

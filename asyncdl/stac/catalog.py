@@ -19,6 +19,7 @@ from asyncdl.errors import NetworkError
 from asyncdl.events import Emit, Notice, discard
 from asyncdl.off_loop import off_loop
 from asyncdl.retry import Backoff
+from asyncdl.sessions import open_session
 from asyncdl.stac.items import (
     Digests,
     Link,
@@ -32,7 +33,8 @@ from asyncdl.stac.items import (
 )
 from asyncdl.stac.multihash import FileDigest
 from asyncdl.stac.outage import Outage
-from asyncdl.stac.transport import Transport, base_address, new_session
+from asyncdl.stac.transport import Transport, base_address
+from asyncdl.tls import Tls
 
 _MOST_PAGES = 20
 """Of one batch; a service that sends more is leading us around in circles."""
@@ -58,6 +60,8 @@ class StacOptions:
     """Products whose digests are remembered, at about 9 kB each."""
     max_reply_bytes: int = 64 * 1024**2
     """A longer reply is no reply."""
+    tls: Tls | None = None
+    """Whom to trust; a session that is given has its own trust."""
 
 
 class StacCatalog:
@@ -100,7 +104,8 @@ class StacCatalog:
         if base is not None:
             session = self._session
             if session is None:
-                session = await self._resources.enter_async_context(new_session(base))
+                session = await open_session(str(base), options.tls)
+                await self._resources.enter_async_context(session)
             self._transport = Transport(base, session, options.timeout_s, options.max_reply_bytes)
         return self
 

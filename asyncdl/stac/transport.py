@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiohttp import (
-    ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
+    ClientProxyConnectionError,
     ClientResponse,
     ClientSession,
     ClientTimeout,
-    DummyCookieJar,
 )
 from yarl import URL
 
-from asyncdl.certificates import certificate_problem
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
-from asyncdl.proxies import proxy_for
 from asyncdl.retry import parse_retry_after
+from asyncdl.sessions import SocksRefusal, proxy_unreachable
 from asyncdl.stac.items import Link
+from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
 
 _HEADERS = {
@@ -28,14 +27,6 @@ _HEADERS = {
     "Accept": "application/geo+json, application/json",
     "User-Agent": f"asyncdl/{__version__}",
 }
-
-
-def new_session(base: URL) -> ClientSession:
-    """Return a session for the service at ``base``: no cookies; proxies as the environment says.
-
-    Raises: NetworkError, for a proxy that is not spoken to by HTTP.
-    """
-    return ClientSession(cookie_jar=DummyCookieJar(), proxy=proxy_for(str(base)))
 
 
 def base_address(url: str) -> URL:
@@ -135,11 +126,14 @@ def _our_errors(what: str) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise NetworkError(what, "no reply in time") from error
-    except ClientConnectorCertificateError as error:
-        problem = certificate_problem(error.certificate_error)
-        raise NetworkError(what, problem, retryable=False) from error
-    except ClientConnectorError as error:
-        raise NetworkError(what, error.os_error.strerror or "no connection") from error
+    except SocksRefusal as error:
+        raise NetworkError(what, error.cause, retryable=error.retryable) from error
     except (ClientError, OSError, ValueError) as error:
+        if fault := handshake_fault_in(error):
+            raise NetworkError(what, fault.cause, retryable=fault.retryable) from error
+        if isinstance(error, ClientProxyConnectionError):
+            raise NetworkError(what, proxy_unreachable(error)) from error
+        if isinstance(error, ClientConnectorError):
+            raise NetworkError(what, error.os_error.strerror or "no connection") from error
         # A redirect to nowhere or a coding that is none comes as a ValueError.
         raise NetworkError(what, f"no reply: {type(error).__name__}") from error

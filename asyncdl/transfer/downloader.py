@@ -14,6 +14,7 @@ from asyncdl.errors import INTERRUPTED, MisuseError, TransferError
 from asyncdl.events import Emit, discard
 from asyncdl.own_task import in_own_task, require_asyncio
 from asyncdl.proxies import names_proxy
+from asyncdl.tls import SharedContext, Tls, names_files
 from asyncdl.transfer.checking import wrong_type
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
@@ -44,6 +45,10 @@ class Downloader:
             closed here. It should have no cookies and no ``auto_decompress``. By default
             the engine has its own, faster client, which goes by the proxies that the
             environment names.
+        tls: Whom to trust, and the certificate to show; by default as the environment says.
+            A session that is given has its own.
+    Raises: ConfigError, when the block is entered, for a file that ``tls`` or the
+        environment names and that is not what it should be.
     """
 
     def __init__(
@@ -52,10 +57,12 @@ class Downloader:
         *,
         emit: Emit = discard,
         session: ClientSession | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self._emit = emit
         self._session = session
+        self._tls = tls
         self._client: Client | None = None
         self._engine: Engine | None = None
         self._fetches: set[CancelScope] = set()
@@ -65,7 +72,7 @@ class Downloader:
         require_asyncio("Downloader")
         if self._engine is not None:
             raise MisuseError("the block of this Downloader is entered already")
-        self._client = self._new_client()
+        self._client = await self._new_client()
         self._engine = build_engine(self._client, self.limits, self._emit)
         return self
 
@@ -91,10 +98,15 @@ class Downloader:
             self._ended = anyio.Event()
             await self._ended.wait()
 
-    def _new_client(self) -> Client:
+    async def _new_client(self) -> Client:
         if self._session is None:
-            direct = WireClient(self.limits)
-            return ProxyingClient(direct, self.limits) if names_proxy(os.environ) else direct
+            # Its certificates take a while to read, which those without TLS need not wait for.
+            context = SharedContext(self._tls)
+            if names_files(self._tls, os.environ):
+                await context.get()
+            direct = WireClient(self.limits, context)
+            is_by_proxy = names_proxy(os.environ)
+            return ProxyingClient(direct, self.limits, context) if is_by_proxy else direct
         from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
 
         return SessionClient(self._session, self.limits)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from asyncdl.proxies import proxy_of
+from asyncdl.tls import SharedContext
 from asyncdl.transfer.client import Client, Exchange
 from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.limits import Limits
@@ -22,10 +23,12 @@ class ProxyingClient:
     Args:
         direct: For hosts that are asked directly; closed with this.
         limits: Timeouts and the size of buffers.
+        tls: Whom to trust.
     """
 
-    def __init__(self, direct: Client, limits: Limits) -> None:
+    def __init__(self, direct: Client, limits: Limits, tls: SharedContext) -> None:
         self._direct = direct
+        self._tls = tls
         self._limits = limits
         self._sessions: dict[str, ClientSession] = {}
 
@@ -38,17 +41,16 @@ class ProxyingClient:
 
         # Wherever a host behind the proxy is, it is not this machine, and may not lead to it.
         client = SessionClient(
-            self._session_by(proxy), self._limits, zone=Zone.LINK, proxy=host_of(proxy)
+            await self._session_by(proxy), self._limits, zone=Zone.LINK, proxy=host_of(proxy)
         )
         return await client.get(target, headers, inmost)
 
-    def _session_by(self, proxy: str) -> ClientSession:
-        from aiohttp import ClientSession, DummyCookieJar
+    async def _session_by(self, proxy: str) -> ClientSession:
+        from asyncdl.sessions import new_session
 
+        context = await self._tls.get()
         if proxy not in self._sessions:
-            self._sessions[proxy] = ClientSession(
-                proxy=proxy, auto_decompress=False, cookie_jar=DummyCookieJar()
-            )
+            self._sessions[proxy] = new_session(proxy, context, auto_decompress=False)
         return self._sessions[proxy]
 
     async def aclose(self) -> None:

@@ -5,7 +5,6 @@ Slower than :mod:`asyncdl.transfer.wire`, and the oracle that it is tested by.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
@@ -15,9 +14,10 @@ import anyio
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
-from asyncdl.certificates import certificate_problem
 from asyncdl.errors import RETRYABLE_STATUS, NetworkError
 from asyncdl.redact import redact
+from asyncdl.sessions import SocksRefusal, proxy_unreachable
+from asyncdl.tls_faults import handshake_fault_in, tls_fault_in
 from asyncdl.transfer.headers import OWN_NAMES
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Target
@@ -146,20 +146,21 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
     Raises: NetworkError, always.
     """
     match error:
-        case aiohttp.ClientConnectorCertificateError(certificate_error=refusal):
-            raise NetworkError(what, certificate_problem(refusal), retryable=False) from error
+        case aiohttp.ClientConnectorError() if fault := handshake_fault_in(error):
+            raise NetworkError(
+                what, fault.cause, retryable=fault.retryable, phase="connect"
+            ) from error
+        case SocksRefusal():
+            raise NetworkError(
+                what, error.cause, retryable=error.retryable, phase="connect"
+            ) from error
         case aiohttp.ClientHttpProxyError(status=status):
             del error  # Its text is about the request, too.
             cause = _LOGIN if status == WANTS_LOGIN else f"the proxy answered {status}"
             raise NetworkError(what, cause, retryable=status in RETRYABLE_STATUS) from None
         case aiohttp.ClientProxyConnectionError(os_error=reason):
-            # The text of asyncio says what failed, not why.
-            cause = os.strerror(reason.errno) if reason.errno else "no connection"
             raise NetworkError(
-                what,
-                f"the proxy cannot be reached: {cause}",
-                errno=reason.errno,
-                phase="connect",
+                what, proxy_unreachable(error), errno=reason.errno, phase="connect"
             ) from error
         case aiohttp.ClientConnectorDNSError():
             raise NetworkError(what, "its name is not known", phase="connect") from error
@@ -174,6 +175,8 @@ def raise_ours(what: str, error: Exception) -> NoReturn:
             raise NetworkError(what, "it closed the connection without an answer") from error
         case aiohttp.ClientPayloadError():
             raise NetworkError(what, "the body was cut short") from error
+        case aiohttp.ClientOSError() if fault := tls_fault_in(error):
+            raise NetworkError(what, fault.cause, retryable=fault.retryable) from error
         # Their text holds the URL with its signature, so they are left behind.
         case aiohttp.InvalidURL():
             del error

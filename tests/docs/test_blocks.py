@@ -41,7 +41,8 @@ def folder(tmp_path: Path) -> Path:
     copy_examples(tmp_path)
     copy_examples(tmp_path / "examples")
     (tmp_path / "ids.txt").write_text("LC08_L2SP_068017_20200310_20200822_02_T1\n")
-    (tmp_path / "parcels.gpkg").touch()
+    for name in ("parcels.gpkg", "company-ca.pem", "me.pem", "me-key.pem"):
+        (tmp_path / name).touch()
     token = tmp_path / "token"
     token.write_text("a token\n")
     token.chmod(0o600)

@@ -18,6 +18,7 @@ from asyncdl.certificates import certificate_problem
 from asyncdl.cli.main import say
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
 from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY, read_envelope
+from asyncdl.tls_faults import tls_fault
 from tests.docs.reasons import reasons_in_the_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -107,8 +108,18 @@ def test_every_reason_of_openssl_has_its_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["Classes", "Reasons", "Responses of the service", "Certificates"]
+    "title", ["Classes", "Reasons", "Responses of the service", "Certificates", "TLS"]
 )
+def test_every_other_reason_of_openssl_is_final_or_not_as_its_row_says() -> None:
+    for said, meaning, again, _ in rows_under("TLS"):
+        error = ssl.SSLError(1, "failed")
+        error.reason = first_code(said).replace(" ", "_").upper()
+        fault = tls_fault(error)
+        assert f"(OpenSSL: {first_code(said)})" in fault.cause
+        assert meaning in fault.cause
+        assert fault.retryable is (again == "yes")
+
+
 def test_no_cell_is_empty(title: str) -> None:
     assert rows_under(title)
     assert all(all(row) for row in rows_under(title))

@@ -41,7 +41,8 @@ async def client() -> None:
 
 
 async def engine(directory: Path) -> None:
-    async with asyncdl.Downloader(asyncdl.Limits(connections=4)) as downloader:
+    tls = asyncdl.TlsSettings(ca_file=directory / "ca.pem")
+    async with asyncdl.Downloader(asyncdl.Limits(connections=4), tls=tls) as downloader:
         request = asyncdl.FileRequest(
             url="https://host/file",
             directory=directory,

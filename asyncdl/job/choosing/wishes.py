@@ -26,6 +26,7 @@ from asyncdl.m2m.account.stored import host_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.m2m.searching.traits import SceneTraits, check_traits
+from asyncdl.tls import TlsSettings
 
 
 def query_of(search: SearchConfig) -> SceneQuery:
@@ -187,6 +188,11 @@ def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def tls_of(service: ServiceConfig) -> TlsSettings:
+    """Return whom TLS trusts, for ``[service]``."""
+    return TlsSettings(service.ca_file, service.client_cert, service.client_key)
+
+
 def options_of(service: ServiceConfig) -> ClientOptions:
     """Return the client's options for ``[service]``."""
     return ClientOptions(
@@ -194,6 +200,7 @@ def options_of(service: ServiceConfig) -> ClientOptions:
         max_wait_s=service.max_wait,
         max_reply_bytes=service.max_reply,
         scene_list_ttl=service.scene_list_ttl,
+        tls=tls_of(service),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.m2m.calling.envelope import ErrorKind, kind_of
 from asyncdl.retry import Backoff, Outage
+from asyncdl.tls import Tls
 
 SEARCH_ATTEMPTS = 3
 """Tries in all when the search back end fails; more have not been seen to help."""
@@ -51,6 +52,8 @@ class ClientOptions:
     """After this the service drops a list that nobody removed; an ISO 8601 duration."""
     exit_deadline_s: float = 10.0
     """For removing scene lists and logging out at the end, together."""
+    tls: Tls | None = None
+    """Whom to trust; a session that is given has its own trust."""
 
 
 @dataclass(slots=True)

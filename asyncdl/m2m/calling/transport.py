@@ -7,13 +7,11 @@ The wall between aiohttp and the rest of ``m2m``: above it there are only
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import (
-    ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
     ClientHttpProxyError,
@@ -22,16 +20,16 @@ from aiohttp import (
     ClientResponseError,
     ClientSession,
     ClientTimeout,
-    DummyCookieJar,
     ServerDisconnectedError,
 )
 from yarl import URL
 
-from asyncdl.certificates import certificate_problem
 from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
 from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
-from asyncdl.proxies import proxy_for
 from asyncdl.redact import SecretBytes
+from asyncdl.sessions import SocksRefusal, open_session
+from asyncdl.tls import Tls
+from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
 
 
@@ -55,6 +53,7 @@ class Transport:
         connect_timeout_s: For name, connection and TLS together.
         read_timeout_s: Between any two pieces of the reply, the first included.
         max_reply_bytes: A longer reply is an error; counted after decompression.
+        tls: Whom to trust, for a session of our own.
     Raises: ConfigError, if ``url`` is not an http(s) address.
     """
 
@@ -66,11 +65,13 @@ class Transport:
         connect_timeout_s: float = 30.0,
         read_timeout_s: float = 300.0,
         max_reply_bytes: int = MAX_REPLY_BYTES,
+        tls: Tls | None = None,
     ) -> None:
         self._base = _base_address(url)
         self._session = session
         self._owns_session = session is None
         self._max_reply_bytes = max_reply_bytes
+        self._tls = tls
         self._timeout = ClientTimeout(
             total=None, connect=connect_timeout_s, sock_read=read_timeout_s
         )
@@ -92,9 +93,10 @@ class Transport:
         Raises:
             NetworkError: no usable answer.
             ApiError: the reply is longer than any real one.
+            ConfigError: a file that ``tls`` names is not what it should be.
         """
         what = f"call {endpoint} at {self.host}"
-        session = self._open_session()
+        session = await self._open_session()
         if session.closed:
             raise NetworkError(what, "the session has been closed", retryable=False)
         with _our_errors(what):
@@ -120,11 +122,10 @@ class Transport:
         if self._session is not None and self._owns_session:
             await self._session.close()
 
-    def _open_session(self) -> ClientSession:
-        # Made on first use: aiohttp wants a running loop for it.
+    async def _open_session(self) -> ClientSession:
+        # Made on first use: aiohttp wants a running loop for it. Calls come one at a time.
         if self._session is None:
-            proxy = proxy_for(str(self._base))
-            self._session = ClientSession(cookie_jar=DummyCookieJar(), proxy=proxy)
+            self._session = await open_session(str(self._base), self._tls)
         return self._session
 
     async def _read_bounded(self, endpoint: str, response: ClientResponse) -> SecretBytes:
@@ -173,9 +174,8 @@ def _our_errors(what: str) -> Iterator[None]:
     """Turn aiohttp's errors into ours."""
     try:
         yield
-    except ClientConnectorCertificateError as error:
-        problem = certificate_problem(error.certificate_error)
-        raise NetworkError(what, problem, retryable=False) from error
+    except SocksRefusal as error:
+        raise NetworkError(what, error.cause, retryable=error.retryable) from error
     except ClientHttpProxyError as error:
         # Cut off from its cause as below.
         raise _refused_by_proxy(what, error.status) from None
@@ -185,6 +185,8 @@ def _our_errors(what: str) -> Iterator[None]:
     except TimeoutError as error:
         raise NetworkError(what, "timed out") from error
     except (ClientError, OSError) as error:
+        if fault := handshake_fault_in(error):
+            raise NetworkError(what, fault.cause, retryable=fault.retryable) from error
         raise NetworkError(what, _cause(error)) from error
 
 
@@ -206,8 +208,6 @@ def _cause(error: Exception) -> str:
             # The text of asyncio says what failed, not why.
             cause = os.strerror(reason.errno) if reason.errno else str(reason)
             return f"no connection to the proxy (HTTPS_PROXY): {cause}"
-        if isinstance(reason, ssl.SSLError):
-            return f"no TLS connection: {reason.reason or reason}"
         return f"no connection: {reason.strerror or reason}"
     if isinstance(error, ServerDisconnectedError):
         return "the service closed the connection"

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
-from asyncdl.certificates import certificate_problem
 from asyncdl.errors import NetworkError
+from asyncdl.tls import SharedContext
+from asyncdl.tls_faults import handshake_fault_in, tls_fault
 from asyncdl.transfer.guard import Address, Refused, no_further_than
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Origin, Target
@@ -73,12 +74,13 @@ class WireClient:
 
     Args:
         limits: Timeouts, and how much is handed on at once.
+        tls: Whom to trust; by default as the environment says.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, tls: SharedContext | None = None) -> None:
         self.limits = limits
         self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
-        self._tls: ssl.SSLContext | None = None
+        self._tls = tls or SharedContext()
 
     async def get(
         self, target: Target, headers: Mapping[str, str], inmost: Zone = ANYWHERE
@@ -144,18 +146,12 @@ class WireClient:
             async with asyncio.timeout(self.limits.connect_timeout_s):
                 place = await _find(host, port, inmost)
                 if target.is_secure:
-                    await connect_securely(connection, self._tls_context(), host, place)
+                    context = await self._tls.get()
+                    await connect_securely(connection, context, host, place)
                 else:
                     loop = asyncio.get_running_loop()
                     await loop.create_connection(lambda: connection, **place)
         return connection
-
-    def _tls_context(self) -> ssl.SSLContext:
-        # Made when it is needed for the first time: it reads every root certificate.
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.set_alpn_protocols(["http/1.1"])
-        return self._tls
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -189,6 +185,9 @@ async def _look_up(host: str, port: int) -> list[Address]:
 def raise_lost(what: str, loss: Lost, cause: str, *, phase: str = "") -> NoReturn:
     """Raise the error of ours for a connection that broke; the system's reason goes first."""
     reason = loss.__cause__
+    if isinstance(reason, ssl.SSLError):
+        fault = tls_fault(reason)
+        raise NetworkError(what, fault.cause, retryable=fault.retryable, phase=phase) from loss
     if isinstance(reason, OSError) and reason.strerror:
         raise NetworkError(what, reason.strerror, errno=reason.errno, phase=phase) from loss
     raise NetworkError(what, cause, phase=phase) from loss
@@ -201,8 +200,6 @@ def _our_errors(what: str) -> Iterator[None]:
         yield
     except Refused:
         raise
-    except ssl.SSLCertVerificationError as error:
-        raise NetworkError(what, certificate_problem(error), retryable=False) from error
     except socket.gaierror as error:
         raise NetworkError(what, "its name is not known", phase="connect") from error
     except ConnectionRefusedError as error:
@@ -210,5 +207,9 @@ def _our_errors(what: str) -> Iterator[None]:
     except TimeoutError as error:
         raise NetworkError(what, "no connection in time", phase="connect") from error
     except OSError as error:
+        if fault := handshake_fault_in(error):
+            raise NetworkError(
+                what, fault.cause, retryable=fault.retryable, phase="connect"
+            ) from error
         cause = error.strerror or "the connection broke"
         raise NetworkError(what, cause, errno=error.errno, phase="connect") from error

@@ -1,0 +1,162 @@
+"""Sessions of aiohttp for those here who use it: one proxy, our TLS, no cookies, no netrc."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import ssl
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import (
+    BaseConnector,
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientConnectorSSLError,
+    ClientError,
+    ClientProxyConnectionError,
+    ClientSession,
+    DummyCookieJar,
+    TCPConnector,
+)
+from anyio import to_thread
+
+from asyncdl.errors import NetworkError
+from asyncdl.proxies import SOCKS_PORT, is_socks, proxy_for, without_login
+from asyncdl.tls import Tls, tls_context
+
+_LOGIN = (
+    "it wants a user name and a password, or other ones (written before its host in the variable "
+    "that names it, as name:word@)"
+)
+_PASSING_CODES = (1, 3, 4, 5, 6, 91)
+"""Failures on the way from the proxy, which may pass; others are its rules.
+
+Source: RFC 1928, section 6; 91 is all that SOCKS 4 has for them."""
+
+
+class SocksRefusal(ClientError):
+    """A SOCKS proxy opened no way to the host."""
+
+    def __init__(self, cause: str, *, retryable: bool) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.retryable = retryable
+
+
+async def open_session(url: str, tls: Tls | None, **options: Any) -> ClientSession:
+    """Return a session for the host of a URL, by the proxy that the environment names for it.
+
+    Args:
+        url: Of the host.
+        tls: Whom to trust.
+        options: Of ``ClientSession``.
+    Raises: NetworkError, for a proxy that cannot be used; ConfigError, for ``tls``.
+    """
+    proxy = proxy_for(url)
+    is_secure = url.startswith("https:") or (proxy or "").startswith("https:")
+    context = await to_thread.run_sync(tls_context, tls) if is_secure else None
+    return new_session(proxy, context, **options)
+
+
+def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: Any) -> ClientSession:
+    """Return a session that goes by a proxy, or directly.
+
+    Args:
+        proxy: Its URL.
+        context: For hosts and proxies; ``None`` where nobody speaks TLS.
+        options: Of ``ClientSession``.
+    Raises: NetworkError, for a SOCKS proxy without the extra ``socks``.
+    """
+    jar = DummyCookieJar()
+    if proxy is not None and is_socks(proxy):
+        return ClientSession(connector=_by_socks(proxy, context), cookie_jar=jar, **options)
+    connector = TCPConnector(ssl=context or True)
+    return ClientSession(connector=connector, proxy=proxy, cookie_jar=jar, **options)
+
+
+def _by_socks(proxy: str, context: ssl.SSLContext | None) -> BaseConnector:
+    make = _socks_connector(proxy)
+    from aiohttp_socks import ProxyType
+
+    parts = urlsplit(proxy)
+    has_user = parts.username is not None
+    connector: BaseConnector = make(
+        host=parts.hostname,
+        port=parts.port or SOCKS_PORT,
+        proxy_type=ProxyType.SOCKS5 if "5" in parts.scheme else ProxyType.SOCKS4,
+        username=unquote(parts.username or "") if has_user else None,
+        password=unquote(parts.password or "") if has_user else None,
+        # Who looks up the host's name: the proxy, or this machine.
+        rdns=parts.scheme in ("socks5h", "socks4a"),
+        ssl=context or True,
+    )
+    return connector
+
+
+def _socks_connector(proxy: str) -> Any:
+    try:
+        return _socks_connector_class()
+    except ImportError as error:
+        cause = (
+            f"{without_login(proxy)} is a SOCKS proxy, which needs the extra socks: "
+            "pip install 'asyncdl[socks]'"
+        )
+        raise NetworkError("use the proxy", cause, retryable=False) from error
+
+
+@functools.cache
+def _socks_connector_class() -> Any:
+    """Return a connector that fails in aiohttp's own ways. Raises: ImportError."""
+    from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError
+
+    class SocksConnector(ProxyConnector):
+        async def _wrap_create_connection(self, *args: Any, req: Any, **kwargs: Any) -> Any:
+            key = req.connection_key
+            try:
+                return await super()._wrap_create_connection(*args, req=req, **kwargs)
+            except ProxyConnectionError as error:
+                raise ClientProxyConnectionError(key, _system_error(error)) from error
+            except ProxyError as error:
+                raise _refusal(error) from error
+            except ssl.CertificateError as error:
+                raise ClientConnectorCertificateError(key, error) from error
+            except ssl.SSLError as error:
+                raise ClientConnectorSSLError(key, error) from error
+            except TimeoutError:
+                raise
+            except socket.gaierror as error:
+                raise ClientConnectorDNSError(key, error) from error
+            except OSError as error:
+                raise ClientConnectorError(key, error) from error
+
+    return SocksConnector
+
+
+def _system_error(error: BaseException) -> OSError:
+    """Return what the system said of a proxy that cannot be reached."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error if isinstance(error, OSError) else OSError(str(error))
+
+
+def proxy_unreachable(error: ClientProxyConnectionError) -> str:
+    """Return why there is no way to a proxy; the text of asyncio says what failed, not why."""
+    reason = error.os_error
+    cause = os.strerror(reason.errno) if reason.errno else str(reason) or "no connection"
+    return f"the proxy cannot be reached: {cause}"
+
+
+def _refusal(error: Any) -> SocksRefusal:
+    """Return what a SOCKS proxy said, in our words."""
+    code, said = error.error_code, str(error)
+    if type(error.__cause__.__cause__).__name__ == "IncompleteReadError":
+        return SocksRefusal("the proxy closed the connection without an answer", retryable=True)
+    if code is not None:
+        is_passing = int(code) in _PASSING_CODES
+        return SocksRefusal(f"the proxy opened no way: {said.lower()}", retryable=is_passing)
+    if "uthentication" in said:
+        return SocksRefusal(f"the proxy lets nobody in: {said.lower()}; {_LOGIN}", retryable=False)
+    return SocksRefusal(f"the proxy speaks no SOCKS of this kind: {said.lower()}", retryable=False)

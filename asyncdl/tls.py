@@ -1,0 +1,301 @@
+"""Whom TLS trusts and what it shows of us: the one place that makes contexts, for all hosts alike.
+
+Which certificates of authorities (CAs) are trusted, the first that is given: ``ca_file`` of
+the settings, ``CURL_CA_BUNDLE``, ``REQUESTS_CA_BUNDLE``; each of them takes the place of all
+others, as with curl. Then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, which mean what OpenSSL
+means by them; then the operating system's store, if the package truststore is installed; then
+OpenSSL's default places. Read when a context is made, not at import.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
+
+import anyio
+from anyio import to_thread
+
+from asyncdl.errors import ConfigError
+
+BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+"""Variables that name a file or folder in place of every other; the first goes first."""
+OPENSSL_FILE, OPENSSL_FOLDERS = "SSL_CERT_FILE", "SSL_CERT_DIR"
+"""Variables that OpenSSL itself reads."""
+
+_HTTP = ["http/1.1"]
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
+_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+_LOCKED_KEY = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: *4, *ENCRYPTED")
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+_DER = b"\x30"
+"""How DER and PKCS#12 begin: an ASN.1 sequence."""
+
+_CA_FORMS = "a PEM file of CA certificates, or a folder of them as `openssl rehash` names them"
+_CERT_FORMS = "a PEM file of your certificate, and of those between it and its CA"
+_KEY_FORMS = "a PEM file of the private key, not encrypted"
+_NATIVE = ("darwin", "win32")
+"""Where the operating system checks certificates itself, and truststore asks it to."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Whom TLS trusts and what it shows of us; what is not given is as the environment says.
+
+    Each names a PEM file. A wrong one raises ConfigError when it is first needed, before any
+    network.
+    """
+
+    ca_file: str | os.PathLike[str] | None = None
+    """CA certificates to trust, in place of all others; a folder as ``openssl rehash`` makes
+    one will do as well."""
+    client_cert: str | os.PathLike[str] | None = None
+    """Certificate to show to hosts that ask for one, for all hosts alike."""
+    client_key: str | os.PathLike[str] | None = None
+    """Its private key, without a passphrase; ``None`` if it is in ``client_cert``."""
+
+
+Tls: TypeAlias = ssl.SSLContext | TlsSettings
+"""What every client here takes: settings, or a whole context, which is used as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRoots:
+    """A file or folder of CA certificates that somebody has named."""
+
+    path: Path
+    named_by: str
+    """A field of :class:`TlsSettings`, or a variable."""
+    is_alone: bool
+    """Whether nothing else is trusted beside it."""
+
+
+def named_roots(settings: TlsSettings, environ: Mapping[str, str]) -> NamedRoots | None:
+    """Return the CA certificates that count, if somebody has named any. Pure."""
+    if settings.ca_file is not None:
+        return NamedRoots(Path(settings.ca_file), "ca_file", is_alone=True)
+    for name in BUNDLES:
+        if path := environ.get(name):
+            return NamedRoots(Path(path), name, is_alone=True)
+    if path := environ.get(OPENSSL_FILE):
+        return NamedRoots(Path(path), OPENSSL_FILE, is_alone=False)
+    if folders := environ.get(OPENSSL_FOLDERS):
+        # Of several folders OpenSSL does without those that are not there.
+        paths = [Path(folder) for folder in folders.split(os.pathsep) if folder]
+        there = next((path for path in paths if path.is_dir()), paths[0])
+        return NamedRoots(there, OPENSSL_FOLDERS, is_alone=False)
+    return None
+
+
+def names_files(tls: Tls | None, environ: Mapping[str, str]) -> bool:
+    """Tell whether a context would be made of files that somebody has named."""
+    if isinstance(tls, ssl.SSLContext):
+        return False
+    settings = tls or TlsSettings()
+    named = (settings.client_cert, settings.client_key, named_roots(settings, environ))
+    return any(part is not None for part in named)
+
+
+def tls_context(tls: Tls | None = None) -> ssl.SSLContext:
+    """Return the context for settings; a context as it is. Reads files.
+
+    Raises: ConfigError, for a file that is missing or not what it should be.
+    """
+    if isinstance(tls, ssl.SSLContext):
+        return tls
+    settings = tls or TlsSettings()
+    context = _trusting(named_roots(settings, os.environ))
+    _show(context, settings)
+    context.set_alpn_protocols(_HTTP)
+    return context
+
+
+class SharedContext:
+    """One context for all who share it, made in a thread when the first of them needs it.
+
+    Args:
+        tls: What it is made of.
+    """
+
+    def __init__(self, tls: Tls | None = None) -> None:
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
+        self._one_at_a_time = anyio.Lock()
+
+    async def get(self) -> ssl.SSLContext:
+        """Return the context. Raises: ConfigError, as :func:`tls_context`."""
+        async with self._one_at_a_time:
+            if self._context is None:
+                self._context = await to_thread.run_sync(tls_context, self._tls)
+            return self._context
+
+
+def check_tls(tls: Tls | None) -> None:
+    """Look at the files that somebody has named, and at nothing else.
+
+    Raises: ConfigError, for one that is missing or not what it should be.
+    """
+    if names_files(tls, os.environ):
+        tls_context(tls)
+
+
+def _trusting(roots: NamedRoots | None) -> ssl.SSLContext:
+    if roots is None:
+        native = installed_truststore()
+        return ssl.create_default_context() if native is None else _of_the_system(native)
+    _check_roots(roots)
+    try:
+        if not roots.is_alone:
+            return ssl.create_default_context()
+        path = str(roots.path)
+        if roots.path.is_dir():
+            context = ssl.create_default_context(capath=path)
+        else:
+            context = ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        raise _wrong(roots.named_by, roots.path, _words(error), _CA_FORMS) from error
+    # As curl: who names a certificate trusts it, whether or not it is a root and modern.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _check_roots(roots: NamedRoots) -> None:
+    if not roots.path.is_dir():
+        pem = _read(roots.path, roots.named_by, _CA_FORMS)
+        if not _CERTIFICATE.search(pem):
+            problem = _not_pem(pem) or "holds no certificate"
+            raise _wrong(roots.named_by, roots.path, problem, _CA_FORMS)
+        _check_loads(roots)
+        return
+    try:
+        has_any = any(_HASHED.fullmatch(path.name) for path in roots.path.iterdir())
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise _wrong(roots.named_by, roots.path, problem, _CA_FORMS) from error
+    if not has_any:
+        problem = "no certificate in this folder has a name that OpenSSL looks for"
+        raise _wrong(roots.named_by, roots.path, problem, _CA_FORMS)
+
+
+def _check_loads(roots: NamedRoots) -> None:
+    """Load the file as such: OpenSSL itself says nothing of one that it cannot read."""
+    if roots.is_alone:
+        return  # it is loaded right after this
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(roots.path)
+    except ssl.SSLError as error:
+        raise _wrong(roots.named_by, roots.path, _words(error), _CA_FORMS) from error
+
+
+def installed_truststore() -> ModuleType | None:
+    """Return the package truststore, if it is installed (extra ``trust``)."""
+    try:
+        import truststore
+    except ImportError:
+        return None
+    return truststore
+
+
+def _of_the_system(truststore: ModuleType) -> ssl.SSLContext:
+    """Return a context that trusts what the operating system trusts."""
+    native: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if sys.platform in _NATIVE:
+        return native
+    # Elsewhere the store is a file, and it would read that again for each connection.
+    probe = native.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+    roots = probe.context.get_ca_certs(binary_form=True)
+    if not roots:
+        return ssl.create_default_context()
+    return ssl.create_default_context(cadata=b"".join(roots))
+
+
+class _Encrypted(Exception):
+    """OpenSSL wants a passphrase; without this it would ask for it at the terminal."""
+
+
+def _no_passphrase() -> str:
+    raise _Encrypted
+
+
+def _show(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    """Have a context show the certificate of the settings, if they have one."""
+    if settings.client_cert is None:
+        if settings.client_key is not None:
+            problem = "is the key of no certificate: client_cert is not given"
+            raise _wrong("client_key", Path(settings.client_key), problem, _KEY_FORMS)
+        return
+    cert = Path(settings.client_cert)
+    key = cert if settings.client_key is None else Path(settings.client_key)
+    key_named_by = "client_cert" if settings.client_key is None else "client_key"
+    pem = _read(cert, "client_cert", _CERT_FORMS)
+    if not _CERTIFICATE.search(pem):
+        problem = _not_pem(pem) or "holds no certificate"
+        raise _wrong("client_cert", cert, problem, _CERT_FORMS)
+    _check_key(key, key_named_by)
+    try:
+        context.load_cert_chain(cert, key, password=_no_passphrase)
+    except _Encrypted:
+        raise _locked(key_named_by, key) from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            problem = f"is not the key of the certificate in {cert}"
+            raise _wrong(key_named_by, key, problem, _KEY_FORMS) from error
+        raise _wrong("client_cert", cert, _words(error), _CERT_FORMS) from error
+
+
+def _check_key(key: Path, named_by: str) -> None:
+    pem = _read(key, named_by, _KEY_FORMS)
+    if _LOCKED_KEY.search(pem):
+        raise _locked(named_by, key)
+    if _KEY.search(pem):
+        return
+    problem = _not_pem(pem) or "holds no private key"
+    if named_by == "client_cert":
+        problem += "; client_key (--key) names the file that does"
+    raise _wrong(named_by, key, problem, _KEY_FORMS)
+
+
+def _locked(named_by: str, key: Path) -> ConfigError:
+    problem = (
+        "the private key is encrypted, and there is nobody to ask for its passphrase; "
+        "`openssl pkey -in KEY -out PLAIN` writes one without"
+    )
+    return _wrong(named_by, key, problem, _KEY_FORMS)
+
+
+def _not_pem(content: bytes) -> str:
+    """Return what a file is in place of PEM, if that can be told."""
+    if not content.strip():
+        return "is empty"
+    if content.startswith(_DER) and b"-----BEGIN" not in content:
+        return (
+            "is no PEM text but DER or PKCS#12: `openssl x509 -inform der` and "
+            "`openssl pkcs12 -nodes` turn them into PEM"
+        )
+    return ""
+
+
+def _words(error: ssl.SSLError) -> str:
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"cannot be read as PEM: {reason}"
+
+
+def _read(path: Path, named_by: str, allowed: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = (error.strerror or str(error)).lower()
+        raise _wrong(named_by, path, problem, allowed) from error
+    except ValueError as error:
+        raise _wrong(named_by, path, "has a NUL in it", allowed) from error
+
+
+def _wrong(named_by: str, path: Path, problem: str, allowed: str) -> ConfigError:
+    return ConfigError(problem, key=named_by, value=str(path), allowed=allowed)

@@ -1,0 +1,143 @@
+"""TLS in front of any server of the tests: a door that lets bytes pass, if it opens at all."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+
+import trustme
+from aiohttp import ClientSession
+from yarl import URL
+
+from asyncdl.doctor.hosts import ask_host
+from asyncdl.m2m import ClientOptions, Credentials, M2MClient
+from asyncdl.retry import Backoff
+from asyncdl.sessions import open_session
+from asyncdl.stac.items import Link
+from asyncdl.stac.transport import Transport
+from asyncdl.tls import Tls
+from asyncdl.transfer import Downloader, FileRequest
+from tests.transfer.fault_server import QUICK
+
+
+def server_context(
+    authority: trustme.CA, *, wants: trustme.CA | None = None, names: tuple[str, ...] = ()
+) -> ssl.SSLContext:
+    """What a server on this machine speaks TLS with.
+
+    Args:
+        authority: Who has signed its certificate.
+        wants: Who has to have signed those of its clients; ``None`` wants none.
+        names: Of the server, beside those of the loopback.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1", *names).configure_cert(context)
+    if wants is not None:
+        wants.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+@asynccontextmanager
+async def open_door(context: ssl.SSLContext | None, port: int = 0) -> AsyncIterator[int]:
+    """Serve TLS while the block runs, for a server at a port; without one it hangs up."""
+    loop = asyncio.get_running_loop()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            if port:
+                inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+                await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+            else:
+                await reader.read(1)
+        writer.close()
+
+    # The loop's own account of a handshake that fails is of no interest.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    server = await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await asyncio.sleep(0)
+        loop.set_exception_handler(None)
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@contextmanager
+def refusing(context: ssl.SSLContext) -> Iterator[int]:
+    """Shake hands while the block runs, and say why if that fails; asyncio would just hang up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=_shake_hands, args=(listener, context))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def _shake_hands(listener: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            plain, _ = listener.accept()
+        except OSError:
+            return  # it is over
+        with plain, suppress(OSError):
+            plain.settimeout(5)
+            secure = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+            with secure:
+                with suppress(ssl.SSLError):
+                    secure.do_handshake()
+                # A close with bytes unread would be a reset, and lose what was said.
+                socket.socket.shutdown(secure, socket.SHUT_WR)
+                while socket.socket.recv(secure, 65536):
+                    pass
+
+
+class Asker:
+    """All that here asks a host, one way after the other."""
+
+    WAYS = ("wire", "session", "api", "stac", "doctor")
+
+    def __init__(self, folder: Path, tls: Tls | None = None) -> None:
+        self.folder = folder
+        self.tls = tls
+
+    async def ask(self, way: str, url: str) -> None:
+        """Ask the host of a URL; what it answers is of no interest."""
+        await getattr(self, f"_by_{way}")(url)
+
+    async def _by_wire(self, url: str) -> None:
+        async with Downloader(QUICK, tls=self.tls) as downloader:
+            await downloader.fetch(FileRequest(f"{url}a.tif", self.folder))
+
+    async def _by_session(self, url: str) -> None:
+        session = await open_session(url, self.tls, auto_decompress=False)
+        async with session, Downloader(QUICK, session=session) as downloader:
+            await downloader.fetch(FileRequest(f"{url}a.tif", self.folder))
+
+    async def _by_api(self, url: str) -> None:
+        options = ClientOptions(backoff=Backoff(attempts=1), state_dir=self.folder, tls=self.tls)
+        async with M2MClient(Credentials("ann", "t"), url=url, options=options) as client:
+            await client.permissions()
+
+    async def _by_stac(self, url: str) -> None:
+        session: ClientSession = await open_session(url, self.tls)
+        async with session:
+            await Transport(URL(url), session, 10.0, 1000).ask(Link(url, None))
+
+    async def _by_doctor(self, url: str) -> None:
+        await ask_host(url, self.tls)

@@ -29,6 +29,8 @@ BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 OPENSSL_FILE, OPENSSL_FOLDERS = "SSL_CERT_FILE", "SSL_CERT_DIR"
 """Variables that OpenSSL itself reads."""
 
+VARIABLES = (*BUNDLES, OPENSSL_FILE, OPENSSL_FOLDERS)
+
 _HTTP = ["http/1.1"]
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")

@@ -16,7 +16,7 @@ from asyncdl.m2m.account.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
 from asyncdl.m2m.account.stored import CONFIG_DIR_VARIABLE
 from asyncdl.sandbox import Service
 from asyncdl.sandbox.ledger import Ledger
-from asyncdl.tls import BUNDLES, OPENSSL_FILE, OPENSSL_FOLDERS
+from asyncdl.tls import VARIABLES
 
 # Noisy machines make single examples slow now and then; how many there are stays the default.
 hypothesis.settings.register_profile("asyncdl", deadline=None)
@@ -40,7 +40,7 @@ def own_user_folders(
         monkeypatch.setenv(variable, str(home))
     for variable in (*USERNAME_VARIABLES, *TOKEN_VARIABLES, CONFIG_DIR_VARIABLE):
         monkeypatch.delenv(variable, raising=False)
-    for variable in (*BUNDLES, OPENSSL_FILE, OPENSSL_FOLDERS):
+    for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     yield
 

@@ -14,7 +14,7 @@ import click
 from asyncdl.cli.logs import FORMATS, LogWish, start_logging
 from asyncdl.cli.printing import plain
 from asyncdl.errors import ConfigError
-from asyncdl.tls import TlsSettings, check_tls
+from asyncdl.tls import VARIABLES, TlsSettings, check_tls
 
 if TYPE_CHECKING:
     from asyncdl.config import Seconds
@@ -114,7 +114,8 @@ def naming(config: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        error.file = error.file or config
+        if error.key not in VARIABLES:  # which are no matter of the config's
+            error.file = error.file or config
         raise
 
 

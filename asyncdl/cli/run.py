@@ -68,7 +68,8 @@ def run(
     if max_wait is not None:
         service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
         settings = msgspec.structs.replace(settings, service=service_config)
-    access = access_to(with_tls(settings.service, tls), sandbox)
+    with naming(config):
+        access = access_to(with_tls(settings.service, tls), sandbox)
     ended: list[Summary] = []
 
     async def work() -> None:

@@ -10,7 +10,6 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientProxyConnectionError,
-    ClientResponse,
     ClientTimeout,
 )
 
@@ -39,8 +38,8 @@ class Answer:
     elapsed_s: float
     ahead_s: float | None
     """By how much our clock is ahead of the host's; ``None`` when the host told no time."""
-    tls: str = ""
-    """Version of TLS; empty without it."""
+    is_secure: bool = False
+    """Whether it was asked over TLS, and its certificate is trusted."""
 
 
 async def ask_host(url: str, tls: Tls | None = None) -> Answer:
@@ -59,7 +58,7 @@ async def ask_host(url: str, tls: Tls | None = None) -> Answer:
         ):
             elapsed_s = time.monotonic() - began_s
             ahead_s = _ahead_s(response.headers.get("Date"), time.time())
-            return Answer(host, response.status, elapsed_s, ahead_s, _tls_of(response))
+            return Answer(host, response.status, elapsed_s, ahead_s, url.startswith("https:"))
     except TimeoutError as error:
         raise NetworkError(f"ask {host}", f"no answer within {TIMEOUT_S:g} s") from error
     except SocksRefusal as error:
@@ -75,14 +74,6 @@ async def ask_host(url: str, tls: Tls | None = None) -> Answer:
         raise NetworkError(f"ask {host}", str(error) or type(error).__name__) from error
 
 
-def _tls_of(response: ClientResponse) -> str:
-    """Return the version of TLS, as long as the connection is there to tell it."""
-    connection = response.connection
-    transport = connection.transport if connection else None
-    secure = transport.get_extra_info("ssl_object") if transport else None
-    return str(secure.version()) if secure else ""
-
-
 def _ahead_s(date: str | None, now_s: float) -> float | None:
     told = parse_http_date(date or "")
     return None if told is None else now_s - told.timestamp()
@@ -91,8 +82,8 @@ def _ahead_s(date: str | None, now_s: float) -> float | None:
 def check_host(name: str, answer: Answer) -> Check:
     """Tell whether a host is there; any answer will do that is no failure of its own."""
     seen = f"{answer.host} answered {answer.status} in {answer.elapsed_s * 1000:,.0f} ms"
-    if answer.tls:
-        seen += f" ({answer.tls}, its certificate is trusted)"
+    if answer.is_secure:
+        seen += "; its certificate is trusted"
     if answer.status >= 500:
         return Check(name, State.WARN, seen, "it may be in maintenance; try again later")
     return Check(name, State.OK, seen)

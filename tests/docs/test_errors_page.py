@@ -107,9 +107,6 @@ def test_every_reason_of_openssl_has_its_remedy() -> None:
         assert say(NetworkError("call dataset", problem, retryable=False)) == 1
 
 
-@pytest.mark.parametrize(
-    "title", ["Classes", "Reasons", "Responses of the service", "Certificates", "TLS"]
-)
 def test_every_other_reason_of_openssl_is_final_or_not_as_its_row_says() -> None:
     for said, meaning, again, _ in rows_under("TLS"):
         error = ssl.SSLError(1, "failed")
@@ -120,6 +117,9 @@ def test_every_other_reason_of_openssl_is_final_or_not_as_its_row_says() -> None
         assert fault.retryable is (again == "yes")
 
 
+@pytest.mark.parametrize(
+    "title", ["Classes", "Reasons", "Responses of the service", "Certificates", "TLS"]
+)
 def test_no_cell_is_empty(title: str) -> None:
     assert rows_under(title)
     assert all(all(row) for row in rows_under(title))

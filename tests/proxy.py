@@ -51,11 +51,28 @@ class Proxy:
             if refusal:
                 await client.send(REFUSED.format(refusal).encode())
                 return
-            await _pass_on(told, client, method, target, headers)
+            if method == "CONNECT":
+                await _open_way(told, client, target)
+            else:
+                await _pass_on(told, client, method, target, headers)
 
     def _may_pass(self, headers: str) -> bool:
         told = f"proxy-authorization: basic {b64encode(self.login.encode()).decode()}"
         return told.lower() in headers.lower()
+
+
+def _address_of(host: str) -> str:
+    return "127.0.0.1" if host.endswith(".test") else host
+
+
+async def _open_way(told: ByteReceiveStream, client: ByteSendStream, target: str) -> None:
+    name, _, port = target.rpartition(":")
+    async with await anyio.connect_tcp(_address_of(name), int(port)) as host:
+        await client.send(b"HTTP/1.1 200 Open\r\n\r\n")
+        async with anyio.create_task_group() as ways:
+            ways.start_soon(_pump, told, host)
+            await _pump(host, client)
+            ways.cancel_scope.cancel()
 
 
 async def _pass_on(
@@ -63,8 +80,7 @@ async def _pass_on(
 ) -> None:
     where = urlsplit(target)
     assert where.hostname and where.port
-    address = "127.0.0.1" if where.hostname.endswith(".test") else where.hostname
-    async with await anyio.connect_tcp(address, where.port) as host:
+    async with await anyio.connect_tcp(_address_of(where.hostname), where.port) as host:
         path = target.partition("://")[2].partition("/")[2]
         # One exchange a connection: the next request may be for another host.
         head = f"{method} /{path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n\r\n"

@@ -26,6 +26,7 @@ from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Service
 from asyncdl.tls import BUNDLES, OPENSSL_FILE, OPENSSL_FOLDERS, check_tls, named_roots, tls_context
+from tests.proxy import far, open_proxy
 from tests.tls_door import Asker, open_door, refusing, server_context
 
 OURS = trustme.CA(organization_name="Whom the tests trust")
@@ -413,3 +414,32 @@ async def test_all_refuse_a_certificate_of_ours_that_the_host_does_not_know(
             with pytest.raises(NetworkError, match="refuses our client certificate") as caught:
                 await Asker(tmp_path, tls).ask(way, f"https://127.0.0.1:{port}/")
             assert not caught.value.retryable
+
+
+# -- by a proxy --------------------------------------------------------------
+
+
+async def test_a_whole_job_goes_by_a_proxy_to_certificates_of_ours(
+    pems: Path, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = server_context(OURS, wants=THEIRS, names=("far.test",))
+    async with behind_tls(service, context, monkeypatch) as url, open_proxy() as proxy:
+        monkeypatch.setattr(service._world, "origin", far(url))
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        tls = TlsSettings(pems / "ca.pem", pems / "both.pem")
+        assert (await job_at(far(url), service, tmp_path, tls).run()).status == "complete"
+    assert set(proxy.asked) == {f"CONNECT {far(url).partition('://')[2]}"}
+
+
+async def test_what_is_wrong_behind_a_proxy_is_said_as_without_one(
+    pems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, meaning, _, _ = FAULTS["an unknown name"]
+    with refusing(make()) as port:
+        direct = await refusals_at(f"https://localhost:{port}/", pems, tmp_path)
+        async with open_proxy() as proxy:
+            monkeypatch.setenv("ALL_PROXY", proxy.url)
+            behind = await refusals_at(f"https://far.test:{port}/", pems, tmp_path)
+    assert len(proxy.asked) == len(Asker.WAYS)
+    causes = {refusal.cause for refusal in (*direct.values(), *behind.values())}
+    assert len(causes) == 1 and meaning in causes.pop()

@@ -14,7 +14,6 @@ import click
 from asyncdl.cli.logs import FORMATS, LogWish, start_logging
 from asyncdl.cli.printing import plain
 from asyncdl.errors import ConfigError
-from asyncdl.tls import VARIABLES, TlsSettings, check_tls
 
 if TYPE_CHECKING:
     from asyncdl.config import Seconds
@@ -114,6 +113,8 @@ def naming(config: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
+        from asyncdl.tls import VARIABLES  # Only who errs waits for it.
+
         if error.key not in VARIABLES:  # which are no matter of the config's
             error.file = error.file or config
         raise
@@ -140,6 +141,9 @@ def tls_options(command: F) -> F:
     def with_tls(
         *args: Any, cacert: Path | None, cert: Path | None, key: Path | None, **others: Any
     ) -> Any:
+        # Not every command that has options speaks TLS.
+        from asyncdl.tls import TlsSettings, check_tls
+
         tls = TlsSettings(cacert, cert, key)
         if key is not None and cert is None:
             raise click.UsageError("--key goes with --cert")

@@ -368,6 +368,9 @@ async def test_all_say_the_same_of_the_same_fault(fault: str, pems: Path, tmp_pa
     make, meaning, reason, may_pass = FAULTS[fault]
     with refusing(make()) as port:
         refusals = await refusals_at(f"https://localhost:{port}/", pems, tmp_path)
+    # A host so near may say why before the call is written, and aiohttp then forgets it.
+    if refusals["api"].cause == "connection lost while the call was being sent":
+        assert refusals.pop("api").retryable
     assert len({refusal.cause for refusal in refusals.values()}) == 1, refusals
     for refusal in refusals.values():
         assert meaning in refusal.cause and f"{reason})" in refusal.cause
@@ -411,9 +414,12 @@ async def test_all_refuse_a_certificate_of_ours_that_the_host_does_not_know(
     tls = TlsSettings(pems / "ca.pem", tmp_path / "eve.pem")
     with refusing(speaking(only(ssl.TLSVersion.TLSv1_3), wants=THEIRS)()) as port:
         for way in Asker.WAYS:
-            with pytest.raises(NetworkError, match="refuses our client certificate") as caught:
+            with pytest.raises(NetworkError) as caught:
                 await Asker(tmp_path, tls).ask(way, f"https://127.0.0.1:{port}/")
-            assert not caught.value.retryable
+            is_known = "refuses our client certificate" in caught.value.cause
+            assert is_known or "while the call was being sent" in caught.value.cause
+            assert is_known or way == "api"
+            assert caught.value.retryable is not is_known
 
 
 # -- by a proxy --------------------------------------------------------------

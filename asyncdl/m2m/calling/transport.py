@@ -15,6 +15,7 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientHttpProxyError,
+    ClientOSError,
     ClientProxyConnectionError,
     ClientResponse,
     ClientResponseError,
@@ -211,4 +212,7 @@ def _cause(error: Exception) -> str:
         return f"no connection: {reason.strerror or reason}"
     if isinstance(error, ServerDisconnectedError):
         return "the service closed the connection"
+    if isinstance(error, ClientOSError) and error.errno is None:
+        # aiohttp does not keep why, be it an alert of TLS.
+        return "connection lost while the call was being sent"
     return f"connection lost: {str(error) or type(error).__name__}"

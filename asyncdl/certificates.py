@@ -17,6 +17,11 @@ _WRONG_HOST = (
 )
 _EXPIRED = "check this machine's clock, which says {now}; if it is right, the server has to renew"
 _NOT_YET_VALID = "check this machine's clock, which says {now}"
+_WEAK = "it is too weak for this machine's OpenSSL: its owner has to renew it"
+_OLD_FORM = (
+    "Python 3.13 and later take only certificates of the modern form, but for those whose CA is "
+    "named by ca_file (--cacert)"
+)
 
 _REMEDIES = {
     2: _UNKNOWN_ISSUER,
@@ -29,6 +34,10 @@ _REMEDIES = {
     23: "the certificate was revoked: ask who runs the server",
     62: _WRONG_HOST,
     64: _WRONG_HOST,
+    66: _WEAK,
+    67: _WEAK,
+    68: _WEAK,
+    **dict.fromkeys(range(79, 94), _OLD_FORM),
 }
 """By OpenSSL's X509_V_ERR_ number (x509_vfy.h)."""
 

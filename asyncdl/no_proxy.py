@@ -18,7 +18,7 @@ def is_exempt(host: str, port: int, no_proxy: str) -> bool:
             below it, too, be it written ``example.com``, ``.example.com`` or
             ``*.example.com``; an address, IPv6 with brackets or without; a network such as
             ``10.0.0.0/8``; each but the last also with ``:port``; and ``*`` for every host.
-            As curl reads it, which knows no ports.
+            As curl reads it, which knows no ``*.``, no brackets and no ports.
     """
     name = _plain(host)
     return any(_matches(name, port, entry) for entry in re.split(r"[\s,]+", no_proxy) if entry)

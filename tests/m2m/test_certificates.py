@@ -23,6 +23,7 @@ from asyncdl.certificates import certificate_problem
 from asyncdl.doctor.hosts import ask_host
 from asyncdl.errors import NetworkError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
+from asyncdl.tls import TlsSettings
 from asyncdl.transfer import Downloader, FileRequest
 
 CA = trustme.CA(organization_name="A test's own authority")
@@ -154,6 +155,47 @@ async def test_a_self_signed_certificate_is_named_as_one(
             await client.call("permissions")
     assert reason in str(caught.value).replace("self signed", "self-signed")
     assert "SSL_CERT_FILE" in str(caught.value)
+
+
+def of_old_form(folder: Path) -> tuple[Path, Path]:
+    """Return files of an authority, and of a key and certificate by it; without key identifiers."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An old authority")])
+    certificates = []
+    for number, (key, extension) in enumerate(
+        (
+            (keys[0], x509.BasicConstraints(ca=True, path_length=None)),
+            (keys[1], x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])),
+        )
+    ):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([]) if number else name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(number + 1)
+            .not_valid_before(NOW - timedelta(1))
+            .not_valid_after(NOW + timedelta(1))
+            .add_extension(extension, critical=True)
+        )
+        certificates.append(builder.sign(keys[0], hashes.SHA256()).public_bytes(Encoding.PEM))
+    (folder / "old.pem").write_bytes(certificates[0])
+    key_pem = keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "chain.pem").write_bytes(key_pem + certificates[1])
+    return folder / "old.pem", folder / "chain.pem"
+
+
+async def test_an_authority_of_the_old_form_is_trusted_by_name_alone(tmp_path: Path) -> None:
+    """Which Python takes no more from 3.13 on; curl does."""
+    file, chain = of_old_form(tmp_path)
+    strict = ssl.create_default_context(cafile=file)
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+    async with tls_server(chain) as url:
+        with pytest.raises(NetworkError, match=r"Python 3\.13 .* ca_file \(--cacert\)"):
+            await ask_host(url, strict)
+        with pytest.raises(NetworkError) as caught:
+            await ask_host(url, TlsSettings(ca_file=file))
+    assert "certificate" not in caught.value.cause  # it hangs up behind the handshake
 
 
 @pytest.mark.parametrize("is_wire", [True, False], ids=["own wire", "given session"])

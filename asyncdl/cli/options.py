@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,15 +119,40 @@ def naming(config: Path) -> Iterator[None]:
         raise
 
 
-_PEM = click.Path(path_type=Path)
-_TLS_OPTIONS = (
-    click.option("--key", type=_PEM, help="Private key of --cert, if that file has none."),
-    click.option(
-        "--cert", type=_PEM, help="PEM file of a certificate for hosts that ask for one."
-    ),
-    click.option("--cacert", type=_PEM, help="Trust the CA certificates in this PEM file only."),
-)  # fmt: skip
+_TLS = "asyncdl.tls"
+"""Where the options of TLS wait for each other."""
 _SPELT = {"ca_file": "--cacert", "client_cert": "--cert", "client_key": "--key"}
+
+
+def _read_tls(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    """Give the command ``tls`` as soon as all of its options are known."""
+    given: dict[str | None, Path | None] = ctx.meta.setdefault(_TLS, {})
+    given[parameter.name] = value
+    if len(given) < len(_TLS_OPTIONS):
+        return
+    # Not every command that has options speaks TLS.
+    from asyncdl.tls import TlsSettings, check_tls
+
+    tls = TlsSettings(given["cacert"], given["cert"], given["key"])
+    if tls.client_key is not None and tls.client_cert is None:
+        raise click.UsageError("--key goes with --cert", ctx)
+    if tls != TlsSettings():
+        with spelling_tls_options():
+            check_tls(tls)
+    ctx.params["tls"] = tls
+
+
+def _tls_option(name: str, told: str) -> Callable[[F], F]:
+    return click.option(
+        name, type=click.Path(path_type=Path), expose_value=False, callback=_read_tls, help=told
+    )
+
+
+_TLS_OPTIONS = (
+    _tls_option("--key", "Private key of --cert, if that file has none."),
+    _tls_option("--cert", "PEM file of a certificate for hosts that ask for one."),
+    _tls_option("--cacert", "Trust the CA certificates in this PEM file only."),
+)
 
 
 def tls_options(command: F) -> F:
@@ -136,27 +160,9 @@ def tls_options(command: F) -> F:
 
     What is wrong with them is said before the command begins.
     """
-
-    @functools.wraps(command)
-    def with_tls(
-        *args: Any, cacert: Path | None, cert: Path | None, key: Path | None, **others: Any
-    ) -> Any:
-        # Not every command that has options speaks TLS.
-        from asyncdl.tls import TlsSettings, check_tls
-
-        tls = TlsSettings(cacert, cert, key)
-        if key is not None and cert is None:
-            raise click.UsageError("--key goes with --cert")
-        if tls != TlsSettings():
-            with spelling_tls_options():
-                check_tls(tls)
-        return command(*args, tls=tls, **others)
-
-    wrapped: Any = with_tls
     for option in _TLS_OPTIONS:
-        wrapped = option(wrapped)
-    found: F = wrapped
-    return found
+        command = option(command)
+    return command
 
 
 @contextmanager

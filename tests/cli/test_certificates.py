@@ -77,12 +77,12 @@ def test_a_file_is_fetched_with_certificates_of_one_s_own(
     shown: list[str], terminal: Terminal, pems: Path, wanting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(pems)
-    status = terminal.run("get", wanting, "-o", "data", "--cacert", "ca.pem", "--cert", *shown)
+    status = terminal.run("get", wanting, "-d", "data", "--cacert", "ca.pem", "--cert", *shown)
     assert (status, (pems / "data" / "a.bin").read_bytes()) == (0, b"hello"), terminal.err
 
 
 def test_without_them_it_is_not(terminal: Terminal, pems: Path, wanting: str) -> None:
-    assert terminal.run("get", wanting, "-o", pems / "data") == 1
+    assert terminal.run("get", wanting, "-d", pems / "data") == 1
     assert "issuer certificate" in terminal.out + terminal.err
 
 

@@ -29,30 +29,33 @@ class LineReader:
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes and return the lines that are whole now."""
-        if self._decoder is None:
-            self._begun += data
-            if len(self._begun) < _LONGEST_MARK and _may_be_marked(self._begun):
-                return []
-            data = self._begin()
-        return self._split(data, is_end=False)
+        if self._decoder is not None:
+            return self._split(self._decoder, data)
+        self._begun += data
+        if len(self._begun) < _LONGEST_MARK and _may_be_marked(self._begun):
+            return []
+        return self._split(*self._begin())
 
     def close(self) -> list[str]:
         """Return what is left at the end."""
-        lines = self._split(self._begin() if self._decoder is None else b"", is_end=True)
+        decoder, data = (self._decoder, b"") if self._decoder is not None else self._begin()
+        lines = self._split(decoder, data, is_end=True)
         return [*lines, self._rest] if self._rest else lines
 
-    def _begin(self) -> bytes:
+    def _begin(self) -> tuple[io.IncrementalNewlineDecoder, bytes]:
+        """Return the decoder that the beginning asks for, and what follows its mark."""
         mark, encoding = next(
             ((mark, name) for mark, name in _MARKS if self._begun.startswith(mark)), (b"", "utf-8")
         )
         errors = "surrogateescape" if encoding == "utf-8" else "replace"
         decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
-        return self._begun[len(mark) :]
+        return self._decoder, self._begun[len(mark) :]
 
-    def _split(self, data: bytes, *, is_end: bool) -> list[str]:
-        assert self._decoder is not None
-        *lines, self._rest = (self._rest + self._decoder.decode(data, final=is_end)).split("\n")
+    def _split(
+        self, decoder: io.IncrementalNewlineDecoder, data: bytes, *, is_end: bool = False
+    ) -> list[str]:
+        *lines, self._rest = (self._rest + decoder.decode(data, final=is_end)).split("\n")
         return lines
 
 

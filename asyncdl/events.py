@@ -121,6 +121,20 @@ class HostWait(Event, frozen=True):
     """Seconds, from now."""
 
 
+class HostStrain(Event, frozen=True):
+    """A host gets other than all the connections that are allowed, since it shows strain."""
+
+    host: str
+    """As in :class:`ConnectionsInUse`."""
+    reason: str
+    """What showed it: ``http-429`` or another status, ``unreachable``, ``stalled``, or ``slow``
+    for answers that take many times longer than they did."""
+    connections: int
+    """At most from now on; all that are allowed when the strain is over."""
+    allowed: int
+    """Connections that would be allowed without strain."""
+
+
 # --- services that are down ----------------------------------------------------
 
 

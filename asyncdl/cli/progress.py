@@ -91,6 +91,7 @@ def _tail(board: Board, width: int) -> list[RenderableType]:
     if board.in_preparation:
         lines.append(_line(joined(board.in_preparation, width)))
     lines += [_line(outage, "yellow") for outage in board.outages]
+    lines += [_line(strain, "yellow") for strain in board.strains]
     lines += [_line(f"waiting: {what}", "yellow") for what in board.waiting]
     return lines
 

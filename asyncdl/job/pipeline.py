@@ -11,7 +11,8 @@ id is resolved.
 
 All stages run at once. The queues between them are short, so a stage that is
 slow slows those before it: what is in memory is at most two batches of scenes,
-two requests' worth of files and the ready queue.
+two requests' worth of files, the ready queue, and a bounded number of files that wait for
+their host.
 """
 
 from __future__ import annotations
@@ -53,9 +54,7 @@ async def pipeline(run: Run, wish: Wish) -> None:
             stages.start_soon(discover, run, wish, wanted_out)
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
             stages.start_soon(poll, run, waiting_in, ready_out.clone())
-            agreements = Agreements()
-            for _ in range(workers):
-                stages.start_soon(fetch, run, ready_in.clone(), agreements)
+            stages.start_soon(fetch, run, ready_in.clone(), Agreements())
 
 
 async def poll(

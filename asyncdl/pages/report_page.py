@@ -56,6 +56,7 @@ def report_page(
         _section("Processed anew or withdrawn", _replaced(summary))
         if summary.superseded or summary.withdrawn
         else (),
+        _section("Hosts under strain", _strains(summary)) if record.strains else (),
         _section("Slowest files", _slowest(summary)) if record.slowest else (),
         _section("Calls of the service", _calls(summary)) if record.api else (),
         _section("Notices", _notices(summary)) if summary.notices else (),
@@ -180,6 +181,20 @@ def _replaced(summary: Summary) -> Markup:
 
 def _kept(removed_files: int) -> str:
     return f"{removed_files:,} removed" if removed_files else "kept"
+
+
+def _strains(summary: Summary) -> Markup:
+    rows = (
+        (
+            element("code", strain.host),
+            strain.reason,
+            f"{strain.connections} of {strain.allowed}",
+            duration(strain.start_s),
+            "the end" if strain.end_s is None else duration(strain.end_s),
+        )
+        for strain in summary.record.strains
+    )
+    return table(("host", "reason", "connections", "from", "to"), rows, numbers=range(2, 4))
 
 
 def _slowest(summary: Summary) -> Markup:

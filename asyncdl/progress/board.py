@@ -15,6 +15,7 @@ from asyncdl.events import (
     FilesPreparing,
     FileState,
     FilesWanted,
+    HostStrain,
     HostWait,
     QuotaLeft,
     QuotaWait,
@@ -56,6 +57,17 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class StrainedHost:
+    """A host that gets fewer connections than are allowed."""
+
+    reason: str
+    connections: int
+    allowed: int
+    since: float
+    """On the board's clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Preparing:
     """What the service is still preparing; both times are on the board's clock."""
 
@@ -87,6 +99,8 @@ class Board:
     active: dict[str, ActiveFile] = field(default_factory=dict)
     down: dict[str, Outage] = field(default_factory=dict)
     """Services that are down, by host."""
+    strained: dict[str, StrainedHost] = field(default_factory=dict)
+    """Hosts that get fewer connections, by name."""
 
     def __post_init__(self) -> None:
         self.began = self.clock()
@@ -115,6 +129,8 @@ class Board:
                 self.quota = event.downloads
             case ConnectionsInUse():
                 self._connections[event.host] = event.count
+            case HostStrain():
+                self._note_strain(event)
             case ServiceWait():
                 self._note_down(event)
             case ServiceBack():
@@ -196,6 +212,14 @@ class Board:
         now = self.clock()
         self.down[event.service] = Outage(event.reason, now - event.since_s, now + event.next_try_s)
 
+    def _note_strain(self, event: HostStrain) -> None:
+        known = self.strained.pop(event.host, None)
+        if event.connections < event.allowed:
+            since = known.since if known else self.clock()
+            self.strained[event.host] = StrainedHost(
+                event.reason, event.connections, event.allowed, since
+            )
+
     def _wait(self, why: str, wait_s: float) -> None:
         self._waits[why] = self.clock() + wait_s
 
@@ -231,6 +255,16 @@ class Board:
             f"{service} is down for {duration(now - outage.since)}: {outage.reason}; "
             f"next try in {duration(max(0.0, outage.next_try - now))}"
             for service, outage in self.down.items()
+        ]
+
+    @property
+    def strains(self) -> list[str]:
+        """A line for each host under strain: its connections, of how many, why and how long."""
+        now = self.clock()
+        return [
+            f"{host} gets {strain.connections} of {count(strain.allowed, 'connection')} "
+            f"for {duration(now - strain.since)}: {strain.reason}"
+            for host, strain in self.strained.items()
         ]
 
     @property

@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
 from asyncdl.retry import parse_retry_after
+from asyncdl.transfer.allowance import exhausted_for_s
 from asyncdl.transfer.proving.digests import Digest
 from asyncdl.transfer.proving.told_digests import read_content_md5, read_repr_digest
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Span, parse_content_range, range_header
@@ -32,6 +33,9 @@ from asyncdl.transfer.validators import Validator, read_validator
 
 OTHER_VERSION = "other-version"
 """Reason of a ``RangeRefused`` for a file that changed while it was fetched."""
+
+_LIMITING = frozenset({429, 503})
+"""Refusals of a host that has had too many requests."""
 
 CODED = "coded"
 """Reason of a ``WrongContent`` for a body that was compressed on its way."""
@@ -76,6 +80,8 @@ class Head(Struct, frozen=True):
     """Whether the host says or shows that it does."""
     validator: Validator = Validator()
     retry_after_s: float | None = None
+    rest_s: float = 0.0
+    """So long no further request is allowed, by an answer that does not say so by its status."""
     coding: str = ""
     """How the body was changed on its way, such as ``gzip``; empty if it was not."""
     digests: tuple[Digest, ...] = ()
@@ -133,6 +139,11 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
     """Read what matters out of the headers, whose names are in lower case."""
     is_framed_otherwise = "transfer-encoding" in headers
     accepts = headers.get("accept-ranges", "").strip().lower()
+    retry_after_s = parse_retry_after(headers.get("retry-after"), sent=headers.get("date"))
+    is_refused = status in _LIMITING
+    exhausted_s = exhausted_for_s(headers, is_refused=is_refused)
+    if is_refused and retry_after_s is None:
+        retry_after_s = exhausted_s
     return Head(
         status,
         content_range=headers.get("content-range"),
@@ -145,7 +156,8 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
         validator=read_validator(
             headers.get("etag"), headers.get("last-modified"), headers.get("date")
         ),
-        retry_after_s=parse_retry_after(headers.get("retry-after"), sent=headers.get("date")),
+        retry_after_s=retry_after_s,
+        rest_s=0.0 if is_refused else exhausted_s or 0.0,
         coding=_read_coding(headers),
         digests=_read_digests(status, headers),
     )

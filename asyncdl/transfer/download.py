@@ -56,6 +56,7 @@ from asyncdl.transfer.proving.verify import Form, check_type, form_of
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.target import read_target
 from asyncdl.transfer.tries import Tries, is_bad_file
 from asyncdl.transfer.validators import Validator
@@ -95,11 +96,13 @@ class Download:
     Args:
         engine: What all files share.
         request: What is wanted.
+        slot: Given to others while the file waits; without one nobody else wants it.
     Raises: TransferError, if its URL is none, or a header cannot be sent.
     """
 
-    def __init__(self, engine: Engine, request: FileRequest) -> None:
+    def __init__(self, engine: Engine, request: FileRequest, slot: Slot | None = None) -> None:
         self._engine = engine
+        self._slot = slot or Slot()
         self._request = request
         self._url = _checked(request.url, request.named_by)
         self._headers = hidden(request.headers)
@@ -292,7 +295,7 @@ class Download:
         """Ask until an answer brings bytes, and receive them."""
         async with AsyncExitStack() as line:
             turn = await line.enter_async_context(
-                self._engine.governor.admit(self._url, self._sample)
+                self._engine.governor.admit(self._url, self._sample, self._slot)
             )
             await self._open_part()
             outcome = await self._ask_until_settled(line, turn)
@@ -322,10 +325,14 @@ class Download:
         self._asked_at_s = clock.now_s()
         link = Link(self._url, await self._engine.inmost_for(self._request.named_by))
         with ExitStack() as own:
-            answer = own.enter_context(
-                await open_answer(self._engine.client, link, ask.headers(), self._headers, limits)
-            )
+            with self._slot.while_asking(turn.fall_silent, turn.go_on):
+                answer = own.enter_context(
+                    await open_answer(
+                        self._engine.client, link, ask.headers(), self._headers, limits
+                    )
+                )
             turn.lead_to(answer.url)
+            self._engine.governor.heed(answer.url, answer.head.rest_s)
             try:
                 found = await self._name_by(answer.head, answer.url)
                 if found is not None:
@@ -491,6 +498,7 @@ class Download:
                 lambda files: gives_any(self._engine, files),
                 is_last=is_last,
                 rest_s=rest_s,
+                slot=self._slot,
             )
         # The limits of this file: one that has another mirror does not wait for this one.
         return self._engine.limits.max_wait_s > 0 and governor.is_down(file.url)
@@ -514,7 +522,9 @@ class Download:
             return False
         self._tries.refreshes += 1
         self._progress.retry(error, 0.0, self._tries.requests)
-        self._url = _checked(await refresh(), self._request.named_by)
+        async with self._slot.aside():
+            fresh = await refresh()
+        self._url = _checked(fresh, self._request.named_by)
         self._sample.url = self._url
         return True
 
@@ -523,7 +533,8 @@ class Download:
 
     async def _pause(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
         self._progress.retry(error, wait_s, attempt)
-        await anyio.sleep(wait_s)
+        async with self._slot.aside():
+            await anyio.sleep(wait_s)
 
     async def _end_short_answers(self) -> None:
         """Ask for the whole file, where a host sends parts and does not tell of which version."""

@@ -23,6 +23,7 @@ from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.mirrors import MirroredDownload
 from asyncdl.transfer.proxying import ProxyingClient
 from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.wire.client import WireClient
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ class Downloader:
 
         return SessionClient(self._session, self.limits)
 
-    async def fetch(self, request: FileRequest) -> Fetched:
+    def is_troubled(self, url: str) -> bool:
+        """Tell whether the host of ``url`` is down or at rest, and waited for."""
+        return self._engine is not None and self._engine.governor.is_troubled(url)
+
+    async def fetch(self, request: FileRequest, slot: Slot | None = None) -> Fetched:
         """Fetch one file to its final name, or find it there already.
 
         Cancelled or failed, it leaves nothing under the final name that was not
@@ -120,6 +125,9 @@ class Downloader:
         going on at its end, it is stopped as if cancelled and fails with reason
         ``interrupted``.
 
+        Args:
+            request: What is wanted.
+            slot: From a list of files; the file gives it to others while it waits.
         Raises: TransferError, if the file cannot be had, with reason ``busy`` if
             someone else is fetching it, and ``name-taken`` if this downloader has fetched
             another URL to its name; NetworkError, if its host cannot be
@@ -139,7 +147,7 @@ class Downloader:
                 # A file that is there takes no wait of its own: without this one, a caller who
                 # asks for thousands of them would keep the loop from everybody else.
                 await checkpoint()
-                return await kind(engine, request).run()
+                return await kind(engine, request, slot).run()
             finally:
                 self._fetches.discard(scope)
                 self._ended.set()

@@ -1,9 +1,11 @@
 """What one host may take: connections, and rests.
 
-A host that shows strain (429, 503, refused, stalled, or 403 while it brings data
-of other files) gets half as many connections; see
+A host that shows strain (429, 503 with a rest, refused or 403 while it brings data
+of other files, or too many failures of any kind) gets half as many connections; see
+:mod:`~asyncdl.transfer.strain` for what counts and
 :class:`~asyncdl.transfer.pace.Pace` for the way back. A ``Retry-After`` rests the
-whole host, not only the file that met it.
+whole host, not only the file that met it. Whoever waits here holds no slot
+(:mod:`~asyncdl.transfer.slots`).
 
 A host that is down rests longer and longer, and one file at a time finds out
 whether it is back while all others wait. Whether it is down, or only some of its
@@ -27,25 +29,36 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
-from anyio import CapacityLimiter, WouldBlock
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
-from asyncdl.events import ConnectionsInUse, Emit, HostWait, ServiceBack, ServiceWait
+from asyncdl.events import (
+    ConnectionsInUse,
+    Emit,
+    HostStrain,
+    HostWait,
+    ServiceBack,
+    ServiceWait,
+)
 from asyncdl.transfer import clock
 from asyncdl.transfer.host_health import Evidence, HostHealth, Sample, evidence_of
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.line import Line
 from asyncdl.transfer.pace import Pace
+from asyncdl.transfer.slots import Slot
+from asyncdl.transfer.strain import Strain, strain_of
 
 _TOO_MUCH = frozenset({429, 503})
-_TOO_MANY = frozenset({403, *_TOO_MUCH})
-"""What hosts say to one connection too many, while others bring data."""
 _LINGER_S = 1.0
 """So long a connection that ended may still count at the host."""
+_MOST_LENT = 64
+"""So many connections at least may be silent beside those that count."""
 _TRUST_S = 30.0
 """After a refusal has turned out to be about a URL, others are taken for such, for so long."""
 
 HOST_DOWN = "host-down"
 """Reason of the ``TransferError`` for a file whose host was waited for long enough."""
+RATE_LIMIT = "rate-limit"
+"""Reason of a host's rest for which a good answer asked, by saying that none is left."""
 
 
 class _Host:
@@ -54,7 +67,7 @@ class _Host:
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
         self.pace = Pace(limits.per_host, limits.backoff, limits.max_wait_s)
-        self.queue = CapacityLimiter(limits.per_host)
+        self.line = Line(limits.per_host)
         self.under_way: set[Turn] = set()
         """Connections in use; each brings data, or may be about to."""
         self.left: tuple[str, float] = ("", -math.inf)
@@ -70,11 +83,16 @@ class _Host:
         """Connections before a refusal was taken for one too many."""
         self.trusted_until_s = -math.inf
         """Until then refusals are about URLs."""
+        self.strain = ""
+        """Why it gets fewer connections than are allowed; empty if it gets all."""
+        self.announced_limit = limits.per_host
+        """Connections as watchers know them."""
 
     def apply(self) -> None:
-        """Let the queue follow the pace."""
-        if self.queue.total_tokens != self.pace.limit:
-            self.queue.total_tokens = self.pace.limit
+        """Let the line follow the pace."""
+        if self.line.capacity != self.pace.limit:
+            self.line.capacity = self.pace.limit
+        self.line.prefers_new = self.pace.is_down
 
 
 class Turn:
@@ -116,8 +134,22 @@ class Turn:
         self.received_bytes += count
         host = self.host
         self._governor.note_answer(self)
-        host.pace.receive(count, host.queue.borrowed_tokens, clock.now_s())
-        host.apply()
+        now_s = clock.now_s()
+        if self.received_bytes == count:
+            self._governor.note_first_bytes(self, now_s)
+        host.pace.receive(count, host.line.in_use, now_s)
+        self._governor.apply(host)
+
+    def fall_silent(self) -> bool:
+        """Let another connection be used, since no answer comes to this one.
+
+        Returns: False if there are many such already.
+        """
+        return self._governor.lend()
+
+    def go_on(self) -> None:
+        """Note that the answer has come, or is no longer waited for."""
+        self._governor.take_back()
 
     def __enter__(self) -> Self:
         self._governor.begin(self)
@@ -144,30 +176,55 @@ class Governor:
         self._limits = limits
         self._emit = emit
         self._hosts: dict[str, _Host] = {}
-        self._budget = CapacityLimiter(limits.connections)
+        self.budget = Line(limits.connections)
+        self._lent = 0
+        """Connections to which no answer comes, and that count for nothing meanwhile."""
 
     def connections(self, url: str) -> int:
         """Return how many connections the host of ``url`` gets at present."""
         return self._host(url).pace.limit
 
     @asynccontextmanager
-    async def admit(self, url: str, file: Sample | None = None) -> AsyncIterator[Turn]:
+    async def admit(
+        self, url: str, file: Sample | None = None, slot: Slot | None = None
+    ) -> AsyncIterator[Turn]:
         """Wait for a turn at the host of ``url``, to ask for ``file``.
 
+        Args:
+            url: What is asked for.
+            file: The same, to compare others with.
+            slot: Held by the file; given to others while it waits here.
         Raises: TransferError with reason :data:`HOST_DOWN`, while the host is given up.
         """
-        host, place = self._host(url), object()
-        await _acquire(host.queue, place)
+        host = self._host(url)
+        await self._enter(host, url, slot or Slot())
         try:
-            await self._sit_out_rests(host, url)
-            await _acquire(self._budget, place)
+            await self.budget.take()
             try:
                 with Turn(self, host, url, is_spare=False, file=file) as turn:
                     yield turn
             finally:
-                self._budget.release_on_behalf_of(place)
+                self.budget.give_back()
         finally:
-            host.queue.release_on_behalf_of(place)
+            host.line.give_back()
+
+    async def _enter(self, host: _Host, url: str, slot: Slot) -> None:
+        """Wait for a place in the line of a host that is not at rest."""
+        is_entered = host.line.try_take()
+        if is_entered and not host.pace.rest_s(clock.now_s()):
+            return
+        slot.leave()
+        if not is_entered:
+            await host.line.take(is_new=slot.is_new)
+        try:
+            # Another rest may begin while a slot is waited for.
+            while slot.is_aside or host.pace.rest_s(clock.now_s()):
+                slot.leave()
+                await self._sit_out_rests(host, url)
+                await slot.come_back()
+        except BaseException:
+            host.line.give_back()
+            raise
 
     def admit_spare(self, url: str) -> Turn | None:
         """Return a turn that nobody else wants; ``None`` if there is none.
@@ -176,29 +233,69 @@ class Governor:
         goes before a file that does.
         """
         host = self._host(url)
-        if host.pace.rest_s(clock.now_s()):
+        if host.pace.rest_s(clock.now_s()) or not host.line.try_take():
+            return None
+        if not self.budget.try_take():
+            host.line.give_back()
             return None
         turn = Turn(self, host, url, is_spare=True)
-        try:
-            host.queue.acquire_on_behalf_of_nowait(turn)
-        except WouldBlock:
-            return None
-        try:
-            self._budget.acquire_on_behalf_of_nowait(turn)
-        except WouldBlock:
-            host.queue.release_on_behalf_of(turn)
-            return None
         self.begin(turn)
         return turn
 
+    def is_troubled(self, url: str) -> bool:
+        """Tell whether the host of ``url`` is down or at rest, and still waited for."""
+        pace, now_s = self._host(url).pace, clock.now_s()
+        return (pace.is_down or pace.rest_s(now_s) > 0) and not pace.is_given_up(now_s)
+
+    def heed(self, url: str, rest_s: float) -> None:
+        """Leave the host of ``url`` alone for ``rest_s``: its answer says that this was the last.
+
+        No longer than the longest rest that is waited for; then it is asked again.
+        """
+        if not rest_s:
+            return
+        host, now_s = self._host(url), clock.now_s()
+        wait_s = min(rest_s, self._limits.max_retry_after_s)
+        if wait_s > host.pace.rest_s(now_s):
+            host.pace.rest(wait_s, now_s)
+            self._emit(HostWait(host.name, RATE_LIMIT, wait_s))
+
+    def lend(self) -> bool:
+        """Let another connection be used in the place of one that is silent; tell whether."""
+        if self._lent >= max(_MOST_LENT, self._limits.connections):
+            return False
+        self._lent += 1
+        self.budget.give_back()
+        return True
+
+    def take_back(self) -> None:
+        """Count a connection again; no other begins until the number is right."""
+        self._lent -= 1
+        self.budget.take_now()
+
     def is_crowded(self, url: str) -> bool:
         """Tell whether files wait for a connection to the host of ``url``."""
-        queues = (self._host(url).queue, self._budget)
-        return any(queue.statistics().tasks_waiting for queue in queues)
+        return bool(self._host(url).line.waiting or self.budget.waiting)
 
     def shrink(self) -> None:
         """Use fewer connections from now on: the system has no more files to open."""
-        self._budget.total_tokens = max(1, self._budget.borrowed_tokens // 2)
+        self.budget.capacity = max(1, self.budget.in_use // 2)
+
+    def apply(self, host: _Host) -> None:
+        """Let a host's line follow its pace, and tell watchers of strain."""
+        host.apply()
+        limit, most = host.pace.limit, host.pace.ceiling
+        if host.strain and limit != host.announced_limit and not host.pace.is_down:
+            host.announced_limit = limit
+            self._emit(HostStrain(host.name, host.strain, limit, most))
+        if limit == most:
+            host.strain, host.announced_limit = "", most
+
+    def note_first_bytes(self, turn: Turn, now_s: float) -> None:
+        """Note how long a host took to bring something of use."""
+        host = turn.host
+        if host.pace.note_answer(now_s - turn.admitted_at_s, host.line.in_use, now_s):
+            host.strain = "slow"
 
     def begin(self, turn: Turn) -> None:
         """Note that a turn is used from now on."""
@@ -217,11 +314,11 @@ class Governor:
             self.note_answer(turn)
         elif isinstance(error, AsyncdlError):
             self._learn(turn, error)
-        host.apply()
+        self.apply(host)
         host.left = turn.url, clock.now_s()
         if turn.is_spare:
-            self._budget.release_on_behalf_of(turn)
-            host.queue.release_on_behalf_of(turn)
+            self.budget.give_back()
+            host.line.give_back()
 
     def _host(self, url: str) -> _Host:
         name = host_of(url)
@@ -263,6 +360,7 @@ class Governor:
         *,
         is_last: bool,
         rest_s: float = 0.0,
+        slot: Slot | None = None,
     ) -> None:
         """Find out whether a failure is the file's own or the host's, when that matters.
 
@@ -272,11 +370,12 @@ class Governor:
             gives_any: Asks for files that came before.
             is_last: As in :meth:`HostHealth.wants_comparison`.
             rest_s: So long the host has asked to be left alone.
+            slot: Held by the file; given to others meanwhile.
         """
         host = self._host(file.url)
         if not host.health.wants_comparison(file, failed_at_s, clock.now_s(), is_last=is_last):
             return
-        async with host.comparing:
+        async with (slot or Slot()).aside(), host.comparing:
             # Whoever held the lock may have found it out for all.
             if not host.health.wants_comparison(file, failed_at_s, clock.now_s(), is_last=is_last):
                 return
@@ -291,8 +390,8 @@ class Governor:
         if gives:
             self._note_end(host)
         elif not was_down:
-            host.pace.fail(failed_at_s, now_s, is_strain=False)
-        host.apply()
+            host.pace.fail(failed_at_s, now_s)
+        self.apply(host)
 
     def doubt(self, url: str, asked_at_s: float) -> None:
         """Use fewer connections: a request made at ``asked_at_s`` may have been one too many."""
@@ -300,7 +399,8 @@ class Governor:
         before = host.pace.limit
         if host.pace.step_down(asked_at_s, clock.now_s()):
             host.limit_before_doubt = max(host.limit_before_doubt, before)
-        host.apply()
+            host.strain = "http-403"
+        self.apply(host)
 
     def settle_doubt(self, url: str, *, was_url: bool) -> None:
         """Take back what :meth:`doubt` did, if a fresh URL was all that was missing."""
@@ -309,7 +409,7 @@ class Governor:
             host.pace.limit = max(host.pace.limit, host.limit_before_doubt)
             host.trusted_until_s = clock.now_s() + _TRUST_S
         host.limit_before_doubt = 0
-        host.apply()
+        self.apply(host)
 
     async def _sit_out_rests(self, host: _Host, url: str) -> None:
         # A rest may be prolonged while it is sat out, hence the loop.
@@ -346,12 +446,24 @@ class Governor:
 
     def _learn_from_spare(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
         """Learn from a connection beside others: the host is there, whatever it says."""
-        is_too_many = isinstance(error, HttpStatusError) and error.status in _TOO_MANY
-        is_cut_off = isinstance(error, NetworkError) and not turn.received_bytes
-        if is_too_many or is_cut_off or isinstance(error, Stalled):
-            host.pace.step_down(turn.admitted_at_s, now_s)
         if isinstance(error, HttpStatusError):
+            if error.status == 403 and host.pace.step_down(turn.admitted_at_s, now_s):
+                host.strain = error.reason
             self._rest(host, error, now_s)
+        self._note_strain(host, turn, error, now_s)
+
+    def _note_strain(self, host: _Host, turn: Turn, error: AsyncdlError, now_s: float) -> None:
+        """Use fewer connections, if a failure says that they are too many."""
+        is_beside_others = any(other.received_bytes for other in host.under_way)
+        strain = strain_of(
+            error, has_bytes=turn.received_bytes > 0, is_beside_others=is_beside_others
+        )
+        note = {
+            Strain.CERTAIN: host.pace.step_down,
+            Strain.PERHAPS: host.pace.note_failure,
+        }.get(strain)
+        if note is not None and note(turn.admitted_at_s, now_s):
+            host.strain = _reason(error)
 
     def _learn_from_only(
         self, host: _Host, turn: Turn, error: AsyncdlError, evidence: Evidence, now_s: float
@@ -376,8 +488,8 @@ class Governor:
         was_down = host.health.is_down
         if host.health.fail(turn.file, evidence, now_s):
             host.last_detail = getattr(error, "detail", "") or str(error)
-            is_strain = isinstance(error, (NetworkError, Stalled)) or _is_too_much(error)
-            host.pace.fail(turn.admitted_at_s, now_s, is_strain=is_strain)
+            self._note_strain(host, turn, error, now_s)
+            host.pace.fail(turn.admitted_at_s, now_s)
             return
         if was_down:
             self._note_end(host)
@@ -387,9 +499,7 @@ class Governor:
         """Learn from a failure that is the file's own, for all that is known."""
         if not host.health.is_down:
             host.pace.succeed()
-        is_unheard = isinstance(error, NetworkError) and not (error.phase or turn.received_bytes)
-        if is_unheard or isinstance(error, Stalled) or _is_too_much(error):
-            host.pace.step_down(turn.admitted_at_s, now_s)
+        self._note_strain(host, turn, error, now_s)
 
     def _learn_from_status(
         self, host: _Host, turn: Turn, error: HttpStatusError, now_s: float
@@ -418,14 +528,6 @@ class Governor:
 
 def _is_too_much(error: AsyncdlError) -> bool:
     return isinstance(error, HttpStatusError) and error.status in _TOO_MUCH
-
-
-async def _acquire(queue: CapacityLimiter, place: object) -> None:
-    # The waiting way goes once around the loop even where nobody has to wait.
-    try:
-        queue.acquire_on_behalf_of_nowait(place)
-    except WouldBlock:
-        await queue.acquire_on_behalf_of(place)
 
 
 @lru_cache(256)

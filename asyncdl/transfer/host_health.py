@@ -62,7 +62,8 @@ class HostHealth(Struct):
     """
 
     max_wait_s: float
-    """How long an outage is waited for; 0 never waits for one."""
+    """How long an outage is waited for; 0 never waits for one, and takes a host for down only if
+    it is silent or has given nothing to anybody."""
     samples: deque[Sample] = msgspec.field(default_factory=lambda: deque(maxlen=SAMPLES))
     """Files that have given something of use, the latest last."""
     is_down: bool = False
@@ -111,7 +112,8 @@ class HostHealth(Struct):
         if evidence is Evidence.UNREACHABLE:
             self.is_down = True
         elif not self.max_wait_s:
-            return evidence is Evidence.SILENT
+            is_dead = evidence is Evidence.EXPLAINED and not self.samples and len(self._failing) > 1
+            return evidence is Evidence.SILENT or is_dead
         elif not self.samples:
             self._judge_unseen(evidence, now_s)
         return self.is_down

@@ -28,6 +28,7 @@ from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.names import name_in_url
 from asyncdl.transfer.parts.sink import BUSY
 from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.slots import Slot
 
 _OURS = frozenset({BUSY, NAME_TAKEN})
 """Reasons that are about this machine: no other mirror helps."""
@@ -39,11 +40,13 @@ class MirroredDownload:
     Args:
         engine: What all files share.
         request: With ``mirrors``.
+        slot: As in :class:`Download`.
     Raises: TransferError, if one of the URLs is none, or a header cannot be sent.
     """
 
-    def __init__(self, engine: Engine, request: FileRequest) -> None:
+    def __init__(self, engine: Engine, request: FileRequest, slot: Slot | None = None) -> None:
         self._engine = engine
+        self._slot = slot
         self._request = request
         self._left = list(dict.fromkeys((request.url, *request.mirrors)))
         # All of them write to one file, whatever each calls it.
@@ -63,7 +66,7 @@ class MirroredDownload:
         failure: AsyncdlError | None = None
         for engine in (first, self._engine):
             for url in tuple(self._left):
-                if engine is first and self._engine.governor.is_down(url):
+                if engine is first and self._is_troubled(url):
                     continue
                 try:
                     return await self._fetch_from(url, engine)
@@ -74,8 +77,12 @@ class MirroredDownload:
                     failure = error
         raise failure or RuntimeError("a file without a URL")
 
+    def _is_troubled(self, url: str) -> bool:
+        governor = self._engine.governor
+        return governor.is_down(url) or governor.is_troubled(url)
+
     async def _fetch_from(self, url: str, engine: Engine) -> Fetched:
-        download = Download(engine, self._asking(url))
+        download = Download(engine, self._asking(url), self._slot)
         try:
             return await download.run()
         finally:

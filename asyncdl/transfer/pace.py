@@ -14,9 +14,6 @@ from asyncdl.retry import Backoff, Outage
 
 UNREACHABLE_AFTER = 5
 """Failed rounds in a row after which a host rests before it is asked again, by one at a time."""
-GIVEN_UP_AFTER = 20
-"""Failed rounds in a row after which files fail at once while the host rests, if there is
-no time that it is waited for."""
 
 WINDOW_S = 1.0
 """Over so much time a host's goodput is measured."""
@@ -28,13 +25,29 @@ HOLD_S = 30.0
 """After one more brought nothing, no other is tried for so long."""
 SLOWEST_STREAM_BYTES_S = 4096.0
 """Where the streams of a host are slower than this on average, they are too many."""
+LONGEST_HOLD_S = 960.0
+"""The hold doubles up to this while one connection more is refused each time."""
+
+GOOD_WEIGHT = 2
+"""One request that is answered outweighs so many that fail."""
+STRAINED_AT = 8
+"""Failures that no good answers outweigh are strain from here on. Where one request in ten
+fails at random, it is reached once in a hundred million requests."""
+
+SLOWER_TIMES = 8.0
+"""A host that takes so many times longer to answer than it did is asked for too much,"""
+SLOW_S = 2.0
+"""if it takes longer than this at all."""
+_SMOOTHING = 1 / 8
+"""What the latest answer counts in the average time."""
 
 
 class Pace(Struct):
     """The connections that one host gets.
 
     It begins with all that the user allows. Strain halves them. Afterwards one
-    more is tried at a time, and stays only if the host then brings more.
+    more is tried at a time, and stays only if the host then brings more. A failure among
+    good answers is no strain.
     """
 
     ceiling: int
@@ -61,6 +74,13 @@ class Pace(Struct):
     _is_settling: bool = False
     """Whether the window is the first with that connection, which is not judged."""
     _hold_until_s: float = -math.inf
+    _hold_s: float = HOLD_S
+    _failures: int = 0
+    """That good answers have not outweighed."""
+    _answer_s: float | None = None
+    """How long an answer takes, on average over the last ones."""
+    _quick_answer_s: float = math.inf
+    """The least that average has been."""
 
     def __post_init__(self) -> None:
         self.limit = self.ceiling
@@ -75,7 +95,13 @@ class Pace(Struct):
             return False
         if self.max_wait_s:
             return self.outage.elapsed_s(now_s) >= self.max_wait_s
-        return self.outage.failed >= GIVEN_UP_AFTER
+        return self.outage.failed >= self.given_up_after
+
+    @property
+    def given_up_after(self) -> int:
+        """Failed rounds in a row after which files fail at once while the host rests, if there
+        is no time that it is waited for: as many rests as a file makes tries."""
+        return UNREACHABLE_AFTER + self.backoff.attempts
 
     @property
     def is_down(self) -> bool:
@@ -88,6 +114,32 @@ class Pace(Struct):
             # What was down for everybody did not suffer from us alone.
             self.limit = max(self.limit, self._limit_before // 2)
         self.outage.end()
+
+    def note_answer(self, took_s: float, in_use: int, now_s: float) -> bool:
+        """Note a request that was answered, and tell whether the host is slow under strain.
+
+        Args:
+            took_s: From the admission to the first byte.
+            in_use: Connections meanwhile.
+            now_s: The present.
+        """
+        self._failures = max(0, self._failures - GOOD_WEIGHT)
+        average_s = took_s if self._answer_s is None else self._answer_s
+        self._answer_s = average_s + (took_s - average_s) * _SMOOTHING
+        self._quick_answer_s = min(self._quick_answer_s, self._answer_s)
+        is_slow = self._answer_s > max(SLOW_S, SLOWER_TIMES * self._quick_answer_s)
+        if in_use < 2 or not is_slow:
+            return False
+        # Where fewer connections are answered no sooner, they were not to blame.
+        self._quick_answer_s = self._answer_s
+        return self.step_down(now_s, now_s)
+
+    def note_failure(self, admitted_at_s: float, now_s: float) -> bool:
+        """Note a failure that may be chance, and tell whether it was one of too many."""
+        if admitted_at_s < self.stepped_at_s:
+            return False
+        self._failures += 1
+        return self._failures >= STRAINED_AT and self.step_down(admitted_at_s, now_s)
 
     def receive(self, count: int, in_use: int, now_s: float) -> None:
         """Note ``count`` bytes that came while ``in_use`` connections were open."""
@@ -104,35 +156,42 @@ class Pace(Struct):
             self._judge(goodput, in_use, now_s)
 
     def step_down(self, admitted_at_s: float, now_s: float) -> bool:
-        """Halve the connections, once for all requests that were under way together.
+        """Use fewer connections, once for all requests that were under way together.
+
+        They are halved; but if one is on trial, it was the one too many.
 
         Returns: False for a request that was admitted before the last step: it
             only repeats what is known.
         """
         if admitted_at_s < self.stepped_at_s:
             return False
-        self._halve(self.limit, now_s)
+        if self._goodput_before is None:
+            self._halve(self.limit, now_s)
+        else:
+            self._refuse_trial(now_s)
         return True
+
+    def _refuse_trial(self, now_s: float) -> None:
+        self._set(self.limit - 1, now_s)
+        self._hold_until_s = now_s + self._hold_s
+        self._hold_s = min(2 * self._hold_s, LONGEST_HOLD_S)
 
     def rest(self, wait_s: float, now_s: float) -> None:
         """Leave the host alone for at least ``wait_s`` from now."""
         self.open_at_s = max(self.open_at_s, now_s + wait_s)
 
-    def fail(self, admitted_at_s: float, now_s: float, *, is_strain: bool = True) -> None:
+    def fail(self, admitted_at_s: float, now_s: float) -> None:
         """Note that the host could not be reached, fell silent, or answers nobody.
 
         Args:
             admitted_at_s: When the request was; requests under way together fail once.
             now_s: The present.
-            is_strain: Whether fewer connections may help.
         """
         if admitted_at_s < self._failed_at_s:
             return
         self._failed_at_s = now_s
         if not self.outage.failed:
             self._limit_before = self.limit
-        if is_strain:
-            self.step_down(admitted_at_s, now_s)
         self.outage.fail(now_s)
         if self.is_down:
             self.limit = 1
@@ -163,7 +222,11 @@ class Pace(Struct):
         self._goodput_before = None
 
     def _halve(self, connections: int, now_s: float) -> None:
-        self.limit = max(1, connections // 2)
+        self._set(connections // 2, now_s)
+
+    def _set(self, connections: int, now_s: float) -> None:
+        self.limit = max(1, connections)
         self.stepped_at_s = now_s
+        self._failures = 0
         self._goodput_before, self._is_settling = None, False
         self._began_at_s, self._received = None, 0

@@ -1,18 +1,18 @@
-"""A bounded queue of requests, and the workers that empty it."""
+"""A bounded queue of requests, and the outcome of each."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 
-import anyio
-from anyio import EndOfStream, WouldBlock
+from anyio import WouldBlock
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError
+from asyncdl.transfer.dispatch import Dispatch
 from asyncdl.transfer.downloader import Downloader
 from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.slots import Slot
 
 _log = logging.getLogger("asyncdl.transfer")
 
@@ -35,7 +35,8 @@ async def serve_queue(
 
     One outcome is sent per request, in the order in which they end. Both
     streams are closed at the end. An outcome that nobody takes holds up its
-    worker, so a slow reader slows the downloads.
+    worker, so a slow reader slows the downloads. A file that waits, for its host or for its
+    next try, holds up none: others go on meanwhile.
 
     Args:
         downloader: Fetches; stays open.
@@ -43,31 +44,25 @@ async def serve_queue(
         outcomes: Where the results go.
         workers: Files at once, 1 or more.
     """
-    async with requests, outcomes, anyio.create_task_group() as workshop:
-        for _ in range(workers):
-            workshop.start_soon(_work, downloader, requests.clone(), outcomes.clone())
+
+    async def work(request: FileRequest, slot: Slot) -> None:
+        await _send(outcomes, await _settle(downloader, request, slot))
+
+    async with outcomes:
+        await Dispatch(
+            requests,
+            workers,
+            url_of=_url_of,
+            is_troubled=downloader.is_troubled,
+            work=work,
+        ).run()
 
 
-async def _work(
-    downloader: Downloader,
-    requests: MemoryObjectReceiveStream[FileRequest],
-    outcomes: MemoryObjectSendStream[Outcome],
-) -> None:
-    async with requests, outcomes:
-        with suppress(EndOfStream):
-            while True:
-                outcome = await _settle(downloader, await _next(requests))
-                await _send(outcomes, outcome)
+def _url_of(request: FileRequest) -> str:
+    return request.url
 
 
-# The streams' own ways go once around the loop even where nobody has to wait.
-
-
-async def _next(requests: MemoryObjectReceiveStream[FileRequest]) -> FileRequest:
-    try:
-        return requests.receive_nowait()
-    except WouldBlock:
-        return await requests.receive()
+# The stream's own way goes once around the loop even where nobody has to wait.
 
 
 async def _send(outcomes: MemoryObjectSendStream[Outcome], outcome: Outcome) -> None:
@@ -77,10 +72,10 @@ async def _send(outcomes: MemoryObjectSendStream[Outcome], outcome: Outcome) -> 
         await outcomes.send(outcome)
 
 
-async def _settle(downloader: Downloader, request: FileRequest) -> Outcome:
+async def _settle(downloader: Downloader, request: FileRequest, slot: Slot) -> Outcome:
     """Turn the end of one request into its outcome: one bad file stops no other."""
     try:
-        return Outcome(request, fetched=await downloader.fetch(request))
+        return Outcome(request, fetched=await downloader.fetch(request, slot))
     except AsyncdlError as error:
         return Outcome(request, error=error)
     except Exception as error:

@@ -22,6 +22,7 @@ from asyncdl.job.telling.report import Summary
 from asyncdl.job.telling.watching import EventQueue
 from asyncdl.sandbox import Faults
 from asyncdl.transfer import Downloader, Fetched, FileRequest
+from asyncdl.transfer.slots import Slot
 from tests.job.bench import BANDS, BUNDLE, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -100,12 +101,12 @@ async def test_a_service_that_goes_away_stops_the_run_and_leaves_a_report(tmp_pa
 async def test_a_full_disk_stops_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch, fetched = Downloader.fetch, 0
 
-    async def fill_up(self: Downloader, request: FileRequest) -> Fetched:
+    async def fill_up(self: Downloader, request: FileRequest, slot: Slot) -> Fetched:
         nonlocal fetched
         fetched += 1
         if fetched > 4:
             raise DiskError(request.directory, OSError(errno.ENOSPC, "No space left on device"))
-        return await fetch(self, request)
+        return await fetch(self, request, slot)
 
     with monkeypatch.context() as patch:
         patch.setattr(Downloader, "fetch", fill_up)

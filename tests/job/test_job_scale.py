@@ -17,6 +17,7 @@ from asyncdl.events import Notice, ScenesFound
 from asyncdl.job.choosing.scenes import scene_batches, wish_of
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.transfer import Downloader, Fetched, FileRequest
+from asyncdl.transfer.slots import Slot
 from tests.job.bench import RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -79,9 +80,9 @@ async def test_while_the_workers_are_held_up_no_more_urls_are_asked_for(
     """Backpressure: what is asked for is what fits the workers, the queue and one call."""
     fetch, may_go_on = Downloader.fetch, anyio.Event()
 
-    async def hold_up(self: Downloader, request: FileRequest) -> Fetched:
+    async def hold_up(self: Downloader, request: FileRequest, slot: Slot) -> Fetched:
         await may_go_on.wait()
-        return await fetch(self, request)
+        return await fetch(self, request, slot)
 
     monkeypatch.setattr(Downloader, "fetch", hold_up)
     sizes = {"scenes_per_page": 10, "scenes_per_call": 10, "files_per_request": 3, "workers": 2}

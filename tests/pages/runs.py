@@ -12,6 +12,7 @@ from asyncdl.events import (
     FileState,
     FilesWanted,
     FoundScene,
+    HostStrain,
     HostWait,
     Notice,
     ScenesFound,
@@ -45,7 +46,7 @@ def run_of(*scenes: FoundScene, files: int = 8, text: str = "gone") -> Summary:
 
     take(ScenesFound(len(scenes), len(scenes), scenes), FilesWanted(files, files * 1000))
     take(Notice(text), ApiCalled("scene-search", 1.5, None), ConnectionsInUse(text, 4))
-    take(HostWait(text, text, 20.0))
+    take(HostWait(text, text, 20.0), HostStrain(text, text, 4, 16))
     for number in range(files):
         take(TransferStarted(f"bands/{number}/{text}", text, 1000, 0))
         clock.now += 300.0 / files

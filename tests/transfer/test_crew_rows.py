@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import HttpStatusError
-from asyncdl.events import ConnectionsInUse, HostWait
+from asyncdl.events import ConnectionsInUse, HostStrain, HostWait
 from asyncdl.transfer import Digest, Limits
 from asyncdl.transfer.parts.sink import PartFile
 from tests.transfer.fault_server import (
@@ -106,12 +106,15 @@ async def test_row_130_what_must_not_or_need_not_be_split_is_not(
     assert len(r.server.requests) == 1
 
 
-@pytest.mark.parametrize("code", [403, 429, 503])
+REFUSALS = {"403": status(403), "429": status(429), "503": status(503, Retry_After=0)}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 async def test_rows_093_128_a_host_that_takes_one_connection_gets_one(
-    tmp_path: Path, code: int
+    tmp_path: Path, refusal: Responder
 ) -> None:
     gate = asyncio.Event()
-    async with rig(tmp_path, held(gate), status(code), FILE, limits=SPLIT) as r:
+    async with rig(tmp_path, held(gate), refusal, FILE, limits=SPLIT) as r:
         await fetch_and_release(r, gate, 2)
         assert r.content() == BODY
         await r.fetch("second.bin")
@@ -119,6 +122,17 @@ async def test_rows_093_128_a_host_that_takes_one_connection_gets_one(
         assert engine is not None
         assert engine.governor.connections(r.server.url) == SPLIT.per_host // 2
     assert r.content("second.bin") == BODY
+
+
+async def test_one_503_beside_good_bytes_is_chance_and_costs_no_connection(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    async with rig(tmp_path, held(gate), status(503), FILE, limits=SPLIT) as r:
+        await fetch_and_release(r, gate, 2)
+        engine = r.downloader._engine
+        assert engine is not None
+        assert engine.governor.connections(r.server.url) == SPLIT.per_host
+    assert r.content() == BODY
+    assert r.told(HostStrain) == []
 
 
 async def test_row_033_a_host_that_ignores_ranges_costs_one_request(tmp_path: Path) -> None:

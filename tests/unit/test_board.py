@@ -21,6 +21,7 @@ from asyncdl.events import (
     FilesPreparing,
     FileState,
     FilesWanted,
+    HostStrain,
     HostWait,
     JobStarted,
     Notice,
@@ -227,6 +228,14 @@ def test_what_is_prepared_says_for_how_long() -> None:
 def test_waits_say_why_and_for_how_much_longer() -> None:
     board = board_after(QuotaWait(60), HostWait("files", "HTTP 429", 20), seconds=15)
     assert board.waiting == ["download quota used up (0:45)", "files rests: HTTP 429 (0:05)"]
+
+
+def test_row_e9_hosts_under_strain_are_shown_until_it_is_over() -> None:
+    strain = HostStrain("files", "http-429", 8, 16)
+    board = board_after(strain, HostStrain("files", "http-429", 4, 16), seconds=70)
+    assert board.strains == ["files gets 4 of 16 connections for 1:10: http-429"]
+    board.take(HostStrain("files", "http-429", 16, 16))
+    assert board.strains == []
 
 
 def test_without_sizes_the_files_tell_how_far_a_run_is() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from asyncdl.cli.logs import FileHandler, LogWish, StderrHandler, start_logging
 from asyncdl.cli.main import exit_status
-from asyncdl.events import Event, HostWait, QuotaWait, ServiceWait
+from asyncdl.events import Event, HostStrain, HostWait, QuotaWait, ServiceWait
 from asyncdl.job.telling.chronicle import log_event
 
 SECRET = "https://host/x?requestSignature=abcdef"
@@ -89,6 +89,7 @@ def test_no_secret_and_no_control_gets_into_a_log(tmp_path: Path) -> None:
     [
         (QuotaWait(60), "waiting 60.0 s: the download quota is used up"),
         (HostWait("files", "HTTP 429", 20), "waiting 20.0 s: files rests: HTTP 429"),
+        (HostStrain("files", "http-429", 8, 16), "files gets 8 of 16 connections: http-429"),
         (ServiceWait("m2m", "HTTP 503", 5, 2), "waiting 2.0 s: m2m is down: HTTP 503"),
     ],
 )

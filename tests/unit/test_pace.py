@@ -1,13 +1,17 @@
 """How a host is treated: connections down and up, rests, and giving up."""
 
-from hypothesis import given
+import random
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncdl.retry import Backoff
 from asyncdl.transfer.pace import (
-    GIVEN_UP_AFTER,
     HOLD_S,
+    SLOW_S,
     SLOWEST_STREAM_BYTES_S,
+    STRAINED_AT,
     UNREACHABLE_AFTER,
     WINDOW_S,
     Pace,
@@ -94,8 +98,101 @@ def test_row_099_an_unreachable_host_rests_and_is_given_up_in_the_end() -> None:
     for now in range(UNREACHABLE_AFTER - 1):
         pace.fail(now, now)
     assert pace.rest_s(now_s=10.0) == 0
-    for now in range(10, 10 + GIVEN_UP_AFTER):
+    for now in range(10, 10 + pace.given_up_after):
         pace.fail(now, now)
     assert pace.is_given_up(30.0)
     pace.succeed()
     assert not pace.is_given_up(30.0)
+
+
+# --- chance and strain ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.10])
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=30)
+def test_row_e9_random_failures_cost_no_connection(share: float, seed: int) -> None:
+    chance, pace = random.Random(seed), Pace(16)
+    for now in range(2000):
+        if chance.random() < share:
+            pace.note_failure(now - 0.5, now)
+        else:
+            pace.note_answer(0.1 * chance.random(), 16, now)
+        assert pace.limit == 16
+
+
+class Host:
+    """A host that takes so many connections and refuses any other; a pure model.
+
+    Each second brings the bytes of those it took. How it refuses is for the caller to say.
+    """
+
+    def __init__(self, takes: int, pace: Pace) -> None:
+        self.takes = takes
+        self.pace = pace
+        self.limits: list[int] = []
+
+    def run(self, seconds: int, *, certain: bool) -> None:
+        self.pace.receive(0, 1, 0.0)
+        for now in range(1, seconds):
+            wanted = self.pace.limit
+            for _ in range(max(0, wanted - self.takes)):
+                if certain:
+                    self.pace.step_down(now - 0.1, now)
+                else:
+                    self.pace.note_failure(now - 0.1, now)
+            taken = min(wanted, self.takes)
+            self.pace.receive(taken * 1_000_000, wanted, now)
+            self.limits.append(self.pace.limit)
+
+
+@pytest.mark.parametrize("certain", [True, False], ids=["says so", "fails"])
+@pytest.mark.parametrize("takes", range(1, 16))
+def test_row_e9_a_host_that_refuses_one_too_many_settles_at_one_less(
+    takes: int, certain: bool
+) -> None:
+    host = Host(takes, Pace(16))
+    host.run(2000, certain=certain)
+    late = host.limits[200:]
+    settled = sum(limit == takes for limit in late)
+    assert settled > 0.9 * len(late), "but for a trial now and then"
+    assert min(late) >= takes - (0 if certain else 1)
+    assert max(late) <= takes + 1
+
+
+def test_row_e9_a_host_that_only_fails_gets_fewer() -> None:
+    pace = Pace(16)
+    for now in range(STRAINED_AT):
+        pace.note_failure(now, now)
+    assert pace.limit == 8
+
+
+def test_what_was_under_way_at_a_step_is_not_counted_again() -> None:
+    pace = Pace(16)
+    pace.step_down(1.0, 2.0)
+    for _ in range(STRAINED_AT):
+        assert not pace.note_failure(1.5, 3.0)
+    assert pace.limit == 8
+
+
+def test_row_e9_a_host_that_gets_slow_under_load_gets_fewer_once() -> None:
+    pace = Pace(16)
+    for now in range(20):
+        assert not pace.note_answer(0.1, 16, now)
+    steps = [pace.note_answer(2 * SLOW_S, 16, now) for now in range(20, 80)]
+    assert sum(steps) == 1, "and not again where fewer are answered no sooner"
+    assert pace.limit == 8
+
+
+def test_row_e9_a_host_that_is_always_slow_is_not_strained() -> None:
+    pace = Pace(16)
+    assert not any(pace.note_answer(30.0 + now % 7, 16, now) for now in range(100))
+    assert pace.limit == 16
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(1, 16)), max_size=200))
+def test_latencies_of_any_kind_leave_a_connection(answers: list[tuple[float, int]]) -> None:
+    pace = Pace(16)
+    for now, (took_s, in_use) in enumerate(answers):
+        pace.note_answer(took_s, in_use, now)
+        assert 1 <= pace.limit <= 16

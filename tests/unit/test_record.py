@@ -9,6 +9,7 @@ from asyncdl.events import (
     FilesPreparing,
     FileState,
     FoundScene,
+    HostStrain,
     HostWait,
     QuotaWait,
     ScenesFound,
@@ -16,7 +17,15 @@ from asyncdl.events import (
     ServiceWait,
     TransferStarted,
 )
-from asyncdl.job.telling.record import MAX_SCENES, MAX_SLOWEST, EndpointTally, ProofCount, Recorder
+from asyncdl.job.telling.record import (
+    MAX_SCENES,
+    MAX_SLOWEST,
+    MAX_STRAINS,
+    EndpointTally,
+    ProofCount,
+    Recorder,
+    StrainSpan,
+)
 
 
 def ending(name: str, state: FileState = FileState.DOWNLOADED, proof: str = "") -> FileFinished:
@@ -57,6 +66,26 @@ def test_footprints_are_kept_up_to_a_number() -> None:
     for _ in range(2):
         recorder.take(ScenesFound(MAX_SCENES, None, scenes), 0.0)
     assert recorder.record(0.0).found_scenes == scenes
+
+
+def test_row_e9_the_report_has_a_mark_for_each_time_of_strain() -> None:
+    recorder = Recorder()
+    for now_s, host, connections in [
+        (1.0, "a", 8), (2.0, "a", 4), (3.0, "b", 8), (4.0, "a", 5), (9.0, "a", 16), (9.5, "a", 8)
+    ]:  # fmt: skip
+        recorder.take(HostStrain(host, "http-429", connections, 16), now_s)
+    assert recorder.record(10.0).strains == (
+        StrainSpan("a", "http-429", 1.0, 9.0, 4, 16),
+        StrainSpan("b", "http-429", 3.0, None, 8, 16),
+        StrainSpan("a", "http-429", 9.5, None, 8, 16),
+    )
+
+
+def test_the_marks_of_strain_are_bounded() -> None:
+    recorder = Recorder()
+    for number in range(2 * MAX_STRAINS):
+        recorder.take(HostStrain(f"host{number}", "slow", 1, 16), 0.0)
+    assert len(recorder.record(1.0).strains) == MAX_STRAINS
 
 
 def test_waits_connections_and_preparation_are_on_the_timeline() -> None:

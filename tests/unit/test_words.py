@@ -12,6 +12,7 @@ from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.tables import table_lines
 from asyncdl.events import (
     ApiRetry,
+    HostStrain,
     HostWait,
     Notice,
     QuotaWait,
@@ -56,6 +57,9 @@ def test_people_are_told_of_waits_and_notices_and_of_nothing_else() -> None:
     assert "again in 5 s" in note_of(ApiRetry("dataset", "HTTP 503", 5, 1))
     assert "60 s" in note_of(QuotaWait(60))
     assert "host" in note_of(HostWait("host", "429", 3))
+    strain = HostStrain("host", "http-429", 4, 16)
+    assert note_of(strain) == "host gets 4 of 16 connections: http-429"
+    assert note_of(HostStrain("host", "slow", 16, 16)) == "host gets all 16 connections again"
     down = note_of(ServiceWait("host", "HTTP 503", 750, 60))
     assert down == "host has been down for 12:30 (HTTP 503); trying again in 60 s"
     assert note_of(ServiceBack("host", 800)) == "host is back after 13:20"

@@ -37,6 +37,19 @@ class Links:
         self._settled.set()
         self._settled = anyio.Event()
 
+    def note_waiting(self, wanted: WantedFile, *, waits: bool) -> None:
+        """Note that a file with a link waits for its host, or no longer does.
+
+        While it does it takes no room from the links of others.
+        """
+        now_s = anyio.current_time()
+        if waits:
+            self._pace.settle(wanted.estimate_bytes, now_s, is_fetched=False)
+            self._settled.set()
+            self._settled = anyio.Event()
+        else:
+            self._pace.give(wanted.estimate_bytes, now_s)
+
     def has_room_for(self, files: int, size_bytes: float) -> bool:
         """Tell whether so much more may be asked for."""
         is_taken_at_once = files <= self._pace.idle

@@ -1,4 +1,4 @@
-"""The last stage: workers that turn URLs into verified files."""
+"""The last stage: URLs become verified files, so many at once as there are workers."""
 
 from __future__ import annotations
 
@@ -20,33 +20,57 @@ from asyncdl.job.stages.renewal import Renewal
 from asyncdl.job.stages.unpacking import unpacker_for
 from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest, Form
+from asyncdl.transfer.dispatch import Dispatch
+from asyncdl.transfer.slots import Slot
+
+PARKED_PER_WORKER = 20
+"""Links to hosts that are down, for each worker: enough to find what other hosts give, few enough
+that not many grow old."""
 
 
 async def fetch(
     run: Run, ready_in: MemoryObjectReceiveStream[Ready], agreements: Agreements
 ) -> None:
-    """Fetch files one after the other until the queue is closed and empty.
+    """Fetch files, so many at once as there are workers, until the queue is closed and empty.
 
     Raises: AsyncdlError, when the whole run has to stop: the disk is full or
-        the account is refused. What ends a single file does not end the worker.
+        the account is refused. What ends a single file ends no other.
     """
-    async with ready_in:
-        async for ready in ready_in:
-            is_fetched = await agreements.permit(run, ready) and await fetch_one(run, ready)
-            run.links.settle(ready.wanted, is_fetched=is_fetched)
-            await run.keep_pace()
+
+    async def work(ready: Ready, slot: Slot) -> None:
+        slot.on_wait = lambda waits: run.links.note_waiting(ready.wanted, waits=waits)
+        is_fetched = await agreements.permit(run, ready) and await fetch_one(run, ready, slot)
+        slot.stop_waiting()
+        run.links.settle(ready.wanted, is_fetched=is_fetched)
+        await run.keep_pace()
+
+    workers = run.config.download.workers
+    await Dispatch(
+        ready_in,
+        workers,
+        url_of=_url_of,
+        is_troubled=run.downloader.is_troubled,
+        work=work,
+        most_parked=workers * PARKED_PER_WORKER,
+        on_park=lambda ready, is_parked: run.links.note_waiting(ready.wanted, waits=is_parked),
+    ).run()
 
 
-async def fetch_one(run: Run, ready: Ready) -> bool:
+def _url_of(ready: Ready) -> str:
+    return ready.url
+
+
+async def fetch_one(run: Run, ready: Ready, slot: Slot | None = None) -> bool:
     """Fetch one file into all its places, report one ending for each, tell whether it came."""
     async with unpacker_for(run, ready.wanted) as unpacker:
-        return await _fetch(run, ready, unpacker)
+        return await _fetch(run, ready, unpacker, slot)
 
 
-async def _fetch(run: Run, ready: Ready, unpacker: Unpacker) -> bool:
+async def _fetch(run: Run, ready: Ready, unpacker: Unpacker, slot: Slot | None) -> bool:
     places = run.layout.places_of(ready.wanted)
     try:
-        fetched = await run.downloader.fetch(_file_request(run, ready, places[0], unpacker))
+        request = _file_request(run, ready, places[0], unpacker)
+        fetched = await run.downloader.fetch(request, slot)
     except (TransferError, NetworkError, DiskError) as error:
         stop_if_full(error)
         run.finish(ready.wanted, FileState.FAILED, **facts_of(error))

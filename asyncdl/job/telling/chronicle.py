@@ -11,6 +11,7 @@ from asyncdl.events import (
     ApiCalled,
     Event,
     FileFinished,
+    HostStrain,
     HostWait,
     JobFinished,
     JobStarted,
@@ -44,6 +45,8 @@ def log_event(event: Event) -> None:
             log.info("waiting %.1f s: the download quota is used up", event.wait_s)
         case HostWait():
             log.info("waiting %.1f s: %s rests: %s", event.wait_s, event.host, event.reason)
+        case HostStrain(host=host, connections=connections, allowed=allowed):
+            log.info("%s gets %d of %d connections: %s", host, connections, allowed, event.reason)
         case ServiceWait():
             log.info(
                 "waiting %.1f s: %s is down: %s", event.next_try_s, event.service, event.reason

@@ -18,6 +18,7 @@ from asyncdl.events import (
     FilesPreparing,
     FileState,
     FoundScene,
+    HostStrain,
     HostWait,
     QuotaWait,
     ScenesFound,
@@ -28,6 +29,8 @@ from asyncdl.events import (
 from asyncdl.job.telling.timeline import Course, Timeline
 
 MAX_SLOWEST = 10
+MAX_STRAINS = 100
+"""Hosts under strain, and times of each; further ones are left out."""
 MAX_SCENES = 2_000
 """Footprints that are kept for the map; the number of all scenes stands in the summary."""
 
@@ -55,6 +58,22 @@ class ProofCount:
 
 
 @dataclass(slots=True)
+class StrainSpan:
+    """A stretch of time in which a host got fewer connections than were allowed."""
+
+    host: str
+    reason: str
+    """What showed the strain first, such as ``http-429``."""
+    start_s: float
+    end_s: float | None
+    """When it got all of them again; ``None`` if it never did."""
+    connections: int
+    """At most at the worst moment."""
+    allowed: int
+    """Without strain."""
+
+
+@dataclass(slots=True)
 class EndpointTally:
     """The calls of one endpoint."""
 
@@ -74,6 +93,8 @@ class Record:
     """At most ten, the slowest first."""
     api: Mapping[str, EndpointTally] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
+    strains: tuple[StrainSpan, ...] = ()
+    """Which hosts got fewer connections, in the order in which that began."""
     found_scenes: tuple[FoundScene, ...] = ()
     """The first 2,000; none that the config names by id."""
     service: str = ""
@@ -91,6 +112,7 @@ class Recorder:
     _api: dict[str, EndpointTally] = field(default_factory=dict)
     _slowest: list[SlowFile] = field(default_factory=list)
     _started: dict[str, float] = field(default_factory=dict)
+    _strains: list[StrainSpan] = field(default_factory=list)
 
     def receive(self, more_bytes: int, now_s: float) -> None:
         """Note bytes that came over the network."""
@@ -111,6 +133,8 @@ class Recorder:
                 self.course.use(now_s, event.host, event.count)
             case FilesPreparing():
                 self.course.prepare(now_s, event.count)
+            case HostStrain():
+                self._strain(event, now_s)
             case _:
                 self._wait(event, now_s)
 
@@ -126,6 +150,26 @@ class Recorder:
                 self.course.resume(now_s, f"{event.service} is down")
             case _:
                 pass
+
+    def _strain(self, event: HostStrain, now_s: float) -> None:
+        lasting = (s for s in self._strains if s.host == event.host and s.end_s is None)
+        span = next(lasting, None)
+        if span is None:
+            if event.connections < event.allowed and len(self._strains) < MAX_STRAINS:
+                self._strains.append(
+                    StrainSpan(
+                        event.host,
+                        event.reason,
+                        round(now_s, 1),
+                        None,
+                        event.connections,
+                        event.allowed,
+                    )
+                )
+            return
+        span.connections = min(span.connections, event.connections)
+        if event.connections >= event.allowed:
+            span.end_s = round(now_s, 1)
 
     def _count_call(self, call: ApiCalled) -> None:
         tally = self._api.setdefault(call.endpoint, EndpointTally())
@@ -157,6 +201,7 @@ class Recorder:
                 for endpoint, tally in self._api.items()
             },
             timeline=self.course.timeline,
+            strains=tuple(self._strains),
             found_scenes=tuple(self._scenes),
             service=self.service,
         )

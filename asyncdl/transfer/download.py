@@ -302,11 +302,20 @@ class Download:
             if not isinstance(outcome, _Opened):
                 return outcome if isinstance(outcome, _Found) else None
             if not self._can_be_split(outcome):
-                await outcome.reception.run(outcome.answer, outcome.piece)
+                await self._receive(outcome, turn)
                 return None
             line = line.pop_all()
-        await self._share(outcome, line)
+        await self._share(outcome, turn, line)
         return None
+
+    async def _receive(self, opened: _Opened, turn: Turn) -> None:
+        """Receive a body; until its first bytes come, others may be worked on."""
+        if self._engine.limits.max_rate_bytes_s is not None:
+            # What is waited for is our own rate then.
+            await opened.reception.run(opened.answer, opened.piece)
+            return
+        with self._slot.while_asking(turn.fall_silent, turn.go_on) as turn.on_bytes:
+            await opened.reception.run(opened.answer, opened.piece)
 
     async def _ask_until_settled(self, line: AsyncExitStack, turn: Turn) -> _Outcome:
         """Ask in one way after the other; each is tried once."""
@@ -424,7 +433,7 @@ class Download:
             is_proved_later=bool(self._request.digests),
         )
 
-    async def _share(self, opened: _Opened, line: AsyncExitStack) -> None:
+    async def _share(self, opened: _Opened, turn: Turn, line: AsyncExitStack) -> None:
         """Receive a body together with further connections."""
         engine, reception, link = self._engine, opened.reception, opened.answer.link
         limits = engine.limits
@@ -435,7 +444,7 @@ class Download:
 
         async def receive() -> None:
             async with line:
-                await reception.run(opened.answer, opened.piece)
+                await self._receive(opened, turn)
 
         try:
             await crew.run(opened.piece, receive)

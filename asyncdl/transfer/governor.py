@@ -123,6 +123,8 @@ class Turn:
         self.received_bytes = 0
         self.answered = host
         """Who gave the response, where the host that was asked has led there."""
+        self.on_bytes: Callable[[], None] | None = None
+        """Called when the first bytes come."""
         self._governor = governor
 
     def lead_to(self, url: str) -> None:
@@ -137,6 +139,8 @@ class Turn:
         now_s = clock.now_s()
         if self.received_bytes == count:
             self._governor.note_first_bytes(self, now_s)
+            if self.on_bytes is not None:
+                self.on_bytes()
         host.pace.receive(count, host.line.in_use, now_s)
         self._governor.apply(host)
 

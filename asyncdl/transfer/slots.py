@@ -125,8 +125,10 @@ class Slot:
     @contextmanager
     def while_asking(
         self, on_silence: Callable[[], bool], on_answer: Callable[[], None]
-    ) -> Iterator[None]:
+    ) -> Iterator[Callable[[], None]]:
         """Give the slot back if the block, which waits for an answer, takes long.
+
+        Gives what is to be called when the answer comes within the block.
 
         Args:
             on_silence: Called when it does; tells whether the slot may be given back.
@@ -138,15 +140,18 @@ class Slot:
                 self.is_silent = True
                 self.leave()
 
-        timer = asyncio.get_running_loop().call_later(SILENT_AFTER_S, fall_silent)
-        try:
-            yield
-        finally:
+        def hear() -> None:
             timer.cancel()
             if self.is_silent:
                 self._go_on()
                 on_answer()
             self.note_end_of_request()
+
+        timer = asyncio.get_running_loop().call_later(SILENT_AFTER_S, fall_silent)
+        try:
+            yield hear
+        finally:
+            hear()
 
     def _go_on(self) -> None:
         """Go on at once, since an answer does not wait."""

@@ -30,6 +30,7 @@ from tests.job.bench import BANDS, Bench
 pytestmark = pytest.mark.slow
 
 MINUTE = 60.0
+RED_AND_ANGLES = {"kind": "bands", "bands": ["ANG", "SR_B4"]}
 HOUR = 3600.0
 PATIENT: dict[str, Any] = {"max_wait": "6h", "interval": 30, "deadline": "6h", "stall_timeout": 60}
 
@@ -187,6 +188,27 @@ async def test_two_files_bad_for_ever_end_by_themselves(tmp_path: Path, fault: s
             assert failure.detail.endswith('"Something went wrong"')
     assert bench.count(ServiceWait) == 0
     assert took_s < 2 * MINUTE
+
+
+@pytest.mark.parametrize("fault", ["html", "error", "reset", "stall"])
+@simulated
+async def test_row_e5_good_files_behind_bad_ones_are_found(tmp_path: Path, fault: str) -> None:
+    """One worker, and the first files are bad for ever: nothing says that others would come."""
+    bad = {fault: "*_ANG.txt", "strikes": 0, "ranges": False, "preparing": 0.0}
+    async with a_bench(tmp_path, **bad) as bench:
+        config = bench.config(RED_AND_ANGLES, max_wait="6h", stall_timeout=5, workers=1)
+        account = Credentials(bench.service.username, bench.service.token)
+        began_s = anyio.current_time()
+        summary = await Job(config, credentials=account).run(bench.events.append)
+        took_s = anyio.current_time() - began_s
+    ends = [event for event in bench.events if isinstance(event, FileFinished)]
+    failed = [event.state == "failed" for event in ends]
+    assert 0 < sum(failed) < len(failed)
+    assert summary.status == "incomplete"
+    assert all(event.file.endswith("_ANG.txt") for event in ends if event.state == "failed")
+    if fault != "html":
+        assert failed == sorted(failed), "the good ones come first"
+    assert took_s < 10 * MINUTE
 
 
 @simulated

@@ -21,7 +21,6 @@ from anyio import EndOfStream, WouldBlock
 from anyio.streams.memory import MemoryObjectReceiveStream
 from msgspec import Struct, field
 
-from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.slots import Slot, Slots
 
 T = TypeVar("T")
@@ -62,8 +61,8 @@ class Dispatch(Generic[T]):
     Args:
         source: Where files come from; closed at the end.
         count: Files at once, 1 or more.
-        url_of: Says what a file is asked for by.
-        is_troubled: Tells whether the host of a URL is waited for.
+        host_of: Names the host of a file; where it has several, all of them.
+        is_troubled: Tells whether that host is waited for.
         work: Sees one file to its end; raises only what stops all others.
         most_parked: Files that may be parked.
         on_park: Called with a file that is parked, and again when it begins, with whether it is.
@@ -74,14 +73,14 @@ class Dispatch(Generic[T]):
         source: MemoryObjectReceiveStream[T],
         count: int,
         *,
-        url_of: Callable[[T], str],
-        is_troubled: Callable[[str], bool],
+        host_of: Callable[[T], str],
+        is_troubled: Callable[[T], bool],
         work: Callable[[T, Slot], Awaitable[None]],
         most_parked: int = MOST_PARKED,
         on_park: Callable[[T, bool], None] = _ignore,
     ) -> None:
         self._source = source
-        self._url_of = url_of
+        self._host_of = host_of
         self._is_troubled = is_troubled
         self._work = work
         self._most_parked = most_parked
@@ -109,7 +108,7 @@ class Dispatch(Generic[T]):
                 tasks.start_soon(self._see_through, item, slot)
 
     async def _see_through(self, item: T, slot: Slot) -> None:
-        host = host_of(self._url_of(item))
+        host = self._host_of(item)
         try:
             await self._work(item, slot)
         finally:
@@ -163,7 +162,7 @@ class Dispatch(Generic[T]):
             lane = self._lane_of(item)
             if not lane.parked and self._may_begin(lane, item):
                 return item
-            self._park(host_of(self._url_of(item)), lane, item)
+            self._park(self._host_of(item), lane, item)
         return None
 
     def _look_ahead(self) -> T | None:
@@ -194,12 +193,10 @@ class Dispatch(Generic[T]):
         if self._slots.aside >= MOST_ASIDE:
             return False
         # Where none is under way, somebody has to ask.
-        return not lane.under_way or lane.may_begin(
-            is_troubled=self._is_troubled(self._url_of(item))
-        )
+        return not lane.under_way or lane.may_begin(is_troubled=self._is_troubled(item))
 
     def _lane_of(self, item: T) -> _Lane[T]:
-        host = host_of(self._url_of(item))
+        host = self._host_of(item)
         lane = self._lanes.get(host)
         if lane is None:
             lane = self._lanes[host] = _Lane()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from asyncdl.errors import AsyncdlError
 from asyncdl.transfer.dispatch import Dispatch
 from asyncdl.transfer.downloader import Downloader
+from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
 
@@ -52,14 +53,18 @@ async def serve_queue(
         await Dispatch(
             requests,
             workers,
-            url_of=_url_of,
-            is_troubled=downloader.is_troubled,
+            host_of=_hosts_of,
+            is_troubled=lambda request: all(map(downloader.is_troubled, _urls_of(request))),
             work=work,
         ).run()
 
 
-def _url_of(request: FileRequest) -> str:
-    return request.url
+def _urls_of(request: FileRequest) -> tuple[str, ...]:
+    return request.url, *request.mirrors
+
+
+def _hosts_of(request: FileRequest) -> str:
+    return " ".join(map(host_of, _urls_of(request)))
 
 
 # The stream's own way goes once around the loop even where nobody has to wait.

@@ -199,6 +199,24 @@ async def test_row_e5_hundreds_of_dead_files_hold_up_none_of_as_many_good_ones(
     assert len(asked) // 2 <= 80, "attempts are those of one host, not of each file"
 
 
+@BY_WIRE
+@simulated
+async def test_row_e5_a_file_with_a_mirror_does_not_wait_for_the_host_that_is_dead(
+    tmp_path: Path,
+) -> None:
+    async with serving(FILE) as good, refusing() as dead, downloading(PATIENT) as downloader:
+        requests_in, requests_out = anyio.create_memory_object_stream[FileRequest](100)
+        outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](100)
+        async with requests_in:
+            for number, url in enumerate(urls_of(dead, 60)):
+                mirrors = (f"{good.url}/{number}.bin",) if number >= 30 else ()
+                await requests_in.send(FileRequest(url, tmp_path, f"{number}.bin", mirrors=mirrors))
+        async with outcomes_out:
+            await serve_queue(downloader, requests_out, outcomes_in, WORKERS)
+            outcomes = [outcome async for outcome in outcomes_out]
+    check(outcomes, 30, 30)
+
+
 # --- bad files of a good host ----------------------------------------------------------
 
 PAGE = fixed("200 OK", b"<html><title>Something went wrong</title>", Content_Type="text/html")
@@ -406,7 +424,7 @@ async def on_stage(stage: Stage, urls: list[str], most_parked: int) -> AsyncIter
     run = Dispatch(
         urls_out,
         2,
-        url_of=str,
+        host_of=host_of,
         is_troubled=stage.is_troubled,
         work=stage.work,
         most_parked=most_parked,

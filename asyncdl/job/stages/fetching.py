@@ -21,6 +21,7 @@ from asyncdl.job.stages.unpacking import unpacker_for
 from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest, Form
 from asyncdl.transfer.dispatch import Dispatch
+from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.slots import Slot
 
 PARKED_PER_WORKER = 20
@@ -48,16 +49,12 @@ async def fetch(
     await Dispatch(
         ready_in,
         workers,
-        url_of=_url_of,
-        is_troubled=run.downloader.is_troubled,
+        host_of=lambda ready: host_of(ready.url),
+        is_troubled=lambda ready: run.downloader.is_troubled(ready.url),
         work=work,
         most_parked=workers * PARKED_PER_WORKER,
         on_park=lambda ready, is_parked: run.links.note_waiting(ready.wanted, waits=is_parked),
     ).run()
-
-
-def _url_of(ready: Ready) -> str:
-    return ready.url
 
 
 async def fetch_one(run: Run, ready: Ready, slot: Slot | None = None) -> bool:

@@ -108,6 +108,13 @@ FILE_CHECKED = Instrument(
 HOST_RESTS = Instrument(
     "asyncdl.host.rests", Kind.COUNTER, "{rest}", "Rests that a host asked for.", ("host",)
 )
+HOST_STRAINS = Instrument(
+    "asyncdl.host.strains",
+    Kind.COUNTER,
+    "{change}",
+    "Changes of how many connections a host gets, since it shows strain or no longer does.",
+    ("host", "reason"),
+)
 HOST_DOWN = Instrument(
     "asyncdl.host.down", Kind.LEVEL, "{host}", "Whether a host or service is down.", ("host",)
 )
@@ -163,7 +170,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     RECEIVED, CONNECTIONS,
     FILE_WANTED, FILE_PREPARING, FILE_ACTIVE, FILE_FINISHED, FILE_SIZE, FILE_DURATION,
     FILE_RETRIES, FILE_RENEWALS, FILE_CHECKED,
-    HOST_RESTS, HOST_DOWN, HOST_OUTAGES,
+    HOST_RESTS, HOST_STRAINS, HOST_DOWN, HOST_OUTAGES,
     API_DURATION, API_RETRIES,
     QUOTA_LEFT, QUOTA_WAITS,
     SCENE_FOUND, SCENE_SUPERSEDED, SCENE_WITHDRAWN,

@@ -17,6 +17,7 @@ from asyncdl.events import (
     FilesPreparing,
     FileState,
     FilesWanted,
+    HostStrain,
     HostWait,
     JobFinished,
     JobStarted,
@@ -93,6 +94,8 @@ class Reader:
         match event:
             case HostWait(host=host):
                 yield Measurement(the.HOST_RESTS, 1, (host,))
+            case HostStrain(host=host, reason=reason):
+                yield Measurement(the.HOST_STRAINS, 1, (host, reason))
             case ServiceWait(service=host):
                 yield from self._level(the.HOST_DOWN, 1, host)
             case ServiceBack(service=host, after_s=after_s):

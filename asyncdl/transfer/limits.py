@@ -82,7 +82,7 @@ class Limits:
     """How often a file's refused URL is replaced by a fresh one."""
     max_wait_s: float = 0.0
     """How long a host that is down is waited for; its files wait and none of them fails. 0
-    makes the usual tries for each file, and gives the host up after a number of them."""
+    makes the usual tries for each file, and gives the host up after as many rests."""
     max_redirects: int = 5
     """In a row, for one request."""
     max_retry_after_s: float = 900.0

@@ -30,8 +30,8 @@ MOST_PARKED = 4096
 MOST_ASIDE = 512
 """Files that have begun and wait, over all hosts."""
 MOST_ASIDE_PER_HOST = 32
-MOST_SILENT = 8
-"""Files that have asked the same host and hear nothing."""
+SILENT_BEYOND = 3
+"""So many files more than there are slots may have asked the same host and hear nothing."""
 
 
 def _ignore(item: object, is_parked: bool) -> None:
@@ -44,7 +44,7 @@ class _Lane(Struct, Generic[T], eq=False):
     parked: deque[T] = field(default_factory=deque)
     under_way: set[Slot] = field(default_factory=set)
 
-    def may_begin(self, *, is_troubled: bool) -> bool:
+    def may_begin(self, *, is_troubled: bool, most_silent: int) -> bool:
         """Tell whether another file may begin."""
         aside = sum(slot.is_aside for slot in self.under_way)
         if aside >= MOST_ASIDE_PER_HOST:
@@ -52,7 +52,7 @@ class _Lane(Struct, Generic[T], eq=False):
         silent = sum(slot.is_silent for slot in self.under_way)
         if not (silent or is_troubled):
             return True
-        return silent < MOST_SILENT and not any(slot.is_new for slot in self.under_way)
+        return silent < most_silent and not any(slot.is_new for slot in self.under_way)
 
 
 class Dispatch(Generic[T]):
@@ -84,6 +84,7 @@ class Dispatch(Generic[T]):
         self._is_troubled = is_troubled
         self._work = work
         self._most_parked = most_parked
+        self._most_silent = count + SILENT_BEYOND
         self._on_park = on_park
         self._slots = Slots(count, self._note_change)
         self._lanes: dict[str, _Lane[T]] = {}
@@ -193,7 +194,9 @@ class Dispatch(Generic[T]):
         if self._slots.aside >= MOST_ASIDE:
             return False
         # Where none is under way, somebody has to ask.
-        return not lane.under_way or lane.may_begin(is_troubled=self._is_troubled(item))
+        return not lane.under_way or lane.may_begin(
+            is_troubled=self._is_troubled(item), most_silent=self._most_silent
+        )
 
     def _lane_of(self, item: T) -> _Lane[T]:
         host = self._host_of(item)

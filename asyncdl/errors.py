@@ -357,6 +357,11 @@ class WrongContent(TransferError):
     names_outage = False
     """Whether it is a page that says that the host is down."""
 
+    def become(self, reason: str) -> None:
+        """Take another reason, now that the page has been read; no other try helps then."""
+        self.reason, self.retryable = reason, False
+        self.remedy = remedy_of(reason, TransferError.remedy, is_retryable=False)
+
 
 class Stalled(TransferError):
     """No useful bytes for too long."""

@@ -36,8 +36,15 @@ _BY_REASON = {
         "The host, or a proxy on the way, compresses what was asked for uncompressed: look for "
         "another URL of the file, or try without the proxy."
     ),
+    "contradictory-response": (
+        "The host contradicts itself about this file; what came is kept. Look for another URL "
+        "of it, or begin anew with `--overwrite`."
+    ),
     "error-page": (
         "A page came in place of the file: open the URL in a browser to see what it says."
+    ),
+    "file-exists": (
+        "Move that file away, fetch into another folder, or replace it with `--overwrite`."
     ),
     "host-down": AGAIN,
     "insecure-redirect": (

@@ -14,7 +14,8 @@ from asyncdl.cli.quantities import count, size
 from asyncdl.errors import INTERRUPTED, DiskError, NetworkError, TransferError, reason_of
 from asyncdl.events import Event, FileFinished, FileState, TransferEnded
 from asyncdl.redact import redact
-from asyncdl.transfer import Outcome
+from asyncdl.transfer import Fetched, Outcome
+from asyncdl.transfer.proving.digests import ALGORITHMS
 
 _MORE = {
     "error-page": "If the page is what you want, `--accept-html` takes it.",
@@ -36,6 +37,8 @@ class Tally:
         self._received = 0
         self._unfinished: set[str] = set()
         self._failures: list[dict[str, object]] = []
+        self._unmeasured = 0
+        """Files whose length nobody has said, so that they may have been cut."""
 
     def watch(self, event: Event) -> None:
         """Count the bytes that came, and the files that the engine was stopped at."""
@@ -55,6 +58,8 @@ class Tally:
                 "size_bytes": outcome.fetched.size_bytes,
                 "proof": outcome.fetched.proof,
             }
+            if _may_be_cut(outcome.fetched):
+                self._take_unmeasured(outcome.fetched)
         else:
             line = {
                 "file": outcome.request.key,
@@ -68,6 +73,13 @@ class Tally:
             echo_json({"event": "file", "url": outcome.request.key} | line)
         elif outcome.fetched is None:
             echo(f"failed: {line['file']}: {line['detail']} [{line['reason']}]", err=True)
+
+    def _take_unmeasured(self, fetched: Fetched) -> None:
+        self._unmeasured += 1
+        if not self._as_json and not self._quiet:
+            echo(
+                f"length unverified: {fetched.path}: the host did not say how long it is", err=True
+            )
 
     def close(self, directory: Path, *, status: str = "") -> None:
         """Print the sum of it all."""
@@ -92,9 +104,18 @@ class Tally:
             counts = self.counts + Counter(unfinished=len(self._unfinished))
             states = ", ".join(f"{n:,} {state}" for state, n in counts.items())
             where = f"received {size(self._received)} into {directory}"
-            echo(f"{status.capitalize()}: {count(total, 'file')}: {states or 'none'}; {where}")
+            doubt = f" (length unverified: {self._unmeasured:,})" if self._unmeasured else ""
+            echo(
+                f"{status.capitalize()}{doubt}: {count(total, 'file')}: {states or 'none'}; {where}"
+            )
             for advice in dict.fromkeys(f"{f['reason']}: {f['remedy']}" for f in self._failures):
                 echo(advice, err=True)
+
+
+def _may_be_cut(fetched: Fetched) -> bool:
+    """Tell whether nothing shows that all of a file has come: neither length nor digest."""
+    length, *checks = fetched.proof.split("+")
+    return length == "unverified-length" and not set(checks) & set(ALGORITHMS)
 
 
 def ending_of(outcome: Outcome) -> FileFinished:

@@ -25,7 +25,7 @@ from asyncdl.transfer.proving.proof import Expected, prove_file
 
 CHECKED = (Standing.VERIFIED, Standing.DAMAGED)
 """What was verified once, a file that was found damaged and may have been restored too."""
-SIZE_ONLY = frozenset({"length", "present", "chunked", "unverified-length"})
+SIZE_ONLY = frozenset({"length", "present", "chunked", "gzip", "unverified-length"})
 """Proofs that say nothing of what a file looks like."""
 
 

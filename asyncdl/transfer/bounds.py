@@ -28,6 +28,14 @@ class Bounds(Struct, frozen=True):
             raise SizeMismatch(url, expected=self.size_bytes or 0, got=total)
         self.check_so_far(total or 0, url)
 
+    def check_end(self, count: int, url: str) -> None:
+        """Check the length of a body that did not announce it, once it has ended.
+
+        Raises: SizeMismatch.
+        """
+        if self.size_bytes not in (None, count):
+            raise SizeMismatch(url, expected=self.size_bytes or 0, got=count)
+
     def check_so_far(self, count: int, url: str) -> None:
         """Check the bytes so far of a body that does not announce its end.
 

@@ -10,10 +10,10 @@ from urllib.parse import urldefrag
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
-from asyncdl.redact import redact
 from asyncdl.transfer.names import PART_ENDINGS
 from asyncdl.transfer.parts.sink import BUSY
 from asyncdl.transfer.request import FileRequest
+from asyncdl.transfer.resource import source_of
 
 NAME_TAKEN = "name-taken"
 """Reason of the ``TransferError`` for a file whose name another URL's file has already."""
@@ -43,7 +43,7 @@ def claimant_of(request: FileRequest) -> Claimant:
     url = min((request.url, *request.mirrors))
     return Claimant(
         mark_of(url),
-        mark_of(redact(url)) if is_named else None,
+        hash(source_of(url)) if is_named else None,
         # Where fresh URLs come, none of them tells which file it is.
         may_replace=is_named and (request.overwrite or request.refresh is not None),
     )
@@ -92,6 +92,11 @@ class Claims:
         there = None if claimant.may_replace else self._there.get(final)
         if holders or (there is not None and not claimant.is_same_as(there)):
             raise TransferError(url, f"{final} is the file of another URL", reason=NAME_TAKEN)
+
+    def has_settled(self, final: Path, claimant: Claimant) -> bool:
+        """Tell whether the very file that is wanted has got the name before, in this run."""
+        there = self._there.get(str(final))
+        return there is not None and claimant.is_same_as(there)
 
     def settle(self, final: Path, claimant: Claimant) -> None:
         """Remember that the file is there now."""

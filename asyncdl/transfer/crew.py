@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup
 
 from asyncdl.errors import NetworkError, RangeRefused, TransferError, ungrouped
 from asyncdl.transfer import clock
-from asyncdl.transfer.answers import OTHER_VERSION, Ask, Head, Place, judge_piece
+from asyncdl.transfer.answers import Ask, Head
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.headers import Headers
@@ -28,6 +28,7 @@ from asyncdl.transfer.pieces import Piece, Pieces
 from asyncdl.transfer.proving.verify import check_type
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.tries import Tries
+from asyncdl.transfer.verdicts import OTHER_VERSION, Place, judge_piece
 
 BURST_SHARE = 1 / 3
 """Part of the time before the first look that is left to a host's first burst."""

@@ -11,20 +11,17 @@ import anyio
 from anyio import CancelScope
 from msgspec import Struct
 
-from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, RangeRefused, TransferError
+from asyncdl.errors import (
+    TOO_MANY_OPEN,
+    AsyncdlError,
+    HttpStatusError,
+    RangeRefused,
+    TransferError,
+    WrongContent,
+)
 from asyncdl.redact import Url
 from asyncdl.transfer import clock
-from asyncdl.transfer.answers import (
-    Ask,
-    AskAgain,
-    Complete,
-    Head,
-    Known,
-    Place,
-    Verdict,
-    check_coding,
-    judge,
-)
+from asyncdl.transfer.answers import CODED, Ask, Head, is_whole
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.claims import claimant_of
 from asyncdl.transfer.comparison import gives_any
@@ -33,6 +30,7 @@ from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import is_page, read_page
 from asyncdl.transfer.freshness import Recheck, is_known_version, look_at, mark
 from asyncdl.transfer.governor import Turn
+from asyncdl.transfer.gunzip import CODINGS, SUFFIXES
 from asyncdl.transfer.headers import hidden
 from asyncdl.transfer.holding import Holding
 from asyncdl.transfer.host_health import Sample
@@ -45,21 +43,36 @@ from asyncdl.transfer.http import (
     open_answer,
 )
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
-from asyncdl.transfer.parts.sink import open_part
-from asyncdl.transfer.parts.state import PartState, source_of
+from asyncdl.transfer.parts.ownership import FileNumber
+from asyncdl.transfer.parts.sink import may_be_replaced, open_part
+from asyncdl.transfer.parts.state import PartState
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
 from asyncdl.transfer.progress import Progress
 from asyncdl.transfer.proving.digests import Digest
 from asyncdl.transfer.proving.follower import Follower
 from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
 from asyncdl.transfer.proving.verify import Form, check_type, form_of
+from asyncdl.transfer.range_habits import AT_LAST, AT_ONCE
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.reception import Reception, Target
 from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.resource import number_of, place_of, shown_of, source_of
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.target import read_target
 from asyncdl.transfer.tries import Tries, is_bad_file
 from asyncdl.transfer.validators import Validator
+from asyncdl.transfer.verdicts import (
+    AskAgain,
+    Complete,
+    Known,
+    Place,
+    Verdict,
+    contradiction,
+    judge,
+)
+
+FILE_EXISTS = "file-exists"
+"""Reason of the ``TransferError`` for a name that was not the caller's and is somebody else's."""
 
 _MAY_BE_GZIP = frozenset({Form.GZIP, Form.ARCHIVE})
 """Forms whose own bytes hosts mark as a coding by mistake."""
@@ -108,12 +121,13 @@ class Download:
         self._headers = hidden(request.headers)
         check_headers(self._url, self._headers)
         self._sample = Sample(self._url, self._headers, request.named_by)
-        self._source = source_of(request.url)
+        self._is_renewed = request.refresh is not None or request.named_by is not None
+        self._source = source_of(request.url, is_renewed=self._is_renewed)
         self._sources = {self._source, *map(source_of, request.mirrors)}
         self._claimant = claimant_of(request)
         self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)
         self._tries = Tries(engine.limits)
-        self._progress = Progress(request.key or request.name or self._source, engine.emit)
+        self._progress = Progress(request.key or request.name or shown_of(request.url), engine.emit)
         self._resources = AsyncExitStack()
         self._began_at_s = self._asked_at_s = clock.now_s()
 
@@ -127,6 +141,9 @@ class Download:
         # How far down the ladder of asking this host has brought us.
         self._is_ranged = True
         self._is_conditional = True
+        self._is_last_way = False
+        """Whether the ``Range`` was left out because the host refused it with a status."""
+        self._announced_total: int | None = None
 
         self._length_proof = "length"
         self._told_digests: tuple[Digest, ...] = ()
@@ -227,6 +244,9 @@ class Download:
             holding = Holding(part, self._source, self._engine.limits, follower)
             await holding.take_over(self._is_ours)
             holding.belong_to(self._source)
+            if holding.state.digests:
+                self._told_digests = holding.state.digests
+                follower.expect(self._expected(None))
             # Only now: until then the next try opens it anew, and must not find our lock.
             self._resources.push_async_exit(own.pop_all())
         self._tries.farthest = holding.size_bytes
@@ -284,7 +304,13 @@ class Download:
         if state.source != self._source:
             # What another mirror gave is good enough to go on with if a digest will tell.
             is_bound = self._is_proved_later(state)
-        return is_right_size and is_bound and state.source in self._sources
+        is_known = state.source in self._sources
+        return self._resumes and is_right_size and is_bound and is_known
+
+    @property
+    def _resumes(self) -> bool:
+        resume = self._request.resume
+        return not self._request.overwrite if resume is None else resume
 
     def _is_proved_later(self, state: PartState) -> bool:
         return bool(self._request.digests) and state.total is not None
@@ -347,6 +373,8 @@ class Download:
                 if found is not None:
                     return found
                 verdict = self._judge(answer, ask)
+                # Not about this range, perhaps, but about any.
+                self._is_last_way |= answer.head.status == 416 and isinstance(verdict, AskAgain)
             except TransferError as error:
                 await read_page(error, answer.head, answer.read)
                 raise
@@ -357,6 +385,7 @@ class Download:
         return verdict
 
     def _next_ask(self) -> Ask:
+        self._is_ranged = self._is_ranged and not self._engine.habits.refuses(self._url)
         if not self._is_ranged:
             return Ask(is_ranged=False)
         known = self._known()
@@ -376,18 +405,83 @@ class Download:
             check_type(self._form_of(name), head.content_type, url)
         found = await self._settle_on(name, head)
         if found is None:
+            await self._check_name_is_free()
             await self._open_part()
         return found
+
+    @property
+    def _replaces(self) -> bool:
+        """Whether any file that has the name is replaced: the caller chose it, or said so."""
+        request, final = self._request, self._final
+        is_this_runs = final is not None and self._engine.claims.has_settled(final, self._claimant)
+        return request.overwrite or request.name is not None or is_this_runs
+
+    @property
+    def _number(self) -> FileNumber:
+        # Of what a digest is known, a copy of ours that has changed since is a broken one.
+        return FileNumber(number_of(self._request.url), bool(self._request.digests))
+
+    async def _check_name_is_free(self) -> None:
+        """Look that a name that the caller did not choose is not that of somebody else's file.
+
+        Raises: TransferError with reason :data:`FILE_EXISTS`.
+        """
+        final, number = self._final, self._number
+        if final is None or self._replaces:
+            return
+        if not await self._engine.disk.run_brief(final, lambda: may_be_replaced(final, number)):
+            detail = f"{final} is there, and it is not this file of an earlier run"
+            raise TransferError(self._url, detail, reason=FILE_EXISTS)
 
     def _judge(self, answer: Answer, ask: Ask) -> Verdict:
         """Decide about an answer before anything of it is saved, or anything dropped for it."""
         if answer.head.status in _WITH_DATA:
             check_type(self._form, answer.head.content_type, answer.url)
-            check_coding(answer.head, answer.url, may_be_gzip=self._form in _MAY_BE_GZIP)
+            if not self._undo_coding(answer, ask):
+                return AskAgain("a part of a coded body", is_ranged=False)
         verdict = judge(answer.head, ask, self._known(), answer.url)
         if isinstance(verdict, Place):
             self._bounds.check_total(verdict.total, answer.url)
+            self._check_total_again(verdict, answer)
+            self._note_habit(ask)
         return verdict
+
+    def _undo_coding(self, answer: Answer, ask: Ask) -> bool:
+        """Have a coded body decoded on its way, unless the coding is the file's own.
+
+        Returns: False for a part of one, which is of no use.
+        Raises: WrongContent with reason :data:`CODED`.
+        """
+        head = answer.head
+        is_own = self._form in _MAY_BE_GZIP or self._opened().part.final.name.lower().endswith(
+            SUFFIXES
+        )
+        is_own = is_own or self._request.size_bytes == head.length is not None
+        if not head.coding or (head.coding in CODINGS and is_own):
+            return True
+        if head.coding not in CODINGS or (head.status == 206 and not ask.is_ranged):
+            detail = f"the host insists on {head.coding}"
+            raise WrongContent(answer.url, detail, reason=CODED, retryable=False)
+        if head.status == 206 and not is_whole(head):
+            return False
+        answer.decode()
+        return True
+
+    def _check_total_again(self, place: Place, answer: Answer) -> None:
+        """Have a host that names no version say a length twice, if it said another before."""
+        before, self._announced_total = self._announced_total, place.total
+        is_named = not answer.head.validator.is_empty or bool(self._request.digests)
+        if place.is_new and not is_named and before not in (None, place.total):
+            raise contradiction(answer.url, f"it announced {before} bytes, now {place.total}")
+
+    def _note_habit(self, ask: Ask) -> None:
+        """Remember for the other files whether the host takes ranges."""
+        if ask.is_ranged:
+            self._engine.habits.note_taken(self._url)
+        elif self._is_last_way:
+            if ask.start == 0 and self._known().is_empty:
+                self._engine.habits.note_refused(self._url)
+            self._is_last_way, self._tries.failed = False, 0
 
     def _prepare(self, answer: Answer, place: Place, turn: Turn) -> _Opened:
         """Decide where a body goes, without touching what is on disk."""
@@ -396,7 +490,7 @@ class Download:
             holding.part.final.name, place.total, 0 if place.is_new else holding.size_bytes
         )
         if place.is_new:
-            version = PartState(self._source, place.total, answer.head.validator)
+            version = self._new_version(place, answer)
         else:
             holding.learn_total(place.total)
         told = answer.head.digests or (() if place.is_new else self._told_digests)
@@ -404,9 +498,23 @@ class Download:
             self._told_digests = told
             holding.follower.expect(self._expected(None))
         self._settle_doubt(was_url=self._tries.crowded == 1 and self._tries.refreshes > 0)
-        target = Target(holding, self._progress, self._form, self._bounds)
+        bounds = self._bounds
+        if place.stop is None and place.total is not None:
+            bounds = Bounds(place.total, bounds.max_bytes)
+        target = Target(holding, self._progress, self._form, bounds)
         reception = Reception(self._engine, target, turn, version)
         return _Opened(answer, place, self._piece(answer.head, place), reception)
+
+    def _new_version(self, place: Place, answer: Answer) -> PartState:
+        # Where a service names fresh URLs, or digests decide, no redirect tells another file.
+        is_free = self._is_renewed or bool(self._request.digests)
+        return PartState(
+            self._source,
+            place.total,
+            answer.head.validator,
+            place="" if is_free else place_of(answer.url),
+            digests=answer.head.digests,
+        )
 
     def _settle_doubt(self, *, was_url: bool) -> None:
         """Tell the governor what an earlier refusal was about, now that it is known."""
@@ -418,6 +526,8 @@ class Download:
         now_s = clock.now_s()
         if place.stop is None:
             self._length_proof = "chunked" if head.is_chunked else "unverified-length"
+            if head.is_decoded:
+                self._length_proof = "gzip"
             return open_piece(place.start, now_s)
         gap_stop = None if place.is_new else self._known().gap_stop
         stop = place.stop if gap_stop is None else min(gap_stop, place.stop)
@@ -482,7 +592,11 @@ class Download:
         # A page that everybody gets is not about this URL.
         if not (is_outage and is_page(error)) and await self._has_fresh_url(error):
             return True
-        if not self._tries.may_go_on(error, have, is_outage=is_outage):
+        may_go_on = self._tries.may_go_on(error, have, is_outage=is_outage)
+        if self._has_plain_way(error, may_go_on=may_go_on):
+            await self._pause(error, self._tries.wait_s(error) if may_go_on else 0.0, have)
+            return True
+        if not may_go_on:
             self._settle_doubt(was_url=True)
             if isinstance(error, TransferError):
                 error.attempts = self._tries.requests
@@ -540,6 +654,35 @@ class Download:
     def _wants_fresh_url(self, error: AsyncdlError) -> bool:
         return self._request.refresh is not None and self._tries.may_refresh(error)
 
+    def _has_plain_way(self, error: AsyncdlError, *, may_go_on: bool) -> bool:
+        """Leave out the ``Range`` once, where a host may refuse it and give the whole file."""
+        if not isinstance(error, HttpStatusError) or self._tries.is_worn_out:
+            return False
+        if self._is_last_way:
+            # It was of no use. What is on disk may still be continued, if there are tries left.
+            self._engine.habits.note_in_vain(self._url)
+            self._is_last_way, self._is_ranged = False, True
+            return False
+        if not self._is_ranged or not self._may_be_about_range(error, may_go_on=may_go_on):
+            return False
+        self._is_ranged, self._is_last_way = False, True
+        return True
+
+    def _may_be_about_range(self, error: HttpStatusError, *, may_go_on: bool) -> bool:
+        known, habits = self._known(), self._engine.habits
+        if known.is_empty and not habits.may_be_refused(self._url):
+            return False
+        if error.status in AT_ONCE:
+            # Of what a service names, or what was there before, a URL has expired or the file is
+            # gone rather than that its host takes no ranges.
+            is_about_url = error.url_refused and (
+                self._request.refresh is not None or not known.is_empty
+            )
+            return not is_about_url
+        is_last = may_go_on and not self._engine.limits.backoff.allows(self._tries.failed + 1)
+        # What a busy host says is no reason to fetch anew what is here.
+        return is_last and error.status in AT_LAST and (known.is_empty or error.status == 500)
+
     async def _pause(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
         self._progress.retry(error, wait_s, attempt)
         async with self._slot.aside():
@@ -578,7 +721,7 @@ class Download:
             raise
         self._progress.tell(holding.size_bytes, is_end=True)
         await self._mark(part.path, holding.state.validator)
-        await part.publish()
+        await part.publish(number=self._number, replaces=self._replaces)
         is_told = self._request.size_bytes is not None
         length_proof = "length" if is_told else self._length_proof
         return self._fetched(part.final, holding.size_bytes, length_proof, proof)

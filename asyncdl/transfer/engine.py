@@ -15,6 +15,7 @@ from asyncdl.transfer.governor import Governor, host_of
 from asyncdl.transfer.guard import zone_of_host
 from asyncdl.transfer.limits import KIB, Limits
 from asyncdl.transfer.parts.disk import Disk
+from asyncdl.transfer.range_habits import RangeHabits
 from asyncdl.transfer.rate import RateLimit
 from asyncdl.transfer.zones import ANYWHERE, Zone
 
@@ -37,6 +38,8 @@ class Engine(Struct, frozen=True):
     """Reads files and hashes them, and unpacks on the way; its threads are apart, so that
     they hold up no write of a partial file."""
     claims: Claims
+    habits: RangeHabits
+    """Which hosts refuse ranges."""
     zones: dict[str, Zone] = {}
     """Where the services are that have named URLs, by host."""
 
@@ -70,4 +73,5 @@ def build_engine(client: Client, limits: Limits, emit: Emit) -> Engine:
         disk=Disk(limits.disk_threads),
         proving=Disk(2),
         claims=Claims(),
+        habits=RangeHabits(),
     )

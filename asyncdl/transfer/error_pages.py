@@ -13,6 +13,7 @@ from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Transfer
 from asyncdl.redact import redact
 from asyncdl.transfer.answers import Head
 from asyncdl.transfer.proving.verify import ERROR_PAGE
+from asyncdl.transfer.tries import LOGIN_PAGE
 
 Read: TypeAlias = Callable[[int], Awaitable[bytes | memoryview]]
 """Gives about so many of the next bytes of a body at most; none at its end."""
@@ -28,6 +29,8 @@ _TITLES = tuple(
 )
 _TAG = re.compile(r"<[^<>]*>")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
+_PASSWORD = re.compile(rb"<input\b[^<>]*\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
+"""What login pages have, and no other page that comes in place of a file."""
 _OUTAGE = re.compile(
     r"maintenance|outage|unavailable|offline|(?:is|are|be|currently) down|down for|back soon"
     r"|be right back|overloaded|over capacity|try again (?:later|in a)",
@@ -86,6 +89,8 @@ def quote_page(error: TransferError, page: bytes, content_type: str | None = Non
         error.args = (error.detail,)
     if isinstance(error, WrongContent):
         error.names_outage = says_outage(page, content_type)
+        if _PASSWORD.search(page):
+            error.become(LOGIN_PAGE)
 
 
 async def read_page(error: TransferError, head: Head, read: Read) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from asyncdl.errors import DiskError, TransferError
-from asyncdl.transfer.answers import Known
+from asyncdl.transfer import clock
 from asyncdl.transfer.batch import Batch
 from asyncdl.transfer.bounds import TOO_LARGE
 from asyncdl.transfer.limits import Limits
@@ -18,6 +18,7 @@ from asyncdl.transfer.parts.state import PartState
 from asyncdl.transfer.proving.follower import Follower
 from asyncdl.transfer.ranges import Span
 from asyncdl.transfer.validators import Validator
+from asyncdl.transfer.verdicts import Known
 
 _log = logging.getLogger("asyncdl.transfer")
 
@@ -34,9 +35,12 @@ class Holding:
 
     def __init__(self, part: PartFile, source: str, limits: Limits, follower: Follower) -> None:
         self.part = part
+        self.source = source
         self.follower = follower
         self.state = PartState(source)
         self._checkpoint_bytes = limits.checkpoint_bytes
+        self._checkpoint_s = limits.checkpoint_s
+        self._noted_at_s = clock.now_s()
         self._reserve_from_bytes = limits.preallocate_from_bytes
         self._keep_free_bytes = limits.keep_free_bytes
         self._noted_bytes = 0
@@ -48,12 +52,17 @@ class Holding:
         state = self.state
         gaps = state.done.gaps(state.total) if state.total is not None else []
         gap_stop = gaps[0].stop if gaps and gaps[0].stop != state.total else None
-        return Known(state.done.prefix_bytes, state.total, state.validator, gap_stop)
+        return Known(state.done.prefix_bytes, state.total, state.validator, gap_stop, state.place)
 
     @property
     def size_bytes(self) -> int:
         """How many bytes are on disk."""
         return self.state.done.size_bytes
+
+    @property
+    def _is_note_due(self) -> bool:
+        is_much = self.size_bytes - self._noted_bytes >= self._checkpoint_bytes
+        return is_much or clock.now_s() - self._noted_at_s >= self._checkpoint_s
 
     @property
     def _is_large(self) -> bool:
@@ -77,7 +86,9 @@ class Holding:
     def belong_to(self, source: str) -> None:
         """Go on from another source than what is there came from, whose validator says nothing."""
         if self.state.source != source:
-            self.state = replace(self.state, source=source, validator=Validator())
+            self.state = replace(
+                self.state, source=source, validator=Validator(), place="", digests=()
+            )
 
     async def begin(self, state: PartState) -> None:
         """Let a version that is arriving take the place of what is on disk.
@@ -110,7 +121,7 @@ class Holding:
         # that was said about old ones.
         await self.part.begin_again()
         self.follower.begin_again()
-        self.state = PartState(self.state.source)
+        self.state = PartState(self.source)
         self._noted_bytes = 0
         self._is_reserved = False
 
@@ -126,9 +137,9 @@ class Holding:
         if not self.follower.is_idle:
             await self.follower.follow(batch, done.prefix_bytes)
         batch.clear()
-        if self.size_bytes - self._noted_bytes >= self._checkpoint_bytes:
+        if self._is_note_due:
             # At once, so that the other connections of the file do not do the same.
-            self._noted_bytes = self.size_bytes
+            self._noted_bytes, self._noted_at_s = self.size_bytes, clock.now_s()
             await self.part.checkpoint(self.state)
             if self.state.total is None:
                 await self._keep_some_free()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -15,10 +15,12 @@ from msgspec.structs import force_setattr
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
 from asyncdl.redact import Url, redact
 from asyncdl.transfer import clock
-from asyncdl.transfer.answers import Head, read_head
+from asyncdl.transfer.answers import CODED, Head, decoded, read_head
 from asyncdl.transfer.client import Client, Exchange
+from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.guard import InwardAddress, Refused
+from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.headers import (
     Headers,
     header_problem,
@@ -33,6 +35,14 @@ from asyncdl.transfer.zones import ANYWHERE, Zone
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
+_LOGIN_NAMES = frozenset(
+    {"login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in", "userlogin"}
+)
+"""Segments of paths, without their endings, and first labels of hosts."""
+_PAGE_ENDINGS = frozenset(
+    {"", "html", "htm", "xhtml", "php", "asp", "aspx", "jsp", "jsf", "do", "cgi", "action"}
+)
+"""A path that ends otherwise is that of a file, whatever its folders are called."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -78,6 +88,7 @@ class Answer:
         self.head: Head = read_head(exchange.status, exchange.headers)
         self._exchange = exchange
         self._patience = Patience(limits.stall_timeout_s, limits.slowest_bytes_s)
+        self._gunzip: Gunzip | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -90,14 +101,34 @@ class Answer:
     ) -> None:
         self._exchange.close()
 
+    def decode(self) -> None:
+        """Have the body decoded as it is read; the head is that of the decoded body then."""
+        self._gunzip = Gunzip()
+        self.head = decoded(self.head)
+
     async def read(self, most_bytes: int = sys.maxsize) -> bytes | memoryview:
         """Return the next bytes of the body; none at its end. They are good until the next call.
 
         Args:
             most_bytes: About so many at most.
         Raises: Stalled, if none come for too long, or too few; NetworkError, if
-            the connection breaks or the body ends before its announced end.
+            the connection breaks or the body ends before its announced end; WrongContent
+            with reason :data:`CODED`, for a body that cannot be decoded.
         """
+        if self._gunzip is None:
+            return await self._read(most_bytes)
+        try:
+            while not (piece := self._gunzip.take()):
+                data = await self._read(most_bytes)
+                if not data:
+                    self._gunzip.check_end()
+                    break
+                self._gunzip.feed(data)
+        except NotGzip as problem:
+            raise WrongContent(self.url, str(problem), reason=CODED, retryable=False) from None
+        return piece
+
+    async def _read(self, most_bytes: int) -> bytes | memoryview:
         patience = self._patience
         if patience.is_lost:
             raise Stalled(self.url, seconds=patience.window_s, count=patience.count)
@@ -111,7 +142,7 @@ class Answer:
 
     def rest(self) -> bytes | memoryview:
         """Return what a cancelled :meth:`read` had received already."""
-        return self._exchange.rest()
+        return b"" if self._gunzip is not None else self._exchange.rest()
 
 
 async def open_answer(
@@ -133,14 +164,15 @@ async def open_answer(
         :data:`LOGIN_PAGE`, when sent to one; InwardAddress; TransferError with reason
         ``redirects``, ``insecure-redirect`` or :data:`BAD_URL`.
     """
-    chain = [link]
+    chain, cookies = [link], ChainCookies()
     while True:
         headers = request_headers(headers_for(link.url, extra, chain[0].url), ask)
-        exchange = await _send(client, link, headers)
+        exchange = await _send(client, link, cookies.join(headers, link.url))
         location = Url(exchange.headers.get("location", ""))
         if exchange.status not in _REDIRECTS or not location:
             return Answer(link, exchange, limits)
         exchange.close()
+        cookies.take(link.url, exchange.headers.get("set-cookie"))
         link = Link(next_url(link.url, location), min(link.inmost, exchange.zone))
         chain.append(link)
         if len(chain) > limits.max_redirects + 1:
@@ -194,6 +226,17 @@ def led_to(url: str, target: str) -> str:
 
 
 def is_login_url(url: str) -> bool:
-    """Tell whether a URL leads to a login page rather than to data."""
+    """Tell whether a URL leads to a login page rather than to data.
+
+    Only what is sure: a host that does nothing else, or a whole segment of the path that
+    says so. What else is a login page is seen by its body.
+    """
     parts = urlsplit(url)
-    return parts.hostname in _LOGIN_HOSTS or "login" in parts.path.lower()
+    host, segments = parts.hostname or "", unquote(parts.path).lower().split("/")
+    if host in _LOGIN_HOSTS:
+        return True
+    _, _, ending = segments[-1].rpartition(".") if "." in segments[-1] else ("", "", "")
+    if ending not in _PAGE_ENDINGS:
+        return False
+    is_named_so = any(segment.partition(".")[0] in _LOGIN_NAMES for segment in segments)
+    return is_named_so or host.partition(".")[0] in _LOGIN_NAMES

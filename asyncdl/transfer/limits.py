@@ -38,6 +38,7 @@ _FROM_ZERO = (
     "max_wait_s",
     "max_retry_after_s",
     "flush_interval_s",
+    "checkpoint_s",
 )
 _ABOVE_ZERO = ("connect_timeout_s", "header_timeout_s", "stall_timeout_s")
 
@@ -105,6 +106,9 @@ class Limits:
     """Larger files get their room on the disk before several connections fill them."""
     checkpoint_bytes: int = 64 * MIB
     """Between two notes of what is on disk; a crash costs at most this much."""
+    checkpoint_s: float = 10.0
+    """Between two notes as well, as long as bytes come: on a slow line a crash costs no more
+    than these seconds; 0 notes every write."""
     disk_threads: int = 4
     """Threads for the file system, beside those that prove finished files."""
 

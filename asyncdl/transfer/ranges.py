@@ -13,6 +13,8 @@ from msgspec import Struct
 LARGEST_OFFSET = 2**63 - 1
 """What a file offset can hold; a host that names more is not believed."""
 
+_MOST_DIGITS = 19
+
 # Hosts write "bytes=0-9/10", "bytes: 0-9/10" and "0-9/10" for "bytes 0-9/10".
 # They mean the same, so the form is forgiven; the numbers never are.
 _CONTENT_RANGE = re.compile(
@@ -41,6 +43,22 @@ class ContentRange(Struct, frozen=True):
     """Where the bytes belong; ``None`` in an answer that brings none (416)."""
     total: int | None
     """Length of the whole file, if told."""
+
+
+def parse_content_length(value: str | None) -> int | None:
+    """Read a ``Content-Length``; one that is there several times is one if all agree.
+
+    Returns: ``None`` if it is absent, no number, several numbers, or beyond any file.
+    Source: RFC 9110, section 8.6.
+    """
+    lengths = {_parse_digits(item.strip(" \t")) for item in (value or "").split(",")}
+    return lengths.pop() if len(lengths) == 1 else None
+
+
+def _parse_digits(text: str) -> int | None:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        return None
+    return int(text) if int(text) <= LARGEST_OFFSET else None
 
 
 def parse_content_range(value: str | None) -> ContentRange | None:

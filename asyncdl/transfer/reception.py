@@ -132,6 +132,7 @@ class Reception(Struct):
         if self.new_version is not None:
             await self._begin_version(self.new_version)
         if piece.is_open:
+            self.target.bounds.check_end(piece.at, url)
             self.target.holding.learn_total(piece.at)
         self.target.progress.tell(self.target.holding.size_bytes, is_end=True)
         if not piece.is_open and piece.at < due:

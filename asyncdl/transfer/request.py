@@ -57,7 +57,11 @@ class FileRequest:
     did. What a service names is trusted as little as a redirect from it: neither
     further inward than where it is, nor from ``https`` to ``http``, nor with a password."""
     overwrite: bool = False
-    """Whether a file that is already there and right is fetched all the same."""
+    """Whether a file that is already there is fetched all the same, from its first byte,
+    and replaced whoever made it."""
+    resume: bool | None = None
+    """Whether what an earlier run left unfinished is continued; ``None`` does so unless
+    ``overwrite`` is set."""
     mirrors: tuple[str, ...] = field(default=(), repr=False)
     """Further URLs of the same bytes, each tried in turn where the ones before fail. All are
     held against the same digests; without a digest, against the first length announced."""
@@ -159,7 +163,8 @@ class Fetched:
     proof: str
     """What was checked, such as ``length+sha512+tiff`` or ``length+tar+members-sha512``.
     It begins with where the length comes from: ``length`` (it was announced),
-    ``chunked`` (the host marked the end), ``unverified-length`` (nobody said) or
+    ``chunked`` (the host marked the end), ``gzip`` (the body came compressed, and the
+    compression has its end), ``unverified-length`` (nobody said) or
     ``present`` (already there). Digests follow, the strongest first, then the
     structure, then the members with the weakest digest among them."""
     attempts: int

@@ -12,14 +12,17 @@ from typing import NoReturn
 import aiohttp
 import anyio
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, NetworkError
 from asyncdl.redact import redact
 from asyncdl.sessions import SocksRefusal, proxy_unreachable
 from asyncdl.tls_faults import handshake_fault_in, tls_fault_in
+from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.headers import OWN_NAMES
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.proving.told_digests import LISTED
 from asyncdl.transfer.target import Target
 from asyncdl.transfer.zones import ANYWHERE, Zone
 
@@ -39,7 +42,7 @@ class SessionExchange:
     ) -> None:
         self.status = response.status
         self.zone = zone
-        self.headers: Mapping[str, str] = response.headers
+        self.headers: Mapping[str, str] = _joined(response.headers)
         """Their names match in any case."""
         self._response = response
         self._target = target
@@ -77,6 +80,18 @@ class SessionExchange:
             self._response.release()
         else:
             self._response.close()
+
+
+def _joined(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    """Return the headers with one field for each list."""
+    separators = dict.fromkeys(LISTED, ", ") | {"set-cookie": SEPARATOR}
+    repeated = [name for name in separators if len(headers.getall(name, ())) > 1]
+    if not repeated:
+        return headers
+    joined = headers.copy()
+    for name in repeated:
+        joined[name] = separators[name].join(headers.getall(name))
+    return joined
 
 
 class SessionClient:

@@ -10,6 +10,9 @@ from asyncdl.dates import parse_http_date
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
+_HASH_ETAG = re.compile(r'"[0-9a-fA-F]{32,}(?:-[0-9]+)?"')
+"""An MD5 or longer, as object stores send them, also of several parts."""
+
 _SAFE_AGE_S = 60.0
 """A date counts once the file has rested for a minute: two changes within one
 second of the clock would share it (RFC 9110, section 8.8.2.2)."""
@@ -40,6 +43,11 @@ class Validator(Struct, frozen=True):
     def is_strong(self) -> bool:
         """Whether two answers with this validator bring the same bytes."""
         return self.if_range is not None
+
+    @property
+    def names_bytes(self) -> bool:
+        """Whether it names its bytes wherever they are, not only one file's version."""
+        return self.etag is not None and _HASH_ETAG.fullmatch(self.etag) is not None
 
     @property
     def is_empty(self) -> bool:

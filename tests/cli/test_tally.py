@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -77,3 +78,19 @@ def test_the_display_counts_each_outcome() -> None:
     board.take(ending_of(Outcome(REQUEST, fetched=FETCHED)))
     board.take(ending_of(failed(HttpStatusError(URL, 404))))
     assert (board.finished_files, board.wanted_files, board.finished_bytes) == (2, 2, 5)
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_file_that_may_have_been_cut_is_named(
+    capsys: pytest.CaptureFixture[str], quiet: bool
+) -> None:
+    tally = Tally(as_json=False, quiet=quiet)
+    for proof in ("length", "unverified-length", "unverified-length+md5", "chunked", "gzip"):
+        tally.take(Outcome(REQUEST, fetched=replace(FETCHED, proof=proof)))
+    tally.close(Path("out"))
+    out, err = capsys.readouterr()
+    assert err == (
+        "" if quiet else
+        "length unverified: out/a.bin: the host did not say how long it is\n"
+    )  # fmt: skip
+    assert out.startswith("" if quiet else "Complete (length unverified: 1): 5 files: ")

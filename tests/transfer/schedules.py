@@ -43,7 +43,8 @@ LONGEST_S = 20.0
 
 GENTLE = ("cut", "reset", "stall", "silent", "busy", "short")
 """Faults after which a host still serves the same bytes from any offset."""
-ROUGH = (*GENTLE, "ignore", "lost", "shifted", "other-total", "page", "surplus", "chunked",
+ROUGH = (*GENTLE, "tail", "chunked-tail", "as-200", "no-range", "coded",
+         "ignore", "lost", "shifted", "other-total", "page", "surplus", "chunked",
          "torn", "junk", "refuse", "gone", "nowhere", "failed", "redirect", "change")  # fmt: skip
 
 
@@ -162,6 +163,8 @@ class Host:
             "refuse": status(403),
             "gone": status(404),
             "nowhere": status(416),
+            "no-range": _without(status(500 if amount < 0.5 else 400), file),
+            "coded": replace(file, headers={"Content-Encoding": "none"}),
             "page": fixed("200 OK", b"<html>no", Content_Type="text/html"),
             "junk": lambda _: Reply(b"no HTTP at all\r\n\r\n", b"", End.CLOSE),
             "redirect": redirect("/elsewhere"),
@@ -194,11 +197,30 @@ def _moved(file: HostedFile, kind: str, amount: float) -> Responder:
             return file.part(place, file.body[start:])(received)
         if kind == "lost":
             return file.part(None, honest.body)(received)
+        if kind in ("tail", "chunked-tail", "as-200"):
+            return _under_200(honest, kind)
         if kind == "surplus":
             return replace(honest, body=honest.body + b"surplus", end=End.CLOSE)
         return honest
 
     return respond
+
+
+def _without(refusal: Responder, file: HostedFile) -> Responder:
+    """Refuse a range, and give the whole file."""
+    return lambda received: (refusal if "range" in received.headers else file)(received)
+
+
+def _under_200(part: Reply, kind: str) -> Reply:
+    """Send a part under a status that says that it is all, with its range or without."""
+    dropped = {"tail": (b"Content-Range",), "chunked-tail": (b"Content-Range", b"Content-Length")}
+    lines = part.head.removesuffix(b"\r\n\r\n").split(b"\r\n")[1:]
+    kept = [line for line in lines if not line.startswith(dropped.get(kind, b"\0"))]
+    if kind == "chunked-tail":
+        chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(part.body), part.body)
+        kept.append(b"Transfer-Encoding: chunked")
+        part = replace(part, body=chunks)
+    return replace(part, head=b"\r\n".join([b"HTTP/1.1 200 OK", *kept, b"", b""]))
 
 
 def _asked(received: Received) -> int:

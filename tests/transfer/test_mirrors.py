@@ -91,7 +91,8 @@ async def test_what_passes_is_tried_again_when_all_have_failed(tmp_path: Path) -
     async with serving(status(404)) as gone, rig(tmp_path, status(503), FILE) as r:
         await r.fetch(mirrors=(f"{gone.url}/x",))
     assert r.content() == BODY
-    assert (len(gone.requests), len(r.server.requests)) == (1, 2)
+    # A 404 may be about the range, so it is asked once more without.
+    assert (len(gone.requests), len(r.server.requests)) == (2, 2)
 
 
 async def test_when_none_gives_it_the_last_failure_tells(tmp_path: Path) -> None:

@@ -170,7 +170,8 @@ async def test_row_023_the_page_of_a_416_is_never_saved(tmp_path: Path) -> None:
     async with rig(tmp_path, cut(FILE, 777), nowhere) as r:
         with pytest.raises(HttpStatusError):
             await r.fetch()
-    assert r.names == []
+    assert r.names == ["file.bin.part", "file.bin.part.state"]
+    assert r.content("file.bin.part") == BODY[:777]
 
 
 async def test_row_025_a_416_without_range_is_the_end(tmp_path: Path) -> None:
@@ -186,7 +187,8 @@ async def test_row_026_a_200_of_the_very_length_is_what_is_there_already(tmp_pat
     async with rig(tmp_path, unended, HostedFile(BODY, takes_if_range=False)) as r:
         fetched = await r.fetch()
     assert r.content() == BODY
-    assert (len(r.server.requests), fetched.received_bytes) == (2, len(BODY))
+    # Once more, as a 200 to a range may also be the rest alone.
+    assert (len(r.server.requests), fetched.received_bytes) == (3, len(BODY))
 
 
 async def test_row_027_a_200_shorter_than_the_part_starts_over(tmp_path: Path) -> None:

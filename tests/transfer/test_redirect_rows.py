@@ -7,7 +7,18 @@ import pytest
 from asyncdl.errors import HttpStatusError, TransferError, WrongContent
 from asyncdl.transfer.http import is_login_url, next_url
 from asyncdl.transfer.target import read_target
-from tests.transfer.fault_server import HostedFile, cut, redirect, rig, serving, status
+from tests.transfer.fault_server import (
+    HostedFile,
+    Received,
+    Reply,
+    Responder,
+    cut,
+    fixed,
+    redirect,
+    rig,
+    serving,
+    status,
+)
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
@@ -40,6 +51,37 @@ async def test_row_005_a_target_without_ranges_starts_over(tmp_path: Path) -> No
     async with serving(cut(plain, 777), plain) as other, rig(tmp_path, redirect(other.url)) as r:
         await r.fetch()
     assert r.content() == BODY
+
+
+def only_with(cookie: str, instead: str, **headers: object) -> Responder:
+    """Give the file to those who bring a cookie; set it for the others, and redirect."""
+
+    def respond(received: Received) -> Reply:
+        if cookie in received.headers.get("cookie", ""):
+            return FILE(received)
+        return fixed("302 Found", Location=instead, **headers)(received)  # type: ignore[arg-type]
+
+    return respond
+
+
+async def test_a_cookie_that_is_set_on_a_redirect_is_brought_to_its_target(tmp_path: Path) -> None:
+    fields = {"Set-Cookie": "other=1; Path=/", "set-cookie": "seen=yes; Path=/; HttpOnly"}
+    host = only_with("seen=yes", "/data/file.bin", **fields)
+    async with rig(tmp_path, host) as r:
+        await r.fetch(headers={"Cookie": "mine=1"})
+        await r.fetch("second.bin")
+    cookies = [request.headers.get("cookie") for request in r.server.requests]
+    both = "other=1; seen=yes"
+    assert cookies == ["mine=1", f"mine=1; {both}", None, both]
+    assert r.content() == BODY
+
+
+async def test_a_cookie_goes_to_no_other_host(tmp_path: Path) -> None:
+    async with serving(FILE, address="127.0.0.2") as other:
+        gives = fixed("302 Found", Location=f"{other.url}/x", Set_Cookie="seen=yes; Path=/")
+        async with rig(tmp_path, gives) as r:
+            await r.fetch()
+    assert "cookie" not in other.requests[0].headers
 
 
 @pytest.mark.parametrize("row", ["117", "119"])
@@ -159,6 +201,10 @@ async def test_row_124_odd_locations_are_resolved(
         "https://host/login?next=/a",
         "/sso/Login/",
         "https://h/a/login.do",
+        "https://h/login/oauth/authorize?x=1",
+        "https://h/users/sign_in",
+        "https://login.example.org/common?x=scene.tif",
+        "https://h/%6Cogin",
     ],
 )
 def test_a_redirect_to_a_login_page_is_a_refused_url(location: str) -> None:
@@ -171,8 +217,39 @@ def test_a_password_in_a_redirect_is_dropped() -> None:
     assert next_url("http://a/b", "http://user:pass@c/d") == "http://c/d"
 
 
-def test_data_is_no_login_page() -> None:
-    assert not is_login_url("https://landsatlook.usgs.gov/data/a.tif?next=login")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://landsatlook.usgs.gov/data/a.tif?next=login",
+        "https://host/pub/blogindex/scene.bin",
+        "https://host/blogin",
+        "https://host/login-statistics/2024",
+        "https://host/dumps/login.csv",
+        "https://host/login/scene.tif",
+        "https://login.host/scene.tar.gz",
+        "https://blogin.host/dl?id=3",
+    ],
+)
+def test_data_is_no_login_page(url: str) -> None:
+    assert not is_login_url(url)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/octet-stream"])
+async def test_a_login_page_is_known_by_its_body(tmp_path: Path, kind: str) -> None:
+    form = b"<!doctype html><title>Sign in</title><form><input name=p type='password'></form>"
+    page = fixed("200 OK", form * 9, Content_Type=kind)
+    async with rig(tmp_path, redirect("/pub/blogindex/scene.tif"), page) as r:
+        with pytest.raises(WrongContent, match="Sign in") as refused:
+            await r.fetch("scene.tif")
+    assert (refused.value.reason, refused.value.retryable) == ("login-page", False)
+    assert "rights" in refused.value.remedy
+    assert (len(r.server.requests), r.names) == (2, [])
+
+
+async def test_a_path_with_the_letters_of_login_is_followed(tmp_path: Path) -> None:
+    async with rig(tmp_path, redirect("/pub/blogindex/scene.bin"), FILE) as r:
+        await r.fetch()
+    assert r.content() == BODY
 
 
 NO_HOST = ["http://[::1/x", "http://a..b/x", "http://.a/x", f"http://{'a' * 64}.org/x"]

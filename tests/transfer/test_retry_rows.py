@@ -102,13 +102,23 @@ async def test_row_089_what_may_pass_is_tried_again(tmp_path: Path, code: int) -
     assert r.content() == BODY
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 407, 410, 451])
+@pytest.mark.parametrize("code", [401, 407, 410, 451])
 async def test_row_090_what_will_not_change_is_not_tried_again(tmp_path: Path, code: int) -> None:
     async with rig(tmp_path, status(code)) as r:
         with pytest.raises(HttpStatusError) as refused:
             await r.fetch()
     assert (refused.value.reason, len(r.server.requests)) == (f"http-{code}", 1)
     assert r.names == []
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 405])
+async def test_row_090_what_may_be_about_the_range_is_asked_once_without(
+    tmp_path: Path, code: int
+) -> None:
+    async with rig(tmp_path, status(code)) as r:
+        with pytest.raises(HttpStatusError) as refused:
+            await r.fetch()
+    assert (refused.value.reason, r.ranges, r.names) == (f"http-{code}", ["bytes=0-", None], [])
 
 
 async def test_row_091_a_401_asks_for_fresh_credentials_a_few_times_only(tmp_path: Path) -> None:

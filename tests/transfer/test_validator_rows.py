@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asyncdl.errors import HttpStatusError
+from asyncdl.errors import ChecksumMismatch, HttpStatusError
 from asyncdl.transfer import Digest
 from asyncdl.transfer.proving.digests import new_hasher
 from tests.transfer.fault_server import JUST_NOW, LONG_AGO, HostedFile, Rig, cut, fixed, rig, status
@@ -208,6 +208,24 @@ async def test_row_164_the_md5_of_a_part_says_nothing_about_the_file(tmp_path: P
     async with rig(tmp_path, cut(FILE, 777), part) as r:
         fetched = await r.fetch()
     assert fetched.proof == "length"
+
+
+async def test_row_164_the_md5_of_a_part_that_is_all_of_the_file_is_checked(
+    tmp_path: Path,
+) -> None:
+    wrong, right = (replace(FILE, headers=content_md5(body)) for body in (NEW, OLD))
+    async with rig(tmp_path, wrong, right) as r:
+        fetched = await r.fetch()
+    assert (r.content(), r.ranges) == (OLD, ["bytes=0-", "bytes=0-"])
+    assert (fetched.proof, fetched.attempts) == ("length+md5", 2)
+
+
+async def test_a_list_of_digests_in_several_fields_is_one(tmp_path: Path) -> None:
+    value = base64.b64encode(hashlib.md5(NEW).digest()).decode()
+    fields = {"x-goog-hash": "crc32c=n03x6A==", "X-Goog-Hash": f"md5={value}"}
+    async with rig(tmp_path, replace(FILE, headers=fields)) as r:
+        with pytest.raises(ChecksumMismatch):
+            await r.fetch()
 
 
 @pytest.mark.parametrize("header", ["junk", "sha-256=:AAAA:", "sha-256=xx", "md5=:AAAA:", ",,"])

@@ -14,9 +14,9 @@ from asyncdl.transfer.parts.state import (
     encode_state,
     load_state,
     save_state,
-    source_of,
 )
 from asyncdl.transfer.ranges import Coverage, Span
+from asyncdl.transfer.resource import source_of
 from asyncdl.transfer.validators import Validator
 
 STATE = PartState(

@@ -115,6 +115,7 @@ def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> F
         # What is there and right has been sorted out before; but for a tar that was left
         # between its last byte and its unpacking.
         overwrite=not is_passing,
+        resume=True,
     )
 
 

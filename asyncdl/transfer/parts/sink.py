@@ -18,6 +18,7 @@ from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.names import NOTE, PART
 from asyncdl.transfer.parts import room
 from asyncdl.transfer.parts.disk import Disk
+from asyncdl.transfer.parts.ownership import FileNumber, is_ours, mark_ours
 from asyncdl.transfer.parts.stable import (
     flush_folder,
     make_folders,
@@ -57,6 +58,11 @@ def remove_leftovers(final: Path) -> None:
     note = state_path(final)
     for path in (part_path(final), note, temporary_path(note)):
         path.unlink(missing_ok=True)
+
+
+def may_be_replaced(final: Path, number: FileNumber) -> bool:
+    """Tell whether a name is free, or that of our own file from the same place. Blocks."""
+    return is_ours(final, number) or not os.path.lexists(final)
 
 
 class PartFile:
@@ -129,15 +135,20 @@ class PartFile:
         """
         await self._call(lambda: self._flush_and_note(state))
 
-    async def publish(self) -> None:
-        """Give the file its final name; whatever had that name is replaced.
+    async def publish(self, *, number: FileNumber, replaces: bool) -> None:
+        """Give the file its final name.
 
-        Raises: DiskError; the final name is then as it was, or the whole file is there
+        Args:
+            number: Stands for where the file comes from.
+            replaces: Whether a file that has the name is replaced, whoever made it.
+        Raises: DiskError, if there is one that is neither to be replaced nor ours;
+            the final name is then as it was, or the whole file is there
             and only the folder could not be flushed. Also if somebody has removed or
             replaced the partial file, as what has its name now was never proved.
         """
         is_flushed = self._durable or self._has_note
-        await (self._call if is_flushed else self._call_brief)(self._rename)
+        rename_ = self._call if is_flushed else self._call_brief
+        await rename_(lambda: self._rename(number, replaces=replaces))
 
     async def discard(self) -> None:
         """Remove file and note.
@@ -206,7 +217,10 @@ class PartFile:
             if self._durable:
                 settle(self.path.parent)
 
-    def _rename(self) -> None:
+    def _rename(self, number: FileNumber, *, replaces: bool) -> None:
+        if not (replaces or may_be_replaced(self.final, number)):
+            raise FileExistsError(errno.EEXIST, "another file has got this name meanwhile")
+        mark_ours(self._fd, number)
         if self._durable:
             os.fsync(self._fd)
         # A network mount may tell only now what it could not store. The file itself

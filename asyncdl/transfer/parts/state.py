@@ -2,7 +2,8 @@
 
 Written only after the bytes it speaks of are flushed, to a temporary name that
 then replaces the old note. It carries a checksum of itself, so a torn note is
-told from a whole one. It holds no URL with a secret: only host and path.
+told from a whole one. It holds no URL with a secret: only host and path, and a number
+for what else names the resource.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ import zlib
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from asyncdl.redact import redact
 from asyncdl.transfer.parts.stable import open_plain, rename, write_anew
+from asyncdl.transfer.proving.digests import Digest
 from asyncdl.transfer.ranges import Coverage
 from asyncdl.transfer.validators import Validator
 
-FORMAT = 1
+FORMAT = 2
 """Grows with every change of :class:`PartState`; notes of other formats are dropped."""
 
 _log = logging.getLogger("asyncdl.transfer")
@@ -33,25 +34,23 @@ class PartState(Struct, frozen=True):
     """What is known about a partial file."""
 
     source: str
-    """Where its bytes come from, see :func:`source_of`."""
+    """Where its bytes come from, see :func:`~asyncdl.transfer.resource.source_of`."""
     total: int | None = None
     """Length of the whole file, if known."""
     validator: Validator = Validator()
     """The version that the bytes belong to."""
     done: Coverage = Coverage()
     """The bytes that are on disk."""
+    place: str = ""
+    """Where redirects led to, see :func:`~asyncdl.transfer.resource.place_of`."""
+    digests: tuple[Digest, ...] = ()
+    """What the host says the whole file adds up to."""
     format: int = FORMAT
 
     @property
     def is_complete(self) -> bool:
         """Whether every byte is there."""
         return self.total is not None and not self.done.gaps(self.total)
-
-
-def source_of(url: str) -> str:
-    """Return the part of a URL that stays when it is signed anew, without secrets."""
-    parts = urlsplit(url)
-    return redact(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
 def encode_state(state: PartState) -> bytes:
@@ -114,7 +113,7 @@ def save_state(path: Path, state: PartState) -> None:
 
 
 def _clipped(state: PartState, size_bytes: int) -> PartState:
-    return PartState(state.source, state.total, state.validator, state.done.clip(size_bytes))
+    return replace(state, done=state.done.clip(size_bytes))
 
 
 def _is_sound(state: PartState) -> bool:

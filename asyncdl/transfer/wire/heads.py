@@ -9,6 +9,9 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from asyncdl.redact import Secret, SecretBytes
+from asyncdl.transfer.cookies import SEPARATOR
+from asyncdl.transfer.proving.told_digests import LISTED
+from asyncdl.transfer.ranges import parse_content_length
 from asyncdl.transfer.target import Target
 
 MOST_HEAD_BYTES = 64 * 1024
@@ -22,6 +25,8 @@ _FOLD = re.compile(r"\n[ \t]+")
 _NOT_IN_VALUE = re.compile(r"[\0\r]")
 _FRAMING = re.compile(r"content-length|transfer-encoding", re.IGNORECASE)
 """Names of the fields that say where a body ends."""
+_LISTED = LISTED | {"content-length", "content-encoding"}
+"""Names of fields that may come several times and then are one list."""
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 _BODILESS = frozenset({204, 304})
 
@@ -35,7 +40,7 @@ class AnswerHead(Struct, frozen=True):
 
     status: int
     headers: Mapping[str, str]
-    """The first of each name, in lower case."""
+    """The first of each name, in lower case; of lists all in one."""
     length: int | None
     """Bytes of the body; ``None`` if it tells its end by itself, or by the connection's."""
     is_chunked: bool
@@ -71,7 +76,7 @@ def read_answer_head(data: bytes | bytearray) -> AnswerHead:
     fields = _read_fields(lines)
     headers, status = fields.headers, int(match[2])
     if fields.is_told_twice:
-        raise NotHttp("two lengths")
+        raise NotHttp("two codings")
     if status == 101:
         raise NotHttp("another protocol")
     coding = headers.get("transfer-encoding")
@@ -92,7 +97,7 @@ class _Fields(Struct):
 
     headers: dict[str, str] = {}
     is_told_twice: bool = False
-    """Whether one that says where the body ends is there twice."""
+    """Whether the coding, which says where the body ends, is there twice."""
     is_sound: bool = True
     """Whether every line is a field."""
 
@@ -115,19 +120,26 @@ def _read_fields(lines: list[str]) -> _Fields:
             fields.is_sound = False
             continue
         name = match[1].lower()
-        if name in fields.headers:
-            fields.is_told_twice |= name in ("content-length", "transfer-encoding")
+        value = match[2].rstrip(" \t")
+        if name not in fields.headers:
+            fields.headers[name] = value
+        elif name in _LISTED:
+            # Of lengths it is decided where they are read whether they agree.
+            fields.headers[name] += f", {value}"
+        elif name == "set-cookie":
+            fields.headers[name] += f"{SEPARATOR}{value}"
         else:
-            fields.headers[name] = match[2].rstrip(" \t")
+            fields.is_told_twice |= name == "transfer-encoding"
     return fields
 
 
 def _length(value: str | None) -> int | None:
     if value is None:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) <= 19 and int(value) < 2**63):
-        raise NotHttp("an invalid Content-Length")
-    return int(value)
+    length = parse_content_length(value)
+    if length is None:
+        raise NotHttp("two lengths" if "," in value else "an invalid Content-Length")
+    return length
 
 
 def _keeps(minor_version: str, headers: Mapping[str, str]) -> bool:

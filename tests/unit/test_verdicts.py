@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from asyncdl.errors import AsyncdlError, RangeRefused
-from asyncdl.transfer.answers import (
+from asyncdl.transfer.answers import Ask, Head
+from asyncdl.transfer.ranges import Span, parse_content_range
+from asyncdl.transfer.resource import place_of
+from asyncdl.transfer.validators import Validator
+from asyncdl.transfer.verdicts import (
     OTHER_VERSION,
-    Ask,
     AskAgain,
     Complete,
-    Head,
     Known,
     Place,
     Verdict,
     judge,
     judge_piece,
 )
-from asyncdl.transfer.ranges import Span
-from asyncdl.transfer.validators import Validator
 
 V1, V2, WEAK = Validator('"v1"'), Validator('"v2"'), Validator('W/"v1"')
 URL = "http://host/file"
@@ -44,7 +44,15 @@ WHOLE = Head(200, length=100, validator=V1)
         (replace(WHOLE, takes_ranges=False), RESUME, KNOWN, Place(0, 100, 100, is_new=True)),
         (replace(PART, validator=V2), RESUME, KNOWN,
          AskAgain("another version of the file", keeps_bytes=False)),
-        (WHOLE, RESUME, Known(100, None, V1), Complete(100)),
+        (WHOLE, RESUME, Known(100, None, V1),
+         AskAgain("the same version again", is_conditional=False)),
+        (WHOLE, PLAIN, Known(100, None, V1),
+         AskAgain("all of the file, or the rest of it", is_ranged=False)),
+        (WHOLE, Ask(is_ranged=False), Known(100, None, V1), Complete(100)),
+        (replace(WHOLE, length=None), PLAIN, KNOWN,
+         AskAgain("all of the file, or the rest of it", is_ranged=False)),
+        (replace(WHOLE, length=None), Ask(is_ranged=False), KNOWN,
+         Place(0, None, 100, is_new=True)),
         (Head(416, "bytes */40"), RESUME, Known(40, None, V1), Complete(40)),
         (Head(416, "bytes */0"), FRESH, Known(), Complete(0)),
         (Head(416, "bytes */40"), RESUME, KNOWN,
@@ -95,6 +103,72 @@ def test_bytes_of_two_versions_are_never_put_together(head: Head, ask: Ask, know
         assert not (is_joined and not known.is_empty and known.validator.etag != head.validator.etag
                     and not known.validator.is_empty)  # fmt: skip
         assert verdict.stop is None or Span(verdict.start, verdict.stop).size_bytes >= 0
+
+
+@given(HEADS, ASKS, KNOWNS)
+def test_a_200_never_brings_less_than_the_version_has(head: Head, ask: Ask, known: Known) -> None:
+    """What a host said about one version it cannot take back by a plain 200."""
+    head = replace(head, status=200)
+    is_same = known.validator.is_strong and head.validator in (known.validator, Validator())
+    try:
+        verdict = judge(head, ask, known, URL)
+    except AsyncdlError:
+        return
+    if is_same and known.total is not None and not known.is_empty and isinstance(verdict, Place):
+        is_whole = verdict.is_new and (verdict.start, verdict.stop) in ((0, known.total), (0, None))
+        is_part = parse_content_range(head.content_range) is not None
+        assert is_part or is_whole
+        assert verdict.total in (known.total, None)
+        assert verdict.stop is None or verdict.stop <= known.total
+
+
+LENGTHS = st.sampled_from([None, 40, 60, 100])
+TAIL = replace(WHOLE, content_range="bytes 40-99/100", length=60)
+
+
+@given(st.builds(replace, st.just(TAIL), length=LENGTHS), ASKS, KNOWNS)
+def test_a_200_that_says_where_it_belongs_is_put_nowhere_else(
+    head: Head, ask: Ask, known: Known
+) -> None:
+    try:
+        verdict = judge(head, ask, known, URL)
+    except AsyncdlError:
+        return
+    if isinstance(verdict, Place):
+        assert (verdict.start, verdict.stop, head.length) in ((40, 100, 60), (0, 100, 100))
+
+
+ELSEWHERE = "http://host/other"
+
+
+@given(HEADS, ASKS, KNOWNS)
+def test_what_another_resource_says_is_never_joined(head: Head, ask: Ask, known: Known) -> None:
+    known = replace(known, place=place_of(ELSEWHERE))
+    try:
+        verdict = judge(head, ask, known, URL)
+    except AsyncdlError:
+        return
+    assert not isinstance(verdict, Complete) or known.is_empty
+    assert not isinstance(verdict, Place) or verdict.is_new
+
+
+@given(HEADS, ASKS, KNOWNS)
+def test_a_200_of_any_length_to_a_range_is_not_taken_for_all(
+    head: Head, ask: Ask, known: Known
+) -> None:
+    """Unless it is of another version, or has just the length of this one."""
+    head = replace(head, status=200, content_range=None)
+    is_other = not known.validator.is_empty and head.validator not in (
+        known.validator, Validator()
+    )  # fmt: skip
+    if known.is_empty or is_other or not ask.is_ranged or ask.is_first:
+        return
+    try:
+        verdict = judge(head, ask, known, URL)
+    except AsyncdlError:
+        return
+    if not isinstance(verdict, AskAgain):
+        assert head.length == known.total is not None
 
 
 @given(HEADS, KNOWNS)

@@ -62,6 +62,7 @@ clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote,
 	$(BIN)/python -m pytest -q tests/clients
 
 soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
+	$(BIN)/python -m tests.security.fuzzing --minutes 10
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
 
 bench: $(READY)  # against curl, aria2c and wget2, on a real nginx

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+LONGEST_DATE_CHARS = 100
+"""Three times what a date takes in any form."""
+
+
 def parse_http_date(text: str) -> datetime | None:
     """Read a date such as that of ``Last-Modified``, with its zone.
 
@@ -18,7 +22,7 @@ def parse_http_date(text: str) -> datetime | None:
     from datetime import UTC
     from email.utils import parsedate_to_datetime
 
-    if not text.isascii():
+    if len(text) > LONGEST_DATE_CHARS or not text.isascii():
         return None
     try:
         date = parsedate_to_datetime(text)

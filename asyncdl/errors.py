@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from asyncdl.redact import redact
+from asyncdl.redact import redact, redact_url
 from asyncdl.remedies import AGAIN, FINAL, NETWORK, remedy_of
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class ConfigError(AsyncdlError):
         self.key = key
         self.value = value
         self.allowed = allowed
-        super().__init__(problem)
+        super().__init__(redact(problem))
 
     def __str__(self) -> str:
         place = f"{self.file}: " if self.file else ""
@@ -131,8 +131,18 @@ class ConfigError(AsyncdlError):
         return redact(f"{place}{self.problem}{hint}")
 
 
+_LONGEST_VALUE_CHARS = 500
+"""As much of a value as a message repeats."""
+
+
 def _as_written(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # a list in lists, or a number of thousands of digits
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST_VALUE_CHARS else f"{text[:_LONGEST_VALUE_CHARS]}…"
 
 
 class DirectoryBusyError(AsyncdlError):
@@ -273,7 +283,7 @@ class TransferError(AsyncdlError):
         retryable: bool | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        self.url = redact(url)
+        self.url = redact_url(url)
         self.detail = redact(detail)
         self.attempts = 0
         if reason is not None:

@@ -23,7 +23,7 @@ from aiohttp import (
 )
 from anyio import to_thread
 
-from asyncdl.errors import NetworkError
+from asyncdl.errors import NetworkError, Portable
 from asyncdl.proxies import SOCKS_PORT, is_socks, proxy_for, without_login
 from asyncdl.tls import Tls, tls_context
 
@@ -37,7 +37,7 @@ _PASSING_CODES = (1, 3, 4, 5, 6, 91)
 Source: RFC 1928, section 6; 91 is all that SOCKS 4 has for them."""
 
 
-class SocksRefusal(ClientError):
+class SocksRefusal(Portable, ClientError):
     """A SOCKS proxy opened no way to the host."""
 
     def __init__(self, cause: str, *, retryable: bool) -> None:

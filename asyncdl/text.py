@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
+LONGEST_GUESS_CHARS = 100
+"""A longer word is nobody's typing error, and comparing it takes the square of its length."""
 BIDI_CONTROLS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
@@ -18,6 +21,32 @@ def is_acting(character: str) -> bool:
     Joiners, which emoji and several scripts are written with, and spaces of any script do not.
     """
     return character in BIDI_CONTROLS or unicodedata.category(character) in _CONTROLS
+
+
+def closest(word: str, known: Iterable[str], count: int = 1, *, likeness: float = 0.6) -> list[str]:
+    """Return the known words that one may have been meant for, the likeliest first.
+
+    Args:
+        word: From anywhere; one of more than :data:`LONGEST_GUESS_CHARS` was meant for none.
+        known: What there is.
+        count: How many at most, 1 or more.
+        likeness: How alike they have to be, from 0 to 1.
+    """
+    from difflib import get_close_matches  # Only who errs waits for it.
+
+    if len(word) > LONGEST_GUESS_CHARS:
+        return []
+    short = [name for name in known if len(name) <= LONGEST_GUESS_CHARS]
+    return get_close_matches(word, short, n=count, cutoff=likeness)
+
+
+def shown(value: object, width: int = 60) -> str:
+    """Return a value of any kind, size and depth as a message repeats it."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # lists in lists, or a number of thousands of digits
+        return f"a {type(value).__name__}"
+    return text if len(text) <= width else f"{text[:width]}…"
 
 
 def plain(text: str) -> str:

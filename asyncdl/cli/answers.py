@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 _PLACE = re.compile(r"(\d{1,3})/(\d{1,3})")
+_PERCENT = re.compile(r"(?:(\d{1,9})(?:\s*+[-,]\s*+|\s++))?(\d{1,9})\s*+%?")
 
 
 def words(text: str) -> list[str]:
@@ -60,7 +61,7 @@ def day(text: str) -> date:
 
 def cloud_cover(text: str) -> list[int]:
     """Read the highest percentage, or the lowest and the highest: ``60``, ``10-60``."""
-    found = re.fullmatch(r"\s*(?:(\d+)\s*[-,\s]\s*)?(\d+)\s*%?\s*", text)
+    found = _PERCENT.fullmatch(text.strip())
     if found is None:
         raise ValueError("allowed: percent, such as 60, or 10-60")
     return [int(found[1] or 0), int(found[2])]

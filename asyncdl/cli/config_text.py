@@ -30,7 +30,7 @@ FOOT = """
 # There are two more tables, [service] (user name, outages, sizes of calls) and [poll] (patience
 # with files in preparation). The token never stands here: asyncdl login
 """
-_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+_LINK = re.compile(r"\[([^][]*)\]\([^()]*\)")
 
 
 def config_text(raw: Mapping[str, Any], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from asyncdl.events import Emit, Event, FilesWanted, Notice
 from asyncdl.job.telling.chronicle import log_event
 from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
 from asyncdl.lists.options import with_header
-from asyncdl.redact import redact
+from asyncdl.redact import MASK, redact
 from asyncdl.tls import check_tls
 from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
 from asyncdl.transfer.claims import mark_of
@@ -201,6 +202,15 @@ class RequestMaker:
         for name, value in options.headers:
             with_header(headers, name, value)
         self.headers: Headers = headers
+        self._masked: Counter[str] = Counter()
+
+    def _key_of(self, url: str) -> str:
+        """Return a URL as it is shown; where masks hide what tells two apart, with a number."""
+        key = redact(url)
+        if MASK not in key:
+            return key
+        self._masked[key] += 1
+        return key if self._masked[key] == 1 else f"{key} ({self._masked[key]})"
 
     def check(self, entry: Entry) -> None:
         """Look whether the tables name an entry. Raises: ConfigError."""
@@ -218,7 +228,7 @@ class RequestMaker:
             mirrors=tuple(mirrors),
             directory=(entry.directory or self._destination.directory) / entry.subfolder,
             name=name,
-            key=redact(url),
+            key=self._key_of(url),
             digests=(*self._digests, *entry.digests, *self.tables.digests_of(entry.urls, name)),
             headers=headers,
             overwrite=_first(entry.overwrite, options.overwrite),

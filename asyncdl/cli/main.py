@@ -15,6 +15,7 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.streams import StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact
+from asyncdl.text import closest
 from asyncdl.version import __version__
 
 OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, starting.INTERRUPTED
@@ -76,9 +77,7 @@ class LazyGroup(click.Group):
 
 def no_such_command(name: str) -> str:
     """Say that a command is none, and which one may have been meant."""
-    from difflib import get_close_matches  # Only who errs waits for it.
-
-    close = get_close_matches(name, COMMANDS, n=1)
+    close = closest(name, COMMANDS)
     return f"No such command '{name}'." + (f" Did you mean '{close[0]}'?" if close else "")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from msgspec import Meta
 from asyncdl.config.sections import Clash, Config, Product, Section
 from asyncdl.config.wording import in_plain_words
 from asyncdl.errors import ConfigError
+from asyncdl.text import closest
 
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
@@ -78,7 +78,7 @@ def _explain_unknown(
             key=_dotted([*path, name]),
             allowed="the environment variable ASYNCDL_TOKEN, or service.token_file",
         )
-    close = difflib.get_close_matches(name, keys, n=1)
+    close = closest(name, keys)
     hint = f"; did you mean {close[0]}?" if close else ""
     return ConfigError(
         f"unknown key{hint}",

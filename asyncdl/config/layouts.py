@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from string import Formatter
+
+from asyncdl.text import closest
 
 LAYOUT_FIELDS = (
     "kind", "product_id", "entity_id", "product_code", "file", "band",
@@ -81,7 +82,7 @@ def _problems(text: str) -> Iterator[str]:
 
 def _problems_of_field(name: str, form: str | None) -> Iterator[str]:
     if name not in LAYOUT_FIELDS:
-        close = difflib.get_close_matches(name, LAYOUT_FIELDS, n=1)
+        close = closest(name, LAYOUT_FIELDS)
         hint = f"; did you mean {{{close[0]}}}?" if close else ""
         yield f"names the unknown field {{{name}}}{hint}"
     if form:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
+_LONGEST_CHARS = 200
+"""A longer text is no amount, however many units it adds up."""
+
 
 class Seconds(float):
     """A duration: a number of seconds, or text such as ``"90s"``, ``"6h"``, ``"1h30m"``."""
@@ -17,7 +20,7 @@ class Seconds(float):
         """Read either form. Raises: ValueError, for anything else or a negative duration."""
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError("is not a duration")
-        seconds = float(value) if not isinstance(value, str) else _sum_of_units(value, cls.UNITS)
+        seconds = _amount(value, cls.UNITS)
         if not 0 <= seconds < float("inf"):
             raise ValueError("is not a duration of 0 or more")
         return cls(seconds)
@@ -39,7 +42,7 @@ class ByteCount(int):
         """Read either form. Raises: ValueError, for anything else or less than one byte."""
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError("is not a size")
-        count = float(value) if not isinstance(value, str) else _sum_of_units(value, cls.UNITS)
+        count = _amount(value, cls.UNITS)
         if not 1 <= count < 2**63:
             raise ValueError("is not a size of 1 byte or more")
         return cls(count)
@@ -52,12 +55,29 @@ class ByteRate(ByteCount):
     def read(cls, value: object) -> ByteRate:
         """Read either form. Raises: ValueError, as :meth:`ByteCount.read`."""
         if isinstance(value, str):
-            value = re.sub(r"\s*(/\s*s|ps)\s*$", "", value, flags=re.IGNORECASE)
+            value = _without_per_second(value)
         return cls(ByteCount.read(value))
 
 
+def _amount(value: float | str, units: Mapping[str, float]) -> float:
+    try:
+        return _sum_of_units(value, units) if isinstance(value, str) else float(value)
+    except OverflowError:
+        return float("inf")  # which is too much for all of them
+
+
+def _without_per_second(text: str) -> str:
+    bare = text.strip()
+    if bare.lower().endswith("ps"):
+        return bare[:-2]
+    amount, slash, unit = bare.rpartition("/")
+    return amount if slash and unit.strip().lower() == "s" else bare
+
+
 def _sum_of_units(text: str, units: Mapping[str, float]) -> float:
-    parts = re.findall(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text)
+    if len(text) > _LONGEST_CHARS:
+        raise ValueError("is longer than any number with its unit")
+    parts = re.findall(r"(\d++(?:\.\d++)?)\s*+([a-zA-Z]*+)", text)
     whole = "".join(number + unit for number, unit in parts)
     if not parts or whole != re.sub(r"\s+", "", text):
         raise ValueError("is neither a number nor a number with a unit")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,12 @@ from asyncdl.config.aoi import Aoi
 from asyncdl.config.explaining import explain
 from asyncdl.config.sections import Config
 from asyncdl.errors import ConfigError
+from asyncdl.outside import check_values, read_at_most
+
+MAX_CONFIG_BYTES = 8 * 1024**2
+"""More than a hundred thousand ids, which are better off in a ``scenes_file``."""
+_LONG_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){30}""")
+"""The parser compares all parts of a key with each other."""
 
 
 def load_config(path: Path | str) -> Config:
@@ -24,17 +32,36 @@ def load_config(path: Path | str) -> Config:
     Raises: ConfigError, for a file that cannot be read, is not TOML, or says something wrong.
     """
     path = Path(path)
+    return parse_config(_tables_in(_text_of(path), path), file=path)
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")  # as some editors save it, with a mark
+        with path.open("rb") as file:
+            data = read_at_most(file, MAX_CONFIG_BYTES)
+        check_values(data)
+        text = data.decode("utf-8-sig")  # as some editors save it, with a mark
     except OSError as error:
         raise ConfigError(error.strerror or str(error), file=path) from error
     except UnicodeDecodeError as error:
         raise ConfigError("is not UTF-8 text", file=path, allowed="a TOML file") from error
+    except ValueError as error:  # a path that no file can have, and what is too much
+        raise ConfigError(str(error), file=path, allowed="a TOML file") from error
+    return text.replace("\r\n", "\n")
+
+
+def _tables_in(text: str, path: Path) -> dict[str, Any]:
+    """Read TOML. Raises: ConfigError."""
+    if _LONG_KEY.search(text):
+        raise ConfigError("has a key of more than 30 parts", file=path, allowed="a TOML file")
     try:
-        raw = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not TOML: {error}", file=path) from error
-    return parse_config(raw, file=path)
+    except RecursionError:
+        raise ConfigError("is nested too deep", file=path, allowed="a TOML file") from None
+    except ValueError as error:  # a number of thousands of digits, or a day of no calendar
+        raise ConfigError(f"has a value that is none: {error}", file=path) from error
 
 
 def parse_config(
@@ -52,8 +79,33 @@ def parse_config(
         config = msgspec.convert(_with_folder_as_text(raw), Config, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
         raise explain(error, raw, file) from error
+    except RecursionError:
+        raise ConfigError("is nested too deep", file=file, allowed="tables and lists") from None
+    except UnicodeEncodeError:
+        key = _key_of_broken_text(raw)
+        raise ConfigError(
+            "has half a character in it", file=file, key=key, allowed="text"
+        ) from None
     folder = (base or (file.parent if file else Path())).absolute()
     return _with_absolute_paths(config, folder, file)
+
+
+def _key_of_broken_text(raw: object) -> str:
+    """Return the dotted key of a text with half a character in it, as only programs have it."""
+    waiting: list[tuple[str, object]] = [("", raw)]
+    while waiting:
+        key, value = waiting.pop()
+        if (
+            isinstance(value, str)
+            and not value.isascii()
+            and value.encode(errors="ignore") != (value.encode(errors="surrogatepass"))
+        ):
+            return key
+        if isinstance(value, Mapping):
+            waiting += ((f"{key}.{name}".lstrip("."), part) for name, part in value.items())
+        elif isinstance(value, list | tuple):
+            waiting += ((key, part) for part in value)
+    return ""
 
 
 def _with_folder_as_text(raw: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
+
+from asyncdl.text import closest
 
 _TYPE = re.compile(r"^Expected `([^`]*)`, got `([^`]*)`$")
 _BOUND = re.compile(r"^Expected `(?:int|float)` (>=|<=) (\S+?)(?:\.0)?$")
@@ -54,7 +55,7 @@ def in_plain_words(problem: str, value: object, choices: Iterable[str] = ()) -> 
 def meant(value: object, choices: Iterable[str]) -> str:
     """Return a question for what may have been meant; empty if nothing is close."""
     by_fold = {choice.casefold(): choice for choice in choices}
-    close = difflib.get_close_matches(str(value).casefold(), by_fold, n=1)
+    close = closest(str(value).casefold(), by_fold) if isinstance(value, str) else []
     return f'; did you mean "{by_fold[close[0]]}"?' if close else ""
 
 

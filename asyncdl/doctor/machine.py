@@ -23,7 +23,8 @@ from asyncdl.version import __version__
 LITTLE_BYTES = 2 * 10**9
 """Less room than this is soon used up: a bundle of Landsat 8 or 9 takes about one gigabyte."""
 
-_OPTIONAL = re.compile(r"(?P<package>[\w.-]+).*\bextra\s*==")
+_PACKAGE = re.compile(r"[\w.-]++")
+_IS_OPTIONAL = re.compile(r"\bextra\s*+==")
 
 
 def check_versions() -> Check:
@@ -48,8 +49,8 @@ def _optional_packages() -> list[str]:
         needed = metadata.requires("asyncdl") or []
     except metadata.PackageNotFoundError:
         return []  # run from its sources
-    optional = filter(None, map(_OPTIONAL.match, needed))
-    return sorted({found["package"] for found in optional})
+    optional = (_PACKAGE.match(text) for text in needed if _IS_OPTIONAL.search(text))
+    return sorted({found[0] for found in optional if found})
 
 
 def _version_of(package: str) -> str:

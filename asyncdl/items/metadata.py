@@ -13,8 +13,8 @@ from datetime import datetime
 import orjson
 
 _FORMS = (
-    re.compile(r'^\s*([A-Z0-9_]+) = "?([^"\n]*?)"?\s*$', re.MULTILINE),
-    re.compile(r"<([A-Z0-9_]+)>([^<]*)</\1>"),
+    re.compile(r'^[ \t]*+([A-Z0-9_]++) = "?+([^"\n]*+)"?+[ \t\r]*+$', re.MULTILINE),
+    re.compile(r"<([A-Z0-9_]++)>([^<]*+)</\1>"),
 )
 """The ways it is written beside JSON: text, XML."""
 _CORNERS = ("UL", "LL", "LR", "UR")
@@ -72,7 +72,7 @@ def _fields(text: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for form in _FORMS:
         for name, value in form.findall(text):
-            found.setdefault(name, value)
+            found.setdefault(name, value.strip(" \t\r"))
         if found:
             break
     return found

@@ -20,6 +20,7 @@ from asyncdl.job.journal.records import FinishedFile, SceneRecord, Standing
 from asyncdl.job.run import Run
 from asyncdl.job.telling.amounts import count
 from asyncdl.m2m.naming import acquisition_of, processed_on
+from asyncdl.transfer.parts.stable import is_within
 
 
 def successions(scenes: Iterable[SceneRecord]) -> Iterator[tuple[SceneRecord, SceneRecord]]:
@@ -80,6 +81,8 @@ def _unlink(directory: Path, files: Iterable[FinishedFile]) -> list[FinishedFile
     gone = []
     for file in files:
         path = directory / file.path
+        if not is_within(path, directory):
+            continue  # a folder on the way is a link
         if path.exists() and not file.is_at(path):
             continue  # somebody has worked on it
         with suppress(OSError):

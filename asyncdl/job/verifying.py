@@ -142,6 +142,8 @@ def _check(directory: Path, file: FinishedFile, on_read: Callable[[int], None]) 
 
     path = directory / file.path
     try:
+        if path.exists() and not path.is_file():
+            return FileChecked(file.path, False, "disk", "it is no regular file")
         proof = prove_file(path, expected_of(file), url=file.path, on_read=read)
     except TransferError as error:
         return FileChecked(file.path, False, error.reason, error.detail)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from types import MappingProxyType
@@ -26,6 +25,7 @@ from asyncdl.m2m.naming import (
     parse_ard_id,
     parse_product_id,
 )
+from asyncdl.text import closest
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -438,7 +438,7 @@ def suggest(word: str, available: Iterable[str]) -> list[str]:
     originals = {candidate.upper(): candidate for candidate in available}
     wanted = word.upper()
     ends = [name for name in originals if _is_end_of(wanted, name) or _is_end_of(name, wanted)]
-    found = dict.fromkeys((*ends, *get_close_matches(wanted, originals)))
+    found = dict.fromkeys((*ends, *closest(wanted, originals, 3)))
     return [originals[name] for name in found][:3]
 
 

@@ -12,8 +12,9 @@ from typing import Protocol
 _BLOCK = 512
 _END_BLOCKS = 2
 """A tar ends with two blocks of zeros."""
-_VALUE = re.compile(rb"(?: = |>)[^<\n]*([0-9])")
-"""The last digit of a field's value, in the text and the XML form of metadata."""
+_VALUE = re.compile(rb"(?: = |>)([^<\n]*+)")
+"""A field's value, in the text and the XML form of metadata."""
+_NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 
 
 class Content(Protocol):
@@ -47,7 +48,8 @@ class Blob:
 
     def soft_spot(self, start: int, stop: int, where: float) -> int | None:
         """Return the offset of a digit in the value of some field."""
-        spots = [m.start(1) for m in _VALUE.finditer(self._data) if start <= m.start(1) < stop]
+        ends = ((m.start(1), len(m[1].rstrip(_NO_DIGITS))) for m in _VALUE.finditer(self._data))
+        spots = [at + size - 1 for at, size in ends if size and start <= at + size - 1 < stop]
         return spots[int(where * len(spots))] if spots else None
 
 

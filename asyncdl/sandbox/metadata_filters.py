@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import translate
 from itertools import pairwise
 from typing import Any, Protocol, TypeAlias
 
@@ -183,12 +184,16 @@ def _value(tree: Mapping[str, Json], field: Field | None) -> Condition:
     return Equals(field, value)
 
 
+_GLOB_SIGNS = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+
+
 def _pattern(value: str) -> re.Pattern[str]:
     # The recorded text fields have a filter of the name Like: without a % anything may
     # stand around the value.
     wanted = value if "%" in value else f"%{value}%"
-    text = "".join({"%": ".*", "_": "."}.get(one, re.escape(one)) for one in wanted.strip())
-    return re.compile(text, re.IGNORECASE | re.DOTALL)
+    glob = "".join(_GLOB_SIGNS.get(one, one) for one in wanted.strip())
+    # Made by fnmatch, whose patterns never go back over what they have passed.
+    return re.compile(translate(glob), re.IGNORECASE)
 
 
 def _scalar(tree: Mapping[str, Json], name: str) -> str:

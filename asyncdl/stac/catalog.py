@@ -58,8 +58,8 @@ class StacOptions:
     """How long the service is left alone after it has failed."""
     keep_products: int = 1000
     """Products whose digests are remembered, at about 9 kB each."""
-    max_reply_bytes: int = 64 * 1024**2
-    """A longer reply is no reply."""
+    max_reply_bytes: int = 16 * 1024**2
+    """A longer reply is no reply: the items of a batch take about four."""
     tls: Tls | None = None
     """Whom to trust; a session that is given has its own trust."""
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from asyncdl.outside import TooMuch, check_values
 from asyncdl.stac.multihash import FileDigest, parse_multihash
 
 Json: TypeAlias = Any
@@ -80,7 +81,10 @@ def read_page(body: bytes) -> Page:
     Raises: NotAnItemCollection.
     """
     try:
+        check_values(body)
         page = orjson.loads(body)
+    except TooMuch as error:
+        raise NotAnItemCollection(f"it {error}") from None
     except orjson.JSONDecodeError:
         raise NotAnItemCollection("it is not JSON") from None
     features = page.get("features") if isinstance(page, dict) else None

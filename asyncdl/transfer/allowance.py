@@ -18,7 +18,7 @@ from asyncdl.dates import parse_http_date
 from asyncdl.retry import MAX_RETRY_AFTER_S
 
 _PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
-_PARAMETER = re.compile(r"([a-z]+)\s*=\s*([0-9]{1,15})")
+_PARAMETER = re.compile(r"([a-z]{1,16})[ \t]{0,4}=[ \t]{0,4}([0-9]{1,15})")
 _NUMBER = re.compile(r"\s*([0-9]{1,15})(?:\.[0-9]*)?\s*")
 _EPOCH_FROM = 1_000_000_000
 """Larger numbers are a time of day, as seconds since 1970; smaller ones a time from now."""

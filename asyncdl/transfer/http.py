@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
-from asyncdl.redact import Url, redact
+from asyncdl.redact import Url, redact, redact_url
 from asyncdl.transfer import clock
 from asyncdl.transfer.answers import CODED, Head, decoded, read_head
 from asyncdl.transfer.client import Client, Exchange
@@ -203,7 +203,7 @@ def next_url(url: str, location: str) -> str:
         read_target(target)
     except (ValueError, TransferError):
         # What stands there has no host that could be to blame.
-        detail = f"a redirect to no http or https URL: {redact(location)}"
+        detail = f"a redirect to no http or https URL: {redact_url(location)}"
         raise TransferError(url, detail, reason=BAD_URL) from None
     return led_to(url, Url(target.partition("#")[0]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from asyncdl.redact import MASK, redact
+from asyncdl.redact import MASK, unsigned
 from asyncdl.text import is_acting
 
 PART, NOTE, HALF_NOTE = ".part", ".part.state", ".part.state.tmp"
@@ -33,7 +33,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?")
 """Nearly all names there are; the rest of the rules costs fifty times as much."""
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _RESERVED = re.compile(r'[<>:"|?*]')
-_EDGES = re.compile(r"^[.\s]+|[.\s]+$")
+_EDGES = (
+    ". \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""The dot and all that counts as space: no name begins or ends with them."""
+_MOST_CHARS = 1024
+"""Of a name from outside; of a longer one the middle goes before anything else is done
+with it. Putting its accents in order takes the square of their number."""
 _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³"]
@@ -71,7 +78,11 @@ def name_in_url(url: str) -> str:
 
     A part that holds a token is no name: names are seen by everyone.
     """
-    part = redact(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    try:
+        path = urlsplit(url).path
+    except ValueError:  # no host could have such a name
+        return ""
+    part = unsigned(path).rstrip("/").rpartition("/")[2]
     return "" if MASK in part else safe_name(unquote(part))
 
 
@@ -96,9 +107,11 @@ def safe_name(text: str, working: tuple[str, ...] = WORKING_ENDINGS) -> str:
 
 
 def _clean(text: str) -> str:
-    visible = "".join(c for c in text if not is_acting(c))
-    base = re.split(r"[\\/]", visible)[-1]
-    name = _shorten(_EDGES.sub("", _RESERVED.sub("_", _DRIVE.sub("", base))))
+    last = text[max(text.rfind("/"), text.rfind("\\")) + 1 :]
+    if len(last) > _MOST_CHARS:
+        last = last[: _MOST_CHARS // 2] + last[-_MOST_CHARS // 2 :]
+    base = _DRIVE.sub("", "".join(c for c in last if not is_acting(c)))
+    name = _shorten(_RESERVED.sub("_", base).strip(_EDGES))
     return _shorten(f"_{name}") if _is_device(name) else name
 
 
@@ -141,4 +154,4 @@ def _shorten(name: str) -> str:
     if not stem or len(ending.encode()) > _LONGEST_SUFFIX_BYTES:
         stem, ending = name, ""
     room = MAX_NAME_BYTES - len(ending.encode())
-    return _EDGES.sub("", stem.encode()[:room].decode("utf-8", "ignore")) + ending
+    return stem.encode()[:room].decode("utf-8", "ignore").strip(_EDGES) + ending

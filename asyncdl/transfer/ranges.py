@@ -18,9 +18,9 @@ _MOST_DIGITS = 19
 # Hosts write "bytes=0-9/10", "bytes: 0-9/10" and "0-9/10" for "bytes 0-9/10".
 # They mean the same, so the form is forgiven; the numbers never are.
 _CONTENT_RANGE = re.compile(
-    r"\s*(?:(?P<unit>[A-Za-z]+)\s*[:=]?)?\s*"
-    r"(?:(?P<first>[0-9]{1,20})\s*-\s*(?P<last>[0-9]{1,20})|\*)"
-    r"\s*/\s*(?:(?P<total>[0-9]{1,20})|\*)\s*"
+    r"\s*+(?:(?P<unit>[A-Za-z]++)\s*+[:=]?+)?+\s*+"
+    r"(?:(?P<first>[0-9]{1,20}+)\s*+-\s*+(?P<last>[0-9]{1,20}+)|\*)"
+    r"\s*+/\s*+(?:(?P<total>[0-9]{1,20}+)|\*)\s*+"
 )
 
 

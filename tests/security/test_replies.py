@@ -50,11 +50,13 @@ async def service_sending(*parts: bytes, endless: bytes = b"") -> AsyncIterator[
         tasks.cancel_scope.cancel()
 
 
-async def post(url: str, max_reply_bytes: int = MIB) -> bytes:
+async def post(
+    url: str, max_reply_bytes: int = MIB, endpoint: str = "dataset"
+) -> bytes | bytearray:
     transport = Transport(url, max_reply_bytes=max_reply_bytes)
     try:
         with anyio.fail_after(30):
-            return (await transport.post("dataset", b"null", api_key=None)).body
+            return (await transport.post(endpoint, b"null", api_key=None)).body
     finally:
         await transport.aclose()
 

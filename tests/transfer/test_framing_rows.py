@@ -265,7 +265,7 @@ async def test_what_is_no_coding_passes(tmp_path: Path, coding: str) -> None:
     [PACKED, gzip.compress(CSV[:99]) + gzip.compress(CSV[99:]) + bytes(99)],
     ids=["one member", "two members and zeros"],
 )
-async def test_row_074_a_body_that_was_compressed_unasked_is_decoded(
+async def test_rows_074_078_a_body_that_was_compressed_unasked_is_decoded(
     tmp_path: Path, body: bytes, takes_ranges: bool
 ) -> None:
     digest = {"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg==", "x-checksum-md5": "0" * 32}

@@ -184,6 +184,7 @@ RECORDS: dict[str, Callable[[], Any]] = {
     "Failure": lambda: FAILURE,
     "SceneQuery": lambda: SceneQuery("landsat_ot_c2_l2", metadata={"Sensor": "OLI"}),
     "Snapshot": lambda: Metrics().snapshot(),
+    "TlsSettings": lambda: asyncdl.TlsSettings(ca_file="ca.pem"),
     "Summary": lambda: Summary("incomplete", 1, {"total": 1}, {}, 0, 0, 1.0, {}, (FAILURE,)),
 }
 

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import DirectoryBusyError, DiskError
+from asyncdl.job.journal import state
 from asyncdl.job.journal.state import STATE_FOLDER, open_state
 
 
@@ -51,7 +52,7 @@ async def test_a_directory_that_cannot_be_signed_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", _no_space)
+        patch.setattr(state, "write_anew", _no_space)
         with pytest.raises(DiskError) as caught:
             async with open_state(tmp_path, "usgs"):
                 pass
@@ -60,5 +61,5 @@ async def test_a_directory_that_cannot_be_signed_is_let_go(
         pass
 
 
-def _no_space(path: Path, data: bytes) -> int:
+def _no_space(path: Path, *_: object, **__: object) -> None:
     raise OSError(28, "No space left on device", str(path))

@@ -17,10 +17,13 @@ from asyncdl.m2m.searching.area import (
     area_from_point,
     area_from_wkt,
 )
+from asyncdl.outside import TooMuch, read_at_most
 
 _FORMS: dict[str, Form] = {".geojson": "geojson", ".json": "geojson", ".wkt": "wkt"}
 """Of files, by how their names end; of others, the beginning tells."""
 _BEGINNING_BYTES = 1024
+MAX_AREA_BYTES = 32 * 1024**2
+"""Of GeoJSON or WKT: about a million corners, which no search takes."""
 
 
 def area_of(search: SearchConfig) -> Area:
@@ -54,9 +57,8 @@ def _area_of_file(path: Path, layer: str | int | None) -> Area:
         case "geojson":
             return _area_of_geojson(path, layer)
         case "wkt":
-            return area_from_wkt(
-                path.read_text(encoding="utf-8-sig", errors="replace"), source=path
-            )
+            text = _content_of(path).decode("utf-8-sig", errors="replace")
+            return area_from_wkt(text, source=path)
     return area_from_geojson(as_geojson(path, layer), source=path)
 
 
@@ -78,12 +80,21 @@ def _area_of_folder(path: Path, layer: str | int | None) -> Area:
 def _area_of_geojson(path: Path, layer: str | int | None) -> Area:
     """Read GeoJSON, which GDAL reprojects where it is there and has to."""
     try:
-        return area_from_geojson(path.read_bytes(), source=path)
+        return area_from_geojson(_content_of(path), source=path)
     except OtherReferenceSystem as error:
         if not has_gdal():
             error.problem += ', or install GDAL, which does: pip install "asyncdl[geo]"'
             raise
     return area_from_geojson(as_geojson(path, layer), source=path)
+
+
+def _content_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return read_at_most(file, MAX_AREA_BYTES)
+    except TooMuch as error:
+        problem = f"{error}; an area of interest is an outline: simplify it"
+        raise ConfigError(problem, file=path) from None
 
 
 def _form_of_file(path: Path) -> Form:

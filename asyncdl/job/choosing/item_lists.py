@@ -20,6 +20,7 @@ from asyncdl.job.choosing.id_forms import (
 )
 from asyncdl.job.choosing.id_lists import ListedScene
 from asyncdl.m2m.naming import dataset_of, instrument_of, parse_product_id, parse_scene_id
+from asyncdl.outside import TooMuch, check_values
 
 ITEMS = "STAC items: a FeatureCollection, one item, a list of them, or one a line"
 
@@ -59,7 +60,10 @@ def read_items(text: str, listed: str | None) -> Iterator[ListedScene]:
 
 def _items_in(text: str) -> Iterator[tuple[str, Any]]:
     try:
+        check_values(text.encode(errors="replace"))
         whole = json.loads(text)
+    except TooMuch as error:
+        raise NotItems(f"is JSON that {error}") from None
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise NotItems(_where(error, error.lineno)) from error
@@ -70,7 +74,7 @@ def _items_in(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _items_by_line(text: str) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(_lines_of(text), start=1):
         bare = line.strip(" \t\r")
         if not bare:
             continue
@@ -82,6 +86,14 @@ def _items_by_line(text: str) -> Iterator[tuple[str, Any]]:
             raise NotItems(f"line {number}: is nested too deep, or has a long number") from error
         for _, found in _items_of(item):
             yield f"line {number}", found
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    start = 0
+    while (stop := text.find("\n", start)) >= 0:
+        yield text[start:stop]
+        start = stop + 1
+    yield text[start:]
 
 
 def _items_of(whole: Any) -> Iterator[tuple[str, Any]]:

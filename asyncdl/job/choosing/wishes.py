@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from asyncdl.config import (
@@ -26,6 +28,7 @@ from asyncdl.m2m.account.stored import host_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.m2m.searching.traits import SceneTraits, check_traits
+from asyncdl.outside import TooMuch, read_at_most
 from asyncdl.tls import TlsSettings
 
 
@@ -69,6 +72,9 @@ def ids_of(search: SearchConfig) -> dict[str, list[str]]:
     return {dataset: list(ids) for dataset, ids in by_dataset.items()}
 
 
+MAX_LIST_BYTES = 128 * 1024**2
+"""As long as a table of 100,000 scenes is, or a file of 6,000 STAC items."""
+MAX_ENTRIES = 200_000
 MAX_FAULTS = 10
 """So many wrong ids are shown; the rest is counted."""
 MAX_WAYS = 3
@@ -83,9 +89,12 @@ def _listed(search: SearchConfig) -> Iterable[ListedScene]:
     text = _text_of(name, key)
     try:
         read = read_items if is_json(text) else read_lines
-        listed = list(read(text, search.dataset))
+        listed = list(islice(read(text, search.dataset), MAX_ENTRIES + 1))
     except NotItems as error:
         raise ConfigError(str(error), key=key, value=name, allowed=ITEMS) from error
+    if len(listed) > MAX_ENTRIES:
+        problem = f"has more than {MAX_ENTRIES:,} entries"
+        raise ConfigError(problem, key=key, value=name, allowed="several shorter lists")
     if not listed:
         raise ConfigError("holds no ids", key=key, value=name, allowed="one id a line")
     return listed
@@ -145,7 +154,9 @@ def _place_of(entry: ListedScene) -> str:
 
 def _text_of(name: str, key: str) -> str:
     try:
-        return decode_list(_piped() if name == "-" else Path(name).read_bytes())
+        return decode_list(_bytes_of(name))
+    except TooMuch as error:
+        raise ConfigError(str(error), key=key, value=name, allowed="a list of ids") from error
     except UnicodeError as error:
         raise ConfigError(
             "is not UTF-8 text", key=key, value=name, allowed="one id a line"
@@ -155,10 +166,15 @@ def _text_of(name: str, key: str) -> str:
         raise ConfigError(told, key=key, value=name, allowed="a file to be read") from error
 
 
-def _piped() -> bytes:
+def _bytes_of(name: str) -> bytes:
+    if name != "-":
+        with Path(name).open("rb") as file:
+            return read_at_most(file, MAX_LIST_BYTES)
     # In Python a program may have put something of its own there, which holds text alone.
     raw = getattr(sys.stdin, "buffer", None)
-    return raw.read() if raw is not None else sys.stdin.read().encode()
+    if raw is not None:
+        return read_at_most(raw, MAX_LIST_BYTES)
+    return read_at_most(io.BytesIO(sys.stdin.read(MAX_LIST_BYTES + 1).encode()), MAX_LIST_BYTES)
 
 
 def products_of(config: Config) -> tuple[Wanted, ...]:
@@ -188,6 +204,10 @@ def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+MIN_REPLY_BYTES = 128 * 1024**2
+"""The links of 200,000 files are as long."""
+
+
 def tls_of(service: ServiceConfig) -> TlsSettings:
     """Return whom TLS trusts, for ``[service]``."""
     return TlsSettings(service.ca_file, service.client_cert, service.client_key)
@@ -198,10 +218,16 @@ def options_of(service: ServiceConfig) -> ClientOptions:
     return ClientOptions(
         read_timeout_s=service.timeout,
         max_wait_s=service.max_wait,
-        max_reply_bytes=service.max_reply,
+        max_reply_bytes=min(service.max_reply, _most_reply_bytes(service)),
         scene_list_ttl=service.scene_list_ttl,
         tls=tls_of(service),
     )
+
+
+def _most_reply_bytes(service: ServiceConfig) -> int:
+    """Return how long the longest reply to a call of a job can be, with room to spare."""
+    of_options = service.scenes_per_call * 2**17
+    return max(MIN_REPLY_BYTES, of_options, service.scenes_per_page * 2**16)
 
 
 def credentials_of(

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 
 from asyncdl.errors import DiskError
+from asyncdl.transfer.parts.stable import check_own
 
 T = TypeVar("T")
 
@@ -173,6 +174,7 @@ class _Opened(NamedTuple):
 
 
 def _connect(path: Path, migrations: Sequence[str], durable: bool) -> _Opened:
+    _check_own(path)
     try:
         return _Opened(_open(path, migrations, durable), is_begun_anew=False)
     except sqlite3.OperationalError as error:
@@ -182,6 +184,7 @@ def _connect(path: Path, migrations: Sequence[str], durable: bool) -> _Opened:
 
 
 def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+    _check_own(path)
     copy = sqlite3.connect(":memory:", check_same_thread=False)
     try:
         with closing(_open_to_read(path)) as original:
@@ -194,6 +197,15 @@ def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         copy.close()
         raise
     return copy
+
+
+def _check_own(path: Path) -> None:
+    """Make sure that SQLite, which follows links, opens nothing but files of ours."""
+    for side in ("", "-wal", "-shm", "-journal"):
+        try:
+            check_own(path.with_name(path.name + side))
+        except OSError as error:
+            raise DiskError(path, error) from error
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
@@ -219,6 +231,8 @@ def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3
 def _open(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, timeout=PATIENCE_S)
     try:
+        # Of a file that came from somebody else no view and no trigger is run.
+        connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         _bring_up_to_date(connection, path, migrations)

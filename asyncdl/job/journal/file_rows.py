@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asyncdl.events import FileFinished
+from asyncdl.job.journal.believing import are_texts, is_below, is_hex, is_name, is_size
 from asyncdl.job.journal.database import Row, Write
 from asyncdl.job.journal.records import FinishedFile, Standing
 from asyncdl.job.journal.stamp import Stamp
 from asyncdl.job.places.layout import Aim
 from asyncdl.transfer import Digest
+from asyncdl.transfer.proving.digests import ALGORITHMS
 
 
 def write_of_wanted(aims: Iterable[Aim], stamp: Stamp) -> Write:
@@ -79,9 +81,21 @@ def _finished_row(file: FinishedFile, stamp: Stamp) -> Row:
     )
 
 
-def read_finished(row: Sequence[Any]) -> FinishedFile:
-    """Make a finished file of the columns :data:`FINISHED_COLUMNS`."""
+def read_finished(row: Sequence[Any]) -> FinishedFile | None:
+    """Make a finished file of the columns :data:`FINISHED_COLUMNS`.
+
+    Returns: ``None`` for a row that is not to be believed.
+    """
     path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held, is_kept = row
+    is_ours = are_texts((kind, scene, proof, source, digests, bundle, held))
+    is_sound = (
+        is_ours
+        and (not scene or is_name(scene))
+        and is_below(path)
+        and (not bundle or is_below(bundle))
+    )
+    if not is_sound or not is_size(size_bytes) or not is_size(mtime_ns) or size_bytes < 0:
+        return None
     return FinishedFile(
         path,
         kind,
@@ -116,7 +130,11 @@ def _encode_digests(digests: Iterable[Digest]) -> str:
 
 def _decode_digests(text: str) -> tuple[Digest, ...]:
     pairs = (word.partition("=") for word in text.split())
-    return tuple(Digest(algorithm, value) for algorithm, _, value in pairs)
+    return tuple(
+        Digest(algorithm, value)
+        for algorithm, _, value in pairs
+        if algorithm in ALGORITHMS and (is_hex(value) or value.isdigit())
+    )
 
 
 _HELD_MARK = "|"

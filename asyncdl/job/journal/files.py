@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 
 from asyncdl.events import FileFinished
+from asyncdl.job.journal.believing import are_texts, is_below
 from asyncdl.job.journal.database import Database, Row, Write
 from asyncdl.job.journal.file_rows import (
     FINISHED_COLUMNS,
@@ -46,6 +48,7 @@ class Files:
                 for kind, scene_of_row, path, bundle, held in connection.execute(
                     _PATHS_OF, (self._service, scene)
                 )
+                if is_below(path) and (not bundle or is_below(bundle)) and are_texts((bundle, held))
             ]
         )
 
@@ -127,13 +130,14 @@ class Files:
     def _known(self, connection: sqlite3.Connection, states: Sequence[str]) -> list[KnownFile]:
         marks = ", ".join("?" * len(states))
         rows = connection.execute(_KNOWN.format(marks=marks), (self._service, *states))
-        return [KnownFile(*row) for row in rows]
+        return [file for file in starmap(KnownFile, rows) if is_below(file.path)]
 
     def _finished(
         self, connection: sqlite3.Connection, states: Sequence[str]
     ) -> list[FinishedFile]:
         query = _FINISHED.format(columns=FINISHED_COLUMNS, marks=", ".join("?" * len(states)))
-        return [read_finished(row) for row in connection.execute(query, (self._service, *states))]
+        rows = connection.execute(query, (self._service, *states))
+        return [file for file in map(read_finished, rows) if file is not None]
 
     def _recall(
         self, connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
@@ -141,8 +145,8 @@ class Files:
         finished, distrusted = {}, set()
         for service, state, *row in _rows_of_files(connection, paths, folders):
             if service == self._service and state in _TRUSTED:
-                file = read_finished(row)
-                finished[file.path] = file
+                if (file := read_finished(row)) is not None:
+                    finished[file.path] = file
             elif state in (Standing.VERIFIED, Standing.DAMAGED):
                 distrusted.add(str(row[0]))
         members = {
@@ -153,7 +157,8 @@ class Files:
         return Memory(finished, frozenset(distrusted - finished.keys()), members)
 
     def _members_of(self, connection: sqlite3.Connection, bundle: str) -> Iterator[FinishedFile]:
-        return map(read_finished, connection.execute(_MEMBERS, (self._service, bundle)))
+        rows = connection.execute(_MEMBERS, (self._service, bundle))
+        return (file for file in map(read_finished, rows) if file is not None)
 
 
 def _rows_of_files(

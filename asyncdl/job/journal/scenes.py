@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 
+from asyncdl.job.journal.believing import are_texts, is_name
 from asyncdl.job.journal.database import Database, Write
 from asyncdl.job.journal.records import SceneRecord
 from asyncdl.job.journal.stamp import Stamp
@@ -114,7 +115,7 @@ class Scenes:
 
     def _all(self, connection: sqlite3.Connection) -> list[SceneRecord]:
         rows = connection.execute(f"{_SCENES} ORDER BY scene", (self._service,))
-        return [_record(*row) for row in rows]
+        return [_record(*row) for row in rows if is_name(row[0]) and are_texts(row[:2])]
 
 
 def _record(

@@ -17,10 +17,13 @@ from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
 from asyncdl.job.journal.journal import JOURNAL_NAME, Journal, open_journal
-from asyncdl.transfer.parts.stable import make_folders, settle
+from asyncdl.outside import read_at_most
+from asyncdl.text import plain
+from asyncdl.transfer.parts.stable import check_own, make_folders, open_plain, settle, write_anew
 
 STATE_FOLDER = ".asyncdl"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+LONGEST_HOLDER_BYTES = 4096
 LONGEST_JOURNAL_BYTES = 504
 """SQLite takes paths of 512 bytes, and needs some of them for a file beside its own."""
 
@@ -116,13 +119,16 @@ class _Hold:
         self._durable = durable
         self._folder = folder
         self._holder = folder / "holder.json"
-        self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
+        self._lock_file = folder / "lock"
+        self._lock = FileLock(self._lock_file, timeout=0, thread_local=False)
 
     def take(self) -> None:
         """Take the directory, or say who has it. Raises: DirectoryBusyError, DiskError."""
         try:
             check_directory(self._directory)
             make_folders(self._folder)
+            for file in (self._lock_file, self._holder):
+                check_own(file)
             self._lock.acquire()
             self.was_cut_off = _was_cut_off(self._holder)
             self._sign()
@@ -139,7 +145,8 @@ class _Hold:
                 "boot": boot_id(),
                 "durable": self._durable,
             }
-            self._holder.write_bytes(orjson.dumps(told))
+            self._holder.unlink(missing_ok=True)
+            write_anew(self._holder, [orjson.dumps(told)], durable=False, is_new=True)
         except BaseException:
             self.drop()
             raise
@@ -177,12 +184,16 @@ def _was_cut_off(holder: Path) -> bool:
 
 def _describe(holder: Path) -> str:
     told = _read(holder)
-    return f"process {told['pid']} on {told.get('host')}" if "pid" in told else ""
+    pid, host = told.get("pid"), told.get("host")
+    if not isinstance(pid, int):
+        return ""
+    return f"process {pid} on {plain(host)[:255]}" if isinstance(host, str) else f"process {pid}"
 
 
 def _read(holder: Path) -> dict[str, Any]:
     try:
-        told = orjson.loads(holder.read_bytes())
+        with open(open_plain(holder, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - it is open
+            told = orjson.loads(read_at_most(file, LONGEST_HOLDER_BYTES))
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}

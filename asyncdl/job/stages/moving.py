@@ -20,7 +20,7 @@ from asyncdl.job.run import Run
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.sink import part_path, remove_leftovers, state_path
-from asyncdl.transfer.parts.stable import make_folders, rename, settle
+from asyncdl.transfer.parts.stable import is_within, make_folders, rename, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,8 @@ def _move_parts(directory: Path, moves: Iterable[Move], durable: bool) -> None:
     """Move unfinished files with their notes. Blocks."""
     for move in moves:
         old, new = directory / move.old, directory / move.new
+        if not is_within(old, directory):
+            continue
         has_moved = _move_part(old, new, durable)
         if _move_part(passing_path(old), passing_path(new), durable) or has_moved:
             for folder in (old.parent, old.with_suffix("")):  # as most layouts have it
@@ -217,8 +219,8 @@ def _move_all(
     moved = []
     for move in moves:
         file, old, new = finished.get(move.old), directory / move.old, directory / move.new
-        if file is None:
-            continue
+        if file is None or not is_within(old, directory):
+            continue  # what a link on the way leads to stays where it is
         if not file.is_kept:
             moved.append(move)  # only its members are there, and they move, too
             continue

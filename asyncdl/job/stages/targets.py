@@ -20,6 +20,7 @@ from asyncdl.job.run import Run
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer.names import HALF_NOTE, safe_name
 from asyncdl.transfer.parts.sink import part_path, state_path
+from asyncdl.transfer.parts.stable import write_anew
 
 Fold: TypeAlias = Callable[[str], str]
 """Makes one text of all spellings that a volume does not tell apart."""
@@ -204,7 +205,8 @@ def _probe(folder: Path) -> Fold:
     name = "Name-\N{LATIN SMALL LETTER E WITH ACUTE}"
     path = folder / name
     with suppress(OSError):
-        path.touch()
+        path.unlink(missing_ok=True)  # a run that was killed, or a link that somebody has put there
+        write_anew(path, (), durable=False, is_new=True)
         try:
             return _fold_of(
                 case=(folder / name.swapcase()).exists(),

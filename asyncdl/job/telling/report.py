@@ -37,8 +37,11 @@ from asyncdl.events import (
     TransferProgress,
 )
 from asyncdl.job.telling.record import Record, Recorder
+from asyncdl.outside import check_values, read_at_most
+from asyncdl.transfer.parts.stable import open_plain
 
 REPORT_NAME = "asyncdl-report.json"
+MAX_REPORT_BYTES = 256 * 1024**2
 BAD = (FileState.FAILED, FileState.UNRESOLVED)
 
 
@@ -307,7 +310,7 @@ async def write_report(directory: Path, summary: Summary, *, durable: bool = Fal
     partial = path.with_suffix(".json.part")
     text = report_bytes(summary)
     try:
-        async with aiofiles.open(partial, "wb") as file:
+        async with aiofiles.open(partial, "wb", opener=_open_own) as file:
             await file.write(text)
             if durable:
                 await file.flush()
@@ -318,6 +321,10 @@ async def write_report(directory: Path, summary: Summary, *, durable: bool = Fal
             await aiofiles.os.remove(partial)
         raise
     return path
+
+
+def _open_own(path: str, flags: int) -> int:
+    return open_plain(Path(path), flags)
 
 
 def report_bytes(summary: Summary) -> bytes:
@@ -344,10 +351,13 @@ def read_report(directory: Path) -> Summary | None:
     """
     path = directory / REPORT_NAME
     try:
-        return Summary.from_report(orjson.loads(path.read_bytes()))
+        with path.open("rb") as file:
+            text = read_at_most(file, MAX_REPORT_BYTES)
+        check_values(text)
+        return Summary.from_report(orjson.loads(text))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"is no report of a run: {_why(error)}", file=path) from None
 
 

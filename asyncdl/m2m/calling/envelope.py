@@ -24,6 +24,7 @@ from asyncdl.m2m.calling.foreign import (
     without_bom,
 )
 from asyncdl.m2m.models import Json
+from asyncdl.outside import TooMuch, check_values
 from asyncdl.redact import MASK
 from asyncdl.retry import parse_retry_after
 
@@ -118,11 +119,13 @@ _HINT_OF_STATUS = {301: _CHANGED_HINT, 308: _CHANGED_HINT, 401: _ROLE_HINT, 403:
 _REMOVED_STATUS = frozenset({404, 405, 410})
 """Of envelopes without a code: nothing is asked for by its address but endpoints."""
 _REMOVED_WORDS = re.compile(
-    r"\b(?:invalid|unknown|no such|unsupported|removed|deprecated) end ?point"
-    r"|\bend ?point\b.*\b(?:not|no longer|removed|invalid|unknown|unavailable)\b",
-    re.IGNORECASE,
+    r"\b(?:invalid|unknown|no such|unsupported|removed|deprecated) end ?point", re.IGNORECASE
 )
 """``NOT_FOUND`` says no more than its message: an item, or the endpoint itself."""
+
+_ENDPOINT = re.compile(r"\bend ?point\b", re.IGNORECASE)
+_GONE = re.compile(r"\b(?:not|no longer|removed|invalid|unknown|unavailable)\b", re.IGNORECASE)
+"""The same, where the endpoint is named first."""
 
 _OTHER_NAMES_OF_THE_CODE = ("error_code", "errorcode", "code", "error")
 """Believed when a known code stands there."""
@@ -138,7 +141,7 @@ def read_envelope(
     endpoint: str,
     status: int,
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes | bytearray,
     *,
     secrets: Sequence[str] = (),
 ) -> Json:
@@ -156,6 +159,12 @@ def read_envelope(
         ApiError: any other error code, an error status, or a body that is no envelope.
     Source: API reference, "JSON Response"; the list of exception codes.
     """
+    try:
+        check_values(body)
+    except TooMuch as problem:
+        raise _foreign_for(
+            endpoint, status, headers, f"the response is not M2M's: it {problem}"
+        ) from None
     envelope = _open(body, secrets)
     if envelope is None:
         raise _foreign(endpoint, status, headers, body, secrets)
@@ -185,16 +194,27 @@ def _refusal(
 
 
 def _foreign(
-    endpoint: str, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
+    endpoint: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | bytearray,
+    secrets: Sequence[str],
 ) -> ForeignResponse:
     """Return the error for a body that the service did not make."""
     kind, said, cause = describe_foreign(status, headers, body)
     quoted = _clean(said, secrets)[:MAX_QUOTE_CHARS]
     kind = _clean(kind, secrets)[:MAX_KIND_CHARS]
     says = f' and says "{quoted}"' if quoted else ""
+    message = f"the response is not M2M's ({kind}){says}; {cause}"
+    return _foreign_for(endpoint, status, headers, message)
+
+
+def _foreign_for(
+    endpoint: str, status: int, headers: Mapping[str, str], message: str
+) -> ForeignResponse:
     return ForeignResponse(
         endpoint,
-        message=f"the response is not M2M's ({kind}){says}; {cause}",
+        message=message,
         http_status=status,
         retryable=_kind_of_foreign(status) in _RETRYABLE_KINDS,
         retry_after_s=_retry_after_s(headers),
@@ -211,7 +231,14 @@ def _is_removed(code: str, status: int, message: str) -> bool:
         return status in _REMOVED_STATUS
     if code.startswith("ENDPOINT_") or code == "INVALID_ENDPOINT":
         return True
-    return code == "NOT_FOUND" and _REMOVED_WORDS.search(message) is not None
+    return code == "NOT_FOUND" and _says_removed(message)
+
+
+def _says_removed(message: str) -> bool:
+    if _REMOVED_WORDS.search(message):
+        return True
+    named = _ENDPOINT.search(message)
+    return named is not None and _GONE.search(message, named.end()) is not None
 
 
 def kind_of(error: ApiError) -> ErrorKind:
@@ -299,7 +326,7 @@ class _Envelope:
         return bool(self.error_code) or (self.data is None and bool(self.message))
 
 
-def _open(body: bytes, secrets: Sequence[str]) -> _Envelope | None:
+def _open(body: bytes | bytearray, secrets: Sequence[str]) -> _Envelope | None:
     """Return the envelope, or ``None`` if the body is none."""
     raw = _parse(body)
     if raw is None or not _is_envelope(raw):
@@ -314,7 +341,7 @@ def _open(body: bytes, secrets: Sequence[str]) -> _Envelope | None:
     )
 
 
-def _parse(body: bytes) -> dict[str, Json] | None:
+def _parse(body: bytes | bytearray) -> dict[str, Json] | None:
     try:
         envelope = _load(without_bom(body))
     except orjson.JSONDecodeError:

@@ -100,7 +100,9 @@ _CAUSE_OF_STATUS = {
 }
 
 
-def describe_foreign(status: int, headers: Mapping[str, str], body: bytes) -> tuple[str, str, str]:
+def describe_foreign(
+    status: int, headers: Mapping[str, str], body: bytes | bytearray
+) -> tuple[str, str, str]:
     """Return what a body that is no envelope is, says and is likely due to.
 
     Args:
@@ -115,7 +117,7 @@ def describe_foreign(status: int, headers: Mapping[str, str], body: bytes) -> tu
     return _kind(headers, body, said), said, _cause(status, headers, text)
 
 
-def without_bom(body: bytes) -> bytes | memoryview:
+def without_bom(body: bytes | bytearray) -> bytes | memoryview:
     """Return JSON as a parser takes it: UTF-8 without a byte order mark."""
     for bom, charset in _BOMS:
         if body.startswith(bom):
@@ -126,7 +128,7 @@ def without_bom(body: bytes) -> bytes | memoryview:
     return memoryview(body)
 
 
-def _text_of(headers: Mapping[str, str], body: bytes) -> str:
+def _text_of(headers: Mapping[str, str], body: bytes | bytearray) -> str:
     """Return the beginning of a page as text; whatever cannot be read is replaced."""
     page = _unpacked(bytes(body[:MAX_PAGE_BYTES]))
     for bom, charset in _BOMS:
@@ -149,7 +151,7 @@ def _unpacked(page: bytes) -> bytes:
         return page
 
 
-def _said(body: bytes, text: str) -> str:
+def _said(body: bytes | bytearray, text: str) -> str:
     value = _json_of(body)
     if value is not None:
         return _short(_in_json(value))
@@ -163,7 +165,14 @@ def _said(body: bytes, text: str) -> str:
 
 
 def _words(markup: str) -> str:
-    return _short(html.unescape(_TAG.sub(" ", markup)))
+    return _short(_unescaped(_TAG.sub(" ", markup)))
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ValueError:  # a character whose number has thousands of digits
+        return text
 
 
 def _short(text: str) -> str:
@@ -171,7 +180,9 @@ def _short(text: str) -> str:
     return " ".join(text[: 20 * MAX_QUOTE_CHARS].split())[: 10 * MAX_QUOTE_CHARS]
 
 
-def _json_of(body: bytes) -> Json:
+def _json_of(body: bytes | bytearray) -> Json:
+    if len(body) > MAX_PAGE_BYTES:
+        return None
     try:
         value: Json = orjson.loads(without_bom(body))
     except ValueError:
@@ -186,7 +197,7 @@ def _in_json(value: Json, depth: int = 3) -> str:
     return "" if isinstance(value, dict | list) else str(value)
 
 
-def _kind(headers: Mapping[str, str], body: bytes, said: str) -> str:
+def _kind(headers: Mapping[str, str], body: bytes | bytearray, said: str) -> str:
     if not body.strip():
         what = "an empty body"
     else:
@@ -194,7 +205,7 @@ def _kind(headers: Mapping[str, str], body: bytes, said: str) -> str:
         what = type_ or ("no type" if said else "no text")
     server, target = headers.get("Server") or "", _host_of(headers.get("Location") or "")
     to = f"to {target}" if target else ""
-    return html.unescape(", ".join(_short(text) for text in (what, to, server) if text))
+    return _unescaped(", ".join(_short(text) for text in (what, to, server) if text))
 
 
 def _host_of(location: str) -> str:

@@ -27,7 +27,8 @@ from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
 from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
-from asyncdl.redact import SecretBytes
+from asyncdl.m2m.calling.sizes import most_bytes_of
+from asyncdl.redact import SecretBuffer, SecretBytes
 from asyncdl.sessions import SocksRefusal, open_session
 from asyncdl.tls import Tls
 from asyncdl.tls_faults import handshake_fault_in
@@ -41,7 +42,7 @@ class RawReply:
     status: int
     headers: Mapping[str, str]
     """Looked up without regard to case."""
-    body: bytes = field(repr=False)
+    body: bytes | bytearray = field(repr=False)
 
 
 class Transport:
@@ -109,8 +110,8 @@ class Transport:
                 # A redirect would take the key to another host.
                 allow_redirects=False,
             ) as response:
-                body = await self._read_bounded(endpoint, response)
-                return RawReply(response.status, response.headers, body)
+                reply = await self._read_bounded(endpoint, response)
+                return RawReply(response.status, response.headers, reply)
 
     async def reconnect(self) -> None:
         """Let the next call have a new connection, when the session is ours to close."""
@@ -129,19 +130,22 @@ class Transport:
             self._session = await open_session(str(self._base), self._tls)
         return self._session
 
-    async def _read_bounded(self, endpoint: str, response: ClientResponse) -> SecretBytes:
-        chunks: list[SecretBytes] = []
-        size_bytes = 0
+    async def _read_bounded(self, endpoint: str, response: ClientResponse) -> SecretBuffer:
+        most_bytes = min(self._max_reply_bytes, most_bytes_of(endpoint))
+        # One buffer that grows: pieces that are joined in the end take the memory twice.
+        body = SecretBuffer()
         while chunk := SecretBytes(await response.content.readany()):
-            size_bytes += len(chunk)
-            if size_bytes > self._max_reply_bytes:
-                raise ApiError(
-                    endpoint,
-                    message=f"the reply is longer than {self._max_reply_bytes} bytes; "
-                    "service.max_reply allows more, fewer scenes_per_call ask for less",
-                )
-            chunks.append(chunk)
-        return SecretBytes(b"".join(chunks))
+            if len(body) + len(chunk) > most_bytes:
+                raise ApiError(endpoint, message=_too_long(most_bytes, self._max_reply_bytes))
+            body += chunk
+        return body
+
+
+def _too_long(most_bytes: int, max_reply_bytes: int) -> str:
+    problem = f"the reply is longer than {most_bytes} bytes"
+    if most_bytes < max_reply_bytes:
+        return f"{problem}, and no real one of this endpoint is"
+    return f"{problem}; service.max_reply allows more, fewer scenes_per_call ask for less"
 
 
 def _base_address(url: str) -> URL:

@@ -9,7 +9,6 @@ Source: API notes, sections 5.1 and 12a.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TypeAlias
 
 from asyncdl.m2m.models import DownloadOption
 from asyncdl.m2m.naming import parse_product_id
+from asyncdl.text import closest as nearest
 
 Rows: TypeAlias = Sequence[DownloadOption]
 
@@ -170,7 +170,7 @@ def closest(wanted: str, listed: Iterable[ListedProduct]) -> ListedProduct | Non
     """Return the product whose code, or words of whose name, are most like what was written."""
     known = tuple(listed)
     by_code = {product.code.casefold(): product for product in known if product.code}
-    close = difflib.get_close_matches(wanted.strip().casefold(), by_code, n=1, cutoff=0.7)
+    close = nearest(wanted.strip().casefold(), by_code, likeness=0.7)
     if close:
         return by_code[close[0]]
     words = _words(wanted)
@@ -180,7 +180,7 @@ def closest(wanted: str, listed: Iterable[ListedProduct]) -> ListedProduct | Non
 
 
 def _is_like(word: str, name: str) -> bool:
-    return bool(difflib.get_close_matches(word, _words(name), n=1, cutoff=0.8))
+    return bool(nearest(word, _words(name), likeness=0.8))
 
 
 def _words(text: str | None) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ from asyncdl.m2m.searching.rings import (
     wrap,
 )
 from asyncdl.m2m.searching.wkt import read_wkt
+from asyncdl.outside import TooMuch, check_values
+from asyncdl.text import shown
 
 SpatialFilter: TypeAlias = dict[str, Json]
 """A ``spatialFilter`` of ``scene-search``: kind ``mbr`` or ``geojson``."""
@@ -37,12 +39,16 @@ SpatialFilter: TypeAlias = dict[str, Json]
 Area: TypeAlias = tuple[SpatialFilter, ...]
 """What to search, a search for each filter; scenes found twice count once."""
 
+MAX_VALUES = 3_000_000
+"""Of GeoJSON: a million corners, which no search takes."""
 MAX_FILTERS = 25
 """One search each, and one call at a time: more would take minutes before the first file."""
 
 POINT_MARGIN_DEG = 0.0001
 """Half the width of the box around a point, about 11 m: no box of no size is searched."""
 
+_LONGEST_NAME_CHARS = 100
+_BEYOND_ANY_DEGREE = 10**15
 _WGS84_NAMES = ("CRS84", "EPSG:4326", "EPSG::4326", "EPSG:4979", "EPSG::4979")
 
 
@@ -154,9 +160,14 @@ def _decode(data: object) -> object:
         if isinstance(text, bytes):
             text = text.removeprefix(b"\xef\xbb\xbf")
         try:
+            check_values(
+                text.encode(errors="replace") if isinstance(text, str) else text, MAX_VALUES
+            )
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise ConfigError(f"the area of interest is not JSON: {error}") from None
+        except TooMuch as error:
+            raise ConfigError(f"the area of interest {error}; simplify it") from None
     return getattr(data, "__geo_interface__", data)
 
 
@@ -174,7 +185,7 @@ def _filters(root: object) -> Iterator[SpatialFilter]:
         elif kind in ("LineString", "MultiLineString"):
             raise ConfigError(f"a {kind} has no area; give it a width (a buffer) first")
         else:
-            raise ConfigError(f"{kind!r} is no GeoJSON type", allowed="polygons and points")
+            raise ConfigError(f"{shown(kind)} is no GeoJSON type", allowed="polygons and points")
 
 
 def _geometries(root: object) -> Iterator[tuple[object, object]]:
@@ -213,9 +224,10 @@ def _check_crs(crs: object) -> None:
         return
     properties = crs.get("properties") if isinstance(crs, Mapping) else None
     name = properties.get("name") if isinstance(properties, Mapping) else None
-    if not str(name).upper().endswith(_WGS84_NAMES):
+    if not isinstance(name, str) or not name.upper().endswith(_WGS84_NAMES):
+        told = name[:_LONGEST_NAME_CHARS] if isinstance(name, str) and name else shown(name or crs)
         raise OtherReferenceSystem(
-            f"the coordinates are in {name or crs}; reproject them to longitude and latitude",
+            f"the coordinates are in {told}; reproject them to longitude and latitude",
             allowed="WGS 84 (EPSG:4326)",
         )
 
@@ -225,7 +237,7 @@ def _sequence(value: object) -> Sequence[object]:
         return ()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
-    raise ConfigError(f"expected a list of coordinates, found {value!r:.60}")
+    raise ConfigError(f"expected a list of coordinates, found {shown(value)}")
 
 
 def _point_filters(positions: Iterable[object]) -> Iterator[SpatialFilter]:
@@ -288,11 +300,13 @@ def _read_position(value: object) -> Position:
         longitude, latitude = numbers
         if _is_number(longitude) and _is_number(latitude):
             return float(longitude), float(latitude)
-    raise ConfigError(f"expected a longitude and a latitude, found {value!r:.60}")
+    raise ConfigError(f"expected a longitude and a latitude, found {shown(value)}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < _BEYOND_ANY_DEGREE  # which may be too much for a float
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _check_degrees(positions: Sequence[Position]) -> None:

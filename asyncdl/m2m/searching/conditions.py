@@ -67,7 +67,7 @@ class FieldsByName:
         for known in fields:
             self._labels.append(known.field_label)
             # Labels may carry advice: "Date L-1 Generated (Ex. YYYY/MM/DD)".
-            plain = re.sub(r"\(.*?\)", "", known.field_label)
+            plain = re.sub(r"\([^()]*\)", "", known.field_label)
             for name in (known.id, plain, known.field_label):
                 self._by_name.setdefault(loose_name(name), known)
 

@@ -27,9 +27,12 @@ _NAMES = {
 _WITHOUT_AREA = ("LINESTRING", "MULTILINESTRING")
 _WGS84 = ("4326", "4979")
 _TOKEN = re.compile(
-    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.+-])"
-    r"|(?P<word>[A-Za-z]+)|(?P<sign>\S)"
+    r"(?P<number>[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+)(?![\w.+-])"
+    # What begins as a number does and is none is passed by as a whole, not sign by sign.
+    r"|(?P<word>[A-Za-z]++)|(?P<sign>[\w.+-]++|\S)"
 )
+_LONGEST_NUMBER_CHARS = 400
+"""All digits that a float can have; more say nothing about a place on earth."""
 
 
 def read_wkt(text: str) -> dict[str, Any]:
@@ -53,25 +56,26 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._found = list(_TOKEN.finditer(text))
-        self._at = 0
+        self._tokens = _TOKEN.finditer(text)
+        # One at a time: all of them take twenty times as much memory as the text.
+        self._found = next(self._tokens, None)
 
     @property
     def kind(self) -> str:
         """``number``, ``word`` or ``sign``; empty at the end."""
-        return (self._found[self._at].lastgroup or "") if self._at < len(self._found) else ""
+        return (self._found.lastgroup or "") if self._found else ""
 
     @property
     def token(self) -> str:
         """What comes next, in upper case; empty at the end."""
-        return self._found[self._at][0].upper() if self.kind else ""
+        return self._found[0].upper() if self._found else ""
 
     def fail(self, expected: str) -> NoReturn:
         """Tell what should stand here."""
         self.refuse(f"expected {expected}, found {self.token[:20] or 'the end of the text'}")
 
     def refuse(self, problem: str) -> NoReturn:
-        at = self._found[self._at].start() if self.kind else len(self._text)
+        at = self._found.start() if self._found else len(self._text)
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
         raise ConfigError(f"the area of interest in WKT, line {line}, column {column}: {problem}")
@@ -79,8 +83,12 @@ class _Reader:
     def skip(self, token: str) -> bool:
         """Pass by a token if it comes next."""
         is_next = self.token == token
-        self._at += is_next
+        if is_next:
+            self._pass()
         return is_next
+
+    def _pass(self) -> None:
+        self._found = next(self._tokens, None)
 
     def need(self, token: str) -> None:
         if not self.skip(token):
@@ -91,8 +99,8 @@ class _Reader:
             return
         self.need("=")
         if self.token not in _WGS84:
-            self.refuse(f"SRID {self.token} is not 4326; reproject to longitude and latitude")
-        self._at += 1
+            self.refuse(f"SRID {self.token[:20]} is not 4326; reproject to longitude and latitude")
+        self._pass()
         self.need(";")
 
     def geometry(self, depth: int = 0) -> dict[str, Any]:
@@ -102,9 +110,9 @@ class _Reader:
         name = _NAMES.get(self.token.removesuffix("M").removesuffix("Z"))
         if name is None or depth > MAX_DEPTH:
             self.fail(f"one of {', '.join(_NAMES)}")
-        self._at += 1
+        self._pass()
         if self.token in ("Z", "M", "ZM"):
-            self._at += 1
+            self._pass()
         return {"type": name, **self._content(name, depth)}
 
     def _content(self, name: str, depth: int) -> dict[str, Any]:
@@ -147,8 +155,10 @@ class _Reader:
     def _position(self) -> list[float]:
         numbers: list[float] = []
         while self.kind == "number" and len(numbers) < 4:
+            if len(self.token) > _LONGEST_NUMBER_CHARS:
+                self.refuse(f"a number of {len(self.token)} digits")
             numbers.append(float(self.token))
-            self._at += 1
+            self._pass()
         if len(numbers) < 2:
             self.fail("a longitude and a latitude" if not numbers else "a latitude")
         return numbers[:2]

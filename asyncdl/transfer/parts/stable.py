@@ -30,19 +30,58 @@ def open_plain(path: Path, flags: int) -> int:
     Args:
         path: The file.
         flags: Whether to read or write, and what to do if it is missing.
-    Raises: OSError, with :data:`errno.EEXIST` for a link, folder, pipe or device.
+    Raises: OSError, with :data:`errno.EEXIST` for a link, folder, pipe or device, and for a
+        file that has another name, too, or is somebody else's.
     """
+    is_emptied = flags & os.O_TRUNC
     try:
         # Without O_NONBLOCK a pipe is waited for until somebody writes into it.
-        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        how = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        fd = os.open(path, flags & ~os.O_TRUNC | how, 0o666)
     except OSError as error:
         if error.errno == errno.ENXIO or path.is_symlink() or path.is_dir():
             raise not_plain(path) from error
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    try:
+        _check_found(os.fstat(fd), path)
+        if is_emptied:
+            os.ftruncate(fd, 0)  # not while it is opened: it might have been another file
+    except BaseException:
         os.close(fd)
-        raise not_plain(path)
+        raise
     return fd
+
+
+def check_own(path: Path) -> None:
+    """Make sure that what has the name of a file of ours, if anything, may be one. Blocks.
+
+    For files that others open for us, such as SQLite, which follows links.
+
+    Raises: OSError, as :func:`open_plain`.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    _check_found(found, path)
+
+
+def _check_found(found: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise not_plain(path)
+    if found.st_nlink > 1:
+        text = f"{path.name} is there and has another name, too (a hard link)"
+        raise FileExistsError(errno.EEXIST, text)
+    # Some mounts give all files to one user; whoever owns the folder could do anything anyway.
+    if found.st_uid != os.geteuid() and found.st_uid != path.parent.stat().st_uid:
+        text = f"{path.name} is there and belongs to another user ({found.st_uid})"
+        raise FileExistsError(errno.EEXIST, text)
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Tell whether a file lies in a folder or below it, wherever links on the way lead. Blocks."""
+    real, top = os.path.realpath(path.parent), os.path.realpath(folder)
+    return os.path.commonpath([real, top]) == top
 
 
 def not_plain(path: Path) -> OSError:

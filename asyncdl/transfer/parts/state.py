@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import zlib
 from contextlib import suppress
 from itertools import pairwise
@@ -21,11 +22,15 @@ from msgspec.structs import replace
 
 from asyncdl.transfer.parts.stable import open_plain, rename, write_anew
 from asyncdl.transfer.proving.digests import Digest
-from asyncdl.transfer.ranges import Coverage
+from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage
 from asyncdl.transfer.validators import Validator
 
+_LINE_BREAK = re.compile(r"[\r\n\0]")
 FORMAT = 2
 """Grows with every change of :class:`PartState`; notes of other formats are dropped."""
+
+_LONGEST_NOTE_BYTES = 16 * 1024**2
+"""Some hundred thousand pieces; none of ours has a hundredth of that."""
 
 _log = logging.getLogger("asyncdl.transfer")
 
@@ -66,7 +71,7 @@ def decode_state(data: bytes) -> PartState | None:
         return None
     try:
         state = msgspec.json.decode(body, type=PartState)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return state if state.format == FORMAT and _is_sound(state) else None
 
@@ -84,8 +89,8 @@ def load_state(path: Path, size_bytes: int) -> PartState | None:
     except FileNotFoundError:
         return None
     with open(fd, "rb") as file:  # noqa: PTH123 - what is open already has no path
-        data = file.read()
-    state = decode_state(data)
+        data = file.read(_LONGEST_NOTE_BYTES + 1)
+    state = decode_state(data) if len(data) <= _LONGEST_NOTE_BYTES else None
     if state is None:
         _log.warning("%s is damaged or of another version: the download begins again", path)
         return None
@@ -121,4 +126,8 @@ def _is_sound(state: PartState) -> bool:
     edges = [edge for span in state.done.spans for edge in (span.start, span.stop)]
     is_rising = all(a < b for a, b in pairwise(edges))
     is_inside = state.total is None or not edges or edges[-1] <= state.total
-    return is_rising and is_inside and min(edges, default=0) >= 0
+    # What it tells of the host's headers is sent in one of ours.
+    told = (state.source, state.validator.etag or "", state.validator.last_modified or "")
+    is_right = all(not _LINE_BREAK.search(text) for text in told)
+    is_large = max(state.total or 0, *edges, 0) > LARGEST_OFFSET
+    return is_rising and is_inside and is_right and not is_large and min(edges, default=0) >= 0

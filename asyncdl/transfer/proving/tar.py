@@ -35,6 +35,8 @@ _SPARSE_GOES_ON_AGAIN = 504
 _LONGEST_EXTENDED_BYTES = 1 << 20
 """Extended headers hold names and numbers; more is nonsense, and whoever unpacks the
 archive would read all of it into memory."""
+_LONGEST_NAME_BYTES = 4096
+"""No system takes a longer path."""
 _OCTAL = re.compile(rb"[0-7]{1,21}")
 _PAX_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]{1,64})=")
 _PAX_SIZE = re.compile(rb"[0-9]{1,19}")
@@ -142,6 +144,8 @@ def walk(on_member: OnMember) -> Steps:
         name = _name(block, told)
         if not name:
             raise Malformed(_NAMELESS)
+        if len(name) > _LONGEST_NAME_BYTES:
+            raise Malformed(f"a member with a name of {len(name)} characters")
         takers = on_member(Member(name, data_bytes, is_file, is_folder=kind == _FOLDER))
         yield from _pass(data_bytes, takers)
         members, told = members + 1, _Told()

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from typing import BinaryIO
-from xml.parsers import expat
+
+import msgspec
 
 from asyncdl.errors import WrongContent
+from asyncdl.outside import FREE_VALUES, count_values
 from asyncdl.transfer.proving.archive import NotAnArchive, looks_like_archive
 from asyncdl.transfer.proving.malformed import Malformed
 from asyncdl.transfer.proving.tar import BLOCK_BYTES, is_header, read_tar
 from asyncdl.transfer.proving.tiff import MAGICS, check_tiff
+from asyncdl.transfer.proving.xml import check_xml
 
 HEAD_BYTES = BLOCK_BYTES
 """No form needs more of a file's beginning than this to be told."""
@@ -29,6 +32,8 @@ BROKEN_FILE = "broken-file"
 _READ_BYTES = 1 << 20
 _LARGEST_JSON_BYTES = 16 << 20
 """Larger ones are not held in memory to be parsed."""
+_LENIENT = (b"NaN", b"Infinity", b"\0", b"\xef\xbb\xbf")
+"""In JSON that one parser takes and the other does not."""
 
 
 class Form(StrEnum):
@@ -166,7 +171,7 @@ def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = F
         case Form.TEXT:
             _check_text(file)
         case Form.XML:
-            _check_xml(file)
+            check_xml(file)
         case Form.JSON:
             _check_json(file, size_bytes)
         case _:
@@ -179,17 +184,16 @@ def _check_text(file: BinaryIO) -> None:
             raise Malformed("a zero byte")
 
 
-def _check_xml(file: BinaryIO) -> None:
-    try:
-        expat.ParserCreate().ParseFile(file)
-    except expat.ExpatError as problem:
-        raise Malformed(str(problem)) from problem
-
-
 def _check_json(file: BinaryIO, length: int) -> None:
     if length > _LARGEST_JSON_BYTES:
         return
+    data = file.read()
     try:
-        json.loads(file.read())
+        # What has very many values is passed through without making objects of them; only
+        # what is no number in JSON, and what is no UTF-8, needs the other parser.
+        if count_values(data) > FREE_VALUES and not any(sign in data for sign in _LENIENT):
+            msgspec.json.decode(data, type=msgspec.Raw)
+        elif count_values(data) <= FREE_VALUES:
+            json.loads(data)
     except (ValueError, RecursionError) as problem:
         raise Malformed("it cannot be parsed") from problem

@@ -20,7 +20,7 @@ MOST_HEAD_BYTES = 64 * 1024
 _END = re.compile(rb"\n\r?\n")
 """Some hosts end lines in a line feed alone; whichever end comes first is that of the head."""
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*+(.*)")
 _FOLD = re.compile(r"\n[ \t]+")
 _NOT_IN_VALUE = re.compile(r"[\0\r]")
 _FRAMING = re.compile(r"content-length|transfer-encoding", re.IGNORECASE)

@@ -36,6 +36,7 @@ from asyncdl.tls import Tls
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.request import Fetched
 from asyncdl.transfer.request import FileRequest
+from asyncdl.transfer.slots import Slot
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -92,7 +93,8 @@ class M2MClient:
 
 class Downloader:
     def __init__(self, limits: Limits | None=..., *, emit: Emit=..., session: ClientSession | None=..., tls: Tls | None=...) -> None: ...
-    def fetch(self, request: FileRequest) -> Fetched: ...
+    def is_troubled(self, url: str) -> bool: ...
+    def fetch(self, request: FileRequest, slot: Slot | None=...) -> Fetched: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self,

@@ -212,7 +212,7 @@ def test_no_proxy_leads_to_this_machine(
         ("ALL_PROXY", "name:s3cret@proxy:0", "ALL_PROXY=***@proxy:0: "),
         ("HTTP_PROXY", "ftp://name:s3c@ret@proxy", "HTTP_PROXY=ftp://***@proxy: "),
         ("HTTP_PROXY", "http://", "HTTP_PROXY=http://: "),
-        ("HTTP_PROXY", "http://host:port", "HTTP_PROXY=http://host:port: "),
+        ("HTTP_PROXY", "http://host:port", "HTTP_PROXY=http://host:***"),
         ("HTTP_PROXY", "http://[::1", "HTTP_PROXY=http://[::1: "),
         ("HTTP_PROXY", "http://name:s3cret@a..b:99", "HTTP_PROXY=http://***@a..b:99: "),
         ("HTTP_PROXY", f"http://{'a' * 64}.b", f"HTTP_PROXY=http://{'a' * 64}.b: "),

@@ -218,8 +218,8 @@ async def test_a_full_disk_ends_get_at_once(tmp_path: Path, static_file: str) ->
     script = (
         "import errno, sys; from asyncdl.cli.main import exit_status;"
         "from asyncdl.errors import DiskError; from asyncdl.transfer import Downloader\n"
-        "async def full(self, request): raise DiskError(request.directory, OSError(errno.ENOSPC,"
-        " 'No space left on device'))\n"
+        "async def full(self, request, slot=None): raise DiskError("
+        "request.directory, OSError(errno.ENOSPC, 'No space left on device'))\n"
         "Downloader.fetch = full; sys.exit(exit_status(sys.argv[1:]))"
     )
     urls = [f"{static_file}?{n}" for n in range(50)]

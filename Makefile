@@ -30,14 +30,14 @@ test: $(READY_FOR_TESTS)  # linters, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q --numprocesses auto
+	$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal
 
 uvloop: $(READY_FOR_UVLOOP)  # engine, jobs and commands on uvloop, plain and over TLS
-	$(VENV_UVLOOP)/bin/python -m pytest -q --numprocesses auto $(ON_UVLOOP)
+	$(VENV_UVLOOP)/bin/python -m pytest -q --numprocesses auto --dist worksteal $(ON_UVLOOP)
 
 coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they reach; takes twice as long
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q --numprocesses auto
+	$(BIN)/coverage run -m pytest -q --numprocesses auto --dist worksteal
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

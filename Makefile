@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
+# A new environment brings a pip that is too old for groups, so ours fills it.
+PIP_FOR := $(BIN)/python -m pip --disable-pip-version-check --python
 # As an installation does: where Python may not write bytecode by itself, each start would compile.
 COMPILE := $(BIN)/python -m compileall -q asyncdl
 READY := $(VENV)/.ready
@@ -84,8 +86,8 @@ $(READY_FOR_TESTS): $(READY)
 
 $(READY_FOR_UVLOOP): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_UVLOOP)
-	$(VENV_UVLOOP)/bin/python -m pip --quiet --disable-pip-version-check install \
-	    --constraint constraints.txt --editable ".[speed]" --group test
+	$(PIP_FOR) $(VENV_UVLOOP)/bin/python --quiet install --constraint constraints.txt \
+	    --editable ".[speed]" --group test
 	touch $@
 
 $(READY_FOR_DOCS): $(READY_FOR_TESTS)
@@ -94,8 +96,8 @@ $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 
 $(READY_FOR_EXAMPLES): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_EXAMPLES)
-	$(VENV_EXAMPLES)/bin/python -m pip --quiet --disable-pip-version-check install \
-	    --constraint constraints.txt --editable . --group test --group examples
+	$(PIP_FOR) $(VENV_EXAMPLES)/bin/python --quiet install --constraint constraints.txt \
+	    --editable . --group test --group examples
 	touch $@
 
 $(READY_FOR_GEO): $(READY_FOR_TESTS)

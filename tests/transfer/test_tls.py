@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,8 +64,11 @@ async def test_a_host_that_closes_before_all_is_read_loses_nothing(
     assert (fetched.attempts, fetched.received_bytes) == (1, len(BODY))
 
 
-async def test_a_body_that_ends_with_tls_is_whole(tmp_path: Path) -> None:
-    async with rig(tmp_path, fixed(body=BODY, length=None, end=End.CLOSE)) as r:
+@pytest.mark.parametrize("rate", [None, 30e6])
+async def test_a_body_that_ends_with_tls_is_whole(tmp_path: Path, rate: float | None) -> None:
+    """Also where its end has come while the reader was resting."""
+    limits = replace(QUICK, max_rate_bytes_s=rate, flush_bytes=65_536)
+    async with rig(tmp_path, fixed(body=BODY, length=None, end=End.CLOSE), limits=limits) as r:
         await r.fetch()
     assert r.content() == BODY
 

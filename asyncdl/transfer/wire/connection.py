@@ -144,6 +144,8 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 if self._filled == self._start:
                     self._make_way(self._buffer_bytes)
+                # What TLS has kept comes at once, and its end may come right behind it.
+                if self._filled == self._start:
                     await self._wait_for_more(deadline_s)
             except Lost:
                 if self._chunks is None and self._loss is None:

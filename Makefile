@@ -81,6 +81,7 @@ $(READY): pyproject.toml constraints.txt Makefile
 	touch $@
 
 $(READY_FOR_TESTS): $(READY)
+	@command -v cc > /dev/null || { apt-get update -qq && apt-get install -y -qq gcc libc6-dev; } || true
 	$(PIP) --group test
 	touch $@
 

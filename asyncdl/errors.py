@@ -399,7 +399,8 @@ class DiskError(AsyncdlError):
         self.errno = cause.errno
         # Other files close theirs sooner or later.
         self.retryable = cause.errno in TOO_MANY_OPEN
-        super().__init__(f"{path}: {cause.strerror or cause}")
+        self.detail = cause.strerror or str(cause)
+        super().__init__(f"{path}: {self.detail}")
 
     @property
     def remedy(self) -> str:

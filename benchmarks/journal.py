@@ -24,7 +24,8 @@ from pathlib import Path
 import anyio
 
 from asyncdl.config import LayoutTemplate
-from asyncdl.job.journal.journal import JOURNAL_NAME, Journal, open_journal
+from asyncdl.job.journal.journal import Journal, open_journal
+from asyncdl.job.journal.place import JOURNAL_NAME
 from asyncdl.job.journal.records import FinishedFile, Requested
 from asyncdl.job.places.layout import Layout
 from asyncdl.m2m.downloads.selection import WantedFile

@@ -43,20 +43,28 @@ def doctor(
     """Check token, role, notices, limits, hosts, TLS, proxies, clock, disk and versions.
 
     Each line has a mark (ok, warn or fail) and what was seen; what is not ok
-    has a line of advice below it. Nothing is requested and nothing is written.
+    has a line of advice below it. Nothing is requested, and nothing stays written.
 
     Exit status: 0 nothing failed; 1 something did; 3 credentials or permission refused.
     """
     settings = with_tls(service_config(config, url), tls)
-    directory = load_config(config).directory if config else Path.cwd()
+    job = load_config(config) if config else None
+    directory, states = (job.directory, job.state_directory) if job else (Path.cwd(), None)
 
     async def work() -> list[Check]:
         if sandbox is None:
-            return await _check(Patient(settings, directory, lambda: locate_account(settings)))
+            return await _check(
+                Patient(
+                    settings,
+                    directory,
+                    lambda: locate_account(settings),
+                    state_directory=states,
+                )
+            )
         async with open_service(access_to(settings, sandbox)) as service:
             own = Found(service.credentials, SANDBOX_NAME, SANDBOX_NAME)
             files = (_origin(service.config),)
-            return await _check(Patient(service.config, directory, lambda: own, files))
+            return await _check(Patient(service.config, directory, lambda: own, files, states))
 
     async def _check(patient: Patient) -> list[Check]:
         checks = []

@@ -155,6 +155,14 @@ _TLS_OPTIONS = (
 )
 
 
+state_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the journal and lock of this job, instead of the download directory.",
+)
+"""Gives a command ``state_dir``, for :func:`asyncdl.cli.service.with_state`."""
+
+
 def tls_options(command: F) -> F:
     """Give a command ``tls``: the files that ``--cacert``, ``--cert`` and ``--key`` name.
 

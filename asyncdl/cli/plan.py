@@ -21,16 +21,18 @@ from asyncdl.cli.options import (
     max_wait_option,
     naming,
     sandbox_option,
+    state_option,
     tls_options,
     verbose_option,
 )
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, duration, size
-from asyncdl.cli.service import Access, access_to, client_of, open_service, with_tls
+from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import ByteCount, Config, Seconds, load_config
 from asyncdl.job.choosing.scenes import Wish, wish_of
 from asyncdl.job.estimate import Basis, find_pace
+from asyncdl.job.journal.place import places_of
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.m2m.models import RateLimits
 from asyncdl.tls import TlsSettings
@@ -45,6 +47,7 @@ from asyncdl.tls import TlsSettings
 @config_argument
 @sandbox_option
 @json_option
+@state_option
 @click.option(
     "--rate",
     type=Rate(),
@@ -57,12 +60,13 @@ def plan(
     config: Path,
     sandbox: Embedded | None,
     as_json: bool,
+    state_dir: Path | None,
     rate: ByteCount | None,
     max_wait: Seconds | None,
     tls: TlsSettings,
 ) -> int:
     """Show what `run CONFIG` would fetch and how long it may take; requests nothing."""
-    settings = load_config(config)
+    settings = with_state(load_config(config), state_dir)
     with naming(config):
         wish = wish_of(settings)  # reads files, so before the loop begins
         access = access_to(with_tls(settings.service, tls), sandbox)
@@ -88,7 +92,7 @@ async def _plan(
     async with open_service(access) as service, client_of(service, max_wait) as client:
         config = msgspec.structs.replace(settings, service=service.config)
         made = await make_plan(client, config, wish, service.name, print_note)
-    made.pace = await find_pace(config.directory, config.download, service.name, rate)
+    made.pace = await find_pace(places_of(config), config.download, service.name, rate)
     return made
 
 

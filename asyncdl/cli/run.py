@@ -18,11 +18,12 @@ from asyncdl.cli.options import (
     max_wait_option,
     naming,
     sandbox_option,
+    state_option,
     tls_options,
     verbose_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
-from asyncdl.cli.service import access_to, open_service, with_tls
+from asyncdl.cli.service import access_to, open_service, with_state, with_tls
 from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
@@ -40,6 +41,7 @@ from asyncdl.tls import TlsSettings
 @config_argument
 @sandbox_option
 @json_option
+@state_option
 @click.option("--retry-failed", is_flag=True, help="Only what failed or stayed unresolved.")
 @click.option("--force", is_flag=True, help="Run though the disk is too small for all of it.")
 @click.option("--quiet", "-q", is_flag=True, help="Only errors.")
@@ -51,6 +53,7 @@ def run(
     config: Path,
     sandbox: Embedded | None,
     as_json: bool,
+    state_dir: Path | None,
     retry_failed: bool,
     force: bool,
     quiet: bool,
@@ -64,7 +67,7 @@ def run(
     unresolved, or the run had to stop; 2 wrong usage or config; 3 credentials
     or permission refused; 130 interrupted.
     """
-    settings = load_config(config)
+    settings = with_state(load_config(config), state_dir)
     if max_wait is not None:
         service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
         settings = msgspec.structs.replace(settings, service=service_config)

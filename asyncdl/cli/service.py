@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
@@ -15,7 +16,7 @@ import msgspec
 from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import Embedded
 from asyncdl.cli.printing import echo
-from asyncdl.config import Seconds, ServiceConfig
+from asyncdl.config import Config, Seconds, ServiceConfig
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.wishes import credentials_of, options_of, tls_of
 from asyncdl.m2m import Credentials, M2MClient
@@ -56,6 +57,16 @@ def asker() -> Callable[[str], str] | None:
 def _ask(what: str) -> str:
     hide = "token" in what.lower()
     return str(click.prompt(what.rstrip(": "), hide_input=hide, err=True))
+
+
+def with_state(settings: Config, state_dir: Path | None) -> Config:
+    """Return a config that keeps its state where ``--state-dir`` says, if it was given."""
+    if state_dir is None:
+        return settings
+    download = msgspec.structs.replace(
+        settings.download, state_directory=str(state_dir.expanduser().absolute())
+    )
+    return msgspec.structs.replace(settings, download=download)
 
 
 def with_tls(config: ServiceConfig, tls: TlsSettings) -> ServiceConfig:

@@ -14,14 +14,16 @@ from asyncdl.cli.options import (
     config_argument,
     json_option,
     sandbox_option,
+    state_option,
     verbose_option,
 )
 from asyncdl.cli.outcome import SHOWN_FAILURES
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
-from asyncdl.cli.service import name_of
+from asyncdl.cli.service import name_of, with_state
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import load_config
+from asyncdl.job.journal.place import places_of
 from asyncdl.job.journal.records import Standing
 from asyncdl.job.status import Status, status_of
 
@@ -35,15 +37,16 @@ from asyncdl.job.status import Status, status_of
 @config_argument
 @sandbox_option
 @json_option
+@state_option
 @verbose_option
-def status(config: Path, sandbox: Embedded | None, as_json: bool) -> int:
+def status(config: Path, sandbox: Embedded | None, as_json: bool, state_dir: Path | None) -> int:
     """Show how far the job of CONFIG is; asks no network and changes nothing."""
-    settings = load_config(config)
+    settings = with_state(load_config(config), state_dir)
     service = name_of(settings.service, sandbox)
     found: list[Status | None] = []
 
     async def work() -> None:
-        found.append(await status_of(settings.directory, service))
+        found.append(await status_of(places_of(settings), service))
 
     run_async(work)
     if not found:

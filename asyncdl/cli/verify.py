@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from anyio import to_thread
 
 from asyncdl.cli.command import command
 from asyncdl.cli.display import is_live, open_display
@@ -21,6 +23,7 @@ from asyncdl.cli.options import (
     json_option,
     naming,
     sandbox_option,
+    state_option,
     tls_options,
     verbose_option,
 )
@@ -28,15 +31,28 @@ from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
-from asyncdl.cli.service import SANDBOX_NAME, Access, access_to, name_of, open_service, with_tls
+from asyncdl.cli.service import (
+    SANDBOX_NAME,
+    Access,
+    access_to,
+    name_of,
+    open_service,
+    with_state,
+    with_tls,
+)
 from asyncdl.config import Config, load_config
+from asyncdl.errors import DiskError
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
-from asyncdl.job.journal.state import has_state, open_state
+from asyncdl.job.journal.journal import Journal, look_into_journal
+from asyncdl.job.journal.place import StatePlaces, places_of
+from asyncdl.job.journal.state import open_state
 from asyncdl.job.telling.report import Summary
 from asyncdl.job.verifying import Checked, forget_gone, verify_files
 from asyncdl.tls import TlsSettings
+
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @command(
@@ -49,6 +65,7 @@ from asyncdl.tls import TlsSettings
 @click.option("--repair", is_flag=True, help="Fetch again what is damaged or gone.")
 @sandbox_option
 @json_option
+@state_option
 @click.option("--quiet", "-q", is_flag=True, help="Only what is wrong.")
 @tls_options
 @verbose_option
@@ -57,6 +74,7 @@ def verify(
     repair: bool,
     sandbox: Embedded | None,
     as_json: bool,
+    state_dir: Path | None,
     quiet: bool,
     tls: TlsSettings,
 ) -> int:
@@ -65,13 +83,13 @@ def verify(
     Asks no network, but for --repair. Exit status 0: all are right, or right again; 1: not so,
     or no run of CONFIG is known.
     """
-    settings = load_config(config)
+    settings = with_state(load_config(config), state_dir)
     service = name_of(settings.service, sandbox)
     checked: list[Checked | Unknown] = []
 
     async def work() -> None:
         with _watching(as_json=as_json, quiet=quiet) as emit:
-            checked.append(await _check(settings.directory, service, emit))
+            checked.append(await _check(places_of(settings), service, emit))
 
     run_async(work)
     if not checked:
@@ -108,13 +126,24 @@ class Unknown:
     """Services for which there were runs."""
 
 
-async def _check(directory: Path, service: str, emit: Emit) -> Checked | Unknown:
-    if not has_state(directory):
+async def _check(places: StatePlaces, service: str, emit: Emit) -> Checked | Unknown:
+    if await to_thread.run_sync(places.known) is None:
         return Unknown(is_damaged=False)
-    async with open_state(directory, service) as journal:
-        if await journal.overview() is None:
-            return Unknown(journal.is_begun_anew, tuple(await journal.services()))
-        return await verify_files(directory, journal, emit)
+    try:
+        async with open_state(places.directory, service, chosen=places.chosen) as journal:
+            return await _check_by(journal, places.directory, emit)
+    except DiskError as error:
+        if error.errno not in READ_ONLY:
+            raise
+    # Whoever may only read may still know; what is found is not remembered.
+    async with look_into_journal(places, service) as copy:
+        return await _check_by(copy, places.directory, emit) if copy else Unknown(is_damaged=False)
+
+
+async def _check_by(journal: Journal, directory: Path, emit: Emit) -> Checked | Unknown:
+    if await journal.overview() is None:
+        return Unknown(journal.is_begun_anew, tuple(await journal.services()))
+    return await verify_files(directory, journal, emit)
 
 
 def _print_unknown(unknown: Unknown, directory: Path, *, as_json: bool) -> None:
@@ -148,7 +177,9 @@ async def _repair(
             summary = await job.run(emit)
     if not summary.is_complete:
         return summary, 0
-    async with open_state(settings.directory, service.name) as journal:
+    async with open_state(
+        settings.directory, service.name, chosen=settings.state_directory
+    ) as journal:
         return summary, await forget_gone(settings.directory, journal)
 
 

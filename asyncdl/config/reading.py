@@ -20,6 +20,8 @@ from asyncdl.errors import ConfigError
 from asyncdl.outside import check_values, read_at_most
 
 MAX_CONFIG_BYTES = 8 * 1024**2
+_FOLDERS = ("directory", "state_directory")
+"""Keys of ``[download]`` that a program may give as paths."""
 """More than a hundred thousand ids, which are better off in a ``scenes_file``."""
 _LONG_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){30}""")
 """The parser compares all parts of a key with each other."""
@@ -76,7 +78,7 @@ def parse_config(
     Raises: ConfigError, as :func:`load_config`.
     """
     try:
-        config = msgspec.convert(_with_folder_as_text(raw), Config, dec_hook=_decode_custom)
+        config = msgspec.convert(_with_folders_as_text(raw), Config, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
         raise explain(error, raw, file) from error
     except RecursionError:
@@ -108,12 +110,13 @@ def _key_of_broken_text(raw: object) -> str:
     return ""
 
 
-def _with_folder_as_text(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return the tables with ``download.directory`` as text, where a program gave a path."""
+def _with_folders_as_text(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables with folders as text, where a program gave paths."""
     download = raw.get("download")
-    if isinstance(download, dict) and isinstance(directory := download.get("directory"), Path):
-        return raw | {"download": download | {"directory": str(directory)}}
-    return raw
+    if not isinstance(download, dict):
+        return raw
+    folders = {key: download[key] for key in _FOLDERS if isinstance(download.get(key), Path)}
+    return raw | {"download": download | {key: str(path) for key, path in folders.items()}}
 
 
 def _decode_custom(kind: type, value: object) -> Any:
@@ -139,7 +142,9 @@ def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Con
             search, aoi=paths.existing_aoi(search.aoi), scenes_file=paths.ids(search.scenes_file)
         ),
         download=replace(
-            download, directory=paths.absolute("download.directory", download.directory)
+            download,
+            directory=paths.absolute("download.directory", download.directory),
+            state_directory=paths.maybe("download.state_directory", download.state_directory),
         ),
     )
 
@@ -167,6 +172,10 @@ class _Paths:
         if b"\0" in encoded:
             raise self._error(key, text, "has a NUL in it", "a path without one")
         return path
+
+    def maybe(self, key: str, text: str | None) -> str | None:
+        """Return an absolute path, if one is given. Raises: ConfigError, as :meth:`absolute`."""
+        return None if text is None else self.absolute(key, text)
 
     def existing(self, key: str, text: str | None, *, or_folder: bool = False) -> str | None:
         """Return the absolute path of a file that is there. Raises: ConfigError, if it is not."""

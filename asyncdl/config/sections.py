@@ -390,6 +390,10 @@ class DownloadConfig(Section, frozen=True):
 
     directory: Annotated[str, Meta(min_length=1, description="a folder")] = "data"
     """Where the files go; made if missing."""
+    state_directory: Annotated[str, Meta(min_length=1, description="a folder")] | None = None
+    """Where a job keeps what it knows (journal and lock), in a folder for each download directory.
+    Not given: ``.asyncdl`` in the directory, or the user's state folder where the directory is on
+    a volume without locks; see [howto/machines.md](howto/machines.md)."""
     layout: Template = LayoutTemplate("{kind}/{product_id}/{file}")
     """Where each file goes below the directory; see [layout.md](layout.md)."""
     bundle_layout: Template | None = None
@@ -480,3 +484,9 @@ class Config(Section, frozen=True, kw_only=True):
     def directory(self) -> Path:
         """The download directory."""
         return Path(self.download.directory)
+
+    @property
+    def state_directory(self) -> Path | None:
+        """The user's folder for states of jobs, if one is named."""
+        named = self.download.state_directory
+        return Path(named) if named is not None else None

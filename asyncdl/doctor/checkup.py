@@ -19,9 +19,10 @@ from asyncdl.doctor.account import (
 )
 from asyncdl.doctor.check import Check, State, guarded
 from asyncdl.doctor.hosts import Answer, ask_host, check_clock, check_host, check_proxies
-from asyncdl.doctor.machine import check_disk, check_trust, check_versions
+from asyncdl.doctor.machine import check_disk, check_journal, check_trust, check_versions
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
 from asyncdl.job.choosing.wishes import options_of, tls_of
+from asyncdl.job.journal.place import StatePlaces
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.account.credentials import Found
 from asyncdl.m2m.account.stored import USGS_HOST, host_of
@@ -45,6 +46,8 @@ class Patient:
     """Finds the account, or raises AuthError. May block."""
     file_hosts: tuple[str, ...] | None = None
     """URLs of hosts that files come from; by default those of the USGS, for its own service."""
+    state_directory: Path | None = None
+    """The user's folder for the states of jobs, if one is named."""
 
     @property
     def hosts(self) -> list[tuple[str, str]]:
@@ -62,6 +65,8 @@ async def checkup(patient: Patient) -> AsyncGenerator[Check]:
     """Yield one check after the other; none that fails stops the others."""
     yield await guarded("versions", to_thread.run_sync(check_versions))
     yield await guarded("disk", to_thread.run_sync(check_disk, patient.directory))
+    places = StatePlaces(patient.directory, patient.state_directory)
+    yield await guarded("journal", to_thread.run_sync(check_journal, places))
     tls = tls_of(patient.service)
     yield await guarded("trust", to_thread.run_sync(check_trust, tls))
     urls = [url for _, url in patient.hosts]

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from asyncdl.doctor.check import Check, State
+from asyncdl.job.journal.place import NO_LOCKS, OTHER_PLACE, StatePlaces, check_locks
 from asyncdl.job.journal.state import check_right_to_write
 from asyncdl.job.places.space import free_bytes
 from asyncdl.job.telling.amounts import size
@@ -73,6 +74,22 @@ def check_disk(directory: Path) -> Check:
     if room < LITTLE_BYTES:
         return Check("disk", State.WARN, seen, "make room; `asyncdl plan` tells what a job needs")
     return Check("disk", State.OK, seen)
+
+
+def check_journal(places: StatePlaces) -> Check:
+    """Tell where a job keeps what it knows, after trying the locks it needs there. Blocks."""
+    first, *others = places.in_order
+    try:
+        check_locks(next(at for at in (first, *first.parents) if at.is_dir()))
+    except OSError as error:
+        text = f"{first}: {error.strerror or error}"
+        if error.errno not in NO_LOCKS:
+            return Check("journal", State.WARN, f"locks not tried: {text}")
+        if not others:
+            return Check("journal", State.FAIL, text, OTHER_PLACE)
+        advice = f"a run keeps its journal in {others[0]}; or {OTHER_PLACE}"
+        return Check("journal", State.WARN, text, advice)
+    return Check("journal", State.OK, f"journal and lock in {first}")
 
 
 def check_trust(tls: Tls | None) -> Check:

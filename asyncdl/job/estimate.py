@@ -12,8 +12,8 @@ from anyio import to_thread
 from asyncdl.config import DownloadConfig
 from asyncdl.errors import ConfigError
 from asyncdl.job.journal.journal import look_into_journal
+from asyncdl.job.journal.place import StatePlaces
 from asyncdl.job.journal.records import Overview
-from asyncdl.job.journal.state import STATE_FOLDER
 from asyncdl.job.telling.report import Summary, read_report
 
 SAME_START_S = 60.0
@@ -44,20 +44,20 @@ class Pace:
 
 
 async def find_pace(
-    directory: Path, download: DownloadConfig, service: str, told: float | None = None
+    places: StatePlaces, download: DownloadConfig, service: str, told: float | None = None
 ) -> Pace | None:
     """Return the best rate that is known for a job; ``None`` rather than a guess.
 
     Args:
-        directory: Of the job.
+        places: Of the job's directory and its state.
         download: Its limits.
         service: Name of the service; runs that asked another one say nothing.
         told: Bytes per second that the caller expects.
     Raises: DiskError, when the journal cannot be read.
     """
-    async with look_into_journal(directory / STATE_FOLDER, service) as journal:
+    async with look_into_journal(places, service) as journal:
         overview = await journal.overview() if journal else None
-    report = await to_thread.run_sync(_report_of, directory)
+    report = await to_thread.run_sync(_report_of, places.directory)
     last = report if report and overview and is_same_run(report, overview) else None
     return pace_of(told, last, download.max_rate)
 

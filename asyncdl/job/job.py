@@ -173,7 +173,12 @@ class Job:
         tls = await self._shared_tls()
         durable = config.download.durable
         async with (
-            open_state(config.directory, self._service_name, durable=durable) as journal,
+            open_state(
+                config.directory,
+                self._service_name,
+                chosen=config.state_directory,
+                durable=durable,
+            ) as journal,
             Downloader(self._limits, emit=emit, tls=tls) as downloader,
             self._open_client(credentials, tls, emit) as client,
             StacCatalog(
@@ -188,6 +193,8 @@ class Job:
                 searching=search_mark_of(fingerprint, config.download),
             )
             emit(JobStarted(str(config.directory), begun.label))
+            if journal.moved_because:
+                emit(Notice(journal.moved_because, "warning"))
             if journal.is_begun_anew:
                 emit(Notice(_DAMAGED_JOURNAL, "warning"))
             scope = await scope_of(journal, self._only) if self._only else None

@@ -24,8 +24,9 @@ from asyncdl.job.choosing.wishes import kinds_of, products_of
 from asyncdl.job.estimate import Pace
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.journal.journal import Journal, look_into_journal
+from asyncdl.job.journal.place import places_of
 from asyncdl.job.journal.records import Memory
-from asyncdl.job.journal.state import STATE_FOLDER, check_right_to_write
+from asyncdl.job.journal.state import check_right_to_write
 from asyncdl.job.places.layout import Place, layout_of
 from asyncdl.job.places.space import Present, free_bytes, still_to_come
 from asyncdl.job.stages.moving import recall_elsewhere
@@ -157,7 +158,7 @@ async def make_plan(
     """
     await anyio.to_thread.run_sync(check_right_to_write, config.directory)
     plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
-    async with look_into_journal(config.directory / STATE_FOLDER, service_name) as journal:
+    async with look_into_journal(places_of(config), service_name) as journal:
         await check_account(client, emit)
         if journal and config.search.follows_last_run:
             wish = await _news(journal, config, wish, Now.of(client.service_time), emit)

@@ -11,8 +11,8 @@ from typing import Any
 import anyio.to_thread
 
 from asyncdl.job.journal.journal import look_into_journal
+from asyncdl.job.journal.place import StatePlaces
 from asyncdl.job.journal.records import KnownFile, Overview, SceneRecord, Standing
-from asyncdl.job.journal.state import STATE_FOLDER
 
 OPEN = (Standing.FAILED, Standing.UNRESOLVED, Standing.DAMAGED)
 
@@ -70,19 +70,19 @@ class Status:
         return [scene for scene in self.replaced if not scene.superseded_by]
 
 
-async def status_of(directory: Path, service: str) -> Status | None:
+async def status_of(places: StatePlaces, service: str) -> Status | None:
     """Return what is known of the job in a directory; ``None`` if no run of it began there.
 
     Raises: DiskError, when the journal cannot be read.
     """
-    async with look_into_journal(directory / STATE_FOLDER, service) as journal:
+    async with look_into_journal(places, service) as journal:
         overview = await journal.overview() if journal else None
         if journal is None or overview is None:
             return None
         open_files = await journal.files.known(OPEN)
         replaced = await journal.scenes.replaced()
-    parts = await anyio.to_thread.run_sync(_part_sizes, directory)
-    return Status(directory, overview, open_files, len(parts), sum(parts), replaced)
+    parts = await anyio.to_thread.run_sync(_part_sizes, places.directory)
+    return Status(places.directory, overview, open_files, len(parts), sum(parts), replaced)
 
 
 def _part_sizes(directory: Path) -> list[int]:

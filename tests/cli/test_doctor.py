@@ -23,7 +23,7 @@ from tests.cli.terminal import Terminal
 
 TOKEN = "sandbox-token"
 NAMES = [
-    "versions", "disk", "trust", "proxy", "api", "stac", "files", "clock",
+    "versions", "disk", "journal", "trust", "proxy", "api", "stac", "files", "clock",
     "credentials", "login", "permission", "notices", "limits",
 ]  # fmt: skip
 
@@ -68,7 +68,7 @@ def test_without_a_token_the_rest_is_looked_at_all_the_same(
     assert checks["credentials"]["state"] == "fail"
     assert "asyncdl login" in checks["credentials"]["advice"]
     assert checks["api"]["state"] == checks["disk"]["state"] == "ok"
-    assert {checks[name]["state"] for name in NAMES[9:]} == {"warn"}
+    assert {checks[name]["state"] for name in NAMES[10:]} == {"warn"}
     assert served.calls["login-token"] == 0
 
 

@@ -22,7 +22,8 @@ import pytest
 from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.job.journal import database
 from asyncdl.job.journal.database import Write
-from asyncdl.job.journal.state import STATE_FOLDER, boot_id
+from asyncdl.job.journal.place import STATE_FOLDER
+from asyncdl.job.journal.state import boot_id
 from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 from tests.power import Tree, WriteLog, anything, everything, nothing, recording, restore, tree_of

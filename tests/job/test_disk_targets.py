@@ -12,10 +12,9 @@ import pytest
 from anyio import to_thread
 
 from asyncdl.errors import AsyncdlError, DiskError
-from asyncdl.job.journal.journal import JOURNAL_NAME
+from asyncdl.job.journal.place import JOURNAL_NAME, STATE_FOLDER
 from asyncdl.job.journal.state import (
     LONGEST_JOURNAL_BYTES,
-    STATE_FOLDER,
     check_right_to_write,
     open_state,
 )

@@ -14,6 +14,7 @@ from asyncdl.events import Event, FileFinished, Notice, SceneSuperseded, SceneWi
 from asyncdl.job.choosing.scenes import wish_of
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.itemizing import item_path
+from asyncdl.job.journal.place import StatePlaces
 from asyncdl.job.plan import make_plan
 from asyncdl.job.status import status_of
 from asyncdl.job.telling.report import Summary
@@ -189,7 +190,7 @@ async def test_files_of_what_was_processed_anew_are_kept_by_default(bench: Bench
     assert (bench.directory / f"bands/{new}/{new}_SR_B4.TIF").is_file()
     assert SceneSuperseded(OLD, new, removed_files=0) in bench.events
     assert [(s.product_id, s.by) for s in summary.superseded] == [(OLD, new)]
-    status = await status_of(bench.directory, "sandbox")
+    status = await status_of(StatePlaces(bench.directory), "sandbox")
     assert status is not None
     assert status.as_json()["superseded"] == [{"product_id": OLD, "by": new}]
     # Told once, and not as withdrawn: its place is taken.
@@ -282,7 +283,7 @@ async def test_withdrawn_scenes_are_marked_and_their_files_kept(bench: Bench, pa
     assert [scene.product_id for scene in summary.withdrawn] == [OLD, EARLIER]
     assert summary.withdrawn[0].withdrawn.startswith(str(today()))
     assert (bench.directory / f"bands/{OLD}/{OLD}_SR_B4.TIF").is_file()
-    status = await status_of(bench.directory, "sandbox")
+    status = await status_of(StatePlaces(bench.directory), "sandbox")
     assert status is not None
     assert [gone["product_id"] for gone in status.as_json()["withdrawn"]] == [OLD, EARLIER]
     notice = Notice("Withdrawn by the service: 2 scenes; the files are kept.", "warning")

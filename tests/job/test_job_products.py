@@ -14,6 +14,7 @@ import pytest
 from asyncdl.errors import ConfigError
 from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED, FAILED
+from asyncdl.job.journal.place import StatePlaces
 from asyncdl.job.journal.state import open_state
 from asyncdl.job.places import extraction
 from asyncdl.job.plan import Plan
@@ -307,7 +308,7 @@ async def test_a_layout_with_entity_ids_tells_all_scenes_apart(bench: Bench) -> 
 
 async def test_verify_and_status_know_both(bench: Bench) -> None:
     await complete(bench, bundle(), search=of(FIRST, SECOND))
-    status = await status_of(bench.directory, "sandbox")
+    status = await status_of(StatePlaces(bench.directory), "sandbox")
     assert status is not None and status.overview.files == {"bundle": {"verified": 2}}
     apart = next(path for path in bench.files if FIRST in path.parts)
     apart.write_bytes(b"PK\3\4 damaged")

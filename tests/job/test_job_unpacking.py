@@ -15,6 +15,7 @@ from asyncdl.errors import ConfigError, WrongContent
 from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.journal.files import Files
+from asyncdl.job.journal.place import StatePlaces
 from asyncdl.job.journal.records import FinishedFile
 from asyncdl.job.journal.state import open_state
 from asyncdl.job.places import extraction
@@ -304,7 +305,7 @@ async def test_verify_reads_what_came_out_and_repairs_it(bench: Bench) -> None:
 
 async def test_status_counts_bundles_and_what_came_out(bench: Bench) -> None:
     await bench.complete(RED_ONLY)
-    status = await status_of(bench.directory, "sandbox")
+    status = await status_of(StatePlaces(bench.directory), "sandbox")
     assert status is not None
     assert status.overview.files == {"bundle": {"unpacked": 3, "verified": 3}}
     assert status.overview.size_bytes == sum(path.stat().st_size for path in bench.files)

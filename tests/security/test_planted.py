@@ -17,9 +17,10 @@ from asyncdl.errors import ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event
 from asyncdl.job.journal.believing import is_below, is_name
 from asyncdl.job.journal.database import Write
-from asyncdl.job.journal.journal import JOURNAL_NAME, Journal
+from asyncdl.job.journal.journal import Journal
+from asyncdl.job.journal.place import JOURNAL_NAME, STATE_FOLDER
 from asyncdl.job.journal.records import FinishedFile, Standing
-from asyncdl.job.journal.state import STATE_FOLDER, _describe, open_state
+from asyncdl.job.journal.state import _describe, open_state
 from asyncdl.job.stages.moving import Move, _move_all, _move_parts
 from asyncdl.job.stages.targets import probe
 from asyncdl.job.successions import _unlink

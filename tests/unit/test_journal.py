@@ -12,6 +12,7 @@ import pytest
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.journal.journal import look_into_journal, open_journal
+from asyncdl.job.journal.place import STATE_FOLDER, StatePlaces
 from asyncdl.job.journal.records import (
     Beginning,
     FinishedFile,
@@ -234,8 +235,15 @@ async def test_a_journal_that_cannot_be_written_is_an_error_of_the_disk(tmp_path
 # --- only looked at -----------------------------------------------------------------
 
 
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    folder = tmp_path / STATE_FOLDER
+    folder.mkdir()
+    return folder
+
+
 async def look(folder: Path) -> Overview | None:
-    async with look_into_journal(folder, "usgs") as journal:
+    async with look_into_journal(StatePlaces(folder.parent), "usgs") as journal:
         return await journal.overview() if journal else None
 
 
@@ -246,40 +254,40 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 async def test_who_only_looks_sees_a_run_that_goes_on_and_does_not_disturb_it(
-    tmp_path: Path,
+    state: Path,
 ) -> None:
-    async with open_journal(tmp_path, "usgs") as journal:
+    async with open_journal(state, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
         await journal.files.record([RED])
-        before = contents(tmp_path)
-        seen = await look(tmp_path)
+        before = contents(state)
+        seen = await look(state)
         assert seen and seen.files == {"bands": {"verified": 1}}
-        assert contents(tmp_path) == before
+        assert contents(state) == before
         await journal.files.record([ZIP])
 
 
-async def test_who_only_looks_leaves_an_old_journal_old(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "journal.sqlite")
+async def test_who_only_looks_leaves_an_old_journal_old(state: Path) -> None:
+    connection = sqlite3.connect(state / "journal.sqlite")
     connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
     connection.execute("INSERT INTO job VALUES ('usgs', 'old')")
     connection.commit()
     connection.close()
-    before = contents(tmp_path)
-    seen = await look(tmp_path)
+    before = contents(state)
+    seen = await look(state)
     assert seen and seen.label == "old"
-    assert contents(tmp_path) == before
+    assert contents(state) == before
 
 
 @pytest.mark.parametrize(
     "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 9000]
 )
 async def test_who_only_looks_leaves_a_damaged_journal_where_it_is(
-    tmp_path: Path, content: bytes
+    state: Path, content: bytes
 ) -> None:
-    (tmp_path / "journal.sqlite").write_bytes(content)
+    (state / "journal.sqlite").write_bytes(content)
     with pytest.raises(DiskError, match=r"journal\.sqlite"):
-        await look(tmp_path)
-    assert contents(tmp_path) == {"journal.sqlite": content}
+        await look(state)
+    assert contents(state) == {"journal.sqlite": content}
 
 
 async def test_where_no_journal_is_there_is_nothing_to_see(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncdl.job.choosing.news import SKEW_S, Now, day_of, doubt_about, first_new_day
-from asyncdl.job.journal.journal import JOURNAL_NAME, open_journal
+from asyncdl.job.journal.journal import open_journal
+from asyncdl.job.journal.place import JOURNAL_NAME
 from asyncdl.job.journal.records import LastSearch
 
 DAY_S = 86_400.0

@@ -10,7 +10,8 @@ import pytest
 
 from asyncdl.errors import DirectoryBusyError, DiskError
 from asyncdl.job.journal import state
-from asyncdl.job.journal.state import STATE_FOLDER, open_state
+from asyncdl.job.journal.place import STATE_FOLDER
+from asyncdl.job.journal.state import open_state
 
 
 async def test_a_second_run_is_told_who_holds_the_directory(tmp_path: Path) -> None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from asyncdl.errors import DiskError
+from asyncdl.job.journal.place import LOCK_NAME, knows_locks, maps_files
 from asyncdl.transfer.parts.stable import check_own
 
 T = TypeVar("T")
 
 Row: TypeAlias = tuple[Any, ...]
 
+_MOST_COPIES = 5
 PATIENCE_S = 10.0
 """Another process, such as a backup, may hold the file for so long."""
 
@@ -168,6 +172,30 @@ async def _closing(database: Database, connection: sqlite3.Connection) -> AsyncI
             await anyio.to_thread.run_sync(connection.close)
 
 
+def take_over(old: Path, new: Path, migrations: Sequence[str]) -> None:
+    """Write what a file in another place holds into a new one. Blocks.
+
+    An old one that cannot be read is left alone: its files are proven again.
+
+    Raises: DiskError, when the new one cannot be written.
+    """
+    try:
+        copy = _copy(old, migrations)
+    except DiskError:
+        return
+    with closing(copy):
+        fresh = new.with_suffix(".new")
+        try:
+            fresh.unlink(missing_ok=True)
+            with closing(sqlite3.connect(fresh)) as target:
+                copy.backup(target)
+            fresh.replace(new)
+        except OSError as error:
+            raise DiskError(new, error) from error
+        except sqlite3.Error as error:
+            raise _disk_error(new, error) from error
+
+
 class _Opened(NamedTuple):
     connection: sqlite3.Connection
     is_begun_anew: bool
@@ -187,8 +215,7 @@ def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     _check_own(path)
     copy = sqlite3.connect(":memory:", check_same_thread=False)
     try:
-        with closing(_open_to_read(path)) as original:
-            original.backup(copy)
+        _read_into(copy, path)
         _bring_up_to_date(copy, path, migrations)
     except sqlite3.Error as error:
         copy.close()
@@ -197,6 +224,51 @@ def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         copy.close()
         raise
     return copy
+
+
+def _read_into(copy: sqlite3.Connection, path: Path) -> None:
+    """Fill a new database with what a file holds, wherever that is. Blocks."""
+    try:
+        with closing(_open_to_read(path)) as original:
+            # A backup would wait without end for a lock that does not come.
+            _first_value(original, "PRAGMA schema_version")
+            original.backup(copy)
+    except sqlite3.OperationalError:
+        # Nothing may be written beside it, or its volume knows neither locks nor shared maps.
+        with TemporaryDirectory(prefix="asyncdl-") as folder:
+            if not _copy_files(path, Path(folder)):
+                raise
+            with closing(sqlite3.connect(Path(folder, path.name))) as original:
+                original.backup(copy)
+
+
+def _copy_files(path: Path, folder: Path) -> bool:
+    """Copy a database with what is not yet in its main file, all as of one moment. Blocks.
+
+    Returns: False, if it cannot be read, or somebody writes to it all the time.
+    """
+    sides = [path.with_name(path.name + side) for side in ("", "-wal", "-journal")]
+    for _ in range(_MOST_COPIES):
+        before = [_stamp_of(side) for side in sides]
+        try:
+            for side, stamp in zip(sides, before, strict=True):
+                Path(folder, side.name).unlink(missing_ok=True)
+                if stamp is not None:
+                    shutil.copyfile(side, folder / side.name)
+        except OSError:
+            return False
+        if before == [_stamp_of(side) for side in sides]:
+            return True
+    return False
+
+
+def _stamp_of(path: Path) -> tuple[int, int] | None:
+    """Return what changes with a file, or ``None`` if it is not there. Blocks."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _check_own(path: Path) -> None:
@@ -209,7 +281,9 @@ def _check_own(path: Path) -> None:
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)
+    # Where there are no locks, SQLite would wait for one all the same.
+    timeout_s = PATIENCE_S if knows_locks(path.with_name(LOCK_NAME)) else 0
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout_s)
 
 
 def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
@@ -233,13 +307,28 @@ def _open(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Conne
     try:
         # Of a file that came from somebody else no view and no trigger is run.
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _choose_log(connection, path)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         _bring_up_to_date(connection, path, migrations)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _choose_log(connection: sqlite3.Connection, path: Path) -> None:
+    """Have changes logged ahead, or rolled back where files cannot be mapped and shared.
+
+    Source: sqlite.org/wal.html, "Use of WAL Without Shared-Memory".
+    """
+    if maps_files(path.parent):
+        connection.execute("PRAGMA journal_mode = WAL")
+        return
+    # Else a file that was logged ahead elsewhere could not even be opened.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    connection.execute("PRAGMA locking_mode = NORMAL")
+    connection.execute("PRAGMA user_version").fetchall()
 
 
 def _bring_up_to_date(

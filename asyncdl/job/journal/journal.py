@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
 from asyncdl.job.journal.database import Database, Write, open_copy, open_database
 from asyncdl.job.journal.files import Files
+from asyncdl.job.journal.place import JOURNAL_NAME, StatePlaces
 from asyncdl.job.journal.records import Beginning, LastSearch, Overview, Standing
 from asyncdl.job.journal.requests import Requests
 from asyncdl.job.journal.scenes import Scenes
 from asyncdl.job.journal.schema import MIGRATIONS
 from asyncdl.job.journal.stamp import Stamp
 
-JOURNAL_NAME = "journal.sqlite"
 BY_SERVICE = "service"
 """Whose clock a remembered time is from."""
 ENDED = ("complete", "incomplete")
@@ -62,6 +63,8 @@ class Journal:
         self.searching_at: float | None = None
         """When this run's search begins by the service's clock, in seconds since 1970; ``None``
         if the service does not say. What this machine's clock says is never remembered."""
+        self.moved_because = ""
+        """Why it is not in the download directory, though nobody chose another place."""
         self.files = Files(database, self._stamp)
         """What is known of files, wanted or there."""
         self.scenes = Scenes(database, self._stamp)
@@ -171,21 +174,22 @@ async def open_journal(
 
 
 @asynccontextmanager
-async def look_into_journal(folder: Path, service: str) -> AsyncIterator[Journal | None]:
-    """Give what the journal in ``folder`` says at this moment; ``None`` if there is none.
+async def look_into_journal(places: StatePlaces, service: str) -> AsyncIterator[Journal | None]:
+    """Give what the journal of a directory says at this moment; ``None`` if there is none.
 
-    The journal itself is not touched, nor is a run that writes to it.
+    The journal itself is not touched, nor is a run that writes to it; neither is anything
+    written beside it.
 
     Args:
-        folder: The state folder; need not exist.
+        places: Where it may be.
         service: As for :func:`open_journal`.
     Raises: DiskError, when it cannot be read.
     """
-    path = folder / JOURNAL_NAME
-    if not await anyio.Path(path).is_file():
+    folder = await anyio.to_thread.run_sync(places.known)
+    if folder is None:
         yield None
         return
-    async with open_copy(path, MIGRATIONS) as copy:
+    async with open_copy(folder / JOURNAL_NAME, MIGRATIONS) as copy:
         yield Journal(copy, service)
 
 

@@ -16,21 +16,27 @@ import orjson
 from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.job.journal.journal import JOURNAL_NAME, Journal, open_journal
+from asyncdl.job.journal.database import take_over
+from asyncdl.job.journal.journal import Journal, open_journal
+from asyncdl.job.journal.place import (
+    JOURNAL_NAME,
+    LOCK_NAME,
+    NO_LOCKS,
+    OTHER_PLACE,
+    STATE_FOLDER,
+    NoLocksError,
+    StatePlaces,
+    check_locks,
+)
+from asyncdl.job.journal.schema import MIGRATIONS
 from asyncdl.outside import read_at_most
 from asyncdl.text import plain
 from asyncdl.transfer.parts.stable import check_own, make_folders, open_plain, settle, write_anew
 
-STATE_FOLDER = ".asyncdl"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LONGEST_HOLDER_BYTES = 4096
 LONGEST_JOURNAL_BYTES = 504
 """SQLite takes paths of 512 bytes, and needs some of them for a file beside its own."""
-
-
-def has_state(directory: Path) -> bool:
-    """Tell whether a run has ever begun in a directory. Blocks for a moment."""
-    return (directory / STATE_FOLDER / JOURNAL_NAME).is_file()
 
 
 def check_directory(directory: Path) -> None:
@@ -82,23 +88,25 @@ def check_right_to_write(directory: Path) -> None:
 
 @asynccontextmanager
 async def open_state(
-    directory: Path, service: str, *, durable: bool = False
+    directory: Path, service: str, *, chosen: Path | None = None, durable: bool = False
 ) -> AsyncIterator[Journal]:
     """Take hold of a download directory and open its journal.
 
     Args:
         directory: Made when it is not there.
         service: Name of the service whose files this run may trust.
+        chosen: The user's folder for such states; ``None`` keeps the state in the directory,
+            or in the user's state folder where the directory's volume knows no locks.
         durable: Whether a power cut may not cost the journal its last rows.
     Raises:
         DirectoryBusyError: Another run holds the directory.
         DiskError: The directory cannot be made or written to.
     """
-    folder = directory / STATE_FOLDER
-    hold = _Hold(directory, folder, durable=durable)
-    await anyio.to_thread.run_sync(hold.take)
+    places = StatePlaces(directory, chosen)
+    hold = await anyio.to_thread.run_sync(_hold_of, places, durable)
     try:
-        async with open_journal(folder, service, durable=durable) as journal:
+        async with open_journal(hold.folder, service, durable=durable) as journal:
+            journal.moved_because = hold.moved_because
             if durable:
                 await anyio.to_thread.run_sync(hold.settle)
             if hold.was_cut_off:
@@ -109,47 +117,98 @@ async def open_state(
             await anyio.to_thread.run_sync(hold.drop)
 
 
+def _hold_of(places: StatePlaces, durable: bool) -> _Hold:
+    """Take a directory in the first place that can hold its state.
+
+    Raises: as :func:`open_state`.
+    """
+    check_directory(places.directory)
+    refusal: NoLocksError | None = None
+    for folder in places.in_order:
+        hold = _Hold(places.directory, folder, durable=durable)
+        try:
+            hold.take(places.known())
+        except NoLocksError as error:
+            refusal = refusal or error
+            continue
+        if refusal is not None:
+            hold.moved_because = f"{refusal}; its state is in {folder}"
+        return hold
+    if refusal is None:
+        raise RuntimeError("no place for a state")
+    raise NoLocksError(refusal.path, OSError(refusal.errno, f"{refusal.detail}; {OTHER_PLACE}"))
+
+
 class _Hold:
     """One run's hold on a directory; used in threads."""
 
     def __init__(self, directory: Path, folder: Path, *, durable: bool) -> None:
+        self.folder = folder
+        """Holds its state."""
+        self.moved_because = ""
+        """Why that is not in the directory itself; empty if it is, or the user chose."""
         self.was_cut_off = False
         """Whether the machine stopped in the midst of the last run, which flushed nothing."""
         self._directory = directory
         self._durable = durable
-        self._folder = folder
         self._holder = folder / "holder.json"
-        self._lock_file = folder / "lock"
+        self._lock_file = folder / LOCK_NAME
         self._lock = FileLock(self._lock_file, timeout=0, thread_local=False)
 
-    def take(self) -> None:
-        """Take the directory, or say who has it. Raises: DirectoryBusyError, DiskError."""
+    def take(self, known: Path | None) -> None:
+        """Take the directory, or say who has it.
+
+        Args:
+            known: Folder with the journal of the last run, which is taken over.
+        Raises: DirectoryBusyError; NoLocksError; DiskError.
+        """
         try:
-            check_directory(self._directory)
-            make_folders(self._folder)
+            make_folders(self._directory)
+            make_folders(self.folder)
             for file in (self._lock_file, self._holder):
                 check_own(file)
-            self._lock.acquire()
-            self.was_cut_off = _was_cut_off(self._holder)
-            self._sign()
+            self._acquire()
+            try:
+                if known is not None and not (self.folder / JOURNAL_NAME).exists():
+                    take_over(known / JOURNAL_NAME, self.folder / JOURNAL_NAME, MIGRATIONS)
+                self.was_cut_off = _was_cut_off(self._holder)
+                self._sign()
+            except BaseException:
+                self.drop()
+                raise
         except Timeout as error:
             raise DirectoryBusyError(self._directory, _describe(self._holder)) from error
         except OSError as error:
-            raise DiskError(Path(error.filename or self._folder), error) from error
+            raise DiskError(Path(error.filename or self.folder), error) from error
+
+    def _acquire(self) -> None:
+        """Take the lock, on a volume that has every kind that is needed."""
+        try:
+            check_locks(self.folder)
+            self._lock.acquire()
+        except OSError as error:
+            self._lock.release()
+            if error.errno not in NO_LOCKS:
+                raise
+            self._leave_nothing()
+            raise NoLocksError(self.folder, error) from error
+
+    def _leave_nothing(self) -> None:
+        # Beside an earlier journal the lock file is what tells that there are no locks any more.
+        if not (self.folder / JOURNAL_NAME).exists():
+            with suppress(OSError):  # others are there
+                self._lock_file.unlink(missing_ok=True)
+                self.folder.rmdir()
 
     def _sign(self) -> None:
-        try:
-            told = {
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "boot": boot_id(),
-                "durable": self._durable,
-            }
-            self._holder.unlink(missing_ok=True)
-            write_anew(self._holder, [orjson.dumps(told)], durable=False, is_new=True)
-        except BaseException:
-            self.drop()
-            raise
+        told = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "boot": boot_id(),
+            "durable": self._durable,
+        }
+        self._holder.unlink(missing_ok=True)
+        write_anew(self._holder, [orjson.dumps(told)], durable=False, is_new=True)
 
     def settle(self) -> None:
         """Bring the names of the folder's files, and its own, to stable storage.
@@ -157,9 +216,9 @@ class _Hold:
         Raises: DiskError.
         """
         try:
-            settle(self._folder)
+            settle(self.folder)
         except OSError as error:
-            raise DiskError(self._folder, error) from error
+            raise DiskError(self.folder, error) from error
 
     def drop(self) -> None:
         """Let go of the directory."""

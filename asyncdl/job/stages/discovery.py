@@ -11,7 +11,6 @@ from asyncdl.events import FileFinished, FileState, FilesWanted
 from asyncdl.job.choosing.namesakes import Namesakes
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
-from asyncdl.job.journal.state import STATE_FOLDER
 from asyncdl.job.run import Run
 from asyncdl.job.stages.moving import follow_layout, follow_unpacking
 from asyncdl.job.stages.present import settle_present
@@ -41,7 +40,7 @@ async def _hand_on(
     wanted_out: MemoryObjectSendStream[list[WantedFile]],
 ) -> None:
     """Report the files of each batch that are there, and send on the rest."""
-    claims = Claims(await probe(run.directory / STATE_FOLDER))
+    claims = Claims(await probe(run.directory))
     async for everything in batches:
         selected = run.scope.narrow(everything) if run.scope else everything
         # Before the endings of earlier runs are open again: they know what was begun.

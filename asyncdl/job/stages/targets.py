@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
+from asyncdl.job.journal.place import STATE_FOLDER
 from asyncdl.job.places.layout import Aim, Place
 from asyncdl.job.run import Run
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -192,16 +193,18 @@ def _clash(path: str, other: str) -> Obstacle:
     )
 
 
-async def probe(folder: Path) -> Fold:
+async def probe(directory: Path) -> Fold:
     """Find out which spellings of a name a volume takes for one.
 
     Args:
-        folder: On the volume; a file in it is made and removed.
+        directory: On the volume; a file in it, or in its state folder, is made and removed.
     """
-    return await anyio.to_thread.run_sync(_probe, folder)
+    return await anyio.to_thread.run_sync(_probe, directory)
 
 
-def _probe(folder: Path) -> Fold:
+def _probe(directory: Path) -> Fold:
+    state = directory / STATE_FOLDER
+    folder = state if state.is_dir() else directory
     name = "Name-\N{LATIN SMALL LETTER E WITH ACUTE}"
     path = folder / name
     with suppress(OSError):

@@ -83,16 +83,16 @@ class AccountGate:
             # A loop that looks again: a thread that waits for a file lock cannot be cancelled.
             while not await to_thread.run_sync(claim.try_take, limiter=self._threads):  # noqa: ASYNC110
                 await anyio.sleep(self._poll_interval_s)
-        except OSError as error:
+        except (OSError, NotImplementedError) as error:  # the latter where there are no locks
             self._warn_once(error)
 
-    def _warn_once(self, error: OSError) -> None:
+    def _warn_once(self, error: OSError | NotImplementedError) -> None:
         if not self._has_warned:
             self._has_warned = True
             log.warning(
                 "cannot lock in %s (%s): other processes that use the account are not waited for",
                 self._directory,
-                error.strerror or error,
+                getattr(error, "strerror", "") or error,
             )
 
 

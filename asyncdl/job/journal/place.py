@@ -1,0 +1,183 @@
+"""Which folder holds the state of a download directory.
+
+It is ``.asyncdl`` in the directory itself, so that it goes where the files go. A volume
+that knows no locks cannot hold it; it is then in the user's state folder, or wherever the
+user says. What an earlier run left in another of these places is taken over.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import platformdirs
+
+from asyncdl.config import Config
+from asyncdl.errors import DiskError
+
+STATE_FOLDER = ".asyncdl"
+JOURNAL_NAME = "journal.sqlite"
+LOCK_NAME = "lock"
+MOUNTS = Path("/proc/self/mountinfo")
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What file systems say that know no locks."""
+OTHER_PLACE = "name a folder on a local disk by download.state_directory, or --state-dir"
+_LONGEST_STEM = 40
+
+
+class NoLocksError(DiskError):
+    """A volume knows no locks, so that it cannot hold the state of a job."""
+
+    @property
+    def remedy(self) -> str:
+        """What can be done about it, in one sentence."""
+        return f"{OTHER_PLACE[0].upper()}{OTHER_PLACE[1:]}."
+
+
+@dataclass(frozen=True, slots=True)
+class StatePlaces:
+    """The folders that may hold the state of one download directory."""
+
+    directory: Path
+    """The download directory."""
+    chosen: Path | None = None
+    """The user's folder for the states of such directories, if one is named."""
+
+    @property
+    def in_order(self) -> tuple[Path, ...]:
+        """Where a run keeps its state: the first of these that can hold it."""
+        if self.chosen is not None:
+            return (_below(self.chosen, self.directory),)
+        return (self.directory / STATE_FOLDER, self._of_user)
+
+    @property
+    def _of_user(self) -> Path:
+        return _below(platformdirs.user_state_path("asyncdl"), self.directory)
+
+    def known(self) -> Path | None:
+        """Return the folder with the journal of the last run; ``None`` if there is none. Blocks."""
+        if self.chosen is not None and (found := self._with_journal(*self.in_order)):
+            return found
+        return self._with_journal(self.directory / STATE_FOLDER, self._of_user)
+
+    def _with_journal(self, *folders: Path) -> Path | None:
+        times = {folder: _written_at(folder / JOURNAL_NAME) for folder in folders}
+        return max((f for f in folders if times[f]), key=lambda f: times[f], default=None)
+
+
+def places_of(config: Config) -> StatePlaces:
+    """Return the folders that may hold the state of a config's job."""
+    return StatePlaces(config.directory, config.state_directory)
+
+
+def _below(root: Path, directory: Path) -> Path:
+    """Return a folder for the state of one directory, with a name that people recognise."""
+    real = os.path.realpath(directory)
+    stem = re.sub(r"[^\w.-]", "_", Path(real).name)[:_LONGEST_STEM].strip(".")
+    return root / f"{stem or 'state'}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
+
+
+def _written_at(journal: Path) -> int:
+    """Return when a journal was last written, in nanoseconds; 0 if there is none. Blocks."""
+    try:
+        written = journal.stat()
+        if not stat.S_ISREG(written.st_mode):
+            return 0
+    except OSError:
+        return 0
+    with suppress(OSError):
+        ahead = journal.with_name(f"{journal.name}-wal").stat()
+        return max(written.st_mtime_ns, ahead.st_mtime_ns)
+    return written.st_mtime_ns
+
+
+def check_locks(folder: Path) -> None:
+    """Make sure that a volume knows the locks that are taken for a state. Blocks.
+
+    Args:
+        folder: On the volume; a file in it is made and is gone at once.
+
+    Raises: OSError that names the call and the mount, with one of :data:`NO_LOCKS`; any
+        other, if nothing can be written there.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return  # there the locks are of another kind, and every volume knows them
+    with TemporaryFile(dir=folder) as file:
+        for call, lock in (("flock", fcntl.flock), ("fcntl", fcntl.lockf)):
+            try:
+                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in NO_LOCKS:
+                    raise refused(folder, call, error) from error
+
+
+def knows_locks(lock_file: Path) -> bool:
+    """Tell whether a volume knows locks, without writing anything there. Blocks.
+
+    Args:
+        lock_file: On the volume; where there is none, nothing speaks against it. Never a
+            file that SQLite has open: closing it again would take away SQLite's own locks.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        with lock_file.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in NO_LOCKS
+    return True
+
+
+def maps_files(folder: Path) -> bool:
+    """Tell whether files on a volume can be mapped into memory and shared. Blocks."""
+    import mmap
+
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.truncate(mmap.PAGESIZE)
+            mmap.mmap(file.fileno(), mmap.PAGESIZE).close()
+    except OSError as error:
+        return error.errno not in (errno.ENODEV, errno.EINVAL, *NO_LOCKS)
+    return True
+
+
+def refused(folder: Path, call: str, error: OSError) -> OSError:
+    """Return the error of a call that a file system does not know, with the mount in its words."""
+    where = mount_of(folder)
+    return OSError(error.errno, f"{call}: {os.strerror(error.errno or 0)}{where and f' ({where})'}")
+
+
+def mount_of(folder: Path) -> str:
+    """Return the file system that a folder is on, such as ``nfs4 on /data``. Blocks.
+
+    Empty where the system does not say.
+    """
+    real = Path(os.path.realpath(folder))
+    try:
+        mounts = dict(_mounts(MOUNTS.read_text(errors="surrogateescape")))
+    except OSError:
+        return ""
+    at = next((place for place in (real, *real.parents) if str(place) in mounts), None)
+    return f"{mounts[str(at)]} on {at}" if at else ""
+
+
+def _mounts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield where each file system is mounted, and its kind. Source: proc_pid_mountinfo(5)."""
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if len(fields) > 4 and after:
+            place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
+            yield place, after.split(" ")[0]

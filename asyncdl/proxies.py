@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from asyncdl.errors import NetworkError
+from asyncdl.host_text import inmost_zone
 from asyncdl.no_proxy import is_exempt
+from asyncdl.zones import Zone
 
 PORTS = {"http": 80, "https": 443}
 SOCKS = ("socks5h", "socks5", "socks4a", "socks4", "socks")
@@ -100,19 +101,8 @@ def _whole(proxy: str) -> str:
 
 
 def _is_this_machine(host: str) -> bool:
-    """Tell whether a name or an address is of the loopback, whatever it resolves to.
-
-    Source: RFC 6761, section 6.3 (names); RFC 6890 (addresses).
-    """
-    name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
+    """Tell whether anybody may take a name or an address for the loopback, in whatever form."""
+    return inmost_zone(host) is Zone.LOOPBACK
 
 
 def _is_spoken_to(proxy: str) -> bool:

@@ -21,11 +21,15 @@ from aiohttp import (
     DummyCookieJar,
     TCPConnector,
 )
+from aiohttp.abc import ResolveResult
+from aiohttp.connector import Connection
 from anyio import to_thread
 
 from asyncdl.errors import NetworkError, Portable
+from asyncdl.host_text import outmost_zone
 from asyncdl.proxies import SOCKS_PORT, is_socks, proxy_for, without_login
 from asyncdl.tls import Tls, tls_context
+from asyncdl.zones import ANYWHERE, Zone, zone_of
 
 _LOGIN = (
     "it wants a user name and a password, or other ones (written before its host in the variable "
@@ -73,8 +77,67 @@ def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: An
     jar = DummyCookieJar()
     if proxy is not None and is_socks(proxy):
         return ClientSession(connector=_by_socks(proxy, context), cookie_jar=jar, **options)
-    connector = TCPConnector(ssl=context or True)
+    connector = _Direct(ssl=context or True) if proxy is None else TCPConnector(ssl=context or True)
     return ClientSession(connector=connector, proxy=proxy, cookie_jar=jar, **options)
+
+
+class _Direct(TCPConnector):
+    """Connections to one host, none further inward than where it has been met before.
+
+    So a name that resolves to something else the second time, or has several addresses, does
+    not lead a request inward that followed from an earlier reply.
+    """
+
+    met_at: Zone | None = None
+    """The outmost zone of all connections so far."""
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            zone = _zone_of_peer(connection)
+            if zone is None:
+                return connection  # it is broken, or this would be known
+            if zone <= self._inmost:
+                self.met_at = zone
+                return connection
+            # It is from a time when nothing was known of the host.
+            connection.close()
+
+    @property
+    def _inmost(self) -> Zone:
+        return ANYWHERE if self.met_at is None else self.met_at
+
+    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
+        found = await super()._resolve_host(host, port, traces)
+        allowed = [place for place in found if zone_of(place["host"]) <= self._inmost]
+        if found and not allowed:
+            raise FurtherInward(host)
+        return allowed
+
+
+class FurtherInward(Portable, ClientError):
+    """A host has none of its addresses where it was met before, but further inward ones."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} has moved further inward")
+        self.host = host
+
+
+def _zone_of_peer(connection: Connection) -> Zone | None:
+    transport = connection.transport
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    return zone_of(peer[0]) if peer else None
+
+
+def zone_met(session: ClientSession, host: str) -> Zone:
+    """Return where the one host of a session is.
+
+    That is where the connections of :func:`open_session` led. Where they lead to a proxy, or
+    where the session is somebody else's, the host's text is all that is known.
+    """
+    connector = session.connector
+    met_at = connector.met_at if isinstance(connector, _Direct) else None
+    return outmost_zone(host) if met_at is None else met_at
 
 
 def _by_socks(proxy: str, context: ssl.SSLContext | None) -> BaseConnector:

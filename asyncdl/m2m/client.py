@@ -56,6 +56,7 @@ from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
 from asyncdl.off_loop import off_loop
 from asyncdl.own_task import in_own_task, require_asyncio
+from asyncdl.zones import Zone
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -182,6 +183,14 @@ class M2MClient:
     def calls(self) -> Mapping[str, int]:
         """Calls sent so far, by endpoint, repeated ones and logins included."""
         return MappingProxyType(self._caller.calls)
+
+    @property
+    def zone(self) -> Zone:
+        """Where the service is: the outmost address that replied, so far.
+
+        By a proxy, or in a session of somebody else's, what the text of its host says.
+        """
+        return self._transport.zone
 
     @property
     def service_time(self) -> float | None:

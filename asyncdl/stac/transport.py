@@ -17,7 +17,7 @@ from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
 from asyncdl.retry import parse_retry_after
-from asyncdl.sessions import SocksRefusal, proxy_unreachable
+from asyncdl.sessions import FurtherInward, SocksRefusal, proxy_unreachable
 from asyncdl.stac.items import Link
 from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
@@ -126,6 +126,8 @@ def _our_errors(what: str) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise NetworkError(what, "no reply in time") from error
+    except FurtherInward as error:
+        raise NetworkError(what, str(error)) from error
     except SocksRefusal as error:
         raise NetworkError(what, error.cause, retryable=error.retryable) from error
     except (ClientError, OSError, ValueError) as error:

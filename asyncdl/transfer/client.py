@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from asyncdl.transfer.target import Target
-from asyncdl.transfer.zones import Zone
+from asyncdl.zones import Zone
 
 
 class Exchange(Protocol):
@@ -23,7 +23,7 @@ class Exchange(Protocol):
 
     @property
     def zone(self) -> Zone:
-        """Where the host is that sent it; ``ANYWHERE`` if nobody can tell."""
+        """Where the host is that sent it; by its text alone, where only a proxy knows."""
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ async def gives_any(engine: Engine, samples: Iterable[Sample]) -> bool:
 
 
 async def _gives(engine: Engine, sample: Sample) -> bool:
-    link = Link(sample.url, await engine.inmost_for(sample.named_by))
+    link = Link(sample.url, sample.inmost())
     ask = Ask(0, 1).headers()
     with await open_answer(engine.client, link, ask, sample.headers, engine.limits) as answer:
         if answer.head.status not in _GOOD:

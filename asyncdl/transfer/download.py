@@ -185,7 +185,7 @@ class Download:
         engine, url = self._engine, self._url
         ask = self._ladder.next_ask(url.now, self._known())
         self._recovery.count_request()
-        link = Link(url.now, await engine.inmost_for(url.named_by))
+        link = Link(url.now, self._request.inmost)
         with ExitStack() as own:
             with self._slot.while_asking(turn.fall_silent, turn.go_on):
                 answer = own.enter_context(

@@ -11,13 +11,11 @@ from msgspec import Struct
 from asyncdl.events import Emit
 from asyncdl.transfer.claims import Claims
 from asyncdl.transfer.client import Client
-from asyncdl.transfer.governor import Governor, host_of
-from asyncdl.transfer.guard import zone_of_host
+from asyncdl.transfer.governor import Governor
 from asyncdl.transfer.limits import KIB, Limits
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.range_habits import RangeHabits
 from asyncdl.transfer.rate import RateLimit
-from asyncdl.transfer.zones import ANYWHERE, Zone
 
 T = TypeVar("T")
 
@@ -40,17 +38,6 @@ class Engine(Struct, frozen=True):
     claims: Claims
     habits: RangeHabits
     """Which hosts refuse ranges."""
-    zones: dict[str, Zone] = {}
-    """Where the services are that have named URLs, by host."""
-
-    async def inmost_for(self, named_by: str | None) -> Zone:
-        """Return how far inward a URL may lead that a service at ``named_by`` has named."""
-        if named_by is None:
-            return ANYWHERE
-        host = host_of(named_by)
-        if host not in self.zones:
-            self.zones[host] = await zone_of_host(named_by)
-        return self.zones[host]
 
     async def prove(self, path: Path, size_bytes: int, call: Callable[[], T]) -> T:
         """Run a ``call`` that reads the whole file at ``path``.

@@ -20,11 +20,11 @@ class FileUrl:
     """
 
     def __init__(self, request: FileRequest) -> None:
-        self.named_by = request.named_by
+        self._named_by = request.named_by
         self.now = _checked(request.url, request.named_by)
         self.headers = hidden(request.headers)
         check_headers(self.now, self.headers)
-        self.sample = Sample(self.now, self.headers, request.named_by)
+        self.sample = Sample(self.now, self.headers, lambda: request.inmost)
         """The file as others of its host ask for it, to compare with."""
         self.is_renewed = request.refresh is not None or request.named_by is not None
         """Whether a service names fresh URLs of the same file."""
@@ -38,7 +38,7 @@ class FileUrl:
 
         Raises: TransferError, WrongContent, if it is none that may be followed.
         """
-        self.now = self.sample.url = _checked(fresh, self.named_by)
+        self.now = self.sample.url = _checked(fresh, self._named_by)
 
 
 def _checked(url: str, named_by: str | None) -> str:

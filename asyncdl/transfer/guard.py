@@ -1,21 +1,19 @@
-"""The rule of :mod:`zones`, kept where connections are made.
+"""The rule of :mod:`asyncdl.zones`, kept where connections are made.
 
-The addresses are looked at between the look-up and the connection, so they are the
-very ones that are connected to: a name that resolves to something else the
-second time, or an address written in an odd way, makes no difference. Once
-per connection; requests on one that stands only compare two numbers.
+The text of a host is looked at before anything is done with it, for a proxy may make of it what
+it likes. The addresses are looked at between the look-up and the connection, so they are the
+very ones that are connected to: a name that resolves to something else the second time makes no
+difference. Where a host is, is where the other end of its connection is, and never asked again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
-
-import anyio
 
 from asyncdl.errors import Portable, TransferError
-from asyncdl.transfer.zones import ANYWHERE, Zone, outmost, zone_of
+from asyncdl.host_text import inmost_zone
+from asyncdl.zones import ANYWHERE, Zone, zone_of
 
 
 class InwardAddress(TransferError):
@@ -35,6 +33,12 @@ class Refused(Portable, OSError):
         super().__init__("the address is further inward than whoever named it")
 
 
+def check_text(host: str, inmost: Zone) -> None:
+    """Look at a host as it is written. Raises: Refused, if it may be further inward."""
+    if inmost < ANYWHERE and inmost_zone(host) > inmost:
+        raise Refused
+
+
 Address: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
 """As ``getaddrinfo`` gives it: family, kind, protocol, name, place."""
 
@@ -50,18 +54,6 @@ def no_further_than(inmost: Zone, addresses: Iterable[Address]) -> list[Address]
     return allowed
 
 
-def zone_of_peer(peer: tuple[Any, ...] | None) -> Zone:
-    """Return where the other end of a connection is."""
-    return zone_of(peer[0]) if peer else ANYWHERE
-
-
-async def zone_of_host(url: str) -> Zone:
-    """Return where the host of a URL is; one that nobody knows is public.
-
-    The least inward of its addresses counts, for that is where it can be reached from.
-    """
-    try:
-        found = await anyio.getaddrinfo(urlsplit(url).hostname, None)
-    except (OSError, UnicodeError, ValueError):
-        return Zone.PUBLIC
-    return outmost(str(place[0]) for *_, place in found)
+def zone_of_peer(peer: tuple[Any, ...] | None) -> Zone | None:
+    """Return where the other end of a connection is; ``None`` for one that is broken."""
+    return zone_of(peer[0]) if peer else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -17,6 +18,7 @@ from msgspec import Struct
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
 from asyncdl.transfer.error_pages import is_page, names_outage
 from asyncdl.transfer.headers import Headers
+from asyncdl.zones import ANYWHERE, Zone
 
 QUIET_S = 1.0
 """So long nothing of use has come before several failing files raise a suspicion."""
@@ -45,7 +47,8 @@ class Sample(Struct, eq=False):
 
     url: str
     headers: Headers = {}
-    named_by: str | None = None
+    inmost: Callable[[], Zone] = lambda: ANYWHERE
+    """How far inward its URL may lead."""
     failed_in: int = -1
     """Epoch of its last failure that may be an outage."""
 

@@ -19,7 +19,7 @@ from asyncdl.transfer.answers import CODED, Head, decoded, read_head
 from asyncdl.transfer.client import Client, Exchange
 from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.governor import host_of
-from asyncdl.transfer.guard import InwardAddress, Refused
+from asyncdl.transfer.guard import InwardAddress, Refused, check_text
 from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.headers import (
     Headers,
@@ -31,7 +31,7 @@ from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.patience import Patience
 from asyncdl.transfer.target import BAD_URL, is_same_origin, read_target
 from asyncdl.transfer.tries import LOGIN_PAGE
-from asyncdl.transfer.zones import ANYWHERE, Zone
+from asyncdl.zones import ANYWHERE, Zone
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
@@ -181,8 +181,10 @@ async def open_answer(
 
 
 async def _send(client: Client, link: Link, headers: Mapping[str, str]) -> Exchange:
+    target = read_target(link.url)
     try:
-        return await client.get(read_target(link.url), headers, link.inmost)
+        check_text(target.origin[1], link.inmost)
+        return await client.get(target, headers, link.inmost)
     except Refused:
         zone = link.inmost.name.lower()
         detail = f"a {zone} host leads to an address further inward"

@@ -11,7 +11,7 @@ from asyncdl.transfer.client import Client, Exchange
 from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Target
-from asyncdl.transfer.zones import Zone
+from asyncdl.zones import Zone
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -39,10 +39,7 @@ class ProxyingClient:
             return await self._direct.get(target, headers, inmost)
         from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
 
-        # Wherever a host behind the proxy is, it is not this machine, and may not lead to it.
-        client = SessionClient(
-            await self._session_by(proxy), self._limits, zone=Zone.LINK, proxy=host_of(proxy)
-        )
+        client = SessionClient(await self._session_by(proxy), self._limits, proxy=host_of(proxy))
         return await client.get(target, headers, inmost)
 
     async def _session_by(self, proxy: str) -> ClientSession:

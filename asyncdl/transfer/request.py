@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asyncdl.host_text import hostname_of, outmost_zone
 from asyncdl.transfer.checking import folder, whole, wrong, wrong_type
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.headers import Headers
 from asyncdl.transfer.proving.digests import Digest, check_algorithm
 from asyncdl.transfer.proving.members import Members, Unpack
 from asyncdl.transfer.proving.verify import Form
+from asyncdl.zones import ANYWHERE, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class FileRequest:
     """URL of the service that named ``url`` and names fresh ones; ``None`` if the user
     did. What a service names is trusted as little as a redirect from it: neither
     further inward than where it is, nor from ``https`` to ``http``, nor with a password."""
+    named_from: Callable[[], Zone] | None = field(default=None, repr=False)
+    """Where that service is, by the connections over which it replied; called before each
+    request. ``None`` goes by the text of its host: an address, in any form, is where it is,
+    ``localhost`` is this machine, and a name is public, for it may resolve to anything."""
     overwrite: bool = False
     """Whether a file that is already there is fetched all the same, from its first byte,
     and replaced whoever made it."""
@@ -74,6 +80,13 @@ class FileRequest:
     """Whether an HTML page is taken for the file, where neither name nor ``form`` says else."""
     connections: int | None = None
     """Connections for this file at most; ``None`` takes ``Limits.connections_per_file``."""
+
+    @property
+    def inmost(self) -> Zone:
+        """How far inward its URL may lead."""
+        if self.named_from is not None:
+            return self.named_from()
+        return ANYWHERE if self.named_by is None else outmost_zone(hostname_of(self.named_by))
 
     def __post_init__(self) -> None:
         # There may be very many: what is as it should be passes by a glance each.
@@ -108,7 +121,10 @@ class FileRequest:
         for name, value in (("headers", self.headers), ("members", self.members)):
             if not isinstance(value, Mapping):
                 raise wrong_type(f"FileRequest.{name}", value, "a mapping")
-        for name, call in (("refresh", self.refresh), ("unpack", self.unpack)):
+        calls = (
+            ("refresh", self.refresh), ("unpack", self.unpack), ("named_from", self.named_from),
+        )  # fmt: skip
+        for name, call in calls:
             if call is not None and not callable(call):
                 raise wrong_type(f"FileRequest.{name}", call, "a function, or None")
 

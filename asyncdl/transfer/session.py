@@ -16,6 +16,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, NetworkError
+from asyncdl.host_text import outmost_zone
 from asyncdl.redact import redact
 from asyncdl.sessions import SocksRefusal, proxy_unreachable
 from asyncdl.tls_faults import handshake_fault_in, tls_fault_in
@@ -24,7 +25,7 @@ from asyncdl.transfer.headers import OWN_NAMES
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.proving.told_digests import LISTED
 from asyncdl.transfer.target import Target
-from asyncdl.transfer.zones import ANYWHERE, Zone
+from asyncdl.zones import Zone
 
 WANTS_LOGIN = 407
 """What a proxy answers to those whom it does not know (RFC 9110, section 15.5.8)."""
@@ -37,11 +38,10 @@ _LOGIN = (
 class SessionExchange:
     """An answer of aiohttp. See :class:`~asyncdl.transfer.client.Exchange`."""
 
-    def __init__(
-        self, response: ClientResponse, target: Target, limits: Limits, zone: Zone
-    ) -> None:
+    def __init__(self, response: ClientResponse, target: Target, limits: Limits) -> None:
         self.status = response.status
-        self.zone = zone
+        # The peer may be a proxy, be it of the owner's, and says nothing about the host.
+        self.zone = outmost_zone(target.origin[1])
         self.headers: Mapping[str, str] = _joined(response.headers)
         """Their names match in any case."""
         self._response = response
@@ -100,18 +100,14 @@ class SessionClient:
     Args:
         session: It should have no cookies and no ``auto_decompress``.
         limits: Timeouts and the size of buffers.
-        zone: Where the hosts are, for all that is known: the peer may be a proxy of the owner's.
         proxy: Host and port of the proxy that the session goes by, for errors; empty if
             there is none, or only its owner knows.
     """
 
-    def __init__(
-        self, session: ClientSession, limits: Limits, *, zone: Zone = ANYWHERE, proxy: str = ""
-    ) -> None:
+    def __init__(self, session: ClientSession, limits: Limits, *, proxy: str = "") -> None:
         self._session = session
         self._proxy = proxy
         self._limits = limits
-        self._zone = zone
         # The total would end every long download; stalls are watched by Answer.
         self._timeout = ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
 
@@ -141,7 +137,7 @@ class SessionClient:
             # Without TLS the proxy's own answers look like the host's.
             response.close()
             raise NetworkError(what, _LOGIN, retryable=False)
-        return SessionExchange(response, target, limits, self._zone)
+        return SessionExchange(response, target, limits)
 
     async def aclose(self) -> None:
         """Do nothing: the session is its owner's."""

@@ -112,6 +112,7 @@ def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> F
         key=str(place.relative),
         refresh=refresh,
         named_by=run.config.service.url,
+        named_from=lambda: run.client.zone,
         # What is there and right has been sorted out before; but for a tar that was left
         # between its last byte and its unpacking.
         overwrite=not is_passing,

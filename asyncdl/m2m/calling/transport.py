@@ -29,10 +29,11 @@ from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
 from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
 from asyncdl.m2m.calling.sizes import most_bytes_of
 from asyncdl.redact import SecretBuffer, SecretBytes
-from asyncdl.sessions import SocksRefusal, open_session
+from asyncdl.sessions import FurtherInward, SocksRefusal, open_session, zone_met
 from asyncdl.tls import Tls
 from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
+from asyncdl.zones import ANYWHERE, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class Transport:
         self._owns_session = session is None
         self._max_reply_bytes = max_reply_bytes
         self._tls = tls
+        self.zone: Zone = ANYWHERE
+        """The outmost place that replies came from so far."""
         self._timeout = ClientTimeout(
             total=None, connect=connect_timeout_s, sock_read=read_timeout_s
         )
@@ -110,6 +113,7 @@ class Transport:
                 # A redirect would take the key to another host.
                 allow_redirects=False,
             ) as response:
+                self.zone = min(self.zone, zone_met(session, self._base.host or ""))
                 reply = await self._read_bounded(endpoint, response)
                 return RawReply(response.status, response.headers, reply)
 
@@ -214,6 +218,8 @@ def _cause(error: Exception) -> str:
             cause = os.strerror(reason.errno) if reason.errno else str(reason)
             return f"no connection to the proxy (HTTPS_PROXY): {cause}"
         return f"no connection: {reason.strerror or reason}"
+    if isinstance(error, FurtherInward):
+        return str(error)
     if isinstance(error, ServerDisconnectedError):
         return "the service closed the connection"
     if isinstance(error, ClientOSError) and error.errno is None:

@@ -22,7 +22,7 @@ from asyncdl.transfer.target import Origin, Target
 from asyncdl.transfer.wire.connection import Connection, Lost
 from asyncdl.transfer.wire.heads import AnswerHead, NotHttp, request_head
 from asyncdl.transfer.wire.tls import connect_securely
-from asyncdl.transfer.zones import ANYWHERE, Zone
+from asyncdl.zones import ANYWHERE, Zone
 
 KEEPALIVE_S = 30.0
 """An idle connection is not used any more after this."""
@@ -127,17 +127,21 @@ class WireClient:
 
     def _take(self, origin: Origin, inmost: Zone) -> Connection | None:
         idle = self._idle[origin]
-        if idle and idle[-1].zone > inmost:
-            # It is from a time when more was allowed.
-            return None
         oldest_s = asyncio.get_running_loop().time() - KEEPALIVE_S
-        while idle:
+        found: Connection | None = None
+        further: list[Connection] = []
+        while idle and found is None:
             # The last that was used is the likeliest to be open still.
             connection = idle.pop()
-            if connection.is_usable and connection.idle_since_s >= oldest_s:
-                return connection
-            connection.close()
-        return None
+            if connection.zone > inmost:
+                # It is from a time when more was allowed, and good for whoever is allowed more.
+                further.append(connection)
+            elif connection.is_usable and connection.idle_since_s >= oldest_s:
+                found = connection
+            else:
+                connection.close()
+        idle += reversed(further)
+        return found
 
     async def _connect(self, target: Target, inmost: Zone) -> Connection:
         _, host, port = target.origin

@@ -20,7 +20,7 @@ from asyncdl.transfer.wire.heads import (
     end_of_head,
     read_answer_head,
 )
-from asyncdl.transfer.zones import ANYWHERE
+from asyncdl.zones import ANYWHERE
 
 
 class Lost(Exception):
@@ -247,7 +247,12 @@ class Connection(asyncio.BufferedProtocol):
         """Take the transport."""
         # Of whatever class: those of uvloop do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self.zone = zone_of_peer(transport.get_extra_info("peername"))
+        zone = zone_of_peer(transport.get_extra_info("peername"))
+        if zone is None:
+            # Whoever sent a byte over it could not be held to where they are.
+            self.close()
+        else:
+            self.zone = zone
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Give the place for the next bytes."""

@@ -51,6 +51,12 @@ $ curl -s http://127.0.0.1:8080/sandbox                          # calls, violat
 $ curl -s http://127.0.0.1:8080/sandbox/faults -d '["api_down", "down_mode=html"]'
 ```
 
+Web pages that are open in a browser on the same machine are kept out: a request with an `Origin`
+that is not the sandbox's, or a `Host` that is neither an address nor `localhost` nor the name given
+by `--host`, is answered 403 and noted nowhere. Where `--host` lets other machines in (`0.0.0.0`),
+the name of this machine and names without a dot are served, too. The door takes
+`application/json`, and what `curl -d` sends.
+
 From Python, `asyncdl.sandbox.serve()` gives a `Service`: where it listens, what
 it was asked (`calls`, `call_log`, `file_requests`, `file_log`), what the real
 service would have frowned on (`violations`), what was not tidied up

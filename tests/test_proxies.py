@@ -247,11 +247,12 @@ async def test_what_netrc_holds_is_sent_to_nobody(
     netrc.write_text("default login name password s3cret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setattr(service._world, "origin", far(service.origin))
     async with open_proxy() as proxy:
         # By the proxy, since it sees all headers.
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         account = Credentials(service.username, service.token)
-        async with M2MClient(account, url=far(service.url)) as m2m:
+        async with M2MClient(account, url=service.url) as m2m:
             await m2m.permissions()
     assert len(proxy.asked) >= 2
     assert not any("authorization" in head.lower() for head in proxy.heads)

@@ -16,6 +16,9 @@ from asyncdl.sandbox.leftovers import leftovers_of
 from asyncdl.sandbox.world import World
 
 PATH = "/sandbox"
+_TYPES = ("application/json", "application/x-www-form-urlencoded")
+"""The second is what curl, and urllib of Python, say of any body that they are given."""
+_ALLOWED = "faults are sent as application/json"
 
 
 class Door:
@@ -39,6 +42,8 @@ class Door:
 
     async def change(self, request: web.Request) -> web.Response:
         """Take settings such as ``["api_down", "polls=3"]``; the other faults stay."""
+        if request.content_type not in _content_types(request):
+            return _json({"error": f"Content-Type {request.content_type}: {_ALLOWED}"}, 415)
         try:
             settings = _read_settings(await request.read())
             self._world.faults = self._world.faults.changed_by(settings)
@@ -57,6 +62,12 @@ class Door:
             "leftovers": asdict(leftovers_of(world)),
             "faults": asdict(world.faults),
         }
+
+
+def _content_types(request: web.Request) -> tuple[str, ...]:
+    """Return the types of bodies that are read: none that any page may send unasked."""
+    is_of_browser = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+    return _TYPES[:1] if is_of_browser else _TYPES
 
 
 def _read_settings(body: bytes) -> list[str]:

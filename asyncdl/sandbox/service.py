@@ -15,6 +15,7 @@ from asyncdl.sandbox.account import Account
 from asyncdl.sandbox.api import PATH as API_PATH
 from asyncdl.sandbox.api import Api
 from asyncdl.sandbox.catalog import Catalog
+from asyncdl.sandbox.door import PATH as DOOR_PATH
 from asyncdl.sandbox.door import Door
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.files import FileHost
@@ -26,6 +27,7 @@ from asyncdl.sandbox.signing import Signer
 from asyncdl.sandbox.stac_service import PATH as STAC_PATH
 from asyncdl.sandbox.stac_service import StacService
 from asyncdl.sandbox.truth import Truth
+from asyncdl.sandbox.visitors import keeping_pages_out
 from asyncdl.sandbox.world import World
 
 _MAX_BODY_BYTES = 64 * 2**20
@@ -246,14 +248,20 @@ async def serve(
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
-        world.origin = f"http://{host}:{runner.addresses[0][1]}"
+        world.addresses = tuple(address for address, *_ in runner.addresses)
+        world.origin = f"http://{_in_url(host)}:{runner.addresses[0][1]}"
         yield Service(world, truth, token)
     finally:
         await runner.cleanup()
 
 
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _application(world: World) -> web.Application:
-    app = web.Application(client_max_size=_MAX_BODY_BYTES)
+    keep_out = keeping_pages_out(world, (API_PATH, STAC_PATH, DOOR_PATH))
+    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[keep_out])
     for part in (Api(world), FileHost(world), StacService(world), Door(world)):
         part.add_routes(app)
     return app

@@ -33,6 +33,8 @@ class World:
     """Orders by number."""
     origin: str = ""
     """``http://host:port``, once the server listens."""
+    addresses: tuple[str, ...] = ()
+    """Where it listens."""
     requests: int = 0
     """Number of the last API call."""
 

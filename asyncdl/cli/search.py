@@ -39,6 +39,8 @@ from asyncdl.m2m.searching.outlines import geometry_of
 from asyncdl.m2m.searching.search import SceneQuery, search_scenes
 from asyncdl.tls import TlsSettings
 
+_BEGINS_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are wide forms, which some spreadsheets take as well."""
 FORMATS = ("table", "json", "geojson", "csv", "ids")
 PIPE = (
     "asyncdl search examples/anchorage.toml --sandbox --format ids"
@@ -196,8 +198,15 @@ def _as_csv(scenes: Sequence[Scene]) -> list[str]:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(as_row(scene) for scene in scenes)
+    for scene in scenes:
+        writer.writerow({name: _as_cell(value) for name, value in as_row(scene).items()})
     return text.getvalue().splitlines()
+
+
+def _as_cell(value: object) -> object:
+    """Return a value that a spreadsheet takes for a text, and not for a formula that it runs."""
+    is_formula = isinstance(value, str) and value.lstrip().startswith(_BEGINS_FORMULA)
+    return f"'{value}" if is_formula else value
 
 
 def _as_geojson(scenes: Sequence[Scene]) -> list[str]:

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 
 from asyncdl.events import FoundScene
 from asyncdl.m2m.naming import parse_product_id
+from asyncdl.pages.links import web_link
 from asyncdl.pages.shapes import Ring, beside, projection_for
 
 Polygon: TypeAlias = Sequence[Ring]
 """The outer ring, then the holes."""
-
-PICTURE_HOST = ".usgs.gov"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def map_data(
 
 def _scene(scene: FoundScene) -> dict[str, Any]:
     product = parse_product_id(scene.product_id)
-    browse = _link(scene.browse_url)
+    browse = web_link(scene.browse_url)
     return {
         "product": scene.product_id,
         "entity": scene.entity_id,
@@ -59,22 +58,8 @@ def _scene(scene: FoundScene) -> dict[str, Any]:
         "cloud": scene.cloud_cover,
         "path": product.path if product else None,
         "row": product.row if product else None,
-        "browse": browse,
-        "isPicture": _is_picture(browse),
+        "browse": browse.url if browse else "",
+        "place": browse.place if browse else "",
+        "isPicture": browse is not None and browse.is_picture,
         "rings": beside(scene.footprint),
     }
-
-
-def _link(url: str) -> str:
-    """Return an address that may be followed, or nothing: other schemes run code, or read files."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return url if parts.scheme in ("http", "https") and parts.hostname else ""
-
-
-def _is_picture(url: str) -> bool:
-    """Tell whether the page's policy lets a picture be shown."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" and (parts.hostname or "").endswith(PICTURE_HOST)

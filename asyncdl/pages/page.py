@@ -17,10 +17,11 @@ from string import Template
 
 import orjson
 
+from asyncdl.pages.links import USGS
 from asyncdl.pages.markup import Markup
 from asyncdl.version import __version__
 
-PICTURES = "https://*.usgs.gov"
+PICTURES = f"https://*.{USGS}"
 """Where pictures of scenes may come from, when somebody asks for one."""
 
 _SCRIPT_SAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}

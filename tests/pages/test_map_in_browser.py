@@ -130,6 +130,7 @@ def test_nothing_is_fetched_until_a_picture_is_asked_for(show: Show) -> None:
     click(window, -149.6, 61.9)
     assert window.run(fetched) == []
     assert window.run("return document.querySelector('.card a').href").endswith("gen-browse?x")
+    assert window.run("return document.querySelector('.card a').text") == "Browse picture at USGS"
     window.run("document.querySelector('.card .show').click()")
     window.ask("POST", "/timeouts", {"implicit": 10_000})
     window.ask("POST", "/element", {"using": "css selector", "value": ".card p.faint"})
@@ -137,6 +138,15 @@ def test_nothing_is_fetched_until_a_picture_is_asked_for(show: Show) -> None:
     assert "could not be loaded" in window.run("return document.querySelector('.card').innerText")
     assert "2020-03-10" in click(window, -149.6, 61.9)
     window.complaints()
+
+
+def test_a_link_to_another_host_says_which(show: Show) -> None:
+    window = show(scene(ANCHORAGE, browse_url="https://\u0443sgs.gov:8443/x"))
+    click(window, -149.6, 61.9)
+    link = window.run("const a = document.querySelector('.card a'); return [a.host, a.text, a.rel]")
+    place = "xn--sgs-cfd.gov:8443"
+    assert link == [place, f"Browse picture at {place}", "noopener noreferrer"]
+    assert window.run("return document.querySelectorAll('.card .show').length") == 0
 
 
 def test_a_map_without_scenes_is_a_map(show: Show) -> None:

@@ -342,11 +342,11 @@ function cardOf(scene) {
 // Nothing is asked of USGS before somebody wants to see it.
 function pictureOf(scene) {
   if (!scene.browse) return [];
-  const link = make("a", { href: scene.browse, target: "_blank", rel: "noopener noreferrer", textContent: "Browse picture at USGS" });
+  const link = make("a", { href: scene.browse, target: "_blank", rel: "noopener noreferrer", textContent: `Browse picture at ${scene.place}` });
   if (!scene.isPicture) return [link];
   const show = make("button", { textContent: "Show the browse picture", className: "show" });
   show.onclick = () => show.replaceWith(make("img", {
-    alt: `Browse picture of ${scene.product}`, src: scene.browse,
+    alt: `Browse picture of ${scene.product}`, referrerPolicy: "no-referrer", src: scene.browse,
     onerror() { this.replaceWith(make("p", { className: "faint", textContent: "The picture could not be loaded." })); },
   }));
   return [show, make("div", {}, link)];

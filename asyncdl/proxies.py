@@ -66,6 +66,11 @@ def is_socks(proxy: str) -> bool:
     return urlsplit(proxy).scheme in SOCKS
 
 
+def looks_names_up(proxy: str) -> bool:
+    """Tell whether a proxy is handed names, and not the addresses that this machine finds."""
+    return urlsplit(proxy).scheme in (*PORTS, "socks5h", "socks4a")
+
+
 def without_login(proxy: str) -> str:
     """Return what may be shown of the URL of a proxy: no user and no password."""
     parts = urlsplit(proxy)

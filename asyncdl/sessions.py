@@ -27,7 +27,7 @@ from anyio import to_thread
 
 from asyncdl.errors import NetworkError, Portable
 from asyncdl.host_text import outmost_zone
-from asyncdl.proxies import SOCKS_PORT, is_socks, proxy_for, without_login
+from asyncdl.proxies import SOCKS_PORT, is_socks, looks_names_up, proxy_for, without_login
 from asyncdl.tls import Tls, tls_context
 from asyncdl.zones import ANYWHERE, Zone, zone_of
 
@@ -153,7 +153,7 @@ def _by_socks(proxy: str, context: ssl.SSLContext | None) -> BaseConnector:
         username=unquote(parts.username or "") if has_user else None,
         password=unquote(parts.password or "") if has_user else None,
         # Who looks up the host's name: the proxy, or this machine.
-        rdns=parts.scheme in ("socks5h", "socks4a"),
+        rdns=looks_names_up(proxy),
         ssl=context or True,
     )
     return connector

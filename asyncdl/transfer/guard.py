@@ -54,6 +54,15 @@ def no_further_than(inmost: Zone, addresses: Iterable[Address]) -> list[Address]
     return allowed
 
 
+def check_all(inmost: Zone, addresses: Iterable[Address]) -> None:
+    """Look at addresses of which somebody else picks one.
+
+    Raises: Refused, if any is further inward.
+    """
+    if any(zone_of(address[4][0]) > inmost for address in addresses):
+        raise Refused
+
+
 def zone_of_peer(peer: tuple[Any, ...] | None) -> Zone | None:
     """Return where the other end of a connection is; ``None`` for one that is broken."""
     return zone_of(peer[0]) if peer else None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from asyncdl.proxies import proxy_of
+from asyncdl.proxies import looks_names_up, proxy_of
 from asyncdl.tls import SharedContext
 from asyncdl.transfer.client import Client, Exchange
 from asyncdl.transfer.governor import host_of
+from asyncdl.transfer.guard import Address, check_all
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Target
-from asyncdl.zones import Zone
+from asyncdl.zones import ANYWHERE, Zone
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -39,6 +42,8 @@ class ProxyingClient:
             return await self._direct.get(target, headers, inmost)
         from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
 
+        if inmost < ANYWHERE and not looks_names_up(proxy):
+            check_all(inmost, await _addresses_of(target))
         client = SessionClient(await self._session_by(proxy), self._limits, proxy=host_of(proxy))
         return await client.get(target, headers, inmost)
 
@@ -55,3 +60,13 @@ class ProxyingClient:
         await self._direct.aclose()
         for session in self._sessions.values():
             await session.close()
+
+
+async def _addresses_of(target: Target) -> list[Address]:
+    """Return what this machine knows of a host; nothing if it does not, as others will say."""
+    _, host, port = target.origin
+    try:
+        loop = asyncio.get_running_loop()
+        return list(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return []

@@ -494,15 +494,35 @@ async def test_no_service_leads_a_proxy_inward(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither by the link itself, nor by a mirror of it, nor by a fresh one."""
-    async with listening() as (port, came), Downloader(QUICK) as downloader:
+    async with listening() as (port, came):
         monkeypatch.setenv("ALL_PROXY", f"{kind}://127.0.0.1:{port}")
-        for host in INWARD:
-            url = f"http://{host}:{port}/a"
-            request = FileRequest(url, tmp_path, mirrors=(url + "b",), named_by=PUBLIC_HTTP)
-            with pytest.raises(TransferError, match="further inward") as refused:
-                await downloader.fetch(request)
-            assert refused.value.reason == "inward-address"
+        async with Downloader(QUICK) as downloader:
+            for host in INWARD:
+                url = f"http://{host}:{port}/a"
+                request = FileRequest(
+                    url, tmp_path, mirrors=(url + "b",), named_by="http://m2m.example/api/"
+                )
+                with pytest.raises(TransferError, match="further inward") as refused:
+                    await downloader.fetch(request)
+                assert refused.value.reason == "inward-address"
     assert came == []
+
+
+@pytest.mark.usefixtures("no_proxies")
+@pytest.mark.parametrize("kind", ["socks4", "socks5"])
+async def test_a_name_that_this_machine_looks_up_for_a_proxy_leads_nowhere_inward(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = {"evil.example": [["8.8.8.8", "127.0.0.1"]]}
+    monkeypatch.setattr(socket, "getaddrinfo", answers(script))
+    async with listening() as (port, came):
+        monkeypatch.setenv("ALL_PROXY", f"{kind}://127.0.0.1:{port}")
+        async with Downloader(QUICK) as downloader:
+            with pytest.raises(InwardAddress):
+                await downloader.fetch(
+                    FileRequest("http://evil.example/a", tmp_path, named_by=PUBLIC_HTTP)
+                )
+    assert (came, script) == ([], {"evil.example": []})
 
 
 @pytest.mark.parametrize("host", THIS_MACHINE)

@@ -37,6 +37,7 @@ from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.request import Fetched
 from asyncdl.transfer.request import FileRequest
 from asyncdl.transfer.slots import Slot
+from asyncdl.zones import Zone
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ class M2MClient:
     def __init__(self, credentials: Credentials, *, url: str=..., options: ClientOptions=..., session: ClientSession | None=..., emit: Emit=...) -> None: ...
     @property
     def calls(self) -> Mapping[str, int]: ...
+    @property
+    def zone(self) -> Zone: ...
     @property
     def service_time(self) -> float | None: ...
     def call(self, endpoint: str, payload: object=...) -> Json: ...

@@ -20,6 +20,7 @@ from aiohttp import (
     ClientSession,
     DummyCookieJar,
     TCPConnector,
+    ThreadedResolver,
 )
 from aiohttp.abc import ResolveResult
 from aiohttp.connector import Connection
@@ -27,6 +28,7 @@ from anyio import to_thread
 
 from asyncdl.errors import NetworkError, Portable
 from asyncdl.host_text import outmost_zone
+from asyncdl.loopback import is_loopback_name
 from asyncdl.proxies import SOCKS_PORT, is_socks, looks_names_up, proxy_for, without_login
 from asyncdl.tls import Tls, tls_context
 from asyncdl.zones import ANYWHERE, Zone, zone_of
@@ -48,6 +50,31 @@ class SocksRefusal(Portable, ClientError):
         super().__init__(cause)
         self.cause = cause
         self.retryable = retryable
+
+
+class LoopbackResolver(ThreadedResolver):
+    """Looks up names, but for those of this machine, which no naming service may lead away.
+
+    What goes to them goes without TLS, secrets included. Source: RFC 6761, section 6.3.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host. Raises: OSError."""
+        if not is_loopback_name(host):
+            return await super().resolve(host, port, family)
+        return [
+            _loopback(host, port, address, kind)
+            for address, kind in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))
+            if family in (kind, socket.AF_UNSPEC)
+        ]
+
+
+def _loopback(host: str, port: int, address: str, family: socket.AddressFamily) -> ResolveResult:
+    return ResolveResult(
+        hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+    )
 
 
 async def open_session(url: str, tls: Tls | None, **options: Any) -> ClientSession:
@@ -77,7 +104,9 @@ def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: An
     jar = DummyCookieJar()
     if proxy is not None and is_socks(proxy):
         return ClientSession(connector=_by_socks(proxy, context), cookie_jar=jar, **options)
-    connector = _Direct(ssl=context or True) if proxy is None else TCPConnector(ssl=context or True)
+    resolver, tls = LoopbackResolver(), context or True
+    make = _Direct if proxy is None else TCPConnector
+    connector = make(ssl=tls, resolver=resolver)
     return ClientSession(connector=connector, proxy=proxy, cookie_jar=jar, **options)
 
 

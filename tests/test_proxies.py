@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from asyncdl.config import parse_config
 from asyncdl.errors import NetworkError, TransferError
@@ -14,9 +15,12 @@ from asyncdl.proxies import names_proxy, proxy_of
 from asyncdl.sandbox import Service
 from asyncdl.transfer import Downloader, FileRequest
 from tests.proxy import far, open_proxy
+from tests.security.attacker import listening
+from tests.tls_door import open_door, server_context
 from tests.transfer.fault_server import QUICK, HostedFile, cut, serving, status
 
 BODY = bytes(range(256)) * 40
+CA = trustme.CA()
 
 
 @pytest.fixture(autouse=True)
@@ -231,28 +235,32 @@ def test_a_proxy_that_cannot_be_read_is_told_by_its_variable(
 async def test_a_whole_job_goes_by_the_proxy(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service._world, "origin", far(service.origin))
-    async with open_proxy() as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    """API, catalogue and files; the proxy sees nothing but the host."""
+    CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    inner = int(service.origin.rpartition(":")[2])
+    async with (
+        open_door(server_context(CA, names=("far.test",)), inner) as door,
+        open_proxy() as proxy,
+    ):
+        monkeypatch.setattr(service._world, "origin", f"https://far.test:{door}")
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         assert (await job_at(service, tmp_path).run()).status == "complete"
-    paths = {asked.removeprefix("GET ").removeprefix("POST ") for asked in proxy.asked}
-    assert f"{service.url}download-request" in paths
-    assert any("SR_B4.TIF" in path for path in paths)
+    assert set(proxy.asked) == {f"CONNECT far.test:{door}"}
+    assert "x-auth-token" not in "".join(proxy.heads).lower()
 
 
 async def test_what_netrc_holds_is_sent_to_nobody(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login name password s3cret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setattr(service._world, "origin", far(service.origin))
-    async with open_proxy() as proxy:
-        # By the proxy, since it sees all headers.
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        account = Credentials(service.username, service.token)
-        async with M2MClient(account, url=service.url) as m2m:
-            await m2m.permissions()
-    assert len(proxy.asked) >= 2
-    assert not any("authorization" in head.lower() for head in proxy.heads)
+    async with (
+        listening() as host,
+        M2MClient(Credentials("ann", "token"), url=host.url) as m2m,
+    ):
+        await m2m.call("permissions")
+    assert b"X-Auth-Token: a-key" in host.heard
+    assert b"authorization" not in host.heard.lower() and b"s3cret" not in host.heard

@@ -208,7 +208,7 @@ async def test_a_refusing_proxy_is_told_alike_by_all(
         monkeypatch.setenv("ALL_PROXY", f"socks5h://{login}127.0.0.1:{socks.port}")
         for way in Asker.WAYS:
             with pytest.raises(NetworkError) as caught:
-                await Asker(tmp_path).ask(way, "http://far.test/")
+                await Asker(tmp_path).ask(way, "https://far.test/")
             assert said in caught.value.cause, way
             assert caught.value.retryable == may_pass, way
             assert "s3cret" not in f"{caught.value} {caught.value!r}"
@@ -220,7 +220,7 @@ async def test_a_proxy_that_is_not_there_is_named(
     monkeypatch.setenv("ALL_PROXY", f"socks5h://name:s3cret@127.0.0.1:{unused_tcp_port}")
     for way in Asker.WAYS:
         with pytest.raises(NetworkError, match="proxy") as caught:
-            await Asker(tmp_path).ask(way, "http://far.test/")
+            await Asker(tmp_path).ask(way, "https://far.test/")
         assert "s3cret" not in str(caught.value)
 
 
@@ -256,7 +256,7 @@ async def test_without_the_extra_the_error_names_it(
     monkeypatch.setenv("ALL_PROXY", "socks5h://name:s3cret@127.0.0.1:1")
     for way in Asker.WAYS:
         with pytest.raises(NetworkError, match=r"asyncdl\[socks\]") as caught:
-            await Asker(tmp_path).ask(way, "http://far.test/")
+            await Asker(tmp_path).ask(way, "https://far.test/")
         assert not caught.value.retryable and "s3cret" not in str(caught.value)
 
 

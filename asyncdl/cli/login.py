@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,13 +17,16 @@ from asyncdl.cli.service import Service, access_to, asker, client_of, open_servi
 from asyncdl.cli.target import host_for, service_config, target_options
 from asyncdl.config import ServiceConfig
 from asyncdl.errors import AuthError
-from asyncdl.m2m.account.credentials import Credentials, find_credentials
+from asyncdl.m2m.account.credentials import (
+    MAX_TOKEN_FILE_BYTES,
+    Credentials,
+    find_credentials,
+)
+from asyncdl.m2m.account.destination import check_confirmed
 from asyncdl.m2m.account.stored import credentials_path, forget_accounts, store_account
-from asyncdl.redact import Secret
+from asyncdl.m2m.account.token_text import TOKEN_FORM, token_in
+from asyncdl.redact import Secret, SecretBytes
 from asyncdl.tls import TlsSettings
-
-MAX_TOKEN_CHARS = 4096
-"""Read from standard input; a token has about 64."""
 
 
 @command(
@@ -47,11 +51,14 @@ def login(
     """Check a user name and an application token, and store them for later commands.
 
     What is not given is taken from the environment (ASYNCDL_USERNAME,
-    ASYNCDL_TOKEN) or asked for. The service is that of CONFIG or --url, else that of the USGS.
+    ASYNCDL_TOKEN) or asked for. The service is that of CONFIG or --url, else that of the USGS;
+    another host than the USGS's is confirmed by --url, and may then be named by configs.
     The token goes to the system's keyring if the extra asyncdl[keyring] is
     installed, else to a file that only you can read.
     """
     settings = with_tls(service_config(config, url), tls)
+    if config and not sandbox:
+        check_confirmed(host_for(settings, None), os.environ)
     token = _read_token() if token_stdin else None
     # Asked for before the loop begins, so that Ctrl-C ends the question.
     given = None if sandbox else _given_account(settings, username, token)
@@ -92,10 +99,12 @@ def logout(config: Path | None, sandbox: Embedded | None, url: str | None) -> in
 
 
 def _read_token() -> Secret:
-    words = sys.stdin.read(MAX_TOKEN_CHARS + 1).split()
-    if len(words) != 1 or len(words[0]) > MAX_TOKEN_CHARS:
-        raise click.UsageError("standard input does not hold one token and nothing else")
-    return Secret(words[0])
+    token = token_in(SecretBytes(sys.stdin.buffer.read(MAX_TOKEN_FILE_BYTES + 1)))
+    if not token:
+        raise click.UsageError(
+            f"standard input does not hold one token and nothing else ({TOKEN_FORM})"
+        )
+    return token
 
 
 def _given_account(

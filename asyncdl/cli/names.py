@@ -22,7 +22,8 @@ from asyncdl.cli.options import (
 from asyncdl.cli.printing import echo
 from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.cli.tables import print_table
-from asyncdl.config import DEFAULT_URL, Seconds, ServiceConfig
+from asyncdl.cli.target import service_config
+from asyncdl.config import DEFAULT_URL, Seconds
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing.preflight import is_unknown_dataset, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, is_partly_known, suggest
@@ -59,7 +60,7 @@ def datasets(
     tls: TlsSettings,
 ) -> int:
     """List the datasets whose name contains TEXT."""
-    access = access_to(with_tls(ServiceConfig(url=url), tls), sandbox)
+    access = access_to(with_tls(service_config(None, url), tls), sandbox)
 
     async def work() -> list[Dataset]:
         async with open_client(access, max_wait) as client:
@@ -108,7 +109,7 @@ def file_groups(
     A bundle takes the code of a product, or words of its name, for `product`; a band_group
     takes groups for `file_groups`.
     """
-    access = access_to(with_tls(ServiceConfig(url=url), tls), sandbox)
+    access = access_to(with_tls(service_config(None, url), tls), sandbox)
 
     async def work() -> tuple[list[DatasetProduct], DatasetFileGroups]:
         async with open_client(access, max_wait) as client:

@@ -11,6 +11,8 @@ import click
 from asyncdl.cli.options import Embedded, sandbox_option
 from asyncdl.cli.service import SANDBOX_NAME
 from asyncdl.config import ServiceConfig, load_config
+from asyncdl.config.sections import Clash
+from asyncdl.errors import ConfigError
 from asyncdl.m2m.account.stored import host_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,7 +34,14 @@ def service_config(config: Path | None, url: str | None) -> ServiceConfig:
         raise click.UsageError("give CONFIG or --url, not both")
     if config:
         return load_config(config).service
-    return ServiceConfig(url=url) if url else ServiceConfig()
+    return _service_at(url) if url else ServiceConfig()
+
+
+def _service_at(url: str) -> ServiceConfig:
+    try:
+        return ServiceConfig(url=url)
+    except Clash as clash:
+        raise ConfigError(str(clash), key="--url", value=url, allowed=clash.allowed) from None
 
 
 def host_for(service: ServiceConfig, sandbox: Embedded | None) -> str:

@@ -21,6 +21,7 @@ from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
 from asyncdl.config.since import Since
 from asyncdl.errors import Portable
+from asyncdl.loopback import TLS_FORM, goes_in_clear
 
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
@@ -51,6 +52,17 @@ def is_http_url(text: str) -> bool:
     return parts.scheme in ("http", "https") and has_host and not re.search(r"\s", text)
 
 
+def names_user(url: str) -> bool:
+    """Tell whether a user, or a secret, stands in front of the host of a URL."""
+    return "@" in urlsplit(url).netloc
+
+
+def is_clear_text(url: str) -> bool:
+    """Tell whether what is sent to a URL can be read on its way."""
+    parts = urlsplit(url)
+    return goes_in_clear(parts.scheme, parts.hostname or "")
+
+
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
@@ -69,14 +81,16 @@ class ServiceConfig(Section, frozen=True):
     """Where the M2M API is, who asks, and how much at once."""
 
     url: Annotated[str, Meta(description=URL_FORM)] = DEFAULT_URL
-    """Base address of the M2M API."""
+    """Base address of the M2M API; ``http`` on this machine alone. A token goes to another host
+    than the USGS's only when you have said so outside the config, see
+    [howto/credentials.md](howto/credentials.md#another-host-than-the-usgss)."""
     stac_url: Annotated[str, Meta(description=f'{URL_FORM}, or "" for none')] | None = None
     """Where digests are looked up, or ``""`` for nowhere. Not given: the Landsat STAC service
     beside the USGS's own M2M, and nowhere beside any other, whose files it cannot know."""
     username: Word | None = None
     """ERS user name; the environment (``ASYNCDL_USERNAME`` …) goes before it."""
     token_file: Annotated[str, Meta(description="a file that only you can read")] | None = None
-    """File that holds the application token and nothing else."""
+    """File that holds the application token and nothing else; not what ``asyncdl login`` stores."""
     ca_file: Annotated[str, Meta(description=CA_FORM)] | None = None
     """CA certificates that are trusted in place of all others, by API, catalogue and file hosts;
     see [howto/certificates.md](howto/certificates.md). Not given: as the environment says
@@ -128,11 +142,11 @@ class ServiceConfig(Section, frozen=True):
     """ISO 8601 duration after which the service forgets a scene list that was left behind."""
 
     def __post_init__(self) -> None:
-        if not is_http_url(self.url):
-            raise Clash("url", "is no http or https URL", f"{URL_FORM}, such as {DEFAULT_URL}")
-        if self.stac_url and not is_http_url(self.stac_url):
-            allowed = f'{URL_FORM}, such as {DEFAULT_STAC_URL}, or "" for none'
-            raise Clash("stac_url", "is no http or https URL", allowed)
+        _check_address("url", self.url, DEFAULT_URL)
+        if is_clear_text(self.url):
+            raise Clash("url", "would show the token to everybody on the way", TLS_FORM)
+        if self.stac_url:
+            _check_address("stac_url", self.stac_url, f'{DEFAULT_STAC_URL}, or "" for none')
         if self.client_key is not None and self.client_cert is None:
             raise Clash("client_key", "is the key of no certificate", "client_cert beside it")
 
@@ -143,6 +157,17 @@ class ServiceConfig(Section, frozen=True):
             return self.stac_url
         is_usgs = urlsplit(self.url).netloc == urlsplit(DEFAULT_URL).netloc
         return DEFAULT_STAC_URL if is_usgs else ""
+
+
+def _check_address(key: str, url: str, such_as: str) -> None:
+    """Make sure that a URL is one, and holds no secret. Raises: Clash."""
+    if not is_http_url(url):
+        raise Clash(key, "is no http or https URL", f"{URL_FORM}, such as {such_as}")
+    if names_user(url):
+        problem = (
+            "holds a user or a secret in front of the host, and secrets never stand in a config"
+        )
+        raise Clash(key, problem, "the URL without what ends in @")
 
 
 class SearchConfig(Section, frozen=True):

@@ -21,6 +21,8 @@ from platformdirs import user_state_path
 from asyncdl.errors import ApiError, AsyncdlError
 from asyncdl.events import Emit, discard
 from asyncdl.m2m.account.credentials import Credentials
+from asyncdl.m2m.account.destination import unconfirmed
+from asyncdl.m2m.account.stored import host_of
 from asyncdl.m2m.calling.calls import Caller
 from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.m2m.calling.patience import ClientOptions
@@ -108,7 +110,8 @@ class M2MClient:
         options: Patience, timeouts and places.
         session: To be used in place of one of its own; it is not closed.
         emit: Takes an ``ApiCalled`` for each reply and an ``ApiRetry`` for each new try.
-    Raises: ConfigError, if ``url`` is not an http(s) address.
+    Raises: ConfigError, if ``url`` is not an http(s) address, is one without TLS on another
+        machine, or names a service that the credentials were not found for.
 
     Every call raises ``AuthError`` if the token, the account or its role was
     refused, another ``ApiError`` if the service refused or keeps failing, and
@@ -133,6 +136,8 @@ class M2MClient:
             max_reply_bytes=options.max_reply_bytes,
             tls=options.tls,
         )
+        if not credentials.may_go_to(host_of(url)):
+            raise unconfirmed(host_of(url))
         gate = AccountGate(
             options.state_dir or user_state_path("asyncdl"),
             self._transport.host,

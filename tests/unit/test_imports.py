@@ -26,18 +26,19 @@ ROOMS: dict[str, set[str]] = {
     "no_proxy": set(),
     "zones": set(),
     "host_text": {"zones"},
+    "loopback": set(),
     "proxies": {"errors", "host_text", "no_proxy", "zones"},
     "tls": {"errors"},
     "tls_faults": {"certificates"},
-    "sessions": {"errors", "host_text", "proxies", "tls", "zones"},
-    "config": {"errors", "outside", "text"},
+    "sessions": {"errors", "host_text", "loopback", "proxies", "tls", "zones"},
+    "config": {"errors", "loopback", "outside", "text"},
     "transfer": {
         "errors", "dates", "events", "host_text", "outside", "own_task", "retry", "proxies",
         "redact", "sessions", "text", "tls", "tls_faults", "version", "zones",
     },
     "m2m": {
-        "errors", "dates", "events", "off_loop", "outside", "own_task", "retry", "redact",
-        "sessions", "text", "tls", "tls_faults", "version", "zones",
+        "errors", "dates", "events", "loopback", "off_loop", "outside", "own_task", "retry",
+        "redact", "sessions", "text", "tls", "tls_faults", "version", "zones",
     },
     "stac": {
         "errors", "events", "off_loop", "outside", "retry", "redact", "sessions", "tls",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -11,8 +12,8 @@ from asyncdl.errors import AuthError, DiskError
 from asyncdl.redact import SecretBytes
 
 
-def read_private(path: Path, *, max_bytes: int) -> SecretBytes:
-    """Return what a file holds, and one byte more than ``max_bytes`` of a longer one.
+def read_private(path: Path, *, max_bytes: int) -> tuple[SecretBytes, os.stat_result]:
+    """Return what a file holds, and one byte more than ``max_bytes`` of a longer one; and which.
 
     Raises: AuthError, if it is no regular file or (on POSIX) may be opened by others
         than its owner; OSError, if it cannot be read. Of a link, the file it leads to counts.
@@ -20,11 +21,24 @@ def read_private(path: Path, *, max_bytes: int) -> SecretBytes:
     # Asked of the open file, so that nobody can swap it in between; and opened
     # without waiting, for a pipe would wait for somebody to write into it.
     with open(path, "rb", opener=_open_at_once) as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if not stat.S_ISREG(mode):
-            raise refused(f"{path} is no regular file")
-        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise refused(f"{path} is open to others than its owner; run: chmod 600 {path}")
+        found = os.fstat(file.fileno())
+        _check_private(path, found)
+        return SecretBytes(file.read(max_bytes + 1)), found
+
+
+def read_own(path: Path, *, max_bytes: int) -> SecretBytes:
+    """Return what a file of ours holds, as :func:`read_private`.
+
+    Raises: AuthError, also if it is a link, has another name (a hard link), or it or its folder
+        belongs to somebody else, who may have put it there; OSError.
+    """
+    _check_folder(path.parent)
+    with open(path, "rb", opener=_open_unlinked) as file:
+        found = os.fstat(file.fileno())
+        _check_private(path, found)
+        if found.st_nlink > 1:
+            raise refused(f"{path} has another name, too (a hard link)")
+        _check_owner(path, found)
         return SecretBytes(file.read(max_bytes + 1))
 
 
@@ -32,13 +46,46 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def _open_unlinked(path: str, flags: int) -> int:
+    try:
+        return _open_at_once(path, flags | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise refused(
+                f"{path} is a link, and has to be a file: remove it and log in again"
+            ) from None
+        raise
+
+
+def _check_private(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise refused(f"{path} is no regular file")
+    if os.name == "posix" and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise refused(f"{path} is open to others than its owner; run: chmod 600 {path}")
+
+
+def _check_folder(folder: Path) -> None:
+    """Make sure that a folder, if it is there, and what leads to it is ours. Raises: AuthError."""
+    try:
+        for found in (folder.lstat(), folder.stat()):
+            _check_owner(folder, found)
+    except FileNotFoundError:
+        return
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if os.name == "posix" and found.st_uid not in (os.geteuid(), 0):
+        raise refused(f"{path} belongs to another user ({found.st_uid})")
+
+
 def write_private(path: Path, content: SecretBytes) -> None:
     """Write a file that only its owner may open, whole or not at all; folders are made.
 
-    Raises: DiskError.
+    Raises: AuthError, if the folder belongs to somebody else; DiskError.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_folder(path.parent)
         # It is nobody else's from its first moment on.
         number, partial = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
         try:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from platformdirs import user_config_path
+from yarl import URL
 
-from asyncdl.m2m.account.private_file import read_private, refused, write_private
+from asyncdl.m2m.account.private_file import read_own, refused, write_private
 from asyncdl.m2m.account.system_keyring import ask_keyring, drop_from_keyring, keep_in_keyring
 from asyncdl.redact import Secret, SecretBytes
 
@@ -41,17 +41,58 @@ class Account(msgspec.Struct, frozen=True):
 
 
 def host_of(url: str) -> str:
-    """Return whom an account at this address is for: host, and port if one is given."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
+    """Return whom an account at this address is for: host, and port if it is not that of HTTPS.
+
+    The host is the one that is asked, however it is written: lower case, without a dot at its
+    end, of other alphabets the form that is looked up. What is no URL stands for itself.
+    """
+    try:
+        parts = URL(url)
+        host, port = parts.raw_host or "", parts.port
+    except ValueError:
+        return url
+    name = host.lower().removesuffix(".")
+    name = f"[{name}]" if ":" in name else name
+    return name if (parts.scheme, port) == ("https", 443) else f"{name}:{port}"
 
 
 def credentials_path(environ: Mapping[str, str] = os.environ) -> Path:
     """Return where the credentials file is, or would be.
 
+    Raises: AuthError, where the user has no folder.
     Source: the user's config folder by XDG or the platform's habit.
     """
-    moved = environ.get(CONFIG_DIR_VARIABLE)
-    return (Path(moved) if moved else user_config_path("asyncdl")) / FILE_NAME
+    if moved := environ.get(CONFIG_DIR_VARIABLE):
+        return Path(moved) / FILE_NAME
+    if (folder := _users_folder()) is None:
+        raise refused(
+            "no folder of your own is known (HOME or XDG_CONFIG_HOME is not a whole path): "
+            f"set {CONFIG_DIR_VARIABLE}"
+        )
+    return folder / FILE_NAME
+
+
+def _users_folder() -> Path | None:
+    """Return the user's config folder; never one below the current folder, which is anybody's."""
+    try:
+        folder = user_config_path("asyncdl")
+    except RuntimeError:  # there is no home
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def is_credentials_file(found: os.stat_result, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether a file, under whatever name it was opened, is what a login has stored."""
+    moved = (environ.get(CONFIG_DIR_VARIABLE), os.environ.get(CONFIG_DIR_VARIABLE))
+    folders = [*map(Path, filter(None, moved)), _users_folder()]
+    return any(_is_same(folder / FILE_NAME, found) for folder in folders if folder)
+
+
+def _is_same(path: Path, found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), found)
+    except OSError:
+        return False
 
 
 def keyring_service(host: str) -> str:
@@ -114,18 +155,20 @@ def forget_accounts(host: str | None, path: Path) -> list[str]:
 
 def _read_accounts(path: Path) -> dict[str, Account]:
     try:
-        content = read_private(path, max_bytes=MAX_FILE_BYTES)
+        content = read_own(path, max_bytes=MAX_FILE_BYTES)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise refused(f"cannot read {path}: {error.strerror or error}") from error
     try:
-        return msgspec.json.decode(content, type=dict[str, Account])
+        accounts = msgspec.json.decode(content, type=dict[str, Account])
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Without its cause, which may quote what stands there.
         raise refused(
             f"{path} is not what `asyncdl login` writes; remove it and log in again"
         ) from None
+    # Earlier versions kept the port of HTTPS in the name, where it was given.
+    return {host_of(f"https://{host}"): account for host, account in accounts.items()}
 
 
 def _write_accounts(accounts: Mapping[str, Account], path: Path) -> None:

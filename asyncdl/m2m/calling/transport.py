@@ -26,6 +26,7 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
+from asyncdl.loopback import TLS_FORM, goes_in_clear
 from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
 from asyncdl.m2m.calling.sizes import most_bytes_of
 from asyncdl.redact import SecretBuffer, SecretBytes
@@ -57,7 +58,8 @@ class Transport:
         read_timeout_s: Between any two pieces of the reply, the first included.
         max_reply_bytes: A longer reply is an error; counted after decompression.
         tls: Whom to trust, for a session of our own.
-    Raises: ConfigError, if ``url`` is not an http(s) address.
+    Raises: ConfigError, if ``url`` is not an http(s) address, or would be spoken to without
+        TLS and is not this very machine.
     """
 
     def __init__(
@@ -159,13 +161,14 @@ def _base_address(url: str) -> URL:
     except ValueError:
         base = URL()
     if base.scheme not in ("http", "https") or not base.host:
-        raise ConfigError(
-            "not the address of a service",
-            key="service.url",
-            value=url,
-            allowed="http:// or https:// and a host",
-        )
+        raise _no_address("not the address of a service", url, "http:// or https:// and a host")
+    if goes_in_clear(base.scheme, base.raw_host or ""):
+        raise _no_address("would show token and key to everybody on the way", url, TLS_FORM)
     return base if base.path.endswith("/") else base.with_path(f"{base.path}/")
+
+
+def _no_address(problem: str, url: str, allowed: str) -> ConfigError:
+    return ConfigError(problem, key="service.url", value=url, allowed=allowed)
 
 
 def _headers(endpoint: str, api_key: str | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
@@ -18,7 +19,7 @@ from aiohttp import ClientSession
 from anyio import move_on_after
 from platformdirs import user_state_path
 
-from asyncdl.errors import ApiError, AsyncdlError
+from asyncdl.errors import ApiError, AsyncdlError, ConfigError
 from asyncdl.events import Emit, discard
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.account.destination import unconfirmed
@@ -111,7 +112,8 @@ class M2MClient:
         session: To be used in place of one of its own; it is not closed.
         emit: Takes an ``ApiCalled`` for each reply and an ``ApiRetry`` for each new try.
     Raises: ConfigError, if ``url`` is not an http(s) address, is one without TLS on another
-        machine, or names a service that the credentials were not found for.
+        machine, or names a service that the credentials were not found for; or if the user
+        has no folder for the account's lock.
 
     Every call raises ``AuthError`` if the token, the account or its role was
     refused, another ``ApiError`` if the service refused or keeps failing, and
@@ -139,7 +141,7 @@ class M2MClient:
         if not credentials.may_go_to(host_of(url)):
             raise unconfirmed(host_of(url))
         gate = AccountGate(
-            options.state_dir or user_state_path("asyncdl"),
+            options.state_dir or _state_folder(),
             self._transport.host,
             credentials.username,
         )
@@ -654,6 +656,15 @@ def _read_if_possible(endpoint: str, data: Json, as_type: Any, default: T) -> T:
         log.debug("%s: the reply is left out: %s", endpoint, error)
         return default
     return value
+
+
+def _state_folder() -> Path:
+    """Return the user's folder for lock files. Raises: ConfigError, without a home."""
+    try:
+        return user_state_path("asyncdl")
+    except RuntimeError as error:
+        problem = "is not set, so there is no folder for the lock of the account"
+        raise ConfigError(problem, key="HOME", allowed="HOME or XDG_STATE_HOME set") from error
 
 
 def _given(**fields: Json) -> dict[str, Json]:

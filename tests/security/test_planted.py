@@ -18,7 +18,7 @@ from asyncdl.events import Event
 from asyncdl.job.journal.believing import is_below, is_name
 from asyncdl.job.journal.database import Write
 from asyncdl.job.journal.journal import Journal
-from asyncdl.job.journal.place import JOURNAL_NAME, STATE_FOLDER
+from asyncdl.job.journal.place import JOURNAL_NAME, STATE_FOLDER, StatePlaces, _below
 from asyncdl.job.journal.records import FinishedFile, Standing
 from asyncdl.job.journal.state import _describe, open_state
 from asyncdl.job.stages.moving import Move, _move_all, _move_parts
@@ -26,12 +26,14 @@ from asyncdl.job.stages.targets import probe
 from asyncdl.job.successions import _unlink
 from asyncdl.job.telling.report import REPORT_NAME, Report, read_report, write_report
 from asyncdl.job.verifying import verify_files
+from asyncdl.sandbox import Service
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.sink import open_part, part_path, state_path
 from asyncdl.transfer.parts.stable import open_plain
 from asyncdl.transfer.parts.state import PartState, decode_state, encode_state, save_state
 from asyncdl.transfer.ranges import Coverage, Span
 from asyncdl.transfer.validators import Validator
+from tests.job.bench import RED, Bench
 
 SECRET = b"what must not be lost"
 
@@ -94,6 +96,43 @@ async def test_nothing_planted_is_taken_for_a_file_of_the_state(
             raise AssertionError("it was opened")
     assert victim.read_bytes() == SECRET
     assert os.path.lexists(directory / STATE_FOLDER / name), "nor is it removed"
+
+
+@pytest.mark.allow_blocking  # the test looks into folders
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_state_folder_that_is_a_link_is_not_followed(
+    tmp_path: Path, is_there: bool, service: Service
+) -> None:
+    """Nor read: as an archive may hold one, or somebody with rights in a shared folder made it."""
+    elsewhere = tmp_path / "elsewhere"
+    if is_there:
+        async with opened(elsewhere):
+            pass
+    state = elsewhere / STATE_FOLDER if is_there else elsewhere
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    bench = Bench(service, tmp_path / "data")
+    bench.directory.mkdir()
+    (bench.directory / STATE_FOLDER).symlink_to(state)
+    with pytest.raises(DiskError, match="is a link"):
+        async with opened(bench.directory):
+            raise AssertionError("it was opened")
+    summary = await bench.run(RED)
+    assert summary.status == "stopped" and "is a link" in summary.error
+    assert bench.service.calls.total() == 0
+    assert StatePlaces(bench.directory).known() is None
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert elsewhere.exists() == is_there
+
+
+async def test_a_chosen_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    chosen, elsewhere = tmp_path / "states", tmp_path / "elsewhere"
+    chosen.mkdir()
+    elsewhere.mkdir()
+    _below(chosen, tmp_path / "data").symlink_to(elsewhere)
+    with pytest.raises(DiskError, match="is a link"):
+        async with open_state(tmp_path / "data", "usgs", chosen=chosen):
+            raise AssertionError("it was opened")
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.parametrize("plant", PLANTS)

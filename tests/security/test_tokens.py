@@ -10,7 +10,8 @@ import click
 import pytest
 
 from asyncdl.cli.main import COMMANDS, cli
-from asyncdl.errors import AuthError
+from asyncdl.errors import AuthError, ConfigError
+from asyncdl.m2m import M2MClient
 from asyncdl.m2m.account.credentials import Credentials, find_credentials, read_token_file
 from asyncdl.m2m.account.stored import (
     USGS_HOST,
@@ -252,6 +253,9 @@ def test_without_a_folder_of_ones_own_nothing_is_stored_in_the_current_one(
         store_account(USGS_HOST, "ann", TOKEN, credentials_path())
     given = {"M2M_TOKEN": TOKEN, "M2M_USERNAME": "ann"}
     assert find_credentials(environ=given) == Credentials("ann", TOKEN)
+    monkeypatch.delenv("XDG_STATE_HOME")
+    with pytest.raises(ConfigError, match="HOME or XDG_STATE_HOME"):
+        M2MClient(Credentials("ann", TOKEN))
     assert list(tmp_path.iterdir()) == []
 
 

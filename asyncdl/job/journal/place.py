@@ -56,17 +56,20 @@ class StatePlaces:
         """Where a run keeps its state: the first of these that can hold it."""
         if self.chosen is not None:
             return (_below(self.chosen, self.directory),)
-        return (self.directory / STATE_FOLDER, self._of_user)
+        return (self.directory / STATE_FOLDER, *self._of_user)
 
     @property
-    def _of_user(self) -> Path:
-        return _below(platformdirs.user_state_path("asyncdl"), self.directory)
+    def _of_user(self) -> tuple[Path, ...]:
+        try:
+            return (_below(platformdirs.user_state_path("asyncdl"), self.directory),)
+        except RuntimeError:  # there is no home
+            return ()
 
     def known(self) -> Path | None:
         """Return the folder with the journal of the last run; ``None`` if there is none. Blocks."""
         if self.chosen is not None and (found := self._with_journal(*self.in_order)):
             return found
-        return self._with_journal(self.directory / STATE_FOLDER, self._of_user)
+        return self._with_journal(self.directory / STATE_FOLDER, *self._of_user)
 
     def _with_journal(self, *folders: Path) -> Path | None:
         times = {folder: _written_at(folder / JOURNAL_NAME) for folder in folders}
@@ -86,8 +89,13 @@ def _below(root: Path, directory: Path) -> Path:
 
 
 def _written_at(journal: Path) -> int:
-    """Return when a journal was last written, in nanoseconds; 0 if there is none. Blocks."""
+    """Return when a journal was last written, in nanoseconds; 0 if there is none. Blocks.
+
+    Behind a link there is none: a run would refuse it.
+    """
     try:
+        if journal.parent.is_symlink():
+            return 0
         written = journal.stat()
         if not stat.S_ISREG(written.st_mode):
             return 0

@@ -48,14 +48,23 @@ def check_directory(directory: Path) -> None:
     if length > LONGEST_JOURNAL_BYTES:
         text = f"too deep: the journal's path takes {length} of {LONGEST_JOURNAL_BYTES} bytes"
         raise DiskError(directory, OSError(errno.ENAMETOOLONG, text))
-    for at in (directory / STATE_FOLDER, directory, *directory.parents):
+    state = directory / STATE_FOLDER
+    for at in (state, directory, *directory.parents):
         if not os.path.lexists(at):
             continue
+        if at is state and at.is_symlink():
+            raise _linked(at)
         if at.is_symlink() and not at.exists():
             raise _no_folder(at, errno.ENOENT, "is a link to nothing")
         if not at.is_dir():
             raise _no_folder(at, errno.ENOTDIR, "is a file")
         return
+
+
+def _linked(folder: Path) -> DiskError:
+    # Whoever put it there, in an archive or a shared folder, says what would be written to.
+    text = "is a link, and the state of a job has to be a folder there; remove it"
+    return DiskError(folder, OSError(errno.ELOOP, text))
 
 
 def _no_folder(at: Path, number: int, what: str) -> DiskError:
@@ -165,6 +174,8 @@ class _Hold:
         try:
             make_folders(self._directory)
             make_folders(self.folder)
+            if self.folder.is_symlink():
+                raise _linked(self.folder)
             for file in (self._lock_file, self._holder):
                 check_own(file)
             self._acquire()

@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from asyncdl.redact import redact, redact_url
+from asyncdl.redact import Url, redact, redact_url
 from asyncdl.remedies import AGAIN, FINAL, NETWORK, remedy_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class ConfigError(AsyncdlError):
         self.problem = problem
         self.file = file
         self.key = key
-        self.value = value
+        self.value = Url(value) if isinstance(value, str) and "://" in value else value
         self.allowed = allowed
         super().__init__(redact(problem))
 
@@ -139,7 +139,8 @@ def _as_written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     try:
-        text = repr(value)
+        # Masked before it is cut: what shows where a secret is may be beyond.
+        text = redact(repr(value))
     except (RecursionError, ValueError):  # a list in lists, or a number of thousands of digits
         return f"a {type(value).__name__}"
     return text if len(text) <= _LONGEST_VALUE_CHARS else f"{text[:_LONGEST_VALUE_CHARS]}…"

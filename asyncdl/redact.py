@@ -6,6 +6,7 @@ that carries text from outside passes through :func:`redact`.
 """
 
 import re
+from collections.abc import Iterable
 
 MASK = "***"
 
@@ -19,12 +20,28 @@ _SIGNATURES = (
         re.IGNORECASE,
     ),
 )
+_NAMED = re.compile(
+    r"((?:password|passwd|secret|jwt|api_?key|token)=['\"])[^'\"\r\n]+"
+    r"|((?:password|passwd|secret|jwt)=)[^&;\s\"'<>]+",
+    re.IGNORECASE,
+)
+"""Outside URLs, as in the ``repr`` of what others made."""
+_JSON = re.compile(
+    r"(['\"](?:access_|refresh_|id_|client_)?(?:token|password|passwd|secret|api_?key)['\"]"
+    r"[ \t]*+:[ \t]*+['\"])[^'\"\r\n]+",
+    re.IGNORECASE,
+)
+_SIGN = r"(?:['\"]?[ \t]*+[:=][ \t]*+(?:b?['\"])?|['\"],[ \t]*+b?['\"])"
+"""Between the name of a header and its value: as sent, in a dict, or in a tuple."""
 _HEADERS = (
-    re.compile(r"(X-Auth-Token['\"]?\s*[:=]\s*['\"]?)[^\s'\",}]+", re.IGNORECASE),
     re.compile(
-        r"(Authorization['\"]?\s*[:=]\s*['\"]?(?:Bearer |Basic )?)[^\s'\",}]+", re.IGNORECASE
+        r"((?<![\w-])(?:(?:proxy-)?authorization|x-[\w-]*(?:key|token|secret|signature|credential)"
+        r"|private-token|api-key|(?:ocp-apim-)?subscription-key)"
+        # Of a quoted value to the quote; of another to the line's end, with quotes that it has.
+        rf"{_SIGN}(?:(?:Bearer|Basic) )?)(?:=\\?\"[^\"\r\n]*+\"?|[^'\"\r\n])++",
+        re.IGNORECASE,
     ),
-    re.compile(r"(Cookie['\"]?\s*[:=]\s*['\"]?)[^\s'\"}][^'\"\n}]*", re.IGNORECASE),
+    re.compile(rf"(Cookie{_SIGN})[^\s'\"}}][^'\"\n}}]*", re.IGNORECASE),
 )
 _PATH_TOKEN = re.compile(r"(/download(?:-staging)?/)[A-Za-z0-9+/=_%-]{8,}")
 """dds: ``/download/<token>`` and ``/download-staging/<token>``."""
@@ -34,8 +51,20 @@ _USER = re.compile(r"(://)[^/\s@:]+:[^/\s@]+(?=@)")
 
 # Without one of these nothing is masked; most text has none, and is let through in a tenth
 # of the time.
-_MARK = re.compile(r"=|://|token|authorization|cookie", re.IGNORECASE)
+_WORDS = ("token", "key", "authorization", "cookie", "passw", "secret", "jwt", "signature", "x-")
+_URL_SIGNS = ("//", "http", "\\/")
+_ENCODED_SIGN = "%3a%2f"
 
+_START = re.compile(
+    # Also as typed by mistake, and as JSON may write it.
+    r"https?:(?:\\u002f|[\\/])*+|:(?:\\?/){2}|(?<![\w:/.\\])//",
+    re.IGNORECASE,
+)
+"""What the host of a URL stands behind."""
+_ENCODED = re.compile(r"(%3A(?:%2F){2})([^\s\"'<>&]++)", re.IGNORECASE)
+"""A URL as a part of another one."""
+_NO_URL = re.compile(r"[\s\"'<>]")
+"""What ends a URL in a text."""
 _LONGEST_NAME = 20
 """Of a parameter without a value that is still taken for a name."""
 _AUTHORITY = re.compile(r"[^\s/?#\"<>]*+")
@@ -87,7 +116,7 @@ class Url(str):
     def __repr__(self) -> str:
         text = str(self)
         # A path and its query alone: what is sent to a host.
-        masked = redact(f"https://{text}")[8:] if text.startswith("/") else redact_url(text)
+        masked = redact(f"https://h{text}")[9:] if text.startswith("/") else redact_url(text)
         return repr(masked)
 
 
@@ -98,20 +127,41 @@ def redact(text: str) -> str:
     in the path; paths of files stay as they are. Idempotent, and total: text without a secret
     comes back unchanged.
     """
-    if not _MARK.search(text):
-        return text
-    for pattern in (*_SIGNATURES, *_HEADERS):
+    lower = text.lower()
+    if "=" in text:
+        text = _without_groups(text, _SIGNATURES)
+    if any(word in lower for word in _WORDS):
+        text = _without_groups(text, (_JSON, *_HEADERS))
+        text = _NAMED.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
+    if any(sign in lower for sign in _URL_SIGNS):
+        text = _mask_urls(text)
+    return _ENCODED.sub(_mask_encoded, text) if _ENCODED_SIGN in lower else text
+
+
+def _without_groups(text: str, patterns: Iterable[re.Pattern[str]]) -> str:
+    for pattern in patterns:
         text = pattern.sub(rf"\1{MASK}", text)
-    return _mask_urls(text)
+    return text
 
 
 def redact_url(url: str) -> str:
-    """Replace the secrets in what should be a URL, and may be one without its scheme."""
-    if "://" in url:
-        return redact(url)
-    bare = _BARE_USER.sub(rf"\1{MASK}@", url)
-    start = bare.find("?")
-    return bare if start < 0 else bare[:start] + _mask_query(bare, start)[0]
+    """Replace the secrets in what should be a URL, and may be one without its scheme.
+
+    All of the text is taken for it, be there signs in it that no URL may have.
+    """
+    scheme, sign, rest = url.partition("://")
+    if not sign:
+        bare = _BARE_USER.sub(rf"\1{MASK}@", url)
+        return redact(_without_values(bare))
+    if _NO_URL.search(rest):
+        user, at, host = rest.rpartition("@")
+        rest = _without_values(f"{MASK}@{host}" if at and _NO_URL.search(user) else rest)
+    return redact(f"{scheme}://{rest}")
+
+
+def _without_values(url: str) -> str:
+    start = url.find("?")
+    return url if start < 0 else url[:start] + _mask_parameters(url[start:])
 
 
 def unsigned(url: str) -> str:
@@ -127,16 +177,26 @@ def unsigned(url: str) -> str:
 def _mask_urls(text: str) -> str:
     done: list[str] = []
     at = 0
-    while (start := text.find("://", at)) >= 0:
-        start += len("://")
-        is_http = text[max(0, start - 8) : start].lower().endswith(("http://", "https://"))
-        masked, stop = _mask_host(text, start)
+    while found := _START.search(text, at):
+        start, sign = found.end(), found[0].lower()
+        is_http = sign.startswith("http")
+        masked, stop = _mask_host(
+            text, start, names_token=is_http or sign[0] == ":", is_whole="//" in sign
+        )
         done += text[at:start], masked
         end = _end_of(_PATH, text, stop)
         masked, at = _mask_query(text, end)
-        done += _mask_path(text[stop:end], is_http), masked
+        done += _mask_path(text[stop:end], is_http=is_http), masked
     done.append(text[at:])
     return "".join(done)
+
+
+def _mask_encoded(found: re.Match[str]) -> str:
+    """Return a URL in a URL without who is named in front of its host, and without its query."""
+    rest = re.sub(r"(?<=%3F).++", MASK, found[2], count=1, flags=re.IGNORECASE)
+    host, sign, path = re.match(r"((?:(?!%2F).)*+)(%2F)?(.*)", rest, re.IGNORECASE).groups("")  # type: ignore[union-attr]
+    user, at, host = host.rpartition("%40")
+    return f"{found[1]}{MASK if user else ''}{at}{host}{sign}{path}"
 
 
 def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
@@ -145,12 +205,23 @@ def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
     return match.end() if match else start
 
 
-def _mask_host(text: str, start: int) -> tuple[str, int]:
-    """Return the host of a URL without who is named in front of it, and where it ends."""
+def _mask_host(text: str, start: int, *, names_token: bool, is_whole: bool) -> tuple[str, int]:
+    """Return the host of a URL without who is named in front of it, and where it ends.
+
+    Args:
+        text: Holds the URL.
+        start: Of the host, or of who is named.
+        names_token: Whether a word alone in front of ``@`` is a secret; else only one behind ``:``.
+        is_whole: Whether this is a URL, also where nobody is named.
+    """
     end = _end_of(_AUTHORITY, text, start)
     user, at, host = text[start:end].rpartition("@")
-    if at:
-        return (f"{MASK}@{host}" if user else f"@{host}"), end
+    if not at and names_token:
+        user, at, host = text[start:end].rpartition("%40")
+    if at and (names_token or ":" in user):
+        return (f"{MASK}{at}{host}" if user else f"{at}{host}"), end
+    if at or not (names_token and is_whole):
+        return text[start:end], end
     if (port := _BAD_PORT.search(host)) is None:
         return host, end
     rest = text[start : _end_of(_REST, text, start)]
@@ -162,10 +233,17 @@ def _mask_host(text: str, start: int) -> tuple[str, int]:
 def _mask_path(path: str, is_http: bool) -> str:
     if is_http:
         path = _PATH_TOKEN.sub(rf"\1{MASK}", path)
+        path = _without_encoded_query(path)
     if ";" not in path:
         return path
     head, *parameters = path.split(";")
     return ";".join((head, *(_masked_parameter(text, is_path=True) for text in parameters)))
+
+
+def _without_encoded_query(path: str) -> str:
+    lower = path.lower()
+    start = lower.find("%3f")
+    return f"{path[: start + 3]}{MASK}" if start >= 0 and "%3d" in lower[start:] else path
 
 
 def _mask_query(text: str, start: int) -> tuple[str, int]:
@@ -176,10 +254,13 @@ def _mask_query(text: str, start: int) -> tuple[str, int]:
     closing = query[0][len(bare) :]
     stars = len(closing) - len(closing.lstrip("*"))  # of what is masked already
     bare, closing = bare + closing[:stars], closing[stars:]
-    masked = _PARAMETER.sub(
-        lambda found: found[1] + _masked_parameter(found[2], is_path="#" in found[1]), bare
+    return _mask_parameters(bare) + closing, query.end()
+
+
+def _mask_parameters(query: str) -> str:
+    return _PARAMETER.sub(
+        lambda found: found[1] + _masked_parameter(found[2], is_path="#" in found[1]), query
     )
-    return masked + closing, query.end()
 
 
 def _masked_parameter(text: str, *, is_path: bool) -> str:
@@ -189,6 +270,7 @@ def _masked_parameter(text: str, *, is_path: bool) -> str:
     if not sign:
         return text if is_path or not text else MASK
     if not value:
-        # Base64 ends so, too.
-        return text if len(name) <= _LONGEST_NAME else MASK
+        # Base64 ends so, too; and few names have digits.
+        is_name = len(name) <= _LONGEST_NAME and not any(map(str.isdigit, name))
+        return text if is_name else MASK
     return f"{name}={MASK}" if value.strip("=") else MASK

@@ -39,7 +39,7 @@ from asyncdl.events import Emit, Event, FilesWanted, Notice
 from asyncdl.job.telling.chronicle import log_event
 from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
 from asyncdl.lists.options import with_header
-from asyncdl.redact import MASK, redact
+from asyncdl.redact import MASK, redact_url
 from asyncdl.tls import check_tls
 from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
 from asyncdl.transfer.claims import mark_of
@@ -206,7 +206,7 @@ class RequestMaker:
 
     def _key_of(self, url: str) -> str:
         """Return a URL as it is shown; where masks hide what tells two apart, with a number."""
-        key = redact(url)
+        key = redact_url(url)
         if MASK not in key:
             return key
         self._masked[key] += 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import logging
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 import click
@@ -14,7 +16,7 @@ from asyncdl.cli import starting
 from asyncdl.cli.printing import echo
 from asyncdl.cli.streams import StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
-from asyncdl.redact import redact
+from asyncdl.redact import redact, redact_url
 from asyncdl.text import closest
 from asyncdl.version import __version__
 
@@ -104,7 +106,7 @@ def exit_status(args: list[str] | None = None) -> int:
         result = cli.main(args, prog_name="asyncdl", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        _show(error, sys.argv[1:] if args is None else args)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -123,6 +125,18 @@ def exit_status(args: list[str] | None = None) -> int:
         echo("This is a defect of asyncdl; -vv shows where it came from.", err=True)
         return INCOMPLETE
     return result if isinstance(result, int) else OK
+
+
+def _show(error: click.ClickException, args: Sequence[str]) -> None:
+    """Print what is wrong with a command line; what it repeats of that may hold a secret."""
+    with io.StringIO() as told:
+        error.show(told)
+        text = told.getvalue()
+    for argument in args:
+        if "://" in argument:
+            text = text.replace(argument, redact_url(argument))
+    for line in redact(text).splitlines():
+        echo(line, err=True)
 
 
 def say(error: AsyncdlError) -> int:

@@ -15,7 +15,7 @@ import msgspec
 
 from asyncdl.config.aoi import Aoi
 from asyncdl.config.explaining import explain
-from asyncdl.config.sections import Config
+from asyncdl.config.sections import Clash, Config
 from asyncdl.errors import ConfigError
 from asyncdl.outside import check_values, read_at_most
 
@@ -80,7 +80,11 @@ def parse_config(
     try:
         config = msgspec.convert(_with_folders_as_text(raw), Config, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
-        raise explain(error, raw, file) from error
+        told = explain(error, raw, file)
+        # A value that clashes may hold a secret, and local variables of what found it show it.
+        is_clash = isinstance(error.__cause__, Clash)
+        del raw
+        raise told from (None if is_clash else error)
     except RecursionError:
         raise ConfigError("is nested too deep", file=file, allowed="tables and lists") from None
     except UnicodeEncodeError:

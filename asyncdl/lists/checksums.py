@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from asyncdl.errors import ConfigError
+from asyncdl.redact import redact_url
 from asyncdl.transfer import Digest
 
 ALLOWED = "lines as sha256sum and md5sum write them: `HEX  NAME`, or `SHA256 (NAME) = HEX`"
@@ -145,7 +146,8 @@ def _read_row(source: str, number: int, line: str) -> Checksum:
     if match is None and _BARE.fullmatch(text):
         return Checksum(number, "", _digest(place, _BY_DIGITS.get(len(text), ""), text))
     if match is None:
-        raise ConfigError(f"{place}: {line[:80]!r} is no checksum", allowed=ALLOWED)
+        shown = redact_url(line) if "://" in line else line
+        raise ConfigError(f"{place}: {shown[:80]!r} is no checksum", allowed=ALLOWED)
     algorithm = _BY_DIGITS.get(len(match["hex"]), "")
     if named := match.groupdict().get("algorithm"):
         algorithm = _ALGORITHMS.get(named.lower().replace("-", ""), "")

@@ -59,6 +59,7 @@ from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
 from asyncdl.off_loop import off_loop
 from asyncdl.own_task import in_own_task, require_asyncio
+from asyncdl.redact import Url
 from asyncdl.zones import Zone
 
 log = logging.getLogger("asyncdl.m2m")
@@ -130,6 +131,7 @@ class M2MClient:
         emit: Emit = discard,
     ) -> None:
         self._options = options
+        url = Url(url)  # whose repr shows no secret
         self._transport = Transport(
             url,
             session=session,

@@ -18,6 +18,7 @@ from aiohttp import ClientSession
 from asyncdl.errors import NetworkError
 from asyncdl.events import Emit, Notice, discard
 from asyncdl.off_loop import off_loop
+from asyncdl.redact import Url
 from asyncdl.retry import Backoff
 from asyncdl.sessions import open_session
 from asyncdl.stac.items import (
@@ -90,6 +91,7 @@ class StacCatalog:
         clock: Callable[[], float] = anyio.current_time,
     ) -> None:
         self._options = options or StacOptions()
+        url = Url(url)  # whose repr shows no secret
         self._base = base_address(url) if url else None
         self._session = session
         self._emit = emit

@@ -16,6 +16,7 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
+from asyncdl.redact import Url
 from asyncdl.retry import parse_retry_after
 from asyncdl.sessions import FurtherInward, SocksRefusal, proxy_unreachable
 from asyncdl.stac.items import Link
@@ -29,21 +30,27 @@ _HEADERS = {
 }
 
 
-def base_address(url: str) -> URL:
+def base_address(url: Url) -> URL:
     """Return the address of a service. Raises: ConfigError, if it is not an http(s) address."""
+    if (base := _address(url)) is None:
+        raise ConfigError(
+            "not the address of a service",
+            key="service.stac_url",
+            value=url,
+            allowed='http:// or https:// and a host, or "" for none',
+        )
+    return base.with_query(None).with_fragment(None)
+
+
+def _address(url: Url) -> URL | None:
+    """Return an http(s) address; ``None``, if it is none."""
     try:
-        base = URL(url)
+        base = URL(str(url))
         (base.host or "").encode("idna")  # as it is done to look it up
-        if base.scheme in ("http", "https") and base.host and base.port:
-            return base.with_query(None).with_fragment(None)
+        is_one = base.scheme in ("http", "https") and base.host and base.port
     except ValueError:
-        pass
-    raise ConfigError(
-        "not the address of a service",
-        key="service.stac_url",
-        value=url,
-        allowed='http:// or https:// and a host, or "" for none',
-    )
+        return None
+    return base if is_one else None
 
 
 class Transport:

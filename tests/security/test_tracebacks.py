@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 import asyncdl
+from asyncdl.config import parse_config
 from asyncdl.errors import ApiError, AsyncdlError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
 from asyncdl.retry import Backoff
 from asyncdl.sandbox import Faults, Service
+from asyncdl.stac import StacCatalog
 from tests.security.test_replies import JSON_HEAD, service_sending
 from tests.transfer.fault_server import (
     QUICK,
@@ -196,3 +198,34 @@ async def test_a_url_that_is_refused(
         with pytest.raises(AsyncdlError) as caught:
             await r.fetch(**change(r.server.url + SIGNED))
     assert_tells_nothing(caught.value, SECRET)
+
+
+ADDRESSES = [
+    f"http://ann:{SECRET}@evil.test/",
+    f"https://{SECRET}@[::1/",
+    f"https://ann:{SECRET}@/x",
+    f"https://{SECRET}@a..b/",
+    f"ftp://evil.test/?key={SECRET}",
+]
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda url: M2MClient(Credentials("ann", "token"), url=url),
+        StacCatalog,
+        lambda url: parse_config(
+            {"service": {"url": url}, "search": {}, "products": [{"kind": "bundle"}]}
+        ),
+    ],
+    ids=["client", "catalog", "config"],
+)
+def test_an_address_that_is_refused(url: str, use: Callable[[str], object]) -> None:
+    if use is StacCatalog and url.startswith("http://"):
+        assert SECRET not in repr(StacCatalog(url))
+        return
+    with pytest.raises(AsyncdlError) as caught:
+        use(url)
+    assert_tells_nothing(caught.value, SECRET)
+    assert SECRET not in repr(vars(caught.value))

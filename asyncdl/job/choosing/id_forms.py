@@ -23,6 +23,7 @@ from asyncdl.m2m.naming import (
     parse_scene_id,
     product_id_of_file,
 )
+from asyncdl.redact import redact_url
 
 MAX_ID_CHARS = 2_000
 """A longer text is no id, nor a path or a URL that leads to one."""
@@ -97,7 +98,7 @@ def shown(text: str) -> str:
 
 def shortened(text: str) -> str:
     """Return a text cut to what a message can hold, and without a URL's query."""
-    text = text.partition("?")[0] if "://" in text else text
+    text = redact_url(text).partition("?")[0] if "://" in text else text
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
 
 

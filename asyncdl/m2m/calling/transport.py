@@ -29,7 +29,7 @@ from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
 from asyncdl.loopback import TLS_FORM, goes_in_clear
 from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
 from asyncdl.m2m.calling.sizes import most_bytes_of
-from asyncdl.redact import SecretBuffer, SecretBytes
+from asyncdl.redact import SecretBuffer, SecretBytes, Url
 from asyncdl.sessions import FurtherInward, SocksRefusal, open_session, zone_met
 from asyncdl.tls import Tls
 from asyncdl.tls_faults import handshake_fault_in
@@ -72,6 +72,7 @@ class Transport:
         max_reply_bytes: int = MAX_REPLY_BYTES,
         tls: Tls | None = None,
     ) -> None:
+        url = Url(url)  # whose repr shows no secret
         self._base = _base_address(url)
         self._session = session
         self._owns_session = session is None
@@ -154,21 +155,32 @@ def _too_long(most_bytes: int, max_reply_bytes: int) -> str:
     return f"{problem}; service.max_reply allows more, fewer scenes_per_call ask for less"
 
 
-def _base_address(url: str) -> URL:
-    try:
-        base = URL(url)
-        (base.host or "").encode("idna")  # as it is done to look it up
-    except ValueError:
-        base = URL()
-    if base.scheme not in ("http", "https") or not base.host:
-        raise _no_address("not the address of a service", url, "http:// or https:// and a host")
-    if goes_in_clear(base.scheme, base.raw_host or ""):
-        raise _no_address("would show token and key to everybody on the way", url, TLS_FORM)
+def _base_address(url: Url) -> URL:
+    base = _read_address(url)
+    problem = _problem_of(base)
+    if problem is not None:
+        del base  # Else a traceback that shows local variables shows what is in it.
+        raise ConfigError(problem[0], key="service.url", value=url, allowed=problem[1])
     return base if base.path.endswith("/") else base.with_path(f"{base.path}/")
 
 
-def _no_address(problem: str, url: str, allowed: str) -> ConfigError:
-    return ConfigError(problem, key="service.url", value=url, allowed=allowed)
+def _read_address(url: Url) -> URL:
+    """Return an address; an empty one, if it is none."""
+    try:
+        base = URL(str(url))
+        (base.host or "").encode("idna")  # as it is done to look it up
+    except ValueError:
+        return URL()
+    return base
+
+
+def _problem_of(base: URL) -> tuple[str, str] | None:
+    """Return what is wrong with an address, and what would be right."""
+    if base.scheme not in ("http", "https") or not base.host:
+        return "not the address of a service", "http:// or https:// and a host"
+    if goes_in_clear(base.scheme, base.raw_host or ""):
+        return "would show token and key to everybody on the way", TLS_FORM
+    return None
 
 
 def _headers(endpoint: str, api_key: str | None) -> dict[str, str]:

@@ -124,6 +124,7 @@ async def test_a_state_folder_that_is_a_link_is_not_followed(
     assert elsewhere.exists() == is_there
 
 
+@pytest.mark.allow_blocking
 async def test_a_chosen_state_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     chosen, elsewhere = tmp_path / "states", tmp_path / "elsewhere"
     chosen.mkdir()

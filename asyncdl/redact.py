@@ -193,10 +193,13 @@ def _mask_urls(text: str) -> str:
 
 def _mask_encoded(found: re.Match[str]) -> str:
     """Return a URL in a URL without who is named in front of its host, and without its query."""
-    rest = re.sub(r"(?<=%3F).++", MASK, found[2], count=1, flags=re.IGNORECASE)
-    host, sign, path = re.match(r"((?:(?!%2F).)*+)(%2F)?(.*)", rest, re.IGNORECASE).groups("")  # type: ignore[union-attr]
+    sign, rest = found.groups()
+    if (query := rest.lower().find("%3f")) >= 0:
+        rest = f"{rest[: query + 3]}{MASK}"
+    slash = rest.lower().find("%2f")
+    host, path = (rest, "") if slash < 0 else (rest[:slash], rest[slash:])
     user, at, host = host.rpartition("%40")
-    return f"{found[1]}{MASK if user else ''}{at}{host}{sign}{path}"
+    return f"{sign}{MASK if user else ''}{at}{host}{path}"
 
 
 def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:

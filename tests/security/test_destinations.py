@@ -149,6 +149,34 @@ def test_no_config_leads_a_token_to_its_host(
     assert TOKEN not in terminal.out + terminal.err
 
 
+@pytest.mark.parametrize("command", ["run", "search", "doctor", "login"])
+@pytest.mark.parametrize("file", ["stored", "key", "accounts"])
+def test_no_file_of_the_user_is_posted_as_a_token(
+    file: str,
+    command: str,
+    terminal: Terminal,
+    job: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor to this machine, where the attacker listens as another user."""
+    by_login(tmp_path, monkeypatch)
+    path = {"stored": credentials_path()}.get(file, tmp_path / file)
+    if file == "key":
+        path.write_text(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{TOKEN}\n-----END-----\n")
+    elif file == "accounts":
+        path.write_text(f'{{"auths":{{"evil.test":{{"auth":"{TOKEN}"}}}}}}')
+    path.chmod(0o600)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(listening()) as attacker,
+    ):
+        config = job(attacker.url, f'username = "ann"\ntoken_file = "{path}"')
+        assert terminal.run(command, config) == 3, terminal.err
+        assert b"login-token" not in attacker.heard and TOKEN.encode() not in attacker.heard
+    assert TOKEN not in terminal.out + terminal.err
+
+
 @pytest.mark.parametrize("place", PLACES[1:3])
 def test_after_a_login_by_its_address_it_does(
     place: Place,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import ClientSession
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ from asyncdl.transfer.target import read_target
 from asyncdl.transfer.wire.client import WireClient
 from asyncdl.zones import Zone, zone_of
 from tests.proxy import far, open_proxy
+from tests.tls_door import open_door, server_context
 from tests.transfer.fault_server import (
     QUICK,
     End,
@@ -321,6 +323,7 @@ async def test_a_password_in_a_named_url_goes_nowhere(tmp_path: Path) -> None:
 
 # --- where a service is: the other end of its connection, and no second look-up -------------------
 
+CA = trustme.CA()
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
 
 
@@ -342,16 +345,28 @@ def any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Listener, "is_meant_by", lambda listener, host: True)
 
 
+@asynccontextmanager
+async def named(
+    name: str, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
+    """Serve the sandbox by TLS under a name that resolves to here; its files are at an address."""
+    CA.cert_pem.write_to_path(str(folder / "ca.pem"))
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(folder / "ca.pem"))
+    monkeypatch.setattr(socket, "getaddrinfo", answers({name: [["127.0.0.1"]] * 9}))
+    inner = int(service.origin.rpartition(":")[2])
+    async with open_door(server_context(CA, names=(name,)), inner) as door:
+        monkeypatch.setattr(service._world, "origin", f"https://127.0.0.1:{door}")
+        yield service.url.replace("127.0.0.1", name)
+
+
 @pytest.mark.usefixtures("any_name")
 async def test_a_service_that_moves_to_this_machine_afterwards_may_not_name_it(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It replied from a public address; each look-up since then says that it is here."""
-    names = {"evil.example": [["127.0.0.1"]] * 9}
-    monkeypatch.setattr(socket, "getaddrinfo", answers(names))
     monkeypatch.setattr(sessions, "zone_of", lambda address: Zone.PUBLIC)
-    url = service.url.replace("127.0.0.1", "evil.example")
-    report = await job_at(url, service, tmp_path).run()
+    async with named("evil.example", service, tmp_path, monkeypatch) as url:
+        report = await job_at(url, service, tmp_path).run()
     assert {failure.reason for failure in report.failures} == {"inward-address"}
     assert not service.file_requests and not list(tmp_path.rglob("*.TIF"))
 
@@ -360,9 +375,8 @@ async def test_a_service_that_moves_to_this_machine_afterwards_may_not_name_it(
 async def test_a_service_on_this_machine_may_name_it_by_whatever_name_it_goes(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", answers({"mine.example": [["127.0.0.1"]] * 9}))
-    url = service.url.replace("127.0.0.1", "mine.example")
-    assert (await job_at(url, service, tmp_path).run()).status == "complete"
+    async with named("mine.example", service, tmp_path, monkeypatch) as url:
+        assert (await job_at(url, service, tmp_path).run()).status == "complete"
 
 
 @pytest.mark.usefixtures("first_loopback_is_public")
@@ -536,9 +550,12 @@ async def test_a_service_behind_a_proxy_is_public_and_so_are_its_links(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The peer is the proxy, on this machine; the service is not."""
-    async with open_proxy() as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        report = await job_at(far(service.url), service, tmp_path).run()
+    async with (
+        named("far.test", service, tmp_path, monkeypatch) as url,
+        open_proxy() as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        report = await job_at(url, service, tmp_path).run()
     assert {failure.reason for failure in report.failures} == {"inward-address"}
     assert proxy.asked and not service.file_requests
 

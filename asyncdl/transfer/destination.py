@@ -82,12 +82,23 @@ class Destination:
         form = self._request.form or form_of(name)
         return Form.HTML if form is Form.ANY and self._request.accept_html else form
 
-    def expected(self, size_bytes: int | None) -> Expected:
-        """Return all that its bytes are held against."""
+    def expected(self, size_bytes: int | None, *, is_whole: bool = False) -> Expected:
+        """Return all that its bytes are held against.
+
+        Args:
+            size_bytes: Its length, if that is known.
+            is_whole: Whether it is certain that no byte of it is missing.
+        """
         request = self._request
         digests = tuple(dict.fromkeys((*request.digests, *self.told_digests)))
         return Expected(
-            self.form, size_bytes, digests, request.members, request.fingerprint, request.unpack
+            self.form,
+            size_bytes,
+            is_whole=is_whole,
+            digests=digests,
+            members=request.members,
+            fingerprint=request.fingerprint,
+            unpack=request.unpack,
         )
 
     # What is there already.
@@ -145,7 +156,7 @@ class Destination:
         if there_bytes is None:
             return None
         try:
-            expected = self.expected(size_bytes)
+            expected = self.expected(size_bytes, is_whole=size_bytes is not None)
             proof = await self._engine.prove(
                 final, there_bytes, lambda: prove_file(final, expected, url=self._url.now)
             )
@@ -249,14 +260,17 @@ class Destination:
 
     # The end.
 
-    async def finish(self, holding: Holding) -> Proof:
+    async def finish(self, holding: Holding, *, is_whole: bool) -> Proof:
         """Prove the bytes and give them their final name; wrong ones are dropped.
 
+        Args:
+            holding: Has them all, for all that is known.
+            is_whole: Whether that is certain.
         Raises: TransferError, DiskError.
         """
         part, total = holding.part, holding.state.total
         size_bytes = total if self._request.size_bytes is None else self._request.size_bytes
-        expected, sums = self.expected(size_bytes), holding.follower.finish()
+        expected, sums = self.expected(size_bytes, is_whole=is_whole), holding.follower.finish()
         try:
             proof = await self._engine.prove(
                 part.path,

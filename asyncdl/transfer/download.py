@@ -10,6 +10,7 @@ from anyio import CancelScope
 from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, RangeRefused, TransferError, WrongContent
+from asyncdl.events import Notice
 from asyncdl.transfer import clock
 from asyncdl.transfer.answers import CODED, Ask, Head, is_whole
 from asyncdl.transfer.bounds import Bounds
@@ -401,7 +402,12 @@ class Download:
 
     async def _finish(self, holding: Holding) -> Fetched:
         self._progress.tell(holding.size_bytes, is_end=True)
-        proof = await self._destination.finish(holding)
+        is_sized = self._request.size_bytes is not None
+        is_whole = is_sized or self._length_proof != "unverified-length"
+        proof = await self._destination.finish(holding, is_whole=is_whole)
+        if proof.doubt:
+            text = f"{holding.part.final.name}: {proof.doubt}; it is kept, as it is whole"
+            self._engine.emit(Notice(text, "warning"))
         return self._fetched(
             Found(holding.part.final, holding.size_bytes, proof), self._length_proof
         )

@@ -1,4 +1,4 @@
-"""The one way in which structure checks say no."""
+"""The two ways in which structure checks say no."""
 
 
 class Malformed(Exception):
@@ -6,4 +6,11 @@ class Malformed(Exception):
 
     Never leaves the room: :mod:`asyncdl.transfer.proving.proof` makes a
     ``WrongContent`` of it, which knows the file and its URL.
+    """
+
+
+class Doubtful(Malformed):
+    """The bytes are not as they should be, but some reader may take them all the same.
+
+    Of a file that is known to be whole this is no reason to refuse it.
     """

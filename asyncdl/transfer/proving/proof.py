@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer.proving.digests import Digest, Hasher
-from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.malformed import Doubtful, Malformed
 from asyncdl.transfer.proving.members import BeginUnpacking, Members, begin_nothing
 from asyncdl.transfer.proving.sums import OnRead, Sums, watch_nothing
 from asyncdl.transfer.proving.verify import BROKEN_FILE, HEAD_BYTES, Form, check_form, check_head
@@ -34,6 +34,9 @@ class Expected(Struct, frozen=True):
     """An algorithm to compute where no digest is expected. It proves nothing."""
     unpack: BeginUnpacking | None = None
     """Is called for each passage through an archive, and returns what is shown its members."""
+    is_whole: bool = False
+    """Whether it is certain that all of its bytes came: its length was announced and met, or its
+    end was marked. Then only what no reader can take is refused for its structure."""
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -58,12 +61,23 @@ class Expected(Struct, frozen=True):
             other.members,
         )
 
+    def outweighs(self, problem: Malformed) -> bool:
+        """Tell whether a file with this problem is right all the same.
+
+        Digests speak of each of its bytes; its whole length outweighs what is only odd.
+        """
+        return bool(self.digests) or (self.is_whole and isinstance(problem, Doubtful))
+
+    @property
+    def is_asked_for_members(self) -> bool:
+        """Whether somebody wants what is in it."""
+        return bool(self.members) or self.unpack is not None
+
     @property
     def _is_walked(self) -> bool:
         # A tar that is read anyway is walked through on the way.
         is_read = bool(self.digests or self.fingerprint)
-        is_asked = bool(self.members) or self.unpack is not None
-        return is_asked or (self.form is Form.TAR and is_read)
+        return self.is_asked_for_members or (self.form is Form.TAR and is_read)
 
 
 class Proof(Struct, frozen=True):
@@ -73,6 +87,8 @@ class Proof(Struct, frozen=True):
     """Such as ``("sha512", "tar", "members-sha512")``; empty if nothing but its length is known."""
     digests: tuple[Digest, ...] = ()
     """All that were computed over the whole file, the strongest first."""
+    doubt: str = ""
+    """What is odd about its structure, though it is whole; empty if nothing is."""
 
 
 def prove_file(
@@ -103,12 +119,30 @@ def prove_file(
         return Proof()
     with _broken(url), path.open("rb") as file:
         check_head(expected.form, file.read(HEAD_BYTES), url)
-        check_form(file, expected.form, length, but_tar=sums.is_archive)
+        problem = _problem_of_form(file, expected, length, but_tar=sums.is_archive)
         sums.read(file, length, on_read)
-        return _judge(expected, sums, file, url)
+        return _judge(expected, sums, file, problem, url)
 
 
-def _judge(expected: Expected, sums: Sums, file: BinaryIO, url: str) -> Proof:
+def _problem_of_form(
+    file: BinaryIO, expected: Expected, length: int, *, but_tar: bool
+) -> Malformed | None:
+    """Return what is wrong with the structure of a file, if that may be outweighed.
+
+    Raises: Malformed, if nothing outweighs it.
+    """
+    try:
+        check_form(file, expected.form, length, but_tar=but_tar)
+    except Malformed as problem:
+        if not expected.outweighs(problem):
+            raise
+        return problem
+    return None
+
+
+def _judge(
+    expected: Expected, sums: Sums, file: BinaryIO, problem: Malformed | None, url: str
+) -> Proof:
     length = file.seek(0, os.SEEK_END)
     digests = sums.digests()
     if not sums.is_empty and sums.taken_bytes != length:
@@ -116,11 +150,17 @@ def _judge(expected: Expected, sums: Sums, file: BinaryIO, url: str) -> Proof:
     computed = {digest.algorithm: digest.value for digest in digests}
     for digest in expected.digests:
         digest.check(computed[digest.algorithm], url)
-    members = sums.judge_archive(url, file)
+    members: tuple[str, ...] = ()
+    try:
+        members = sums.judge_archive(url, file)
+    except Malformed as found:
+        if expected.is_asked_for_members or not expected.outweighs(found):
+            raise
+        problem = problem or found
     proven = tuple(computed) if expected.digests else ()
-    form = Form(sums.form) if sums.is_archive else expected.form
-    looks = () if form is Form.ANY else (form.value,)
-    return Proof((*proven, *looks, *members), digests)
+    form = Form(sums.form) if sums.is_archive and problem is None else expected.form
+    looks = () if form is Form.ANY or problem is not None else (form.value,)
+    return Proof((*proven, *looks, *members), digests, str(problem or ""))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.malformed import Doubtful, Malformed
 
 BLOCK_BYTES = 512
 
@@ -45,6 +45,8 @@ _PAX_SPARSE = b"GNU.sparse."
 _READ_BYTES = 1 << 20
 
 _TOO_SHORT = "the file ends before a member does, or before the end of the archive"
+_NO_END = "the archive lacks the two zero blocks of its end"
+"""Some writers leave them out, and all readers take that; so may end what was cut there."""
 
 _NAMELESS = "a member without a name"
 
@@ -90,6 +92,8 @@ class Step(Struct, frozen=True):
     """Whether the walk wants to see them, all at once."""
     takers: Sequence[Taker] = ()
     """Who else takes them, as they come."""
+    is_header: bool = False
+    """Whether a member may begin here, so that an archive may end here as well."""
 
 
 Steps: TypeAlias = Generator[Step, bytes, None]
@@ -129,7 +133,7 @@ def walk(on_member: OnMember) -> Steps:
     Raises: Malformed, at the first bad header, nameless member, or early end.
     """
     members, told = 0, _Told()
-    while (block := (yield Step(BLOCK_BYTES, is_kept=True))) != _ZERO_BLOCK:
+    while (block := (yield _header_step(told))) != _ZERO_BLOCK:
         if not is_header(block):
             raise Malformed("no tar header where one is due")
         kind, data_bytes = block[156:157], _data_bytes(block)
@@ -143,16 +147,21 @@ def walk(on_member: OnMember) -> Steps:
         is_file = kind in _FILES and not told.has_holes
         name = _name(block, told)
         if not name:
-            raise Malformed(_NAMELESS)
+            raise Doubtful(_NAMELESS)
         if len(name) > _LONGEST_NAME_BYTES:
-            raise Malformed(f"a member with a name of {len(name)} characters")
+            raise Doubtful(f"a member with a name of {len(name)} characters")
         takers = on_member(Member(name, data_bytes, is_file, is_folder=kind == _FOLDER))
         yield from _pass(data_bytes, takers)
         members, told = members + 1, _Told()
-    if (yield Step(BLOCK_BYTES, is_kept=True)) != _ZERO_BLOCK:
-        raise Malformed("the archive lacks the two zero blocks of its end")
+    if (yield Step(BLOCK_BYTES, is_kept=True, is_header=True)) != _ZERO_BLOCK:
+        raise Doubtful(_NO_END)
     if members == 0:
-        raise Malformed("an archive without members")
+        raise Doubtful("an archive without members")
+
+
+def _header_step(told: _Told) -> Step:
+    """Ask for the next header; behind an extended one, a member has to follow."""
+    return Step(BLOCK_BYTES, is_kept=True, is_header=told == _Told())
 
 
 def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing) -> None:
@@ -168,7 +177,7 @@ def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing
     step = next(steps, None)
     while step is not None:
         if file.tell() + step.size_bytes > size_bytes:
-            raise Malformed(_TOO_SHORT)
+            raise _cut_off(step, size_bytes - file.tell())
         data = b""
         if step.is_kept:
             data = file.read(step.size_bytes)
@@ -177,6 +186,13 @@ def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing
         else:
             file.seek(step.size_bytes, os.SEEK_CUR)
         step = _send(steps, data, file.tell())
+
+
+def _cut_off(step: Step, had_bytes: int) -> Malformed:
+    """Return the error for an archive that ends within a step."""
+    if step.is_header and not had_bytes:
+        return Doubtful(_NO_END)
+    return Malformed(_TOO_SHORT)
 
 
 def _hand_out(file: BinaryIO, step: Step) -> None:
@@ -221,7 +237,7 @@ class TarReader:
         if self._problem is not None:
             raise self._problem
         if self._step is not None:
-            raise Malformed(_TOO_SHORT)
+            raise _cut_off(self._step, self._step.size_bytes - self._left_bytes)
 
     def _take(self, step: Step, piece: memoryview) -> None:
         for taker in step.takers:
@@ -249,7 +265,7 @@ def _send(steps: Steps, data: bytes, at_byte: int) -> Step | None:
     except StopIteration:
         return None
     except Malformed as problem:
-        raise Malformed(f"{problem}, before byte {at_byte}") from None
+        raise type(problem)(f"{problem}, before byte {at_byte}") from None
 
 
 def _pass(data_bytes: int, takers: Sequence[Taker]) -> Iterator[Step]:
@@ -271,7 +287,7 @@ def _pass_holes(header: bytes) -> Steps:
 def _read_extended(kind: bytes, data_bytes: int, told: _Told) -> Generator[Step, bytes, _Told]:
     """Read a header that says something about the member behind it."""
     if data_bytes > _LONGEST_EXTENDED_BYTES:
-        raise Malformed(f"an extended header of {data_bytes} bytes")
+        raise Doubtful(f"an extended header of {data_bytes} bytes")
     data = b""
     if data_bytes:
         data = yield Step(data_bytes, is_kept=True)
@@ -313,7 +329,7 @@ def _text(field: bytes) -> str:
 
 def _data_bytes(header: bytes) -> int:
     if not _text(header[_NAME]):
-        raise Malformed(_NAMELESS)
+        raise Doubtful(_NAMELESS)
     return 0 if header[156:157] in _WITHOUT_DATA else _number(header[_SIZE])
 
 

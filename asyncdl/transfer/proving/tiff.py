@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from msgspec import Struct, field
 
-from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.malformed import Doubtful, Malformed
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -70,7 +70,7 @@ class _Allowance(Struct):
     def take(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
-            raise Malformed(f"more {self.what} than any image has")
+            raise Doubtful(f"more {self.what} than any image has")
 
 
 class _Source(Struct):
@@ -101,7 +101,7 @@ def check_tiff(file: BinaryIO, size_bytes: int) -> None:
     seen: set[int] = set()
     while offset:
         if offset in seen or len(seen) >= _MOST_DIRECTORIES:
-            raise Malformed("the directories run in a circle")
+            raise Doubtful("the directories run in a circle")
         seen.add(offset)
         entries, offset = _read_directory(source, offset)
         for offsets_tag, sizes_tag in _DATA_TAGS.items():
@@ -176,17 +176,17 @@ def _check_value(source: _Source, tag: int, entry: _Entry) -> None:
     if value_bytes > len(entry.field):
         (offset,) = source.layout.unpack(source.layout.offset_code, entry.field)
         if offset + value_bytes > source.size_bytes:
-            raise Malformed(f"tag {tag} points behind the end of the file")
+            raise Doubtful(f"tag {tag} points behind the end of the file")
 
 
 def _check_data(
     source: _Source, entries: dict[int, _Entry], offsets_tag: int, sizes_tag: int
 ) -> None:
     if sizes_tag not in entries:
-        raise Malformed(f"tag {offsets_tag} without tag {sizes_tag}")
+        raise Doubtful(f"tag {offsets_tag} without tag {sizes_tag}")
     offsets, sizes = entries[offsets_tag], entries[sizes_tag]
     if offsets.count != sizes.count:
-        raise Malformed(f"{offsets.count} strips or tiles, but {sizes.count} sizes")
+        raise Doubtful(f"{offsets.count} strips or tiles, but {sizes.count} sizes")
     source.values.take(offsets.count)
     pairs = zip(_integers(source, offsets), _integers(source, sizes), strict=True)
     # A sparse file has tiles of no bytes; where they would be does not matter.
@@ -198,7 +198,7 @@ def _integers(source: _Source, entry: _Entry) -> Iterator[int]:
     """Yield the values of an entry; so many of them at once are read."""
     code, layout = _INTEGER_CODES.get(entry.kind), source.layout
     if code is None:
-        raise Malformed("offsets of strips or tiles that cannot be read")
+        raise Doubtful("offsets of strips or tiles that cannot be read")
     width = layout.width(code)
     if entry.count * width <= len(entry.field):
         yield from layout.unpack(f"{entry.count}{code}", entry.field[: entry.count * width])

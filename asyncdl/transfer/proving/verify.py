@@ -7,16 +7,14 @@ at the structure of the finished file.
 
 from __future__ import annotations
 
-import json
+import codecs
 from enum import StrEnum
 from typing import BinaryIO
 
-import msgspec
-
 from asyncdl.errors import WrongContent
-from asyncdl.outside import FREE_VALUES, count_values
 from asyncdl.transfer.proving.archive import NotAnArchive, looks_like_archive
-from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.json import check_json
+from asyncdl.transfer.proving.malformed import Doubtful, Malformed
 from asyncdl.transfer.proving.tar import BLOCK_BYTES, is_header, read_tar
 from asyncdl.transfer.proving.tiff import MAGICS, check_tiff
 from asyncdl.transfer.proving.xml import check_xml
@@ -30,10 +28,6 @@ BROKEN_FILE = "broken-file"
 """Reason of a ``WrongContent`` that is data, but not sound."""
 
 _READ_BYTES = 1 << 20
-_LARGEST_JSON_BYTES = 16 << 20
-"""Larger ones are not held in memory to be parsed."""
-_LENIENT = (b"NaN", b"Infinity", b"\0", b"\xef\xbb\xbf")
-"""In JSON that one parser takes and the other does not."""
 
 
 class Form(StrEnum):
@@ -82,12 +76,32 @@ _MAGICS = {
     Form.XML: (b"<",),
     Form.JSON: (b"{", b"["),
 }
+_JSON_STARTS = (
+    *_MAGICS[Form.JSON],
+    *(b"true", b"false", b"null", b"NaN", b"Infinity", b'"', b"-"),
+    *(str(digit).encode() for digit in range(10)),
+)
+"""A message in words begins otherwise."""
+_TEXTUAL = frozenset({Form.XML, Form.JSON})
+_BINARY = frozenset({Form.TIFF, Form.TAR, Form.JPEG, Form.PNG, Form.GZIP, Form.ZIP})
+_OTHER_MAGICS = (
+    *(magic for form in _BINARY for magic in _MAGICS.get(form, ())),
+    *(b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"\x1f\x9d", b"Rar!"),
+    *(b"GIF8", b"BM", b"\0\0\0\x0cjP  ", b"II\xbc\x01", b"RIFF", b"%PDF", b"NITF"),
+    *(b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05"),
+)
+"""How formats begin that may be meant by a name that says another: packed files and pictures."""
 
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _MESSAGE_TYPES = frozenset({"application/json", "application/xml", "text/xml"})
 """How services word their errors; no data but JSON and XML travels under them."""
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body")
-_BOM = b"\xef\xbb\xbf"
+_BOM = codecs.BOM_UTF8
+_WIDE = {
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
+_WIDE_BOMS = tuple(bom for boms in _WIDE.values() for bom in boms)
 
 
 def form_of(name: str) -> Form:
@@ -120,23 +134,48 @@ def check_head(form: Form, head: bytes, url: str) -> None:
 
     Raises: WrongContent, with reason :data:`ERROR_PAGE`; NotAnArchive.
     """
-    text = head.removeprefix(_BOM).lstrip()
+    text = _plain(head)
     if form in (Form.ANY, Form.HTML):
         return
     if text[:16].lower().startswith(_HTML_STARTS):
         raise WrongContent(url, "an HTML page in place of the file", reason=ERROR_PAGE)
-    start = text if form in (Form.XML, Form.JSON) else head
-    is_right = start.startswith(_MAGICS.get(form, b""))
-    if form is Form.TAR:
-        is_right = is_header(head)
-    if form is Form.TEXT:
-        is_right = b"\0" not in head
-    if form is Form.ARCHIVE:
-        is_right = looks_like_archive(head)
-        if not is_right and not _looks_like_message(head):
-            raise NotAnArchive(url, f"there is nothing to unpack: {_looks_of(head)}")
-    if not is_right:
+    if _begins_like(form, head):
+        return
+    if form is Form.ARCHIVE and not _looks_like_message(head):
+        raise NotAnArchive(url, f"there is nothing to unpack: {_looks_of(head)}")
+    if form in _TEXTUAL or form is Form.ARCHIVE or _is_words(text) or not head.strip(b"\0"):
         raise WrongContent(url, f"the file does not begin like {form}", reason=ERROR_PAGE)
+
+
+def _begins_like(form: Form, head: bytes) -> bool:
+    match form:
+        case Form.TAR:
+            return is_header(head)
+        case Form.ARCHIVE:
+            return looks_like_archive(head)
+        case Form.JSON:
+            return _plain(head).lstrip(b"\x1e").startswith(_JSON_STARTS)
+        case Form.XML:
+            return _plain(head).startswith(b"<")
+    return head.startswith(_MAGICS.get(form, b""))
+
+
+def _plain(head: bytes) -> bytes:
+    """Return the beginning of a text in UTF-8, without marks and spaces in front of it."""
+    for encoding, boms in _WIDE.items():
+        if head.startswith(boms):
+            head = head[: len(head) // 4 * 4].decode(encoding, errors="replace").encode()
+    return head.removeprefix(_BOM).lstrip()
+
+
+def _is_words(text: bytes) -> bool:
+    """Tell whether a beginning is a message in words rather than data."""
+    try:
+        # The last letter may be cut off.
+        shown = codecs.getincrementaldecoder("utf-8")().decode(text)
+    except UnicodeDecodeError:
+        return False
+    return all(sign.isprintable() or sign in "\t\r\n\f" for sign in shown)
 
 
 def _looks_like_message(head: bytes) -> bool:
@@ -163,6 +202,9 @@ def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = F
     Raises: Malformed.
     """
     file.seek(0)
+    if form in _BINARY:
+        _check_magic(form, file.read(HEAD_BYTES))
+        file.seek(0)
     match form:
         case Form.TIFF:
             check_tiff(file, size_bytes)
@@ -173,27 +215,28 @@ def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = F
         case Form.XML:
             check_xml(file)
         case Form.JSON:
-            _check_json(file, size_bytes)
+            check_json(file, size_bytes)
         case _:
             pass
 
 
+def _check_magic(form: Form, head: bytes) -> None:
+    """Make sure of what a file begins like.
+
+    Raises: Doubtful, if it is something else that is known; Malformed, for what is nothing.
+    """
+    if _begins_like(form, head):
+        return
+    if head.startswith(_OTHER_MAGICS) or is_header(head):
+        raise Doubtful(f"it is something else than {form}")
+    raise Malformed(f"it does not begin like {form}")
+
+
 def _check_text(file: BinaryIO) -> None:
+    head = file.read(HEAD_BYTES)
+    if head.startswith(_WIDE_BOMS):
+        return
+    file.seek(0)
     while block := file.read(_READ_BYTES):
         if b"\0" in block:
-            raise Malformed("a zero byte")
-
-
-def _check_json(file: BinaryIO, length: int) -> None:
-    if length > _LARGEST_JSON_BYTES:
-        return
-    data = file.read()
-    try:
-        # What has very many values is passed through without making objects of them; only
-        # what is no number in JSON, and what is no UTF-8, needs the other parser.
-        if count_values(data) > FREE_VALUES and not any(sign in data for sign in _LENIENT):
-            msgspec.json.decode(data, type=msgspec.Raw)
-        elif count_values(data) <= FREE_VALUES:
-            json.loads(data)
-    except (ValueError, RecursionError) as problem:
-        raise Malformed("it cannot be parsed") from problem
+            raise Doubtful("a zero byte")

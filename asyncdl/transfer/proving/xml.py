@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import BinaryIO
 from xml.parsers import expat
 
-from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.malformed import Doubtful, Malformed
 
 MAX_DEPTH = 1000
 MAX_TOKEN_BYTES = 4 << 20
 """Of a tag with its attributes, a comment, and all declarations in front of the tree."""
 MAX_NAMES = 100_000
 """Different names of elements and attributes."""
+_UNREADABLE = frozenset({3, 5, 6, 12, 20, 43})
+"""What the parser says of a file that ends too early (no element, an unclosed token, a partial
+character, an unclosed CDATA section), or grows without end while it is read (a recursive entity,
+too much amplification). All else some reader may take. Source: expat.h, ``enum XML_Error``."""
 _READ_BYTES = 64 * 1024
 
 
@@ -30,7 +34,11 @@ def check_xml(file: BinaryIO) -> None:
             checker.feed(block)
         checker.feed(b"", is_last=True)
     except expat.ExpatError as problem:
-        raise Malformed(str(problem)) from problem
+        kind = Malformed if problem.code in _UNREADABLE else Doubtful
+        raise kind(str(problem)) from problem
+    except (ValueError, LookupError) as problem:
+        # The parser knows UTF-8, UTF-16 and what has one byte for each sign.
+        raise Doubtful(f"an encoding that is not known here: {problem}") from problem
 
 
 class _Checker:

@@ -57,7 +57,8 @@ examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 	$(VENV_EXAMPLES)/bin/python -m pytest -q tests/examples
 
 geo: $(READY_FOR_GEO)  # what other tools bring and read: GDAL, geopandas, odc-stac
-	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/job/test_job_stac.py \
+	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/security/test_area_files.py \
+	    tests/job/test_job_stac.py \
 	    "tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other"
 
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox

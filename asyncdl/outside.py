@@ -6,6 +6,8 @@ written with. So it is the number of values that decides how much memory a text 
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -50,3 +52,23 @@ def check_values(text: Data, most: int | None = None) -> None:
     allowed = FREE_VALUES + len(text) // CHARS_PER_VALUE if most is None else most
     if (count := count_values(text)) > allowed:
         raise TooMuch(f"has about {count:,} values, where {allowed:,} are the most")
+
+
+def size_of_tree(path: Path, most_files: int) -> tuple[int, int]:
+    """Return how many bytes a file, or all files below a folder, have, and how many they are.
+
+    Args:
+        path: What is there.
+        most_files: With more than these, the count ends.
+    Raises: OSError.
+    """
+    if not path.is_dir():
+        return path.stat().st_size, 1
+    size_bytes = count = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            count += 1
+            if count > most_files:
+                return size_bytes, count
+            size_bytes += (Path(folder) / name).lstat().st_size
+    return size_bytes, count

@@ -17,6 +17,7 @@ from asyncdl.config import Aoi, SearchConfig, parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.vector_files import has_gdal
 from asyncdl.job.choosing.wishes import query_of
 from asyncdl.job.identity import fingerprint_of
 from asyncdl.m2m.searching.area import Area, area_from_bbox
@@ -94,7 +95,8 @@ def test_a_folder_without_an_area_is_told_with_its_key(
     with pytest.raises(ConfigError) as refused:
         area(".", tmp_path)
     assert str(refused.value).startswith(f"search.aoi = {str(tmp_path)!r}: is a folder")
-    assert "(allowed: a GeoJSON or WKT file, such text" in str(refused.value)
+    forms = "a GeoJSON or WKT file, such text" if without_gdal or not has_gdal() else "a shapefile"
+    assert f"(allowed: {forms}" in str(refused.value)
 
 
 @pytest.mark.parametrize("value", [5, [[1, 2]], object(), {1, 2}])

@@ -92,6 +92,8 @@ def _content_of(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return read_at_most(file, MAX_AREA_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except TooMuch as error:
         problem = f"{error}; an area of interest is an outline: simplify it"
         raise ConfigError(problem, file=path) from None
@@ -101,5 +103,13 @@ def _form_of_file(path: Path) -> Form:
     """Tell what a file holds; ``file`` stands for what only GDAL knows."""
     if (form := _FORMS.get(path.suffix.lower())) is not None:
         return form
-    with path.open("rb") as file:
-        return form_of(file.read(_BEGINNING_BYTES).decode("utf-8", errors="replace"))
+    try:
+        with path.open("rb") as file:
+            return form_of(file.read(_BEGINNING_BYTES).decode("utf-8", errors="replace"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    """Return the error for a file that was there when the config was read."""
+    return ConfigError(error.strerror or "cannot be read", file=path, allowed=AOI_FORMS)

@@ -1,15 +1,62 @@
-"""What GDAL reads, as GeoJSON in longitude and latitude. The only module that knows pyogrio."""
+"""What GDAL reads, as GeoJSON in longitude and latitude.
+
+GDAL opens much more than files: databases, services, and files that name other files and URLs.
+So it runs in a process of its own (``gdal_child.py``), which has the drivers of plain formats and
+no others, no network, and bounds of memory and time. A file that crashes it crashes nothing else.
+"""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import io
-from collections.abc import Sequence
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 from asyncdl.errors import ConfigError
+from asyncdl.outside import size_of_tree
+
+DRIVERS = frozenset(
+    {
+        "ESRI Shapefile", "ESRIJSON", "FlatGeobuf", "GPKG", "GPX", "GeoJSON", "GeoJSONSeq", "KML",
+        "LIBKML", "OpenFileGDB", "TopoJSON",
+    }
+)  # fmt: skip
+"""Formats whose files hold their geometries themselves, by GDAL's names of their drivers.
+
+Left out are those that name other files or hosts (VRT, MapInfo's seamless tables, GML's schemas,
+virtual tables of SQLite) or are none but a way to a service (WFS, PostgreSQL, HTTP and others).
+"""
+FORMATS = (
+    "a shapefile (also zipped), GeoPackage, GeoJSON, TopoJSON, ESRI JSON, KML, GPX, FlatGeobuf or "
+    "a file geodatabase"
+)
+MAX_FILE_BYTES = 1024**3
+"""Longer files hold more than one area of interest."""
+MAX_FILES = 10_000
+"""In a folder that is one file to GDAL, such as a ``.gdb``."""
+MEMORY_BYTES = 2 * 1024**3
+TIMEOUT_S = 120.0
+_SCRIPT = Path(__file__).with_name("gdal_child.py")
+_LIST_DRIVERS = "import json, pyogrio; print(json.dumps(list(pyogrio.list_drivers())))"
+_PASSED_ON = (
+    "APPDATA", "CONDA_PREFIX", "DYLD_LIBRARY_PATH", "GDAL_DATA", "LANG", "LC_ALL",
+    "LD_LIBRARY_PATH", "PATH", "PROJ_DATA", "PROJ_LIB", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT",
+    "TEMP", "TMP", "TMPDIR", "USERPROFILE", "VIRTUAL_ENV",
+)  # fmt: skip
+"""Variables that Python and GDAL need to start; tokens, and settings of GDAL, stay behind."""
+_SETTINGS = {
+    "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",  # no file over a network, whatever it is called
+    "GDAL_CONFIG_FILE": "",
+    "GDAL_DRIVER_PATH": "disable",
+    "GDAL_HTTP_PROXY": "http://127.0.0.1:0",  # where nobody can listen
+    "GDAL_HTTPS_PROXY": "http://127.0.0.1:0",
+    "OPENBLAS_NUM_THREADS": "1",  # each would take 32 MB of the memory
+    "PROJ_NETWORK": "OFF",
+}
 
 
 def has_gdal() -> bool:
@@ -26,60 +73,80 @@ def as_geojson(path: Path, layer: str | int | None = None) -> bytes:
     Args:
         path: A file, a zipped one, or a folder that GDAL takes for one, such as a ``.gdb``.
         layer: Its name, or its number from 0; may be left out where there is only one.
-    Raises: ConfigError, without the extra ``[geo]``, for what GDAL cannot read, for a layer that
-        is not there or not told, and for coordinates in an unknown reference system.
+    Raises: ConfigError, without the extra ``[geo]``, for what is none of :data:`FORMATS` or too
+        large, for a layer that is not there or not given, and for coordinates in an unknown
+        reference system.
     """
-    pyogrio = _pyogrio(path)
-    try:
-        chosen = _layer_of(pyogrio, path, layer)
-        meta, _, geometries, _ = pyogrio.raw.read(path, layer=chosen, columns=[], force_2d=True)
-        if meta["crs"] is None:
-            raise ConfigError(
-                "does not say in which reference system its coordinates are; for a shapefile "
-                "the .prj beside it does",
-                file=path,
-                allowed="a file with a reference system",
-            )
-        return _written(pyogrio, geometries, meta["crs"])
-    except (RuntimeError, ValueError) as error:  # pyogrio's own are RuntimeErrors
-        raise ConfigError(f"GDAL cannot read this: {error}", file=path) from error
-
-
-def _pyogrio(path: Path) -> ModuleType:
-    try:
-        return importlib.import_module("pyogrio")
-    except ImportError as error:
+    if not has_gdal():
         raise ConfigError(
             "is neither GeoJSON nor WKT; for other formats install GDAL: "
             'pip install "asyncdl[geo]"',
             file=path,
-        ) from error
+        )
+    whole = path.expanduser().absolute()
+    _check_what_it_is(whole, path)
+    return _read_apart(whole, path, layer)
 
 
-def _layer_of(pyogrio: ModuleType, path: Path, layer: str | int | None) -> str | int:
-    names: Sequence[str] = [
-        name for name, geometry_type in pyogrio.list_layers(path) if geometry_type is not None
-    ]
-    if not names:
-        raise ConfigError("has no geometries", file=path)
-    allowed = ", ".join(f"{path.name}|layername={name}" for name in names)
-    if layer is None and len(names) > 1:
-        raise ConfigError("has several layers; name one", file=path, allowed=allowed)
-    if isinstance(layer, str) and layer not in names:
-        raise ConfigError(f"has no layer {layer!r} with geometries", file=path, allowed=allowed)
-    return names[0] if layer is None else layer
+def _check_what_it_is(whole: Path, path: Path) -> None:
+    """Refuse what is no file on a disk, and what is too large."""
+    if str(whole).replace("\\", "/").lower().startswith("/vsi"):
+        raise ConfigError("is a virtual file of GDAL", file=path, allowed=FORMATS)
+    if not whole.is_file() and not whole.is_dir():
+        raise ConfigError("is no regular file", file=path, allowed=FORMATS)
+    size_bytes, files = size_of_tree(whole, MAX_FILES)
+    if files > MAX_FILES:
+        raise ConfigError(f"has more than {MAX_FILES:,} files in it", file=path, allowed=FORMATS)
+    if size_bytes > MAX_FILE_BYTES:
+        problem = f"is longer than {MAX_FILE_BYTES:,} bytes; an area of interest is an outline"
+        raise ConfigError(problem, file=path, allowed=FORMATS)
 
 
-def _written(pyogrio: ModuleType, geometries: Sequence[bytes | None], crs: str) -> bytes:
-    file = io.BytesIO()
-    pyogrio.raw.write(
-        file,
-        geometry=geometries,
-        field_data=[],
-        fields=[],
-        crs=crs,
-        geometry_type="Unknown",
-        driver="GeoJSON",
-        RFC7946="YES",  # which is longitude first, on WGS 84
-    )
-    return file.getvalue()
+def _read_apart(whole: Path, path: Path, layer: str | int | None) -> bytes:
+    order = {
+        "path": str(whole),
+        "layer": layer,
+        "drivers": sorted(DRIVERS),
+        "memory_bytes": MEMORY_BYTES,
+    }
+    env = _environment(os.environ) | {"GDAL_SKIP": ",".join(_other_drivers())}
+    try:
+        reply = _run([str(_SCRIPT)], env, json.dumps(order).encode())
+        head, _, body = reply.partition(b"\n")
+        problem = json.loads(head)
+    except subprocess.TimeoutExpired:
+        told = f"takes GDAL longer than {TIMEOUT_S:.0f} seconds"
+        raise ConfigError(told, file=path, allowed="a simpler area") from None
+    except ValueError:
+        raise ConfigError("GDAL crashed when it read this", file=path, allowed=FORMATS) from None
+    except OSError as error:
+        told = f"GDAL needs a process of its own, and {sys.executable} did not start"
+        raise ConfigError(f"{told}: {error.strerror}", file=path) from error
+    if problem:
+        raise ConfigError(problem["problem"], file=path, allowed=problem.get("allowed") or FORMATS)
+    return body
+
+
+@cache
+def _other_drivers() -> list[str]:
+    """Return what this GDAL opens besides; which it is differs with how it was built."""
+    names = json.loads(_run(["-c", _LIST_DRIVERS], _environment(os.environ)))
+    return sorted(set(names) - DRIVERS)
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: environ[name] for name in _PASSED_ON if name in environ} | _SETTINGS
+
+
+def _run(arguments: list[str], env: dict[str, str], order: bytes = b"") -> bytes:
+    command = [sys.executable, "-P", *arguments]  # -P: no module of the current folder is taken
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.run(
+        command,
+        input=order,
+        env=env,
+        stdout=pipe,
+        stderr=nowhere,
+        timeout=TIMEOUT_S,
+        check=False,
+    ).stdout

@@ -72,3 +72,23 @@ def size_of_tree(path: Path, most_files: int) -> tuple[int, int]:
                 return size_bytes, count
             size_bytes += (Path(folder) / name).lstat().st_size
     return size_bytes, count
+
+
+def has_links(path: Path, most_files: int) -> bool:
+    """Tell whether a folder has a link in it, or a file one beside it of the same stem.
+
+    Args:
+        path: What is there.
+        most_files: More than these count as if one were a link.
+    Raises: OSError.
+    """
+    count = 0
+    for folder, folders, names in os.walk(path if path.is_dir() else path.parent):
+        for name in (*folders, *names):
+            count += 1
+            is_of_it = path.is_dir() or name.partition(".")[0] == path.name.partition(".")[0]
+            if count > most_files or (is_of_it and (Path(folder) / name).is_symlink()):
+                return True
+        if not path.is_dir():
+            return False
+    return False

@@ -40,13 +40,22 @@ def closest(word: str, known: Iterable[str], count: int = 1, *, likeness: float 
     return get_close_matches(word, short, n=count, cutoff=likeness)
 
 
-def shown(value: object, width: int = 60) -> str:
-    """Return a value of any kind, size and depth as a message repeats it."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):  # lists in lists, or a number of thousands of digits
-        return f"a {type(value).__name__}"
-    return text if len(text) <= width else f"{text[:width]}…"
+def described(value: object) -> str:
+    """Return what a value of JSON is, without repeating text: it may be from anybody's file."""
+    match value:
+        case None | bool():
+            return "nothing" if value is None else str(value).lower()
+        case int() | float():
+            return f"{value:g}" if isinstance(value, float) else _short_number(value)
+        case str():
+            return f"a text of {len(value):,} characters"
+        case list() | tuple():
+            return f"a list of {len(value):,} values"
+    return f"a {'table' if isinstance(value, dict) else type(value).__name__}"
+
+
+def _short_number(value: int) -> str:
+    return str(value) if value.bit_length() < 64 else "a number of many digits"
 
 
 def plain(text: str) -> str:

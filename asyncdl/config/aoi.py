@@ -105,12 +105,10 @@ class Aoi(str):
             raise ValueError("a file may be followed by |layername=… or |layerid=…, nothing else")
         return self
 
-    def moved_to(self, folder: Path) -> Aoi:
-        """Return the same area with its file named from a folder, if it is a relative one."""
-        if self.form != "file":
-            return self
-        name, bar, layer = self.partition("|")
-        return Aoi(f"{folder / Path(name).expanduser()}{bar}{layer}")
+    def in_file(self, path: str) -> Aoi:
+        """Return the same layer, if one is named, of another file."""
+        _, bar, layer = self.partition("|")
+        return Aoi(f"{path}{bar}{layer}")
 
 
 def _geometry_of(value: object) -> dict[str, Any]:

@@ -10,11 +10,21 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from asyncdl.config.sections import Clash, Config, Product, Section
+from asyncdl.config.sections import (
+    Clash,
+    Config,
+    DownloadConfig,
+    PollConfig,
+    Product,
+    SearchConfig,
+    Section,
+    ServiceConfig,
+)
 from asyncdl.config.wording import in_plain_words
 from asyncdl.errors import ConfigError
 from asyncdl.text import closest
 
+_SECTIONS = (ServiceConfig, SearchConfig, *get_args(Product), DownloadConfig, PollConfig)
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
@@ -79,12 +89,14 @@ def _explain_unknown(
             allowed="the environment variable ASYNCDL_TOKEN, or service.token_file",
         )
     close = closest(name, keys)
+    # What has no key of a config is no config, and may be anybody's: its values are not repeated.
+    is_ours = close or any(name in _keys_of(known) for known in _SECTIONS)
     hint = f"; did you mean {close[0]}?" if close else ""
     return ConfigError(
         f"unknown key{hint}",
         file=file,
         key=_dotted([*path, name]),
-        value=_shown_at([*path, name], raw),
+        value=_shown_at([*path, name], raw) if is_ours else None,
         allowed=", ".join(keys),
     )
 

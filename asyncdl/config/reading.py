@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,47 @@ import msgspec
 from asyncdl.config.aoi import Aoi
 from asyncdl.config.explaining import explain
 from asyncdl.config.sections import Clash, Config
-from asyncdl.errors import ConfigError
-from asyncdl.outside import check_values, read_at_most
+from asyncdl.config.trust import BELOW, overreaches
+from asyncdl.errors import ConfigError, MisuseError
+from asyncdl.outside import check_values, has_links, read_at_most
 
 MAX_CONFIG_BYTES = 8 * 1024**2
+"""More than a hundred thousand ids, which are better off in a ``scenes_file``."""
 _FOLDERS = ("directory", "state_directory")
 """Keys of ``[download]`` that a program may give as paths."""
-"""More than a hundred thousand ids, which are better off in a ``scenes_file``."""
+_TEMPLATES = ("download.layout", "download.bundle_layout")
+MAX_BESIDE = 10_000
+"""So many files are looked at beside an area's, which GDAL may open with it."""
+_NAMES = re.compile(r"\([^(),]*+,[^()]*+\)")
+"""Of the tables in a message of the parser: ``('search', 'aoi')``."""
 _LONG_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){30}""")
 """The parser compares all parts of a key with each other."""
 
 
-def load_config(path: Path | str) -> Config:
+def load_config(
+    path: Path | str,
+    *,
+    trusted: bool = True,
+    root: Path | str | None = None,
+    hosts: Set[str] = frozenset(),
+) -> Config:
     """Read and check a config file.
 
-    Returns: The config; relative paths are made absolute against the file's folder.
+    Args:
+        path: A TOML file.
+        trusted: Whether it says what the caller wants. ``False`` is for a config that somebody
+            else has written, as :func:`parse_config` says.
+        root: With ``trusted=False``: the folder that it may name files in; its own by default.
+        hosts: With ``trusted=False``: whom it may name as the service, besides the USGS.
+    Returns: The config; relative paths are made absolute against the file's folder, or ``root``.
     Raises: ConfigError, for a file that cannot be read, is not TOML, or says something wrong.
     """
     path = Path(path)
-    return parse_config(_tables_in(_text_of(path), path), file=path)
+    tables = _tables_in(_text_of(path), path)
+    if trusted:
+        return parse_config(tables, file=path)
+    folder = path.parent if root is None else root
+    return parse_config(tables, file=path, trusted=False, root=folder, hosts=hosts)
 
 
 def _text_of(path: Path) -> str:
@@ -59,26 +81,71 @@ def _tables_in(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not TOML: {error}", file=path) from error
+        raise ConfigError(f"is not TOML: {_without_names(error)}", file=path) from None
     except RecursionError:
         raise ConfigError("is nested too deep", file=path, allowed="a TOML file") from None
     except ValueError as error:  # a number of thousands of digits, or a day of no calendar
-        raise ConfigError(f"has a value that is none: {error}", file=path) from error
+        raise ConfigError("has a value that is none: a number or a date", file=path) from error
+
+
+def _without_names(error: tomllib.TOMLDecodeError) -> str:
+    """Return what is wrong and where, without what stands there: it may be another's file."""
+    return _NAMES.sub("a table", str(error))
 
 
 def parse_config(
-    raw: dict[str, Any], *, file: Path | None = None, base: Path | None = None
+    raw: dict[str, Any],
+    *,
+    file: Path | None = None,
+    base: Path | None = None,
+    trusted: bool = True,
+    root: Path | str | None = None,
+    hosts: Set[str] = frozenset(),
 ) -> Config:
     """Check a config that is already parsed, as an embedding program has it.
+
+    One that somebody else has written (``trusted=False``) may choose scenes, products and
+    layout. It names no file outside ``root``, be it by a link, no host but the USGS's and
+    ``hosts``, nothing that belongs to the account (user name, token file, certificates,
+    licences), and no number that would occupy the account or this machine for long.
 
     Args:
         raw: The tables as plain values.
         file: Where they come from, for messages.
         base: Folder that relative paths start from; the file's folder, else the current one.
-    Raises: ConfigError, as :func:`load_config`.
+        trusted: Whether the tables say what the caller wants.
+        root: With ``trusted=False``, and needed then: the folder that all paths lie in, and that
+            relative ones start from.
+        hosts: With ``trusted=False``: names of hosts, which are asked over https, or origins such
+            as ``http://127.0.0.1:8765``.
+    Raises: ConfigError, as :func:`load_config`; MisuseError, for ``trusted=False`` without a root.
     """
+    config = _converted(raw, file)
+    if not trusted:
+        return _confined(raw, config, file, _root_of(root, base), hosts)
+    folder = (base or (file.parent if file else Path())).absolute()
+    return _with_absolute_paths(config, _Paths(folder, file))
+
+
+def _root_of(root: Path | str | None, base: Path | None) -> Path:
+    folder = base if root is None else Path(root)
+    if folder is None:
+        raise MisuseError("a config that is not trusted needs a root: the folder of its files")
+    return folder.resolve()
+
+
+def _confined(
+    raw: dict[str, Any], config: Config, file: Path | None, root: Path, hosts: Set[str]
+) -> Config:
+    """Return a config of others, if it names nothing that it may not. Raises: ConfigError."""
+    for found in overreaches(raw, config, hosts):
+        raise ConfigError(found.problem, file=file, key=found.key, allowed=found.allowed)
+    return _with_absolute_paths(config, _PathsBelow(root, file))
+
+
+def _converted(raw: dict[str, Any], file: Path | None) -> Config:
     try:
-        config = msgspec.convert(_with_folders_as_text(raw), Config, dec_hook=_decode_custom)
+        return msgspec.convert(_with_folders_as_text(raw), Config, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
         told = explain(error, raw, file)
         # A value that clashes may hold a secret, and local variables of what found it show it.
@@ -92,8 +159,6 @@ def parse_config(
         raise ConfigError(
             "has half a character in it", file=file, key=key, allowed="text"
         ) from None
-    folder = (base or (file.parent if file else Path())).absolute()
-    return _with_absolute_paths(config, folder, file)
 
 
 def _key_of_broken_text(raw: object) -> str:
@@ -127,12 +192,11 @@ def _decode_custom(kind: type, value: object) -> Any:
     return kind.read(value)  # type: ignore[attr-defined]  # all custom types here have it
 
 
-def _with_absolute_paths(config: Config, folder: Path, file: Path | None) -> Config:
-    paths = _Paths(folder, file)
+def _with_absolute_paths(config: Config, paths: _Paths) -> Config:
     replace = msgspec.structs.replace
     service, search, download = config.service, config.search, config.download
-    for key in ("layout", "bundle_layout"):  # which stay as they are, and have to be names, too
-        paths.absolute(f"download.{key}", getattr(download, key) or "")
+    for key in _TEMPLATES:  # which stay as they are, and have to be names, too
+        paths.absolute(key, getattr(download, key.rpartition(".")[2]) or "")
     return replace(
         config,
         service=replace(
@@ -192,20 +256,52 @@ class _Paths:
             raise self._error(key, text, error.strerror or str(error), "another file") from error
         if not is_there:
             problem = "is a folder" if path.is_dir() else "no such file"
-            allowed = f"a file that exists; relative paths start at {self.folder}"
-            raise self._error(key, text, problem, allowed)
+            raise self._error(key, text, problem, self._existing_files())
         return str(path)
 
     def existing_aoi(self, aoi: Aoi | None) -> Aoi | None:
         """Return an area whose file, if it is in one, is there."""
         if aoi is None or aoi.form != "file":
             return aoi
-        self.existing("search.aoi", aoi.file_name, or_folder=True)
-        return aoi.moved_to(self.folder)
+        path = self.existing("search.aoi", aoi.file_name, or_folder=True) or ""
+        return aoi.in_file(path)
 
     def ids(self, name: str | None) -> str | None:
         """Return the path of a list of ids, or ``-`` for standard input."""
         return name if name == "-" else self.existing("search.scenes_file", name)
 
+    def _existing_files(self) -> str:
+        return f"a file that exists; relative paths start at {self.folder}"
+
     def _error(self, key: str, text: str, problem: str, allowed: str) -> ConfigError:
         return ConfigError(problem, file=self.file, key=key, value=text, allowed=allowed)
+
+
+class _PathsBelow(_Paths):
+    """The paths of a config of others: below a folder, whatever is a link on the way.
+
+    Whether there is something outside the folder is not said, nor where the folder is.
+    """
+
+    def absolute(self, key: str, text: str) -> str:
+        """Return an absolute path without links. Raises: ConfigError, if it leads out."""
+        path = Path(super().absolute(key, text))
+        if key in _TEMPLATES:
+            return str(path)
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError):  # links in a circle
+            raise self._error(key, text, "leads nowhere", BELOW) from None
+        if not real.is_relative_to(self.folder):
+            raise self._error(key, text, "leads out of the folder of this job", BELOW)
+        return str(real)
+
+    def existing(self, key: str, text: str | None, *, or_folder: bool = False) -> str | None:
+        """Return the path of a file, or of an area's folder, that has no links beside or in it."""
+        found = super().existing(key, text, or_folder=or_folder)
+        if found and key == "search.aoi" and has_links(Path(found), MAX_BESIDE):
+            raise self._error(key, text or "", "has links beside it or in it", BELOW)
+        return found
+
+    def _existing_files(self) -> str:
+        return BELOW

@@ -86,7 +86,7 @@ def test_of_two_files_of_one_name_the_path_tells() -> None:
     ("text", "problem"),
     [
         (f"{SHA}  x\n{OTHER}  x", "lines 1 and 2 promise different sha256 digests of x"),
-        ("<html>404</html>", "line 1: '<html>404</html>' is no checksum"),
+        ("<html>404</html>", "line 1 is no checksum"),
         (f"{SHA}  x\n{SHA[:-1]}  y", "line 2: 63 hexadecimal digits"),
         (f"SHA3-256 (x) = {SHA}", "line 1: SHA3-256 is not checked here"),
         (f"MD5 (x) = {SHA}", "line 1: 64 hexadecimal digits are no such digest"),

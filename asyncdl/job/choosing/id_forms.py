@@ -36,6 +36,18 @@ AROUND = " \t\"'`\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb,;[](){}\u00a0\
 ALLOWED = "ids such as LC08_L2SP_068017_20200310_20200822_02_T1, or search.dataset beside others"
 
 _SCENE_ID_CHARS = 21
+_FOREIGN = re.compile(r"(?:[A-Z]{2,4}:)?[A-Za-z0-9][A-Za-z0-9._#+-]*(?::[0-9]+)?")
+"""Ids of datasets that are not known here: ``AR4CO77B116N345``, ``3014361``,
+``S2A_OPER_MSI_L1C_…``, ``SC:AST_L1T.003:2150000000``."""
+_LONGEST_FOREIGN_CHARS = 120
+_LONGEST_MIXED_CHARS = 31
+"""Ids have signs between their parts. A longer part, of capitals and small letters, is a token."""
+_ID_LIKE = re.compile(
+    r"(?:(?:L1|L2SR|L2ST)_)?L[COTEM][0-9]|L1C_T|(?:GS2|S[12])[A-D]_|M[OYC]D[0-9]|VNP[0-9]|VJ[12]"
+    r"|HLS\.|[0-9]{1,3}_L[COTEM]0|EO1[AH][0-9]"
+)
+"""How the ids of the catalogues begin, right or nearly right."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _FILE_ENTITY = re.compile(r"^L(?:1|2SR|2ST)_(?=L[COTEM]0)")
 """In front of the id of a single file: ``L2SR_LC08_…_T1_SR_B4_TIF``."""
 _QUERY_KEYS = ("product_id", "landsat_product_id", "scene_id", "entity_id")
@@ -80,7 +92,7 @@ def read_scene(text: str, listed: str | None = None) -> SceneRef:
     if found and told:
         return SceneRef(found, _agreed(told, listed))
     if listed and is_foreign(listed) and text:
-        return SceneRef(found or text, listed)
+        return SceneRef(found or _foreign_id(text, listed), listed)
     if found and (scene := parse_scene_id(found)):
         return SceneRef(found, _dataset_of_scene(scene, listed))
     raise _what_it_is(text, found)
@@ -91,9 +103,43 @@ def is_foreign(dataset: str) -> bool:
     return dataset.lower() not in DATASETS
 
 
+def _foreign_id(text: str, listed: str) -> str:
+    """Return an id whose dataset is not known here. Raises: NoSceneId, for what can be none."""
+    is_id = (
+        len(text) <= _LONGEST_FOREIGN_CHARS
+        and _FOREIGN.fullmatch(text)
+        and any(sign.isdigit() for sign in text)
+        and text[-1].isalnum()
+        and not _has_a_token(text)
+    )
+    if not is_id:
+        allowed = f"ids of {listed}: a word of letters, digits and - . _"
+        raise NoSceneId("is no id of any dataset", allowed)
+    return text
+
+
+def _has_a_token(text: str) -> bool:
+    long = (part for part in re.split(r"[._#+:-]", text) if len(part) > _LONGEST_MIXED_CHARS)
+    return any(part not in (part.upper(), part.lower()) for part in long)
+
+
 def shown(text: str) -> str:
     """Return a text as a message repeats it, in quotes."""
     return repr(shortened(text))
+
+
+def described_id(text: str) -> str:
+    """Return what stands in a file, as a message may say it: in quotes if it is like an id.
+
+    Whoever writes a config names the file, and shall not read another's file by its errors.
+    """
+    last = re.split(r"[/\\]", text)[-1]
+    if _ID_LIKE.match(last.upper()) and _PLAIN_NAME.fullmatch(last):
+        return shown(last)
+    if "://" in text:
+        return "what looks like a URL"
+    words = len(text.split())
+    return f"{words} words" if words > 1 else f"a word of {len(text):,} characters"
 
 
 def shortened(text: str) -> str:

@@ -16,9 +16,9 @@ from asyncdl.job.choosing.id_forms import (
     AROUND,
     NoSceneId,
     SceneRef,
+    described_id,
     is_foreign,
     read_scene,
-    shown,
 )
 from asyncdl.m2m.bands import DATASETS
 
@@ -35,9 +35,9 @@ _MARKS = (  # the longer one first: UTF-32 begins as UTF-16 does
 _BETWEEN = re.compile(r"[\s,;]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
-_DATASET_LINE = re.compile(r"dataset[ _|]?(?:name)?\s*[=|]\s*[\"']?(\w+)[\"']?", re.IGNORECASE)
+_DATASET_LINE = re.compile(r"dataset[ _|]?(?:name)?\s*[=|]\s*[\"']?(\w{1,80})[\"']?", re.IGNORECASE)
 _DATASET_NOTE = re.compile(r"dataset[ _]?(?:name)?\s*:\s*(\w[^\W_]*+_\w++)", re.IGNORECASE)
-_SCRIPT_LINE = re.compile(r"(\w+)\|\s*(?:displayId|entityId)\s*", re.IGNORECASE)
+_SCRIPT_LINE = re.compile(r"(\w{1,80})\|\s*(?:displayId|entityId)\s*", re.IGNORECASE)
 
 _DISPLAY_COLUMNS = (
     "landsatproductidentifierl2", "landsatproductidl2", "landsatproductidentifierl1",
@@ -174,7 +174,8 @@ def read_words(line: str, listed: str | None) -> tuple[SceneRef, ...]:
             raise
         whole = None
     if any(scene != whole for scene in found):
-        raise NoSceneId(f"has {shown(wrong[0])} beside its id", "one id a line; # begins a comment")
+        problem = f"has {described_id(wrong[0])} beside its id"
+        raise NoSceneId(problem, "one id a line; # begins a comment")
     return (whole,) if whole else ()
 
 

@@ -26,6 +26,7 @@ ITEMS = "STAC items: a FeatureCollection, one item, a list of them, or one a lin
 
 _PRODUCT_FIELDS = ("landsat:product_id", "product_id", "displayId", "display_id", "id")
 _SCENE_FIELDS = ("landsat:scene_id", "entity_id", "entityId")
+_COLLECTION = re.compile(r"[a-z0-9._-]{1,60}")
 _LEVEL = re.compile(r"c2-?l([12])")
 
 
@@ -167,7 +168,8 @@ def _dataset_by_collection(scene_id: str, item: Mapping[str, Any]) -> str | None
 def _nothing_read(item: Mapping[str, Any], listed: str | None) -> SceneRef:
     collection = _collection_of(item)
     if collection and "landsat" not in collection:
-        problem = f"is an item of the collection {collection!r}, which is none of Landsat"
+        named = f" {collection!r}" if _COLLECTION.fullmatch(collection) else ""
+        problem = f"is an item of the collection{named}, which is none of Landsat"
         raise NoSceneId(problem, "Landsat items, or search.dataset beside others")
     if name := _text_in(item, "id"):
         return read_scene(name, listed)

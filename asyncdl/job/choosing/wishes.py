@@ -19,7 +19,7 @@ from asyncdl.config import (
 )
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
-from asyncdl.job.choosing.id_forms import NoSceneId, read_scene, shortened, shown
+from asyncdl.job.choosing.id_forms import NoSceneId, described_id, read_scene, shortened, shown
 from asyncdl.job.choosing.id_lists import ListedScene, decode_list, read_lines
 from asyncdl.job.choosing.item_lists import ITEMS, NotItems, is_json, read_items
 from asyncdl.m2m import ClientOptions, Credentials
@@ -149,7 +149,7 @@ def _many_faults(
 
 
 def _place_of(entry: ListedScene) -> str:
-    return f"{entry.place}, {shown(entry.text)}" if entry.place else shown(entry.text)
+    return f"{entry.place}, {described_id(entry.text)}" if entry.place else shown(entry.text)
 
 
 def _text_of(name: str, key: str) -> str:

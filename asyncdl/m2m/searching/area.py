@@ -10,6 +10,7 @@ Source: RFC 7946 (GeoJSON); API notes, section 4.2 (the filters).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +32,7 @@ from asyncdl.m2m.searching.rings import (
 )
 from asyncdl.m2m.searching.wkt import read_wkt
 from asyncdl.outside import TooMuch, check_values
-from asyncdl.text import shown
+from asyncdl.text import described
 
 SpatialFilter: TypeAlias = dict[str, Json]
 """A ``spatialFilter`` of ``scene-search``: kind ``mbr`` or ``geojson``."""
@@ -47,7 +48,8 @@ MAX_FILTERS = 25
 POINT_MARGIN_DEG = 0.0001
 """Half the width of the box around a point, about 11 m: no box of no size is searched."""
 
-_LONGEST_NAME_CHARS = 100
+_CRS_NAME = re.compile(r"(?:urn:ogc:def:crs:)?[A-Za-z]{2,10}:[0-9.]{0,8}:?[A-Za-z0-9]{1,12}")
+_TYPE_NAME = re.compile(r"[A-Za-z]{1,20}")
 _BEYOND_ANY_DEGREE = 10**15
 _WGS84_NAMES = ("CRS84", "EPSG:4326", "EPSG::4326", "EPSG:4979", "EPSG::4979")
 
@@ -185,7 +187,7 @@ def _filters(root: object) -> Iterator[SpatialFilter]:
         elif kind in ("LineString", "MultiLineString"):
             raise ConfigError(f"a {kind} has no area; give it a width (a buffer) first")
         else:
-            raise ConfigError(f"{shown(kind)} is no GeoJSON type", allowed="polygons and points")
+            raise ConfigError(_no_type(kind), allowed="polygons and points")
 
 
 def _geometries(root: object) -> Iterator[tuple[object, object]]:
@@ -210,6 +212,11 @@ def _geometries(root: object) -> Iterator[tuple[object, object]]:
                 yield kind, item.get("coordinates")
 
 
+def _no_type(kind: object) -> str:
+    is_name = isinstance(kind, str) and _TYPE_NAME.fullmatch(kind)
+    return f"{kind!r} is no GeoJSON type" if is_name else f"{described(kind)} is no GeoJSON type"
+
+
 class OtherReferenceSystem(ConfigError):
     """GeoJSON whose coordinates are no longitudes and latitudes, as it says itself."""
 
@@ -223,9 +230,10 @@ def _check_crs(crs: object) -> None:
     if crs is None:
         return
     properties = crs.get("properties") if isinstance(crs, Mapping) else None
-    name = properties.get("name") if isinstance(properties, Mapping) else None
+    name = properties.get("name") if isinstance(properties, Mapping) else crs
     if not isinstance(name, str) or not name.upper().endswith(_WGS84_NAMES):
-        told = name[:_LONGEST_NAME_CHARS] if isinstance(name, str) and name else shown(name or crs)
+        is_name = isinstance(name, str) and _CRS_NAME.fullmatch(name)
+        told = name if is_name else "another reference system"
         raise OtherReferenceSystem(
             f"the coordinates are in {told}; reproject them to longitude and latitude",
             allowed="WGS 84 (EPSG:4326)",
@@ -237,7 +245,7 @@ def _sequence(value: object) -> Sequence[object]:
         return ()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
-    raise ConfigError(f"expected a list of coordinates, found {shown(value)}")
+    raise ConfigError(f"expected a list of coordinates, found {described(value)}")
 
 
 def _point_filters(positions: Iterable[object]) -> Iterator[SpatialFilter]:
@@ -300,7 +308,7 @@ def _read_position(value: object) -> Position:
         longitude, latitude = numbers
         if _is_number(longitude) and _is_number(latitude):
             return float(longitude), float(latitude)
-    raise ConfigError(f"expected a longitude and a latitude, found {shown(value)}")
+    raise ConfigError(f"expected a longitude and a latitude, found {described(value)}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

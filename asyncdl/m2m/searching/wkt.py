@@ -25,6 +25,8 @@ _NAMES = {
     "GEOMETRYCOLLECTION": "GeometryCollection",
 }
 _WITHOUT_AREA = ("LINESTRING", "MULTILINESTRING")
+_VOCABULARY = {*_NAMES, *_WITHOUT_AREA, "SRID", "EMPTY", "Z", "M", "ZM", "NAN", "INF", "X", "Y"}
+_SHOWN_CHARS = 20
 _WGS84 = ("4326", "4979")
 _TOKEN = re.compile(
     r"(?P<number>[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+)(?![\w.+-])"
@@ -51,6 +53,14 @@ def read_wkt(text: str) -> dict[str, Any]:
     return geometry
 
 
+def _described(kind: str, token: str) -> str:
+    """Return what stands there, as it is where it can stand in WKT: the file may be another's."""
+    if not token:
+        return "the end of the text"
+    is_plain = kind == "number" or token in _VOCABULARY or len(token) == 1
+    return token[:_SHOWN_CHARS] if is_plain else f"a word of {len(token):,} characters"
+
+
 class _Reader:
     """A text and how far it is read; each method reads one thing and what belongs to it."""
 
@@ -72,7 +82,7 @@ class _Reader:
 
     def fail(self, expected: str) -> NoReturn:
         """Tell what should stand here."""
-        self.refuse(f"expected {expected}, found {self.token[:20] or 'the end of the text'}")
+        self.refuse(f"expected {expected}, found {_described(self.kind, self.token)}")
 
     def refuse(self, problem: str) -> NoReturn:
         at = self._found.start() if self._found else len(self._text)

@@ -23,6 +23,7 @@ import anyio
 from anyio import to_thread
 
 from asyncdl.errors import ConfigError
+from asyncdl.outside import TooMuch, read_at_most
 
 BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 """Variables that name a file or folder in place of every other; the first goes first."""
@@ -36,6 +37,8 @@ _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 _LOCKED_KEY = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: *4, *ENCRYPTED")
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+_MOST_PEM_BYTES = 16 * 1024**2
+"""The certificates of all CAs that there are take a quarter of a megabyte."""
 _DER = b"\x30"
 """How DER and PKCS#12 begin: an ASN.1 sequence."""
 
@@ -291,7 +294,10 @@ def _words(error: ssl.SSLError) -> str:
 
 def _read(path: Path, named_by: str, allowed: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return read_at_most(file, _MOST_PEM_BYTES)
+    except TooMuch as error:
+        raise _wrong(named_by, path, str(error), allowed) from error
     except OSError as error:
         problem = (error.strerror or str(error)).lower()
         raise _wrong(named_by, path, problem, allowed) from error

@@ -16,8 +16,10 @@
 
 USGS takes one call at a time from an account, so one worker runs the jobs in the order in
 which they came; a queue that is full says so. Each job has a folder with its order and its
-files. When the service stops, the running job is interrupted and keeps its state; when it
-starts again, it takes up all that is not finished.
+files. What an order names is read as a config of others (``trusted=False``): no file of this
+machine, no other host, nothing of the account. When the service stops, the running
+job is interrupted and keeps its state; when it starts again, it takes up all that is not
+finished.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,7 +36,7 @@ from typing import Any
 
 import anyio
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
@@ -42,11 +44,11 @@ import asyncdl
 from asyncdl.events import Event, FileFinished, FilesWanted
 
 MAX_QUEUED = 100
-FILES_OF_THE_SERVER = {"aoi", "scenes_file"}
-"""Keys of ``[search]`` that name files as text; whoever is outside shall not name ours.
-An area that is a GeoJSON object is no file."""
+MAX_ORDER_BYTES = 4 * 1024**2
 SERVICE = json.loads(os.environ.get("ASYNCDL_SERVICE", "{}"))
-"""What ``[service]`` of a config would hold, for those who use another than USGS."""
+"""``url`` and ``stac_url`` of a config, for those who use another service than USGS."""
+MOST = {"workers": 4, "connections": 8, "max_size": "10 GB"}
+"""What one job may occupy of this machine and its line."""
 
 
 class Order(BaseModel):
@@ -159,12 +161,14 @@ class Desk:
                 self._queue_in.send_nowait(task)
 
     def _task(self, job_id: str, order: Order) -> Task:
-        for key in FILES_OF_THE_SERVER & order.search.keys():
-            if isinstance(order.search[key], str):
-                raise asyncdl.ConfigError("names a file of the server", key=f"search.{key}")
         folder = self.root / job_id
-        raw = order.model_dump() | {"download": {"directory": str(folder / "data")}}
-        config = asyncdl.parse_config(raw | {"service": SERVICE})
+        # The order is of others: of files it may name those in its own folder, of hosts ours.
+        config = asyncdl.parse_config(
+            order.model_dump() | {"service": SERVICE, "download": MOST},
+            trusted=False,
+            root=folder,
+            hosts={SERVICE[key] for key in ("url", "stac_url") if key in SERVICE},
+        )
         return Task(config, folder, Progress(job_id), self.metrics)
 
     async def work(self) -> None:
@@ -191,6 +195,18 @@ def find(job_id: str) -> Task:
     if job_id not in desk.tasks:
         raise HTTPException(404, "there is no such job")
     return desk.tasks[job_id]
+
+
+@app.middleware("http")
+async def refuse_long_orders(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Read no more than an order can be; of one that does not say how long it is, nothing."""
+    length = request.headers.get("Content-Length", "")
+    if request.method == "POST" and not (length.isdigit() and int(length) <= MAX_ORDER_BYTES):
+        told = "an order has a Content-Length of at most 4 MiB"
+        return Response(told, 413, headers={"Connection": "close"})
+    return await call_next(request)
 
 
 @app.post("/jobs", status_code=202)

@@ -8,8 +8,9 @@ from pathlib import Path
 import anyio
 
 from asyncdl.errors import ConfigError
-from asyncdl.lists.checksums import ChecksumTable, path_in, read_checksums
+from asyncdl.lists.checksums import ALLOWED, ChecksumTable, path_in, read_checksums
 from asyncdl.lists.text import lines_of
+from asyncdl.outside import TooMuch, read_at_most
 from asyncdl.redact import redact
 from asyncdl.tls import Tls
 from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
@@ -81,12 +82,25 @@ async def _load(source: str, limits: Limits, headers: Headers, tls: Tls | None) 
                 source, Path(folder), Downloader(_bounded(limits), tls=tls), headers
             )
             data = await anyio.Path(path).read_bytes()
-            return read_checksums(redact(source).partition("?")[0], lines_of(data))
+            return _read(redact(source).partition("?")[0], data)
+    return _read(source, await anyio.to_thread.run_sync(_content_of, source))
+
+
+def _content_of(source: str) -> bytes:
     try:
-        data = await (await anyio.Path(source).expanduser()).read_bytes()
+        with Path(source).expanduser().open("rb") as file:
+            return read_at_most(file, MOST_TABLE_BYTES)
     except OSError as error:
         raise ConfigError(f"{source}: {error.strerror}", allowed="a file or URL") from error
-    return read_checksums(source, lines_of(data))
+    except TooMuch as error:
+        raise ConfigError(f"{source}: {error}", allowed=ALLOWED) from error
+
+
+def _read(source: str, data: bytes) -> ChecksumTable:
+    try:
+        return read_checksums(source, lines_of(data))
+    except TooMuch as error:
+        raise ConfigError(f"{source}: {error}", allowed=ALLOWED) from error
 
 
 def _bounded(limits: Limits) -> Limits:

@@ -33,7 +33,7 @@ from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import json_option, max_wait_option, tls_options, verbose_option
 from asyncdl.cli.printing import echo
 from asyncdl.cli.tally import Tally, ending_of
-from asyncdl.cli.url_lists import UrlList
+from asyncdl.cli.url_lists import MAX_PROBLEMS, UrlList
 from asyncdl.errors import AsyncdlError, ConfigError, DiskError, TransferError
 from asyncdl.events import Emit, Event, FilesWanted, Notice
 from asyncdl.job.telling.chronicle import log_event
@@ -186,7 +186,8 @@ def _refuse(problems: list[Problem], else_: str) -> None:
     for problem in problems[:SHOWN_PROBLEMS]:
         echo(str(problem), err=True)
     more = f", {SHOWN_PROBLEMS} of them named above" if len(problems) > SHOWN_PROBLEMS else ""
-    entries = "1 entry is" if len(problems) == 1 else f"{len(problems)} entries are"
+    count = f"at least {MAX_PROBLEMS}" if len(problems) >= MAX_PROBLEMS else len(problems)
+    entries = "1 entry is" if len(problems) == 1 else f"{count} entries are"
     raise ConfigError(f"{entries} wrong{more}; {else_}")
 
 
@@ -278,6 +279,8 @@ class WantedUrls:
                 requests.check(entry)
             except ConfigError as error:
                 self.problems.append(Problem(entry.place, error.problem, error.allowed))
+                if len(self.problems) >= MAX_PROBLEMS:
+                    break
         _refuse(self.problems, "nothing was fetched")
 
     def _checkable(self) -> Iterable[Entry]:

@@ -11,9 +11,12 @@ import anyio
 
 from asyncdl.lists.entries import Entry, EntryReader, Problem
 from asyncdl.lists.text import LineReader
+from asyncdl.outside import TooMuch
 
 READ_BYTES = 65_536
 """Read from a list at once."""
+MAX_PROBLEMS = 10_000
+"""So many are kept of a list that is none, which may be long."""
 OPTION_PATIENCE_S = 0.5
 """So long the options of an entry may take to follow it through a pipe."""
 
@@ -42,9 +45,16 @@ class UrlList:
     def check(self) -> Iterator[Entry]:
         """Read all of it, yield the entries and collect what is wrong; then begin again."""
         start = self._file.tell()
-        reader = EntryReader(self.name, self.problems.append, self._on_unknown)
-        yield from self._entries(reader)
+        for entry in self._entries(EntryReader(self.name, self.note, self._on_unknown)):
+            yield entry
+            if len(self.problems) >= MAX_PROBLEMS:
+                break
         self._file.seek(start)
+
+    def note(self, problem: Problem) -> None:
+        """Keep what is wrong, unless there is too much of it already."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
 
     async def entries(self) -> AsyncIterator[Entry]:
         """Yield the entries; of a file that has been checked what is wrong is left out."""
@@ -52,26 +62,36 @@ class UrlList:
             for entry in self._entries(EntryReader(self.name, lambda problem: None)):
                 yield entry
             return
-        reader = EntryReader(self.name, self.problems.append, self._on_unknown)
+        reader = EntryReader(self.name, self.note, self._on_unknown)
         async for entry in self._piped(reader):
             yield entry
 
     def _entries(self, reader: EntryReader) -> Iterator[Entry]:
         lines = LineReader()
-        while data := self._file.read(READ_BYTES):
-            yield from _taken(reader, lines.feed(data))
-        yield from _taken(reader, lines.close(), is_end=True)
+        try:
+            while (data := self._file.read(READ_BYTES)) and len(self.problems) < MAX_PROBLEMS:
+                yield from _taken(reader, lines.feed(data))
+            yield from _taken(reader, lines.close(), is_end=True)
+        except TooMuch as error:
+            self._end_with(error)
+
+    def _end_with(self, error: TooMuch) -> None:
+        """Read no further: what follows may have no end."""
+        self.note(Problem(self.name, str(error), "a list of URLs, one a line"))
 
     async def _piped(self, reader: EntryReader) -> AsyncIterator[Entry]:
         # The other end of a pipe takes its time: neither transfers nor an interrupt wait for it.
         lines = LineReader()
         fd = self._file.fileno()
-        while (data := await _read_pipe(fd, is_patient=not reader.is_within)) != b"":
-            found = _taken(reader, lines.feed(data)) if data is not None else _ended(reader)
-            for entry in found:
+        try:
+            while (data := await _read_pipe(fd, is_patient=not reader.is_within)) != b"":
+                found = _taken(reader, lines.feed(data)) if data is not None else _ended(reader)
+                for entry in found:
+                    yield entry
+            for entry in _taken(reader, lines.close(), is_end=True):
                 yield entry
-        for entry in _taken(reader, lines.close(), is_end=True):
-            yield entry
+        except TooMuch as error:
+            self._end_with(error)
 
 
 def _taken(reader: EntryReader, lines: list[str], *, is_end: bool = False) -> Iterator[Entry]:

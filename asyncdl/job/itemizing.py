@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,14 @@ from asyncdl.items.samples import read_samples
 from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import FinishedFile, Standing
 from asyncdl.m2m.naming import dataset_of
+from asyncdl.outside import check_values, read_at_most
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.stable import make_folders, rename, write_anew
 
 FOLDER = "stac"
 _METADATA = ("_MTL.json", "_MTL.txt", "_MTL.xml")
 _LONGEST_METADATA_BYTES = 1 << 20
+_LONGEST_ITEM_BYTES = 8 << 20
 
 
 async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
@@ -144,6 +147,8 @@ def _facts(directory: Path, files: Mapping[str, FinishedFile]) -> SceneFacts:
     for path in _metadata_paths(directory, files):
         if facts.is_complete:
             break
+        if not path.is_file():  # a pipe in its place would be waited for
+            continue
         with path.open("rb") as file:
             text = file.read(_LONGEST_METADATA_BYTES).decode(errors="replace")
         facts = facts.or_else(read_facts(text))
@@ -160,17 +165,28 @@ def _metadata_paths(directory: Path, files: Mapping[str, FinishedFile]) -> Itera
 def _read(path: Path) -> Json | None:
     """Return the item of an earlier run; ``None`` if there is none to go on with."""
     try:
-        item = orjson.loads(path.read_bytes())
+        item = orjson.loads(_content_of(path))
         _told_of(item)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return dict(item)
 
 
+def _content_of(path: Path) -> bytes:
+    """Return an item as it stands on the disk. Raises: OSError, ValueError, for what is none."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    with path.open("rb") as file:
+        data = read_at_most(file, _LONGEST_ITEM_BYTES)
+    check_values(data)
+    return data
+
+
 def _write(path: Path, value: Json) -> None:
     data = orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
-    if path.is_file() and path.read_bytes() == data:
-        return
+    with suppress(OSError, ValueError):
+        if _content_of(path) == data:
+            return
     partial = path.with_name(f"{path.name}.part")
     write_anew(partial, [data], durable=False)
     rename(partial, path, durable=False)

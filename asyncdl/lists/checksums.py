@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import unquote, urlsplit
 
 from asyncdl.errors import ConfigError
@@ -17,6 +18,8 @@ from asyncdl.transfer import Digest
 
 ALLOWED = "lines as sha256sum and md5sum write them: `HEX  NAME`, or `SHA256 (NAME) = HEX`"
 
+MAX_ROWS = 200_000
+"""As many as a list has scenes: more than any table that people publish."""
 _GNU = re.compile(r"(?P<hex>[0-9A-Fa-f]+)(?:  ?[ *]?|\t+)(?P<name>\S.*)")
 _BSD = re.compile(r"(?P<algorithm>[A-Za-z0-9/-]{1,20}) ?\((?P<name>.+)\) ?= ?(?P<hex>[0-9A-Fa-f]+)")
 _BARE = re.compile(r"[0-9A-Fa-f]{32,128}")
@@ -111,11 +114,14 @@ def read_checksums(source: str, lines: Iterable[str]) -> ChecksumTable:
     if source.rpartition("/")[2].lower().startswith("b2sum"):
         problem = "is a table of BLAKE2 digests, which are not checked here"
         raise ConfigError(f"{source}: {problem}", allowed="MD5, SHA-1, SHA-2")
-    rows = [
+    found = (
         _read_row(source, number, line)
         for number, line in _signed_part(lines)
         if line and not line.startswith(("#", ";"))
-    ]
+    )
+    rows = list(islice(found, MAX_ROWS + 1))
+    if len(rows) > MAX_ROWS:
+        raise ConfigError(f"{source}: has more than {MAX_ROWS:,} lines", allowed=ALLOWED)
     if not rows:
         raise ConfigError(f"{source}: no checksum stands there", allowed=ALLOWED)
     if len(rows) > 1 and any(not row.name for row in rows):

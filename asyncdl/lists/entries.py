@@ -21,13 +21,19 @@ from pathlib import Path
 
 from asyncdl.errors import TransferError
 from asyncdl.lists.options import OPTIONS, SECRET, Values
+from asyncdl.lists.text import MAX_LINE_CHARS
 from asyncdl.redact import redact
 from asyncdl.transfer import Digest
 from asyncdl.transfer.headers import Headers
 from asyncdl.transfer.target import read_target
 
 _OPTION = re.compile(r"\s+(?P<name>[A-Za-z][A-Za-z0-9-]*)\s*=(?P<value>.*)")
+_HOST_AND_PATH = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?(?:/\S*)?")
 _SHOWN_CHARS = 100
+MAX_UNKNOWN = 100
+"""So many options without effect are noted, each once."""
+MAX_ENTRY_CHARS = MAX_LINE_CHARS
+"""Of one entry with all its options, which may be headers without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ class EntryReader:
         self._urls: tuple[str, ...] = ()
         self._place = ""
         self._values: Values = {}
+        self._chars = 0
         self._is_bad = False
         self._unknown: set[str] = set()
 
@@ -118,18 +125,23 @@ class EntryReader:
 
     def _begin(self, text: str) -> None:
         self._place = f"{self._source}: line {self._number}"
+        self._chars = len(text)
         self._urls = tuple(dict.fromkeys(part.strip() for part in text.split("\t") if part.strip()))
         for url in self._urls:
             try:
                 read_target(url)
             except TransferError as error:
-                self._refuse(shown(url), allowed_url(error))
+                self._refuse(_described(url), allowed_url(error))
 
     def _take_option(self, name: str, value: str) -> None:
         place = f"{self._source}: line {self._number}"
         if not self._urls:
             problem = Problem(place, f"the option {name} stands before any URL", "a URL above it")
             self._on_problem(problem)
+            return
+        self._chars += len(value)
+        if self._chars > MAX_ENTRY_CHARS:
+            self._refuse_once("its options", f"at most {MAX_ENTRY_CHARS:,} characters")
             return
         take = OPTIONS.get(name)
         if take is None:
@@ -142,9 +154,13 @@ class EntryReader:
             self._refuse(name if is_secret else f"{name}={shown(value)}", str(error))
 
     def _note_unknown(self, place: str, name: str) -> None:
-        if name not in self._unknown:
+        if name not in self._unknown and len(self._unknown) < MAX_UNKNOWN:
             self._unknown.add(name)
             self._on_unknown(place, name)
+
+    def _refuse_once(self, value: str, allowed: str) -> None:
+        if not self._is_bad:
+            self._refuse(value, allowed)
 
     def _refuse(self, value: str, allowed: str) -> None:
         self._is_bad = True
@@ -155,6 +171,13 @@ def allowed_url(error: TransferError) -> str:
     """Return what would be right in place of a URL that was refused."""
     allowed = "a URL of http or https"
     return allowed if "http" in error.detail else f"{allowed}; {error.detail}"
+
+
+def _described(text: str) -> str:
+    """Return a line that is no URL as a message may show it: as it is, if it is like one."""
+    if "://" in text or _HOST_AND_PATH.fullmatch(text):
+        return shown(text)
+    return f"a text of {len(text):,} characters"
 
 
 def shown(text: str) -> str:

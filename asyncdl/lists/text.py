@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections.abc import Iterator
+
+from asyncdl.outside import TooMuch
+
+MAX_LINE_CHARS = 1024**2
+"""A longer line is in no list: a URL has some thousand characters, and a file a few mirrors."""
+_PIECE_BYTES = 65_536
 
 _MARKS = (  # the longer one first: UTF-32 begins as UTF-16 does
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -19,7 +26,8 @@ class LineReader:
     """Turns bytes into lines: a byte order mark tells the encoding, else it is UTF-8.
 
     Lines end as on any system. Bytes that are no UTF-8 stay what they are, as lone
-    surrogates; of UTF-16 and UTF-32 what is no text becomes U+FFFD.
+    surrogates; of UTF-16 and UTF-32 what is no text becomes U+FFFD. A line of more than
+    ``MAX_LINE_CHARS`` is refused (TooMuch) before it has ended, for it may have no end.
     """
 
     def __init__(self) -> None:
@@ -56,6 +64,8 @@ class LineReader:
         self, decoder: io.IncrementalNewlineDecoder, data: bytes, *, is_end: bool = False
     ) -> list[str]:
         *lines, self._rest = (self._rest + decoder.decode(data, final=is_end)).split("\n")
+        if len(self._rest) > MAX_LINE_CHARS or any(len(line) > MAX_LINE_CHARS for line in lines):
+            raise TooMuch(f"has a line of more than {MAX_LINE_CHARS:,} characters")
         return lines
 
 
@@ -63,7 +73,9 @@ def _may_be_marked(begun: bytes) -> bool:
     return any(mark.startswith(begun) for mark, _ in _MARKS)
 
 
-def lines_of(data: bytes) -> list[str]:
-    """Return the lines of a whole list."""
+def lines_of(data: bytes) -> Iterator[str]:
+    """Yield the lines of a whole list, some at a time: empty ones take more than they are."""
     reader = LineReader()
-    return [*reader.feed(data), *reader.close()]
+    for at in range(0, len(data), _PIECE_BYTES):
+        yield from reader.feed(data[at : at + _PIECE_BYTES])
+    yield from reader.close()

@@ -171,9 +171,18 @@ async def test_a_job_that_was_interrupted_is_taken_up_again(
     assert len(files_under(tmp_path / job_id / "data")) == FILES
 
 
+async def _without_a_length() -> AsyncIterator[bytes]:
+    yield b"{}"
+
+
 @pytest.mark.parametrize(
     "search",
-    [{"dataset": "landsat_ot_c2_l2"}, {**ORDER["search"], "aoi": "/etc/passwd"}],  # type: ignore[dict-item]
+    [
+        {"dataset": "landsat_ot_c2_l2"},
+        {"dataset": "landsat_ot_c2_l2", "aoi": "/etc/passwd"},
+        {"scenes_file": "../order.json"},
+        {"scenes_file": "-"},
+    ],
 )
 async def test_an_order_that_makes_no_sense_is_refused_at_once(
     service: Service, tmp_path: Path, search: dict[str, Any]
@@ -182,5 +191,8 @@ async def test_an_order_that_makes_no_sense_is_refused_at_once(
         order = {**ORDER, "search": search}
         async with session.post("/jobs", json=order) as reply:
             assert reply.status == 422
-            assert "search" in (await reply.json())["detail"]
-    assert service.calls == {}
+            detail = (await reply.json())["detail"]
+            assert "search" in detail and str(tmp_path) not in detail
+        async with session.post("/jobs", data=_without_a_length()) as reply:
+            assert reply.status == 413
+    assert service.calls == {} and list(tmp_path.iterdir()) == []

@@ -24,6 +24,7 @@ from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_forms import NoSceneId, read_scene
 from asyncdl.job.choosing.wishes import ids_of
 from asyncdl.lists.checksums import read_checksums
+from asyncdl.lists.entries import EntryReader, Problem
 from asyncdl.m2m.account.credentials import read_token_file
 
 ID = "LC08_L2SP_068017_20200310_20200822_02_T1"
@@ -134,6 +135,16 @@ def test_a_table_of_checksums_that_is_none_is_not_echoed(name: str) -> None:
     with pytest.raises(ConfigError) as refused:
         read_checksums("SUMS", FOREIGN_FILES[name].splitlines())
     nothing_is_said_of(FOREIGN_FILES[name], refused.value)
+
+
+@pytest.mark.parametrize("name", FOREIGN_FILES)
+def test_a_list_of_urls_that_is_none_is_not_echoed(name: str) -> None:
+    problems: list[Problem] = []
+    reader = EntryReader("list", problems.append)
+    for line in FOREIGN_FILES[name].splitlines():
+        reader.take(line)
+    nothing_is_said_of(FOREIGN_FILES[name], ConfigError(" ".join(map(str, problems))))
+    assert problems
 
 
 def test_a_token_file_that_is_none_is_not_echoed(tmp_path: Path) -> None:

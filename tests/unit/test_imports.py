@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "host_text": {"zones"},
     "loopback": set(),
     "proxies": {"errors", "host_text", "no_proxy", "zones"},
-    "tls": {"errors"},
+    "tls": {"errors", "outside"},
     "tls_faults": {"certificates"},
     "sessions": {"errors", "host_text", "loopback", "proxies", "tls", "zones"},
     "config": {"errors", "loopback", "outside", "text"},
@@ -44,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "errors", "events", "off_loop", "outside", "retry", "redact", "sessions", "tls",
         "tls_faults", "version",
     },
-    "lists": {"errors", "redact", "transfer"},
+    "lists": {"errors", "outside", "redact", "transfer"},
     "items": {"errors", "transfer", "m2m"},
     "job": {
         "errors", "events", "config", "off_loop", "outside", "own_task", "retry", "redact", "text",
@@ -58,7 +58,7 @@ ROOMS: dict[str, set[str]] = {
     "sandbox": {"errors", "host_text", "own_task", "m2m.naming", "zones"},
     "pages": {"version", "events", "job.telling", "m2m.naming"},
     "cli": {
-        "version", "errors", "events", "config", "retry", "redact", "text", "tls",
+        "version", "errors", "events", "config", "outside", "retry", "redact", "text", "tls",
         "transfer", "lists", "m2m", "stac", "job", "doctor", "pages", "progress", "sandbox",
     },
     "sync": {"at_exit", "transfer", "m2m", "job"},

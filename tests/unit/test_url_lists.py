@@ -141,5 +141,5 @@ def test_any_lines_come_to_an_end_without_an_error(lines: list[str]) -> None:
 
 
 def test_bytes_that_are_no_utf_8_stay_what_they_are() -> None:
-    read = Read(lines_of(b"http://host/caf\xe9.bin\n")[0])
+    read = Read("".join(lines_of(b"http://host/caf\xe9.bin\n")))
     assert read.entries[0].urls == ("http://host/caf\udce9.bin",)

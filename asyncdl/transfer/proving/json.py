@@ -27,7 +27,7 @@ def check_json(file: BinaryIO, size_bytes: int) -> None:
     """
     if size_bytes > _LARGEST_BYTES:
         return
-    data = file.read()
+    data = file.read(size_bytes + 1)  # and no more of one that still grows
     try:
         _parse(data)
     except RecursionError as problem:

@@ -15,6 +15,7 @@ READY_FOR_GEO := $(VENV)/.ready-for-geo
 # it is used.
 VENV_UVLOOP := .venv-uvloop
 VENV_EXAMPLES := .venv-examples
+VENV_AUDIT := .venv-audit
 READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
 ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e tests/security tests/test_*.py
@@ -22,7 +23,7 @@ ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e t
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop coverage browser socks docs examples geo clients soak bench clean
+.PHONY: demo test uvloop coverage browser socks docs examples geo clients soak audit bench clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -67,6 +68,12 @@ clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote,
 soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
 	$(BIN)/python -m tests.security.fuzzing --minutes 10
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
+
+audit: $(READY)  # known weaknesses of what we depend on; asks PyPI's advisories, so it needs the internet
+	$(PYTHON) -m venv --clear $(VENV_AUDIT)
+	$(PIP_FOR) $(VENV_AUDIT)/bin/python --quiet install --group audit
+	# --strict: what could not be looked up is no success.
+	$(VENV_AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 bench: $(READY)  # against curl, aria2c and wget2, on a real nginx
 	@for program in nginx aria2c wget2 curl openssl; do \
@@ -113,4 +120,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXAMPLES) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXAMPLES) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

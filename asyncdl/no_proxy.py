@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address, ip_network
 
-_PORT = re.compile(r"(?P<host>[^:]+|\[[^\]]*\]):(?P<port>\d+)")
+_PORT = re.compile(r"(?P<host>[^:]+|\[[^\]]*\]):(?P<port>[0-9]+)")
 
 
 def is_exempt(host: str, port: int, no_proxy: str) -> bool:
@@ -28,7 +28,7 @@ def _matches(host: str, port: int, entry: str) -> bool:
     if entry == "*":
         return True
     if with_port := _PORT.fullmatch(entry):
-        if int(with_port["port"]) != port:
+        if with_port["port"].lstrip("0") != str(port):  # as text: it may have any length
             return False
         entry = with_port["host"]
     if "/" in entry:

@@ -7,21 +7,29 @@ what breaks; the test beside it takes a moment.
 from __future__ import annotations
 
 import argparse
+import gzip
 import io
+import os
 import random
 import sys
 import tarfile
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from asyncdl.config import load_config
+import orjson
+
+from asyncdl.config import LayoutTemplate, Since, load_config
 from asyncdl.config.aoi import Aoi, form_of
 from asyncdl.config.quantities import ByteRate, Seconds
+from asyncdl.config.trust import leads_out, origin_of
+from asyncdl.dates import parse_http_date
 from asyncdl.errors import AsyncdlError
 from asyncdl.items.georeference import read_georeference
 from asyncdl.items.metadata import read_facts
@@ -30,20 +38,36 @@ from asyncdl.job.choosing.id_forms import NoSceneId, read_scene
 from asyncdl.job.choosing.id_lists import decode_list, read_lines
 from asyncdl.job.choosing.item_lists import NotItems, read_items
 from asyncdl.job.telling.report import REPORT_NAME, read_report
+from asyncdl.lists.checksums import read_checksums
+from asyncdl.lists.entries import EntryReader, Problem
+from asyncdl.lists.text import LineReader, lines_of
 from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.downloads.matching import is_usable_url, names_in_url
 from asyncdl.m2m.models import DownloadRequestReply, DownloadRetrieveReply, ScenePage, read_reply
 from asyncdl.m2m.searching.area import area_from_geojson, area_from_wkt
+from asyncdl.m2m.searching.outlines import outlines_of
+from asyncdl.no_proxy import is_exempt
+from asyncdl.outside import TooMuch
+from asyncdl.proxies import is_socks, proxy_for, without_login
 from asyncdl.redact import redact
 from asyncdl.retry import parse_retry_after
 from asyncdl.stac.items import NotAnItemCollection, next_link, read_page
 from asyncdl.stac.multihash import parse_multihash
 from asyncdl.text import plain
+from asyncdl.transfer.allowance import exhausted_for_s
+from asyncdl.transfer.cookies import ChainCookies
+from asyncdl.transfer.error_pages import says_outage, title_of
+from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.names import choose_name, name_in_url, safe_name
 from asyncdl.transfer.parts.state import decode_state
+from asyncdl.transfer.proving.archive import ArchiveReader, read_archive
 from asyncdl.transfer.proving.malformed import Malformed
 from asyncdl.transfer.proving.tar import TarReader, take_nothing
-from asyncdl.transfer.proving.told_digests import read_content_md5, read_repr_digest
+from asyncdl.transfer.proving.told_digests import (
+    read_content_md5,
+    read_repr_digest,
+    read_told_digests,
+)
 from asyncdl.transfer.proving.verify import Form, check_form, check_head
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.resource import source_of
@@ -53,7 +77,9 @@ from asyncdl.transfer.wire.chunks import Chunks
 from asyncdl.transfer.wire.heads import NotHttp, read_answer_head
 
 DATA = Path(__file__).parents[1] / "data"
-OURS = (AsyncdlError, NoSceneId, NotItems, NotAnItemCollection, NotHttp, Malformed)
+OURS = (
+    AsyncdlError, NoSceneId, NotItems, NotAnItemCollection, NotHttp, Malformed, NotGzip, TooMuch,
+)  # fmt: skip
 """What callers of the parsers wait for; each of them becomes an error of asyncdl above."""
 
 
@@ -109,6 +135,70 @@ def _streamed(data: bytes) -> None:
     for at in range(0, len(data), 700):
         reader.update(data[at : at + 700])
     reader.finish()
+
+
+def _zip(method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a/b.txt", "hello " * 20)
+        archive.writestr("\u00e9.txt", "x")
+        with archive.open("c.bin", "w", force_zip64=True) as member:
+            member.write(b"y" * 50)
+    return file.getvalue()
+
+
+def _archived(data: bytes) -> None:
+    reader = ArchiveReader(take_nothing)
+    for at in range(0, len(data), 700):
+        reader.update(data[at : at + 700])
+    reader.finish()
+
+
+def _gunzipped(data: bytes) -> None:
+    gunzip = Gunzip()
+    for at in range(0, len(data), 50):
+        gunzip.feed(data[at : at + 50])
+        while gunzip.take():
+            pass
+    gunzip.check_end()
+
+
+def _url_list(data: bytes) -> object:
+    problems: list[Problem] = []
+    reader = EntryReader("list", problems.append)
+    lines = LineReader()
+    found = [reader.take(line) for line in (*lines.feed(data), *lines.close())]
+    return [*found, reader.end(), *map(str, problems)]
+
+
+def _cookies(text: str) -> object:
+    cookies = ChainCookies()
+    cookies.take("https://a.example.org/b/c", text)
+    return cookies.join({"Cookie": "x=y"}, "https://a.example.org/b/d")
+
+
+def _fields(data: bytes) -> dict[str, str]:
+    """Return header fields, one a line, as the names and values that they are."""
+    lines = (line.partition(":") for line in data.decode("latin-1").splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
+
+
+def _outlines(data: bytes) -> object:
+    try:
+        return outlines_of(orjson.loads(data))
+    except orjson.JSONDecodeError:  # as no reply has it that was read
+        return None
+
+
+def _proxy(text: str) -> object:
+    """Read a proxy where it is named, in the environment, which holds no zeros."""
+    with patch.dict(os.environ, {"https_proxy": text.replace("\0", "")}):
+        proxy = proxy_for("https://example.org/")
+    return proxy and (is_socks(proxy), without_login(proxy))
+
+
+def _others_config(path: Path) -> object:
+    return load_config(path, trusted=False, hosts={"example.org"})
 
 
 def _tiff(order: str = "little") -> bytes:
@@ -221,7 +311,9 @@ PARSERS: Mapping[str, Parser] = {
     "seconds": _text(Seconds.read, "1h30m", "90s", errors=(ValueError,)),
     "rate": _text(ByteRate.read, "50 MB/s", "8 MiBps", errors=(ValueError,)),
     "metadata": _text(
-        read_facts, MTL, '"CLOUD_COVER" : "3.2",\n', "<CLOUD_COVER>3.2</CLOUD_COVER>"
+        read_facts,
+        '{"LANDSAT_METADATA_FILE": {"IMAGE_ATTRIBUTES": {"CLOUD_COVER": "3.2"}}}',
+        MTL, '"CLOUD_COVER" : "3.2",\n', "<CLOUD_COVER>3.2</CLOUD_COVER>"
     ),
     "tiff": Parser(_form(Form.TIFF), (_tiff(), _tiff("big"))),
     "georeference": Parser(_with_file("a.tif", read_georeference), (_tiff(), _tiff("big"))),
@@ -264,6 +356,60 @@ PARSERS: Mapping[str, Parser] = {
             % ITEM.encode(),
         ),
     ),
+    "zip": Parser(
+        lambda data: read_archive(io.BytesIO(data), take_nothing),
+        (_zip(), _zip(zipfile.ZIP_STORED), gzip.compress(_tar(), mtime=0)),
+    ),
+    "archive stream": Parser(_archived, (_zip(), _tar(), gzip.compress(_tar(), mtime=0))),
+    "gzip": Parser(_gunzipped, (gzip.compress(b"hello " * 50, mtime=0),)),
+    "url list": Parser(
+        _url_list,
+        (
+            b"http://a.test/x\thttp://b.test/x\n  out=a/b\n  checksum=md5=" + b"ab" * 16 + b"\n",
+            "https://a.test/\u00e9\n header=A: b\n  split=2\n gid=1\n".encode("utf-16"),
+        ),
+    ),
+    "checksums": Parser(
+        lambda data: read_checksums("SUMS", lines_of(data)),
+        (
+            b"ab" * 32 + b"  *a/b\n",
+            b"SHA256 (a b) = " + b"ab" * 32,
+            b"\\" + b"ab" * 16 + b"  a\\nb",
+        ),
+    ),
+    "cookies": _text(
+        _cookies, "a=b; Path=/b; Secure; Max-Age=5, c=d; Domain=.example.org; HttpOnly"
+    ),
+    "allowance": Parser(
+        lambda data: exhausted_for_s(_fields(data)),
+        (
+            b"RateLimit-Remaining: 0\nRateLimit-Reset: 12\nDate: Wed, 21 Oct 2015 07:28:00 GMT",
+            b'RateLimit: "default";r=0;t=30\nX-RateLimit-Reset: 1700000000',
+        ),
+    ),
+    "told digests": Parser(
+        lambda data: read_told_digests(_fields(data), is_whole=True),
+        (b"Digest: SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nx-goog-hash: md5=AA==",),
+    ),
+    "date": _text(
+        parse_http_date, "Wed, 21 Oct 2015 07:28:00 GMT", "Wednesday, 21-Oct-15 07:28:00 GMT"
+    ),
+    "error page": Parser(
+        lambda data: (title_of(data, "text/html; charset=utf-16"), says_outage(data)),
+        (b"<html><title>a &amp; b &#x41;</title><h1>down for maintenance</h1></html>",),
+    ),
+    "proxy": _text(_proxy, "http://u:p@a.test:8080", "socks5h://x", "a.test:3128"),
+    "no proxy": _text(
+        lambda text: is_exempt("a.example.org", 80, text), "*.example.org, 10.0.0.0/8, [::1]:80"
+    ),
+    "layout": _text(LayoutTemplate.read, "{kind}/{product_id}/{file}", errors=(ValueError,)),
+    "since": _text(Since.read, "2024-01-01", "last-run", errors=(ValueError,)),
+    "outline": Parser(
+        _outlines, (b'{"type":"Polygon","coordinates":[[[1,2],[3,4],[5,6],[1,2]]]}',)
+    ),
+    "config of others": Parser(_with_file("job.toml", _others_config), (CONFIG.encode(),)),
+    "path of others": _text(leads_out, "a/b.txt"),
+    "origin": _text(origin_of, *URLS),
     "multihash": _text(parse_multihash, "1220" + "ab" * 32),
     "note": Parser(decode_state, (b'00000000 {"source":"https://x/y","done":{"spans":[]}}\n',)),
     "report": Parser(

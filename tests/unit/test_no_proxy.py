@@ -60,3 +60,8 @@ def test_every_address_is_in_each_network_around_it(address: IPv4Address, bits: 
 @given(st.text(max_size=30), st.text(max_size=40), st.integers(0, 65535))
 def test_nothing_that_stands_there_is_an_error(host: str, no_proxy: str, port: int) -> None:
     is_exempt(host, port, no_proxy)
+
+
+def test_a_port_may_have_any_length() -> None:
+    assert not is_exempt("a.test", 80, "a.test:" + "9" * 5_000)
+    assert is_exempt("a.test", 80, "a.test:" + "0" * 5_000 + "80")

@@ -241,6 +241,7 @@ PATHS = (
     ("search", "aoi"),
     ("search", "scenes_file"),
     ("download", "directory"),
+    ("download", "state_directory"),
 )
 OUTSIDE = (
     "../secret.txt", "x/../../secret.txt", "/etc/passwd", "/etc/shadow-that-is-not-there", "/",

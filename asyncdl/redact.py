@@ -41,6 +41,9 @@ _HEADERS = (
         rf"{_SIGN}(?:(?:Bearer|Basic) )?)(?:=\\?\"[^\"\r\n]*+\"?|[^'\"\r\n])++",
         re.IGNORECASE,
     ),
+    # What a host throws back of a login, without the name of the header; no word of prose
+    # has a capital or a digit within.
+    re.compile(r"(\b(?i:Basic|Bearer) )(?=[a-z]*[A-Z0-9+/=_.~-])[A-Za-z0-9+/=_.~-]{6,}"),
     re.compile(rf"(Cookie{_SIGN})[^\s'\"}}][^'\"\n}}]*", re.IGNORECASE),
 )
 _PATH_TOKEN = re.compile(r"(/download(?:-staging)?/)[A-Za-z0-9+/=_%-]{8,}")
@@ -51,7 +54,10 @@ _USER = re.compile(r"(://)[^/\s@:]+:[^/\s@]+(?=@)")
 
 # Without one of these nothing is masked; most text has none, and is let through in a tenth
 # of the time.
-_WORDS = ("token", "key", "authorization", "cookie", "passw", "secret", "jwt", "signature", "x-")
+_WORDS = (
+    "token", "key", "authorization", "cookie", "passw", "secret", "jwt", "signature", "x-",
+    "basic ", "bearer ",
+)  # fmt: skip
 _URL_SIGNS = ("//", "http", "\\/")
 _ENCODED_SIGN = "%3a%2f"
 

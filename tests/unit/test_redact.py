@@ -88,3 +88,18 @@ def test_what_is_masked_of_a_url_without_its_scheme(url: str, masked: str) -> No
 @given(st.text())
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("403: Basic bWU6cHcxMjM0NTY3 /x", "403: Basic *** /x"),
+        ("bearer eyJhbGciOiJ.x-y_z denied", "bearer *** denied"),
+        ("Basic bWU6cHc=", "Basic ***"),
+        ("Basic information about the dataset", "Basic information about the dataset"),
+        ("a basic error", "a basic error"),
+    ],
+)
+def test_a_login_that_a_host_throws_back_is_masked(text: str, shown: str) -> None:
+    assert redact(text) == shown
+    assert redact(shown) == shown

@@ -40,7 +40,17 @@ if TYPE_CHECKING:
     from asyncdl.job.telling.report import Failure, Summary
     from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
     from asyncdl.tls import TlsSettings
-    from asyncdl.transfer import Digest, Downloader, Fetched, FileRequest, Form, Limits
+    from asyncdl.transfer import (
+        Digest,
+        Downloader,
+        Fetched,
+        FileRequest,
+        Form,
+        Limits,
+        Netrc,
+        Recheck,
+        read_netrc,
+    )
 
 # A library is silent until its user configures logging: without this, Python
 # would print warnings of loggers that nobody listens to.
@@ -56,7 +66,10 @@ _HOMES = {
     "asyncdl.job.telling.report": ("Failure", "Summary"),
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
     "asyncdl.tls": ("TlsSettings",),
-    "asyncdl.transfer": ("Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits"),
+    "asyncdl.transfer": (
+        "Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits", "Netrc", "Recheck",
+        "read_netrc",
+    ),
 }  # fmt: skip
 _ROOMS = ("events", "metrics", "sandbox", "sync")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -82,7 +95,9 @@ __all__ = [
     "Job",
     "Limits",
     "M2MClient",
+    "Netrc",
     "NetworkError",
+    "Recheck",
     "Summary",
     "TlsSettings",
     "TransferError",
@@ -92,6 +107,7 @@ __all__ = [
     "load_config",
     "metrics",
     "parse_config",
+    "read_netrc",
     "sandbox",
     "sync",
 ]

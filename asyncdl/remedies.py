@@ -51,7 +51,14 @@ _BY_REASON = {
         "Do not follow it: ask who runs the host for a URL that stays with https."
     ),
     "interrupted": AGAIN,
-    "login-page": _NO_ACCESS,
+    "login-failed": (
+        "Correct the name or the password, or ask whether the account is locked. It is not sent "
+        "to this host again in this run, since accounts are locked after some tries."
+    ),
+    "login-page": (
+        "The host wants a login: give it a name and password (`--netrc`). Else the URL has "
+        "expired or needs rights that were not given: try a new one."
+    ),
     "name-taken": (
         "Fetch this URL by itself into another folder (`-d`), or give it a name of its own: "
         "`-o`, `out=` in a list, `name` in Python."
@@ -68,7 +75,10 @@ _BY_REASON = {
 _BY_STATUS = {
     202: _LATER,
     400: "The host does not understand the request: check the URL and the headers.",
-    401: _NO_ACCESS,
+    401: (
+        "The host wants a login: give it a name and password (`--netrc`) or a header (`-H`). "
+        "Else the URL has expired: try a new one."
+    ),
     402: "The host wants to be paid first.",
     403: _NO_ACCESS,
     404: _NOT_THERE,

@@ -12,7 +12,6 @@ from asyncdl.lists.checksums import ALLOWED, ChecksumTable, path_in, read_checks
 from asyncdl.lists.text import lines_of
 from asyncdl.outside import TooMuch, read_at_most
 from asyncdl.redact import redact
-from asyncdl.tls import Tls
 from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
 from asyncdl.transfer.headers import Headers
 
@@ -56,31 +55,31 @@ class Tables:
         return any(last == table.source.rpartition("/")[2] for table in self._tables)
 
 
-async def load_tables(
-    sources: tuple[str, ...], limits: Limits, headers: Headers, tls: Tls | None = None
-) -> Tables:
+async def load_tables(sources: tuple[str, ...], downloads: Downloader, headers: Headers) -> Tables:
     """Read every table, from a file or a URL.
 
+    Args:
+        sources: Paths and URLs.
+        downloads: Not entered yet; with the limits of :func:`bounded`.
+        headers: For the hosts of tables.
     Raises: ConfigError, for what cannot be read or is no table; TransferError or
         NetworkError, for what cannot be fetched.
     """
     # What is wrong here is said before anything is fetched.
     ordered = sorted(sources, key=_is_url)
-    return Tables(tuple([await _load(source, limits, headers, tls) for source in ordered]))
+    return Tables(tuple([await _load(source, downloads, headers) for source in ordered]))
 
 
 def _is_url(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
-async def _load(source: str, limits: Limits, headers: Headers, tls: Tls | None) -> ChecksumTable:
+async def _load(source: str, downloads: Downloader, headers: Headers) -> ChecksumTable:
     if _is_url(source):
         from tempfile import TemporaryDirectory  # Most commands have no table to fetch.
 
         with TemporaryDirectory(prefix="asyncdl-") as folder:
-            path = await _fetch(
-                source, Path(folder), Downloader(_bounded(limits), tls=tls), headers
-            )
+            path = await _fetch(source, Path(folder), downloads, headers)
             data = await anyio.Path(path).read_bytes()
             return _read(redact(source).partition("?")[0], data)
     return _read(source, await anyio.to_thread.run_sync(_content_of, source))
@@ -103,7 +102,8 @@ def _read(source: str, data: bytes) -> ChecksumTable:
         raise ConfigError(f"{source}: {error}", allowed=ALLOWED) from error
 
 
-def _bounded(limits: Limits) -> Limits:
+def bounded(limits: Limits) -> Limits:
+    """Return the bounds of a command for its tables, which are small."""
     return replace(limits, max_size_bytes=MOST_TABLE_BYTES, max_rate_bytes_s=None)
 
 

@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint
 from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
-from asyncdl.cli.checksum_tables import Tables, load_tables
+from asyncdl.cli.checksum_tables import Tables, bounded, load_tables
 from asyncdl.cli.command import command
 from asyncdl.cli.display import open_display
 from asyncdl.cli.get_options import (
@@ -86,6 +86,14 @@ SHOWN_PROBLEMS = 20
     "-H", "--header", "headers", type=Header(), multiple=True,
     help="'Name: value'; 'Name:' sends it not at all.",
 )  # fmt: skip
+@click.option(
+    "-n", "--netrc", is_flag=True,
+    help="Passwords for hosts that ~/.netrc (or $NETRC) names, as curl; also behind redirects.",
+)  # fmt: skip
+@click.option(
+    "--netrc-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="The same from this file, which only you may be able to open.",
+)  # fmt: skip
 @click.option("--sha256", metavar="HEX", help="What the one file has to hash to.")
 @click.option(
     "--checksum", type=Checksum(), multiple=True,
@@ -137,6 +145,7 @@ def get(**given: Any) -> int:
     destination, limits = destination_of(options), options.limits()
     requests = RequestMaker(options, destination)
     check_tls(options.tls)  # the files that the environment names, too
+    netrc = options.passwords()
     tally = Tally(as_json=options.as_json, quiet=options.quiet)
 
     async def work() -> list[Problem]:
@@ -156,11 +165,13 @@ def get(**given: Any) -> int:
             await urls.check(requests)
             if options.checksums:
                 requests.tables = await load_tables(
-                    options.checksums, limits, requests.headers, options.tls
+                    options.checksums,
+                    Downloader(bounded(limits), tls=options.tls, netrc=netrc),
+                    requests.headers,
                 )
                 await urls.check(requests)
             feed = Feed(urls.entries(), requests.of, urls.problems.append, watch)
-            downloads = Downloader(limits, emit=watch, tls=options.tls)
+            downloads = Downloader(limits, emit=watch, tls=options.tls, netrc=netrc)
             await _fetch_all(feed, downloads, options.jobs, take)
             return urls.problems
 

@@ -12,12 +12,13 @@ import click
 from asyncdl.cli.options import Duration
 from asyncdl.lists.options import read_digest, read_header
 from asyncdl.retry import Backoff
-from asyncdl.transfer import Digest, Limits
+from asyncdl.transfer import Digest, Limits, read_netrc
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, safe_name
 
 if TYPE_CHECKING:
     from asyncdl.config import ByteCount, Seconds
     from asyncdl.tls import TlsSettings
+    from asyncdl.transfer import Netrc
 
 HEADER_TIMEOUT_S = 300.0
 """By default: hosts that fetch from tape take minutes. curl has no limit, and wget 900 s."""
@@ -127,6 +128,14 @@ class GetOptions:
     no_progress: bool
     as_json: bool
     tls: TlsSettings
+    netrc: bool = False
+    netrc_file: Path | None = None
+
+    def passwords(self) -> Netrc | None:
+        """Read the netrc, where one is wanted. Raises: ConfigError."""
+        if self.netrc_file is None and not self.netrc:
+            return None
+        return read_netrc(self.netrc_file)
 
     @property
     def is_single(self) -> bool:

@@ -7,6 +7,7 @@ puts it behind a bounded queue.
 from asyncdl.transfer.downloader import Downloader
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.netrc import Netrc, read_netrc
 from asyncdl.transfer.proving.digests import Digest
 from asyncdl.transfer.proving.verify import Form, form_of
 from asyncdl.transfer.queue import Outcome, serve_queue
@@ -19,8 +20,10 @@ __all__ = [
     "FileRequest",
     "Form",
     "Limits",
+    "Netrc",
     "Outcome",
     "Recheck",
     "form_of",
+    "read_netrc",
     "serve_queue",
 ]

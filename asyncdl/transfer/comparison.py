@@ -8,7 +8,7 @@ from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Transfer
 from asyncdl.transfer.answers import Ask
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.host_health import Evidence, Sample, evidence_of
-from asyncdl.transfer.http import Link, open_answer
+from asyncdl.transfer.http import Link, Sender, open_answer
 from asyncdl.transfer.proving.verify import Form, check_type
 
 _GOOD = frozenset({200, 206})
@@ -33,7 +33,8 @@ async def gives_any(engine: Engine, samples: Iterable[Sample]) -> bool:
 async def _gives(engine: Engine, sample: Sample) -> bool:
     link = Link(sample.url, sample.inmost())
     ask = Ask(0, 1).headers()
-    with await open_answer(engine.client, link, ask, sample.headers, engine.limits) as answer:
+    sender = Sender(sample.headers, engine.logins.of(sample.url))
+    with await open_answer(engine.client, link, ask, sender, engine.limits) as answer:
         if answer.head.status not in _GOOD:
             raise HttpStatusError(answer.url, answer.head.status)
         check_type(Form.ANY, answer.head.content_type, answer.url)

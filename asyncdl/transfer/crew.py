@@ -22,8 +22,7 @@ from asyncdl.transfer import clock
 from asyncdl.transfer.answers import Ask, Head
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
-from asyncdl.transfer.headers import Headers
-from asyncdl.transfer.http import Link, open_answer
+from asyncdl.transfer.http import Link, Sender, open_answer
 from asyncdl.transfer.pieces import Piece, Pieces
 from asyncdl.transfer.proving.verify import check_type
 from asyncdl.transfer.reception import Reception, Target
@@ -62,8 +61,8 @@ class Crew:
     tries: Tries
     link: Link
     """Where the first answer came from in the end; all further ones come from there."""
-    headers: Headers = field(repr=False)
-    """The caller's, for the origin of ``link``."""
+    sender: Sender = field(repr=False)
+    """With the headers for the origin of ``link``."""
     width: int
     """Connections at most; 1 once the host has refused to send pieces."""
     pieces: Pieces
@@ -173,7 +172,7 @@ class Crew:
         ask = Ask(piece.start, piece.stop)
         self.tries.requests += 1
         with await open_answer(
-            engine.client, self.link, ask.headers(), self.headers, engine.limits
+            engine.client, self.link, ask.headers(), self.sender, engine.limits
         ) as answer:
             known = target.holding.known
             piece.reach = judge_piece(answer.head, ask, known, answer.url)

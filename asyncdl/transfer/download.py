@@ -22,7 +22,7 @@ from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.gunzip import CODINGS, SUFFIXES
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer, Link, headers_for, open_answer
+from asyncdl.transfer.http import Answer, Link, Sender, headers_for, open_answer
 from asyncdl.transfer.ladder import MOST_ASKS, RequestLadder
 from asyncdl.transfer.parts.state import PartState
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
@@ -187,12 +187,11 @@ class Download:
         ask = self._ladder.next_ask(url.now, self._known())
         self._recovery.count_request()
         link = Link(url.now, self._request.inmost)
+        sender = Sender(url.headers, engine.logins.of(url.now))
         with ExitStack() as own:
             with self._slot.while_asking(turn.fall_silent, turn.go_on):
                 answer = own.enter_context(
-                    await open_answer(
-                        engine.client, link, ask.headers(), url.headers, engine.limits
-                    )
+                    await open_answer(engine.client, link, ask.headers(), sender, engine.limits)
                 )
             turn.lead_to(answer.url)
             engine.governor.heed(answer.url, answer.head.rest_s)
@@ -355,11 +354,13 @@ class Download:
 
     async def _share(self, opened: _Opened, turn: Turn, line: AsyncExitStack) -> None:
         """Receive a body together with further connections."""
-        engine, reception, link = self._engine, opened.reception, opened.answer.link
-        limits = engine.limits
+        engine, reception, answer = self._engine, opened.reception, opened.answer
+        limits, link = engine.limits, answer.link
         pieces = Pieces(limits.smallest_piece_bytes, limits.split_after_s)
         headers = headers_for(link.url, self._url.headers, self._request.url)
-        crew = Crew(engine, reception.target, self._tries, link, headers, self._width, pieces)
+        # Who has been led through a login need not go there for each piece.
+        sender = Sender(headers, engine.logins.of(self._url.now), answer.cookies)
+        crew = Crew(engine, reception.target, self._tries, link, sender, self._width, pieces)
         reception.on_save = crew.on_save
 
         async def receive() -> None:

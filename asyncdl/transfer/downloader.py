@@ -21,6 +21,7 @@ from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine, build_engine
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.mirrors import MirroredDownload
+from asyncdl.transfer.netrc import Netrc
 from asyncdl.transfer.proxying import ProxyingClient
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
@@ -48,6 +49,8 @@ class Downloader:
             environment names.
         tls: Whom to trust, and the certificate to show; by default as the environment says.
             A session that is given has its own.
+        netrc: Names and passwords of hosts, see :func:`~asyncdl.transfer.netrc.read_netrc`;
+            by default none are sent, but for those in a URL.
     Raises: ConfigError, when the block is entered, for a file that ``tls`` or the
         environment names and that is not what it should be.
     """
@@ -59,11 +62,16 @@ class Downloader:
         emit: Emit = discard,
         session: ClientSession | None = None,
         tls: Tls | None = None,
+        netrc: Netrc | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self._emit = emit
         self._session = session
         self._tls = tls
+        given: object = netrc
+        if given is not None and not isinstance(given, Netrc):
+            raise wrong_type("Downloader.netrc", given, "what read_netrc() returns, or None")
+        self._netrc = netrc
         self._client: Client | None = None
         self._engine: Engine | None = None
         self._fetches: set[CancelScope] = set()
@@ -74,7 +82,7 @@ class Downloader:
         if self._engine is not None:
             raise MisuseError("the block of this Downloader is entered already")
         self._client = await self._new_client()
-        self._engine = build_engine(self._client, self.limits, self._emit)
+        self._engine = build_engine(self._client, self.limits, self._emit, self._netrc)
         return self
 
     async def __aexit__(

@@ -13,6 +13,8 @@ from asyncdl.transfer.claims import Claims
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.governor import Governor
 from asyncdl.transfer.limits import KIB, Limits
+from asyncdl.transfer.logins import LoginBook
+from asyncdl.transfer.netrc import Netrc
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.range_habits import RangeHabits
 from asyncdl.transfer.rate import RateLimit
@@ -38,6 +40,8 @@ class Engine(Struct, frozen=True):
     claims: Claims
     habits: RangeHabits
     """Which hosts refuse ranges."""
+    logins: LoginBook
+    """Who is sent which password."""
 
     async def prove(self, path: Path, size_bytes: int, call: Callable[[], T]) -> T:
         """Run a ``call`` that reads the whole file at ``path``.
@@ -49,7 +53,7 @@ class Engine(Struct, frozen=True):
         return await self.proving.run(path, call)
 
 
-def build_engine(client: Client, limits: Limits, emit: Emit) -> Engine:
+def build_engine(client: Client, limits: Limits, emit: Emit, netrc: Netrc | None = None) -> Engine:
     """Put an engine together on a client."""
     return Engine(
         client=client,
@@ -61,4 +65,5 @@ def build_engine(client: Client, limits: Limits, emit: Emit) -> Engine:
         proving=Disk(2),
         claims=Claims(),
         habits=RangeHabits(),
+        logins=LoginBook(netrc),
     )

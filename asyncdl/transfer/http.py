@@ -28,13 +28,16 @@ from asyncdl.transfer.headers import (
     sent_elsewhere,
 )
 from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.logins import NO_LOGIN, Login, LoginBook, Logins, failed, login_for
 from asyncdl.transfer.patience import Patience
-from asyncdl.transfer.target import BAD_URL, is_same_origin, read_target
+from asyncdl.transfer.target import BAD_URL, is_same_origin, read_target, without_user
 from asyncdl.transfer.tries import LOGIN_PAGE
 from asyncdl.zones import ANYWHERE, Zone
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_LOGIN_HOSTS = frozenset({"ers.cr.usgs.gov", "urs.earthdata.nasa.gov"})
+_BASIC_LOGIN_HOSTS = frozenset({"urs.earthdata.nasa.gov", "uat.urs.earthdata.nasa.gov"})
+"""Those that take a name and password with the request; others want a form to be filled in."""
+_LOGIN_HOSTS = _BASIC_LOGIN_HOSTS | {"ers.cr.usgs.gov"}
 _LOGIN_NAMES = frozenset(
     {"login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in", "userlogin"}
 )
@@ -66,13 +69,13 @@ def headers_for(url: str, headers: Headers, asked: str) -> Headers:
 
 
 class Link(Struct, frozen=True):
-    """A URL, and how far inward it may lead."""
+    """A URL, without a name and password in it, and how far inward it may lead."""
 
     url: str
     inmost: Zone = ANYWHERE
 
     def __post_init__(self) -> None:
-        force_setattr(self, "url", Url(self.url))
+        force_setattr(self, "url", Url(without_user(self.url)))
 
 
 class Answer:
@@ -81,9 +84,13 @@ class Answer:
     A body that is not read to its end costs the connection.
     """
 
-    def __init__(self, link: Link, exchange: Exchange, limits: Limits) -> None:
+    def __init__(
+        self, link: Link, exchange: Exchange, limits: Limits, cookies: ChainCookies
+    ) -> None:
         self.link = link
         """Where it came from in the end."""
+        self.cookies = cookies
+        """What was set on the way."""
         self.url = link.url
         self.head: Head = read_head(exchange.status, exchange.headers)
         self._exchange = exchange
@@ -145,11 +152,21 @@ class Answer:
         return b"" if self._gunzip is not None else self._exchange.rest()
 
 
+class Sender(Struct, frozen=True):
+    """Who asks: what goes along with a request, as far as the host may see it."""
+
+    headers: Headers
+    """For the origin of the first URL; other origins get those without secrets only."""
+    logins: Logins
+    cookies: ChainCookies | None = None
+    """What an earlier chain to the same file has brought; ``None`` if there was none."""
+
+
 async def open_answer(
     client: Client,
     link: Link,
     ask: Mapping[str, str],
-    extra: Headers,
+    sender: Sender,
     limits: Limits,
 ) -> Answer:
     """Send a GET, follow its redirects, and give the answer with any other status.
@@ -158,26 +175,56 @@ async def open_answer(
         client: Whose connections are used.
         link: Where to begin.
         ask: Headers for every hop, such as ``Range``.
-        extra: The caller's headers; hops to other origins get those without secrets only.
+        sender: Who asks.
         limits: ``max_redirects``, and how patient the answer is.
     Raises: NetworkError, without an answer; WrongContent with reason
         :data:`LOGIN_PAGE`, when sent to one; InwardAddress; TransferError with reason
-        ``redirects``, ``insecure-redirect`` or :data:`BAD_URL`.
+        ``redirects``, ``insecure-redirect``, :data:`BAD_URL` or ``login-failed``.
     """
-    chain, cookies = [link], ChainCookies()
+    chain, cookies = [link], sender.cookies or ChainCookies()
     while True:
-        headers = request_headers(headers_for(link.url, extra, chain[0].url), ask)
-        exchange = await _send(client, link, cookies.join(headers, link.url))
+        given = headers_for(link.url, sender.headers, chain[0].url)
+        headers = cookies.join(request_headers(given, ask), link.url)
+        login = login_for(sender.logins, link.url, given)
+        exchange = await _send_logged_in(client, link, headers, login, sender.logins.book)
+        if exchange.status == NO_LOGIN and (reason := sender.logins.withheld(link.url)):
+            exchange.close()
+            raise failed(link.url, f"the host answered {NO_LOGIN}; {reason}")
         location = Url(exchange.headers.get("location", ""))
-        if exchange.status not in _REDIRECTS or not location:
-            return Answer(link, exchange, limits)
-        exchange.close()
         cookies.take(link.url, exchange.headers.get("set-cookie"))
-        link = Link(next_url(link.url, location), min(link.inmost, exchange.zone))
+        if exchange.status not in _REDIRECTS or not location:
+            return Answer(link, exchange, limits, cookies)
+        exchange.close()
+        target = next_url(link.url, location, sender.logins)
+        link = Link(target, min(link.inmost, exchange.zone))
         chain.append(link)
         if len(chain) > limits.max_redirects + 1:
             hosts = " → ".join(host_of(hop.url) for hop in chain)
             raise TransferError(chain[0].url, f"too many redirects: {hosts}", reason="redirects")
+
+
+async def _send_logged_in(
+    client: Client,
+    link: Link,
+    headers: Mapping[str, str],
+    login: Login | None,
+    book: LoginBook,
+) -> Exchange:
+    """Send a request with the password that its host gets, if there is one.
+
+    Raises: as :func:`open_answer`.
+    """
+    if login is None:
+        return await _send(client, link, headers)
+    async with book.trying(login, link.url):
+        exchange = await _send(client, link, {**headers, "Authorization": login.value})
+        try:
+            challenge = exchange.headers.get("www-authenticate")
+            book.note(login, link.url, exchange.status, challenge)
+        except TransferError:
+            exchange.close()
+            raise
+    return exchange
 
 
 async def _send(client: Client, link: Link, headers: Mapping[str, str]) -> Exchange:
@@ -194,7 +241,7 @@ async def _send(client: Client, link: Link, headers: Mapping[str, str]) -> Excha
         raise
 
 
-def next_url(url: str, location: str) -> str:
+def next_url(url: str, location: str, logins: Logins | None = None) -> str:
     """Return where a redirect from ``url`` leads.
 
     Raises: as :func:`led_to`.
@@ -207,24 +254,46 @@ def next_url(url: str, location: str) -> str:
         # What stands there has no host that could be to blame.
         detail = f"a redirect to no http or https URL: {redact_url(location)}"
         raise TransferError(url, detail, reason=BAD_URL) from None
-    return led_to(url, Url(target.partition("#")[0]))
+    return led_to(url, Url(target.partition("#")[0]), logins)
 
 
-def led_to(url: str, target: str) -> str:
+def led_to(url: str, target: str, logins: Logins | None = None) -> str:
     """Return ``target`` as it may be fetched when it was ``url`` that named it.
 
+    Args:
+        url: Who named it.
+        target: Where it leads.
+        logins: Passwords that the caller has given; a login is gone through by them.
     Raises: WrongContent, if it is a login page; TransferError, with reason
         :data:`BAD_URL` if it leads away from HTTP, and ``insecure-redirect`` if
         from ``https`` to ``http``.
     """
     read_target(target)
-    if is_login_url(target):
-        raise WrongContent(url, "sent to a login page", reason=LOGIN_PAGE, retryable=False)
+    if is_login_url(target) and not _leads_through(target, logins):
+        detail = f"sent to a login page of {host_of(target)}{_takes_basic(target)}"
+        raise WrongContent(url, detail, reason=LOGIN_PAGE, retryable=False)
     if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
         raise TransferError(url, "a redirect to plain http", reason="insecure-redirect")
-    # A password in it is their idea, not the caller's.
-    authority = urlsplit(target).netloc
-    return target.replace(authority, authority.rpartition("@")[2], 1)
+    # Nothing that a host says decides as whom we are known to another.
+    return without_user(target)
+
+
+def _leads_through(target: str, logins: Logins | None) -> bool:
+    """Tell whether a login is gone through, and what is there is seen by its body.
+
+    Between the host of a file and that of the passwords, paths are called so, too.
+    """
+    if logins is None or not logins.has_any:
+        return False
+    is_login_host = (urlsplit(target).hostname or "") in _LOGIN_HOSTS
+    return not is_login_host or logins.find(target) is not None
+
+
+def _takes_basic(target: str) -> str:
+    host = urlsplit(target).hostname or ""
+    if host not in _BASIC_LOGIN_HOSTS:
+        return ""
+    return f", which takes a netrc (--netrc) with: machine {host} login NAME password WORD"
 
 
 def is_login_url(url: str) -> bool:

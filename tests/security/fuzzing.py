@@ -49,7 +49,7 @@ from asyncdl.m2m.searching.outlines import outlines_of
 from asyncdl.no_proxy import is_exempt
 from asyncdl.outside import TooMuch
 from asyncdl.proxies import is_socks, proxy_for, without_login
-from asyncdl.redact import redact
+from asyncdl.redact import SecretBytes, redact
 from asyncdl.retry import parse_retry_after
 from asyncdl.stac.items import NotAnItemCollection, next_link, read_page
 from asyncdl.stac.multihash import parse_multihash
@@ -59,6 +59,7 @@ from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.error_pages import says_outage, title_of
 from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.names import choose_name, name_in_url, safe_name
+from asyncdl.transfer.netrc import parse_netrc
 from asyncdl.transfer.parts.state import decode_state
 from asyncdl.transfer.proving.archive import ArchiveReader, read_archive
 from asyncdl.transfer.proving.malformed import Malformed
@@ -285,6 +286,10 @@ PARSERS: Mapping[str, Parser] = {
         (HEAD, HEAD.replace(b"Content-Length: 12", b"Transfer-Encoding: chunked")),
     ),
     "chunks": Parser(_chunks, (b"5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",)),
+    "netrc": Parser(
+        lambda data: parse_netrc(SecretBytes(data)),
+        (b'# x\nmachine h login a password "b\\"c" macdef m\nput x\n\ndefault login d',),
+    ),
     "range": _text(parse_content_range, "bytes 0-9/10", "bytes */10", "bytes=0-9/*"),
     "disposition": _text(
         lambda text: choose_name(text, "https://example.org/x"),

@@ -29,7 +29,7 @@ from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
 from asyncdl.events import Emit, Event, discard
 from asyncdl.retry import Backoff
-from asyncdl.transfer import Downloader, Fetched, FileRequest, Limits
+from asyncdl.transfer import Downloader, Fetched, FileRequest, Limits, Netrc
 
 NOW = 1_700_000_000
 DATE = formatdate(NOW, usegmt=True)
@@ -335,10 +335,12 @@ class Rig:
 
 
 @asynccontextmanager
-async def downloading(limits: Limits, emit: Emit = discard) -> AsyncIterator[Downloader]:
+async def downloading(
+    limits: Limits, emit: Emit = discard, netrc: Netrc | None = None
+) -> AsyncIterator[Downloader]:
     """A downloader with the client whose turn it is."""
     if not IS_BY_SESSION:
-        async with Downloader(limits, emit=emit) as downloader:
+        async with Downloader(limits, emit=emit, netrc=netrc) as downloader:
             yield downloader
         return
     async with (
@@ -348,16 +350,18 @@ async def downloading(limits: Limits, emit: Emit = discard) -> AsyncIterator[Dow
             auto_decompress=False,
             requote_redirect_url=False,
         ) as session,
-        Downloader(limits, emit=emit, session=session) as downloader,
+        Downloader(limits, emit=emit, session=session, netrc=netrc) as downloader,
     ):
         yield downloader
 
 
 @asynccontextmanager
-async def rig(directory: Path, *script: Responder, limits: Limits = QUICK) -> AsyncIterator[Rig]:
+async def rig(
+    directory: Path, *script: Responder, limits: Limits = QUICK, netrc: Netrc | None = None
+) -> AsyncIterator[Rig]:
     events: list[Event] = []
     async with (
         serving(*script) as server,
-        downloading(limits, events.append) as downloader,
+        downloading(limits, events.append, netrc) as downloader,
     ):
         yield Rig(server, downloader, directory, events)

@@ -42,12 +42,16 @@ async def client() -> None:
 
 async def engine(directory: Path) -> None:
     tls = asyncdl.TlsSettings(ca_file=directory / "ca.pem")
-    async with asyncdl.Downloader(asyncdl.Limits(connections=4), tls=tls) as downloader:
+    netrc = asyncdl.read_netrc(directory / "netrc")
+    assert_type(netrc, asyncdl.Netrc)
+    limits = asyncdl.Limits(connections=4)
+    async with asyncdl.Downloader(limits, tls=tls, netrc=netrc) as downloader:
         request = asyncdl.FileRequest(
             url="https://host/file",
             directory=directory,
             digests=(asyncdl.Digest("sha256", "00" * 32),),
             form=asyncdl.Form.TIFF,
+            recheck=asyncdl.Recheck.CHANGED,
         )
         assert_type(await downloader.fetch(request), asyncdl.Fetched)
     try:

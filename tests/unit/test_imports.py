@@ -14,6 +14,7 @@ ROOMS: dict[str, set[str]] = {
     "text": set(),
     "outside": set(),
     "dates": set(),
+    "private_files": {"redact"},
     "certificates": set(),
     "remedies": set(),
     "errors": {"redact", "remedies"},
@@ -33,12 +34,13 @@ ROOMS: dict[str, set[str]] = {
     "sessions": {"errors", "host_text", "loopback", "proxies", "tls", "zones"},
     "config": {"errors", "loopback", "outside", "text"},
     "transfer": {
-        "errors", "dates", "events", "host_text", "outside", "own_task", "retry", "proxies",
-        "redact", "sessions", "text", "tls", "tls_faults", "version", "zones",
+        "errors", "dates", "events", "host_text", "outside", "own_task", "private_files",
+        "proxies", "redact", "retry", "sessions", "text", "tls", "tls_faults", "version", "zones",
     },
     "m2m": {
-        "errors", "dates", "events", "loopback", "off_loop", "outside", "own_task", "retry",
-        "redact", "sessions", "text", "tls", "tls_faults", "version", "zones",
+        "errors", "dates", "events", "loopback", "off_loop", "outside", "own_task",
+        "private_files", "redact", "retry", "sessions", "text", "tls", "tls_faults", "version",
+        "zones",
     },
     "stac": {
         "errors", "events", "off_loop", "outside", "retry", "redact", "sessions", "tls",

@@ -26,6 +26,8 @@ from asyncdl.events import Event, JobStarted
 from asyncdl.job.telling.report import Failure, Summary
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.metrics import Metrics
+from asyncdl.redact import SecretBytes
+from asyncdl.transfer.netrc import parse_netrc
 from asyncdl.transfer.queue import Outcome
 
 SAMPLES: dict[str, Any] = {
@@ -182,6 +184,8 @@ RECORDS: dict[str, Callable[[], Any]] = {
     "Form": lambda: asyncdl.Form.TIFF,
     "Limits": asyncdl.Limits,
     "Failure": lambda: FAILURE,
+    "Netrc": lambda: parse_netrc(SecretBytes(b"machine h login a password s3cret")),
+    "Recheck": lambda: asyncdl.Recheck.CHANGED,
     "SceneQuery": lambda: SceneQuery("landsat_ot_c2_l2", metadata={"Sensor": "OLI"}),
     "Snapshot": lambda: Metrics().snapshot(),
     "TlsSettings": lambda: asyncdl.TlsSettings(ca_file="ca.pem"),
@@ -218,3 +222,5 @@ def test_the_outcome_of_a_request_survives_with_its_error() -> None:
 def test_what_a_request_hides_stays_hidden_in_its_copies() -> None:
     for twin in twins_of(asyncdl.Credentials("me", "a secret token")):
         assert twin.token == "a secret token" and "secret" not in repr(twin)
+    for twin in twins_of(parse_netrc(SecretBytes(b"machine h login a password s3cret"))):
+        assert twin.find("h").password == "s3cret" and "s3cret" not in repr(twin)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import tempfile
 from pathlib import Path
 
 from asyncdl.errors import AuthError, DiskError
+from asyncdl.private_files import NotPrivate, check_private, open_at_once
 from asyncdl.redact import SecretBytes
 
 
@@ -20,7 +20,7 @@ def read_private(path: Path, *, max_bytes: int) -> tuple[SecretBytes, os.stat_re
     """
     # Asked of the open file, so that nobody can swap it in between; and opened
     # without waiting, for a pipe would wait for somebody to write into it.
-    with open(path, "rb", opener=_open_at_once) as file:
+    with open(path, "rb", opener=open_at_once) as file:
         found = os.fstat(file.fileno())
         _check_private(path, found)
         return SecretBytes(file.read(max_bytes + 1)), found
@@ -42,13 +42,9 @@ def read_own(path: Path, *, max_bytes: int) -> SecretBytes:
         return SecretBytes(file.read(max_bytes + 1))
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
 def _open_unlinked(path: str, flags: int) -> int:
     try:
-        return _open_at_once(path, flags | getattr(os, "O_NOFOLLOW", 0))
+        return open_at_once(path, flags | getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise refused(
@@ -58,10 +54,10 @@ def _open_unlinked(path: str, flags: int) -> int:
 
 
 def _check_private(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise refused(f"{path} is no regular file")
-    if os.name == "posix" and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise refused(f"{path} is open to others than its owner; run: chmod 600 {path}")
+    try:
+        check_private(path, found)
+    except NotPrivate as problem:
+        raise refused(str(problem)) from None
 
 
 def _check_folder(folder: Path) -> None:

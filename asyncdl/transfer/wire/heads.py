@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -156,18 +155,9 @@ def request_head(target: Target, headers: Mapping[str, str]) -> SecretBytes:
     Raises: ValueError, if a header holds a line break.
     """
     fields: dict[str, str] = {"host": f"Host: {target.host}"}
-    if target.userinfo:
-        fields["authorization"] = Secret(f"Authorization: Basic {_basic(target.userinfo)}")
     for name, value in headers.items():
         fields[name.lower()] = Secret(f"{name}: {value}")
     if _LINE_BREAK.search("".join(fields.values())):
         raise ValueError("a header with a line break")
     lines = (f"GET {target.path} HTTP/1.1", *fields.values(), "\r\n")
     return SecretBytes("\r\n".join(lines).encode("utf-8", "surrogateescape"))
-
-
-def _basic(userinfo: str) -> str:
-    from base64 import b64encode  # Few URLs name a user.
-
-    user, _, password = userinfo.partition(":")
-    return b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()

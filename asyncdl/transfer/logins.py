@@ -1,0 +1,177 @@
+"""Who is sent which password: that of the URL, or what a netrc says about a host.
+
+A password that stands in a URL goes to the origin of that URL alone. A netrc names hosts: each
+of a chain of redirects gets what is said about it by name, over TLS or on this machine. What
+``default`` says, which is for every host, goes to the host that the caller named and to no
+other. Nothing that a host sends says as whom it is asked.
+
+A host that refuses a password is not sent it again: accounts are locked after some tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import unquote, unquote_to_bytes
+
+import anyio
+from msgspec import Struct
+
+from asyncdl.errors import TransferError
+from asyncdl.redact import Secret
+from asyncdl.transfer.netrc import Netrc, NetrcEntry
+from asyncdl.transfer.target import Origin, Target, read_target, without_user
+
+LOGIN_FAILED = "login-failed"
+"""Reason of the ``TransferError`` for a password that a host has refused, or is not sent."""
+NO_LOGIN = 401
+"""Status of a host that wants a login, or another one (RFC 9110, section 15.5.2)."""
+_IN_URL = "the name and password in the URL"
+
+
+class Login(Struct, frozen=True):
+    """A name and password for one origin."""
+
+    origin: Origin
+    value: Secret
+    """Of the ``Authorization`` header."""
+    source: str
+    """Where they come from, for messages."""
+
+
+class LoginBook:
+    """All that one downloader knows of passwords, and what has become of them.
+
+    Args:
+        netrc: Says more; ``None`` says nothing.
+    """
+
+    def __init__(self, netrc: Netrc | None = None) -> None:
+        self.netrc = netrc
+        self._taken: set[Login] = set()
+        self._refused: dict[Login, str] = {}
+        self._turns: dict[Login, anyio.Lock] = {}
+
+    def of(self, url: str) -> Logins:
+        """Return what counts for a chain of redirects that begins with a URL of the caller's."""
+        return Logins(self, read_target(url))
+
+    @asynccontextmanager
+    async def trying(self, login: Login, url: str) -> AsyncIterator[None]:
+        """Hold others back who would send the same, until the host has taken it once.
+
+        Raises: TransferError with reason :data:`LOGIN_FAILED`, if it has refused it before.
+        """
+        self._check(login, url)
+        if login in self._taken:
+            yield
+            return
+        async with self._turns.setdefault(login, anyio.Lock()):
+            self._check(login, url)
+            yield
+
+    def note(self, login: Login, url: str, status: int, challenge: str | None) -> None:
+        """Note what a host answers to a login.
+
+        Raises: TransferError with reason :data:`LOGIN_FAILED`, if it refuses it.
+        """
+        if status != NO_LOGIN:
+            self._taken.add(login)
+            return
+        self._refused[login] = _refusal(login, challenge)
+        self._check(login, url)
+
+    def _check(self, login: Login, url: str) -> None:
+        if detail := self._refused.get(login):
+            raise failed(url, detail)
+
+
+class Logins(Struct, frozen=True):
+    """The passwords for one chain of redirects."""
+
+    book: LoginBook
+    asked: Target
+    """What the caller asked for."""
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is a password for anybody."""
+        return self.book.netrc is not None or bool(self.asked.userinfo)
+
+    def find(self, url: str) -> Login | None:
+        """Return the name and password that go to the host of a URL."""
+        if not self.has_any:
+            return None
+        target = read_target(url)
+        is_asked = target.origin == self.asked.origin
+        user, colon, _ = self.asked.userinfo.partition(":") if is_asked else ("", "", "")
+        if colon:
+            return Login(target.origin, _basic_quoted(self.asked.userinfo), _IN_URL)
+        entry = self._entry(target, unquote(user)) if _is_safe(target) else None
+        if entry is not None and entry.password is not None:
+            value = _basic(f"{entry.login}:{entry.password}".encode())
+            return Login(target.origin, value, self._place(entry))
+        return Login(target.origin, _basic_quoted(user), _IN_URL) if user else None
+
+    def withheld(self, url: str) -> str:
+        """Return why a host that wants a login was not sent one; empty if there is none."""
+        target = read_target(url)
+        entry = self._entry(target, "") if self.has_any else None
+        if entry is None or _is_safe(target):
+            return ""
+        return f"{self._place(entry)} is not sent over plain http: use https"
+
+    def _entry(self, target: Target, user: str) -> NetrcEntry | None:
+        netrc, host = self.book.netrc, target.origin[1]
+        if netrc is None:
+            return None
+        is_named = host == self.asked.origin[1]
+        return netrc.find(host, user, with_default=is_named)
+
+    def _place(self, entry: NetrcEntry) -> str:
+        shown = self.book.netrc.shown if self.book.netrc is not None else ""
+        return f"the password of {shown}, line {entry.line},"
+
+
+def failed(url: str, detail: str) -> TransferError:
+    """Return the error for a login that came to nothing."""
+    return TransferError(url, detail, reason=LOGIN_FAILED)
+
+
+def login_for(logins: Logins, url: str, headers: Mapping[str, str | None]) -> Login | None:
+    """Return the login that goes with headers; ``None`` if they hold one of the caller's."""
+    if not logins.has_any or any(name.lower() == "authorization" for name in headers):
+        return None
+    return logins.find(without_user(url))
+
+
+def _refusal(login: Login, challenge: str | None) -> str:
+    scheme = (challenge or "").strip().partition(" ")[0]
+    if scheme.isalnum() and scheme.lower() != "basic":
+        return f"the host answered 401 to {login.source}: it wants a login by {scheme}, not Basic"
+    return f"the host answered 401: it refuses {login.source.rstrip(',')}"
+
+
+def _is_safe(target: Target) -> bool:
+    """Tell whether nobody on the way can read what a host is sent."""
+    host = target.origin[1]
+    if target.is_secure or host == "localhost":
+        return True
+    from ipaddress import ip_address  # Few URLs need it.
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _basic_quoted(userinfo: str) -> Secret:
+    user, _, password = userinfo.partition(":")
+    return _basic(unquote_to_bytes(user) + b":" + unquote_to_bytes(password))
+
+
+def _basic(pair: bytes) -> Secret:
+    """Source: RFC 7617, section 2; names and passwords in UTF-8."""
+    from base64 import b64encode  # Few hosts are sent a password.
+
+    return Secret(f"Basic {b64encode(pair).decode()}")

@@ -45,6 +45,6 @@ def _checked(url: str, named_by: str | None) -> str:
     """Return a URL as it may be fetched. Raises: TransferError, WrongContent."""
     url = Url(url)
     if named_by is not None:
-        return Url(led_to(named_by, url))
+        return led_to(named_by, url)
     read_target(url)
     return url

@@ -75,7 +75,7 @@ class Link(Struct, frozen=True):
     inmost: Zone = ANYWHERE
 
     def __post_init__(self) -> None:
-        force_setattr(self, "url", Url(without_user(self.url)))
+        force_setattr(self, "url", without_user(self.url))
 
 
 class Answer:
@@ -241,7 +241,7 @@ async def _send(client: Client, link: Link, headers: Mapping[str, str]) -> Excha
         raise
 
 
-def next_url(url: str, location: str, logins: Logins | None = None) -> str:
+def next_url(url: str, location: str, logins: Logins | None = None) -> Url:
     """Return where a redirect from ``url`` leads.
 
     Raises: as :func:`led_to`.
@@ -257,7 +257,7 @@ def next_url(url: str, location: str, logins: Logins | None = None) -> str:
     return led_to(url, Url(target.partition("#")[0]), logins)
 
 
-def led_to(url: str, target: str, logins: Logins | None = None) -> str:
+def led_to(url: str, target: str, logins: Logins | None = None) -> Url:
     """Return ``target`` as it may be fetched when it was ``url`` that named it.
 
     Args:

@@ -91,9 +91,10 @@ class RequestLadder:
         if known.is_empty and not self._habits.may_be_refused(url):
             return False
         if error.status in AT_ONCE:
-            # Of what a service names, or what was there before, a URL has expired or the file is
-            # gone rather than that its host takes no ranges.
-            is_about_url = error.url_refused and (self._can_renew or not known.is_empty)
-            return not is_about_url
+            # Of what a service names, and of a host that has given ranges, a URL has expired or
+            # the file is gone. What an earlier run left says neither; it is kept if this is in
+            # vain.
+            is_about_url = self._can_renew or not self._habits.may_be_refused(url)
+            return not (error.url_refused and is_about_url)
         # What a busy host says is no reason to fetch anew what is here.
         return is_last_try and error.status in AT_LAST and (known.is_empty or error.status == 500)

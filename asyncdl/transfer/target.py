@@ -112,10 +112,10 @@ def _wire_name(name: str) -> str:
         raise _NoHostName(f"{name!r} is no name of a host by IDNA 2008: {error}") from None
 
 
-def without_user(url: str) -> str:
+def without_user(url: str) -> Url:
     """Return a URL without the name and password that may stand in front of its host."""
     authority = urlsplit(url).netloc
-    return url.replace(authority, authority.rpartition("@")[2], 1)
+    return Url(url.replace(authority, authority.rpartition("@")[2], 1))
 
 
 def is_same_origin(url: str, other: str) -> bool:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import HttpStatusError, RangeRefused, SizeMismatch, TransferError
+from asyncdl.transfer import FileRequest
 from tests.transfer.fault_server import (
+    QUICK,
     End,
     HostedFile,
     Received,
@@ -21,6 +23,7 @@ from tests.transfer.fault_server import (
     Rig,
     chunked,
     cut,
+    downloading,
     fixed,
     redirect,
     rig,
@@ -307,6 +310,34 @@ async def test_a_host_that_refuses_far_ranges_gives_the_file(tmp_path: Path, cod
     async with rig(tmp_path, cut(host, 777), host) as r:
         await r.fetch()
     assert (r.content(), r.ranges[-1]) == (BODY, None)
+
+
+async def fetch_in_another_run(r: Rig) -> None:
+    async with downloading(QUICK) as downloader:
+        await downloader.fetch(
+            FileRequest(f"{r.server.url}/data/file.bin", r.directory, "file.bin")
+        )
+
+
+@pytest.mark.parametrize("code", [400, 403, 404])
+async def test_what_is_unfinished_does_not_keep_a_host_without_ranges_from_giving_the_file(
+    tmp_path: Path, code: int
+) -> None:
+    script = cut(replace(FILE, takes_ranges=False), 777), status(410), refusing(code)
+    async with rig(tmp_path, *script) as r:
+        await break_off(r)
+        await fetch_in_another_run(r)
+    assert (r.content(), r.ranges[2:]) == (BODY, ["bytes=777-", None])
+
+
+async def test_what_is_unfinished_stays_where_a_file_is_refused_in_any_way(tmp_path: Path) -> None:
+    async with rig(tmp_path, cut(FILE, 777), status(403)) as r:
+        await break_off(r)
+        asked = len(r.server.requests)
+        with pytest.raises(HttpStatusError):
+            await fetch_in_another_run(r)
+    assert r.ranges[asked:] == ["bytes=777-", None]
+    assert r.content("file.bin.part") == BODY[:777]
 
 
 async def test_files_that_are_not_there_are_asked_for_twice_a_few_times_only(

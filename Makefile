@@ -23,7 +23,7 @@ ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e t
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop coverage browser socks docs examples geo clients soak audit bench clean
+.PHONY: demo test uvloop coverage browser socks docs examples geo clients soak audit bench field clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -80,6 +80,13 @@ bench: $(READY)  # against curl, aria2c and wget2, on a real nginx
 	    command -v $$program > /dev/null || PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || missing=1; \
 	done; [ -z "$$missing" ] || { apt-get update -qq && apt-get install -y -qq nginx aria2 wget2 curl openssl; }
 	$(BIN)/python -m benchmarks.compare --write
+
+field: $(READY_FOR_UVLOOP)  # the cases of docs/faults.md beside curl, wget2 and aria2c; takes minutes
+	@for program in nginx apache2 lighttpd aria2c wget2 curl openssl; do \
+	    command -v $$program > /dev/null || PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || missing=1; \
+	done; [ -z "$$missing" ] || { apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+	    nginx apache2-bin lighttpd aria2 wget2 curl openssl; }
+	$(BIN)/python -m benchmarks.field --write
 
 $(READY): pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit("asyncdl needs Python 3.11 or newer; try make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

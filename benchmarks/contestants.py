@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.servers import SBIN
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,18 @@ VERSIONS = {
 }
 
 
-def versions() -> list[str]:
+def versions(commands: Mapping[str, Sequence[str]] = VERSIONS) -> list[str]:
     """Return the first line that each program says about itself."""
     lines = []
-    for command in VERSIONS.values():
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{SBIN}"}
+    for command in commands.values():
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
         )
         lines.append(done.stdout.splitlines()[0].strip())
     return lines

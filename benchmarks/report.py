@@ -25,16 +25,20 @@ _BEGIN, _END = "<!-- figures begin -->", "<!-- figures end -->"
 
 def headline(rounds: int) -> str:
     """Return when and on what the figures were taken."""
-    loop = f"uvloop {version('uvloop')}" if find_spec("uvloop") else "asyncio's own loop"
     load = " ".join(f"{load:.1f}" for load in os.getloadavg())
+    return machine_facts([f"{rounds} rounds; load average before the first: {load}", *versions()])
+
+
+def machine_facts(more: Iterable[str]) -> str:
+    """Return the machine and the state of this project as a list, and what else there is to say."""
+    loop = f"uvloop {version('uvloop')}" if find_spec("uvloop") else "asyncio's own loop"
     now = datetime.datetime.now(datetime.UTC)
     facts = [
         f"{now:%Y-%m-%d %H:%M} UTC, commit {_commit()}",
-        f"{rounds} rounds; load average before the first: {load}",
         f"{_processor()}, {os.cpu_count()} CPUs, {_memory_gib():.0f} GiB",
         f"{platform.system()} {platform.release()}",
         f"CPython {platform.python_version()}, aiohttp {version('aiohttp')}, {loop}",
-        *versions(),
+        *more,
     ]
     return "".join(f"- {fact}\n" for fact in facts)
 

@@ -1,4 +1,7 @@
-"""A real nginx on free ports of 127.0.0.1: plain, over TLS, and capped per connection."""
+"""Real servers on free ports of 127.0.0.1, and ports where none is: the home of all of them.
+
+What is served lies in one folder; what the servers write, in another.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,17 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 CAP_BYTES_S = 8 << 20
 """What the capped server gives each connection."""
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where Debian keeps servers; not in everybody's path."""
 
-_CONFIG = """\
+_NGINX = """\
 {user}
 daemon off;
 worker_processes 1;
@@ -33,6 +38,10 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     root {data};
+    {servers}
+}}
+"""
+_BENCH = """
     server {{ listen 127.0.0.1:{http}; }}
     server {{
         listen 127.0.0.1:{tls} ssl;
@@ -41,7 +50,6 @@ http {{
         ssl_session_cache shared:bench:1m;
     }}
     server {{ listen 127.0.0.1:{capped}; limit_rate {cap}; }}
-}}
 """
 
 
@@ -63,26 +71,47 @@ class Servers:
 @contextmanager
 def serve(data: Path, folder: Path) -> Iterator[Servers]:
     """Serve ``data``; nginx keeps what it writes in ``folder`` and ends with the block."""
-    http, tls, capped = _free_ports(3)
+    http, tls, capped = free_ports(3)
     servers = Servers(http, tls, capped, folder / "cert.pem")
-    _make_certificate(folder)
+    make_certificate(folder)
+    blocks = _BENCH.format(folder=folder, http=http, tls=tls, capped=capped, cap=CAP_BYTES_S)
+    with nginx(data, folder, blocks, http):
+        yield servers
+
+
+@contextmanager
+def nginx(data: Path, folder: Path, servers: str, port: int) -> Iterator[None]:
+    """Run nginx until the block ends.
+
+    Args:
+        data: What it serves.
+        folder: What it writes.
+        servers: Its ``server`` blocks, and what else belongs into ``http``.
+        port: One that it listens on.
+    """
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
-    config.write_text(
-        _CONFIG.format(
-            user=user, folder=folder, data=data, http=http, tls=tls, capped=capped, cap=CAP_BYTES_S
-        )
-    )
+    config.write_text(_NGINX.format(user=user, folder=folder, data=data, servers=servers))
     command = ["nginx", "-e", str(folder / "error.log"), "-c", str(config), "-p", str(folder)]
-    with subprocess.Popen(command, start_new_session=True) as nginx:
+    with running(command, port):
+        yield
+
+
+@contextmanager
+def running(command: Sequence[str], port: int) -> Iterator[None]:
+    """Run a server that stays in the foreground, until the block ends."""
+    path = f"{os.environ.get('PATH', '')}:{SBIN}"
+    environment = {**os.environ, "PATH": path}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as server:
         try:
-            _wait_for(http)
-            yield servers
+            wait_for(port)
+            yield
         finally:
-            nginx.send_signal(signal.SIGTERM)
+            server.send_signal(signal.SIGTERM)
 
 
-def _make_certificate(folder: Path) -> None:
+def make_certificate(folder: Path) -> None:
+    """Make ``cert.pem`` and ``key.pem``, for 127.0.0.1 and two days."""
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
@@ -95,8 +124,9 @@ def _make_certificate(folder: Path) -> None:
     )
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
+    """Return ports that nobody listens on."""
+    sockets = [socket.create_server((address, 0)) for _ in range(count)]
     try:
         return [sock.getsockname()[1] for sock in sockets]
     finally:
@@ -104,7 +134,8 @@ def _free_ports(count: int) -> list[int]:
             sock.close()
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until somebody listens. Raises: OSError, if nobody does within ten seconds."""
     give_up_at = time.monotonic() + 10
     while True:
         try:
@@ -115,3 +146,25 @@ def _wait_for(port: int) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+@contextmanager
+def refused() -> Iterator[str]:
+    """A port that nobody listens on."""
+    yield f"http://127.0.0.1:{free_ports(1)[0]}"
+
+
+@contextmanager
+def dropped() -> Iterator[str]:
+    """A port with a full backlog: what asks for a connection hears nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            for filler in fillers:
+                filler.close()

@@ -16,7 +16,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from pathlib import Path
 from benchmarks.compare import workplace
 from benchmarks.measuring import Run, run
 from benchmarks.scenarios import MIB, Scenario, check_files, make_files
+from benchmarks.servers import dropped, free_ports, nginx, refused
 
 SHARES = (0, 1, 5, 10)
 """Percent of requests that fail."""
@@ -41,24 +41,6 @@ DEAD_EVERY = 10
 LONGEST_S = 100.0
 """After this a program is stopped, whatever is missing."""
 
-_CONFIG = """\
-{user}
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    root {data};
-    {servers}
-}}
-"""
 _SPLIT = 'split_clients "$request_id" $fails{share} {{ {share}% 1; * 0; }}'
 _SERVER = """
     {split}
@@ -75,63 +57,15 @@ _PLAIN = """
 @contextmanager
 def serve(data: Path, folder: Path) -> Iterator[dict[int, str]]:
     """Serve ``data`` with each share of failures; gives the origins."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in SHARES]
-    ports = {share: s.getsockname()[1] for share, s in zip(SHARES, sockets, strict=True)}
-    for taken in sockets:
-        taken.close()
+    ports = dict(zip(SHARES, free_ports(len(SHARES)), strict=True))
     servers = "".join(
         (_SERVER if share else _PLAIN).format(
             split=_SPLIT.format(share=share), share=share, port=port, cap=CAP_BYTES_S
         )
         for share, port in ports.items()
     )
-    user = "user root;" if os.geteuid() == 0 else ""
-    config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(user=user, folder=folder, data=data, servers=servers))
-    command = ["nginx", "-e", str(folder / "error.log"), "-c", str(config), "-p", str(folder)]
-    with subprocess.Popen(command, start_new_session=True) as nginx:
-        try:
-            _wait_for(ports[0])
-            yield {share: f"http://127.0.0.1:{port}" for share, port in ports.items()}
-        finally:
-            nginx.send_signal(signal.SIGTERM)
-
-
-def _wait_for(port: int) -> None:
-    give_up_at = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > give_up_at:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
-@contextmanager
-def refused() -> Iterator[str]:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-
-
-@contextmanager
-def dropped() -> Iterator[str]:
-    """A port with a full backlog: what asks for a connection hears nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
-        port = server.getsockname()[1]
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            for filler in fillers:
-                filler.close()
+    with nginx(data, folder, servers, ports[0]):
+        yield {share: f"http://127.0.0.1:{port}" for share, port in ports.items()}
 
 
 # --- chance failures --------------------------------------------------------------------

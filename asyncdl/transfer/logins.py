@@ -26,6 +26,8 @@ LOGIN_FAILED = "login-failed"
 """Reason of the ``TransferError`` for a password that a host has refused, or is not sent."""
 NO_LOGIN = 401
 """Status of a host that wants a login, or another one (RFC 9110, section 15.5.2)."""
+_TROUBLE = 500
+"""From this status on a host says nothing about a login."""
 _IN_URL = "the name and password in the URL"
 
 
@@ -76,10 +78,14 @@ class LoginBook:
         Raises: TransferError with reason :data:`LOGIN_FAILED`, if it refuses it.
         """
         if status != NO_LOGIN:
-            self._taken.add(login)
+            if status < _TROUBLE:
+                self._taken.add(login)
             return
-        self._refused[login] = _refusal(login, challenge)
-        self._check(login, url)
+        detail = _refusal(login, challenge)
+        if login not in self._taken:
+            self._refused[login] = detail
+        # Else it is good, but not for this file.
+        raise failed(url, detail)
 
     def _check(self, login: Login, url: str) -> None:
         if detail := self._refused.get(login):

@@ -205,6 +205,29 @@ async def test_row_e17_a_wrong_password_is_sent_once_for_all_files(tmp_path: Pat
     assert r.names == []
 
 
+async def test_row_e17_a_password_that_is_good_elsewhere_is_sent_for_other_files(
+    tmp_path: Path,
+) -> None:
+    script = FILE, DENIED, FILE
+    async with rig(tmp_path, *script, netrc=netrc("machine 127.0.0.1 login a password b")) as r:
+        await r.fetch("1.bin")
+        with pytest.raises(TransferError) as refused:
+            await r.fetch("2.bin")
+        await r.fetch("3.bin")
+    assert refused.value.reason == "login-failed"
+    assert len(r.server.requests) == 3
+
+
+async def test_row_e17_a_host_in_trouble_says_nothing_about_a_password(tmp_path: Path) -> None:
+    wrong = netrc("machine 127.0.0.1 login a password b")
+    async with rig(tmp_path, status(503), DENIED, netrc=wrong) as r:
+        for name in ("1.bin", "2.bin"):
+            with pytest.raises(TransferError) as refused:
+                await r.fetch(name)
+            assert refused.value.reason == "login-failed"
+    assert len(r.server.requests) == 2
+
+
 async def test_row_e17_another_password_for_the_same_host_is_tried(tmp_path: Path) -> None:
     def host(received: Received) -> Reply:
         is_right = received.headers.get("authorization") == basic("you:right")

@@ -109,30 +109,38 @@ class Logins(Struct, frozen=True):
         if not self.has_any:
             return None
         target = read_target(url)
-        is_asked = target.origin == self.asked.origin
-        user, colon, _ = self.asked.userinfo.partition(":") if is_asked else ("", "", "")
-        if colon:
+        user, has_word = self._in_url(target)
+        if has_word:
             return Login(target.origin, _basic_quoted(self.asked.userinfo), _IN_URL)
-        entry = self._entry(target, unquote(user)) if _is_safe(target) else None
-        if entry is not None and entry.password is not None:
-            value = _basic(f"{entry.login}:{entry.password}".encode())
-            return Login(target.origin, value, self._place(entry))
-        return Login(target.origin, _basic_quoted(user), _IN_URL) if user else None
+        entry = self._entry(target, user)
+        if entry is None or entry.password is None:
+            return Login(target.origin, _basic_quoted(user), _IN_URL) if user else None
+        if not _is_safe(target):
+            return None
+        value = _basic(f"{entry.login}:{entry.password}".encode())
+        return Login(target.origin, value, self._place(entry))
 
     def withheld(self, url: str) -> str:
         """Return why a host that wants a login was not sent one; empty if there is none."""
         target = read_target(url)
-        entry = self._entry(target, "") if self.has_any else None
-        if entry is None or _is_safe(target):
+        user, has_word = self._in_url(target)
+        entry = None if has_word or _is_safe(target) else self._entry(target, user)
+        if entry is None:
             return ""
         return f"{self._place(entry)} is not sent over plain http: use https"
+
+    def _in_url(self, target: Target) -> tuple[str, bool]:
+        """Return the name that the caller's URL has for a target, and whether a word follows it."""
+        is_asked = target.origin == self.asked.origin
+        user, colon, _ = self.asked.userinfo.partition(":") if is_asked else ("", "", "")
+        return user, bool(colon)
 
     def _entry(self, target: Target, user: str) -> NetrcEntry | None:
         netrc, host = self.book.netrc, target.origin[1]
         if netrc is None:
             return None
         is_named = host == self.asked.origin[1]
-        return netrc.find(host, user, with_default=is_named)
+        return netrc.find(host, unquote(user), with_default=is_named)
 
     def _place(self, entry: NetrcEntry) -> str:
         shown = self.book.netrc.shown if self.book.netrc is not None else ""

@@ -28,6 +28,8 @@ MOST_BYTES = 1 << 20
 MOST_ENTRIES = 10_000
 
 _SPACE = " \t\r\f\v"
+_WORD = re.compile(r"[^ \t\r\f\v\n]++")
+_EMPTY_LINE = re.compile(r"\n[ \t\r\f\v]*+\n")
 _QUOTED = re.compile(r'"((?:[^"\\\n]|\\[^\n])*+)"')
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
@@ -187,10 +189,9 @@ class _Reader:
         return False
 
     def _word(self) -> Secret:
-        start = self._at
-        while self._at < len(self._text) and self._text[self._at] not in f"{_SPACE}\n":
-            self._at += 1
-        return Secret(self._text[start : self._at])
+        match = _WORD.match(self._text, self._at)
+        self._at = match.end() if match else len(self._text)
+        return Secret(match[0] if match else "")
 
     def _quoted(self) -> Secret:
         match = _QUOTED.match(self._text, self._at)
@@ -201,11 +202,10 @@ class _Reader:
 
     def _skip_macro(self) -> None:
         """Go behind a macro, which ends with an empty line."""
-        lines = self._text[self._at :].split("\n")
-        body = next((n for n, text in enumerate(lines) if n and not text.strip()), len(lines))
-        self._at += sum(len(line) + 1 for line in lines[:body])
-        self._at = min(self._at, len(self._text))
-        self._line += min(body, len(lines) - 1)
+        match = _EMPTY_LINE.search(self._text, self._at)
+        end = match.end() if match else len(self._text)
+        self._line += self._text.count("\n", self._at, end)
+        self._at = end
 
 
 def _entry(begun: tuple[str, int], found: dict[str, Secret]) -> NetrcEntry:

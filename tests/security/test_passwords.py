@@ -130,6 +130,8 @@ def test_no_password_of_a_netrc_is_sent_in_the_clear() -> None:
         assert logins.find(url) is None
         assert "not sent over plain http" in logins.withheld(url)
         assert SECRET not in logins.withheld(url)
+        by_name = book.of(with_user(url, "me"))
+        assert by_name.find(url) is None and by_name.withheld(url)
     for url in ("https://host/a", "http://localhost:1/", "http://127.0.0.9:1/", "http://[::1]/"):
         assert book.of(url).find(url) is not None
 

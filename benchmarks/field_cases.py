@@ -92,8 +92,8 @@ def whole_or_refused(attempt: Attempt, ended: Ended, name: str, body: bytes) -> 
     if ended.status == 0 and content == body:
         return Finding(True, "whole")
     if ended.status == 0:
-        what = "no file" if content is None else f"{_wrong_bytes(content, body)}, exit 0"
-        return Finding(False, what)
+        what = "no file" if content is None else _wrong_bytes(content, body)
+        return Finding(False, f"{what}, exit 0")
     return Finding(ended.status is not None, f"refused ({ended.how})")
 
 
@@ -141,15 +141,15 @@ def e2(attempt: Attempt, servers: FieldServers) -> Finding:
         return cut(replace(FILE, takes_ranges=False), HALF)(received)
 
     with lying(respond) as host:
-        ended = twice(attempt, f"{host.url}/scene.bin", "scene.bin")
+        ended = twice(attempt, f"{host.url}/scene.bin")
     return whole_or_refused(attempt, ended, "scene.bin", SCENE)
 
 
-def twice(attempt: Attempt, url: str, name: str) -> Ended:
+def twice(attempt: Attempt, url: str) -> Ended:
     """Run a program, and once more if it failed, as a user does."""
     few = {OURS: ["--attempts", "2"], "wget2": ["--tries=2"], "aria2c": ["-m", "2"]}
-    ended = attempt.get(url, name=name, more=few)
-    return ended if ended.status == 0 else attempt.get(url, name=name, more=few)
+    ended = attempt.get(url, more=few)
+    return ended if ended.status == 0 else attempt.get(url, more=few)
 
 
 def e3(attempt: Attempt, servers: FieldServers) -> Finding:
@@ -231,7 +231,7 @@ def e6(attempt: Attempt, servers: FieldServers) -> Finding:
     named = replace(FILE, headers={"Content-Disposition": "attachment; filename=Makefile"})
     more = {"curl": ["-J"], "wget2": ["--content-disposition"]}
     with lying(named) as host:
-        ended = attempt.get(f"{host.url}/dl?id=7", more=more, goes_on=attempt.program != "curl")
+        ended = attempt.get(f"{host.url}/dl?id=7", more=more, goes_on=False)
     if attempt.content("Makefile") != mine:
         return Finding(False, "the user's file is replaced")
     others = [name for name in attempt.names if name != "Makefile"]
@@ -493,7 +493,7 @@ def e17(attempt: Attempt, servers: FieldServers) -> Finding:
                 "wget2": [f"--netrc-file={netrc}"],
                 "aria2c": [f"--netrc-path={netrc}"],
             }
-            ended = attempt.get(f"{host.url}/scene.bin", name="scene.bin", more=more)
+            ended = attempt.get(f"{host.url}/scene.bin", more=more)
             if any("authorization" in request.headers for request in host.requests):
                 return Finding(False, "the password goes to the other host, too")
     return must_come(attempt, ended, "scene.bin", SCENE)

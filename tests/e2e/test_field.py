@@ -35,7 +35,7 @@ def test_every_case_is_there_once() -> None:
     [
         (SCENE, 0, True, "whole"),
         (None, 5, True, "refused (exit 5)"),
-        (None, 0, False, "no file"),
+        (None, 0, False, "no file, exit 0"),
         (None, None, False, "refused (stopped as too slow)"),
         (SCENE[9:], 0, False, "the tail as the file, exit 0"),
         (SCENE[:9], 0, False, "the beginning as the file, exit 0"),

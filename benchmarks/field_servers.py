@@ -14,8 +14,9 @@ from benchmarks.servers import free_ports, make_certificate, nginx, running
 KIB, MIB = 1 << 10, 1 << 20
 SLOW_BYTES_S = MIB
 """What the slow server gives each connection."""
-CAP_BYTES_S = 4 * MIB
-LIST_FILES = 200
+CAP_BYTES_S = 512 * KIB
+"""So that a file of the list takes a second, and connections are what counts."""
+LIST_FILES = 100
 LIST_FILE_BYTES = MIB
 FAILS_PERCENT = 5
 

@@ -189,7 +189,7 @@ async def open_answer(
         exchange = await _send_logged_in(client, link, headers, login, sender.logins.book)
         if exchange.status == NO_LOGIN and (reason := sender.logins.withheld(link.url)):
             exchange.close()
-            raise failed(link.url, f"the host answered {NO_LOGIN}; {reason}")
+            raise failed(link.url, f"{host_of(link.url)} answered {NO_LOGIN}; {reason}")
         location = Url(exchange.headers.get("location", ""))
         cookies.take(link.url, exchange.headers.get("set-cookie"))
         if exchange.status not in _REDIRECTS or not location:

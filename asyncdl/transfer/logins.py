@@ -160,10 +160,11 @@ def login_for(logins: Logins, url: str, headers: Mapping[str, str | None]) -> Lo
 
 
 def _refusal(login: Login, challenge: str | None) -> str:
+    host = login.origin[1]
     scheme = (challenge or "").strip().partition(" ")[0]
     if scheme.isalnum() and scheme.lower() != "basic":
-        return f"the host answered 401 to {login.source}: it wants a login by {scheme}, not Basic"
-    return f"the host answered 401: it refuses {login.source.rstrip(',')}"
+        return f"{host} answered 401 to {login.source}: it wants a login by {scheme}, not Basic"
+    return f"{host} answered 401: it refuses {login.source.rstrip(',')}"
 
 
 def _is_safe(target: Target) -> bool:

@@ -161,8 +161,10 @@ def login_for(logins: Logins, url: str, headers: Mapping[str, str | None]) -> Lo
 
 def _refusal(login: Login, challenge: str | None) -> str:
     host = login.origin[1]
-    scheme = (challenge or "").strip().partition(" ")[0]
-    if scheme.isalnum() and scheme.lower() != "basic":
+    words = [part.split() for part in (challenge or "").split(",")]
+    schemes = [first[0] for first in words if first]
+    scheme = schemes[0] if schemes else ""
+    if scheme.isalnum() and "basic" not in map(str.lower, schemes):
         return f"{host} answered 401 to {login.source}: it wants a login by {scheme}, not Basic"
     return f"{host} answered 401: it refuses {login.source.rstrip(',')}"
 

@@ -84,7 +84,8 @@ class SessionExchange:
 
 def _joined(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
     """Return the headers with one field for each list."""
-    separators = dict.fromkeys(LISTED, ", ") | {"set-cookie": SEPARATOR}
+    lists = *LISTED, "www-authenticate"
+    separators = dict.fromkeys(lists, ", ") | {"set-cookie": SEPARATOR}
     repeated = [name for name in separators if len(headers.getall(name, ())) > 1]
     if not repeated:
         return headers

@@ -249,6 +249,16 @@ async def test_row_e17_a_login_that_is_not_basic_is_named(tmp_path: Path) -> Non
     assert len(r.server.requests) == 1
 
 
+async def test_row_e17_a_host_that_takes_basic_among_others_has_refused_the_password(
+    tmp_path: Path,
+) -> None:
+    fields = {"WWW-Authenticate": "Negotiate", "www-authenticate": 'Basic realm="a"'}
+    several = fixed("401 No", **fields)  # type: ignore[arg-type]
+    async with rig(tmp_path, several, netrc=netrc("machine 127.0.0.1 login a password b")) as r:
+        with pytest.raises(TransferError, match="it refuses the password of"):
+            await r.fetch()
+
+
 URS = "https://urs.earthdata.nasa.gov/oauth/authorize?client_id=a"
 
 

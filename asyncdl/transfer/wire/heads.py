@@ -24,7 +24,7 @@ _FOLD = re.compile(r"\n[ \t]+")
 _NOT_IN_VALUE = re.compile(r"[\0\r]")
 _FRAMING = re.compile(r"content-length|transfer-encoding", re.IGNORECASE)
 """Names of the fields that say where a body ends."""
-_LISTED = LISTED | {"content-length", "content-encoding"}
+_LISTED = LISTED | {"content-length", "content-encoding", "www-authenticate"}
 """Names of fields that may come several times and then are one list."""
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 _BODILESS = frozenset({204, 304})

@@ -18,6 +18,7 @@ import anyio
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
+from asyncdl.loopback import goes_in_clear
 from asyncdl.redact import Secret
 from asyncdl.transfer.netrc import Netrc, NetrcEntry
 from asyncdl.transfer.target import Origin, Target, read_target, without_user
@@ -171,15 +172,8 @@ def _refusal(login: Login, challenge: str | None) -> str:
 
 def _is_safe(target: Target) -> bool:
     """Tell whether nobody on the way can read what a host is sent."""
-    host = target.origin[1]
-    if target.is_secure or host == "localhost":
-        return True
-    from ipaddress import ip_address  # Few URLs need it.
-
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    scheme, host, _ = target.origin
+    return not goes_in_clear(scheme, host)
 
 
 def _basic_quoted(userinfo: str) -> Secret:

@@ -34,8 +34,9 @@ ROOMS: dict[str, set[str]] = {
     "sessions": {"errors", "host_text", "loopback", "proxies", "tls", "zones"},
     "config": {"errors", "loopback", "outside", "text"},
     "transfer": {
-        "errors", "dates", "events", "host_text", "outside", "own_task", "private_files",
-        "proxies", "redact", "retry", "sessions", "text", "tls", "tls_faults", "version", "zones",
+        "errors", "dates", "events", "host_text", "loopback", "outside", "own_task",
+        "private_files", "proxies", "redact", "retry", "sessions", "text", "tls", "tls_faults",
+        "version", "zones",
     },
     "m2m": {
         "errors", "dates", "events", "loopback", "off_loop", "outside", "own_task",

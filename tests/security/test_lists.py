@@ -27,7 +27,7 @@ from asyncdl.lists.entries import EntryReader, Problem
 from asyncdl.lists.text import MAX_LINE_CHARS, LineReader, lines_of
 from asyncdl.outside import TooMuch
 from asyncdl.tls import TlsSettings, tls_context
-from asyncdl.transfer import Limits
+from asyncdl.transfer import Downloader
 from tests.security.test_memory import MIB, Endless, at_most
 
 ZERO = Path("/dev/zero")
@@ -156,14 +156,14 @@ async def test_a_table_without_an_end_is_refused(
     path = tmp_path / "SUMS"
     path.write_bytes(block * (5 * MIB))
     with at_most(16), pytest.raises(ConfigError, match=r"is longer than 4,194,304 bytes"):
-        await load_tables((str(path) if block else str(ZERO),), Limits(), {})
+        await load_tables((str(path) if block else str(ZERO),), Downloader(), {})
 
 
 async def test_a_table_of_empty_lines_takes_no_more_than_itself(tmp_path: Path) -> None:
     path = tmp_path / "SUMS"
     path.write_bytes(b"\n" * (MIB // 4))
     with at_most(2), pytest.raises(ConfigError, match="no checksum stands there"):
-        await load_tables((str(path),), Limits(), {})
+        await load_tables((str(path),), Downloader(), {})
 
 
 def test_a_table_of_very_many_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_a_table_of_very_many_lines_is_refused(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
 async def test_a_table_comes_through_a_pipe_of_the_shell() -> None:
     with pipe_with(f"{SHA}  x\n".encode()) as path:
-        tables = await load_tables((str(path),), Limits(), {})
+        tables = await load_tables((str(path),), Downloader(), {})
     assert [digest.value for digest in tables.digests_of(("http://a/x",), None)] == [SHA]
 
 

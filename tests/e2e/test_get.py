@@ -214,7 +214,7 @@ async def test_what_is_wrong_in_a_pipe_loses_nothing_else(
         check=False,
     )
     assert done.returncode == 2
-        assert b"standard input: line 3: a text of 8 characters" in done.stderr
+    assert b"standard input: line 3: a text of 8 characters" in done.stderr
     assert files(tmp_path) == {"x.bin": A, "b.bin": B}
 
 

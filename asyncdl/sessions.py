@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import socket
@@ -11,21 +12,20 @@ from urllib.parse import unquote, urlsplit
 
 from aiohttp import (
     BaseConnector,
-    ClientConnectorCertificateError,
     ClientConnectorDNSError,
     ClientConnectorError,
-    ClientConnectorSSLError,
     ClientError,
     ClientProxyConnectionError,
     ClientSession,
     DummyCookieJar,
-    TCPConnector,
     ThreadedResolver,
 )
 from aiohttp.abc import ResolveResult
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from anyio import to_thread
 
+from asyncdl.connectors import SecureConnector, as_aiohttp_says, over
 from asyncdl.errors import NetworkError, Portable
 from asyncdl.host_text import outmost_zone
 from asyncdl.loopback import is_loopback_name
@@ -105,12 +105,12 @@ def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: An
     if proxy is not None and is_socks(proxy):
         return ClientSession(connector=_by_socks(proxy, context), cookie_jar=jar, **options)
     resolver, tls = LoopbackResolver(), context or True
-    make = _Direct if proxy is None else TCPConnector
+    make = _Direct if proxy is None else SecureConnector
     connector = make(ssl=tls, resolver=resolver)
     return ClientSession(connector=connector, proxy=proxy, cookie_jar=jar, **options)
 
 
-class _Direct(TCPConnector):
+class _Direct(SecureConnector):
     """Connections to one host, none further inward than where it has been met before.
 
     So a name that resolves to something else the second time, or has several addresses, does
@@ -206,25 +206,29 @@ def _socks_connector_class() -> Any:
 
     class SocksConnector(ProxyConnector):
         async def _wrap_create_connection(self, *args: Any, req: Any, **kwargs: Any) -> Any:
-            key = req.connection_key
+            context, hostname = kwargs.pop("ssl", None), kwargs.pop("server_hostname", None)
+            async with asyncio.timeout(kwargs["timeout"].sock_connect):
+                with as_aiohttp_says(req.connection_key, _system_failure):
+                    plain, handler = await self._by_proxy(*args, req=req, **kwargs)
+                    if context is None:
+                        return plain, handler
+                    return await over(plain, handler, context, hostname), handler
+
+        async def _by_proxy(self, *args: Any, req: Any, **kwargs: Any) -> Any:
             try:
                 return await super()._wrap_create_connection(*args, req=req, **kwargs)
             except ProxyConnectionError as error:
-                raise ClientProxyConnectionError(key, _system_error(error)) from error
+                reason = _system_error(error)
+                raise ClientProxyConnectionError(req.connection_key, reason) from error
             except ProxyError as error:
                 raise _refusal(error) from error
-            except ssl.CertificateError as error:
-                raise ClientConnectorCertificateError(key, error) from error
-            except ssl.SSLError as error:
-                raise ClientConnectorSSLError(key, error) from error
-            except TimeoutError:
-                raise
-            except socket.gaierror as error:
-                raise ClientConnectorDNSError(key, error) from error
-            except OSError as error:
-                raise ClientConnectorError(key, error) from error
 
     return SocksConnector
+
+
+def _system_failure(key: ConnectionKey, error: OSError) -> ClientConnectorError:
+    is_nameless = isinstance(error, socket.gaierror)
+    return (ClientConnectorDNSError if is_nameless else ClientConnectorError)(key, error)
 
 
 def _system_error(error: BaseException) -> OSError:

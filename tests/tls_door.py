@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
@@ -105,6 +106,65 @@ def _shake_hands(listener: socket.socket, context: ssl.SSLContext) -> None:
                 socket.socket.shutdown(secure, socket.SHUT_WR)
                 while socket.socket.recv(secure, 65536):
                     pass
+
+
+class HastyHost(ThreadingHTTPServer):
+    """Gives everybody the same body and hangs up right behind it; with threads, on no loop."""
+
+    def __init__(self, context: ssl.SSLContext, body: bytes, has_length: bool) -> None:
+        super().__init__(("127.0.0.1", 0), _HastyHandler)
+        self.context = context
+        self.body = body
+        self.has_length = has_length
+        self.requests = 0
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.server_port}/"
+
+
+class _HastyHandler(BaseHTTPRequestHandler):
+    server: HastyHost
+
+    def setup(self) -> None:
+        self.request = self.server.context.wrap_socket(self.request, server_side=True)
+        super().setup()
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.requests += 1
+        self.send_response(200)
+        if self.server.has_length:
+            self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    do_POST = do_GET  # noqa: N815
+
+    def finish(self) -> None:
+        super().finish()
+        with self.request, suppress(OSError):
+            # The end of TLS goes out, and that of the other side is not waited for.
+            self.request.settimeout(0)
+            self.request.unwrap()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@contextmanager
+def hasty_host(
+    context: ssl.SSLContext, body: bytes, *, has_length: bool = True
+) -> Iterator[HastyHost]:
+    """Run a host of one body while the block runs."""
+    with HastyHost(context, body, has_length) as host:
+        thread = Thread(target=host.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield host
+        finally:
+            host.shutdown()
+            thread.join()
 
 
 class Asker:

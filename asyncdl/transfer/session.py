@@ -29,6 +29,10 @@ from asyncdl.zones import Zone
 
 WANTS_LOGIN = 407
 """What a proxy answers to those whom it does not know (RFC 9110, section 15.5.8)."""
+_LOSSY = (
+    "its body has no length, and the TLS of this event loop may lose the end of one: give the "
+    "session the connector of asyncdl.connectors"
+)
 _LOGIN = (
     "the proxy answered 407: it wants a user name and a password, or other ones "
     "(written before its host in the variable that names it, as name:word@)"
@@ -47,15 +51,23 @@ class SessionExchange:
         self._response = response
         self._target = target
         self._limits = limits
+        self._is_lossy = _may_lose_the_end(response)
+        self._received_bytes = 0
 
     async def read(self, most_bytes: int, patience_s: float) -> bytes:
         """Return the next bytes of the body; none at its end."""
         try:
             with anyio.fail_after(patience_s), _our_errors(f"read from {self._target.host}"):
-                return await self._read(most_bytes)
+                data = await self._read(most_bytes)
         except NetworkError as error:
             error.phase = error.phase or "body"
             raise
+        self._received_bytes += len(data)
+        # Less than this never has aiohttp rest, and nothing is lost while it reads.
+        if self._is_lossy and not data and self._received_bytes > self._limits.read_buffer_bytes:
+            what = f"read from {self._target.host}"
+            raise NetworkError(what, _LOSSY, retryable=False, phase="body")
+        return data
 
     async def _read(self, most_bytes: int) -> bytes:
         content = self._response.content
@@ -80,6 +92,20 @@ class SessionExchange:
             self._response.release()
         else:
             self._response.close()
+
+
+def _may_lose_the_end(response: ClientResponse) -> bool:
+    """Tell whether the end of a body could be missing without a trace.
+
+    Where a reader rests while the host closes, uvloop's TLS drops what has come; so does
+    whatever is made like it. Only a length or chunks show that.
+    """
+    transport = response.connection.transport if response.connection else None
+    if transport is None or transport.get_extra_info("sslcontext") is None:
+        return False
+    is_measured = any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
+    maker = type(transport).__module__.partition(".")[0]
+    return not is_measured and maker not in ("asyncio", "asyncdl")
 
 
 def _joined(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:

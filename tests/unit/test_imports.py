@@ -31,12 +31,14 @@ ROOMS: dict[str, set[str]] = {
     "proxies": {"errors", "host_text", "no_proxy", "zones"},
     "tls": {"errors", "outside"},
     "tls_faults": {"certificates"},
-    "sessions": {"errors", "host_text", "loopback", "proxies", "tls", "zones"},
+    "tls_transport": set(),
+    "connectors": {"tls_transport"},
+    "sessions": {"connectors", "errors", "host_text", "loopback", "proxies", "tls", "zones"},
     "config": {"errors", "loopback", "outside", "text"},
     "transfer": {
         "errors", "dates", "events", "host_text", "loopback", "outside", "own_task",
         "private_files", "proxies", "redact", "retry", "sessions", "text", "tls", "tls_faults",
-        "version", "zones",
+        "tls_transport", "version", "zones",
     },
     "m2m": {
         "errors", "dates", "events", "loopback", "off_loop", "outside", "own_task",

@@ -16,12 +16,12 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 from asyncdl.errors import NetworkError
 from asyncdl.tls import SharedContext
 from asyncdl.tls_faults import handshake_fault_in, tls_fault
+from asyncdl.tls_transport import connect_securely
 from asyncdl.transfer.guard import Address, Refused, no_further_than
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.target import Origin, Target
 from asyncdl.transfer.wire.connection import Connection, Lost
 from asyncdl.transfer.wire.heads import AnswerHead, NotHttp, request_head
-from asyncdl.transfer.wire.tls import connect_securely
 from asyncdl.zones import ANYWHERE, Zone
 
 KEEPALIVE_S = 30.0

@@ -9,8 +9,11 @@ one, which rests with the reader, and nothing that has come is lost.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 _RECEIVED_BYTES = 256 * 1024
@@ -36,14 +39,9 @@ async def connect_securely(
     Raises: OSError, of which an SSLError is one; a cancelled call closes the connection.
     """
     loop = asyncio.get_running_loop()
-    handshake: asyncio.Future[None] = loop.create_future()
-    transport = TlsTransport(context, hostname, connection, handshake)
+    transport = TlsTransport(context, hostname, connection)
     await loop.create_connection(lambda: transport, **place)
-    try:
-        await handshake
-    except BaseException:
-        transport.abort()
-        raise
+    await transport.shaken_hands()
 
 
 class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
@@ -53,23 +51,25 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         context: Decides whom to trust.
         hostname: Whose certificate is expected.
         inner: Receives the decrypted bytes, once the handshake is done.
-        handshake: Gets its result when the handshake is done, or its error.
     """
+
+    _start_tls_compatible = True
+    """What asyncio and aiohttp look for where a second TLS goes through the first."""
 
     def __init__(
         self,
         context: ssl.SSLContext,
         hostname: str,
         inner: asyncio.BufferedProtocol,
-        handshake: asyncio.Future[None],
     ) -> None:
         super().__init__()
+        self._context = context
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
         # The stubs know only the form that returns bytes.
         self._read = cast(Callable[[int, memoryview], int], self._session.read)
         self._inner = inner
-        self._handshake = handshake
+        self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._received = memoryview(bytearray(_RECEIVED_BYTES))
         self._plain: asyncio.Transport | None = None
         self._is_secure = False
@@ -80,7 +80,30 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         """Whether the host has to wait."""
         self._loss: Exception | None = None
         self._is_over = False
-        """Whether the connection was closed, or has heard of the end."""
+        """Whether this was closed, or all has been handed on."""
+        self._is_gone = False
+        """Whether the plain transport is."""
+        self._has_told = False
+        """Whether the connection has heard of the end."""
+
+    async def shaken_hands(self) -> None:
+        """Return when the handshake is done.
+
+        Raises: OSError, of which an SSLError is one; a cancelled call closes the connection.
+        """
+        try:
+            await self._handshake
+        except BaseException:
+            self.abort()
+            raise
+
+    async def take_over(self, transport: asyncio.Transport) -> None:
+        """Shake hands over a connection that is there. Raises: as :meth:`shaken_hands`."""
+        transport.pause_reading()
+        transport.set_protocol(self)
+        self.connection_made(transport)
+        transport.resume_reading()
+        await self.shaken_hands()
 
     # What the loop calls.
 
@@ -106,14 +129,28 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._proceed()
         return True
 
+    def pause_writing(self) -> None:
+        """Have the connection wait until the host has taken more."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        self._inner.resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Hand on what has come before, then the end."""
         self._loss = exc
+        self._is_gone = True
         self._incoming.write_eof()
-        self._proceed()
+        if self._is_over:
+            self._tell(None)
+        else:
+            self._proceed()
 
     def _proceed(self) -> None:
         """Go as far as the received bytes allow."""
+        if self._is_over:
+            return
         try:
             if not self._is_secure:
                 self._shake_hands()
@@ -155,16 +192,23 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     def _fail(self, error: ssl.SSLError) -> None:
         # Whoever is between can cut a connection, but cannot say in the host's name that
         # this was all (RFC 9112, section 9.8).
-        reason = error if not isinstance(error, ssl.SSLEOFError) else ConnectionResetError()
+        is_cut = isinstance(error, ssl.SSLEOFError)
         if self._is_secure:
-            self._end(self._loss or reason)
+            self._end(self._loss or (_cut_off() if is_cut else error))
         elif not self._handshake.done():
-            self._handshake.set_exception(self._loss or reason)
+            # Without a number, as the loops say it of a handshake.
+            self._handshake.set_exception(
+                self._loss or (ConnectionResetError() if is_cut else error)
+            )
             self.abort()
 
     def _end(self, loss: Exception | None) -> None:
-        if not self._is_over:
-            self.abort()
+        self.abort()
+        self._tell(loss)
+
+    def _tell(self, loss: Exception | None) -> None:
+        if self._is_secure and not self._has_told:
+            self._has_told = True
             self._inner.connection_lost(loss)
 
     def _send(self) -> None:
@@ -174,13 +218,29 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     # What the connection calls.
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        """Return what the plain transport knows."""
+        """Return what this or the plain transport knows."""
+        match name:
+            case "ssl_object":
+                return self._session
+            case "sslcontext":
+                return self._context
+            case "peercert":
+                return self._session.getpeercert()
         return default if self._plain is None else self._plain.get_extra_info(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another one receive what follows."""
+        self._inner = cast(asyncio.BufferedProtocol, protocol)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt and send."""
-        self._session.write(data)
-        self._send()
+        if not self._is_over:
+            self._session.write(data)
+            self._send()
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many encrypted bytes wait to be sent."""
+        return 0 if self._plain is None else self._plain.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         """Hand on nothing for now."""
@@ -207,8 +267,30 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         """Tell whether the connection is over."""
         return self._is_over
 
+    def close(self) -> None:
+        """Take leave of the host, and close when that has been sent."""
+        if self._is_over:
+            return
+        self._is_over = True
+        with suppress(ssl.SSLError):
+            self._session.unwrap()  # the host's own leave is not waited for
+        self._send()
+        if self._plain is not None:
+            self._plain.close()
+        self._tell_at_last()
+
     def abort(self) -> None:
         """Close at once."""
         self._is_over = True
         if self._plain is not None:
             self._plain.abort()
+        self._tell_at_last()
+
+    def _tell_at_last(self) -> None:
+        """Have the connection hear of its end, unless the plain transport is still to end."""
+        if self._is_gone:
+            asyncio.get_running_loop().call_soon(self._tell, None)
+
+
+def _cut_off() -> ConnectionResetError:
+    return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))

@@ -10,20 +10,28 @@ COMPILE := $(BIN)/python -m compileall -q asyncdl
 READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
-READY_FOR_GEO := $(VENV)/.ready-for-geo
-# The extra [speed] and the examples have environments of their own: where uvloop is installed,
-# it is used.
+# What changes behaviour where it is installed has environments of its own: $(VENV) is without
+# all extras. On uvloop those that touch connections are there, too.
 VENV_UVLOOP := .venv-uvloop
+VENV_EXTRAS := .venv-extras
 VENV_EXAMPLES := .venv-examples
 VENV_AUDIT := .venv-audit
+READY_FOR_EXTRAS := $(VENV_EXTRAS)/.ready
 READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
 ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e tests/security tests/test_*.py
+# What the extras are for, and what connects: with brotli, zstandard and aiodns installed.
+ON_EXTRAS := tests/test_*.py tests/m2m tests/stac tests/unit/test_keyrings.py \
+    tests/unit/test_credentials.py tests/unit/test_areas.py tests/unit/test_vector_files.py \
+    tests/unit/test_metrics_otel.py tests/unit/test_items.py tests/cli/test_login.py \
+    tests/cli/test_doctor.py tests/job/test_job_stac.py tests/security/test_replies.py tests/security/test_area_files.py \
+    tests/transfer/test_wire.py tests/transfer/test_connection_rows.py \
+    tests/transfer/test_framing_rows.py tests/docs/test_blocks.py
 # The clients of others stay out of our environment, and out of each other's.
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop coverage browser socks docs examples geo clients soak audit bench field clean
+.PHONY: demo test uvloop extras coverage browser socks docs examples clients soak audit bench field clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -35,8 +43,12 @@ test: $(READY_FOR_TESTS)  # linters, types and tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal
 
-uvloop: $(READY_FOR_UVLOOP)  # engine, jobs and commands on uvloop, plain and over TLS
-	$(VENV_UVLOOP)/bin/python -m pytest -q --numprocesses auto --dist worksteal $(ON_UVLOOP)
+uvloop: $(READY_FOR_UVLOOP)  # engine, jobs and commands on uvloop and under python -O, plain and over TLS
+	PYTHONOPTIMIZE=1 $(VENV_UVLOOP)/bin/python -m compileall -q asyncdl
+	PYTHONOPTIMIZE=1 $(VENV_UVLOOP)/bin/python -m pytest -q --numprocesses auto --dist worksteal $(ON_UVLOOP)
+
+extras: $(READY_FOR_EXTRAS) socks  # each extra and what comes with it, used; a test that lacks one fails
+	$(VENV_EXTRAS)/bin/python -m pytest -q --numprocesses auto --dist worksteal --with-extras $(ON_EXTRAS)
 
 coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they reach; takes twice as long
 	$(BIN)/coverage erase
@@ -47,7 +59,7 @@ coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they rea
 browser:  # for the tests of the HTML pages, which are skipped without one; takes minutes
 	@command -v chromedriver > /dev/null || { apt-get update -qq && apt-get install -y -qq chromium chromium-driver; }
 
-socks:  # a SOCKS proxy that nobody here wrote, for a test that is skipped without it
+socks:  # a SOCKS proxy that nobody here wrote, for tests that are skipped without it
 	@command -v microsocks > /dev/null || { apt-get update -qq && apt-get install -y -qq microsocks; }
 
 docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors, and their tests
@@ -56,11 +68,6 @@ docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors
 
 examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 	$(VENV_EXAMPLES)/bin/python -m pytest -q tests/examples
-
-geo: $(READY_FOR_GEO)  # what other tools bring and read: GDAL, geopandas, odc-stac
-	$(BIN)/python -m pytest -q tests/unit/test_vector_files.py tests/security/test_area_files.py \
-	    tests/job/test_job_stac.py \
-	    "tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other"
 
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
@@ -103,7 +110,13 @@ $(READY_FOR_TESTS): $(READY)
 $(READY_FOR_UVLOOP): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_UVLOOP)
 	$(PIP_FOR) $(VENV_UVLOOP)/bin/python --quiet install --constraint constraints.txt \
-	    --editable ".[speed]" --group test
+	    --editable ".[speed,socks,trust]" --group test
+	touch $@
+
+$(READY_FOR_EXTRAS): $(READY_FOR_TESTS)
+	$(PYTHON) -m venv --clear $(VENV_EXTRAS)
+	$(PIP_FOR) $(VENV_EXTRAS)/bin/python --quiet install --constraint constraints.txt \
+	    --editable ".[geo,stac,keyring,otel,trust,socks]" --group test --group extras
 	touch $@
 
 $(READY_FOR_DOCS): $(READY_FOR_TESTS)
@@ -116,10 +129,6 @@ $(READY_FOR_EXAMPLES): $(READY_FOR_TESTS)
 	    --editable . --group test --group examples
 	touch $@
 
-$(READY_FOR_GEO): $(READY_FOR_TESTS)
-	$(PIP) --group geo
-	touch $@
-
 # One environment for each group; what a group needs of Python, this machine may lack.
 $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	rm -rf $(CLIENTS)
@@ -127,4 +136,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXAMPLES) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

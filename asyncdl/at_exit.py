@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 log = logging.getLogger("asyncdl.sync")
@@ -81,9 +82,8 @@ class PlainThreads(ThreadPoolExecutor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call ``fn`` in a new thread."""
         future: Future[T] = Future()
-        threading.Thread(
-            target=_fulfil, args=(future, lambda: fn(*args, **kwargs)), daemon=True
-        ).start()
+        run = partial(_fulfil, future, lambda: fn(*args, **kwargs))
+        threading.Thread(target=run, name="asyncdl worker", daemon=True).start()
         return future
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,9 +19,40 @@ from asyncdl.sandbox import Service
 from asyncdl.sandbox.ledger import Ledger
 from asyncdl.tls import VARIABLES
 
+LANE = "make extras"
+"""What a skipped test names when it needs what that brings."""
+
+# Under python -O an assert of what tests import would be none.
+pytest.register_assert_rewrite(*(f"tests.{path.stem}" for path in Path(__file__).parent.iterdir()))
+
 # Noisy machines make single examples slow now and then; how many there are stays the default.
 hypothesis.settings.register_profile("asyncdl", deadline=None)
 hypothesis.settings.load_profile("asyncdl")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the lane of the extras say that nothing may be missing."""
+    parser.addoption(
+        "--with-extras", action="store_true", help="a test that is skipped for want of one fails"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a test that ``make extras`` should have had everything for."""
+    return _told_of_missing((yield), item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """The same for whole files."""
+    return _told_of_missing((yield), collector.config)
+
+
+def _told_of_missing(report: Any, config: pytest.Config) -> Any:
+    if report.skipped and config.getoption("--with-extras") and LANE in str(report.longrepr):
+        report.outcome = "failed"
+    return report
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

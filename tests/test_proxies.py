@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 import trustme
 
+from asyncdl import sessions
 from asyncdl.config import parse_config
 from asyncdl.errors import NetworkError, TransferError
 from asyncdl.job.job import Job
@@ -16,7 +18,7 @@ from asyncdl.sandbox import Service
 from asyncdl.transfer import Downloader, FileRequest
 from tests.proxy import far, open_proxy
 from tests.security.attacker import listening
-from tests.tls_door import open_door, server_context
+from tests.tls_door import Asker, open_door, server_context
 from tests.transfer.fault_server import QUICK, HostedFile, cut, serving, status
 
 BODY = bytes(range(256)) * 40
@@ -264,3 +266,15 @@ async def test_what_netrc_holds_is_sent_to_nobody(
         await m2m.call("permissions")
     assert b"X-Auth-Token: a-key" in host.heard
     assert b"authorization" not in host.heard.lower() and b"s3cret" not in host.heard
+
+
+async def test_a_socks_proxy_without_the_extra_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp_socks", None)
+    sessions._socks_connector_class.cache_clear()
+    monkeypatch.setenv("ALL_PROXY", "socks5h://name:s3cret@127.0.0.1:1")
+    for way in Asker.WAYS:
+        with pytest.raises(NetworkError, match=r"asyncdl\[socks\]") as caught:
+            await Asker(tmp_path).ask(way, "https://far.test/")
+        assert not caught.value.retryable and "s3cret" not in str(caught.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import anyio
@@ -146,21 +145,7 @@ async def test_a_bad_certificate_behind_socks_is_said_as_everywhere(
     assert len(causes) == 1
 
 
-async def test_without_the_extra_the_error_names_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "aiohttp_socks", None)
-    from asyncdl import sessions
-
-    sessions._socks_connector_class.cache_clear()
-    monkeypatch.setenv("ALL_PROXY", "socks5h://name:s3cret@127.0.0.1:1")
-    for way in Asker.WAYS:
-        with pytest.raises(NetworkError, match=r"asyncdl\[socks\]") as caught:
-            await Asker(tmp_path).ask(way, "https://far.test/")
-        assert not caught.value.retryable and "s3cret" not in str(caught.value)
-
-
-@pytest.mark.skipif(MICROSOCKS is None, reason="needs the Debian package microsocks")
+@pytest.mark.skipif(MICROSOCKS is None, reason="needs microsocks: make extras")
 @pytest.mark.parametrize("login", ["", "name:word"])
 async def test_a_server_that_nobody_here_wrote_takes_us(
     login: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int

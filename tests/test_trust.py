@@ -121,7 +121,9 @@ async def test_the_system_s_store_is_asked_by_truststore(
     if not is_there:
         monkeypatch.setitem(sys.modules, "truststore", None)
     else:
-        native = pytest.importorskip("truststore._openssl")
+        native = pytest.importorskip(
+            "truststore._openssl", reason="needs the extra trust: make extras"
+        )
         nowhere = ssl.DefaultVerifyPaths("", "", "", "", "", "")
         monkeypatch.setattr(native.ssl, "get_default_verify_paths", lambda: nowhere)
         monkeypatch.setattr(native, "_CA_FILE_CANDIDATES", [str(pems / "ca.pem")])

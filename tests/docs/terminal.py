@@ -27,7 +27,7 @@ NEEDS = {"python examples/ndvi.py": "rioxarray"}
 """Commands that are run where a package is installed, as ``make examples`` does."""
 
 MODULES = {"odc.stac", "rioxarray", "shapely.geometry"}
-"""What the Python of the pages imports and the tests do without; ``make geo`` has them."""
+"""What the Python of the pages imports and the tests do without; ``make extras`` has them."""
 
 AS = {"make demo": "asyncdl run examples/anchorage.toml --sandbox"}
 """What a command comes to once it has set things up."""

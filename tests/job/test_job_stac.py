@@ -87,8 +87,8 @@ async def test_items_that_cannot_be_written_are_told_and_fail_nothing(
 
 @pytest.mark.filterwarnings("default")  # of packages that are none of ours
 async def test_items_open_with_odc_stac(bench: Bench) -> None:
-    """Where it is installed (make geo); it brings GDAL, which is too much for every check."""
-    odc = pytest.importorskip("odc.stac", reason="odc-stac is not installed: make geo")
+    """Where it is installed (make extras); it brings GDAL, which is too much for every check."""
+    odc = pytest.importorskip("odc.stac", reason="odc-stac is not installed: make extras")
     await bench.complete(BANDS, stac=True)
     loaded = odc.load(list(collection(bench).get_items()), bands=["red", "qa_pixel"])
     assert float(loaded.red.max()) > 0 and loaded.odc.crs.epsg == 32606

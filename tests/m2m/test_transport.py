@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from unittest.mock import Mock
 
 import anyio
@@ -16,6 +18,7 @@ from anyio.abc import SocketStream
 import asyncdl
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.m2m.calling.transport import Transport
+from asyncdl.sessions import open_session
 from tests.m2m.fake_m2m import Answer, FakeM2M
 
 
@@ -187,3 +190,20 @@ async def test_a_closed_session_is_a_final_network_error() -> None:
 
 def test_the_host_is_named_without_a_password() -> None:
     assert Transport("https://ann:secret@m2m.example:8443/api").host == "m2m.example:8443"
+
+
+async def test_a_name_is_looked_up_as_the_system_does(
+    service: FakeM2M, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where aiodns is installed: hosts files, VPNs and .local names are the system's."""
+    loops = type(asyncio.get_running_loop())
+    look_up = loops.getaddrinfo
+
+    async def knowing(loop: Any, host: str, *arguments: Any, **options: Any) -> Any:
+        host = "127.0.0.1" if host == "api.test" else host
+        return await look_up(loop, host, *arguments, **options)
+
+    monkeypatch.setattr(loops, "getaddrinfo", knowing)
+    url = service.url.replace("127.0.0.1", "api.test")
+    async with await open_session(url, None) as session, session.get(url) as response:
+        assert response.status

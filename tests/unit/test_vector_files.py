@@ -1,4 +1,4 @@
-"""Areas of interest in the formats of GDAL: any reference system, any layer. ``make geo``."""
+"""Areas of interest in the formats of GDAL: any reference system, any layer. ``make extras``."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ UTM_BOUNDS = pytest.approx(bounds(CORNERS), abs=1e-6)
 
 @pytest.fixture
 def pyogrio() -> ModuleType:
-    pytest.importorskip("pyogrio", reason="pyogrio, which brings GDAL, is not installed: make geo")
+    pytest.importorskip("pyogrio", reason="pyogrio is not installed: make extras")
     return importlib.import_module("pyogrio")
 
 
 @pytest.fixture
 def write(pyogrio: ModuleType, tmp_path: Path) -> Callable[..., None]:
     """Write geometries in WKT into a layer of a file."""
-    shapely = pytest.importorskip("shapely")
+    shapely = pytest.importorskip("shapely", reason="shapely is not installed: make extras")
 
     def write(name: str, *texts: str, crs: str | None = "EPSG:32606", **options: Any) -> None:
         geometries = shapely.to_wkb(shapely.from_wkt(list(texts or [UTM])))
@@ -159,7 +159,7 @@ def test_what_gdal_cannot_read_is_told_with_its_name(
 
 
 def test_geopandas_is_reprojected(pyogrio: ModuleType) -> None:
-    geopandas = pytest.importorskip("geopandas", reason="geopandas is not installed: make geo")
+    geopandas = pytest.importorskip("geopandas", reason="geopandas is not installed: make extras")
     shapes = geopandas.GeoSeries.from_wkt([UTM], crs="EPSG:32606")
     frame = geopandas.GeoDataFrame({"name": ["lake"]}, geometry=shapes)
     assert area(shapes) == area(frame)

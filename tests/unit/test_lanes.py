@@ -1,0 +1,61 @@
+"""What the checks run on: every extra has a lane, and one lane has none of them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+LANES = re.findall(r"^(?:exec )?make (\w+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+NEEDED = re.compile(r"^(\w+): (.*?)\s*#", re.MULTILINE)
+INSTALLED = re.compile(r'^\$\((\w+)\):(?:(?!\n\n).)*?--editable "\.\[([\w,]+)\]"', re.M | re.S)
+
+
+def extras_of(lane: str) -> set[str]:
+    """Return the extras that a target of the Makefile has installed."""
+    ready = set(re.findall(r"\$\((\w+)\)", dict(NEEDED.findall(MAKEFILE))[lane]))
+    return {name for place, names in INSTALLED.findall(MAKEFILE) if place in ready
+            for name in names.split(",")}  # fmt: skip
+
+
+def test_every_extra_is_installed_by_a_lane_of_the_checks() -> None:
+    assert "extras" in LANES and "uvloop" in LANES
+    assert set().union(*map(extras_of, LANES)) == set(EXTRAS)
+
+
+def test_the_first_lane_does_without_what_changes_behaviour() -> None:
+    assert extras_of("test") == set()
+    needed = {name_of(wanted) for wants in EXTRAS.values() for wanted in wants}
+    for group in ("test",):
+        wanted = {name_of(text) for text in PROJECT["dependency-groups"][group]}
+        assert not wanted & (needed - {"pystac", "opentelemetry-api"}), "absent is never tested"
+
+
+def name_of(requirement: str) -> str:
+    found = re.match(r"[\w.-]+", requirement)
+    assert found is not None
+    return found.group().lower()
+
+
+def test_with_extras_means_with_all_of_them(request: pytest.FixtureRequest) -> None:
+    """The lane that says so has what the extras name."""
+    if not request.config.getoption("--with-extras"):
+        pytest.skip("says nothing of extras")
+    there = {name.lower().replace("_", "-") for found in packages_distributions().values()
+             for name in found}  # fmt: skip
+    lacking = {name_of(wanted) for extra in extras_of("extras") for wanted in EXTRAS[extra]} - there
+    assert lacking == set()
+
+
+def test_one_lane_runs_under_python_o() -> None:
+    """What that means for the asserts of the tests: ``tests/test_optimized.py``."""
+    recipe = MAKEFILE.partition("\nuvloop: ")[2].partition("\n\n")[0]
+    assert all(line.startswith("\tPYTHONOPTIMIZE=1 ") for line in recipe.splitlines()[1:])
+    assert "tests/test_*.py" in MAKEFILE.partition("ON_UVLOOP := ")[2].partition("\n")[0]

@@ -72,9 +72,10 @@ examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
 
-soak: $(READY_FOR_TESTS)  # random faults and kills, for as long as one likes
-	$(BIN)/python -m tests.security.fuzzing --minutes 10
+soak: $(READY_FOR_UVLOOP)  # random faults and kills on each loop, for as long as one likes
+	$(BIN)/python -m tests.security.fuzzing --minutes $(MINUTES)
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
+	$(VENV_UVLOOP)/bin/python -m tests.soak.soak --minutes $(MINUTES)
 
 audit: $(READY)  # known weaknesses of what we depend on; asks PyPI's advisories, so it needs the internet
 	$(PYTHON) -m venv --clear $(VENV_AUDIT)

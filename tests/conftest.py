@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,9 +56,9 @@ def _told_of_missing(report: Any, config: pytest.Config) -> Any:
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run all tests on the loop that the commands take: uvloop's where it is installed."""
-    if importlib.util.find_spec("uvloop"):
-        return {"uvloop": importlib.import_module("uvloop").new_event_loop}
-    return {"asyncio": asyncio.new_event_loop}
+    from tests import loops  # once its asserts are rewritten
+
+    return {loops.NAME: loops.new_loop}
 
 
 @pytest.fixture(autouse=True)

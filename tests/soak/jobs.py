@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import ssl
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import asyncdl.sandbox
 from asyncdl.sandbox import Faults
 from tests.soak.blows import EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_file
 from tests.soak.ordeal import BANDS, BUNDLE, GROUP, KINDS, Ordeal
+from tests.soak.secure import behind_tls
 
 MOST_RUNS = 25
 """Of one job, before the one that is left alone."""
@@ -44,15 +46,21 @@ DOWNLOADS = (
 )
 
 
-async def soak_job(seed: int) -> Counter[str]:
+async def soak_job(seed: int, tls: ssl.SSLContext) -> Counter[str]:
     """Cut one job short at random moments until it is let go; return what happened to it.
 
+    Args:
+        seed: Of all that is up to chance.
+        tls: What hosts speak TLS with, where they do.
     Raises: AssertionError, when something was lost or done twice.
     """
     rng = Random(seed)
     counts: Counter[str] = Counter(jobs=1)
     with tempfile.TemporaryDirectory() as name:
-        async with asyncdl.sandbox.serve(faults=random_faults(rng)) as service:
+        async with (
+            asyncdl.sandbox.serve(faults=random_faults(rng)) as service,
+            behind_tls(service, tls, seed),
+        ):
             ordeal = Ordeal(
                 service,
                 Path(name),

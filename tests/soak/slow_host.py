@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.transfer import fault_server
 from tests.transfer.fault_server import End, FaultServer, HostedFile, Received, Reply
 
 CHUNK_BYTES = 32 * 1024
@@ -40,7 +41,7 @@ class SlowHost(FaultServer):
 @asynccontextmanager
 async def serving_slowly(file: HostedFile) -> AsyncIterator[SlowHost]:
     host = SlowHost(file)
-    server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(host.serve, host.host, 0, ssl=fault_server.TLS)
     host.port = server.sockets[0].getsockname()[1]
     try:
         yield host

@@ -4,8 +4,10 @@ A quarter of the time goes to random schedules of faults (``tests/transfer/sched
 a quarter to downloads in another process that is killed, again and again, at a random
 moment, a quarter to whole jobs that are killed, interrupted, changed, and lose their
 journals (``jobs.py``), and a quarter to jobs of one account that want the same scenes
-(``beside.py``). Every case has a seed; ``--seed N --cases 1`` runs one schedule again,
-``--job N`` one job, ``--beside N`` one set of jobs.
+(``beside.py``). Half of all hosts speak TLS. Every case has a seed; ``--seed N --cases 1`` runs
+one schedule again, ``--kill N`` one file, ``--job N`` one job, ``--beside N`` one set of jobs.
+
+It runs on the loop that the commands take: uvloop's where it is installed.
 """
 
 from __future__ import annotations
@@ -15,16 +17,21 @@ import asyncio
 import hashlib
 import logging
 import random
+import ssl
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
+from tests.loops import NAME as NAME_OF_LOOP
+from tests.loops import run
 from tests.soak.beside import soak_beside
 from tests.soak.jobs import soak_job
+from tests.soak.secure import own_authority, speaking
 from tests.soak.slow_host import SlowHost, serving_slowly
 from tests.transfer import schedules
 from tests.transfer.fault_server import HostedFile
@@ -36,58 +43,54 @@ LONGEST_LIFE_S = 0.9
 MOST_KILLS = 60
 
 
-def soak_schedules(seed: int, deadline_s: float, cases: int | None) -> Counter[str]:
+def soak_schedules(
+    seed: int, tls: ssl.SSLContext, deadline_s: float, cases: int | None
+) -> Counter[str]:
     """Play one schedule after the other; return how they ended."""
     endings: Counter[str] = Counter()
     while time.monotonic() < deadline_s and (cases is None or endings.total() < cases):
-        with tempfile.TemporaryDirectory() as directory:
-            try:
-                story = asyncio.run(play(make_schedule(random.Random(seed)), Path(directory)))
-            except BaseException:
-                print(f"BROKEN by the schedule of seed {seed}", flush=True)
-                raise
+        again = blaming(f"--seed {seed} --cases 1")
+        with tempfile.TemporaryDirectory() as directory, again, speaking(tls, seed):
+            story = run(play(make_schedule(random.Random(seed)), Path(directory)))
         endings[type(story.endings[-1]).__name__] += 1
         seed += 1
     return endings
 
 
-async def soak_kills(seed: int, deadline_s: float) -> Counter[str]:
-    """Kill one download after the other; return how often, and what it cost."""
+async def soak_cases(
+    option: str, seed: int, deadline_s: float, case: Callable[[int], Awaitable[Counter[str]]]
+) -> Counter[str]:
+    """Run one case after the other; return what happened in them.
+
+    Args:
+        option: That runs the case of one seed again.
+        seed: Of the first.
+        deadline_s: None begins later.
+        case: Runs the one of a seed.
+    """
     counts: Counter[str] = Counter()
     while time.monotonic() < deadline_s:
-        try:
-            counts += await kill_until_done(random.Random(seed))
-        except BaseException:
-            print(f"BROKEN by the kills of seed {seed}", flush=True)
-            raise
+        with blaming(f"{option} {seed}"):
+            counts += await case(seed)
         seed += 1
     return counts
 
 
-async def soak_jobs(seed: int, deadline_s: float) -> Counter[str]:
-    """Run one job after the other; return what happened to them."""
-    counts: Counter[str] = Counter()
-    while time.monotonic() < deadline_s:
-        try:
-            counts += await soak_job(seed)
-        except BaseException:
-            print(f"BROKEN by the job of seed {seed}", flush=True)
-            raise
-        seed += 1
-    return counts
+@contextmanager
+def blaming(options: str) -> Iterator[None]:
+    """Say how what breaks here is seen again."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            print(f"BROKEN: {sys.executable} -m tests.soak.soak {options}", flush=True)
+        raise
 
 
-async def soak_sets(seed: int, deadline_s: float) -> Counter[str]:
-    """Run one set of jobs that want the same after the other; return what happened to them."""
-    counts: Counter[str] = Counter()
-    while time.monotonic() < deadline_s:
-        try:
-            counts += await soak_beside(seed) + Counter(sets=1)
-        except BaseException:
-            print(f"BROKEN by the set of jobs of seed {seed}", flush=True)
-            raise
-        seed += 1
-    return counts
+async def soak_kills(seed: int, tls: ssl.SSLContext) -> Counter[str]:
+    """Fetch one file over plain connections or TLS, killed at random moments."""
+    with speaking(tls, seed):
+        return await kill_until_done(random.Random(seed))
 
 
 async def kill_until_done(rng: random.Random) -> Counter[str]:
@@ -145,40 +148,54 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=int(time.time()) * 1_000_000)
-    parser.add_argument("--cases", type=int, help="so many schedules, and no kills")
-    parser.add_argument("--job", type=int, help="the job of this seed, and nothing else")
-    parser.add_argument("--beside", type=int, help="the set of jobs of this seed, nothing else")
+    parser.add_argument("--cases", type=int, help="so many schedules, and nothing else")
+    for name in CASES:
+        parser.add_argument(f"--{name}", type=int, help="the case of this seed, and nothing else")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     schedules.LONGEST_S = 60.0
-    if options.job is not None:
-        print(told(asyncio.run(soak_job(options.job))))
-        return
-    if options.beside is not None:
-        print(told(asyncio.run(soak_beside(options.beside))))
-        return
-    soak(options.seed, options.minutes * 60, options.cases)
+    with own_authority() as tls:
+        for name, case in CASES.items():
+            if (seed := getattr(options, name)) is not None:
+                print(told(run(case(seed, tls))))
+                return
+        soak(options.seed, tls, options.minutes * 60, options.cases)
 
 
-def soak(seed: int, seconds: float, cases: int | None) -> None:
+def soak(seed: int, tls: ssl.SSLContext, seconds: float, cases: int | None) -> None:
     """Spend a quarter of the time on each kind of case, and say what came of it."""
     began_at_s = time.monotonic()
-    print(f"from seed {seed} on, {seconds / 60:g} minutes", flush=True)
-    endings = soak_schedules(seed, began_at_s + seconds / 4, cases)
-    print(f"{endings.total()} schedules, no invariant broken: {told(endings)}", flush=True)
+    print(f"on {NAME_OF_LOOP}, from seed {seed} on, {seconds / 60:g} minutes", flush=True)
+    endings = soak_schedules(seed, tls, began_at_s + seconds / 4, cases)
+    print(f"{endings.total():,} schedules, no invariant broken: {told(endings)}", flush=True)
     if cases is not None:
         return
-    kills = asyncio.run(soak_kills(seed, began_at_s + seconds / 2))
-    cost = kills["sent_bytes"] / max(1, kills["bytes"])
-    print(
-        f"{kills['files']} files, {kills['kills']} kills, every byte right; "
-        f"{cost:.2f} bytes sent for each byte of the files",
-        flush=True,
-    )
-    jobs = asyncio.run(soak_jobs(seed, began_at_s + seconds * 3 / 4))
-    print(f"nothing lost, nothing done twice: {told(jobs)}", flush=True)
-    sets = asyncio.run(soak_sets(seed, began_at_s + seconds))
-    print(f"all of those that wanted the same complete: {told(sets)}")
+    counts: dict[str, Counter[str]] = {}
+    for nth, (name, case) in enumerate(CASES.items(), 2):
+        deadline_s = began_at_s + seconds * nth / 4
+        cases_of = partial(soak_cases, f"--{name}", seed, deadline_s)
+        counts[name] = run(cases_of(lambda one, case=case: case(one, tls)))  # type: ignore[misc]
+        print(summed_up(name, counts[name]), flush=True)
+
+
+def summed_up(name: str, counts: Counter[str]) -> str:
+    if name == "kill":
+        cost = counts["sent_bytes"] / max(1, counts["bytes"])
+        return (
+            f"{counts['files']} files, {counts['kills']} kills, every byte right; "
+            f"{cost:.2f} bytes sent for each byte of the files"
+        )
+    if name == "job":
+        return f"nothing lost, nothing done twice: {told(counts)}"
+    return f"all of those that wanted the same complete: {told(counts)}"
+
+
+CASES: dict[str, Callable[[int, ssl.SSLContext], Coroutine[None, None, Counter[str]]]] = {
+    "kill": soak_kills,
+    "job": soak_job,
+    "beside": soak_beside,
+}
+"""What is run beside schedules, by the option that runs one of them again."""
 
 
 def told(counts: Counter[str]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
 from asyncdl.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits
+from tests.loops import run
 
 LIMITS = Limits(
     connections_per_file=4,
@@ -30,4 +30,4 @@ async def fetch(url: str, directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(fetch(sys.argv[1], Path(sys.argv[2])))
+    run(fetch(sys.argv[1], Path(sys.argv[2])))

@@ -34,8 +34,25 @@ from tests.transfer.fault_server import (
     silent,
     status,
 )
+from tests.transfer.habits import (
+    CHAIN,
+    REFUSALS,
+    begin_chain,
+    coded,
+    contradicting,
+    framed_twice,
+    never_beyond,
+    on_a_chain,
+    refusing_from,
+    start_of,
+    unmeasured,
+    with_digest,
+)
 
 NAME = "file.bin"
+STRANGE = "?id=2"
+DEAD_PORT = 9
+"""Nobody listens there."""
 OLD_CONTENT = b"what was there before"
 REQUESTS_PER_FILE = 60
 LONGEST_S = 20.0
@@ -45,7 +62,11 @@ GENTLE = ("cut", "reset", "stall", "silent", "busy", "short")
 """Faults after which a host still serves the same bytes from any offset."""
 ROUGH = (*GENTLE, "tail", "chunked-tail", "as-200", "no-range", "coded",
          "ignore", "lost", "shifted", "other-total", "page", "surplus", "chunked",
-         "torn", "junk", "refuse", "gone", "nowhere", "failed", "redirect", "change")  # fmt: skip
+         "torn", "junk", "refuse", "gone", "nowhere", "failed", "redirect", "change",
+         "contradict", "twice", "digest", "chain", "unmeasured", "unmeasured-cut",
+         "unmeasured-reset")  # fmt: skip
+UNKNOWABLE = ("contradict", "unmeasured-cut")
+"""What a digest alone gives away, where nothing is known of the file yet."""
 
 
 @dataclass(frozen=True)
@@ -69,27 +90,54 @@ class Schedule:
     """Bodies come in drops of this size; 0 for all at once."""
     fingerprint: str | None
     """What is computed on the way."""
+    refuses_from: int | None
+    """Ranges that begin further on are refused."""
+    noise: float
+    """So many of the requests that no fault is for get a 503."""
+    stranger: HostedFile | None
+    """Another file at the same path, with another query: the first run is for it, and cut."""
+    is_dead_first: bool
+    """Whether nobody listens at the first mirror."""
+    seed: int
+    """Of what is up to chance while the schedule is played."""
 
     @property
     def is_gentle(self) -> bool:
-        return all(kind in GENTLE for kind, _ in self.faults)
+        is_steady = self.refuses_from is None and self.stranger is None and not self.is_dead_first
+        return is_steady and all(kind in GENTLE for kind, _ in self.faults)
 
 
 def make_schedule(rng: Random) -> Schedule:
     """Return a random schedule; small enough to run in milliseconds."""
     kinds = rng.choice([GENTLE, ROUGH, ("change", "cut", "none", "none")])
     faults = tuple((rng.choice(kinds), rng.random()) for _ in range(rng.randint(0, 8)))
+    is_proved = rng.random() < 0.3
+    if not is_proved:
+        faults = tuple((k, amount) for k, amount in faults if k not in UNKNOWABLE)
+    versions = _make_versions(rng, 1 + sum(kind == "change" for kind, _ in faults))
+    interruptions = tuple(rng.randint(1, 5) for _ in range(rng.choice([0, 0, 1, 2])))
+    has_stranger = bool(interruptions and versions[0].body) and rng.random() < 0.3
     return Schedule(
-        versions=_make_versions(rng, 1 + sum(kind == "change" for kind, _ in faults)),
+        versions=versions,
         faults=faults,
-        interruptions=tuple(rng.randint(1, 5) for _ in range(rng.choice([0, 0, 1, 2]))),
+        interruptions=interruptions,
         limits=_make_limits(rng),
-        is_proved=rng.random() < 0.3,
+        is_proved=is_proved,
         overwrites=rng.random() < 0.3,
         renews=rng.random() < 0.5,
         drip_bytes=rng.choice([0, 0, 4096, 20_000]),
         fingerprint=rng.choice([None, "sha256"]),
+        refuses_from=rng.choice([None, None, None, 0, 700, 30_000]),
+        noise=rng.choice([0.0, 0.0, 0.01, 0.1]),
+        stranger=_stranger_to(versions[0], rng) if has_stranger else None,
+        is_dead_first=rng.random() < 0.1,
+        seed=rng.randrange(1 << 32),
     )
+
+
+def _stranger_to(file: HostedFile, rng: Random) -> HostedFile:
+    """Return another file with the same size and the same validators."""
+    return replace(file, body=rng.randbytes(len(file.body)))
 
 
 def _make_versions(rng: Random, count: int) -> tuple[HostedFile, ...]:
@@ -142,16 +190,35 @@ class Host:
         self._schedule = schedule
         self._faults = iter(schedule.faults)
         self._version = 0
+        self._random = Random(schedule.seed)
 
     @property
     def file(self) -> HostedFile:
         return self._schedule.versions[self._version]
 
     def __call__(self, received: Received) -> Reply:
-        kind, amount = next(self._faults, ("none", 0.0))
+        return replace(self._answer(received), drip_bytes=self._schedule.drip_bytes)
+
+    def _answer(self, received: Received) -> Reply:
+        stranger = self._schedule.stranger
+        if stranger is not None and received.target.endswith(STRANGE):
+            return never_beyond(stranger, len(stranger.body) - 1)(received)
+        if received.target.startswith(CHAIN):
+            return on_a_chain(received, self._honest())
+        kind, amount = next(self._faults, (self._noise(), 0.0))
         if kind == "change":
             self._version += 1
-        return replace(self._spoiled(kind, amount)(received), drip_bytes=self._schedule.drip_bytes)
+        return self._spoiled(kind, amount)(received)
+
+    def _noise(self) -> str:
+        return "busy" if self._random.random() < self._schedule.noise else "none"
+
+    def _honest(self) -> Responder:
+        most_bytes = self._schedule.refuses_from
+        if most_bytes is None:
+            return self.file
+        code = REFUSALS[self._schedule.seed % len(REFUSALS)]
+        return refusing_from(self.file, most_bytes, code)
 
     def _spoiled(self, kind: str, amount: float) -> Responder:
         file, size = self.file, len(self.file.body)
@@ -164,7 +231,15 @@ class Host:
             "gone": status(404),
             "nowhere": status(416),
             "no-range": _without(status(500 if amount < 0.5 else 400), file),
-            "coded": replace(file, headers={"Content-Encoding": "none"}),
+            "none": self._honest(),
+            "coded": coded(file, amount),
+            "contradict": contradicting(file, amount),
+            "twice": framed_twice(file, amount < 0.7),
+            "digest": with_digest(file, amount < 0.7),
+            "chain": begin_chain(amount),
+            "unmeasured": unmeasured(file, End.CLOSE),
+            "unmeasured-cut": unmeasured(file, End.CLOSE, count),
+            "unmeasured-reset": unmeasured(file, End.RESET, count),
             "page": fixed("200 OK", b"<html>no", Content_Type="text/html"),
             "junk": lambda _: Reply(b"no HTTP at all\r\n\r\n", b"", End.CLOSE),
             "redirect": redirect("/elsewhere"),
@@ -185,7 +260,7 @@ def _moved(file: HostedFile, kind: str, amount: float) -> Responder:
         honest = file(received)
         if not honest.head.startswith(b"HTTP/1.1 206"):
             return honest
-        start, size = _asked(received), len(file.body)
+        start, size = start_of(received), len(file.body)
         if kind == "short":
             stop = start + 1 + int(amount * (size - start - 1))
             return file.part(f"bytes {start}-{stop - 1}/{size}", file.body[start:stop])(received)
@@ -223,10 +298,6 @@ def _under_200(part: Reply, kind: str) -> Reply:
     return replace(part, head=b"\r\n".join([b"HTTP/1.1 200 OK", *kept, b"", b""]))
 
 
-def _asked(received: Received) -> int:
-    return int(received.headers["range"].removeprefix("bytes=").partition("-")[0])
-
-
 @dataclass
 class Story:
     """What happened under one schedule."""
@@ -248,31 +319,36 @@ async def play(schedule: Schedule, directory: Path) -> Story:
     async with serving(host) as server:
         for patience in (*schedule.interruptions, REQUESTS_PER_FILE * 9):
             before = len(server.requests)
-            ending = await _run(schedule, server, directory, before + patience)
+            query = "" if story.endings or schedule.stranger is None else STRANGE
+            ending = await _run(schedule, server, directory, before + patience, query)
             story.endings.append(ending)
             story.requests.append(len(server.requests) - before)
             check_directory(story, directory)
-        story.starts = [_asked(r) for r in server.requests if "range" in r.headers]
+        story.starts = [start_of(r) for r in server.requests if "range" in r.headers]
     check_story(story)
     return story
 
 
 async def _run(
-    schedule: Schedule, server: FaultServer, directory: Path, cancel_at: int
+    schedule: Schedule, server: FaultServer, directory: Path, cancel_at: int, query: str
 ) -> Fetched | AsyncdlError | None:
     """Fetch once; cancelled when the server has been asked ``cancel_at`` times."""
 
-    async def renew() -> str:
-        return f"{server.url}/data/file.bin"
+    url = f"{server.url}/data/file.bin{query}"
 
+    async def renew() -> str:
+        return url
+
+    urls = (f"http://127.0.0.1:{DEAD_PORT}/file.bin", url) if schedule.is_dead_first else (url,)
     request = FileRequest(
-        f"{server.url}/data/file.bin",
+        urls[0],
         directory,
         NAME,
+        mirrors=urls[1:],
         digests=_digests(schedule),
         fingerprint=schedule.fingerprint,
         overwrite=schedule.overwrites,
-        refresh=renew if schedule.renews else None,
+        refresh=renew if schedule.renews and not schedule.is_dead_first else None,
     )
     ending: Fetched | AsyncdlError | None = None
     with anyio.fail_after(LONGEST_S):
@@ -310,7 +386,9 @@ def check_directory(story: Story, directory: Path) -> None:
         assert content in (whole[-1:] if schedule.is_proved else whole)
         assert ending.size_bytes == len(content)
         assert {digest.value for digest in ending.digests} <= {hashlib.sha256(content).hexdigest()}
-        assert bool(ending.digests) is bool(schedule.is_proved or schedule.fingerprint)
+        is_said = any(kind == "digest" for kind, _ in schedule.faults)
+        is_wanted = bool(schedule.is_proved or schedule.fingerprint)
+        assert bool(ending.digests) is is_wanted or (is_said and not is_wanted)
     elif not any(isinstance(earlier, Fetched) for earlier in story.endings):
         before = OLD_CONTENT if schedule.overwrites else None
         is_there = (directory / NAME).exists()
@@ -320,7 +398,7 @@ def check_directory(story: Story, directory: Path) -> None:
 def check_story(story: Story) -> None:
     """I3, I4 and I5: nothing is fetched twice, nothing loops, everything has an outcome."""
     schedule, limits = story.schedule, story.schedule.limits
-    hops = 1 + sum(kind == "redirect" for kind, _ in schedule.faults)
+    hops = 1 + sum({"redirect": 1, "chain": 5}.get(kind, 0) for kind, _ in schedule.faults)
     assert max(story.requests) <= limits.requests_per_file + hops
     for ending in story.endings:
         assert ending is None or isinstance(ending, Fetched) or str(ending)

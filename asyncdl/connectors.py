@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from aiohttp import (
@@ -16,6 +17,7 @@ from aiohttp import (
     ClientConnectorError,
     ClientConnectorSSLError,
     ClientError,
+    ClientPayloadError,
     TCPConnector,
 )
 from aiohttp.client_proto import ResponseHandler
@@ -27,7 +29,14 @@ _BUFFER_BYTES = 64 * 1024
 
 
 class SecureConnector(TCPConnector):
-    """Connects as aiohttp does, directly or by a proxy that is spoken to by HTTP."""
+    """Connects as aiohttp does, directly or by a proxy that is spoken to by HTTP.
+
+    A body that ends with its connection is whole only if that was not broken off.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory: Any = partial(_Handler, self._loop)
 
     async def _wrap_create_connection(
         self, *args: Any, req: Any, timeout: Any, **kwargs: Any
@@ -98,6 +107,16 @@ def as_aiohttp_says(
         raise ClientConnectorSSLError(key, error) from error
     except OSError as error:
         raise failure(key, error) from error
+
+
+class _Handler(ResponseHandler):
+    """Tells a broken connection from one that was closed."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if exc is not None and self._payload is not None and not self._payload.is_eof():
+            # aiohttp's own takes any end for that of a body without a length.
+            self._payload.set_exception(ClientPayloadError(str(exc)), exc)
+        super().connection_lost(exc)
 
 
 class _SessionTransport(TlsTransport):

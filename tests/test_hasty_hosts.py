@@ -27,7 +27,8 @@ from asyncdl.transfer import Downloader, Fetched, FileRequest
 from tests.proxy import far, open_proxy
 from tests.socks import open_socks
 from tests.tls_door import hasty_host, server_context
-from tests.transfer.fault_server import QUICK
+from tests.transfer.fault_server import QUICK, End, HostedFile, serving
+from tests.transfer.habits import unmeasured
 
 CA = trustme.CA()
 RESTING = replace(QUICK, max_rate_bytes_s=30e6, flush_bytes=65_536)
@@ -144,3 +145,18 @@ async def test_a_body_whose_end_nobody_can_know_is_refused(
     with hasty_host(server_context(CA), BODY[:1000], has_length=False) as host:
         fetched = await fetch_by(TCPConnector(ssl=trusting), host.url, tmp_path)
     assert fetched.path.read_bytes() == BODY[:1000]
+
+
+@pytest.mark.parametrize(
+    ("connector", "body"),
+    [(SecureConnector, BODY), (SecureConnector, BODY[:1000]), (TCPConnector, BODY)],
+    ids=["ours, large", "ours, small", "a caller's, large"],
+)
+async def test_a_reset_is_not_the_end_of_a_body_without_a_length(
+    connector: type[TCPConnector], body: bytes, tmp_path: Path
+) -> None:
+    """A caller's may have forgotten it before a small response is ours; the page says so."""
+    async with serving(unmeasured(HostedFile(body), End.RESET, len(body) - 1)) as server:
+        with pytest.raises(NetworkError):
+            await fetch_by(connector(), f"{server.url}/", tmp_path)
+    assert not (tmp_path / "a.bin").exists()

@@ -51,23 +51,37 @@ class SessionExchange:
         self._response = response
         self._target = target
         self._limits = limits
-        self._is_lossy = _may_lose_the_end(response)
+        self._is_measured = _is_measured(response)
+        self._is_lossy = not self._is_measured and _may_lose_the_end(response)
         self._received_bytes = 0
+        self._protocol = response.connection.protocol if response.connection else None
+        self._loss: BaseException | None = None
 
     async def read(self, most_bytes: int, patience_s: float) -> bytes:
         """Return the next bytes of the body; none at its end."""
+        what = f"read from {self._target.host}"
         try:
-            with anyio.fail_after(patience_s), _our_errors(f"read from {self._target.host}"):
+            with anyio.fail_after(patience_s), _our_errors(what):
                 data = await self._read(most_bytes)
+                if not self._is_measured:
+                    self._check_end(what, is_end=not data)
         except NetworkError as error:
             error.phase = error.phase or "body"
             raise
         self._received_bytes += len(data)
-        # Less than this never has aiohttp rest, and nothing is lost while it reads.
-        if self._is_lossy and not data and self._received_bytes > self._limits.read_buffer_bytes:
-            what = f"read from {self._target.host}"
-            raise NetworkError(what, _LOSSY, retryable=False, phase="body")
         return data
+
+    def _check_end(self, what: str, *, is_end: bool) -> None:
+        """Check an end that nothing but the connection's tells. Raises: NetworkError; OSError."""
+        # aiohttp takes any end of a connection for that of the body, and then forgets it.
+        if self._loss is None and self._protocol is not None:
+            self._loss = self._protocol.exception()
+        if is_end and isinstance(self._loss, OSError):
+            raise self._loss
+        # Less than this never has aiohttp rest, and nothing is lost while it reads.
+        is_checked = not self._is_lossy or self._received_bytes <= self._limits.read_buffer_bytes
+        if is_end and not is_checked:
+            raise NetworkError(what, _LOSSY, retryable=False)
 
     async def _read(self, most_bytes: int) -> bytes:
         content = self._response.content
@@ -94,6 +108,11 @@ class SessionExchange:
             self._response.close()
 
 
+def _is_measured(response: ClientResponse) -> bool:
+    """Tell whether the body says by itself where it ends."""
+    return any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
+
+
 def _may_lose_the_end(response: ClientResponse) -> bool:
     """Tell whether the end of a body could be missing without a trace.
 
@@ -103,9 +122,7 @@ def _may_lose_the_end(response: ClientResponse) -> bool:
     transport = response.connection.transport if response.connection else None
     if transport is None or transport.get_extra_info("sslcontext") is None:
         return False
-    is_measured = any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
-    maker = type(transport).__module__.partition(".")[0]
-    return not is_measured and maker not in ("asyncio", "asyncdl")
+    return type(transport).__module__.partition(".")[0] not in ("asyncio", "asyncdl")
 
 
 def _joined(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:

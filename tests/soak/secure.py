@@ -13,6 +13,7 @@ from random import Random
 import trustme
 
 from asyncdl.sandbox import Service
+from asyncdl.tls import VARIABLES
 from tests.tls_door import open_door, server_context
 from tests.transfer import fault_server
 
@@ -26,6 +27,8 @@ def own_authority() -> Iterator[ssl.SSLContext]:
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "authority.pem"
         authority.cert_pem.write_to_path(str(file))
+        for variable in VARIABLES:
+            os.environ.pop(variable, None)
         os.environ["SSL_CERT_FILE"] = str(file)
         yield server_context(authority)
 

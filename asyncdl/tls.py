@@ -9,6 +9,7 @@ OpenSSL's default places. Read when a context is made, not at import.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import ssl
@@ -202,10 +203,9 @@ def _check_loads(roots: NamedRoots) -> None:
 def installed_truststore() -> ModuleType | None:
     """Return the package truststore, if it is installed (extra ``trust``)."""
     try:
-        import truststore
+        return importlib.import_module("truststore")
     except ImportError:
         return None
-    return truststore
 
 
 def _of_the_system(truststore: ModuleType) -> ssl.SSLContext:

@@ -47,7 +47,7 @@ def in_a_file(tmp_path: Path) -> Any:
     return backend
 
 
-class Refusing(KeyringBackend):  # type: ignore[misc]  # without the package it is anything
+class Refusing(KeyringBackend):
     """A keyring that is there and of no use."""
 
     priority = 1

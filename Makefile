@@ -20,13 +20,14 @@ READY_FOR_EXTRAS := $(VENV_EXTRAS)/.ready
 READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
 ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e tests/security tests/test_*.py
-# What the extras are for, and what connects: with brotli, zstandard and aiodns installed.
-ON_EXTRAS := tests/test_*.py tests/m2m tests/stac tests/unit/test_keyrings.py \
-    tests/unit/test_credentials.py tests/unit/test_areas.py tests/unit/test_vector_files.py \
-    tests/unit/test_metrics_otel.py tests/unit/test_items.py tests/cli/test_login.py \
-    tests/cli/test_doctor.py tests/job/test_job_stac.py tests/security/test_replies.py tests/security/test_area_files.py \
-    tests/transfer/test_wire.py tests/transfer/test_connection_rows.py \
-    tests/transfer/test_framing_rows.py tests/docs/test_blocks.py
+# What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
+ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \
+    tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
+    tests/security/test_area_files.py tests/security/test_replies.py tests/transfer/test_framing_rows.py tests/unit/test_areas.py \
+    tests/unit/test_credentials.py tests/unit/test_items.py tests/unit/test_keyrings.py \
+    tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_vector_files.py
+PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other
+PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/stac,"$(PAGE)[docs/$(page).md]")
 # The clients of others stay out of our environment, and out of each other's.
 CLIENTS := .venv-clients
 MINUTES ?= 10
@@ -48,7 +49,8 @@ uvloop: $(READY_FOR_UVLOOP)  # engine, jobs and commands on uvloop and under pyt
 	PYTHONOPTIMIZE=1 $(VENV_UVLOOP)/bin/python -m pytest -q --numprocesses auto --dist worksteal $(ON_UVLOOP)
 
 extras: $(READY_FOR_EXTRAS) socks  # each extra and what comes with it, used; a test that lacks one fails
-	$(VENV_EXTRAS)/bin/python -m pytest -q --numprocesses auto --dist worksteal --with-extras $(ON_EXTRAS)
+	$(VENV_EXTRAS)/bin/python -m pytest -q --numprocesses auto --dist worksteal --with-extras \
+	    $(ON_EXTRAS) $(PAGES_ON_EXTRAS)
 
 coverage: $(READY_FOR_TESTS)  # the tests, and which lines and branches they reach; takes twice as long
 	$(BIN)/coverage erase

@@ -85,7 +85,7 @@ async def test_items_that_cannot_be_written_are_told_and_fail_nothing(
     assert any("STAC items could not be written" in text for text in told)
 
 
-@pytest.mark.filterwarnings("default")  # of packages that are none of ours
+@pytest.mark.filterwarnings("ignore")  # of packages that are none of ours
 async def test_items_open_with_odc_stac(bench: Bench) -> None:
     """Where it is installed (make extras); it brings GDAL, which is too much for every check."""
     odc = pytest.importorskip("odc.stac", reason="odc-stac is not installed: make extras")

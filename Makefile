@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 # A new environment brings a pip that is too old for groups, so ours fills it.
 PIP_FOR := $(BIN)/python -m pip --disable-pip-version-check --python
-# As an installation does: where Python may not write bytecode by itself, each start would compile.
+# Where Python may not write bytecode by itself, each start would compile, and each lane the tests.
+export PYTHONDONTWRITEBYTECODE :=
+# As an installation does.
 COMPILE := $(BIN)/python -m compileall -q asyncdl
 READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
@@ -19,7 +21,10 @@ VENV_AUDIT := .venv-audit
 READY_FOR_EXTRAS := $(VENV_EXTRAS)/.ready
 READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
-ON_UVLOOP := tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e tests/security tests/test_*.py
+# What is pure, or starts python -O by itself, gains nothing there.
+ON_UVLOOP := tests/test_*.py tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e \
+    tests/security --ignore tests/security/test_time.py --ignore tests/security/test_fuzzing.py \
+    --ignore tests/e2e/test_optimized.py
 # What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
 ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \
     tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \

@@ -24,7 +24,8 @@ from asyncdl import sync
 def enter():
     account = asyncdl.Credentials(os.environ["ASYNCDL_USERNAME"], os.environ["ASYNCDL_TOKEN"])
     client = sync.M2MClient(account, url=os.environ["SERVICE"]).__enter__()
-    assert "download" in client.permissions()
+    if "download" not in client.permissions():  # an assert would be none under python -O
+        sys.exit("no role")
     return client
 
 """
@@ -51,8 +52,8 @@ def work():
     with sync.Downloader(): pass
     client = enter()
     time.sleep(0.2)
-    assert "download" in client.permissions()
-    print("worked to its end")
+    if "download" in client.permissions():
+        print("worked to its end")
 threading.Thread(target=work).start()
 left = enter()
 """,

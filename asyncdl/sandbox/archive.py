@@ -14,7 +14,7 @@ from asyncdl.sandbox.lookup import Target
 from asyncdl.sandbox.metadata import text_file
 from asyncdl.sandbox.product_rows import ProductRow, find_row, members_of
 from asyncdl.sandbox.products import SceneFile
-from asyncdl.sandbox.rasters import Frame, Raster, Shape, albers_frame, of_size, square, utm_frame
+from asyncdl.sandbox.rasters import Frame, Raster, Shape, albers_frame, of_size, scene_frame, square
 from asyncdl.sandbox.scenes import LandsatScene, Scene
 from asyncdl.sandbox.stac import COMPANIONS, Json, dump_item, make_item, parts_of
 from asyncdl.sandbox.tile_texts import tile_text
@@ -200,7 +200,7 @@ class Archive:
 def _frame_of(scene: Scene) -> Frame:
     if isinstance(scene, ArdTile):
         return albers_frame(scene.box, scene.cone)
-    return utm_frame(scene.footprint)
+    return scene_frame(scene.footprint)
 
 
 def _landsat(scene: Scene) -> LandsatScene:

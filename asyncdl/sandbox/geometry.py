@@ -7,7 +7,7 @@ of a few degrees; nothing here knows of great circles.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -172,24 +172,80 @@ def to_utm(point: Point, zone: int) -> tuple[float, float]:
     return _FALSE_EASTING_M + _SCALE * radius * east, _SCALE * radius * north
 
 
-# --- Albers ----------------------------------------------------------------------
+# --- the other projections of Landsat ------------------------------------------------
+
+_ECCENTRICITY = math.sqrt(_FLATTENING * (2 - _FLATTENING))
+_POLAR_TRUE_SCALE = math.radians(71)
+_STEP = 1e-4
+"""Degrees; over so short a way every projection is straight."""
+_CLOSE_M = 0.01
+_ROUNDS = 12
+"""More than Newton's method takes anywhere."""
 
 
-def from_albers(east: float, north: float, cone: tuple[float, float, float, float]) -> Point:
-    """Return longitude and latitude of a point in an Albers projection, degrees.
+def to_polar(point: Point) -> tuple[float, float]:
+    """Project to the Antarctic polar stereographic system (EPSG:3031), metres.
+
+    Source: Snyder, Map Projections, equations 15-9, 21-32 to 21-34.
+    """
+    longitude = math.radians(point[0])
+    m = math.cos(_POLAR_TRUE_SCALE) / math.sqrt(
+        1 - (_ECCENTRICITY * math.sin(_POLAR_TRUE_SCALE)) ** 2
+    )
+    rho = _SEMI_MAJOR_M * m * _half(-math.radians(point[1])) / _half(_POLAR_TRUE_SCALE)
+    return rho * math.sin(longitude), rho * math.cos(longitude)
+
+
+def _half(latitude: float) -> float:
+    s = _ECCENTRICITY * math.sin(latitude)
+    return math.tan(math.pi / 4 - latitude / 2) / math.pow((1 - s) / (1 + s), _ECCENTRICITY / 2)
+
+
+def to_albers(point: Point, cone: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Project to an Albers projection of WGS 84, metres.
 
     Args:
-        east, north: Metres.
+        point: Longitude and latitude, degrees.
         cone: Both standard parallels, and latitude and longitude of the origin; degrees.
-    Source: Snyder, Map Projections, formulas for the sphere: good to a fifth of a degree,
-        which puts a tile over the right county.
+    Source: Snyder, Map Projections, equations 14-1 to 14-6 and 3-12.
     """
     first, second, origin, meridian = map(math.radians, cone)
-    n = (math.sin(first) + math.sin(second)) / 2
-    c = math.cos(first) ** 2 + 2 * n * math.sin(first)
-    radius = _SEMI_MAJOR_M / n
-    rho_0 = radius * math.sqrt(c - 2 * n * math.sin(origin))
-    rho = math.hypot(east, rho_0 - north)
-    latitude = math.asin((c - (rho / radius) ** 2) / (2 * n))
-    longitude = meridian + math.atan2(east, rho_0 - north) / n
-    return round(math.degrees(longitude), 5), round(math.degrees(latitude), 5)
+    e = _ECCENTRICITY
+    m = [math.cos(a) / math.sqrt(1 - (e * math.sin(a)) ** 2) for a in (first, second)]
+    n = (m[0] ** 2 - m[1] ** 2) / (_authalic(second) - _authalic(first))
+    c = m[0] ** 2 + n * _authalic(first)
+    rho_0, rho = (
+        _SEMI_MAJOR_M * math.sqrt(c - n * _authalic(a)) / n
+        for a in (origin, math.radians(point[1]))
+    )
+    theta = n * (math.radians(point[0]) - meridian)
+    return rho * math.sin(theta), rho_0 - rho * math.cos(theta)
+
+
+def _authalic(latitude: float) -> float:
+    sine, e = math.sin(latitude), _ECCENTRICITY
+    logarithm = math.log((1 - e * sine) / (1 + e * sine)) / (2 * e)
+    return (1 - e**2) * (sine / (1 - (e * sine) ** 2) - logarithm)
+
+
+def unproject(
+    project: Callable[[Point], tuple[float, float]], place: tuple[float, float], start: Point
+) -> Point:
+    """Return the point that a projection puts in a place, to five digits of a degree.
+
+    Args:
+        project: From degrees to metres.
+        place: x and y, metres.
+        start: A point that is not too far away.
+    """
+    lon, lat = start
+    for _ in range(_ROUNDS):
+        x, y = project((lon, lat))
+        east, north = project((lon + _STEP, lat)), project((lon, lat + _STEP))
+        a, b = (east[0] - x) / _STEP, (north[0] - x) / _STEP
+        c, d = (east[1] - y) / _STEP, (north[1] - y) / _STEP
+        dx, dy, area = place[0] - x, place[1] - y, a * d - b * c
+        if abs(dx) + abs(dy) < _CLOSE_M:
+            break
+        lon, lat = lon + (d * dx - b * dy) / area, lat + (a * dy - c * dx) / area
+    return round(lon, 5), round(lat, 5)

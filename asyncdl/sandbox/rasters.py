@@ -16,7 +16,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
-from asyncdl.sandbox.geometry import Bounds, Ring, bounds, to_utm, utm_zone
+from asyncdl.sandbox.geometry import Bounds, Ring, bounds, to_polar, to_utm, utm_zone
 
 _HEADER_BYTES = 512
 """Room for the header and its directory; the strip table follows it."""
@@ -25,6 +25,10 @@ _STRIP_BYTES = 64 * 1024
 _KEPT_HEADERS = 64
 _ROW_STEP = 7
 """Each row starts so many pixels further into the pattern."""
+_SOUTHERNMOST_UTM = -63
+"""Degrees. Source: Landsat Collection 2 Level-1 products, map projection."""
+PIXEL_M = 30
+"""Of real rasters; those here cover the same ground with fewer ones."""
 _UTM_NORTH_OF_WGS84 = 32600
 """EPSG code of zone 0, if there were one."""
 
@@ -101,12 +105,47 @@ class Frame:
     """What the keys point at in tag 34736."""
 
 
+def scene_frame(footprint: Ring) -> Frame:
+    """Return the frame that the service gives a scene: polar around the south pole, else UTM."""
+    return polar_frame(footprint) if is_polar(footprint) else utm_frame(footprint)
+
+
+def is_polar(footprint: Ring) -> bool:
+    """Tell whether a scene lies so far south that UTM will not do."""
+    _, south, _, north = bounds(footprint)
+    return (south + north) / 2 < _SOUTHERNMOST_UTM
+
+
 def utm_frame(footprint: Ring) -> Frame:
     """Return the box around a footprint in its UTM zone, metres."""
     west, _, east, _ = bounds(footprint)
     zone = utm_zone((west + east) / 2)
-    box = bounds(tuple(to_utm(corner, zone) for corner in footprint))
+    box = _on_grid(bounds(tuple(to_utm(corner, zone) for corner in footprint)))
     return Frame(box, (*_PROJECTED, *_PIXEL_IS_AREA, *(3072, 0, 1, _UTM_NORTH_OF_WGS84 + zone)))
+
+
+def polar_frame(footprint: Ring) -> Frame:
+    """Return the box around a footprint in the polar stereographic system, metres.
+
+    As in real files the system has no code there: it is written out.
+    """
+    box = _on_grid(bounds(tuple(map(to_polar, footprint))))
+    keys = (
+        *(*_PROJECTED, *_PIXEL_IS_AREA, *_WGS84),
+        *(3072, 0, 1, _USER_DEFINED),
+        *(3074, 0, 1, _USER_DEFINED),
+        *(3075, 0, 1, _POLAR_STEREOGRAPHIC),
+        *(3076, 0, 1, 9001),  # metres
+        *(number for n, key in enumerate(_POLAR_KEYS) for number in (key, 34736, 1, n)),
+    )
+    return Frame(box, keys, (-71.0, 0.0, 0.0, 0.0))
+
+
+def _on_grid(box: Bounds) -> Bounds:
+    """Widen a box so that the middles of its outer pixels are multiples of their size."""
+    left, bottom = (PIXEL_M * (math.floor(edge / PIXEL_M) - 0.5) for edge in box[:2])
+    right, top = (PIXEL_M * (math.ceil(edge / PIXEL_M) + 0.5) for edge in box[2:])
+    return left, bottom, right, top
 
 
 def degree_frame(footprint: Ring) -> Frame:
@@ -138,7 +177,9 @@ _PROJECTED = (1024, 0, 1, 1)
 _PIXEL_IS_AREA = (1025, 0, 1, 1)
 _WGS84 = (2048, 0, 1, 4326)
 _USER_DEFINED = 32767
-_ALBERS = 11
+_ALBERS, _POLAR_STEREOGRAPHIC = 11, 15
+_POLAR_KEYS = (3081, 3095, 3082, 3083)
+"""Latitude of true scale, longitude from the pole, false easting and northing."""
 _CONE_KEYS = (3078, 3079, 3081, 3080, 3082, 3083)
 """Standard parallels, latitude and longitude of the origin, false easting and northing."""
 

@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import TypeAlias
 
 from asyncdl.m2m.naming import ARD_DATASET, ArdId, parse_ard_id
-from asyncdl.sandbox.geometry import Bounds, Ring, from_albers, rectangle
+from asyncdl.sandbox.geometry import Bounds, Point, Ring, rectangle, to_albers, unproject
 
 Cone: TypeAlias = tuple[float, float, float, float]
 """Both standard parallels, and latitude and longitude of the origin; degrees."""
 
+_TOWARDS_THE_MIDDLE = 15
+"""Degrees north of the origin, which lies south of every grid."""
 _TILE_M = 150_000
 """5000 pixels of 30 metres."""
 
@@ -100,7 +102,13 @@ class ArdTile:
     @cached_property
     def footprint(self) -> Ring:
         """The four corners, from the lower left, counter-clockwise."""
-        return tuple(from_albers(east, north, self.cone) for east, north in rectangle(*self.box))
+        _, _, latitude, longitude = self.cone
+
+        def project(point: Point) -> tuple[float, float]:
+            return to_albers(point, self.cone)
+
+        middle = (longitude, latitude + _TOWARDS_THE_MIDDLE)
+        return tuple(unproject(project, corner, middle) for corner in rectangle(*self.box))
 
 
 _TILES = (

@@ -5,55 +5,72 @@ Source: OGC GeoTIFF 1.1, section 7; TIFF 6.0.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
+from asyncdl.items.projections import Albers, Crs, Point, Polar, Projection, crs_of
 from asyncdl.transfer.proving.malformed import Malformed
 from asyncdl.transfer.proving.tiff import read_numbers
 
-_WIDTH, _HEIGHT, _PIXEL_SCALE, _TIE_POINT, _GEO_KEYS = 256, 257, 33550, 33922, 34735
-_RASTER_TYPE, _PROJECTED_CRS = 1025, 3072
+_WIDTH, _HEIGHT, _PIXEL_SCALE, _TIE_POINT = 256, 257, 33550, 33922
+_GEO_KEYS, _GEO_NUMBERS = 34735, 34736
+_TAGS = (_WIDTH, _HEIGHT, _PIXEL_SCALE, _TIE_POINT, _GEO_KEYS, _GEO_NUMBERS)
+
+_RASTER_TYPE, _GEODETIC_CRS, _DATUM, _PROJECTED_CRS, _METHOD, _UNIT = (
+    1025, 2048, 2050, 3072, 3075, 3076
+)  # fmt: skip
 _POINTS = 2
 """Raster type in which a coordinate is that of a pixel's middle."""
 _CODES = range(1024, 32767)
-"""Of systems that EPSG knows; beyond, the file would have to describe its own."""
-_UTM_NORTH, _UTM_SOUTH = range(32601, 32661), range(32701, 32761)
+"""Of systems that EPSG knows; beyond, the file has to describe its own."""
+_WGS84, _WGS84_DATUM, _METRE = 4326, 6326, 9001
+_ALBERS, _POLAR = 11, 15
+_FIRST, _SECOND = 3078, 3079
+_ORIGIN_LONGITUDE, _ORIGIN_LATITUDE = (3080, 3084, 3088), (3081, 3085, 3089)
+"""Of the natural origin, the false one, the centre: writers take any of them."""
+_DOWN_LONGITUDE = (3095, *_ORIGIN_LONGITUDE)
+_SCALE = 3092
+"""At the origin; a polar projection has it or a latitude of true scale."""
+_FALSE_EASTING, _FALSE_NORTHING = (3082, 3086, 3090), (3083, 3087, 3091)
 
-_SEMI_MAJOR_M = 6_378_137.0
-_FLATTENING = 1 / 298.257223563
-_SCALE = 0.9996
-_FALSE_EASTING_M = 500_000.0
-_FALSE_NORTHING_M = 10_000_000.0
-"""South of the equator; Landsat counts from zero there, too, under the northern code."""
+Keys = Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Georeference:
     """Where a raster lies."""
 
-    epsg: int | None
-    """``None`` for a system without a code."""
+    crs: Crs
     transform: tuple[float, float, float, float, float, float]
     """Column and row to x and y: ``x = a * column + b * row + c``, then y the same way."""
     shape: tuple[int, int]
     """Rows, then columns."""
 
     @property
-    def corners(self) -> tuple[tuple[float, float], ...]:
+    def corners(self) -> tuple[Point, ...]:
         """x and y of the outer corners, from the upper left one against the clock."""
-        a, b, c, d, e, f = self.transform
         rows, columns = self.shape
-        at = ((0, 0), (0, rows), (columns, rows), (columns, 0))
-        return tuple((a * i + b * j + c, d * i + e * j + f) for i, j in at)
+        return self.at([(0, 0), (0, rows), (columns, rows), (columns, 0)])
 
-    def footprint(self) -> tuple[tuple[float, float], ...] | None:
-        """Return longitude and latitude of the corners; ``None`` if it is not in UTM."""
-        zone = utm_zone_of(self.epsg)
-        if zone is None:
+    def at(self, pixels: Iterable[Point]) -> tuple[Point, ...]:
+        """Return x and y of some columns and rows."""
+        a, b, c, d, e, f = self.transform
+        return tuple((a * i + b * j + c, d * i + e * j + f) for i, j in pixels)
+
+    def footprint(self, pixels: Sequence[Point] = ()) -> tuple[Point, ...] | None:
+        """Return longitude and latitude of some columns and rows, or of the corners.
+
+        Returns: ``None`` if the coordinate system is not known here.
+        """
+        to_degrees = self.crs.to_degrees()
+        if to_degrees is None:
             return None
-        return tuple(from_utm(x, y, *zone) for x, y in self.corners)
+        try:
+            return tuple(to_degrees(x, y) for x, y in (self.at(pixels) if pixels else self.corners))
+        except (ValueError, ArithmeticError):
+            return None  # off the map
 
 
 def read_georeference(path: Path) -> Georeference | None:
@@ -61,57 +78,65 @@ def read_georeference(path: Path) -> Georeference | None:
 
     Raises: OSError.
     """
-    tags = (_WIDTH, _HEIGHT, _PIXEL_SCALE, _TIE_POINT, _GEO_KEYS)
     try:
         with path.open("rb") as file:
-            found = read_numbers(file, path.stat().st_size, tags)
+            found = read_numbers(file, path.stat().st_size, _TAGS)
     except Malformed:
         return None
     if len(found.get(_PIXEL_SCALE, ())) < 2 or len(found.get(_TIE_POINT, ())) < 6:
         return None
-    keys = _keys(tuple(int(number) for number in found.get(_GEO_KEYS, ())))
+    if not (found.get(_WIDTH) and found.get(_HEIGHT)):
+        return None
+    if not all(map(isfinite, (*found[_PIXEL_SCALE], *found[_TIE_POINT]))):
+        return None
+    keys = _keys(found.get(_GEO_KEYS, ()), found.get(_GEO_NUMBERS, ()))
     shift = 0.5 if keys.get(_RASTER_TYPE) == _POINTS else 0.0
     dx, dy, *_ = found[_PIXEL_SCALE]
     column, row, _, x, y, *_ = found[_TIE_POINT]
-    code = keys.get(_PROJECTED_CRS, 0)
     return Georeference(
-        code if code in _CODES else None,
+        _crs(keys),
         (dx, 0.0, x - (column + shift) * dx, 0.0, -dy, y + (row + shift) * dy),
         (int(found[_HEIGHT][0]), int(found[_WIDTH][0])),
     )
 
 
-def _keys(numbers: tuple[int, ...]) -> Mapping[int, int]:
-    """Return the keys whose values stand in the directory of keys itself."""
-    entries = zip(*(numbers[at::4] for at in range(4)), strict=False)
-    return {key: value for key, location, _, value in list(entries)[1:] if location == 0}
+def _keys(directory: Sequence[float], numbers: Sequence[float]) -> Keys:
+    """Return the keys whose values stand in their directory itself, or among the numbers."""
+    entries = zip(*(map(int, directory[at::4]) for at in range(4)), strict=False)
+    found: dict[int, float] = {}
+    for key, location, _, value in list(entries)[1:]:
+        if location == 0:
+            found[key] = value
+        elif location == _GEO_NUMBERS and value < len(numbers):
+            found[key] = numbers[value]
+    return found
 
 
-def utm_zone_of(epsg: int | None) -> tuple[int, bool] | None:
-    """Return the UTM zone of a code, and whether it is a southern one."""
-    if epsg is None:
+def _crs(keys: Keys) -> Crs:
+    code = int(keys.get(_PROJECTED_CRS, 0))
+    if code in _CODES:
+        return Crs(code)
+    is_wgs84 = keys.get(_GEODETIC_CRS) == _WGS84 or keys.get(_DATUM) == _WGS84_DATUM
+    if not is_wgs84 or keys.get(_UNIT, _METRE) != _METRE:
+        return Crs()
+    projection = _projection({key: value for key, value in keys.items() if isfinite(value)})
+    return crs_of(projection) if projection else Crs()
+
+
+def _projection(keys: Keys) -> Projection | None:
+    east, north = _first(keys, _FALSE_EASTING) or 0.0, _first(keys, _FALSE_NORTHING) or 0.0
+    latitude = _first(keys, _ORIGIN_LATITUDE)
+    if latitude is None or keys.get(_SCALE, 1.0) != 1.0:
         return None
-    if epsg in _UTM_NORTH:
-        return epsg - _UTM_NORTH.start + 1, False
-    return (epsg - _UTM_SOUTH.start + 1, True) if epsg in _UTM_SOUTH else None
+    match keys.get(_METHOD), _first(keys, _ORIGIN_LONGITUDE), _first(keys, _DOWN_LONGITUDE):
+        case [method, _, down] if method == _POLAR and down is not None and abs(latitude) < 90:
+            return Polar(latitude, down, east, north)
+        case [method, meridian, _] if method == _ALBERS and meridian is not None:
+            if _FIRST in keys and _SECOND in keys:
+                parallels = keys[_FIRST], keys[_SECOND]
+                return Albers(*parallels, latitude, meridian, east, north)
+    return None
 
 
-def from_utm(x: float, y: float, zone: int, is_south: bool = False) -> tuple[float, float]:
-    """Return longitude and latitude on WGS 84 in degrees of a point in UTM, in metres.
-
-    Source: Krüger's series to the third power of n, good to a centimetre.
-    """
-    n = _FLATTENING / (2 - _FLATTENING)
-    radius = _SCALE * _SEMI_MAJOR_M / (1 + n) * (1 + n**2 / 4)
-    xi = (y - (_FALSE_NORTHING_M if is_south else 0.0)) / radius
-    eta = (x - _FALSE_EASTING_M) / radius
-    betas = (n / 2 - 2 * n**2 / 3 + 37 * n**3 / 96, n**2 / 48 + n**3 / 15, 17 * n**3 / 480)
-    north, east = xi, eta
-    for j, beta in enumerate(betas, start=1):
-        north -= beta * math.sin(2 * j * xi) * math.cosh(2 * j * eta)
-        east -= beta * math.cos(2 * j * xi) * math.sinh(2 * j * eta)
-    chi = math.asin(math.sin(north) / math.cosh(east))
-    deltas = (2 * n - 2 * n**2 / 3 - 2 * n**3, 7 * n**2 / 3 - 8 * n**3 / 5, 56 * n**3 / 15)
-    latitude = chi + sum(d * math.sin(2 * j * chi) for j, d in enumerate(deltas, start=1))
-    longitude = math.radians(zone * 6 - 183) + math.atan2(math.sinh(east), math.cos(north))
-    return (math.degrees(longitude) + 180) % 360 - 180, math.degrees(latitude)
+def _first(keys: Keys, names: Iterable[int]) -> float | None:
+    return next((keys[name] for name in names if name in keys), None)

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import TypeAlias
 
 import orjson
+
+from asyncdl.items.facts import SceneFacts
+from asyncdl.items.georeference import Georeference
+from asyncdl.items.projections import Albers, Crs, Polar, crs_of
+
+Texts: TypeAlias = Mapping[str, str]
+"""Fields of a metadata file by name."""
 
 _FORMS = (
     re.compile(r'^[ \t]*+([A-Z0-9_]++) = "?+([^"\n]*+)"?+[ \t\r]*+$', re.MULTILINE),
@@ -18,54 +25,44 @@ _FORMS = (
 )
 """The ways it is written beside JSON: text, XML."""
 _CORNERS = ("UL", "LL", "LR", "UR")
+_KINDS = ("REFLECTIVE", "THERMAL")
+"""Grids of a scene, the one that most of its bands have first."""
+_UTM_NORTH = 32600
+"""Landsat counts northings from the equator in both hemispheres, under the northern code."""
+_CONE = ("STANDARD_PARALLEL_1", "STANDARD_PARALLEL_2", "ORIGIN_LATITUDE", "CENTRAL_MERIDIAN")
+_MOST = 1e9
+"""Metres, or any other number that stands for something."""
+_MOST_PIXELS = 1_000_000
+"""On a side."""
 
-
-@dataclass(frozen=True, slots=True)
-class SceneFacts:
-    """What is known of a scene; ``None`` for what is not."""
-
-    acquired: str | None = None
-    """When the middle of the scene was taken, ISO 8601 in UTC."""
-    cloud_cover: float | None = None
-    """Percent."""
-    sun_azimuth: float | None = None
-    """Degrees from north, 0 to 360."""
-    sun_elevation: float | None = None
-    """Degrees above the horizon."""
-    off_nadir: float | None = None
-    """Degrees; 0 where the satellite looked straight down."""
-    footprint: tuple[tuple[float, float], ...] | None = None
-    """Longitude and latitude of the corners, against the clock."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing is left to be known."""
-        return all(getattr(self, field.name) is not None for field in fields(self))
-
-    def or_else(self, other: SceneFacts) -> SceneFacts:
-        """Return these facts, and those of another source where these are missing."""
-        gaps = {
-            f.name: getattr(other, f.name) for f in fields(self) if getattr(self, f.name) is None
-        }
-        return replace(self, **gaps)
+_RESCALING = {
+    "1": ("RADIANCE_{}_BAND_{}", "B{}"),
+    "2": ("REFLECTANCE_{}_BAND_{}", "SR_B{}"),
+}
+"""By the level: names of the fields, and what the band's file is called."""
+_BANDS = (*map(str, range(1, 12)), "6_VCID_1", "6_VCID_2")
+_TEMPERATURES = ("ST_B6", "ST_B10")
 
 
 def read_facts(text: str) -> SceneFacts:
     """Read a metadata file in any of its three forms; what makes no sense is left out."""
     found = _fields(text)
-    cloud, elevation = _number(found, "CLOUD_COVER"), _number(found, "SUN_ELEVATION")
-    azimuth = _number(found, "SUN_AZIMUTH")
+    azimuth = _between(_number(found, "SUN_AZIMUTH"), -360, 360)
     return SceneFacts(
         acquired=_time(found),
-        cloud_cover=cloud if cloud is not None and 0 <= cloud <= 100 else None,
+        cloud_cover=_between(_number(found, "CLOUD_COVER"), 0, 100),
+        cloud_cover_land=_between(_number(found, "CLOUD_COVER_LAND"), -1, 100),
         sun_azimuth=None if azimuth is None else azimuth % 360,
-        sun_elevation=elevation if elevation is not None and abs(elevation) <= 90 else None,
-        off_nadir=0.0 if found.get("NADIR_OFFNADIR") == "NADIR" else None,
-        footprint=_footprint(found),
+        sun_elevation=_between(_number(found, "SUN_ELEVATION"), -90, 90),
+        off_nadir=_off_nadir(found),
+        scene_id=found.get("LANDSAT_SCENE_ID") or None,
+        grid=_grid(found),
+        frame=_frame(found),
+        rescaling=_rescaling(found) or None,
     )
 
 
-def _fields(text: str) -> Mapping[str, str]:
+def _fields(text: str) -> Texts:
     """Return all fields by name; the product's own come before those it was made from."""
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         return _json_fields(text)
@@ -78,7 +75,7 @@ def _fields(text: str) -> Mapping[str, str]:
     return found
 
 
-def _json_fields(text: str) -> Mapping[str, str]:
+def _json_fields(text: str) -> Texts:
     """Return the fields of the groups, which may stand on one line; none of what is no JSON."""
     try:
         groups = orjson.loads(text.lstrip("\ufeff").encode())
@@ -95,14 +92,19 @@ def _json_fields(text: str) -> Mapping[str, str]:
     return found
 
 
-def _number(fields: Mapping[str, str], name: str) -> float | None:
+def _number(fields: Texts, name: str) -> float | None:
     try:
         return float(fields[name])
     except (KeyError, ValueError):
         return None
 
 
-def _time(fields: Mapping[str, str]) -> str | None:
+def _between(value: float | None, lowest: float, highest: float) -> float | None:
+    # No comparison with what is no number is true.
+    return value if value is not None and lowest <= value <= highest else None
+
+
+def _time(fields: Texts) -> str | None:
     day, time = fields.get("DATE_ACQUIRED", ""), fields.get("SCENE_CENTER_TIME", "")
     # Seven decimals, of which a clock takes six.
     text = f"{day}T{time.removesuffix('Z')[:15]}"
@@ -113,12 +115,77 @@ def _time(fields: Mapping[str, str]) -> str | None:
     return f"{text}Z" if time else None
 
 
-def _footprint(fields: Mapping[str, str]) -> tuple[tuple[float, float], ...] | None:
+def _off_nadir(fields: Texts) -> float | None:
+    """Return how far the satellite looked aside: nothing, or the angle that it was rolled by."""
+    if fields.get("NADIR_OFFNADIR") == "NADIR":
+        return 0.0
+    roll = _number(fields, "ROLL_ANGLE")
+    return None if roll is None else _between(abs(roll), 0, 90)
+
+
+def _frame(fields: Texts) -> tuple[tuple[float, float], ...] | None:
     corners = []
     for name in _CORNERS:
-        longitude = _number(fields, f"CORNER_{name}_LON_PRODUCT")
-        latitude = _number(fields, f"CORNER_{name}_LAT_PRODUCT")
-        if longitude is None or latitude is None or abs(longitude) > 180 or abs(latitude) > 90:
+        longitude = _between(_number(fields, f"CORNER_{name}_LON_PRODUCT"), -180, 180)
+        latitude = _between(_number(fields, f"CORNER_{name}_LAT_PRODUCT"), -90, 90)
+        if longitude is None or latitude is None:
             return None
         corners.append((longitude, latitude))
     return tuple(corners)
+
+
+def _rescaling(fields: Texts) -> Mapping[str, tuple[float, float]]:
+    """Return factor and summand of the bands, by what the names of their files end with."""
+    level = fields.get("PROCESSING_LEVEL", "")[1:2]
+    pattern, stem = _RESCALING.get(level, ("", ""))
+    names = [(pattern.replace("_BAND_{}", f"_BAND_{b}"), stem.format(b)) for b in _BANDS if stem]
+    names += [(f"TEMPERATURE_{{}}_BAND_{stem}", stem) for stem in _TEMPERATURES]
+    found = {}
+    for name, of_file in names:
+        factor = _between(_number(fields, name.format("MULT")), 0, _MOST)
+        summand = _between(_number(fields, name.format("ADD")), -_MOST, _MOST)
+        if factor is not None and summand is not None:
+            found[of_file] = (factor, summand)
+    return found
+
+
+def _grid(fields: Texts) -> Georeference | None:
+    """Return the grid of the reflective bands, whose corners are given as middles of pixels."""
+    crs = _crs(fields)
+    x = _between(_number(fields, "CORNER_UL_PROJECTION_X_PRODUCT"), -_MOST, _MOST)
+    y = _between(_number(fields, "CORNER_UL_PROJECTION_Y_PRODUCT"), -_MOST, _MOST)
+    for kind in _KINDS:
+        size = _between(_number(fields, f"GRID_CELL_SIZE_{kind}"), 1, 1000)
+        rows = _between(_number(fields, f"{kind}_LINES"), 1, _MOST_PIXELS)
+        columns = _between(_number(fields, f"{kind}_SAMPLES"), 1, _MOST_PIXELS)
+        if None not in (size, rows, columns, x, y) and crs != Crs():
+            assert size and rows and columns and x is not None and y is not None
+            transform = (size, 0.0, x - size / 2, 0.0, -size, y + size / 2)
+            return Georeference(crs, transform, (int(rows), int(columns)))
+    return None
+
+
+def _crs(fields: Texts) -> Crs:
+    if fields.get("DATUM") != "WGS84":
+        return Crs()
+    match fields.get("MAP_PROJECTION"):
+        case "UTM":
+            zone = _between(_number(fields, "UTM_ZONE"), 1, 60)
+            return Crs(_UTM_NORTH + int(zone)) if zone is not None else Crs()
+        case "PS":
+            true_scale = _between(_number(fields, "TRUE_SCALE_LAT"), -90, 90)
+            meridian = _between(_number(fields, "VERTICAL_LON_FROM_POLE"), -180, 180)
+            if true_scale is not None and meridian is not None:
+                return crs_of(Polar(true_scale, meridian, *_shifts(fields)))
+        case "AEA":
+            angles = [_between(_number(fields, name), -180, 180) for name in _CONE]
+            match angles:
+                case [float() as first, float() as second, float() as origin, float() as meridian]:
+                    return crs_of(Albers(first, second, origin, meridian, *_shifts(fields)))
+    return Crs()
+
+
+def _shifts(fields: Texts) -> tuple[float, float]:
+    east = _between(_number(fields, "FALSE_EASTING"), -_MOST, _MOST)
+    north = _between(_number(fields, "FALSE_NORTHING"), -_MOST, _MOST)
+    return east or 0.0, north or 0.0

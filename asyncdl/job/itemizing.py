@@ -1,7 +1,7 @@
 """STAC items of the scenes in a directory, and a collection for each dataset.
 
 They stand in ``<directory>/stac/<dataset>/`` and point to the files from there, so the
-directory can be moved as a whole.
+directory can be moved as a whole. Items that somebody else wrote, or has edited, are theirs.
 """
 
 from __future__ import annotations
@@ -9,46 +9,104 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
 import orjson
 
 from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
+from asyncdl.items.angles import footprint_of, read_angles
 from asyncdl.items.collection import make_collection
+from asyncdl.items.facts import SceneFacts
+from asyncdl.items.footprints import believable
 from asyncdl.items.georeference import read_georeference
-from asyncdl.items.item import COLLECTION_NAME, ItemFile, Json, Retired, is_known, make_item
-from asyncdl.items.metadata import SceneFacts, read_facts
+from asyncdl.items.item import (
+    COLLECTION_NAME,
+    ItemFile,
+    Json,
+    Retired,
+    Sight,
+    is_known,
+    item_id_of,
+    make_item,
+)
+from asyncdl.items.marks import Owner, basis_of, is_made_from, marked, owner_of
+from asyncdl.items.metadata import read_facts
+from asyncdl.items.published import read_item
 from asyncdl.items.samples import read_samples
 from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import FinishedFile, Standing
+from asyncdl.job.journal.sights import SightRecord
+from asyncdl.job.telling.amounts import count
 from asyncdl.m2m.naming import dataset_of
+from asyncdl.m2m.searching.outlines import Outline
 from asyncdl.outside import check_values, read_at_most
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.stable import make_folders, rename, write_anew
 
 FOLDER = "stac"
 _METADATA = ("_MTL.json", "_MTL.txt", "_MTL.xml")
-_LONGEST_METADATA_BYTES = 1 << 20
 _LONGEST_ITEM_BYTES = 8 << 20
+_PUBLISHED = ("_SR_stac.json", "_ST_stac.json", "_stac.json")
+_ANGLES = "_ANG.txt"
+_LONGEST_TEXT_BYTES = 1 << 20
+_ROOT = f"./{COLLECTION_NAME}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the journal knows of scenes as such."""
+
+    replaced: Mapping[str, str]
+    """By the product ids of what the service replaced or deleted, the new ones; empty for
+    what was deleted."""
+    first: Mapping[str, str]
+    """Entity ids by display id, where they differ: of the scene that had it first."""
+    namesakes: Mapping[str, tuple[str, ...]]
+    """Entity ids of the other scenes, by display id."""
+    sights: Mapping[str, SightRecord]
+    """By entity id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One scene of which files are there."""
+
+    display_id: str
+    sight: Sight
+    footprint: tuple[Outline, ...]
+    files: Mapping[str, FinishedFile]
+    """By file name."""
+    retired: Retired | None
+
+    @property
+    def item_id(self) -> str:
+        return item_id_of(self.display_id, self.sight)
 
 
 async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
-    """Write an item for each scene whose files are there; those that have not changed stay.
+    """Write an item for each scene whose files are there; those that are up to date stay.
 
     What cannot be written is told and fails nothing: the files are what a run is for.
 
     Raises: DiskError, when the journal cannot be read.
     """
     files = await journal.files.finished([Standing.VERIFIED])
-    replaced = {scene.product_id: scene.superseded_by for scene in await journal.scenes.replaced()}
+    known = _Known(
+        {scene.product_id: scene.superseded_by for scene in await journal.scenes.replaced()},
+        await journal.scenes.first(),
+        await journal.scenes.namesakes(),
+        await journal.sights.all(),
+    )
     try:
-        await anyio.to_thread.run_sync(_write_all, directory, files, replaced)
+        kept = await anyio.to_thread.run_sync(_write_all, directory, files, known)
     except OSError as error:
         emit(Notice(f"The STAC items could not be written: {DiskError(directory, error)}"))
+        return
+    if kept:
+        emit(Notice(_told_of_kept(kept), "warning"))
 
 
 def item_path(directory: Path, scene: str) -> Path:
@@ -56,78 +114,90 @@ def item_path(directory: Path, scene: str) -> Path:
     return directory / FOLDER / (dataset_of(scene) or "") / f"{safe_name(scene)}.json"
 
 
-def _write_all(directory: Path, files: Iterable[FinishedFile], replaced: Mapping[str, str]) -> None:
-    """Write all items and collections. Blocks.
+def _told_of_kept(kept: list[str]) -> str:
+    shown = ", ".join(kept[:3]) + (" …" if len(kept) > 3 else "")
+    return (
+        f"STAC items left as they are, because somebody wrote or edited them: "
+        f"{count(len(kept), 'item')} ({shown}). Remove them to have them written anew."
+    )
 
-    Args:
-        directory: Of the job.
-        files: Those that are verified.
-        replaced: By the product ids of what the service replaced or deleted, the new ones; empty
-            for what was deleted.
-    """
-    by_dataset: dict[str, dict[str, list[FinishedFile]]] = {}
-    for file in files:
-        dataset = dataset_of(file.scene)
-        if dataset is not None and is_known(file.scene) and file.is_at(directory / file.path):
-            by_dataset.setdefault(dataset, {}).setdefault(file.scene, []).append(file)
-    for dataset, scenes in by_dataset.items():
+
+def _write_all(directory: Path, files: Iterable[FinishedFile], known: _Known) -> list[str]:
+    """Write all items and collections; return the ids of items that are not ours. Blocks."""
+    kept: list[str] = []
+    for dataset, scenes in _by_dataset(directory, files, known).items():
         folder = directory / FOLDER / dataset
         make_folders(folder)
-        items = [
-            _write_item(
-                directory, folder, scene, _each_once(of_scene), _retired(scene, replaced, scenes)
-            )
-            for scene, of_scene in sorted(scenes.items())
-        ]
+        items = [_write_item(directory, folder, scene, kept) for scene in scenes]
         _write(folder / COLLECTION_NAME, make_collection(dataset, items))
+    return kept
 
 
-def _retired(scene: str, replaced: Mapping[str, str], there: Container[str]) -> Retired | None:
-    successor = replaced.get(scene)
-    if successor is None:
-        return None
-    return Retired(successor if successor in there else "")
-
-
-def _each_once(files: Iterable[FinishedFile]) -> Mapping[str, FinishedFile]:
-    """Return files by name: of those that two products have, the first one."""
-    by_name: dict[str, FinishedFile] = {}
+def _by_dataset(
+    directory: Path, files: Iterable[FinishedFile], known: _Known
+) -> Mapping[str, list[_Scene]]:
+    """Return the scenes of which files are there, in the order of their ids."""
+    grouped: dict[tuple[str, str], dict[str, FinishedFile]] = {}
     for file in files:
-        by_name.setdefault(file.path.rpartition("/")[2], file)
-    return by_name
+        if is_known(file.scene) and file.is_at(directory / file.path):
+            # Of files that two products have, the first one.
+            of_scene = grouped.setdefault((file.scene, _namesake(file, known)), {})
+            of_scene.setdefault(file.path.rpartition("/")[2], file)
+    there = {scene for scene, _ in grouped}
+    found: dict[str, list[_Scene]] = {}
+    for (scene, namesake), of_scene in sorted(grouped.items(), key=lambda pair: pair[0]):
+        entity = namesake or known.first.get(scene, scene)
+        seen = known.sights.get(entity, SightRecord())
+        sight = Sight(entity, bool(namesake), seen.browse_url)
+        successor = known.replaced.get(scene)
+        retired = None if successor is None else Retired(successor if successor in there else "")
+        found.setdefault(dataset_of(scene) or "", []).append(
+            _Scene(scene, sight, seen.footprint, of_scene, retired)
+        )
+    return found
 
 
-def _write_item(
-    directory: Path,
-    folder: Path,
-    scene: str,
-    files: Mapping[str, FinishedFile],
-    retired: Retired | None,
-) -> Json:
-    path = item_path(directory, scene)
-    hrefs = {
-        name: Path(os.path.relpath(directory / file.path, folder)).as_posix()
-        for name, file in files.items()
-    }
-    plain = [_item_file(name, hrefs[name], file) for name, file in files.items()]
+def _namesake(file: FinishedFile, known: _Known) -> str:
+    """Return the entity id of a file's scene, if another one had its display id first."""
+    folders = file.path.split("/")[:-1]
+    # The layout has a folder of that name whenever two scenes share a display id.
+    return next(
+        (id_ for id_ in known.namesakes.get(file.scene, ()) if safe_name(id_) in folders), ""
+    )
+
+
+def _write_item(directory: Path, folder: Path, scene: _Scene, kept: list[str]) -> Json:
+    """Write one item, if need be and if it is ours; return what is, or would be, there."""
+    path = folder / f"{safe_name(scene.item_id)}.json"
+    plain = [
+        _item_file(name, _href(directory / file.path, folder), file)
+        for name, file in scene.files.items()
+    ]
+    basis = basis_of(
+        scene.item_id,
+        sorted((f.name, f.href, f.size_bytes, dict(f.digests)) for f in plain),
+        scene.footprint,
+        scene.sight.browse_url,
+        scene.sight.entity_id,
+        scene.retired.successor if scene.retired else None,
+    )
     known = _read(path)
-    wanted = make_item(scene, SceneFacts(), plain, retired)
-    if known is not None and _told_of(known) == _told_of(wanted):
+    owner = owner_of(known, scene.item_id, _ROOT)
+    if isinstance(known, dict) and owner is Owner.OURS and is_made_from(known, basis):
         return known
-    located = [_located(file, directory / files[file.name].path) for file in plain]
-    item = make_item(scene, _facts(directory, files), located, retired)
+    located = [_located(file, directory / scene.files[file.name].path) for file in plain]
+    facts = _facts(directory, scene.files, scene.footprint)
+    item = make_item(scene.display_id, facts, located, scene.retired, scene.sight)
+    if owner in (Owner.EDITED, Owner.OTHERS):
+        kept.append(scene.item_id)
+        return item
+    item = marked(item, basis)
     _write(path, item)
     return item
 
 
-def _told_of(item: Mapping[str, Any]) -> set[tuple[object, ...]]:
-    """Return what an item says that may change while its scene stays: its files, its standing."""
-    files = {
-        (asset["href"], asset["file:size"], asset.get("file:checksum", ""))
-        for asset in item["assets"].values()
-    }
-    links = {(link["rel"], link["href"]) for link in item["links"]}
-    return files | links | {("deprecated", item["properties"].get("deprecated", False))}
+def _href(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _item_file(name: str, href: str, file: FinishedFile) -> ItemFile:
@@ -141,35 +211,50 @@ def _located(file: ItemFile, path: Path) -> ItemFile:
     return replace(file, georeference=read_georeference(path), samples=read_samples(path))
 
 
-def _facts(directory: Path, files: Mapping[str, FinishedFile]) -> SceneFacts:
-    """Ask one metadata file after the other, as long as something is missing."""
+# --- facts --------------------------------------------------------------------------------
+
+
+def _facts(
+    directory: Path, files: Mapping[str, FinishedFile], footprint: tuple[Outline, ...]
+) -> SceneFacts:
+    """Ask one file after the other for what is missing still.
+
+    The footprint is that of the product's own item, else of the search, else of the angle
+    coefficients; the frame of the raster is the last resort, and up to twice as large.
+    """
     facts = SceneFacts()
-    for path in _metadata_paths(directory, files):
-        if facts.is_complete:
-            break
-        if not path.is_file():  # a pipe in its place would be waited for
-            continue
-        with path.open("rb") as file:
-            text = file.read(_LONGEST_METADATA_BYTES).decode(errors="replace")
+    for text in _texts(directory, files, _METADATA):
         facts = facts.or_else(read_facts(text))
+    for text in _texts(directory, files, _PUBLISHED):
+        facts = facts.or_else(read_item(text))
+    facts = facts.or_else(SceneFacts(footprint=believable(footprint)))
+    for text in _texts(directory, files, (_ANGLES,)):
+        facts = facts.or_else(read_angles(text))
+        facts = facts.or_else(SceneFacts(footprint=footprint_of(text, facts.grid)))
     return facts
 
 
-def _metadata_paths(directory: Path, files: Mapping[str, FinishedFile]) -> Iterator[Path]:
-    for ending in _METADATA:
+def _texts(
+    directory: Path, files: Mapping[str, FinishedFile], endings: Iterable[str]
+) -> Iterator[str]:
+    """Yield what files with some endings say, in the order of the endings."""
+    for ending in endings:
         for name, file in files.items():
-            if name.endswith(ending):
-                yield directory / file.path
+            # A pipe in its place would be waited for.
+            if name.endswith(ending) and (directory / file.path).is_file():
+                with (directory / file.path).open("rb") as content:
+                    yield content.read(_LONGEST_TEXT_BYTES).decode(errors="replace")
 
 
-def _read(path: Path) -> Json | None:
-    """Return the item of an earlier run; ``None`` if there is none to go on with."""
+# --- on disk ------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> object:
+    """Return what is there; ``None`` if that is nothing, or nothing that can be read."""
     try:
-        item = orjson.loads(_content_of(path))
-        _told_of(item)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return orjson.loads(_content_of(path))
+    except (OSError, ValueError):
         return None
-    return dict(item)
 
 
 def _content_of(path: Path) -> bytes:

@@ -31,8 +31,12 @@ from asyncdl.config.quantities import ByteRate, Seconds
 from asyncdl.config.trust import leads_out, origin_of
 from asyncdl.dates import parse_http_date
 from asyncdl.errors import AsyncdlError
-from asyncdl.items.georeference import read_georeference
+from asyncdl.items.angles import footprint_of
+from asyncdl.items.georeference import Georeference, read_georeference
+from asyncdl.items.item import ItemFile, make_item
 from asyncdl.items.metadata import read_facts
+from asyncdl.items.projections import Crs
+from asyncdl.items.published import read_item
 from asyncdl.items.samples import read_samples
 from asyncdl.job.choosing.id_forms import NoSceneId, read_scene
 from asyncdl.job.choosing.id_lists import decode_list, read_lines
@@ -51,6 +55,8 @@ from asyncdl.outside import TooMuch
 from asyncdl.proxies import is_socks, proxy_for, without_login
 from asyncdl.redact import SecretBytes, redact
 from asyncdl.retry import parse_retry_after
+from asyncdl.sandbox.metadata import text_file
+from asyncdl.sandbox.scenes import fixed_scene
 from asyncdl.stac.items import NotAnItemCollection, next_link, read_page
 from asyncdl.stac.multihash import parse_multihash
 from asyncdl.text import plain
@@ -280,6 +286,21 @@ HEAD = (
     b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\nETag: "a"\r\nX: y\r\n z\r\nConnection: close\r\n\r\n'
 )
 
+SCENE = "LC08_L2SR_099120_20191129_20201016_02_T2"
+FILES = [ItemFile(f"{SCENE}_{suffix}", "x", 1) for suffix in ("SR_B4.TIF", "MTL.txt")]
+GRID = Georeference(Crs(3031), (30.0, 0.0, 7e5, 0.0, -30.0, 5e5), (9000, 9000))
+ANG = text_file(fixed_scene(0, SCENE), "ANG.txt").decode()
+SCENE_MTL = text_file(fixed_scene(0, SCENE), "MTL.txt").decode()
+SERVICE_ITEM = """{"properties": {"datetime": "2020-03-10T21:17:05Z", "view:off_nadir": 0.5,
+"proj:epsg": 32606, "proj:shape": [10, 10], "proj:transform": [30, 0, 1, 0, -30, 2]},
+"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}}"""
+
+
+def _read_footprint(path: Path) -> object:
+    found = read_georeference(path)
+    return found and (found.footprint(), orjson.dumps(found.crs.fields()))
+
+
 PARSERS: Mapping[str, Parser] = {
     "head": Parser(
         read_answer_head,
@@ -320,8 +341,13 @@ PARSERS: Mapping[str, Parser] = {
         '{"LANDSAT_METADATA_FILE": {"IMAGE_ATTRIBUTES": {"CLOUD_COVER": "3.2"}}}',
         MTL, '"CLOUD_COVER" : "3.2",\n', "<CLOUD_COVER>3.2</CLOUD_COVER>"
     ),
+    "angles": _text(lambda text: footprint_of(text, GRID), ANG),
+    "item of the service": _text(read_item, SERVICE_ITEM, GEOJSON),
+    "item": _text(
+        lambda text: orjson.dumps(make_item(SCENE, read_facts(text), FILES)), MTL, SCENE_MTL
+    ),
     "tiff": Parser(_form(Form.TIFF), (_tiff(), _tiff("big"))),
-    "georeference": Parser(_with_file("a.tif", read_georeference), (_tiff(), _tiff("big"))),
+    "georeference": Parser(_with_file("a.tif", _read_footprint), (_tiff(), _tiff("big"))),
     "samples": Parser(_with_file("a.tif", read_samples), (_tiff(), _tiff("big"))),
     "tar": Parser(_form(Form.TAR), (_tar(),)),
     "tar stream": Parser(_streamed, (_tar(),)),

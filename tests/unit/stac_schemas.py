@@ -3,8 +3,9 @@
 Only what is written: a field that stands in an item and not here is refused, so that
 no field goes unchecked.
 
-Source: the field tables of the extensions eo 1.1.0, file 2.1.0, projection 2.0.0,
-scientific 1.0.0, version 1.2.0 and view 1.0.0.
+Source: the field tables of the extensions classification 1.1.0, eo 1.1.0, file 2.1.0,
+landsat 2.0.0, projection 1.2.0, raster 1.1.0, scientific 1.0.0, version 1.2.0 and view 1.0.0;
+for tiles, the fields that the service's own items have.
 """
 
 from __future__ import annotations
@@ -17,13 +18,84 @@ COMMON_NAMES = [
     *("coastal", "blue", "green", "red", "rededge", "yellow", "pan", "nir", "nir08", "nir09"),
     *("cirrus", "swir16", "swir22", "lwir", "lwir11", "lwir12"),
 ]
+LENGTH = {"type": "number", "exclusiveMinimum": 0}
 BAND = {
     "type": "object",
-    "properties": {"name": TEXT, "common_name": {"enum": COMMON_NAMES}},
+    "properties": {
+        "name": TEXT,
+        "common_name": {"enum": COMMON_NAMES},
+        "center_wavelength": LENGTH,
+        "full_width_half_max": LENGTH,
+    },
     "additionalProperties": False,
 }
+RASTER_BAND = {
+    "type": "object",
+    "minProperties": 1,
+    "properties": {
+        "data_type": {"pattern": "^(u?int(8|16|32|64)|float(16|32|64))$"},
+        "nodata": {"type": ["number", "string"]},
+        "unit": TEXT,
+        "scale": {"type": "number"},
+        "offset": {"type": "number"},
+        "spatial_resolution": LENGTH,
+    },
+    "additionalProperties": False,
+}
+CLASS = {
+    "type": "object",
+    "required": ["value", "name", "description"],
+    "properties": {
+        "value": {"type": "integer"},
+        "name": {"type": "string", "pattern": "^[0-9A-Za-z-_]+$"},
+        "description": TEXT,
+    },
+    "additionalProperties": False,
+}
+BIT_FIELD = {
+    "type": "object",
+    "required": ["offset", "length", "classes"],
+    "properties": {
+        "name": TEXT,
+        "description": TEXT,
+        "offset": {"type": "integer", "minimum": 0, "maximum": 15},
+        "length": {"type": "integer", "minimum": 1, "maximum": 2},
+        "classes": {"type": "array", "uniqueItems": True, "minItems": 1, "items": CLASS},
+    },
+    "additionalProperties": False,
+}
+LANDSAT = {
+    "landsat:scene_id": {"type": "string", "pattern": "^L[CEMOT][1-9][0-9]{13}[A-Z]{3}[0-9]{2}$"},
+    "landsat:collection_category": {"enum": ["A1", "A2", "T1", "T2", "RT"]},
+    "landsat:collection_number": {"enum": ["01", "02"]},
+    "landsat:wrs_type": {"enum": ["1", "2"]},
+    "landsat:wrs_path": {"type": "string", "pattern": "^[0-2][0-9]{2}$"},
+    "landsat:wrs_row": {"type": "string", "pattern": "^[0-2][0-9]{2}$"},
+    "landsat:cloud_cover_land": {"type": "number", "minimum": -1, "maximum": 100},
+    "landsat:correction": {"enum": ["L1TP", "L1GT", "L1GS", "L2SR", "L2SP"]},
+}
+TILES = "https://landsat.usgs.gov/stac/landsat-ard-extension/v1.0.0/schema.json"
 
 FIELDS: dict[str, dict[str, Any]] = {
+    "classification/v1.1.0": {
+        "classification:bitfields": {
+            "type": "array",
+            "uniqueItems": True,
+            "minItems": 1,
+            "items": BIT_FIELD,
+        },
+    },
+    "landsat/v2.0.0": LANDSAT,
+    TILES: {
+        "landsat:grid_horizontal": {"type": "string", "pattern": "^[0-9]{2}$"},
+        "landsat:grid_vertical": {"type": "string", "pattern": "^[0-9]{2}$"},
+        "landsat:grid_region": {"enum": ["CU", "AK", "HI"]},
+        "landsat:scene_count": {"type": "integer", "minimum": 1},
+        "landsat:fill": PERCENT,
+    },
+    "raster/v1.1.0": {
+        "raster:bands": {"type": "array", "minItems": 1, "maxItems": 1, "items": RASTER_BAND},
+    },
     "eo/v1.1.0": {
         "eo:cloud_cover": PERCENT,
         "eo:bands": {"type": "array", "minItems": 1, "items": BAND},
@@ -33,8 +105,11 @@ FIELDS: dict[str, dict[str, Any]] = {
         # Multihash in lower-case hex: SHA2-512 or SHA2-256, the length, the digest.
         "file:checksum": {"type": "string", "pattern": "^(1340[0-9a-f]{128}|1220[0-9a-f]{64})$"},
     },
-    "projection/v2.0.0": {
+    "projection/v1.2.0": {
         "proj:code": {"type": ["string", "null"], "pattern": "^[A-Z]+:[0-9]+$"},
+        "proj:epsg": {"type": ["integer", "null"]},
+        "proj:wkt2": {"type": "string", "pattern": "^PROJCRS\\["},
+        "proj:projjson": {"type": "object", "required": ["type", "base_crs", "conversion"]},
         "proj:shape": {
             "type": "array",
             "minItems": 2,
@@ -63,10 +138,12 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return a schema for each extension, by its address."""
-    return {
-        f"https://stac-extensions.github.io/{name}/schema.json": _schema(name, fields)
-        for name, fields in FIELDS.items()
-    }
+    return {address_of(name): _schema(name, fields) for name, fields in FIELDS.items()}
+
+
+def address_of(name: str) -> str:
+    is_whole = name.startswith("https://")
+    return name if is_whole else f"https://stac-extensions.github.io/{name}/schema.json"
 
 
 def _schema(name: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -76,16 +153,17 @@ def _schema(name: str, fields: dict[str, Any]) -> dict[str, Any]:
         "properties": fields,
         "patternProperties": {f"^{prefix}:(?!({_names(fields)})$)": False},
     }
+    needed = list(LANDSAT) if name.startswith("landsat/") else []
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": f"https://stac-extensions.github.io/{name}/schema.json",
+        "$id": address_of(name),
         "type": "object",
         **{key: value for key, value in owner.items() if key == "patternProperties"},
         "properties": {
             **fields,
-            "properties": owner,
+            "properties": {**owner, "required": needed},
             "assets": {"type": "object", "additionalProperties": owner},
-            "stac_extensions": {"contains": {"pattern": f"/{name}/"}},
+            "stac_extensions": {"contains": {"const": address_of(name)}},
         },
     }
 

@@ -18,10 +18,12 @@ from pystac.errors import STACValidationError
 from pystac.validation import RegisteredValidator, validate_dict
 
 from asyncdl.items.collection import make_collection
-from asyncdl.items.georeference import Georeference, from_utm, read_georeference
+from asyncdl.items.facts import SceneFacts
+from asyncdl.items.georeference import Georeference, read_georeference
 from asyncdl.items.item import ItemFile, Retired, make_item
 from asyncdl.items.landsat import DATASETS
-from asyncdl.items.metadata import SceneFacts, read_facts
+from asyncdl.items.metadata import read_facts
+from asyncdl.items.projections import Crs, from_utm
 from asyncdl.items.samples import Samples, read_samples
 from asyncdl.m2m.bands import files_of
 from asyncdl.sandbox.geometry import to_utm, utm_zone
@@ -32,8 +34,17 @@ from tests.unit.stac_schemas import schemas
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
 TILE = "LC09_CU_003004_20230909_20230914_02"
 FOOTPRINT = ((-151.0, 62.0), (-151.0, 60.0), (-147.0, 60.0), (-147.0, 62.0))
-FACTS = SceneFacts("2020-03-10T21:17:05.971077Z", 12.5, 170.0, 23.5, 0.0, FOOTPRINT)
-UTM = Georeference(32606, (30.0, 0.0, 300000.0, 0.0, -30.0, 6800000.0), (100, 200))
+FACTS = SceneFacts(
+    acquired="2020-03-10T21:17:05.971077Z",
+    cloud_cover=12.5,
+    cloud_cover_land=10.0,
+    sun_azimuth=170.0,
+    sun_elevation=23.5,
+    off_nadir=0.0,
+    scene_id="LC80680172020070LGN00",
+    footprint=(FOOTPRINT,),
+)
+UTM = Georeference(Crs(32606), (30.0, 0.0, 300000.0, 0.0, -30.0, 6800000.0), (100, 200))
 SHA = {"sha256": "ab" * 32}
 
 
@@ -55,7 +66,7 @@ ITEM = make_item(SCENE, FACTS, [file("SR_B4.TIF", UTM), file("MTL.txt")])
 
 def test_an_item_is_valid_with_every_extension() -> None:
     validate(ITEM)
-    assert len(ITEM["stac_extensions"]) == 5
+    assert len(ITEM["stac_extensions"]) == 7
 
 
 @pytest.mark.parametrize(
@@ -83,7 +94,7 @@ def test_every_file_of_every_dataset_has_a_place_in_its_item(dataset: str) -> No
     suffixes = {known.suffix for known in files_of(dataset)} or {"SR_B4.TIF"}
     item = make_item(scene, SceneFacts(), [file(s, scene=scene) for s in sorted(suffixes)])
     validate(item)
-    assert len(item["assets"]) == len(suffixes)
+    assert len(item["assets"].keys() - {"index"}) == len(suffixes)
     assert item["properties"]["sci:doi"] == DATASETS[dataset].doi
 
 
@@ -102,18 +113,22 @@ def test_a_field_that_nothing_tells_is_left_out() -> None:
         ("SR_B4.TIF", "red"),
         ("ST_B10.TIF", "lwir11"),
         ("QA_PIXEL.TIF", "qa_pixel"),
-        ("ST_QA.TIF", "st_qa"),
+        ("ST_QA.TIF", "QA"),
+        ("ST_ATRAN.TIF", "ATRAN"),
+        ("thumb_small.jpeg", "thumbnail"),
         ("MTL.json", "MTL.json"),
     ],
 )
-def test_assets_go_by_common_names(suffix: str, key: str) -> None:
-    assert list(make_item(SCENE, FACTS, [file(suffix)])["assets"]) == [key]
+def test_assets_go_by_the_names_that_the_service_has(suffix: str, key: str) -> None:
+    assert list(make_item(SCENE, FACTS, [file(suffix)])["assets"]) == [key, "index"]
 
 
 def test_an_asset_tells_size_digest_band_and_grid() -> None:
     red = ITEM["assets"]["red"]
     assert (red["file:size"], red["file:checksum"]) == (10, f"1220{'ab' * 32}")
-    assert red["eo:bands"] == [{"name": "SR_B4", "common_name": "red"}]
+    (band,) = red["eo:bands"]
+    assert (band["name"], band["common_name"], band["center_wavelength"]) == ("B4", "red", 0.65)
+    assert red["raster:bands"] == [{"scale": 2.75e-05, "offset": -0.2, "spatial_resolution": 30.0}]
     assert (red["proj:code"], red["proj:shape"]) == ("EPSG:32606", [100, 200])
 
 
@@ -133,7 +148,7 @@ def test_an_href_is_quoted() -> None:
 
 def test_a_scene_over_the_antimeridian_has_two_parts() -> None:
     ring = ((179.0, 62.0), (179.0, 60.0), (-179.0, 60.0), (-179.0, 62.0))
-    item = make_item(SCENE, SceneFacts(footprint=ring), [file("ANG.txt")])
+    item = make_item(SCENE, SceneFacts(footprint=(ring,)), [file("ANG.txt")])
     validate(item)
     assert item["geometry"]["type"] == "MultiPolygon"
     assert item["bbox"] == [179.0, 60.0, -179.0, 62.0]
@@ -196,8 +211,13 @@ ONE_LINE = json.dumps(json.loads(JSON))
 
 @pytest.mark.parametrize("text", [TEXT, XML, JSON, ONE_LINE, f"\ufeff{ONE_LINE}"])
 def test_all_forms_of_the_metadata_tell_the_same(text: str) -> None:
-    facts = read_facts(text)
-    assert facts == SceneFacts("2020-03-10T21:17:05.971077Z", 12.5, 170.0, 23.5, 0.0)
+    assert read_facts(text) == SceneFacts(
+        acquired="2020-03-10T21:17:05.971077Z",
+        cloud_cover=12.5,
+        sun_azimuth=170.0,
+        sun_elevation=23.5,
+        off_nadir=0.0,
+    )
 
 
 def test_the_fields_of_the_product_come_before_those_it_was_made_from() -> None:
@@ -265,7 +285,7 @@ def test_the_grid_is_read_out_of_the_head(
     path = tmp_path / "a.TIF"
     path.write_bytes(geotiff(raster_type=raster_type, code=code))
     found = read_georeference(path)
-    assert found is not None and (found.epsg, found.shape) == (epsg, (10, 20))
+    assert found is not None and (found.crs.epsg, found.shape) == (epsg, (10, 20))
     assert (found.transform[0], found.transform[2]) == (30.0, left)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import ConfigError
-from asyncdl.items.georeference import from_utm
+from asyncdl.items.projections import from_utm
 from asyncdl.m2m.searching.area import Area, polygons_of
 from asyncdl.m2m.searching.rings import bounds
 from tests.unit.test_areas import POLYGON, WKT, area

@@ -19,6 +19,7 @@ from asyncdl.job.journal.records import Beginning, LastSearch, Overview, Standin
 from asyncdl.job.journal.requests import Requests
 from asyncdl.job.journal.scenes import Scenes
 from asyncdl.job.journal.schema import MIGRATIONS
+from asyncdl.job.journal.sights import Sights
 from asyncdl.job.journal.stamp import Stamp
 
 BY_SERVICE = "service"
@@ -69,6 +70,8 @@ class Journal:
         """What is known of files, wanted or there."""
         self.scenes = Scenes(database, self._stamp)
         """What is known of scenes as such."""
+        self.sights = Sights(database, self._stamp)
+        """What a search has told of scenes, kept for their STAC items."""
         self.requests = Requests(database, service)
         """What the service was asked for and gave."""
 

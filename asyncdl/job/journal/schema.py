@@ -109,5 +109,16 @@ CREATE TABLE namesake (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+# What the search tells of scenes that STAC items are made of: nothing on disk tells it.
+_SEVENTH = """
+CREATE TABLE sight (
+    service    TEXT NOT NULL,
+    entity_id  TEXT NOT NULL,
+    footprint  TEXT NOT NULL,
+    browse_url TEXT NOT NULL,
+    PRIMARY KEY (service, entity_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 """The n-th script leads from version n to version n + 1."""

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectSendStream
 
-from asyncdl.events import FileFinished, FileState, FilesWanted
+from asyncdl.events import Event, FileFinished, FileState, FilesWanted, ScenesFound
 from asyncdl.job.choosing.namesakes import Namesakes
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
@@ -29,7 +29,13 @@ async def discover(
     run.space.begin(wish.named_count if wish.query is None else None)
     async with wanted_out:
         namesakes = Namesakes(await run.journal.scenes.first())
-        found = selections(run.client, wish, run.config, run.emit, namesakes)
+
+        def watch(event: Event) -> None:
+            if run.config.download.stac and isinstance(event, ScenesFound):
+                run.journal.sights.note(event.scenes)
+            run.emit(event)
+
+        found = selections(run.client, wish, run.config, watch, namesakes)
         async with aclosing(found) as batches:
             await _hand_on(run, batches, wanted_out)
 

@@ -21,6 +21,9 @@ VENV_AUDIT := .venv-audit
 READY_FOR_EXTRAS := $(VENV_EXTRAS)/.ready
 READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
+# stackstac needs an older pandas than the rest of the world, so this one has no constraints.
+VENV_READERS := .venv-readers
+READY_FOR_READERS := $(VENV_READERS)/.ready
 # What is pure, or starts python -O by itself, gains nothing there.
 ON_UVLOOP := tests/test_*.py tests/transfer tests/job tests/m2m tests/stac tests/cli tests/e2e \
     tests/security --ignore tests/security/test_time.py --ignore tests/security/test_fuzzing.py \
@@ -28,7 +31,8 @@ ON_UVLOOP := tests/test_*.py tests/transfer tests/job tests/m2m tests/stac tests
 # What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
 ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \
     tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
-    tests/security/test_area_files.py tests/security/test_replies.py tests/transfer/test_framing_rows.py tests/unit/test_areas.py \
+    tests/security/test_area_files.py tests/security/test_replies.py \
+    tests/transfer/test_framing_rows.py tests/unit/test_areas.py \
     tests/unit/test_credentials.py tests/unit/test_items.py tests/unit/test_keyrings.py \
     tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_vector_files.py
 PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other
@@ -37,7 +41,7 @@ PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/stac,"$(PAGE)[docs/$(
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop extras coverage browser socks docs examples clients soak audit bench field clean
+.PHONY: demo test uvloop extras coverage browser socks docs examples readers clients soak audit bench field clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -75,6 +79,9 @@ docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors
 
 examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 	$(VENV_EXAMPLES)/bin/python -m pytest -q tests/examples
+
+readers: $(READY_FOR_READERS)  # what reads STAC items, and what makes others of the same metadata
+	$(VENV_READERS)/bin/python -m pytest -q -rP --disable-warnings tests/job/test_stac_readers.py
 
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
@@ -127,6 +134,11 @@ $(READY_FOR_EXTRAS): $(READY_FOR_TESTS)
 	    --editable ".[geo,stac,keyring,otel,trust,socks]" --group test --group extras
 	touch $@
 
+$(READY_FOR_READERS): $(READY_FOR_TESTS)
+	$(PYTHON) -m venv --clear $(VENV_READERS)
+	$(PIP_FOR) $(VENV_READERS)/bin/python --quiet install --editable . --group test --group readers
+	touch $@
+
 $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 	$(PIP) --group docs
 	touch $@
@@ -144,4 +156,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

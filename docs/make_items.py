@@ -207,7 +207,8 @@ def rows_of(pair: Pair) -> dict[str, str]:
         value = theirs["properties"].get(name)
         rows[name] = verdict(pair, name, value, ours["properties"].get(name), letters)
     unknown = theirs["properties"].keys() - _PROPERTIES.keys()
-    assert not unknown, (pair.name, unknown)
+    if unknown:
+        raise SystemExit(f"{pair.name}: nothing is said of {sorted(unknown)}")
     return rows | _asset_rows(pair, theirs["assets"], ours["assets"])
 
 

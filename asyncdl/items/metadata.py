@@ -158,8 +158,7 @@ def _grid(fields: Texts) -> Georeference | None:
         size = _between(_number(fields, f"GRID_CELL_SIZE_{kind}"), 1, 1000)
         rows = _between(_number(fields, f"{kind}_LINES"), 1, _MOST_PIXELS)
         columns = _between(_number(fields, f"{kind}_SAMPLES"), 1, _MOST_PIXELS)
-        if None not in (size, rows, columns, x, y) and crs != Crs():
-            assert size and rows and columns and x is not None and y is not None
+        if size and rows and columns and x is not None and y is not None and crs != Crs():
             transform = (size, 0.0, x - size / 2, 0.0, -size, y + size / 2)
             return Georeference(crs, transform, (int(rows), int(columns)))
     return None

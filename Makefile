@@ -37,11 +37,14 @@ ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py
     tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_vector_files.py
 PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_run_one_after_the_other
 PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/stac,"$(PAGE)[docs/$(page).md]")
+# Areas are compared on the data files of packages, which are installed beside our environment.
+GEOMETRY := .venv-geometry
+READY_FOR_AREAS := $(GEOMETRY)/.ready
 # The clients of others stay out of our environment, and out of each other's.
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop extras coverage browser socks docs examples readers clients soak audit bench field clean
+.PHONY: demo test uvloop extras coverage browser socks docs examples readers areas clients soak audit bench field clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -82,6 +85,9 @@ examples: $(READY_FOR_EXAMPLES)  # what examples/ needs, and every example tried
 
 readers: $(READY_FOR_READERS)  # what reads STAC items, and what makes others of the same metadata
 	$(VENV_READERS)/bin/python -m pytest -q -rP --disable-warnings tests/job/test_stac_readers.py
+
+areas: $(READY_FOR_AREAS)  # countries, provinces and islands of the world, against shapely
+	ASYNCDL_GEOMETRY=$(GEOMETRY) $(BIN)/python -m pytest -q tests/areas
 
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
@@ -139,6 +145,12 @@ $(READY_FOR_READERS): $(READY_FOR_TESTS)
 	$(PIP_FOR) $(VENV_READERS)/bin/python --quiet install --editable . --group test --group readers
 	touch $@
 
+$(READY_FOR_AREAS): $(READY_FOR_TESTS)
+	$(PIP) --group areas
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install --upgrade --no-deps \
+	    --target $(GEOMETRY) --group areas-geometry
+	touch $@
+
 $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 	$(PIP) --group docs
 	touch $@
@@ -156,4 +168,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(GEOMETRY) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

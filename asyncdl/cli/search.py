@@ -32,7 +32,7 @@ from asyncdl.cli.service import Access, access_to, open_client, with_tls
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.scenes import search_notes, wish_of
+from asyncdl.job.choosing.scenes import Left, area_notes, search_notes, wish_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.outlines import geometry_of
@@ -128,7 +128,9 @@ async def _search(
     settings: Config, query: SceneQuery, access: Access, max_wait: Seconds | None
 ) -> list[Scene]:
     scenes: list[Scene] = []
-    last, left_out = None, 0
+    last, left_out = None, Left()
+    for note in area_notes(query.area):
+        echo(note.text, err=True)
     async with (
         open_client(access, max_wait) as client,
         aclosing(
@@ -137,7 +139,7 @@ async def _search(
     ):
         async for batch in batches:
             scenes += batch.scenes
-            left_out += batch.not_bulk
+            left_out = left_out.more(batch)
             last = batch
     total = last.total_hits if last else 0
     echo(f"{len(scenes):,} of {total:,} scenes", err=True)

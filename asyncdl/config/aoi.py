@@ -38,7 +38,7 @@ _LAYER = re.compile(r"[^|]+\|(layername=[^|]+|layerid=\d+)")
 
 def form_of(text: str) -> Form:
     """Tell what a text is, from how it begins: GeoJSON, WKT, or else the name of a file."""
-    start = text.removeprefix("\ufeff").lstrip()
+    start = text.removeprefix("\ufeff").lstrip(" \t\r\n\x1e")
     if start.startswith("{"):
         return "geojson"
     return "wkt" if _WKT.match(start) else "file"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from asyncdl.config import DownloadConfig
 from asyncdl.job.choosing.scenes import Wish
 from asyncdl.m2m.downloads.selection import Wanted
+from asyncdl.m2m.searching.search import SceneQuery
 
 HASHED_CHARS = 20
 """So many hex digits keep the jobs of a thousand accounts apart; a label has 50 characters."""
@@ -31,7 +34,18 @@ def label_of(service: str, username: str, directory: Path) -> str:
 def fingerprint_of(wish: Wish, products: Sequence[Wanted]) -> str:
     """Return what changes with the scenes or products that a config asks for, and only then."""
     named = [(type(product).__name__, product) for product in products]
-    return _hash_of(msgspec.json.encode((wish.query, wish.named, named), order="deterministic"))
+    facts = (_facts_of(wish.query), wish.named, named)
+    return _hash_of(msgspec.json.encode(facts, order="deterministic"))
+
+
+def _facts_of(query: SceneQuery | None) -> dict[str, Any] | None:
+    """Return what a query asks for; what is said about its area is no part of it."""
+    if query is None:
+        return None
+    facts = {field.name: getattr(query, field.name) for field in fields(query)}
+    facts["area"] = query.area.filters
+    # Only where it counts, so that all other jobs are known again by older fingerprints.
+    return facts | ({"ground": query.area.ground} if query.area.ground else {})
 
 
 def search_mark_of(fingerprint: str, download: DownloadConfig) -> str:

@@ -20,7 +20,7 @@ from asyncdl.job.choosing.scenes import Wish
 from asyncdl.job.choosing.vector_files import has_gdal
 from asyncdl.job.choosing.wishes import query_of
 from asyncdl.job.identity import fingerprint_of
-from asyncdl.m2m.searching.area import Area, area_from_bbox
+from asyncdl.m2m.searching.area import SearchArea, area_from_bbox
 
 WKT = "POLYGON ((-151 61, -149 61, -149 62, -151 62, -151 61))"
 GEOJSON = (
@@ -39,7 +39,7 @@ def search_of(aoi: object, folder: Path | None = None) -> SearchConfig:
     return parse_config({"search": search, "products": [{"kind": "bundle"}]}, base=folder).search
 
 
-def area(aoi: object, folder: Path | None = None) -> Area:
+def area(aoi: object, folder: Path | None = None) -> SearchArea:
     return area_of(search_of(aoi, folder))
 
 

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.searching.rings import Polygon, Ring, bounds, cut_at_antimeridian, signed_area
+from asyncdl.m2m.searching.rings import (
+    Polygon,
+    Ring,
+    bounds,
+    cut_at_antimeridian,
+    lay_out,
+    signed_area,
+)
 
 
 def box(west: float, south: float, east: float, north: float) -> Ring:
@@ -140,10 +147,70 @@ def test_the_rim_of_the_world_map_is_no_crossing() -> None:
     assert cut_at_antimeridian([world]) == [[world]]
 
 
+NOISE = -179.99999999999994
+
+
+@pytest.mark.parametrize(
+    ("ring", "parts"),
+    [
+        # Both ways to write the edge, in one ring.
+        ([(170, 0), (180, 0), (-180, 5), (170, 5)], [(170, 0, 180, 5)]),
+        ([(170, 0), (180, 0), (NOISE, 5), (170, 5)], [(170, 0, 180, 5)]),
+        (
+            [(170, 0), (180, 0), (-180, 0), (-170, 0), (-170, 5), (-180, 5), (180, 5), (170, 5)],
+            [(-180, 0, -170, 5), (170, 0, 180, 5)],
+        ),
+        # Antarctica, as most atlases have it, but with noise.
+        (
+            [(-180, -84), (NOISE, -90), (180, -90), (180, -84), (60, -65), (-60, -70)],
+            [(-180, -90, 180, -65)],
+        ),
+        # The same cut off in the south, where no pole says that the step is a rim.
+        (
+            [(-180, -84), (-180, -85), (180, -85), (180, -84), (60, -65), (-60, -70)],
+            [(-180, -85, 180, -65)],
+        ),
+        # And without any seam: the pole is inside.
+        ([(-120, -70), (0, -65), (120, -70)], [(-180, -90, 180, -65)]),
+        ([(120, 70), (0, 65), (-120, 70)], [(-180, 65, 180, 90)]),
+        ([(-170, 5), (0, -5), (170, 5)], [(-180, -5, 180, 90)]),
+        ([(170, 5), (0, -5), (-170, 5)], [(-180, -90, 180, 5)]),
+    ],
+)
+def test_seams_and_poles_are_read_as_they_are_meant(
+    ring: Ring, parts: list[tuple[float, ...]]
+) -> None:
+    for turned in (ring, ring[2:] + ring[:2], ring[1:] + ring[:1]):
+        found = cut_at_antimeridian([[*turned, turned[0]]])
+        assert sorted(bounds(part[0]) for part in found) == [pytest.approx(box) for box in parts]
+
+
+USA = box(-179.15, 18.9, 179.77, 71.4)
+
+
+@pytest.mark.parametrize(
+    ("ring", "is_across"),
+    [
+        (USA, False),
+        (USA[::-1], False),
+        (USA[1:] + USA[1:2], False),
+        (box(-180, 18.9, NOISE + 359.5, 71.4), False),
+        (box(-180, -50, 180, 70)[::-1], False),
+        (box(170, -20, -170, -10), True),
+    ],
+)
+def test_a_wide_rectangle_is_one_and_its_reading_is_said(ring: Ring, is_across: bool) -> None:
+    read = lay_out([ring])
+    width = sum(bounds(part[0])[2] - bounds(part[0])[0] for part in read.pieces)
+    assert (width < 180) == is_across
+    west, _, east, _ = bounds(ring)
+    assert ("over the antimeridian" in read.reading) == (east - west < 360)
+
+
 @pytest.mark.parametrize(
     ("ring", "problem"),
     [
-        ([(0, 60), (120, 60), (-120, 60), (0, 60)], "around a pole"),
+        ([(0, 60), (120, 60), (-120, 60), (0, 70), (120, 70), (-120, 70), (0, 60)], "than once"),
         ([(-250, 0), (-80, 0), (90, 0), (250, 0), (90, 9), (-80, 9), (-250, 0)], "wider"),
         ([(0, 0), (1, 1), (2, 2), (0, 0)], "no area"),
     ],

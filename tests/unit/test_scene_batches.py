@@ -6,16 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.job.choosing.scenes import chunks, search_notes
+from asyncdl.job.choosing.scenes import Left, chunks, search_notes
 from asyncdl.m2m.searching.search import SceneBatch, SceneQuery
 
 
 def notes(
-    total: int, found: int, *, limit: int | None = None, left_out: int = 0, is_exact: bool = True
+    total: int,
+    found: int,
+    *,
+    limit: int | None = None,
+    left_out: int = 0,
+    outside: int = 0,
+    is_exact: bool = True,
+    is_capped: bool = False,
 ) -> list[str]:
     query = SceneQuery(dataset="landsat_ot_c2_l2", limit=limit)
-    last = SceneBatch(scenes=(), not_bulk=0, total_hits=total, is_exact=is_exact)
-    return [note.text for note in search_notes(query, last, found=found, left_out=left_out)]
+    last = SceneBatch(
+        scenes=(), not_bulk=0, outside=0, total_hits=total, is_exact=is_exact, is_capped=is_capped
+    )
+    left = Left(left_out, outside)
+    return [note.text for note in search_notes(query, last, found=found, left_out=left)]
 
 
 def test_a_search_that_took_everything_says_nothing() -> None:
@@ -38,6 +48,16 @@ def test_what_the_service_does_not_hand_out_is_told() -> None:
 
 def test_scenes_in_two_areas_are_no_loss() -> None:
     assert notes(8, 7, is_exact=False) == []
+
+
+def test_a_search_of_several_that_is_cut_off_is_told() -> None:
+    (note,) = notes(60_000, 50_000, is_exact=False, is_capped=True)
+    assert "scenes are missing; split it by date" in note
+
+
+def test_scenes_outside_of_the_area_are_counted() -> None:
+    (note,) = notes(5, 5, outside=1_234)
+    assert note.endswith("only what was searched around the area: 1,234.")
 
 
 def test_scenes_that_are_not_open_to_bulk_download_are_counted() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.m2m.models import DatasetFilter, Flag, Json, Scene, SceneOptions, ScenePage
-from asyncdl.m2m.searching.area import area_from_bbox
+from asyncdl.m2m.searching.area import SearchArea, area_from_bbox
 from asyncdl.m2m.searching.search import (
     MAX_SCENES,
     SceneBatch,
@@ -21,6 +21,7 @@ from asyncdl.m2m.searching.search import (
 )
 
 ANCHORAGE = area_from_bbox(-150.9495, 61.0031, -148.9555, 61.4834)
+TWICE = SearchArea(ANCHORAGE.filters * 2)
 
 
 def page_of(
@@ -97,7 +98,7 @@ def test_the_filter_of_the_notebook() -> None:
         end=date(2020, 3, 15),
         cloud_cover=(0, 60),
     )
-    assert build_scene_filter(query, spatial=ANCHORAGE[0]) == {
+    assert build_scene_filter(query, spatial=ANCHORAGE.filters[0]) == {
         "spatialFilter": {
             "filterType": "mbr",
             "lowerLeft": {"latitude": 61.0031, "longitude": -150.9495},
@@ -165,14 +166,14 @@ async def test_a_search_without_hits_still_tells_so() -> None:
 
 async def test_scenes_of_overlapping_areas_come_once() -> None:
     archive = Archive(scenes(1, 2, 3), scenes(3, 4))
-    found, batches = await found_by(archive, SceneQuery("naip", area=ANCHORAGE * 2))
+    found, batches = await found_by(archive, SceneQuery("naip", area=TWICE))
     assert found == ["1", "2", "3", "4"]
     assert (batches[-1].total_hits, batches[-1].is_exact) == (5, False)
 
 
 async def test_a_limit_shows_the_full_count_all_the_same() -> None:
     archive = Archive(scenes(*range(30)), scenes(*range(30, 50)))
-    found, batches = await found_by(archive, SceneQuery("naip", area=ANCHORAGE * 2, limit=4))
+    found, batches = await found_by(archive, SceneQuery("naip", area=TWICE, limit=4))
     assert found == ["0", "1", "2", "3"]
     assert batches[-1].total_hits == 50
     assert archive.asked == [(1, 10), (1, 1)]

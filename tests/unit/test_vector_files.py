@@ -14,7 +14,7 @@ import pytest
 
 from asyncdl.errors import ConfigError
 from asyncdl.items.projections import from_utm
-from asyncdl.m2m.searching.area import Area, polygons_of
+from asyncdl.m2m.searching.area import SearchArea, polygons_of
 from asyncdl.m2m.searching.rings import bounds
 from tests.unit.test_areas import POLYGON, WKT, area
 
@@ -43,7 +43,7 @@ def write(pyogrio: ModuleType, tmp_path: Path) -> Callable[..., None]:
     return write
 
 
-def bounds_of(found: Area) -> tuple[float, ...]:
+def bounds_of(found: SearchArea) -> tuple[float, ...]:
     (polygon,) = polygons_of(found)
     return bounds(polygon[0])
 

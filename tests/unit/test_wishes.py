@@ -31,7 +31,7 @@ def test_a_search_asks_for_what_the_config_says() -> None:
     search = config_of(dataset="landsat_ot_c2_l2", months=[3], limit=5, point=[-150.0, 61.0]).search
     query = query_of(search)
     assert (query.dataset, query.months, query.limit) == ("landsat_ot_c2_l2", (3,), 5)
-    assert len(query.area) == 1 and query.wrs == ()
+    assert len(query.area.filters) == 1 and query.wrs == ()
 
 
 def test_a_bad_area_is_told_before_any_network(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
 
 from asyncdl.config import Aoi, SearchConfig
 from asyncdl.config.aoi import Form, form_of
@@ -10,24 +13,32 @@ from asyncdl.config.sections import AOI_FORMS
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.vector_files import as_geojson, has_gdal
 from asyncdl.m2m.searching.area import (
-    Area,
-    OtherReferenceSystem,
+    SearchArea,
     area_from_bbox,
     area_from_geojson,
     area_from_point,
     area_from_wkt,
 )
+from asyncdl.m2m.searching.geojson import OtherReferenceSystem
+from asyncdl.m2m.searching.texts import decode_text, read_geojson
+from asyncdl.m2m.searching.wkt import read_wkt
 from asyncdl.outside import TooMuch, read_at_most
 
-_FORMS: dict[str, Form] = {".geojson": "geojson", ".json": "geojson", ".wkt": "wkt"}
+_JSON_ENDINGS = (
+    ".geojson", ".json", ".geojsonl", ".geojsons", ".geojsonseq", ".jsonl", ".ndjson", ".ndgeojson",
+    ".esrijson", ".topojson",
+)  # fmt: skip
+_FORMS: dict[str, Form] = {
+    **dict.fromkeys(_JSON_ENDINGS, "geojson"), ".wkt": "wkt", ".ewkt": "wkt",
+}  # fmt: skip
 """Of files, by how their names end; of others, the beginning tells."""
 _BEGINNING_BYTES = 1024
 MAX_AREA_BYTES = 32 * 1024**2
 """Of GeoJSON or WKT: about a million corners, which no search takes."""
 
 
-def area_of(search: SearchConfig) -> Area:
-    """Return where ``[search]`` looks; empty where it looks everywhere.
+def area_of(search: SearchConfig) -> SearchArea:
+    """Return where ``[search]`` looks; without filters where it looks everywhere.
 
     Raises: ConfigError, when the area of interest is none.
     """
@@ -37,32 +48,58 @@ def area_of(search: SearchConfig) -> Area:
         return area_from_bbox(*search.bbox)
     if search.point is not None:
         return area_from_point(*search.point)
-    return ()
+    return SearchArea()
 
 
-def _area_of_aoi(aoi: Aoi) -> Area:
+def _area_of_aoi(aoi: Aoi) -> SearchArea:
     if aoi.form == "file":
         return _area_of_file(aoi.path, aoi.layer)
     try:
-        return area_from_geojson(str(aoi)) if aoi.form == "geojson" else area_from_wkt(aoi)
+        return _area_of_text(aoi, aoi.form)
     except ConfigError as error:
         error.key = "search.aoi"
         raise
 
 
-def _area_of_file(path: Path, layer: str | int | None) -> Area:
+def _area_of_file(path: Path, layer: str | int | None) -> SearchArea:
     if path.is_dir():
         return _area_of_folder(path, layer)
-    match _form_of_file(path):
-        case "geojson":
-            return _area_of_geojson(path, layer)
-        case "wkt":
-            text = _content_of(path).decode("utf-8-sig", errors="replace")
-            return area_from_wkt(text, source=path)
-    return area_from_geojson(as_geojson(path, layer), source=path)
+    form = _form_of_file(path)
+    if form == "file":
+        _refuse_parquet(path)
+        return area_from_geojson(as_geojson(path, layer), source=path)
+    return _area_of_text(decode_text(_content_of(path)), form, path, layer)
 
 
-def _area_of_folder(path: Path, layer: str | int | None) -> Area:
+def _area_of_text(
+    text: str, form: Form, source: Path | None = None, layer: str | int | None = None
+) -> SearchArea:
+    """Read a text, which GDAL reprojects where it is there and has to."""
+    try:
+        if form == "wkt":
+            return area_from_wkt(text, source=source)
+        return area_from_geojson(text, source=source, layer=layer)
+    except OtherReferenceSystem as error:
+        if not has_gdal():
+            error.problem += ', or install GDAL, which does: pip install "asyncdl[geo]"'
+            raise
+    found = read_wkt(text) if form == "wkt" else read_geojson(text, layer)
+    return area_from_geojson(_reprojected(found, source), source=source)
+
+
+def _reprojected(found: object, source: Path | None) -> bytes:
+    """Have GDAL reproject GeoJSON that names its reference system, whatever it was read from."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "area.geojson")
+        path.write_bytes(orjson.dumps(found))
+        try:
+            return as_geojson(path)
+        except ConfigError as error:
+            error.file = source
+            raise
+
+
+def _area_of_folder(path: Path, layer: str | int | None) -> SearchArea:
     """Read a folder that is a file to GDAL, such as a ``.gdb``; most folders are none."""
     try:
         found = as_geojson(path, layer)
@@ -77,17 +114,6 @@ def _area_of_folder(path: Path, layer: str | int | None) -> Area:
     return area_from_geojson(found, source=path)
 
 
-def _area_of_geojson(path: Path, layer: str | int | None) -> Area:
-    """Read GeoJSON, which GDAL reprojects where it is there and has to."""
-    try:
-        return area_from_geojson(_content_of(path), source=path)
-    except OtherReferenceSystem as error:
-        if not has_gdal():
-            error.problem += ', or install GDAL, which does: pip install "asyncdl[geo]"'
-            raise
-    return area_from_geojson(as_geojson(path, layer), source=path)
-
-
 def _content_of(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -99,13 +125,25 @@ def _content_of(path: Path) -> bytes:
         raise ConfigError(problem, file=path) from None
 
 
+def _refuse_parquet(path: Path) -> None:
+    """Say what to do with GeoParquet, which the GDAL of pyogrio is built without."""
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            raise ConfigError(
+                "is GeoParquet, which is not read here; geopandas.read_parquet reads it, and in "
+                "Python its frame is an area, or to_file writes it as a GeoPackage",
+                file=path,
+                allowed=AOI_FORMS,
+            )
+
+
 def _form_of_file(path: Path) -> Form:
     """Tell what a file holds; ``file`` stands for what only GDAL knows."""
     if (form := _FORMS.get(path.suffix.lower())) is not None:
         return form
     try:
         with path.open("rb") as file:
-            return form_of(file.read(_BEGINNING_BYTES).decode("utf-8", errors="replace"))
+            return form_of(decode_text(file.read(_BEGINNING_BYTES)))
     except OSError as error:
         raise _unreadable(path, error) from error
 

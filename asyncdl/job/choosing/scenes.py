@@ -10,14 +10,26 @@ from typing import TypeAlias, TypeVar
 from asyncdl.config import Config
 from asyncdl.events import Emit, Event, FoundScene, Notice, ScenesFound
 from asyncdl.job.choosing.wishes import ids_of, query_of
+from asyncdl.job.telling.amounts import count
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import is_display_id
+from asyncdl.m2m.searching.area import SearchArea
 from asyncdl.m2m.searching.outlines import outlines_of
-from asyncdl.m2m.searching.search import SceneBatch, SceneQuery, search_scenes
+from asyncdl.m2m.searching.search import (
+    MAX_SCENES,
+    SceneBatch,
+    SceneQuery,
+    search_scenes,
+)
 from asyncdl.off_loop import off_loop
 
 T = TypeVar("T")
+
+_CAPPED = (
+    f"A search of the area matches more than the {MAX_SCENES:,} scenes that the service hands out "
+    "for one: scenes are missing; split it by date."
+)
 
 Named: TypeAlias = Mapping[str, Sequence[str]]
 """Scenes named one by one: ids by dataset."""
@@ -81,7 +93,9 @@ async def scene_batches(
         emit(ScenesFound(wish.named_count, None))
         return
     named = frozenset(id_ for ids in wish.named.values() for id_ in ids)
-    seen, taken, left_out, last = 0, len(named), 0, None
+    for note in area_notes(wish.query.area):
+        emit(note)
+    seen, taken, left_out, last = 0, len(named), Left(), None
     async with aclosing(
         search_scenes(client, wish.query, page_size=config.service.scenes_per_page)
     ) as pages:
@@ -89,7 +103,7 @@ async def scene_batches(
             scenes = await off_loop(len(page.scenes), _newly_found, page.scenes, wish, named)
             seen += len(page.scenes)
             taken += len(scenes)
-            left_out += page.not_bulk
+            left_out = left_out.more(page)
             last = page
             total = page.total_hits - seen + taken
             emit(ScenesFound(taken, total, await off_loop(len(scenes), _as_found, scenes)))
@@ -159,8 +173,38 @@ def found_scene(scene: Scene) -> FoundScene:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Scenes that a search left out."""
+
+    not_bulk: int = 0
+    """They cannot be downloaded in bulk."""
+    outside: int = 0
+    """They touch what was searched, but not the area itself."""
+
+    def more(self, page: SceneBatch) -> Left:
+        """Count those of another page."""
+        return Left(self.not_bulk + page.not_bulk, self.outside + page.outside)
+
+
+def area_notes(area: SearchArea) -> list[Notice]:
+    """Say what was made of an area before it is searched: left out, read, or widened."""
+    notes = [Notice(text, "warning") for text in area.notes]
+    if area.ground:
+        parts = f"{count(len(area.ground), 'part')} and {count(area.corners, 'corner')}"
+        searches = "one search reaches" if len(area.filters) == 1 else "the searches reach"
+        notes.append(
+            Notice(
+                f"The area has {parts}, which the service cannot search as they are: "
+                f"{searches} up to {area.reach_deg:.2g} degrees beyond it, and scenes whose "
+                "footprint does not touch it are left out here."
+            )
+        )
+    return notes
+
+
 def search_notes(
-    query: SceneQuery, last: SceneBatch | None, *, found: int, left_out: int
+    query: SceneQuery, last: SceneBatch | None, *, found: int, left_out: Left
 ) -> list[Notice]:
     """Say what a search did not take, so that no cut is silent.
 
@@ -168,22 +212,32 @@ def search_notes(
         query: What was searched.
         last: The last page; ``None`` when there was none.
         found: Scenes taken.
-        left_out: Scenes that cannot be had in bulk.
+        left_out: Scenes that are none of them.
     """
+    not_bulk = left_out.not_bulk
     notes = []
-    if left_out:
+    if not_bulk:
         notes.append(
-            Notice(f"Scenes left out, as they are not open to bulk download: {left_out:,}.")
+            Notice(f"Scenes left out, as they are not open to bulk download: {not_bulk:,}.")
         )
-    if not found and not left_out:
+    if left_out.outside:
+        notes.append(
+            Notice(
+                "Scenes left out, as they touch only what was searched around the area: "
+                f"{left_out.outside:,}."
+            )
+        )
+    if not found and not not_bulk:
         notes.append(_nothing_found(query))
-    if last is None or last.total_hits <= found + left_out:
+    if last is None or last.total_hits <= found + not_bulk:
         return notes
     about = "" if last.is_exact else "about "
     if found == query.limit:
         why = f"search.limit is {query.limit}"
     elif last.is_exact:
         why = "the service hands out no more for one search; split it by date"
+    elif last.is_capped:
+        return [*notes, Notice(_CAPPED, "warning")]
     else:
         return notes  # a scene in two areas is counted twice and taken once
     total = f"{about}{last.total_hits:,}"

@@ -53,10 +53,15 @@ def geometry_of(geometry: object) -> dict[str, Any] | None:
 
     Rings are closed and run counter-clockwise; what crosses the antimeridian is cut there.
     """
-    polygons = [polygon for outline in outlines_of(geometry) for polygon in _cut(outline)]
+    polygons = pieces_of(geometry)
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
     return {"type": "MultiPolygon", "coordinates": polygons} if polygons else None
+
+
+def pieces_of(geometry: object) -> list[Polygon]:
+    """Return a footprint as polygons within [-180, 180] degrees; none if it encloses nothing."""
+    return [polygon for outline in outlines_of(geometry) for polygon in _cut(outline)]
 
 
 def _cut(outline: Outline) -> list[Polygon]:

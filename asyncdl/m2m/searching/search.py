@@ -14,8 +14,10 @@ from functools import partial
 from typing import Protocol
 
 from asyncdl.m2m.models import DatasetFilter, DeletedScenePage, Json, Scene, ScenePage
-from asyncdl.m2m.searching.area import Area, SpatialFilter
+from asyncdl.m2m.searching.area import SearchArea
 from asyncdl.m2m.searching.conditions import FieldsByName, metadata_filter
+from asyncdl.m2m.searching.cover import SpatialFilter
+from asyncdl.m2m.searching.footprints import Footprints
 from asyncdl.m2m.searching.traits import (
     SceneTraits,
     TraitFilter,
@@ -46,8 +48,8 @@ class SceneQuery:
 
     dataset: str
     """Alias, such as ``landsat_ot_c2_l2``."""
-    area: Area = ()
-    """Scenes that meet any of these; everywhere when empty."""
+    area: SearchArea = field(default_factory=SearchArea)
+    """Scenes that touch it; everywhere when it has no filters."""
     start: date | None = None
     """First day of acquisition, inclusive."""
     end: date | None = None
@@ -83,12 +85,16 @@ class SceneBatch:
     """Each scene of a search comes once, in the service's order; may be empty."""
     not_bulk: int
     """Scenes of this page left out because they cannot be downloaded in bulk."""
+    outside: int
+    """Scenes of this page left out because they do not touch the area, only what was searched."""
     total_hits: int
     """All that the searches made so far match. In the last batch: all that the query
     matches, whether taken or not."""
     is_exact: bool
     """False if the service only estimates, if several areas may count a scene twice, or if
-    pages that are not asked for may hold scenes of another tier or satellite."""
+    pages that are not asked for may hold scenes of another tier or satellite, or outside."""
+    is_capped: bool
+    """Whether a search made so far matches more than the service hands out."""
 
 
 class SceneSearcher(Protocol):
@@ -128,8 +134,10 @@ async def search_scenes(
     """
     fields = await client.dataset_filters(query.dataset) if query.needs_dataset_filters else ()
     by_id = _traits_in(query, FieldsByName(query.dataset, fields))
-    filters = [build_scene_filter(query, fields, part) for part in query.area or (None,)]
-    tally = _Tally(query.limit, by_id)
+    filters = [build_scene_filter(query, fields, part) for part in query.area.filters or (None,)]
+    ground = query.area.ground
+    footprints = await off_loop(query.area.corners, Footprints, ground) if ground else None
+    tally = _Tally(query.limit, by_id, footprints)
     for scene_filter in filters:
         start: int | None = 1
         collected = 0
@@ -151,9 +159,12 @@ async def search_scenes(
 class _Tally:
     """What one query has brought so far, over all its searches."""
 
-    def __init__(self, limit: int | None, traits: TraitFilter) -> None:
+    def __init__(
+        self, limit: int | None, traits: TraitFilter, footprints: Footprints | None
+    ) -> None:
         self._limit = limit
         self._traits = traits
+        self._footprints = footprints
         self._unwanted = 0
         self._seen: set[str] = set()
         self._taken = 0
@@ -175,21 +186,23 @@ class _Tally:
         # An estimate may change from page to page: the latest counts.
         self._totals[-1] = collected if page.total_hits is None else page.total_hits
         self._is_estimate |= is_estimate(page)
-        scenes, not_bulk = self._take(page.results or ())
+        scenes, not_bulk, outside = self._take(page.results or ())
         return SceneBatch(
             scenes=tuple(scenes),
             not_bulk=not_bulk,
+            outside=outside,
             total_hits=max(sum(self._totals) - self._unwanted, self._taken),
             is_exact=not self._is_estimate and len(self._totals) == 1 and not self._leaves_open(),
+            is_capped=max(self._totals) > MAX_SCENES,
         )
 
     def _leaves_open(self) -> bool:
         """Tell whether pages that are not looked at may hold scenes that do not count."""
-        return bool(self._traits.tests) and self.is_full
+        return bool(self._traits.tests or self._footprints) and self.is_full
 
-    def _take(self, results: Iterable[Scene]) -> tuple[list[Scene], int]:
+    def _take(self, results: Iterable[Scene]) -> tuple[list[Scene], int, int]:
         scenes: list[Scene] = []
-        not_bulk = 0
+        not_bulk = outside = 0
         for scene in results:
             if self.is_full:
                 break
@@ -198,12 +211,15 @@ class _Tally:
             self._seen.add(scene.entity_id)
             if not self._traits.wants(scene.display_id):
                 self._unwanted += 1
+            elif self._footprints and not self._footprints.touch(scene):
+                self._unwanted += 1
+                outside += 1
             elif scene.is_bulk:
                 scenes.append(scene)
                 self._taken += 1
             else:
                 not_bulk += 1
-        return scenes, not_bulk
+        return scenes, not_bulk, outside
 
 
 def is_estimate(page: ScenePage | DeletedScenePage) -> bool:

@@ -20,19 +20,25 @@ MAX_DEPTH = 50
 _NAMES = {
     "POINT": "Point",
     "MULTIPOINT": "MultiPoint",
+    "LINESTRING": "LineString",
+    "MULTILINESTRING": "MultiLineString",
     "POLYGON": "Polygon",
+    "TRIANGLE": "Polygon",
     "MULTIPOLYGON": "MultiPolygon",
+    "POLYHEDRALSURFACE": "MultiPolygon",
+    "TIN": "MultiPolygon",
     "GEOMETRYCOLLECTION": "GeometryCollection",
 }
-_WITHOUT_AREA = ("LINESTRING", "MULTILINESTRING")
-_VOCABULARY = {*_NAMES, *_WITHOUT_AREA, "SRID", "EMPTY", "Z", "M", "ZM", "NAN", "INF", "X", "Y"}
+_VOCABULARY = {*_NAMES, "SRID", "EMPTY", "Z", "M", "ZM", "NAN", "INF", "X", "Y"}
 _SHOWN_CHARS = 20
-_WGS84 = ("4326", "4979")
+_WGS84 = ("", "4326", "4979")
+_ALLOWED = ("POINT", "MULTIPOINT", "POLYGON", "MULTIPOLYGON", "GEOMETRYCOLLECTION")
 _TOKEN = re.compile(
     r"(?P<number>[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+)(?![\w.+-])"
     # What begins as a number does and is none is passed by as a whole, not sign by sign.
     r"|(?P<word>[A-Za-z]++)|(?P<sign>[\w.+-]++|\S)"
 )
+_LONGEST_SRID_CHARS = 9
 _LONGEST_NUMBER_CHARS = 400
 """All digits that a float can have; more say nothing about a place on earth."""
 
@@ -41,16 +47,24 @@ def read_wkt(text: str) -> dict[str, Any]:
     """Return what a text says as a GeoJSON geometry; heights and measures are left out.
 
     Args:
-        text: One geometry, of points, polygons and collections of them, longitude first.
-            ``SRID=4326;`` may stand in front.
+        text: Geometries, one after the other, longitude first. ``SRID=…;`` may stand in front
+            of each; the first one names the reference system of all.
     Raises: ConfigError, which tells line and column, for anything else.
     """
     reader = _Reader(text)
-    reader.skip_srid()
-    geometry = reader.geometry()
+    srid = reader.srid()
+    found = [reader.geometry()]
+    while reader.name or reader.token in ("SRID", ";"):
+        reader.skip(";")
+        if reader.srid() not in ("", srid):
+            reader.refuse("another SRID than at the beginning")
+        if reader.kind:
+            found.append(reader.geometry())
     if reader.kind:
         reader.fail("the end")
-    return geometry
+    geometry = found[0] if len(found) == 1 else {"type": "GeometryCollection", "geometries": found}
+    named = {"type": "name", "properties": {"name": f"EPSG:{srid}"}}
+    return geometry if srid.lstrip("0") in _WGS84 else geometry | {"crs": named}
 
 
 def _described(kind: str, token: str) -> str:
@@ -80,6 +94,12 @@ class _Reader:
         """What comes next, in upper case; empty at the end."""
         return self._found[0].upper() if self._found else ""
 
+    @property
+    def name(self) -> str:
+        """The type of geometry that begins here, as GeoJSON calls it; empty if none does."""
+        # Both POINT Z and POINTZ are written.
+        return _NAMES.get(self.token.removesuffix("M").removesuffix("Z"), "")
+
     def fail(self, expected: str) -> NoReturn:
         """Tell what should stand here."""
         self.refuse(f"expected {expected}, found {_described(self.kind, self.token)}")
@@ -104,22 +124,22 @@ class _Reader:
         if not self.skip(token):
             self.fail(token)
 
-    def skip_srid(self) -> None:
+    def srid(self) -> str:
+        """Read ``SRID=…;`` if it comes next; empty if it does not."""
         if not self.skip("SRID"):
-            return
+            return ""
         self.need("=")
-        if self.token not in _WGS84:
-            self.refuse(f"SRID {self.token[:20]} is not 4326; reproject to longitude and latitude")
+        code = self.token
+        if not code.isdigit() or len(code) > _LONGEST_SRID_CHARS:
+            self.fail("the number of a reference system, such as 4326")
         self._pass()
         self.need(";")
+        return code
 
     def geometry(self, depth: int = 0) -> dict[str, Any]:
-        if self.token in _WITHOUT_AREA:
-            self.refuse(f"a {self.token} has no area; give it a width (a buffer) first")
-        # Both POINT Z and POINTZ are written.
-        name = _NAMES.get(self.token.removesuffix("M").removesuffix("Z"))
-        if name is None or depth > MAX_DEPTH:
-            self.fail(f"one of {', '.join(_NAMES)}")
+        name = self.name
+        if not name or depth > MAX_DEPTH:
+            self.fail(f"one of {', '.join(_ALLOWED)}")
         self._pass()
         if self.token in ("Z", "M", "ZM"):
             self._pass()
@@ -131,7 +151,9 @@ class _Reader:
                 return {"coordinates": [] if self.skip("EMPTY") else self._in_brackets()}
             case "MultiPoint":
                 return {"coordinates": self._list(self._point)}
-            case "Polygon":
+            case "LineString":
+                return {"coordinates": self._list(self._position)}
+            case "Polygon" | "MultiLineString":
                 return {"coordinates": self._polygon()}
             case "MultiPolygon":
                 return {"coordinates": self._list(self._polygon)}

@@ -1,0 +1,256 @@
+"""A grid over a piece of the map: which cells lines touch, and the outline of touched cells. Pure.
+
+Working on whole cells keeps what comes out simple: an outline of cells never crosses or
+touches itself, whatever the rings that it goes around do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+from asyncdl.m2m.searching.rings import Position, Ring
+
+Bounds: TypeAlias = tuple[float, float, float, float]
+"""West, south, east, north; degrees."""
+
+FINEST = 128
+"""Columns and rows of the finest grid under an outline."""
+COARSEST = 8
+_CELLS_PER_EDGE = 8
+"""So many cells an edge may touch on average; longer ones get a coarser grid."""
+_NEAR = 1e-9
+"""Of a cell: a line so near to another cell touches it, whichever way it was rounded."""
+_FREE, _LINE, _OUTSIDE = 0, 1, 2
+_LARGEST_CELL_SHARE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """As many columns as rows over a box."""
+
+    box: Bounds
+    size: int
+    """Columns, and rows."""
+
+    @property
+    def width(self) -> float:
+        """Of a cell; degrees, never 0."""
+        return _share(self.box[2] - self.box[0], self.size)
+
+    @property
+    def height(self) -> float:
+        """Of a cell; degrees, never 0."""
+        return _share(self.box[3] - self.box[1], self.size)
+
+    def column(self, longitude: float) -> int:
+        """Return the column of a longitude, or the nearest one."""
+        return min(max(int((longitude - self.box[0]) / self.width), 0), self.size - 1)
+
+    def row(self, latitude: float) -> int:
+        """Return the row of a latitude, or the nearest one; row 0 is in the south."""
+        return min(max(int((latitude - self.box[1]) / self.height), 0), self.size - 1)
+
+    def places(self, ring: Ring) -> Iterator[tuple[int, int]]:
+        """Yield row and column of each corner of a ring."""
+        west, south = self.box[:2]
+        width, height, last = self.width, self.height, self.size - 1
+        for x, y in ring:
+            column, row = int((x - west) / width), int((y - south) / height)
+            yield row if row < last else last, column if column < last else last
+
+    def corner(self, column: int, row: int) -> Position:
+        """Return the lower left corner of a cell; the last ones are the box's own."""
+        west, south, east, north = self.box
+        x = east if column == self.size else west + column * self.width
+        return x, north if row == self.size else south + row * self.height
+
+    def runs(self, a: Position, b: Position) -> Iterator[tuple[int, int, int]]:
+        """Yield row, first and last column of the cells that a line within the box touches."""
+        width, height, last = self.width, self.height, self.size - 1
+        u1, v1 = (a[0] - self.box[0]) / width, (a[1] - self.box[1]) / height
+        u2, v2 = (b[0] - self.box[0]) / width, (b[1] - self.box[1]) / height
+        if v1 > v2:
+            u1, v1, u2, v2 = u2, v2, u1, v1
+        lowest = min(max(int(v1), 0), last)
+        highest = min(max(int(v2 + _NEAR), 0), last)
+        slope = (u2 - u1) / (v2 - v1) if v2 > v1 else 0.0
+        for row in range(lowest, highest + 1):
+            low = u1 if row == lowest else u1 + (row - v1) * slope
+            high = u2 if row == highest else u1 + (row + 1 - v1) * slope
+            if low > high:
+                low, high = high, low
+            first = min(max(int(low - _NEAR), 0), last)
+            yield row, first, min(max(int(high + _NEAR), 0), last)
+
+
+def _share(extent: float, size: int) -> float:
+    return extent / size or _LARGEST_CELL_SHARE
+
+
+def size_for(edges: int, length: float, finest: int, coarsest: int = 1) -> int:
+    """Return how fine a grid may be so that all edges together touch not too many cells.
+
+    Args:
+        edges: How many.
+        length: Of all, where 1 is the width, or the height, of the grid.
+        finest, coarsest: Bounds of what is returned.
+    """
+    most = int(_CELLS_PER_EDGE * max(edges, 1) / max(length, 1e-9))
+    return max(coarsest, min(finest, most))
+
+
+def lengths_within(rings: Iterable[Ring], box: Bounds) -> tuple[int, float]:
+    """Return how many edges rings have, and their length in widths and heights of the box."""
+    width, height = _share(box[2] - box[0], 1), _share(box[3] - box[1], 1)
+    edges, length = 0, 0.0
+    for ring in rings:
+        edges += len(ring) - 1
+        length += sum(
+            abs(x2 - x1) / width + abs(y2 - y1) / height for (x1, y1), (x2, y2) in pairwise(ring)
+        )
+    return edges, length
+
+
+@dataclass(frozen=True, slots=True)
+class Surround:
+    """Simple rings around all that was to be covered, which do not touch each other."""
+
+    rings: list[Ring]
+    """Closed, counter-clockwise."""
+    reach_deg: float
+    """So far at most they lie from what they go around, along either axis."""
+
+
+def surround(
+    rings: Sequence[Ring], box: Bounds, *, most_rings: int, most_corners: int
+) -> Surround | None:
+    """Return so many rings at most around others, and around what these enclose.
+
+    Args:
+        rings: Closed, or single positions; anything else about them does not matter.
+        box: Around all of them.
+        most_rings: 1 or more.
+        most_corners: Of each ring.
+    Returns: The finest there is; ``None`` where only a very coarse one were so few.
+    """
+    size = FINEST
+    finest = size_for(*lengths_within(rings, box), FINEST, COARSEST)
+    while size > finest:
+        size //= 2
+    cells = set(cells_of(rings, Grid(box, size)))
+    while size >= COARSEST:
+        grid = Grid(box, size)
+        found = _trace(cells, grid, most_rings)
+        if found and max(map(len, found)) <= most_corners + 1:
+            return Surround(found, max(grid.width, grid.height))
+        cells = {(row // 2, column // 2) for row, column in cells}
+        size //= 2
+    return None
+
+
+def cells_of(rings: Iterable[Ring], grid: Grid) -> Iterator[tuple[int, int]]:
+    """Yield row and column of the cells that rings touch, some of them again and again."""
+    for ring in rings:
+        before = None
+        for (row, column), (a, b) in zip(
+            grid.places(ring), pairwise([ring[0], *ring]), strict=True
+        ):
+            if (row, column) == before:
+                continue
+            before = row, column
+            yield before
+            if a != b:
+                for line, first, last in grid.runs(a, b):
+                    yield from ((line, at) for at in range(first, last + 1))
+
+
+def _trace(cells: set[tuple[int, int]], grid: Grid, most: int) -> list[Ring] | None:
+    """Return the rings around cells and all that they enclose; ``None`` if they are more."""
+    marks, width = _enclosed(cells, grid.size)
+    while gaps := list(_gaps(marks, width)):
+        # Cells that meet at a corner only are joined, so that no ring touches itself or others.
+        cells = cells | {(at // width - 1, at % width - 1) for at in gaps}
+        marks, width = _enclosed(cells, grid.size)
+    steps = dict(_border(marks, width))
+    rings: list[Ring] = []
+    while steps and len(rings) < most:
+        way = [*steps.popitem()]
+        while way[-1] != way[0]:
+            way.append(steps.pop(way[-1]))
+        rings.append([grid.corner(*turn) for turn in _turns(way)])
+    return None if steps else sorted(rings)
+
+
+def _gaps(marks: bytearray, width: int) -> Iterator[int]:
+    """Yield a cell beside each corner where two cells meet that have no side in common."""
+    for at in range(width, width * (width - 1) - 1):
+        here, right = marks[at] == _OUTSIDE, marks[at + 1] == _OUTSIDE
+        above, across = marks[at + width] == _OUTSIDE, marks[at + width + 1] == _OUTSIDE
+        if here == across and right == above and here != right:
+            yield at if here else at + 1
+
+
+def _border(marks: bytearray, width: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Yield the sides of cells that lie at the outside, with the cell to their left."""
+    for at, mark in enumerate(marks):
+        if mark == _OUTSIDE:
+            continue
+        row, column = at // width - 1, at % width - 1
+        if marks[at - width] == _OUTSIDE:
+            yield (column, row), (column + 1, row)
+        if marks[at + 1] == _OUTSIDE:
+            yield (column + 1, row), (column + 1, row + 1)
+        if marks[at + width] == _OUTSIDE:
+            yield (column + 1, row + 1), (column, row + 1)
+        if marks[at - 1] == _OUTSIDE:
+            yield (column, row + 1), (column, row)
+
+
+def _enclosed(cells: Iterable[tuple[int, int]], size: int) -> tuple[bytearray, int]:
+    """Mark what can be reached from the rim without crossing touched cells as outside.
+
+    Only sideways: so whatever is left has no gap where cells meet at a corner.
+    """
+    width = size + 2
+    marks = bytearray(width * width)
+    for row, column in cells:
+        marks[(row + 1) * width + column + 1] = _LINE
+    marks[0] = _OUTSIDE
+    waiting = [0]
+    while waiting:
+        at = waiting.pop()
+        column = at % width
+        for beside, is_there in (
+            (at - 1, column > 0),
+            (at + 1, column < width - 1),
+            (at - width, at >= width),
+            (at + width, at < width * (width - 1)),
+        ):
+            if is_there and marks[beside] == _FREE:
+                marks[beside] = _OUTSIDE
+                waiting.append(beside)
+    return marks, width
+
+
+def _turns(way: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the corners of a closed way on a grid, the first again at the end."""
+    way = way[:-1]
+    corners = [
+        here
+        for before, here, after in zip([way[-1], *way[:-1]], way, [*way[1:], way[0]], strict=True)
+        if (here[0] - before[0], here[1] - before[1]) != (after[0] - here[0], after[1] - here[1])
+    ]
+    yield from (*corners, corners[0])
+
+
+def box_around(boxes: Iterable[Bounds]) -> Bounds:
+    """Return the box around boxes, of which there has to be one."""
+    west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
+    for left, low, right, high in boxes:
+        west, south = min(west, left), min(south, low)
+        east, north = max(east, right), max(north, high)
+    return west, south, east, north

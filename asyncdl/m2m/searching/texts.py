@@ -1,0 +1,110 @@
+"""Texts of JSON that hold a place: GeoJSON, one feature a line, JSON of ESRI, TopoJSON. Pure.
+
+Source: RFC 7946, RFC 8142 (text sequences), RFC 8259.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.searching.esri_json import from_esri, is_esri
+from asyncdl.m2m.searching.topojson import from_topology
+from asyncdl.outside import TooMuch, check_values
+
+MAX_VALUES = 3_000_000
+"""Of GeoJSON: a million corners, which no search takes."""
+_MARKS = (  # the longer one first: UTF-32 begins as UTF-16 does
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+_RECORD = "\x1e"
+"""What a text of a sequence begins with. Source: RFC 8142, section 2."""
+_NO_JSON_NUMBER = re.compile(r"\b(?:NaN|Infinity)\b")
+
+
+def decode_text(data: bytes) -> str:
+    """Return a text of any Unicode encoding; what is not readable in it is replaced.
+
+    Coordinates are plain digits: letters of another encoding, in names, do not matter.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, errors="replace").removeprefix("\ufeff")
+    for encoding, zeros in (("utf-16-le", data[1:8:2]), ("utf-16-be", data[:8:2])):
+        if len(zeros) > 2 and not any(zeros):
+            return data.decode(encoding, errors="replace")
+    return data.decode("utf-8", errors="replace")
+
+
+def read_geojson(data: object, layer: str | int | None = None) -> object:
+    """Return GeoJSON as an object, whichever JSON it was.
+
+    Args:
+        data: A text, or what it decodes to, or an object with ``__geo_interface__``.
+        layer: Name or number of an object of TopoJSON.
+    Raises: ConfigError, for a text that is none, for too much of it, and for JSON of ESRI or
+        TopoJSON that makes no sense.
+    """
+    if isinstance(data, bytes | bytearray):
+        data = decode_text(bytes(data))
+    if isinstance(data, str):
+        data = _parsed(data.removeprefix("\ufeff"))
+    found = getattr(data, "__geo_interface__", data)
+    if not isinstance(found, Mapping):
+        return found
+    if found.get("type") == "Topology":
+        return from_topology(found, layer)
+    return from_esri(found) if is_esri(found) else found
+
+
+def _parsed(text: str) -> object:
+    try:
+        raw = text.encode(errors="replace")
+        check_values(raw, MAX_VALUES)
+    except TooMuch as error:
+        raise ConfigError(f"the area of interest {error}; simplify it") from None
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        found = _sequence_of(text) or _with_odd_numbers(text)
+        if found is None:
+            raise ConfigError(f"the area of interest is not JSON: {error}") from None
+        return found
+
+
+def _sequence_of(text: str) -> dict[str, Any] | None:
+    """Read one GeoJSON text a line, or after each record mark; ``None`` if it is none."""
+    texts = text.split(_RECORD) if _RECORD in text else text.splitlines()
+    found = []
+    for one in texts:
+        if one.strip():
+            try:
+                found.append(orjson.loads(one))
+            except orjson.JSONDecodeError:
+                return None
+    if len(found) < 2 and _RECORD not in text:
+        return None
+    if all(isinstance(item, dict) and item.get("type") == "Feature" for item in found):
+        return {"type": "FeatureCollection", "features": found}
+    return {"type": "GeometryCollection", "geometries": found}
+
+
+def _with_odd_numbers(text: str) -> object | None:
+    """Read JSON whose properties hold NaN, as Python and GDAL write it; ``None`` if it is none."""
+    if not _NO_JSON_NUMBER.search(text):
+        return None
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found

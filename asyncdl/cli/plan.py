@@ -111,6 +111,7 @@ def describe(plan: Plan) -> list[str]:
     free = size(plan.free_bytes) if plan.free_bytes is not None else "not told"
     return [
         count(plan.scenes, "scene"),
+        *_area(plan),
         *table_lines(rows),
         *_products(plan),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
@@ -119,6 +120,17 @@ def describe(plan: Plan) -> list[str]:
         f"time: {_time(plan)}",
         *_no_room(plan),
     ]
+
+
+def _area(plan: Plan) -> list[str]:
+    """Say that an area is searched wider than it is."""
+    if not plan.area.ground:
+        return []
+    number = len(plan.area.filters)
+    searches = "1 search" if number == 1 else f"{number} searches"
+    parts = count(len(plan.area.ground), "part")
+    reach = f"up to {plan.area.reach_deg:.2g} degrees beyond it"
+    return [f"area: {parts}, {searches} {reach}; scenes that do not touch it are left out"]
 
 
 def _products(plan: Plan) -> list[str]:

@@ -66,6 +66,7 @@ def is_clear_text(url: str) -> bool:
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
+BoxLongitude = Annotated[float, Meta(ge=-360, le=360)]
 Word = Annotated[str, Meta(min_length=1)]
 Template = Annotated[
     LayoutTemplate,
@@ -181,17 +182,18 @@ class SearchConfig(Section, frozen=True):
     ) = None
     """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
     aoi: Annotated[Aoi, Meta(description=AOI_FORMS)] | None = None
-    """Area of interest: polygons or points, in longitude and latitude. Other files, and layers of
-    them (``parcels.gpkg|layername=fields``), need ``asyncdl[geo]``, which reprojects them. In
-    Python also what has a ``__geo_interface__``. See [howto/area.md](howto/area.md)."""
+    """Area of interest: polygons or points, in longitude and latitude. Files other than GeoJSON,
+    WKT, TopoJSON and ESRI's JSON need ``asyncdl[geo]``, which reprojects; a layer is named as in
+    ``parcels.gpkg|layername=fields``. In Python also what has a ``__geo_interface__``. See
+    [howto/area.md](howto/area.md)."""
     bbox: (
         Annotated[
-            tuple[Longitude, Latitude, Longitude, Latitude],
+            tuple[BoxLongitude, Latitude, BoxLongitude, Latitude],
             Meta(description="[west, south, east, north] in degrees, such as [-151, 61, -149, 62]"),
         ]
         | None
     ) = None
-    """A box; west may exceed east, and then it crosses the antimeridian."""
+    """A box; where west exceeds east, or east 180, it crosses the antimeridian."""
     wrs: (
         Annotated[
             tuple[

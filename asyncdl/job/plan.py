@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from asyncdl.config import Config
-from asyncdl.events import Emit, discard
+from asyncdl.events import Emit, Event, Notice, discard
 from asyncdl.job.choosing.namesakes import Namesakes
 from asyncdl.job.choosing.news import Now, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
@@ -40,6 +40,7 @@ from asyncdl.job.stages.present import (
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import RateLimits
+from asyncdl.m2m.searching.area import SearchArea
 from asyncdl.off_loop import off_loop
 
 
@@ -81,6 +82,10 @@ class Plan:
     """What a run would fetch, and what there is to do it with."""
 
     scenes: int = 0
+    area: SearchArea = field(default_factory=SearchArea)
+    """Where scenes are searched; without filters everywhere, or they are named."""
+    notices: list[str] = field(default_factory=list)
+    """All that was said on the way, such as what of an area was left out."""
     kinds: dict[str, KindPlan] = field(default_factory=dict)
     requests: int = 0
     """Downloads that would be requested; a file that two products want counts once."""
@@ -120,6 +125,8 @@ class Plan:
         return {
             "event": "plan",
             "scenes": self.scenes,
+            "area": _area_as_json(self.area) if self.area.filters else None,
+            "notices": self.notices,
             "products": {
                 name: {
                     "files": kind.files,
@@ -148,6 +155,15 @@ class Plan:
         }
 
 
+def _area_as_json(area: SearchArea) -> dict[str, Any]:
+    return {
+        "searches": len(area.filters),
+        "is_exact": not area.ground,
+        "reach_deg": area.reach_deg,
+        "parts": len(area.ground) or len(area.filters),
+    }
+
+
 async def make_plan(
     client: M2MClient, config: Config, wish: Wish, service_name: str, emit: Emit = discard
 ) -> Plan:
@@ -157,7 +173,9 @@ async def make_plan(
         the download directory is none that a run could begin in.
     """
     await anyio.to_thread.run_sync(check_right_to_write, config.directory)
-    plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)})
+    area = wish.query.area if wish.query else SearchArea()
+    plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)}, area=area)
+    emit = _noting(plan, emit)
     async with look_into_journal(places_of(config), service_name) as journal:
         await check_account(client, emit)
         if journal and config.search.follows_last_run:
@@ -171,6 +189,17 @@ async def make_plan(
     plan.quota = await client.rate_limit_summary()
     plan.free_bytes = await anyio.to_thread.run_sync(free_bytes, config.directory)
     return plan
+
+
+def _noting(plan: Plan, emit: Emit) -> Emit:
+    """Keep in a plan what is said, and pass it on."""
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Notice):
+            plan.notices.append(event.text)
+        emit(event)
+
+    return watch
 
 
 async def _news(journal: Journal, config: Config, wish: Wish, now: Now, emit: Emit) -> Wish:

@@ -17,7 +17,7 @@ from asyncdl.m2m.searching.rings import Position, Ring
 Bounds: TypeAlias = tuple[float, float, float, float]
 """West, south, east, north; degrees."""
 
-FINEST = 128
+FINEST = 64
 """Columns and rows of the finest grid under an outline."""
 COARSEST = 8
 _CELLS_PER_EDGE = 8

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from asyncdl.m2m.searching.rings import Position, Ring
+from asyncdl.m2m.searching.rings import Position, Ring, bounds, signed_area
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 """West, south, east, north; degrees."""
 
+SCENE_DEG = 2.0
+"""A scene's width, about: a search of a smaller box finds as much as one of this size."""
 FINEST = 64
 """Columns and rows of the finest grid under an outline."""
 COARSEST = 8
@@ -135,8 +137,31 @@ def surround(
         box: Around all of them.
         most_rings: 1 or more.
         most_corners: Of each ring.
-    Returns: The finest there is; ``None`` where only a very coarse one were so few.
+    Returns: Of a finer and some coarser grids the one in whose rings least is found; ``None``
+        where only a very coarse one were so few.
     """
+    candidates = list(_surrounds(rings, box, most_rings, most_corners))
+    return min(candidates, key=_found_in, default=None)
+
+
+def _found_in(candidate: Surround) -> float:
+    """Return the area in which scenes touch the rings, about; square degrees."""
+    return sum(map(area_searched, candidate.rings))
+
+
+def area_searched(ring: Ring) -> float:
+    """Return the area in which scenes touch a ring, about; square degrees.
+
+    As of a box, which grows by a scene in both directions.
+    """
+    west, south, east, north = bounds(ring)
+    around = SCENE_DEG * (east - west + north - south + SCENE_DEG)
+    return abs(signed_area(ring)) + around
+
+
+def _surrounds(
+    rings: Sequence[Ring], box: Bounds, most_rings: int, most_corners: int
+) -> Iterator[Surround]:
     size = FINEST
     finest = size_for(*lengths_within(rings, box), FINEST, COARSEST)
     while size > finest:
@@ -146,10 +171,9 @@ def surround(
         grid = Grid(box, size)
         found = _trace(cells, grid, most_rings)
         if found and max(map(len, found)) <= most_corners + 1:
-            return Surround(found, max(grid.width, grid.height))
+            yield Surround(found, max(grid.width, grid.height))
         cells = {(row // 2, column // 2) for row, column in cells}
         size //= 2
-    return None
 
 
 def cells_of(rings: Iterable[Ring], grid: Grid) -> Iterator[tuple[int, int]]:

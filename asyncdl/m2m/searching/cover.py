@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from asyncdl.m2m.searching.cells import Bounds, Grid, box_around, surround
+from asyncdl.m2m.searching.cells import SCENE_DEG, Bounds, Grid, box_around, surround
 from asyncdl.m2m.searching.ground import lines_meet
 from asyncdl.m2m.searching.rings import Polygon, Position, Ring, bounds, is_box
 
@@ -34,8 +34,6 @@ POINT_MARGIN_DEG = 0.0001
 MAX_RINGS = 5
 """Of the filters of parts that lie together: each is a search."""
 
-_SCENE_DEG = 2.0
-"""A scene's width, about: a search of a smaller box finds as much as one of this size."""
 _MAX_BUNDLES = 64
 """Columns and rows in which parts are bundled before they are grouped."""
 
@@ -200,7 +198,7 @@ def _costs(boxes: Iterable[Bounds]) -> Iterator[float]:
 def _cost(box: Bounds) -> float:
     """Return the area in which scenes touch a box, about; square degrees."""
     west, south, east, north = box
-    return (east - west + _SCENE_DEG) * (north - south + _SCENE_DEG)
+    return (east - west + SCENE_DEG) * (north - south + SCENE_DEG)
 
 
 # -- what the service can say ------------------------------------------------------

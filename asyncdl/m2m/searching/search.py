@@ -148,7 +148,9 @@ async def search_scenes(
             )
             collected += len(page.results or ())
             add = partial(tally.add, page, is_first=start == 1, collected=collected)
-            yield await off_loop(len(page.results or ()), add)
+            # To compare a footprint with a coast takes as long as ten other looks at a scene.
+            weight = 10 if footprints else 1
+            yield await off_loop(len(page.results or ()) * weight, add)
             start = (
                 None
                 if tally.is_full

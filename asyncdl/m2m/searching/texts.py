@@ -94,9 +94,15 @@ def _sequence_of(text: str) -> dict[str, Any] | None:
                 return None
     if len(found) < 2 and _RECORD not in text:
         return None
-    if all(isinstance(item, dict) and item.get("type") == "Feature" for item in found):
-        return {"type": "FeatureCollection", "features": found}
-    return {"type": "GeometryCollection", "geometries": found}
+    features = (
+        item if isinstance(item, dict) and item.get("type") == "Feature" else _feature(item)
+        for item in found
+    )
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+def _feature(geometry: object) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": geometry}
 
 
 def _with_odd_numbers(text: str) -> object | None:

@@ -79,8 +79,7 @@ def test_a_search_and_a_run_say_the_same(terminal: Terminal, config: Path) -> No
     assert "LC08_L2SP_068017_20200310_20200822_02_T1" in found
     assert terminal.run("run", config, "--sandbox", "--json") == 0
     events = [orjson.loads(line) for line in terminal.out.splitlines()]
-    texts = [event["text"] for event in events if event["event"] == "notice"]
-    assert all(any(said in text for text in texts) for said in SAID)
+    assert all(any(said in notice for notice in events[-1]["notices"]) for said in SAID)
     assert events[-1]["scenes"] == len(found)
 
 

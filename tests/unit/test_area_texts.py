@@ -157,6 +157,25 @@ def test_holes_of_esri_go_into_the_rings_around_them() -> None:
     assert alone.filters == found.filters[:1]
 
 
+def test_a_pond_on_an_island_in_a_lake_is_of_the_island() -> None:
+    def ring(inset: float, *, clockwise: bool) -> list[list[float]]:
+        low, high = inset, 10 - inset
+        square = [[low, low], [high, low], [high, high], [low, high], [low, low]]
+        return square[::-1] if clockwise else square
+
+    rings = [ring(inset, clockwise=inset in (0, 2)) for inset in (0, 1, 2, 3)]
+    for order in (rings, rings[::-1]):
+        found = sorted(area_from_geojson({"rings": order}).filters, key=str)
+        assert [len(part["geoJson"]["coordinates"]) for part in found] == [2, 2]
+
+
+def test_holes_without_end_are_refused() -> None:
+    outer = [[[x, 0], [x, 1], [x + 0.001, 1], [x, 0]] for x in range(100)] * 80
+    holes = [[[x, 0], [x + 0.001, 1], [x, 1], [x, 0]] for x in range(100)] * 80
+    with pytest.raises(ConfigError, match="too many holes"):
+        area_from_geojson({"rings": [*outer, *holes]})
+
+
 def test_points_and_lines_of_esri() -> None:
     both = area_from_geojson({"points": [[1, 2], [3, 4]]})
     assert len(both.filters) == 2
@@ -176,7 +195,10 @@ def test_points_and_lines_of_esri() -> None:
         ("SRID=32606;POINT (340000 6800000)", "EPSG:32606"),
     ],
 )
-def test_other_reference_systems_are_told_by_name(found: Any, name: str) -> None:
+def test_other_reference_systems_are_told_by_name(
+    monkeypatch: pytest.MonkeyPatch, found: Any, name: str
+) -> None:
+    monkeypatch.setattr("asyncdl.job.choosing.areas.has_gdal", lambda: False)
     with pytest.raises(ConfigError, match=name):
         area(found)
 

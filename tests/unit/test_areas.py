@@ -153,7 +153,8 @@ def test_an_object_that_knows_its_reference_system_is_asked_for_degrees() -> Non
     assert area(frame) == BOX
 
 
-def test_a_reference_system_that_geojson_names_is_not_lost() -> None:
+def test_a_reference_system_that_geojson_names_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncdl.job.choosing.areas.has_gdal", lambda: False)
     crs = {"type": "name", "properties": {"name": "EPSG:32606"}}
     collection = {"type": "FeatureCollection", "features": [feature(POLYGON)], "crs": crs}
     with pytest.raises(ConfigError, match="EPSG:32606; reproject"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 import zipfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from tests.unit.test_areas import POLYGON, WKT, area
 
 UTM = "POLYGON ((340000 6800000, 380000 6800000, 380000 6850000, 340000 6850000, 340000 6800000))"
 """In zone 6."""
+RING = [[340e3, 6.80e6], [340e3, 6.85e6], [380e3, 6.85e6], [380e3, 6.80e6], [340e3, 6.80e6]]
 CORNERS = [from_utm(x, y, 6) for x in (340e3, 380e3) for y in (6.80e6, 6.85e6)]
 UTM_BOUNDS = pytest.approx(bounds(CORNERS), abs=1e-6)
 
@@ -130,7 +132,6 @@ def test_a_file_without_a_reference_system_is_told(
     [
         (["LINESTRING (340000 6800000, 380000 6800000)"], "a LineString has no area"),
         (["POLYGON EMPTY"], "is empty"),
-        ([UTM] * 30, "30 separate parts"),
     ],
 )
 def test_what_is_no_area_is_told_as_of_geojson(
@@ -139,6 +140,26 @@ def test_what_is_no_area_is_told_as_of_geojson(
     write("a.gpkg", *texts)
     with pytest.raises(ConfigError, match=problem):
         area("a.gpkg", tmp_path)
+
+
+def test_many_features_are_an_area_all_the_same(tmp_path: Path, write: Callable[..., None]) -> None:
+    write("a.gpkg", *[UTM] * 30)
+    found = area("a.gpkg", tmp_path)
+    assert len(found.filters) == 1 and len(found.ground) == 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"SRID=32606;{UTM}", json.dumps({"rings": [RING], "spatialReference": {"wkid": 32606}})],
+)
+def test_other_texts_in_metres_are_reprojected(
+    pyogrio: ModuleType, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    assert bounds_of(area(text)) == bounds_of(area("a.txt", tmp_path)) == UTM_BOUNDS
+    with pytest.raises(ConfigError, match=r"b\.wkt: "):
+        (tmp_path / "b.wkt").write_text(f"SRID=999999;{UTM}")
+        area("b.wkt", tmp_path)
 
 
 @pytest.mark.parametrize(

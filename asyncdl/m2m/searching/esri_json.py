@@ -5,17 +5,21 @@ Source: the ArcGIS REST API's page on geometry objects; outer rings run clockwis
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.searching.rings import Ring, bounds, polygons_of, signed_area
+from asyncdl.m2m.searching.cells import Bounds
+from asyncdl.m2m.searching.ground import encloses
+from asyncdl.m2m.searching.rings import Polygon, Ring, bounds, signed_area
 
 Object = Mapping[str, Any]
 
 _MARKS = ("rings", "paths", "points", "xmin", "x", "curveRings", "geometryType")
-_MAX_PAIRS = 1_000_000
-"""Of holes and rings that may be around them: each pair is looked at."""
+_MAX_STEPS = 50_000_000
+"""To find the rings around holes; so many take some seconds."""
+_NOWHERE = (math.inf, math.inf, -math.inf, -math.inf)
 
 
 def is_esri(found: Object) -> bool:
@@ -70,28 +74,40 @@ def _geometry(found: object) -> dict[str, Any]:
     raise ConfigError("the area of interest is no geometry of ESRI")
 
 
-def _polygons(rings: Sequence[Any]) -> list[list[Any]]:
+def _polygons(rings: Sequence[Any]) -> list[Polygon]:
     """Put holes, which run counter-clockwise, into the rings around them."""
     read = [_ring(ring) for ring in rings]
-    turned = [ring[::-1] for ring in read if len(ring) > 3]
-    outer = sum(signed_area(ring) > 0 for ring in turned)
-    holes = sum(signed_area(ring) < 0 for ring in turned)
-    if not holes or not outer:
-        return [[ring] for ring in read]
-    if outer == 1 and _first_frames_all(turned):
-        return [sorted(turned, key=lambda ring: signed_area(ring) < 0)]
-    if outer * holes > _MAX_PAIRS:
+    # Turned, so that they run as in GeoJSON; what encloses nothing is told of by its reader.
+    turned = [ring[::-1] if len(ring) > 3 else ring for ring in read]
+    outer = [ring for ring in turned if len(ring) <= 3 or signed_area(ring) >= 0]
+    holes = [ring for ring in turned if len(ring) > 3 and signed_area(ring) < 0]
+    # Where all of them run the other way, whoever wrote them did not know.
+    return _nested(outer, holes) if outer else [[ring] for ring in holes]
+
+
+def _nested(outer: Sequence[Ring], holes: Sequence[Ring]) -> list[Polygon]:
+    polygons: list[Polygon] = [[ring] for ring in outer]
+    boxes = [bounds(ring) if ring else _NOWHERE for ring in outer]
+    steps = len(outer) * len(holes)
+    for hole in holes if steps <= _MAX_STEPS else ():
+        box = bounds(hole)
+        around = [p for frame, p in zip(boxes, polygons, strict=True) if _frames(frame, box)]
+        if len(around) > 1:
+            steps += sum(len(polygon[0]) for polygon in around)
+            around = [polygon for polygon in around if encloses(polygon[0], hole[0])]
+        if around:
+            # A pond on an island in a lake is of the island.
+            min(around, key=lambda polygon: signed_area(polygon[0])).append(hole)
+        if steps > _MAX_STEPS:
+            break
+    if steps > _MAX_STEPS:
         raise ConfigError("the area of interest has too many holes; convert it to GeoJSON")
-    return [*polygons_of(turned), *([ring] for ring in read if len(ring) <= 3)]
+    return polygons
 
 
-def _first_frames_all(rings: Sequence[Ring]) -> bool:
-    outer = next(ring for ring in rings if signed_area(ring) > 0)
-    west, south, east, north = bounds(outer)
-    return all(
-        west <= left and south <= low and right <= east and high <= north
-        for left, low, right, high in map(bounds, rings)
-    )
+def _frames(outer: Bounds, inner: Bounds) -> bool:
+    west, south, east, north = outer
+    return west <= inner[0] and south <= inner[1] and inner[2] <= east and inner[3] <= north
 
 
 def _ring(value: object) -> Ring:

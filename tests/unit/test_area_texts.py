@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
+from asyncdl.job.choosing.areas import area_of
 from asyncdl.m2m.searching.area import SearchArea, area_from_bbox, area_from_geojson
 from asyncdl.m2m.searching.texts import decode_text
 from tests.unit.test_areas import BOX, GEOJSON, WKT, area
@@ -234,3 +237,50 @@ def test_geoparquet_is_told_by_name(tmp_path: Path) -> None:
 
 def test_an_area_says_nothing_when_all_is_clear() -> None:
     assert area(GEOJSON) == SearchArea(BOX.filters)
+
+
+numbers = st.integers(-400, 400) | st.floats(-200, 200) | st.just(10**400)
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | numbers | st.sampled_from(["", "Polygon", "a"]),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(
+            [
+                "type", "rings", "points", "paths", "x", "y", "features", "geometry", "objects",
+                "arcs", "transform", "scale", "translate", "coordinates", "geometries",
+                "spatialReference", "wkid", "crs", "properties", "name", "geometryType",
+            ]
+        ),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@given(
+    st.fixed_dictionaries(
+        {}, optional={"rings": values, "points": values, "x": values, "y": values}
+    )
+    | st.fixed_dictionaries({"geometryType": values, "features": values})
+    | st.fixed_dictionaries(
+        {"type": st.just("Topology"), "arcs": values, "objects": values},
+        optional={"transform": values},
+    )
+    | st.fixed_dictionaries(
+        {"type": st.sampled_from(["Polygon", "MultiPolygon", "Feature", "GeometryCollection"])},
+        optional={"coordinates": values, "geometry": values, "geometries": values, "crs": values},
+    )
+)
+def test_any_object_is_read_or_refused(found: dict[str, Any]) -> None:
+    with suppress(ConfigError):
+        area_from_geojson(found)
+
+
+def test_a_box_may_reach_beyond_180() -> None:
+    raw = {
+        "search": {"dataset": "x", "bbox": [170, -20, 190, -10]},
+        "products": [{"kind": "bundle"}],
+    }
+    assert area_of(parse_config(raw).search) == area_from_bbox(170, -20, -170, -10)

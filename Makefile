@@ -87,7 +87,7 @@ readers: $(READY_FOR_READERS)  # what reads STAC items, and what makes others of
 	$(VENV_READERS)/bin/python -m pytest -q -rP --disable-warnings tests/job/test_stac_readers.py
 
 areas: $(READY_FOR_AREAS)  # countries, provinces and islands of the world, against shapely
-	ASYNCDL_GEOMETRY=$(GEOMETRY) $(BIN)/python -m pytest -q tests/areas
+	ASYNCDL_GEOMETRY=$(GEOMETRY) $(BIN)/python -m pytest -q --numprocesses auto --dist worksteal tests/areas
 
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients

@@ -27,8 +27,9 @@ from asyncdl.m2m.searching.rings import (
     polygons_of,
     wrap,
 )
+from asyncdl.text import described
 
-_CRS_NAME = re.compile(r"[A-Za-z0-9:./_-]{1,60}")
+_CRS_NAME = re.compile(r"(?:urn:ogc:def:crs:)?[A-Za-z]{2,10}:[0-9.]{0,8}:?[A-Za-z0-9]{1,12}")
 _TYPE_NAME = re.compile(r"[A-Za-z]{1,20}")
 _BEYOND_ANY_DEGREE = 10**15
 _SHOWN_NAMES = 3
@@ -106,7 +107,7 @@ def parts_of(root: object) -> Parts:
                 found.lines.append(f"{place}{place and ', '}a {kind}")
             case _:
                 is_name = isinstance(kind, str) and _TYPE_NAME.fullmatch(kind)
-                told = repr(kind) if is_name else _described(kind)
+                told = repr(kind) if is_name else described(kind)
                 allowed = "polygons and points"
                 raise ConfigError(f"{told} is no GeoJSON type", allowed=allowed)
     found.check()
@@ -177,23 +178,7 @@ def _sequence(value: object) -> Sequence[object]:
         return ()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
-    raise ConfigError(f"expected a list of coordinates, found {_described(value)}")
-
-
-def _described(value: object) -> str:
-    """Return what a value is, without repeating texts, which may be anybody's."""
-    match value:
-        case None:
-            return "nothing"
-        case bool() | float():
-            return str(value).lower()
-        case int():
-            return str(value) if value.bit_length() < 64 else "a number of many digits"
-        case str():
-            return f"a text of {len(value):,} characters"
-        case Sequence():
-            return f"a list of {len(value):,} values"
-    return f"a {type(value).__name__}"
+    raise ConfigError(f"expected a list of coordinates, found {described(value)}")
 
 
 def _add_points(found: Parts, positions: Sequence[object]) -> None:
@@ -250,7 +235,7 @@ def _read_position(value: object) -> Position:
         longitude, latitude = numbers
         if _is_number(longitude) and _is_number(latitude):
             return float(longitude), float(latitude)
-    raise ConfigError(f"expected a longitude and a latitude, found {_described(value)}")
+    raise ConfigError(f"expected a longitude and a latitude, found {described(value)}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
@@ -14,15 +13,16 @@ from asyncdl.cli.lookups import new_loop
 from asyncdl.cli.main import INTERRUPTED
 from asyncdl.cli.printing import echo
 from asyncdl.errors import ungrouped
+from asyncdl.system.signals import HANGUP, ending, received
 
 T = TypeVar("T")
 
 
 def run_async(work: Callable[[], Awaitable[T]]) -> T | None:
-    """Run ``work`` to its end, or until SIGINT, SIGTERM or SIGHUP; then return ``None``.
+    """Run ``work`` to its end, or until a signal asks for it; then return ``None``.
 
     The first signal cancels the work, which then saves its state; a second one
-    leaves at once. SIGHUP, with which a terminal goes, means nothing under ``nohup``.
+    leaves at once.
     """
     with ungrouped():
         return anyio.run(_until_signal, work, backend_options={"loop_factory": new_loop})
@@ -40,19 +40,14 @@ async def _until_signal(work: Callable[[], Awaitable[T]]) -> T | None:
 
 async def _cancel_on_signal(*, task_status: TaskStatus[anyio.CancelScope]) -> None:
     scope = anyio.CancelScope()
-    with anyio.open_signal_receiver(*_signals()) as signals:
+    with received(tuple(ending())) as signals:
         task_status.started(scope)
-        async for number in signals:
+        while True:
+            number = await signals.get()
             if scope.cancel_called:
                 # A terminal that goes says so by its kernel and by its shell: no second wish.
-                if number == signal.SIGHUP:
+                if number == HANGUP:
                     continue
                 os._exit(INTERRUPTED)
             echo("Stopping; what is done is kept. Again to leave at once.", err=True)
             scope.cancel()
-
-
-def _signals() -> Iterator[signal.Signals]:
-    yield from (signal.SIGINT, signal.SIGTERM)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        yield signal.SIGHUP

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asyncdl.cli.printing import echo
 from asyncdl.errors import DiskError
+from asyncdl.system.renaming import replace
 
 STDOUT = Path("-")
 
@@ -40,7 +41,7 @@ def _replace(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}.part")
     try:
         _write(partial, text)
-        partial.replace(path)
+        replace(partial, path)
     except OSError:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ file system has those; and its time, which is the host's own with ``remote_time`
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from asyncdl.dates import parse_http_date
+from asyncdl.system import attributes
 from asyncdl.transfer.validators import Validator
 
 _ATTRIBUTE = "user.asyncdl.validator"
@@ -73,10 +73,10 @@ def look_at(path: Path) -> LocalCopy | None:
 
 
 def _kept(path: Path) -> Validator:
-    get: Callable[[Path, str], bytes] | None = getattr(os, "getxattr", None)
-    if get is not None:
-        with suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(get(path, _ATTRIBUTE), type=Validator)
+    told = attributes.kept(path, _ATTRIBUTE)
+    if told is not None:
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(told, type=Validator)
     return Validator()
 
 
@@ -97,8 +97,6 @@ def mark(path: Path, validator: Validator, *, remote_time: bool) -> None:
 
 def _keep(path: Path, validator: Validator) -> None:
     """Keep the validator, where the file system takes it: without, dates have to do."""
-    keep: Callable[[Path, str, bytes], None] | None = getattr(os, "setxattr", None)
     told = msgspec.json.encode(validator)
-    if keep is not None and len(told) <= _MOST_BYTES and not validator.is_empty:
-        with suppress(OSError):
-            keep(path, _ATTRIBUTE, told)
+    if len(told) <= _MOST_BYTES and not validator.is_empty:
+        attributes.keep(path, _ATTRIBUTE, told)

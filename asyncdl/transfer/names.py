@@ -6,15 +6,16 @@ import re
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from asyncdl.redact import MASK, unsigned
+from asyncdl.system.locks import LOCK
 from asyncdl.text import is_acting
 
-PART, NOTE, HALF_NOTE = ".part", ".part.state", ".part.state.tmp"
+PART, NOTE, HALF_NOTE, LOCKED = ".part", ".part.state", ".part.state.tmp", f".part{LOCK}"
 """Behind a file's name while the engine fetches it; no ending of ours is longer than the last."""
 MEMBER, COPY = ".part.member", ".part.copy"
 """The same while a job unpacks or copies it."""
 PASSING = ".unpacking.tar"
 """How a bundle ends whose tar will not be kept."""
-PART_ENDINGS = (PART, NOTE, HALF_NOTE, MEMBER, COPY)
+PART_ENDINGS = (PART, NOTE, HALF_NOTE, LOCKED, MEMBER, COPY)
 WORKING_ENDINGS = (*PART_ENDINGS, PASSING)
 """All names of ours for what is not finished; no name from outside ends like this."""
 

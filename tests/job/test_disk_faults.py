@@ -100,7 +100,7 @@ async def test_row_138_short_writes_are_completed_everywhere(
         assert path.read_bytes() == bench.truth(path.name)
 
 
-@pytest.mark.parametrize("spoiled", ["aiofiles.os.replace", "asyncdl.job.telling.report.os.fsync"])
+@pytest.mark.parametrize("spoiled", ["asyncdl.job.telling.report.replace", "asyncdl.job.telling.report.flush"])
 async def test_a_report_that_fails_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoiled: str
 ) -> None:

@@ -18,6 +18,7 @@ ROOMS: dict[str, set[str]] = {
     "certificates": set(),
     "remedies": set(),
     "errors": {"redact", "remedies"},
+    "system": set(),
     "at_exit": set(),
     "off_loop": set(),
     "own_task": {"errors"},
@@ -52,8 +53,8 @@ ROOMS: dict[str, set[str]] = {
     "lists": {"errors", "outside", "redact", "transfer"},
     "items": {"errors", "transfer", "m2m"},
     "job": {
-        "errors", "events", "config", "off_loop", "outside", "own_task", "retry", "redact", "text",
-        "tls", "transfer", "m2m", "stac", "items",
+        "errors", "events", "config", "off_loop", "outside", "own_task", "retry", "redact",
+        "system", "text", "tls", "transfer", "m2m", "stac", "items",
     },
     "doctor": {
         "version", "errors", "dates", "config", "retry", "proxies", "redact", "sessions", "tls",

@@ -13,8 +13,8 @@ def test_a_file_larger_than_the_disk_has_no_room(tmp_path: Path) -> None:
     system = os.statvfs(tmp_path)
     with (tmp_path / "file.part").open("wb") as file:
         with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
-            room.check(file.fileno(), 2 * system.f_blocks * system.f_frsize)
-        room.check(file.fileno(), 1)
+            room.check(file.fileno(), tmp_path / "a", 2 * system.f_blocks * system.f_frsize)
+        room.check(file.fileno(), tmp_path / "a", 1)
     assert caught.value.errno == errno.ENOSPC
 
 
@@ -24,6 +24,6 @@ def test_a_file_system_that_counts_nothing_is_not_believed(
     class Uncounted:
         f_blocks = f_bavail = f_frsize = 0
 
-    monkeypatch.setattr(os, "fstatvfs", lambda _: Uncounted())
+    monkeypatch.setattr(os, "statvfs", lambda _: Uncounted())
     with (tmp_path / "file.part").open("wb") as file:
-        room.check(file.fileno(), 1 << 60)
+        room.check(file.fileno(), tmp_path / "a", 1 << 60)

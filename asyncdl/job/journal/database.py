@@ -17,6 +17,7 @@ import anyio.to_thread
 
 from asyncdl.errors import DiskError
 from asyncdl.job.journal.place import LOCK_NAME, knows_locks, maps_files
+from asyncdl.system.renaming import remove, replace
 from asyncdl.transfer.parts.stable import check_own
 
 T = TypeVar("T")
@@ -292,9 +293,9 @@ def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3
     The files it spoke of are checked again, so nothing is lost but time.
     """
     try:
-        path.replace(path.with_suffix(".damaged"))
+        replace(path, path.with_suffix(".damaged"))
         for side in ("-wal", "-shm"):
-            path.with_name(path.name + side).unlink(missing_ok=True)
+            remove(path.with_name(path.name + side))
         return _open(path, migrations, durable)
     except OSError as error:
         raise DiskError(path, error) from error

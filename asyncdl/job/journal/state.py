@@ -30,6 +30,7 @@ from asyncdl.job.journal.place import (
 )
 from asyncdl.job.journal.schema import MIGRATIONS
 from asyncdl.outside import read_at_most
+from asyncdl.system.volumes import is_read_only
 from asyncdl.text import plain
 from asyncdl.transfer.parts.stable import check_own, make_folders, open_plain, settle, write_anew
 
@@ -90,8 +91,7 @@ def check_right_to_write(directory: Path) -> None:
         raise DiskError(directory, error) from error
     existing = next(at for at in (folder, *folder.parents) if os.path.lexists(at))
     if not os.access(existing, os.W_OK | os.X_OK):
-        is_for_reading = os.statvfs(existing).f_flag & os.ST_RDONLY
-        number = errno.EROFS if is_for_reading else errno.EACCES
+        number = errno.EROFS if is_read_only(existing) else errno.EACCES
         raise DiskError(existing, OSError(number, os.strerror(number)))
 
 

@@ -8,7 +8,6 @@ more: what is certain not to fit stops the run, what only seems so is told.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from asyncdl.job.places.layout import Place, layout_of
 from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
 from asyncdl.job.telling.amounts import size
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.system import volumes
 from asyncdl.transfer.parts.sink import part_path
 
 
@@ -214,12 +214,11 @@ def free_bytes(directory: Path) -> int | None:
     Returns: ``None`` where it counts nothing, as some network mounts do.
     """
     existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
-    system = os.statvfs(existing)
-    return system.f_bavail * system.f_frsize if system.f_blocks else None
+    return volumes.free_bytes(existing)
 
 
 def _bytes_of_part(final: Path) -> int:
     try:
-        return part_path(final).stat().st_blocks * 512
+        return volumes.held_bytes(part_path(final).stat())
     except OSError:
         return 0

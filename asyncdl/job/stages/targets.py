@@ -19,6 +19,7 @@ from asyncdl.job.journal.place import STATE_FOLDER
 from asyncdl.job.places.layout import Aim, Place
 from asyncdl.job.run import Run
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.system.volumes import longest_name, longest_path
 from asyncdl.transfer.names import HALF_NOTE, safe_name
 from asyncdl.transfer.parts.sink import part_path, state_path
 from asyncdl.transfer.parts.stable import write_anew
@@ -26,7 +27,6 @@ from asyncdl.transfer.parts.stable import write_anew
 Fold: TypeAlias = Callable[[str], str]
 """Makes one text of all spellings that a volume does not tell apart."""
 
-_UNLIMITED = 2**31
 _OTHER_DIRECTORY = "or choose another download directory"
 
 
@@ -72,22 +72,19 @@ def _obstacles(directory: Path, aims: Iterable[Aim]) -> Blocked:
 
 def _too_long(directory: Path, path: Path) -> Obstacle | None:
     names = [*path.parent.relative_to(directory).parts, f"{path.name}{HALF_NOTE}"]
-    longest, most = max(len(os.fsencode(name)) for name in names), _longest_name(directory)
+    longest, most = max(len(os.fsencode(name)) for name in names), longest_name(directory)
     if longest > most:
         return Obstacle(
             f"a name in it takes {longest} bytes while it is under way; this volume takes {most}",
             "Choose a download directory on a volume that takes longer names.",
         )
+    whole, most_chars = len(str(path)) + len(HALF_NOTE), longest_path()
+    if most_chars is not None and whole > most_chars:
+        return Obstacle(
+            f"its path takes {whole} characters while it is under way; Windows takes {most_chars}",
+            "Choose a shorter download directory or layout, or switch on LongPathsEnabled.",
+        )
     return None
-
-
-def _longest_name(directory: Path) -> int:
-    """Return how many bytes a name may take on a directory's volume."""
-    try:
-        limit = os.pathconf(directory, "PC_NAME_MAX")
-    except OSError:
-        return _UNLIMITED
-    return limit if limit > 0 else _UNLIMITED
 
 
 def _folder_in_the_way(directory: Path, folder: Path) -> Obstacle | None:

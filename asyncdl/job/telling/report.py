@@ -7,7 +7,6 @@ the record of how the run went, too.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -38,6 +37,8 @@ from asyncdl.events import (
 )
 from asyncdl.job.telling.record import Record, Recorder
 from asyncdl.outside import check_values, read_at_most
+from asyncdl.system.flushing import flush
+from asyncdl.system.renaming import replace
 from asyncdl.transfer.parts.stable import open_plain
 
 REPORT_NAME = "asyncdl-report.json"
@@ -314,8 +315,8 @@ async def write_report(directory: Path, summary: Summary, *, durable: bool = Fal
             await file.write(text)
             if durable:
                 await file.flush()
-                await anyio.to_thread.run_sync(os.fsync, file.fileno())
-        await aiofiles.os.replace(partial, path)
+                await anyio.to_thread.run_sync(flush, file.fileno())
+        await anyio.to_thread.run_sync(replace, partial, path)
     except OSError:
         with suppress(OSError):
             await aiofiles.os.remove(partial)

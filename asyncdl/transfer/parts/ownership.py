@@ -3,18 +3,18 @@
 A host may name its file as it likes, ``Makefile`` for instance. What already has such a
 name is replaced only if it is the same file of an earlier run. That is kept with the file
 itself, in an extended attribute, along with the length and the time it had: whoever has
-changed it since has made it theirs. Where a file system has no such attributes, nothing
-is ours. Nothing secret is kept: the URL is a number. All of it blocks.
+changed it since has made it theirs. Where a system or volume has no such attributes,
+nothing is ours. Nothing secret is kept: the URL is a number. All of it blocks.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
+
+from asyncdl.system import attributes
 
 _ATTRIBUTE = "user.asyncdl.file"
 
@@ -34,19 +34,16 @@ def mark_ours(fd: int, file: FileNumber) -> None:
         fd: The file. All its bytes are written, and it has its time.
         file: Where it comes from.
     """
-    keep: Callable[[int, str, bytes], None] | None = getattr(os, "setxattr", None)
-    if keep is not None:
-        with suppress(OSError):
-            keep(fd, _ATTRIBUTE, _mark(os.fstat(fd), file))
+    attributes.keep(fd, _ATTRIBUTE, _mark(os.fstat(fd), file))
 
 
 def is_ours(path: Path, file: FileNumber) -> bool:
     """Tell whether a file is as :func:`mark_ours` left it, from the same place."""
-    get: Callable[[Path, str], bytes] | None = getattr(os, "getxattr", None)
-    if get is None:
+    kept = attributes.kept(path, _ATTRIBUTE)
+    if kept is None:
         return False
     try:
-        kept, now = get(path, _ATTRIBUTE), _mark(path.stat(), file)
+        now = _mark(path.stat(), file)
     except OSError:
         return False
     return kept == now or (file.is_changed_too and kept.split()[:1] == now.split()[:1])

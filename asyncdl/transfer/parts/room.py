@@ -14,19 +14,25 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+
+from asyncdl.system.volumes import free_bytes, held_bytes
 
 _KEEP_SIZE = 1
 """``FALLOC_FL_KEEP_SIZE``: the file does not look longer than what was written."""
 
 
-def check(fd: int, size_bytes: int) -> None:
+def check(fd: int, path: Path, size_bytes: int) -> None:
     """Look whether there is room for ``size_bytes``, as far as the file system tells. Blocks.
 
+    Args:
+        fd: The partial file.
+        path: Its name.
+        size_bytes: Of the whole file.
     Raises: OSError with ENOSPC, if there is not.
     """
-    system, held_bytes = os.fstatvfs(fd), os.fstat(fd).st_blocks * 512
-    # Some network mounts count no blocks at all.
-    if system.f_blocks and system.f_bavail * system.f_frsize + held_bytes < size_bytes:
+    free = free_bytes(path.parent)
+    if free is not None and free + held_bytes(os.fstat(fd)) < size_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

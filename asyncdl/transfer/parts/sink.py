@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,12 +13,14 @@ from typing import TypeVar
 from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
-from asyncdl.transfer.names import NOTE, PART
+from asyncdl.system.flushing import flush, flush_folder
+from asyncdl.system.locks import Held, is_still, open_alone
+from asyncdl.system.renaming import TAKES_OPEN_FILES, remove
+from asyncdl.transfer.names import LOCKED, NOTE, PART
 from asyncdl.transfer.parts import room
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.ownership import FileNumber, is_ours, mark_ours
 from asyncdl.transfer.parts.stable import (
-    flush_folder,
     make_folders,
     not_plain,
     open_plain,
@@ -34,8 +34,6 @@ T = TypeVar("T")
 
 BUSY = "busy"
 """Reason of the ``TransferError`` for a file that is being fetched already."""
-
-_log = logging.getLogger("asyncdl.transfer")
 
 
 def part_path(final: Path) -> Path:
@@ -57,7 +55,10 @@ def remove_leftovers(final: Path) -> None:
     """
     note = state_path(final)
     for path in (part_path(final), note, temporary_path(note)):
-        path.unlink(missing_ok=True)
+        remove(path)
+    if not TAKES_OPEN_FILES:
+        with suppress(OSError):  # another has it
+            final.with_name(f"{final.name}{LOCKED}").unlink(missing_ok=True)
 
 
 def may_be_replaced(final: Path, number: FileNumber) -> bool:
@@ -73,12 +74,13 @@ class PartFile:
     write reaches a file that has been closed, renamed or begun again.
     """
 
-    def __init__(self, final: Path, disk: Disk, fd: int, *, durable: bool) -> None:
+    def __init__(self, final: Path, disk: Disk, held: Held, *, durable: bool) -> None:
         self.final = final
         self.path = part_path(final)
         self._state_path = state_path(final)
         self._disk = disk
-        self._fd = fd
+        self._held = held
+        self._fd = held.fd
         self._durable = durable
         self._is_gone = False
         self._has_note = False
@@ -96,7 +98,7 @@ class PartFile:
 
         Raises: DiskError, if it has not; the bytes so far are kept.
         """
-        await self._call_brief(lambda: room.check(self._fd, size_bytes))
+        await self._call_brief(lambda: room.check(self._fd, self.path, size_bytes))
 
     async def reserve(self, size_bytes: int) -> None:
         """Take the room for a file of ``size_bytes`` now, where the file system can.
@@ -185,14 +187,16 @@ class PartFile:
     @property
     def _is_here(self) -> bool:
         """Whether the partial name is still that of the file that is open. Blocks."""
-        return not self._is_gone and _is_still(self._fd, self.path)
+        return not self._is_gone and self._fd >= 0 and is_still(self._fd, self.path)
 
     def _load(self) -> PartState | None:
         temporary = temporary_path(self._state_path)
         try:
-            temporary.unlink(missing_ok=True)
-        except IsADirectoryError as error:
-            raise not_plain(temporary) from error
+            remove(temporary)
+        except OSError as error:  # of several kinds for a folder, by the system
+            if temporary.is_dir():
+                raise not_plain(temporary) from error
+            raise
         size_bytes = os.fstat(self._fd).st_size
         state = load_state(self._state_path, size_bytes)
         self._has_note = state is not None
@@ -203,7 +207,7 @@ class PartFile:
 
     def _empty(self) -> None:
         if self._state_path.exists():
-            self._state_path.unlink()
+            remove(self._state_path)
             # A note that came back after a power cut would speak for other bytes.
             flush_folder(self.path.parent)
         os.ftruncate(self._fd, 0)
@@ -211,7 +215,7 @@ class PartFile:
     def _flush_and_note(self, state: PartState) -> None:
         # What has our name may be of somebody else by now; no note may speak for that.
         if self._is_here:
-            os.fsync(self._fd)
+            flush(self._fd)
             self._has_note = True
             save_state(self._state_path, state)
             if self._durable:
@@ -222,17 +226,19 @@ class PartFile:
             raise FileExistsError(errno.EEXIST, "another file has got this name meanwhile")
         mark_ours(self._fd, number)
         if self._durable:
-            os.fsync(self._fd)
-        # A network mount may tell only now what it could not store. The file itself
-        # stays open, and locked.
-        os.close(os.dup(self._fd))
+            flush(self._fd)
         if not self._is_here:
             raise FileNotFoundError(errno.ENOENT, "it was removed or replaced while it was fetched")
+        # A network mount may tell only now what it could not store.
+        if TAKES_OPEN_FILES:
+            os.close(os.dup(self._fd))  # the file itself stays open, and locked
+        else:
+            self._close_file()
         rename(self.path, self.final, durable=False)
         self._is_gone = True
         # In this order: a crash in between leaves a note without bytes, which
         # is harmless. The other order could leave bytes without their note.
-        self._state_path.unlink(missing_ok=True)
+        remove(self._state_path)
         if self._durable:
             settle(self.final.parent)
         elif self._has_note:
@@ -241,18 +247,28 @@ class PartFile:
 
     def _remove(self) -> None:
         if self._is_here:
-            self._state_path.unlink(missing_ok=True)
-            self.path.unlink(missing_ok=True)
+            if not TAKES_OPEN_FILES:
+                self._close_file()
+            remove(self._state_path)
+            remove(self.path)
             self._is_gone = True
 
     def _close(self) -> None:
-        fd, self._fd = self._fd, -1
-        if fd < 0:
-            return
         try:
-            if not self._is_gone and os.fstat(fd).st_size == 0 and _is_still(fd, self.path):
-                self.path.unlink()
+            if self._fd >= 0:
+                is_empty = self._is_here and os.fstat(self._fd).st_size == 0
+                if is_empty and TAKES_OPEN_FILES:
+                    remove(self.path)  # before another can take it
+                self._close_file()
+                if is_empty and not TAKES_OPEN_FILES:
+                    remove(self.path)
         finally:
+            self._close_file()
+            self._held.let_go()
+
+    def _close_file(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
             os.close(fd)
 
 
@@ -270,10 +286,10 @@ async def open_part(
     Raises: TransferError with reason :data:`BUSY`, if another task or process has
         it; DiskError, early, if ``final`` cannot become a file.
     """
-    fd = await disk.run_brief(final, lambda: _open_locked(final))
-    if fd is None:
+    held = await disk.run_brief(final, lambda: _open_locked(final))
+    if held is None:
         raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
-    part = PartFile(final, disk, fd, durable=durable)
+    part = PartFile(final, disk, held, durable=durable)
     try:
         yield part
     finally:
@@ -281,50 +297,16 @@ async def open_part(
             await part.aclose()
 
 
-def _open_locked(final: Path) -> int | None:
+def _open_locked(final: Path) -> Held | None:
     if final.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    path = part_path(final)
-    while True:
-        fd = _open_made(path)
-        try:
-            if not _lock(fd, path):
-                os.close(fd)
-                return None
-            if _is_still(fd, path):
-                return fd
-        except BaseException:
-            os.close(fd)
-            raise
-        # The one who had it finished between our open and our lock, and what
-        # we hold has another name by now.
-        os.close(fd)
+    try:
+        return open_alone(part_path(final), _open_made)
+    except FileNotFoundError:
+        make_folders(final.parent)
+        return open_alone(part_path(final), _open_made)
 
 
 def _open_made(path: Path) -> int:
-    """Open a file, made if it is missing, and its folder too. A link is not followed."""
-    flags = os.O_RDWR | os.O_CREAT
-    try:
-        return open_plain(path, flags)
-    except FileNotFoundError:
-        make_folders(path.parent)
-        return open_plain(path, flags)
-
-
-def _lock(fd: int, path: Path) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-            raise
-        _log.warning("%s: this file system has no locks; one run at a time, please", path)
-    return True
-
-
-def _is_still(fd: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), path.stat())
-    except FileNotFoundError:
-        return False
+    """Open a file, made if it is missing. A link is not followed."""
+    return open_plain(path, os.O_RDWR | os.O_CREAT)

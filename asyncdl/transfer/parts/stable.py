@@ -17,11 +17,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
+from asyncdl.system.flushing import flush, flush_folder
+from asyncdl.system.opening import is_of_others, open_unfollowed
+from asyncdl.system.positions import write_at as write_some_at
+from asyncdl.system.renaming import replace
+
 _CHUNK_BYTES = 1024 * 1024
 """Read and written at once, where a file is copied."""
-
-_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP})
-"""File systems that cannot flush a folder say so, and keep its entries in their own way."""
 
 
 def open_plain(path: Path, flags: int) -> int:
@@ -35,9 +37,7 @@ def open_plain(path: Path, flags: int) -> int:
     """
     is_emptied = flags & os.O_TRUNC
     try:
-        # Without O_NONBLOCK a pipe is waited for until somebody writes into it.
-        how = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(path, flags & ~os.O_TRUNC | how, 0o666)
+        fd = open_unfollowed(path, flags & ~os.O_TRUNC)
     except OSError as error:
         if error.errno == errno.ENXIO or path.is_symlink() or path.is_dir():
             raise not_plain(path) from error
@@ -72,8 +72,7 @@ def _check_found(found: os.stat_result, path: Path) -> None:
     if found.st_nlink > 1:
         text = f"{path.name} is there and has another name, too (a hard link)"
         raise FileExistsError(errno.EEXIST, text)
-    # Some mounts give all files to one user; whoever owns the folder could do anything anyway.
-    if found.st_uid != os.geteuid() and found.st_uid != path.parent.stat().st_uid:
+    if is_of_others(found, path.parent):
         text = f"{path.name} is there and belongs to another user ({found.st_uid})"
         raise FileExistsError(errno.EEXIST, text)
 
@@ -81,7 +80,10 @@ def _check_found(found: os.stat_result, path: Path) -> None:
 def is_within(path: Path, folder: Path) -> bool:
     """Tell whether a file lies in a folder or below it, wherever links on the way lead. Blocks."""
     real, top = os.path.realpath(path.parent), os.path.realpath(folder)
-    return os.path.commonpath([real, top]) == top
+    try:
+        return os.path.commonpath([real, top]) == top
+    except ValueError:  # drives of Windows
+        return False
 
 
 def not_plain(path: Path) -> OSError:
@@ -97,7 +99,7 @@ def write_at(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
     for piece in pieces:
         rest = memoryview(piece)
         while rest:
-            written = os.pwrite(fd, rest, offset)
+            written = write_some_at(fd, rest, offset)
             if written == 0:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             offset += written
@@ -154,7 +156,7 @@ class FreshFile:
         """
         try:
             if durable:
-                os.fsync(self._fd)
+                flush(self._fd)
         except BaseException:
             self.abandon()
             raise
@@ -184,7 +186,7 @@ def rename(source: Path, target: Path, *, durable: bool) -> None:
         durable: Whether the name is on stable storage afterwards.
     Raises: OSError.
     """
-    source.replace(target)
+    replace(source, target)
     if durable:
         settle(target.parent)
 
@@ -203,21 +205,6 @@ def settle(folder: Path) -> None:
     """
     flush_folder(folder)
     _settle_name(os.path.realpath(folder))
-
-
-def flush_folder(folder: Path) -> None:
-    """Bring the names in a folder to stable storage, where the file system can.
-
-    Raises: OSError.
-    """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
-    finally:
-        os.close(fd)
 
 
 @lru_cache(maxsize=4096)

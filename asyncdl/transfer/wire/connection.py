@@ -22,6 +22,9 @@ from asyncdl.transfer.wire.heads import (
 )
 from asyncdl.zones import ANYWHERE
 
+_ASIDE_BYTES = 64 * 1024
+"""Room for what comes although the buffer is full."""
+
 
 class Lost(Exception):
     """The connection has ended before the answer has."""
@@ -50,6 +53,12 @@ class Connection(asyncio.BufferedProtocol):
         self._filled = 0
         self._room = MOST_HEAD_BYTES
         """How far the buffer is filled at present."""
+        # Loops of Windows receive into a buffer of their own, and hand over all of it also
+        # when they are asked to rest meanwhile.
+        self._aside: bytearray | None = None
+        """Takes the next bytes, as there is no room for them."""
+        self._waiting = bytearray()
+        """Has come, and has had no room yet."""
         self._awaited = 1
         """So many of them wake the reader."""
         self._reader: asyncio.Future[None] | None = None
@@ -184,7 +193,16 @@ class Connection(asyncio.BufferedProtocol):
                 self._place = bytearray(wanted)
                 self._view = memoryview(self._place)
         self._room = self._start + wanted
-        self._resume()
+        if self._waiting:
+            self._take_waiting()
+        if not self._waiting:
+            self._resume()
+
+    def _take_waiting(self) -> None:
+        count = min(self._room - self._filled, len(self._waiting))
+        self._view[self._filled : self._filled + count] = self._waiting[:count]
+        self._filled += count
+        del self._waiting[:count]
 
     async def _wait_for_more(self, deadline_s: float, awaited: int | None = None) -> None:
         """Wait until bytes have come: any, or as many as fill the buffer up to ``awaited``."""
@@ -213,7 +231,7 @@ class Connection(asyncio.BufferedProtocol):
         If it cannot, it is closed.
         """
         is_read = self._left_bytes is not None and self._left_bytes <= self._filled - self._start
-        surplus = self._filled - self._start - (self._left_bytes or 0)
+        surplus = self._filled - self._start - (self._left_bytes or 0) + len(self._waiting)
         keeps = self._head is not None and self._head.keeps_alive
         self._is_in_use = False
         if keeps and is_read and not surplus and self.is_usable:
@@ -256,10 +274,17 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Give the place for the next bytes."""
-        return self._view[self._filled : self._room]
+        if self._filled < self._room:
+            return self._view[self._filled : self._room]
+        self._aside = bytearray(max(sizehint, _ASIDE_BYTES))
+        return memoryview(self._aside)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take note of bytes that have been put there."""
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            self._waiting += aside[:nbytes]
+            return
         self._filled += nbytes
         if not self._is_in_use:
             # Nobody has asked for anything.

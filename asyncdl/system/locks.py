@@ -1,0 +1,103 @@
+"""A file that one task of one process has open at a time. All of it blocks."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from filelock import FileLock, Timeout
+
+_fcntl: ModuleType | None
+try:
+    import fcntl as _fcntl
+except ImportError:
+    _fcntl = None
+
+LOCK = ".lock"
+"""Behind the name of a file, for the one that is locked in its place on Windows."""
+
+_log = logging.getLogger("asyncdl.system")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that is open, and ours alone."""
+
+    fd: int
+    lock: FileLock | None = None
+    """Locked in the file's place; ``None`` where the lock goes with the descriptor."""
+
+    def let_go(self) -> None:
+        """Let go of a lock that does not go with the descriptor, which is closed already."""
+        if self.lock is not None:
+            self.lock.release()
+            with suppress(OSError):  # another is waiting for it
+                Path(self.lock.lock_file).unlink(missing_ok=True)
+
+
+def open_alone(path: Path, open_file: Callable[[Path], int]) -> Held | None:
+    """Open a file and lock it; ``None`` if another has it.
+
+    A lock on Windows keeps even its owner from reading the file by its name, so there a file
+    beside it is locked, called as it with :data:`LOCK` behind.
+
+    Args:
+        path: The file; its folder is there.
+        open_file: Opens it.
+    Raises: OSError.
+    """
+    if _fcntl is None:
+        return _by_another_file(path, open_file)
+    while True:
+        fd = open_file(path)
+        try:
+            if not _lock(_fcntl, fd, path):
+                os.close(fd)
+                return None
+            if is_still(fd, path):
+                return Held(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        # The one who had it finished between our open and our lock, and what
+        # we hold has another name by now.
+        os.close(fd)
+
+
+def _by_another_file(path: Path, open_file: Callable[[Path], int]) -> Held | None:
+    lock = FileLock(path.with_name(f"{path.name}{LOCK}"), timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return None
+    try:
+        return Held(open_file(path), lock)
+    except BaseException:
+        Held(-1, lock).let_go()
+        raise
+
+
+def _lock(fcntl: ModuleType, fd: int, path: Path) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        _log.warning("%s: this file system has no locks; one run at a time, please", path)
+    return True
+
+
+def is_still(fd: int, path: Path) -> bool:
+    """Tell whether a name is still that of the file that is open."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False

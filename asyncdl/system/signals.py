@@ -1,0 +1,53 @@
+"""Signals that ask a process to end, on every event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""With which a terminal goes; Windows has none."""
+_BREAK: signal.Signals | None = getattr(signal, "SIGBREAK", None)
+"""Ctrl-Break, and a console window that is closed: Windows only."""
+
+
+def ending() -> Iterator[signal.Signals]:
+    """Yield the signals that ask this process to end; a hangup means nothing under ``nohup``."""
+    yield from (signal.SIGINT, signal.SIGTERM)
+    if HANGUP is not None and signal.getsignal(HANGUP) is not signal.SIG_IGN:
+        yield HANGUP
+    if _BREAK is not None:
+        yield _BREAK
+
+
+@contextmanager
+def received(numbers: Sequence[signal.Signals]) -> Iterator[asyncio.Queue[signal.Signals]]:
+    """Give a queue that signals come into inside the block; in the main thread only.
+
+    Some loops handle no signals (those of Windows). Python's own handlers, which run
+    between two steps of the program, hand them to the loop then, and so wake it.
+    """
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    handled: list[signal.Signals] = []
+    before: dict[signal.Signals, object] = {}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(queue.put_nowait, signal.Signals(number))
+
+    try:
+        for number in numbers:
+            try:
+                loop.add_signal_handler(number, queue.put_nowait, number)
+                handled.append(number)
+            except NotImplementedError:
+                before[number] = signal.signal(number, on_signal)
+        yield queue
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # whatever was there

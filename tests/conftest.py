@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+import importlib.util
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from asyncdl.m2m.account.stored import CONFIG_DIR_VARIABLE
 from asyncdl.sandbox import Service
 from asyncdl.sandbox.ledger import Ledger
 from asyncdl.tls import VARIABLES
+from tests.portable import taken
 
 LANE = "make extras"
 """What a skipped test names when it needs what that brings."""
@@ -59,6 +63,20 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     from tests import loops  # once its asserts are rewritten
 
     return {loops.NAME: loops.new_loop}
+    if taken.is_on():
+        return {"overlapped": asyncio.SelectorEventLoop}
+    if importlib.util.find_spec("uvloop"):
+        return {"uvloop": importlib.import_module("uvloop").new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is about POSIX where there is none."""
+    if os.name == "posix" and not taken.is_on():
+        return
+    for item in items:
+        if marker := item.get_closest_marker("posix"):
+            item.add_marker(pytest.mark.skip(reason=marker.args[0]))
 
 
 @pytest.fixture(autouse=True)

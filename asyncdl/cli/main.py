@@ -14,7 +14,7 @@ import click
 
 from asyncdl.cli import starting
 from asyncdl.cli.printing import echo
-from asyncdl.cli.streams import StreamError, forget_output, hold_streams
+from asyncdl.cli.streams import ReaderLeft, StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact, redact_url
 from asyncdl.text import closest
@@ -110,8 +110,7 @@ def exit_status(args: list[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has left, as `head` does.
+    except ReaderLeft:
         forget_output()
         return INCOMPLETE
     except StreamError as error:

@@ -19,4 +19,10 @@ def echo(line: str, *, err: bool = False) -> None:
     """Print one line to stdout, or to stderr with ``err``."""
     # Looked up each time: while a live display is drawn it stands in for stderr,
     # and lets lines pass above what it draws.
-    click.echo(plain(line), file=sys.stderr if err else None)  # noqa: TID251 - the one place
+    stream, text = sys.stderr if err else sys.stdout, plain(line)
+    try:
+        click.echo(text, file=stream)  # noqa: TID251 - the one place
+    except UnicodeEncodeError:
+        # A stream that somebody has put there; those of a process take every character.
+        data = text.encode(stream.encoding, "backslashreplace")
+        click.echo(data.decode(stream.encoding), file=stream)  # noqa: TID251

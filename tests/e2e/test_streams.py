@@ -103,3 +103,27 @@ def test_with_all_three_closed_a_run_still_fetches(tmp_path: Path) -> None:
     done = shell("run job.toml --sandbox -q <&- >&- 2>&-", tmp_path)
     assert done.returncode == 0
     assert len(list((tmp_path / "data").rglob("*.TIF"))) == 3
+
+
+ENCODINGS = {
+    "cp1252": {"PYTHONIOENCODING": "cp1252"},
+    "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+}
+
+
+@pytest.mark.parametrize("locale", ENCODINGS)
+def test_a_run_ends_in_any_locale_as_it_does_in_utf_8(locale: str, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text(JOB)
+    done = subprocess.run(
+        [sys.executable, "-m", "asyncdl", "run", "job.toml", "--sandbox"],
+        cwd=tmp_path, env=environment(None, **ENCODINGS[locale]), capture_output=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.decode().count("asyncdl: ")) == (0, 0)
+    assert done.stdout.decode().startswith("Complete: 3 scenes, 3 files")
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    """Nothing is said of it, also not by Python at its end."""
+    done = shell(f"{NAMES} | true; exit ${{PIPESTATUS[0]}}", tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")

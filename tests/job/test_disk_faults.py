@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
+from asyncdl.job.telling import report
 from asyncdl.job.telling.report import REPORT_NAME, Report, write_report
+from asyncdl.system import positions
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -22,7 +24,8 @@ ONE_SCENE = {**ANCHORAGE, "limit": 1}
 
 def spoil(monkeypatch: pytest.MonkeyPatch, name: str, number: int, is_meant: Any) -> None:
     """Let a call of the system fail where it is about a path that is meant."""
-    call = getattr(os, name)
+    owner: Any = positions if name == "write_at" else os
+    call = getattr(owner, name)
 
     def spoiled(what: Any, *rest: Any, **named: Any) -> Any:
         path = path_of(what)
@@ -32,7 +35,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, name: str, number: int, is_meant: Any
             raise OSError(number, os.strerror(number))
         return None if name == "close" else call(what, *rest, **named)
 
-    monkeypatch.setattr(os, name, spoiled)
+    monkeypatch.setattr(owner, name, spoiled)
 
 
 def path_of(what: Any) -> str | None:
@@ -52,7 +55,7 @@ def is_member(path: str) -> bool:
 
 FAULTS = [
     ("open", errno.EMFILE),
-    ("pwrite", errno.EIO),
+    ("write_at", errno.EIO),
     ("fsync", errno.EIO),
     ("close", errno.EIO),
 ]
@@ -93,14 +96,14 @@ async def ends_right(bench: Bench) -> None:
 async def test_row_138_short_writes_are_completed_everywhere(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: write(fd, data[:5000], at))
+    write = positions.write_at
+    monkeypatch.setattr(positions, "write_at", lambda fd, data, at: write(fd, data[:5000], at))
     assert (await bench.run(*PRODUCTS, search=ONE_SCENE)).status == "complete"
     for path in (bench.directory / "band_group").rglob("*.TIF"):
         assert path.read_bytes() == bench.truth(path.name)
 
 
-@pytest.mark.parametrize("spoiled", ["asyncdl.job.telling.report.replace", "asyncdl.job.telling.report.flush"])
+@pytest.mark.parametrize("spoiled", ["replace", "flush"])
 async def test_a_report_that_fails_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoiled: str
 ) -> None:
@@ -110,7 +113,7 @@ async def test_a_report_that_fails_leaves_the_old_one(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(spoiled, fail)
+    monkeypatch.setattr(report, spoiled, fail)
     with pytest.raises(OSError, match="No space"):
         await write_report(tmp_path, Report().summary(status="stopped"), durable=True)
     assert [path.name for path in tmp_path.iterdir()] == [REPORT_NAME]

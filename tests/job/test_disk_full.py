@@ -16,6 +16,7 @@ from asyncdl.events import FileFinished, FileState
 from asyncdl.job.journal import database
 from asyncdl.job.telling.report import Summary
 from asyncdl.sandbox import Service
+from asyncdl.system import positions
 from tests.job.bench import BANDS, GROUP, RED, Bench
 from tests.job.test_disk_power import truth_of
 from tests.job.test_plan import plan
@@ -129,9 +130,9 @@ async def test_row_136_a_full_disk_stops_the_run_wherever_it_is_met(
 ) -> None:
     """In a download, a copy or an unpacked bundle."""
     room = int((await plan(bench, *PRODUCTS)).needed_bytes * share)
-    write = os.pwrite
+    write = positions.write_at
 
-    def pwrite(fd: int, data: Any, offset: int) -> int:
+    def write_at(fd: int, data: Any, offset: int) -> int:
         nonlocal room
         if len(data) > room:
             raise OSError(number, os.strerror(errno.ENOSPC))
@@ -139,7 +140,7 @@ async def test_row_136_a_full_disk_stops_the_run_wherever_it_is_met(
         return write(fd, data, offset)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", pwrite)
+        patch.setattr(positions, "write_at", write_at)
         await fill_up(bench, *PRODUCTS)
     await go_on(bench, *PRODUCTS)
 
@@ -169,7 +170,7 @@ async def test_a_journal_that_is_full_hides_no_other_error(
 ) -> None:
     """The disk is full for a file, and then for the journal's last words as well."""
 
-    def pwrite(*_: object) -> int:
+    def write_at(*_: object) -> int:
         patch.setattr(database, "_run_all", refuse)
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -179,7 +180,7 @@ async def test_a_journal_that_is_full_hides_no_other_error(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", pwrite)
+        patch.setattr(positions, "write_at", write_at)
         summary = await bench.run(RED)
     assert summary.status == "stopped" and ".sqlite" not in summary.error
     await go_on(bench, RED)

@@ -28,7 +28,7 @@ from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 from tests.power import Tree, WriteLog, anything, everything, nothing, recording, restore, tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.posix("the log follows calls of POSIX")]
 
 ONE_SCENE = {**ANCHORAGE, "limit": 1}
 PRODUCTS = (RED, {"kind": "bundle", "extract": True}, GROUP)

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import fcntl
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +13,7 @@ import pytest
 
 from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, TransferError
 from asyncdl.events import TransferRetry
+from asyncdl.system import positions
 from asyncdl.transfer import Digest, Downloader, FileRequest
 from asyncdl.transfer.parts import sink
 from asyncdl.transfer.parts.sink import PartFile
@@ -32,24 +32,24 @@ from tests.transfer.fault_server import (
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
-PWRITE = os.pwrite
+WRITE_AT = positions.write_at
 
 
 async def test_row_136_a_full_disk_stops_the_file_and_keeps_what_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pwrite(fd: int, data: memoryview, offset: int) -> int:
+    def write_at(fd: int, data: memoryview, offset: int) -> int:
         if offset + len(data) > 6000:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return PWRITE(fd, data, offset)
+        return WRITE_AT(fd, data, offset)
 
-    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(positions, "write_at", write_at)
     async with rig(tmp_path, cut(FILE, 5000), FILE) as r:
         with pytest.raises(DiskError) as refused:
             await r.fetch()
         assert refused.value.is_full
         assert r.content("file.bin.part") == BODY[:5000]
-        monkeypatch.setattr(os, "pwrite", PWRITE)
+        monkeypatch.setattr(positions, "write_at", WRITE_AT)
         await r.fetch()
     assert r.content() == BODY
     assert r.ranges == ["bytes=0-", "bytes=5000-", "bytes=5000-"]
@@ -77,7 +77,7 @@ async def test_what_replaces_a_partial_file_never_gets_the_final_name(
 async def test_row_138_short_writes_are_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: PWRITE(fd, data[:100], at))
+    monkeypatch.setattr(positions, "write_at", lambda fd, data, at: WRITE_AT(fd, data[:100], at))
     async with rig(tmp_path, FILE) as r:
         await r.fetch()
     assert r.content() == BODY
@@ -173,8 +173,10 @@ async def test_a_note_holds_no_secret(tmp_path: Path) -> None:
     assert b"c2VjcmV0" not in note
 
 
+@pytest.mark.posix("locks go with descriptors")
 async def test_row_149_the_second_of_two_owners_is_told_so(tmp_path: Path) -> None:
     with (tmp_path / "file.bin.part").open("wb") as elsewhere:
+        fcntl = pytest.importorskip("fcntl")
         fcntl.flock(elsewhere, fcntl.LOCK_EX)
         async with rig(tmp_path, FILE) as r:
             with pytest.raises(TransferError) as refused:
@@ -274,11 +276,13 @@ async def test_row_152_a_folder_that_cannot_be_made_is_refused_before_any_reques
     assert r.server.requests == []
 
 
-IN_THE_WAY: list[Callable[[Path], object]] = [
+IN_THE_WAY: list[Any] = [
     Path.mkdir,
-    os.mkfifo,
+    pytest.param(
+        getattr(os, "mkfifo", None), marks=pytest.mark.posix("pipes have names"), id="pipe"
+    ),
     lambda path: path.symlink_to("elsewhere"),
-    lambda path: path.symlink_to("/dev/zero"),
+    pytest.param(lambda path: path.symlink_to("/dev/zero"), marks=pytest.mark.posix("/dev")),
 ]
 
 
@@ -360,6 +364,7 @@ async def test_a_note_that_can_never_be_read_costs_no_byte_and_leaves_nothing_em
     assert not there or part.read_bytes() == there
 
 
+@pytest.mark.posix("folders are flushed")
 async def test_row_144_a_durable_file_is_flushed_before_it_is_named_and_its_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from tests.power import Tree, WriteLog, anything, everything, nothing, recording
 from tests.transfer.fault_server import HostedFile, serving
 from tests.transfer.schedules import NAME, OLD_CONTENT, Schedule, make_schedule, play
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.posix("the log follows calls of POSIX")]
 
 Bodies = Sequence[bytes]
 

@@ -170,7 +170,7 @@ async def test_a_full_disk_is_not_the_tars_fault(
     def no_space(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.pwrite", no_space)
+    monkeypatch.setattr("asyncdl.system.positions.write_at", no_space)
     with pytest.raises(DiskError):
         await unpack(write_tar(tmp_path / "S.tar"))
     assert names_in(tmp_path) == ["S.tar"]

@@ -241,7 +241,7 @@ class _Hold:
 def boot_id() -> str:
     """Return what changes with every start of the machine; empty where it cannot be known."""
     try:
-        return BOOT_ID.read_text().strip()
+        return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         return ""
 

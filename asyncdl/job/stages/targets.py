@@ -203,6 +203,11 @@ def _probe(directory: Path) -> Fold:
     state = directory / STATE_FOLDER
     folder = state if state.is_dir() else directory
     name = "Name-\N{LATIN SMALL LETTER E WITH ACUTE}"
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # a locale without such letters, where no name has them
+        name = "Name-e"
+    other = unicodedata.normalize("NFD", name)
     path = folder / name
     with suppress(OSError):
         path.unlink(missing_ok=True)  # a run that was killed, or a link that somebody has put there
@@ -210,7 +215,7 @@ def _probe(directory: Path) -> Fold:
         try:
             return _fold_of(
                 case=(folder / name.swapcase()).exists(),
-                marks=(folder / unicodedata.normalize("NFD", name)).exists(),
+                marks=other != name and (folder / other).exists(),
             )
         finally:
             path.unlink(missing_ok=True)

@@ -17,9 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
+from asyncdl.system import positions
 from asyncdl.system.flushing import flush, flush_folder
 from asyncdl.system.opening import is_of_others, open_unfollowed
-from asyncdl.system.positions import write_at as write_some_at
 from asyncdl.system.renaming import replace
 
 _CHUNK_BYTES = 1024 * 1024
@@ -99,7 +99,7 @@ def write_at(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
     for piece in pieces:
         rest = memoryview(piece)
         while rest:
-            written = write_some_at(fd, rest, offset)
+            written = positions.write_at(fd, rest, offset)
             if written == 0:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             offset += written

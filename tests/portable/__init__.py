@@ -1,0 +1,1 @@
+"""Tests on a system that lacks what POSIX has, as Windows does; see ``taken.py``."""

@@ -138,11 +138,17 @@ _LONGEST_VALUE_CHARS = 500
 def _as_written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str) and value.isprintable() and "'" not in value:
+        return _shortened(f"'{value}'")  # with its backslashes as they were written
     try:
         # Masked before it is cut: what shows where a secret is may be beyond.
         text = redact(repr(value))
     except (RecursionError, ValueError):  # a list in lists, or a number of thousands of digits
         return f"a {type(value).__name__}"
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE_CHARS else f"{text[:_LONGEST_VALUE_CHARS]}…"
 
 

@@ -72,11 +72,12 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is about POSIX where there is none."""
-    if os.name == "posix" and not taken.is_on():
-        return
+    is_windows = os.name == "nt"
+    absent = [("unix", is_windows), ("posix", is_windows or taken.is_on())]
     for item in items:
-        if marker := item.get_closest_marker("posix"):
-            item.add_marker(pytest.mark.skip(reason=marker.args[0]))
+        for name, is_absent in absent:
+            if is_absent and (marker := item.get_closest_marker(name)):
+                item.add_marker(pytest.mark.skip(reason=f"not on Windows: {marker.args[0]}"))
 
 
 @pytest.fixture(autouse=True)

@@ -97,7 +97,7 @@ def _content_of(source: str) -> bytes:
 
 def _read(source: str, data: bytes) -> ChecksumTable:
     try:
-        return read_checksums(source, lines_of(data))
+        return read_checksums(source, lines_of(data, source))
     except TooMuch as error:
         raise ConfigError(f"{source}: {error}", allowed=ALLOWED) from error
 

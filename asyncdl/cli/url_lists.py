@@ -67,7 +67,7 @@ class UrlList:
             yield entry
 
     def _entries(self, reader: EntryReader) -> Iterator[Entry]:
-        lines = LineReader()
+        lines = LineReader(self.name)
         try:
             while (data := self._file.read(READ_BYTES)) and len(self.problems) < MAX_PROBLEMS:
                 yield from _taken(reader, lines.feed(data))
@@ -81,7 +81,7 @@ class UrlList:
 
     async def _piped(self, reader: EntryReader) -> AsyncIterator[Entry]:
         # The other end of a pipe takes its time: neither transfers nor an interrupt wait for it.
-        lines = LineReader()
+        lines = LineReader(self.name)
         fd = self._file.fileno()
         try:
             while (data := await _read_pipe(fd, is_patient=not reader.is_within)) != b"":

@@ -15,10 +15,12 @@ import msgspec
 
 from asyncdl.config.aoi import Aoi
 from asyncdl.config.explaining import explain
+from asyncdl.config.path_text import hint_at, mistake_in
 from asyncdl.config.sections import Clash, Config
 from asyncdl.config.trust import BELOW, overreaches
 from asyncdl.errors import ConfigError, MisuseError
 from asyncdl.outside import check_values, has_links, read_at_most
+from asyncdl.user_text import NotText, text_of
 
 MAX_CONFIG_BYTES = 8 * 1024**2
 """More than a hundred thousand ids, which are better off in a ``scenes_file``."""
@@ -64,14 +66,13 @@ def _text_of(path: Path) -> str:
         with path.open("rb") as file:
             data = read_at_most(file, MAX_CONFIG_BYTES)
         check_values(data)
-        text = data.decode("utf-8-sig")  # as some editors save it, with a mark
+        return text_of(data).replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise ConfigError(error.strerror or str(error), file=path) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError("is not UTF-8 text", file=path, allowed="a TOML file") from error
+    except NotText as error:
+        raise ConfigError(str(error), file=path, allowed="a TOML file") from error
     except ValueError as error:  # a path that no file can have, and what is too much
         raise ConfigError(str(error), file=path, allowed="a TOML file") from error
-    return text.replace("\r\n", "\n")
 
 
 def _tables_in(text: str, path: Path) -> dict[str, Any]:
@@ -81,7 +82,8 @@ def _tables_in(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not TOML: {_without_names(error)}", file=path) from None
+        told = f"is not TOML: {_without_names(error)}"
+        raise ConfigError(told, file=path, allowed=hint_at(error, text)) from None
     except RecursionError:
         raise ConfigError("is nested too deep", file=path, allowed="a TOML file") from None
     except ValueError as error:  # a number of thousands of digits, or a day of no calendar
@@ -225,7 +227,10 @@ class _Paths:
     file: Path | None
 
     def absolute(self, key: str, text: str) -> str:
-        """Return an absolute path. Raises: ConfigError, for what no file can be called."""
+        """Return an absolute path. Raises: ConfigError, for what no file can be called, or none is.
+
+        One that is there is never refused, whatever its name.
+        """
         try:
             path = str(self.folder / Path(text).expanduser())
             encoded = os.fsencode(path)
@@ -239,6 +244,9 @@ class _Paths:
             raise self._error(key, text, problem, allowed) from error
         if b"\0" in encoded:
             raise self._error(key, text, "has a NUL in it", "a path without one")
+        mistake = mistake_in(text)
+        if mistake is not None and not os.path.lexists(path):
+            raise self._error(key, text, mistake.problem, mistake.allowed)
         return path
 
     def maybe(self, key: str, text: str | None) -> str | None:

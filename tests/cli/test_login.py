@@ -163,6 +163,7 @@ def test_the_token_of_one_user_is_not_that_of_another() -> None:
         find_credentials(username="bob")
 
 
+@pytest.mark.posix("a mode tells who may open a file")
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
 def test_a_credentials_file_that_others_may_open_is_refused() -> None:
     store_account(USGS_HOST, "ann", TOKEN, credentials_path())

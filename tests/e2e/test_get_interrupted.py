@@ -12,12 +12,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.e2e.test_run import hangups
+from tests.e2e.test_run import HANGUP, SENT, hangups
 from tests.soak.slow_host import SlowHost, serving_slowly
 from tests.transfer.fault_server import HostedFile
 
 SIZE = 1 << 20
 FILE = HostedFile(bytes(range(256)) * (SIZE // 256))
+
+pytestmark = pytest.mark.unix(SENT)
 
 
 async def start(host: SlowHost, directory: Path) -> asyncio.subprocess.Process:
@@ -39,7 +41,7 @@ async def start(host: SlowHost, directory: Path) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=hangups)])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(HANGUP, marks=hangups)])
 async def test_row_170_an_interrupted_list_goes_on_where_it_stopped(
     tmp_path: Path, number: signal.Signals
 ) -> None:

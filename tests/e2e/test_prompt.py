@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+pty = pytest.importorskip("pty")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 

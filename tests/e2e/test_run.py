@@ -186,13 +186,19 @@ async def interrupted(
             return await process.wait()
 
 
-hangups = pytest.mark.skipif(
-    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, reason="these tests run under nohup"
+SENT = "nobody sends a signal to one process alone"
+HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)
+hangups = (
+    pytest.mark.skipif(
+        signal.getsignal(HANGUP) is signal.SIG_IGN, reason="these tests run under nohup"
+    ),
+    pytest.mark.posix("a terminal that goes sends a signal"),
 )
 
 
+@pytest.mark.unix(SENT)
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=hangups)]
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(HANGUP, marks=hangups)]
 )
 async def test_an_interrupted_run_tidies_up_and_a_second_one_goes_on(
     asyncdl_run: Run,
@@ -221,24 +227,25 @@ async def test_an_interrupted_run_tidies_up_and_a_second_one_goes_on(
         assert service.file_requests[file] == before[file], "finished files are not asked for again"
 
 
-@hangups
+@pytest.mark.posix("a terminal that goes sends a signal")
 async def test_a_terminal_that_goes_says_so_twice_and_the_run_still_tidies_up(
     make_config: MakeConfig, service: Service, tmp_path: Path
 ) -> None:
     service.faults = Faults.parse(["rate=60000"])
     config = make_config(download="workers = 1")
-    hangup = (signal.SIGHUP, signal.SIGHUP)
+    hangup = (HANGUP, HANGUP)
     assert await interrupted(service, config, tmp_path / "data", *hangup) == 130
     assert service.calls["logout"] == 1
 
 
+@pytest.mark.posix("a terminal that goes sends a signal")
 async def test_under_nohup_a_run_goes_on_when_the_terminal_has_gone(
     make_config: MakeConfig, service: Service, tmp_path: Path
 ) -> None:
     service.faults = Faults.parse(["rate=60000"])
     config = make_config(download="workers = 1")
     nohup = ("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *COMMAND)
-    status = await interrupted(service, config, tmp_path / "data", signal.SIGHUP, command=nohup)
+    status = await interrupted(service, config, tmp_path / "data", HANGUP, command=nohup)
     assert status == 0
     assert orjson.loads((tmp_path / "data" / "asyncdl-report.json").read_bytes())["files"]
 

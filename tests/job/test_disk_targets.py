@@ -98,6 +98,7 @@ async def test_a_folder_that_may_not_be_written_to_ends_its_files_only(
     assert "cannot be written to" in (await failure(bench)).detail
 
 
+@pytest.mark.posix("a volume tells how long names may be")
 async def test_names_longer_than_the_volume_takes_are_told(
     bench: Bench, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ async def test_names_longer_than_the_volume_takes_are_told(
     assert f"this volume takes {longest}" in summary.failures[0].detail
 
 
+@pytest.mark.posix("a volume tells how long names may be")
 def test_a_volume_that_tells_no_limits_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +239,7 @@ async def test_a_directory_with_a_name_too_long_stops_the_run_at_once(
     assert "too long" in summary.error
 
 
+@pytest.mark.posix("Windows takes 259 characters, far fewer than SQLite")
 async def test_a_directory_too_deep_for_the_journal_stops_the_run_at_once(
     service: Service, tmp_path: Path
 ) -> None:
@@ -262,6 +265,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
         succeeds(["umount", str(at)])
 
 
+@pytest.mark.posix("a volume tells that it is read-only")
 @pytest.mark.parametrize("below", ["", "data"])
 async def test_a_read_only_volume_stops_the_run_at_once(
     service: Service, read_only: Path, below: str

@@ -127,6 +127,7 @@ async def test_another_process_is_waited_for(
 
 
 @pytest.mark.slow
+@pytest.mark.posix("locks end with their process, which filelock's substitute cannot promise")
 async def test_a_process_that_was_killed_holds_nothing(
     tmp_path: Path, other_process: subprocess.Popen[bytes]
 ) -> None:

@@ -292,8 +292,8 @@ def test_a_file_that_is_no_toml_or_not_there_is_a_config_error(tmp_path: Path) -
     path.write_text("[search")
     with pytest.raises(ConfigError, match="is not TOML"):
         load_config(path)
-    path.write_bytes(b"\xff\xfe")  # the mark of UTF-16
-    with pytest.raises(ConfigError, match="is not UTF-8"):
+    path.write_bytes(b"\xff\xfe\x00")  # the mark of UTF-16, and half a letter
+    with pytest.raises(ConfigError, match="is not UTF-16-LE text"):
         load_config(path)
 
 

@@ -13,6 +13,7 @@ ROOMS: dict[str, set[str]] = {
     "redact": set(),
     "text": set(),
     "outside": set(),
+    "user_text": set(),
     "dates": set(),
     "private_files": {"redact"},
     "certificates": set(),
@@ -54,7 +55,7 @@ ROOMS: dict[str, set[str]] = {
     "items": {"errors", "transfer", "m2m"},
     "job": {
         "errors", "events", "config", "off_loop", "outside", "own_task", "retry", "redact",
-        "system", "text", "tls", "transfer", "m2m", "stac", "items",
+        "system", "text", "tls", "user_text", "transfer", "m2m", "stac", "items",
     },
     "doctor": {
         "version", "errors", "dates", "config", "retry", "proxies", "redact", "sessions", "tls",

@@ -85,7 +85,7 @@ def test_a_file_of_ids_may_begin_with_a_mark_and_has_to_be_text(tmp_path: Path) 
     file.write_text(L2, encoding="utf-8-sig")
     assert ids(scenes_file=str(file)) == {"landsat_ot_c2_l2": [L2]}
     file.write_bytes(f"{L2}\n".encode("utf-16-le"))
-    with pytest.raises(ConfigError, match=r"search\.scenes_file = .*: is not UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"search\.scenes_file = .*: looks like UTF-16 without"):
         ids(scenes_file=str(file))
 
 

@@ -6,7 +6,6 @@ scripts of the USGS read, whose first line is ``dataset|displayId`` or the datas
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -21,19 +20,12 @@ from asyncdl.job.choosing.id_forms import (
     read_scene,
 )
 from asyncdl.m2m.bands import DATASETS
+from asyncdl.user_text import lines_in, text_of
 
 MAX_LINE_CHARS = 16_384
 """A longer line is in no list of ids. Rows of tables have about a thousand."""
 
-_MARKS = (  # the longer one first: UTF-32 begins as UTF-16 does
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-)
 _BETWEEN = re.compile(r"[\s,;]+")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 _DATASET_LINE = re.compile(r"dataset[ _|]?(?:name)?\s*[=|]\s*[\"']?(\w{1,80})[\"']?", re.IGNORECASE)
 _DATASET_NOTE = re.compile(r"dataset[ _]?(?:name)?\s*:\s*(\w[^\W_]*+_\w++)", re.IGNORECASE)
@@ -69,18 +61,9 @@ def decode_list(data: bytes) -> str:
     Exports of EarthExplorer may have a name in Latin-1 in them: what is no UTF-8 is read so,
     as ids are the same in both.
 
-    Raises: UnicodeError, for what is no text.
+    Raises: NotText, a UnicodeError that says what is wrong.
     """
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "")
-    try:
-        text = data.decode(encoding or "utf-8")
-    except UnicodeDecodeError:
-        if encoding:
-            raise
-        text = data.decode("latin-1")
-    if "\0" in text:
-        raise UnicodeError("a NUL is no text")
-    return text
+    return text_of(data, otherwise="latin-1")
 
 
 def read_lines(text: str, listed: str | None) -> Iterator[ListedScene]:
@@ -104,7 +87,7 @@ class _LineReader:
         self._is_first = True
 
     def read(self, text: str) -> Iterator[ListedScene]:
-        for number, line in enumerate(_lines_of(text), start=1):
+        for number, line in enumerate(lines_in(text), start=1):
             bare = line.strip(" \t\x1e\u00a0\u200b\ufeff")
             try:
                 scenes = tuple(self._scenes(bare))
@@ -139,15 +122,6 @@ class _LineReader:
         self._is_first = False
         self._table = _table_of(line)
         return self._table is not None or bool(_columns_of([line]))
-
-
-def _lines_of(text: str) -> Iterator[str]:
-    """Yield the lines one by one: all at once, empty ones take eight times as much memory."""
-    start = 0
-    for end in _LINE_END.finditer(text):
-        yield text[start : end.start()]
-        start = end.end()
-    yield text[start:]
 
 
 def _dataset_named(line: str) -> str | None:

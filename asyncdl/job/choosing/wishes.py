@@ -158,9 +158,7 @@ def _text_of(name: str, key: str) -> str:
     except TooMuch as error:
         raise ConfigError(str(error), key=key, value=name, allowed="a list of ids") from error
     except UnicodeError as error:
-        raise ConfigError(
-            "is not UTF-8 text", key=key, value=name, allowed="one id a line"
-        ) from error
+        raise ConfigError(str(error), key=key, value=name, allowed="one id a line") from error
     except OSError as error:
         told = error.strerror or str(error)
         raise ConfigError(told, key=key, value=name, allowed="a file to be read") from error

@@ -32,8 +32,8 @@ def received(numbers: Sequence[signal.Signals]) -> Iterator[asyncio.Queue[signal
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    before = {number: signal.getsignal(number) for number in numbers}
     handled: list[signal.Signals] = []
-    before: dict[signal.Signals, object] = {}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(queue.put_nowait, signal.Signals(number))
@@ -44,10 +44,10 @@ def received(numbers: Sequence[signal.Signals]) -> Iterator[asyncio.Queue[signal
                 loop.add_signal_handler(number, queue.put_nowait, number)
                 handled.append(number)
             except NotImplementedError:
-                before[number] = signal.signal(number, on_signal)
+                signal.signal(number, on_signal)
         yield queue
     finally:
         for number in handled:
             loop.remove_signal_handler(number)
         for number, handler in before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # whatever was there
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -30,8 +30,8 @@ def free_bytes(existing: Path) -> int | None:
 
 def is_read_only(existing: Path) -> bool:
     """Tell whether nobody can write on a volume; False where the system does not tell."""
-    flag: int | None = getattr(os, "ST_RDONLY", None)
-    return flag is not None and bool(os.statvfs(existing).f_flag & flag)
+    flag: int = getattr(os, "ST_RDONLY", 0)
+    return hasattr(os, "statvfs") and bool(os.statvfs(existing).f_flag & flag)
 
 
 def held_bytes(found: os.stat_result) -> int:

@@ -2,17 +2,20 @@
 
 import asyncio
 import os
+import random
 import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from asyncdl.errors import NetworkError, TransferError
 from asyncdl.transfer.target import read_target
 from asyncdl.transfer.wire.client import KEEPALIVE_S, WireClient
+from asyncdl.transfer.wire.connection import Connection
 from asyncdl.transfer.wire.heads import request_head
 from tests.transfer.fault_server import QUICK, End, HostedFile, chunked, cut, fixed, rig, serving
 
@@ -153,3 +156,55 @@ async def test_a_header_with_a_line_break_is_never_sent(tmp_path: Path) -> None:
     assert r.server.requests == []
     with pytest.raises(ValueError, match="line break"):
         request_head(read_target(r.server.url), {"A": "b\r\nc: d"})
+
+
+class Resting(asyncio.Transport):
+    """A transport that hears too late that it should rest, as those of Windows' loop do."""
+
+    def write(self, data: object) -> None:
+        """Send nothing."""
+
+    def abort(self) -> None:
+        """Close nothing."""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        """Go on all the same."""
+
+    def resume_reading(self) -> None:
+        """Go on."""
+
+
+def hand_over(connection: Connection, data: bytes) -> None:
+    """Give a connection what a loop has received into a buffer of its own."""
+    while data:
+        buffer = connection.get_buffer(len(data))
+        count = min(len(buffer), len(data))
+        assert count, "a loop takes no place for an answer"
+        buffer[:count] = data[:count]
+        connection.buffer_updated(count)
+        data = data[count:]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1000, 65_536, 400_000])
+@pytest.mark.parametrize("head", [b"Content-Length: 300000", b"Connection: close"])
+async def test_what_comes_although_the_buffer_is_full_is_kept(
+    head: bytes, chunk_bytes: int
+) -> None:
+    body = random.Random(1).randbytes(300_000)
+    whole = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + body
+    connection = Connection(asyncio.get_running_loop(), 20_000)
+    connection.connection_made(Resting())
+    asking = asyncio.create_task(connection.ask(b"GET /", 5.0))
+    await anyio.lowlevel.checkpoint()
+    for start in range(0, len(whole), chunk_bytes):
+        hand_over(connection, whole[start : start + chunk_bytes])
+    await asking
+    if b"close" in head:
+        connection.connection_lost(None)
+    came = b""
+    while data := bytes(await connection.read(1 << 20, 5.0, 0.0)):
+        came += data
+    assert came == body

@@ -218,6 +218,7 @@ async def test_what_is_wrong_in_a_pipe_loses_nothing_else(
     assert files(tmp_path) == {"x.bin": A, "b.bin": B}
 
 
+@pytest.mark.posix("files carry where they are from")
 @pytest.mark.parametrize("as_url", [False, True])
 async def test_a_table_of_checksums_proves_every_file(
     get: Run, host: FaultServer, tmp_path: Path, as_url: bool
@@ -257,6 +258,7 @@ async def test_a_mirror_with_wrong_bytes_is_dropped(
     assert files(tmp_path) == {"b.bin": B}
 
 
+@pytest.mark.posix("files carry where they are from")
 @pytest.mark.parametrize("flags", [[], ["-N"], ["-o", "a.bin"], ["-N", "-o", "a.bin"]])
 async def test_a_file_that_its_host_has_changed_is_fetched_again(
     get: Run, host: FaultServer, tmp_path: Path, flags: list[str], monkeypatch: pytest.MonkeyPatch

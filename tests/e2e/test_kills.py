@@ -19,7 +19,10 @@ from tests.soak.blows import EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_fil
 from tests.soak.fine_notes import CHECKPOINT_BYTES, FLUSH_BYTES
 from tests.soak.ordeal import Ordeal
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.posix("locks end with their process, which filelock's substitute cannot promise"),
+]
 
 FILES = 54
 

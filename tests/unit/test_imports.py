@@ -45,13 +45,13 @@ ROOMS: dict[str, set[str]] = {
     "m2m": {
         "errors", "dates", "events", "loopback", "off_loop", "outside", "own_task",
         "private_files", "redact", "retry", "sessions", "text", "tls", "tls_faults", "version",
-        "zones",
+        "zones", "system",
     },
     "stac": {
         "errors", "events", "off_loop", "outside", "retry", "redact", "sessions", "tls",
         "tls_faults", "version",
     },
-    "lists": {"errors", "outside", "redact", "transfer"},
+    "lists": {"errors", "outside", "redact", "transfer", "user_text"},
     "items": {"errors", "transfer", "m2m"},
     "job": {
         "errors", "events", "config", "off_loop", "outside", "own_task", "retry", "redact",
@@ -67,6 +67,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {
         "version", "errors", "events", "config", "outside", "retry", "redact", "text", "tls",
         "transfer", "lists", "m2m", "stac", "job", "doctor", "pages", "progress", "sandbox",
+        "system",
     },
     "sync": {"at_exit", "transfer", "m2m", "job"},
     "__main__": {"cli"},

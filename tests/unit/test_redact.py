@@ -33,7 +33,14 @@ def test_every_known_form_of_secret_is_masked(text: str) -> None:
 def test_what_is_no_secret_stays() -> None:
     text = "https://landsatlook.usgs.gov/data/collection02/LC08_L2SP_T1/LC08_L2SP_T1_SR_B4.TIF"
     assert redact(f"{text}?requestSignature=abc&x=1") == f"{text}?requestSignature=***&x=***"
-    for path in ("/data/download/LC08_L2SP_T1/x.TIF", "C:/me@work/download/LC08_L2SP_T1"):
+    for path in (
+        "/data/download/LC08_L2SP_T1/x.TIF",
+        "C:/me@work/download/LC08_L2SP_T1",
+        r"D:\data\download\LC08_L2SP_T1",
+        r"\\?\D:\download\LC08_L2SP_T1\x.TIF",
+        "//server/share/download/LC08_L2SP_T1.tar",
+        "file:///data/download/LC08_L2SP_T1/x.TIF",
+    ):
         assert redact(f"{path}: no room") == f"{path}: no room"
 
 

@@ -151,18 +151,9 @@ $(READY_FOR_AREAS): $(READY_FOR_TESTS)
 	    --target $(GEOMETRY) --group areas-geometry
 	touch $@
 
-# Not on the machine: left out, with a word.
-.PHONY: $(addprefix .venv-python/,$(PYTHONS))
-.venv-python/%: $(READY_FOR_TESTS)
-	@python=$$(python$* -c 'import sys; print(sys.executable)' 2> /dev/null) \
-	    || python=$$(ls $$HOME/.pyenv/versions/$*.*/bin/python 2> /dev/null | tail -n 1); \
-	if [ -z "$$python" ]; then echo "Python $* is not here"; exit 0; fi; \
-	$(MAKE) --no-print-directory .venv-$*/.ready FOUND=$$python VERSION=$* \
-	    && .venv-$*/bin/python -m pytest -q --numprocesses auto --dist worksteal $(ON_PYTHONS)
-
-.venv-$(VERSION)/.ready: $(READY_FOR_TESTS)
-	$(FOUND) -m venv --clear .venv-$(VERSION)
-	$(PIP_FOR) .venv-$(VERSION)/bin/python --quiet install --constraint constraints.txt \
+.venv-3.%/.ready: $(READY_FOR_TESTS)
+	$(call FIND_PYTHON,3.$*); $$found -m venv --clear .venv-3.$*
+	$(PIP_FOR) .venv-3.$*/bin/python --quiet install --constraint constraints.txt \
 	    --editable . --group test
 	touch $@
 

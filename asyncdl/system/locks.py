@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 _fcntl: ModuleType | None
 try:
@@ -30,14 +30,19 @@ class Held:
     """A file that is open, and ours alone."""
 
     fd: int
-    lock: FileLock | None = None
+    lock: BaseFileLock | None = None
     """Locked in the file's place; ``None`` where the lock goes with the descriptor."""
 
     def let_go(self) -> None:
-        """Let go of a lock that does not go with the descriptor, which is closed already."""
-        if self.lock is not None:
-            self.lock.release()
-            with suppress(OSError):  # another is waiting for it
+        """Let go of a lock that does not go with the descriptor, which is closed already.
+
+        May be called twice.
+        """
+        if self.lock is None or not self.lock.is_locked:
+            return
+        self.lock.release()
+        if not isinstance(self.lock, SoftFileLock):  # which is a file that is there, and goes
+            with suppress(OSError):  # another has it by now
                 Path(self.lock.lock_file).unlink(missing_ok=True)
 
 

@@ -42,6 +42,8 @@ SIGALRM SIGBUS SIGCHLD SIGCONT SIGHUP SIGIO SIGKILL SIGPIPE SIGPROF SIGQUIT SIGS
 SIGTTIN SIGTTOU SIGUSR1 SIGUSR2 SIGVTALRM SIGWINCH alarm pause pthread_kill
 pthread_sigmask setitimer siginterrupt sigpending sigtimedwait sigwait sigwaitinfo
 """
+LACKED = {"os": frozenset(_OF_OS.split()), "signal": frozenset(_OF_SIGNAL.split())}
+"""What these modules do not have on Windows."""
 WITHOUT_MODULES = ("asyncdl", "filelock")
 
 
@@ -53,9 +55,9 @@ def is_on() -> bool:
 class Lacking(ModuleType):
     """A module without some of its names; the rest is looked up each time."""
 
-    def __init__(self, module: ModuleType, lacked: str, **other: object) -> None:
+    def __init__(self, module: ModuleType, **other: object) -> None:
         super().__init__(module.__name__)
-        self.__dict__.update(other, _module=module, _lacked=frozenset(lacked.split()))
+        self.__dict__.update(other, _module=module, _lacked=LACKED[module.__name__])
 
     def __getattr__(self, name: str) -> Any:
         if name in self._lacked:
@@ -84,8 +86,8 @@ def take_away() -> None:
 
 def _import_without(importing: Callable[..., ModuleType]) -> Callable[..., ModuleType]:
     instead = {
-        "os": Lacking(os, _OF_OS, name="nt"),
-        "signal": Lacking(signal, _OF_SIGNAL),
+        "os": Lacking(os, name="nt"),
+        "signal": Lacking(signal),
     }
 
     def import_(

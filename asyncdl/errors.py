@@ -138,7 +138,7 @@ _LONGEST_VALUE_CHARS = 500
 def _as_written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value.isprintable() and "'" not in value:
+    if type(value) is str and value.isprintable() and "'" not in value:
         return _shortened(f"'{value}'")  # with its backslashes as they were written
     try:
         # Masked before it is cut: what shows where a secret is may be beyond.

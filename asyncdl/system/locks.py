@@ -106,3 +106,23 @@ def is_still(fd: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:
         return False
+
+
+def kinds_of_locks() -> dict[str, Callable[[int], None]]:
+    """Return what locks an open file at once, by the name of the call.
+
+    Returns: Nothing on Windows, whose locks every volume knows.
+    """
+    if _fcntl is None:
+        return {}
+    flock, lockf, how = _fcntl.flock, _fcntl.lockf, _fcntl.LOCK_EX | _fcntl.LOCK_NB
+    return {"flock": lambda fd: flock(fd, how), "fcntl": lambda fd: lockf(fd, how)}
+
+
+def share_lock(fd: int) -> None:
+    """Take the lock on an open file that others may have, too, at once; as SQLite does.
+
+    Raises: OSError, if another has it alone, or the volume knows no locks.
+    """
+    if _fcntl is not None:
+        _fcntl.lockf(fd, _fcntl.LOCK_SH | _fcntl.LOCK_NB)

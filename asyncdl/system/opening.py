@@ -47,6 +47,11 @@ def _link() -> OSError:
     return OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
+def effective_user() -> int | None:
+    """Return the number of the user that this process acts as; ``None`` where there are none."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
+
+
 def is_of_others(found: os.stat_result, folder: Path) -> bool:
     """Tell whether a file belongs to neither us nor the owner of its folder.
 
@@ -54,6 +59,5 @@ def is_of_others(found: os.stat_result, folder: Path) -> bool:
     Windows has no such numbers: there nothing is of others, and who may write what is up to
     the access lists.
     """
-    if not hasattr(os, "geteuid"):
-        return False
-    return found.st_uid != os.geteuid() and found.st_uid != folder.stat().st_uid
+    us = effective_user()
+    return us is not None and found.st_uid not in (us, folder.stat().st_uid)

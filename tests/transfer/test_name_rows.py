@@ -170,6 +170,7 @@ async def fetch_later(r: Rig, query: str = "", **fields: Any) -> Fetched:
         return await later.fetch(FileRequest(f"{r.server.url}/dl{query}", r.directory, **fields))
 
 
+@pytest.mark.posix("files carry where they are from")
 async def test_our_own_file_is_replaced_by_its_next_version(tmp_path: Path) -> None:
     async with rig(tmp_path, MAKEFILE, CHANGED) as r:
         await fetch_later(r, "?id=1&Signature=a")
@@ -185,6 +186,7 @@ async def test_a_file_of_another_url_is_not_replaced_in_another_run(tmp_path: Pa
     assert (refused.value.reason, r.content("Makefile")) == ("file-exists", BODY)
 
 
+@pytest.mark.posix("files carry where they are from")
 async def test_what_somebody_has_changed_since_is_theirs(tmp_path: Path) -> None:
     async with rig(tmp_path, MAKEFILE) as r:
         await fetch_later(r)

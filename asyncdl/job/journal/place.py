@@ -22,6 +22,7 @@ import platformdirs
 
 from asyncdl.config import Config
 from asyncdl.errors import DiskError
+from asyncdl.system.locks import kinds_of_locks, share_lock
 
 STATE_FOLDER = ".asyncdl"
 JOURNAL_NAME = "journal.sqlite"
@@ -116,14 +117,10 @@ def check_locks(folder: Path) -> None:
     Raises: OSError that names the call and the mount, with one of :data:`NO_LOCKS`; any
         other, if nothing can be written there.
     """
-    try:
-        import fcntl
-    except ImportError:
-        return  # there the locks are of another kind, and every volume knows them
     with TemporaryFile(dir=folder) as file:
-        for call, lock in (("flock", fcntl.flock), ("fcntl", fcntl.lockf)):
+        for call, lock in kinds_of_locks().items():
             try:
-                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file.fileno())
             except OSError as error:
                 if error.errno in NO_LOCKS:
                     raise refused(folder, call, error) from error
@@ -137,12 +134,8 @@ def knows_locks(lock_file: Path) -> bool:
             file that SQLite has open: closing it again would take away SQLite's own locks.
     """
     try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
         with lock_file.open("rb") as file:
-            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            share_lock(file.fileno())
     except OSError as error:
         return error.errno not in NO_LOCKS
     return True

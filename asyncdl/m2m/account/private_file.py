@@ -10,6 +10,7 @@ from pathlib import Path
 from asyncdl.errors import AuthError, DiskError
 from asyncdl.private_files import NotPrivate, check_private, open_at_once
 from asyncdl.redact import SecretBytes
+from asyncdl.system.opening import effective_user
 
 
 def read_private(path: Path, *, max_bytes: int) -> tuple[SecretBytes, os.stat_result]:
@@ -70,7 +71,8 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_owner(path: Path, found: os.stat_result) -> None:
-    if os.name == "posix" and found.st_uid not in (os.geteuid(), 0):
+    us = effective_user()
+    if us is not None and found.st_uid not in (us, 0):
         raise refused(f"{path} belongs to another user ({found.st_uid})")
 
 

@@ -198,7 +198,7 @@ async def test_what_comes_although_the_buffer_is_full_is_kept(
     connection = Connection(asyncio.get_running_loop(), 20_000)
     connection.connection_made(Resting())
     asking = asyncio.create_task(connection.ask(b"GET /", 5.0))
-    await anyio.lowlevel.checkpoint()
+    await anyio.wait_all_tasks_blocked()
     for start in range(0, len(whole), chunk_bytes):
         hand_over(connection, whole[start : start + chunk_bytes])
     await asking

@@ -196,7 +196,7 @@ async def test_what_comes_although_the_buffer_is_full_is_kept(
     body = random.Random(1).randbytes(300_000)
     whole = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + body
     connection = Connection(asyncio.get_running_loop(), 20_000)
-    connection.connection_made(Resting())
+    connection.connection_made(Resting(extra={"peername": ("127.0.0.1", 80)}))
     asking = asyncio.create_task(connection.ask(b"GET /", 5.0))
     await anyio.wait_all_tasks_blocked()
     for start in range(0, len(whole), chunk_bytes):

@@ -130,7 +130,7 @@ def test_a_list_is_read_in_any_encoding_and_in_any_pieces(
 @given(st.binary(max_size=60))
 def test_any_bytes_are_lines(data: bytes) -> None:
     try:
-        lines = lines_of(data)
+        lines = list(lines_of(data))
     except ConfigError as error:
         assert b"\0" in data and "without a byte order mark" in str(error)
         return

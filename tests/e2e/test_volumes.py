@@ -18,6 +18,8 @@ import pytest
 
 from tests.e2e.conftest import MakeConfig, Run, files_under
 
+pytestmark = pytest.mark.posix("locks go with descriptors, and a volume may refuse them")
+
 SOURCE = Path(__file__).with_name("no_locks.c")
 
 

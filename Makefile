@@ -40,11 +40,22 @@ PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/stac,"$(PAGE)[docs/$(
 # Areas are compared on the data files of packages, which are installed beside our environment.
 GEOMETRY := .venv-geometry
 READY_FOR_AREAS := $(GEOMETRY)/.ready
+# Without what POSIX alone has, as on Windows: all of it, or what a minute is enough for.
+WITHOUT_POSIX := $(BIN)/python -m pytest -q -p tests.portable.plugin
+ON_WINDOWS := tests/transfer tests/job tests/m2m tests/cli tests/e2e tests/test_*.py
+ON_WINDOWS_SLICE := tests/transfer/test_wire.py tests/transfer/test_disk_rows.py \
+    tests/transfer/test_checkpoints.py tests/job/test_job.py tests/cli/test_encodings.py \
+    tests/e2e/test_get_interrupted.py
+# The suite on every Python that is found, in an environment of its own.
+PYTHONS ?= 3.12 3.13 3.14
+ON_PYTHONS ?= tests
+FIND_PYTHON = found=$$(python$(1) -c 'import sys; print(sys.executable)' 2> /dev/null) \
+    || found=$$(ls $$HOME/.pyenv/versions/$(1).*/bin/python 2> /dev/null | tail -n 1)
 # The clients of others stay out of our environment, and out of each other's.
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test uvloop extras coverage browser socks docs examples readers areas clients soak audit bench field clean
+.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks docs examples readers areas clients soak audit bench field clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -55,6 +66,21 @@ test: $(READY_FOR_TESTS)  # linters, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal
+
+portable: $(READY_FOR_TESTS)  # engine, jobs and commands without fcntl, pwrite, signal handlers and the like
+	$(WITHOUT_POSIX) --numprocesses auto --dist worksteal $(ON_WINDOWS)
+
+portable-slice: $(READY_FOR_TESTS)  # the same, a minute of it
+	$(WITHOUT_POSIX) --numprocesses auto --dist worksteal $(ON_WINDOWS_SLICE)
+
+pythons: $(READY_FOR_TESTS)  # the suite on other Pythons: make pythons PYTHONS=3.13 ON_PYTHONS=tests/unit
+	@for version in $(PYTHONS); do \
+	    $(call FIND_PYTHON,$$version); \
+	    [ -n "$$found" ] || { echo "Python $$version is not here: left out"; continue; }; \
+	    $(MAKE) --no-print-directory .venv-$$version/.ready \
+	        && .venv-$$version/bin/python -m pytest -q --numprocesses auto --dist worksteal $(ON_PYTHONS) \
+	        || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "Tests fail on Python$$failed"; exit 1; }
 
 uvloop: $(READY_FOR_UVLOOP)  # engine, jobs and commands on uvloop and under python -O, plain and over TLS
 	PYTHONOPTIMIZE=1 $(VENV_UVLOOP)/bin/python -m compileall -q asyncdl
@@ -174,4 +200,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(GEOMETRY) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(GEOMETRY) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

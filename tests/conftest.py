@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
-import importlib.util
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +58,11 @@ def _told_of_missing(report: Any, config: pytest.Config) -> Any:
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run all tests on the loop that the commands take: uvloop's where it is installed."""
+    if taken.is_on():
+        return {"overlapped": asyncio.SelectorEventLoop}
     from tests import loops  # once its asserts are rewritten
 
     return {loops.NAME: loops.new_loop}
-    if taken.is_on():
-        return {"overlapped": asyncio.SelectorEventLoop}
-    if importlib.util.find_spec("uvloop"):
-        return {"uvloop": importlib.import_module("uvloop").new_event_loop}
-    return {"asyncio": asyncio.new_event_loop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

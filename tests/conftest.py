@@ -24,7 +24,10 @@ LANE = "make extras"
 """What a skipped test names when it needs what that brings."""
 
 # Under python -O an assert of what tests import would be none.
-pytest.register_assert_rewrite(*(f"tests.{path.stem}" for path in Path(__file__).parent.iterdir()))
+# What takes POSIX away has none, and is imported before anything else.
+pytest.register_assert_rewrite(
+    *(f"tests.{p.stem}" for p in Path(__file__).parent.iterdir() if p.stem != "portable")
+)
 
 # Noisy machines make single examples slow now and then; how many there are stays the default.
 hypothesis.settings.register_profile("asyncdl", deadline=None)

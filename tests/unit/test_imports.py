@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "m2m": {
         "errors", "dates", "events", "loopback", "off_loop", "outside", "own_task",
         "private_files", "redact", "retry", "sessions", "text", "tls", "tls_faults", "version",
-        "zones", "system",
+        "zones", "system", "user_text",
     },
     "stac": {
         "errors", "events", "off_loop", "outside", "retry", "redact", "sessions", "tls",

@@ -76,7 +76,7 @@ def test_an_area_is_read_in_each(encoding: str, name: str, text: str, tmp_path: 
         area_of(SearchConfig(dataset="x", aoi=Aoi.read(str(tmp_path / file))))
         for file in (name, "plain")
     ]
-    assert read[0] and read[0] == read[1]
+    assert read[0].filters and read[0] == read[1]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -23,7 +23,6 @@ from asyncdl.m2m.searching.geojson import OtherReferenceSystem
 from asyncdl.m2m.searching.texts import decode_text, read_geojson
 from asyncdl.m2m.searching.wkt import read_wkt
 from asyncdl.outside import TooMuch, read_at_most
-from asyncdl.user_text import NotText, text_of
 
 _JSON_ENDINGS = (
     ".geojson", ".json", ".geojsonl", ".geojsons", ".geojsonseq", ".jsonl", ".ndjson", ".ndgeojson",
@@ -116,12 +115,9 @@ def _area_of_folder(path: Path, layer: str | int | None) -> SearchArea:
 
 
 def _content_of(path: Path) -> bytes:
-    """Return the text of a file, in UTF-8 whatever it is in."""
     try:
         with path.open("rb") as file:
-            return text_of(read_at_most(file, MAX_AREA_BYTES), otherwise="latin-1").encode()
-    except NotText as error:
-        raise ConfigError(str(error), file=path) from error
+            return read_at_most(file, MAX_AREA_BYTES)
     except OSError as error:
         raise _unreadable(path, error) from error
     except TooMuch as error:

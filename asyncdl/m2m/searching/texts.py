@@ -5,7 +5,6 @@ Source: RFC 7946, RFC 8142 (text sequences), RFC 8259.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -17,16 +16,10 @@ from asyncdl.errors import ConfigError
 from asyncdl.m2m.searching.esri_json import from_esri, is_esri
 from asyncdl.m2m.searching.topojson import from_topology
 from asyncdl.outside import TooMuch, check_values
+from asyncdl.user_text import MARKS
 
 MAX_VALUES = 3_000_000
 """Of GeoJSON: a million corners, which no search takes."""
-_MARKS = (  # the longer one first: UTF-32 begins as UTF-16 does
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-)
 _RECORD = "\x1e"
 """What a text of a sequence begins with. Source: RFC 8142, section 2."""
 _NO_JSON_NUMBER = re.compile(r"\b(?:NaN|Infinity)\b")
@@ -37,7 +30,7 @@ def decode_text(data: bytes) -> str:
 
     Coordinates are plain digits: letters of another encoding, in names, do not matter.
     """
-    for mark, encoding in _MARKS:
+    for mark, encoding in MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace").removeprefix("\ufeff")
     for encoding, zeros in (("utf-16-le", data[1:8:2]), ("utf-16-be", data[:8:2])):

@@ -21,8 +21,8 @@ from asyncdl.connectors import SecureConnector
 from asyncdl.errors import NetworkError
 from asyncdl.m2m.calling.transport import Transport as ApiTransport
 from asyncdl.sessions import open_session
-from asyncdl.stac.items import Link
-from asyncdl.stac.transport import Transport as StacTransport
+from asyncdl.stac.items import NextPage
+from asyncdl.stac.transport import StacTransport
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from tests.proxy import far, open_proxy
 from tests.socks import open_socks
@@ -70,7 +70,7 @@ async def test_a_reply_of_the_catalogue_is_whole(trusting: ssl.SSLContext) -> No
     with hasty_host(server_context(CA), BODY) as host:
         async with await open_session(host.url, trusting) as session:
             transport = StacTransport(URL(host.url), session, 60.0, len(BODY))
-            assert await transport.ask(Link(host.url, None)) == BODY
+            assert await transport.ask(NextPage(host.url, None)) == BODY
 
 
 @pytest.mark.parametrize("has_length", [True, False])

@@ -19,8 +19,8 @@ from asyncdl.doctor.hosts import ask_host
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.retry import Backoff
 from asyncdl.sessions import open_session
-from asyncdl.stac.items import Link
-from asyncdl.stac.transport import Transport
+from asyncdl.stac.items import NextPage
+from asyncdl.stac.transport import StacTransport
 from asyncdl.tls import Tls
 from asyncdl.transfer import Downloader, FileRequest
 from tests.transfer.fault_server import QUICK
@@ -197,7 +197,7 @@ class Asker:
     async def _by_stac(self, url: str) -> None:
         session: ClientSession = await open_session(url, self.tls)
         async with session:
-            await Transport(URL(url), session, 10.0, 1000).ask(Link(url, None))
+            await StacTransport(URL(url), session, 10.0, 1000).ask(NextPage(url, None))
 
     async def _by_doctor(self, url: str) -> None:
         await ask_host(url, self.tls)

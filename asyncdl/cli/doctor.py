@@ -17,9 +17,9 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.service import SANDBOX_NAME, access_to, open_service, with_tls
 from asyncdl.cli.target import service_config, target_options
 from asyncdl.config import ServiceConfig, load_config
-from asyncdl.doctor import Check, Patient, State, checkup
+from asyncdl.doctor import Check, CheckState, Patient, checkup
 from asyncdl.job.choosing.wishes import locate_account
-from asyncdl.m2m.account.credentials import Found
+from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.tls import TlsSettings
 
 
@@ -62,7 +62,7 @@ def doctor(
                 )
             )
         async with open_service(access_to(settings, sandbox)) as service:
-            own = Found(service.credentials, SANDBOX_NAME, SANDBOX_NAME)
+            own = FoundCredentials(service.credentials, SANDBOX_NAME, SANDBOX_NAME)
             files = (_origin(service.config),)
             return await _check(Patient(service.config, directory, lambda: own, files, states))
 
@@ -96,7 +96,7 @@ def _show(check: Check) -> None:
 
 def exit_status_of(checks: Sequence[Check]) -> int:
     """Return the exit status that goes with what was found."""
-    failed = [check for check in checks if check.state is State.FAIL]
+    failed = [check for check in checks if check.state is CheckState.FAIL]
     if any(check.is_refusal for check in failed):
         return REFUSED
     return INCOMPLETE if failed else OK

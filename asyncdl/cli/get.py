@@ -19,11 +19,11 @@ from asyncdl.cli.display import open_display
 from asyncdl.cli.get_options import (
     HEADER_TIMEOUT_S,
     MAX_REDIRECTS,
-    Checksum,
-    Destination,
+    ChecksumOption,
     GetOptions,
     Header,
-    Rate,
+    OutputPath,
+    RateOption,
     Size,
     Timeout,
     destination_of,
@@ -96,14 +96,14 @@ SHOWN_PROBLEMS = 20
 )  # fmt: skip
 @click.option("--sha256", metavar="HEX", help="What the one file has to hash to.")
 @click.option(
-    "--checksum", type=Checksum(), multiple=True,
+    "--checksum", type=ChecksumOption(), multiple=True,
     help="The same by any digest, such as sha-512=HEX or md5=HEX.",
 )  # fmt: skip
 @click.option(
     "--checksums", multiple=True, metavar="FILE|URL",
     help="SHA256SUMS, MD5SUMS …: every file has to be named there, and to hash to it.",
 )  # fmt: skip
-@click.option("--limit-rate", type=Rate(), help="Over all files, such as 5M or '5 MB/s'.")
+@click.option("--limit-rate", type=RateOption(), help="Over all files, such as 5M or '5 MB/s'.")
 @click.option("--max-size", type=Size(), help="No file may be larger; such as '20 GB'.")
 @click.option("--attempts", type=click.IntRange(1, 1000), default=5, show_default=True)
 @max_wait_option("not at all, only --attempts count")
@@ -205,7 +205,7 @@ def _refuse(problems: list[Problem], else_: str) -> None:
 class RequestMaker:
     """Turns entries into requests."""
 
-    def __init__(self, options: GetOptions, destination: Destination) -> None:
+    def __init__(self, options: GetOptions, destination: OutputPath) -> None:
         self._options = options
         self._destination = destination
         self._digests = options.digests()

@@ -47,7 +47,7 @@ class Size(click.ParamType["ByteCount"]):
         return read
 
 
-class Rate(Size):
+class RateOption(Size):
     """Bytes per second, such as ``5 MB/s``."""
 
     name = "rate"
@@ -83,7 +83,7 @@ class Header(click.ParamType[tuple[str, "str | None"]]):
             self.fail(f"allowed: {error}" if str(error)[:1] == "'" else str(error), param, ctx)
 
 
-class Checksum(click.ParamType[Digest]):
+class ChecksumOption(click.ParamType[Digest]):
     """A digest, ``sha-256=HEX``."""
 
     name = "type=hex"
@@ -175,7 +175,7 @@ class GetOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class OutputPath:
     """Where files go."""
 
     directory: Path
@@ -188,24 +188,24 @@ class Destination:
         return self.directory if self.name is None else self.directory / self.name
 
 
-def destination_of(options: GetOptions) -> Destination:
+def destination_of(options: GetOptions) -> OutputPath:
     """Return where the files go: ``-o`` names the file of a single URL, else a folder.
 
     Raises: UsageError.
     """
     output, directory = options.output, options.directory
     if output is None:
-        return Destination(directory or Path())
+        return OutputPath(directory or Path())
     if output in ("", "-"):
         raise click.UsageError("-o takes the name of a file; nothing is written to stdout")
     path = directory / output if directory is not None else Path(output)
     if not options.is_single:
         if directory is not None:
             raise click.UsageError("-o beside -d names one file: give one URL, or -d alone")
-        return Destination(_as_folder(path))
+        return OutputPath(_as_folder(path))
     if output.endswith(("/", os.sep)) or path.is_dir():
-        return Destination(_as_folder(path))
-    return Destination(path.parent, _as_name(path.name))
+        return OutputPath(_as_folder(path))
+    return OutputPath(path.parent, _as_name(path.name))
 
 
 def _as_folder(path: Path) -> Path:

@@ -24,7 +24,7 @@ from asyncdl.m2m.bands import DATASETS, band_words, files_of, suggest, words_wit
 STDOUT = Path("-")
 
 
-class Answer(click.ParamType[Any]):
+class Choices(click.ParamType[Any]):
     """A value of the config, as people type it."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
@@ -39,8 +39,8 @@ class Answer(click.ParamType[Any]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-DAY = Answer("day", answers.day)
-WORDS = Answer("words", answers.words)
+DAY = Choices("day", answers.day)
+WORDS = Choices("words", answers.words)
 
 
 @command(
@@ -53,15 +53,15 @@ WORDS = Answer("words", answers.words)
 @click.argument("file", type=click.Path(path_type=Path), default=Path("asyncdl.toml"))
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @click.option("--dataset", help="A dataset alias; `asyncdl datasets` lists them.")
-@click.option("--bbox", type=Answer("box", answers.box), help="west,south,east,north in degrees.")
+@click.option("--bbox", type=Choices("box", answers.box), help="west,south,east,north in degrees.")
 @click.option("--aoi", help="A GeoJSON file.")
-@click.option("--wrs", type=Answer("places", answers.places), help="path/row, such as 68/17.")
-@click.option("--point", type=Answer("point", answers.point), help="longitude,latitude.")
+@click.option("--wrs", type=Choices("places", answers.places), help="path/row, such as 68/17.")
+@click.option("--point", type=Choices("point", answers.point), help="longitude,latitude.")
 @click.option("--scenes-file", help="A file with one scene a line, in place of a search; or -.")
 @click.option("--start", type=DAY, help="First day of acquisition, YYYY-MM-DD.")
 @click.option("--end", type=DAY, help="Last day of acquisition.")
 @click.option(
-    "--cloud-cover", type=Answer("percent", answers.cloud_cover), help="Highest, or 10-60."
+    "--cloud-cover", type=Choices("percent", answers.cloud_cover), help="Highest, or 10-60."
 )
 @click.option("--bands", type=WORDS, help="Single files, such as red,nir08,QA_PIXEL.")
 @click.option("--bundle", is_flag=True, help="One .tar per scene.")

@@ -13,7 +13,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, tls_options, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import Service, access_to, asker, client_of, open_service, with_tls
+from asyncdl.cli.service import ChosenService, access_to, asker, client_of, open_service, with_tls
 from asyncdl.cli.target import host_for, service_config, target_options
 from asyncdl.config import ServiceConfig
 from asyncdl.errors import AuthError
@@ -130,7 +130,9 @@ def _nobody(what: str) -> str:
     )
 
 
-def _with_given(service: Service, username: str | None, token: Secret | None) -> Service:
+def _with_given(
+    service: ChosenService, username: str | None, token: Secret | None
+) -> ChosenService:
     own = service.credentials
     account = Credentials(username or own.username, token or own.token)
-    return Service(service.config, account, service.name)
+    return ChosenService(service.config, account, service.name)

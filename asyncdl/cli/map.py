@@ -27,7 +27,7 @@ from asyncdl.cli.quantities import count
 from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
-from asyncdl.job.choosing.scenes import Wish, found_scenes, wish_of
+from asyncdl.job.choosing.scenes import SearchPlan, found_scenes, wish_of
 from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.pages.map_page import map_page
 from asyncdl.pages.mapping import Polygon, Tiles
@@ -114,7 +114,7 @@ def map_(
     return OK
 
 
-def area_of(wish: Wish) -> list[Polygon]:
+def area_of(wish: SearchPlan) -> list[Polygon]:
     """Return the area of interest for a map; empty where there is none."""
     return list(polygons_of(wish.query.area)) if wish.query else []
 

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from asyncdl.cli.command import command
-from asyncdl.cli.get_options import Rate
+from asyncdl.cli.get_options import RateOption
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
@@ -30,7 +30,7 @@ from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import ByteCount, Config, Seconds, load_config
-from asyncdl.job.choosing.scenes import Wish, wish_of
+from asyncdl.job.choosing.scenes import SearchPlan, wish_of
 from asyncdl.job.estimate import Basis, find_pace
 from asyncdl.job.journal.place import places_of
 from asyncdl.job.plan import Plan, make_plan
@@ -50,7 +50,7 @@ from asyncdl.tls import TlsSettings
 @state_option
 @click.option(
     "--rate",
-    type=Rate(),
+    type=RateOption(),
     help="Expect this rate, such as '50 MB/s'; by default that of the last run or max_rate.",
 )
 @max_wait_option(FEW_TRIES)
@@ -83,7 +83,7 @@ def plan(
 
 async def _plan(
     settings: Config,
-    wish: Wish,
+    wish: SearchPlan,
     access: Access,
     *,
     rate: ByteCount | None,

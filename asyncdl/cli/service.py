@@ -30,7 +30,7 @@ SANDBOX_NAME = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ChosenService:
     """A service and the account to use with it."""
 
     config: ServiceConfig
@@ -117,11 +117,11 @@ def check_files(config: ServiceConfig) -> None:
 
 
 @asynccontextmanager
-async def open_service(access: Access) -> AsyncIterator[Service]:
+async def open_service(access: Access) -> AsyncIterator[ChosenService]:
     """Give the service, or start the embedded one and give that."""
     config, way = access.config, access.way
     if isinstance(way, Credentials):
-        yield Service(config, way, name_of(config, None))
+        yield ChosenService(config, way, name_of(config, None))
         return
     # Only here: most runs never need a server.
     from asyncdl.sandbox import serve
@@ -131,7 +131,7 @@ async def open_service(access: Access) -> AsyncIterator[Service]:
         # Who asks no catalogue of the real service for digests asks none here.
         stac_url = "" if config.stac_url == "" else embedded.stac_url
         try:
-            yield Service(
+            yield ChosenService(
                 msgspec.structs.replace(config, url=embedded.url, stac_url=stac_url),
                 Credentials(embedded.username, embedded.token),
                 SANDBOX_NAME,
@@ -153,7 +153,7 @@ async def open_client(access: Access, max_wait: Seconds | None = None) -> AsyncI
         yield client
 
 
-def client_of(service: Service, max_wait: Seconds | None = None) -> M2MClient:
+def client_of(service: ChosenService, max_wait: Seconds | None = None) -> M2MClient:
     """Return a client of a service, to be used with ``async with``.
 
     What it waits for is told on stderr. Of an outage it makes its usual few tries, or

@@ -3,7 +3,7 @@
 Each check is a small function that returns a :class:`Check`; ``checkup.py`` has them in order.
 """
 
-from asyncdl.doctor.check import Check, State
+from asyncdl.doctor.check import Check, CheckState
 from asyncdl.doctor.checkup import Patient, checkup
 
-__all__ = ["Check", "Patient", "State", "checkup"]
+__all__ = ["Check", "CheckState", "Patient", "checkup"]

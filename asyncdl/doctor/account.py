@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from asyncdl.doctor.check import Check, State
+from asyncdl.doctor.check import Check, CheckState
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE, notice_of
 from asyncdl.m2m import M2MClient
-from asyncdl.m2m.account.credentials import Found
+from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.m2m.models import room_in
 
 CREDENTIALS_ADVICE = "run `asyncdl login`, or set ASYNCDL_USERNAME and ASYNCDL_TOKEN"
 LOGIN_ADVICE = "make a new application token on https://ers.cr.usgs.gov, then `asyncdl login`"
 
 
-def check_credentials(found: Found) -> Check:
+def check_credentials(found: FoundCredentials) -> Check:
     """Tell where user name and token were found; never the token."""
     seen = (
         f"user name {found.credentials.username} from {found.username_from}, "
         f"token from {found.token_from}"
     )
-    return Check("credentials", State.OK, seen)
+    return Check("credentials", CheckState.OK, seen)
 
 
 async def check_login(client: M2MClient) -> Check:
     """Log in. Source: endpoint ``login-token``."""
     await client.login()
-    return Check("login", State.OK, "the service takes the token")
+    return Check("login", CheckState.OK, "the service takes the token")
 
 
 async def check_permission(client: M2MClient) -> Check:
@@ -32,9 +32,9 @@ async def check_permission(client: M2MClient) -> Check:
     permissions = await client.permissions()
     seen = ", ".join(permissions) or "none"
     if "download" in permissions:
-        return Check("permission", State.OK, seen)
+        return Check("permission", CheckState.OK, seen)
     return Check(
-        "permission", State.FAIL, f"no download among: {seen}", MACHINE_ADVICE, is_refusal=True
+        "permission", CheckState.FAIL, f"no download among: {seen}", MACHINE_ADVICE, is_refusal=True
     )
 
 
@@ -42,11 +42,13 @@ async def check_notices(client: M2MClient) -> Check:
     """Tell what the service has to say. Source: endpoint ``notifications``."""
     notices = [notice_of(notice) for notice in await client.notifications()]
     if not notices:
-        return Check("notices", State.OK, "none")
+        return Check("notices", CheckState.OK, "none")
     seen = "; ".join(notice.text for notice in notices)
     if all(notice.severity == "info" for notice in notices):
-        return Check("notices", State.OK, seen)
-    return Check("notices", State.WARN, seen, "expect delays; runs wait as [service] max_wait says")
+        return Check("notices", CheckState.OK, seen)
+    return Check(
+        "notices", CheckState.WARN, seen, "expect delays; runs wait as [service] max_wait says"
+    )
 
 
 async def check_limits(client: M2MClient) -> Check:
@@ -54,12 +56,12 @@ async def check_limits(client: M2MClient) -> Check:
     limits = await client.rate_limit_summary()
     room = limits.room
     if room is None:
-        return Check("limits", State.OK, "the service tells none")
+        return Check("limits", CheckState.OK, "the service tells none")
     most = room_in(limits.initial_limits)
     seen = f"{room:,} downloads left" + (f" of {most:,}" if most else "")
     if room:
-        return Check("limits", State.OK, seen)
-    return Check("limits", State.WARN, seen, "the quota has 15 minutes; a run waits by itself")
+        return Check("limits", CheckState.OK, seen)
+    return Check("limits", CheckState.WARN, seen, "the quota has 15 minutes; a run waits by itself")
 
 
 ACCOUNT_CHECKS = (
@@ -72,4 +74,4 @@ ACCOUNT_CHECKS = (
 
 def not_asked(name: str) -> Check:
     """Return the check for what cannot be asked without a login."""
-    return Check(name, State.WARN, "not asked, as there is no login", "see above")
+    return Check(name, CheckState.WARN, "not asked, as there is no login", "see above")

@@ -20,7 +20,7 @@ NETWORK_ADVICE = "look at network, proxy (HTTPS_PROXY) and firewall; is the host
 SERVICE_ADVICE = "the service failed; try again later"
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -35,7 +35,7 @@ class Check:
     """One thing that was looked at."""
 
     name: str
-    state: State
+    state: CheckState
     seen: str
     """What was found, in a line."""
     advice: str = ""
@@ -64,12 +64,12 @@ async def guarded(name: str, check: Awaitable[Check], advice: str = "") -> Check
     try:
         return await check
     except AuthError as error:
-        return Check(name, State.FAIL, str(error), advice, is_refusal=True)
+        return Check(name, CheckState.FAIL, str(error), advice, is_refusal=True)
     except AsyncdlError as error:
-        return Check(name, State.FAIL, str(error), _advice_for(error))
+        return Check(name, CheckState.FAIL, str(error), _advice_for(error))
     except Exception as error:  # one check is an item: the others must go on
         seen = redact(f"unexpected {type(error).__name__}: {error}")
-        return Check(name, State.FAIL, seen, "this is a defect of asyncdl; please report it")
+        return Check(name, CheckState.FAIL, seen, "this is a defect of asyncdl; please report it")
 
 
 def _advice_for(error: AsyncdlError) -> str:

@@ -17,14 +17,14 @@ from asyncdl.doctor.account import (
     check_login,
     not_asked,
 )
-from asyncdl.doctor.check import Check, State, guarded
-from asyncdl.doctor.hosts import Answer, ask_host, check_clock, check_host, check_proxies
+from asyncdl.doctor.check import Check, CheckState, guarded
+from asyncdl.doctor.hosts import HostReply, ask_host, check_clock, check_host, check_proxies
 from asyncdl.doctor.machine import check_disk, check_journal, check_trust, check_versions
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
 from asyncdl.job.choosing.wishes import options_of, tls_of
 from asyncdl.job.journal.place import StatePlaces
 from asyncdl.m2m import ClientOptions, M2MClient
-from asyncdl.m2m.account.credentials import Found
+from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.m2m.account.stored import USGS_HOST, host_of
 from asyncdl.retry import Backoff
 from asyncdl.tls import Tls
@@ -42,7 +42,7 @@ class Patient:
     service: ServiceConfig
     directory: Path
     """Where downloads would go."""
-    find_account: Callable[[], Found]
+    find_account: Callable[[], FoundCredentials]
     """Finds the account, or raises AuthError. May block."""
     file_hosts: tuple[str, ...] | None = None
     """URLs of hosts that files come from; by default those of the USGS, for its own service."""
@@ -71,11 +71,11 @@ async def checkup(patient: Patient) -> AsyncGenerator[Check]:
     yield await guarded("trust", to_thread.run_sync(check_trust, tls))
     urls = [url for _, url in patient.hosts]
     yield await guarded("proxy", to_thread.run_sync(check_proxies, urls))
-    answers: list[Answer] = []
+    answers: list[HostReply] = []
     for name, url in patient.hosts:
         yield await guarded(name, _check_host(name, url, tls, answers))
     yield check_clock(answers)
-    found: list[Found] = []
+    found: list[FoundCredentials] = []
     yield await guarded("credentials", _check_credentials(patient, found), CREDENTIALS_ADVICE)
     if not found:
         for name in ("login", *dict(ACCOUNT_CHECKS)):
@@ -87,19 +87,19 @@ async def checkup(patient: Patient) -> AsyncGenerator[Check]:
         login = await guarded("login", check_login(client), LOGIN_ADVICE)
         yield login
         for name, check in ACCOUNT_CHECKS:
-            if login.state is State.OK:
+            if login.state is CheckState.OK:
                 yield await guarded(name, check(client), MACHINE_ADVICE)
             else:
                 yield not_asked(name)
 
 
-async def _check_host(name: str, url: str, tls: Tls, answers: list[Answer]) -> Check:
+async def _check_host(name: str, url: str, tls: Tls, answers: list[HostReply]) -> Check:
     answer = await ask_host(url, tls)
     answers.append(answer)
     return check_host(name, answer)
 
 
-async def _check_credentials(patient: Patient, found: list[Found]) -> Check:
+async def _check_credentials(patient: Patient, found: list[FoundCredentials]) -> Check:
     found.append(await to_thread.run_sync(patient.find_account))
     return check_credentials(found[0])
 

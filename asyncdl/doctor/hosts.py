@@ -14,7 +14,7 @@ from aiohttp import (
 )
 
 from asyncdl.dates import parse_http_date
-from asyncdl.doctor.check import Check, State
+from asyncdl.doctor.check import Check, CheckState
 from asyncdl.errors import NetworkError
 from asyncdl.m2m.account.stored import host_of
 from asyncdl.proxies import proxy_for, without_login
@@ -30,7 +30,7 @@ CLOCK_TOLERANCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HostReply:
     """How a host answered."""
 
     host: str
@@ -42,7 +42,7 @@ class Answer:
     """Whether it was asked over TLS, and its certificate is trusted."""
 
 
-async def ask_host(url: str, tls: Tls | None = None) -> Answer:
+async def ask_host(url: str, tls: Tls | None = None) -> HostReply:
     """Ask a host for a page, any page, and return how it answered.
 
     Raises: NetworkError, if it did not; ConfigError, for ``tls``.
@@ -58,7 +58,7 @@ async def ask_host(url: str, tls: Tls | None = None) -> Answer:
         ):
             elapsed_s = time.monotonic() - began_s
             ahead_s = _ahead_s(response.headers.get("Date"), time.time())
-            return Answer(host, response.status, elapsed_s, ahead_s, url.startswith("https:"))
+            return HostReply(host, response.status, elapsed_s, ahead_s, url.startswith("https:"))
     except TimeoutError as error:
         raise NetworkError(f"ask {host}", f"no answer within {TIMEOUT_S:g} s") from error
     except SocksRefusal as error:
@@ -79,14 +79,14 @@ def _ahead_s(date: str | None, now_s: float) -> float | None:
     return None if told is None else now_s - told.timestamp()
 
 
-def check_host(name: str, answer: Answer) -> Check:
+def check_host(name: str, answer: HostReply) -> Check:
     """Tell whether a host is there; any answer will do that is no failure of its own."""
     seen = f"{answer.host} answered {answer.status} in {answer.elapsed_s * 1000:,.0f} ms"
     if answer.is_secure:
         seen += "; its certificate is trusted"
     if answer.status >= 500:
-        return Check(name, State.WARN, seen, "it may be in maintenance; try again later")
-    return Check(name, State.OK, seen)
+        return Check(name, CheckState.WARN, seen, "it may be in maintenance; try again later")
+    return Check(name, CheckState.OK, seen)
 
 
 def check_proxies(urls: Sequence[str]) -> Check:
@@ -96,20 +96,22 @@ def check_proxies(urls: Sequence[str]) -> Check:
     """
     ways = {host_of(url): proxy_for(url) for url in urls}
     if not any(ways.values()):
-        return Check("proxy", State.OK, "none; all hosts are asked directly")
+        return Check("proxy", CheckState.OK, "none; all hosts are asked directly")
     seen = (f"{host} by {without_login(way) if way else 'none'}" for host, way in ways.items())
-    return Check("proxy", State.OK, "; ".join(seen))
+    return Check("proxy", CheckState.OK, "; ".join(seen))
 
 
-def check_clock(answers: Sequence[Answer]) -> Check:
+def check_clock(answers: Sequence[HostReply]) -> Check:
     """Compare our clock with that of the first host that told the time."""
     told = next((answer for answer in answers if answer.ahead_s is not None), None)
     if told is None or told.ahead_s is None:
         advice = "see whether the date of this machine is right"
-        return Check("clock", State.WARN, "no host told the time", advice)
+        return Check("clock", CheckState.WARN, "no host told the time", advice)
     direction = "ahead of" if told.ahead_s > 0 else "behind"
     # The host's own time has whole seconds, and came a moment ago.
     if abs(told.ahead_s) <= CLOCK_TOLERANCE_S:
-        return Check("clock", State.OK, f"agrees with {told.host}")
+        return Check("clock", CheckState.OK, f"agrees with {told.host}")
     seen = f"{abs(told.ahead_s):,.0f} s {direction} {told.host}"
-    return Check("clock", State.WARN, seen, "set the clock, best by NTP: signatures have times")
+    return Check(
+        "clock", CheckState.WARN, seen, "set the clock, best by NTP: signatures have times"
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-from asyncdl.doctor.check import Check, State
+from asyncdl.doctor.check import Check, CheckState
 from asyncdl.job.journal.place import NO_LOCKS, OTHER_PLACE, StatePlaces, check_locks
 from asyncdl.job.journal.state import check_right_to_write
 from asyncdl.job.places.space import free_bytes
@@ -34,7 +34,7 @@ def check_versions() -> Check:
         f"asyncdl {__version__}, Python {platform.python_version()}, "
         f"aiohttp {aiohttp.__version__}, SQLite {sqlite3.sqlite_version}"
     )
-    return Check("versions", State.OK, "; ".join((core, *_optional())))
+    return Check("versions", CheckState.OK, "; ".join((core, *_optional())))
 
 
 def _optional() -> Iterator[str]:
@@ -69,11 +69,13 @@ def check_disk(directory: Path) -> Check:
     check_right_to_write(directory)
     room = free_bytes(directory)
     if room is None:
-        return Check("disk", State.OK, f"{directory}: the volume does not tell its room")
+        return Check("disk", CheckState.OK, f"{directory}: the volume does not tell its room")
     seen = f"{size(room)} free for {directory}"
     if room < LITTLE_BYTES:
-        return Check("disk", State.WARN, seen, "make room; `asyncdl plan` tells what a job needs")
-    return Check("disk", State.OK, seen)
+        return Check(
+            "disk", CheckState.WARN, seen, "make room; `asyncdl plan` tells what a job needs"
+        )
+    return Check("disk", CheckState.OK, seen)
 
 
 def check_journal(places: StatePlaces) -> Check:
@@ -84,12 +86,12 @@ def check_journal(places: StatePlaces) -> Check:
     except OSError as error:
         text = f"{first}: {error.strerror or error}"
         if error.errno not in NO_LOCKS:
-            return Check("journal", State.WARN, f"locks not tried: {text}")
+            return Check("journal", CheckState.WARN, f"locks not tried: {text}")
         if not others:
-            return Check("journal", State.FAIL, text, OTHER_PLACE)
+            return Check("journal", CheckState.FAIL, text, OTHER_PLACE)
         advice = f"a run keeps its journal in {others[0]}; or {OTHER_PLACE}"
-        return Check("journal", State.WARN, text, advice)
-    return Check("journal", State.OK, f"journal and lock in {first}")
+        return Check("journal", CheckState.WARN, text, advice)
+    return Check("journal", CheckState.OK, f"journal and lock in {first}")
 
 
 def check_trust(tls: Tls | None) -> Check:
@@ -102,8 +104,8 @@ def check_trust(tls: Tls | None) -> Check:
     if isinstance(tls, TlsSettings) and tls.client_cert is not None:
         parts.insert(1, f"shows {tls.client_cert} to hosts that ask")
     if context.verify_mode == ssl.CERT_REQUIRED:
-        return Check("trust", State.OK, "; ".join(parts))
-    return Check("trust", State.WARN, "; ".join(parts), "this context checks no certificate")
+        return Check("trust", CheckState.OK, "; ".join(parts))
+    return Check("trust", CheckState.WARN, "; ".join(parts), "this context checks no certificate")
 
 
 def _roots_of(tls: Tls | None) -> str:

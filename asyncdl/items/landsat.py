@@ -13,7 +13,7 @@ PUBLISHER = "Earth Resources Observation and Science (EROS) Center, U.S. Geologi
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class LandsatDataset:
     """One dataset of the service."""
 
     title: str
@@ -25,20 +25,30 @@ class Dataset:
         return f"{PUBLISHER}. {self.title} [Data set]. https://doi.org/{self.doi}"
 
 
-DATASETS: Mapping[str, Dataset] = MappingProxyType(
+DATASETS: Mapping[str, LandsatDataset] = MappingProxyType(
     {
-        "landsat_ot_c2_l1": Dataset(
+        "landsat_ot_c2_l1": LandsatDataset(
             "Landsat 8-9 OLI/TIRS Collection 2 Level-1", "10.5066/P975CC9B"
         ),
-        "landsat_ot_c2_l2": Dataset(
+        "landsat_ot_c2_l2": LandsatDataset(
             "Landsat 8-9 OLI/TIRS Collection 2 Level-2", "10.5066/P9OGBGM6"
         ),
-        "landsat_etm_c2_l1": Dataset("Landsat 7 ETM+ Collection 2 Level-1", "10.5066/P9TU80IG"),
-        "landsat_etm_c2_l2": Dataset("Landsat 7 ETM+ Collection 2 Level-2", "10.5066/P9C7I13B"),
-        "landsat_tm_c2_l1": Dataset("Landsat 4-5 TM Collection 2 Level-1", "10.5066/P918ROHC"),
-        "landsat_tm_c2_l2": Dataset("Landsat 4-5 TM Collection 2 Level-2", "10.5066/P9IAXOVV"),
-        "landsat_mss_c2_l1": Dataset("Landsat 1-5 MSS Collection 2 Level-1", "10.5066/P9AF14YV"),
-        "landsat_ard_tile_c2": Dataset(
+        "landsat_etm_c2_l1": LandsatDataset(
+            "Landsat 7 ETM+ Collection 2 Level-1", "10.5066/P9TU80IG"
+        ),
+        "landsat_etm_c2_l2": LandsatDataset(
+            "Landsat 7 ETM+ Collection 2 Level-2", "10.5066/P9C7I13B"
+        ),
+        "landsat_tm_c2_l1": LandsatDataset(
+            "Landsat 4-5 TM Collection 2 Level-1", "10.5066/P918ROHC"
+        ),
+        "landsat_tm_c2_l2": LandsatDataset(
+            "Landsat 4-5 TM Collection 2 Level-2", "10.5066/P9IAXOVV"
+        ),
+        "landsat_mss_c2_l1": LandsatDataset(
+            "Landsat 1-5 MSS Collection 2 Level-1", "10.5066/P9AF14YV"
+        ),
+        "landsat_ard_tile_c2": LandsatDataset(
             "Landsat 4-9 Collection 2 U.S. Analysis Ready Data", "10.5066/P960F8OC"
         ),
     }

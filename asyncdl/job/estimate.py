@@ -32,7 +32,7 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ExpectedRate:
     """How fast files are taken to come."""
 
     bytes_per_s: float
@@ -45,7 +45,7 @@ class Pace:
 
 async def find_pace(
     places: StatePlaces, download: DownloadConfig, service: str, told: float | None = None
-) -> Pace | None:
+) -> ExpectedRate | None:
     """Return the best rate that is known for a job; ``None`` rather than a guess.
 
     Args:
@@ -78,14 +78,16 @@ def is_same_run(report: Summary, overview: Overview) -> bool:
     return abs(begun_s - overview.begun_at) < SAME_START_S
 
 
-def pace_of(told: float | None, last: Summary | None, max_rate: float | None) -> Pace | None:
+def pace_of(
+    told: float | None, last: Summary | None, max_rate: float | None
+) -> ExpectedRate | None:
     """Choose among what was told, how the last run went, and the limit."""
     if told is not None:
-        return Pace(told, Basis.TOLD)
-    limit = Pace(max_rate, Basis.MAX_RATE) if max_rate is not None else None
+        return ExpectedRate(told, Basis.TOLD)
+    limit = ExpectedRate(max_rate, Basis.MAX_RATE) if max_rate is not None else None
     if last is None or not last.downloaded_bytes or not last.elapsed_s:
         return limit
-    seen = Pace(
+    seen = ExpectedRate(
         last.downloaded_bytes / last.elapsed_s, Basis.LAST_RUN, last.begun, last.downloaded_bytes
     )
     return limit if limit and limit.bytes_per_s < seen.bytes_per_s else seen

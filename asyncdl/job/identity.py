@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from asyncdl.config import DownloadConfig
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.m2m.downloads.selection import Wanted
 from asyncdl.m2m.searching.search import SceneQuery
 
@@ -31,7 +31,7 @@ def label_of(service: str, username: str, directory: Path) -> str:
     return "asyncdl-" + _hash_of("\0".join(facts).encode())
 
 
-def fingerprint_of(wish: Wish, products: Sequence[Wanted]) -> str:
+def fingerprint_of(wish: SearchPlan, products: Sequence[Wanted]) -> str:
     """Return what changes with the scenes or products that a config asks for, and only then."""
     named = [(type(product).__name__, product) for product in products]
     facts = (_facts_of(wish.query), wish.named, named)

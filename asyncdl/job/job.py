@@ -19,7 +19,7 @@ from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyEr
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
 from asyncdl.job.choosing.news import Now, first_new_day, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scenes import Wish, wish_of
+from asyncdl.job.choosing.scenes import SearchPlan, wish_of
 from asyncdl.job.choosing.scope import FAILED, Scope, scope_of
 from asyncdl.job.choosing.wishes import (
     credentials_of,
@@ -233,10 +233,10 @@ class Job:
 
     async def _wish_now(
         self, journal: Journal, begun: Beginning, scope: Scope | None, now: Now, emit: Emit
-    ) -> Wish:
+    ) -> SearchPlan:
         """Return the scenes that this run looks at, of all that the config asks for."""
         if scope is not None:
-            return Wish(named=scope.scenes)
+            return SearchPlan(named=scope.scenes)
         if self._config.search.follows_last_run:
             return await narrow_to_news(journal, self._wish, begun.last_search, now, emit)
         return self._wish

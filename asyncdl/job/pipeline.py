@@ -24,7 +24,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.job.journal.records import Requested
 from asyncdl.job.run import Run
 from asyncdl.job.stages.agreements import Agreements
@@ -39,7 +39,7 @@ READY_PER_WORKER = 2
 """URLs on the queue for each worker: enough that none waits, few enough that none grows old."""
 
 
-async def pipeline(run: Run, wish: Wish) -> None:
+async def pipeline(run: Run, wish: SearchPlan) -> None:
     """Run all stages until every wanted file has its ending.
 
     Raises: AsyncdlError, what made the run stop, alone and not in a group.

@@ -18,10 +18,10 @@ from asyncdl.events import Emit, Event, Notice, discard
 from asyncdl.job.choosing.namesakes import Namesakes
 from asyncdl.job.choosing.news import Now, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.choosing.wishes import kinds_of, products_of
-from asyncdl.job.estimate import Pace
+from asyncdl.job.estimate import ExpectedRate
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.journal.journal import Journal, look_into_journal
 from asyncdl.job.journal.place import places_of
@@ -97,7 +97,7 @@ class Plan:
     """What tars take at most that are unpacked and not kept."""
     free_bytes: int | None = None
     """On the volume of the download directory; ``None`` where it does not tell."""
-    pace: Pace | None = None
+    pace: ExpectedRate | None = None
     """How fast files are taken to come; ``None`` when nothing is known of that."""
 
     @property
@@ -165,7 +165,7 @@ def _area_as_json(area: SearchArea) -> dict[str, Any]:
 
 
 async def make_plan(
-    client: M2MClient, config: Config, wish: Wish, service_name: str, emit: Emit = discard
+    client: M2MClient, config: Config, wish: SearchPlan, service_name: str, emit: Emit = discard
 ) -> Plan:
     """Count what a run would fetch.
 
@@ -202,7 +202,9 @@ def _noting(plan: Plan, emit: Emit) -> Emit:
     return watch
 
 
-async def _news(journal: Journal, config: Config, wish: Wish, now: Now, emit: Emit) -> Wish:
+async def _news(
+    journal: Journal, config: Config, wish: SearchPlan, now: Now, emit: Emit
+) -> SearchPlan:
     mark = search_mark_of(fingerprint_of(wish, products_of(config)), config.download)
     return await narrow_to_news(journal, wish, await journal.last_search(mark), now, emit)
 

@@ -35,7 +35,7 @@ _BEGIN_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 
 
 @dataclass(frozen=True, slots=True)
-class Checksum:
+class ListedChecksum:
     """One line of a table."""
 
     line: int
@@ -54,16 +54,16 @@ class ChecksumTable:
     Raises: ConfigError, if two lines contradict each other.
     """
 
-    def __init__(self, source: str, rows: Iterable[Checksum]) -> None:
+    def __init__(self, source: str, rows: Iterable[ListedChecksum]) -> None:
         self.source = source
-        self._rows: dict[str, list[Checksum]] = {}
+        self._rows: dict[str, list[ListedChecksum]] = {}
         for row in rows:
             self._rows.setdefault(row.name.rpartition("/")[2], []).append(row)
         self._check()
 
     def _check(self) -> None:
         for rows in self._rows.values():
-            found: dict[tuple[str, str], Checksum] = {}
+            found: dict[tuple[str, str], ListedChecksum] = {}
             for row in rows:
                 first = found.setdefault((row.name, row.digest.algorithm), row)
                 if not first.digest.agrees_with(row.digest.value):
@@ -144,12 +144,12 @@ def _signed_part(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
             yield number, text.removeprefix("- ")
 
 
-def _read_row(source: str, number: int, line: str) -> Checksum:
+def _read_row(source: str, number: int, line: str) -> ListedChecksum:
     place = f"{source}: line {number}"
     text = line.removeprefix("\\")
     match = _BSD.fullmatch(text) or _GNU.fullmatch(text)
     if match is None and _BARE.fullmatch(text):
-        return Checksum(number, "", _digest(place, _BY_DIGITS.get(len(text), ""), text))
+        return ListedChecksum(number, "", _digest(place, _BY_DIGITS.get(len(text), ""), text))
     if match is None:
         raise ConfigError(f"{place} is no checksum", allowed=ALLOWED)
     algorithm = _BY_DIGITS.get(len(match["hex"]), "")
@@ -160,7 +160,7 @@ def _read_row(source: str, number: int, line: str) -> Checksum:
             raise ConfigError(problem, allowed=", ".join(_ALGORITHMS))
     # A backslash in front of the line says that its name has escapes.
     name = match["name"] if text == line else _ESCAPE.sub(_unescape, match["name"])
-    return Checksum(number, name.removeprefix("./"), _digest(place, algorithm, match["hex"]))
+    return ListedChecksum(number, name.removeprefix("./"), _digest(place, algorithm, match["hex"]))
 
 
 def _unescape(escape: re.Match[str]) -> str:

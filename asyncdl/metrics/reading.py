@@ -48,7 +48,7 @@ class Measurement(Struct, frozen=True):
     """Of the instrument's attributes, in their order; empty ones do not apply."""
 
 
-class Reader:
+class MetricReader:
     """Follows the events of one run after the other, and says what they measure.
 
     Args:

@@ -7,7 +7,7 @@ from threading import Lock
 
 from asyncdl.events import Emit, Event
 from asyncdl.metrics.instruments import Instrument
-from asyncdl.metrics.reading import Measurement, Reader
+from asyncdl.metrics.reading import Measurement, MetricReader
 
 MAX_SERIES = 200
 """Sets of attribute values that an instrument tells apart; the rest is counted as one."""
@@ -20,7 +20,7 @@ class Watcher(ABC):
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._reader = Reader()
+        self._reader = MetricReader()
         self._series: dict[Instrument, set[tuple[str, ...]]] = {}
 
     def take(self, event: Event) -> None:
@@ -29,14 +29,14 @@ class Watcher(ABC):
 
     def watch(self) -> Emit:
         """Return an ``Emit`` for one run among several that go on at the same time."""
-        reader = Reader()
+        reader = MetricReader()
 
         def emit(event: Event) -> None:
             self._read(reader, event)
 
         return emit
 
-    def _read(self, reader: Reader, event: Event) -> None:
+    def _read(self, reader: MetricReader, event: Event) -> None:
         # Held for as long as a few numbers are added: nobody waits here for anything.
         with self._lock:
             for told in reader.read(event):

@@ -19,7 +19,7 @@ MAX_SPANS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """A stretch of time that has a row in the table."""
 
     start_s: float
@@ -42,7 +42,7 @@ class Span:
         )
 
 
-def spans_of(timeline: Timeline, elapsed_s: float, *, at_most: int) -> list[Span]:
+def spans_of(timeline: Timeline, elapsed_s: float, *, at_most: int) -> list[TimeSpan]:
     """Return the samples of a run in spans of equal length, no more than ``at_most`` of them.
 
     Columns of a report that somebody has cut are read as far as all of them go.
@@ -65,10 +65,12 @@ def spans_of(timeline: Timeline, elapsed_s: float, *, at_most: int) -> list[Span
     ]
 
 
-def _span(samples: Sequence[tuple[int, int, int, int]], start_s: float, interval_s: float) -> Span:
+def _span(
+    samples: Sequence[tuple[int, int, int, int]], start_s: float, interval_s: float
+) -> TimeSpan:
     received, connections, finished, preparing = zip(*samples, strict=True)
     end_s = start_s + interval_s * len(samples)
-    return Span(start_s, end_s, sum(received), max(connections), sum(finished), max(preparing))
+    return TimeSpan(start_s, end_s, sum(received), max(connections), sum(finished), max(preparing))
 
 
 def chart(timeline: Timeline, elapsed_s: float) -> Markup:
@@ -106,7 +108,7 @@ class Scale:
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 1)
 
 
-def _scale(fine: Sequence[Span]) -> Scale:
+def _scale(fine: Sequence[TimeSpan]) -> Scale:
     return Scale(
         fine[-1].end_s,
         max(span.rate_bytes_s for span in fine) or 1.0,
@@ -114,7 +116,7 @@ def _scale(fine: Sequence[Span]) -> Scale:
     )
 
 
-def _drawing(fine: Sequence[Span], coarse: Sequence[Span], timeline: Timeline) -> Markup:
+def _drawing(fine: Sequence[TimeSpan], coarse: Sequence[TimeSpan], timeline: Timeline) -> Markup:
     scale = _scale(fine)
     rates = _steps(fine, scale, lambda span: span.rate_bytes_s / scale.rate_bytes_s)
     connections = _steps(fine, scale, lambda span: span.connections / scale.connections)
@@ -136,7 +138,7 @@ def _drawing(fine: Sequence[Span], coarse: Sequence[Span], timeline: Timeline) -
     )
 
 
-def _told(fine: Sequence[Span]) -> str:
+def _told(fine: Sequence[TimeSpan]) -> str:
     top = max(fine, key=lambda span: span.rate_bytes_s)
     most = max(span.connections for span in fine)
     return (
@@ -145,7 +147,7 @@ def _told(fine: Sequence[Span]) -> str:
     )
 
 
-def _steps(spans: Sequence[Span], scale: Scale, share: Callable[[Span], float]) -> str:
+def _steps(spans: Sequence[TimeSpan], scale: Scale, share: Callable[[TimeSpan], float]) -> str:
     """Return a line that is level over each span."""
     corners = (
         f"{scale.x(at)},{scale.y(share(span))}"
@@ -179,7 +181,7 @@ def _shaded(timeline: Timeline, scale: Scale) -> Iterator[Markup]:
         yield _box(left, max(1.0, right - left), scale, "wait", wait.what)
 
 
-def _places(coarse: Sequence[Span], scale: Scale) -> Iterator[Markup]:
+def _places(coarse: Sequence[TimeSpan], scale: Scale) -> Iterator[Markup]:
     for span in coarse:
         left, right = scale.x(span.start_s), scale.x(span.end_s)
         yield _box(left, right - left, scale, "place", str(span))
@@ -200,7 +202,7 @@ def _key(*, has_waits: bool) -> Markup:
     return element("p", items, class_="key", aria_hidden="true")
 
 
-def _table(spans: Sequence[Span]) -> Markup:
+def _table(spans: Sequence[TimeSpan]) -> Markup:
     return table(
         ("from", "to", "received", "per second", "connections", "finished", "preparing"),
         (

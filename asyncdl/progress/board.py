@@ -28,7 +28,7 @@ from asyncdl.events import (
     TransferStarted,
 )
 from asyncdl.job.telling.amounts import count, duration
-from asyncdl.progress.rate import Rate
+from asyncdl.progress.rate import MeasuredRate
 
 MOST_LANDED = 1024
 """Far more than a job has at once; plain downloads have no endings besides the engine's."""
@@ -44,11 +44,11 @@ class ActiveFile:
     note: str = ""
     """Why nothing moves, if nothing does."""
     received_bytes: int = 0
-    rate: Rate = field(default_factory=Rate)
+    rate: MeasuredRate = field(default_factory=MeasuredRate)
 
 
 @dataclass(frozen=True, slots=True)
-class Outage:
+class ShownOutage:
     """A service that is down; both times are on the board's clock."""
 
     reason: str
@@ -97,14 +97,14 @@ class Board:
     quota: int | None = None
     """Downloads that may still be requested; ``None`` when nobody told."""
     active: dict[str, ActiveFile] = field(default_factory=dict)
-    down: dict[str, Outage] = field(default_factory=dict)
+    down: dict[str, ShownOutage] = field(default_factory=dict)
     """Services that are down, by host."""
     strained: dict[str, StrainedHost] = field(default_factory=dict)
     """Hosts that get fewer connections, by name."""
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self._rate = Rate.since(self.began)
+        self._rate = MeasuredRate.since(self.began)
         self._waits: dict[str, float] = {}
         self._connections: dict[str, int] = {}
         self._estimates: dict[str, int] = {}
@@ -168,7 +168,7 @@ class Board:
                 self.active[event.key] = ActiveFile(
                     event.name, event.size_bytes, event.resumed_bytes
                 )
-                self.active[event.key].rate = Rate.since(self.clock())
+                self.active[event.key].rate = MeasuredRate.since(self.clock())
             case TransferProgress():
                 self._progress(event)
             case TransferRetry():
@@ -210,7 +210,9 @@ class Board:
 
     def _note_down(self, event: ServiceWait) -> None:
         now = self.clock()
-        self.down[event.service] = Outage(event.reason, now - event.since_s, now + event.next_try_s)
+        self.down[event.service] = ShownOutage(
+            event.reason, now - event.since_s, now + event.next_try_s
+        )
 
     def _note_strain(self, event: HostStrain) -> None:
         known = self.strained.pop(event.host, None)

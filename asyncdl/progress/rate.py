@@ -10,7 +10,7 @@ WINDOW_S = 10.0
 
 
 @dataclass
-class Rate:
+class MeasuredRate:
     """Takes readings of a count that never falls, and says how fast it grows.
 
     Args:
@@ -20,9 +20,9 @@ class Rate:
     samples: deque[tuple[float, int]] = field(default_factory=deque)
 
     @staticmethod
-    def since(now_s: float) -> Rate:
+    def since(now_s: float) -> MeasuredRate:
         """Return a rate of what begins now, at nothing."""
-        return Rate(deque([(now_s, 0)]))
+        return MeasuredRate(deque([(now_s, 0)]))
 
     def read(self, now_s: float, total: int) -> None:
         """Take a reading, and forget those before the window."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from asyncdl.sandbox.bundles import Blob, Bundle, Content, smallest_jpeg
+from asyncdl.sandbox.bundles import Blob, Bundle, SizedContent, smallest_jpeg
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.digests import Digests, digest
 from asyncdl.sandbox.granule_files import make_file
 from asyncdl.sandbox.granules import Granule
-from asyncdl.sandbox.lookup import Target
+from asyncdl.sandbox.lookup import Requestable
 from asyncdl.sandbox.metadata import text_file
 from asyncdl.sandbox.product_rows import ProductRow, find_row, members_of
 from asyncdl.sandbox.products import SceneFile
 from asyncdl.sandbox.rasters import Frame, Raster, Shape, albers_frame, of_size, scene_frame, square
-from asyncdl.sandbox.scenes import LandsatScene, Scene
+from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
 from asyncdl.sandbox.stac import COMPANIONS, Json, dump_item, make_item, parts_of
 from asyncdl.sandbox.tile_texts import tile_text
 from asyncdl.sandbox.tiles import ArdTile
@@ -67,11 +67,13 @@ class Archive:
         self._text_sizes = lru_cache(maxsize=_KEPT_SIZES)(self._text_size)
         self._ready_made = lru_cache(maxsize=_KEPT_FILES)(self._make_ready_made)
 
-    def file(self, scene: Scene, file: SceneFile) -> Content:
+    def file(self, scene: SandboxScene, file: SceneFile) -> SizedContent:
         """Return the content of one single file."""
         return self._files(scene.number, file.suffix)
 
-    def content(self, target: Target, mtime: int = 0, lacking: int | None = None) -> Content:
+    def content(
+        self, target: Requestable, mtime: int = 0, lacking: int | None = None
+    ) -> SizedContent:
         """Return what a target is; ``mtime`` and ``lacking`` as in :meth:`product`.
 
         Raises: KeyError, for a target that is nothing.
@@ -82,15 +84,15 @@ class Archive:
             raise KeyError(target.entity_id)
         return self.product(target.scene, target.row, mtime, lacking)
 
-    def size(self, target: Target) -> int:
+    def size(self, target: Requestable) -> int:
         """Return the size that is listed for a target."""
         if target.file is not None:
             return self.file_size(target.scene, target.file)
         return self.product_size(target.scene, target.row) if target.row else 0
 
     def product(
-        self, scene: Scene, row: ProductRow, mtime: int = 0, lacking: int | None = None
-    ) -> Content:
+        self, scene: SandboxScene, row: ProductRow, mtime: int = 0, lacking: int | None = None
+    ) -> SizedContent:
         """Return what a product row of a scene delivers.
 
         Args:
@@ -103,7 +105,7 @@ class Archive:
             return self._bundles(scene.number, row.id, mtime, lacking)
         return self._ready_made(scene.number, row.id)
 
-    def product_size(self, scene: Scene, row: ProductRow) -> int:
+    def product_size(self, scene: SandboxScene, row: ProductRow) -> int:
         """Return the size that is listed for a product: exact only for what is ready-made."""
         if row.system == "folder":
             return 0
@@ -114,13 +116,13 @@ class Archive:
             return sum(self.file_size(scene, file) for file in members_of(scene, row))
         return self.product(scene, row).size
 
-    def file_size(self, scene: Scene, file: SceneFile) -> int:
+    def file_size(self, scene: SandboxScene, file: SceneFile) -> int:
         """Return the exact size of a single file without making its pixels."""
         if file.suffix.endswith(".TIF"):
             return self._shape(file.suffix).size_bytes
         return self._text_sizes(scene.number, file.suffix)
 
-    def digests(self, scene: Scene, file: SceneFile) -> Digests | None:
+    def digests(self, scene: SandboxScene, file: SceneFile) -> Digests | None:
         """Return the digests of a single file, if it is small enough to compute them."""
         return self._digests(scene.number, file.suffix)
 
@@ -148,7 +150,7 @@ class Archive:
     def _text_size(self, number: int, suffix: str) -> int:
         return self._files(number, suffix).size
 
-    def _make_file(self, number: int, suffix: str) -> Content:
+    def _make_file(self, number: int, suffix: str) -> SizedContent:
         scene = self._catalog.scene(number)
         if suffix.endswith(".jpeg"):
             return Blob(smallest_jpeg())
@@ -159,14 +161,14 @@ class Archive:
             return Blob(tile_text(scene, suffix))
         return Blob(text_file(_landsat(scene), suffix))
 
-    def _row(self, number: int, product_id: str) -> tuple[Scene, ProductRow]:
+    def _row(self, number: int, product_id: str) -> tuple[SandboxScene, ProductRow]:
         scene = self._catalog.scene(number)
         row = find_row(scene.dataset, product_id)
         if row is None:
             raise KeyError(product_id)
         return scene, row
 
-    def _make_ready_made(self, number: int, product_id: str) -> Content:
+    def _make_ready_made(self, number: int, product_id: str) -> SizedContent:
         scene, row = self._row(number, product_id)
         if isinstance(scene, Granule):
             return Blob(make_file(scene, row, self._seed))
@@ -177,7 +179,7 @@ class Archive:
 
     def _make_bundle(
         self, number: int, product_id: str, mtime: int, lacking: int | None
-    ) -> Content:
+    ) -> SizedContent:
         scene, row = self._row(number, product_id)
         files = [
             (file.name(scene.display_id), self._make_file(number, file.suffix))
@@ -187,7 +189,7 @@ class Archive:
         extras = self._extras(scene) if isinstance(scene, LandsatScene) else []
         return Bundle([*files, *extras], mtime)
 
-    def _extras(self, scene: LandsatScene) -> list[tuple[str, Content]]:
+    def _extras(self, scene: LandsatScene) -> list[tuple[str, SizedContent]]:
         """Return what a bundle holds beyond the files that can be had one by one."""
         display_id = scene.display_id
         extras = [(f"{display_id}_{s}", self._make_file(scene.number, s)) for s in COMPANIONS]
@@ -197,13 +199,13 @@ class Archive:
         return extras
 
 
-def _frame_of(scene: Scene) -> Frame:
+def _frame_of(scene: SandboxScene) -> Frame:
     if isinstance(scene, ArdTile):
         return albers_frame(scene.box, scene.cone)
     return scene_frame(scene.footprint)
 
 
-def _landsat(scene: Scene) -> LandsatScene:
+def _landsat(scene: SandboxScene) -> LandsatScene:
     if not isinstance(scene, LandsatScene):
         raise TypeError(f"{scene.display_id} is no Landsat scene")
     return scene

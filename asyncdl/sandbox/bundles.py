@@ -17,7 +17,7 @@ _VALUE = re.compile(rb"(?: = |>)([^<\n]*+)")
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 
 
-class Content(Protocol):
+class SizedContent(Protocol):
     """Bytes of a known number that can be read from any place."""
 
     size: int
@@ -61,7 +61,7 @@ class Flipped:
         spot: Offset of the byte whose lowest bit is wrong.
     """
 
-    def __init__(self, content: Content, spot: int) -> None:
+    def __init__(self, content: SizedContent, spot: int) -> None:
         self.size = content.size
         self._content = content
         self._spot = spot
@@ -87,10 +87,10 @@ class Bundle:
             makes another tar of the same length.
     """
 
-    def __init__(self, members: Sequence[tuple[str, Content]], mtime: int = 0) -> None:
-        self._parts: list[Content] = []
+    def __init__(self, members: Sequence[tuple[str, SizedContent]], mtime: int = 0) -> None:
+        self._parts: list[SizedContent] = []
         self._starts: list[int] = []
-        self._rasters: list[tuple[int, Content]] = []
+        self._rasters: list[tuple[int, SizedContent]] = []
         self.size = 0
         for name, content in members:
             self._append(Blob(_header(name, content.size, mtime)))
@@ -100,7 +100,7 @@ class Bundle:
             self._append(Blob(bytes(-content.size % _BLOCK)))
         self._append(Blob(bytes(_END_BLOCKS * _BLOCK)))
 
-    def _append(self, part: Content) -> None:
+    def _append(self, part: SizedContent) -> None:
         if part.size:
             self._starts.append(self.size)
             self._parts.append(part)
@@ -133,7 +133,7 @@ def _header(name: str, size_bytes: int, mtime: int) -> bytes:
     return info.tobuf(tarfile.USTAR_FORMAT)
 
 
-def read_all(content: Content) -> bytes:
+def read_all(content: SizedContent) -> bytes:
     """Return all bytes of a content."""
     return content.read(0, content.size)
 

@@ -15,7 +15,7 @@ from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.scenes import (
     GENERATED_DATASET,
     GeneratedScenes,
-    Scene,
+    SandboxScene,
     cloud_of,
     fixed_scene,
     fixed_scenes,
@@ -40,7 +40,7 @@ _FIRST_PUBLISHED = 2**31
 class Withdrawal:
     """A scene that is not there any more."""
 
-    scene: Scene
+    scene: SandboxScene
     day: date
 
 
@@ -61,12 +61,12 @@ class Catalog:
         tiles = fixed_tiles(_FIRST_TILE, extra_tiles)
         self.granules = fixed_granules(_FIRST_TILE + len(tiles))
         """What is not of Landsat."""
-        self._others: tuple[Scene, ...] = (*tiles, *self.granules)
-        self._published: list[Scene] = []
+        self._others: tuple[SandboxScene, ...] = (*tiles, *self.granules)
+        self._published: list[SandboxScene] = []
         self.withdrawals: list[Withdrawal] = []
         """All scenes that were taken away, in that order."""
         self._gone: set[int] = set()
-        self._by_id: dict[tuple[str, str], Scene] = {}
+        self._by_id: dict[tuple[str, str], SandboxScene] = {}
         for scene in self._fixed:
             self._enter(scene)
         for other in self._others:
@@ -82,14 +82,14 @@ class Catalog:
         """How many Landsat scenes there were at the start; their numbers begin at 0."""
         return len(self._fixed) + len(self._generated)
 
-    def publish(self, product_id: str) -> Scene:
+    def publish(self, product_id: str) -> SandboxScene:
         """Add a scene or a tile; the day of its processing is that of its ingest.
 
         Raises: ValueError, if ``product_id`` is neither a Landsat product id nor a tile's.
         """
         number = _FIRST_PUBLISHED + len(self._published)
         make = fixed_tile if parse_ard_id(product_id) else fixed_scene
-        scene: Scene = make(number, product_id)
+        scene: SandboxScene = make(number, product_id)
         self._published.append(scene)
         self._enter(scene)
         self._matches.cache_clear()
@@ -105,11 +105,11 @@ class Catalog:
         self.withdrawals.append(Withdrawal(scene, day))
         self._matches.cache_clear()
 
-    def _enter(self, scene: Scene) -> None:
+    def _enter(self, scene: SandboxScene) -> None:
         # What is processed anew keeps its entity id: the latest goes by it.
         self._by_id |= {(scene.dataset, id_): scene for id_ in (scene.entity_id, scene.display_id)}
 
-    def scene(self, number: int) -> Scene:
+    def scene(self, number: int) -> SandboxScene:
         """Return the scene of a number that a search has given, or that was there once."""
         if number >= _FIRST_PUBLISHED:
             return self._published[number - _FIRST_PUBLISHED]
@@ -119,7 +119,7 @@ class Catalog:
             return self._fixed[number]
         return self._made(number - len(self._fixed))
 
-    def find(self, dataset: str, entity_or_display_id: str) -> Scene | None:
+    def find(self, dataset: str, entity_or_display_id: str) -> SandboxScene | None:
         """Return the scene of a dataset that has this id."""
         known = self._by_id.get((dataset, entity_or_display_id))
         if known is None and dataset == GENERATED_DATASET:
@@ -128,7 +128,7 @@ class Catalog:
 
     def count(self, dataset: str) -> int:
         """Return how many scenes a dataset has."""
-        single: tuple[Scene, ...] = (
+        single: tuple[SandboxScene, ...] = (
             *self._fixed,
             *self._others,
             *self._published,
@@ -159,7 +159,7 @@ class Catalog:
         return array("L", (n for n in found if n not in self._gone)) if self._gone else found
 
     def _match_fixed(self, scene_filter: SceneFilter) -> Iterator[int]:
-        single: tuple[Scene, ...] = (*self._fixed, *self._others, *self._published)
+        single: tuple[SandboxScene, ...] = (*self._fixed, *self._others, *self._published)
         for scene in single:
             if (
                 scene.dataset == scene_filter.dataset

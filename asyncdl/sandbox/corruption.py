@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncdl.sandbox.bundles import Flipped
 from asyncdl.sandbox.delivery import Delivery
-from asyncdl.sandbox.lookup import Target
+from asyncdl.sandbox.lookup import Requestable
 from asyncdl.sandbox.product_rows import members_of
 from asyncdl.sandbox.world import World
 
@@ -21,7 +21,7 @@ def corrupt(world: World, delivery: Delivery) -> None:
         _note(world, fault, delivery.name)
 
 
-def lacking_member(world: World, target: Target) -> int | None:
+def lacking_member(world: World, target: Requestable) -> int | None:
     """Return the index of the file that a bundle lacks this time, if it lacks one."""
     name = target.file_name
     if not _is_due(world, "members_missing", name):

@@ -28,7 +28,7 @@ _ABSENT = "(not on record)"
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class SandboxDataset:
     """One dataset."""
 
     alias: str
@@ -99,9 +99,9 @@ _DOI = "https://doi.org/10.5066/"
 
 def _landsat(
     word: str, dataset_id: str, long_name: str, name: str, start: str, **known: Any
-) -> Dataset:
+) -> SandboxDataset:
     level = f"Level-{word[-1]}"
-    return Dataset(
+    return SandboxDataset(
         f"landsat_{word}",
         dataset_id,
         f"{name} C2 L{word[-1]}",
@@ -160,17 +160,17 @@ _SCENE_DATASETS = (
         bounds=(-180.009032266809, -82.7525475397792, 192.526649998066, 82.6209492649926),
         first="1972-07-25 00:00:00-05", last="2013-01-07 00:00:00-06",
     ),
-    Dataset(
+    SandboxDataset(
         "landsat_ard_tile_c2", hashed_id("landsat_ard_tile_c2"), "Landsat 4-9 C2 U.S. ARD",
         "Landsat 4-9 Collection 2 U.S. Analysis Ready Data Tiles", "Landsat Collection 2 ARD",
         "1982-11-11", owner="LSAA", has_clouds=True, has_deletions=True, doi=f"{_DOI}P960F8OC",
     ),
-    Dataset(
+    SandboxDataset(
         COLLECTION_1, "5e83d0b656b77cf3", "Landsat 8 OLI/TIRS C1 Level-1",
         "Landsat 8 Operational Land Imager and Thermal Infrared Sensor Collection 1 Level-1",
         "Landsat Collection 1 Level-1", "2013-04-11", owner="LSAA", has_clouds=True,
     ),
-    Dataset(
+    SandboxDataset(
         "aster_global_dem_v3", "5e839f73df6fb1d4", "ASTER Global DEM V3",
         "ASTER Global Digital Elevation Model 1 arc second Version 3", "ASTER Collections",
         "2000-03-01", "2000-03-01", owner="LPDAAC", updated="2020-03-31 14:52:19.818007-05",
@@ -178,7 +178,7 @@ _SCENE_DATASETS = (
         bounds=(-180.01, -83.0101, 180.01, 83.0101),
         first="2000-03-01 00:00:00-06", last="2000-03-01 00:00:00-06",
     ),
-    Dataset(
+    SandboxDataset(
         "modis_mod09ga_v6", "5e83a624bd8d92a6", "MODIS MOD09GA V6",
         "MODIS/TERRA MOD09GA Surface Reflectance Daily L2G Global 1km and 500m Version 6",
         "MODIS Land Surface Reflectance - V6", "2000-12-31", owner="LPDAAC",
@@ -187,14 +187,14 @@ _SCENE_DATASETS = (
         bounds=(-180.01, -84.6099895483277, 180.01, 84.6099895483277),
         first="2000-02-24 00:05:00-06", last="2021-03-06 00:00:00-06",
     ),
-    Dataset(
+    SandboxDataset(
         "naip", "5e83a340bf820c39", "NAIP", "National Agriculture Imagery Program",
         "Aerial Imagery", "2003-06-01", updated="2020-03-31 15:08:32.082935-05",
         doi=f"{_DOI}F7QN651G", legacy_id=15920,
         bounds=(-124.891487596185, -0.0099973, -66.9208507401202, 49.4542176579916),
         first="2003-06-01 00:00:00-05", last="2020-12-17 00:00:00-06",
     ),
-    Dataset(
+    SandboxDataset(
         "corona2", "5e839febdccb64b3", "Declass 1 (1996)",
         "Declass 1 (1996) = Corona, Lanyard, & Argon Missions - KH1 thru KH6: 1960 - 1972.",
         "Declassified Data", "1960-07-31", "1972-05-31", catalogs=("EE", "CWIC"),
@@ -202,7 +202,7 @@ _SCENE_DATASETS = (
         legacy_id=1051,
         bounds=(-180.000000000014, -88.6989572593193, 180.000000000014, 87.1569999999996),
     ),
-    Dataset(
+    SandboxDataset(
         "declassiii", "5e7c41f3ffaaf662", "Declass 3 (2013)",
         "Declass 3 (2013) = USGS Subset of Hexagon Missions - KH-9: 1971 - 1984",
         "Declassified Data", "1984-01-20", updated="2020-03-26 00:47:31.793184-05",
@@ -210,28 +210,28 @@ _SCENE_DATASETS = (
         bounds=(-180.01, -83.9989980385239, 185.762999570727, 85.0579905120176),
         first="1971-06-16 00:00:00-05", last="1984-10-08 00:00:00-05",
     ),
-    Dataset(
+    SandboxDataset(
         "eo1_hyp_pub", "5e83a1255d5fa4fd", "EO-1 Hyperion",
         "Earth Observing-1 Hyperion: 2001-Present", "EO-1", "2001-05-01", "2016-06-05",
         catalogs=("EE", "CWIC", "GV"), updated="2020-03-31 14:59:42.756235-05",
         doi=f"{_DOI}P9JXHMO2", frequency=None, legacy_id=1854, has_clouds=True,
         bounds=(-180.001, -83.601, 180.001, 83.1527216095114),
     ),
-    Dataset(
+    SandboxDataset(
         "gmted2010", "5e83a1f36d8572da", "GMTED2010",
         "GMTED2010 - Global Multi-Resolution Terrain Elevation Data: Released 2010",
         "Digital Elevation", "2010-11-11", "2010-11-11",
         updated="2020-03-31 15:02:59.461766-05", doi=f"{_DOI}F7J38R2N", frequency=None,
         legacy_id=4584, bounds=(-180.001, -90.001, 180.001, 90.001),
     ),
-    Dataset(
+    SandboxDataset(
         "sentinel_2a", "5e83a42ca9977c30", "Sentinel-2", "European Space Agency Sentinel 2",
         "Sentinel", "2015-07-04", catalogs=("EE", "GV"), has_clouds=True, has_deletions=True,
         updated="2020-03-31 15:12:28.865978-05", doi=f"{_DOI}F76W992G", legacy_id=10880,
         bounds=(-180.01, -97.6788797290394, 180.01, 83.7583450348868),
         first="2015-06-27 00:00:00-05", last="2021-02-17 00:00:00-06",
     ),
-    Dataset(
+    SandboxDataset(
         "srtm_v3", "5e83a3ee1af480c5", "SRTM 1 Arc-Second Global",
         "Shuttle Radar Topography Mission 1 Arc-Second Digital Terrain Elevation Data - Global",
         "SRTM", "2000-02-11", catalogs=("EE", "CWIC"),
@@ -244,8 +244,8 @@ _SCENE_DATASETS = (
 first. Of tiles nothing but names and days is on record. Texts are left out."""
 
 
-def _band_files(name: str, long_name: str, band: BandDataset) -> Dataset:
-    return Dataset(
+def _band_files(name: str, long_name: str, band: BandDataset) -> SandboxDataset:
+    return SandboxDataset(
         band.alias,
         band.id,
         name,
@@ -273,16 +273,16 @@ _FILE_DATASETS = (
     ),
 )
 
-DATASETS: Mapping[str, Dataset] = {d.alias: d for d in (*_SCENE_DATASETS, *_FILE_DATASETS)}
+DATASETS: Mapping[str, SandboxDataset] = {d.alias: d for d in (*_SCENE_DATASETS, *_FILE_DATASETS)}
 """All datasets by alias. Of those without a scene there is only the record."""
 
 
-def dataset_by_id(dataset_id: str) -> Dataset | None:
+def dataset_by_id(dataset_id: str) -> SandboxDataset | None:
     """Return the dataset of a sixteen-digit id."""
     return next((d for d in DATASETS.values() if d.id == dataset_id), None)
 
 
-def datasets_named(pattern: str) -> list[Dataset]:
+def datasets_named(pattern: str) -> list[SandboxDataset]:
     """Return the datasets whose alias or name holds ``pattern``; it may hold ``*``."""
     wanted = f"*{pattern.lower()}*"
     return [

@@ -12,9 +12,9 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from asyncdl.sandbox.bundles import Content
+from asyncdl.sandbox.bundles import SizedContent
 from asyncdl.sandbox.faults import Faults
-from asyncdl.sandbox.lookup import Target
+from asyncdl.sandbox.lookup import Requestable
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TYPES = {
@@ -34,8 +34,8 @@ class Delivery:
     """One request for one file, while it is being answered."""
 
     request: web.Request
-    target: Target
-    content: Content
+    target: Requestable
+    content: SizedContent
     nth: int
     """How many requests there have been for this file, this one included."""
     etag: str | None
@@ -72,7 +72,7 @@ def strong_etag(text: str) -> str:
     return f'"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}"'
 
 
-def _last_modified(target: Target) -> str:
+def _last_modified(target: Requestable) -> str:
     return formatdate(target.mtime, usegmt=True)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 
-from asyncdl.sandbox.bundles import Content
+from asyncdl.sandbox.bundles import SizedContent
 
 _CHUNK_BYTES = 256 * 1024
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -30,7 +30,7 @@ class Digests:
         return "1340" + self.sha512
 
 
-def digest(content: Content) -> Digests:
+def digest(content: SizedContent) -> Digests:
     """Read a content once and return its digests."""
     sha256, sha512, crc = hashlib.sha256(), hashlib.sha512(), PosixCrc()
     for start in range(0, content.size, _CHUNK_BYTES):

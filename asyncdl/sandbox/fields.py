@@ -25,7 +25,7 @@ from asyncdl.sandbox.scene_facts import (
     slashed,
     sun_elevation,
 )
-from asyncdl.sandbox.scenes import LandsatScene, Scene
+from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
 from asyncdl.sandbox.tiles import ArdTile
 
 Json: TypeAlias = Any
@@ -45,7 +45,7 @@ class Field:
     kind: str
     """``Text``, ``Range`` or ``Select``."""
     sql: str
-    read: Callable[[Scene], Value]
+    read: Callable[[SandboxScene], Value]
     """Takes the field's value out of a scene: days as ``2023/03/28``, ``None`` for unknown."""
     link: str
     """Where the field is explained."""
@@ -116,12 +116,12 @@ def _lists_id(known: Field) -> str:
 # --- reading -----------------------------------------------------------------------------
 
 
-def _of_scene(read: Callable[[LandsatScene], Value]) -> Callable[[Scene], Value]:
+def _of_scene(read: Callable[[LandsatScene], Value]) -> Callable[[SandboxScene], Value]:
     """Return a reader that knows nothing of what is no Landsat scene."""
     return lambda scene: read(scene) if isinstance(scene, LandsatScene) else None
 
 
-def _of_tile(read: Callable[[ArdTile], Value]) -> Callable[[Scene], Value]:
+def _of_tile(read: Callable[[ArdTile], Value]) -> Callable[[SandboxScene], Value]:
     return lambda scene: read(scene) if isinstance(scene, ArdTile) else None
 
 
@@ -136,15 +136,15 @@ _rmse = _of_scene(geometric_rmse)
 _quality = _of_scene(image_quality)
 
 
-def _made(scene: Scene) -> Value:
+def _made(scene: SandboxScene) -> Value:
     return slashed(scene.processed)
 
 
-def _day(_: Scene) -> Value:
+def _day(_: SandboxScene) -> Value:
     return "DAY"
 
 
-def _nadir(_: Scene) -> Value:
+def _nadir(_: SandboxScene) -> Value:
     return "NADIR"
 
 
@@ -178,18 +178,19 @@ _SIZED = {"options": {"size": "4", "multiple": True}, "numElements": 1}
 _THREE = {"filters": [_UPPER], "options": {"size": "3", "multiple": True}, "numElements": 1}
 
 
-def _text(id_: str, legacy: int | None, label: str, sql: str, read: Callable[[Scene], Value],
+def _text(id_: str, legacy: int | None, label: str, sql: str, read: Callable[[SandboxScene], Value],
           link: str, **config: Json) -> Field:  # fmt: skip
     return Field(id_, label, "Text", sql, read, link, legacy, config=config)
 
 
-def _range(id_: str, legacy: int | None, label: str, sql: str, read: Callable[[Scene], Value],
-           link: str, **config: Json) -> Field:  # fmt: skip
+def _range(id_: str, legacy: int | None, label: str, sql: str,
+           read: Callable[[SandboxScene], Value], link: str, **config: Json) -> Field:  # fmt: skip
     return Field(id_, label, "Range", f"{sql} between ?", read, link, legacy, config=config)
 
 
-def _select(id_: str, legacy: int | None, label: str, sql: str, read: Callable[[Scene], Value],
-            link: str, values: Values, **config: Json) -> Field:  # fmt: skip
+def _select(id_: str, legacy: int | None, label: str, sql: str,
+            read: Callable[[SandboxScene], Value], link: str, values: Values,
+            **config: Json) -> Field:  # fmt: skip
     ceiling = sql.endswith("<= ?")
     return Field(id_, label, "Select", sql, read, link, legacy, values, ceiling, config)
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from asyncdl.sandbox.corruption import corrupt, lacking_member
 from asyncdl.sandbox.delivery import Delivery, headers_of, place_range, strong_etag
 from asyncdl.sandbox.faults import Faults
-from asyncdl.sandbox.ledger import FileRequest
+from asyncdl.sandbox.ledger import LoggedFileRequest
 from asyncdl.sandbox.links import (
     BROWSE,
     BUNDLE,
@@ -28,9 +28,9 @@ from asyncdl.sandbox.links import (
     signed_url,
     target_of,
 )
-from asyncdl.sandbox.lookup import Target, find_browse, find_target
+from asyncdl.sandbox.lookup import Requestable, find_browse, find_target
 from asyncdl.sandbox.outages import down_answer
-from asyncdl.sandbox.queue import Item, State
+from asyncdl.sandbox.queue import Item, ServedState
 from asyncdl.sandbox.signing import read_download_token
 from asyncdl.sandbox.world import World
 
@@ -108,7 +108,7 @@ class FileHost:
     async def serve_token(self, request: web.Request) -> web.StreamResponse:
         """Serve a download of the older host by its token."""
         item = self._item_of(request)
-        if item is None or item.state is not State.READY:
+        if item is None or item.state is not ServedState.READY:
             return self._end(request, _page(404, "Not Found"))
         return await self._serve_item(request, item)
 
@@ -119,7 +119,7 @@ class FileHost:
         section 12a). That is no offence, but asyncdl has better manners: it is remarked.
         """
         item = self._item_of(request)
-        if item is not None and item.state is State.READY:
+        if item is not None and item.state is ServedState.READY:
             return await self._serve_item(request, item)
         self._world.ledger.remark("staging URL opened before it was ready")
         if item is not None:
@@ -160,7 +160,7 @@ class FileHost:
     # --- the answer ------------------------------------------------------------------
 
     async def _deliver(
-        self, request: web.Request, target: Target, download_id: int
+        self, request: web.Request, target: Requestable, download_id: int
     ) -> web.StreamResponse:
         """Answer a request that is entitled to the file, or spoil the answer."""
         world = self._world
@@ -182,7 +182,7 @@ class FileHost:
             item.is_fetched = True
         return response
 
-    def _prepare(self, request: web.Request, target: Target) -> Delivery:
+    def _prepare(self, request: web.Request, target: Requestable) -> Delivery:
         world, faults = self._world, self._world.faults
         nth = world.ledger.file_counts.count(target.file_name)
         if not target.is_bundle:
@@ -299,7 +299,7 @@ class FileHost:
             if header in request.headers:
                 self._world.ledger.blame(f"{header} sent to the file host")
         self._world.ledger.note_file(
-            FileRequest(
+            LoggedFileRequest(
                 method=request.method,
                 path=request.path,
                 range=request.headers.get("Range"),

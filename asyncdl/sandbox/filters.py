@@ -14,7 +14,7 @@ from asyncdl.sandbox.areas import read_area
 from asyncdl.sandbox.geometry import Ring, Shape, intersects
 from asyncdl.sandbox.metadata_filters import Condition, read_metadata_filter
 from asyncdl.sandbox.refusal import invalid
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import SandboxScene
 
 Json: TypeAlias = Any
 _T = TypeVar("_T")
@@ -58,7 +58,7 @@ class SceneFilter:
     months: frozenset[int] | None = None
     metadata: Condition | None = None
 
-    def accepts(self, scene: Scene) -> bool:
+    def accepts(self, scene: SandboxScene) -> bool:
         """Tell whether a scene of the dataset fulfils every condition but the area's."""
         return (
             self.suits(scene.acquired, scene.cloud)

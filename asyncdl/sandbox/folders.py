@@ -6,7 +6,7 @@ Source: API notes, section 7.1.
 from __future__ import annotations
 
 from asyncdl.m2m.naming import ArdId, ProductId
-from asyncdl.sandbox.lookup import Target
+from asyncdl.sandbox.lookup import Requestable
 from asyncdl.sandbox.scenes import LandsatScene
 from asyncdl.sandbox.tiles import ArdTile
 
@@ -17,7 +17,7 @@ def folder_of(product: ProductId) -> str:
     return f"level-{product.level[1]}/standard/{_instrument(product)}/{place}/{product}"
 
 
-def folder_of_target(target: Target) -> str:
+def folder_of_target(target: Requestable) -> str:
     """Return the folder of something that is not a bundle, whatever its dataset."""
     scene = target.scene
     if isinstance(scene, LandsatScene):

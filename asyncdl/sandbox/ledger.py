@@ -30,7 +30,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class FileRequest:
+class LoggedFileRequest:
     """One request to the file host, as it ended."""
 
     method: str
@@ -76,7 +76,7 @@ class Ledger:
         self.calls: Counter[str] = Counter()
         self.call_log: deque[Call] = deque(maxlen=keep)
         self.file_counts = RecentCounts(keep)
-        self.file_log: deque[FileRequest] = deque(maxlen=keep)
+        self.file_log: deque[LoggedFileRequest] = deque(maxlen=keep)
         self.spoilt = RecentCounts(keep)
         """Answers with wrong bytes, by fault and file name."""
         self.file_requests = 0
@@ -97,7 +97,7 @@ class Ledger:
         self.call_log.append(call)
         self.watch(f"{endpoint} answered")
 
-    def note_file(self, request: FileRequest) -> None:
+    def note_file(self, request: LoggedFileRequest) -> None:
         """Remember one request to a file host."""
         self.file_requests += 1
         self.file_bytes += request.sent_bytes

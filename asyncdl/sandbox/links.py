@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncdl.m2m.naming import ARD_DATASET
 from asyncdl.sandbox.folders import folder_of_target
-from asyncdl.sandbox.lookup import Target
+from asyncdl.sandbox.lookup import Requestable
 from asyncdl.sandbox.product_rows import find_row
 from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.queue import Item
@@ -19,12 +19,12 @@ DOWNLOAD = "/download"
 STAGING = "/download-staging"
 
 
-def target_of(world: World, item: Item) -> Target:
+def target_of(world: World, item: Item) -> Requestable:
     """Return what a download in the queue is."""
     scene = world.catalog.scene(item.scene)
     if item.file >= 0:
-        return Target(scene, files_of(scene)[item.file])
-    return Target(scene, None, find_row(scene.dataset, item.product))
+        return Requestable(scene, files_of(scene)[item.file])
+    return Requestable(scene, None, find_row(scene.dataset, item.product))
 
 
 def url_of(world: World, item: Item) -> str:
@@ -39,14 +39,14 @@ def staging_url_of(world: World, item: Item) -> str:
     return f"{world.origin}{STAGING}/{download_token(item.download_id)}"
 
 
-def signed_url(world: World, target: Target, download_id: int) -> str:
+def signed_url(world: World, target: Requestable, download_id: int) -> str:
     """Return a URL of the newer host."""
     signature = world.signer.sign(target.signed_name, download_id)
     separator = "&" if "?" in (place := _place(target)) else "?"
     return f"{world.origin}{place}{separator}requestSignature={signature}"
 
 
-def _place(target: Target) -> str:
+def _place(target: Requestable) -> str:
     if target.row and target.row.browse:
         return f"{BROWSE}?{target.row.browse}&product_id={target.scene.display_id}"
     if target.is_bundle:

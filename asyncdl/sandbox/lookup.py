@@ -10,14 +10,14 @@ from asyncdl.m2m.naming import dataset_of, product_id_of_file
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.product_rows import ProductRow, rows_of
 from asyncdl.sandbox.products import SceneFile, files_of, find_file, product_of_entity
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import SandboxScene
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Requestable:
     """Something that can be downloaded: one single file of a scene, or one of its products."""
 
-    scene: Scene
+    scene: SandboxScene
     file: SceneFile | None = None
     row: ProductRow | None = None
     """The product; of file and product there is exactly one."""
@@ -64,13 +64,13 @@ class Target:
         return int(datetime.combine(self.scene.processed, noon).timestamp())
 
 
-def find_product(catalog: Catalog, display_id: str) -> Scene | None:
+def find_product(catalog: Catalog, display_id: str) -> SandboxScene | None:
     """Return the scene of a product id."""
     alias = dataset_of(display_id)
     return catalog.find(alias, display_id) if alias else None
 
 
-def find_secondary(catalog: Catalog, entity_id: str) -> tuple[Scene, SceneFile] | None:
+def find_secondary(catalog: Catalog, entity_id: str) -> tuple[SandboxScene, SceneFile] | None:
     """Return scene and file of a single file's own entity id."""
     display_id = product_of_entity(entity_id)
     scene = find_product(catalog, display_id) if display_id else None
@@ -80,7 +80,7 @@ def find_secondary(catalog: Catalog, entity_id: str) -> tuple[Scene, SceneFile] 
     return (scene, file) if file else None
 
 
-def find_target(catalog: Catalog, file_name: str) -> Target | None:
+def find_target(catalog: Catalog, file_name: str) -> Requestable | None:
     """Return what has a file name.
 
     Args:
@@ -96,13 +96,13 @@ def find_target(catalog: Catalog, file_name: str) -> Target | None:
     if scene is None or entity_id not in ("", scene.entity_id, display_id):
         return None
     file = next((f for f in files_of(scene) if f.name(display_id) == name), None)
-    return Target(scene, file) if file else _find_product_named(scene, name)
+    return Requestable(scene, file) if file else _find_product_named(scene, name)
 
 
-def _find_product_named(scene: Scene, name: str) -> Target | None:
+def _find_product_named(scene: SandboxScene, name: str) -> Requestable | None:
     for row in rows_of(scene.dataset):
         if row.system != "folder" and row.file_name(scene.display_id) == name:
-            return Target(scene, None, row)
+            return Requestable(scene, None, row)
     return None
 
 
@@ -113,7 +113,7 @@ def find_browse(catalog: Catalog, display_id: str, browse: str) -> str | None:
     return next((row.file_name(display_id) for row in rows if row.browse == browse), None)
 
 
-def _find_ready_made(catalog: Catalog, entity_id: str, name: str) -> Target | None:
+def _find_ready_made(catalog: Catalog, entity_id: str, name: str) -> Requestable | None:
     named = (
         _find_product_named(granule, name)
         for granule in catalog.granules
@@ -122,7 +122,7 @@ def _find_ready_made(catalog: Catalog, entity_id: str, name: str) -> Target | No
     return next(filter(None, named), None)
 
 
-def find_scenes(catalog: Catalog, dataset: str, entity_ids: Iterable[str]) -> list[Scene]:
+def find_scenes(catalog: Catalog, dataset: str, entity_ids: Iterable[str]) -> list[SandboxScene]:
     """Return the scenes of some entity ids, each once, in the service's order."""
     scenes = (catalog.find(dataset, one) for one in dict.fromkeys(entity_ids))
     known = (scene for scene in scenes if scene is not None)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 from asyncdl.sandbox.fields import Field, fields_of
 from asyncdl.sandbox.refusal import invalid, required
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import SandboxScene
 
 Json: TypeAlias = Any
 
@@ -22,7 +22,7 @@ Json: TypeAlias = Any
 class Condition(Protocol):
     """One condition on the metadata of a scene."""
 
-    def accepts(self, scene: Scene) -> bool:
+    def accepts(self, scene: SandboxScene) -> bool:
         """Return whether the scene fulfils it."""
 
 
@@ -32,7 +32,7 @@ class All:
 
     conditions: tuple[Condition, ...]
 
-    def accepts(self, scene: Scene) -> bool:
+    def accepts(self, scene: SandboxScene) -> bool:
         """Return whether the scene fulfils all of them."""
         return all(condition.accepts(scene) for condition in self.conditions)
 
@@ -43,7 +43,7 @@ class AnyOf:
 
     conditions: tuple[Condition, ...]
 
-    def accepts(self, scene: Scene) -> bool:
+    def accepts(self, scene: SandboxScene) -> bool:
         """Return whether the scene fulfils one of them."""
         return any(condition.accepts(scene) for condition in self.conditions)
 
@@ -62,7 +62,7 @@ class Between:
     lowest: str
     highest: str
 
-    def accepts(self, scene: Scene) -> bool:
+    def accepts(self, scene: SandboxScene) -> bool:
         """Return whether the field's value lies within."""
         value = self.field.read(scene)
         return value is not None and _is_ordered(self.lowest, str(value), self.highest)
@@ -75,7 +75,7 @@ class Equals:
     field: Field
     value: str
 
-    def accepts(self, scene: Scene) -> bool:
+    def accepts(self, scene: SandboxScene) -> bool:
         """Return whether the field's value is the wanted one, or below it for a ceiling."""
         value = self.field.read(scene)
         if value is None:
@@ -92,7 +92,7 @@ class Like:
     field: Field
     pattern: re.Pattern[str]
 
-    def accepts(self, scene: Scene) -> bool:
+    def accepts(self, scene: SandboxScene) -> bool:
         """Return whether all of the field's value is like the pattern."""
         value = self.field.read(scene)
         return value is not None and self.pattern.fullmatch(str(value).strip()) is not None

@@ -12,7 +12,7 @@ from functools import lru_cache
 from asyncdl.m2m.naming import ARD_DATASET
 from asyncdl.sandbox.granules import FILM, NAIP, SENTINEL, SRTM
 from asyncdl.sandbox.products import LEVEL_1, LEVEL_2, SceneFile, files_of, hashed_id
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import SandboxScene
 
 
 def _tar(display_id: str) -> str:
@@ -265,7 +265,7 @@ def find_row(dataset: str, product_id: str) -> ProductRow | None:
     return next((row for row in rows_of(dataset) if row.id == product_id), None)
 
 
-def members_of(scene: Scene, row: ProductRow) -> tuple[SceneFile, ...]:
+def members_of(scene: SandboxScene, row: ProductRow) -> tuple[SceneFile, ...]:
     """Return the single files that stand in a bundle."""
     if not row.part:
         return files_of(scene)

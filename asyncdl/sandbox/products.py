@@ -18,7 +18,7 @@ from asyncdl.m2m.naming import (
     product_id_of_file,
     secondary_entity_id,
 )
-from asyncdl.sandbox.scenes import LandsatScene, Scene
+from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
 from asyncdl.sandbox.tiles import ArdTile
 
 LEVEL_1 = tuple(f"landsat_{word}_c2_l1" for word in ("ot", "etm", "tm", "mss"))
@@ -161,7 +161,7 @@ def _groups(level: str, suffix: str) -> tuple[str, ...]:
     return ("ls_c2l2_sr_band", "ls_c2l2_st_band")
 
 
-def files_of(scene: Scene) -> tuple[SceneFile, ...]:
+def files_of(scene: SandboxScene) -> tuple[SceneFile, ...]:
     """Return the single files of a scene, in the service's order; many scenes have none."""
     if isinstance(scene, LandsatScene):
         product = scene.product

@@ -17,7 +17,7 @@ EARLIER_LABEL = "an-earlier-job"
 """Under which the fault ``duplicates`` had files requested."""
 
 
-class State(StrEnum):
+class ServedState(StrEnum):
     """How far the service is with a download."""
 
     READY = "Available"
@@ -39,7 +39,7 @@ class Item:
     product: str
     """``productId`` it was requested with."""
     label: str
-    state: State = State.READY
+    state: ServedState = ServedState.READY
     polls: int = 0
     """It will be ready when it has been asked for so many times; -1 is never."""
     by_dds: bool = False
@@ -65,7 +65,7 @@ class Item:
     @property
     def status(self) -> tuple[str, str]:
         """``statusCode`` and ``statusText``."""
-        if self.state is not State.READY:
+        if self.state is not ServedState.READY:
             return self.state.value[0], self.state.value
         if self.is_complete:
             return "C", "Complete"
@@ -86,7 +86,7 @@ class Item:
     @property
     def is_listed(self) -> bool:
         """Whether ``download-retrieve`` lists it with a URL: ready, and not known as fetched."""
-        return self.state is State.READY and not self.is_complete
+        return self.state is ServedState.READY and not self.is_complete
 
     @property
     def is_done_with(self) -> bool:
@@ -96,7 +96,10 @@ class Item:
     @property
     def is_active(self) -> bool:
         """Whether ``download-search`` shows it to those who want active ones only."""
-        return self.state in (State.READY, State.PREPARING) and self.status[0] not in ("C", "P")
+        return self.state in (ServedState.READY, ServedState.PREPARING) and self.status[0] not in (
+            "C",
+            "P",
+        )
 
     @property
     def is_unreported(self) -> bool:
@@ -104,7 +107,7 @@ class Item:
         return self.is_proxied and self.is_fetched and not self.is_complete
 
 
-class DownloadQueue:
+class ServedQueue:
     """All downloads that the account has requested and not removed."""
 
     def __init__(self) -> None:
@@ -150,20 +153,20 @@ class DownloadQueue:
     def poll(self, items: list[Item]) -> None:
         """Let the preparation of some downloads go on by one step."""
         for item in items:
-            if item.state is State.PREPARING and item.polls > 0:
+            if item.state is ServedState.PREPARING and item.polls > 0:
                 item.polls -= 1
                 if item.polls == 0:
-                    item.state = State.READY
+                    item.state = ServedState.READY
 
     @property
     def preparing(self) -> int:
         """How many are being prepared."""
-        return sum(1 for item in self if item.state is State.PREPARING)
+        return sum(1 for item in self if item.state is ServedState.PREPARING)
 
     @property
     def unattempted(self) -> int:
         """How many are ready and were never opened."""
-        return sum(1 for item in self if item.state is State.READY and not item.is_attempted)
+        return sum(1 for item in self if item.state is ServedState.READY and not item.is_attempted)
 
     def count_recent(self, now: float, window_s: float) -> int:
         """Return how many were taken in during the last ``window_s`` seconds."""

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from asyncdl.sandbox.polygons import bounds_polygon, polygon
 from asyncdl.sandbox.scene_metadata import full_metadata, summary_metadata
-from asyncdl.sandbox.scenes import LandsatScene, Scene
+from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
 
 Json: TypeAlias = Any
 
@@ -25,7 +25,7 @@ class Detail(Enum):
     FULL = auto()
 
 
-def result_of(scene: Scene, detail: Detail, *, with_null: bool = False) -> Json:
+def result_of(scene: SandboxScene, detail: Detail, *, with_null: bool = False) -> Json:
     """Return a scene.
 
     Args:
@@ -55,7 +55,7 @@ def result_of(scene: Scene, detail: Detail, *, with_null: bool = False) -> Json:
     }
 
 
-def _cloud(scene: Scene) -> str | int | None:
+def _cloud(scene: SandboxScene) -> str | int | None:
     # Numbers and texts are both on record.
     return str(scene.cloud) if scene.cloud is not None and scene.number % 3 == 2 else scene.cloud
 
@@ -71,7 +71,7 @@ _BROWSE_KINDS = (
 _LOOK = "https://landsatlook.usgs.gov"
 
 
-def _browse(scene: Scene) -> Iterator[Json]:
+def _browse(scene: SandboxScene) -> Iterator[Json]:
     if not isinstance(scene, LandsatScene):
         # What those of other datasets look like is not on record.
         return
@@ -94,13 +94,13 @@ def _browse(scene: Scene) -> Iterator[Json]:
 # --- metadata --------------------------------------------------------------------------
 
 
-def _metadata(scene: Scene, detail: Detail, *, with_null: bool) -> list[Json]:
+def _metadata(scene: SandboxScene, detail: Detail, *, with_null: bool) -> list[Json]:
     if detail is Detail.FULL:
         return full_metadata(scene, with_null=with_null)
     return summary_metadata(scene) if detail is Detail.SUMMARY else []
 
 
-def export_of(scene: Scene) -> str:
+def export_of(scene: SandboxScene) -> str:
     """Return all metadata of a scene as XML."""
     fields = "".join(
         f"<metadataField name={quoteattr(entry['fieldName'])}>"

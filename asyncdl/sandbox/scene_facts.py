@@ -13,7 +13,7 @@ import zlib
 from datetime import date, timedelta
 
 from asyncdl.sandbox.geometry import Ring, bounds
-from asyncdl.sandbox.scenes import LandsatScene, Scene
+from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
 
 _TILT = 23.44
 """Of the Earth's axis, degrees."""
@@ -55,7 +55,7 @@ def level_1_id(scene: LandsatScene) -> str:
     return scene.display_id.replace(scene.product.level, level_1_type(scene))
 
 
-def sun_elevation(scene: Scene) -> float:
+def sun_elevation(scene: SandboxScene) -> float:
     """Return the height of the sun in degrees, from latitude and season."""
     latitude, declination, hour = _angles(scene.footprint, scene.acquired)
     sine = math.sin(latitude) * math.sin(declination)
@@ -63,7 +63,7 @@ def sun_elevation(scene: Scene) -> float:
     return round(math.degrees(math.asin(sine)), 8)
 
 
-def sun_azimuth(scene: Scene) -> float:
+def sun_azimuth(scene: SandboxScene) -> float:
     """Return the direction of the sun in degrees from north."""
     latitude, declination, hour = _angles(scene.footprint, scene.acquired)
     east = -math.cos(declination) * math.sin(hour)

@@ -17,7 +17,7 @@ MAX_ITEMS = 50_000
 """So many items fit into one list."""
 
 
-class SceneLists:
+class ServedSceneLists:
     """Lists by name; each holds entity ids by dataset, in the order they were added."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:

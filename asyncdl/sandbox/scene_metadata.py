@@ -28,7 +28,7 @@ from asyncdl.sandbox.scene_facts import (
     sun_azimuth,
     sun_elevation,
 )
-from asyncdl.sandbox.scenes import LandsatScene, Scene
+from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
 from asyncdl.sandbox.tiles import ArdTile
 
 Json: TypeAlias = Any
@@ -47,12 +47,12 @@ _C2 = f"{_EROS}landsat-collection-2-data-dictionary#"
 _TILE = f"{_EROS}ard-landsat-tiles-data-dictionary#"
 
 
-def summary_metadata(scene: Scene) -> list[Json]:
+def summary_metadata(scene: SandboxScene) -> list[Json]:
     """Return the few fields of a summary: ``id``, ``fieldName``, ``dictionaryLink``, ``value``."""
     return _entries(scene, _summary(scene), "")
 
 
-def full_metadata(scene: Scene, *, with_null: bool = False) -> list[Json]:
+def full_metadata(scene: SandboxScene, *, with_null: bool = False) -> list[Json]:
     """Return all fields of a scene.
 
     Args:
@@ -68,7 +68,7 @@ def full_metadata(scene: Scene, *, with_null: bool = False) -> list[Json]:
     return [entry for entry in entries if with_null or entry["value"] is not None]
 
 
-def _entries(scene: Scene, rows: Iterable[Row], dictionary: str) -> list[Json]:
+def _entries(scene: SandboxScene, rows: Iterable[Row], dictionary: str) -> list[Json]:
     return [
         {
             "id": _IDS.get((scene.dataset, name)) or hashed_id(scene.dataset, "metadata", name),
@@ -80,7 +80,7 @@ def _entries(scene: Scene, rows: Iterable[Row], dictionary: str) -> list[Json]:
     ]
 
 
-def _summary(scene: Scene) -> Iterator[Row]:
+def _summary(scene: SandboxScene) -> Iterator[Row]:
     if isinstance(scene, LandsatScene):
         yield "ID", None, scene.display_id
         yield "Date Acquired", None, slashed(scene.acquired)
@@ -91,7 +91,7 @@ def _summary(scene: Scene) -> Iterator[Row]:
     yield "Acquisition Date", None, slashed(scene.acquired)
 
 
-def _of_other(scene: Scene) -> Iterator[Row]:
+def _of_other(scene: SandboxScene) -> Iterator[Row]:
     yield from _summary(scene)
     yield "Display ID", None, scene.display_id
     if scene.cloud is not None:
@@ -168,7 +168,7 @@ def _grid(scene: LandsatScene) -> Iterator[Row]:
     yield "Ellipsoid", "ellipsoid", "WGS84"
 
 
-def _corners(scene: Scene) -> Iterator[Row]:
+def _corners(scene: SandboxScene) -> Iterator[Row]:
     west, south, east, north = bounds(scene.footprint)
     places = [("Center", ((west + east) / 2, (south + north) / 2))]
     lower_left, lower_right, upper_right, upper_left = scene.footprint

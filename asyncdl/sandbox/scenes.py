@@ -24,7 +24,7 @@ from asyncdl.sandbox.geometry import Ring
 from asyncdl.sandbox.wrs import first_pass, footprint, land_places
 
 
-class Scene(Protocol):
+class SandboxScene(Protocol):
     """One entry of the catalogue that a search finds: a scene, a tile, a photo, a film frame.
 
     What can be had of it is in :mod:`asyncdl.sandbox.product_rows`; how its bytes are made is

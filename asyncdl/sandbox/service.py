@@ -19,10 +19,10 @@ from asyncdl.sandbox.door import PATH as DOOR_PATH
 from asyncdl.sandbox.door import Door
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.files import FileHost
-from asyncdl.sandbox.ledger import Call, FileRequest, Ledger, RecentCounts
+from asyncdl.sandbox.ledger import Call, Ledger, LoggedFileRequest, RecentCounts
 from asyncdl.sandbox.leftovers import Leftovers, leftovers_of
-from asyncdl.sandbox.queue import DownloadQueue
-from asyncdl.sandbox.scene_lists import SceneLists
+from asyncdl.sandbox.queue import ServedQueue
+from asyncdl.sandbox.scene_lists import ServedSceneLists
 from asyncdl.sandbox.signing import Signer
 from asyncdl.sandbox.stac_service import PATH as STAC_PATH
 from asyncdl.sandbox.stac_service import StacService
@@ -86,12 +86,12 @@ class Service:
         return self._world.catalog
 
     @property
-    def queue(self) -> DownloadQueue:
+    def queue(self) -> ServedQueue:
         """What was requested and not removed."""
         return self._world.queue
 
     @property
-    def scene_lists(self) -> SceneLists:
+    def scene_lists(self) -> ServedSceneLists:
         """The scene lists that exist."""
         return self._world.scene_lists
 
@@ -121,7 +121,7 @@ class Service:
         return self._world.ledger.file_counts
 
     @property
-    def file_log(self) -> deque[FileRequest]:
+    def file_log(self) -> deque[LoggedFileRequest]:
         """The latest requests to the file host, in the order they ended."""
         return self._world.ledger.file_log
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from asyncdl.sandbox.archive import Archive, RasterSize
-from asyncdl.sandbox.bundles import Content
+from asyncdl.sandbox.bundles import SizedContent
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.lookup import find_target
 
@@ -67,7 +67,7 @@ class Truth:
         for start in range(0, content.size, _CHUNK_BYTES):
             yield content.read(start, min(start + _CHUNK_BYTES, content.size))
 
-    def _content(self, name: str) -> Content:
+    def _content(self, name: str) -> SizedContent:
         target = find_target(self.catalog, name)
         if target is None:
             raise KeyError(name)

@@ -10,8 +10,8 @@ from asyncdl.sandbox.archive import Archive
 from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.ledger import Ledger
-from asyncdl.sandbox.queue import DownloadQueue
-from asyncdl.sandbox.scene_lists import SceneLists
+from asyncdl.sandbox.queue import ServedQueue
+from asyncdl.sandbox.scene_lists import ServedSceneLists
 from asyncdl.sandbox.signing import Signer
 
 
@@ -25,8 +25,8 @@ class World:
     signer: Signer = field(repr=False)
     ledger: Ledger
     faults: Faults
-    queue: DownloadQueue = field(default_factory=DownloadQueue)
-    scene_lists: SceneLists = field(default_factory=SceneLists)
+    queue: ServedQueue = field(default_factory=ServedQueue)
+    scene_lists: ServedSceneLists = field(default_factory=ServedSceneLists)
     preferences: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the user likes, by system."""
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from asyncdl.retry import Backoff
 from asyncdl.sessions import open_session
 from asyncdl.stac.items import (
     Digests,
-    Link,
+    NextPage,
     NotAnItemCollection,
     Page,
     items_of,
@@ -33,8 +33,8 @@ from asyncdl.stac.items import (
     search_body,
 )
 from asyncdl.stac.multihash import FileDigest
-from asyncdl.stac.outage import Outage
-from asyncdl.stac.transport import Transport, base_address
+from asyncdl.stac.outage import StacOutage
+from asyncdl.stac.transport import StacTransport, base_address
 from asyncdl.tls import Tls
 
 _MOST_PAGES = 20
@@ -95,11 +95,11 @@ class StacCatalog:
         self._base = base_address(url) if url else None
         self._session = session
         self._emit = emit
-        self._outage = Outage(self._options.rest_s, clock)
+        self._outage = StacOutage(self._options.rest_s, clock)
         self._kept: OrderedDict[str, Digests] = OrderedDict()
         self._one_at_a_time = anyio.Lock()
         self._resources = AsyncExitStack()
-        self._transport: Transport | None = None
+        self._transport: StacTransport | None = None
 
     async def __aenter__(self) -> Self:
         options, base = self._options, self._base
@@ -108,7 +108,9 @@ class StacCatalog:
             if session is None:
                 session = await open_session(str(base), options.tls)
                 await self._resources.enter_async_context(session)
-            self._transport = Transport(base, session, options.timeout_s, options.max_reply_bytes)
+            self._transport = StacTransport(
+                base, session, options.timeout_s, options.max_reply_bytes
+            )
         return self
 
     async def __aexit__(
@@ -162,7 +164,9 @@ class StacCatalog:
         while len(self._kept) > self._options.keep_products:
             self._kept.popitem(last=False)
 
-    async def _look_up(self, transport: Transport, product_ids: list[str]) -> dict[str, Digests]:
+    async def _look_up(
+        self, transport: StacTransport, product_ids: list[str]
+    ) -> dict[str, Digests]:
         """Return what the service tells of one batch; nothing, if it does not."""
         if self._outage.is_resting:
             return {}
@@ -182,13 +186,15 @@ class StacCatalog:
         self._keep(found)
         return found
 
-    async def _search(self, transport: Transport, items: Mapping[str, str]) -> dict[str, Digests]:
+    async def _search(
+        self, transport: StacTransport, items: Mapping[str, str]
+    ) -> dict[str, Digests]:
         """Ask for some items, page by page, until all are told or none follow.
 
         Raises: NetworkError.
         """
         body, told = search_body(items), dict[str, Digests]()
-        link: Link | None = Link(transport.search_url, orjson.dumps(body))
+        link: NextPage | None = NextPage(transport.search_url, orjson.dumps(body))
         for _ in range(_MOST_PAGES):
             if link is None or told.keys() == items.keys():
                 break
@@ -198,7 +204,7 @@ class StacCatalog:
             link = next_link(body, page.next, transport.origin) if news else None
         return told
 
-    async def _ask_patiently(self, transport: Transport, link: Link) -> Page:
+    async def _ask_patiently(self, transport: StacTransport, link: NextPage) -> Page:
         """Ask, and ask again while there is hope.
 
         Raises: NetworkError.
@@ -216,7 +222,7 @@ class StacCatalog:
                 _log.info("%s; next try in %.1f s", error, wait_s)
             await anyio.sleep(wait_s)
 
-    def _give_up(self, transport: Transport, error: NetworkError) -> None:
+    def _give_up(self, transport: StacTransport, error: NetworkError) -> None:
         _log.warning("no digests: %s", error)
         if self._outage.fail(error.retry_after_s):
             text = (
@@ -240,7 +246,7 @@ _BRIEF_BYTES = 1024
 """Of a reply, that are read about as fast as one thing is looked at."""
 
 
-async def _ask(transport: Transport, link: Link) -> Page:
+async def _ask(transport: StacTransport, link: NextPage) -> Page:
     try:
         body = await transport.ask(link)
         return await off_loop(len(body) // _BRIEF_BYTES, read_page, body)

@@ -41,7 +41,7 @@ class NotAnItemCollection(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class NextPage:
     """Where to ask, and what."""
 
     url: str
@@ -93,7 +93,7 @@ def read_page(body: bytes) -> Page:
     return Page(dict(_read_items(features)), _next_link(page.get("links")))
 
 
-def next_link(asked: Json, link: Json, origin: str) -> Link | None:
+def next_link(asked: Json, link: Json, origin: str) -> NextPage | None:
     """Return where a link to the next page leads.
 
     Args:
@@ -109,10 +109,10 @@ def next_link(asked: Json, link: Json, origin: str) -> Link | None:
         _log.warning("the next page is said to be at another host; it is not asked for")
         return None
     if str(link.get("method", "GET")).upper() != "POST":
-        return Link(href, None)
+        return NextPage(href, None)
     body = link.get("body")
     own = body if isinstance(body, dict) else {}
-    return Link(href, orjson.dumps({**asked, **own} if link.get("merge") else own))
+    return NextPage(href, orjson.dumps({**asked, **own} if link.get("merge") else own))
 
 
 def merge(tales: Iterable[Digests]) -> Digests:

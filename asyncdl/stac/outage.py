@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 
-class Outage:
+class StacOutage:
     """Tells whether a service is worth asking, and which failure is news.
 
     Args:

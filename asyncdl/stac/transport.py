@@ -19,7 +19,7 @@ from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
 from asyncdl.redact import Url
 from asyncdl.retry import parse_retry_after
 from asyncdl.sessions import FurtherInward, SocksRefusal, proxy_unreachable
-from asyncdl.stac.items import Link
+from asyncdl.stac.items import NextPage
 from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
 
@@ -53,7 +53,7 @@ def _address(url: Url) -> URL | None:
     return base if is_one else None
 
 
-class Transport:
+class StacTransport:
     """The way to one STAC service.
 
     Args:
@@ -86,7 +86,7 @@ class Transport:
         """Where to search for items."""
         return f"{str(self._base).rstrip('/')}/search"
 
-    async def ask(self, link: Link) -> bytes:
+    async def ask(self, link: NextPage) -> bytes:
         """Return the whole reply to one question.
 
         Raises: NetworkError, without one, or if its status is not 200.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, takewhile
 
 
-class Batch:
+class WriteBuffer:
     """Bytes that follow each other, collected until a write is worth its price.
 
     Args:

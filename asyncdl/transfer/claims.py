@@ -21,7 +21,7 @@ KEPT_NAMES = 100_000
 """At about 200 bytes each; a service that runs for months shall not grow by its names."""
 
 
-class Claimant(Struct, frozen=True):
+class NameOwner(Struct, frozen=True):
     """Who wants a name."""
 
     url: int
@@ -31,17 +31,17 @@ class Claimant(Struct, frozen=True):
     may_replace: bool
     """Whether the file of another URL may be there under the name."""
 
-    def is_same_as(self, other: Claimant) -> bool:
+    def is_same_as(self, other: NameOwner) -> bool:
         """Tell whether both mean the same file."""
         return self.url == other.url or self.bare_url == other.bare_url is not None
 
 
-def claimant_of(request: FileRequest) -> Claimant:
+def claimant_of(request: FileRequest) -> NameOwner:
     """Return who wants a name for the file of a request."""
     is_named = request.name is not None
     # Whichever mirror it comes from, it is the same file.
     url = min((request.url, *request.mirrors))
-    return Claimant(
+    return NameOwner(
         mark_of(url),
         hash(source_of(url)) if is_named else None,
         # Where fresh URLs come, none of them tells which file it is.
@@ -57,7 +57,7 @@ def mark_of(url: str) -> int:
     return hash(urldefrag(url).url)
 
 
-class Claims:
+class NameRegistry:
     """Who has which names: of files that are under way, and of those that are there.
 
     The names of files that are there are remembered, the latest :data:`KEPT_NAMES` of
@@ -65,11 +65,11 @@ class Claims:
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[str, Claimant] = {}
-        self._there: dict[str, Claimant] = {}
+        self._under_way: dict[str, NameOwner] = {}
+        self._there: dict[str, NameOwner] = {}
 
     @contextmanager
-    def claim(self, final: Path, claimant: Claimant, url: str) -> Iterator[None]:
+    def claim(self, final: Path, claimant: NameOwner, url: str) -> Iterator[None]:
         """Keep a name, and its working names, for one file while the block runs.
 
         Raises: TransferError with reason ``busy``, if the same file is being fetched, or
@@ -84,7 +84,7 @@ class Claims:
             for name in names:
                 del self._under_way[name]
 
-    def _check(self, names: list[str], claimant: Claimant, url: str) -> None:
+    def _check(self, names: list[str], claimant: NameOwner, url: str) -> None:
         final = names[0]
         holders = [self._under_way[name] for name in names if name in self._under_way]
         if holders and all(map(claimant.is_same_as, holders)):
@@ -93,12 +93,12 @@ class Claims:
         if holders or (there is not None and not claimant.is_same_as(there)):
             raise TransferError(url, f"{final} is the file of another URL", reason=NAME_TAKEN)
 
-    def has_settled(self, final: Path, claimant: Claimant) -> bool:
+    def has_settled(self, final: Path, claimant: NameOwner) -> bool:
         """Tell whether the very file that is wanted has got the name before, in this run."""
         there = self._there.get(str(final))
         return there is not None and claimant.is_same_as(there)
 
-    def settle(self, final: Path, claimant: Claimant) -> None:
+    def settle(self, final: Path, claimant: NameOwner) -> None:
         """Remember that the file is there now."""
         if claimant.may_replace:
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from asyncdl.transfer.target import Target
+from asyncdl.transfer.target import RequestTarget
 from asyncdl.zones import Zone
 
 
@@ -49,7 +49,9 @@ class Exchange(Protocol):
 class Client(Protocol):
     """Makes requests over connections that it keeps."""
 
-    async def get(self, target: Target, headers: Mapping[str, str], inmost: Zone) -> Exchange:
+    async def get(
+        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
+    ) -> Exchange:
         """Send a GET and return the answer, whatever its status; redirects are not followed.
 
         Args:

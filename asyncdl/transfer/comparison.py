@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, TransferError
 from asyncdl.transfer.answers import Ask
 from asyncdl.transfer.engine import Engine
-from asyncdl.transfer.host_health import Evidence, Sample, evidence_of
-from asyncdl.transfer.http import Link, Sender, open_answer
+from asyncdl.transfer.host_health import Evidence, SampleFile, evidence_of
+from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
 from asyncdl.transfer.proving.verify import Form, check_type
 
 _GOOD = frozenset({200, 206})
 
 
-async def gives_any(engine: Engine, samples: Iterable[Sample]) -> bool:
+async def gives_any(engine: Engine, samples: Iterable[SampleFile]) -> bool:
     """Tell whether a host still gives one of the files that it gave before.
 
     Asks for one byte of each until one comes. A host that refuses one by a status of its
@@ -30,8 +30,8 @@ async def gives_any(engine: Engine, samples: Iterable[Sample]) -> bool:
     return False
 
 
-async def _gives(engine: Engine, sample: Sample) -> bool:
-    link = Link(sample.url, sample.inmost())
+async def _gives(engine: Engine, sample: SampleFile) -> bool:
+    link = SourcedUrl(sample.url, sample.inmost())
     ask = Ask(0, 1).headers()
     sender = Sender(sample.headers, engine.logins.of(sample.url))
     with await open_answer(engine.client, link, ask, sender, engine.limits) as answer:

@@ -22,12 +22,12 @@ from asyncdl.transfer import clock
 from asyncdl.transfer.answers import Ask, Head
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.governor import Turn
-from asyncdl.transfer.http import Link, Sender, open_answer
+from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
 from asyncdl.transfer.pieces import Piece, Pieces
 from asyncdl.transfer.proving.verify import check_type
-from asyncdl.transfer.reception import Reception, Target
+from asyncdl.transfer.reception import FileTarget, Reception
 from asyncdl.transfer.tries import Tries
-from asyncdl.transfer.verdicts import OTHER_VERSION, Place, judge_piece
+from asyncdl.transfer.verdicts import OTHER_VERSION, Placement, judge_piece
 
 BURST_SHARE = 1 / 3
 """Part of the time before the first look that is left to a host's first burst."""
@@ -35,7 +35,9 @@ BURST_SHARE = 1 / 3
 _log = logging.getLogger("asyncdl.transfer")
 
 
-def can_be_split(head: Head, place: Place, smallest_bytes: int, *, is_proved_later: bool) -> bool:
+def can_be_split(
+    head: Head, place: Placement, smallest_bytes: int, *, is_proved_later: bool
+) -> bool:
     """Tell whether further connections may bring pieces of the file that ``head`` is about.
 
     Args:
@@ -57,9 +59,9 @@ class Crew:
     """Further connections for one file, as many as are useful and free."""
 
     engine: Engine
-    target: Target
+    target: FileTarget
     tries: Tries
-    link: Link
+    link: SourcedUrl
     """Where the first answer came from in the end; all further ones come from there."""
     sender: Sender = field(repr=False)
     """With the headers for the origin of ``link``."""

@@ -34,7 +34,7 @@ FILE_EXISTS = "file-exists"
 _log = logging.getLogger("asyncdl.transfer")
 
 
-class Found(Struct, frozen=True):
+class PresentFile(Struct, frozen=True):
     """The finished file, there before any byte was fetched."""
 
     path: Path
@@ -103,7 +103,7 @@ class Destination:
 
     # What is there already.
 
-    async def look_first(self) -> Found | None:
+    async def look_first(self) -> PresentFile | None:
         """Take the name that the caller chose; return the file if nobody need be asked for it."""
         name = self.given_name
         if name is None or await self._has_to_ask(self._request.directory / name):
@@ -117,7 +117,7 @@ class Destination:
             return False
         return await self._engine.disk.run_brief(final, lambda: _size_of(final)) is not None
 
-    async def settle_on(self, name: str, head: Head | None = None) -> Found | None:
+    async def settle_on(self, name: str, head: Head | None = None) -> PresentFile | None:
         """Take a name; return the file if it is there already.
 
         Args:
@@ -136,7 +136,7 @@ class Destination:
         """Remember for the rest of the run that the file is there."""
         self._engine.claims.settle(path, self._claimant)
 
-    async def _look_for(self, final: Path, head: Head | None) -> Found | None:
+    async def _look_for(self, final: Path, head: Head | None) -> PresentFile | None:
         request = self._request
         announced = _announced(head) if head is not None else None
         size_bytes = announced if request.size_bytes is None else request.size_bytes
@@ -151,7 +151,7 @@ class Destination:
             return None
         return await self._prove_present(final, size_bytes)
 
-    async def _prove_present(self, final: Path, size_bytes: int | None) -> Found | None:
+    async def _prove_present(self, final: Path, size_bytes: int | None) -> PresentFile | None:
         there_bytes = await self._engine.disk.run_brief(final, lambda: _size_of(final))
         if there_bytes is None:
             return None
@@ -163,7 +163,7 @@ class Destination:
         except TransferError as error:
             _log.info("%s is there, but not right: %s", final, error.detail)
             return None
-        return Found(final, there_bytes, proof)
+        return PresentFile(final, there_bytes, proof)
 
     async def _is_same_version(self, final: Path, head: Head | None) -> bool | None:
         """Tell whether what is there is what the host has now; ``None`` if that is not asked."""

@@ -15,20 +15,20 @@ from asyncdl.transfer import clock
 from asyncdl.transfer.answers import CODED, Ask, Head, is_whole
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
-from asyncdl.transfer.destination import Destination, Found
+from asyncdl.transfer.destination import Destination, PresentFile
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import read_page
 from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.gunzip import CODINGS, SUFFIXES
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer, Link, Sender, headers_for, open_answer
+from asyncdl.transfer.http import ResponseStream, Sender, SourcedUrl, headers_for, open_answer
 from asyncdl.transfer.ladder import MOST_ASKS, RequestLadder
 from asyncdl.transfer.parts.state import PartState
 from asyncdl.transfer.pieces import Piece, Pieces, open_piece
 from asyncdl.transfer.progress import Progress
 from asyncdl.transfer.proving.verify import Form, check_type
-from asyncdl.transfer.reception import Reception, Target
+from asyncdl.transfer.reception import FileTarget, Reception
 from asyncdl.transfer.recovery import Next, Recovery
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.resource import place_of, shown_of
@@ -38,7 +38,7 @@ from asyncdl.transfer.verdicts import (
     AskAgain,
     Complete,
     Known,
-    Place,
+    Placement,
     Verdict,
     contradiction,
     judge,
@@ -51,16 +51,16 @@ _WITH_DATA = frozenset({200, 206})
 _log = logging.getLogger("asyncdl.transfer")
 
 
-class _Opened(Struct, frozen=True):
+class _OpenedResponse(Struct, frozen=True):
     """A response whose body belongs into the file, and what receives it."""
 
-    answer: Answer
-    place: Place
+    answer: ResponseStream
+    place: Placement
     piece: Piece
     reception: Reception
 
 
-_Outcome: TypeAlias = Verdict | Found | _Opened
+_Outcome: TypeAlias = Verdict | PresentFile | _OpenedResponse
 
 
 class Download:
@@ -146,7 +146,7 @@ class Download:
 
     # Asking.
 
-    async def _request_bytes(self) -> Found | None:
+    async def _request_bytes(self) -> PresentFile | None:
         """Ask until a response brings bytes, and receive them."""
         async with AsyncExitStack() as line:
             turn = await line.enter_async_context(
@@ -154,8 +154,8 @@ class Download:
             )
             await self._open_holding()
             outcome = await self._ask_until_settled(line, turn)
-            if not isinstance(outcome, _Opened):
-                return outcome if isinstance(outcome, Found) else None
+            if not isinstance(outcome, _OpenedResponse):
+                return outcome if isinstance(outcome, PresentFile) else None
             if not self._can_be_split(outcome):
                 await self._receive(outcome, turn)
                 return None
@@ -186,7 +186,7 @@ class Download:
         engine, url = self._engine, self._url
         ask = self._ladder.next_ask(url.now, self._known())
         self._recovery.count_request()
-        link = Link(url.now, self._request.inmost)
+        link = SourcedUrl(url.now, self._request.inmost)
         sender = Sender(url.headers, engine.logins.of(url.now))
         with ExitStack() as own:
             with self._slot.while_asking(turn.fall_silent, turn.go_on):
@@ -203,7 +203,7 @@ class Download:
             except TransferError as error:
                 await read_page(error, answer.head, answer.read)
                 raise
-            if isinstance(verdict, Place):
+            if isinstance(verdict, Placement):
                 line.push(own.pop_all())
                 return self._prepare(answer, verdict, turn)
         await self._follow(verdict, answer.head.status)
@@ -212,7 +212,7 @@ class Download:
     def _known(self) -> Known:
         return self._holding.known if self._holding is not None else Known()
 
-    async def _name_by(self, head: Head, url: str) -> Found | None:
+    async def _name_by(self, head: Head, url: str) -> PresentFile | None:
         """Take the name from the first response that is about the file, if there is none yet."""
         destination = self._destination
         if destination.final is not None or head.status not in {*_WITH_DATA, 416}:
@@ -228,21 +228,21 @@ class Download:
 
     # Deciding about a response.
 
-    def _judge(self, answer: Answer, ask: Ask) -> Verdict:
+    def _judge(self, answer: ResponseStream, ask: Ask) -> Verdict:
         """Decide about a response before anything of it is saved, or anything dropped for it."""
         if answer.head.status in _WITH_DATA:
             check_type(self._destination.form, answer.head.content_type, answer.url)
             if not self._undo_coding(answer, ask):
                 return AskAgain("a part of a coded body", is_ranged=False)
         verdict = judge(answer.head, ask, self._known(), answer.url)
-        if isinstance(verdict, Place):
+        if isinstance(verdict, Placement):
             self._bounds.check_total(verdict.total, answer.url)
             self._check_total_again(verdict, answer)
             if self._ladder.note_data(self._url.now, ask, self._known()):
                 self._tries.failed = 0
         return verdict
 
-    def _undo_coding(self, answer: Answer, ask: Ask) -> bool:
+    def _undo_coding(self, answer: ResponseStream, ask: Ask) -> bool:
         """Have a coded body decoded on its way, unless the coding is the file's own.
 
         Returns: False for a part of one, which is of no use.
@@ -265,7 +265,7 @@ class Download:
         is_gzip = self._destination.form in _MAY_BE_GZIP or name.endswith(SUFFIXES)
         return is_gzip or self._request.size_bytes == head.length is not None
 
-    def _check_total_again(self, place: Place, answer: Answer) -> None:
+    def _check_total_again(self, place: Placement, answer: ResponseStream) -> None:
         """Have a host that names no version say a length twice, if it said another before."""
         before, self._announced_total = self._announced_total, place.total
         is_named = not answer.head.validator.is_empty or bool(self._request.digests)
@@ -281,7 +281,7 @@ class Download:
                 self._ladder.step_down(verdict, status)
                 if not verdict.keeps_bytes:
                     await self._opened().drop()
-            case Place():
+            case Placement():
                 pass
 
     def _opened(self) -> Holding:
@@ -291,7 +291,7 @@ class Download:
 
     # Receiving.
 
-    def _prepare(self, answer: Answer, place: Place, turn: Turn) -> _Opened:
+    def _prepare(self, answer: ResponseStream, place: Placement, turn: Turn) -> _OpenedResponse:
         """Decide where a body goes, without touching what is on disk."""
         holding, destination, version = self._opened(), self._destination, None
         self._progress.start(
@@ -307,11 +307,11 @@ class Download:
         bounds = self._bounds
         if place.stop is None and place.total is not None:
             bounds = Bounds(place.total, bounds.max_bytes)
-        target = Target(holding, self._progress, destination.form, bounds)
+        target = FileTarget(holding, self._progress, destination.form, bounds)
         reception = Reception(self._engine, target, turn, version)
-        return _Opened(answer, place, self._piece(answer.head, place), reception)
+        return _OpenedResponse(answer, place, self._piece(answer.head, place), reception)
 
-    def _new_version(self, place: Place, answer: Answer) -> PartState:
+    def _new_version(self, place: Placement, answer: ResponseStream) -> PartState:
         # Where a service names fresh URLs, or digests decide, no redirect tells another file.
         is_free = self._url.is_renewed or bool(self._request.digests)
         return PartState(
@@ -322,7 +322,7 @@ class Download:
             digests=answer.head.digests,
         )
 
-    def _piece(self, head: Head, place: Place) -> Piece:
+    def _piece(self, head: Head, place: Placement) -> Piece:
         now_s = clock.now_s()
         if place.stop is None:
             self._length_proof = "chunked" if head.is_chunked else "unverified-length"
@@ -333,7 +333,7 @@ class Download:
         stop = place.stop if gap_stop is None else min(gap_stop, place.stop)
         return Piece(place.start, stop, now_s, reach=place.stop)
 
-    async def _receive(self, opened: _Opened, turn: Turn) -> None:
+    async def _receive(self, opened: _OpenedResponse, turn: Turn) -> None:
         """Receive a body; until its first bytes come, others may be worked on."""
         if self._engine.limits.max_rate_bytes_s is not None:
             # What is waited for is our own rate then.
@@ -342,7 +342,7 @@ class Download:
         with self._slot.while_asking(turn.fall_silent, turn.go_on) as turn.on_bytes:
             await opened.reception.run(opened.answer, opened.piece)
 
-    def _can_be_split(self, opened: _Opened) -> bool:
+    def _can_be_split(self, opened: _OpenedResponse) -> bool:
         if self._width == 1 or not self._ladder.is_ranged:
             return False
         return can_be_split(
@@ -352,7 +352,7 @@ class Download:
             is_proved_later=bool(self._request.digests),
         )
 
-    async def _share(self, opened: _Opened, turn: Turn, line: AsyncExitStack) -> None:
+    async def _share(self, opened: _OpenedResponse, turn: Turn, line: AsyncExitStack) -> None:
         """Receive a body together with further connections."""
         engine, reception, answer = self._engine, opened.reception, opened.answer
         limits, link = engine.limits, answer.link
@@ -410,13 +410,13 @@ class Download:
             text = f"{holding.part.final.name}: {proof.doubt}; it is kept, as it is whole"
             self._engine.emit(Notice(text, "warning"))
         return self._fetched(
-            Found(holding.part.final, holding.size_bytes, proof), self._length_proof
+            PresentFile(holding.part.final, holding.size_bytes, proof), self._length_proof
         )
 
-    def _already_there(self, found: Found) -> Fetched:
+    def _already_there(self, found: PresentFile) -> Fetched:
         return self._fetched(found, "present")
 
-    def _fetched(self, file: Found, length_proof: str) -> Fetched:
+    def _fetched(self, file: PresentFile, length_proof: str) -> Fetched:
         is_announced = self._request.size_bytes is not None
         return Fetched(
             path=file.path,

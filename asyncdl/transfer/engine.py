@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from asyncdl.events import Emit
-from asyncdl.transfer.claims import Claims
+from asyncdl.transfer.claims import NameRegistry
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.governor import Governor
 from asyncdl.transfer.limits import KIB, Limits
@@ -37,7 +37,7 @@ class Engine(Struct, frozen=True):
     proving: Disk
     """Reads files and hashes them, and unpacks on the way; its threads are apart, so that
     they hold up no write of a partial file."""
-    claims: Claims
+    claims: NameRegistry
     habits: RangeHabits
     """Which hosts refuse ranges."""
     logins: LoginBook
@@ -63,7 +63,7 @@ def build_engine(client: Client, limits: Limits, emit: Emit, netrc: Netrc | None
         rate=RateLimit(limits.max_rate_bytes_s),
         disk=Disk(limits.disk_threads),
         proving=Disk(2),
-        claims=Claims(),
+        claims=NameRegistry(),
         habits=RangeHabits(),
         logins=LoginBook(netrc),
     )

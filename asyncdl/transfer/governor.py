@@ -40,7 +40,7 @@ from asyncdl.events import (
     ServiceWait,
 )
 from asyncdl.transfer import clock
-from asyncdl.transfer.host_health import Evidence, HostHealth, Sample, evidence_of
+from asyncdl.transfer.host_health import Evidence, HostHealth, SampleFile, evidence_of
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.line import Line
 from asyncdl.transfer.pace import Pace
@@ -113,7 +113,7 @@ class Turn:
         url: str,
         *,
         is_spare: bool,
-        file: Sample | None = None,
+        file: SampleFile | None = None,
     ) -> None:
         self.host = host
         self.file = file
@@ -190,7 +190,7 @@ class Governor:
 
     @asynccontextmanager
     async def admit(
-        self, url: str, file: Sample | None = None, slot: Slot | None = None
+        self, url: str, file: SampleFile | None = None, slot: Slot | None = None
     ) -> AsyncIterator[Turn]:
         """Wait for a turn at the host of ``url``, to ask for ``file``.
 
@@ -344,7 +344,7 @@ class Governor:
         for host in {turn.host, turn.answered}:
             self._note_use(host, turn.file)
 
-    def _note_use(self, host: _Host, file: Sample | None) -> None:
+    def _note_use(self, host: _Host, file: SampleFile | None) -> None:
         host.health.note_use(file, clock.now_s())
         self._note_end(host)
 
@@ -358,9 +358,9 @@ class Governor:
 
     async def compare(
         self,
-        file: Sample,
+        file: SampleFile,
         failed_at_s: float,
-        gives_any: Callable[[Iterable[Sample]], Awaitable[bool]],
+        gives_any: Callable[[Iterable[SampleFile]], Awaitable[bool]],
         *,
         is_last: bool,
         rest_s: float = 0.0,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer import clock
-from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.batch import WriteBuffer
 from asyncdl.transfer.bounds import TOO_LARGE
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.parts.sink import PartFile
@@ -125,7 +125,7 @@ class Holding:
         self._noted_bytes = 0
         self._is_reserved = False
 
-    async def save(self, batch: Batch) -> None:
+    async def save(self, batch: WriteBuffer) -> None:
         """Write a batch, which is empty afterwards; after a DiskError it still is not.
 
         Raises: DiskError; TransferError with reason :data:`TOO_LARGE`, if nobody says

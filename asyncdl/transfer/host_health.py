@@ -42,7 +42,7 @@ class Evidence(Enum):
     UNREACHABLE = "there was no connection; no file can be to blame for that"
 
 
-class Sample(Struct, eq=False):
+class SampleFile(Struct, eq=False):
     """One wanted file, as its host knows it; compared by identity."""
 
     url: str
@@ -67,7 +67,7 @@ class HostHealth(Struct):
     max_wait_s: float
     """How long an outage is waited for; 0 never waits for one, and takes a host for down only if
     it is silent or has given nothing to anybody."""
-    samples: deque[Sample] = msgspec.field(default_factory=lambda: deque(maxlen=SAMPLES))
+    samples: deque[SampleFile] = msgspec.field(default_factory=lambda: deque(maxlen=SAMPLES))
     """Files that have given something of use, the latest last."""
     is_down: bool = False
     is_confirmed: bool = False
@@ -75,11 +75,11 @@ class HostHealth(Struct):
     epoch: int = 0
     _useful_at_s: float = -math.inf
     _compared_at_s: float = -math.inf
-    _failing: list[Sample | None] = msgspec.field(default_factory=list)
+    _failing: list[SampleFile | None] = msgspec.field(default_factory=list)
     """The first two that failed in this epoch."""
     _unexplained_since_s: float | None = None
 
-    def note_use(self, file: Sample | None, now_s: float) -> None:
+    def note_use(self, file: SampleFile | None, now_s: float) -> None:
         """Note that something of use came: bytes of a file, or that it is complete."""
         if file is not None and file not in self.samples:
             self.samples.append(file)
@@ -102,7 +102,7 @@ class HostHealth(Struct):
         if not self.is_confirmed:
             self.is_down = False
 
-    def fail(self, file: Sample | None, evidence: Evidence, now_s: float) -> bool:
+    def fail(self, file: SampleFile | None, evidence: Evidence, now_s: float) -> bool:
         """Note a request that brought nothing; return whether the host counts as down."""
         if file is not None:
             file.failed_in = self.epoch
@@ -135,7 +135,7 @@ class HostHealth(Struct):
                 self.is_down = not is_over and (self.is_down or is_shared)
 
     def wants_comparison(
-        self, file: Sample, failed_at_s: float, now_s: float, *, is_last: bool
+        self, file: SampleFile, failed_at_s: float, now_s: float, *, is_last: bool
     ) -> bool:
         """Tell whether it is time to ask for a file that came before.
 

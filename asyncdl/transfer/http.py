@@ -29,7 +29,7 @@ from asyncdl.transfer.headers import (
 )
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.logins import NO_LOGIN, Login, LoginBook, Logins, failed, login_for
-from asyncdl.transfer.patience import Patience
+from asyncdl.transfer.patience import StallDetector
 from asyncdl.transfer.target import BAD_URL, is_same_origin, read_target, without_user
 from asyncdl.transfer.tries import LOGIN_PAGE
 from asyncdl.zones import ANYWHERE, Zone
@@ -68,7 +68,7 @@ def headers_for(url: str, headers: Headers, asked: str) -> Headers:
     return headers if is_same_origin(url, asked) else sent_elsewhere(headers)
 
 
-class Link(Struct, frozen=True):
+class SourcedUrl(Struct, frozen=True):
     """A URL, without a name and password in it, and how far inward it may lead."""
 
     url: str
@@ -78,14 +78,14 @@ class Link(Struct, frozen=True):
         force_setattr(self, "url", without_user(self.url))
 
 
-class Answer:
+class ResponseStream:
     """An answer whose body can be read, until the block ends. Made by :func:`open_answer`.
 
     A body that is not read to its end costs the connection.
     """
 
     def __init__(
-        self, link: Link, exchange: Exchange, limits: Limits, cookies: ChainCookies
+        self, link: SourcedUrl, exchange: Exchange, limits: Limits, cookies: ChainCookies
     ) -> None:
         self.link = link
         """Where it came from in the end."""
@@ -94,7 +94,7 @@ class Answer:
         self.url = link.url
         self.head: Head = read_head(exchange.status, exchange.headers)
         self._exchange = exchange
-        self._patience = Patience(limits.stall_timeout_s, limits.slowest_bytes_s)
+        self._patience = StallDetector(limits.stall_timeout_s, limits.slowest_bytes_s)
         self._gunzip: Gunzip | None = None
 
     def __enter__(self) -> Self:
@@ -164,11 +164,11 @@ class Sender(Struct, frozen=True):
 
 async def open_answer(
     client: Client,
-    link: Link,
+    link: SourcedUrl,
     ask: Mapping[str, str],
     sender: Sender,
     limits: Limits,
-) -> Answer:
+) -> ResponseStream:
     """Send a GET, follow its redirects, and give the answer with any other status.
 
     Args:
@@ -193,10 +193,10 @@ async def open_answer(
         location = Url(exchange.headers.get("location", ""))
         cookies.take(link.url, exchange.headers.get("set-cookie"))
         if exchange.status not in _REDIRECTS or not location:
-            return Answer(link, exchange, limits, cookies)
+            return ResponseStream(link, exchange, limits, cookies)
         exchange.close()
         target = next_url(link.url, location, sender.logins)
-        link = Link(target, min(link.inmost, exchange.zone))
+        link = SourcedUrl(target, min(link.inmost, exchange.zone))
         chain.append(link)
         if len(chain) > limits.max_redirects + 1:
             hosts = " → ".join(host_of(hop.url) for hop in chain)
@@ -205,7 +205,7 @@ async def open_answer(
 
 async def _send_logged_in(
     client: Client,
-    link: Link,
+    link: SourcedUrl,
     headers: Mapping[str, str],
     login: Login | None,
     book: LoginBook,
@@ -227,7 +227,7 @@ async def _send_logged_in(
     return exchange
 
 
-async def _send(client: Client, link: Link, headers: Mapping[str, str]) -> Exchange:
+async def _send(client: Client, link: SourcedUrl, headers: Mapping[str, str]) -> Exchange:
     target = read_target(link.url)
     try:
         check_text(target.origin[1], link.inmost)

@@ -21,7 +21,7 @@ from asyncdl.errors import TransferError
 from asyncdl.loopback import goes_in_clear
 from asyncdl.redact import Secret
 from asyncdl.transfer.netrc import Netrc, NetrcEntry
-from asyncdl.transfer.target import Origin, Target, read_target, without_user
+from asyncdl.transfer.target import Origin, RequestTarget, read_target, without_user
 
 LOGIN_FAILED = "login-failed"
 """Reason of the ``TransferError`` for a password that a host has refused, or is not sent."""
@@ -97,7 +97,7 @@ class Logins(Struct, frozen=True):
     """The passwords for one chain of redirects."""
 
     book: LoginBook
-    asked: Target
+    asked: RequestTarget
     """What the caller asked for."""
 
     @property
@@ -130,13 +130,13 @@ class Logins(Struct, frozen=True):
             return ""
         return f"{self._place(entry)} is not sent over plain http: use https"
 
-    def _in_url(self, target: Target) -> tuple[str, bool]:
+    def _in_url(self, target: RequestTarget) -> tuple[str, bool]:
         """Return the name that the caller's URL has for a target, and whether a word follows it."""
         is_asked = target.origin == self.asked.origin
         user, colon, _ = self.asked.userinfo.partition(":") if is_asked else ("", "", "")
         return user, bool(colon)
 
-    def _entry(self, target: Target, user: str) -> NetrcEntry | None:
+    def _entry(self, target: RequestTarget, user: str) -> NetrcEntry | None:
         netrc, host = self.book.netrc, target.origin[1]
         if netrc is None:
             return None
@@ -170,7 +170,7 @@ def _refusal(login: Login, challenge: str | None) -> str:
     return f"{host} answered 401: it refuses {login.source.rstrip(',')}"
 
 
-def _is_safe(target: Target) -> bool:
+def _is_safe(target: RequestTarget) -> bool:
     """Tell whether nobody on the way can read what a host is sent."""
     scheme, host, _ = target.origin
     return not goes_in_clear(scheme, host)

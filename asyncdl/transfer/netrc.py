@@ -120,7 +120,7 @@ def parse_netrc(data: SecretBytes, shown: str = "netrc") -> Netrc:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _refusal(shown, line, "what stands there is no UTF-8") from None
-    reader = _Reader(text, shown)
+    reader = _NetrcReader(text, shown)
     return Netrc(tuple(reader.entries()), shown)
 
 
@@ -128,7 +128,7 @@ def _refusal(shown: str, line: int, problem: str) -> ConfigError:
     return ConfigError(f"{shown}: line {line}: {problem}", allowed=_ALLOWED)
 
 
-class _Reader:
+class _NetrcReader:
     """The words of a text, one after the other."""
 
     def __init__(self, text: Secret, shown: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Patience(Struct):
+class StallDetector(Struct):
     """Counts what comes against the time that was spent waiting for it.
 
     Time in which nobody read, because our own disk or rate limit was the

@@ -13,7 +13,7 @@ from asyncdl.transfer.client import Client, Exchange
 from asyncdl.transfer.governor import host_of
 from asyncdl.transfer.guard import Address, check_all
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.target import Target
+from asyncdl.transfer.target import RequestTarget
 from asyncdl.zones import ANYWHERE, Zone
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ class ProxyingClient:
         self._limits = limits
         self._sessions: dict[str, ClientSession] = {}
 
-    async def get(self, target: Target, headers: Mapping[str, str], inmost: Zone) -> Exchange:
+    async def get(
+        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
+    ) -> Exchange:
         """Send a GET and return the answer; a proxy decides which addresses are asked."""
         proxy = proxy_of(*target.origin)
         if proxy is None:
@@ -62,7 +64,7 @@ class ProxyingClient:
             await session.close()
 
 
-async def _addresses_of(target: Target) -> list[Address]:
+async def _addresses_of(target: RequestTarget) -> list[Address]:
     """Return what this machine knows of a host; nothing if it does not, as others will say."""
     _, host, port = target.origin
     try:

@@ -9,20 +9,20 @@ from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer import clock
-from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.batch import WriteBuffer
 from asyncdl.transfer.bounds import Bounds
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import PAGE_BYTES, quote_page
 from asyncdl.transfer.governor import Turn
 from asyncdl.transfer.holding import Holding
-from asyncdl.transfer.http import Answer
+from asyncdl.transfer.http import ResponseStream
 from asyncdl.transfer.parts.state import PartState
 from asyncdl.transfer.pieces import Piece
 from asyncdl.transfer.progress import Progress
 from asyncdl.transfer.proving.verify import HEAD_BYTES, Form, check_head, head_bytes
 
 
-class Target(Struct, frozen=True):
+class FileTarget(Struct, frozen=True):
     """The file that bodies go to, and what is expected of it."""
 
     holding: Holding
@@ -43,21 +43,21 @@ class Reception(Struct):
     """
 
     engine: Engine
-    target: Target
+    target: FileTarget
     turn: Turn
     new_version: PartState | None = None
     """What takes the place of the bytes on disk, once its own are there."""
     on_save: Callable[[Piece], None] = _watch_nothing
     """Called after each write; may move the end of the piece."""
 
-    async def run(self, answer: Answer, piece: Piece) -> None:
+    async def run(self, answer: ResponseStream, piece: Piece) -> None:
         """Receive one body; what came of it is on disk, however this ends.
 
         Raises: WrongContent, before anything is saved or dropped, if the body
             begins like an error page; SizeMismatch, if it ends early or is too
             long; NetworkError, Stalled, DiskError.
         """
-        batch = Batch(piece.at)
+        batch = WriteBuffer(piece.at)
         try:
             await self._fill(batch, answer, piece)
             due = piece.due
@@ -73,7 +73,7 @@ class Reception(Struct):
                     await self._save(batch, piece)
         await self._end(piece, due, answer.url)
 
-    async def _fill(self, batch: Batch, answer: Answer, piece: Piece) -> None:
+    async def _fill(self, batch: WriteBuffer, answer: ResponseStream, piece: Piece) -> None:
         limits, saved_at_s = self.engine.limits, clock.now_s()
         least_bytes = head_bytes(self.target.form)
         while piece.at < piece.due:
@@ -93,7 +93,7 @@ class Reception(Struct):
             else:
                 batch.own()
 
-    def _take(self, data: bytes | memoryview, batch: Batch, piece: Piece, url: str) -> None:
+    def _take(self, data: bytes | memoryview, batch: WriteBuffer, piece: Piece, url: str) -> None:
         """Add the part of some bytes that belongs into the piece."""
         self.target.progress.received_bytes += len(data)
         if piece.is_open:
@@ -105,7 +105,7 @@ class Reception(Struct):
             # What follows has passed, so a neighbour may not leave its bytes to this body.
             piece.reach = piece.at
 
-    async def _save(self, batch: Batch, piece: Piece) -> None:
+    async def _save(self, batch: WriteBuffer, piece: Piece) -> None:
         if not batch.pieces:
             return
         holding, progress = self.target.holding, self.target.progress
@@ -117,7 +117,7 @@ class Reception(Struct):
         progress.tell(holding.size_bytes)
         self.on_save(piece)
 
-    def _check_head(self, batch: Batch, url: str) -> None:
+    def _check_head(self, batch: WriteBuffer, url: str) -> None:
         try:
             check_head(self.target.form, batch.head(HEAD_BYTES), url)
         except WrongContent as error:

@@ -24,7 +24,7 @@ from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.headers import OWN_NAMES
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.proving.told_digests import LISTED
-from asyncdl.transfer.target import Target
+from asyncdl.transfer.target import RequestTarget
 from asyncdl.zones import Zone
 
 WANTS_LOGIN = 407
@@ -42,7 +42,7 @@ _LOGIN = (
 class SessionExchange:
     """An answer of aiohttp. See :class:`~asyncdl.transfer.client.Exchange`."""
 
-    def __init__(self, response: ClientResponse, target: Target, limits: Limits) -> None:
+    def __init__(self, response: ClientResponse, target: RequestTarget, limits: Limits) -> None:
         self.status = response.status
         # The peer may be a proxy, be it of the owner's, and says nothing about the host.
         self.zone = outmost_zone(target.origin[1])
@@ -156,7 +156,7 @@ class SessionClient:
         self._timeout = ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
 
     async def get(
-        self, target: Target, headers: Mapping[str, str], inmost: Zone
+        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
     ) -> SessionExchange:
         """Send a GET and return its answer; which addresses are asked is the owner's business."""
         what, limits = f"ask {target.host}", self._limits

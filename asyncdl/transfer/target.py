@@ -27,7 +27,7 @@ _URLS_IN_USE = 256
 """A URL is checked when it is taken and needed when it is asked for, a moment later."""
 
 
-class Target(Struct, frozen=True):
+class RequestTarget(Struct, frozen=True):
     """A URL that can be asked for."""
 
     text: str
@@ -47,7 +47,7 @@ class Target(Struct, frozen=True):
 
 
 @lru_cache(_URLS_IN_USE)
-def read_target(text: str) -> Target:
+def read_target(text: str) -> RequestTarget:
     """Read a URL.
 
     Raises: TransferError with reason :data:`BAD_URL`.
@@ -67,7 +67,7 @@ class _NoHostName(Exception):
     """No name of a host, in letters that are not ASCII; its text says why."""
 
 
-def _read(text: str) -> Target | None:
+def _read(text: str) -> RequestTarget | None:
     quoted = quote(_with_wire_name(text), safe=string.punctuation, errors="surrogateescape")
     parts = urlsplit(quoted)
     port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
@@ -77,7 +77,7 @@ def _read(text: str) -> Target | None:
     parts.hostname.encode("idna")
     path = quoted[len(parts.scheme) + len("://") + len(parts.netloc) :].partition("#")[0]
     userinfo, _, host = parts.netloc.rpartition("@")
-    return Target(
+    return RequestTarget(
         Url(quoted),
         (parts.scheme, parts.hostname, port),
         host.removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}"),

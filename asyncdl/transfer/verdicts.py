@@ -5,7 +5,7 @@ length of the whole, where redirects led to, and which bytes are on disk. The fi
 request of a round asks for the first bytes that are missing. :func:`judge` compares
 the response and returns one of four verdicts:
 
-- :class:`Place`: its body belongs there, either going on with what is on disk or in
+- :class:`Placement`: its body belongs there, either going on with what is on disk or in
   place of all of it;
 - :class:`Complete`: what is on disk is the whole file already;
 - :class:`AskAgain`: ask in a plainer way, or begin anew, as the file is another one;
@@ -62,7 +62,7 @@ class Known(Struct, frozen=True):
         return not self.have and self.gap_stop is None
 
 
-class Place(Struct, frozen=True):
+class Placement(Struct, frozen=True):
     """Put the body at ``[start, stop)``."""
 
     start: int
@@ -90,7 +90,7 @@ class AskAgain(Struct, frozen=True):
     """False if the bytes on disk are of no use to this file any more."""
 
 
-Verdict: TypeAlias = Place | Complete | AskAgain
+Verdict: TypeAlias = Placement | Complete | AskAgain
 
 
 def judge(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
@@ -200,7 +200,7 @@ def _says_part(head: Head, known: Known) -> bool:
 def _judge_whole(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
     is_same = known.validator.is_strong and known.validator.matches(head.validator)
     if known.is_empty:
-        return Place(0, head.length, head.length, is_new=True)
+        return Placement(0, head.length, head.length, is_new=True)
     if _is_impossible(head, known):
         if ask.is_ranged and not ask.is_first:
             return AskAgain("a whole file of another length", is_ranged=False)
@@ -219,8 +219,8 @@ def _judge_whole(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
     if not is_all and not _is_another(head, known):
         return AskAgain("all of the file, or the rest of it", is_ranged=False)
     if is_same and head.length is None:
-        return Place(0, None, known.total, is_new=True)
-    return Place(0, head.length, head.length, is_new=True)
+        return Placement(0, None, known.total, is_new=True)
+    return Placement(0, head.length, head.length, is_new=True)
 
 
 def _is_another(head: Head, known: Known) -> bool:
@@ -254,7 +254,7 @@ def _judge_part(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
         return AskAgain("a part that cannot be placed", is_ranged=False)
     span, total = content_range
     if known.is_empty:
-        return Place(span.start, span.stop, total, is_new=True)
+        return Placement(span.start, span.stop, total, is_new=True)
     is_other = known.validator.contradicts(head.validator, was_conditional=bool(ask.if_range))
     is_too_long = known.total is not None and span.stop > known.total
     if is_other or is_too_long or (None not in (known.total, total) and known.total != total):
@@ -263,13 +263,13 @@ def _judge_part(head: Head, ask: Ask, known: Known, url: str) -> Verdict:
         return _judge_found(span, total, head, known)
     # A response that begins at the beginning is whole by itself.
     is_new = span.start == 0 and known.gap_stop is None
-    return Place(span.start, span.stop, total or known.total, is_new)
+    return Placement(span.start, span.stop, total or known.total, is_new)
 
 
 def _judge_found(span: Span, total: int | None, head: Head, known: Known) -> Verdict:
     """Judge a first part when bytes of an earlier run turned up only now."""
     if not known.validator.matches(head.validator):
-        return Place(span.start, span.stop, total, is_new=True)
+        return Placement(span.start, span.stop, total, is_new=True)
     return Complete(total) if total == known.have else AskAgain("the rest is enough")
 
 

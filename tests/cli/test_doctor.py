@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from asyncdl.doctor.account import check_limits, check_notices, check_permission
-from asyncdl.doctor.check import Check, State, guarded
-from asyncdl.doctor.hosts import Answer, check_clock, check_host
+from asyncdl.doctor.check import Check, CheckState, guarded
+from asyncdl.doctor.hosts import HostReply, check_clock, check_host
 from asyncdl.doctor.machine import check_disk, check_versions
 from asyncdl.errors import AuthError, DiskError, NetworkError
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
@@ -116,44 +116,44 @@ def answering(**replies: Any) -> M2MClient:
 
 async def test_an_account_without_the_role_learns_how_to_get_it() -> None:
     check = await check_permission(answering(permissions=["user"]))
-    assert (check.state, check.is_refusal, check.advice) == (State.FAIL, True, MACHINE_ADVICE)
+    assert (check.state, check.is_refusal, check.advice) == (CheckState.FAIL, True, MACHINE_ADVICE)
 
 
 async def test_a_notice_that_warns_is_a_warning() -> None:
     quiet = [Notification(subject="hello", severity_code="I")]
     loud = [Notification(subject="outage", message_content="at noon", severity_code="E")]
-    assert (await check_notices(answering(notifications=quiet))).state is State.OK
+    assert (await check_notices(answering(notifications=quiet))).state is CheckState.OK
     check = await check_notices(answering(notifications=quiet + loud))
-    assert check.state is State.WARN and "outage: at noon" in check.seen
+    assert check.state is CheckState.WARN and "outage: at noon" in check.seen
 
 
-@pytest.mark.parametrize(("left", "state"), [(12, State.OK), (0, State.WARN)])
-async def test_a_quota_that_is_used_up_is_a_warning(left: int, state: State) -> None:
+@pytest.mark.parametrize(("left", "state"), [(12, CheckState.OK), (0, CheckState.WARN)])
+async def test_a_quota_that_is_used_up_is_a_warning(left: int, state: CheckState) -> None:
     limits = RateLimits(remaining_limits=[Limit("user", left, 20_000, 20_000)])
     check = await check_limits(answering(rate_limit_summary=limits))
-    assert (check.state, bool(check.advice)) == (state, state is State.WARN)
+    assert (check.state, bool(check.advice)) == (state, state is CheckState.WARN)
 
 
 @pytest.mark.parametrize(
     ("ahead_s", "state", "seen"),
     [
-        (1.5, State.OK, "agrees with host"),
-        (-59.0, State.OK, "agrees with host"),
-        (-90.0, State.WARN, "90 s behind host"),
-        (7200.0, State.WARN, "7,200 s ahead of host"),
-        (None, State.WARN, "no host told the time"),
+        (1.5, CheckState.OK, "agrees with host"),
+        (-59.0, CheckState.OK, "agrees with host"),
+        (-90.0, CheckState.WARN, "90 s behind host"),
+        (7200.0, CheckState.WARN, "7,200 s ahead of host"),
+        (None, CheckState.WARN, "no host told the time"),
     ],
 )
 def test_a_clock_is_compared_with_that_of_a_host(
-    ahead_s: float | None, state: State, seen: str
+    ahead_s: float | None, state: CheckState, seen: str
 ) -> None:
-    check = check_clock([Answer("mute", 200, 0.1, None), Answer("host", 200, 0.1, ahead_s)])
+    check = check_clock([HostReply("mute", 200, 0.1, None), HostReply("host", 200, 0.1, ahead_s)])
     assert (check.state, check.seen) == (state, seen)
 
 
 @pytest.mark.parametrize(("status", "state"), [(200, "ok"), (404, "ok"), (503, "warn")])
 def test_any_answer_is_an_answer_but_that_of_a_broken_host(status: int, state: str) -> None:
-    assert check_host("api", Answer("host", status, 0.1, None)).state == state
+    assert check_host("api", HostReply("host", status, 0.1, None)).state == state
 
 
 def test_versions_name_what_is_optional_and_not_there() -> None:
@@ -165,12 +165,12 @@ def test_a_directory_that_cannot_be_one_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError):
         check_disk(tmp_path / "file")
-    assert check_disk(tmp_path / "not" / "yet" / "there").state is State.OK
+    assert check_disk(tmp_path / "not" / "yet" / "there").state is CheckState.OK
 
 
 def test_little_room_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asyncdl.doctor.machine.free_bytes", lambda directory: 10**9)
-    assert check_disk(tmp_path).state is State.WARN
+    assert check_disk(tmp_path).state is CheckState.WARN
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,6 @@ async def test_whatever_a_check_raises_is_a_finding(
         raise error
 
     check = await guarded("it", fail(), "mine")
-    assert (check.state, check.is_refusal) == (State.FAIL, is_refusal)
+    assert (check.state, check.is_refusal) == (CheckState.FAIL, is_refusal)
     assert advice in check.advice
     assert "abcdefgh" not in check.seen

@@ -125,7 +125,7 @@ def test_a_volume_that_tells_no_limits_has_none(
 
 
 def claim(fold: targets.Fold, *names: str) -> list[str | None]:
-    claims = targets.Claims(fold)
+    claims = targets.PathConflicts(fold)
     inside: dict[str, str] = {}
     return [claims._other_than(name, name.split("/")[1], inside) for name in names]
 
@@ -156,14 +156,16 @@ async def test_a_file_whose_name_another_has_is_not_asked_for(
     async def folding(folder: Path) -> targets.Fold:
         return FOLDS
 
-    sort_out = targets.Claims.sort_out
+    sort_out = targets.PathConflicts.sort_out
 
-    def with_others(self: targets.Claims, run: object, files: tuple[WantedFile, ...]) -> object:
+    def with_others(
+        self: targets.PathConflicts, run: object, files: tuple[WantedFile, ...]
+    ) -> object:
         lower = [replace(f, file_name=f.file_name.lower(), entity_id="other") for f in files]
         return sort_out(self, run, [*files, *lower])  # type: ignore[arg-type]
 
     monkeypatch.setattr("asyncdl.job.stages.discovery.probe", folding)
-    monkeypatch.setattr(targets.Claims, "sort_out", with_others)
+    monkeypatch.setattr(targets.PathConflicts, "sort_out", with_others)
     summary = await bench.run(RED)
     assert (summary.files["downloaded"], summary.files["failed"]) == (3, 3)
     assert "on this volume its name is that of" in summary.failures[0].detail

@@ -16,7 +16,7 @@ from asyncdl.job.job import Job
 from asyncdl.job.telling.report import Summary
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.queue import State
+from asyncdl.sandbox.queue import ServedState
 from tests.clock import simulated
 from tests.job.bench import BANDS, BUNDLE, Bench
 
@@ -59,7 +59,7 @@ async def test_a_file_in_preparation_again_is_waited_for(bench: Bench) -> None:
         bench.service.expire_urls()
         for item in bench.service.queue:
             if not item.is_fetched:
-                item.state, item.polls = State.PREPARING, 3
+                item.state, item.polls = ServedState.PREPARING, 3
 
     await run_and_once(bench, clear, workers=4)
 

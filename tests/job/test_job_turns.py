@@ -25,7 +25,7 @@ SCENES = 120
 LONG = {
     "a reply is parsed": (calls, "read_envelope"),
     "its data is read": (client, "_read"),
-    "a page is counted": (search._Tally, "add"),
+    "a page is counted": (search._SearchTally, "add"),
     "scenes are told": (scenes, "_as_found"),
     "scenes are compared": (scenes, "_newly_found"),
     "files are chosen": (selecting, "_selected"),

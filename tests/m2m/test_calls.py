@@ -12,7 +12,7 @@ import pytest
 from asyncdl.errors import ApiError, AuthError, EndpointRemoved, ForeignResponse, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Event
 from asyncdl.m2m import ClientOptions, M2MClient
-from asyncdl.m2m.calling.patience import SERVICE_DOWN, Patience
+from asyncdl.m2m.calling.patience import SERVICE_DOWN, CallRetries
 from asyncdl.retry import Backoff, Outage
 from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, Answer, FakeM2M
 
@@ -332,13 +332,13 @@ async def test_a_wish_to_wait_too_long_is_handed_to_the_caller(
 
 def test_a_wish_to_wait_is_honoured() -> None:
     error = ApiError("dataset", http_status=503, retryable=True, retry_after_s=120)
-    assert Patience(ClientOptions()).wait_s(error, Outage(0.0, 1), 0.0) == 120
+    assert CallRetries(ClientOptions()).wait_s(error, Outage(0.0, 1), 0.0) == 120
 
 
 def test_the_usual_pauses_outlast_minutes_of_refusal() -> None:
     """Windows of one minute in which every connection is refused are on record."""
     error = NetworkError("call dataset", "refused")
-    patience = Patience(ClientOptions())
+    patience = CallRetries(ClientOptions())
     pauses = [patience.wait_s(error, Outage(0.0, failed), 0.0) for failed in range(1, 7)]
     assert pauses[-1] is None
     assert (pauses[0] or 9) <= 1

@@ -15,7 +15,7 @@ from aiohttp import web
 from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiRetry, Event, ServiceBack, ServiceWait
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.m2m.calling.patience import SERVICE_DOWN, Patience
+from asyncdl.m2m.calling.patience import SERVICE_DOWN, CallRetries
 from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.m2m.downloads.pending import Ready, Waiting
 from asyncdl.m2m.downloads.retrieval import resolutions
@@ -220,7 +220,7 @@ async def test_while_a_rest_is_asked_for_no_call_is_made(tmp_path: Path) -> None
 
 def test_a_rest_beyond_what_is_left_is_not_waited_for() -> None:
     error = ApiError("dataset", http_status=503, retryable=True, retry_after_s=500)
-    patience, outage = Patience(ClientOptions(max_wait_s=600)), Outage(0.0, 1)
+    patience, outage = CallRetries(ClientOptions(max_wait_s=600)), Outage(0.0, 1)
     assert patience.wait_s(error, outage, 50.0) == 500
     assert patience.wait_s(error, outage, 150.0) is None
     assert patience.is_out_of_time(error, outage)
@@ -228,9 +228,9 @@ def test_a_rest_beyond_what_is_left_is_not_waited_for() -> None:
 
 def test_without_a_longest_wait_tries_are_counted_and_all_callers_share_them() -> None:
     error, outage = NetworkError("call", "refused"), Outage(0.0, 5)
-    assert Patience(ClientOptions()).wait_s(error, outage, 0.0) is not None
+    assert CallRetries(ClientOptions()).wait_s(error, outage, 0.0) is not None
     outage.fail(1.0)
-    assert Patience(ClientOptions()).wait_s(error, outage, 0.0) is None
+    assert CallRetries(ClientOptions()).wait_s(error, outage, 0.0) is None
 
 
 @simulated

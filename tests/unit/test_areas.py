@@ -16,7 +16,7 @@ import pytest
 from asyncdl.config import Aoi, SearchConfig, parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.job.choosing.vector_files import has_gdal
 from asyncdl.job.choosing.wishes import query_of
 from asyncdl.job.identity import fingerprint_of
@@ -135,7 +135,9 @@ def test_an_object_is_an_area_of_the_same_job_in_each_run() -> None:
     """It is text from then on, which does not change with the object."""
     first, second = search_of(shape(POLYGON)), search_of(dict(POLYGON))
     assert first == second and isinstance(first.aoi, str)
-    assert fingerprint_of(Wish(query_of(first)), ()) == fingerprint_of(Wish(query_of(second)), ())
+    assert fingerprint_of(SearchPlan(query_of(first)), ()) == fingerprint_of(
+        SearchPlan(query_of(second)), ()
+    )
 
 
 def test_an_area_may_be_made_before_the_config() -> None:

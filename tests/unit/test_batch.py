@@ -3,13 +3,13 @@
 import pytest
 
 from asyncdl.transfer import Limits
-from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.batch import WriteBuffer
 from asyncdl.transfer.limits import KIB, MIB
 
 
 def test_what_is_owned_outlives_the_buffer_it_was_borrowed_from() -> None:
     buffer = bytearray(b"abcd")
-    batch = Batch(10)
+    batch = WriteBuffer(10)
     batch.add(memoryview(buffer)[:3])
     batch.own()
     buffer[:] = b"xxxx"
@@ -18,7 +18,7 @@ def test_what_is_owned_outlives_the_buffer_it_was_borrowed_from() -> None:
 
 
 def test_a_batch_without_bytes_has_nothing_to_write() -> None:
-    batch = Batch(0)
+    batch = WriteBuffer(0)
     batch.add(b"")
     assert batch.pieces == []
 

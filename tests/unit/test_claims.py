@@ -8,12 +8,12 @@ import pytest
 
 from asyncdl.errors import TransferError
 from asyncdl.transfer import FileRequest, claims
-from asyncdl.transfer.claims import Claims, claimant_of
+from asyncdl.transfer.claims import NameRegistry, claimant_of
 
 FOLDER = Path("out")
 
 
-def fetch(names: Claims, url: str, name: str) -> None:
+def fetch(names: NameRegistry, url: str, name: str) -> None:
     claimant = claimant_of(FileRequest(url, FOLDER))
     with names.claim(FOLDER / name, claimant, url):
         names.settle(FOLDER / name, claimant)
@@ -21,14 +21,14 @@ def fetch(names: Claims, url: str, name: str) -> None:
 
 def test_the_latest_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "KEPT_NAMES", 3)
-    names = Claims()
+    names = NameRegistry()
     for number in range(5):
         fetch(names, f"http://host/{number}", f"f{number}")
     fetch(names, "http://host/2", "f2")
     fetch(names, "http://host/5", "f5")
     for forgotten in ("f0", "f1", "f3"):
         fetch(names, "http://host/other", forgotten)
-    names = Claims()
+    names = NameRegistry()
     fetch(names, "http://host/a", "f")
     with pytest.raises(TransferError, match="another URL"):
         fetch(names, "http://host/b", "f")

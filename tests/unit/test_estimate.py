@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from asyncdl.cli.plan import describe
-from asyncdl.job.estimate import Basis, Pace, is_same_run, pace_of
+from asyncdl.job.estimate import Basis, ExpectedRate, is_same_run, pace_of
 from asyncdl.job.journal.records import Overview
 from asyncdl.job.plan import KindPlan, Plan
 from asyncdl.job.telling.report import Report, Summary
@@ -54,22 +54,25 @@ def test_a_report_counts_only_if_its_run_is_the_last_of_this_service(
     assert is_same_run(replace(LAST, begun=begun), overview) is is_same
 
 
-def a_plan(pace: Pace | None, missing_bytes: int = 10**9) -> Plan:
+def a_plan(pace: ExpectedRate | None, missing_bytes: int = 10**9) -> Plan:
     return Plan(scenes=1, kinds={"bands": KindPlan(1, missing_bytes)}, pace=pace)
 
 
 @pytest.mark.parametrize(
     ("pace", "told"),
     [
-        (Pace(AT_10_MB, Basis.TOLD), "time: about 1:40 at 10.0 MB/s, as told"),
-        (Pace(AT_10_MB, Basis.MAX_RATE), "time: 1:40 or more, as download.max_rate is 10.0 MB/s"),
+        (ExpectedRate(AT_10_MB, Basis.TOLD), "time: about 1:40 at 10.0 MB/s, as told"),
         (
-            Pace(AT_10_MB, Basis.LAST_RUN, "2026-03-01T06:15:00Z", 5 * 10**8),
+            ExpectedRate(AT_10_MB, Basis.MAX_RATE),
+            "time: 1:40 or more, as download.max_rate is 10.0 MB/s",
+        ),
+        (
+            ExpectedRate(AT_10_MB, Basis.LAST_RUN, "2026-03-01T06:15:00Z", 5 * 10**8),
             "(500.0 MB, begun 2026-03-01T06:15:00Z)",
         ),
     ],
 )
-def test_people_are_told_what_it_is_estimated_from(pace: Pace, told: str) -> None:
+def test_people_are_told_what_it_is_estimated_from(pace: ExpectedRate, told: str) -> None:
     plan = a_plan(pace)
     assert told in "\n".join(describe(plan))
     assert plan.as_json()["estimate_s"] == 100.0
@@ -77,4 +80,4 @@ def test_people_are_told_what_it_is_estimated_from(pace: Pace, told: str) -> Non
 
 
 def test_what_is_there_already_takes_no_time() -> None:
-    assert "time: nothing is missing" in describe(a_plan(Pace(1.0, Basis.TOLD), 0))
+    assert "time: nothing is missing" in describe(a_plan(ExpectedRate(1.0, Basis.TOLD), 0))

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.batch import WriteBuffer
 from asyncdl.transfer.proving import follower as module
 from asyncdl.transfer.proving.digests import Digest
 from asyncdl.transfer.proving.follower import Follower
@@ -55,7 +55,7 @@ class Part:
     async def write(self, start: int, data: bytes) -> None:
         """Write out of a buffer that is used for something else afterwards."""
         self.put(start, data)
-        buffer, batch = bytearray(data), Batch(start)
+        buffer, batch = bytearray(data), WriteBuffer(start)
         for at in range(0, len(data), 300):
             batch.add(memoryview(buffer)[at : at + 300])
         await self.follower.follow(batch, self.done.prefix_bytes)

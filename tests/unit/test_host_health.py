@@ -20,7 +20,7 @@ from asyncdl.transfer.host_health import (
     UNEXPLAINED_S,
     Evidence,
     HostHealth,
-    Sample,
+    SampleFile,
     evidence_of,
 )
 
@@ -69,7 +69,7 @@ def test_a_host_that_only_led_to_an_unreachable_one_is_not_unreachable(phase: st
 
 
 def test_where_nothing_ever_came_two_files_make_an_outage_and_one_does_not() -> None:
-    health, one, other = HostHealth(MAX_WAIT_S), Sample(URL), Sample(URL)
+    health, one, other = HostHealth(MAX_WAIT_S), SampleFile(URL), SampleFile(URL)
     assert not health.fail(one, Evidence.EXPLAINED, 0.0)
     assert not health.fail(one, Evidence.EXPLAINED, 1.0)
     assert health.fail(other, Evidence.EXPLAINED, 2.0)
@@ -77,11 +77,11 @@ def test_where_nothing_ever_came_two_files_make_an_outage_and_one_does_not() -> 
 
 @pytest.mark.parametrize("evidence", [Evidence.SILENT, Evidence.UNREACHABLE])
 def test_where_not_a_byte_comes_one_file_is_enough(evidence: Evidence) -> None:
-    assert HostHealth(MAX_WAIT_S).fail(Sample(URL), evidence, 0.0)
+    assert HostHealth(MAX_WAIT_S).fail(SampleFile(URL), evidence, 0.0)
 
 
 def test_what_nothing_explains_is_not_waited_for_to_the_end() -> None:
-    health, files = HostHealth(MAX_WAIT_S), [Sample(URL), Sample(URL)]
+    health, files = HostHealth(MAX_WAIT_S), [SampleFile(URL), SampleFile(URL)]
     assert [health.fail(file, Evidence.UNEXPLAINED, 0.0) for file in files] == [False, True]
     assert health.fail(files[0], Evidence.UNEXPLAINED, UNEXPLAINED_S - 1)
     assert not health.fail(files[0], Evidence.UNEXPLAINED, UNEXPLAINED_S)
@@ -90,7 +90,7 @@ def test_what_nothing_explains_is_not_waited_for_to_the_end() -> None:
 
 def test_what_refuses_one_file_is_back_unless_good_files_were_seen_to_fail() -> None:
     health = HostHealth(MAX_WAIT_S)
-    health.fail(Sample(URL), Evidence.UNREACHABLE, 0.0)
+    health.fail(SampleFile(URL), Evidence.UNREACHABLE, 0.0)
     health.note_refusal()
     assert not health.is_down
     health.note_comparison(gives=False, now_s=1.0)
@@ -99,8 +99,8 @@ def test_what_refuses_one_file_is_back_unless_good_files_were_seen_to_fail() -> 
 
 
 def test_a_file_is_compared_once_for_all_that_failed_before() -> None:
-    health, file = HostHealth(MAX_WAIT_S), Sample(URL)
-    health.note_use(Sample(URL), 0.0)
+    health, file = HostHealth(MAX_WAIT_S), SampleFile(URL)
+    health.note_use(SampleFile(URL), 0.0)
     health.fail(file, Evidence.SILENT, 1.0)
     assert not health.wants_comparison(file, 1.0, 1.0, is_last=False), "one file, and tries left"
     assert health.wants_comparison(file, 1.0, 1.0, is_last=True)
@@ -118,7 +118,7 @@ class Wanted:
 
     is_bad: bool
     evidence: Evidence
-    sample: Sample = field(default_factory=lambda: Sample(URL))
+    sample: SampleFile = field(default_factory=lambda: SampleFile(URL))
     failed: int = 0
     requests: int = 0
     ending: str = ""
@@ -161,7 +161,7 @@ class World:
         if file.failed >= ATTEMPTS:
             file.ending = "failed"
 
-    def use(self, sample: Sample | None) -> None:
+    def use(self, sample: SampleFile | None) -> None:
         self.health.note_use(sample, self.now_s)
         for other in self.files:
             other.is_owed_an_end |= other.has_failed

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.job.identity import fingerprint_of, label_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.redact import Secret
 
-QUERY = Wish(SceneQuery("landsat_ot_c2_l2", start=date(2020, 3, 1), metadata={"b": 1, "a": [2, 3]}))
+QUERY = SearchPlan(
+    SceneQuery("landsat_ot_c2_l2", start=date(2020, 3, 1), metadata={"b": 1, "a": [2, 3]})
+)
 
 
 def test_a_label_follows_from_service_account_and_directory_alone() -> None:
@@ -33,6 +35,6 @@ def test_a_fingerprint_changes_with_what_is_asked_for() -> None:
         fingerprint_of(QUERY, [BandsWanted(("SR_B5",))]),
         fingerprint_of(QUERY, [GroupWanted(("SR_B4",))]),
         fingerprint_of(QUERY, [BandsWanted(("SR_B4",)), BundleWanted()]),
-        fingerprint_of(Wish(named={"landsat_ot_c2_l2": ["id"]}), [BandsWanted(("SR_B4",))]),
+        fingerprint_of(SearchPlan(named={"landsat_ot_c2_l2": ["id"]}), [BandsWanted(("SR_B4",))]),
     ]
     assert len({red, *others}) == 5

@@ -33,7 +33,7 @@ from asyncdl.events import (
 )
 from asyncdl.metrics import INSTRUMENTS, Distribution, Kind, Metrics, Snapshot
 from asyncdl.metrics.instruments import API_DURATION
-from asyncdl.metrics.reading import Reader
+from asyncdl.metrics.reading import MetricReader
 from asyncdl.metrics.watcher import MAX_SERIES
 
 NOT_MEASURED = {"Notice", "CheckProgress"}
@@ -64,7 +64,7 @@ def example_of(kind: type[Event]) -> Event:
 
 @pytest.mark.parametrize("kind", Event.__subclasses__(), ids=lambda kind: kind.__name__)
 def test_every_event_is_measured_or_left_out_on_purpose(kind: type[Event]) -> None:
-    measured = list(Reader().read(example_of(kind)))
+    measured = list(MetricReader().read(example_of(kind)))
     assert bool(measured) is (kind.__name__ not in NOT_MEASURED)
 
 
@@ -142,7 +142,7 @@ def test_each_run_finds_its_scenes_anew() -> None:
 
 
 def test_the_time_of_a_job_is_that_between_its_first_and_last_event() -> None:
-    reader = Reader(iter([100.0, 160.0]).__next__)
+    reader = MetricReader(iter([100.0, 160.0]).__next__)
     list(reader.read(JobStarted("", "")))
     told = {one.instrument.name: one for one in reader.read(JobFinished("complete"))}
     assert told["asyncdl.job.duration"].value == 60

@@ -19,9 +19,9 @@ from asyncdl.sandbox.ledger import Ledger, RecentCounts
 from asyncdl.sandbox.lookup import find_secondary, find_target
 from asyncdl.sandbox.product_rows import rows_of
 from asyncdl.sandbox.products import files_of
-from asyncdl.sandbox.queue import DownloadQueue, State
+from asyncdl.sandbox.queue import ServedQueue, ServedState
 from asyncdl.sandbox.refusal import Refusal
-from asyncdl.sandbox.scene_lists import MAX_ITEMS, SceneLists
+from asyncdl.sandbox.scene_lists import MAX_ITEMS, ServedSceneLists
 from asyncdl.sandbox.scenes import fixed_scenes
 from asyncdl.sandbox.signing import Signer, download_token, read_download_token
 from docs import make_sandbox
@@ -261,10 +261,10 @@ def test_faults_stop_after_their_strikes_unless_there_is_no_limit() -> None:
 
 
 def test_polls_count_down_only_what_is_preparing() -> None:
-    queue = DownloadQueue()
+    queue = ServedQueue()
     soon, never, ready = (queue.add(scene, 0, "p", "job") for scene in range(3))
-    soon.state, soon.polls = State.PREPARING, 2
-    never.state, never.polls = State.PREPARING, -1
+    soon.state, soon.polls = ServedState.PREPARING, 2
+    never.state, never.polls = ServedState.PREPARING, -1
     for _ in range(2):
         queue.poll(queue.labelled("job"))
     assert [item.state for item in (soon, never, ready)] == ["Available", "Queued", "Available"]
@@ -272,14 +272,14 @@ def test_polls_count_down_only_what_is_preparing() -> None:
 
 
 def test_recent_downloads_leave_the_window() -> None:
-    queue = DownloadQueue()
+    queue = ServedQueue()
     queue.note_recent(0.0, 5)
     queue.note_recent(10.0, 1)
     assert [queue.count_recent(now, 15.0) for now in (10.0, 15.0, 25.0)] == [6, 1, 0]
 
 
 def test_scene_list_has_room_for_fifty_thousand() -> None:
-    lists = SceneLists()
+    lists = ServedSceneLists()
     assert lists.add("a", OT, map(str, range(MAX_ITEMS))) == MAX_ITEMS
     assert lists.add("a", OT, ["1"]) == 0
     with pytest.raises(Refusal):

@@ -15,7 +15,7 @@ from asyncdl.transfer.verdicts import (
     AskAgain,
     Complete,
     Known,
-    Place,
+    Placement,
     Verdict,
     judge,
     judge_piece,
@@ -33,15 +33,15 @@ WHOLE = Head(200, length=100, validator=V1)
 @pytest.mark.parametrize(
     ("head", "ask", "known", "verdict"),
     [
-        (WHOLE, FRESH, Known(), Place(0, 100, 100, is_new=True)),
-        (replace(WHOLE, length=None), FRESH, Known(), Place(0, None, None, is_new=True)),
-        (PART, RESUME, KNOWN, Place(40, 100, 100)),
-        (replace(PART, content_range="bytes 40-99/*"), RESUME, KNOWN, Place(40, 100, 100)),
-        (Head(206, "bytes 30-99/100", validator=V1), RESUME, KNOWN, Place(30, 100, 100)),
+        (WHOLE, FRESH, Known(), Placement(0, 100, 100, is_new=True)),
+        (replace(WHOLE, length=None), FRESH, Known(), Placement(0, None, None, is_new=True)),
+        (PART, RESUME, KNOWN, Placement(40, 100, 100)),
+        (replace(PART, content_range="bytes 40-99/*"), RESUME, KNOWN, Placement(40, 100, 100)),
+        (Head(206, "bytes 30-99/100", validator=V1), RESUME, KNOWN, Placement(30, 100, 100)),
         (WHOLE, RESUME, KNOWN, AskAgain("the same version again", is_conditional=False)),
-        (WHOLE, PLAIN, KNOWN, Place(0, 100, 100, is_new=True)),
-        (replace(WHOLE, validator=V2), RESUME, KNOWN, Place(0, 100, 100, is_new=True)),
-        (replace(WHOLE, takes_ranges=False), RESUME, KNOWN, Place(0, 100, 100, is_new=True)),
+        (WHOLE, PLAIN, KNOWN, Placement(0, 100, 100, is_new=True)),
+        (replace(WHOLE, validator=V2), RESUME, KNOWN, Placement(0, 100, 100, is_new=True)),
+        (replace(WHOLE, takes_ranges=False), RESUME, KNOWN, Placement(0, 100, 100, is_new=True)),
         (replace(PART, validator=V2), RESUME, KNOWN,
          AskAgain("another version of the file", keeps_bytes=False)),
         (WHOLE, RESUME, Known(100, None, V1),
@@ -52,7 +52,7 @@ WHOLE = Head(200, length=100, validator=V1)
         (replace(WHOLE, length=None), PLAIN, KNOWN,
          AskAgain("all of the file, or the rest of it", is_ranged=False)),
         (replace(WHOLE, length=None), Ask(is_ranged=False), KNOWN,
-         Place(0, None, 100, is_new=True)),
+         Placement(0, None, 100, is_new=True)),
         (Head(416, "bytes */40"), RESUME, Known(40, None, V1), Complete(40)),
         (Head(416, "bytes */0"), FRESH, Known(), Complete(0)),
         (Head(416, "bytes */40"), RESUME, KNOWN,
@@ -60,9 +60,9 @@ WHOLE = Head(200, length=100, validator=V1)
         (Head(206, "bytes 0-99/100", validator=V1), FRESH, Known(100, None, V1), Complete(100)),
         (Head(206, "bytes 0-99/100", validator=V1), FRESH, KNOWN, AskAgain("the rest is enough")),
         (Head(206, "bytes 0-99/100", validator=WEAK), PLAIN, Known(40, 100, WEAK),
-         Place(0, 100, 100, is_new=True)),
-        (Head(206, "bytes 0-99/100", validator=V1), Ask(0, 60), HOLED, Place(0, 100, 100)),
-        (Head(206, "bytes 0-59/100", validator=V1), Ask(0, 60), HOLED, Place(0, 60, 100)),
+         Placement(0, 100, 100, is_new=True)),
+        (Head(206, "bytes 0-99/100", validator=V1), Ask(0, 60), HOLED, Placement(0, 100, 100)),
+        (Head(206, "bytes 0-59/100", validator=V1), Ask(0, 60), HOLED, Placement(0, 60, 100)),
         (replace(WHOLE, validator=V1), Ask(0, 60, if_range='"v1"'), HOLED,
          AskAgain("the same version again", is_conditional=False)),
         (Head(412), RESUME, KNOWN, AskAgain("another version of the file", keeps_bytes=False)),
@@ -97,7 +97,7 @@ def test_bytes_of_two_versions_are_never_put_together(head: Head, ask: Ask, know
         verdict = judge(head, ask, known, URL)
     except AsyncdlError:
         return
-    if isinstance(verdict, Place):
+    if isinstance(verdict, Placement):
         is_joined = not verdict.is_new
         assert verdict.start <= known.have or verdict.start <= ask.start
         assert not (is_joined and not known.is_empty and known.validator.etag != head.validator.etag
@@ -114,7 +114,12 @@ def test_a_200_never_brings_less_than_the_version_has(head: Head, ask: Ask, know
         verdict = judge(head, ask, known, URL)
     except AsyncdlError:
         return
-    if is_same and known.total is not None and not known.is_empty and isinstance(verdict, Place):
+    if (
+        is_same
+        and known.total is not None
+        and not known.is_empty
+        and isinstance(verdict, Placement)
+    ):
         is_whole = verdict.is_new and (verdict.start, verdict.stop) in ((0, known.total), (0, None))
         is_part = parse_content_range(head.content_range) is not None
         assert is_part or is_whole
@@ -134,7 +139,7 @@ def test_a_200_that_says_where_it_belongs_is_put_nowhere_else(
         verdict = judge(head, ask, known, URL)
     except AsyncdlError:
         return
-    if isinstance(verdict, Place):
+    if isinstance(verdict, Placement):
         assert (verdict.start, verdict.stop, head.length) in ((40, 100, 60), (0, 100, 100))
 
 
@@ -149,7 +154,7 @@ def test_what_another_resource_says_is_never_joined(head: Head, ask: Ask, known:
     except AsyncdlError:
         return
     assert not isinstance(verdict, Complete) or known.is_empty
-    assert not isinstance(verdict, Place) or verdict.is_new
+    assert not isinstance(verdict, Placement) or verdict.is_new
 
 
 @given(HEADS, ASKS, KNOWNS)

@@ -30,7 +30,7 @@ _OF_GDAL_ITSELF = (".gdb.zip", ".gpkg.zip", ".shp.zip", ".shz", ".kmz")
 _IN_ZIPS = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".fgb", ".gpx", ".geojsonl")
 
 
-class Refused(Exception):
+class AreaRefused(Exception):
     """Why a file is not read, for the process that asked."""
 
     def __init__(self, problem: str, allowed: str = "") -> None:
@@ -46,7 +46,7 @@ def main() -> int:
         _check_drivers(frozenset(order["drivers"]))
         _confine(order["memory_bytes"])
         found = _read(order["path"], order["layer"])
-    except Refused as error:
+    except AreaRefused as error:
         _respond({"problem": error.problem, "allowed": error.allowed})
     except MemoryError:
         _respond({"problem": "takes more memory than any area of interest does"})
@@ -63,7 +63,7 @@ def _check_drivers(wanted: frozenset[str]) -> None:
     pyogrio = importlib.import_module("pyogrio")
     if foreign := pyogrio.list_drivers().keys() - wanted:
         # As when a GDAL that is not known here ignores what it was asked to leave out.
-        raise Refused(f"this GDAL opens more than plain files: {', '.join(sorted(foreign))}")
+        raise AreaRefused(f"this GDAL opens more than plain files: {', '.join(sorted(foreign))}")
 
 
 def _read(path: str, layer: str | int | None) -> bytes:
@@ -79,9 +79,9 @@ def _read(path: str, layer: str | int | None) -> bytes:
     except pyogrio.errors.CRSError:
         _refuse_reference_system()
     except pyogrio.errors.DataSourceError:
-        raise Refused("GDAL cannot read this: it is damaged, or another format") from None
+        raise AreaRefused("GDAL cannot read this: it is damaged, or another format") from None
     except (RuntimeError, ValueError, OverflowError):  # pyogrio's own are RuntimeErrors
-        raise Refused("GDAL cannot read this: what stands in it is damaged") from None
+        raise AreaRefused("GDAL cannot read this: what stands in it is damaged") from None
 
 
 def _confine(memory_bytes: int) -> None:
@@ -112,20 +112,22 @@ def _taken_pages() -> int:
 
 def _chosen(layers: Sequence[str], layer: str | int | None, name: str) -> str | int:
     if not layers:
-        raise Refused("has no geometries")
+        raise AreaRefused("has no geometries")
     allowed = ", ".join(f"{name}|layername={known}" for known in layers)
     if layer is None and len(layers) > 1:
-        raise Refused("has several layers; name one", allowed)
+        raise AreaRefused("has several layers; name one", allowed)
     if isinstance(layer, str) and layer not in layers:
-        raise Refused(f"has no layer {layer!r} with geometries", allowed)
+        raise AreaRefused(f"has no layer {layer!r} with geometries", allowed)
     if isinstance(layer, int) and layer >= len(layers):
-        raise Refused(f"has no layer of the number {layer}; the first is 0", allowed)
+        raise AreaRefused(f"has no layer of the number {layer}; the first is 0", allowed)
     return layers[0] if layer is None else layer
 
 
 def _as_geojson(pyogrio: Any, geometries: Sequence[bytes | None], crs: str | None) -> bytes:
     if len(geometries) > MAX_FEATURES:
-        raise Refused(f"has more than {MAX_FEATURES:,} features", "a dissolved or simplified area")
+        raise AreaRefused(
+            f"has more than {MAX_FEATURES:,} features", "a dissolved or simplified area"
+        )
     if crs is None:
         _refuse_reference_system()
     file = io.BytesIO()
@@ -141,12 +143,12 @@ def _as_geojson(pyogrio: Any, geometries: Sequence[bytes | None], crs: str | Non
     )
     if len(file.getbuffer()) > MAX_OUTPUT_BYTES:
         problem = f"is longer than {MAX_OUTPUT_BYTES:,} bytes as GeoJSON"
-        raise Refused(f"{problem}; an area of interest is an outline: simplify it")
+        raise AreaRefused(f"{problem}; an area of interest is an outline: simplify it")
     return file.getvalue()
 
 
 def _refuse_reference_system() -> NoReturn:
-    raise Refused(
+    raise AreaRefused(
         "does not say in which reference system its coordinates are; for a shapefile "
         "the .prj beside it does",
         "a file with a reference system",
@@ -164,7 +166,7 @@ def _name_for_gdal(path: str) -> str:
         with zipfile.ZipFile(path) as archive:
             names = list(_vector_files_in(archive))
     except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
-        raise Refused("GDAL cannot read this: it is no sound zip") from None
+        raise AreaRefused("GDAL cannot read this: it is no sound zip") from None
     if len(names) != 1:
         return f"/vsizip/{path}"
     return f"/vsizip/{path}/{names[0]}"
@@ -172,7 +174,7 @@ def _name_for_gdal(path: str) -> str:
 
 def _vector_files_in(archive: zipfile.ZipFile) -> Iterator[str]:
     if len(archive.namelist()) > MAX_ZIP_MEMBERS:
-        raise Refused(f"has more than {MAX_ZIP_MEMBERS:,} files in it", "a zip of one area")
+        raise AreaRefused(f"has more than {MAX_ZIP_MEMBERS:,} files in it", "a zip of one area")
     for name in archive.namelist():
         parts = PurePosixPath(name).parts
         hidden = any(part.startswith((".", "__MACOSX")) for part in parts)

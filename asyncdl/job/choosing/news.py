@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from asyncdl.events import Emit, Notice
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.job.journal.journal import Journal
 from asyncdl.job.journal.records import LastSearch
 
@@ -88,8 +88,8 @@ def doubt_about(last: LastSearch, now: Now) -> Notice | None:
 
 
 async def narrow_to_news(
-    journal: Journal, wish: Wish, last: LastSearch | None, now: Now, emit: Emit
-) -> Wish:
+    journal: Journal, wish: SearchPlan, last: LastSearch | None, now: Now, emit: Emit
+) -> SearchPlan:
     """Leave out of a wish what the last run has settled.
 
     Args:
@@ -103,7 +103,7 @@ async def narrow_to_news(
     if last is None or wish.query is None:
         return wish
     since = first_new_day(last, now)
-    narrowed = Wish(
+    narrowed = SearchPlan(
         replace(wish.query, ingested_since=since),
         named=await journal.scenes.open(),
         settled=await journal.scenes.settled(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, AuthError, ConfigError, EndpointRemoved
 from asyncdl.events import Emit, Notice
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.job.choosing.selecting import CLOSED_DATASET
 from asyncdl.job.choosing.wishes import group_names, products_of
 from asyncdl.m2m import M2MClient
@@ -32,7 +32,7 @@ async def check_account(client: M2MClient, emit: Emit) -> None:
     await _pass_on_notices(client, emit)
 
 
-async def check_names(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
+async def check_names(client: M2MClient, config: Config, wish: SearchPlan, emit: Emit) -> None:
     """Check the config's names.
 
     Raises: ConfigError, if there is no such dataset, or it has no such file group.
@@ -66,7 +66,7 @@ def notice_of(notice: Notification) -> Notice:
     return Notice(f"USGS: {text}", NOTICE_SEVERITIES.get(notice.severity_code or "I", "warning"))
 
 
-async def _check_datasets(client: M2MClient, wish: Wish) -> None:
+async def _check_datasets(client: M2MClient, wish: SearchPlan) -> None:
     datasets = wish.datasets
     for dataset in datasets:
         try:
@@ -116,7 +116,7 @@ async def unknown_dataset(
     )
 
 
-async def _check_groups(client: M2MClient, config: Config, wish: Wish, emit: Emit) -> None:
+async def _check_groups(client: M2MClient, config: Config, wish: SearchPlan, emit: Emit) -> None:
     wanted = group_names(products_of(config))
     datasets = wish.datasets
     # Each dataset has groups of its own: scenes of several may be meant for one of them.

@@ -36,7 +36,7 @@ Named: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SearchPlan:
     """Which scenes are looked at: those that are named, those that a search finds, or both."""
 
     query: SceneQuery | None = None
@@ -59,7 +59,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SceneIds:
     """Scenes of one dataset whose files are asked for in one call."""
 
     dataset: str
@@ -68,19 +68,19 @@ class Batch:
     """Which kind of id: ``entityId`` or ``displayId``."""
 
 
-def wish_of(config: Config) -> Wish:
+def wish_of(config: Config) -> SearchPlan:
     """Return what the config asks for, checked without a network.
 
     Raises: ConfigError, when the area or the ids make no sense.
     """
     if config.search.is_by_id:
-        return Wish(named=ids_of(config.search))
-    return Wish(query_of(config.search))
+        return SearchPlan(named=ids_of(config.search))
+    return SearchPlan(query_of(config.search))
 
 
 async def scene_batches(
-    client: M2MClient, wish: Wish, config: Config, emit: Emit
-) -> AsyncGenerator[Batch]:
+    client: M2MClient, wish: SearchPlan, config: Config, emit: Emit
+) -> AsyncGenerator[SceneIds]:
     """Yield the job's scenes batch by batch, each scene once; the search goes on in between.
 
     Emits :class:`ScenesFound` with every page, and a :class:`Notice` when there
@@ -108,12 +108,12 @@ async def scene_batches(
             total = page.total_hits - seen + taken
             emit(ScenesFound(taken, total, await off_loop(len(scenes), _as_found, scenes)))
             for chunk in chunks([scene.entity_id for scene in scenes], size):
-                yield Batch(wish.query.dataset, tuple(chunk), "entityId")
+                yield SceneIds(wish.query.dataset, tuple(chunk), "entityId")
     for note in search_notes(wish.query, last, found=seen, left_out=left_out):
         emit(note)
 
 
-def _newly_found(scenes: Iterable[Scene], wish: Wish, named: frozenset[str]) -> list[Scene]:
+def _newly_found(scenes: Iterable[Scene], wish: SearchPlan, named: frozenset[str]) -> list[Scene]:
     return [scene for scene in scenes if not _is_passed_over(scene, wish, named)]
 
 
@@ -121,7 +121,7 @@ def _as_found(scenes: Iterable[Scene]) -> tuple[FoundScene, ...]:
     return tuple(map(found_scene, scenes))
 
 
-def _is_passed_over(scene: Scene, wish: Wish, named: frozenset[str]) -> bool:
+def _is_passed_over(scene: Scene, wish: SearchPlan, named: frozenset[str]) -> bool:
     """Tell whether nothing of a found scene is missing, or it is looked at by its name."""
     is_settled = scene.display_id in wish.settled
     if is_settled and wish.entities and scene.entity_id not in wish.entities:
@@ -130,7 +130,7 @@ def _is_passed_over(scene: Scene, wish: Wish, named: frozenset[str]) -> bool:
 
 
 async def found_scenes(
-    client: M2MClient, wish: Wish, config: Config, emit: Emit
+    client: M2MClient, wish: SearchPlan, config: Config, emit: Emit
 ) -> list[FoundScene]:
     """Return every scene of the job with its footprint: searched, or looked up by its id.
 
@@ -152,7 +152,7 @@ async def found_scenes(
     return scenes
 
 
-async def _look_up(client: M2MClient, batch: Batch) -> list[FoundScene]:
+async def _look_up(client: M2MClient, batch: SceneIds) -> list[FoundScene]:
     async with client.open_scene_list(
         batch.dataset, batch.ids, id_field=batch.id_field
     ) as scene_list:
@@ -251,13 +251,13 @@ def _nothing_found(query: SceneQuery) -> Notice:
     return Notice("No scene matches the search.", "warning")
 
 
-def _named_batches(named: Named, size: int) -> Iterator[Batch]:
+def _named_batches(named: Named, size: int) -> Iterator[SceneIds]:
     for dataset, ids in named.items():
         products = [scene for scene in ids if is_display_id(scene)]
         scenes = [scene for scene in ids if not is_display_id(scene)]
         for id_field, group in (("displayId", products), ("entityId", scenes)):
             for chunk in chunks(group, size):
-                yield Batch(dataset, tuple(chunk), id_field)
+                yield SceneIds(dataset, tuple(chunk), id_field)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

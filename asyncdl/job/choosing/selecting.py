@@ -12,7 +12,7 @@ from asyncdl.errors import ApiError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.choice import check_choices, check_clarity, choices_of, listing
 from asyncdl.job.choosing.namesakes import Namesakes
-from asyncdl.job.choosing.scenes import Batch, Wish, scene_batches
+from asyncdl.job.choosing.scenes import SceneIds, SearchPlan, scene_batches
 from asyncdl.job.choosing.wishes import group_names, products_of
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
@@ -67,7 +67,7 @@ class Selected:
 
 async def selections(
     client: M2MClient,
-    wish: Wish,
+    wish: SearchPlan,
     config: Config,
     emit: Emit,
     namesakes: Namesakes | None = None,
@@ -90,7 +90,7 @@ async def selections(
         that they lack or that is not clear.
     """
     products, layout = products_of(config), layout_of(config)
-    tally = _Tally(products, is_one_dataset=len(wish.datasets) <= 1)
+    tally = _SelectionTally(products, is_one_dataset=len(wish.datasets) <= 1)
     namesakes = namesakes or Namesakes()
     async with aclosing(scene_batches(client, wish, config, emit)) as batches:
         async for batch in batches:
@@ -108,8 +108,8 @@ async def selections(
 
 
 def _selected(
-    tally: _Tally,
-    batch: Batch,
+    tally: _SelectionTally,
+    batch: SceneIds,
     options: Sequence[DownloadOption],
     layout: Layout,
     apart: frozenset[tuple[str, str]],
@@ -134,14 +134,14 @@ def _refusal_reason(error: ApiError) -> str | None:
     return NO_OPTIONS if error.is_alone and not error.is_quota else None
 
 
-def _refused(batch: Batch, error: ApiError, reason: str) -> Selected:
+def _refused(batch: SceneIds, error: ApiError, reason: str) -> Selected:
     ids = {scene: scene for scene in batch.ids}
     told = error.message if reason == DATASET_CLOSED else str(error)
     return Selected(len(ids), batch.dataset, ids, (), (), (), batch.ids, told, reason)
 
 
 async def _options(
-    client: M2MClient, batch: Batch, products: Sequence[Wanted]
+    client: M2MClient, batch: SceneIds, products: Sequence[Wanted]
 ) -> list[DownloadOption]:
     """Ask for the download options of a batch.
 
@@ -160,7 +160,7 @@ async def _options(
 
 
 @dataclass
-class _Tally:
+class _SelectionTally:
     """What the batches so far have shown."""
 
     products: Sequence[Wanted]
@@ -175,7 +175,7 @@ class _Tally:
 
     def add(
         self,
-        batch: Batch,
+        batch: SceneIds,
         options: Sequence[DownloadOption],
         selection: Selection,
         apart: frozenset[tuple[str, str]] = frozenset(),
@@ -248,7 +248,7 @@ def _entity_ids(
     return dict(pair for pair in pairs if pair not in apart)
 
 
-def _unknown(batch: Batch, options: Iterable[DownloadOption]) -> tuple[str, ...]:
+def _unknown(batch: SceneIds, options: Iterable[DownloadOption]) -> tuple[str, ...]:
     if batch.id_field == "displayId":
         told = {option.display_id for option in options}
     else:
@@ -257,7 +257,7 @@ def _unknown(batch: Batch, options: Iterable[DownloadOption]) -> tuple[str, ...]
 
 
 def _check_words(
-    products: Sequence[Wanted], seen: BandsSeen, batch: Batch, selection: Selection
+    products: Sequence[Wanted], seen: BandsSeen, batch: SceneIds, selection: Selection
 ) -> None:
     """Refuse band words that neither the scenes so far nor others of the dataset can have.
 

@@ -23,7 +23,7 @@ from asyncdl.job.choosing.id_forms import NoSceneId, described_id, read_scene, s
 from asyncdl.job.choosing.id_lists import ListedScene, decode_list, read_lines
 from asyncdl.job.choosing.item_lists import ITEMS, NotItems, is_json, read_items
 from asyncdl.m2m import ClientOptions, Credentials
-from asyncdl.m2m.account.credentials import Found, locate_credentials
+from asyncdl.m2m.account.credentials import FoundCredentials, locate_credentials
 from asyncdl.m2m.account.stored import host_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
 from asyncdl.m2m.searching.search import SceneQuery
@@ -235,7 +235,9 @@ def credentials_of(
     return locate_account(service, prompt=prompt).credentials
 
 
-def locate_account(service: ServiceConfig, *, prompt: Callable[[str], str] | None = None) -> Found:
+def locate_account(
+    service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
+) -> FoundCredentials:
     """Find the account for ``[service]`` and tell where it was. Raises: AuthError."""
     return locate_credentials(
         configured_username=service.username,

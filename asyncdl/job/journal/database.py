@@ -197,19 +197,19 @@ def take_over(old: Path, new: Path, migrations: Sequence[str]) -> None:
             raise _disk_error(new, error) from error
 
 
-class _Opened(NamedTuple):
+class _OpenedFile(NamedTuple):
     connection: sqlite3.Connection
     is_begun_anew: bool
 
 
-def _connect(path: Path, migrations: Sequence[str], durable: bool) -> _Opened:
+def _connect(path: Path, migrations: Sequence[str], durable: bool) -> _OpenedFile:
     _check_own(path)
     try:
-        return _Opened(_open(path, migrations, durable), is_begun_anew=False)
+        return _OpenedFile(_open(path, migrations, durable), is_begun_anew=False)
     except sqlite3.OperationalError as error:
         raise _disk_error(path, error) from error
     except sqlite3.DatabaseError:
-        return _Opened(_begin_anew(path, migrations, durable), is_begun_anew=True)
+        return _OpenedFile(_begin_anew(path, migrations, durable), is_begun_anew=True)
 
 
 def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:

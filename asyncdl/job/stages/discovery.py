@@ -9,18 +9,18 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.events import Event, FileFinished, FileState, FilesWanted, ScenesFound
 from asyncdl.job.choosing.namesakes import Namesakes
-from asyncdl.job.choosing.scenes import Wish
+from asyncdl.job.choosing.scenes import SearchPlan
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
 from asyncdl.job.run import Run
 from asyncdl.job.stages.moving import follow_layout, follow_unpacking
 from asyncdl.job.stages.present import settle_present
-from asyncdl.job.stages.targets import Claims, probe
+from asyncdl.job.stages.targets import PathConflicts, probe
 from asyncdl.m2m.downloads.selection import Missing, WantedFile
 from asyncdl.off_loop import off_loop
 
 
 async def discover(
-    run: Run, wish: Wish, wanted_out: MemoryObjectSendStream[list[WantedFile]]
+    run: Run, wish: SearchPlan, wanted_out: MemoryObjectSendStream[list[WantedFile]]
 ) -> None:
     """Find the files of the job; report those that are there and send on the rest.
 
@@ -46,7 +46,7 @@ async def _hand_on(
     wanted_out: MemoryObjectSendStream[list[WantedFile]],
 ) -> None:
     """Report the files of each batch that are there, and send on the rest."""
-    claims = Claims(await probe(run.directory))
+    claims = PathConflicts(await probe(run.directory))
     async for everything in batches:
         selected = run.scope.narrow(everything) if run.scope else everything
         # Before the endings of earlier runs are open again: they know what was begun.

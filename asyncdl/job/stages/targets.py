@@ -131,7 +131,7 @@ def _name_in_the_way(path: Path) -> Obstacle | None:
 
 
 @dataclass
-class Claims:
+class PathConflicts:
     """Who has which path, also where a volume does not tell all names apart.
 
     All files of a scene come in one batch, so their paths are remembered for that long,

@@ -19,7 +19,7 @@ TOUCHING_S = 1.0
 
 
 @dataclass(slots=True)
-class Sample:
+class Interval:
     """What happened in one interval."""
 
     received_bytes: int = 0
@@ -31,8 +31,8 @@ class Sample:
     preparing: int = 0
     """Files that the service was preparing, at most."""
 
-    def __add__(self, later: Sample) -> Sample:
-        return Sample(
+    def __add__(self, later: Interval) -> Interval:
+        return Interval(
             self.received_bytes + later.received_bytes,
             max(self.connections, later.connections),
             self.finished_files + later.finished_files,
@@ -71,7 +71,7 @@ class Course:
 
     max_samples: int = MAX_SAMPLES
     interval_s: float = FIRST_INTERVAL_S
-    samples: list[Sample] = field(default_factory=lambda: [Sample()])
+    samples: list[Interval] = field(default_factory=lambda: [Interval()])
     waits: list[Wait] = field(default_factory=list)
     _connections: dict[str, int] = field(default_factory=dict)
     _preparing: int = 0
@@ -118,7 +118,7 @@ class Course:
         for known in self.waits:
             known.end_s = min(known.end_s, max(known.start_s, now_s))
 
-    def _at(self, now_s: float) -> Sample:
+    def _at(self, now_s: float) -> Interval:
         """Return the sample of a moment, and fill the gap before it."""
         self._last_s = max(self._last_s, now_s)
         while self._last_s >= self.interval_s * self.max_samples:
@@ -127,11 +127,11 @@ class Course:
         self.samples += [self._lasting() for _ in range(missing)]
         return self.samples[-1]
 
-    def _lasting(self) -> Sample:
-        return Sample(connections=sum(self._connections.values()), preparing=self._preparing)
+    def _lasting(self) -> Interval:
+        return Interval(connections=sum(self._connections.values()), preparing=self._preparing)
 
     def _merge(self) -> None:
-        pairs = zip_longest(self.samples[::2], self.samples[1::2], fillvalue=Sample())
+        pairs = zip_longest(self.samples[::2], self.samples[1::2], fillvalue=Interval())
         self.samples = [first + second for first, second in pairs]
         self.interval_s *= 2
 

@@ -60,7 +60,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCredentials:
     """An account, and where its two halves were found."""
 
     credentials: Credentials
@@ -111,14 +111,14 @@ def locate_credentials(
     host: str | None = USGS_HOST,
     environ: Mapping[str, str] = os.environ,
     prompt: Callable[[str], str] | None = None,
-) -> Found:
+) -> FoundCredentials:
     """Find an account as :func:`find_credentials` does, and tell where."""
     places = _Places(configured_username, token_file, host, environ, prompt)
     del environ  # as above
     return _look(places, None, Secret())
 
 
-def _look(places: _Places, username: str | None, token: Secret) -> Found:
+def _look(places: _Places, username: str | None, token: Secret) -> FoundCredentials:
     if places.host is not None and not token:
         check_confirmed(places.host, places.environ)
     user = _first(places.usernames(username))
@@ -134,7 +134,7 @@ def _look(places: _Places, username: str | None, token: Secret) -> Found:
         )
     host = None if found.place == ARGUMENT else places.host
     account = Credentials(str(user.text), found.text, host=host, is_stored=found.is_stored)
-    return Found(account, user.place, found.place)
+    return FoundCredentials(account, user.place, found.place)
 
 
 @dataclass(frozen=True, slots=True)

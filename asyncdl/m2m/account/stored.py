@@ -29,7 +29,7 @@ KEYRING_SERVICE = "asyncdl"
 KEYRING = "the keyring"
 
 
-class Account(msgspec.Struct, frozen=True):
+class StoredAccount(msgspec.Struct, frozen=True):
     """One account in the credentials file."""
 
     username: str
@@ -100,7 +100,7 @@ def keyring_service(host: str) -> str:
     return KEYRING_SERVICE if host == USGS_HOST else f"{KEYRING_SERVICE} {host}"
 
 
-def read_account(host: str, path: Path) -> Account | None:
+def read_account(host: str, path: Path) -> StoredAccount | None:
     """Return what the credentials file knows of a host; ``None`` if it, or the file, is not there.
 
     Raises: AuthError, if the file cannot be read, is broken, or may be opened by others.
@@ -117,12 +117,12 @@ def store_account(host: str, username: str, token: str, path: Path) -> str:
     # What the keyring has of earlier logins would be found first.
     _drop_all(host, accounts.get(host))
     is_kept = keep_in_keyring(keyring_service(host), username, token)
-    accounts[host] = Account(username, "" if is_kept else str(token))
+    accounts[host] = StoredAccount(username, "" if is_kept else str(token))
     _write_accounts(accounts, path)
     return KEYRING if is_kept else str(path)
 
 
-def _drop_all(host: str, known: Account | None) -> None:
+def _drop_all(host: str, known: StoredAccount | None) -> None:
     service = keyring_service(host)
     for username in (known.username if known else None, ask_keyring(service, None)[0]):
         if username:
@@ -153,7 +153,7 @@ def forget_accounts(host: str | None, path: Path) -> list[str]:
     return lines
 
 
-def _read_accounts(path: Path) -> dict[str, Account]:
+def _read_accounts(path: Path) -> dict[str, StoredAccount]:
     try:
         content = read_own(path, max_bytes=MAX_FILE_BYTES)
     except FileNotFoundError:
@@ -161,7 +161,7 @@ def _read_accounts(path: Path) -> dict[str, Account]:
     except OSError as error:
         raise refused(f"cannot read {path}: {error.strerror or error}") from error
     try:
-        accounts = msgspec.json.decode(content, type=dict[str, Account])
+        accounts = msgspec.json.decode(content, type=dict[str, StoredAccount])
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Without its cause, which may quote what stands there.
         raise refused(
@@ -171,7 +171,7 @@ def _read_accounts(path: Path) -> dict[str, Account]:
     return {host_of(f"https://{host}"): account for host, account in accounts.items()}
 
 
-def _write_accounts(accounts: Mapping[str, Account], path: Path) -> None:
+def _write_accounts(accounts: Mapping[str, StoredAccount], path: Path) -> None:
     if accounts:
         write_private(path, SecretBytes(msgspec.json.encode(accounts) + b"\n"))
     else:

@@ -33,7 +33,7 @@ from asyncdl.m2m.calling.envelope import (
     refused_again,
 )
 from asyncdl.m2m.calling.gate import AccountGate
-from asyncdl.m2m.calling.patience import ClientOptions, Patience
+from asyncdl.m2m.calling.patience import CallRetries, ClientOptions
 from asyncdl.m2m.calling.transport import RawReply, Transport
 from asyncdl.m2m.models import Json
 from asyncdl.own_task import in_own_task, require_asyncio
@@ -101,7 +101,7 @@ class Caller:
         raise MisuseError(f"call {endpoint}: the client's block was left while it went on")
 
     async def _call(self, endpoint: str, body: bytes) -> Json:
-        patience, failures = Patience(self.options), 0
+        patience, failures = CallRetries(self.options), 0
         while True:
             async with self.breaker.passage():
                 try:
@@ -159,7 +159,7 @@ class Caller:
         await self.log_out()
 
     def _pause_after(
-        self, endpoint: str, error: ApiError | NetworkError, patience: Patience
+        self, endpoint: str, error: ApiError | NetworkError, patience: CallRetries
     ) -> float:
         """Return how long this call alone pauses before its next try.
 

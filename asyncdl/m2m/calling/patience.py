@@ -57,7 +57,7 @@ class ClientOptions:
 
 
 @dataclass(slots=True)
-class Patience:
+class CallRetries:
     """How often one call has failed, and whether it is made again.
 
     While an outage is waited for, all failures in it count as one: what the

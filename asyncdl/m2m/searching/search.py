@@ -137,7 +137,7 @@ async def search_scenes(
     filters = [build_scene_filter(query, fields, part) for part in query.area.filters or (None,)]
     ground = query.area.ground
     footprints = await off_loop(query.area.corners, Footprints, ground) if ground else None
-    tally = _Tally(query.limit, by_id, footprints)
+    tally = _SearchTally(query.limit, by_id, footprints)
     for scene_filter in filters:
         start: int | None = 1
         collected = 0
@@ -158,7 +158,7 @@ async def search_scenes(
             )
 
 
-class _Tally:
+class _SearchTally:
     """What one query has brought so far, over all its searches."""
 
     def __init__(

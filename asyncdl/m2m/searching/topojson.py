@@ -30,7 +30,7 @@ def from_topology(found: Object, layer: str | int | None = None) -> dict[str, An
     objects = found.get("objects")
     if not isinstance(objects, Mapping) or not objects:
         raise ConfigError(_NO_TOPOLOGY)
-    reader = _Reader(_arcs(found), *_transform(found))
+    reader = _TopologyReader(_arcs(found), *_transform(found))
     try:
         return reader.collection(objects[_name_of(objects, layer)])
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -65,7 +65,7 @@ def _arcs(found: Object) -> list[Any]:
     return arcs
 
 
-class _Reader:
+class _TopologyReader:
     """Arcs, and how their numbers become degrees."""
 
     def __init__(

@@ -51,7 +51,7 @@ def read_wkt(text: str) -> dict[str, Any]:
             of each; the first one names the reference system of all.
     Raises: ConfigError, which tells line and column, for anything else.
     """
-    reader = _Reader(text)
+    reader = _WktReader(text)
     srid = reader.srid()
     found = [reader.geometry()]
     while reader.name or reader.token in ("SRID", ";"):
@@ -75,7 +75,7 @@ def _described(kind: str, token: str) -> str:
     return token[:_SHOWN_CHARS] if is_plain else f"a word of {len(token):,} characters"
 
 
-class _Reader:
+class _WktReader:
     """A text and how far it is read; each method reads one thing and what belongs to it."""
 
     def __init__(self, text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asyncdl.sandbox.datasets import (
-    Dataset,
+    SandboxDataset,
     dataset_by_id,
     datasets_named,
     file_groups,
@@ -44,7 +44,7 @@ def dataset_search(world: World, payload: Payload) -> Json:
     return [d.record(_scene_count(world, d)) for d in found]
 
 
-def _scene_count(world: World, found: Dataset) -> int:
+def _scene_count(world: World, found: SandboxDataset) -> int:
     return world.catalog.count(found.alias) if found.has_scenes else 0
 
 

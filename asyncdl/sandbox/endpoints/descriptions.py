@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asyncdl.sandbox.datasets import DATASETS, Dataset, dataset_by_id
+from asyncdl.sandbox.datasets import DATASETS, SandboxDataset, dataset_by_id
 from asyncdl.sandbox.endpoints.datasets import dataset_download_options
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
 from asyncdl.sandbox.fields import fields_of
@@ -79,7 +79,7 @@ def dataset_catalogs(world: World, payload: Payload) -> Json:
 def dataset_categories(world: World, payload: Payload) -> Json:
     """``dataset-categories``: the datasets by category, a part of whose names may be given."""
     wanted = str(payload.get("datasetFilter") or "").lower()
-    datasets: dict[str, list[Dataset]] = {}
+    datasets: dict[str, list[SandboxDataset]] = {}
     for found in DATASETS.values():
         if found.category and wanted in found.alias:
             datasets.setdefault(found.category, []).append(found)

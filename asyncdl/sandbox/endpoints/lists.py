@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from asyncdl.sandbox.datasets import Dataset
+from asyncdl.sandbox.datasets import SandboxDataset
 from asyncdl.sandbox.endpoints.payload import (
     Endpoint,
     Json,
@@ -41,7 +41,7 @@ def scene_list_add(world: World, payload: Payload) -> Json:
     return added
 
 
-def _known_id(world: World, found: Dataset, one: str, by_display_id: bool) -> str | None:
+def _known_id(world: World, found: SandboxDataset, one: str, by_display_id: bool) -> str | None:
     """Return the entity id if the dataset holds it."""
     if not found.has_scenes:
         return one if find_secondary(world.catalog, one) else None

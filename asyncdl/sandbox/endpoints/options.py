@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from asyncdl.sandbox.datasets import Dataset
+from asyncdl.sandbox.datasets import SandboxDataset
 from asyncdl.sandbox.digests import Digests
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, entity_ids, named_dataset
 from asyncdl.sandbox.lookup import find_scenes, find_secondary
 from asyncdl.sandbox.product_rows import ProductRow, rows_of
 from asyncdl.sandbox.products import BandDataset, SceneFile, band_dataset, files_of
 from asyncdl.sandbox.refusal import required
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import SandboxScene
 from asyncdl.sandbox.world import World
 
 
@@ -50,7 +50,9 @@ def _single_rows(world: World, wanted: Iterable[str], with_groups: bool) -> list
     ]
 
 
-def _scene_rows(world: World, found: Dataset, scene: Scene, with_groups: bool) -> Iterator[Json]:
+def _scene_rows(
+    world: World, found: SandboxDataset, scene: SandboxScene, with_groups: bool
+) -> Iterator[Json]:
     """Yield all product rows of a scene; each repeats the same single files."""
     band = band_dataset(found.alias)
     files = [
@@ -63,7 +65,7 @@ def _scene_rows(world: World, found: Dataset, scene: Scene, with_groups: bool) -
 
 
 def _product_row(
-    world: World, found: Dataset, scene: Scene, row: ProductRow, files: list[Json]
+    world: World, found: SandboxDataset, scene: SandboxScene, row: ProductRow, files: list[Json]
 ) -> Json:
     can_be_had = is_available(world, row, scene)
     entry = {
@@ -85,7 +87,7 @@ def _product_row(
     return entry | ({"checksum": [{"id": "sha512", "value": None}]} if row.lists_checksum else {})
 
 
-def is_available(world: World, row: ProductRow, scene: Scene) -> bool:
+def is_available(world: World, row: ProductRow, scene: SandboxScene) -> bool:
     """Tell whether a row can be requested: a bundle is on one of the two hosts, not on both."""
     if not scene.is_bulk:
         return False
@@ -103,7 +105,7 @@ def is_offered(world: World, file_name: str) -> bool:
 
 
 def _file_row(
-    world: World, band: BandDataset, scene: Scene, file: SceneFile, with_groups: bool
+    world: World, band: BandDataset, scene: SandboxScene, file: SceneFile, with_groups: bool
 ) -> Json:
     display_id = scene.display_id
     row: dict[str, Json] = {

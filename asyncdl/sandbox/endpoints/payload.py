@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from asyncdl.sandbox.datasets import DATASETS, Dataset
+from asyncdl.sandbox.datasets import DATASETS, SandboxDataset
 from asyncdl.sandbox.refusal import invalid, no_such_dataset, required, withdrawn
 from asyncdl.sandbox.world import World
 
@@ -40,7 +40,7 @@ def whole(payload: Payload, name: str, default: int) -> int:
         raise invalid(f"{name} must be a number") from None
 
 
-def named_dataset(world: World, payload: Payload) -> Dataset:
+def named_dataset(world: World, payload: Payload) -> SandboxDataset:
     """Return the dataset that ``datasetName`` names.
 
     Raises: Refusal, if it is missing, there is none of that name, or it is withdrawn.
@@ -52,7 +52,7 @@ def named_dataset(world: World, payload: Payload) -> Dataset:
     return open_dataset(world, dataset)
 
 
-def find_dataset(name: Json) -> Dataset | None:
+def find_dataset(name: Json) -> SandboxDataset | None:
     """Return the dataset of an alias, in upper or lower case."""
     return DATASETS.get(str(name).lower())
 
@@ -63,7 +63,7 @@ def alias_in(payload: Payload) -> str | None:
     return str(name).lower() if name else None
 
 
-def open_dataset(world: World, dataset: Dataset) -> Dataset:
+def open_dataset(world: World, dataset: SandboxDataset) -> SandboxDataset:
     """Return a dataset that the user may use.
 
     Raises: Refusal, if it is withdrawn.

@@ -13,7 +13,7 @@ from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
 from asyncdl.sandbox.eulas import EULA_CODE, agreement, eula_code
 from asyncdl.sandbox.links import staging_url_of, target_of, url_of
 from asyncdl.sandbox.products import band_dataset
-from asyncdl.sandbox.queue import Item, State
+from asyncdl.sandbox.queue import Item, ServedState
 from asyncdl.sandbox.refusal import Refusal, invalid
 from asyncdl.sandbox.world import World
 
@@ -29,14 +29,14 @@ def download_retrieve(world: World, payload: Payload) -> Json:
             into = available if item.is_new else requested
             into.append(_queue_entry(world, item, with_url=True))
             item.is_handed_out = True
-        elif item.state is State.PREPARING and world.faults.preparing_listed:
+        elif item.state is ServedState.PREPARING and world.faults.preparing_listed:
             requested.append(_queue_entry(world, item, with_url=True))
     return {
         # What a filled one looks like is not on record.
         "eulas": [],
         "available": available,
         "requested": requested,
-        "queueSize": sum(1 for item in items if item.state is State.PREPARING),
+        "queueSize": sum(1 for item in items if item.state is ServedState.PREPARING),
     }
 
 
@@ -61,7 +61,7 @@ def _queue_entry(world: World, item: Item, *, with_url: bool) -> Json:
         "collectionName": source.name,
     }
     if with_url:
-        is_ready = item.state is State.READY
+        is_ready = item.state is ServedState.READY
         entry["url"] = url_of(world, item) if is_ready else staging_url_of(world, item)
     return entry
 
@@ -70,7 +70,7 @@ def download_search(world: World, payload: Payload) -> Json:
     """``download-search``: the queue without URLs; ended ones too unless ``activeOnly``."""
     items = world.queue.labelled(payload.get("label"))
     wanted = (
-        item.is_active if payload.get("activeOnly") else item.state is not State.VANISHED
+        item.is_active if payload.get("activeOnly") else item.state is not ServedState.VANISHED
         for item in items
     )
     return [_queue_entry(world, item, with_url=False) for item in compress(items, wanted)]

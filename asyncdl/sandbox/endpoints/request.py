@@ -15,10 +15,10 @@ from asyncdl.sandbox.endpoints.options import is_available, is_offered
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
 from asyncdl.sandbox.eulas import eula_code
 from asyncdl.sandbox.links import staging_url_of, url_of
-from asyncdl.sandbox.lookup import Target, find_secondary
+from asyncdl.sandbox.lookup import Requestable, find_secondary
 from asyncdl.sandbox.product_rows import find_row
 from asyncdl.sandbox.products import band_dataset
-from asyncdl.sandbox.queue import EARLIER_LABEL, Item, State
+from asyncdl.sandbox.queue import EARLIER_LABEL, Item, ServedState
 from asyncdl.sandbox.refusal import Refusal, required
 from asyncdl.sandbox.world import World
 
@@ -31,10 +31,10 @@ _DISABLED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RequestedItem:
     """One item of a request that can be had."""
 
-    target: Target
+    target: Requestable
     product: str
     given: Json
     """The item as it was asked for."""
@@ -51,7 +51,7 @@ class Request:
     """What ``download-request`` has found out so far."""
 
     label: str
-    wishes: dict[tuple[int, int, str], Wish] = field(default_factory=dict)
+    wishes: dict[tuple[int, int, str], RequestedItem] = field(default_factory=dict)
     failed: list[Json] = field(default_factory=list)
     invalid: int = 0
 
@@ -82,7 +82,7 @@ def download_request(world: World, payload: Payload) -> Json:
     return reply
 
 
-def _standing(world: World, wish: Wish, label: str) -> Item | None:
+def _standing(world: World, wish: RequestedItem, label: str) -> Item | None:
     """Return the download that a repeated request means; ``None`` for one that is new.
 
     Source: API notes, section 5.4: three forms are on record, and what decides is not known.
@@ -111,10 +111,10 @@ def _take(world: World, request: Request, given: Json) -> None:
     if target is None:
         request.invalid += 1
         return
-    _wish(world, request, Wish(target, product, given))
+    _wish(world, request, RequestedItem(target, product, given))
 
 
-def _wish(world: World, request: Request, wish: Wish) -> None:
+def _wish(world: World, request: Request, wish: RequestedItem) -> None:
     name = wish.target.file_name
     if world.faults.picks("invalid_scenes", name):
         request.invalid += 1
@@ -126,20 +126,20 @@ def _wish(world: World, request: Request, wish: Wish) -> None:
         request.wishes[wish.key] = wish
 
 
-def _is_disabled(world: World, wish: Wish) -> bool:
+def _is_disabled(world: World, wish: RequestedItem) -> bool:
     if not world.faults.picks("disabled", wish.target.file_name):
         return False
     times = world.ledger.spoilt.count(f"disabled {wish.target.file_name}")
     return world.faults.strikes == 0 or times <= world.faults.strikes
 
 
-def _find_wanted(world: World, entity_id: str, product: str) -> Target | None:
+def _find_wanted(world: World, entity_id: str, product: str) -> Requestable | None:
     """Return what an (entity, product) pair means; notes pairs that the service would not take."""
     pair = find_secondary(world.catalog, entity_id)
     if pair:
         scene, file = pair
         if product in _file_products(scene.dataset) and scene.is_bulk:
-            target = Target(scene, file)
+            target = Requestable(scene, file)
             return target if is_offered(world, target.file_name) else None
         world.ledger.blame(f"file {entity_id} requested with product {product} of something else")
         return None
@@ -152,7 +152,7 @@ def _file_products(dataset: str) -> tuple[str, ...]:
     return (band.plain_product, band.grouped_product) if band else ()
 
 
-def _find_bundle(world: World, entity_id: str, product: str) -> Target | None:
+def _find_bundle(world: World, entity_id: str, product: str) -> Requestable | None:
     for alias in (d.alias for d in DATASETS.values() if d.has_scenes):
         scene = world.catalog.find(alias, entity_id)
         if scene is None:
@@ -163,7 +163,7 @@ def _find_bundle(world: World, entity_id: str, product: str) -> Target | None:
         if row is not None and row.system == "folder":
             world.ledger.blame(f"folder {row.code} of {entity_id} requested")
         elif row is not None and is_available(world, row, scene):
-            return Target(scene, None, row)
+            return Requestable(scene, None, row)
     return None
 
 
@@ -181,10 +181,10 @@ def _take_group(world: World, request: Request, group: Json) -> None:
         if band and wanted.intersection(file.groups):
             product = band.grouped_product
             given = {"entityId": entity_id, "productId": product}
-            _wish(world, request, Wish(Target(scene, file), product, given))
+            _wish(world, request, RequestedItem(Requestable(scene, file), product, given))
 
 
-def _recall_earlier(world: World, wishes: Iterable[Wish]) -> None:
+def _recall_earlier(world: World, wishes: Iterable[RequestedItem]) -> None:
     """Let files be in the queue already that an earlier job has asked for; once each."""
     for wish in wishes:
         name = wish.target.file_name
@@ -196,23 +196,23 @@ def _recall_earlier(world: World, wishes: Iterable[Wish]) -> None:
             _enqueue(world, wish, EARLIER_LABEL)
 
 
-def _enqueue(world: World, wish: Wish, label: str) -> Item:
+def _enqueue(world: World, wish: RequestedItem, label: str) -> Item:
     item = world.queue.add(*wish.key, label)
     name, faults = wish.target.file_name, world.faults
     item.by_dds = wish.target.is_on_dds or faults.picks("dds", name)
     item.is_proxied = faults.picks("proxied", name)
     if faults.picks("vanishes", name):
-        item.state = State.VANISHED
+        item.state = ServedState.VANISHED
     elif faults.picks("fails", name):
-        item.state = State.FAILED
+        item.state = ServedState.FAILED
     elif faults.picks("never", name):
-        item.state, item.polls = State.PREPARING, -1
+        item.state, item.polls = ServedState.PREPARING, -1
     elif faults.picks("preparing", name):
-        item.state, item.polls, item.by_dds = State.PREPARING, max(faults.polls, 1), True
+        item.state, item.polls, item.by_dds = ServedState.PREPARING, max(faults.polls, 1), True
     return item
 
 
-def _reply(world: World, request: Request, items: list[tuple[Wish, Item]]) -> Json:
+def _reply(world: World, request: Request, items: list[tuple[RequestedItem, Item]]) -> Json:
     ready: list[Json] = []
     preparing: list[Json] = []
     records: dict[str, str] = {}
@@ -222,7 +222,7 @@ def _reply(world: World, request: Request, items: list[tuple[Wish, Item]]) -> Js
             duplicates[str(item.download_id)] = item.label
             continue
         records[str(item.download_id)] = item.label
-        (ready if item.state is State.READY else preparing).append(_handed(world, item, wish))
+        (ready if item.state is ServedState.READY else preparing).append(_handed(world, item, wish))
     return {
         "availableDownloads": ready,
         "duplicateProducts": duplicates or [],
@@ -234,8 +234,8 @@ def _reply(world: World, request: Request, items: list[tuple[Wish, Item]]) -> Js
     }
 
 
-def _handed(world: World, item: Item, wish: Wish) -> Json:
-    is_ready = item.state is State.READY
+def _handed(world: World, item: Item, wish: RequestedItem) -> Json:
+    is_ready = item.state is ServedState.READY
     entity = {} if world.faults.early_replies else {"entityId": wish.target.entity_id}
     return {
         "downloadId": item.download_id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from asyncdl.sandbox.catalog import Withdrawal
-from asyncdl.sandbox.datasets import Dataset, dataset_by_id
+from asyncdl.sandbox.datasets import SandboxDataset, dataset_by_id
 from asyncdl.sandbox.endpoints.options import download_options
 from asyncdl.sandbox.endpoints.payload import (
     Endpoint,
@@ -23,7 +23,7 @@ from asyncdl.sandbox.endpoints.sorting import read_order
 from asyncdl.sandbox.filters import read_days, read_scene_filter
 from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.results import Detail, export_of, result_of
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import SandboxScene
 from asyncdl.sandbox.world import World
 
 DEFAULT_RESULTS = 100
@@ -60,7 +60,7 @@ def scene_search(world: World, payload: Payload) -> Json:
     }
 
 
-def _searched(world: World, payload: Payload) -> Dataset:
+def _searched(world: World, payload: Payload) -> SandboxDataset:
     found = named_dataset(world, payload)
     if not found.has_scenes:
         raise Refusal("DATASET_ERROR", f"{found.alias} cannot be searched for scenes")
@@ -76,7 +76,7 @@ def _page(payload: Payload, numbers: Sequence[int]) -> tuple[int, Sequence[int]]
 
 
 def _in_order(
-    world: World, payload: Payload, found: Dataset, numbers: Sequence[int]
+    world: World, payload: Payload, found: SandboxDataset, numbers: Sequence[int]
 ) -> Sequence[int]:
     order = read_order(payload, found.alias)
     if order is None:
@@ -134,7 +134,7 @@ def scene_search_secondary(world: World, payload: Payload) -> Json:
     }
 
 
-def _secondary_rows(world: World, found: Dataset, scene: Scene) -> list[Json]:
+def _secondary_rows(world: World, found: SandboxDataset, scene: SandboxScene) -> list[Json]:
     wanted = {"datasetName": found.alias, "entityIds": [scene.entity_id]}
     lists = (row["secondaryDownloads"] for row in download_options(world, wanted) or ())
     return next(filter(None, lists), [])
@@ -175,7 +175,7 @@ def scene_metadata(world: World, payload: Payload) -> Json:
     return result_of(scene, Detail.SUMMARY if is_short else Detail.FULL, with_null=with_null)
 
 
-def _named_scene(world: World, payload: Payload) -> Scene:
+def _named_scene(world: World, payload: Payload) -> SandboxScene:
     """Return the scene of a call. Raises: Refusal, if the dataset has none of that id."""
     found, wanted = named_dataset(world, payload), str(need(payload, "entityId"))
     scene = world.catalog.find(found.alias, wanted)

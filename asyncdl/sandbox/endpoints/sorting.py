@@ -12,17 +12,17 @@ from typing import Any
 from asyncdl.sandbox.endpoints.payload import Json, Payload
 from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.refusal import invalid
-from asyncdl.sandbox.scenes import Scene
+from asyncdl.sandbox.scenes import SandboxScene
 
 
 @dataclass(frozen=True, slots=True)
 class SortOrder:
     """By what scenes are sorted; those without a value come first on the way up."""
 
-    read: Callable[[Scene], Any]
+    read: Callable[[SandboxScene], Any]
     is_down: bool
 
-    def key(self, scene: Scene) -> tuple[int, float, str]:
+    def key(self, scene: SandboxScene) -> tuple[int, float, str]:
         """Return what sorts a scene: numbers before texts."""
         value = self.read(scene)
         if isinstance(value, int | float):
@@ -47,7 +47,7 @@ def read_order(payload: Payload, dataset: str) -> SortOrder | None:
     return SortOrder(read, way == "DESC") if read else None
 
 
-def _reader(name: Json, dataset: str) -> Callable[[Scene], Any] | None:
+def _reader(name: Json, dataset: str) -> Callable[[SandboxScene], Any] | None:
     """Return what takes a field out of a scene: one of all datasets, or by label or id."""
     wanted = str(name).lower().replace(" ", "").replace("_", "")
     if wanted in _COMMON:
@@ -58,7 +58,7 @@ def _reader(name: Json, dataset: str) -> Callable[[Scene], Any] | None:
     return None
 
 
-_COMMON: dict[str, Callable[[Scene], Any]] = {
+_COMMON: dict[str, Callable[[SandboxScene], Any]] = {
     "acquisitiondate": lambda scene: str(scene.acquired),
     "dateacquired": lambda scene: str(scene.acquired),
     "publishdate": lambda scene: scene.published,

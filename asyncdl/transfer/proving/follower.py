@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from asyncdl.transfer.batch import Batch
+from asyncdl.transfer.batch import WriteBuffer
 from asyncdl.transfer.proving.proof import Expected
 from asyncdl.transfer.proving.sums import Sums
 
@@ -68,7 +68,7 @@ class Follower:
         """Forget every byte."""
         self._course = _Course(self._expected.new_sums())
 
-    async def follow(self, batch: Batch, prefix_bytes: int) -> None:
+    async def follow(self, batch: WriteBuffer, prefix_bytes: int) -> None:
         """Take note that a batch has been written, and take what can be taken in order.
 
         Args:
@@ -89,7 +89,7 @@ class Follower:
             self.begin_again()
         return self._course.sums
 
-    async def _advance(self, course: _Course, batch: Batch, prefix_bytes: int) -> None:
+    async def _advance(self, course: _Course, batch: WriteBuffer, prefix_bytes: int) -> None:
         sums, stop = course.sums, min(prefix_bytes, course.reached + CATCH_UP_BYTES)
         if batch.start <= stop:
             stop = batch.stop
@@ -97,7 +97,7 @@ class Follower:
         await self._prove(self._path, count, lambda: self._take(sums, batch, stop))
         course.is_busy = False
 
-    def _take(self, sums: Sums, batch: Batch, stop: int) -> None:
+    def _take(self, sums: Sums, batch: WriteBuffer, stop: int) -> None:
         """Take the bytes up to ``stop``, those of the batch out of memory."""
         gap_stop = min(batch.start, stop)
         if sums.taken_bytes < gap_stop:

@@ -198,7 +198,7 @@ class Growth:
             raise Malformed(f"it unpacks to more than {MOST_RATIO} times its size")
 
 
-class Content:
+class MemberContent:
     """The bytes of one member: decoded, counted, summed up and handed out.
 
     Args:

@@ -22,7 +22,7 @@ from typing import BinaryIO, TypeAlias
 
 from msgspec import Struct
 
-from asyncdl.transfer.proving.inflating import Content, Growth, decoder_for
+from asyncdl.transfer.proving.inflating import Growth, MemberContent, decoder_for
 from asyncdl.transfer.proving.malformed import Malformed
 from asyncdl.transfer.proving.tar import Member, OnMember
 from asyncdl.transfer.proving.zip_headers import (
@@ -59,7 +59,7 @@ _TOO_SHORT = "the file ends before its central directory does"
 class _MemberBytes(Struct, frozen=True):
     """The bytes of a member are wanted, as they come."""
 
-    content: Content | None
+    content: MemberContent | None
     """``None`` passes them by."""
     size_bytes: int | None
     """``None`` up to their own end."""
@@ -192,7 +192,7 @@ class ZipReader:
             _check_sums(entry, content)
         self._there[offset] = entry
 
-    def _content_of(self, entry: ZipEntry, size_bytes: int | None) -> Content | None:
+    def _content_of(self, entry: ZipEntry, size_bytes: int | None) -> MemberContent | None:
         takers = self._on_member(
             Member(
                 entry.name,
@@ -204,7 +204,7 @@ class ZipReader:
         )
         if entry.problem:
             return None
-        return Content(decoder_for(entry.method), takers, self._growth, size_bytes)
+        return MemberContent(decoder_for(entry.method), takers, self._growth, size_bytes)
 
     def _pass_directory(self, signature: bytes, start: int) -> _Steps:
         count = 0
@@ -237,7 +237,7 @@ class ZipReader:
             self._on_member(Member(entry.name, 0, is_file=False))
 
 
-def _check_sums(entry: ZipEntry, content: Content) -> None:
+def _check_sums(entry: ZipEntry, content: MemberContent) -> None:
     """Raises: Malformed, unless a member's bytes are what its headers say."""
     if content.out_bytes != entry.size_bytes or content.in_bytes != entry.packed_bytes:
         raise Malformed(f"{entry.name!r} is of another size than it says")

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 
 from msgspec import Struct
 
-from asyncdl.transfer.proving.inflating import LZMA, METHOD_NAMES, STORED, Content, can_decode
+from asyncdl.transfer.proving.inflating import LZMA, METHOD_NAMES, STORED, MemberContent, can_decode
 from asyncdl.transfer.proving.malformed import Malformed
 
 LOCAL, CENTRAL, DESCRIPTOR = b"PK\x03\x04", b"PK\x01\x02", b"PK\x07\x08"
@@ -240,7 +240,7 @@ the beginning of the long ones, but only Zip64 has these."""
 
 
 def read_descriptor(
-    entry: ZipEntry, content: Content | None, packed_bytes: int | None
+    entry: ZipEntry, content: MemberContent | None, packed_bytes: int | None
 ) -> Generator[WantedBytes, bytes, ZipEntry]:
     """Read sum and sizes behind a member, in whichever form they stand. Raises: Malformed."""
     read = b""
@@ -255,7 +255,7 @@ def read_descriptor(
 
 
 def _is_right(
-    content: Content | None, packed_bytes: int | None, crc: int, packed: int, size: int
+    content: MemberContent | None, packed_bytes: int | None, crc: int, packed: int, size: int
 ) -> bool:
     if content is None:  # nobody has seen what came out
         return packed == packed_bytes

@@ -19,7 +19,7 @@ from asyncdl.tls_faults import handshake_fault_in, tls_fault
 from asyncdl.tls_transport import connect_securely
 from asyncdl.transfer.guard import Address, Refused, no_further_than
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.target import Origin, Target
+from asyncdl.transfer.target import Origin, RequestTarget
 from asyncdl.transfer.wire.connection import Connection, Lost
 from asyncdl.transfer.wire.heads import AnswerHead, NotHttp, request_head
 from asyncdl.zones import ANYWHERE, Zone
@@ -38,7 +38,7 @@ class WireExchange:
     __slots__ = ("_client", "_connection", "_target", "headers", "status", "zone")
 
     def __init__(
-        self, client: WireClient, target: Target, connection: Connection, head: AnswerHead
+        self, client: WireClient, target: RequestTarget, connection: Connection, head: AnswerHead
     ) -> None:
         self.status = head.status
         self.headers = head.headers
@@ -83,7 +83,7 @@ class WireClient:
         self._tls = tls or SharedContext()
 
     async def get(
-        self, target: Target, headers: Mapping[str, str], inmost: Zone = ANYWHERE
+        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone = ANYWHERE
     ) -> WireExchange:
         """Send a GET and return its answer."""
         request = request_head(target, headers)
@@ -104,7 +104,9 @@ class WireClient:
         except Lost as loss:
             raise_lost(what, loss, "it closed the connection without an answer")
 
-    async def _ask(self, connection: Connection, target: Target, request: bytes) -> WireExchange:
+    async def _ask(
+        self, connection: Connection, target: RequestTarget, request: bytes
+    ) -> WireExchange:
         what = f"ask {target.host}"
         try:
             head = await connection.ask(request, self.limits.header_timeout_s)
@@ -143,7 +145,7 @@ class WireClient:
         idle += reversed(further)
         return found
 
-    async def _connect(self, target: Target, inmost: Zone) -> Connection:
+    async def _connect(self, target: RequestTarget, inmost: Zone) -> Connection:
         _, host, port = target.origin
         connection = Connection(asyncio.get_running_loop(), self.limits.write_bytes)
         with _our_errors(f"ask {target.host}"):

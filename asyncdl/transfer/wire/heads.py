@@ -11,7 +11,7 @@ from asyncdl.redact import Secret, SecretBytes
 from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.proving.told_digests import LISTED
 from asyncdl.transfer.ranges import parse_content_length
-from asyncdl.transfer.target import Target
+from asyncdl.transfer.target import RequestTarget
 
 MOST_HEAD_BYTES = 64 * 1024
 """A longer head is not read on."""
@@ -149,7 +149,7 @@ def _keeps(minor_version: str, headers: Mapping[str, str]) -> bool:
     return "close" not in named and (minor_version == "1" or "keep-alive" in named)
 
 
-def request_head(target: Target, headers: Mapping[str, str]) -> SecretBytes:
+def request_head(target: RequestTarget, headers: Mapping[str, str]) -> SecretBytes:
     """Return the head of a GET; of a header that is there twice the last counts.
 
     Raises: ValueError, if a header holds a line break.

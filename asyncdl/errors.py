@@ -413,7 +413,7 @@ class DiskError(AsyncdlError):
     def remedy(self) -> str:
         """What can be done about it, in one sentence."""
         return _REMEDIES.get(
-            self.errno or 0, "Look after the disk, then run the same command again."
+            self.errno or 0, "Check the disk, then run the same command again."
         )
 
     @property
@@ -429,7 +429,7 @@ class MisuseError(AsyncdlError, RuntimeError):
 TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 """System errors that say: too many files and connections are open at once."""
 
-_NO_RIGHT = "Get the right to write there, or choose another download directory."
+_NO_RIGHT = "Make sure you may write there, or choose another download directory."
 _IN_THE_WAY = "Move away what is in the way, or choose another download directory."
 _REMEDIES = {
     errno.ENOSPC: "Make room on the disk, then run the same command again: it continues.",

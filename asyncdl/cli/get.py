@@ -94,7 +94,7 @@ SHOWN_PROBLEMS = 20
     "--netrc-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="The same from this file, which only you may be able to open.",
 )  # fmt: skip
-@click.option("--sha256", metavar="HEX", help="What the one file has to hash to.")
+@click.option("--sha256", metavar="HEX", help="Expected SHA-256 of the file.")
 @click.option(
     "--checksum", type=ChecksumOption(), multiple=True,
     help="The same by any digest, such as sha-512=HEX or md5=HEX.",

@@ -69,7 +69,7 @@ class TileUrl(click.ParamType[str]):
     "--tiles", type=TileUrl(),
     help="Map tiles for the background, fetched when the page is opened; by default none.",
 )  # fmt: skip
-@click.option("--credit", default="", help="Whom the page names for the tiles.")
+@click.option("--credit", default="", help="Attribution text for the map tiles.")
 @sandbox_option
 @max_wait_option(FEW_TRIES)
 @tls_options

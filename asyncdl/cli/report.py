@@ -39,7 +39,7 @@ from asyncdl.pages.report_page import report_page
 )  # fmt: skip
 @verbose_option
 def report(config: Path, as_json: bool, page: Path | None) -> int:
-    """Show how the last run of CONFIG went; asks no network and changes nothing.
+    """Show how the last run of CONFIG went; works offline, read-only.
 
     Exit status: 0 there is a report, whatever it tells; 1 there is none; 2 wrong
     usage or config, or the file is no report.

@@ -43,7 +43,7 @@ from asyncdl.tls import TlsSettings
 @json_option
 @state_option
 @click.option("--retry-failed", is_flag=True, help="Only what failed or stayed unresolved.")
-@click.option("--force", is_flag=True, help="Run though the disk is too small for all of it.")
+@click.option("--force", is_flag=True, help="Run even if not everything fits on the disk.")
 @click.option("--quiet", "-q", is_flag=True, help="Only errors.")
 @click.option("--no-progress", is_flag=True, help="No live display.")
 @max_wait_option("as the config says")

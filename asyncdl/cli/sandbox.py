@@ -50,7 +50,7 @@ from asyncdl.cli.printing import echo
     type=click.IntRange(min=1024),
     help="Bytes of each raster, in place of --pixels.",
 )
-@click.option("--seed", default=0, show_default=True, help="Another one makes other pixels.")
+@click.option("--seed", default=0, show_default=True, help="Random seed for the pixel values.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="May be repeated.")
 @click.option("--list-faults", is_flag=True, help="Tell which faults there are.")
 @verbose_option

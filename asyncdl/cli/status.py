@@ -40,7 +40,7 @@ from asyncdl.job.status import Status, status_of
 @state_option
 @verbose_option
 def status(config: Path, sandbox: Embedded | None, as_json: bool, state_dir: Path | None) -> int:
-    """Show how far the job of CONFIG is; asks no network and changes nothing."""
+    """Show how far the job of CONFIG is; works offline, read-only."""
     settings = with_state(load_config(config), state_dir)
     service = name_of(settings.service, sandbox)
     found: list[Status | None] = []

@@ -233,7 +233,7 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
-    """Scenes whose cover is unknown are taken exactly when the highest is 100."""
+    """Scenes with unknown cloud cover are included only if the maximum is 100."""
     months: (
         Annotated[
             tuple[Annotated[int, Meta(ge=1, le=12)], ...],
@@ -269,7 +269,7 @@ class SearchConfig(Section, frozen=True):
     ] = {}
     """Filters on the dataset's metadata fields, by their readable names."""
     limit: Annotated[int, Meta(ge=1, description="a whole number, 1 or more")] | None = None
-    """Most scenes to take; the full count is told all the same."""
+    """Maximum number of scenes; the total number of matches is still reported."""
     scenes: (
         Annotated[
             tuple[Word, ...],
@@ -413,7 +413,7 @@ Product: TypeAlias = BandsProduct | BundleProduct | BandGroupProduct
 
 
 class DownloadConfig(Section, frozen=True):
-    """Where to, and how hard."""
+    """Where files go, and download limits."""
 
     directory: Annotated[str, Meta(min_length=1, description="a folder")] = "data"
     """Where the files go; made if missing."""

@@ -2,7 +2,7 @@
 
 A fault strikes a **share** of the files: a number from 0 to 1, or a pattern
 for file names such as ``*_ST_B10.TIF``. Whether a number strikes follows from
-the seed, the fault, the file and the how-manieth request it is, so a run can be
+the seed, the fault, the file and which request it is, so a run can be
 repeated exactly.
 """
 

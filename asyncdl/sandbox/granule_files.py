@@ -35,7 +35,7 @@ def make_file(granule: Granule, row: ProductRow, seed: int) -> bytes:
     Args:
         granule: Whose product.
         row: Which one.
-        seed: Another one makes other pixels.
+        seed: Random seed for the pixel values.
     Raises: KeyError, if the granule's dataset has no such product.
     """
     return _MAKERS[granule.dataset, row.code](granule, row.file_name(granule.display_id), seed)

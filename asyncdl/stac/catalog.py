@@ -226,7 +226,7 @@ class StacCatalog:
         _log.warning("no digests: %s", error)
         if self._outage.fail(error.retry_after_s):
             text = (
-                f"The STAC service at {transport.host} tells no digests at present"
+                f"The STAC service at {transport.host} provides no checksums right now"
                 f" ({error.cause}); files are proven without them, and it is asked again later."
             )
             self._emit(Notice(text, severity="warning"))

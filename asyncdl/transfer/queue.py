@@ -84,5 +84,5 @@ async def _settle(downloader: Downloader, request: FileRequest, slot: Slot) -> O
     except AsyncdlError as error:
         return Outcome(request, error=error)
     except Exception as error:
-        _log.exception("a download ended in a way that nobody foresaw")
+        _log.exception("unexpected error in download")
         return Outcome(request, error=error)

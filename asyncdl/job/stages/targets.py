@@ -105,7 +105,7 @@ def _folder_in_the_way(directory: Path, folder: Path) -> Obstacle | None:
         return None
     return Obstacle(
         f"{last} cannot be written to",
-        f"Get the right to write there, {_OTHER_DIRECTORY}.",
+        f"Make sure you may write there, {_OTHER_DIRECTORY}.",
     )
 
 

@@ -99,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         while True:
             while (stop := end_of_head(self._place, self._start, self._filled)) < 0:
                 if self._filled >= MOST_HEAD_BYTES:
-                    raise NotHttp("a head without measure")
+                    raise NotHttp("response headers exceed 64 KiB")
                 await self._wait_for_more(deadline_s)
             head = read_answer_head(self._place[self._start : stop])
             self._start = stop

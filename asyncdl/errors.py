@@ -412,9 +412,7 @@ class DiskError(AsyncdlError):
     @property
     def remedy(self) -> str:
         """What can be done about it, in one sentence."""
-        return _REMEDIES.get(
-            self.errno or 0, "Check the disk, then run the same command again."
-        )
+        return _REMEDIES.get(self.errno or 0, "Check the disk, then run the same command again.")
 
     @property
     def is_full(self) -> bool:

@@ -457,9 +457,12 @@ class DownloadConfig(Section, frozen=True):
     durable: bool = False
     """Flush every file to the disk itself before it gets its final name."""
 
-    stac: bool = False
-    """Write a STAC item for each scene and a collection for each dataset, at the end of a run;
-    see [howto/stac.md](howto/stac.md)."""
+    stac: Annotated[bool | Literal["absolute"], Meta(description='true, false or "absolute"')] = (
+        False
+    )
+    """Write a STAC item for each scene and a collection for each dataset, at the end of a run.
+    ``"absolute"`` names files by their whole paths, for GDAL and stackstac; else the folder can be
+    moved. See [howto/stac.md](howto/stac.md)."""
 
     @property
     def template_of_bundles(self) -> LayoutTemplate:

@@ -86,11 +86,19 @@ class _Scene:
         return item_id_of(self.display_id, self.sight)
 
 
-async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
+async def write_items(
+    journal: Journal, directory: Path, emit: Emit, *, is_absolute: bool = False
+) -> None:
     """Write an item for each scene whose files are there; those that are up to date stay.
 
-    What cannot be written is told and fails nothing: the files are what a run is for.
+    What cannot be written is reported and fails nothing: the files are what a run is for.
 
+    Args:
+        journal: Knows the files.
+        directory: They lie in it.
+        emit: Takes a :class:`Notice` about items that are not written.
+        is_absolute: Whether items name files by their whole paths, for tools that take
+            relative ones from where they were started.
     Raises: DiskError, when the journal cannot be read.
     """
     files = await journal.files.finished([Standing.VERIFIED])
@@ -101,7 +109,7 @@ async def write_items(journal: Journal, directory: Path, emit: Emit) -> None:
         await journal.sights.all(),
     )
     try:
-        kept = await anyio.to_thread.run_sync(_write_all, directory, files, known)
+        kept = await anyio.to_thread.run_sync(_write_all, directory, files, known, is_absolute)
     except OSError as error:
         emit(Notice(f"The STAC items could not be written: {DiskError(directory, error)}"))
         return
@@ -122,13 +130,16 @@ def _told_of_kept(kept: list[str]) -> str:
     )
 
 
-def _write_all(directory: Path, files: Iterable[FinishedFile], known: _Known) -> list[str]:
+def _write_all(
+    directory: Path, files: Iterable[FinishedFile], known: _Known, is_absolute: bool = False
+) -> list[str]:
     """Write all items and collections; return the ids of items that are not ours. Blocks."""
     kept: list[str] = []
     for dataset, scenes in _by_dataset(directory, files, known).items():
         folder = directory / FOLDER / dataset
         make_folders(folder)
-        items = [_write_item(directory, folder, scene, kept) for scene in scenes]
+        start = None if is_absolute else folder
+        items = [_write_item(directory, folder, start, scene, kept) for scene in scenes]
         _write(folder / COLLECTION_NAME, make_collection(dataset, items))
     return kept
 
@@ -166,11 +177,13 @@ def _namesake(file: FinishedFile, known: _Known) -> str:
     )
 
 
-def _write_item(directory: Path, folder: Path, scene: _Scene, kept: list[str]) -> Json:
+def _write_item(
+    directory: Path, folder: Path, start: Path | None, scene: _Scene, kept: list[str]
+) -> Json:
     """Write one item, if need be and if it is ours; return what is, or would be, there."""
     path = folder / f"{safe_name(scene.item_id)}.json"
     plain = [
-        _item_file(name, _href(directory / file.path, folder), file)
+        _item_file(name, _href(directory / file.path, start), file)
         for name, file in scene.files.items()
     ]
     basis = basis_of(
@@ -196,8 +209,10 @@ def _write_item(directory: Path, folder: Path, scene: _Scene, kept: list[str]) -
     return item
 
 
-def _href(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
+def _href(path: Path, start: Path | None) -> str:
+    """Return a file's path from some folder on, or all of it."""
+    found = path.absolute() if start is None else Path(os.path.relpath(path, start))
+    return found.as_posix()
 
 
 def _item_file(name: str, href: str, file: FinishedFile) -> ItemFile:

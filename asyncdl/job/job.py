@@ -229,7 +229,8 @@ class Job:
                     since = first_new_day(begun.last_search, now)
                     await note_withdrawn(run, wish.datasets, since, now.day)
                 if config.download.stac:
-                    await write_items(journal, config.directory, emit)
+                    is_absolute = config.download.stac == "absolute"
+                    await write_items(journal, config.directory, emit, is_absolute=is_absolute)
 
     async def _wish_now(
         self, journal: Journal, begun: Beginning, scope: Scope | None, now: Now, emit: Emit

@@ -68,6 +68,17 @@ async def test_an_item_for_each_scene_speaks_of_its_files(
     assert sorted(hrefs(bench)) == sorted(path.resolve() for path in there if path.is_file())
 
 
+async def test_items_may_name_whole_paths_and_change_their_mind(bench: Bench) -> None:
+    await bench.complete(RED, stac="absolute")
+    for path in item_files(bench):
+        assets = json.loads(path.read_bytes())["assets"]
+        assert Path(assets["red"]["href"]).is_absolute() and Path(assets["red"]["href"]).is_file()
+    await bench.complete(RED, stac=True)
+    for path in item_files(bench):
+        href = json.loads(path.read_bytes())["assets"]["red"]["href"]
+        assert href.startswith("..") and (path.parent / href).is_file()
+
+
 async def test_an_item_tells_size_digest_and_place(bench: Bench) -> None:
     await bench.complete(BANDS, stac=True)
     for item in collection(bench).get_items():

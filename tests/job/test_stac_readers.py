@@ -48,10 +48,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-async def _fill(directory: Path) -> None:
+async def _fill(directory: Path, stac: bool | str = True) -> None:
     async with asyncdl.sandbox.serve(scenes=[POLAR]) as service:
         job = Bench(service, directory)
-        summary = await job.run(BANDS, search={"scenes": list(SCENES)}, stac=True)
+        summary = await job.run(BANDS, search={"scenes": list(SCENES)}, stac=stac)
         assert summary.is_complete, summary.failures or summary.error
 
 
@@ -87,6 +87,20 @@ def test_items_open_with_rio_tiler(folder: Path, path: Path) -> None:
         assert sorted(reader.assets) == ["qa_pixel", "red"]
         image = reader.preview(assets=["red"])
         assert int(image.data.max()) == largest(folder, path)
+
+
+def test_items_with_whole_paths_open_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rasterio, stackstac = pytest.importorskip("rasterio"), pytest.importorskip("stackstac")
+    asyncio.run(_fill(tmp_path, stac="absolute"))
+    monkeypatch.chdir("/")
+    for scene in (UTM, POLAR):
+        (path,) = tmp_path.glob(f"stac/*/{scene}.json")
+        with rasterio.open(f'STACIT:"{path}":asset=red') as raster:
+            assert int(raster.read(1).max()) == largest(tmp_path, path)
+        stack = stackstac.stack([json.loads(path.read_bytes())], assets=["red"])
+        assert abs(float(stack.max()) - (largest(tmp_path, path) * 2.75e-05 - 0.2)) < 1e-9
 
 
 def test_items_open_with_gdal(folder: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

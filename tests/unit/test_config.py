@@ -156,7 +156,12 @@ URL = "is no http or https URL (allowed: an http or https URL, such as https://"
         ("download.workers", "5", "= '5': is text, not a whole number (allowed: 1 to 256)"),
         ("download.workers", True, "workers = true: is true or false, not a whole number"),
         ("download.workers", 300, "= 300: has to be 256 or less (allowed: 1 to 256)"),
-        ("download.stac", "yes", "= 'yes': is text, not true or false (allowed: true or false)"),
+        (
+            "download.stac",
+            "yes",
+            "= 'yes': is no such value (allowed: true, false or \"absolute\")",
+        ),
+        ("download.durable", "yes", "= 'yes': is text, not true or false (allowed: true or false)"),
         ("service.username", 5, "is a whole number, not text in quotes (allowed: text in quotes)"),
         ("service.url", "m2m.cr.usgs.gov", f"service.url = 'm2m.cr.usgs.gov': {URL}"),
         ("service.url", "https://", URL),

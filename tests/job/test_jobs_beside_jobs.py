@@ -109,6 +109,25 @@ async def test_urls_of_an_order_that_was_removed_are_renewed_under_the_own_label
     assert looked and service.leftovers == Leftovers()
 
 
+@pytest.mark.parametrize("repeats", FORMS)
+@pytest.mark.parametrize("preparing", [0.0, 1.0])
+@pytest.mark.parametrize("early_replies", [False, True])
+async def test_what_another_job_fetched_and_reported_complete_is_had_all_the_same(
+    service: Service, tmp_path: Path, repeats: Repeats, preparing: float, early_replies: bool
+) -> None:
+    """No look lists a complete order, and an early reply names no file of the older host."""
+    b, c = (Bench(service, tmp_path / name) for name in "bc")
+    service.faults = Faults(
+        repeats=repeats, preparing=preparing, dds=1.0, proxied=1.0, early_replies=early_replies
+    )
+    await cut_when(b, after_request, RED)
+    await c.complete(RED)
+    before = service.calls["download-request"]
+    await b.complete(RED)
+    assert service.calls["download-request"] - before <= 2
+    assert service.leftovers == Leftovers()
+
+
 async def test_the_journal_follows_a_file_to_its_new_request(
     service: Service, tmp_path: Path
 ) -> None:

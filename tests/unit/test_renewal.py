@@ -73,6 +73,10 @@ class Client:
         self.asked.append("search")
         return []
 
+    async def download_remove(self, download_id: int) -> bool:
+        self.asked.append("remove")
+        return True
+
 
 @dataclass
 class Requests:

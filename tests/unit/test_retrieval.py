@@ -15,6 +15,7 @@ from asyncdl.errors import ApiError
 from asyncdl.events import FileState
 from asyncdl.m2m.client import DownloadItem
 from asyncdl.m2m.downloads.looks import QueueLooks
+from asyncdl.m2m.downloads.matching import GivenLink, match_reply
 from asyncdl.m2m.downloads.pending import (
     MAX_ASKS,
     MISSED_POLLS,
@@ -25,6 +26,7 @@ from asyncdl.m2m.downloads.pending import (
     Reissued,
     Resolution,
     Waiting,
+    waiting_of,
 )
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -307,6 +309,51 @@ def test_what_stands_there_and_is_not_handed_out_is_asked_for_under_its_label() 
     assert book.to_ask() == {"theirs": [wanted(1)]}
 
 
+def complete(download_id: int) -> DownloadEntry:
+    return entry(download_id, None, "Complete")
+
+
+def nameless(download_id: int) -> DownloadRequestReply:
+    """An early reply about a file of the older host."""
+    return DownloadRequestReply(available_downloads=[RequestedDownload(download_id, URL)])
+
+
+def test_a_url_that_came_without_a_name_is_good_once_the_file_is_known() -> None:
+    """No look lists what is complete, so nothing else gives its URL."""
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(waiting_of(match_reply([wanted(1)], nameless(1)), "job"))
+    assert book.absorb("job", retrieved()) == []
+    assert book.absorb_search("job", [complete(1)]) == [Ready(wanted(1), 1, "job", URL)]
+    assert len(book) == 0
+
+
+def test_a_url_that_came_without_a_name_dies_with_its_order() -> None:
+    book = PendingBook("job", deadline_s=100.0, clock=Clock())
+    book.add(waiting_of(match_reply([wanted(1)], nameless(1)), "job"))
+    assert vanish(book) == [] and book.to_ask() == {"job": [wanted(1)]}
+
+
+def test_a_url_of_a_known_id_is_used_though_the_reply_names_no_file() -> None:
+    book = book_of(1)
+    book.absorb("job", retrieved())
+    assert book.absorb_search("job", [complete(1)]) == []
+    assert ask_again(book, nameless(1)) == [Ready(wanted(1), 1, "job", URL)]
+    assert len(book) == 0
+
+
+def test_a_complete_entry_that_comes_back_as_it_was_is_removed_if_it_is_the_own_one() -> None:
+    for label, spent in {"job": [1], "theirs": []}.items():
+        book = PendingBook("job", deadline_s=100.0, clock=Clock())
+        book.add(Waiting(label, {1: wanted(1)}))
+        book.absorb(label, retrieved())
+        book.absorb_search(label, [complete(1)])
+        ask_again(book, duplicate(1, label))
+        book.absorb(label, retrieved())
+        book.absorb_search(label, [complete(1)])
+        assert book.to_remove() == spent
+        assert book.to_remove() == []
+
+
 def test_a_file_is_asked_for_a_bounded_number_of_times() -> None:
     book = book_of(0)
     for number in range(MAX_ASKS):
@@ -430,6 +477,35 @@ class Queue:
         found = [RequestedDownload(99, URL, item.entity_id) for item in downloads]
         return DownloadRequestReply(available_downloads=found)
 
+    async def download_remove(self, download_id: int) -> bool:
+        self.asked.append(f"remove {download_id}")
+        return True
+
+
+class SpentQueue(Queue):
+    """The own label has a complete entry, which is all it gives until that is removed."""
+
+    will_remove = True
+
+    async def download_search(
+        self, label: str | None = None, *, active_only: bool | None = None
+    ) -> list[DownloadEntry]:
+        await super().download_search(label, active_only=active_only)
+        return [complete(1)]
+
+    async def download_request(
+        self, downloads: Sequence[DownloadItem], *, label: str
+    ) -> DownloadRequestReply:
+        reply = await super().download_request(downloads, label=label)
+        is_gone = self.will_remove and "remove 1" in self.asked
+        return reply if is_gone else DownloadRequestReply(new_records=Labels({"1": label}))
+
+    async def download_remove(self, download_id: int) -> bool:
+        await super().download_remove(download_id)
+        if not self.will_remove:
+            raise ApiError("download-remove", error_code="NOT_FOUND")
+        return True
+
 
 async def resolve(queue: Queue, *waiting: Waiting, deadline_s: float = 1e6) -> list[Resolution]:
     send, receive = anyio.create_memory_object_stream[Waiting](len(waiting))
@@ -459,6 +535,20 @@ async def test_a_lost_file_is_looked_for_and_asked_for_until_there_is_quota() ->
     assert queue.asked == ["retrieve job", "search job", *["request job"] * 3]
 
 
+async def test_a_spent_entry_of_the_own_label_is_removed_before_the_file_is_asked_for() -> None:
+    queue = SpentQueue([retrieved()])
+    assert reasons(await resolve(queue, Waiting("job", {1: wanted(1)}))) == ["ready"]
+    assert queue.asked.count("request job") == 2
+    assert queue.asked[-2:] == ["remove 1", "request job"]
+
+
+async def test_a_spent_entry_that_is_not_removed_ends_in_bounded_time() -> None:
+    queue = SpentQueue([retrieved()])
+    queue.will_remove = False
+    assert reasons(await resolve(queue, Waiting("job", {1: wanted(1)}))) == ["vanished"]
+    assert queue.asked.count("request job") == MAX_ASKS
+
+
 async def test_a_deadline_that_has_passed_costs_no_poll() -> None:
     queue = Queue([retrieved(queue_size=1)])
     send, receive = anyio.create_memory_object_stream[Waiting](1)
@@ -476,7 +566,7 @@ async def test_a_deadline_that_has_passed_costs_no_poll() -> None:
 IDS = st.integers(0, 9)
 LABELS = st.sampled_from(["job", "old", "older"])
 STATUSES = st.sampled_from(
-    ["Available", "Downloading", "Queued", "Failed", "Cleared", "Proxied", "Brand new", ""]
+    ["Available", "Downloading", "Queued", "Failed", "Cleared", "Proxied", "Complete", "New", ""]
 )
 ENTRIES = st.lists(
     st.builds(
@@ -529,6 +619,7 @@ class AnyReplies(RuleBasedStateMachine):
         preparing=st.dictionaries(IDS, IDS, max_size=4),
         duplicates=st.dictionaries(IDS, LABELS, max_size=3),
         candidates=st.sets(IDS, max_size=4),
+        linked=st.sets(IDS, max_size=3),
     )
     def ask(
         self,
@@ -536,6 +627,7 @@ class AnyReplies(RuleBasedStateMachine):
         preparing: dict[int, int],
         duplicates: dict[int, str],
         candidates: set[int],
+        linked: set[int],
     ) -> None:
         files = {n: wanted(n) for n in {*preparing.values(), *candidates}}
         new = {n: f for n, f in files.items() if f.entity_id not in self.seen.came_in}
@@ -544,7 +636,8 @@ class AnyReplies(RuleBasedStateMachine):
         for download_id, n in preparing.items():
             if n in new:
                 items[download_id] = new.pop(n)
-        self.book.add(Waiting(label, items, duplicates, tuple(new.values())))
+        links = {number: GivenLink(URL) for number in linked}
+        self.book.add(Waiting(label, items, duplicates, tuple(new.values()), links=links))
 
     @rule(label=LABELS, entries=ENTRIES, handed_out=ENTRIES, queue_size=st.none() | IDS)
     def retrieve(
@@ -568,6 +661,11 @@ class AnyReplies(RuleBasedStateMachine):
     def search_everything(self, entries: list[DownloadEntry]) -> None:
         self.note(self.book.absorb_whole_search(entries))
         assert not self.book.has_strays
+
+    @rule()
+    def remove(self) -> None:
+        spent = self.book.to_remove()
+        assert len(spent) == len(set(spent)) and self.book.to_remove() == []
 
     @rule()
     def wait_for_quota(self) -> None:

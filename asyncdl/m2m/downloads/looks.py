@@ -34,6 +34,9 @@ class DownloadQueue(Protocol):
     ) -> DownloadRequestReply:
         """Ask for files; safe to repeat."""
 
+    async def download_remove(self, download_id: int) -> bool:
+        """Remove one download from the queue; unknown ones are no error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

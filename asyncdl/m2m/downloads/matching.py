@@ -50,6 +50,16 @@ class AvailableFile:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenLink:
+    """A URL that can be fetched now, of a download whose file the reply does not name."""
+
+    url: str = field(repr=False)
+    """A bearer secret."""
+    eula_code: str = ""
+    """The licence agreement it comes under; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class PreparingFile:
     """A file that the service accepted and will offer later."""
 
@@ -79,6 +89,10 @@ class Matched:
     unaccounted: tuple[WantedFile, ...]
     """Files of which the reply says nothing that can be matched: among the duplicates,
     among the unmatched, or not known to the service."""
+    links: Mapping[int, GivenLink] = field(default_factory=dict)
+    """What can be fetched of the ``unmatched``, as soon as somebody tells whose it is. The
+    queue may not list such a download again: one that is complete comes with a URL in the
+    reply to a repeated request, and nowhere else."""
 
 
 class FileIndex:
@@ -163,6 +177,7 @@ class _Matching:
         self._preparing: list[PreparingFile] = []
         self._failed: list[FailedFile] = []
         self._unmatched: list[int] = []
+        self._links: dict[int, GivenLink] = {}
 
     def read(self, reply: DownloadRequestReply) -> Matched:
         for download in reply.available_downloads or ():
@@ -180,6 +195,7 @@ class _Matching:
             duplicates=_by_number(reply.duplicate_products),
             unmatched=tuple(self._unmatched),
             unaccounted=tuple(file for file in self._asked if _key(file) not in self._taken),
+            links=self._links,
         )
 
     def _accept(self, download: RequestedDownload, url: str | None) -> None:
@@ -189,6 +205,8 @@ class _Matching:
         file = self._index.find(entity_id=download.entity_id, names=names)
         if file is None:
             self._note_unmatched(download.download_id)
+            if url is not None:
+                self._links[download.download_id] = GivenLink(url, download.eula_code or "")
             return
         self._known_ids.add(download.download_id)
         if not self._take(file):

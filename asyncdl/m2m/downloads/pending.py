@@ -11,6 +11,10 @@ What the service is known to do, and what is done about it (API notes ยง5.4 to ย
   jobs of one account cannot know of each other. A new request under the own label brings a
   new id, or that of a third job. This may happen again and again, so it ends only when the
   service gives an id that it listed nowhere before, or after :data:`MAX_ASKS` requests.
+- An item that was fetched and reported as complete, be it by another job that leaned on this
+  one's order, is in no look any more, and its label gives the old id for ever. The reply to a
+  repeated request has its URL, without a name in early ones; when it has none, the own entry
+  has to be removed before the next request.
 - An item may have been moved to another label: when the same id is lost twice, the whole
   queue of the account is searched for it.
 - An item may never be ready: the deadline ends it.
@@ -25,7 +29,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from asyncdl.events import FileState
-from asyncdl.m2m.downloads.matching import FileIndex, Matched, PreparingFile, match_reply
+from asyncdl.m2m.downloads.matching import (
+    AvailableFile,
+    FileIndex,
+    GivenLink,
+    Matched,
+    PreparingFile,
+    match_reply,
+)
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
 
@@ -92,6 +103,8 @@ class Waiting:
     """Files that were asked for and not mentioned; ``duplicates`` are among them."""
     is_due: bool = False
     """Whether it may be ready by now, since it was asked for long ago."""
+    links: Mapping[int, GivenLink] = field(default_factory=dict)
+    """What can be fetched of ``duplicates`` once their files are known."""
 
     @property
     def labels(self) -> set[str]:
@@ -107,7 +120,8 @@ def waiting_of(matched: Matched, label: str) -> Waiting:
     """
     unknown = {**matched.duplicates, **dict.fromkeys(matched.unmatched, label)}
     items = {preparing.download_id: preparing.file for preparing in matched.preparing}
-    return Waiting(label, items, unknown, matched.unaccounted if unknown else ())
+    candidates = matched.unaccounted if unknown else ()
+    return Waiting(label, items, unknown, candidates, links=matched.links)
 
 
 @dataclass(slots=True)
@@ -122,16 +136,23 @@ class _Pending:
     """Whether it may stand under another label than the one it is looked for."""
     is_withheld: bool = False
     """Whether it was found under its label though looks do not list it."""
+    link: GivenLink | None = None
+    """What the request gave, before it was known whose it is."""
 
 
 class _Unknown:
     """Ids of which only the label is known, and the files they may stand for."""
 
     def __init__(
-        self, labels: Mapping[int, str], candidates: Sequence[WantedFile], since: float
+        self,
+        labels: Mapping[int, str],
+        candidates: Sequence[WantedFile],
+        since: float,
+        links: Mapping[int, GivenLink],
     ) -> None:
         self.labels = dict(labels)
         self.since = since
+        self.links = links
         self.missed = 0
         self.gone: set[int] = set()
         """Ids that were here, and of which the service says nothing any more."""
@@ -219,6 +240,7 @@ class PendingBook:
         self._unknown: list[_Unknown] = []
         self._lost: dict[tuple[str, str], _Lost] = {}
         self._past: dict[tuple[str, str], _Past] = {}
+        self._spent: set[int] = set()
 
     def __len__(self) -> int:
         """Return the number of files without an ending."""
@@ -250,7 +272,8 @@ class PendingBook:
             else:
                 self._pending[download_id] = _Pending(wanted, waiting.label, since)
         if candidates:
-            self._unknown.append(_Unknown(waiting.duplicates, candidates, since))
+            group = _Unknown(waiting.duplicates, candidates, since, waiting.links)
+            self._unknown.append(group)
 
     def labels(self) -> list[str]:
         """Return every label that something open stands under, each once."""
@@ -365,6 +388,11 @@ class PendingBook:
                 files.setdefault(lost.label, []).append(lost.wanted)
         return files
 
+    def to_remove(self) -> list[int]:
+        """Return the own entries that hold up :meth:`to_ask`, each once: remove them before."""
+        spent, self._spent = sorted(self._spent), set()
+        return spent
+
     def put_off(self, asked: Iterable[WantedFile]) -> None:
         """Note that some files could not be asked for now, for want of quota."""
         due = self._clock() + self._interval_s
@@ -451,7 +479,8 @@ class PendingBook:
         if entry is None:
             group.gone.add(download_id)
         elif wanted is not None:
-            self._pending[download_id] = _Pending(wanted, label, group.since, missed=1)
+            link = group.links.get(download_id)
+            self._pending[download_id] = _Pending(wanted, label, group.since, missed=1, link=link)
 
     def _close_groups(self) -> list[Resolution]:
         """End the groups whose ids are all known or gone: what is left has none of them."""
@@ -500,18 +529,36 @@ class PendingBook:
                 return []
             if entry.is_final:
                 return self._fail(download_id)
-            if not pending.is_withheld:
+            if pending.link is not None:
+                return self._use_link(download_id, pending.link)
+            if not (pending.is_withheld or entry.is_complete):
                 # It may have got ready since the look: only the next one can tell.
                 pending.is_withheld, pending.missed = True, 0
                 return []
         pending.is_withheld = entry is not None
         if download_id in self._past_of(pending.wanted).gone:
+            if entry is not None and entry.is_complete and pending.label == self._label:
+                return self._lose_spent(download_id)
             # It came back and went again: those who moved it may have it now.
             pending.is_stray = True
             return []
         # It was handed out, completed or removed: a new request brings it back.
         del self._pending[download_id]
         return self._lose(pending.wanted, [download_id], pending.since)
+
+    def _lose_spent(self, download_id: int) -> list[Resolution]:
+        """Let a file be asked for whose own entry came back complete, and have that removed.
+
+        As long as it stands there, the own label gives nothing else.
+        """
+        self._spent.add(download_id)
+        pending = self._pending.pop(download_id)
+        return self._lose(pending.wanted, [download_id], pending.since)
+
+    def _use_link(self, download_id: int, link: GivenLink) -> list[Resolution]:
+        pending = self._pending.pop(download_id)
+        label, code = pending.label, link.eula_code
+        return [Ready(pending.wanted, download_id, label, link.url, code)]
 
     def _settle_stray(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
         pending = self._pending[download_id]
@@ -550,19 +597,25 @@ def _with_old_ids(matched: Matched, lost: Iterable[_Lost]) -> Matched:
     open_ones, unmatched = set(matched.unaccounted), set(matched.unmatched)
     lost = list(lost)
     uses = Counter(number for each in lost for number in each.gone)
-    old = [
-        PreparingFile(each.wanted, number)
+    old = {
+        number: each.wanted
         for each in lost
         if each.wanted in open_ones and len(each.gone) == 1
         for number in each.gone & unmatched
         if uses[number] == 1
+    }
+    named, links = set(old.values()), matched.links
+    available = [
+        AvailableFile(old[number], number, link.url, link.eula_code)
+        for number, link in links.items()
+        if number in old
     ]
-    known = {preparing.download_id for preparing in old}
-    named = {preparing.file for preparing in old}
+    preparing = [PreparingFile(file, number) for number, file in old.items() if number not in links]
     return replace(
         matched,
-        preparing=(*matched.preparing, *old),
-        unmatched=tuple(number for number in matched.unmatched if number not in known),
+        available=(*matched.available, *available),
+        preparing=(*matched.preparing, *preparing),
+        unmatched=tuple(number for number in matched.unmatched if number not in old),
         unaccounted=tuple(wanted for wanted in matched.unaccounted if wanted not in named),
     )
 

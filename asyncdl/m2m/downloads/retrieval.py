@@ -9,13 +9,14 @@ one ending, as :mod:`asyncdl.m2m.downloads.pending` finds it.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from itertools import islice
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from asyncdl.errors import ApiError
+from asyncdl.errors import ApiError, AuthError
 from asyncdl.events import Emit, FilesPreparing, discard
 from asyncdl.m2m.client import DownloadItem
 from asyncdl.m2m.downloads.looks import QueueLooks
@@ -27,6 +28,8 @@ FIRST_POLL_S = 5.0
 
 ASKED_AT_ONCE = 500
 """Files in one request for what was lost: the service has had trouble with thousands."""
+
+log = logging.getLogger("asyncdl.m2m")
 
 
 async def resolutions(
@@ -49,7 +52,8 @@ async def resolutions(
     Yields: In no particular order; besides endings the new ids of files that were lost.
         Ends when the stream is closed and nothing is open.
     Raises: ApiError, AuthError or NetworkError, when the client gives up on a call.
-    Source: endpoints ``download-retrieve``, ``download-search``, ``download-request``.
+    Source: endpoints ``download-retrieve``, ``download-search``, ``download-request``,
+        ``download-remove``.
     """
     book = PendingBook(
         label,
@@ -175,6 +179,7 @@ async def _poll_label(
 
 async def _ask_again(looks: QueueLooks, book: PendingBook) -> list[Finding]:
     """Ask for what was lost, as far as there is quota for it."""
+    await _remove_spent(looks, book)
     findings: list[Finding] = []
     for label, files in book.to_ask().items():
         for again in _batches(files):
@@ -188,6 +193,17 @@ async def _ask_again(looks: QueueLooks, book: PendingBook) -> list[Finding]:
             else:
                 findings += book.absorb_request(label, again, reply)
     return findings
+
+
+async def _remove_spent(looks: QueueLooks, book: PendingBook) -> None:
+    """Remove own entries of which nothing can come; where that is refused, nothing is lost."""
+    for download_id in book.to_remove():
+        try:
+            await looks.client.download_remove(download_id)
+        except AuthError:
+            raise
+        except ApiError as error:
+            log.info("download %d was not removed: %s", download_id, error)
 
 
 def _batches(files: Iterable[WantedFile]) -> Iterable[list[WantedFile]]:

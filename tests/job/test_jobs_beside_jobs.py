@@ -185,7 +185,14 @@ async def test_jobs_that_are_cut_and_resumed_in_any_order_all_end_complete(
 ) -> None:
     (tmp_path / "jobs").mkdir()
     service.faults = Faults(
-        seed=seed, repeats=repeats, preparing=0.4, polls=2, dds=0.2, preparing_listed=seed % 2 == 1
+        seed=seed,
+        repeats=repeats,
+        preparing=0.4,
+        polls=2,
+        dds=0.4,
+        proxied=0.3,
+        preparing_listed=seed % 2 == 1,
+        early_replies=seed % 2 == 0,
     )
     schedule = Schedule(service, tmp_path / "jobs", seed)
     await schedule.run(steps=4)

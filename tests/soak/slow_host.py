@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from asyncdl.transfer.ranges import Coverage
 from tests.transfer import fault_server
 from tests.transfer.fault_server import End, FaultServer, HostedFile, Received, Reply
 
@@ -21,8 +22,15 @@ class SlowHost(FaultServer):
         super().__init__(self._respond)
         self.file = file
         self.sent_bytes = 0
+        self.known = Coverage()
+        """What a client has of the file before it asks."""
+        self.repeated: list[str] = []
+        """Requests for bytes of it."""
 
     def _respond(self, received: Received) -> Reply:
+        start, stop = self.file.place(received) or (0, len(self.file.body))
+        if any(span.start < stop and start < span.stop for span in self.known.spans):
+            self.repeated.append(f"{start}-{stop} beside {self.known}")
         return self.file(received)
 
     async def _send(

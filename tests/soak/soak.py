@@ -27,6 +27,8 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from asyncdl.transfer.parts.state import load_state
+from asyncdl.transfer.ranges import Coverage
 from tests.loops import NAME as NAME_OF_LOOP
 from tests.loops import run
 from tests.soak.beside import soak_beside
@@ -94,7 +96,11 @@ async def soak_kills(seed: int, tls: ssl.SSLContext) -> Counter[str]:
 
 
 async def kill_until_done(rng: random.Random) -> Counter[str]:
-    """Fetch one file, killed at random moments; check its bytes after each."""
+    """Fetch one file, killed at random moments; check its bytes, and that none comes twice.
+
+    What was fetched and not noted before a kill may: no count of bytes sent can tell whether
+    that was little, as it depends on the load of the machine.
+    """
     counts: Counter[str] = Counter(files=1)
     files = [_file(rng, "v1"), _file(rng, "v2")]
     versions = {hashlib.sha256(file.body).digest() for file in files}
@@ -106,7 +112,9 @@ async def kill_until_done(rng: random.Random) -> Counter[str]:
                     host.file = files[1]
                 is_left_alone = counts["kills"] >= MOST_KILLS
                 life_s = None if is_left_alone else rng.uniform(0.2, LONGEST_LIFE_S)
+                host.known = _noted(directory, host.file)
                 counts["kills"] += await _run_victim(host, directory, life_s)
+                assert host.repeated == []
             counts["sent_bytes"] += host.sent_bytes
         content = (directory / NAME).read_bytes()
         assert hashlib.sha256(content).digest() in versions
@@ -114,6 +122,14 @@ async def kill_until_done(rng: random.Random) -> Counter[str]:
         # A kill between the rename and the next step may leave the note.
         assert {path.name for path in directory.iterdir()} <= {NAME, f"{NAME}.part.state"}
     return counts
+
+
+def _noted(directory: Path, file: HostedFile) -> Coverage:
+    """Return what is on disk of a version, as far as the note says so."""
+    part = directory / f"{NAME}.part"
+    size_bytes = part.stat().st_size if part.exists() else 0
+    state = load_state(directory / f"{NAME}.part.state", size_bytes)
+    return state.done if state and state.validator.etag == file.etag else Coverage()
 
 
 async def _run_victim(host: SlowHost, directory: Path, life_s: float | None) -> int:

@@ -26,7 +26,9 @@ LIMITS = Limits(
 
 async def fetch(url: str, directory: Path) -> None:
     async with Downloader(LIMITS) as downloader:
-        await downloader.fetch(FileRequest(url, directory, "file.bin", overwrite=True))
+        # Without ``resume`` it would begin each life with an empty file.
+        request = FileRequest(url, directory, "file.bin", overwrite=True, resume=True)
+        await downloader.fetch(request)
 
 
 if __name__ == "__main__":

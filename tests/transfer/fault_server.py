@@ -164,7 +164,7 @@ class HostedFile:
     headers: Mapping[str, object] = field(default_factory=dict)
 
     def __call__(self, received: Received) -> Reply:
-        place = self._place(received)
+        place = self.place(received)
         if place is None:
             return self._reply("200 OK", self.body)
         start, stop = place
@@ -174,7 +174,8 @@ class HostedFile:
         content_range = f"bytes {start}-{stop - 1}/{len(self.body)}"
         return self._reply("206 Part", self.body[start:stop], {"Content-Range": content_range})
 
-    def _place(self, received: Received) -> tuple[int, int] | None:
+    def place(self, received: Received) -> tuple[int, int] | None:
+        """Return the half-open range that a request gets; ``None`` for the whole file."""
         wanted = received.headers.get("range")
         condition = received.headers.get("if-range") if self.reads_if_range else None
         if wanted is None or not self.takes_ranges:

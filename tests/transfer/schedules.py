@@ -101,6 +101,8 @@ class Schedule:
     """Whether nobody listens at the first mirror."""
     seed: int
     """Of what is up to chance while the schedule is played."""
+    resume: bool | None
+    """Whether a file that replaces another is continued, too; ``None`` is the default."""
 
     @property
     def is_gentle(self) -> bool:
@@ -133,6 +135,8 @@ def make_schedule(rng: Random) -> Schedule:
         stranger=_stranger_to(versions[0], rng) if has_stranger else None,
         is_dead_first=rng.random() < 0.1,
         seed=rng.randrange(1 << 32),
+        # The last draw, so that the seeds of before mean the same otherwise.
+        resume=rng.choice([None, True, True]),
     )
 
 
@@ -352,6 +356,7 @@ async def _run(
         digests=_digests(schedule),
         fingerprint=schedule.fingerprint,
         overwrite=schedule.overwrites,
+        resume=schedule.resume,
         refresh=renew if schedule.renews and not schedule.is_dead_first else None,
     )
     ending: Fetched | AsyncdlError | None = None

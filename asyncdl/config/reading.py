@@ -122,7 +122,12 @@ def parse_config(
             as ``http://127.0.0.1:8765``.
     Raises: ConfigError, as :func:`load_config`; MisuseError, for ``trusted=False`` without a root.
     """
-    config = _converted(raw, file)
+    try:
+        config = _converted(raw, file)
+    except ConfigError:
+        # It may hold a secret, which crash reporters would find in the variables of this frame.
+        del raw
+        raise
     if not trusted:
         return _confined(raw, config, file, _root_of(root, base), hosts)
     folder = (base or (file.parent if file else Path())).absolute()

@@ -24,6 +24,7 @@ from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
 from asyncdl.sandbox.endpoints.table import ENDPOINTS
 from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.world import World
+from asyncdl.transfer.names import NOTE, PART
 from tests.clock import simulated
 from tests.job.bench import BANDS, Bench
 
@@ -178,8 +179,15 @@ async def test_two_files_bad_for_ever_end_by_themselves(tmp_path: Path, fault: s
         job = Job(config, credentials=account, service_name="sandbox")
         summary = await job.run(bench.events.append)
         took_s = anyio.current_time() - began_s
+        # What came of them stays, and is gone on with.
+        unfinished = {path for path in bench.files if path.name.endswith((PART, NOTE))}
+        for path in unfinished:
+            path.unlink()
         bench.check_files()
     assert (summary.status, exit_status_of(summary)) == ("incomplete", 1)
+    assert {path.name.partition(".part")[0] for path in unfinished} <= {
+        failure.file.rpartition("/")[2] for failure in summary.failures
+    }
     assert len(bench.files) == len(bench.endings) - len(summary.failures)
     assert 1 <= len(summary.failures) < len(bench.files)
     for failure in summary.failures:

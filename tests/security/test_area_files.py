@@ -1,4 +1,4 @@
-"""Area files made to reach hosts, other files, or more memory than there is. ``make geo``."""
+"""Area files made to reach hosts, other files, or more memory than there is. ``make extras``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.vector_files import FORMATS, as_geojson
 
 HAS_GDAL = vector_files.has_gdal()
-needs_gdal = pytest.mark.skipif(not HAS_GDAL, reason="pyogrio is not installed: make geo")
+needs_gdal = pytest.mark.skipif(not HAS_GDAL, reason="pyogrio is not installed: make extras")
 SECRET = "correct-horse-battery-staple"
 
 

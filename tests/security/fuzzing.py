@@ -353,7 +353,11 @@ PARSERS: Mapping[str, Parser] = {
     "tar stream": Parser(_streamed, (_tar(),)),
     "xml": Parser(
         _form(Form.XML),
-        (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "y">]><a b="c">&x;<b/></a>',),
+        (
+            b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "y">]><a b="c">&x;<b/></a>',
+            '<?xml version="1.0" encoding="shift_jis"?><a>観測</a>'.encode("shift_jis"),
+            "<a>観測</a>".encode("utf-16-be"),
+        ),
     ),
     "json": Parser(_form(Form.JSON), (GEOJSON.encode(), b"[NaN, 1e5]")),
     "id": _text(

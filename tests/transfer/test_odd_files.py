@@ -32,6 +32,12 @@ DOCUMENT = "<?xml version='1.0' encoding='{}'?><scene><name>観測 é</name></sc
 SOUND = {
     "utf-16.xml": DOCUMENT.format("utf-16").encode("utf-16"),
     "utf-16-be.xml": b"\xfe\xff" + DOCUMENT.format("utf-16").encode("utf-16-be"),
+    "utf-16-unmarked.xml": DOCUMENT.format("utf-16").encode("utf-16-be"),
+    "utf-32.xml": DOCUMENT.format("utf-32").encode("utf-32"),
+    "utf-32-unmarked.xml": DOCUMENT.format("ucs-4").encode("utf-32-be"),
+    "shift-jis.xml": DOCUMENT.format("Shift_JIS").encode("shift_jis", errors="ignore"),
+    "gb.xml": DOCUMENT.format("GB18030").encode("gb18030"),
+    "utf-16-unmarked.json": json.dumps({"a": [1, 2]}).encode("utf-16-be"),
     "utf-16.json": json.dumps({"a": [1, 2]}).encode("utf-16"),
     "lines.json": b'{"a": 1}\n{"b": [2]}\n\n"three"\n',
     "sequence.json": b'\x1e{"a": 1}\n\x1e{"b": 2}\n',
@@ -42,11 +48,14 @@ SOUND = {
 """Forms that others read, and that are known here as well."""
 
 ODD = {
-    "shift-jis.xml": DOCUMENT.format("shift_jis").encode("shift_jis", errors="ignore"),
+    "mac.xml": DOCUMENT.format("x-mac-greek").encode("ascii", errors="ignore"),
+    "broken-shift-jis.xml": b"<?xml version='1.0' encoding='shift_jis'?><a>\x81\x20</a>",
     "entity.xml": b"<a>&nbsp;</a>",
     "remarks.json": b'{"a": 1, /* none */ "b": 2}\n',
     "zero.txt": b"one\0two\n",
     "one-block.tar": packed(end=bytes(512)),
+    "half-a-block.tar": packed(end=bytes(200)),
+    "block-and-a-half.tar": packed(end=bytes(800)),
     "no-blocks.tar": packed(end=b""),
     "gzip.tar": gzip.compress(packed(end=bytes(1024))),
     "jpeg.png": b"\xff\xd8\xff\xe0" + bytes(range(256)),
@@ -86,6 +95,10 @@ async def test_an_odd_file_of_unknown_length_is_refused(tmp_path: Path, name: st
 
 
 CUT = {
+    "shift-jis.xml": SOUND["shift-jis.xml"][:-9],
+    "within-a-sign.xml": SOUND["gb.xml"][: SOUND["gb.xml"].index(b"<name>") + 7],
+    "utf-32.xml": SOUND["utf-32.xml"][:-6],
+    "utf-16-unmarked.json": SOUND["utf-16-unmarked.json"][:-2],
     "a.xml": DOCUMENT.format("utf-8").encode()[:-9],
     "a.json": b'{"a": [1, 2',
     "b.json": b'{"a": "some wor',

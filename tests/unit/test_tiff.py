@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.transfer.proving import tiff
-from asyncdl.transfer.proving.malformed import Malformed
+from asyncdl.transfer.proving.malformed import Doubtful, Malformed
 from asyncdl.transfer.proving.tiff import check_tiff
 from tests.unit.test_verify import TILES, tiff_bytes
 
@@ -111,6 +111,79 @@ def test_offsets_are_looked_at_to_the_last(count: int) -> None:
     check_tiff(io.BytesIO(build(last)), last + 1)
     if count:
         refuse(build(last + 1), "strip or tile ends behind")
+
+
+def test_of_plain_pixels_no_more_than_they_need_has_to_be_there() -> None:
+    """Sizes that claim too much are passed by, as readers do: of one strip, or of the last."""
+    tables_at = 8 + 2 + 8 * 12 + 4
+    pixels_at = tables_at + 4 * 4
+
+    def build(compression: int, *more: bytes) -> bytes:
+        table = directory(
+            entry(256, 3, 1, 10),
+            entry(257, 3, 1, 5),
+            entry(258, 3, 1, 12),
+            entry(259, 3, 1, compression),
+            entry(278, 3, 1, 3),
+            *(more or (entry(277, 3, 1, 2),)),
+            entry(273, 4, 2, tables_at),
+            entry(279, 4, 2, tables_at + 8),
+        )
+        # Three rows of 10 pixels of two samples of 12 bits, and two rows.
+        values = struct.pack("<4I", pixels_at, pixels_at + 90, 90, 9000)
+        return b"II*\0" + struct.pack("<I", 8) + table + values + bytes(150)
+
+    sound = build(1)
+    check_tiff(io.BytesIO(sound), len(sound))
+    refuse(sound[:-1], "strip or tile ends behind")
+    refuse(build(5), "strip or tile ends behind")
+    refuse(build(1, entry(262, 3, 1, 6)), "strip or tile ends behind")
+
+
+def test_strips_that_the_image_has_no_rows_for_are_not_looked_at() -> None:
+    table = directory(
+        entry(257, 3, 1, 2), entry(259, 3, 1, 5), entry(273, 3, 2, 8 | 9 << 16), entry(279, 3, 2, 0)
+    )
+    data = bytearray(b"II*\0" + struct.pack("<I", 8) + table)
+    struct.pack_into("<HH", data, len(data) - 8, 4, 4000)
+    check_tiff(io.BytesIO(data), len(data))
+    struct.pack_into("<HH", data, len(data) - 8, 4000, 4)
+    refuse(bytes(data), "strip or tile ends behind")
+
+
+def test_solids_need_more_than_one_plane() -> None:
+    def build(depth: int) -> bytes:
+        table = directory(
+            entry(256, 3, 1, 8),
+            entry(257, 3, 1, 8),
+            entry(32997, 3, 1, depth),
+            entry(273, 3, 1, 8),
+            entry(279, 3, 1, 16 * 8),
+        )
+        return b"II*\0" + struct.pack("<I", 8) + table
+
+    check_tiff(io.BytesIO(build(1)), len(build(1)))
+    refuse(build(16), "strip or tile ends behind")
+
+
+@pytest.mark.parametrize(
+    ("end", "doubt"),
+    [(b"", "lacks its end"), (b"\0\0", "lacks its end"), (b"\xff" * 4, "behind the end")],
+)
+def test_what_stands_behind_the_last_directory_is_only_odd(end: bytes, doubt: str) -> None:
+    """Readers take the images in front of it."""
+    table = directory(entry(257, 3, 1, 2), entry(273, 3, 1, 8), entry(279, 3, 1, 9))
+    data = b"II*\0" + struct.pack("<I", 8) + table[:-4] + end
+    with pytest.raises(Doubtful, match=doubt):
+        check_tiff(io.BytesIO(data), len(data))
+
+
+def test_an_oddity_does_not_hide_what_is_broken_behind_it() -> None:
+    table = directory(entry(282, 5, 1, 60_000), entry(273, 3, 1, 8), entry(279, 3, 1, 9000))
+    data = b"II*\0" + struct.pack("<I", 8) + table[:-4]
+    with pytest.raises(Malformed, match="strip or tile ends behind") as refused:
+        check_tiff(io.BytesIO(data), len(data))
+    assert not isinstance(refused.value, Doubtful)
 
 
 @pytest.mark.slow

@@ -177,7 +177,7 @@ def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing
     step = next(steps, None)
     while step is not None:
         if file.tell() + step.size_bytes > size_bytes:
-            raise _cut_off(step, size_bytes - file.tell())
+            raise _cut_off(step, file.read(BLOCK_BYTES) if step.is_header else b"")
         data = b""
         if step.is_kept:
             data = file.read(step.size_bytes)
@@ -188,9 +188,9 @@ def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing
         step = _send(steps, data, file.tell())
 
 
-def _cut_off(step: Step, had_bytes: int) -> Malformed:
-    """Return the error for an archive that ends within a step."""
-    if step.is_header and not had_bytes:
+def _cut_off(step: Step, had: bytes | bytearray) -> Malformed:
+    """Return the error for an archive that ends within a step, of which this much was there."""
+    if step.is_header and not had.strip(b"\0"):
         return Doubtful(_NO_END)
     return Malformed(_TOO_SHORT)
 
@@ -237,7 +237,7 @@ class TarReader:
         if self._problem is not None:
             raise self._problem
         if self._step is not None:
-            raise _cut_off(self._step, self._step.size_bytes - self._left_bytes)
+            raise _cut_off(self._step, self._kept)
 
     def _take(self, step: Step, piece: memoryview) -> None:
         for taker in step.takers:

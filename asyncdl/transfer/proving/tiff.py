@@ -36,6 +36,12 @@ _NUMBER_CODES = {**_INTEGER_CODES, 2: "B", 11: "f", 12: "d"}
 _MOST_NUMBERS = 4096
 """Under one tag that is wanted."""
 
+_YCBCR = 6
+_IMAGE_DEPTH = 32997
+"""How many planes of a solid there are, in one or several strips or tiles."""
+_UNBOUNDED = 1 << 64
+"""More than any field can say."""
+
 _DATA_TAGS = {273: 279, 324: 325}
 """Offsets to sizes: of strips, of tiles."""
 
@@ -82,6 +88,12 @@ class _Source(Struct):
     entries: _Allowance = field(default_factory=lambda: _Allowance("entries", _MOST_ENTRIES))
     values: _Allowance = field(default_factory=lambda: _Allowance("strips or tiles", _MOST_VALUES))
 
+    doubt: str = ""
+    """What is odd first of all; what is worse may come behind it."""
+
+    def wonder(self, doubt: str) -> None:
+        self.doubt = self.doubt or doubt
+
     def read(self, offset: int, count: int) -> bytes:
         if offset + count <= self.size_bytes:
             self.file.seek(offset)
@@ -94,21 +106,32 @@ class _Source(Struct):
 def check_tiff(file: BinaryIO, size_bytes: int) -> None:
     """Check that every directory, value, strip and tile lies inside the file.
 
-    Raises: Malformed, at the first one that does not, or if there is no image.
+    Raises: Malformed, at the first one that does not, or if there is no image; Doubtful, if
+        all that is wrong is what readers pass by.
     """
     layout, offset = _read_header(file)
     source = _Source(file, size_bytes, layout)
     seen: set[int] = set()
     while offset:
         if offset in seen or len(seen) >= _MOST_DIRECTORIES:
-            raise Doubtful("the directories run in a circle")
+            source.wonder("the directories run in a circle")
+            break
         seen.add(offset)
-        entries, offset = _read_directory(source, offset)
+        try:
+            entries, offset = _read_directory(source, offset)
+        except Malformed as problem:
+            if len(seen) == 1:
+                raise
+            # Some writers leave anything behind the last directory, and readers end there.
+            source.wonder(str(problem))
+            break
         for offsets_tag, sizes_tag in _DATA_TAGS.items():
             if offsets_tag in entries:
                 _check_data(source, entries, offsets_tag, sizes_tag)
     if not seen:
         raise Malformed("no image in the file")
+    if source.doubt:
+        raise Doubtful(source.doubt)
 
 
 def read_numbers(
@@ -162,13 +185,23 @@ def _read_directory(source: _Source, offset: int) -> tuple[dict[int, _Entry], in
     (count,) = layout.unpack(layout.count_code, source.read(offset, count_bytes))
     source.entries.take(count)
     table_bytes = count * entry_bytes
-    tail_bytes = layout.width(layout.offset_code)
-    table = source.read(offset + count_bytes, table_bytes + tail_bytes)
+    table = source.read(offset + count_bytes, table_bytes)
     entries = {}
-    for tag, *entry in struct.iter_unpack(layout.order + layout.entry_code, table[:table_bytes]):
+    for tag, *entry in struct.iter_unpack(layout.order + layout.entry_code, table):
         entries[tag] = _Entry(*entry)
         _check_value(source, tag, entries[tag])
-    return entries, layout.unpack(layout.offset_code, table[table_bytes:])[0]
+    return entries, _following(source, offset + count_bytes + table_bytes)
+
+
+def _following(source: _Source, at: int) -> int:
+    """Return where the next directory is; 0 if there is none, or the last lacks its end."""
+    layout = source.layout
+    tail_bytes = layout.width(layout.offset_code)
+    if at + tail_bytes > source.size_bytes:
+        source.wonder("the last directory lacks its end")
+        return 0
+    (offset,) = layout.unpack(layout.offset_code, source.read(at, tail_bytes))
+    return int(offset)
 
 
 def _check_value(source: _Source, tag: int, entry: _Entry) -> None:
@@ -176,22 +209,72 @@ def _check_value(source: _Source, tag: int, entry: _Entry) -> None:
     if value_bytes > len(entry.field):
         (offset,) = source.layout.unpack(source.layout.offset_code, entry.field)
         if offset + value_bytes > source.size_bytes:
-            raise Doubtful(f"tag {tag} points behind the end of the file")
+            source.wonder(f"tag {tag} points behind the end of the file")
 
 
 def _check_data(
     source: _Source, entries: dict[int, _Entry], offsets_tag: int, sizes_tag: int
 ) -> None:
     if sizes_tag not in entries:
-        raise Doubtful(f"tag {offsets_tag} without tag {sizes_tag}")
+        source.wonder(f"tag {offsets_tag} without tag {sizes_tag}")
+        return
     offsets, sizes = entries[offsets_tag], entries[sizes_tag]
     if offsets.count != sizes.count:
-        raise Doubtful(f"{offsets.count} strips or tiles, but {sizes.count} sizes")
-    source.values.take(offsets.count)
-    pairs = zip(_integers(source, offsets), _integers(source, sizes), strict=True)
-    # A sparse file has tiles of no bytes; where they would be does not matter.
-    if any(size and offset + size > source.size_bytes for offset, size in pairs):
-        raise Malformed("a strip or tile ends behind the end of the file")
+        source.wonder(f"{offsets.count} strips or tiles, but {sizes.count} sizes")
+    source.values.take(min(offsets.count, sizes.count))
+    pixels = None
+    pairs = zip(_integers(source, offsets), _integers(source, sizes), strict=False)
+    for index, (offset, size) in enumerate(pairs):
+        # A sparse file has tiles of no bytes; where they would be does not matter.
+        if size and offset + size > source.size_bytes:
+            pixels = pixels or _read_pixels(source, entries)
+            if offset + min(size, pixels.needed_bytes(index)) > source.size_bytes:
+                raise Malformed("a strip or tile ends behind the end of the file")
+
+
+class _Pixels(Struct, frozen=True):
+    """How many bytes of a strip or tile readers need, however many are claimed."""
+
+    row_bytes: int | None = None
+    """``None`` if it is compressed, or cannot be known."""
+    rows: int = 0
+    """Of a strip or tile."""
+    image_rows: int | None = None
+    """``None`` for tiles, which are always full."""
+    planes: int = 1
+
+    def needed_bytes(self, index: int) -> int:
+        """Return it for one of all strips or tiles, counted from 0; 0 behind the last."""
+        rows = self.rows
+        if self.image_rows and rows:
+            in_plane = -(-self.image_rows // rows)
+            if index >= in_plane * self.planes:
+                return 0
+            rows = min(rows, self.image_rows - index % in_plane * rows)
+        return _UNBOUNDED if self.row_bytes is None else rows * self.row_bytes
+
+
+def _read_pixels(source: _Source, entries: dict[int, _Entry]) -> _Pixels:
+    """Return what the tags of an image say of it."""
+
+    def tag(number: int, default: int) -> int:
+        entry = entries.get(number)
+        if entry is None or entry.kind not in _INTEGER_CODES or not entry.count:
+            return default
+        # Of several samples all have as many bits.
+        return next(_integers(source, entry))
+
+    samples, is_chunky = tag(277, 1), tag(284, 1) == 1
+    if tag(_IMAGE_DEPTH, 1) > 1:
+        return _Pixels()
+    is_tiled = bool(tag(322, 0))
+    width, length = tag(322, 0) or tag(256, 0), tag(257, 0)
+    rows = tag(323, 0) if is_tiled else min(tag(278, length), length)
+    row_bytes: int | None = -(-width * tag(258, 1) * (samples if is_chunky else 1) // 8)
+    # Samples of two of the three colours of a YCbCr may be shared by pixels.
+    if tag(259, 1) != 1 or tag(262, 0) == _YCBCR or not (width and rows):
+        row_bytes = None
+    return _Pixels(row_bytes, rows, None if is_tiled else length, 1 if is_chunky else samples)
 
 
 def _integers(source: _Source, entry: _Entry) -> Iterator[int]:

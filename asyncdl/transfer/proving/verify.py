@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from asyncdl.errors import WrongContent
 from asyncdl.transfer.proving.archive import NotAnArchive, looks_like_archive
+from asyncdl.transfer.proving.encodings import marked_encoding, wide_encoding
 from asyncdl.transfer.proving.json import check_json
 from asyncdl.transfer.proving.malformed import Doubtful, Malformed
 from asyncdl.transfer.proving.tar import BLOCK_BYTES, is_header, read_tar
@@ -97,11 +98,6 @@ _MESSAGE_TYPES = frozenset({"application/json", "application/xml", "text/xml"})
 """How services word their errors; no data but JSON and XML travels under them."""
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body")
 _BOM = codecs.BOM_UTF8
-_WIDE = {
-    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
-    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
-}
-_WIDE_BOMS = tuple(bom for boms in _WIDE.values() for bom in boms)
 
 
 def form_of(name: str) -> Form:
@@ -134,9 +130,10 @@ def check_head(form: Form, head: bytes, url: str) -> None:
 
     Raises: WrongContent, with reason :data:`ERROR_PAGE`; NotAnArchive.
     """
-    text = _plain(head)
     if form in (Form.ANY, Form.HTML):
         return
+    # Of a binary form zeros say nothing of how words would be written.
+    text = _plain(head, wide_encoding(head) if form in _TEXTUAL else marked_encoding(head))
     if text[:16].lower().startswith(_HTML_STARTS):
         raise WrongContent(url, "an HTML page in place of the file", reason=ERROR_PAGE)
     if _begins_like(form, head):
@@ -154,17 +151,18 @@ def _begins_like(form: Form, head: bytes) -> bool:
         case Form.ARCHIVE:
             return looks_like_archive(head)
         case Form.JSON:
-            return _plain(head).lstrip(b"\x1e").startswith(_JSON_STARTS)
+            text = _plain(head, wide_encoding(head))
+            return text.lstrip(b"\x1e").startswith(_JSON_STARTS)
         case Form.XML:
-            return _plain(head).startswith(b"<")
+            return _plain(head, wide_encoding(head)).startswith(b"<")
     return head.startswith(_MAGICS.get(form, b""))
 
 
-def _plain(head: bytes) -> bytes:
+def _plain(head: bytes, encoding: str | None) -> bytes:
     """Return the beginning of a text in UTF-8, without marks and spaces in front of it."""
-    for encoding, boms in _WIDE.items():
-        if head.startswith(boms):
-            head = head[: len(head) // 4 * 4].decode(encoding, errors="replace").encode()
+    if encoding is not None:
+        whole = head[: len(head) // 4 * 4]
+        head = whole.decode(encoding, errors="replace").encode(errors="replace")
     return head.removeprefix(_BOM).lstrip()
 
 
@@ -234,7 +232,7 @@ def _check_magic(form: Form, head: bytes) -> None:
 
 def _check_text(file: BinaryIO) -> None:
     head = file.read(HEAD_BYTES)
-    if head.startswith(_WIDE_BOMS):
+    if marked_encoding(head):
         return
     file.seek(0)
     while block := file.read(_READ_BYTES):

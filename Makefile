@@ -22,6 +22,8 @@ READY_FOR_EXTRAS := $(VENV_EXTRAS)/.ready
 READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
 # stackstac needs an older pandas than the rest of the world, so this one has no constraints.
+VENV_FORMATS := .venv-formats
+READY_FOR_FORMATS := $(VENV_FORMATS)/.ready
 VENV_READERS := .venv-readers
 READY_FOR_READERS := $(VENV_READERS)/.ready
 # What is pure, or starts python -O by itself, gains nothing there.
@@ -55,7 +57,7 @@ FIND_PYTHON = found=$$(python$(1) -c 'import sys; print(sys.executable)' 2> /dev
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks docs examples readers areas clients soak audit bench field clean
+.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks docs examples readers areas formats formats-slice clients soak audit bench field clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -115,6 +117,13 @@ readers: $(READY_FOR_READERS)  # what reads STAC items, and what makes others of
 areas: $(READY_FOR_AREAS)  # countries, provinces and islands of the world, against shapely
 	ASYNCDL_GEOMETRY=$(GEOMETRY) $(BIN)/python -m pytest -q --numprocesses auto --dist worksteal tests/areas
 
+formats: $(READY_FOR_FORMATS)  # files of packages on the index, as other readers take them; writes docs/formats.md
+	$(VENV_FORMATS)/bin/python -m docs.make_formats
+	$(VENV_FORMATS)/bin/python -m pytest -q tests/formats
+
+formats-slice: $(READY_FOR_FORMATS)  # a part of them, in half a minute
+	$(VENV_FORMATS)/bin/python -m pytest -q --numprocesses auto tests/formats
+
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
 
@@ -166,6 +175,13 @@ $(READY_FOR_EXTRAS): $(READY_FOR_TESTS)
 	    --editable ".[geo,stac,keyring,otel,trust,socks]" --group test --group extras
 	touch $@
 
+$(READY_FOR_FORMATS): $(READY_FOR_TESTS)
+	@command -v bsdtar > /dev/null || { apt-get update -qq && apt-get install -y -qq libarchive-tools; }
+	$(PYTHON) -m venv --clear $(VENV_FORMATS)
+	$(PIP_FOR) $(VENV_FORMATS)/bin/python --quiet install --constraint constraints.txt \
+	    --upgrade pip --editable . --group test --group formats
+	touch $@
+
 $(READY_FOR_READERS): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_READERS)
 	$(PIP_FOR) $(VENV_READERS)/bin/python --quiet install --editable . --group test --group readers
@@ -200,4 +216,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(GEOMETRY) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -55,7 +55,7 @@ def measured() -> list[Finding]:
 
 
 def _be_quiet() -> None:
-    """Readers complain of broken files past ``sys.stderr``; what is raised is shown all the same."""
+    """Readers complain of broken files past ``sys.stderr``; what is raised is shown still."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 

@@ -178,6 +178,17 @@ def test_what_stands_behind_the_last_directory_is_only_odd(end: bytes, doubt: st
         check_tiff(io.BytesIO(data), len(data))
 
 
+@pytest.mark.parametrize(
+    ("count", "at"), [(60_000, 60), (2, 60_000)], ids=["too many", "elsewhere"]
+)
+def test_sizes_that_are_not_there_are_only_odd(count: int, at: int) -> None:
+    """Readers look at as many as there are strips, and find a size out themselves."""
+    table = directory(entry(257, 3, 1, 2), entry(279, 4, count, at), entry(273, 4, 1, 8))
+    data = b"II*\0" + struct.pack("<I", 8) + table.ljust(52, b"\0") + struct.pack("<I", 9)
+    with pytest.raises(Doubtful, match="tag 279 points behind"):
+        check_tiff(io.BytesIO(data), len(data))
+
+
 def test_an_oddity_does_not_hide_what_is_broken_behind_it() -> None:
     table = directory(entry(282, 5, 1, 60_000), entry(273, 3, 1, 8), entry(279, 3, 1, 9000))
     data = b"II*\0" + struct.pack("<I", 8) + table[:-4]

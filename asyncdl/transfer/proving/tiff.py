@@ -221,9 +221,12 @@ def _check_data(
     offsets, sizes = entries[offsets_tag], entries[sizes_tag]
     if offsets.count != sizes.count:
         source.wonder(f"{offsets.count} strips or tiles, but {sizes.count} sizes")
-    source.values.take(min(offsets.count, sizes.count))
-    pixels = None
-    pairs = zip(_integers(source, offsets), _integers(source, sizes), strict=False)
+    count, pixels = min(offsets.count, sizes.count), None
+    source.values.take(count)
+    if _ends_at(source, sizes, count) > source.size_bytes:
+        # Readers find the sizes out by themselves then; that a tag points there is noted.
+        return
+    pairs = zip(_integers(source, offsets, count), _integers(source, sizes, count), strict=True)
     for index, (offset, size) in enumerate(pairs):
         # A sparse file has tiles of no bytes; where they would be does not matter.
         if size and offset + size > source.size_bytes:
@@ -262,7 +265,7 @@ def _read_pixels(source: _Source, entries: dict[int, _Entry]) -> _Pixels:
         if entry is None or entry.kind not in _INTEGER_CODES or not entry.count:
             return default
         # Of several samples all have as many bits.
-        return next(_integers(source, entry))
+        return next(_integers(source, entry, 1))
 
     samples, is_chunky = tag(277, 1), tag(284, 1) == 1
     if tag(_IMAGE_DEPTH, 1) > 1:
@@ -277,17 +280,26 @@ def _read_pixels(source: _Source, entries: dict[int, _Entry]) -> _Pixels:
     return _Pixels(row_bytes, rows, None if is_tiled else length, 1 if is_chunky else samples)
 
 
-def _integers(source: _Source, entry: _Entry) -> Iterator[int]:
-    """Yield the values of an entry; so many of them at once are read."""
+def _ends_at(source: _Source, entry: _Entry, wanted: int) -> int:
+    """Return where the first values of an entry end; 0 if they are in the directory."""
+    width = _TYPE_BYTES.get(entry.kind, 0)
+    if entry.count * width <= len(entry.field):
+        return 0
+    (offset,) = source.layout.unpack(source.layout.offset_code, entry.field)
+    return int(offset) + wanted * width
+
+
+def _integers(source: _Source, entry: _Entry, wanted: int) -> Iterator[int]:
+    """Yield the first values of an entry; so many of them at once are read."""
     code, layout = _INTEGER_CODES.get(entry.kind), source.layout
     if code is None:
         raise Doubtful("offsets of strips or tiles that cannot be read")
     width = layout.width(code)
     if entry.count * width <= len(entry.field):
-        yield from layout.unpack(f"{entry.count}{code}", entry.field[: entry.count * width])
+        yield from layout.unpack(f"{wanted}{code}", entry.field[: wanted * width])
         return
     (offset,) = layout.unpack(layout.offset_code, entry.field)
-    for first in range(0, entry.count, _VALUES_AT_ONCE):
-        count = min(_VALUES_AT_ONCE, entry.count - first)
+    for first in range(0, wanted, _VALUES_AT_ONCE):
+        count = min(_VALUES_AT_ONCE, wanted - first)
         data = source.read(offset + first * width, count * width)
         yield from layout.unpack(f"{count}{code}", data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST_GUESS_CHARS = 100
 """A longer word is nobody's typing error, and comparing it takes the square of its length."""
@@ -38,6 +38,19 @@ def closest(word: str, known: Iterable[str], count: int = 1, *, likeness: float 
         return []
     short = [name for name in known if len(name) <= LONGEST_GUESS_CHARS]
     return get_close_matches(word, short, n=count, cutoff=likeness)
+
+
+def did_you_mean(close: Sequence[str]) -> str:
+    """Return how a message ends that knows what was meant: the first of ``close``.
+
+    Args:
+        close: As :func:`closest` gives them; with none, the message ends without a word more.
+    Returns: Such as ``; did you mean SR_B4?``; in quotes what is of several words.
+    """
+    if not close:
+        return ""
+    best = close[0]
+    return f"; did you mean {best if best.isprintable() and ' ' not in best else repr(best)}?"
 
 
 def described(value: object) -> str:

@@ -20,6 +20,7 @@ from asyncdl.cli.questions import ask_all, products, refuse_unknown_bands
 from asyncdl.config import parse_config
 from asyncdl.errors import DiskError
 from asyncdl.m2m.bands import DATASETS, band_words, files_of, suggest, words_without_files
+from asyncdl.text import did_you_mean
 
 STDOUT = Path("-")
 
@@ -119,8 +120,8 @@ def _note_what_is_not_known(raw: dict[str, Any]) -> None:
         echo(f"Note: {dataset} is no dataset known here; {hint}", err=True)
     if not files_of(dataset or ""):
         for word in _words_of_no_dataset(raw["products"]):
-            close = suggest(word, {word for known in DATASETS for word in band_words(known)})
-            hint = f"; did you mean {close[0]}?" if close else ""
+            known_words = {word for known in DATASETS for word in band_words(known)}
+            hint = did_you_mean(suggest(word, known_words))
             echo(f"Note: no dataset known here has a band {word}{hint}", err=True)
 
 

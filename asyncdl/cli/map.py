@@ -27,6 +27,7 @@ from asyncdl.cli.quantities import count
 from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
+from asyncdl.job.choosing.preflight import naming_datasets
 from asyncdl.job.choosing.scenes import SearchPlan, found_scenes, wish_of
 from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.pages.map_page import map_page
@@ -96,7 +97,7 @@ def map_(
         print_note(event)
 
     async def work() -> list[FoundScene]:
-        async with open_client(access, max_wait) as client:
+        async with open_client(access, max_wait) as client, naming_datasets(client, wish):
             return await found_scenes(client, wish, settings, note)
 
     with naming(config):

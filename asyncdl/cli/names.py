@@ -28,6 +28,7 @@ from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing.preflight import is_unknown_dataset, unknown_dataset
 from asyncdl.m2m.bands import DATASETS, files_of, is_partly_known, suggest
 from asyncdl.m2m.models import Dataset, DatasetFileGroups, DatasetProduct
+from asyncdl.text import did_you_mean
 from asyncdl.tls import TlsSettings
 
 
@@ -69,6 +70,10 @@ def datasets(
     found = run_async(work)
     if found is None:
         return INTERRUPTED
+    if text and not found:
+        hint = did_you_mean(suggest(text, DATASETS))
+        echo(f"No dataset has {text!r} in its name{hint}", err=True)
+        return OK
     rows = [
         {
             "dataset": dataset.dataset_alias,
@@ -170,10 +175,8 @@ def bands(dataset: str, as_json: bool) -> int:
     """List the files that the scenes of a Landsat DATASET have. Needs no network."""
     files = files_of(dataset)
     if not files:
-        close = suggest(dataset, DATASETS)
-        hint = f"; did you mean {close[0]}?" if close else ""
         raise ConfigError(
-            f"is no Landsat dataset{hint}",
+            f"is no Landsat dataset{did_you_mean(suggest(dataset, DATASETS))}",
             key="DATASET",
             value=dataset,
             allowed=", ".join(DATASETS),

@@ -32,7 +32,8 @@ from asyncdl.cli.service import Access, access_to, open_client, with_tls
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.scenes import Left, area_notes, search_notes, wish_of
+from asyncdl.job.choosing.preflight import naming_datasets
+from asyncdl.job.choosing.scenes import Left, SearchPlan, area_notes, search_notes, wish_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.outlines import geometry_of
@@ -69,9 +70,10 @@ ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
 @config_argument
 @sandbox_option
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True,
-    help="What is printed.",
+    "--format", "form", type=click.Choice(FORMATS),
+    help="What is printed; by default a table.",
 )  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--sort", type=click.Choice(list(ORDERS)), default="date", show_default=True,
     help="What comes first: the oldest, or the clearest.",
@@ -87,7 +89,8 @@ ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
 def search(
     config: Path,
     sandbox: Embedded | None,
-    form: str,
+    form: str | None,
+    as_json: bool,
     sort: str,
     limit: int | None,
     max_wait: Seconds | None,
@@ -98,16 +101,18 @@ def search(
     The full count is told on stderr. As ids, one a line, they are what a config
     with scenes_file = "-" reads.
     """
+    form = _form_of(form, as_json=as_json)
     settings = load_config(config)
     with naming(config):
-        query = wish_of(settings).query
+        wish = wish_of(settings)
+        query = wish.query
     if query is None:
         raise ConfigError(
             "names its scenes by id, so there is nothing to search", file=config, key="search"
         )
     with naming(config):
         access = access_to(with_tls(settings.service, tls), sandbox)
-        scenes = run_async(lambda: _search(settings, query, access, max_wait))
+        scenes = run_async(lambda: _search(settings, wish, query, access, max_wait))
     if scenes is None:
         return INTERRUPTED
     if limit is None and form == "table":
@@ -115,6 +120,14 @@ def search(
     for line in WRITERS[form](_cut(sorted(scenes, key=ORDERS[sort]), limit or None)):
         echo(line)
     return OK
+
+
+def _form_of(form: str | None, *, as_json: bool) -> str:
+    if not as_json:
+        return form or FORMATS[0]
+    if form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} are two forms; give one of them")
+    return "json"
 
 
 def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
@@ -125,7 +138,7 @@ def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
 
 
 async def _search(
-    settings: Config, query: SceneQuery, access: Access, max_wait: Seconds | None
+    settings: Config, wish: SearchPlan, query: SceneQuery, access: Access, max_wait: Seconds | None
 ) -> list[Scene]:
     scenes: list[Scene] = []
     last, left_out = None, Left()
@@ -133,6 +146,7 @@ async def _search(
         echo(note.text, err=True)
     async with (
         open_client(access, max_wait) as client,
+        naming_datasets(client, wish),
         aclosing(
             search_scenes(client, query, page_size=settings.service.scenes_per_page)
         ) as batches,

@@ -99,10 +99,10 @@ def verify(
         _print_unknown(outcome, settings.directory, as_json=as_json)
         return INCOMPLETE
     if not (repair and outcome.damaged):
-        _print(outcome, as_json=as_json, quiet=quiet)
+        _print(outcome, settings.directory, as_json=as_json, quiet=quiet)
         return INCOMPLETE if outcome.damaged else OK
     if not as_json:
-        _print(outcome, as_json=False, quiet=quiet)
+        _print(outcome, settings.directory, as_json=False, quiet=quiet)
     with naming(config):
         access = access_to(with_tls(settings.service, tls), sandbox)
         mended = run_async(lambda: _repair(settings, access, as_json=as_json, quiet=quiet))
@@ -225,7 +225,7 @@ def _echo_json_line(checked: FileChecked) -> None:
     )
 
 
-def _print(outcome: Checked, *, as_json: bool, quiet: bool) -> None:
+def _print(outcome: Checked, directory: Path, *, as_json: bool, quiet: bool) -> None:
     wrong = len(outcome.damaged)
     if as_json:
         echo_json(
@@ -240,6 +240,10 @@ def _print(outcome: Checked, *, as_json: bool, quiet: bool) -> None:
                 "bytes": {"read": outcome.read_bytes},
             }
         )
+        return
+    if not outcome.total:
+        if not quiet:
+            echo(f"Nothing to verify: no run of this job has finished a file in {directory} yet.")
         return
     if wrong or not quiet:
         right = f"{outcome.total - wrong:,} of {count(outcome.total, 'file')} right"

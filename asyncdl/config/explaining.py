@@ -22,7 +22,7 @@ from asyncdl.config.sections import (
 )
 from asyncdl.config.wording import in_plain_words
 from asyncdl.errors import ConfigError
-from asyncdl.text import closest
+from asyncdl.text import closest, did_you_mean
 
 _SECTIONS = (ServiceConfig, SearchConfig, *get_args(Product), DownloadConfig, PollConfig)
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -91,9 +91,8 @@ def _explain_unknown(
     close = closest(name, keys)
     # What has no key of a config is no config, and may be anybody's: its values are not repeated.
     is_ours = close or any(name in _keys_of(known) for known in _SECTIONS)
-    hint = f"; did you mean {close[0]}?" if close else ""
     return ConfigError(
-        f"unknown key{hint}",
+        f"unknown key{did_you_mean(close)}",
         file=file,
         key=_dotted([*path, name]),
         value=_shown_at([*path, name], raw) if is_ours else None,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from string import Formatter
 
-from asyncdl.text import closest
+from asyncdl.text import closest, did_you_mean
 
 LAYOUT_FIELDS = (
     "kind", "product_id", "entity_id", "product_code", "file", "band",
@@ -82,8 +82,7 @@ def _problems(text: str) -> Iterator[str]:
 
 def _problems_of_field(name: str, form: str | None) -> Iterator[str]:
     if name not in LAYOUT_FIELDS:
-        close = closest(name, LAYOUT_FIELDS)
-        hint = f"; did you mean {{{close[0]}}}?" if close else ""
+        hint = did_you_mean([f"{{{field}}}" for field in closest(name, LAYOUT_FIELDS)])
         yield f"names the unknown field {{{name}}}{hint}"
     if form:
         yield f"says more than {{{name}}} between its braces"

@@ -124,3 +124,17 @@ def test_a_footprint_is_closed_wound_and_cut_at_the_antimeridian(
 @pytest.mark.parametrize("ring", [[], [[0, 0], [1, 1], [2, 2]], "odd"])
 def test_what_encloses_nothing_is_no_geometry(ring: object) -> None:
     assert geometry_of({"type": "Polygon", "coordinates": [ring]}) is None
+
+
+def test_json_may_be_asked_for_as_of_every_other_command(terminal: Terminal, folder: Path) -> None:
+    assert terminal.run(*ANCHORAGE, "--json") == 0
+    as_json = terminal.out
+    assert terminal.run(*ANCHORAGE, "--json", "--format", "json") == 0
+    assert terminal.out == as_json
+    assert terminal.run(*ANCHORAGE, "--format", "json") == 0
+    assert terminal.out == as_json
+
+
+def test_two_forms_at_once_are_refused(terminal: Terminal, folder: Path) -> None:
+    assert terminal.run(*ANCHORAGE, "--json", "--format", "csv") == 2
+    assert "give one of them" in terminal.err

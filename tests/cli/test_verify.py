@@ -94,3 +94,15 @@ def test_what_is_damaged_and_no_longer_wanted_is_left_alone(
     assert terminal.run("verify", config, "--sandbox", "--repair") == 1
     assert "1 damaged file that CONFIG no longer asks for: left alone" in terminal.out
     assert damaged.is_file()
+
+
+def test_where_no_file_was_finished_there_is_nothing_to_verify(
+    terminal: Terminal, folder: Path
+) -> None:
+    config = Path("none.toml")
+    config.write_text((ONE % '"red"').replace("20200310_20200822", "20200310_20200823"))
+    assert terminal.run("run", config, "--sandbox", "--quiet") == 1
+    assert terminal.run("verify", config, "--sandbox") == 0
+    assert terminal.out.startswith("Nothing to verify: no run of this job has finished a file in ")
+    assert terminal.run("verify", config, "--sandbox", "--json") == 0
+    assert orjson.loads(terminal.out)["files"] == {"total": 0, "verified": 0, "damaged": 0}

@@ -133,8 +133,8 @@ def test_a_name_that_is_given_whole_goes_before_those_that_hold_its_words() -> N
 @pytest.mark.parametrize(
     ("wanted", "problem"),
     [
-        ("D778", "did you mean 'D77"),
-        ("surface reflektance", "did you mean 'D773'"),
+        ("D778", "did you mean D77"),
+        ("surface reflektance", "did you mean D773"),
         ("D771", 'kind = "bands"'),
         ("nothing like that", "no scene has this product"),
     ],

@@ -8,6 +8,7 @@ from asyncdl.errors import ConfigError
 from asyncdl.job.telling.amounts import size
 from asyncdl.m2m.downloads.products import ListedProduct, ProductsSeen, Unclear, closest
 from asyncdl.m2m.downloads.selection import BundleWanted, Missing, Wanted
+from asyncdl.text import did_you_mean
 
 KEY = "products.product"
 
@@ -61,7 +62,7 @@ def _hint(choice: str, seen: ProductsSeen) -> str:
     if choice.strip().casefold() in seen.contained:
         return '; it is a folder of single files, which kind = "bands" takes'
     close = closest(choice, seen.listed)
-    return f"; did you mean {close.code or close.name!r}?" if close else ""
+    return did_you_mean([close.code or close.name]) if close else ""
 
 
 def _shown(product: ListedProduct) -> str:

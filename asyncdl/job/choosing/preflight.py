@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, AuthError, ConfigError, EndpointRemoved
 from asyncdl.events import Emit, Notice
@@ -12,6 +15,7 @@ from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import suggest
 from asyncdl.m2m.downloads.selection import check_groups
 from asyncdl.m2m.models import Notification
+from asyncdl.text import did_you_mean
 
 NOTICE_SEVERITIES = {"I": "info"}
 """Codes that are no warnings; whatever else the service marks a notice with is one."""
@@ -40,6 +44,21 @@ async def check_names(client: M2MClient, config: Config, wish: SearchPlan, emit:
     """
     await _check_datasets(client, wish)
     await _check_groups(client, config, wish, emit)
+
+
+@asynccontextmanager
+async def naming_datasets(client: M2MClient, wish: SearchPlan) -> AsyncIterator[None]:
+    """Turn the service's refusal of a dataset, whatever call met it, into what a run says.
+
+    For those that look at scenes without the checks of a run: a good name costs no call more.
+    Raises: ConfigError, for an alias that is none; AuthError, for a dataset that is closed.
+    """
+    try:
+        yield
+    except ApiError as error:
+        if is_unknown_dataset(error) or error.error_code in CLOSED_DATASET:
+            await _check_datasets(client, wish)
+        raise
 
 
 async def _check_permission(client: M2MClient) -> None:
@@ -105,8 +124,7 @@ async def unknown_dataset(
     """Return the error for an alias that is none, with the one that may have been meant."""
     family = dataset.partition("_")[0]
     known = [found.dataset_alias for found in await client.dataset_search(family)]
-    close = suggest(dataset, known)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(suggest(dataset, known))
     listing = f"asyncdl datasets {family}" if known else "asyncdl datasets"
     return ConfigError(
         f"the service has no such dataset, or it is closed to this account{hint}",

@@ -34,6 +34,7 @@ from asyncdl.m2m.downloads.products import (
 )
 from asyncdl.m2m.models import Checksum, DatasetFileGroups, DownloadOption
 from asyncdl.m2m.naming import file_suffix
+from asyncdl.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +444,7 @@ def check_bands(products: Iterable[Wanted], seen: BandsSeen) -> None:
         for word in words_of(product):
             if word not in seen.words:
                 raise ConfigError(
-                    f"no scene has this band{_did_you_mean(word, seen.stems | seen.names)}",
+                    f"no scene has this band{did_you_mean(suggest(word, seen.stems | seen.names))}",
                     key=f"products.{'members' if isinstance(product, BundleWanted) else 'bands'}",
                     value=word,
                     allowed=", ".join(sorted(seen.stems))
@@ -465,7 +466,7 @@ def check_groups(file_groups: Iterable[str], known: DatasetFileGroups) -> str:
     for group in wanted:
         if group not in groups:
             raise ConfigError(
-                f"the dataset has no such file group{_did_you_mean(group, groups)}",
+                f"the dataset has no such file group{did_you_mean(suggest(group, groups))}",
                 key="products.file_groups",
                 value=group,
                 allowed=", ".join(groups) or "none: the dataset has no file groups",
@@ -479,8 +480,3 @@ def check_groups(file_groups: Iterable[str], known: DatasetFileGroups) -> str:
         value=list(wanted),
         allowed="one [[products]] entry for each",
     )
-
-
-def _did_you_mean(word: str, available: Iterable[str]) -> str:
-    close = suggest(word, available)
-    return f"; did you mean {close[0]!r}?" if close else ""

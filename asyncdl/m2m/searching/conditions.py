@@ -12,6 +12,7 @@ from datetime import date
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.bands import suggest
 from asyncdl.m2m.models import DatasetFilter, Json
+from asyncdl.text import did_you_mean
 
 
 def metadata_filter(
@@ -87,8 +88,7 @@ class FieldsByName:
         """
         found = self.get(name)
         if found is None:
-            close = suggest(name, self._labels)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(suggest(name, self._labels))
             raise ConfigError(
                 f"{self._dataset} has no metadata field {name!r}{hint}",
                 key=key,

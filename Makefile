@@ -19,6 +19,8 @@ VENV_EXTRAS := .venv-extras
 VENV_EXAMPLES := .venv-examples
 VENV_AUDIT := .venv-audit
 READY_FOR_EXTRAS := $(VENV_EXTRAS)/.ready
+VENV_RELEASE := .venv-release
+READY_FOR_RELEASE := $(VENV_RELEASE)/.ready
 READY_FOR_EXAMPLES := $(VENV_EXAMPLES)/.ready
 READY_FOR_UVLOOP := $(VENV_UVLOOP)/.ready
 # stackstac needs an older pandas than the rest of the world, so this one has no constraints.
@@ -57,7 +59,7 @@ FIND_PYTHON = found=$$(python$(1) -c 'import sys; print(sys.executable)' 2> /dev
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks docs examples readers areas formats formats-slice clients soak audit bench field clean
+.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks docs examples readers areas formats formats-slice clients soak audit bench field release release-check clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -151,6 +153,12 @@ field: $(READY_FOR_UVLOOP)  # the cases of docs/faults.md beside curl, wget2 and
 	    nginx apache2-bin lighttpd aria2 wget2 curl openssl; }
 	$(BIN)/python -m benchmarks.field --write
 
+release-check: $(READY_FOR_RELEASE)  # all of a release but the commit and the tag: make release-check VERSION=0.2.0
+	$(VENV_RELEASE)/bin/python release.py --dry-run $(VERSION)
+
+release: $(READY_FOR_RELEASE)  # build, check, commit and tag; RELEASING.md
+	$(VENV_RELEASE)/bin/python release.py $(VERSION)
+
 $(READY): pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit("asyncdl needs Python 3.11 or newer; try make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv --clear $(VENV) || { apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
@@ -209,6 +217,11 @@ $(READY_FOR_EXAMPLES): $(READY_FOR_TESTS)
 	    --editable . --group test --group examples
 	touch $@
 
+$(READY_FOR_RELEASE): $(READY)
+	$(PYTHON) -m venv --clear $(VENV_RELEASE)
+	$(PIP_FOR) $(VENV_RELEASE)/bin/python --quiet install --constraint constraints.txt --group release
+	touch $@
+
 # One environment for each group; what a group needs of Python, this machine may lack.
 $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	rm -rf $(CLIENTS)
@@ -216,4 +229,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(VENV_RELEASE) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

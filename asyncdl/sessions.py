@@ -27,6 +27,7 @@ from anyio import to_thread
 
 from asyncdl.connectors import SecureConnector, as_aiohttp_says, over
 from asyncdl.errors import NetworkError, Portable
+from asyncdl.extras import installing
 from asyncdl.host_text import outmost_zone
 from asyncdl.loopback import is_loopback_name
 from asyncdl.proxies import SOCKS_PORT, is_socks, looks_names_up, proxy_for, without_login
@@ -194,7 +195,7 @@ def _socks_connector(proxy: str) -> Any:
     except ImportError as error:
         cause = (
             f"{without_login(proxy)} is a SOCKS proxy, which needs the extra socks: "
-            "pip install 'asyncdl[socks]'"
+            f"{installing('socks')}"
         )
         raise NetworkError("use the proxy", cause, retryable=False) from error
 

@@ -53,7 +53,7 @@ def login(
     What is not given is taken from the environment (ASYNCDL_USERNAME,
     ASYNCDL_TOKEN) or asked for. The service is that of CONFIG or --url, else that of the USGS;
     another host than the USGS's is confirmed by --url, and may then be named by configs.
-    The token goes to the system's keyring if the extra asyncdl[keyring] is
+    The token goes to the system's keyring if the extra keyring is
     installed, else to a file that only you can read.
     """
     settings = with_tls(service_config(config, url), tls)

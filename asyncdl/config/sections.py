@@ -26,7 +26,7 @@ from asyncdl.loopback import TLS_FORM, goes_in_clear
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
 
-AOI_FORMS = "a GeoJSON or WKT file, such text itself, or with asyncdl[geo] what GDAL reads"
+AOI_FORMS = "a GeoJSON or WKT file, such text itself, or with the extra geo what GDAL reads"
 URL_FORM = "an http or https URL"
 DAY_FORM = "a date, such as 2020-03-01"
 CA_FORM = "a PEM file of CA certificates, or a folder of them"
@@ -183,7 +183,7 @@ class SearchConfig(Section, frozen=True):
     """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
     aoi: Annotated[Aoi, Meta(description=AOI_FORMS)] | None = None
     """Area of interest: polygons or points, in longitude and latitude. Files other than GeoJSON,
-    WKT, TopoJSON and ESRI's JSON need ``asyncdl[geo]``, which reprojects; a layer is named as in
+    WKT, TopoJSON and ESRI's JSON need the extra ``geo``, which reprojects; a layer is named as in
     ``parcels.gpkg|layername=fields``. In Python also what has a ``__geo_interface__``. See
     [howto/area.md](howto/area.md)."""
     bbox: (

@@ -167,7 +167,7 @@ def test_a_file_in_metres_needs_gdal(tmp_path: Path, monkeypatch: pytest.MonkeyP
     crs = {"type": "name", "properties": {"name": "EPSG:32606"}}
     (tmp_path / "a.geojson").write_text(json.dumps({**POLYGON, "crs": crs}))
     monkeypatch.setattr("asyncdl.job.choosing.areas.has_gdal", lambda: False)
-    with pytest.raises(ConfigError, match=r"EPSG:32606; reproject.*asyncdl\[geo\]") as refused:
+    with pytest.raises(ConfigError, match=r"EPSG:32606; reproject.*\[geo\]") as refused:
         area("a.geojson", tmp_path)
     assert refused.value.file == tmp_path / "a.geojson"
 

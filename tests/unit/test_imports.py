@@ -17,6 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "dates": set(),
     "private_files": {"system", "redact"},
     "certificates": set(),
+    "extras": set(),
     "remedies": set(),
     "errors": {"redact", "remedies"},
     "system": set(),
@@ -35,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "tls_faults": {"certificates"},
     "tls_transport": set(),
     "connectors": {"tls_transport"},
-    "sessions": {"connectors", "errors", "host_text", "loopback", "proxies", "tls", "zones"},
+    "sessions": {"connectors", "errors", "extras", "host_text", "loopback", "proxies", "tls", "zones"},
     "config": {"user_text", "errors", "loopback", "outside", "text"},
     "transfer": {
         "system",
@@ -55,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
     "lists": {"errors", "outside", "redact", "transfer", "user_text"},
     "items": {"errors", "transfer", "m2m"},
     "job": {
-        "errors", "events", "config", "off_loop", "outside", "own_task", "retry", "redact",
+        "errors", "events", "extras", "config", "off_loop", "outside", "own_task", "retry", "redact",
         "system", "text", "tls", "user_text", "transfer", "m2m", "stac", "items",
     },
     "doctor": {

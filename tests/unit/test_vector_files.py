@@ -193,7 +193,7 @@ def test_without_gdal_the_error_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyogrio", None)
     (tmp_path / "a.gpkg").write_bytes(b"SQLite format 3\0")
-    with pytest.raises(ConfigError, match=r'pip install "asyncdl\[geo\]"'):
+    with pytest.raises(ConfigError, match=r'pip install ".\[geo\]"'):
         area("a.gpkg", tmp_path)
 
 

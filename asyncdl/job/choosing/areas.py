@@ -11,6 +11,7 @@ from asyncdl.config import Aoi, SearchConfig
 from asyncdl.config.aoi import Form, form_of
 from asyncdl.config.sections import AOI_FORMS
 from asyncdl.errors import ConfigError
+from asyncdl.extras import installing
 from asyncdl.job.choosing.vector_files import as_geojson, has_gdal
 from asyncdl.m2m.searching.area import (
     SearchArea,
@@ -81,7 +82,7 @@ def _area_of_text(
         return area_from_geojson(text, source=source, layer=layer)
     except OtherReferenceSystem as error:
         if not has_gdal():
-            error.problem += ', or install GDAL, which does: pip install "asyncdl[geo]"'
+            error.problem += f", or install GDAL, which does: {installing('geo')}"
             raise
     found = read_wkt(text) if form == "wkt" else read_geojson(text, layer)
     return area_from_geojson(_reprojected(found, source), source=source)

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from asyncdl.errors import ConfigError
+from asyncdl.extras import installing
 from asyncdl.outside import size_of_tree
 
 DRIVERS = frozenset(
@@ -79,8 +80,7 @@ def as_geojson(path: Path, layer: str | int | None = None) -> bytes:
     """
     if not has_gdal():
         raise ConfigError(
-            "is neither GeoJSON nor WKT; for other formats install GDAL: "
-            'pip install "asyncdl[geo]"',
+            f"is neither GeoJSON nor WKT; for other formats install GDAL: {installing('geo')}",
             file=path,
         )
     whole = path.expanduser().absolute()

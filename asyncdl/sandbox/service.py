@@ -21,6 +21,8 @@ from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.files import FileHost
 from asyncdl.sandbox.ledger import Call, Ledger, LoggedFileRequest, RecentCounts
 from asyncdl.sandbox.leftovers import Leftovers, leftovers_of
+from asyncdl.sandbox.links import signed_url
+from asyncdl.sandbox.lookup import find_target
 from asyncdl.sandbox.queue import ServedQueue
 from asyncdl.sandbox.scene_lists import ServedSceneLists
 from asyncdl.sandbox.signing import Signer
@@ -33,6 +35,8 @@ from asyncdl.sandbox.world import World
 _MAX_BODY_BYTES = 64 * 2**20
 """Fifty thousand entity ids fit easily."""
 _SHUTDOWN_S = 0.05
+_NOT_REQUESTED = 0
+"""The download id of a file that is in no queue."""
 
 
 class Service:
@@ -162,6 +166,16 @@ class Service:
         Raises: KeyError, if there is no such file.
         """
         return self._truth.bytes_of(name)
+
+    def file_url(self, name: str) -> str:
+        """Return a fresh URL of a file, named as for :meth:`file_bytes`; nobody need ask for it.
+
+        Raises: KeyError, if there is no such file.
+        """
+        target = find_target(self._world.catalog, name)
+        if target is None:
+            raise KeyError(name)
+        return signed_url(self._world, target, _NOT_REQUESTED)
 
     def bundle_bytes(self, product_id: str) -> bytes:
         """Return the true content of a bundle, as it is while ``bundle_changes`` is off.

@@ -1,4 +1,8 @@
-"""Every code block in the README and the pages does what it says, in the order of the page."""
+"""Every code block in the README and the pages does what it says.
+
+The commands of a page go on from each other, in one folder, as a reader's do. Its Python does not:
+each block is a program of its own, which knows no name that it has not made itself.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import ast
 import importlib.util
 import inspect
 import os
+import subprocess
 import sys
 import tomllib
 import warnings
@@ -53,38 +58,24 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.timeout(300)  # a page may have a dozen commands, each a process
 @pytest.mark.allow_blocking  # a config is read before the work begins, on the loop or not
 @pytest.mark.parametrize("page", with_blocks)
-async def test_the_blocks_of_a_page_run_one_after_the_other(
-    page: str, service: Service, static_file: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+async def test_the_blocks_of_a_page_do_what_they_say(
+    page: str, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ASYNCDL_USERNAME", service.username)
     monkeypatch.setenv("ASYNCDL_TOKEN", service.token)
-    names = names_for(service, static_file, folder)
     for block in blocks_of(page):
-        await try_block(block, names, folder)
+        await try_block(block, service.url, folder)
 
 
-def names_for(service: Service, static_file: str, folder: Path) -> dict[str, Any]:
-    """Return what the Python of the pages takes for granted."""
-    return {
-        "__name__": "page",
-        "asyncdl": asyncdl,
-        "Path": Path,
-        "service_url": service.url,
-        "credentials": asyncdl.Credentials(service.username, service.token),
-        "directory": str(folder / "from-python"),
-        "file_url": static_file,
-    }
-
-
-async def try_block(block: Block, names: dict[str, Any], folder: Path) -> None:
+async def try_block(block: Block, service_url: str, folder: Path) -> None:
     if block.title:
         (folder / block.title).write_text(block.text, encoding="utf-8")
     match block.language:
         case "python" if "asyncio.run" in block.text:
-            await run_program(block, folder, names["service_url"])
+            await run_program(block, folder, service_url)
         case "python" if all(map(is_installed, modules_of(block))):
-            await run_in_place(block, names)
+            await run_in_place(block)
         case "toml":
             raw = tomllib.loads(block.text)
             asyncdl.parse_config(raw if "products" in raw and "search" in raw else in_a_whole(raw))
@@ -130,10 +121,11 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
-async def run_in_place(block: Block, names: dict[str, Any]) -> None:
+async def run_in_place(block: Block) -> None:
+    """Run a block as `python -m asyncio` and notebooks do, in a namespace of its own."""
+    names: dict[str, Any] = {"__name__": "page"}
     code = compile(block.text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    if "sync." in block.text:
-        # Not on the loop that the sandbox answers on.
+    if "sync." in block.text:  # which is not for a loop's thread
         await anyio.to_thread.run_sync(exec, code, names)
         return
     with warnings.catch_warnings():
@@ -161,6 +153,17 @@ def test_every_block_has_a_language_that_is_tried_or_known() -> None:
     """A typing error in a fence would let its block go untried."""
     others = {b.language for page in pages() for b in blocks_of(page)} - LANGUAGES
     assert others <= {"", "ini", "text"}
+
+
+def test_every_block_of_python_makes_all_names_that_it_uses(tmp_path: Path) -> None:
+    """Also those that are not run here, for want of what they import."""
+    blocks = [b for page in pages() for b in blocks_of(page) if b.language == "python"]
+    for number, block in enumerate(blocks):
+        (tmp_path / f"block{number}.py").write_text(f"# {block}\n{block.text}", encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "F821"]
+    done = subprocess.run([*ruff, "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert len(blocks) > 25
 
 
 def test_every_exception_from_running_is_needed() -> None:

@@ -25,6 +25,15 @@ async def test_file_comes_whole_with_name_length_and_etag() -> None:
         assert headers["ETag"].startswith('"')
 
 
+async def test_a_file_that_nobody_asked_for_has_a_url_for_those_who_test() -> None:
+    async with open_caller() as call:
+        status, _, body = await call.get(call.service.file_url(RED_FILE))
+        assert (status, body) == (200, call.service.file_bytes(RED_FILE))
+        with pytest.raises(KeyError):
+            call.service.file_url("no such file")
+        assert call.service.violations == []
+
+
 async def test_other_url_for_the_same_file_has_the_same_etag() -> None:
     async with open_caller() as call:
         etags = {(await call.get(await call.url()))[1]["ETag"] for _ in range(2)}

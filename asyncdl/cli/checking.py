@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from asyncdl.cli.live import ResizableLive
 from asyncdl.events import CheckProgress
 
 
@@ -14,7 +15,8 @@ class CheckBar:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, files="")
-        progress.start()
+        self._live = ResizableLive(progress.get_renderable, progress.console)
+        self._live.start()
 
     def show(self, event: CheckProgress) -> None:
         """Draw how far the reading is."""
@@ -27,7 +29,7 @@ class CheckBar:
 
     def close(self) -> None:
         """Take the line away."""
-        self._progress.stop()
+        self._live.stop()
 
 
 def open_bar() -> CheckBar:
@@ -39,6 +41,5 @@ def open_bar() -> CheckBar:
             DownloadColumn(),
             TransferSpeedColumn(),
             console=Console(stderr=True),
-            transient=True,
         )
     )

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from asyncdl.cli.live import ResizableLive
 from asyncdl.cli.printing import plain
 from asyncdl.cli.quantities import size
 from asyncdl.events import Emit, Event, Notice
@@ -20,7 +20,6 @@ from asyncdl.progress.notes import note_of
 from asyncdl.progress.words import joined, pace, totals
 from asyncdl.text import shortened
 
-REFRESH_PER_S = 8
 SHOWN_FILES = 8
 """Lines for active files; with more workers the rest is counted."""
 NARROW = 60
@@ -54,12 +53,7 @@ def open_progress() -> Iterator[Emit]:
         if isinstance(event, Notice):
             live.console.print(plain(note_of(event)), highlight=False, markup=False)
 
-    with Live(
-        console=console,
-        get_renderable=draw,
-        refresh_per_second=REFRESH_PER_S,
-        transient=True,
-    ) as live:
+    with ResizableLive(draw, console) as live:
         yield show
 
 

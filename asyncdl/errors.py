@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def wrong_type(field: str, value: object, allowed: str) -> TypeError:
+    """Return the error for a value of another type; the value itself may be a secret."""
+    return TypeError(f"{field}: {type(value).__name__} (allowed: {allowed})")
+
+
 class Portable(BaseException):
     """An exception that pickle and copy make again from its fields.
 

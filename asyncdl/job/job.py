@@ -15,7 +15,14 @@ import anyio.to_thread
 from anyio import CancelScope
 
 from asyncdl.config import Config, DownloadConfig
-from asyncdl.errors import AsyncdlError, AuthError, ConfigError, DirectoryBusyError, MisuseError
+from asyncdl.errors import (
+    AsyncdlError,
+    AuthError,
+    ConfigError,
+    DirectoryBusyError,
+    MisuseError,
+    wrong_type,
+)
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
 from asyncdl.job.choosing.news import Now, first_new_day, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
@@ -106,6 +113,7 @@ class Job:
         only: Sequence[Standing] = (),
         force: bool = False,
     ) -> None:
+        _check_types(config, credentials)
         self._config = config
         self._wish = wish_of(config)
         self._credentials = credentials
@@ -355,3 +363,11 @@ def limits_of(download: DownloadConfig) -> Limits:
         max_size_bytes=download.max_size,
         durable=download.durable,
     )
+
+
+def _check_types(config: object, credentials: object) -> None:
+    if not isinstance(config, Config):
+        allowed = "a Config, such as asyncdl.load_config gives"
+        raise wrong_type("Job.config", config, allowed)
+    if not isinstance(credentials, Credentials | None):
+        raise wrong_type("Job.credentials", credentials, "Credentials, or None to find them")

@@ -19,7 +19,7 @@ from aiohttp import ClientSession
 from anyio import move_on_after
 from platformdirs import user_state_path
 
-from asyncdl.errors import ApiError, AsyncdlError, ConfigError
+from asyncdl.errors import ApiError, AsyncdlError, ConfigError, wrong_type
 from asyncdl.events import Emit, discard
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.account.destination import unconfirmed
@@ -130,6 +130,7 @@ class M2MClient:
         session: ClientSession | None = None,
         emit: Emit = discard,
     ) -> None:
+        _check_types(credentials, options)
         self._options = options
         url = Url(url)  # whose repr shows no secret
         self._transport = Transport(
@@ -685,3 +686,11 @@ def _as_data_group(group: DownloadGroup) -> dict[str, Json]:
         "fileGroups": list(group.file_groups),
         "listId": group.list_id,
     }
+
+
+def _check_types(credentials: object, options: object) -> None:
+    if not isinstance(credentials, Credentials):
+        allowed = "Credentials, such as asyncdl.find_credentials() gives"
+        raise wrong_type("M2MClient.credentials", credentials, allowed)
+    if not isinstance(options, ClientOptions):
+        raise wrong_type("M2MClient.options", options, "ClientOptions")

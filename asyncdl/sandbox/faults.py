@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 
-from asyncdl.errors import ConfigError
+from asyncdl.errors import ConfigError, wrong_type
 from asyncdl.sandbox.chaos import shares_of_chaos, switches_of_chaos
 from asyncdl.sandbox.fault_values import Disposition, DownMode, Repeats, Share, read_value
 
@@ -194,7 +194,7 @@ class Faults:
     def changed_by(self, settings: Iterable[str]) -> Faults:
         """Return these faults with some settings changed, as :meth:`parse` reads them."""
         faults = self
-        for setting in settings:
+        for setting in _as_texts(settings):
             name, equals, value = setting.partition("=")
             if name == "chaos":
                 faults = Faults.chaos(read_value("chaos", "int", value if equals else "0"))
@@ -248,3 +248,14 @@ def _kind_of(name: str) -> str:
             f"there is no fault {name!r}", key="fault", allowed=", ".join(["chaos", *kinds])
         )
     return kinds[name]
+
+
+def _as_texts(settings: object) -> list[str]:
+    allowed = 'texts such as ["preparing=0.5"]'
+    if isinstance(settings, str | bytes) or not isinstance(settings, Iterable):
+        raise wrong_type("Faults.parse", settings, allowed)
+    texts = list(settings)
+    for text in texts:
+        if not isinstance(text, str):
+            raise wrong_type("Faults.parse", text, allowed)
+    return texts

@@ -17,11 +17,6 @@ def _text(field: str, value: object, allowed: str) -> str:
     return f"{field} = {value!r} (allowed: {allowed})"
 
 
-def wrong_type(field: str, value: object, allowed: str) -> TypeError:
-    """Return the error for a value of another type; the value itself may be a secret."""
-    return TypeError(f"{field}: {type(value).__name__} (allowed: {allowed})")
-
-
 def whole(field: str, value: object, least: int) -> int:
     """Return a whole number, ``least`` or more. Raises: TypeError, ValueError."""
     allowed = f"a whole number, {least} or more"

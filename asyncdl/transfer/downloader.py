@@ -10,12 +10,11 @@ import anyio
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
-from asyncdl.errors import INTERRUPTED, MisuseError, TransferError
+from asyncdl.errors import INTERRUPTED, MisuseError, TransferError, wrong_type
 from asyncdl.events import Emit, discard
 from asyncdl.own_task import in_own_task, require_asyncio
 from asyncdl.proxies import names_proxy
 from asyncdl.tls import SharedContext, Tls, names_files
-from asyncdl.transfer.checking import wrong_type
 from asyncdl.transfer.client import Client
 from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine, build_engine

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from asyncdl.errors import wrong_type
 from asyncdl.retry import Backoff
-from asyncdl.transfer.checking import check_number, whole, wrong_type
+from asyncdl.transfer.checking import check_number, whole
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asyncdl.errors import wrong_type
 from asyncdl.host_text import hostname_of, outmost_zone
-from asyncdl.transfer.checking import folder, whole, wrong, wrong_type
+from asyncdl.transfer.checking import folder, whole, wrong
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.headers import Headers
 from asyncdl.transfer.proving.digests import Digest, check_algorithm

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from asyncdl.config import parse_config
+from asyncdl.job.job import Job
+from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.retry import Backoff
+from asyncdl.sandbox import Faults
 from asyncdl.transfer import Digest, FileRequest, Form, Limits
 
 URL = "http://host/a.bin"
@@ -155,3 +159,24 @@ def test_a_config_takes_a_path_as_its_directory(tmp_path: Path) -> None:
     }
     assert parse_config(raw).directory == tmp_path / "x"
     assert isinstance(raw["download"], dict) and raw["download"]["directory"] == tmp_path / "x"
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "x", b"x", [5], {5: "x"}], ids=repr)
+def test_parts_of_the_library_refuse_other_types_when_they_are_handed_in(wrong: Any) -> None:
+    account = Credentials("me", "a token")
+    makers: dict[str, Callable[[], object]] = {
+        "Job.config": lambda: Job(wrong),
+        "M2MClient.credentials": lambda: M2MClient(wrong),
+        "M2MClient.options": lambda: M2MClient(account, options=wrong),
+        "Faults.parse": lambda: Faults.parse(wrong),
+    }
+    for field, make in makers.items():
+        with pytest.raises(TypeError, match=rf"^{field}: \w+ \(allowed: "):
+            make()
+
+
+def test_a_job_refuses_an_account_of_another_type() -> None:
+    tables = {"search": {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"]}}
+    config = parse_config(tables | {"products": [{"kind": "bundle"}], "download": {}})
+    with pytest.raises(TypeError, match=r"^Job\.credentials: tuple \(allowed: Credentials"):
+        Job(config, credentials=("me", "a token"))  # type: ignore[arg-type]

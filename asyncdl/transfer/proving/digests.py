@@ -8,8 +8,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from asyncdl.errors import ChecksumMismatch
-from asyncdl.transfer.checking import wrong, wrong_type
+from asyncdl.errors import ChecksumMismatch, wrong_type
+from asyncdl.transfer.checking import wrong
 
 ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5", "cksum", "crc32")
 """The strongest first."""

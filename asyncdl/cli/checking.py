@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from asyncdl.cli.live import ResizableLive
+from asyncdl.cli.quantities import count
 from asyncdl.events import CheckProgress
 
 
@@ -24,7 +25,7 @@ class CheckBar:
             self._task,
             completed=event.read_bytes,
             total=event.total_bytes,
-            files=f"{event.files:,} of {event.total_files:,} files",
+            files=f"{event.files:,} of {count(event.total_files, 'file')}",
         )
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.printing import echo
+from asyncdl.cli.quantities import count
 from asyncdl.cli.service import Access, access_to, open_client, with_tls
 from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, Seconds, load_config
@@ -156,7 +157,7 @@ async def _search(
             left_out = left_out.more(batch)
             last = batch
     total = last.total_hits if last else 0
-    echo(f"{len(scenes):,} of {total:,} scenes", err=True)
+    echo(f"{len(scenes):,} of {count(total, 'scene')}", err=True)
     for note in search_notes(query, last, found=len(scenes), left_out=left_out):
         echo(note.text, err=True)
     return scenes

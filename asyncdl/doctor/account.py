@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncdl.doctor.check import Check, CheckState
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE, notice_of
+from asyncdl.job.telling.amounts import count
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.m2m.models import room_in
@@ -58,7 +59,7 @@ async def check_limits(client: M2MClient) -> Check:
     if room is None:
         return Check("limits", CheckState.OK, "the service tells none")
     most = room_in(limits.initial_limits)
-    seen = f"{room:,} downloads left" + (f" of {most:,}" if most else "")
+    seen = f"{count(room, 'download')} left" + (f" of {most:,}" if most else "")
     if room:
         return Check("limits", CheckState.OK, seen)
     return Check("limits", CheckState.WARN, seen, "the quota has 15 minutes; a run waits by itself")

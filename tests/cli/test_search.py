@@ -138,3 +138,10 @@ def test_json_may_be_asked_for_as_of_every_other_command(terminal: Terminal, fol
 def test_two_forms_at_once_are_refused(terminal: Terminal, folder: Path) -> None:
     assert terminal.run(*ANCHORAGE, "--json", "--format", "csv") == 2
     assert "give one of them" in terminal.err
+
+
+def test_one_scene_is_one_scene(terminal: Terminal, folder: Path) -> None:
+    config = Path("examples/anchorage.toml")
+    config.write_text(config.read_text().replace("end = 2020-03-15", "end = 2020-03-04"))
+    assert terminal.run(*ANCHORAGE) == 0
+    assert "1 of 1 scene\n" in terminal.err

@@ -36,7 +36,9 @@ ROOMS: dict[str, set[str]] = {
     "tls_faults": {"certificates"},
     "tls_transport": set(),
     "connectors": {"tls_transport"},
-    "sessions": {"connectors", "errors", "extras", "host_text", "loopback", "proxies", "tls", "zones"},
+    "sessions": {
+        "connectors", "errors", "extras", "host_text", "loopback", "proxies", "tls", "zones",
+    },
     "config": {"user_text", "errors", "loopback", "outside", "text"},
     "transfer": {
         "system",
@@ -56,8 +58,8 @@ ROOMS: dict[str, set[str]] = {
     "lists": {"errors", "outside", "redact", "transfer", "user_text"},
     "items": {"errors", "transfer", "m2m"},
     "job": {
-        "errors", "events", "extras", "config", "off_loop", "outside", "own_task", "retry", "redact",
-        "system", "text", "tls", "user_text", "transfer", "m2m", "stac", "items",
+        "errors", "events", "extras", "config", "off_loop", "outside", "own_task", "retry",
+        "redact", "system", "text", "tls", "user_text", "transfer", "m2m", "stac", "items",
     },
     "doctor": {
         "version", "errors", "dates", "config", "retry", "proxies", "redact", "sessions", "tls",

@@ -182,3 +182,10 @@ def test_where_a_check_fails_nothing_is_left_of_a_release(
 def test_the_checks_of_a_release_are_a_group_of_their_own() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     assert {name.partition(">")[0] for name in groups["release"]} == {"build", "hatchling", "twine"}
+
+
+def test_the_readme_names_every_extra_and_what_it_brings() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    rows = set(re.findall(r"^\| `(\w+)` \| .*\b[\w-]+ \| ", readme, re.MULTILINE))
+    assert rows == set(project["optional-dependencies"])

@@ -27,6 +27,9 @@ from asyncdl.m2m.naming import (
 )
 from asyncdl.text import closest
 
+_BAND = re.compile(r"B\d+")
+_NUMBERED = re.compile(r"(?<![A-Z])(?:BAND[ _-]?|B)0*(\d+)\Z")
+"""How people write a band that is ``B4`` here: ``band4``, ``B04``."""
 _GLOB = re.compile(r"[*?\[]")
 
 _REFLECTIVE = frozenset({"coastal", "blue", "green", "red", "nir08", "swir16", "swir22"})
@@ -432,14 +435,25 @@ def stem_of(suffix: str) -> str:
 def suggest(word: str, available: Iterable[str]) -> list[str]:
     """Return up to three of the available words that ``word`` may have been meant for.
 
-    Words that only lack a beginning come first, such as ``SR_B4`` for ``B4``, then the
-    closest; upper and lower case count as the same.
+    Words that only lack a beginning come first, such as ``SR_B4`` for ``B4``, then other bands
+    of that number, such as ``ST_B10`` for ``SR_B10``, those that lack an end, such as
+    ``QA_PIXEL`` for ``QA``, and the closest; upper and lower case count as the same.
     """
     originals = {candidate.upper(): candidate for candidate in available}
-    wanted = word.upper()
+    wanted = _NUMBERED.sub(r"B\1", word.upper())
     ends = [name for name in originals if _is_end_of(wanted, name) or _is_end_of(name, wanted)]
-    found = dict.fromkeys((*ends, *closest(wanted, originals, 3)))
+    same = [name for name in originals if _is_band(wanted) and _number(name) == _number(wanted)]
+    starts = [name for name in originals if wanted and name.startswith(f"{wanted}_")]
+    found = dict.fromkeys((*ends, *same, *starts, *closest(wanted, originals, 3)))
     return [originals[name] for name in found][:3]
+
+
+def _is_band(word: str) -> bool:
+    return _BAND.fullmatch(_number(word)) is not None
+
+
+def _number(word: str) -> str:
+    return word.rpartition("_")[2]
 
 
 def _is_end_of(short: str, long: str) -> bool:

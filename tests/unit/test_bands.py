@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from asyncdl.m2m.bands import (
     DATASETS,
+    band_words,
     common_names,
     files_of,
     is_partly_known,
@@ -197,3 +198,26 @@ def test_a_band_without_its_level_is_recognised(word: str, meant: str) -> None:
 
 def test_a_band_with_the_level_of_another_dataset_is_recognised() -> None:
     assert suggest("SR_B4", ["B4", "B40"])[0] == "B4"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("B4", "SR_B4"),
+        ("b04", "SR_B4"),
+        ("band4", "SR_B4"),
+        ("Band 4", "SR_B4"),
+        ("SR_B04", "SR_B4"),
+        ("B10", "ST_B10"),
+        ("SR_B10", "ST_B10"),
+        ("ST_B4", "SR_B4"),
+        ("AEROSOL", "SR_QA_AEROSOL"),
+        ("QA_PIX", "QA_PIXEL"),
+    ],
+)
+def test_a_band_of_another_level_or_spelling_is_known_by_its_number(word: str, meant: str) -> None:
+    assert suggest(word, band_words("landsat_ot_c2_l2"))[0].upper() == meant
+
+
+def test_what_lacks_an_end_is_known_by_its_beginning() -> None:
+    assert suggest("QA", band_words("landsat_ot_c2_l1")) == ["qa_pixel", "qa_radsat"]

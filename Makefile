@@ -59,7 +59,7 @@ FIND_PYTHON = found=$$(python$(1) -c 'import sys; print(sys.executable)' 2> /dev
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks docs examples readers areas formats formats-slice clients soak audit bench field release release-check clean
+.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench field release release-check clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -105,6 +105,9 @@ browser:  # for the tests of the HTML pages, which are skipped without one; take
 
 socks:  # a SOCKS proxy that nobody here wrote, for tests that are skipped without it
 	@command -v microsocks > /dev/null || { apt-get update -qq && apt-get install -y -qq microsocks; }
+
+terminal:  # tmux, for a test of the live display that is skipped without it
+	@command -v tmux > /dev/null || { apt-get update -qq && apt-get install -y -qq tmux; }
 
 docs: $(READY_FOR_DOCS)  # the pages as a site in site/, with warnings as errors, and their tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

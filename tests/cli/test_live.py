@@ -84,7 +84,7 @@ def test_after_narrowing_it_goes_up_over_all_rows_that_it_has_taken(
 def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """A terminal that nobody here wrote; called, it does what tmux does."""
     if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed: apt-get install tmux")
+        pytest.skip("tmux is not installed: make terminal")
     base = ["tmux", "-S", str(tmp_path / "socket"), "-f", os.devnull]
 
     def call(*arguments: str) -> str:

@@ -13,7 +13,7 @@ from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.retry import Backoff
 from asyncdl.sandbox import Faults
-from asyncdl.transfer import Digest, FileRequest, Form, Limits
+from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
 
 URL = "http://host/a.bin"
 SHA256 = Digest("sha256", "ab" * 32)
@@ -180,3 +180,10 @@ def test_a_job_refuses_an_account_of_another_type() -> None:
     config = parse_config(tables | {"products": [{"kind": "bundle"}], "download": {}})
     with pytest.raises(TypeError, match=r"^Job\.credentials: tuple \(allowed: Credentials"):
         Job(config, credentials=("me", "a token"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [URL, None, 5, b"x"], ids=repr)
+async def test_a_bare_url_is_no_request(wrong: Any) -> None:
+    async with Downloader() as downloader:
+        with pytest.raises(TypeError, match=r"^Downloader\.fetch: \w+ \(allowed: a FileRequest, "):
+            await downloader.fetch(wrong)

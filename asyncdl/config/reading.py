@@ -303,8 +303,12 @@ class _PathsBelow(_Paths):
             return str(path)
         try:
             real = path.resolve()
-        except (OSError, RuntimeError):  # links in a circle
-            raise self._error(key, text, "leads nowhere", BELOW) from None
+            # From Python 3.13 on, links in a circle stay what they are.
+            is_circle = any(at.is_symlink() for at in (real, *real.parents))
+        except (OSError, RuntimeError):
+            is_circle = True
+        if is_circle:
+            raise self._error(key, text, "leads nowhere", BELOW)
         if not real.is_relative_to(self.folder):
             raise self._error(key, text, "leads out of the folder of this job", BELOW)
         return str(real)

@@ -28,7 +28,7 @@ from asyncdl.m2m.naming import (
 from asyncdl.text import closest
 
 _BAND = re.compile(r"B\d+")
-_NUMBERED = re.compile(r"(?<![A-Z])(?:BAND[ _-]?|B)0*(\d+)\Z")
+_NUMBERED = re.compile(r"(?<![A-Z])(?:BAND[ _-]?|B)0{0,3}+(\d{1,3})\Z")
 """How people write a band that is ``B4`` here: ``band4``, ``B04``."""
 _GLOB = re.compile(r"[*?\[]")
 

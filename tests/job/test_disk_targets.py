@@ -289,4 +289,4 @@ async def test_a_directory_that_refuses_its_lock_is_an_error_of_the_disk(
     with pytest.raises(AsyncdlError) as caught:
         async with open_state(tmp_path, "usgs"):
             pass
-    assert isinstance(caught.value, DiskError) and "right to write" in caught.value.remedy
+    assert isinstance(caught.value, DiskError) and "may write there" in caught.value.remedy

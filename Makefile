@@ -29,7 +29,7 @@ READY_FOR_FORMATS := $(VENV_FORMATS)/.ready
 VENV_READERS := .venv-readers
 READY_FOR_READERS := $(VENV_READERS)/.ready
 # What is pure, or starts python -O by itself, gains nothing there.
-ON_UVLOOP := tests/test_*.py tests/transfer tests/job tests/m2m tests/cli tests/e2e \
+ON_UVLOOP := tests/test_*.py tests/transfer tests/job tests/cli tests/e2e \
     --ignore tests/e2e/test_optimized.py
 # What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
 ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \

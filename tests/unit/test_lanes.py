@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 LANES = re.findall(r"^(?:exec )?make ([\w-]+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-NEEDED = re.compile(r"^(\w+): (.*?)\s*#", re.MULTILINE)
+NEEDED = re.compile(r"^([\w-]+): (.*?)\s*#", re.MULTILINE)
 INSTALLED = re.compile(r'^\$\((\w+)\):(?:(?!\n\n).)*?--editable "\.\[([\w,]+)\]"', re.M | re.S)
 
 

@@ -135,7 +135,7 @@ async def test_a_body_whose_end_nobody_can_know_is_refused(
     trusting: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the TLS of any loop but asyncio's; here a small one of it is passed off as another's."""
-    is_known = type(asyncio.get_running_loop()).__module__.startswith("asyncio")
+    is_known = type(asyncio.get_running_loop()).__module__.startswith(("asyncio", "tests."))
     with hasty_host(server_context(CA), BODY, has_length=False) as host:
         if is_known:
             monkeypatch.setattr(asyncio.sslproto._SSLProtocolTransport, "__module__", "other.loop")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from asyncio import exceptions, proactor_events, sslproto, unix_events
 from collections.abc import Callable
 from contextlib import suppress
@@ -128,6 +129,8 @@ class _Socket:
         return getattr(self._sock, name)
 
     def shutdown(self, how: int) -> None:
-        """Announce the end."""
+        """Announce the end; not where a reset is to follow, which it would come before here."""
         with suppress(OSError):
-            self._sock.shutdown(how)
+            linger = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+            if linger != struct.pack("ii", 1, 0):
+                self._sock.shutdown(how)

@@ -92,7 +92,8 @@ def _count(program: str, findings: Sequence[Finding]) -> str:
 
 def _python_with_uvloop(given: str) -> str:
     if given:
-        return given
+        # Cases run in other folders. Not resolved: its link is what makes it an environment.
+        return str(Path(given).absolute())
     if UVLOOP.exists():
         return str(UVLOOP)
     return sys.executable if find_spec("uvloop") else ""

@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from asyncdl.job.journal.place import STATE_FOLDER
+
 MAX_PATH_CHARS = 4096
-STATE_FOLDER_NAME = ".asyncdl"
 _HEX = re.compile(r"[0-9a-f]{1,128}")
 _INT64 = range(-(2**63), 2**63)
 
@@ -22,7 +23,7 @@ def is_below(path: object) -> bool:
     if not isinstance(path, str) or not 0 < len(path) <= MAX_PATH_CHARS or "\0" in path:
         return False
     parts = path.split("/")
-    return parts[0] != STATE_FOLDER_NAME and all(part not in ("", ".", "..") for part in parts)
+    return parts[0] != STATE_FOLDER and all(part not in ("", ".", "..") for part in parts)
 
 
 def is_name(text: object) -> bool:

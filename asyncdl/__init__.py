@@ -37,9 +37,9 @@ if TYPE_CHECKING:
         TransferError,
     )
     from asyncdl.job.job import Job
-    from asyncdl.job.telling.report import Failure, Summary
+    from asyncdl.job.reporting.report import Failure, Summary
     from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
-    from asyncdl.tls import TlsSettings
+    from asyncdl.net.tls import TlsSettings
     from asyncdl.transfer import (
         Digest,
         Downloader,
@@ -63,9 +63,9 @@ _HOMES = {
         "DirectoryBusyError", "DiskError", "NetworkError", "TransferError",
     ),
     "asyncdl.job.job": ("Job",),
-    "asyncdl.job.telling.report": ("Failure", "Summary"),
+    "asyncdl.job.reporting.report": ("Failure", "Summary"),
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
-    "asyncdl.tls": ("TlsSettings",),
+    "asyncdl.net.tls": ("TlsSettings",),
     "asyncdl.transfer": (
         "Digest", "Downloader", "Fetched", "FileRequest", "Form", "Limits", "Netrc", "Recheck",
         "read_netrc",

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from asyncdl.cli.starting import leaving_at_once
+from asyncdl.cli.early_signals import leaving_at_once
 
 
 def main() -> NoReturn:

@@ -4,10 +4,10 @@ from aiohttp import ClientSession
 from asyncdl.config import Config
 from asyncdl.events import Emit
 from asyncdl.events import Event
-from asyncdl.job.journal.records import Standing
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
+from asyncdl.journal.records import FileStatus
 from asyncdl.m2m.account.credentials import Credentials
-from asyncdl.m2m.calling.patience import ClientOptions
+from asyncdl.m2m.calling.call_retries import ClientOptions
 from asyncdl.m2m.client import DownloadGroup
 from asyncdl.m2m.client import DownloadItem
 from asyncdl.m2m.models import Dataset
@@ -32,13 +32,13 @@ from asyncdl.m2m.models import SceneListName
 from asyncdl.m2m.models import SceneListSummary
 from asyncdl.m2m.models import ScenePage
 from asyncdl.m2m.scene_lists import SceneList
-from asyncdl.tls import Tls
+from asyncdl.net.addresses import Zone
+from asyncdl.net.tls import Tls
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.netrc import Netrc
 from asyncdl.transfer.request import Fetched
 from asyncdl.transfer.request import FileRequest
 from asyncdl.transfer.slots import Slot
-from asyncdl.zones import Zone
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -108,7 +108,7 @@ class Downloader:
     ) -> bool | None: ...
 
 class Job:
-    def __init__(self, config: Config, *, credentials: Credentials | None=..., client_options: ClientOptions | None=..., limits: Limits | None=..., tls: Tls | None=..., service_name: str | None=..., only: Sequence[Standing]=..., force: bool=...) -> None: ...
+    def __init__(self, config: Config, *, credentials: Credentials | None=..., client_options: ClientOptions | None=..., limits: Limits | None=..., tls: Tls | None=..., service_name: str | None=..., only: Sequence[FileStatus]=..., force: bool=...) -> None: ...
     summary: Summary | None
     def run(self, emit: Emit=...) -> Summary: ...
     def __iter__(self) -> Iterator[Event]: ...

@@ -24,10 +24,10 @@ from pathlib import Path
 import anyio
 
 from asyncdl.config import LayoutTemplate
-from asyncdl.job.journal.journal import Journal, open_journal
-from asyncdl.job.journal.place import JOURNAL_NAME
-from asyncdl.job.journal.records import FinishedFile, Requested
 from asyncdl.job.places.layout import Layout
+from asyncdl.journal.journal import Journal, open_journal
+from asyncdl.journal.records import FinishedFile, Requested
+from asyncdl.journal.state_location import JOURNAL_NAME
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 

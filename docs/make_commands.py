@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
-from asyncdl.cli.command import Command
 from asyncdl.cli.main import COMMANDS, cli
+from asyncdl.cli.options import Command
 
 PAGE = Path(__file__).with_name("commands.md")
 HEAD = """\

@@ -21,12 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from asyncdl.items.angles import footprint_of
-from asyncdl.items.facts import SceneFacts
-from asyncdl.items.footprints import crosses_itself
+from asyncdl.items.facts import SceneFacts, crosses_itself
 from asyncdl.items.item import ItemFile, make_item
-from asyncdl.items.metadata import read_facts
-from asyncdl.items.published import read_item
+from asyncdl.items.metadata import footprint_of, read_facts
+from asyncdl.items.published_item import read_item
 from asyncdl.m2m.naming import file_suffix, parse_product_id
 from asyncdl.m2m.searching.rings import signed_area
 

@@ -62,7 +62,7 @@ it was asked (`calls`, `call_log`, `file_requests`, `file_log`), what the real
 service would have frowned on (`violations`), what was not tidied up
 (`leftovers`), and the true bytes of every file (`file_bytes`, `bundle_bytes`; `file_url`
 leads to one).
-`asyncdl.sandbox.Truth` tells these, and their digests, without a server, to prove
+`asyncdl.sandbox.ExpectedFiles` tells these, and their digests, without a server, to prove
 what came from one in another process.
 `service.faults` may be changed while it runs.
 

@@ -26,7 +26,7 @@ OWN_IMPORTS = (
     "from typing import Any, Self",
     "from asyncdl.config import Config",
     "from asyncdl.events import Event",
-    "from asyncdl.job.telling.report import Summary",
+    "from asyncdl.job.reporting.report import Summary",
 )
 FACE = """
     def __enter__(self) -> Self: ...

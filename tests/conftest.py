@@ -14,10 +14,10 @@ from blockbuster import blockbuster_ctx
 
 import asyncdl.sandbox
 from asyncdl.m2m.account.credentials import TOKEN_VARIABLES, USERNAME_VARIABLES
-from asyncdl.m2m.account.stored import CONFIG_DIR_VARIABLE
+from asyncdl.m2m.account.stored_account import CONFIG_DIR_VARIABLE
+from asyncdl.net.tls import VARIABLES
 from asyncdl.sandbox import Service
-from asyncdl.sandbox.ledger import Ledger
-from asyncdl.tls import VARIABLES
+from asyncdl.sandbox.request_log import RequestLog
 from tests.portable import taken
 
 LANE = "make extras"
@@ -117,13 +117,13 @@ def violations(
 ) -> Iterator[list[str]]:
     """Let a test fail when any sandbox saw what the real service would frown on."""
     blamed: list[str] = []
-    blame = Ledger.blame
+    blame = RequestLog.blame
 
-    def note(ledger: Ledger, what: str) -> None:
+    def note(ledger: RequestLog, what: str) -> None:
         blamed.append(what)
         blame(ledger, what)
 
-    monkeypatch.setattr(Ledger, "blame", note)
+    monkeypatch.setattr(RequestLog, "blame", note)
     yield blamed
     if "violates" not in request.keywords:
         assert blamed == []

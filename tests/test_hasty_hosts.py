@@ -17,10 +17,10 @@ import trustme
 from aiohttp import ClientSession, StreamReader, TCPConnector
 from yarl import URL
 
-from asyncdl.connectors import SecureConnector
 from asyncdl.errors import NetworkError
 from asyncdl.m2m.calling.transport import Transport as ApiTransport
-from asyncdl.sessions import open_session
+from asyncdl.net.connectors import SecureConnector
+from asyncdl.net.sessions import open_session
 from asyncdl.stac.items import NextPage
 from asyncdl.stac.transport import StacTransport
 from asyncdl.transfer import Downloader, Fetched, FileRequest

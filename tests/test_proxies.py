@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from asyncdl import sessions
 from asyncdl.config import parse_config
 from asyncdl.errors import NetworkError, TransferError
 from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials, M2MClient
-from asyncdl.proxies import names_proxy, proxy_of
+from asyncdl.net import sessions
+from asyncdl.net.proxies import names_proxy, proxy_of
 from asyncdl.sandbox import Service
 from asyncdl.transfer import Downloader, FileRequest
 from tests.proxy import far, open_proxy

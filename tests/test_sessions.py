@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint
 
 from asyncdl.errors import ApiError, AsyncdlError, MisuseError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.sandbox import Service
 
 QUICK = Backoff(first_s=0.001, factor=1.0, max_s=0.001, attempts=10)

@@ -11,9 +11,9 @@ import anyio
 import pytest
 import trustme
 
-from asyncdl.doctor.hosts import check_proxies
+from asyncdl.doctor.host_checks import check_proxies
 from asyncdl.errors import NetworkError
-from asyncdl.proxies import VARIABLES
+from asyncdl.net.proxies import VARIABLES
 from asyncdl.sandbox import Service
 from asyncdl.transfer import Downloader, FileRequest
 from tests.proxy import far

@@ -24,8 +24,15 @@ from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError, NetworkError
 from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials
+from asyncdl.net.tls import (
+    BUNDLES,
+    OPENSSL_FILE,
+    OPENSSL_FOLDERS,
+    check_tls,
+    named_roots,
+    tls_context,
+)
 from asyncdl.sandbox import Service
-from asyncdl.tls import BUNDLES, OPENSSL_FILE, OPENSSL_FOLDERS, check_tls, named_roots, tls_context
 from tests.proxy import far, open_proxy
 from tests.tls_door import Asker, open_door, refusing, server_context
 

@@ -15,13 +15,13 @@ import trustme
 from aiohttp import ClientSession
 from yarl import URL
 
-from asyncdl.doctor.hosts import ask_host
+from asyncdl.doctor.host_checks import ask_host
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.retry import Backoff
-from asyncdl.sessions import open_session
+from asyncdl.net.retry import Backoff
+from asyncdl.net.sessions import open_session
+from asyncdl.net.tls import Tls
 from asyncdl.stac.items import NextPage
 from asyncdl.stac.transport import StacTransport
-from asyncdl.tls import Tls
 from asyncdl.transfer import Downloader, FileRequest
 from tests.transfer.fault_server import QUICK
 

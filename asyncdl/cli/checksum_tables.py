@@ -9,11 +9,11 @@ import anyio
 
 from asyncdl.errors import ConfigError
 from asyncdl.lists.checksums import ALLOWED, ChecksumTable, path_in, read_checksums
-from asyncdl.lists.text import lines_of
+from asyncdl.lists.line_reader import lines_of
 from asyncdl.outside import TooMuch, read_at_most
 from asyncdl.redact import redact
 from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
-from asyncdl.transfer.headers import Headers
+from asyncdl.transfer.request_headers import Headers
 
 MOST_TABLE_BYTES = 64 << 20
 """A larger file is no table of checksums that anybody publishes."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from asyncdl.cli.command import command
 from asyncdl.cli.main import OK, cli
+from asyncdl.cli.options import command
 from asyncdl.cli.printing import echo
 
 SHELLS = ("bash", "zsh", "fish")

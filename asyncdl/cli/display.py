@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from asyncdl.cli.json_lines import echo_json
-from asyncdl.cli.notes import print_note
-from asyncdl.cli.printing import echo
+from asyncdl.cli.printing import echo, echo_json, print_note
 from asyncdl.events import Emit, Event, FileFinished
 from asyncdl.progress import progress_lines
 

@@ -8,19 +8,23 @@ from pathlib import Path
 
 import click
 
-from asyncdl.cli.command import command
-from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK, REFUSED
-from asyncdl.cli.options import Embedded, tls_options, verbose_option
-from asyncdl.cli.printing import echo
-from asyncdl.cli.service import SANDBOX_NAME, access_to, open_service, with_tls
-from asyncdl.cli.target import service_config, target_options
+from asyncdl.cli.options import Embedded, command, tls_options, verbose_option
+from asyncdl.cli.printing import echo, echo_json
+from asyncdl.cli.service import (
+    SANDBOX_NAME,
+    access_to,
+    open_service,
+    service_config,
+    target_options,
+    with_tls,
+)
 from asyncdl.config import ServiceConfig, load_config
-from asyncdl.doctor import Check, CheckState, Patient, checkup
-from asyncdl.job.choosing.wishes import locate_account
+from asyncdl.doctor import Check, CheckState, DoctorTarget, run_checks
+from asyncdl.job.choosing.search_plan import locate_account
 from asyncdl.m2m.account.credentials import FoundCredentials
-from asyncdl.tls import TlsSettings
+from asyncdl.net.tls import TlsSettings
 
 
 @command(
@@ -54,7 +58,7 @@ def doctor(
     async def work() -> list[Check]:
         if sandbox is None:
             return await _check(
-                Patient(
+                DoctorTarget(
                     settings,
                     directory,
                     lambda: locate_account(settings),
@@ -64,11 +68,11 @@ def doctor(
         async with open_service(access_to(settings, sandbox)) as service:
             own = FoundCredentials(service.credentials, SANDBOX_NAME, SANDBOX_NAME)
             files = (_origin(service.config),)
-            return await _check(Patient(service.config, directory, lambda: own, files, states))
+            return await _check(DoctorTarget(service.config, directory, lambda: own, files, states))
 
-    async def _check(patient: Patient) -> list[Check]:
+    async def _check(target: DoctorTarget) -> list[Check]:
         checks = []
-        async with aclosing(checkup(patient)) as found:
+        async with aclosing(run_checks(target)) as found:
             async for check in found:
                 checks.append(check)
                 if not as_json:

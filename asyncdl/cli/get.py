@@ -14,7 +14,6 @@ from anyio.streams.memory import MemoryObjectSendStream
 from msgspec import Struct
 
 from asyncdl.cli.checksum_tables import Tables, bounded, load_tables
-from asyncdl.cli.command import command
 from asyncdl.cli.display import open_display
 from asyncdl.cli.get_options import (
     HEADER_TIMEOUT_S,
@@ -28,23 +27,23 @@ from asyncdl.cli.get_options import (
     Timeout,
     destination_of,
 )
+from asyncdl.cli.get_summary import GetSummary, ending_of
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
-from asyncdl.cli.options import json_option, max_wait_option, tls_options, verbose_option
+from asyncdl.cli.options import command, json_option, max_wait_option, tls_options, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.tally import Tally, ending_of
 from asyncdl.cli.url_lists import MAX_PROBLEMS, UrlList
 from asyncdl.errors import AsyncdlError, ConfigError, DiskError, TransferError
 from asyncdl.events import Emit, Event, FilesWanted, Notice
-from asyncdl.job.telling.chronicle import log_event
+from asyncdl.job.reporting.event_log import log_event
 from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
-from asyncdl.lists.options import with_header
+from asyncdl.lists.entry_options import with_header
+from asyncdl.net.tls import check_tls
 from asyncdl.redact import MASK, redact_url
-from asyncdl.tls import check_tls
 from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
-from asyncdl.transfer.claims import mark_of
-from asyncdl.transfer.headers import Headers
-from asyncdl.transfer.target import read_target
+from asyncdl.transfer.name_registry import mark_of
+from asyncdl.transfer.request_headers import Headers
+from asyncdl.transfer.wire_url import read_target
 
 QUEUED_PER_WORKER = 2
 """Requests made ahead for each worker. Of a list of any length no more is in memory, but for
@@ -146,7 +145,7 @@ def get(**given: Any) -> int:
     requests = RequestMaker(options, destination)
     check_tls(options.tls)  # the files that the environment names, too
     netrc = options.passwords()
-    tally = Tally(as_json=options.as_json, quiet=options.quiet)
+    tally = GetSummary(as_json=options.as_json, quiet=options.quiet)
 
     async def work() -> list[Problem]:
         quiet = options.quiet or options.as_json

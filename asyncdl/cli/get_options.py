@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from asyncdl.cli.options import Duration
-from asyncdl.lists.options import read_digest, read_header
-from asyncdl.retry import Backoff
+from asyncdl.lists.entry_options import read_digest, read_header
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Digest, Limits, read_netrc
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, safe_name
 
 if TYPE_CHECKING:
     from asyncdl.config import ByteCount, Seconds
-    from asyncdl.tls import TlsSettings
+    from asyncdl.net.tls import TlsSettings
     from asyncdl.transfer import Netrc
 
 HEADER_TIMEOUT_S = 300.0

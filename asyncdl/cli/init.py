@@ -1,26 +1,100 @@
-"""``asyncdl init``: a commented config, by questions or by flags."""
+"""``asyncdl init``: a commented config, by questions or by flags.
+
+All words come from the config's own fields, so they hold as long as the fields do.
+"""
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
 import shlex
 import sys
+import textwrap
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
+import msgspec
 
-from asyncdl.cli import answers
-from asyncdl.cli.command import command
-from asyncdl.cli.config_text import config_text
+from asyncdl.cli import questions
+from asyncdl.cli.field_docs import allowed_for, default_of, field_docs
 from asyncdl.cli.main import OK
+from asyncdl.cli.options import command
 from asyncdl.cli.printing import echo
 from asyncdl.cli.questions import ask_all, products, refuse_unknown_bands
-from asyncdl.config import parse_config
+from asyncdl.config import DownloadConfig, Product, SearchConfig, parse_config
 from asyncdl.errors import DiskError
 from asyncdl.m2m.bands import DATASETS, band_words, files_of, suggest, words_without_files
 from asyncdl.text import did_you_mean
+
+WIDTH = 96
+HEAD = """\
+# What asyncdl fetches, and where to. A line that begins with "# key =" is a setting that is not
+# made: take away the "# " to make it.
+#
+#   asyncdl plan {name}    what would be fetched; requests nothing
+#   asyncdl run {name}     fetch it; again, it continues
+"""
+FOOT = """
+# There are two more tables, [service] (user name, outages, sizes of calls) and [poll] (patience
+# with files in preparation). The token never stands here: asyncdl login
+"""
+_LINK = re.compile(r"\[([^][]*)\]\([^()]*\)")
+
+
+def config_text(raw: Mapping[str, Any], name: str) -> str:
+    """Return a config file.
+
+    Args:
+        raw: The tables as plain values, as ``parse_config`` takes them.
+        name: Of the file, for the commands in its head.
+    """
+    parts = [HEAD.format(name=name), *_table("[search]", SearchConfig, raw["search"])]
+    for product in raw["products"]:
+        kind = next(p for p in get_args(Product) if p.__struct_config__.tag == product["kind"])
+        parts += _table("[[products]]", kind, product)
+    parts += _table("[download]", DownloadConfig, raw["download"])
+    return "".join((*parts, FOOT))
+
+
+def _table(title: str, kind: type, values: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n{title}\n" + _comment(inspect.getdoc(kind) or "")
+    if "kind" in values:
+        yield f"kind = {toml_value(values['kind'])}\n"
+    docs = field_docs(kind)
+    for field in msgspec.structs.fields(kind):
+        yield "\n" + _comment(docs[field.name]) + _setting(field, kind, values)
+
+
+def _setting(field: msgspec.structs.FieldInfo, kind: type, values: Mapping[str, Any]) -> str:
+    if field.name in values:
+        return f"{field.name} = {toml_value(values[field.name])}\n"
+    unset = f"# {field.name} = {default_of(field)}".rstrip()
+    return f"{unset}  # {allowed_for(kind, field.name)}\n"
+
+
+def _comment(text: str) -> str:
+    plain = _LINK.sub(r"\1", " ".join(text.split()).replace("``", "`"))
+    return "".join(f"# {line}\n" for line in textwrap.wrap(plain, WIDTH - 2))
+
+
+def toml_value(value: Any) -> str:
+    """Return a plain value as TOML writes it: text, numbers, dates, booleans and lists."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        # JSON escapes all that TOML wants escaped but DEL.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
+
 
 STDOUT = Path("-")
 
@@ -40,8 +114,8 @@ class Choices(click.ParamType[Any]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-DAY = Choices("day", answers.day)
-WORDS = Choices("words", answers.words)
+DAY = Choices("day", questions.day)
+WORDS = Choices("words", questions.words)
 
 
 @command(
@@ -54,15 +128,17 @@ WORDS = Choices("words", answers.words)
 @click.argument("file", type=click.Path(path_type=Path), default=Path("asyncdl.toml"))
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @click.option("--dataset", help="A dataset alias; `asyncdl datasets` lists them.")
-@click.option("--bbox", type=Choices("box", answers.box), help="west,south,east,north in degrees.")
+@click.option(
+    "--bbox", type=Choices("box", questions.box), help="west,south,east,north in degrees."
+)
 @click.option("--aoi", help="A GeoJSON file.")
-@click.option("--wrs", type=Choices("places", answers.places), help="path/row, such as 68/17.")
-@click.option("--point", type=Choices("point", answers.point), help="longitude,latitude.")
+@click.option("--wrs", type=Choices("places", questions.places), help="path/row, such as 68/17.")
+@click.option("--point", type=Choices("point", questions.point), help="longitude,latitude.")
 @click.option("--scenes-file", help="A file with one scene a line, in place of a search; or -.")
 @click.option("--start", type=DAY, help="First day of acquisition, YYYY-MM-DD.")
 @click.option("--end", type=DAY, help="Last day of acquisition.")
 @click.option(
-    "--cloud-cover", type=Choices("percent", answers.cloud_cover), help="Highest, or 10-60."
+    "--cloud-cover", type=Choices("percent", questions.cloud_cover), help="Highest, or 10-60."
 )
 @click.option("--bands", type=WORDS, help="Single files, such as red,nir08,QA_PIXEL.")
 @click.option("--bundle", is_flag=True, help="One .tar per scene.")

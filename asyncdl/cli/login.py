@@ -8,13 +8,21 @@ from pathlib import Path
 
 import click
 
-from asyncdl.cli.command import command
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.options import Embedded, tls_options, verbose_option
+from asyncdl.cli.options import Embedded, command, tls_options, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import ChosenService, access_to, asker, client_of, open_service, with_tls
-from asyncdl.cli.target import host_for, service_config, target_options
+from asyncdl.cli.service import (
+    ChosenService,
+    access_to,
+    asker,
+    client_of,
+    host_for,
+    open_service,
+    service_config,
+    target_options,
+    with_tls,
+)
 from asyncdl.config import ServiceConfig
 from asyncdl.errors import AuthError
 from asyncdl.m2m.account.credentials import (
@@ -22,11 +30,10 @@ from asyncdl.m2m.account.credentials import (
     Credentials,
     find_credentials,
 )
-from asyncdl.m2m.account.destination import check_confirmed
-from asyncdl.m2m.account.stored import credentials_path, forget_accounts, store_account
-from asyncdl.m2m.account.token_text import TOKEN_FORM, token_in
+from asyncdl.m2m.account.stored_account import credentials_path, forget_accounts, store_account
+from asyncdl.m2m.account.tokens import TOKEN_FORM, check_confirmed, token_in
+from asyncdl.net.tls import TlsSettings
 from asyncdl.redact import Secret, SecretBytes
-from asyncdl.tls import TlsSettings
 
 
 @command(

@@ -12,8 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TextIO
 
-from asyncdl.cli.json_lines import json_text
-from asyncdl.cli.printing import plain
+from asyncdl.cli.printing import json_text, plain
 from asyncdl.redact import redact
 
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -24,7 +23,7 @@ FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True, slots=True)
-class LogWish:
+class LogOptions:
     """What was asked for."""
 
     verbose: int = 0
@@ -35,7 +34,7 @@ class LogWish:
     """One of :data:`FORMATS`, for both."""
 
 
-def start_logging(wish: LogWish) -> None:
+def start_logging(wish: LogOptions) -> None:
     """Set up the loggers of asyncdl. Raises: OSError, if the file cannot be opened."""
     level = LEVELS[min(wish.verbose, len(LEVELS) - 1)]
     if wish.file is not None:

@@ -12,15 +12,15 @@ from typing import NoReturn
 
 import click
 
-from asyncdl.cli import starting
+from asyncdl.cli import early_signals
 from asyncdl.cli.printing import echo
-from asyncdl.cli.streams import ReaderLeft, StreamError, forget_output, hold_streams
+from asyncdl.cli.stdio import ReaderLeft, StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact, redact_url
 from asyncdl.text import closest
 from asyncdl.version import __version__
 
-OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, starting.INTERRUPTED
+OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, early_signals.INTERRUPTED
 
 COMMANDS = {
     "run": "asyncdl.cli.run:run",
@@ -31,9 +31,9 @@ COMMANDS = {
     "status": "asyncdl.cli.status:status",
     "report": "asyncdl.cli.report:report",
     "get": "asyncdl.cli.get:get",
-    "datasets": "asyncdl.cli.names:datasets",
-    "file-groups": "asyncdl.cli.names:file_groups",
-    "bands": "asyncdl.cli.names:bands",
+    "datasets": "asyncdl.cli.datasets:datasets",
+    "file-groups": "asyncdl.cli.datasets:file_groups",
+    "bands": "asyncdl.cli.datasets:bands",
     "init": "asyncdl.cli.init:init",
     "login": "asyncdl.cli.login:login",
     "logout": "asyncdl.cli.login:logout",
@@ -59,7 +59,7 @@ class LazyGroup(click.Group):
         # What an import makes is there to stay: looking for garbage in it, now
         # and at the end, takes about a sixth of the time that a short command has.
         gc.disable()
-        with starting.leaving_at_once():
+        with early_signals.leaving_at_once():
             command = getattr(importlib.import_module(module), name)
         gc.freeze()
         gc.enable()

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import click
 
-from asyncdl.cli.command import command
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import (
     FEW_TRIES,
     Embedded,
+    command,
     config_argument,
     max_wait_option,
     naming,
@@ -21,8 +20,8 @@ from asyncdl.cli.options import (
     tls_options,
     verbose_option,
 )
-from asyncdl.cli.pages import STDOUT, write_page
-from asyncdl.cli.printing import echo
+from asyncdl.cli.page_files import STDOUT, write_page
+from asyncdl.cli.printing import echo, print_note
 from asyncdl.cli.quantities import count
 from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
@@ -30,9 +29,9 @@ from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.preflight import naming_datasets
 from asyncdl.job.choosing.scenes import SearchPlan, found_scenes, wish_of
 from asyncdl.m2m.searching.area import polygons_of
+from asyncdl.net.tls import TlsSettings
 from asyncdl.pages.map_page import map_page
 from asyncdl.pages.mapping import Polygon, Tiles
-from asyncdl.tls import TlsSettings
 
 # Nothing else in front of the path: it goes into the page's policy.
 _TILES = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/.*")

@@ -1,8 +1,8 @@
-"""Options that several commands share, and the logging they ask for."""
+"""Options that several commands share, and commands whose help ends with examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,42 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from asyncdl.cli.logs import FORMATS, LogWish, start_logging
+from asyncdl.cli.logs import FORMATS, LogOptions, start_logging
 from asyncdl.cli.printing import plain
 from asyncdl.errors import ConfigError
 
 if TYPE_CHECKING:
     from asyncdl.config import Seconds
     from asyncdl.sandbox import Faults
+
+
+class Command(click.Command):
+    """A command that teaches.
+
+    Args:
+        args: Of click.
+        examples: Whole command lines that run in the folder of the project, without an account.
+        kwargs: Of click.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, each on a line of its own however long it is."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+        super().format_epilog(ctx, formatter)
+
+
+def command(
+    name: str | None = None, *, examples: Sequence[str]
+) -> Callable[[Callable[..., Any]], Command]:
+    """Make a function a command with examples; else as ``click.command``."""
+    return click.command(name, cls=Command, examples=examples)
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,14 +141,14 @@ def naming(config: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        from asyncdl.tls import VARIABLES  # Only who errs waits for it.
+        from asyncdl.net.tls import VARIABLES
 
         if error.key not in VARIABLES:  # which are no matter of the config's
             error.file = error.file or config
         raise
 
 
-_TLS = "asyncdl.tls"
+_TLS = "asyncdl.net.tls"
 """Where the options of TLS wait for each other."""
 _SPELT = {"ca_file": "--cacert", "client_cert": "--cert", "client_key": "--key"}
 
@@ -131,7 +160,7 @@ def _read_tls(ctx: click.Context, parameter: click.Parameter, value: Path | None
     if len(given) < len(_TLS_OPTIONS):
         return
     # Not every command that has options speaks TLS.
-    from asyncdl.tls import TlsSettings, check_tls
+    from asyncdl.net.tls import TlsSettings, check_tls
 
     tls = TlsSettings(given["cacert"], given["cert"], given["key"])
     if tls.client_key is not None and tls.client_cert is None:
@@ -194,7 +223,7 @@ def _log(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
     if len(told) < len(_LOG_OPTIONS):
         return
     try:
-        start_logging(LogWish(told["verbose"], told["log_file"], told["log_format"]))
+        start_logging(LogOptions(told["verbose"], told["log_file"], told["log_format"]))
     except OSError as error:
         raise click.UsageError(
             f"the log file {plain(str(told['log_file']))} cannot be opened: {error.strerror}", ctx

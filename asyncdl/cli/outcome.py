@@ -6,11 +6,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asyncdl.cli.json_lines import echo_json
-from asyncdl.cli.printing import echo
+from asyncdl.cli.printing import echo, echo_json
 from asyncdl.cli.quantities import count, duration, size
-from asyncdl.job.telling.record import ProofCount
-from asyncdl.job.telling.report import REPORT_NAME, Failure, Summary, alike
+from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
+from asyncdl.job.reporting.run_history import ProofCount
 
 SHOWN_FAILURES = 10
 """The rest stands in the report."""

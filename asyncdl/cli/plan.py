@@ -7,15 +7,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from asyncdl.cli.command import command
 from asyncdl.cli.get_options import RateOption
-from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.notes import print_note
 from asyncdl.cli.options import (
     FEW_TRIES,
     Embedded,
+    command,
     config_argument,
     json_option,
     max_wait_option,
@@ -25,17 +23,16 @@ from asyncdl.cli.options import (
     tls_options,
     verbose_option,
 )
-from asyncdl.cli.printing import echo
+from asyncdl.cli.printing import echo, echo_json, print_note, table_lines
 from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
-from asyncdl.cli.tables import table_lines
 from asyncdl.config import ByteCount, Config, Seconds, load_config
 from asyncdl.job.choosing.scenes import SearchPlan, wish_of
 from asyncdl.job.estimate import Basis, find_pace
-from asyncdl.job.journal.place import places_of
 from asyncdl.job.plan import Plan, make_plan
+from asyncdl.journal.state_location import places_of
 from asyncdl.m2m.models import RateLimits
-from asyncdl.tls import TlsSettings
+from asyncdl.net.tls import TlsSettings
 
 
 @command(

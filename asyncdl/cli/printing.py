@@ -1,4 +1,4 @@
-"""The one place that prints lines, and the last one that text from outside passes.
+"""The one place that prints: lines, notes, JSON and tables.
 
 File names, messages of the service and replies of hosts come from outside. On a
 terminal a few odd characters among them could move the cursor, recolour the
@@ -8,10 +8,16 @@ what they are.
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+from collections.abc import Mapping, Sequence
 
 import click
+import orjson
 
+from asyncdl.events import Event
+from asyncdl.progress.notes import note_of
 from asyncdl.text import plain as plain
 
 
@@ -26,3 +32,71 @@ def echo(line: str, *, err: bool = False) -> None:
         # A stream that somebody has put there; those of a process take every character.
         data = text.encode(stream.encoding, "backslashreplace")
         click.echo(data.decode(stream.encoding), file=stream)  # noqa: TID251
+
+
+def print_note(event: Event) -> None:
+    """Print what people have to know, one line each."""
+    if note := note_of(event):
+        echo(note, err=True)
+
+
+_ODD = re.compile(r"[^\n -~]")
+"""All but plain ASCII is looked at more closely."""
+
+
+def echo_json(value: object) -> None:
+    """Print a value as one line of JSON to stdout."""
+    echo(json_text(value))
+
+
+def json_text(value: object, *, option: int = 0) -> str:
+    """Return JSON that no terminal acts upon, and that means the same.
+
+    Args:
+        value: Plain data.
+        option: Of orjson, such as ``OPT_INDENT_2``.
+    """
+    try:
+        text = orjson.dumps(value, option=option).decode()
+    except orjson.JSONEncodeError:
+        # Paths that are no UTF-8 hold lone surrogates, which orjson does not write.
+        return json.dumps(value)
+    return text if text.isprintable() else _ODD.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows that have the same keys, under those keys; numbers to the right."""
+    for line in table_lines(rows):
+        echo(line)
+
+
+def table_lines(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return a table as lines: a head, and one line for each row."""
+    heads = list(rows[0])
+    cells = [[_text(row[head]) for head in heads] for row in rows]
+    is_number = [all(isinstance(row[head], int | float) for row in rows) for head in heads]
+    widths = [max(len(head), *(len(line[i]) for line in cells)) for i, head in enumerate(heads)]
+
+    def lay_out(line: Sequence[str]) -> str:
+        parts = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, is_number, strict=True)
+        )
+        return "  ".join(parts).rstrip()
+
+    return [lay_out(heads), *(lay_out(line) for line in cells)]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool | str):
+        return plain(str(value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else str(value)

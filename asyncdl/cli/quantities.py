@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from asyncdl.job.telling.amounts import count as count
-from asyncdl.job.telling.amounts import duration as duration
-from asyncdl.job.telling.amounts import size as size
+from asyncdl.units import count as count
+from asyncdl.units import duration as duration
+from asyncdl.units import size as size

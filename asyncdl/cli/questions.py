@@ -1,18 +1,93 @@
-"""The questions of ``asyncdl init``, each asked again until its answer makes sense."""
+"""The questions of ``asyncdl init``, and what people may type as values of a config.
+
+Each function raises ValueError with what is allowed.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from asyncdl.cli import answers
 from asyncdl.cli.printing import echo
 from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.bands import band_words, is_partly_known, suggest, words_without_files
+
+_PLACE = re.compile(r"(\d{1,3})/(\d{1,3})")
+_PERCENT = re.compile(r"(?:(\d{1,9})(?:\s*+[-,]\s*+|\s++))?(\d{1,9})\s*+%?")
+
+
+def words(text: str) -> list[str]:
+    """Read words between commas or blanks: ``SR_B4, QA_PIXEL``."""
+    found = re.split(r"[\s,]+", text.strip(" ,"))
+    if found == [""]:
+        raise ValueError("allowed: words, such as SR_B4, QA_PIXEL")
+    return found
+
+
+def numbers(text: str, count: int, meaning: str) -> list[float]:
+    """Read a fixed count of numbers between commas or blanks."""
+    try:
+        found = [float(word) for word in words(text)]
+    except ValueError:
+        found = []
+    if len(found) != count:
+        raise ValueError(f"allowed: {meaning}")
+    return found
+
+
+def box(text: str) -> list[float]:
+    """Read ``west,south,east,north``."""
+    return numbers(text, 4, "west,south,east,north in degrees")
+
+
+def point(text: str) -> list[float]:
+    """Read ``longitude,latitude``."""
+    return numbers(text, 2, "longitude,latitude in degrees")
+
+
+def places(text: str) -> list[list[int]]:
+    """Read WRS places: ``68/17, 68/18``."""
+    found = [_PLACE.fullmatch(word) for word in words(text)]
+    pairs = [[int(place[1]), int(place[2])] for place in found if place]
+    if len(pairs) != len(found):
+        raise ValueError("allowed: path/row, such as 68/17")
+    return pairs
+
+
+def day(text: str) -> date:
+    """Read a date."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError("allowed: a date, YYYY-MM-DD") from None
+
+
+def cloud_cover(text: str) -> list[int]:
+    """Read the highest percentage, or the lowest and the highest: ``60``, ``10-60``."""
+    found = _PERCENT.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("allowed: percent, such as 60, or 10-60")
+    return [int(found[1] or 0), int(found[2])]
+
+
+def area(text: str) -> dict[str, Any]:
+    """Read any area as the key of ``[search]`` that it is for, and its value."""
+    text = text.strip()
+    if all(map(_PLACE.fullmatch, words(text))):
+        return {"wrs": places(text)}
+    for key, read in (("bbox", box), ("point", point)):
+        try:
+            return {key: read(text)}
+        except ValueError:
+            continue
+    return {"aoi": text}
+
 
 T = TypeVar("T")
 
@@ -43,10 +118,10 @@ def ask_all(folder: Path) -> dict[str, Any]:
     ask("Dataset", lambda text: {"dataset": text.strip()}, DATASET)
     while not search.keys() - {"dataset"}:
         echo("Leave empty what may be anything; one of the next four has to be given.", err=True)
-        ask("Area: GeoJSON or WKT file; west,south,east,north; lon,lat; or path/row", answers.area)
-        ask("First day, YYYY-MM-DD", lambda text: {"start": answers.day(text)})
-        ask("Last day, YYYY-MM-DD", lambda text: {"end": answers.day(text)})
-        ask("Highest cloud cover, percent", lambda text: {"cloud_cover": answers.cloud_cover(text)})
+        ask("Area: GeoJSON or WKT file; west,south,east,north; lon,lat; or path/row", area)
+        ask("First day, YYYY-MM-DD", lambda text: {"start": day(text)})
+        ask("Last day, YYYY-MM-DD", lambda text: {"end": day(text)})
+        ask("Highest cloud cover, percent", lambda text: {"cloud_cover": cloud_cover(text)})
     raw["products"] = ask_products(search["dataset"])
     directory = _prompt("Directory for the files", str, "data")
     return raw | {"download": {"directory": directory}}
@@ -58,12 +133,12 @@ def ask_products(dataset: str) -> list[dict[str, Any]]:
     def bands(text: str) -> list[str]:
         if not text.strip():
             return []
-        found = read_answer(answers.words, text)
+        found = read_answer(words, text)
         refuse_unknown_bands(dataset, found)
         return found
 
     def groups(text: str) -> list[str]:
-        return read_answer(answers.words, text) if text.strip() else []
+        return read_answer(words, text) if text.strip() else []
 
     while True:
         chosen = products(

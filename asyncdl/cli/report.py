@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
-from asyncdl.cli.command import command
-from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.main import INCOMPLETE, OK
 from asyncdl.cli.map import area_of, title_of
-from asyncdl.cli.options import config_argument, json_option, naming, verbose_option
+from asyncdl.cli.options import command, config_argument, json_option, naming, verbose_option
 from asyncdl.cli.outcome import describe, next_steps
-from asyncdl.cli.pages import STDOUT, write_page
-from asyncdl.cli.printing import echo
+from asyncdl.cli.page_files import STDOUT, write_page
+from asyncdl.cli.printing import echo, echo_json
 from asyncdl.cli.service import SANDBOX_NAME
-from asyncdl.cli.settings import told_of
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
 from asyncdl.job.choosing.scenes import wish_of
-from asyncdl.job.telling.report import REPORT_NAME, Summary, read_report
+from asyncdl.job.reporting.report import REPORT_NAME, Summary, read_report
 from asyncdl.pages.mapping import Polygon
 from asyncdl.pages.report_page import report_page
+from asyncdl.redact import redact
+
+SECTIONS = ("search", "download", "poll")
+"""The service section is about the account."""
+
+
+def told_of(settings: Config) -> list[tuple[str, str]]:
+    """Return every value that is not the default, under its key in the file, secrets masked."""
+    told = [
+        (f"{section}.{name}", text)
+        for section in SECTIONS
+        for name, text in _changed(getattr(settings, section))
+    ]
+    for product in settings.products:
+        values = "; ".join(f"{name} = {text}" for name, text in _changed(product))
+        told.append((f"products: {type(product).__struct_config__.tag}", values))
+    return [(name, redact(text)) for name, text in told]
+
+
+def _changed(section: msgspec.Struct) -> Iterator[tuple[str, str]]:
+    for field in msgspec.structs.fields(section):
+        value = getattr(section, field.name)
+        if value not in (field.default, {}):
+            yield field.encode_name, _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_text, value))
+    return str(value)
 
 
 @command(

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from asyncdl.cli.command import command
 from asyncdl.cli.display import open_display
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import (
     Embedded,
+    command,
     config_argument,
     json_option,
     max_wait_option,
@@ -28,8 +28,8 @@ from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.job import Job
-from asyncdl.job.telling.report import Summary
-from asyncdl.tls import TlsSettings
+from asyncdl.job.reporting.report import Summary
+from asyncdl.net.tls import TlsSettings
 
 
 @command(

@@ -9,11 +9,10 @@ from contextlib import AsyncExitStack
 import anyio
 import click
 
-from asyncdl.cli.command import command
 from asyncdl.cli.field_docs import field_docs
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import OK
-from asyncdl.cli.options import verbose_option
+from asyncdl.cli.options import command, verbose_option
 from asyncdl.cli.printing import echo
 
 

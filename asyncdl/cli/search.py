@@ -13,13 +13,12 @@ from typing import Any
 import click
 import orjson
 
-from asyncdl.cli.command import command
-from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
     FEW_TRIES,
     Embedded,
+    command,
     config_argument,
     max_wait_option,
     naming,
@@ -27,10 +26,9 @@ from asyncdl.cli.options import (
     tls_options,
     verbose_option,
 )
-from asyncdl.cli.printing import echo
+from asyncdl.cli.printing import echo, json_text, table_lines
 from asyncdl.cli.quantities import count
 from asyncdl.cli.service import Access, access_to, open_client, with_tls
-from asyncdl.cli.tables import table_lines
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.preflight import naming_datasets
@@ -39,7 +37,7 @@ from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.outlines import geometry_of
 from asyncdl.m2m.searching.search import SceneQuery, search_scenes
-from asyncdl.tls import TlsSettings
+from asyncdl.net.tls import TlsSettings
 
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The last four are wide forms, which some spreadsheets take as well."""

@@ -1,4 +1,4 @@
-"""Which service a command talks to: USGS, or the embedded one."""
+"""Which service a command talks to: that of a config, one at an address, or the embedded one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 import msgspec
 
-from asyncdl.cli.notes import print_note
-from asyncdl.cli.options import Embedded
-from asyncdl.cli.printing import echo
-from asyncdl.config import Config, Seconds, ServiceConfig
+from asyncdl.cli.options import Embedded, sandbox_option
+from asyncdl.cli.printing import echo, print_note
+from asyncdl.config import Config, Seconds, ServiceConfig, load_config
+from asyncdl.config.sections import Clash
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.wishes import credentials_of, options_of, tls_of
+from asyncdl.job.choosing.search_plan import credentials_of, options_of, tls_of
 from asyncdl.m2m import Credentials, M2MClient
-from asyncdl.tls import TlsSettings, check_tls
+from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.net.tls import TlsSettings, check_tls
 
 VIOLATION = "VIOLATION, which the real service would frown on; please report it"
 """In front of everything that the embedded service has to complain of."""
@@ -162,3 +164,37 @@ def client_of(service: ChosenService, max_wait: Seconds | None = None) -> M2MCli
     options = replace(options_of(service.config), max_wait_s=max_wait or 0.0)
     url = service.config.url
     return M2MClient(service.credentials, url=url, options=options, emit=print_note)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def target_options(function: F) -> F:
+    """Give a command ``config``, ``sandbox`` and ``url``, each of which may be absent."""
+    function = click.option("--url", help="Base address of the M2M API.")(function)
+    function = sandbox_option(function)
+    return click.argument("config", type=click.Path(path_type=Path), required=False)(function)
+
+
+def service_config(config: Path | None, url: str | None) -> ServiceConfig:
+    """Return the service of a config or at an address, else that of the USGS.
+
+    Raises: UsageError, for both; ConfigError.
+    """
+    if config and url:
+        raise click.UsageError("give CONFIG or --url, not both")
+    if config:
+        return load_config(config).service
+    return _service_at(url) if url else ServiceConfig()
+
+
+def _service_at(url: str) -> ServiceConfig:
+    try:
+        return ServiceConfig(url=url)
+    except Clash as clash:
+        raise ConfigError(str(clash), key="--url", value=url, allowed=clash.allowed) from None
+
+
+def host_for(service: ServiceConfig, sandbox: Embedded | None) -> str:
+    """Return the name by which an account is stored."""
+    return SANDBOX_NAME if sandbox else host_of(service.url)

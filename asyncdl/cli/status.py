@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from asyncdl.cli.command import command
-from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
     Embedded,
+    command,
     config_argument,
     json_option,
     sandbox_option,
@@ -18,14 +17,13 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import SHOWN_FAILURES
-from asyncdl.cli.printing import echo
+from asyncdl.cli.printing import echo, echo_json, table_lines
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import name_of, with_state
-from asyncdl.cli.tables import table_lines
 from asyncdl.config import load_config
-from asyncdl.job.journal.place import places_of
-from asyncdl.job.journal.records import Standing
 from asyncdl.job.status import Status, status_of
+from asyncdl.journal.records import FileStatus
+from asyncdl.journal.state_location import places_of
 
 
 @command(
@@ -64,7 +62,7 @@ def _nothing(directory: Path) -> dict[str, object]:
     return {"event": "status", "directory": str(directory), "runs": 0, "files": {}, "failures": []}
 
 
-_TITLES = {Standing.WANTED: "to come"}
+_TITLES = {FileStatus.WANTED: "to come"}
 """Of columns, where a state's own name would be read as all that is wanted."""
 
 
@@ -73,7 +71,8 @@ def describe(status: Status) -> list[str]:
     told = status.as_json()
     last = told["last_run"]
     rows = [
-        {"product": kind} | {_TITLES.get(state, state): counts.get(state, 0) for state in Standing}
+        {"product": kind}
+        | {_TITLES.get(state, state): counts.get(state, 0) for state in FileStatus}
         for kind, counts in status.overview.files.items()
     ]
     ended = f", ended {last['ended']}" if last["ended"] else ""

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import anyio
 
 from asyncdl.lists.entries import Entry, EntryReader, Problem
-from asyncdl.lists.text import LineReader
+from asyncdl.lists.line_reader import LineReader
 from asyncdl.outside import TooMuch
 
 READ_BYTES = 65_536

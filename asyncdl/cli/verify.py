@@ -12,13 +12,12 @@ import click
 import msgspec
 from anyio import to_thread
 
-from asyncdl.cli.command import command
 from asyncdl.cli.display import is_live, open_display
-from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import (
     Embedded,
+    command,
     config_argument,
     json_option,
     naming,
@@ -28,7 +27,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
-from asyncdl.cli.printing import echo
+from asyncdl.cli.printing import echo, echo_json
 from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
 from asyncdl.cli.service import (
@@ -45,12 +44,12 @@ from asyncdl.errors import DiskError
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
-from asyncdl.job.journal.journal import Journal, look_into_journal
-from asyncdl.job.journal.place import StatePlaces, places_of
-from asyncdl.job.journal.state import open_state
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
 from asyncdl.job.verifying import Checked, forget_gone, verify_files
-from asyncdl.tls import TlsSettings
+from asyncdl.journal.journal import Journal, look_into_journal
+from asyncdl.journal.state_folder import open_state
+from asyncdl.journal.state_location import StatePlaces, places_of
+from asyncdl.net.tls import TlsSettings
 
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -189,7 +188,7 @@ def _watching(*, as_json: bool, quiet: bool) -> Iterator[Emit]:
     show_wrong = _echo_json_line if as_json else _echo_line
     bar = None
     if is_live() and not quiet:
-        from asyncdl.cli.checking import open_bar  # rich takes a while to import
+        from asyncdl.cli.live import open_bar
 
         bar = open_bar()
 

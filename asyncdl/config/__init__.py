@@ -6,7 +6,6 @@ network.
 
 from asyncdl.config.aoi import Aoi
 from asyncdl.config.layouts import LayoutTemplate
-from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
 from asyncdl.config.reading import load_config, parse_config
 from asyncdl.config.sections import (
     DEFAULT_STAC_URL,
@@ -21,7 +20,7 @@ from asyncdl.config.sections import (
     SearchConfig,
     ServiceConfig,
 )
-from asyncdl.config.since import Since
+from asyncdl.config.values import ByteCount, ByteRate, Seconds, Since
 
 __all__ = [
     "DEFAULT_STAC_URL",

@@ -1,9 +1,9 @@
 """Whether all is well that a run depends on: this machine, the hosts, the account.
 
-Each check is a small function that returns a :class:`Check`; ``checkup.py`` has them in order.
+Each check is a small function that returns a :class:`Check`; ``run_checks.py`` has them in order.
 """
 
-from asyncdl.doctor.check import Check, CheckState
-from asyncdl.doctor.checkup import Patient, checkup
+from asyncdl.doctor.finding import Check, CheckState
+from asyncdl.doctor.run_checks import DoctorTarget, run_checks
 
-__all__ = ["Check", "CheckState", "Patient", "checkup"]
+__all__ = ["Check", "CheckState", "DoctorTarget", "run_checks"]

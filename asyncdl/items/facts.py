@@ -1,12 +1,17 @@
-"""What is known of a scene, whoever tells it. Pure."""
+"""What is known of a scene, whoever says it, and which footprints are plausible. Pure.
+
+A few of the service's own cross themselves, where a scene lies over the antimeridian: nobody
+can say what they enclose.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import combinations, pairwise
 from typing import Any
 
-from asyncdl.items.georeference import Georeference
+from asyncdl.items.raster_head import Georeference
 from asyncdl.m2m.searching.outlines import Outline
 
 
@@ -45,3 +50,33 @@ class SceneFacts:
             f.name: getattr(other, f.name) for f in fields(self) if getattr(self, f.name) is None
         }
         return replace(self, **gaps)
+
+
+_Point = tuple[float, float]
+
+
+def believable(footprint: Sequence[Outline]) -> tuple[Outline, ...] | None:
+    """Return a footprint if none of its outlines crosses itself; ``None`` if it is empty."""
+    is_simple = all(not crosses_itself(outline) for outline in footprint)
+    return tuple(footprint) if footprint and is_simple else None
+
+
+def crosses_itself(outline: Outline) -> bool:
+    """Tell whether two edges of an outline cross; steps over the antimeridian are no edges."""
+    ring = _unrolled(outline)
+    edges = list(pairwise([*ring, ring[0]]))
+    return any(_cross(*a, *b) for a, b in combinations(edges, 2))
+
+
+def _unrolled(outline: Outline) -> list[_Point]:
+    first = outline[0][0]
+    return [(first + (lon - first + 180) % 360 - 180, lat) for lon, lat in outline]
+
+
+def _cross(p: _Point, q: _Point, r: _Point, s: _Point) -> bool:
+    """Tell whether two segments cross within both; touching ends do not count."""
+    return _side(p, q, r) * _side(p, q, s) < 0 and _side(r, s, p) * _side(r, s, q) < 0
+
+
+def _side(a: _Point, b: _Point, c: _Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

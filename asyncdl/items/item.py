@@ -9,15 +9,12 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from asyncdl.errors import ConfigError
+from asyncdl.items.band_facts import Scaling, pixel_size_of, scaling_of, spectrum_of
 from asyncdl.items.facts import SceneFacts
-from asyncdl.items.georeference import Georeference
 from asyncdl.items.labels import Label, description_of, label_of, number_of
-from asyncdl.items.landsat import DATASETS, instruments_of
-from asyncdl.items.places import browse_asset, index_asset, via_links
+from asyncdl.items.landsat import DATASETS, browse_asset, index_asset, instruments_of, via_links
 from asyncdl.items.quality import bitfields_of
-from asyncdl.items.samples import Samples
-from asyncdl.items.spectrum import pixel_size_of, spectrum_of
-from asyncdl.items.values import Scaling, scaling_of
+from asyncdl.items.raster_head import Georeference, Samples
 from asyncdl.m2m.bands import band_file, stem_of
 from asyncdl.m2m.naming import (
     ArdId,

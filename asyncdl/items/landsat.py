@@ -1,13 +1,18 @@
-"""What holds for all scenes of a Landsat dataset: names, instruments, how to cite it. Pure.
+"""What holds for all scenes of a Landsat dataset: names, instruments, citation, pages. Pure.
 
 Source: endpoint ``dataset-search``, whose recorded reply tells the DOIs.
+
+Source: API notes, sections 7.1 and 8; recorded items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from asyncdl.m2m.naming import ArdId, ProductId, instrument_of
 
 PUBLISHER = "Earth Resources Observation and Science (EROS) Center, U.S. Geological Survey"
 
@@ -70,3 +75,73 @@ def instruments_of(family: str | None, sensor: str) -> tuple[str, ...]:
         sensor: The letter in its id.
     """
     return _INSTRUMENTS.get(family or "", {}).get(sensor, ())
+
+
+Json: TypeAlias = dict[str, Any]
+
+_ITEMS = "https://landsatlook.usgs.gov/stac-server/collections/{}/items/{}"
+_PAGES = "https://landsatlook.usgs.gov/stac-browser/collection02/level-{}/standard/{}/{}"
+_FOLDERS = {"ot": "oli-tirs", "etm": "etm", "tm": "tm", "mss": "mss"}
+_THEMES = {"DSWE": "landsat-c2l3-dswe", "BA": "landsat-c2l3-ba", "SNOW": "landsat-c2l3-fsca"}
+_PARTS_OF_TILES = ("SR", "ST", "BT")
+"""Of the fourth, the reflectance at the top of the atmosphere, nobody has recorded an id."""
+
+
+def via_links(told: ProductId | ArdId, suffixes: Iterable[str]) -> list[Json]:
+    """Return links to the service's own items.
+
+    Args:
+        told: The product or tile.
+        suffixes: Of the files that are there; a tile has an item for each kind of them.
+    """
+    return [
+        {
+            "rel": "via",
+            "href": _ITEMS.format(collection, item),
+            "type": "application/geo+json",
+            "title": "USGS STAC Item",
+        }
+        for collection, item in _own_items(told, suffixes)
+    ]
+
+
+def _own_items(told: ProductId | ArdId, suffixes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield collection and id of the service's items."""
+    if isinstance(told, ArdId):
+        yield from _items_of_tile(told, suffixes)
+    elif told.level.startswith("L1"):
+        yield "landsat-c2l1", str(told)
+    else:
+        for part in ("SR", "ST") if told.level == "L2SP" else ("SR",):
+            yield f"landsat-c2l2-{part.lower()}", f"{told}_{part}"
+
+
+def _items_of_tile(tile: ArdId, suffixes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    if tile.theme:
+        yield _THEMES[tile.theme], str(tile)
+        return
+    there = {suffix.partition("_")[0].upper() for suffix in suffixes}
+    for part in _PARTS_OF_TILES:
+        if part in there:
+            yield f"landsat-c2ard-{part.lower()}", f"{tile}_{part}"
+
+
+def index_asset(told: ProductId | ArdId) -> Json | None:
+    """Return the page on which the service shows a product; ``None`` for tiles."""
+    folder = _FOLDERS.get(instrument_of(told.sensor, told.satellite) or "")
+    if isinstance(told, ArdId) or folder is None:
+        return None
+    place = f"{told.acquired.year}/{told.path:03}/{told.row:03}/{told}/{told}"
+    return {
+        "title": "HTML index page",
+        "type": "text/html",
+        "roles": ["metadata"],
+        "href": _PAGES.format(told.level[1], folder, place),
+    }
+
+
+def browse_asset(url: str) -> Json | None:
+    """Return the picture that the search has listed; ``None`` if that is nothing to fetch."""
+    if not url.startswith("https://") or not url.isascii() or not url.isprintable() or " " in url:
+        return None
+    return {"title": "Browse image", "type": "image/jpeg", "roles": ["thumbnail"], "href": url}

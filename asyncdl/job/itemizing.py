@@ -17,11 +17,8 @@ import orjson
 
 from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
-from asyncdl.items.angles import footprint_of, read_angles
 from asyncdl.items.collection import make_collection
-from asyncdl.items.facts import SceneFacts
-from asyncdl.items.footprints import believable
-from asyncdl.items.georeference import read_georeference
+from asyncdl.items.facts import SceneFacts, believable
 from asyncdl.items.item import (
     COLLECTION_NAME,
     ItemFile,
@@ -32,19 +29,19 @@ from asyncdl.items.item import (
     item_id_of,
     make_item,
 )
-from asyncdl.items.marks import Owner, basis_of, is_made_from, marked, owner_of
-from asyncdl.items.metadata import read_facts
-from asyncdl.items.published import read_item
-from asyncdl.items.samples import read_samples
-from asyncdl.job.journal.journal import Journal
-from asyncdl.job.journal.records import FinishedFile, Standing
-from asyncdl.job.journal.sights import SightRecord
-from asyncdl.job.telling.amounts import count
+from asyncdl.items.item_owner import Owner, basis_of, is_made_from, marked, owner_of
+from asyncdl.items.metadata import footprint_of, read_angles, read_facts
+from asyncdl.items.published_item import read_item
+from asyncdl.items.raster_head import read_georeference, read_samples
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import FileStatus, FinishedFile
+from asyncdl.journal.scene_rows import SightRecord
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.m2m.searching.outlines import Outline
 from asyncdl.outside import check_values, read_at_most
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.parts.stable import make_folders, rename, write_anew
+from asyncdl.transfer.parts.durable import make_folders, rename, write_anew
+from asyncdl.units import count
 
 FOLDER = "stac"
 _METADATA = ("_MTL.json", "_MTL.txt", "_MTL.xml")
@@ -101,7 +98,7 @@ async def write_items(
             relative ones from where they were started.
     Raises: DiskError, when the journal cannot be read.
     """
-    files = await journal.files.finished([Standing.VERIFIED])
+    files = await journal.files.finished([FileStatus.VERIFIED])
     known = _Known(
         {scene.product_id: scene.superseded_by for scene in await journal.scenes.replaced()},
         await journal.scenes.first(),

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 from anyio import CancelScope
 
+from asyncdl.background import begin, end_of, require_asyncio
 from asyncdl.config import Config, DownloadConfig
 from asyncdl.errors import (
     AsyncdlError,
@@ -24,39 +25,37 @@ from asyncdl.errors import (
     wrong_type,
 )
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
-from asyncdl.job.choosing.news import Now, first_new_day, narrow_to_news
+from asyncdl.job.changed_scenes import note_withdrawn, settle_superseded
+from asyncdl.job.choosing.incremental import Now, first_new_day, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
 from asyncdl.job.choosing.scenes import SearchPlan, wish_of
 from asyncdl.job.choosing.scope import FAILED, Scope, scope_of
-from asyncdl.job.choosing.wishes import (
+from asyncdl.job.choosing.search_plan import (
     credentials_of,
     kinds_of,
     options_of,
     products_of,
     tls_of,
 )
-from asyncdl.job.closing import closing_the_books
+from asyncdl.job.finalize import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
-from asyncdl.job.journal.journal import Journal
-from asyncdl.job.journal.records import Beginning, Standing
-from asyncdl.job.journal.state import open_state
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.places.space import Space
-from asyncdl.job.queue.links import Links
-from asyncdl.job.queue.standing import read_back
-from asyncdl.job.run import Run
-from asyncdl.job.successions import settle_superseded
-from asyncdl.job.telling.chronicle import log_event
-from asyncdl.job.telling.report import Report, Summary, write_report
-from asyncdl.job.telling.watching import EventQueue
-from asyncdl.job.withdrawals import note_withdrawn
+from asyncdl.job.queue.link_window import LinkWindow
+from asyncdl.job.queue.outstanding_requests import read_back
+from asyncdl.job.reporting.event_log import log_event
+from asyncdl.job.reporting.event_stream import EventQueue
+from asyncdl.job.reporting.report import Report, Summary, write_report
+from asyncdl.job.run_context import RunContext
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import Beginning, FileStatus
+from asyncdl.journal.state_folder import open_state
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.m2m.downloads.looks import QueueLooks
-from asyncdl.own_task import begin, end_of, require_asyncio
-from asyncdl.retry import Backoff
+from asyncdl.m2m.downloads.shared_polls import SharedPolls
+from asyncdl.net.retry import Backoff
+from asyncdl.net.tls import Tls, tls_context
 from asyncdl.stac import StacCatalog, StacOptions
-from asyncdl.tls import Tls, tls_context
 from asyncdl.transfer import Downloader, Limits
 
 _DAMAGED_JOURNAL = (
@@ -110,7 +109,7 @@ class Job:
         limits: Limits | None = None,
         tls: Tls | None = None,
         service_name: str | None = None,
-        only: Sequence[Standing] = (),
+        only: Sequence[FileStatus] = (),
         force: bool = False,
     ) -> None:
         _check_types(config, credentials)
@@ -216,7 +215,7 @@ class Job:
                 journal.searching_at = now.service
                 wish = await self._wish_now(journal, begun, scope, now, emit)
                 await check_names(client, config, wish, emit)
-                run = Run(
+                run = RunContext(
                     config=config,
                     label=begun.label,
                     client=client,
@@ -224,8 +223,8 @@ class Job:
                     journal=journal,
                     catalog=catalog,
                     standing=await read_back(journal, client, begun),
-                    looks=QueueLooks(client, config.poll.interval),
-                    links=Links(config.service.link_wait, config.download.workers),
+                    looks=SharedPolls(client, config.poll.interval),
+                    links=LinkWindow(config.service.link_wait, config.download.workers),
                     space=self._space,
                     emit=emit,
                     keep_pace=self._events.room,

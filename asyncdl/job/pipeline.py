@@ -25,12 +25,12 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
 from asyncdl.job.choosing.scenes import SearchPlan
-from asyncdl.job.journal.records import Requested
-from asyncdl.job.run import Run
-from asyncdl.job.stages.agreements import Agreements
+from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.discovery import discover
+from asyncdl.job.stages.eulas import Eulas
 from asyncdl.job.stages.fetching import fetch
 from asyncdl.job.stages.requesting import request
+from asyncdl.journal.records import Requested
 from asyncdl.m2m.downloads.pending import GivenUp, Ready, Waiting
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -39,7 +39,7 @@ READY_PER_WORKER = 2
 """URLs on the queue for each worker: enough that none waits, few enough that none grows old."""
 
 
-async def pipeline(run: Run, wish: SearchPlan) -> None:
+async def pipeline(run: RunContext, wish: SearchPlan) -> None:
     """Run all stages until every wanted file has its ending.
 
     Raises: AsyncdlError, what made the run stop, alone and not in a group.
@@ -54,11 +54,11 @@ async def pipeline(run: Run, wish: SearchPlan) -> None:
             stages.start_soon(discover, run, wish, wanted_out)
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
             stages.start_soon(poll, run, waiting_in, ready_out.clone())
-            stages.start_soon(fetch, run, ready_in.clone(), Agreements())
+            stages.start_soon(fetch, run, ready_in.clone(), Eulas())
 
 
 async def poll(
-    run: Run,
+    run: RunContext,
     waiting_in: MemoryObjectReceiveStream[Waiting],
     ready_out: MemoryObjectSendStream[Ready],
 ) -> None:
@@ -84,7 +84,7 @@ async def poll(
                 await ready_out.send(finding)
 
 
-def _give_up(run: Run, ending: GivenUp) -> None:
+def _give_up(run: RunContext, ending: GivenUp) -> None:
     run.finish(
         ending.wanted,
         FileState(ending.state),

@@ -13,35 +13,34 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from asyncdl.background import off_loop
 from asyncdl.config import Config
 from asyncdl.events import Emit, Event, Notice, discard
-from asyncdl.job.choosing.namesakes import Namesakes
-from asyncdl.job.choosing.news import Now, narrow_to_news
+from asyncdl.job.choosing.incremental import Now, narrow_to_news
 from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scenes import SearchPlan
+from asyncdl.job.choosing.scenes import Namesakes, SearchPlan
+from asyncdl.job.choosing.search_plan import kinds_of, products_of
 from asyncdl.job.choosing.selecting import Selected, selections
-from asyncdl.job.choosing.wishes import kinds_of, products_of
 from asyncdl.job.estimate import ExpectedRate
 from asyncdl.job.identity import fingerprint_of, search_mark_of
-from asyncdl.job.journal.journal import Journal, look_into_journal
-from asyncdl.job.journal.place import places_of
-from asyncdl.job.journal.records import Memory
-from asyncdl.job.journal.state import check_right_to_write
-from asyncdl.job.places.layout import Place, layout_of
+from asyncdl.job.places.layout import layout_of
 from asyncdl.job.places.space import Present, free_bytes, still_to_come
-from asyncdl.job.stages.moving import recall_elsewhere
-from asyncdl.job.stages.present import (
+from asyncdl.job.stages.existing_files import (
     absent_from,
     find_remembered,
     look_at_members,
     prove_present,
     recall,
 )
+from asyncdl.job.stages.relocation import recall_elsewhere
+from asyncdl.journal.journal import Journal, look_into_journal
+from asyncdl.journal.records import Memory, Place
+from asyncdl.journal.state_folder import check_right_to_write
+from asyncdl.journal.state_location import places_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import RateLimits
 from asyncdl.m2m.searching.area import SearchArea
-from asyncdl.off_loop import off_loop
 
 
 @dataclass

@@ -10,11 +10,11 @@ from typing import Any
 
 import anyio.to_thread
 
-from asyncdl.job.journal.journal import look_into_journal
-from asyncdl.job.journal.place import StatePlaces
-from asyncdl.job.journal.records import KnownFile, Overview, SceneRecord, Standing
+from asyncdl.journal.journal import look_into_journal
+from asyncdl.journal.records import FileStatus, KnownFile, Overview, SceneRecord
+from asyncdl.journal.state_location import StatePlaces
 
-OPEN = (Standing.FAILED, Standing.UNRESOLVED, Standing.DAMAGED)
+OPEN = (FileStatus.FAILED, FileStatus.UNRESOLVED, FileStatus.DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)

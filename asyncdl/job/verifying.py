@@ -18,12 +18,12 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.errors import TransferError, ungrouped
 from asyncdl.events import CheckProgress, Emit, FileChecked
-from asyncdl.job.journal.journal import Journal
-from asyncdl.job.journal.records import FinishedFile, Standing
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import FileStatus, FinishedFile
 from asyncdl.transfer import Form, form_of
-from asyncdl.transfer.proving.proof import Expected, prove_file
+from asyncdl.transfer.verification.checks import Expected, prove_file
 
-CHECKED = (Standing.VERIFIED, Standing.DAMAGED)
+CHECKED = (FileStatus.VERIFIED, FileStatus.DAMAGED)
 """What was verified once, a file that was found damaged and may have been restored too."""
 SIZE_ONLY = frozenset({"length", "present", "chunked", "gzip", "unverified-length"})
 """Proofs that say nothing of what a file looks like."""
@@ -75,7 +75,7 @@ async def forget_gone(directory: Path, journal: Journal) -> int:
         journal: Its journal.
     Returns: How many damaged files are still there, which nobody wants any more.
     """
-    damaged = [file.path for file in await journal.files.known([Standing.DAMAGED])]
+    damaged = [file.path for file in await journal.files.known([FileStatus.DAMAGED])]
     gone = await anyio.to_thread.run_sync(_gone, directory, damaged)
     await journal.files.forget(gone)
     return len(damaged) - len(gone)

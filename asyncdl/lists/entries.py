@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncdl.errors import TransferError
-from asyncdl.lists.options import OPTIONS, SECRET, Values
-from asyncdl.lists.text import MAX_LINE_CHARS
+from asyncdl.lists.entry_options import OPTIONS, SECRET, Values
+from asyncdl.lists.line_reader import MAX_LINE_CHARS
 from asyncdl.redact import redact
 from asyncdl.transfer import Digest
-from asyncdl.transfer.headers import Headers
-from asyncdl.transfer.target import read_target
+from asyncdl.transfer.request_headers import Headers
+from asyncdl.transfer.wire_url import read_target
 
 _OPTION = re.compile(r"\s+(?P<name>[A-Za-z][A-Za-z0-9-]*)\s*=(?P<value>.*)")
 _HOST_AND_PATH = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?(?:/\S*)?")

@@ -19,14 +19,15 @@ from aiohttp import ClientSession
 from anyio import move_on_after
 from platformdirs import user_state_path
 
+from asyncdl.background import in_own_task, off_loop, require_asyncio
 from asyncdl.errors import ApiError, AsyncdlError, ConfigError, wrong_type
 from asyncdl.events import Emit, discard
 from asyncdl.m2m.account.credentials import Credentials
-from asyncdl.m2m.account.destination import unconfirmed
-from asyncdl.m2m.account.stored import host_of
+from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.m2m.account.tokens import unconfirmed
+from asyncdl.m2m.calling.call_retries import ClientOptions
 from asyncdl.m2m.calling.calls import Caller
 from asyncdl.m2m.calling.gate import AccountGate
-from asyncdl.m2m.calling.patience import ClientOptions
 from asyncdl.m2m.calling.transport import Transport
 from asyncdl.m2m.models import (
     Count,
@@ -57,10 +58,8 @@ from asyncdl.m2m.models import (
 )
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
-from asyncdl.off_loop import off_loop
-from asyncdl.own_task import in_own_task, require_asyncio
+from asyncdl.net.addresses import Zone
 from asyncdl.redact import Url
-from asyncdl.zones import Zone
 
 log = logging.getLogger("asyncdl.m2m")
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from asyncdl.job.telling.amounts import count, duration, size
-from asyncdl.job.telling.timeline import Timeline
+from asyncdl.job.reporting.timeline import Timeline
 from asyncdl.pages.markup import Markup, element
 from asyncdl.pages.tables import table
+from asyncdl.units import count, duration, size
 
 WIDTH, HEIGHT = 760, 230
 LEFT, RIGHT, TOP, BOTTOM = 74, 40, 14, 24

@@ -1,10 +1,18 @@
-"""HTML from Python, with everything escaped that is not markup already. Pure."""
+"""HTML: what is not markup is escaped, and links lead to the web only.
+
+Browsers read more as a URL than Python does (tabs within it, backslashes, percent signs in hosts),
+and whoever is named in front of an ``@`` is no host. What could be read in two ways is no link.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
+
+import idna
 
 VOID = frozenset({"br", "col", "hr", "img", "input", "line", "path", "rect"})
 """Elements that are written without content here."""
@@ -51,3 +59,70 @@ def joined(children: Child) -> Markup:
     if isinstance(children, str | int):
         return Markup(escape(str(children)))
     return Markup("".join(map(joined, children)))
+
+
+MAX_URL_CHARS = 4096
+_URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\x7f\\/?#@:%\[\]]+)(?P<port>:[0-9]{1,5})?"
+    r"(?P<rest>(?:[/?#][^\x00-\x20\x7f\\]*)?)",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[a-z0-9_.-]+")
+USGS = "usgs.gov"
+
+
+@dataclass(frozen=True, slots=True)
+class WebLink:
+    """An ``http`` or ``https`` URL with one host, and no user in front of it."""
+
+    url: str
+    """With the host in ASCII, as it is looked up."""
+    host: str
+    """As a person should see it: in ASCII, where no letter looks like another alphabet's."""
+    port: str
+    """Such as ``:8080``; empty for the usual one."""
+
+    @property
+    def is_at_usgs(self) -> bool:
+        """Whether USGS has said by its certificate that the host is its own."""
+        is_its = self.host == USGS or self.host.endswith(f".{USGS}")
+        return is_its and self.url.startswith("https://")
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the policy of a page lets a picture be fetched from there."""
+        return self.is_at_usgs and self.host != USGS and not self.port
+
+    @property
+    def place(self) -> str:
+        """Where it leads, in a word or two."""
+        return "USGS" if self.is_at_usgs else f"{self.host}{self.port}"
+
+
+def web_link(url: str) -> WebLink | None:
+    """Return a URL from outside as a link; ``None`` if it should not be one."""
+    found = _URL.fullmatch(url) if len(url) <= MAX_URL_CHARS else None
+    host = _in_ascii(found["host"]) if found else None
+    if found is None or host is None:
+        return None
+    scheme, port = found["scheme"].lower(), found["port"] or ""
+    if port == {"http": ":80", "https": ":443"}[scheme]:
+        port = ""
+    return WebLink(f"{scheme}://{host}{port}{found['rest']}", host, port)
+
+
+def _in_ascii(host: str) -> str | None:
+    """Return a host as it is looked up; ``None`` for what no browser would look up so.
+
+    Source: RFC 5891, with the mapping of UTS 46.
+    """
+    name = host.lower()
+    if name.startswith("["):
+        return name
+    if not name.isascii():
+        try:
+            name = idna.encode(name, uts46=True).decode()
+        except UnicodeError:
+            return None
+    return name if _NAME.fullmatch(name) else None

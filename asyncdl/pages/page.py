@@ -17,8 +17,7 @@ from string import Template
 
 import orjson
 
-from asyncdl.pages.links import USGS
-from asyncdl.pages.markup import Markup
+from asyncdl.pages.markup import USGS, Markup
 from asyncdl.version import __version__
 
 PICTURES = f"https://*.{USGS}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from asyncdl.job.telling.amounts import count, duration, size
-from asyncdl.job.telling.report import REPORT_NAME, Failure, Summary, alike
+from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
 from asyncdl.pages.chart import chart
 from asyncdl.pages.map_page import scene_list
 from asyncdl.pages.mapping import Polygon, map_data
 from asyncdl.pages.markup import Child, Markup, element, joined
 from asyncdl.pages.page import page
 from asyncdl.pages.tables import pairs, table
+from asyncdl.units import count, duration, size
 
 MAX_FILES = 500
 """Named for each kind of failure; a page of many thousand rows is slow to open."""

@@ -27,8 +27,8 @@ from asyncdl.events import (
     TransferRetry,
     TransferStarted,
 )
-from asyncdl.job.telling.amounts import count, duration
 from asyncdl.progress.rate import MeasuredRate
+from asyncdl.units import count, duration
 
 MOST_LANDED = 1024
 """Far more than a job has at once; plain downloads have no endings besides the engine's."""

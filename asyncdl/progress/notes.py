@@ -12,7 +12,7 @@ from asyncdl.events import (
     ServiceBack,
     ServiceWait,
 )
-from asyncdl.job.telling.amounts import count, duration
+from asyncdl.units import count, duration
 
 
 def note_of(event: Event) -> str:

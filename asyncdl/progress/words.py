@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asyncdl.job.telling.amounts import count, duration, size
 from asyncdl.progress.board import Board
+from asyncdl.units import count, duration, size
 
 
 def totals(board: Board) -> list[str]:

@@ -7,9 +7,25 @@ For trials without an account, for tests of asyncdl, and for tests of others::
         assert service.violations == []
 """
 
-from asyncdl.sandbox.faults import Faults
-from asyncdl.sandbox.leftovers import Leftovers
-from asyncdl.sandbox.service import Service, serve
-from asyncdl.sandbox.truth import Truth
+import warnings
+from typing import Any
 
-__all__ = ["Faults", "Leftovers", "Service", "Truth", "serve"]
+from asyncdl.sandbox.cleanup_report import CleanupReport
+from asyncdl.sandbox.expected_files import ExpectedFiles
+from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.service import Service, serve
+
+__all__ = ["CleanupReport", "ExpectedFiles", "Faults", "Service", "serve"]
+_RENAMED = {"Leftovers": CleanupReport, "Truth": ExpectedFiles}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new = _RENAMED[name]
+    warnings.warn(
+        f"asyncdl.sandbox.{name} is asyncdl.sandbox.{new.__name__} now; the old name goes with 0.3",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return new

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from asyncdl.sandbox.faults import Faults
-from asyncdl.sandbox.ledger import Ledger
 from asyncdl.sandbox.refusal import Refusal, rate_limited
+from asyncdl.sandbox.request_log import RequestLog
 from asyncdl.sandbox.signing import Signer
 
 
@@ -36,7 +36,7 @@ class Account:
 
     @contextmanager
     def one_call(
-        self, endpoint: str, caller: BaseTransport | None, ledger: Ledger
+        self, endpoint: str, caller: BaseTransport | None, ledger: RequestLog
     ) -> Iterator[None]:
         """Let one call through at a time.
 

@@ -14,9 +14,9 @@ import orjson
 from aiohttp import web
 from anyio import to_thread
 
+from asyncdl.sandbox.corruption import down_answer, maintenance
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
 from asyncdl.sandbox.endpoints.table import ENDPOINTS
-from asyncdl.sandbox.outages import down_answer, maintenance
 from asyncdl.sandbox.refusal import (
     Maintenance,
     Refusal,
@@ -24,7 +24,7 @@ from asyncdl.sandbox.refusal import (
     no_such_endpoint,
     rate_limited,
 )
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 PATH = "/api/api/json/stable/"
 _LOG = logging.getLogger("asyncdl.sandbox")
@@ -44,7 +44,7 @@ class Api:
         world: The sandbox it belongs to.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     def add_routes(self, app: web.Application) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 EULA_CODE = "HDDS"
 """As in the documented reply of ``download-eula``."""
 
 
-def eula_code(world: World, file_name: str) -> str | None:
+def eula_code(world: SandboxState, file_name: str) -> str | None:
     """Return the code that stands beside a download."""
     return EULA_CODE if world.faults.picks("eula", file_name) else None
 

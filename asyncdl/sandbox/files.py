@@ -14,10 +14,9 @@ from urllib.parse import unquote, urlsplit
 import anyio
 from aiohttp import web
 
-from asyncdl.sandbox.corruption import corrupt, lacking_member
+from asyncdl.sandbox.corruption import corrupt, down_answer, lacking_member
 from asyncdl.sandbox.delivery import Delivery, headers_of, place_range, strong_etag
 from asyncdl.sandbox.faults import Faults
-from asyncdl.sandbox.ledger import LoggedFileRequest
 from asyncdl.sandbox.links import (
     BROWSE,
     BUNDLE,
@@ -29,10 +28,10 @@ from asyncdl.sandbox.links import (
     target_of,
 )
 from asyncdl.sandbox.lookup import Requestable, find_browse, find_target
-from asyncdl.sandbox.outages import down_answer
 from asyncdl.sandbox.queue import Item, ServedState
+from asyncdl.sandbox.request_log import LoggedFileRequest
 from asyncdl.sandbox.signing import read_download_token
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 _CHUNK_BYTES = 256 * 1024
 """What one connection holds in memory."""
@@ -57,7 +56,7 @@ class FileHost:
         world: The sandbox it belongs to.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
         self._busy: set[asyncio.Transport] = set()
 

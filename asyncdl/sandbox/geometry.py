@@ -10,7 +10,21 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+
+
+def polygon(ring: Ring) -> Json:
+    """Return a polygon without holes."""
+    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+
+
+def bounds_polygon(ring: Ring) -> Json:
+    """Return the box around a ring; as recorded it runs SW, NW, NE, SE."""
+    southwest, southeast, northeast, northwest = rectangle(*bounds(ring))
+    return polygon((southwest, northwest, northeast, southeast))
+
 
 Point: TypeAlias = tuple[float, float]
 """Longitude and latitude, degrees."""

@@ -9,7 +9,7 @@ from asyncdl.sandbox.product_rows import find_row
 from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.queue import Item
 from asyncdl.sandbox.signing import download_token
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 DATA = "/data/collection02"
 TILE = "/tile/collection02"
@@ -19,7 +19,7 @@ DOWNLOAD = "/download"
 STAGING = "/download-staging"
 
 
-def target_of(world: World, item: Item) -> Requestable:
+def target_of(world: SandboxState, item: Item) -> Requestable:
     """Return what a download in the queue is."""
     scene = world.catalog.scene(item.scene)
     if item.file >= 0:
@@ -27,19 +27,19 @@ def target_of(world: World, item: Item) -> Requestable:
     return Requestable(scene, None, find_row(scene.dataset, item.product))
 
 
-def url_of(world: World, item: Item) -> str:
+def url_of(world: SandboxState, item: Item) -> str:
     """Return a fresh URL for a download that is ready."""
     if item.by_dds:
         return f"{world.origin}{DOWNLOAD}/{download_token(item.download_id)}"
     return signed_url(world, target_of(world, item), item.download_id)
 
 
-def staging_url_of(world: World, item: Item) -> str:
+def staging_url_of(world: SandboxState, item: Item) -> str:
     """Return the URL of a download that is not ready yet."""
     return f"{world.origin}{STAGING}/{download_token(item.download_id)}"
 
 
-def signed_url(world: World, target: Requestable, download_id: int) -> str:
+def signed_url(world: SandboxState, target: Requestable, download_id: int) -> str:
     """Return a URL of the newer host."""
     signature = world.signer.sign(target.signed_name, download_id)
     separator = "&" if "?" in (place := _place(target)) else "?"

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
-from asyncdl.sandbox.polygons import bounds_polygon, polygon
+from asyncdl.sandbox.geometry import bounds_polygon, polygon
 from asyncdl.sandbox.scene_metadata import full_metadata, summary_metadata
 from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
 

@@ -10,27 +10,27 @@ from datetime import UTC, date, datetime
 
 from aiohttp import web
 
-from asyncdl.own_task import require_asyncio
+from asyncdl.background import require_asyncio
 from asyncdl.sandbox.account import Account
+from asyncdl.sandbox.admin_api import PATH as DOOR_PATH
+from asyncdl.sandbox.admin_api import AdminApi
 from asyncdl.sandbox.api import PATH as API_PATH
 from asyncdl.sandbox.api import Api
 from asyncdl.sandbox.catalog import Catalog
-from asyncdl.sandbox.door import PATH as DOOR_PATH
-from asyncdl.sandbox.door import Door
+from asyncdl.sandbox.cleanup_report import CleanupReport, leftovers_of
+from asyncdl.sandbox.expected_files import ExpectedFiles
 from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.files import FileHost
-from asyncdl.sandbox.ledger import Call, Ledger, LoggedFileRequest, RecentCounts
-from asyncdl.sandbox.leftovers import Leftovers, leftovers_of
 from asyncdl.sandbox.links import signed_url
 from asyncdl.sandbox.lookup import find_target
 from asyncdl.sandbox.queue import ServedQueue
+from asyncdl.sandbox.request_log import Call, LoggedFileRequest, RecentCounts, RequestLog
 from asyncdl.sandbox.scene_lists import ServedSceneLists
 from asyncdl.sandbox.signing import Signer
 from asyncdl.sandbox.stac_service import PATH as STAC_PATH
 from asyncdl.sandbox.stac_service import StacService
-from asyncdl.sandbox.truth import Truth
+from asyncdl.sandbox.state import SandboxState
 from asyncdl.sandbox.visitors import keeping_pages_out
-from asyncdl.sandbox.world import World
 
 _MAX_BODY_BYTES = 64 * 2**20
 """Fifty thousand entity ids fit easily."""
@@ -42,7 +42,7 @@ _NOT_REQUESTED = 0
 class Service:
     """A running sandbox: where it is, and what it has seen."""
 
-    def __init__(self, world: World, truth: Truth, token: str) -> None:
+    def __init__(self, world: SandboxState, truth: ExpectedFiles, token: str) -> None:
         self._world = world
         self._truth = truth
         self._token = token
@@ -100,7 +100,7 @@ class Service:
         return self._world.scene_lists
 
     @property
-    def leftovers(self) -> Leftovers:
+    def leftovers(self) -> CleanupReport:
         """What clients have not tidied up: queue entries, scene lists, keys."""
         return leftovers_of(self._world)
 
@@ -140,7 +140,7 @@ class Service:
         return self._world.ledger.remarks
 
     @property
-    def truth(self) -> Truth:
+    def truth(self) -> ExpectedFiles:
         """What all files really hold."""
         return self._truth
 
@@ -241,7 +241,7 @@ async def serve(
         OSError, if the port is taken.
     """
     require_asyncio("The sandbox")
-    truth = Truth(
+    truth = ExpectedFiles(
         scenes=scenes,
         generated=generated,
         raster_pixels=raster_pixels,
@@ -249,12 +249,12 @@ async def serve(
         seed=seed,
     )
     signer = Signer(seed, time.time)
-    world = World(
+    world = SandboxState(
         catalog=truth.catalog,
         archive=truth.archive,
         account=Account(username, token, signer),
         signer=signer,
-        ledger=Ledger(keep),
+        ledger=RequestLog(keep),
         faults=faults or Faults(),
     )
     # Answers that still run when the sandbox ends are cut off, not waited for.
@@ -273,9 +273,9 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _application(world: World) -> web.Application:
+def _application(world: SandboxState) -> web.Application:
     keep_out = keeping_pages_out(world, (API_PATH, STAC_PATH, DOOR_PATH))
     app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[keep_out])
-    for part in (Api(world), FileHost(world), StacService(world), Door(world)):
+    for part in (Api(world), FileHost(world), StacService(world), AdminApi(world)):
         part.add_routes(app)
     return app

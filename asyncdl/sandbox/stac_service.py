@@ -11,11 +11,11 @@ import orjson
 from aiohttp import web
 from anyio import to_thread
 
+from asyncdl.sandbox.corruption import down_answer
 from asyncdl.sandbox.lookup import find_target
-from asyncdl.sandbox.outages import down_answer
 from asyncdl.sandbox.scenes import LandsatScene
 from asyncdl.sandbox.stac import parts_of, split_item_id
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 Json: TypeAlias = Any
 
@@ -29,7 +29,7 @@ class StacService:
         world: The sandbox it belongs to.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     def add_routes(self, app: web.Application) -> None:

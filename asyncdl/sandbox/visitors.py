@@ -21,9 +21,9 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from asyncdl.host_text import inmost_zone, is_address
-from asyncdl.sandbox.world import World
-from asyncdl.zones import Zone
+from asyncdl.net.addresses import Zone
+from asyncdl.net.host_text import inmost_zone, is_address
+from asyncdl.sandbox.state import SandboxState
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\[\]:/@?#\\\s]+)(?::\d*)?")
 _OWN_SITES = frozenset({"none", "same-origin"})
@@ -99,7 +99,7 @@ def _is_navigation(headers: Mapping[str, str]) -> bool:
     return told == ("navigate", "document")
 
 
-def keeping_pages_out(world: World, paths: tuple[str, ...]) -> Middleware:
+def keeping_pages_out(world: SandboxState, paths: tuple[str, ...]) -> Middleware:
     """Return what refuses requests of foreign pages, before anything notes them.
 
     Args:

@@ -5,6 +5,6 @@ The service is a convenience: whatever happens to it, nothing here raises.
 """
 
 from asyncdl.stac.catalog import StacCatalog, StacOptions
-from asyncdl.stac.multihash import FileDigest
+from asyncdl.stac.items import FileDigest
 
 __all__ = ["FileDigest", "StacCatalog", "StacOptions"]

@@ -1,8 +1,9 @@
-"""Look-ups of digests: batched, remembered, and given up without a fuss."""
+"""Look-ups of digests: batched, remembered, and given up without delay when the service fails."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -15,14 +16,16 @@ import anyio
 import orjson
 from aiohttp import ClientSession
 
+from asyncdl.background import off_loop
 from asyncdl.errors import NetworkError
 from asyncdl.events import Emit, Notice, discard
-from asyncdl.off_loop import off_loop
+from asyncdl.net.retry import Backoff
+from asyncdl.net.sessions import open_session
+from asyncdl.net.tls import Tls
 from asyncdl.redact import Url
-from asyncdl.retry import Backoff
-from asyncdl.sessions import open_session
 from asyncdl.stac.items import (
     Digests,
+    FileDigest,
     NextPage,
     NotAnItemCollection,
     Page,
@@ -32,10 +35,38 @@ from asyncdl.stac.items import (
     read_page,
     search_body,
 )
-from asyncdl.stac.multihash import FileDigest
-from asyncdl.stac.outage import StacOutage
 from asyncdl.stac.transport import StacTransport, base_address
-from asyncdl.tls import Tls
+
+
+class StacOutage:
+    """Tells whether a service is worth asking, and which failure is news.
+
+    Args:
+        rest_s: How long the service is left alone after a failure, in seconds.
+        clock: Gives the time in seconds.
+    """
+
+    def __init__(self, rest_s: float, clock: Callable[[], float]) -> None:
+        self._rest_s = rest_s
+        self._clock = clock
+        self._until_s = -math.inf
+        self._is_known = False
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the service is left alone at present."""
+        return self._clock() < self._until_s
+
+    def fail(self, retry_after_s: float | None) -> bool:
+        """Take note of a failure; tell whether it is the first since the service worked."""
+        self._until_s = self._clock() + max(self._rest_s, retry_after_s or 0.0)
+        is_news, self._is_known = not self._is_known, True
+        return is_news
+
+    def end(self) -> None:
+        """Take note that the service works."""
+        self._is_known = False
+
 
 _MOST_PAGES = 20
 """Of one batch; a service that sends more is leading us around in circles."""

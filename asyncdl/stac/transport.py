@@ -16,11 +16,11 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
+from asyncdl.net.retry import parse_retry_after
+from asyncdl.net.sessions import FurtherInward, SocksRefusal, proxy_unreachable
+from asyncdl.net.tls_faults import handshake_fault_in
 from asyncdl.redact import Url
-from asyncdl.retry import parse_retry_after
-from asyncdl.sessions import FurtherInward, SocksRefusal, proxy_unreachable
 from asyncdl.stac.items import NextPage
-from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
 
 _HEADERS = {

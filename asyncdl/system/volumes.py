@@ -1,10 +1,13 @@
-"""What a volume takes and has. All of it blocks."""
+"""What volumes can do, and how they are flushed."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 _UNLIMITED = 2**31
 _BLOCK_BYTES = 512
@@ -72,3 +75,50 @@ def _has_long_paths() -> bool:
             return bool(query(key, "LongPathsEnabled")[0])
     except OSError:
         return False
+
+
+_fcntl: ModuleType | None
+try:
+    import fcntl as _fcntl
+except ImportError:
+    _fcntl = None
+
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""File systems that cannot flush a folder say so, and keep its entries in their own way."""
+
+
+def flush(fd: int) -> None:
+    """Bring the bytes of an open file to stable storage.
+
+    On macOS the usual call leaves them in the memory of the disk, and another one does not;
+    some volumes there have only the usual one.
+
+    Raises: OSError.
+    """
+    whole: int | None = getattr(_fcntl, "F_FULLFSYNC", None)
+    if _fcntl is not None and whole is not None:
+        with suppress(OSError):
+            _fcntl.fcntl(fd, whole)
+            return
+    os.fsync(fd)
+
+
+def flush_folder(folder: Path) -> None:
+    """Bring the names in a folder to stable storage, where the system can.
+
+    On Windows nobody can: NTFS keeps a log of names by itself, and after a power cut the
+    last of them may be missing.
+
+    Raises: OSError.
+    """
+    as_folder: int | None = getattr(os, "O_DIRECTORY", None)
+    if as_folder is None:
+        return
+    fd = os.open(folder, os.O_RDONLY | as_folder)
+    try:
+        flush(fd)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    finally:
+        os.close(fd)

@@ -4,14 +4,14 @@ Knows nothing of USGS. The way in is :class:`Downloader`; :func:`serve_queue`
 puts it behind a bounded queue.
 """
 
+from asyncdl.transfer.download_queue import Outcome, serve_queue
 from asyncdl.transfer.downloader import Downloader
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.netrc import Netrc, read_netrc
-from asyncdl.transfer.proving.digests import Digest
-from asyncdl.transfer.proving.verify import Form, form_of
-from asyncdl.transfer.queue import Outcome, serve_queue
 from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.verification.digests import Digest
+from asyncdl.transfer.verification.structure import Form, form_of
 
 __all__ = [
     "Digest",

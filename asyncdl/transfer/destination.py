@@ -9,24 +9,23 @@ from pathlib import Path
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
-from asyncdl.transfer.answers import Head
-from asyncdl.transfer.claims import claimant_of
 from asyncdl.transfer.engine import Engine
-from asyncdl.transfer.file_url import FileUrl
+from asyncdl.transfer.file_url import FileUrl, number_of
 from asyncdl.transfer.freshness import Recheck, is_known_version, look_at, mark
-from asyncdl.transfer.holding import Holding
+from asyncdl.transfer.name_registry import claimant_of
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.ownership import FileNumber
-from asyncdl.transfer.parts.sink import may_be_replaced, open_part
-from asyncdl.transfer.parts.state import PartState
-from asyncdl.transfer.proving.digests import Digest
-from asyncdl.transfer.proving.follower import Follower
-from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
-from asyncdl.transfer.proving.verify import Form, form_of
+from asyncdl.transfer.parts.part_file import may_be_replaced, open_part
+from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.request import FileRequest
-from asyncdl.transfer.resource import number_of
+from asyncdl.transfer.responses import Head
+from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.validators import Validator
+from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.verification.digests import Digest
+from asyncdl.transfer.verification.incremental_hasher import IncrementalHasher
+from asyncdl.transfer.verification.structure import Form, form_of
 
 FILE_EXISTS = "file-exists"
 """Reason of the ``TransferError`` for a name that was not the caller's and is somebody else's."""
@@ -202,7 +201,7 @@ class Destination:
 
     # Its partial file.
 
-    async def open_holding(self, final: Path) -> Holding:
+    async def open_holding(self, final: Path) -> UnfinishedFile:
         """Open the partial file, and go on with what an earlier run left in it if that is ours.
 
         Raises: DiskError, TransferError.
@@ -212,8 +211,8 @@ class Destination:
             part = await own.enter_async_context(
                 open_part(final, self._engine.disk, self._url.now, durable=limits.durable)
             )
-            follower = Follower(part.path, self.expected(None), self._engine.prove)
-            holding = Holding(part, source, limits, follower)
+            follower = IncrementalHasher(part.path, self.expected(None), self._engine.prove)
+            holding = UnfinishedFile(part, source, limits, follower)
             await holding.take_over(self._is_ours)
             holding.belong_to(source)
             if holding.state.digests:
@@ -222,7 +221,7 @@ class Destination:
             self._resources.push_async_exit(own.pop_all())
         return holding
 
-    def learn_digests(self, holding: Holding, digests: tuple[Digest, ...]) -> None:
+    def learn_digests(self, holding: UnfinishedFile, digests: tuple[Digest, ...]) -> None:
         """Hold the bytes against what the host announces from now on."""
         if digests != self.told_digests:
             self.told_digests = digests
@@ -260,7 +259,7 @@ class Destination:
 
     # The end.
 
-    async def finish(self, holding: Holding, *, is_whole: bool) -> Proof:
+    async def finish(self, holding: UnfinishedFile, *, is_whole: bool) -> Proof:
         """Prove the bytes and give them their final name; wrong ones are dropped.
 
         Args:

@@ -12,28 +12,26 @@ from msgspec import Struct
 from asyncdl.errors import AsyncdlError, RangeRefused, TransferError, WrongContent
 from asyncdl.events import Notice
 from asyncdl.transfer import clock
-from asyncdl.transfer.answers import CODED, Ask, Head, is_whole
-from asyncdl.transfer.bounds import Bounds
-from asyncdl.transfer.crew import Crew, can_be_split, is_other_version
+from asyncdl.transfer.attempts import is_bad_file
+from asyncdl.transfer.body_receiver import BodyReceiver, FileTarget
 from asyncdl.transfer.destination import Destination, PresentFile
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import read_page
-from asyncdl.transfer.file_url import FileUrl
-from asyncdl.transfer.governor import Turn
+from asyncdl.transfer.file_progress import Progress
+from asyncdl.transfer.file_url import FileUrl, place_of, shown_of
 from asyncdl.transfer.gunzip import CODINGS, SUFFIXES
-from asyncdl.transfer.holding import Holding
+from asyncdl.transfer.host_limiter import ConnectionSlot
 from asyncdl.transfer.http import ResponseStream, Sender, SourcedUrl, headers_for, open_answer
-from asyncdl.transfer.ladder import MOST_ASKS, RequestLadder
-from asyncdl.transfer.parts.state import PartState
-from asyncdl.transfer.pieces import Piece, Pieces, open_piece
-from asyncdl.transfer.progress import Progress
-from asyncdl.transfer.proving.verify import Form, check_type
-from asyncdl.transfer.reception import FileTarget, Reception
+from asyncdl.transfer.limits import Bounds
+from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.recovery import Next, Recovery
 from asyncdl.transfer.request import Fetched, FileRequest
-from asyncdl.transfer.resource import place_of, shown_of
+from asyncdl.transfer.request_ladder import MOST_ASKS, RequestLadder
+from asyncdl.transfer.responses import CODED, Ask, Head, is_whole
+from asyncdl.transfer.segmented_download import SegmentedDownload, can_be_split, is_other_version
+from asyncdl.transfer.segments import Segment, Segments, open_piece
 from asyncdl.transfer.slots import Slot
-from asyncdl.transfer.tries import is_bad_file
+from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.verdicts import (
     AskAgain,
     Complete,
@@ -43,6 +41,7 @@ from asyncdl.transfer.verdicts import (
     contradiction,
     judge,
 )
+from asyncdl.transfer.verification.structure import Form, check_type
 
 _MAY_BE_GZIP = frozenset({Form.GZIP, Form.ARCHIVE})
 """Forms whose own bytes hosts mark as a coding by mistake."""
@@ -56,8 +55,8 @@ class _OpenedResponse(Struct, frozen=True):
 
     answer: ResponseStream
     place: Placement
-    piece: Piece
-    reception: Reception
+    piece: Segment
+    reception: BodyReceiver
 
 
 _Outcome: TypeAlias = Verdict | PresentFile | _OpenedResponse
@@ -91,7 +90,7 @@ class Download:
         self._width = request.connections or engine.limits.connections_per_file
         self._announced_total: int | None = None
         self._length_proof = "length"
-        self._holding: Holding | None = None
+        self._holding: UnfinishedFile | None = None
         """Opened once the file has a name and there is a turn for it."""
 
     async def run(self) -> Fetched:
@@ -171,7 +170,7 @@ class Download:
         self._tries.farthest = holding.size_bytes
         self._holding = holding
 
-    async def _ask_until_settled(self, line: AsyncExitStack, turn: Turn) -> _Outcome:
+    async def _ask_until_settled(self, line: AsyncExitStack, turn: ConnectionSlot) -> _Outcome:
         """Ask in one way after the other; each is tried once."""
         for _ in range(MOST_ASKS):
             if self._tries.is_worn_out:
@@ -181,7 +180,7 @@ class Download:
                 return outcome
         raise RangeRefused(self._url.now, "no way of asking brings the rest", retryable=False)
 
-    async def _ask(self, line: AsyncExitStack, turn: Turn) -> _Outcome:
+    async def _ask(self, line: AsyncExitStack, turn: ConnectionSlot) -> _Outcome:
         """Make one request; a response with bytes of the file stays open as long as ``line``."""
         engine, url = self._engine, self._url
         ask = self._ladder.next_ask(url.now, self._known())
@@ -284,14 +283,16 @@ class Download:
             case Placement():
                 pass
 
-    def _opened(self) -> Holding:
+    def _opened(self) -> UnfinishedFile:
         if self._holding is None:
             raise RuntimeError("no file is placed before it has a name")
         return self._holding
 
     # Receiving.
 
-    def _prepare(self, answer: ResponseStream, place: Placement, turn: Turn) -> _OpenedResponse:
+    def _prepare(
+        self, answer: ResponseStream, place: Placement, turn: ConnectionSlot
+    ) -> _OpenedResponse:
         """Decide where a body goes, without touching what is on disk."""
         holding, destination, version = self._opened(), self._destination, None
         self._progress.start(
@@ -308,7 +309,7 @@ class Download:
         if place.stop is None and place.total is not None:
             bounds = Bounds(place.total, bounds.max_bytes)
         target = FileTarget(holding, self._progress, destination.form, bounds)
-        reception = Reception(self._engine, target, turn, version)
+        reception = BodyReceiver(self._engine, target, turn, version)
         return _OpenedResponse(answer, place, self._piece(answer.head, place), reception)
 
     def _new_version(self, place: Placement, answer: ResponseStream) -> PartState:
@@ -322,7 +323,7 @@ class Download:
             digests=answer.head.digests,
         )
 
-    def _piece(self, head: Head, place: Placement) -> Piece:
+    def _piece(self, head: Head, place: Placement) -> Segment:
         now_s = clock.now_s()
         if place.stop is None:
             self._length_proof = "chunked" if head.is_chunked else "unverified-length"
@@ -331,9 +332,9 @@ class Download:
             return open_piece(place.start, now_s)
         gap_stop = None if place.is_new else self._known().gap_stop
         stop = place.stop if gap_stop is None else min(gap_stop, place.stop)
-        return Piece(place.start, stop, now_s, reach=place.stop)
+        return Segment(place.start, stop, now_s, reach=place.stop)
 
-    async def _receive(self, opened: _OpenedResponse, turn: Turn) -> None:
+    async def _receive(self, opened: _OpenedResponse, turn: ConnectionSlot) -> None:
         """Receive a body; until its first bytes come, others may be worked on."""
         if self._engine.limits.max_rate_bytes_s is not None:
             # What is waited for is our own rate then.
@@ -352,15 +353,19 @@ class Download:
             is_proved_later=bool(self._request.digests),
         )
 
-    async def _share(self, opened: _OpenedResponse, turn: Turn, line: AsyncExitStack) -> None:
+    async def _share(
+        self, opened: _OpenedResponse, turn: ConnectionSlot, line: AsyncExitStack
+    ) -> None:
         """Receive a body together with further connections."""
         engine, reception, answer = self._engine, opened.reception, opened.answer
         limits, link = engine.limits, answer.link
-        pieces = Pieces(limits.smallest_piece_bytes, limits.split_after_s)
+        pieces = Segments(limits.smallest_piece_bytes, limits.split_after_s)
         headers = headers_for(link.url, self._url.headers, self._request.url)
         # Who has been led through a login need not go there for each piece.
         sender = Sender(headers, engine.logins.of(self._url.now), answer.cookies)
-        crew = Crew(engine, reception.target, self._tries, link, sender, self._width, pieces)
+        crew = SegmentedDownload(
+            engine, reception.target, self._tries, link, sender, self._width, pieces
+        )
         reception.on_save = crew.on_save
 
         async def receive() -> None:
@@ -401,7 +406,7 @@ class Download:
     def _may_continue(self) -> bool:
         return self._destination.may_continue(self._opened().state)
 
-    async def _finish(self, holding: Holding) -> Fetched:
+    async def _finish(self, holding: UnfinishedFile) -> Fetched:
         self._progress.tell(holding.size_bytes, is_end=True)
         is_sized = self._request.size_bytes is not None
         is_whole = is_sized or self._length_proof != "unverified-length"

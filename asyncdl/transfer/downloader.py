@@ -10,18 +10,18 @@ import anyio
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
+from asyncdl.background import in_own_task, require_asyncio
 from asyncdl.errors import INTERRUPTED, MisuseError, TransferError, wrong_type
 from asyncdl.events import Emit, discard
-from asyncdl.own_task import in_own_task, require_asyncio
-from asyncdl.proxies import names_proxy
-from asyncdl.tls import SharedContext, Tls, names_files
-from asyncdl.transfer.client import Client
+from asyncdl.net.proxies import names_proxy
+from asyncdl.net.tls import SharedContext, Tls, names_files
 from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine, build_engine
+from asyncdl.transfer.http_client import Client
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.mirrors import MirroredDownload
 from asyncdl.transfer.netrc import Netrc
-from asyncdl.transfer.proxying import ProxyingClient
+from asyncdl.transfer.proxied_client import ProxyingClient
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.wire.client import WireClient
@@ -115,7 +115,7 @@ class Downloader:
             direct = WireClient(self.limits, context)
             is_by_proxy = names_proxy(os.environ)
             return ProxyingClient(direct, self.limits, context) if is_by_proxy else direct
-        from asyncdl.transfer.session import SessionClient  # aiohttp takes a while to import
+        from asyncdl.transfer.aiohttp_client import SessionClient
 
         return SessionClient(self._session, self.limits)
 

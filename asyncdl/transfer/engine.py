@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import anyio
 from msgspec import Struct
 
 from asyncdl.events import Emit
-from asyncdl.transfer.claims import NameRegistry
-from asyncdl.transfer.client import Client
-from asyncdl.transfer.governor import Governor
+from asyncdl.transfer.host_limiter import HostLimiter
+from asyncdl.transfer.http_client import Client
 from asyncdl.transfer.limits import KIB, Limits
 from asyncdl.transfer.logins import LoginBook
+from asyncdl.transfer.name_registry import NameRegistry
 from asyncdl.transfer.netrc import Netrc
 from asyncdl.transfer.parts.disk import Disk
-from asyncdl.transfer.range_habits import RangeHabits
-from asyncdl.transfer.rate import RateLimit
+from asyncdl.transfer.range_support import RangeHabits
+
+GRAIN_S = 0.1
+"""Bytes are let through in portions of this time, so that the rate is even."""
+
+
+class RateLimit:
+    """Spreads bytes evenly over time, whichever stream they belong to.
+
+    There is no burst to begin with, so the limit holds from the first second.
+
+    Args:
+        bytes_per_s: The limit; ``None`` lets everything pass at once.
+    """
+
+    def __init__(self, bytes_per_s: float | None) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._free_at_s = 0.0
+        self.grain_bytes = sys.maxsize if bytes_per_s is None else int(bytes_per_s * GRAIN_S) + 1
+        """No more should be received at once."""
+
+    async def take(self, count: int) -> None:
+        """Wait until ``count`` bytes more fit under the limit."""
+        if self._bytes_per_s is None:
+            return
+        now_s = anyio.current_time()
+        self._free_at_s = max(self._free_at_s, now_s) + count / self._bytes_per_s
+        await anyio.sleep(self._free_at_s - now_s)
+
 
 T = TypeVar("T")
 
@@ -31,7 +60,7 @@ class Engine(Struct, frozen=True):
     client: Client
     limits: Limits
     emit: Emit
-    governor: Governor
+    governor: HostLimiter
     rate: RateLimit
     disk: Disk
     proving: Disk
@@ -59,7 +88,7 @@ def build_engine(client: Client, limits: Limits, emit: Emit, netrc: Netrc | None
         client=client,
         limits=limits,
         emit=emit,
-        governor=Governor(limits, emit),
+        governor=HostLimiter(limits, emit),
         rate=RateLimit(limits.max_rate_bytes_s),
         disk=Disk(limits.disk_threads),
         proving=Disk(2),

@@ -11,9 +11,9 @@ import anyio
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, TransferError, WrongContent
 from asyncdl.redact import redact
-from asyncdl.transfer.answers import Head
-from asyncdl.transfer.proving.verify import ERROR_PAGE
-from asyncdl.transfer.tries import LOGIN_PAGE
+from asyncdl.transfer.attempts import LOGIN_PAGE
+from asyncdl.transfer.responses import Head
+from asyncdl.transfer.verification.structure import ERROR_PAGE
 
 Read: TypeAlias = Callable[[int], Awaitable[bytes | memoryview]]
 """Gives about so many of the next bytes of a body at most; none at its end."""

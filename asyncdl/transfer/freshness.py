@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from asyncdl.dates import parse_http_date
-from asyncdl.system import attributes
+from asyncdl.net.retry import parse_http_date
+from asyncdl.system import files
 from asyncdl.transfer.validators import Validator
 
 _ATTRIBUTE = "user.asyncdl.validator"
@@ -73,7 +73,7 @@ def look_at(path: Path) -> LocalCopy | None:
 
 
 def _kept(path: Path) -> Validator:
-    told = attributes.kept(path, _ATTRIBUTE)
+    told = files.kept(path, _ATTRIBUTE)
     if told is not None:
         with suppress(msgspec.MsgspecError):
             return msgspec.json.decode(told, type=Validator)
@@ -99,4 +99,4 @@ def _keep(path: Path, validator: Validator) -> None:
     """Keep the validator, where the file system takes it: without, dates have to do."""
     told = msgspec.json.encode(validator)
     if len(told) <= _MOST_BYTES and not validator.is_empty:
-        attributes.keep(path, _ATTRIBUTE, told)
+        files.keep(path, _ATTRIBUTE, told)

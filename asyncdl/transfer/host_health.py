@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, TransferError
+from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.transfer.error_pages import is_page, names_outage
-from asyncdl.transfer.headers import Headers
-from asyncdl.zones import ANYWHERE, Zone
+from asyncdl.transfer.request_headers import Headers
 
 QUIET_S = 1.0
 """So long nothing of use has come before several failing files raise a suspicion."""

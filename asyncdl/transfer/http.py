@@ -13,26 +13,54 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
+from asyncdl.net.address_policy import AddressRefused, BlockedAddress, check_text
+from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.redact import Url, redact, redact_url
 from asyncdl.transfer import clock
-from asyncdl.transfer.answers import CODED, Head, decoded, read_head
-from asyncdl.transfer.client import Client, Exchange
+from asyncdl.transfer.attempts import LOGIN_PAGE
 from asyncdl.transfer.cookies import ChainCookies
-from asyncdl.transfer.governor import host_of
-from asyncdl.transfer.guard import InwardAddress, Refused, check_text
 from asyncdl.transfer.gunzip import Gunzip, NotGzip
-from asyncdl.transfer.headers import (
+from asyncdl.transfer.host_limiter import host_of
+from asyncdl.transfer.http_client import Client, Exchange
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.logins import NO_LOGIN, Login, LoginBook, Logins, failed, login_for
+from asyncdl.transfer.request_headers import (
     Headers,
     header_problem,
     request_headers,
     sent_elsewhere,
 )
-from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.logins import NO_LOGIN, Login, LoginBook, Logins, failed, login_for
-from asyncdl.transfer.patience import StallDetector
-from asyncdl.transfer.target import BAD_URL, is_same_origin, read_target, without_user
-from asyncdl.transfer.tries import LOGIN_PAGE
-from asyncdl.zones import ANYWHERE, Zone
+from asyncdl.transfer.responses import CODED, Head, decoded, read_head
+from asyncdl.transfer.wire_url import BAD_URL, is_same_origin, read_target, without_user
+
+
+class StallDetector(Struct):
+    """Counts what comes against the time that was spent waiting for it.
+
+    Time in which nobody read, because our own disk or rate limit was the
+    slower side, never gets here and so is held against no host.
+    """
+
+    window_s: float
+    """Over so much waiting the speed is judged."""
+    slowest_bytes_s: float
+    """Anything slower is given up."""
+    waited_s: float = 0.0
+    """Within the present window."""
+    count: int = 0
+    """Bytes within it."""
+    is_lost: bool = False
+    """Whether the last full window was too slow."""
+
+    def note(self, waited_s: float, count: int) -> None:
+        """Take note of ``count`` bytes that came after ``waited_s``."""
+        if self.waited_s >= self.window_s:
+            self.waited_s, self.count = 0.0, 0
+        self.waited_s += waited_s
+        self.count += count
+        if self.waited_s >= self.window_s:
+            self.is_lost = self.count < self.slowest_bytes_s * self.waited_s
+
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BASIC_LOGIN_HOSTS = frozenset({"urs.earthdata.nasa.gov", "uat.urs.earthdata.nasa.gov"})
@@ -232,10 +260,10 @@ async def _send(client: Client, link: SourcedUrl, headers: Mapping[str, str]) ->
     try:
         check_text(target.origin[1], link.inmost)
         return await client.get(target, headers, link.inmost)
-    except Refused:
+    except AddressRefused:
         zone = link.inmost.name.lower()
         detail = f"a {zone} host leads to an address further inward"
-        raise InwardAddress(link.url, detail) from None
+        raise BlockedAddress(link.url, detail) from None
     except NetworkError as error:
         error.url = redact(link.url)
         raise

@@ -18,10 +18,10 @@ import anyio
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
-from asyncdl.loopback import goes_in_clear
+from asyncdl.net.host_text import goes_in_clear
 from asyncdl.redact import Secret
 from asyncdl.transfer.netrc import Netrc, NetrcEntry
-from asyncdl.transfer.target import Origin, RequestTarget, read_target, without_user
+from asyncdl.transfer.wire_url import Origin, RequestTarget, read_target, without_user
 
 LOGIN_FAILED = "login-failed"
 """Reason of the ``TransferError`` for a password that a host has refused, or is not sent."""

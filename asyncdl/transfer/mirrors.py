@@ -22,11 +22,11 @@ from asyncdl.errors import (
 )
 from asyncdl.events import Notice
 from asyncdl.redact import redact
-from asyncdl.transfer.claims import NAME_TAKEN
 from asyncdl.transfer.download import Download
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.name_registry import NAME_TAKEN
 from asyncdl.transfer.names import name_in_url
-from asyncdl.transfer.parts.sink import BUSY
+from asyncdl.transfer.parts.part_file import BUSY
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
 

@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 import anyio
 
-from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, HttpStatusError, TransferError
+from asyncdl.errors import TOO_MANY_OPEN, AsyncdlError, HttpStatusError, NetworkError, TransferError
 from asyncdl.transfer import clock
-from asyncdl.transfer.comparison import gives_any
+from asyncdl.transfer.attempts import Attempts
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import is_page
+from asyncdl.transfer.file_progress import Progress
 from asyncdl.transfer.file_url import FileUrl
-from asyncdl.transfer.ladder import RequestLadder
-from asyncdl.transfer.progress import Progress
+from asyncdl.transfer.host_health import Evidence, SampleFile, evidence_of
+from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
 from asyncdl.transfer.request import FileRequest
+from asyncdl.transfer.request_ladder import RequestLadder
+from asyncdl.transfer.responses import Ask
 from asyncdl.transfer.slots import Slot
-from asyncdl.transfer.tries import Tries
 from asyncdl.transfer.verdicts import Known
+from asyncdl.transfer.verification.structure import Form, check_type
+
+_GOOD = frozenset({200, 206})
+
+
+async def gives_any(engine: Engine, samples: Iterable[SampleFile]) -> bool:
+    """Tell whether a host still gives one of the files that it gave before.
+
+    Asks for one byte of each until one comes. A host that refuses one by a status of its
+    own, as it does with a URL that has expired, has made up its mind and is there.
+    """
+    for sample in samples:
+        try:
+            if await _gives(engine, sample):
+                return True
+        except (NetworkError, TransferError) as error:
+            if _is_decision(error):
+                return True
+    return False
+
+
+async def _gives(engine: Engine, sample: SampleFile) -> bool:
+    link = SourcedUrl(sample.url, sample.inmost())
+    ask = Ask(0, 1).headers()
+    sender = Sender(sample.headers, engine.logins.of(sample.url))
+    with await open_answer(engine.client, link, ask, sender, engine.limits) as answer:
+        if answer.head.status not in _GOOD:
+            raise HttpStatusError(answer.url, answer.head.status)
+        check_type(Form.ANY, answer.head.content_type, answer.url)
+        return bool(await answer.read(1)) or answer.head.length == 0
+
+
+def _is_decision(error: AsyncdlError) -> bool:
+    return evidence_of(error) is Evidence.THERE
 
 
 class Next(Enum):
@@ -49,7 +86,7 @@ class Recovery:
         slot: Slot,
         progress: Progress,
     ) -> None:
-        self.tries = Tries(engine.limits)
+        self.tries = Attempts(engine.limits)
         self.asked_at_s = clock.now_s()
         """When the last request was made."""
         self._engine = engine

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncdl.errors import wrong_type
-from asyncdl.host_text import hostname_of, outmost_zone
-from asyncdl.transfer.checking import folder, whole, wrong
+from asyncdl.net.addresses import ANYWHERE, Zone
+from asyncdl.net.host_text import hostname_of, outmost_zone
+from asyncdl.transfer.argument_checks import folder, whole, wrong
 from asyncdl.transfer.freshness import Recheck
-from asyncdl.transfer.headers import Headers
-from asyncdl.transfer.proving.digests import Digest, check_algorithm
-from asyncdl.transfer.proving.members import Members, Unpack
-from asyncdl.transfer.proving.verify import Form
-from asyncdl.zones import ANYWHERE, Zone
+from asyncdl.transfer.request_headers import Headers
+from asyncdl.transfer.verification.digests import Digest, check_algorithm
+from asyncdl.transfer.verification.members import Members, Unpack
+from asyncdl.transfer.verification.structure import Form
 
 
 @dataclass(frozen=True, slots=True)

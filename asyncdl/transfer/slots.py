@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from asyncdl.transfer.line import Line
+from asyncdl.transfer.waiting_line import WaitingLine
 
 SILENT_AFTER_S = 1.0
 """A host that has not answered after so long is waited for without a slot."""
@@ -39,7 +39,7 @@ class Slots:
     def __init__(
         self, count: int = sys.maxsize, on_change: Callable[[], None] = _do_nothing
     ) -> None:
-        self.line = Line(count)
+        self.line = WaitingLine(count)
         self.on_change = on_change
         self.aside = 0
         """Files that have begun and wait."""

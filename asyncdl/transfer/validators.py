@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from asyncdl.dates import parse_http_date
+from asyncdl.net.retry import parse_http_date
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 

@@ -32,9 +32,9 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
-from asyncdl.transfer.answers import Ask, Head
+from asyncdl.transfer.file_url import is_same_segment, place_of
 from asyncdl.transfer.ranges import Span, parse_content_range
-from asyncdl.transfer.resource import is_same_segment, place_of
+from asyncdl.transfer.responses import Ask, Head
 from asyncdl.transfer.validators import Validator
 
 OTHER_VERSION = "other-version"

@@ -10,10 +10,10 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from asyncdl.doctor.account import check_limits, check_notices, check_permission
-from asyncdl.doctor.check import Check, CheckState, guarded
-from asyncdl.doctor.hosts import HostReply, check_clock, check_host
-from asyncdl.doctor.machine import check_disk, check_versions
+from asyncdl.doctor.account_checks import check_limits, check_notices, check_permission
+from asyncdl.doctor.finding import Check, CheckState, guarded
+from asyncdl.doctor.host_checks import HostReply, check_clock, check_host
+from asyncdl.doctor.machine_checks import check_disk, check_versions
 from asyncdl.errors import AuthError, DiskError, NetworkError
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
 from asyncdl.m2m import M2MClient
@@ -169,7 +169,7 @@ def test_a_directory_that_cannot_be_one_is_told(tmp_path: Path) -> None:
 
 
 def test_little_room_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asyncdl.doctor.machine.free_bytes", lambda directory: 10**9)
+    monkeypatch.setattr("asyncdl.doctor.machine_checks.free_bytes", lambda directory: 10**9)
     assert check_disk(tmp_path).state is CheckState.WARN
 
 

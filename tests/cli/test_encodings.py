@@ -17,7 +17,7 @@ import pytest
 
 from asyncdl.cli.main import COMMANDS, exit_status
 from asyncdl.cli.printing import echo
-from asyncdl.cli.streams import hold_streams
+from asyncdl.cli.stdio import hold_streams
 from tests.cli.test_examples import AFTER_A_RUN, EXAMPLE_HOST, EXAMPLES, file_host
 
 __all__ = ["file_host"]

@@ -12,8 +12,8 @@ import anyio.lowlevel
 import click
 import pytest
 
-from asyncdl.cli.command import Command
 from asyncdl.cli.main import COMMANDS, cli
+from asyncdl.cli.options import Command
 from tests.cli.terminal import Terminal
 
 EXAMPLE_HOST = "https://example.org"

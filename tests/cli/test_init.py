@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdl.cli import answers
-from asyncdl.cli.config_text import config_text, toml_value
+from asyncdl.cli import questions
+from asyncdl.cli.init import config_text, toml_value
 from asyncdl.cli.main import cli
 from asyncdl.config import DownloadConfig, SearchConfig, load_config, parse_config
 from tests.cli.terminal import Terminal
@@ -198,4 +198,4 @@ def test_toml_gives_back_what_was_written(value: object) -> None:
     ],
 )
 def test_an_area_tells_by_its_form_what_it_is(text: str, area: object) -> None:
-    assert answers.area(text) == area
+    assert questions.area(text) == area

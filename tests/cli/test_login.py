@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.errors import AuthError
 from asyncdl.m2m.account.credentials import Credentials, find_credentials
-from asyncdl.m2m.account.stored import (
+from asyncdl.m2m.account.stored_account import (
     USGS_HOST,
     credentials_path,
     forget_accounts,

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from asyncdl.cli.lookups import PromptLookups, new_loop
+from asyncdl.cli.loop import PromptLookups, new_loop
 
 
 def test_a_name_is_looked_up_as_ever() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from asyncdl.cli.tally import Tally, ending_of
+from asyncdl.cli.get_summary import GetSummary, ending_of
 from asyncdl.errors import HttpStatusError, NetworkError
 from asyncdl.events import FilesWanted, TransferEnded
 from asyncdl.progress.board import Board
@@ -28,7 +28,7 @@ def failed(error: Exception) -> Outcome:
 
 
 def test_a_failure_names_its_url_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = Tally(as_json=False, quiet=False)
+    tally = GetSummary(as_json=False, quiet=False)
     tally.take(failed(NetworkError("ask host", "refused")))
     tally.take(failed(HttpStatusError(URL, 404)))
     tally.take(failed(HttpStatusError(URL, 404)))
@@ -41,14 +41,14 @@ def test_a_failure_names_its_url_without_secrets(capsys: pytest.CaptureFixture[s
 
 
 def test_quiet_tells_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = Tally(as_json=False, quiet=True)
+    tally = GetSummary(as_json=False, quiet=True)
     tally.take(failed(HttpStatusError(URL, 410)))
     tally.close(Path("out"))
     assert capsys.readouterr() == ("", f"failed: {SHOWN}: the host answered 410 [http-410]\n")
 
 
 def test_what_came_counts_whatever_became_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = Tally(as_json=False, quiet=False)
+    tally = GetSummary(as_json=False, quiet=False)
     tally.watch(TransferEnded("a", "", 5))
     tally.take(Outcome(REQUEST, fetched=FETCHED))
     tally.watch(TransferEnded("b", "checksum-mismatch", 2_000))
@@ -59,7 +59,7 @@ def test_what_came_counts_whatever_became_of_it(capsys: pytest.CaptureFixture[st
 
 
 def test_a_file_that_failed_is_not_unfinished_as_well(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = Tally(as_json=True, quiet=False)
+    tally = GetSummary(as_json=True, quiet=False)
     tally.watch(TransferEnded(SHOWN, "interrupted", 7))
     tally.take(failed(ZeroDivisionError("of a caller's")))
     tally.watch(TransferEnded("c", "interrupted", 3))
@@ -84,7 +84,7 @@ def test_the_display_counts_each_outcome() -> None:
 def test_a_file_that_may_have_been_cut_is_named(
     capsys: pytest.CaptureFixture[str], quiet: bool
 ) -> None:
-    tally = Tally(as_json=False, quiet=quiet)
+    tally = GetSummary(as_json=False, quiet=quiet)
     for proof in ("length", "unverified-length", "unverified-length+md5", "chunked", "gzip"):
         tally.take(Outcome(REQUEST, fetched=replace(FETCHED, proof=proof)))
     tally.close(Path("out"))

@@ -10,7 +10,7 @@ import aiohttp
 import anyio
 import pytest
 
-from asyncdl.sandbox import Service, Truth
+from asyncdl.sandbox import ExpectedFiles, Service
 from tests.e2e.conftest import COMMAND, MakeConfig, Run, files_under
 
 pytestmark = pytest.mark.slow
@@ -76,6 +76,6 @@ async def test_the_sandbox_stays_while_clients_come_and_go(
         [],
         "x",
     )
-    truth = Truth(raster_pixels=16, seed=4)
+    truth = ExpectedFiles(raster_pixels=16, seed=4)
     for name, data in files_under(tmp_path / "data").items():
         assert data == truth.bytes_of(Path(name).name)

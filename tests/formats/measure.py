@@ -9,8 +9,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
-from asyncdl.transfer.proving.proof import Expected, prove_file
-from asyncdl.transfer.proving.verify import Form
+from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.structure import Form
 from tests.formats.archives import Package
 from tests.formats.readers import read_by_all
 from tests.formats.samples import Sample, samples_of

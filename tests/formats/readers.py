@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from xml.parsers import expat
 
-from asyncdl.transfer.proving.verify import Form
+from asyncdl.transfer.verification.structure import Form
 
 Reader: TypeAlias = Callable[[Path], str | None]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from asyncdl.transfer.proving.verify import Form, form_of
+from asyncdl.transfer.verification.structure import Form, form_of
 from tests.formats.archives import Package
 
 FORMS = (Form.TIFF, Form.TAR, Form.XML, Form.JSON)

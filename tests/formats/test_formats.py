@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncdl.transfer.proving.verify import form_of
+from asyncdl.transfer.verification.structure import form_of
 from tests.formats.archives import Package, fetch, read_packages
 from tests.formats.measure import Finding, look_at, measure
 from tests.formats.samples import FORMS, Sample, samples_of

@@ -14,11 +14,11 @@ from asyncdl.config import Config, parse_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.events import Event, FileFinished
 from asyncdl.job.job import Job, limits_of
-from asyncdl.job.journal.records import Standing
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
+from asyncdl.journal.records import FileStatus
 from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.m2m.naming import product_id_of_file
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.sandbox import Service
 
 QUICK = Backoff(first_s=0.001, factor=1.0, max_s=0.001, attempts=10)
@@ -72,7 +72,7 @@ class Bench:
         self,
         *products: dict[str, Any],
         token: str = "",
-        only: Sequence[Standing] = (),
+        only: Sequence[FileStatus] = (),
         force: bool = False,
         **settings: Any,
     ) -> Job:

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
-from asyncdl.job.telling import report
-from asyncdl.job.telling.report import REPORT_NAME, Report, write_report
-from asyncdl.system import positions
+from asyncdl.job.reporting import report
+from asyncdl.job.reporting.report import REPORT_NAME, Report, write_report
+from asyncdl.system import files
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ ONE_SCENE = {**ANCHORAGE, "limit": 1}
 
 def spoil(monkeypatch: pytest.MonkeyPatch, name: str, number: int, is_meant: Any) -> None:
     """Let a call of the system fail where it is about a path that is meant."""
-    owner: Any = positions if name == "write_at" else os
+    owner: Any = files if name == "write_at" else os
     call = getattr(owner, name)
 
     def spoiled(what: Any, *rest: Any, **named: Any) -> Any:
@@ -96,8 +96,8 @@ async def ends_right(bench: Bench) -> None:
 async def test_row_138_short_writes_are_completed_everywhere(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = positions.write_at
-    monkeypatch.setattr(positions, "write_at", lambda fd, data, at: write(fd, data[:5000], at))
+    write = files.write_at
+    monkeypatch.setattr(files, "write_at", lambda fd, data, at: write(fd, data[:5000], at))
     assert (await bench.run(*PRODUCTS, search=ONE_SCENE)).status == "complete"
     for path in (bench.directory / "band_group").rglob("*.TIF"):
         assert path.read_bytes() == bench.truth(path.name)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.journal import database
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
+from asyncdl.journal import database
 from asyncdl.sandbox import Service
-from asyncdl.system import positions
+from asyncdl.system import files
 from tests.job.bench import BANDS, GROUP, RED, Bench
 from tests.job.test_disk_power import truth_of
 from tests.job.test_plan import plan
@@ -130,7 +130,7 @@ async def test_row_136_a_full_disk_stops_the_run_wherever_it_is_met(
 ) -> None:
     """In a download, a copy or an unpacked bundle."""
     room = int((await plan(bench, *PRODUCTS)).needed_bytes * share)
-    write = positions.write_at
+    write = files.write_at
 
     def write_at(fd: int, data: Any, offset: int) -> int:
         nonlocal room
@@ -140,7 +140,7 @@ async def test_row_136_a_full_disk_stops_the_run_wherever_it_is_met(
         return write(fd, data, offset)
 
     with monkeypatch.context() as patch:
-        patch.setattr(positions, "write_at", write_at)
+        patch.setattr(files, "write_at", write_at)
         await fill_up(bench, *PRODUCTS)
     await go_on(bench, *PRODUCTS)
 
@@ -180,7 +180,7 @@ async def test_a_journal_that_is_full_hides_no_other_error(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(positions, "write_at", write_at)
+        patch.setattr(files, "write_at", write_at)
         summary = await bench.run(RED)
     assert summary.status == "stopped" and ".sqlite" not in summary.error
     await go_on(bench, RED)

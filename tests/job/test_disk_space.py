@@ -14,8 +14,8 @@ from asyncdl.cli.plan import describe
 from asyncdl.events import FileFinished, FileState, Notice, ScenesFound, TransferProgress
 from asyncdl.job.places import space
 from asyncdl.job.places.space import Needs, NoRoomError, Space, free_bytes
-from asyncdl.job.telling.amounts import size
-from asyncdl.transfer.parts.sink import part_path
+from asyncdl.transfer.parts.part_file import part_path
+from asyncdl.units import size
 from tests.job.bench import BUNDLE, GROUP, RED, Bench
 from tests.job.test_plan import plan
 

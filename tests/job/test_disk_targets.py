@@ -12,16 +12,12 @@ import pytest
 from anyio import to_thread
 
 from asyncdl.errors import AsyncdlError, DiskError
-from asyncdl.job.journal.place import JOURNAL_NAME, STATE_FOLDER
-from asyncdl.job.journal.state import (
-    LONGEST_JOURNAL_BYTES,
-    check_right_to_write,
-    open_state,
-)
-from asyncdl.job.places.layout import Place
-from asyncdl.job.stages import targets
-from asyncdl.job.stages.targets import obstacle_at, probe
-from asyncdl.job.telling.report import Failure, Summary
+from asyncdl.job.reporting.report import Failure, Summary
+from asyncdl.job.stages import path_conflicts
+from asyncdl.job.stages.path_conflicts import obstacle_at, probe
+from asyncdl.journal.records import Place
+from asyncdl.journal.state_folder import LONGEST_JOURNAL_BYTES, check_right_to_write, open_state
+from asyncdl.journal.state_location import JOURNAL_NAME, STATE_FOLDER
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.sandbox import Service
 from tests.job.bench import RED, Bench
@@ -124,13 +120,13 @@ def test_a_volume_that_tells_no_limits_has_none(
 # --- names that clash -------------------------------------------------------------------
 
 
-def claim(fold: targets.Fold, *names: str) -> list[str | None]:
-    claims = targets.PathConflicts(fold)
+def claim(fold: path_conflicts.Fold, *names: str) -> list[str | None]:
+    claims = path_conflicts.PathConflicts(fold)
     inside: dict[str, str] = {}
     return [claims._other_than(name, name.split("/")[1], inside) for name in names]
 
 
-FOLDS = targets._fold_of(case=True, marks=True)
+FOLDS = path_conflicts._fold_of(case=True, marks=True)
 
 
 @pytest.mark.parametrize(
@@ -153,19 +149,19 @@ def test_the_very_same_name_clashes_on_every_volume() -> None:
 async def test_a_file_whose_name_another_has_is_not_asked_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def folding(folder: Path) -> targets.Fold:
+    async def folding(folder: Path) -> path_conflicts.Fold:
         return FOLDS
 
-    sort_out = targets.PathConflicts.sort_out
+    sort_out = path_conflicts.PathConflicts.sort_out
 
     def with_others(
-        self: targets.PathConflicts, run: object, files: tuple[WantedFile, ...]
+        self: path_conflicts.PathConflicts, run: object, files: tuple[WantedFile, ...]
     ) -> object:
         lower = [replace(f, file_name=f.file_name.lower(), entity_id="other") for f in files]
         return sort_out(self, run, [*files, *lower])  # type: ignore[arg-type]
 
     monkeypatch.setattr("asyncdl.job.stages.discovery.probe", folding)
-    monkeypatch.setattr(targets.PathConflicts, "sort_out", with_others)
+    monkeypatch.setattr(path_conflicts.PathConflicts, "sort_out", with_others)
     summary = await bench.run(RED)
     assert (summary.files["downloaded"], summary.files["failed"]) == (3, 3)
     assert "on this volume its name is that of" in summary.failures[0].detail
@@ -285,7 +281,7 @@ async def test_a_directory_that_refuses_its_lock_is_an_error_of_the_disk(
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr("asyncdl.job.journal.state.make_folders", refuse)
+    monkeypatch.setattr("asyncdl.journal.state_folder.make_folders", refuse)
     with pytest.raises(AsyncdlError) as caught:
         async with open_state(tmp_path, "usgs"):
             pass

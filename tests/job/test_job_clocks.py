@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asyncdl.events import Notice
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
 from tests.job.bench import ANCHORAGE, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -29,8 +29,8 @@ class Clocks:
         """By how much this machine's clock is ahead of the true time."""
         self.true = TONIGHT
         monkeypatch.setattr("aiohttp.web_response.rfc822_formatted_time", self._date)
-        monkeypatch.setattr("asyncdl.job.choosing.news.time", self)
-        monkeypatch.setattr("asyncdl.job.journal.journal.time", self)
+        monkeypatch.setattr("asyncdl.job.choosing.incremental.time", self)
+        monkeypatch.setattr("asyncdl.journal.journal.time", self)
 
     def _date(self) -> str:
         return format_datetime(self.service, usegmt=True) if self.service else "not today"

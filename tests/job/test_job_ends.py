@@ -17,9 +17,9 @@ from anyio.lowlevel import checkpoint
 import asyncdl.sandbox
 from asyncdl.errors import AuthError, ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event, FileFinished, JobFinished, Notice
-from asyncdl.job.journal.state import open_state
-from asyncdl.job.telling.report import Summary
-from asyncdl.job.telling.watching import EventQueue
+from asyncdl.job.reporting.event_stream import EventQueue
+from asyncdl.job.reporting.report import Summary
+from asyncdl.journal.state_folder import open_state
 from asyncdl.sandbox import Faults
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
@@ -147,7 +147,7 @@ async def test_a_disk_that_is_full_for_the_copy_stops_the_run(
     def no_space(path: Path, *_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("asyncdl.job.stages.copies.write_anew", no_space)
+    monkeypatch.setattr("asyncdl.job.stages.placing.write_anew", no_space)
     group = {"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}
     assert (await bench.run(RED, group)).status == "stopped"
 

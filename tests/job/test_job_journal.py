@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from asyncdl.events import Event, FileFinished, FilesPreparing, JobStarted
-from asyncdl.job.journal import database
+from asyncdl.journal import database
 from asyncdl.sandbox import Faults
 from tests.job.bench import BANDS, RED, Bench
 

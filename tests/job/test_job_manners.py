@@ -7,9 +7,9 @@ import pytest
 
 from asyncdl.errors import AuthError
 from asyncdl.events import Event, FileFinished, Notice
-from asyncdl.job import manners
+from asyncdl.job import finalize
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.leftovers import Leftovers
+from asyncdl.sandbox.cleanup_report import CleanupReport
 from tests.job.bench import BANDS, BUNDLE, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 async def test_a_complete_run_leaves_nothing_behind(bench: Bench) -> None:
     bench.service.faults = Faults(proxied=0.5, preparing=0.3)
     await bench.complete(BANDS, BUNDLE)
-    assert bench.service.leftovers == Leftovers()
+    assert bench.service.leftovers == CleanupReport()
 
 
 async def test_a_run_that_fetches_nothing_asks_nothing_of_the_queue(bench: Bench) -> None:
@@ -52,7 +52,7 @@ async def test_an_interrupted_run_reports_what_came_and_keeps_the_rest(bench: Be
 async def test_a_very_large_job_does_not_ask_for_the_list_of_all_it_requested(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manners, "MAX_LISTED", 2)
+    monkeypatch.setattr(finalize, "MAX_LISTED", 2)
     bench.service.faults = Faults(proxied=1.0)
     await bench.complete(RED)
     assert bench.service.calls["download-search"] == 1  # at the beginning

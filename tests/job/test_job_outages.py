@@ -17,13 +17,13 @@ import asyncdl.sandbox
 from asyncdl.cli.run import exit_status_of
 from asyncdl.events import Event, FileFinished, ServiceBack, ServiceWait
 from asyncdl.job.job import Job
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
 from asyncdl.sandbox.endpoints.table import ENDPOINTS
 from asyncdl.sandbox.refusal import Refusal
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 from asyncdl.transfer.names import NOTE, PART
 from tests.clock import simulated
 from tests.job.bench import BANDS, Bench
@@ -240,7 +240,7 @@ async def test_a_batch_without_options_stops_no_other(
     """Its scenes fail after the tries of the call; the service is well, and the others come."""
     options, first = ENDPOINTS["download-options"], list[object]()
 
-    def fail_for_the_first(world: World, payload: Payload) -> Json:
+    def fail_for_the_first(world: SandboxState, payload: Payload) -> Json:
         first.append(payload["listId"])
         if payload["listId"] == first[0]:
             raise Refusal("UNKNOWN", "no luck with these")

@@ -14,12 +14,12 @@ import pytest
 from asyncdl.errors import ConfigError
 from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED, FAILED
-from asyncdl.job.journal.place import StatePlaces
-from asyncdl.job.journal.state import open_state
 from asyncdl.job.places import extraction
 from asyncdl.job.plan import Plan
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import verify_files
+from asyncdl.journal.state_folder import open_state
+from asyncdl.journal.state_location import StatePlaces
 from asyncdl.sandbox.faults import Faults
 from tests.job.bench import Bench, outcome
 from tests.job.test_plan import plan

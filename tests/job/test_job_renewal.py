@@ -13,7 +13,7 @@ import pytest
 import asyncdl.sandbox
 from asyncdl.events import Event, FileFinished, LinkRenewal
 from asyncdl.job.job import Job
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.queue import ServedState

@@ -15,7 +15,7 @@ import pytest
 from asyncdl.events import FileFinished
 from asyncdl.job.choosing.scenes import found_scenes, wish_of
 from asyncdl.job.plan import make_plan
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.calling import calls
 from asyncdl.m2m.calling.envelope import read_envelope

@@ -21,9 +21,9 @@ from asyncdl.events import (
     Notice,
 )
 from asyncdl.job.choosing.scope import FAILED
-from asyncdl.job.telling.report import Summary
+from asyncdl.job.reporting.report import Summary
 from asyncdl.sandbox import Faults
-from asyncdl.transfer.parts.sink import part_path
+from asyncdl.transfer.parts.part_file import part_path
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
 
 pytestmark = pytest.mark.slow

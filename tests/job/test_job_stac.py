@@ -12,10 +12,10 @@ import pytest
 
 import asyncdl.sandbox
 from asyncdl.events import Event, Notice
-from asyncdl.items.marks import basis_of, marked
+from asyncdl.items.item_owner import basis_of, marked
 from asyncdl.job import itemizing
-from asyncdl.job.journal.records import FinishedFile
-from asyncdl.job.journal.sights import SightRecord
+from asyncdl.journal.records import FinishedFile
+from asyncdl.journal.scene_rows import SightRecord
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.sandbox import wrs
 from tests.job.bench import BANDS, RED, Bench

@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 import asyncdl
 from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.job.choosing import scenes, selecting
-from asyncdl.job.stages import discovery, present, requesting
+from asyncdl.job.stages import discovery, existing_files, requesting
 from asyncdl.m2m import client
 from asyncdl.m2m.calling import calls
 from asyncdl.m2m.searching import search
@@ -30,7 +30,7 @@ LONG = {
     "scenes are compared": (scenes, "_newly_found"),
     "files are chosen": (selecting, "_selected"),
     "files are counted": (discovery, "_wanted"),
-    "files are looked for": (present, "absent_from"),
+    "files are looked for": (existing_files, "absent_from"),
     "requests are matched": (requesting, "match_reply"),
 }
 

@@ -14,16 +14,16 @@ import pytest
 from asyncdl.errors import ConfigError, WrongContent
 from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED
-from asyncdl.job.journal.files import Files
-from asyncdl.job.journal.place import StatePlaces
-from asyncdl.job.journal.records import FinishedFile
-from asyncdl.job.journal.state import open_state
 from asyncdl.job.places import extraction
-from asyncdl.job.stages import arriving
+from asyncdl.job.stages import placing
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files
+from asyncdl.journal.files import Files
+from asyncdl.journal.records import FinishedFile
+from asyncdl.journal.state_folder import open_state
+from asyncdl.journal.state_location import StatePlaces
 from asyncdl.sandbox.faults import Faults
-from asyncdl.transfer.proving.verify import BROKEN_FILE
+from asyncdl.transfer.verification.structure import BROKEN_FILE
 from tests.job.bench import ANCHORAGE, BUNDLE, RED, Bench, outcome
 
 pytestmark = pytest.mark.slow
@@ -363,7 +363,7 @@ async def test_a_run_that_is_killed_at_any_moment_is_repaired_by_the_next(
         if moment == "record":
             patch.setattr(Files, moment, kill_record)
         elif moment != "emit":
-            patch.setattr(arriving if moment == "remove_passing" else extraction, moment, kill)
+            patch.setattr(placing if moment == "remove_passing" else extraction, moment, kill)
         watch = kill_at_the_end if moment == "emit" else bench.events.append
         with pytest.raises((Killed, BaseExceptionGroup)):
             await bench.job(product, search=ONE).run(watch)

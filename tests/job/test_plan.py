@@ -10,8 +10,8 @@ import pytest
 
 from asyncdl.errors import ConfigError, DiskError
 from asyncdl.job.choosing.scenes import wish_of
-from asyncdl.job.journal.place import STATE_FOLDER
 from asyncdl.job.plan import Plan, make_plan
+from asyncdl.journal.state_location import STATE_FOLDER
 from asyncdl.m2m import Credentials, M2MClient
 from tests.job.bench import BANDS, RED, Bench
 

@@ -15,10 +15,9 @@ import pystac
 import pytest
 
 import asyncdl.sandbox
-from asyncdl.items.angles import footprint_of
 from asyncdl.items.facts import SceneFacts
 from asyncdl.items.item import ItemFile, make_item
-from asyncdl.items.metadata import read_facts
+from asyncdl.items.metadata import footprint_of, read_facts
 from asyncdl.m2m.bands import files_of
 from asyncdl.sandbox.metadata import text_file
 from asyncdl.sandbox.scenes import LandsatScene, fixed_scene

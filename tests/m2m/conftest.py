@@ -13,7 +13,7 @@ from aioresponses import aioresponses
 
 from asyncdl.events import Event
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from tests.m2m.fake_m2m import TOKEN, USERNAME, FakeM2M
 
 QUICK = Backoff(first_s=0.001, factor=1.0, max_s=0.001, attempts=4)

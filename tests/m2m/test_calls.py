@@ -12,8 +12,8 @@ import pytest
 from asyncdl.errors import ApiError, AuthError, EndpointRemoved, ForeignResponse, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Event
 from asyncdl.m2m import ClientOptions, M2MClient
-from asyncdl.m2m.calling.patience import SERVICE_DOWN, CallRetries
-from asyncdl.retry import Backoff, Outage
+from asyncdl.m2m.calling.call_retries import SERVICE_DOWN, CallRetries
+from asyncdl.net.retry import Backoff, Outage
 from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, Answer, FakeM2M
 
 MakeClient = Callable[..., M2MClient]

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from asyncdl.certificates import certificate_problem
-from asyncdl.doctor.hosts import ask_host
+from asyncdl.doctor.host_checks import ask_host
 from asyncdl.errors import NetworkError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.tls import TlsSettings
+from asyncdl.net.tls import TlsSettings
+from asyncdl.net.tls_faults import certificate_problem
 from asyncdl.transfer import Downloader, FileRequest
 
 CA = trustme.CA(organization_name="A test's own authority")

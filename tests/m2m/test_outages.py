@@ -15,12 +15,12 @@ from aiohttp import web
 from asyncdl.errors import ApiError, AuthError, NetworkError
 from asyncdl.events import ApiRetry, Event, ServiceBack, ServiceWait
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.m2m.calling.patience import SERVICE_DOWN, CallRetries
-from asyncdl.m2m.downloads.looks import QueueLooks
+from asyncdl.m2m.calling.call_retries import SERVICE_DOWN, CallRetries
 from asyncdl.m2m.downloads.pending import Ready, Waiting
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.retry import Outage
+from asyncdl.m2m.downloads.shared_polls import SharedPolls
+from asyncdl.net.retry import Outage
 from tests.clock import simulated
 from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, USERNAME, Answer, FakeM2M
 
@@ -244,6 +244,6 @@ async def test_an_outage_takes_nothing_off_the_time_for_preparation(tmp_path: Pa
         waiting_out.close()
         tasks.start_soon(b.outage, 2 * HOUR)
         b.service.will_answer("download-retrieve", Answer(data=ready))
-        looks = QueueLooks(b.client, 30)
+        looks = SharedPolls(b.client, 30)
         polls = resolutions(looks, waiting_in, label="job", deadline_s=HOUR)
         assert [type(ending) async for ending in polls] == [Ready]

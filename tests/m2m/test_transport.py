@@ -18,7 +18,7 @@ from anyio.abc import SocketStream
 import asyncdl
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.m2m.calling.transport import Transport
-from asyncdl.sessions import open_session
+from asyncdl.net.sessions import open_session
 from tests.m2m.fake_m2m import Answer, FakeM2M
 
 

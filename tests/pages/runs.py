@@ -18,7 +18,7 @@ from asyncdl.events import (
     ScenesFound,
     TransferStarted,
 )
-from asyncdl.job.telling.report import Report, Summary
+from asyncdl.job.reporting.report import Report, Summary
 
 
 @dataclass

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from asyncdl.sandbox import Truth
+from asyncdl.sandbox import ExpectedFiles
 from tests.sandbox.m2m_caller import Caller, Json, open_caller
 
 TILE = "LC09_CU_003004_20230909_20230914_02"
@@ -145,7 +145,7 @@ async def test_two_entities_may_share_a_display_id_and_a_file_name() -> None:
         files = [await fetch_product(call, "naip", one, "D441") for one in entities]
         assert files[0][0] == files[1][0]
         assert files[0][1] != files[1][1]
-        assert Truth().bytes_of(f"{entities[1]}/{files[1][0]}") == files[1][1]
+        assert ExpectedFiles().bytes_of(f"{entities[1]}/{files[1][0]}") == files[1][1]
 
 
 async def test_ready_made_files_come_from_the_older_host_and_in_ranges() -> None:

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from asyncdl.sandbox import Faults, Truth
+from asyncdl.sandbox import ExpectedFiles, Faults
 from tests.sandbox.m2m_caller import (
     BUNDLE,
     PLAIN,
@@ -66,7 +66,7 @@ async def test_door_tells_no_secret() -> None:
 
 
 async def test_truth_is_what_a_sandbox_with_the_same_arguments_serves() -> None:
-    truth = Truth(raster_pixels=16, generated=20, seed=3)
+    truth = ExpectedFiles(raster_pixels=16, generated=20, seed=3)
     async with open_caller(raster_pixels=16, generated=20, seed=3) as call:
         for name, pair in ((RED_FILE, (RED, PLAIN)), (f"{PRODUCT}.tar", (SCENE, BUNDLE))):
             _, _, body = await call.get(await call.url(*pair))
@@ -78,7 +78,7 @@ async def test_truth_is_what_a_sandbox_with_the_same_arguments_serves() -> None:
 def test_truth_knows_no_other_files() -> None:
     for name in ("nothing.TIF", f"{PRODUCT}_SR_B99.TIF"):
         with pytest.raises(KeyError):
-            Truth().bytes_of(name)
+            ExpectedFiles().bytes_of(name)
 
 
 async def test_whoever_watches_is_told_each_moment_in_order() -> None:

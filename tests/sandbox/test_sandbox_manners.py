@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from asyncdl.sandbox import Faults, Leftovers
+from asyncdl.sandbox import CleanupReport, Faults
 from tests.sandbox.m2m_caller import (
     BUNDLE,
     OT,
@@ -24,11 +24,11 @@ async def test_client_with_manners_leaves_nothing() -> None:
     async with open_caller() as call:
         await call("scene-list-add", listId="mine", datasetName=OT, entityIds=[SCENE])
         await call.request((RED, PLAIN), (SCENE, BUNDLE))
-        assert call.service.leftovers == Leftovers({"job": 2}, ("mine",), open_keys=1)
+        assert call.service.leftovers == CleanupReport({"job": 2}, ("mine",), open_keys=1)
         await call("scene-list-remove", listId="mine")
         await call("download-order-remove", label="job")
         await call("logout")
-        assert call.service.leftovers == Leftovers()
+        assert call.service.leftovers == CleanupReport()
 
 
 async def test_removal_by_label_leaves_other_labels_alone() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from asyncdl.errors import ConfigError
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.fault_values import Repeats
+from asyncdl.sandbox.faults import Repeats
 from tests.sandbox.m2m_caller import (
     BUNDLE,
     PLAIN,

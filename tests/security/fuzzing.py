@@ -27,61 +27,56 @@ import orjson
 
 from asyncdl.config import LayoutTemplate, Since, load_config
 from asyncdl.config.aoi import Aoi, form_of
-from asyncdl.config.quantities import ByteRate, Seconds
 from asyncdl.config.trust import leads_out, origin_of
-from asyncdl.dates import parse_http_date
+from asyncdl.config.values import ByteRate, Seconds
 from asyncdl.errors import AsyncdlError
-from asyncdl.items.angles import footprint_of
-from asyncdl.items.georeference import Georeference, read_georeference
 from asyncdl.items.item import ItemFile, make_item
-from asyncdl.items.metadata import read_facts
+from asyncdl.items.metadata import footprint_of, read_facts
 from asyncdl.items.projections import Crs
-from asyncdl.items.published import read_item
-from asyncdl.items.samples import read_samples
+from asyncdl.items.published_item import read_item
+from asyncdl.items.raster_head import Georeference, read_georeference, read_samples
 from asyncdl.job.choosing.id_forms import NoSceneId, read_scene
 from asyncdl.job.choosing.id_lists import decode_list, read_lines
 from asyncdl.job.choosing.item_lists import NotItems, read_items
-from asyncdl.job.telling.report import REPORT_NAME, read_report
+from asyncdl.job.reporting.report import REPORT_NAME, read_report
 from asyncdl.lists.checksums import read_checksums
 from asyncdl.lists.entries import EntryReader, Problem
-from asyncdl.lists.text import LineReader, lines_of
+from asyncdl.lists.line_reader import LineReader, lines_of
 from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.downloads.matching import is_usable_url, names_in_url
 from asyncdl.m2m.models import DownloadRequestReply, DownloadRetrieveReply, ScenePage, read_reply
 from asyncdl.m2m.searching.area import area_from_geojson, area_from_wkt
 from asyncdl.m2m.searching.outlines import outlines_of
-from asyncdl.no_proxy import is_exempt
+from asyncdl.net.proxies import is_exempt, is_socks, proxy_for, without_login
+from asyncdl.net.retry import parse_http_date, parse_retry_after
 from asyncdl.outside import TooMuch
-from asyncdl.proxies import is_socks, proxy_for, without_login
 from asyncdl.redact import SecretBytes, redact
-from asyncdl.retry import parse_retry_after
 from asyncdl.sandbox.metadata import text_file
 from asyncdl.sandbox.scenes import fixed_scene
-from asyncdl.stac.items import NotAnItemCollection, next_link, read_page
-from asyncdl.stac.multihash import parse_multihash
+from asyncdl.stac.items import NotAnItemCollection, next_link, parse_multihash, read_page
 from asyncdl.text import plain
-from asyncdl.transfer.allowance import exhausted_for_s
 from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.error_pages import says_outage, title_of
+from asyncdl.transfer.file_url import source_of
 from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.names import choose_name, name_in_url, safe_name
 from asyncdl.transfer.netrc import parse_netrc
-from asyncdl.transfer.parts.state import decode_state
-from asyncdl.transfer.proving.archive import ArchiveReader, read_archive
-from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tar import TarReader, take_nothing
-from asyncdl.transfer.proving.told_digests import (
+from asyncdl.transfer.parts.part_state import decode_state
+from asyncdl.transfer.ranges import parse_content_range
+from asyncdl.transfer.responses import exhausted_for_s
+from asyncdl.transfer.validators import read_validator
+from asyncdl.transfer.verification.archive import ArchiveReader, read_archive
+from asyncdl.transfer.verification.digest_headers import (
     read_content_md5,
     read_repr_digest,
     read_told_digests,
 )
-from asyncdl.transfer.proving.verify import Form, check_form, check_head
-from asyncdl.transfer.ranges import parse_content_range
-from asyncdl.transfer.resource import source_of
-from asyncdl.transfer.target import read_target
-from asyncdl.transfer.validators import read_validator
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.structure import Form, check_form, check_head
+from asyncdl.transfer.verification.tar import TarReader, take_nothing
 from asyncdl.transfer.wire.chunks import Chunks
 from asyncdl.transfer.wire.heads import NotHttp, read_answer_head
+from asyncdl.transfer.wire_url import read_target
 
 DATA = Path(__file__).parents[1] / "data"
 OURS = (

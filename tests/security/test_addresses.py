@@ -16,21 +16,21 @@ from aiohttp import ClientSession
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asyncdl import host_text, sessions
 from asyncdl.config import parse_config
 from asyncdl.errors import NetworkError, TransferError
-from asyncdl.host_text import inmost_zone, outmost_zone
 from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials, M2MClient
-from asyncdl.proxies import VARIABLES, proxy_of
+from asyncdl.net import address_policy, host_text, sessions
+from asyncdl.net.address_policy import BlockedAddress
+from asyncdl.net.addresses import Zone, zone_of
+from asyncdl.net.host_text import inmost_zone, outmost_zone
+from asyncdl.net.proxies import VARIABLES, proxy_of
+from asyncdl.net.sessions import FurtherInward, open_session
 from asyncdl.sandbox import Service
 from asyncdl.sandbox.visitors import Listener
-from asyncdl.sessions import FurtherInward, open_session
-from asyncdl.transfer import Downloader, FileRequest, guard
-from asyncdl.transfer.guard import InwardAddress
-from asyncdl.transfer.target import read_target
+from asyncdl.transfer import Downloader, FileRequest
 from asyncdl.transfer.wire.client import WireClient
-from asyncdl.zones import Zone, zone_of
+from asyncdl.transfer.wire_url import read_target
 from tests.proxy import far, open_proxy
 from tests.tls_door import open_door, server_context
 from tests.transfer.fault_server import (
@@ -186,7 +186,7 @@ async def test_a_public_service_may_not_name_this_machine(tmp_path: Path, host: 
     """It is refused before a byte is sent to it."""
     async with rig(tmp_path, FILE) as r:
         url = f"http://{host}:{r.server.port}/file.bin"
-        with pytest.raises(InwardAddress) as refused:
+        with pytest.raises(BlockedAddress) as refused:
             await r.fetch(url=url, named_by="http://1.1.1.1/api/")
     assert refused.value.reason == "inward-address" and not refused.value.retryable
     assert (r.server.connections, r.names) == (0, [])
@@ -231,7 +231,7 @@ def first_loopback_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     def zone(address: str) -> Zone:
         return Zone.PUBLIC if address == "127.0.0.1" else zone_of(address)
 
-    for room in (guard, host_text, sessions):
+    for room in (address_policy, host_text, sessions):
         monkeypatch.setattr(room, "zone_of", zone)
 
 
@@ -242,7 +242,7 @@ async def test_a_public_host_may_not_redirect_inward(tmp_path: Path) -> None:
         serving(FILE, address="127.0.0.2") as inner,
         rig(tmp_path, redirect(inner.url)) as r,
     ):
-        with pytest.raises(InwardAddress):
+        with pytest.raises(BlockedAddress):
             await r.fetch()
     assert (len(r.server.requests), inner.connections) == (1, 0)
 
@@ -259,7 +259,7 @@ async def test_a_connection_that_stands_is_no_way_around(tmp_path: Path) -> None
     """The user's own request opened it; what a stranger's gets over it is not used."""
     async with serving(FILE, address="127.0.0.2") as inner, rig(tmp_path, redirect(inner.url)) as r:
         await r.fetch("mine.bin", url=inner.url)
-        with pytest.raises(InwardAddress):
+        with pytest.raises(BlockedAddress):
             await r.fetch("theirs.bin")
     assert (inner.connections, r.names) == (1, ["mine.bin"])
 
@@ -288,7 +288,7 @@ async def test_a_name_that_changes_its_address_is_no_way_in(
     monkeypatch.setattr(socket, "getaddrinfo", answers(script))
     async with rig(tmp_path, FILE, limits=QUICK) as r:
         url = f"http://rebind.example:{r.server.port}/file.bin"
-        with pytest.raises(InwardAddress):
+        with pytest.raises(BlockedAddress):
             await r.fetch(url=url, named_by="http://rebind.example/api/")
     assert (script["rebind.example"], r.server.connections) == ([], 0)
 
@@ -451,7 +451,7 @@ async def test_a_connection_beneath_the_last_one_is_no_way_around(
             outer.close()
             while client._idle[target.origin][-1].is_usable:
                 await asyncio.sleep(0)
-            with pytest.raises(guard.Refused):
+            with pytest.raises(address_policy.AddressRefused):
                 await client.get(target, {}, Zone.PUBLIC)
             (await client.get(target, {})).close()
         await client.aclose()
@@ -532,7 +532,7 @@ async def test_a_name_that_this_machine_looks_up_for_a_proxy_leads_nowhere_inwar
     async with listening() as (port, came):
         monkeypatch.setenv("ALL_PROXY", f"{kind}://127.0.0.1:{port}")
         async with Downloader(QUICK) as downloader:
-            with pytest.raises(InwardAddress):
+            with pytest.raises(BlockedAddress):
                 await downloader.fetch(
                     FileRequest("http://evil.example/a", tmp_path, named_by=PUBLIC_HTTP)
                 )
@@ -569,7 +569,7 @@ async def test_a_session_of_the_programs_own_is_handed_no_inward_host(
         ClientSession() as session,
         Downloader(QUICK, session=session) as downloader,
     ):
-        with pytest.raises(InwardAddress):
+        with pytest.raises(BlockedAddress):
             await downloader.fetch(
                 FileRequest(f"http://{host}:{port}/a", tmp_path, named_by=PUBLIC_HTTP)
             )

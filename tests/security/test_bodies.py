@@ -13,7 +13,7 @@ import pytest
 from asyncdl import parse_config
 from asyncdl.errors import NetworkError, SizeMismatch, TransferError
 from asyncdl.job.job import limits_of
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits
 from tests.e2e.conftest import Run
 from tests.security.test_replies import JSON_HEAD, chunk, service_sending

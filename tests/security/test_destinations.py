@@ -22,9 +22,9 @@ from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.job import Job
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
-from asyncdl.m2m.account.destination import HOSTS_VARIABLE, check_confirmed
-from asyncdl.m2m.account.stored import USGS_HOST, credentials_path, host_of, store_account
-from asyncdl.retry import Backoff
+from asyncdl.m2m.account.stored_account import USGS_HOST, credentials_path, host_of, store_account
+from asyncdl.m2m.account.tokens import HOSTS_VARIABLE, check_confirmed
+from asyncdl.net.retry import Backoff
 from tests.cli.conftest import no_keyring as no_keyring
 from tests.cli.conftest import terminal as terminal
 from tests.cli.terminal import Terminal

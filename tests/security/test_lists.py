@@ -17,16 +17,16 @@ from asyncdl.cli.checksum_tables import load_tables
 from asyncdl.cli.url_lists import UrlList
 from asyncdl.config import Aoi, SearchConfig, load_config, parse_config
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing import wishes
+from asyncdl.job.choosing import search_plan
 from asyncdl.job.choosing.areas import area_of
-from asyncdl.job.choosing.wishes import ids_of
+from asyncdl.job.choosing.search_plan import ids_of
 from asyncdl.job.itemizing import _read, _write
 from asyncdl.lists import checksums
 from asyncdl.lists.checksums import read_checksums
 from asyncdl.lists.entries import EntryReader, Problem
-from asyncdl.lists.text import MAX_LINE_CHARS, LineReader, lines_of
+from asyncdl.lists.line_reader import MAX_LINE_CHARS, LineReader, lines_of
+from asyncdl.net.tls import TlsSettings, tls_context
 from asyncdl.outside import TooMuch
-from asyncdl.tls import TlsSettings, tls_context
 from asyncdl.transfer import Downloader
 from tests.security.test_memory import MIB, Endless, at_most
 
@@ -204,7 +204,7 @@ def test_devices_and_pipes_are_no_files_of_a_config(tmp_path: Path) -> None:
 
 @needs_devices
 def test_what_has_become_a_device_since_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wishes, "MAX_LIST_BYTES", 4 * MIB)
+    monkeypatch.setattr(search_plan, "MAX_LIST_BYTES", 4 * MIB)
     with at_most(32), pytest.raises(ConfigError, match="is longer than"):
         ids_of(SearchConfig(dataset=None, scenes_file=str(ZERO)))
     with at_most(8), pytest.raises(ConfigError):

@@ -14,16 +14,16 @@ import pytest
 
 from asyncdl.config import Aoi, SearchConfig, load_config, parse_config
 from asyncdl.errors import ApiError, ConfigError
-from asyncdl.job.choosing import wishes
+from asyncdl.job.choosing import search_plan
 from asyncdl.job.choosing.areas import area_of
-from asyncdl.job.choosing.wishes import ids_of, options_of
+from asyncdl.job.choosing.search_plan import ids_of, options_of
 from asyncdl.m2m.calling.envelope import read_envelope
-from asyncdl.m2m.calling.sizes import DATASET_REPLY_BYTES, SHORT_REPLY_BYTES, most_bytes_of
+from asyncdl.m2m.calling.transport import DATASET_REPLY_BYTES, SHORT_REPLY_BYTES, most_bytes_of
 from asyncdl.m2m.searching.area import area_from_geojson, area_from_wkt
 from asyncdl.outside import TooMuch, check_values
 from asyncdl.stac.items import NotAnItemCollection, read_page
-from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.verify import Form, check_form
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.structure import Form, check_form
 from tests.security.test_replies import JSON_HEAD, chunk, post, service_sending
 
 MIB = 1024**2
@@ -189,7 +189,7 @@ def listed(path: Path) -> SearchConfig:
 def test_a_list_of_gigabytes_is_refused(
     large: Callable[[str, int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wishes, "MAX_LIST_BYTES", 8 * MIB)
+    monkeypatch.setattr(search_plan, "MAX_LIST_BYTES", 8 * MIB)
     with at_most(32), pytest.raises(ConfigError, match="is longer than 8,388,608 bytes"):
         ids_of(listed(large("ids.txt", 3 * 1024**3)))
 
@@ -197,7 +197,7 @@ def test_a_list_of_gigabytes_is_refused(
 def test_a_list_of_wrong_ids_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wishes, "MAX_ENTRIES", 20_000)
+    monkeypatch.setattr(search_plan, "MAX_ENTRIES", 20_000)
     path = tmp_path / "ids.txt"
     path.write_text("".join(f"x{n}\n" for n in range(200_000)))
     with at_most(48), pytest.raises(ConfigError, match="more than 20,000 entries"):

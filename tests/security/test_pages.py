@@ -15,10 +15,9 @@ from yarl import URL
 
 from asyncdl.cli.search import WRITERS
 from asyncdl.m2m.models import Scene
-from asyncdl.pages.links import MAX_URL_CHARS, web_link
 from asyncdl.pages.map_page import map_page
 from asyncdl.pages.mapping import map_data
-from asyncdl.pages.markup import Markup
+from asyncdl.pages.markup import MAX_URL_CHARS, Markup, web_link
 from asyncdl.pages.page import page
 from tests.pages.scenes import HOSTILE, hostile_scene, scene
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import AsyncdlError, TransferError
+from asyncdl.net import address_policy
+from asyncdl.net.addresses import Zone, zone_of
 from asyncdl.redact import SecretBytes
-from asyncdl.transfer import Netrc, guard
+from asyncdl.transfer import Netrc
 from asyncdl.transfer.http import next_url
 from asyncdl.transfer.logins import LoginBook
 from asyncdl.transfer.netrc import parse_netrc
-from asyncdl.zones import Zone, zone_of
 from tests.e2e.conftest import Run
 from tests.security.test_tracebacks import ONCE, assert_tells_nothing
 from tests.transfer.fault_server import (
@@ -144,7 +145,7 @@ async def test_who_wants_a_password_in_the_clear_is_told_why_there_is_none(
 
     real = client._look_up
 
-    async def look_up(host: str, port: int) -> list[guard.Address]:
+    async def look_up(host: str, port: int) -> list[address_policy.Address]:
         return await real("127.0.0.1", port)
 
     monkeypatch.setattr(client, "_look_up", look_up)
@@ -171,7 +172,7 @@ async def test_a_netrc_leads_nobody_further_inward(
     def zone(address: str) -> Zone:
         return Zone.PUBLIC if address == "127.0.0.1" else zone_of(address)
 
-    monkeypatch.setattr(guard, "zone_of", zone)
+    monkeypatch.setattr(address_policy, "zone_of", zone)
     passwords = netrc(f"machine 127.0.0.2 login me password {SECRET}")
     async with trap(tmp_path, lambda host: f"{host.url}/x", "127.0.0.2", passwords) as t:
         with pytest.raises(TransferError) as refused:

@@ -15,22 +15,22 @@ from anyio import to_thread
 
 from asyncdl.errors import ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event
-from asyncdl.job.journal.believing import is_below, is_name
-from asyncdl.job.journal.database import Write
-from asyncdl.job.journal.journal import Journal
-from asyncdl.job.journal.place import JOURNAL_NAME, STATE_FOLDER, StatePlaces, _below
-from asyncdl.job.journal.records import FinishedFile, Standing
-from asyncdl.job.journal.state import _describe, open_state
-from asyncdl.job.stages.moving import Move, _move_all, _move_parts
-from asyncdl.job.stages.targets import probe
-from asyncdl.job.successions import _unlink
-from asyncdl.job.telling.report import REPORT_NAME, Report, read_report, write_report
+from asyncdl.job.changed_scenes import _unlink
+from asyncdl.job.reporting.report import REPORT_NAME, Report, read_report, write_report
+from asyncdl.job.stages.path_conflicts import probe
+from asyncdl.job.stages.relocation import Relocation, _move_all, _move_parts
 from asyncdl.job.verifying import verify_files
+from asyncdl.journal.database import Write
+from asyncdl.journal.file_rows import is_below, is_name
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import FileStatus, FinishedFile
+from asyncdl.journal.state_folder import _describe, open_state
+from asyncdl.journal.state_location import JOURNAL_NAME, STATE_FOLDER, StatePlaces, _below
 from asyncdl.sandbox import Service
 from asyncdl.transfer.parts.disk import Disk
-from asyncdl.transfer.parts.sink import open_part, part_path, state_path
-from asyncdl.transfer.parts.stable import open_plain
-from asyncdl.transfer.parts.state import PartState, decode_state, encode_state, save_state
+from asyncdl.transfer.parts.durable import open_plain
+from asyncdl.transfer.parts.part_file import open_part, part_path, state_path
+from asyncdl.transfer.parts.part_state import PartState, decode_state, encode_state, save_state
 from asyncdl.transfer.ranges import Coverage, Span
 from asyncdl.transfer.validators import Validator
 from tests.job.bench import RED, Bench
@@ -244,13 +244,13 @@ async def test_a_row_that_leads_out_of_the_folder_counts_as_not_there(
 ) -> None:
     async with opened(directory) as journal:
         await journal.files.record([row(path), row("right.tar", bundle=path), row("kept.tar")])
-        finished = await journal.files.finished(list(Standing))
+        finished = await journal.files.finished(list(FileStatus))
         expected = {"kept.tar", *(["right.tar"] if path == "" else [])}
         assert {file.path for file in finished} == expected
         memory = await journal.files.recall([path, "kept.tar"])
         assert set(memory.finished) == {"kept.tar"}
         assert path not in {known.path for known in await journal.files.paths_of(["LC08"])}
-        assert path not in {file.path for file in await journal.files.known(list(Standing))}
+        assert path not in {file.path for file in await journal.files.known(list(FileStatus))}
 
 
 @pytest.mark.parametrize("scene", ["../x", "a/b", "..", "/etc/cron.d/x"])
@@ -259,7 +259,7 @@ async def test_a_row_whose_scene_leads_out_counts_as_not_there(directory: Path, 
     async with opened(directory) as journal:
         await journal.files.record([FinishedFile("x.tar", "bundle", scene, 1, 1, "length")])
         await journal.scenes.note_taken("landsat_ot_c2_l2", {scene: "LC8"})
-        assert await journal.files.finished(list(Standing)) == []
+        assert await journal.files.finished(list(FileStatus)) == []
         assert await journal.scenes.all() == []
 
 
@@ -287,7 +287,7 @@ async def test_rows_of_other_types_count_as_not_there(
         )
     connection.close()
     async with opened(directory) as journal:
-        assert await journal.files.finished(list(Standing)) == []
+        assert await journal.files.finished(list(FileStatus)) == []
 
 
 async def test_digests_that_nobody_can_compute_are_left_out(directory: Path) -> None:
@@ -295,7 +295,7 @@ async def test_digests_that_nobody_can_compute_are_left_out(directory: Path) -> 
         await journal.files.record([row("x.tar")])
         evil = "evil=00 md5=zz sha512=" + "a" * 128
         await journal._database.write(Write("UPDATE file SET digests = ?", [(evil,)]))
-        (file,) = await journal.files.finished(list(Standing))
+        (file,) = await journal.files.finished(list(FileStatus))
         assert [digest.algorithm for digest in file.digests] == ["sha512"]
 
 
@@ -330,7 +330,7 @@ def test_nothing_is_moved_through_a_link(directory: Path, victim: Path) -> None:
     part = part_path(victim)
     part.write_bytes(SECRET)
     state_path(victim).write_bytes(b"x")
-    moves = [Move(file.path, "mine.txt")]
+    moves = [Relocation(file.path, "mine.txt")]
     assert _move_all(directory, moves, {file.path: file}, False) == []
     _move_parts(directory, moves, False)
     assert victim.read_bytes() == part.read_bytes() == SECRET

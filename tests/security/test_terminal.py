@@ -12,17 +12,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.logs import SafeFormatter
 from asyncdl.cli.main import say
-from asyncdl.cli.notes import print_note
 from asyncdl.cli.outcome import print_summary
-from asyncdl.cli.printing import plain
+from asyncdl.cli.printing import json_text, plain, print_note, print_table
 from asyncdl.cli.progress import render
-from asyncdl.cli.tables import print_table
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.events import HostWait, Notice, TransferRetry, TransferStarted
-from asyncdl.job.telling.report import Failure, Summary
+from asyncdl.job.reporting.report import Failure, Summary
 from asyncdl.progress.board import Board
 from asyncdl.text import is_acting
 from tests.e2e.conftest import Run

@@ -8,16 +8,16 @@ import tarfile
 
 import pytest
 
-from asyncdl.config.quantities import ByteCount, ByteRate, Seconds
-from asyncdl.dates import parse_http_date
+from asyncdl.config.values import ByteCount, ByteRate, Seconds
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.searching.wkt import read_wkt
+from asyncdl.net.retry import parse_http_date
 from asyncdl.redact import redact
 from asyncdl.text import closest
 from asyncdl.transfer.names import _EDGES, MAX_NAME_BYTES, safe_name
-from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tar import read_tar
 from asyncdl.transfer.ranges import parse_content_range
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.tar import read_tar
 from tests.security.regex_finder import PACKAGE, Found, found_patterns
 from tests.security.regex_steps import (
     TooManySteps,

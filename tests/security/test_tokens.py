@@ -13,7 +13,7 @@ from asyncdl.cli.main import COMMANDS, cli
 from asyncdl.errors import AuthError, ConfigError
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.account.credentials import Credentials, find_credentials, read_token_file
-from asyncdl.m2m.account.stored import (
+from asyncdl.m2m.account.stored_account import (
     USGS_HOST,
     credentials_path,
     forget_accounts,

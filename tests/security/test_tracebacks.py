@@ -18,7 +18,7 @@ import asyncdl
 from asyncdl.config import parse_config
 from asyncdl.errors import ApiError, AsyncdlError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.sandbox import Faults, Service
 from asyncdl.stac import StacCatalog
 from tests.security.test_replies import JSON_HEAD, service_sending

@@ -22,7 +22,7 @@ from asyncdl.config.trust import BOUNDS, HOME_HOSTS, REACH, Reach, leads_out, or
 from asyncdl.errors import ConfigError, MisuseError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_forms import NoSceneId, read_scene
-from asyncdl.job.choosing.wishes import ids_of
+from asyncdl.job.choosing.search_plan import ids_of
 from asyncdl.lists.checksums import read_checksums
 from asyncdl.lists.entries import EntryReader, Problem
 from asyncdl.m2m.account.credentials import read_token_file

@@ -25,7 +25,7 @@ from asyncdl.errors import (
     WrongContent,
 )
 from asyncdl.redact import Url, redact
-from asyncdl.transfer.target import read_target
+from asyncdl.transfer.wire_url import read_target
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SECRETS = st.builds(

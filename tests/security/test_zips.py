@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from asyncdl.errors import AsyncdlError, WrongContent
 from asyncdl.job.places import extraction
 from asyncdl.job.places.extraction import ExtractError, Order, Unpacked, Unpacker
-from asyncdl.transfer.proving import inflating
-from asyncdl.transfer.proving.proof import Expected, prove_file
-from asyncdl.transfer.proving.verify import Form
+from asyncdl.transfer.verification import inflating
+from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.structure import Form
 from tests.security.test_bundles import NAMES
 from tests.unit.test_zip import kinds
 from tests.zips import pack_zip

@@ -12,8 +12,8 @@ from random import Random
 
 import trustme
 
+from asyncdl.net.tls import VARIABLES
 from asyncdl.sandbox import Service
-from asyncdl.tls import VARIABLES
 from tests.tls_door import open_door, server_context
 from tests.transfer import fault_server
 

@@ -27,7 +27,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
-from asyncdl.transfer.parts.state import load_state
+from asyncdl.transfer.parts.part_state import load_state
 from asyncdl.transfer.ranges import Coverage
 from tests.loops import NAME as NAME_OF_LOOP
 from tests.loops import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits
 from tests.loops import run
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from asyncdl.events import Event
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.stac import StacCatalog, StacOptions
 
 Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -28,7 +28,7 @@ from typing import Any, TypeAlias
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
 from asyncdl.events import Emit, Event, discard
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, Fetched, FileRequest, Limits, Netrc
 
 NOW = 1_700_000_000

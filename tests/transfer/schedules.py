@@ -15,7 +15,7 @@ from random import Random
 import anyio
 
 from asyncdl.errors import AsyncdlError
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Digest, Fetched, FileRequest, Limits
 from tests.transfer import fault_server
 from tests.transfer.fault_server import (

@@ -12,7 +12,7 @@ import pytest
 
 from asyncdl.errors import AsyncdlError, reason_of
 from asyncdl.events import ServiceBack, ServiceWait
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Limits
 from asyncdl.transfer.host_health import UNEXPLAINED_S
 from tests.clock import simulated

@@ -10,7 +10,7 @@ import pytest
 
 from asyncdl.errors import TransferError
 from asyncdl.events import Event, TransferEnded
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, Fetched, FileRequest, Limits
 from tests.transfer.fault_server import (
     QUICK,

@@ -24,7 +24,7 @@ from yarl import URL
 from asyncdl.errors import NetworkError, Stalled
 from asyncdl.events import TransferEnded, TransferRetry, TransferStarted
 from asyncdl.transfer import Downloader, FileRequest
-from asyncdl.transfer.session import raise_ours
+from asyncdl.transfer.aiohttp_client import raise_ours
 from tests.transfer.fault_server import (
     QUICK,
     End,

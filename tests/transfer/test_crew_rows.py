@@ -12,7 +12,7 @@ import pytest
 from asyncdl.errors import HttpStatusError
 from asyncdl.events import ConnectionsInUse, HostStrain, HostWait
 from asyncdl.transfer import Digest, Limits
-from asyncdl.transfer.parts.sink import PartFile
+from asyncdl.transfer.parts.part_file import PartFile
 from tests.transfer.fault_server import (
     QUICK,
     End,

@@ -13,11 +13,11 @@ import pytest
 
 from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, TransferError
 from asyncdl.events import TransferRetry
-from asyncdl.system import positions
+from asyncdl.system import files
 from asyncdl.transfer import Digest, Downloader, FileRequest
-from asyncdl.transfer.parts import sink
-from asyncdl.transfer.parts.sink import PartFile
-from asyncdl.transfer.parts.state import PartState, load_state
+from asyncdl.transfer.parts import part_file
+from asyncdl.transfer.parts.part_file import PartFile
+from asyncdl.transfer.parts.part_state import PartState, load_state
 from tests.transfer.fault_server import (
     QUICK,
     HostedFile,
@@ -32,7 +32,7 @@ from tests.transfer.fault_server import (
 
 BODY = bytes(range(256)) * 40
 FILE = HostedFile(BODY)
-WRITE_AT = positions.write_at
+WRITE_AT = files.write_at
 
 
 async def test_row_136_a_full_disk_stops_the_file_and_keeps_what_is_there(
@@ -43,13 +43,13 @@ async def test_row_136_a_full_disk_stops_the_file_and_keeps_what_is_there(
             raise OSError(errno.ENOSPC, "No space left on device")
         return WRITE_AT(fd, data, offset)
 
-    monkeypatch.setattr(positions, "write_at", write_at)
+    monkeypatch.setattr(files, "write_at", write_at)
     async with rig(tmp_path, cut(FILE, 5000), FILE) as r:
         with pytest.raises(DiskError) as refused:
             await r.fetch()
         assert refused.value.is_full
         assert r.content("file.bin.part") == BODY[:5000]
-        monkeypatch.setattr(positions, "write_at", WRITE_AT)
+        monkeypatch.setattr(files, "write_at", WRITE_AT)
         await r.fetch()
     assert r.content() == BODY
     assert r.ranges == ["bytes=0-", "bytes=5000-", "bytes=5000-"]
@@ -77,7 +77,7 @@ async def test_what_replaces_a_partial_file_never_gets_the_final_name(
 async def test_row_138_short_writes_are_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(positions, "write_at", lambda fd, data, at: WRITE_AT(fd, data[:100], at))
+    monkeypatch.setattr(files, "write_at", lambda fd, data, at: WRITE_AT(fd, data[:100], at))
     async with rig(tmp_path, FILE) as r:
         await r.fetch()
     assert r.content() == BODY
@@ -340,7 +340,7 @@ async def test_a_note_that_cannot_be_read_at_first_is_read_by_the_next_try(
             raise OSError(number, os.strerror(number))
         return load_state(path, size_bytes)
 
-    monkeypatch.setattr(sink, "load_state", load)
+    monkeypatch.setattr(part_file, "load_state", load)
     async with rig(tmp_path, FILE) as r:
         await r.fetch()
     assert (r.content(), r.names) == (BODY, ["file.bin"])
@@ -356,7 +356,7 @@ async def test_a_note_that_can_never_be_read_costs_no_byte_and_leaves_nothing_em
     part = tmp_path / "file.bin.part"
     if there:
         part.write_bytes(there)
-    monkeypatch.setattr(sink, "load_state", load)
+    monkeypatch.setattr(part_file, "load_state", load)
     async with rig(tmp_path, FILE) as r:
         with pytest.raises(DiskError):
             await r.fetch()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncdl.dates import parse_http_date
 from asyncdl.errors import WrongContent
+from asyncdl.net.retry import parse_http_date
 from asyncdl.transfer import Recheck
 from asyncdl.transfer.freshness import LocalCopy, is_known_version
 from asyncdl.transfer.validators import Validator

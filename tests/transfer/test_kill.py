@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asyncdl.transfer import clock
-from asyncdl.transfer.parts.state import decode_state
+from asyncdl.transfer.parts.part_state import decode_state
 from tests.transfer.fault_server import QUICK, End, HostedFile, Received, Reply, cut, rig
 
 BODY = bytes(range(256)) * 40
@@ -74,7 +74,8 @@ async def test_on_a_slow_line_a_note_is_made_every_few_seconds(
     limits = replace(QUICK, checkpoint_s=checkpoint_s, checkpoint_bytes=10**9, stall_timeout_s=1e9)
     async with rig(tmp_path, watch, limits=limits) as r:
         monkeypatch.setattr(
-            "asyncdl.transfer.parts.sink.save_state", lambda path, state: notes.append(state.done)
+            "asyncdl.transfer.parts.part_file.save_state",
+            lambda path, state: notes.append(state.done),
         )
         await r.fetch()
     sizes = [done.size_bytes for done in notes]

@@ -14,7 +14,7 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, DiskError, TransferError
 from asyncdl.transfer import Digest, Fetched, FileRequest
-from asyncdl.transfer.proving.digests import new_hasher
+from asyncdl.transfer.verification.digests import new_hasher
 from tests.transfer.fault_server import (
     QUICK,
     HostedFile,

@@ -12,8 +12,8 @@ import pytest
 
 from asyncdl.errors import TransferError, WrongContent
 from asyncdl.events import Notice
-from asyncdl.transfer.proving.proof import Expected, prove_file
-from asyncdl.transfer.proving.verify import form_of
+from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.structure import form_of
 from tests.transfer.fault_server import QUICK, End, HostedFile, fixed, rig
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from asyncdl.errors import HttpStatusError, TransferError
 from asyncdl.events import HostWait, ServiceBack, ServiceWait, TransferProgress
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Limits
 from tests.clock import simulated
 from tests.transfer.fault_server import (

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from asyncdl.transfer import Downloader, Fetched, FileRequest
-from asyncdl.transfer.parts.state import decode_state
+from asyncdl.transfer.parts.part_state import decode_state
 from tests.power import Tree, WriteLog, anything, everything, nothing, recording, restore
 from tests.transfer.fault_server import HostedFile, serving
 from tests.transfer.schedules import NAME, OLD_CONTENT, Schedule, make_schedule, play

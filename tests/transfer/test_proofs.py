@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, HttpStatusError, WrongContent
 from asyncdl.transfer import Digest, Limits
-from asyncdl.transfer.proving.sums import Sums
+from asyncdl.transfer.verification.hashers import Hashers
 from tests.transfer.fault_server import QUICK, HostedFile, cut, rig, status
 from tests.unit.test_tar import pack
 
@@ -29,14 +29,14 @@ MEMBERS = {name: (sha512(content),) for name, content in CONTENTS.items()}
 @pytest.fixture
 def read_back(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many bytes were read from files for their digests, call by call."""
-    counts, read = list[int](), Sums.read
+    counts, read = list[int](), Hashers.read
 
-    def note(sums: Sums, file: BufferedReader, stop: int, *rest: object) -> None:
+    def note(sums: Hashers, file: BufferedReader, stop: int, *rest: object) -> None:
         before = sums.taken_bytes
         read(sums, file, stop)
         counts.append(sums.taken_bytes - before)
 
-    monkeypatch.setattr(Sums, "read", note)
+    monkeypatch.setattr(Hashers, "read", note)
     return counts
 
 

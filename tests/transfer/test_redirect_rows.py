@@ -6,7 +6,7 @@ import pytest
 
 from asyncdl.errors import HttpStatusError, TransferError, WrongContent
 from asyncdl.transfer.http import is_login_url, next_url
-from asyncdl.transfer.target import read_target
+from asyncdl.transfer.wire_url import read_target
 from tests.transfer.fault_server import (
     HostedFile,
     Received,

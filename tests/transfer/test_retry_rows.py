@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.errors import HttpStatusError, NetworkError, WrongContent
 from asyncdl.events import HostWait, TransferEnded, TransferRetry
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from tests.transfer.fault_server import (
     QUICK,
     HostedFile,

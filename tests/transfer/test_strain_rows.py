@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asyncdl.events import Event, HostStrain
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Limits
 from tests.clock import simulated
 from tests.transfer.fault_server import (

@@ -13,9 +13,9 @@ import pytest
 
 from asyncdl.errors import HttpStatusError, WrongContent
 from asyncdl.transfer import Digest, Limits
-from asyncdl.transfer.proving.digests import Hasher
-from asyncdl.transfer.proving.members import Unpack
-from asyncdl.transfer.proving.tar import Member, Taker
+from asyncdl.transfer.verification.digests import Hasher
+from asyncdl.transfer.verification.members import Unpack
+from asyncdl.transfer.verification.tar import Member, Taker
 from tests.transfer.fault_server import QUICK, HostedFile, after, cut, rig, status
 from tests.transfer.test_crew_rows import SPLIT, until
 from tests.unit.test_tar import pack

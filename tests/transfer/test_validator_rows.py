@@ -10,7 +10,7 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, HttpStatusError
 from asyncdl.transfer import Digest
-from asyncdl.transfer.proving.digests import new_hasher
+from asyncdl.transfer.verification.digests import new_hasher
 from tests.transfer.fault_server import JUST_NOW, LONG_AGO, HostedFile, Rig, cut, fixed, rig, status
 
 OLD = bytes(range(256)) * 40

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.retry import MAX_RETRY_AFTER_S
-from asyncdl.transfer.allowance import exhausted_for_s
-from asyncdl.transfer.answers import read_head
+from asyncdl.net.retry import MAX_RETRY_AFTER_S
+from asyncdl.transfer.responses import exhausted_for_s, read_head
 
 NOW = datetime(2026, 3, 1, 6, 15, tzinfo=UTC)
 DATE = format_datetime(NOW, usegmt=True)

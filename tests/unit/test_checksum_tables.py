@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.errors import ConfigError
 from asyncdl.lists.checksums import ChecksumTable, path_in, read_checksums
-from asyncdl.lists.text import lines_of
+from asyncdl.lists.line_reader import lines_of
 from asyncdl.transfer import Digest
 
 SHA, OTHER = "ab" * 32, "cd" * 32

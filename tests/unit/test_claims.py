@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import TransferError
-from asyncdl.transfer import FileRequest, claims
-from asyncdl.transfer.claims import NameRegistry, claimant_of
+from asyncdl.transfer import FileRequest, name_registry
+from asyncdl.transfer.name_registry import NameRegistry, claimant_of
 
 FOLDER = Path("out")
 
@@ -20,7 +20,7 @@ def fetch(names: NameRegistry, url: str, name: str) -> None:
 
 
 def test_the_latest_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "KEPT_NAMES", 3)
+    monkeypatch.setattr(name_registry, "KEPT_NAMES", 3)
     names = NameRegistry()
     for number in range(5):
         fetch(names, f"http://host/{number}", f"f{number}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asyncdl.job.stages.copies import copy_file
-from asyncdl.transfer.parts.sink import part_path
+from asyncdl.job.stages.placing import copy_file
+from asyncdl.transfer.parts.part_file import part_path
 
 
 async def test_what_cannot_be_tidied_up_beside_a_copy_does_not_fail_it(tmp_path: Path) -> None:

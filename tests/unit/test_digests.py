@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.proving.digests import Digest, new_hasher
+from asyncdl.transfer.verification.digests import Digest, new_hasher
 
 
 def posix_cksum(data: bytes) -> int:

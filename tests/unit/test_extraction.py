@@ -18,7 +18,7 @@ from asyncdl.job.places import extraction
 from asyncdl.job.places.extraction import ExtractError, Order, Unpacker
 from asyncdl.job.places.unpacking import Unpacking
 from asyncdl.transfer import Digest
-from asyncdl.transfer.proving.proof import Expected
+from asyncdl.transfer.verification.checks import Expected
 
 BANDS = {"S_B4.TIF": b"red", "S_MTL.txt": b"meta"}
 
@@ -170,7 +170,7 @@ async def test_a_full_disk_is_not_the_tars_fault(
     def no_space(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("asyncdl.system.positions.write_at", no_space)
+    monkeypatch.setattr("asyncdl.system.files.write_at", no_space)
     with pytest.raises(DiskError):
         await unpack(write_tar(tmp_path / "S.tar"))
     assert names_in(tmp_path) == ["S.tar"]

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from asyncdl.transfer.batch import WriteBuffer
-from asyncdl.transfer.proving import follower as module
-from asyncdl.transfer.proving.digests import Digest
-from asyncdl.transfer.proving.follower import Follower
-from asyncdl.transfer.proving.proof import Expected, prove_file
-from asyncdl.transfer.proving.sums import Sums
-from asyncdl.transfer.proving.verify import Form
 from asyncdl.transfer.ranges import Coverage, Span
+from asyncdl.transfer.verification import incremental_hasher as module
+from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.digests import Digest
+from asyncdl.transfer.verification.hashers import Hashers
+from asyncdl.transfer.verification.incremental_hasher import IncrementalHasher
+from asyncdl.transfer.verification.structure import Form
+from asyncdl.transfer.write_buffer import WriteBuffer
 from tests.unit.test_tar import pack
 
 # The file is written where it is convenient, not where it holds up nobody.
@@ -39,7 +39,7 @@ class Part:
         self.path.touch()
         self.done = Coverage()
         self.runs = 0
-        self.follower = Follower(path, expected, self.prove)
+        self.follower = IncrementalHasher(path, expected, self.prove)
 
     async def prove(self, path: Path, count: int, call: Callable[[], None]) -> None:
         self.runs += 1
@@ -120,13 +120,13 @@ async def test_bytes_of_an_earlier_run_are_read_a_part_with_each_write(
 
 async def test_only_the_gap_is_read(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes that have just been written come out of memory, behind it."""
-    stops, read = list[int](), Sums.read
+    stops, read = list[int](), Hashers.read
 
-    def note(sums: Sums, file: BufferedReader, stop: int) -> None:
+    def note(sums: Hashers, file: BufferedReader, stop: int) -> None:
         stops.append(stop)
         read(sums, file, stop)
 
-    monkeypatch.setattr(Sums, "read", note)
+    monkeypatch.setattr(Hashers, "read", note)
     part.put(0, BODY[:700])
     await part.write(700, BODY[700:900])
     await part.write(900, BODY[900:])
@@ -232,7 +232,7 @@ def test_row_166_any_order_of_pieces_and_restarts_gives_the_digest_of_the_file(
                 case "drop":
                     part.drop()
                 case "new run":
-                    part.follower = Follower(path, HASHED, part.prove)
+                    part.follower = IncrementalHasher(path, HASHED, part.prove)
                 case "next":
                     await part.write(part.done.prefix_bytes, piece)
                 case _:

@@ -11,7 +11,7 @@ import pytest
 from asyncdl.config import parse_config
 from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials, M2MClient
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
 from asyncdl.sandbox import Faults
 from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
 

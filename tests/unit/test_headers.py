@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncdl.transfer.headers import header_problem, request_headers, sent_elsewhere
+from asyncdl.transfer.request_headers import header_problem, request_headers, sent_elsewhere
 
 
 def test_the_callers_header_takes_the_place_of_ours_whatever_its_case() -> None:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.target import read_target
 from asyncdl.transfer.wire.heads import NotHttp, end_of_head, read_answer_head, request_head
+from asyncdl.transfer.wire_url import read_target
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
 

@@ -14,7 +14,7 @@ from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.id_forms import NoSceneId, SceneRef, read_scene
 from asyncdl.job.choosing.id_lists import decode_list, read_lines
-from asyncdl.job.choosing.wishes import MAX_FAULTS, ids_of
+from asyncdl.job.choosing.search_plan import MAX_FAULTS, ids_of
 
 L2 = "LC08_L2SP_068017_20200310_20200822_02_T1"
 L1 = "LC08_L1TP_068017_20200310_20200822_02_T1"

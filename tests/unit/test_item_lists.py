@@ -15,7 +15,7 @@ from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.id_forms import SceneRef
 from asyncdl.job.choosing.item_lists import NotItems, is_json, read_items
-from asyncdl.job.choosing.wishes import ids_of
+from asyncdl.job.choosing.search_plan import ids_of
 
 DATA = Path(__file__).parent.parent / "data"
 RECORDED = {

@@ -12,14 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.items.angles import footprint_of, read_angles
-from asyncdl.items.facts import SceneFacts
-from asyncdl.items.footprints import believable, crosses_itself
-from asyncdl.items.georeference import Georeference, read_georeference
+from asyncdl.items.facts import SceneFacts, believable, crosses_itself
 from asyncdl.items.item import ItemFile, Sight, item_id_of, make_item
+from asyncdl.items.item_owner import Owner, basis_of, is_made_from, marked, owner_of
 from asyncdl.items.landsat import instruments_of
-from asyncdl.items.marks import Owner, basis_of, is_made_from, marked, owner_of
-from asyncdl.items.metadata import read_facts
+from asyncdl.items.metadata import footprint_of, read_angles, read_facts
 from asyncdl.items.projections import (
     Albers,
     Crs,
@@ -30,9 +27,9 @@ from asyncdl.items.projections import (
     projjson_of,
     wkt2_of,
 )
-from asyncdl.items.published import read_item
+from asyncdl.items.published_item import read_item
 from asyncdl.items.quality import bitfields_of
-from asyncdl.items.samples import read_samples
+from asyncdl.items.raster_head import Georeference, read_georeference, read_samples
 from asyncdl.m2m.bands import files_of
 from asyncdl.sandbox.archive import RasterSize
 from asyncdl.sandbox.geometry import to_albers, to_polar

@@ -19,16 +19,15 @@ from pystac.validation import RegisteredValidator, validate_dict
 
 from asyncdl.items.collection import make_collection
 from asyncdl.items.facts import SceneFacts
-from asyncdl.items.georeference import Georeference, read_georeference
 from asyncdl.items.item import ItemFile, Retired, make_item
 from asyncdl.items.landsat import DATASETS
 from asyncdl.items.metadata import read_facts
 from asyncdl.items.projections import Crs, from_utm
-from asyncdl.items.samples import Samples, read_samples
+from asyncdl.items.raster_head import Georeference, Samples, read_georeference, read_samples
 from asyncdl.m2m.bands import files_of
 from asyncdl.sandbox.geometry import to_utm, utm_zone
-from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tiff import read_numbers
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.tiff import read_numbers
 from tests.unit.stac_schemas import schemas
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"

@@ -11,18 +11,18 @@ import pytest
 
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.journal.journal import look_into_journal, open_journal
-from asyncdl.job.journal.place import STATE_FOLDER, StatePlaces
-from asyncdl.job.journal.records import (
+from asyncdl.journal.journal import look_into_journal, open_journal
+from asyncdl.journal.records import (
     Beginning,
+    FileStatus,
     FinishedFile,
     LastSearch,
     Overview,
+    Place,
     Requested,
-    Standing,
 )
-from asyncdl.job.journal.schema import MIGRATIONS
-from asyncdl.job.places.layout import Place
+from asyncdl.journal.schema import MIGRATIONS
+from asyncdl.journal.state_location import STATE_FOLDER, StatePlaces
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 
@@ -136,12 +136,12 @@ async def test_an_ending_is_open_again_when_the_scene_is_taken_again(tmp_path: P
         await journal.scenes.note_taken("landsat_ot_c2_l2", {"S": "ES"})
         await journal.files.want([(RED_WANTED, RED_PLACE)])
         journal.files.note_ending(FAILED)
-        (known,) = await journal.files.known([Standing.FAILED])
+        (known,) = await journal.files.known([FileStatus.FAILED])
         assert (known.reason, known.http_status, known.scene_id) == ("http-404", 404, "ES")
         assert (known.dataset, known.entity_id) == ("landsat_ot_c2_l2", "E")
         await journal.begin(label="l", fingerprint="f")
         await journal.scenes.note_taken("landsat_ot_c2_l2", {"S": "ES"})
-        assert await journal.files.known(Standing) == []
+        assert await journal.files.known(FileStatus) == []
 
 
 async def test_files_that_a_run_does_not_want_any_more_are_counted(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ async def test_a_file_that_its_host_named_takes_the_place_of_the_guess(tmp_path:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.files.want([(guess, place)])
         await journal.files.record([replace(ZIP, asked_as="bundle/S/S")])
-        assert [file.path for file in await journal.files.known(Standing)] == [ZIP.path]
+        assert [file.path for file in await journal.files.known(FileStatus)] == [ZIP.path]
 
 
 async def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ async def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Pa
     connection.close()
     assert (await begin(tmp_path)).label == "old"
     async with open_journal(tmp_path, "usgs") as journal:
-        files = await journal.files.known([Standing.VERIFIED])
+        files = await journal.files.known([FileStatus.VERIFIED])
     found = [(file.path, file.kind, file.scene) for file in files]
     assert found == [
         (RED.path, "bands", "S"),

@@ -12,7 +12,7 @@ import pytest
 
 from asyncdl.errors import AuthError
 from asyncdl.m2m.account.credentials import Credentials, find_credentials
-from asyncdl.m2m.account.stored import credentials_path, forget_accounts, store_account
+from asyncdl.m2m.account.stored_account import credentials_path, forget_accounts, store_account
 from asyncdl.m2m.account.system_keyring import ask_keyring, drop_from_keyring, keep_in_keyring
 
 keyring = pytest.importorskip("keyring", reason="needs the extra keyring: make extras")

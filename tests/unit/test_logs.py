@@ -12,10 +12,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from asyncdl.cli.logs import FileHandler, LogWish, StderrHandler, start_logging
+from asyncdl.cli.logs import FileHandler, LogOptions, StderrHandler, start_logging
 from asyncdl.cli.main import exit_status
 from asyncdl.events import Event, HostStrain, HostWait, QuotaWait, ServiceWait
-from asyncdl.job.telling.chronicle import log_event
+from asyncdl.job.reporting.event_log import log_event
 
 SECRET = "https://host/x?requestSignature=abcdef"
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
@@ -64,7 +64,7 @@ def test_the_file_is_appended_to_and_has_info_in_any_case(
 ) -> None:
     file = tmp_path / "log.txt"
     file.write_text("before\n")
-    start_logging(LogWish(verbose, file))
+    start_logging(LogOptions(verbose, file))
     say()
     first, *lines = written(file).splitlines()
     assert first == "before"
@@ -75,7 +75,7 @@ def test_the_file_is_appended_to_and_has_info_in_any_case(
 
 def test_no_secret_and_no_control_gets_into_a_log(tmp_path: Path) -> None:
     for form in ("text", "json"):
-        start_logging(LogWish(0, tmp_path / form, form))
+        start_logging(LogOptions(0, tmp_path / form, form))
     say()
     for form in ("text", "json"):
         text = written(tmp_path / form)
@@ -102,7 +102,7 @@ def test_what_is_waited_for_is_told_in_words(
 
 
 def test_json_lines_hold_the_record(tmp_path: Path) -> None:
-    start_logging(LogWish(0, tmp_path / "log", "json"))
+    start_logging(LogOptions(0, tmp_path / "log", "json"))
     say()
     info, warning = map(orjson.loads, written(tmp_path / "log").splitlines())
     assert list(info) == ["time", "level", "logger", "message"]
@@ -114,7 +114,7 @@ def test_json_lines_hold_the_record(tmp_path: Path) -> None:
 
 def test_lines_go_to_what_stderr_is_at_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A live display stands in for stderr while it is drawn."""
-    start_logging(LogWish(1))
+    start_logging(LogOptions(1))
     display = io.StringIO()
     monkeypatch.setattr(sys, "stderr", display)
     logging.getLogger("asyncdl.job").info("hello")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.job.choosing.namesakes import Namesakes
+from asyncdl.job.choosing.scenes import Namesakes
 
 pairs = st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from("1234")), max_size=8)
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdl.job.choosing.news import SKEW_S, Now, day_of, doubt_about, first_new_day
-from asyncdl.job.journal.journal import open_journal
-from asyncdl.job.journal.place import JOURNAL_NAME
-from asyncdl.job.journal.records import LastSearch
+from asyncdl.job.choosing.incremental import SKEW_S, Now, day_of, doubt_about, first_new_day
+from asyncdl.journal.journal import open_journal
+from asyncdl.journal.records import LastSearch
+from asyncdl.journal.state_location import JOURNAL_NAME
 
 DAY_S = 86_400.0
 NOW = datetime(2026, 11, 29, 2, tzinfo=UTC).timestamp()

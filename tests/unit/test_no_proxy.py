@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.no_proxy import is_exempt
+from asyncdl.net.proxies import is_exempt
 
 CASES = [
     ("example.org", "example.org", True),

@@ -7,7 +7,7 @@ import threading
 import anyio
 import pytest
 
-from asyncdl.off_loop import FEW, off_loop
+from asyncdl.background import FEW, off_loop
 
 
 def thread_of(_: object = None) -> int:

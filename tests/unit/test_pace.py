@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdl.retry import Backoff
-from asyncdl.transfer.pace import (
+from asyncdl.net.retry import Backoff
+from asyncdl.transfer.adaptive_concurrency import (
     HOLD_S,
     SLOW_S,
     SLOWEST_STREAM_BYTES_S,
     STRAINED_AT,
     UNREACHABLE_AFTER,
     WINDOW_S,
-    Pace,
+    AdaptiveConcurrency,
 )
 
 
 def test_requests_that_failed_together_halve_once() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     for _ in range(16):
         pace.step_down(admitted_at_s=1.0, now_s=2.0)
     assert pace.limit == 8
@@ -32,7 +32,7 @@ STEPS = st.lists(st.sampled_from(["strain", "little", "much"]), max_size=200)
 
 @given(STEPS, st.integers(1, 32))
 def test_the_limit_stays_between_one_and_the_ceiling(steps: list[str], ceiling: int) -> None:
-    pace = Pace(ceiling)
+    pace = AdaptiveConcurrency(ceiling)
     for now, step in enumerate(steps):
         if step == "strain":
             pace.step_down(now, now)
@@ -41,7 +41,7 @@ def test_the_limit_stays_between_one_and_the_ceiling(steps: list[str], ceiling: 
         assert 1 <= pace.limit <= ceiling
 
 
-def run_windows(pace: Pace, goodputs: list[float], *, since_s: float) -> list[int]:
+def run_windows(pace: AdaptiveConcurrency, goodputs: list[float], *, since_s: float) -> list[int]:
     """Full windows of these goodputs with all connections in use; the limit after each."""
     limits = []
     pace.receive(0, pace.limit, since_s)
@@ -52,20 +52,20 @@ def run_windows(pace: Pace, goodputs: list[float], *, since_s: float) -> list[in
 
 
 def test_one_more_connection_stays_if_it_brings_more() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     pace.step_down(1.0, 1.0)
     assert run_windows(pace, [8e6, 8e6, 9e6, 9e6, 9e6, 10e6], since_s=2.0) == [9, 9, 9, 10, 10, 10]
 
 
 def test_one_more_connection_that_brings_nothing_goes_for_a_while() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     pace.step_down(1.0, 1.0)
     windows = run_windows(pace, [8e6] * (3 + int(HOLD_S)), since_s=2.0)
     assert windows == [9, 9, *[8] * int(HOLD_S), 9]
 
 
 def test_connections_that_are_not_used_prove_nothing() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     pace.step_down(1.0, 1.0)
     for now in range(2, 20):
         pace.receive(8_000_000, 3, now)
@@ -73,28 +73,28 @@ def test_connections_that_are_not_used_prove_nothing() -> None:
 
 
 def test_row_129_a_link_whose_streams_collapse_gets_fewer() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     collapsed = 16 * SLOWEST_STREAM_BYTES_S / 2
     assert run_windows(pace, [collapsed], since_s=0.0) == [8]
     assert run_windows(pace, [collapsed] * 3, since_s=5.0) == [9, 9, 8]
 
 
 def test_a_host_that_nobody_asked_for_a_while_has_not_collapsed() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     pace.receive(10, 16, 0.0)
     pace.receive(10, 16, 3600.0)
     assert pace.limit == 16
 
 
 def test_a_longer_rest_is_never_shortened() -> None:
-    pace = Pace(4)
+    pace = AdaptiveConcurrency(4)
     pace.rest(60, now_s=0.0)
     pace.rest(1, now_s=10.0)
     assert pace.rest_s(10.0) == 50
 
 
 def test_row_099_an_unreachable_host_rests_and_is_given_up_in_the_end() -> None:
-    pace = Pace(4, Backoff(first_s=8.0))
+    pace = AdaptiveConcurrency(4, Backoff(first_s=8.0))
     for now in range(UNREACHABLE_AFTER - 1):
         pace.fail(now, now)
     assert pace.rest_s(now_s=10.0) == 0
@@ -112,7 +112,7 @@ def test_row_099_an_unreachable_host_rests_and_is_given_up_in_the_end() -> None:
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=30)
 def test_row_e9_random_failures_cost_no_connection(share: float, seed: int) -> None:
-    chance, pace = random.Random(seed), Pace(16)
+    chance, pace = random.Random(seed), AdaptiveConcurrency(16)
     for now in range(2000):
         if chance.random() < share:
             pace.note_failure(now - 0.5, now)
@@ -127,7 +127,7 @@ class Host:
     Each second brings the bytes of those it took. How it refuses is for the caller to say.
     """
 
-    def __init__(self, takes: int, pace: Pace) -> None:
+    def __init__(self, takes: int, pace: AdaptiveConcurrency) -> None:
         self.takes = takes
         self.pace = pace
         self.limits: list[int] = []
@@ -151,7 +151,7 @@ class Host:
 def test_row_e9_a_host_that_refuses_one_too_many_settles_at_one_less(
     takes: int, certain: bool
 ) -> None:
-    host = Host(takes, Pace(16))
+    host = Host(takes, AdaptiveConcurrency(16))
     host.run(2000, certain=certain)
     late = host.limits[200:]
     settled = sum(limit == takes for limit in late)
@@ -161,14 +161,14 @@ def test_row_e9_a_host_that_refuses_one_too_many_settles_at_one_less(
 
 
 def test_row_e9_a_host_that_only_fails_gets_fewer() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     for now in range(STRAINED_AT):
         pace.note_failure(now, now)
     assert pace.limit == 8
 
 
 def test_what_was_under_way_at_a_step_is_not_counted_again() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     pace.step_down(1.0, 2.0)
     for _ in range(STRAINED_AT):
         assert not pace.note_failure(1.5, 3.0)
@@ -176,7 +176,7 @@ def test_what_was_under_way_at_a_step_is_not_counted_again() -> None:
 
 
 def test_row_e9_a_host_that_gets_slow_under_load_gets_fewer_once() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     for now in range(20):
         assert not pace.note_answer(0.1, 16, now)
     steps = [pace.note_answer(2 * SLOW_S, 16, now) for now in range(20, 80)]
@@ -185,14 +185,14 @@ def test_row_e9_a_host_that_gets_slow_under_load_gets_fewer_once() -> None:
 
 
 def test_row_e9_a_host_that_is_always_slow_is_not_strained() -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     assert not any(pace.note_answer(30.0 + now % 7, 16, now) for now in range(100))
     assert pace.limit == 16
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(1, 16)), max_size=200))
 def test_latencies_of_any_kind_leave_a_connection(answers: list[tuple[float, int]]) -> None:
-    pace = Pace(16)
+    pace = AdaptiveConcurrency(16)
     for now, (took_s, in_use) in enumerate(answers):
         pace.note_answer(took_s, in_use, now)
         assert 1 <= pace.limit <= 16

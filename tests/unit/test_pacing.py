@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.config import ByteCount, ServiceConfig
-from asyncdl.job.queue.links import Links
-from asyncdl.job.queue.pacing import GUESS_BYTES_S, MEMORY_S, LinkPace
+from asyncdl.job.queue.link_window import GUESS_BYTES_S, MEMORY_S, LinkPace, LinkWindow
 from asyncdl.job.stages.requesting import calls_worth
 from asyncdl.m2m.downloads.selection import WantedFile
 
@@ -89,7 +88,7 @@ def wanted(number: int, size_bytes: int) -> WantedFile:
 
 async def test_the_next_call_waits_until_most_links_are_used() -> None:
     files = [wanted(number, 600 * MB) for number in range(8)]
-    links, groups = Links(WAIT_S), list[list[WantedFile]]()
+    links, groups = LinkWindow(WAIT_S), list[list[WantedFile]]()
     send, receive = anyio.create_memory_object_stream[list[WantedFile]](1)
 
     async def ask() -> None:
@@ -116,7 +115,7 @@ async def test_a_file_that_is_larger_than_there_ever_is_room_is_asked_for_alone(
     async with send, receive:
         await send.send([wanted(number, 10**13) for number in range(3)])
         send.close()
-        sizes = [len(group) async for group in calls_worth(receive, ServiceConfig(), Links())]
+        sizes = [len(group) async for group in calls_worth(receive, ServiceConfig(), LinkWindow())]
     assert sizes == [1, 1, 1]
 
 
@@ -126,7 +125,7 @@ async def test_no_worker_is_idle_for_the_sake_of_pacing() -> None:
     async with send, receive:
         await send.send([wanted(number, 10**12) for number in range(7)])
         send.close()
-        links = Links(WAIT_S, workers=3)
+        links = LinkWindow(WAIT_S, workers=3)
         bounds = ServiceConfig(bytes_per_request=ByteCount(10**15))
         sizes = [len(group) async for group in calls_worth(receive, bounds, links)]
     assert sizes == [3, 3, 1]

@@ -10,9 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asyncdl.pages.map_page import map_page
-from asyncdl.pages.mapping import Tiles, map_data
+from asyncdl.pages.mapping import Tiles, beside, drawn, map_data, projection_for
 from asyncdl.pages.markup import Markup, element
-from asyncdl.pages.shapes import beside, drawn, projection_for
 from tests.pages.scenes import (
     ANCHORAGE,
     AROUND_THE_POLE,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.parts.state import (
+from asyncdl.transfer.file_url import source_of
+from asyncdl.transfer.parts.part_state import (
     PartState,
     decode_state,
     encode_state,
@@ -16,7 +17,6 @@ from asyncdl.transfer.parts.state import (
     save_state,
 )
 from asyncdl.transfer.ranges import Coverage, Span
-from asyncdl.transfer.resource import source_of
 from asyncdl.transfer.validators import Validator
 
 STATE = PartState(

@@ -5,24 +5,24 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.pieces import Piece, Pieces
 from asyncdl.transfer.ranges import Coverage, Span
+from asyncdl.transfer.segments import Segment, Segments
 
 TOTAL = 1000
 
 
-def pieces(*active: Piece, smallest: int = 10, after_s: float = 0.0) -> Pieces:
-    return Pieces(smallest, after_s, list(active))
+def pieces(*active: Segment, smallest: int = 10, after_s: float = 0.0) -> Segments:
+    return Segments(smallest, after_s, list(active))
 
 
-def moving(start: int, stop: int, at: int) -> Piece:
-    piece = Piece(start, stop, reach=stop)
+def moving(start: int, stop: int, at: int) -> Segment:
+    piece = Segment(start, stop, reach=stop)
     piece.at = at
     return piece
 
 
 def test_bytes_that_nobody_fetches_come_first() -> None:
-    crew = pieces(Piece(0, 500))
+    crew = pieces(Segment(0, 500))
     taken = crew.take(Coverage((Span(600, 700),)), TOTAL, 0.0)
     assert taken is not None
     assert taken.span == Span(500, 600)
@@ -74,7 +74,7 @@ EVENTS = st.lists(
 def test_no_byte_is_lost_or_fetched_twice_at_once(
     total: int, events: list[tuple[str, int]]
 ) -> None:
-    crew, done = pieces(Piece(0, total, reach=total), smallest=3), Coverage()
+    crew, done = pieces(Segment(0, total, reach=total), smallest=3), Coverage()
     for now, (event, number) in enumerate(events, start=1):
         piece = crew.active[number % len(crew.active)] if crew.active else None
         if event == "take" or piece is None:

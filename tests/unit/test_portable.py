@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 import asyncdl
 from asyncdl import errors
 from asyncdl.events import Event, JobStarted
-from asyncdl.job.telling.report import Failure, Summary
+from asyncdl.job.reporting.report import Failure, Summary
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.metrics import Metrics
 from asyncdl.redact import SecretBytes
+from asyncdl.transfer.download_queue import Outcome
 from asyncdl.transfer.netrc import parse_netrc
-from asyncdl.transfer.queue import Outcome
 
 SAMPLES: dict[str, Any] = {
     "str": "some text",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.choice import check_choices, check_clarity
+from asyncdl.job.choosing.selecting import check_choices, check_clarity
 from asyncdl.m2m.downloads.products import ListedProduct, Unclear, choose
 from asyncdl.m2m.downloads.selection import BundleWanted, select_files
 from asyncdl.m2m.models import DownloadOption, Flag, read_reply

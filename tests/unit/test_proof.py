@@ -10,11 +10,11 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, SizeMismatch, TransferError, WrongContent
 from asyncdl.transfer import FileRequest
-from asyncdl.transfer.proving.digests import Digest, new_hasher
-from asyncdl.transfer.proving.members import Members
-from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
-from asyncdl.transfer.proving.sums import Sums
-from asyncdl.transfer.proving.verify import Form
+from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.verification.digests import Digest, new_hasher
+from asyncdl.transfer.verification.hashers import Hashers
+from asyncdl.transfer.verification.members import Members
+from asyncdl.transfer.verification.structure import Form
 from tests.unit.test_tar import END, header, pack
 
 URL = "http://host/file"
@@ -181,7 +181,7 @@ def test_nothing_is_opened_if_only_the_length_counts(
 
 
 def test_idle_sums_take_no_bytes() -> None:
-    assert Sums().is_idle and Expected(Form.TAR).new_sums().is_idle
+    assert Hashers().is_idle and Expected(Form.TAR).new_sums().is_idle
     assert not Expected(Form.TAR, members=members()).new_sums().is_idle
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer import rate
-from asyncdl.transfer.rate import RateLimit
+from asyncdl.transfer import engine
+from asyncdl.transfer.engine import RateLimit
 
 
 class Clock:
@@ -30,7 +30,7 @@ async def test_the_limit_holds_within_five_percent_from_the_first_second(
 ) -> None:
     clock, passed, is_full = Clock(), 0, 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rate, "anyio", clock)
+        patch.setattr(engine, "anyio", clock)
         shared = RateLimit(limit)
         while clock.now_s < 1.0:
             for size in sizes:

@@ -17,13 +17,13 @@ from asyncdl.events import (
     ServiceWait,
     TransferStarted,
 )
-from asyncdl.job.telling.record import (
+from asyncdl.job.reporting.run_history import (
     MAX_SCENES,
     MAX_SLOWEST,
     MAX_STRAINS,
     EndpointTally,
+    HistoryRecorder,
     ProofCount,
-    Recorder,
     StrainSpan,
 )
 
@@ -33,7 +33,7 @@ def ending(name: str, state: FileState = FileState.DOWNLOADED, proof: str = "") 
 
 
 def test_the_slowest_files_are_those_that_took_longest_from_their_first_byte() -> None:
-    recorder = Recorder()
+    recorder = HistoryRecorder()
     for number in range(30):
         recorder.take(TransferStarted(f"f{number}", "", None, 0), 100.0 - number)
     for number in range(30):
@@ -44,7 +44,7 @@ def test_the_slowest_files_are_those_that_took_longest_from_their_first_byte() -
 
 
 def test_proofs_are_counted_by_what_was_shown_and_who_promised_it() -> None:
-    recorder = Recorder()
+    recorder = HistoryRecorder()
     for event in (ending("a", proof="length+sha512"), ending("b"), ending("c"),
                   ending("d", FileState.FAILED, proof="length")):  # fmt: skip
         recorder.take(event, 0.0)
@@ -54,14 +54,14 @@ def test_proofs_are_counted_by_what_was_shown_and_who_promised_it() -> None:
 
 
 def test_calls_are_counted_by_endpoint() -> None:
-    recorder = Recorder()
+    recorder = HistoryRecorder()
     recorder.take(ApiCalled("scene-search", 1.5, None), 2.0)
     recorder.take(ApiCalled("scene-search", 0.25, "RATE_LIMIT"), 3.0)
     assert recorder.record(3.0).api == {"scene-search": EndpointTally(2, 1, 1.75)}
 
 
 def test_footprints_are_kept_up_to_a_number() -> None:
-    recorder = Recorder()
+    recorder = HistoryRecorder()
     scenes = tuple(FoundScene(f"{n}", "", "", None) for n in range(MAX_SCENES))
     for _ in range(2):
         recorder.take(ScenesFound(MAX_SCENES, None, scenes), 0.0)
@@ -69,7 +69,7 @@ def test_footprints_are_kept_up_to_a_number() -> None:
 
 
 def test_row_e9_the_report_has_a_mark_for_each_time_of_strain() -> None:
-    recorder = Recorder()
+    recorder = HistoryRecorder()
     for now_s, host, connections in [
         (1.0, "a", 8), (2.0, "a", 4), (3.0, "b", 8), (4.0, "a", 5), (9.0, "a", 16), (9.5, "a", 8)
     ]:  # fmt: skip
@@ -82,14 +82,14 @@ def test_row_e9_the_report_has_a_mark_for_each_time_of_strain() -> None:
 
 
 def test_the_marks_of_strain_are_bounded() -> None:
-    recorder = Recorder()
+    recorder = HistoryRecorder()
     for number in range(2 * MAX_STRAINS):
         recorder.take(HostStrain(f"host{number}", "slow", 1, 16), 0.0)
     assert len(recorder.record(1.0).strains) == MAX_STRAINS
 
 
 def test_waits_connections_and_preparation_are_on_the_timeline() -> None:
-    recorder = Recorder()
+    recorder = HistoryRecorder()
     for event in (ConnectionsInUse("h", 4), FilesPreparing(3), QuotaWait(60), HostWait("h", "", 5),
                   ServiceWait("m2m", "HTTP 503", 0, 30), ServiceBack("m2m", 0)):  # fmt: skip
         recorder.take(event, 1.0)

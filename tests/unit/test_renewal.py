@@ -11,13 +11,13 @@ import anyio
 import pytest
 
 from asyncdl.errors import ApiError, AuthError, TransferError
-from asyncdl.job.journal.records import Requested
-from asyncdl.job.run import Run
+from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.renewal import Renewal
+from asyncdl.journal.records import Requested
 from asyncdl.m2m import DownloadItem
-from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.downloads.shared_polls import SharedPolls
 from asyncdl.m2m.models import (
     DownloadEntry,
     DownloadRequestReply,
@@ -89,19 +89,19 @@ class Requests:
         self.noted.append((to, is_ready))
 
 
-def run_of(client: Client, deadline_s: float = 100.0) -> Run:
+def run_of(client: Client, deadline_s: float = 100.0) -> RunContext:
     """As much of a run as a renewal needs."""
     run = SimpleNamespace(
         label="label",
         client=client,
         config=SimpleNamespace(poll=SimpleNamespace(deadline=deadline_s)),
-        looks=QueueLooks(client, 0.0),
+        looks=SharedPolls(client, 0.0),
         journal=SimpleNamespace(requests=Requests()),
     )
-    return cast(Run, run)
+    return cast(RunContext, run)
 
 
-def noted_in(run: Run) -> list[tuple[Requested, bool]]:
+def noted_in(run: RunContext) -> list[tuple[Requested, bool]]:
     return cast(Requests, run.journal.requests).noted
 
 
@@ -205,7 +205,7 @@ async def test_a_refused_account_ends_the_run() -> None:
 
 async def test_files_that_are_refused_together_share_two_looks() -> None:
     """Those that come while the first look is under way wait for one that is younger."""
-    looks = QueueLooks(client := client_of(HAS_FRESH), 0.0)
+    looks = SharedPolls(client := client_of(HAS_FRESH), 0.0)
     found: list[DownloadEntry | None] = []
 
     async def look(since_s: float) -> None:

@@ -21,7 +21,7 @@ from asyncdl.events import (
     TransferProgress,
     TransferStarted,
 )
-from asyncdl.job.telling.report import REPORT_NAME, Report, Summary, read_report, write_report
+from asyncdl.job.reporting.report import REPORT_NAME, Report, Summary, read_report, write_report
 
 KINDS = ("bundle", "bands")
 

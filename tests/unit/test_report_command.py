@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from asyncdl.cli.main import exit_status
-from asyncdl.cli.settings import told_of
+from asyncdl.cli.report import told_of
 from asyncdl.config import load_config
 from asyncdl.events import FileFinished, FileState, FilesWanted
-from asyncdl.job.telling.report import REPORT_NAME, Report, write_report
+from asyncdl.job.reporting.report import REPORT_NAME, Report, write_report
 
 JOB = """
 [search]

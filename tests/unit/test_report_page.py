@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from asyncdl.cli.printing import plain
-from asyncdl.job.telling.report import Summary, Superseded, Withdrawn
-from asyncdl.job.telling.timeline import Timeline
+from asyncdl.job.reporting.report import Summary, Superseded, Withdrawn
+from asyncdl.job.reporting.timeline import Timeline
 from asyncdl.pages.chart import chart, spans_of
 from asyncdl.pages.report_page import MAX_FILES, report_page
 from tests.pages.runs import run_of

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.config import ByteCount, ServiceConfig
-from asyncdl.job.queue.links import Links
+from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.stages.requesting import calls_worth
 from asyncdl.m2m.downloads.selection import WantedFile
 
@@ -29,7 +29,7 @@ async def regroup(batches: list[list[WantedFile]], bounds: ServiceConfig) -> lis
         for batch in batches:
             send.send_nowait(batch)
         send.close()
-        return [list(group) async for group in calls_worth(receive, bounds, Links())]
+        return [list(group) async for group in calls_worth(receive, bounds, LinkWindow())]
 
 
 @given(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.resource import is_same_segment, place_of, source_of
+from asyncdl.transfer.file_url import is_same_segment, place_of, source_of
 
 FILE = "https://host/dir/scene.tif"
 

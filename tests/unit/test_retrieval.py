@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from asyncdl.errors import ApiError
 from asyncdl.events import FileState
 from asyncdl.m2m.client import DownloadItem
-from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.m2m.downloads.matching import GivenLink, match_reply
 from asyncdl.m2m.downloads.pending import (
     MAX_ASKS,
@@ -30,6 +29,7 @@ from asyncdl.m2m.downloads.pending import (
 )
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.downloads.shared_polls import SharedPolls
 from asyncdl.m2m.models import (
     DownloadEntry,
     DownloadRequestReply,
@@ -512,7 +512,7 @@ async def resolve(queue: Queue, *waiting: Waiting, deadline_s: float = 1e6) -> l
     with send:
         for one in waiting:
             send.send_nowait(one)
-    looks = QueueLooks(queue, 0.0)
+    looks = SharedPolls(queue, 0.0)
     findings = resolutions(looks, receive, label="job", deadline_s=deadline_s)
     return [ending async for ending in findings if not isinstance(ending, Reissued)]
 
@@ -554,7 +554,7 @@ async def test_a_deadline_that_has_passed_costs_no_poll() -> None:
     send, receive = anyio.create_memory_object_stream[Waiting](1)
     with send:
         send.send_nowait(Waiting("job", {1: wanted(1)}))
-    findings = resolutions(QueueLooks(queue, 1e6), receive, label="job", deadline_s=0.0)
+    findings = resolutions(SharedPolls(queue, 1e6), receive, label="job", deadline_s=0.0)
     assert [ending.reason async for ending in findings if isinstance(ending, GivenUp)] == [
         "deadline"
     ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.retry import MAX_RETRY_AFTER_S, Backoff, parse_retry_after
+from asyncdl.net.retry import MAX_RETRY_AFTER_S, Backoff, parse_retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -15,12 +15,12 @@ from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.datasets import DATASETS
 from asyncdl.sandbox.fields import COLLECTION_1, fields_of
 from asyncdl.sandbox.filters import SceneFilter, read_scene_filter
-from asyncdl.sandbox.ledger import Ledger, RecentCounts
 from asyncdl.sandbox.lookup import find_secondary, find_target
 from asyncdl.sandbox.product_rows import rows_of
 from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.queue import ServedQueue, ServedState
 from asyncdl.sandbox.refusal import Refusal
+from asyncdl.sandbox.request_log import RecentCounts, RequestLog
 from asyncdl.sandbox.scene_lists import MAX_ITEMS, ServedSceneLists
 from asyncdl.sandbox.scenes import fixed_scenes
 from asyncdl.sandbox.signing import Signer, download_token, read_download_token
@@ -312,6 +312,6 @@ def test_ledger_forgets_the_oldest_and_keeps_no_long_lists() -> None:
     for name in "aabca":
         counts.count(name)
     assert dict(counts) == {"c": 1, "a": 1}
-    ledger = Ledger(keep=10)
+    ledger = RequestLog(keep=10)
     ledger.note_call("scene-list-add", {"entityIds": ["x"] * 50_000}, None)
     assert ledger.call_log[0].payload == {"entityIds": "(50000 items)"}

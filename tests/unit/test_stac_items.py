@@ -13,8 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.stac import FileDigest
-from asyncdl.stac.items import NotAnItemCollection, items_of, merge, next_link, read_page
-from asyncdl.stac.multihash import parse_multihash
+from asyncdl.stac.items import (
+    NotAnItemCollection,
+    items_of,
+    merge,
+    next_link,
+    parse_multihash,
+    read_page,
+)
 from tests.damage import Json, damage
 
 SHA512, SHA256 = "ab" * 64, "cd" * 32

@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.job.journal import state
-from asyncdl.job.journal.place import STATE_FOLDER
-from asyncdl.job.journal.state import open_state
+from asyncdl.journal import state_folder
+from asyncdl.journal.state_folder import open_state
+from asyncdl.journal.state_location import STATE_FOLDER
 
 
 async def test_a_second_run_is_told_who_holds_the_directory(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_a_directory_that_cannot_be_signed_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(state, "write_anew", _no_space)
+        patch.setattr(state_folder, "write_anew", _no_space)
         with pytest.raises(DiskError) as caught:
             async with open_state(tmp_path, "usgs"):
                 pass

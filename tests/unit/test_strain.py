@@ -3,7 +3,7 @@
 import pytest
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, WrongContent
-from asyncdl.transfer.strain import Strain, strain_of
+from asyncdl.transfer.adaptive_concurrency import Strain, strain_of
 
 URL = "http://host/file"
 

@@ -12,20 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from asyncdl.system import (
-    attributes,
-    flushing,
-    locks,
-    opening,
-    positions,
-    renaming,
-    signals,
-    volumes,
-)
+from asyncdl.system import files, locks, signals, volumes
 
 
 def open_to_write(path: Path) -> int:
-    return opening.open_unfollowed(path, os.O_RDWR | os.O_CREAT)
+    return files.open_unfollowed(path, os.O_RDWR | os.O_CREAT)
 
 
 @pytest.mark.parametrize("has_call", [True, False])
@@ -35,8 +26,8 @@ def test_bytes_go_where_they_belong(
     if not has_call:
         monkeypatch.delattr(os, "pwrite", raising=False)
     fd = open_to_write(tmp_path / "a")
-    assert positions.write_at(fd, b"world\r\n", 6) == 7
-    assert positions.write_at(fd, memoryview(b"hello\n"), 0) == 6
+    assert files.write_at(fd, b"world\r\n", 6) == 7
+    assert files.write_at(fd, memoryview(b"hello\n"), 0) == 6
     os.close(fd)
     assert (tmp_path / "a").read_bytes() == b"hello\nworld\r\n"
 
@@ -47,7 +38,7 @@ def test_a_link_is_not_followed(
     has_flag: bool, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not has_flag:
-        monkeypatch.setattr(opening, "_NO_FOLLOW", None)
+        monkeypatch.setattr(files, "_NO_FOLLOW", None)
     (tmp_path / "there").write_bytes(b"mine")
     (tmp_path / "link").symlink_to(target)
     with pytest.raises(OSError) as refused:
@@ -60,7 +51,7 @@ def test_a_link_is_not_followed(
 def test_a_link_that_comes_in_between_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "_NO_FOLLOW", None)
+    monkeypatch.setattr(files, "_NO_FOLLOW", None)
     (tmp_path / "there").write_bytes(b"mine")
     (tmp_path / "link").symlink_to("there")
     monkeypatch.setattr(Path, "is_symlink", lambda _: False)
@@ -96,9 +87,9 @@ def test_a_file_that_cannot_be_opened_leaves_no_lock(
 def test_a_file_that_a_scanner_has_open_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renaming, "TAKES_OPEN_FILES", False)
+    monkeypatch.setattr(files, "TAKES_OPEN_FILES", False)
     pauses: list[float] = []
-    monkeypatch.setattr(renaming, "time", SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr(files, "time", SimpleNamespace(sleep=pauses.append))
     refusals = [PermissionError(errno.EACCES, "in use")] * 3
     replace = os.replace
 
@@ -109,23 +100,23 @@ def test_a_file_that_a_scanner_has_open_is_tried_again(
 
     monkeypatch.setattr(Path, "replace", busy)
     (tmp_path / "a").write_bytes(b"a")
-    renaming.replace(tmp_path / "a", tmp_path / "b")
+    files.replace(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == b"a"
-    assert len(pauses) == 3 and sum(renaming._PAUSES_S) < 2
+    assert len(pauses) == 3 and sum(files._PAUSES_S) < 2
 
 
 def test_a_file_that_stays_open_is_an_error_at_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renaming, "TAKES_OPEN_FILES", False)
-    monkeypatch.setattr(renaming, "_PAUSES_S", ())
+    monkeypatch.setattr(files, "TAKES_OPEN_FILES", False)
+    monkeypatch.setattr(files, "_PAUSES_S", ())
 
     def busy(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "in use")
 
     monkeypatch.setattr(Path, "unlink", busy)
     with pytest.raises(PermissionError):
-        renaming.remove(tmp_path / "a")
+        files.remove(tmp_path / "a")
 
 
 def test_room_is_told_without_statvfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +152,9 @@ def test_a_flush_goes_to_the_disk_itself_where_the_usual_one_does_not(
 ) -> None:
     calls: list[object] = []
     mac = SimpleNamespace(F_FULLFSYNC=51, fcntl=lambda fd, call: calls.append(call))
-    monkeypatch.setattr(flushing, "_fcntl", mac)
+    monkeypatch.setattr(volumes, "_fcntl", mac)
     with (tmp_path / "a").open("wb") as file:
-        flushing.flush(file.fileno())
+        volumes.flush(file.fileno())
         assert calls == [51]
 
         def refuse(fd: int, call: int) -> None:
@@ -171,7 +162,7 @@ def test_a_flush_goes_to_the_disk_itself_where_the_usual_one_does_not(
 
         monkeypatch.setattr(mac, "fcntl", refuse)
         monkeypatch.setattr(os, "fsync", calls.append)
-        flushing.flush(file.fileno())
+        volumes.flush(file.fileno())
         assert calls == [51, file.fileno()]
 
 
@@ -180,15 +171,15 @@ def test_folders_that_cannot_be_flushed_are_left_to_the_system(
 ) -> None:
     monkeypatch.delattr(os, "O_DIRECTORY", raising=False)
     monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("nothing can be flushed"))
-    flushing.flush_folder(tmp_path)
+    volumes.flush_folder(tmp_path)
 
 
 def test_notes_are_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "setxattr", raising=False)
     monkeypatch.delattr(os, "getxattr", raising=False)
     (tmp_path / "a").touch()
-    attributes.keep(tmp_path / "a", "user.note", b"x")
-    assert attributes.kept(tmp_path / "a", "user.note") is None
+    files.keep(tmp_path / "a", "user.note", b"x")
+    assert files.kept(tmp_path / "a", "user.note") is None
 
 
 @pytest.mark.parametrize("is_handled_by_the_loop", [True, False])

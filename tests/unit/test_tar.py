@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tar import BLOCK_BYTES, Member, Taker, TarReader, read_tar
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.tar import BLOCK_BYTES, Member, Taker, TarReader, read_tar
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 END = bytes(2 * BLOCK_BYTES)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.proving import tiff
-from asyncdl.transfer.proving.malformed import Doubtful, Malformed
-from asyncdl.transfer.proving.tiff import check_tiff
+from asyncdl.transfer.verification import tiff
+from asyncdl.transfer.verification.malformed import Doubtful, Malformed
+from asyncdl.transfer.verification.tiff import check_tiff
 from tests.unit.test_verify import TILES, tiff_bytes
 
 SOUND = [

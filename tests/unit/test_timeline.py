@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.job.telling.timeline import MAX_SAMPLES, MAX_WAITS, Course, Wait
+from asyncdl.job.reporting.timeline import MAX_SAMPLES, MAX_WAITS, TimelineBuilder, Wait
 
 moments = st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 10**9)), max_size=50)
 
@@ -14,7 +14,7 @@ moments = st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 10**9)), max_size
 def test_every_byte_and_every_file_is_in_one_of_a_few_samples(
     told: list[tuple[float, int]],
 ) -> None:
-    course = Course(max_samples=10)
+    course = TimelineBuilder(max_samples=10)
     for now_s, count in sorted(told):
         course.receive(now_s, count)
         course.finish(now_s)
@@ -28,7 +28,7 @@ def test_every_byte_and_every_file_is_in_one_of_a_few_samples(
 
 @given(st.floats(0, 1e6))
 def test_bytes_stand_where_their_time_is(now_s: float) -> None:
-    course = Course()
+    course = TimelineBuilder()
     course.receive(now_s, 7)
     course.end(1e6)
     timeline = course.timeline
@@ -37,7 +37,7 @@ def test_bytes_stand_where_their_time_is(now_s: float) -> None:
 
 
 def test_what_lasts_is_in_every_sample_until_it_ends() -> None:
-    course = Course()
+    course = TimelineBuilder()
     course.use(0.5, "a", 2)
     course.use(0.6, "b", 3)
     course.prepare(2.1, 7)
@@ -48,7 +48,7 @@ def test_what_lasts_is_in_every_sample_until_it_ends() -> None:
 
 
 def test_a_wait_that_goes_on_is_one_and_ends_when_it_is_over() -> None:
-    course = Course()
+    course = TimelineBuilder()
     course.wait(10.0, "m2m is down", 30.0)
     course.wait(25.0, "quota", 60.0)
     course.wait(40.0, "m2m is down", 30.0)
@@ -61,7 +61,7 @@ def test_a_wait_that_goes_on_is_one_and_ends_when_it_is_over() -> None:
 
 
 def test_waits_without_number_are_cut() -> None:
-    course = Course()
+    course = TimelineBuilder()
     for second in range(0, 10_000, 10):
         course.wait(second, "busy", 1.0)
     assert len(course.timeline.waits) == MAX_WAITS

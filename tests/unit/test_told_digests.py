@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.proving.digests import Digest, new_hasher
-from asyncdl.transfer.proving.told_digests import (
+from asyncdl.transfer.verification.digest_headers import (
     read_content_md5,
     read_repr_digest,
     read_told_digests,
 )
+from asyncdl.transfer.verification.digests import Digest, new_hasher
 
 BODY = b"the whole file"
 MD5, SHA1 = hashlib.md5(BODY), hashlib.sha1(BODY)

@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.wishes import query_of
+from asyncdl.job.choosing.search_plan import query_of
 from asyncdl.m2m.models import DatasetFilter, Scene, read_reply
 from asyncdl.m2m.searching.conditions import FieldsByName
 from asyncdl.m2m.searching.search import SceneQuery, build_scene_filter

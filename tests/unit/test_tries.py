@@ -9,9 +9,9 @@ from asyncdl.errors import (
     NetworkError,
     WrongContent,
 )
-from asyncdl.retry import Backoff
+from asyncdl.net.retry import Backoff
+from asyncdl.transfer.attempts import Attempts, is_url_refused
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.tries import Tries, is_url_refused
 
 LIMITS = Limits(backoff=Backoff(attempts=3), requests_per_file=50, max_retry_after_s=60)
 CUT = NetworkError("read", "cut")
@@ -19,32 +19,32 @@ URL = "http://host/file"
 
 
 def test_row_097_failures_without_progress_are_counted() -> None:
-    tries = Tries(LIMITS)
+    tries = Attempts(LIMITS)
     assert [tries.may_go_on(CUT, 0) for _ in range(3)] == [True, True, False]
 
 
 def test_row_097_fetching_the_same_bytes_again_is_no_progress() -> None:
-    tries = Tries(LIMITS)
+    tries = Attempts(LIMITS)
     assert [tries.may_go_on(CUT, have) for have in (500, 300, 500)] == [True, True, False]
 
 
 def test_row_098_new_bytes_start_the_count_anew() -> None:
-    tries = Tries(LIMITS)
+    tries = Attempts(LIMITS)
     assert all(tries.may_go_on(CUT, have) for have in range(1, 40))
 
 
 def test_row_098_requests_are_bounded_in_every_case() -> None:
-    tries = Tries(LIMITS, requests=50)
+    tries = Attempts(LIMITS, requests=50)
     assert not tries.may_go_on(CUT, 1)
 
 
 def test_row_086_a_rest_beyond_our_patience_ends_the_file() -> None:
-    assert Tries(LIMITS).may_go_on(HttpStatusError(URL, 429, retry_after_s=60), 0)
-    assert not Tries(LIMITS).may_go_on(HttpStatusError(URL, 429, retry_after_s=61), 0)
+    assert Attempts(LIMITS).may_go_on(HttpStatusError(URL, 429, retry_after_s=60), 0)
+    assert not Attempts(LIMITS).may_go_on(HttpStatusError(URL, 429, retry_after_s=61), 0)
 
 
 def test_a_file_that_failed_its_proof_is_fetched_once_more() -> None:
-    tries, wrong = Tries(LIMITS), ChecksumMismatch(URL, algorithm="md5", expected="a", got="b")
+    tries, wrong = Attempts(LIMITS), ChecksumMismatch(URL, algorithm="md5", expected="a", got="b")
     assert [tries.may_go_on(wrong, have) for have in (10, 20)] == [True, False]
 
 
@@ -62,19 +62,19 @@ def test_a_file_that_failed_its_proof_is_fetched_once_more() -> None:
 )
 def test_rows_091_092_what_a_fresh_url_may_cure(error: AsyncdlError, is_refused: bool) -> None:
     assert is_url_refused(error) is is_refused
-    assert Tries(LIMITS).may_refresh(error) is is_refused
-    assert not Tries(LIMITS, refreshes=LIMITS.refreshes).may_refresh(error)
+    assert Attempts(LIMITS).may_refresh(error) is is_refused
+    assert not Attempts(LIMITS, refreshes=LIMITS.refreshes).may_refresh(error)
 
 
 def test_an_outage_takes_no_tries_away() -> None:
-    tries = Tries(LIMITS)
+    tries = Attempts(LIMITS)
     assert tries.may_go_on(CUT, 0)
     assert all(tries.may_go_on(CUT, 0, is_outage=True) for _ in range(40))
     assert [tries.may_go_on(CUT, 0) for _ in range(2)] == [True, False]
 
 
 def test_whether_a_try_would_be_the_last_is_told_without_counting_it() -> None:
-    tries = Tries(LIMITS)
+    tries = Attempts(LIMITS)
     assert [tries.would_end(CUT, 0) for _ in range(5)] == [False] * 5
     assert [tries.may_go_on(CUT, 0) for _ in range(2)] == [True, True]
     assert tries.would_end(CUT, 0)

@@ -13,11 +13,11 @@ from msgspec import structs
 from asyncdl.errors import ChecksumMismatch
 from asyncdl.job.places.extraction import Order, Unpacker
 from asyncdl.transfer import Digest
-from asyncdl.transfer.proving.digests import Hasher, new_hasher
-from asyncdl.transfer.proving.proof import Expected
-from asyncdl.transfer.proving.sums import Sums
-from asyncdl.transfer.proving.tar import Member
-from asyncdl.transfer.proving.verify import Form
+from asyncdl.transfer.verification.checks import Expected
+from asyncdl.transfer.verification.digests import Hasher, new_hasher
+from asyncdl.transfer.verification.hashers import Hashers
+from asyncdl.transfer.verification.structure import Form
+from asyncdl.transfer.verification.tar import Member
 from tests.unit.test_extraction import files_in, names_in
 from tests.unit.test_tar import pack
 
@@ -37,7 +37,7 @@ class Passing:
         self.unpacker = Unpacker("S.tar", replace(order, **more))
         self.expected = Expected(Form.TAR, unpack=self.unpacker.begin)
 
-    def pass_by(self, data: bytes) -> Sums:
+    def pass_by(self, data: bytes) -> Hashers:
         sums = self.expected.new_sums()
         for at in range(0, len(data), 300):
             sums.update(data[at : at + 300])
@@ -110,7 +110,7 @@ async def test_a_promised_digest_is_computed_once(
         return new_hasher(algorithm)
 
     for module in ("members", "sums"):
-        monkeypatch.setattr(f"asyncdl.transfer.proving.{module}.new_hasher", counted)
+        monkeypatch.setattr(f"asyncdl.transfer.verification.{module}.new_hasher", counted)
     promised = {"a": (Digest("sha512", sha512(b"first").hexdigest()),)}
     passing = Passing(
         tmp_path,

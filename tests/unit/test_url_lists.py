@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asyncdl.errors import ConfigError
 from asyncdl.lists.entries import Entry, EntryReader, Problem
-from asyncdl.lists.text import LineReader, lines_of
+from asyncdl.lists.line_reader import LineReader, lines_of
 from asyncdl.transfer import Digest
 
 SHA = "ab" * 32

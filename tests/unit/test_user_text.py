@@ -16,7 +16,7 @@ from asyncdl.config.sections import SearchConfig
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_lists import decode_list, read_lines
-from asyncdl.lists.text import LineReader, lines_of
+from asyncdl.lists.line_reader import LineReader, lines_of
 from asyncdl.user_text import NotText, lines_in, text_of
 
 MARKED = {

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from asyncdl.errors import AsyncdlError, RangeRefused
-from asyncdl.transfer.answers import Ask, Head
+from asyncdl.transfer.file_url import place_of
 from asyncdl.transfer.ranges import Span, parse_content_range
-from asyncdl.transfer.resource import place_of
+from asyncdl.transfer.responses import Ask, Head
 from asyncdl.transfer.validators import Validator
 from asyncdl.transfer.verdicts import (
     OTHER_VERSION,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import SizeMismatch, WrongContent
-from asyncdl.transfer.proving.archive import NotAnArchive
-from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
-from asyncdl.transfer.proving.verify import Form, check_head, check_type, form_of
+from asyncdl.transfer.verification.archive import NotAnArchive
+from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.verification.structure import Form, check_head, check_type, form_of
 
 STRIPS, TILES = (273, 279), (324, 325)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.events import Event, Notice, TransferProgress
-from asyncdl.job.telling.watching import EventQueue
+from asyncdl.job.reporting.event_stream import EventQueue
 
 
 def progress(number: int) -> Event:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from asyncdl.cli.outcome import describe, next_steps
+from asyncdl.cli.printing import table_lines
 from asyncdl.cli.quantities import count, duration, size
-from asyncdl.cli.tables import table_lines
 from asyncdl.events import (
     ApiRetry,
     HostStrain,
@@ -20,8 +20,8 @@ from asyncdl.events import (
     ServiceWait,
     TransferEnded,
 )
-from asyncdl.job.telling.record import ProofCount, Record
-from asyncdl.job.telling.report import Failure, Summary, Superseded, Withdrawn
+from asyncdl.job.reporting.report import Failure, Summary, Superseded, Withdrawn
+from asyncdl.job.reporting.run_history import ProofCount, RunHistory
 from asyncdl.progress.notes import note_of
 
 
@@ -81,7 +81,9 @@ def summary_with(*failures: Failure, status: str = "incomplete") -> Summary:
         elapsed_s=2.0,
         api_calls={},
         failures=failures,
-        record=Record(proofs=(ProofCount("length+sha512+tiff", "stac", 8), ProofCount("", "", 1))),
+        record=RunHistory(
+            proofs=(ProofCount("length+sha512+tiff", "stac", 8), ProofCount("", "", 1))
+        ),
     )
 
 

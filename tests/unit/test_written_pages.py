@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncdl.cli.pages import write_page
+from asyncdl.cli.page_files import write_page
 from asyncdl.errors import DiskError
 
 PAGE = "<!doctype html>\n<p>ä</p>\n"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asyncdl.transfer.proving.archive import ArchiveReader, NotAnArchive, read_archive
-from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.tar import Member, Taker
-from asyncdl.transfer.proving.zip import ZipReader
+from asyncdl.transfer.verification.archive import ArchiveReader, NotAnArchive, read_archive
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.tar import Member, Taker
+from asyncdl.transfer.verification.zip import ZipReader
 from tests.unit.test_tar import pack
 from tests.zips import pack_zip
 

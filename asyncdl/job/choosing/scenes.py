@@ -1,4 +1,9 @@
-"""The scenes of a job, in batches small enough for one call each."""
+"""The scenes of a job, in batches small enough for one call each.
+
+Of Landsat no two scenes do. Of film and pictures from planes some do, as their display
+ids are names that people gave. The first one stays where all others go, in whatever run
+the second one turns up.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
+from asyncdl.background import off_loop
 from asyncdl.config import Config
 from asyncdl.events import Emit, Event, FoundScene, Notice, ScenesFound
-from asyncdl.job.choosing.wishes import ids_of, query_of
-from asyncdl.job.telling.amounts import count
+from asyncdl.job.choosing.search_plan import ids_of, query_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import is_display_id
@@ -22,7 +27,30 @@ from asyncdl.m2m.searching.search import (
     SceneQuery,
     search_scenes,
 )
-from asyncdl.off_loop import off_loop
+from asyncdl.units import count
+
+
+class Namesakes:
+    """Remembers which scene had a display id first.
+
+    Args:
+        first: Entity ids by display id, as earlier runs have it.
+    """
+
+    def __init__(self, first: Mapping[str, str] | None = None) -> None:
+        self._first = dict(first or {})
+
+    def take(self, scenes: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Take in a batch; return those of its scenes that did not have their display id first.
+
+        Args:
+            scenes: Display and entity ids; each pair as often as it likes.
+        """
+        named = {(display, entity) for display, entity in scenes if display and entity}
+        for display, entity in sorted(named):  # the same whatever order the service lists them in
+            self._first.setdefault(display, entity)
+        return frozenset(pair for pair in named if self._first[pair[0]] != pair[1])
+
 
 T = TypeVar("T")
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from asyncdl.job.choosing.selecting import Selected
-from asyncdl.job.journal.journal import Journal
-from asyncdl.job.journal.records import Standing
 from asyncdl.job.places.layout import file_name_of
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import FileStatus
 from asyncdl.m2m.downloads.selection import Missing, WantedFile
 
-FAILED = (Standing.FAILED, Standing.UNRESOLVED)
+FAILED = (FileStatus.FAILED, FileStatus.UNRESOLVED)
 """What ``run --retry-failed`` takes."""
-DAMAGED = (Standing.DAMAGED,)
+DAMAGED = (FileStatus.DAMAGED,)
 """What ``verify --repair`` fetches again."""
 
 
@@ -51,7 +51,7 @@ class Scope:
         return (missing.kind, missing.scene) in self.whole
 
 
-async def scope_of(journal: Journal, states: Iterable[Standing]) -> Scope:
+async def scope_of(journal: Journal, states: Iterable[FileStatus]) -> Scope:
     """Return what the journal knows to be in one of some states."""
     scenes: dict[str, dict[str, None]] = {}
     kinds: dict[str, set[str]] = {}

@@ -7,20 +7,20 @@ from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from asyncdl.background import off_loop
 from asyncdl.config import Config
-from asyncdl.errors import ApiError
+from asyncdl.errors import ApiError, ConfigError
 from asyncdl.events import Emit, Notice
-from asyncdl.job.choosing.choice import check_choices, check_clarity, choices_of, listing
-from asyncdl.job.choosing.namesakes import Namesakes
-from asyncdl.job.choosing.scenes import SceneIds, SearchPlan, scene_batches
-from asyncdl.job.choosing.wishes import group_names, products_of
+from asyncdl.job.choosing.scenes import Namesakes, SceneIds, SearchPlan, scene_batches
+from asyncdl.job.choosing.search_plan import group_names, products_of
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands
-from asyncdl.m2m.downloads.products import ProductsSeen
+from asyncdl.m2m.downloads.products import ListedProduct, ProductsSeen, Unclear, closest
 from asyncdl.m2m.downloads.selection import (
     BandsSeen,
     BandsWanted,
+    BundleWanted,
     Missing,
     Selection,
     Wanted,
@@ -31,7 +31,68 @@ from asyncdl.m2m.downloads.selection import (
     words_of,
 )
 from asyncdl.m2m.models import DownloadOption
-from asyncdl.off_loop import off_loop
+from asyncdl.text import did_you_mean
+from asyncdl.units import size
+
+KEY = "products.product"
+
+
+def choices_of(products: Iterable[Wanted]) -> tuple[str, ...]:
+    """Return what a config says of products, each once."""
+    said = (p.product for p in products if isinstance(p, BundleWanted) and p.product)
+    return tuple(dict.fromkeys(said))
+
+
+def check_choices(products: Iterable[Wanted], seen: ProductsSeen) -> None:
+    """Refuse a choice that no scene so far has a product for.
+
+    Raises: ConfigError, with the products that there are and the one that may be meant.
+    """
+    for choice in choices_of(products):
+        if choice not in seen.found:
+            raise ConfigError(
+                f"no scene has this product{_hint(choice, seen)}",
+                key=KEY,
+                value=choice,
+                allowed=listing(seen.listed) or "none: the scenes come as single files only",
+            )
+
+
+def check_clarity(missing: Iterable[Missing]) -> None:
+    """Refuse a choice that several products of a scene meet.
+
+    Raises: ConfigError, with these products.
+    """
+    for lacking in missing:
+        if lacking.unclear is not None:
+            raise _ambiguity(lacking.scene, lacking.unclear)
+
+
+def listing(products: Sequence[ListedProduct]) -> str:
+    """Return products as one line: codes, names and sizes."""
+    return "; ".join(map(_shown, products))
+
+
+def _ambiguity(scene: str, unclear: Unclear) -> ConfigError:
+    allowed = listing(unclear.candidates)
+    if unclear.wanted is None:
+        problem = f"is missing, and {scene} comes as several products, none of them all of it"
+        return ConfigError(problem, key=KEY, allowed=allowed)
+    problem = f"means several products of {scene}; take a code or more words of one name"
+    return ConfigError(problem, key=KEY, value=unclear.wanted, allowed=allowed)
+
+
+def _hint(choice: str, seen: ProductsSeen) -> str:
+    if choice.strip().casefold() in seen.contained:
+        return '; it is a folder of single files, which kind = "bands" takes'
+    close = closest(choice, seen.listed)
+    return did_you_mean([close.code or close.name]) if close else ""
+
+
+def _shown(product: ListedProduct) -> str:
+    amount = f"({size(product.size_bytes)})" if product.size_bytes else ""
+    return " ".join(filter(None, (product.code, product.name, amount)))
+
 
 DATASET_CLOSED = "dataset-closed"
 """Reason for the scenes of a dataset that this account may not see."""

@@ -27,14 +27,14 @@ from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.names import MEMBER, safe_name
-from asyncdl.transfer.parts.stable import FreshFile, make_folders, rename, settle
-from asyncdl.transfer.proving.archive import read_archive
-from asyncdl.transfer.proving.digests import Hasher
-from asyncdl.transfer.proving.malformed import Malformed
-from asyncdl.transfer.proving.members import Unpack
-from asyncdl.transfer.proving.proof import Expected, Proof, prove_file
-from asyncdl.transfer.proving.sums import Sums
-from asyncdl.transfer.proving.tar import Member, Taker
+from asyncdl.transfer.parts.durable import FreshFile, make_folders, rename, settle
+from asyncdl.transfer.verification.archive import read_archive
+from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.verification.digests import Hasher
+from asyncdl.transfer.verification.hashers import Hashers
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.members import Unpack
+from asyncdl.transfer.verification.tar import Member, Taker
 
 MAX_MEMBERS = 10_000
 """A bundle has some thirty; each member costs a file, however empty it is."""
@@ -185,7 +185,7 @@ class _Written:
     name: str
     target: Path
     expected: Expected
-    sums: Sums
+    sums: Hashers
 
     @property
     def partial(self) -> Path:

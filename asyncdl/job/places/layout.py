@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import TypeAlias
 
 from asyncdl.config import Config
 from asyncdl.config.layouts import LayoutTemplate, fields_of
+from asyncdl.journal.records import Aim, Place
 from asyncdl.m2m.bands import stem_of
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.m2m.naming import (
@@ -29,39 +29,6 @@ from asyncdl.transfer.names import FALLBACK_NAME, safe_name
 
 UNKNOWN = "unknown"
 """Folder in place of one with fields that the scene's id does not tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One final place of a file."""
-
-    kind: str
-    """The product that wants it there."""
-    relative: PurePosixPath
-    """Below the download directory."""
-    is_named: bool = True
-    """False while only the host knows the name; the folder is the file's alone then."""
-    asked_as: str = ""
-    """The path before the host named it; empty if it has always been this one."""
-
-    def under(self, directory: Path) -> Path:
-        """Return the absolute path."""
-        return directory.joinpath(*self.relative.parts)
-
-    def called(self, name: str) -> Place:
-        """Return the place with the name that the file really has, if its host gave it one."""
-        if self.is_named:
-            return self
-        if name == self.relative.name:
-            return replace(self, is_named=True)
-        asked_as = str(self.relative)
-        return replace(
-            self, relative=self.relative.with_name(name), is_named=True, asked_as=asked_as
-        )
-
-
-Aim: TypeAlias = tuple[WantedFile, Place]
-"""A file, and one of the places it goes to."""
 
 
 @dataclass(frozen=True, slots=True)

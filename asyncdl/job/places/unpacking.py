@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncdl.job.places.layout import Place
+from asyncdl.journal.records import Place
 from asyncdl.m2m.bands import match_bands
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.m2m.naming import file_suffix

@@ -7,20 +7,19 @@ from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectSendStream
 
+from asyncdl.background import off_loop
 from asyncdl.events import Event, FileFinished, FileState, FilesWanted, ScenesFound
-from asyncdl.job.choosing.namesakes import Namesakes
-from asyncdl.job.choosing.scenes import SearchPlan
+from asyncdl.job.choosing.scenes import Namesakes, SearchPlan
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
-from asyncdl.job.run import Run
-from asyncdl.job.stages.moving import follow_layout, follow_unpacking
-from asyncdl.job.stages.present import settle_present
-from asyncdl.job.stages.targets import PathConflicts, probe
+from asyncdl.job.run_context import RunContext
+from asyncdl.job.stages.existing_files import settle_present
+from asyncdl.job.stages.path_conflicts import PathConflicts, probe
+from asyncdl.job.stages.relocation import follow_layout, follow_unpacking
 from asyncdl.m2m.downloads.selection import Missing, WantedFile
-from asyncdl.off_loop import off_loop
 
 
 async def discover(
-    run: Run, wish: SearchPlan, wanted_out: MemoryObjectSendStream[list[WantedFile]]
+    run: RunContext, wish: SearchPlan, wanted_out: MemoryObjectSendStream[list[WantedFile]]
 ) -> None:
     """Find the files of the job; report those that are there and send on the rest.
 
@@ -41,7 +40,7 @@ async def discover(
 
 
 async def _hand_on(
-    run: Run,
+    run: RunContext,
     batches: AsyncIterable[Selected],
     wanted_out: MemoryObjectSendStream[list[WantedFile]],
 ) -> None:
@@ -67,7 +66,7 @@ async def _hand_on(
         await run.keep_pace()
 
 
-def _wanted(run: Run, selected: Selected) -> FilesWanted:
+def _wanted(run: RunContext, selected: Selected) -> FilesWanted:
     return FilesWanted(
         count=sum(len(wanted.kinds) for wanted in selected.files)
         + len(selected.not_offered)
@@ -81,7 +80,7 @@ def _wanted(run: Run, selected: Selected) -> FilesWanted:
     )
 
 
-def _report_missing(run: Run, selected: Selected) -> None:
+def _report_missing(run: RunContext, selected: Selected) -> None:
     for missing in selected.not_offered:
         run.end(_not_offered(missing))
     for scene in selected.unknown:

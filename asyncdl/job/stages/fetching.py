@@ -10,18 +10,17 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncdl.errors import DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal
 from asyncdl.job.places.extraction import Unpacker
-from asyncdl.job.places.layout import Place
 from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
-from asyncdl.job.run import Run
-from asyncdl.job.stages.agreements import Agreements
-from asyncdl.job.stages.arriving import Arrival, bring, facts_of, stop_if_full
-from asyncdl.job.stages.proofs import demand_of
+from asyncdl.job.run_context import RunContext
+from asyncdl.job.stages.eulas import Eulas
+from asyncdl.job.stages.placing import Arrival, bring, facts_of, stop_if_full, unpacker_for
 from asyncdl.job.stages.renewal import Renewal
-from asyncdl.job.stages.unpacking import unpacker_for
+from asyncdl.job.stages.requirements import demand_of
+from asyncdl.journal.records import Place
 from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest, Form
 from asyncdl.transfer.dispatch import Dispatch
-from asyncdl.transfer.governor import host_of
+from asyncdl.transfer.host_limiter import host_of
 from asyncdl.transfer.slots import Slot
 
 PARKED_PER_WORKER = 20
@@ -30,7 +29,7 @@ that not many grow old."""
 
 
 async def fetch(
-    run: Run, ready_in: MemoryObjectReceiveStream[Ready], agreements: Agreements
+    run: RunContext, ready_in: MemoryObjectReceiveStream[Ready], agreements: Eulas
 ) -> None:
     """Fetch files, so many at once as there are workers, until the queue is closed and empty.
 
@@ -57,13 +56,13 @@ async def fetch(
     ).run()
 
 
-async def fetch_one(run: Run, ready: Ready, slot: Slot | None = None) -> bool:
+async def fetch_one(run: RunContext, ready: Ready, slot: Slot | None = None) -> bool:
     """Fetch one file into all its places, report one ending for each, tell whether it came."""
     async with unpacker_for(run, ready.wanted) as unpacker:
         return await _fetch(run, ready, unpacker, slot)
 
 
-async def _fetch(run: Run, ready: Ready, unpacker: Unpacker, slot: Slot | None) -> bool:
+async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot | None) -> bool:
     places = run.layout.places_of(ready.wanted)
     try:
         request = _file_request(run, ready, places[0], unpacker)
@@ -83,7 +82,7 @@ async def _fetch(run: Run, ready: Ready, unpacker: Unpacker, slot: Slot | None) 
     return True
 
 
-def _file_request(run: Run, ready: Ready, place: Place, unpacker: Unpacker) -> FileRequest:
+def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacker) -> FileRequest:
     path = place.under(run.directory)
     demand = demand_of(ready.wanted, run.config.download.verify)
     is_unpacked = unpacking_at(ready.wanted, place) is not None

@@ -9,8 +9,8 @@ from typing import TypeGuard
 import anyio
 
 from asyncdl.errors import ApiError, AuthError, TransferError
-from asyncdl.job.journal.records import Requested
-from asyncdl.job.run import Run
+from asyncdl.job.run_context import RunContext
+from asyncdl.journal.records import Requested
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import match_reply
 from asyncdl.m2m.downloads.pending import GivenUp, Ready, Reissued, Waiting, waiting_of
@@ -34,7 +34,7 @@ class Renewal:
     One that is in preparation again is waited for, as any other.
     """
 
-    run: Run
+    run: RunContext
     ready: Ready
     """Where the file stands now."""
     _refused_url: str = field(default="", init=False)

@@ -8,17 +8,17 @@ from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from asyncdl.background import off_loop
 from asyncdl.config import ServiceConfig
 from asyncdl.events import FileState
-from asyncdl.job.journal.records import Requested
-from asyncdl.job.queue.links import Links
+from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.quota import Quota
-from asyncdl.job.run import Run
+from asyncdl.job.run_context import RunContext
+from asyncdl.journal.records import Requested
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import AvailableFile, Matched, match_reply
 from asyncdl.m2m.downloads.pending import Ready, Waiting, waiting_of
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.off_loop import off_loop
 
 REFUSED_REMEDY = "Run the same command again later; the service gives the reason above."
 NOT_ACCEPTED = "the service did not accept the request for it, and did not say why"
@@ -27,7 +27,7 @@ QUOTA_REMEDY = "Run the same command again when the account's download quota has
 
 
 async def request(
-    run: Run,
+    run: RunContext,
     wanted_in: MemoryObjectReceiveStream[list[WantedFile]],
     ready_out: MemoryObjectSendStream[Ready],
     waiting_out: MemoryObjectSendStream[Waiting],
@@ -62,7 +62,7 @@ async def request(
                 _end_without_quota(run, wanted)
 
 
-async def _go_on(run: Run, group: list[WantedFile]) -> list[Waiting]:
+async def _go_on(run: RunContext, group: list[WantedFile]) -> list[Waiting]:
     """Take those out of the group that the service was asked for by an earlier run.
 
     Their URLs come from ``download-retrieve``; requesting them again would spend
@@ -76,7 +76,7 @@ async def _go_on(run: Run, group: list[WantedFile]) -> list[Waiting]:
     return [Waiting(label, items, is_due=True) for label, items in by_label.items()]
 
 
-async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | None:
+async def _ask(run: RunContext, quota: Quota, group: list[WantedFile]) -> Matched | None:
     """Ask for as many files as there is quota for, and take them out of the group.
 
     Returns: ``None`` when there is no quota and will be none.
@@ -91,7 +91,7 @@ async def _ask(run: Run, quota: Quota, group: list[WantedFile]) -> Matched | Non
     return await off_loop(len(asked), match_reply, asked, granted.reply)
 
 
-def _settle(run: Run, matched: Matched) -> Waiting | None:
+def _settle(run: RunContext, matched: Matched) -> Waiting | None:
     """Report the files that are refused; return what has to be waited for, if anything."""
     for refused in matched.failed:
         _refuse(run, refused.file, "refused", refused.message)
@@ -103,23 +103,23 @@ def _settle(run: Run, matched: Matched) -> Waiting | None:
     return waiting if waiting.items or waiting.candidates else None
 
 
-def _ready(run: Run, found: AvailableFile) -> Ready:
+def _ready(run: RunContext, found: AvailableFile) -> Ready:
     return Ready(found.file, found.download_id, run.label, found.url, found.eula_code)
 
 
-async def _note_given(run: Run, matched: Matched) -> None:
+async def _note_given(run: RunContext, matched: Matched) -> None:
     for files, is_ready in ((matched.available, True), (matched.preparing, False)):
         given = [(found.file, Requested(found.download_id, run.label)) for found in files]
         await run.journal.requests.note_given(given, is_ready=is_ready)
 
 
 def _refuse(
-    run: Run, wanted: WantedFile, reason: str, detail: str, remedy: str = REFUSED_REMEDY
+    run: RunContext, wanted: WantedFile, reason: str, detail: str, remedy: str = REFUSED_REMEDY
 ) -> None:
     run.finish(wanted, FileState.FAILED, reason=reason, detail=detail, remedy=remedy)
 
 
-def _end_without_quota(run: Run, wanted: WantedFile) -> None:
+def _end_without_quota(run: RunContext, wanted: WantedFile) -> None:
     run.finish(
         wanted,
         FileState.UNRESOLVED,
@@ -130,7 +130,7 @@ def _end_without_quota(run: Run, wanted: WantedFile) -> None:
 
 
 async def calls_worth(
-    wanted_in: MemoryObjectReceiveStream[list[WantedFile]], bounds: ServiceConfig, links: Links
+    wanted_in: MemoryObjectReceiveStream[list[WantedFile]], bounds: ServiceConfig, links: LinkWindow
 ) -> AsyncGenerator[list[WantedFile]]:
     """Regroup what comes in so that each call is as large as it may be.
 

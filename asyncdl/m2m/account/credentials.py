@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asyncdl.errors import AuthError
-from asyncdl.m2m.account.destination import check_confirmed, is_this_machine
-from asyncdl.m2m.account.private_file import read_private, refused
-from asyncdl.m2m.account.stored import (
+from asyncdl.m2m.account.account_file import read_private, refused
+from asyncdl.m2m.account.stored_account import (
     KEYRING,
     USGS_HOST,
     credentials_path,
@@ -20,7 +19,7 @@ from asyncdl.m2m.account.stored import (
     stored_token,
 )
 from asyncdl.m2m.account.system_keyring import ask_keyring
-from asyncdl.m2m.account.token_text import TOKEN_FORM, token_in
+from asyncdl.m2m.account.tokens import TOKEN_FORM, check_confirmed, is_this_machine, token_in
 from asyncdl.redact import Secret
 
 USERNAME_VARIABLES = ("ASYNCDL_USERNAME", "USGS_USERNAME", "M2M_USERNAME")

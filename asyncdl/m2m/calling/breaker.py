@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from asyncdl.events import Emit, ServiceBack, ServiceWait
-from asyncdl.retry import Outage
+from asyncdl.net.retry import Outage
 
 log = logging.getLogger("asyncdl.m2m")
 

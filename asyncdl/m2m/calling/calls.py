@@ -20,11 +20,12 @@ import anyio
 import orjson
 from anyio import CancelScope, to_thread
 
-from asyncdl.dates import parse_http_date
+from asyncdl.background import in_own_task, require_asyncio
 from asyncdl.errors import ApiError, AuthError, ForeignResponse, MisuseError, NetworkError
 from asyncdl.events import ApiCalled, ApiRetry, Emit
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.calling.breaker import Breaker
+from asyncdl.m2m.calling.call_retries import CallRetries, ClientOptions
 from asyncdl.m2m.calling.envelope import (
     LARGE_BYTES,
     ErrorKind,
@@ -33,10 +34,9 @@ from asyncdl.m2m.calling.envelope import (
     refused_again,
 )
 from asyncdl.m2m.calling.gate import AccountGate
-from asyncdl.m2m.calling.patience import CallRetries, ClientOptions
 from asyncdl.m2m.calling.transport import RawReply, Transport
 from asyncdl.m2m.models import Json
-from asyncdl.own_task import in_own_task, require_asyncio
+from asyncdl.net.retry import parse_http_date
 from asyncdl.redact import Secret, SecretBytes
 
 log = logging.getLogger("asyncdl.m2m")

@@ -24,9 +24,9 @@ from asyncdl.m2m.calling.foreign import (
     without_bom,
 )
 from asyncdl.m2m.models import Json
+from asyncdl.net.retry import parse_retry_after
 from asyncdl.outside import TooMuch, check_values
 from asyncdl.redact import MASK
-from asyncdl.retry import parse_retry_after
 
 MAX_MESSAGE_CHARS = 1000
 """The service's texts are a sentence or two; what is longer is a page that went astray."""

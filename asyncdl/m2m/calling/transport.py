@@ -1,5 +1,8 @@
 """One POST to the service: bytes out, bytes back.
 
+Source: recorded replies; API notes, section 4. What tells of scenes or files one by one grows
+with their number, which the config bounds; what tells of the account or a dataset does not.
+
 The wall between aiohttp and the rest of ``m2m``: above it there are only
 :class:`RawReply` and our own errors.
 """
@@ -26,15 +29,42 @@ from aiohttp import (
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
-from asyncdl.loopback import TLS_FORM, goes_in_clear
-from asyncdl.m2m.calling.patience import MAX_REPLY_BYTES
-from asyncdl.m2m.calling.sizes import most_bytes_of
+from asyncdl.m2m.calling.call_retries import MAX_REPLY_BYTES
+from asyncdl.net.addresses import ANYWHERE, Zone
+from asyncdl.net.host_text import TLS_FORM, goes_in_clear
+from asyncdl.net.sessions import FurtherInward, SocksRefusal, open_session, zone_met
+from asyncdl.net.tls import Tls
+from asyncdl.net.tls_faults import handshake_fault_in
 from asyncdl.redact import SecretBuffer, SecretBytes, Url
-from asyncdl.sessions import FurtherInward, SocksRefusal, open_session, zone_met
-from asyncdl.tls import Tls
-from asyncdl.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
-from asyncdl.zones import ANYWHERE, Zone
+
+SHORT_REPLY_BYTES = 1024**2
+"""A key, a count or a list of rights takes some hundred bytes."""
+DATASET_REPLY_BYTES = 32 * 1024**2
+"""All datasets with all that is said of them take about one."""
+
+_SHORT = frozenset(
+    {
+        "download-complete-proxied", "download-eula", "download-order-remove", "download-remove",
+        "download-summary", "login-token", "logout", "notifications", "permissions",
+        "rate-limit-summary", "scene-list-add", "scene-list-remove", "scene-list-summary",
+        "scene-list-types", "scene-search-delete",
+    }
+)  # fmt: skip
+_OF_DATASETS = frozenset(
+    {
+        "dataset", "dataset-download-options", "dataset-file-groups", "dataset-filters",
+        "dataset-search",
+    }
+)  # fmt: skip
+
+
+def most_bytes_of(endpoint: str) -> int:
+    """Return how long a reply can be; of what grows with what is asked for, ``service.max_reply``
+    alone decides."""
+    if endpoint in _SHORT:
+        return SHORT_REPLY_BYTES
+    return DATASET_REPLY_BYTES if endpoint in _OF_DATASETS else 2**63
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 The service answers a ``download-request`` with files that are ready and files
 that it still prepares. For the latter, :func:`resolutions` looks at the queue
-(:mod:`asyncdl.m2m.downloads.looks` keeps the spacing) and gives each file exactly
+(:mod:`asyncdl.m2m.downloads.shared_polls` keeps the spacing) and gives each file exactly
 one ending, as :mod:`asyncdl.m2m.downloads.pending` finds it.
 """
 
@@ -19,9 +19,9 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncdl.errors import ApiError, AuthError
 from asyncdl.events import Emit, FilesPreparing, discard
 from asyncdl.m2m.client import DownloadItem
-from asyncdl.m2m.downloads.looks import QueueLooks
 from asyncdl.m2m.downloads.pending import Finding, PendingBook, Resolution, Waiting
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.downloads.shared_polls import SharedPolls
 
 FIRST_POLL_S = 5.0
 """A small file is often ready within seconds, so the first look after a request comes early."""
@@ -33,7 +33,7 @@ log = logging.getLogger("asyncdl.m2m")
 
 
 async def resolutions(
-    looks: QueueLooks,
+    looks: SharedPolls,
     waiting_in: MemoryObjectReceiveStream[Waiting],
     *,
     label: str,
@@ -86,11 +86,11 @@ async def resolutions(
 class _Pace:
     """When the next look is due.
 
-    The spacing of two looks is the affair of :class:`QueueLooks`; here is only how
+    The spacing of two looks is the affair of :class:`SharedPolls`; here is only how
     early the first one comes after a request.
     """
 
-    def __init__(self, looks: QueueLooks, book: PendingBook) -> None:
+    def __init__(self, looks: SharedPolls, book: PendingBook) -> None:
         self._looks = looks
         self._book = book
         self._first_s: dict[str, float] = {}
@@ -164,7 +164,7 @@ async def _take_in(
 
 
 async def _poll_label(
-    looks: QueueLooks, book: PendingBook, label: str, *, since_s: float
+    looks: SharedPolls, book: PendingBook, label: str, *, since_s: float
 ) -> list[Resolution]:
     reply = (await looks.look(label, since_s=since_s)).reply
     resolved = book.absorb(label, reply)
@@ -177,7 +177,7 @@ async def _poll_label(
     return resolved
 
 
-async def _ask_again(looks: QueueLooks, book: PendingBook) -> list[Finding]:
+async def _ask_again(looks: SharedPolls, book: PendingBook) -> list[Finding]:
     """Ask for what was lost, as far as there is quota for it."""
     await _remove_spent(looks, book)
     findings: list[Finding] = []
@@ -195,7 +195,7 @@ async def _ask_again(looks: QueueLooks, book: PendingBook) -> list[Finding]:
     return findings
 
 
-async def _remove_spent(looks: QueueLooks, book: PendingBook) -> None:
+async def _remove_spent(looks: SharedPolls, book: PendingBook) -> None:
     """Remove own entries of which nothing can come; where that is refused, nothing is lost."""
     for download_id in book.to_remove():
         try:

@@ -1,4 +1,4 @@
-"""Footprints of scenes as bare outlines, whatever the service sends. Pure.
+"""Whether a scene touches an area, by its footprint. Pure.
 
 What comes out is small and well formed, so that it can be kept, drawn and sent on
 without another look.
@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from asyncdl.errors import ConfigError
+from asyncdl.m2m.models import Scene
+from asyncdl.m2m.searching.ground import Ground
 from asyncdl.m2m.searching.rings import Polygon, cut_at_antimeridian
 
 Outline: TypeAlias = tuple[tuple[float, float], ...]
@@ -85,3 +87,19 @@ def _corners(ring: object) -> Iterator[tuple[float, float]]:
                     yield round(float(longitude), DECIMALS), round(float(latitude), DECIMALS)
             case _:
                 pass
+
+
+class Footprints:
+    """Compares scenes with an area.
+
+    Args:
+        parts: Of the area, as :class:`Ground` takes them.
+    """
+
+    def __init__(self, parts: Sequence[Polygon]) -> None:
+        self._ground = Ground(parts)
+
+    def touch(self, scene: Scene) -> bool:
+        """Tell whether a scene touches the area; one without a footprint is not left out."""
+        found = pieces_of(scene.spatial_coverage) or pieces_of(scene.spatial_bounds)
+        return not found or any(self._ground.touches(outer[:-1]) for outer, *_ in found)

@@ -13,18 +13,18 @@ from datetime import date
 from functools import partial
 from typing import Protocol
 
+from asyncdl.background import off_loop
 from asyncdl.m2m.models import DatasetFilter, DeletedScenePage, Json, Scene, ScenePage
 from asyncdl.m2m.searching.area import SearchArea
 from asyncdl.m2m.searching.conditions import FieldsByName, metadata_filter
 from asyncdl.m2m.searching.cover import SpatialFilter
-from asyncdl.m2m.searching.footprints import Footprints
+from asyncdl.m2m.searching.outlines import Footprints
 from asyncdl.m2m.searching.traits import (
     SceneTraits,
     TraitFilter,
     refuse_double_traits,
     trait_filter,
 )
-from asyncdl.off_loop import off_loop
 
 MAX_SCENES = 50_000
 """The service gives no more for one search; what lies beyond needs a narrower one."""

@@ -25,10 +25,10 @@ from asyncdl.sandbox.endpoints.payload import (
 from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.product_rows import rows_of
 from asyncdl.sandbox.refusal import no_such_dataset
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 
-def dataset(world: World, payload: Payload) -> Json:
+def dataset(world: SandboxState, payload: Payload) -> Json:
     """``dataset``: one dataset by alias or id."""
     wanted = payload.get("datasetId") or need(payload, "datasetName")
     found = dataset_by_id(str(wanted)) or find_dataset(wanted)
@@ -38,17 +38,17 @@ def dataset(world: World, payload: Payload) -> Json:
     return found.record(_scene_count(world, found))
 
 
-def dataset_search(world: World, payload: Payload) -> Json:
+def dataset_search(world: SandboxState, payload: Payload) -> Json:
     """``dataset-search``: all datasets whose name holds a text."""
     found = datasets_named(str(payload.get("datasetName") or ""))
     return [d.record(_scene_count(world, d)) for d in found]
 
 
-def _scene_count(world: World, found: SandboxDataset) -> int:
+def _scene_count(world: SandboxState, found: SandboxDataset) -> int:
     return world.catalog.count(found.alias) if found.has_scenes else 0
 
 
-def dataset_file_groups(world: World, payload: Payload) -> Json:
+def dataset_file_groups(world: SandboxState, payload: Payload) -> Json:
     """``dataset-file-groups``."""
     found = named_dataset(world, payload)
     if not found.has_scenes:
@@ -56,13 +56,13 @@ def dataset_file_groups(world: World, payload: Payload) -> Json:
     return file_groups(found.alias, world.catalog.suffixes(found.alias))
 
 
-def dataset_filters(world: World, payload: Payload) -> Json:
+def dataset_filters(world: SandboxState, payload: Payload) -> Json:
     """``dataset-filters``."""
     found = named_dataset(world, payload)
     return [known.record(found.alias) for known in fields_of(found.alias)]
 
 
-def dataset_download_options(world: World, payload: Payload) -> Json:
+def dataset_download_options(world: SandboxState, payload: Payload) -> Json:
     """``dataset-download-options``."""
     found = named_dataset(world, payload)
     return [

@@ -12,15 +12,14 @@ from asyncdl.sandbox.datasets import DATASETS, SandboxDataset, dataset_by_id
 from asyncdl.sandbox.endpoints.datasets import dataset_download_options
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
 from asyncdl.sandbox.fields import fields_of
-from asyncdl.sandbox.geometry import rectangle
-from asyncdl.sandbox.polygons import polygon
+from asyncdl.sandbox.geometry import polygon, rectangle
 from asyncdl.sandbox.refusal import Refusal
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 _CATALOGS = {"EE": "EarthExplorer", "GV": "GloVis", "HDDS": "HDDS Explorer"}
 
 
-def data_owner(world: World, payload: Payload) -> Json:
+def data_owner(world: SandboxState, payload: Payload) -> Json:
     """``data-owner``: whom to ask about a dataset."""
     owner = str(need(payload, "dataOwner"))
     if owner not in {d.record(0)["dataOwner"] for d in DATASETS.values()}:
@@ -38,7 +37,7 @@ def data_owner(world: World, payload: Payload) -> Json:
     }
 
 
-def dataset_browse(world: World, payload: Payload) -> Json:
+def dataset_browse(world: SandboxState, payload: Payload) -> Json:
     """``dataset-browse``: how the previews of a dataset are shown."""
     if dataset_by_id(str(need(payload, "datasetId"))) is None:
         raise Refusal("NOT_FOUND", "Dataset not found")
@@ -60,7 +59,7 @@ def dataset_browse(world: World, payload: Payload) -> Json:
     ]
 
 
-def dataset_bulk_products(world: World, payload: Payload) -> Json:
+def dataset_bulk_products(world: SandboxState, payload: Payload) -> Json:
     """``dataset-bulk-products``: what can be had in bulk; of all datasets without a name."""
     wanted = [payload] if payload.get("datasetName") else [{"datasetName": a} for a in DATASETS]
     names = ("productCode", "productName", "downloadName", "fileGroups")
@@ -71,12 +70,12 @@ def dataset_bulk_products(world: World, payload: Payload) -> Json:
     ]
 
 
-def dataset_catalogs(world: World, payload: Payload) -> Json:
+def dataset_catalogs(world: SandboxState, payload: Payload) -> Json:
     """``dataset-catalogs``: the applications that datasets belong to."""
     return _CATALOGS
 
 
-def dataset_categories(world: World, payload: Payload) -> Json:
+def dataset_categories(world: SandboxState, payload: Payload) -> Json:
     """``dataset-categories``: the datasets by category, a part of whose names may be given."""
     wanted = str(payload.get("datasetFilter") or "").lower()
     datasets: dict[str, list[SandboxDataset]] = {}
@@ -98,7 +97,7 @@ def dataset_categories(world: World, payload: Payload) -> Json:
     } or []
 
 
-def dataset_coverage(world: World, payload: Payload) -> Json:
+def dataset_coverage(world: SandboxState, payload: Payload) -> Json:
     """``dataset-coverage``: the box around all scenes."""
     bounds = named_dataset(world, payload).record(0)["spatialBounds"]
     if bounds is None:
@@ -107,12 +106,12 @@ def dataset_coverage(world: World, payload: Payload) -> Json:
     return {"bounds": bounds, "geoJson": polygon(box)}
 
 
-def dataset_messages(world: World, payload: Payload) -> Json:
+def dataset_messages(world: SandboxState, payload: Payload) -> Json:
     """``dataset-messages``: notices about datasets, of which there are none."""
     return []
 
 
-def dataset_metadata(world: World, payload: Payload) -> Json:
+def dataset_metadata(world: SandboxState, payload: Payload) -> Json:
     """``dataset-metadata``: the fields of each kind of metadata."""
     found = named_dataset(world, payload)
     fields = [

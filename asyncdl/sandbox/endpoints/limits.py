@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
 from asyncdl.sandbox.queue import EARLIER_LABEL
 from asyncdl.sandbox.refusal import Refusal
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 
-def charge(world: World, count: int) -> None:
+def charge(world: SandboxState, count: int) -> None:
     """Count new downloads against the quota.
 
     Raises: Refusal, if one of the limits would be passed; then nothing is taken.
@@ -25,16 +25,16 @@ def charge(world: World, count: int) -> None:
     world.queue.note_recent(time.monotonic(), count)
 
 
-def _room(world: World) -> dict[str, int]:
+def _room(world: SandboxState) -> dict[str, int]:
     return _recent_room(world) | standing_room(world)
 
 
-def _recent_room(world: World) -> dict[str, int]:
+def _recent_room(world: SandboxState) -> dict[str, int]:
     recent = world.queue.count_recent(time.monotonic(), world.faults.quota_window_s)
     return {"recentDownloadCount": max(0, world.faults.recent_limit - recent)}
 
 
-def standing_room(world: World) -> dict[str, int]:
+def standing_room(world: SandboxState) -> dict[str, int]:
     """Return how much more may stand in the queue, in preparation and unattempted."""
     faults, queue = world.faults, world.queue
     return {
@@ -43,7 +43,7 @@ def standing_room(world: World) -> dict[str, int]:
     }
 
 
-def remaining_limits(world: World, standing: Mapping[str, int] | None = None) -> list[Json]:
+def remaining_limits(world: SandboxState, standing: Mapping[str, int] | None = None) -> list[Json]:
     """Return what is left for the user and for the address.
 
     Args:
@@ -63,7 +63,7 @@ def remaining_limits(world: World, standing: Mapping[str, int] | None = None) ->
     ]
 
 
-def rate_limit_summary(world: World, payload: Payload) -> Json:
+def rate_limit_summary(world: SandboxState, payload: Payload) -> Json:
     """``rate-limit-summary``: the limits and what is left of them."""
     faults = world.faults
     counts = Counter(item.status[1] for item in world.queue)

@@ -18,14 +18,14 @@ from asyncdl.sandbox.endpoints.payload import (
     need,
     whole,
 )
+from asyncdl.sandbox.geometry import bounds_polygon
 from asyncdl.sandbox.lookup import find_secondary
-from asyncdl.sandbox.polygons import bounds_polygon
 from asyncdl.sandbox.refusal import required
 from asyncdl.sandbox.scene_lists import read_duration
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 
-def scene_list_add(world: World, payload: Payload) -> Json:
+def scene_list_add(world: SandboxState, payload: Payload) -> Json:
     """``scene-list-add``: the number of items added."""
     list_id, found = str(need(payload, "listId")), named_dataset(world, payload)
     wanted = entity_ids(payload)
@@ -41,7 +41,9 @@ def scene_list_add(world: World, payload: Payload) -> Json:
     return added
 
 
-def _known_id(world: World, found: SandboxDataset, one: str, by_display_id: bool) -> str | None:
+def _known_id(
+    world: SandboxState, found: SandboxDataset, one: str, by_display_id: bool
+) -> str | None:
     """Return the entity id if the dataset holds it."""
     if not found.has_scenes:
         return one if find_secondary(world.catalog, one) else None
@@ -51,7 +53,7 @@ def _known_id(world: World, found: SandboxDataset, one: str, by_display_id: bool
     return scene.entity_id
 
 
-def scene_list_get(world: World, payload: Payload) -> Json:
+def scene_list_get(world: SandboxState, payload: Payload) -> Json:
     """``scene-list-get``: the items, page by page if asked for."""
     entries = world.listed(str(need(payload, "listId")), alias_in(payload))
     first = max(whole(payload, "startingNumber", 1), 1) - 1
@@ -62,13 +64,13 @@ def scene_list_get(world: World, payload: Payload) -> Json:
     ]
 
 
-def scene_list_remove(world: World, payload: Payload) -> Json:
+def scene_list_remove(world: SandboxState, payload: Payload) -> Json:
     """``scene-list-remove``: a list, a dataset's part of it, or some items."""
     list_id = str(need(payload, "listId"))
     world.scene_lists.remove(list_id, alias_in(payload), entity_ids(payload))
 
 
-def scene_list_summary(world: World, payload: Payload) -> Json:
+def scene_list_summary(world: SandboxState, payload: Payload) -> Json:
     """``scene-list-summary``: how many items, and where."""
     list_id = str(need(payload, "listId"))
     entries = world.listed(list_id, alias_in(payload))
@@ -90,7 +92,7 @@ def scene_list_summary(world: World, payload: Payload) -> Json:
     }
 
 
-def _extent(world: World, entries: Iterable[tuple[str, str]]) -> Json:
+def _extent(world: SandboxState, entries: Iterable[tuple[str, str]]) -> Json:
     """Return the box and the days of the scenes in a list; null without any."""
     found = filter(None, (world.catalog.find(name, one) for name, one in entries))
     scenes = list(found)
@@ -103,7 +105,7 @@ def _extent(world: World, entries: Iterable[tuple[str, str]]) -> Json:
     }
 
 
-def scene_list_types(world: World, payload: Payload) -> Json:
+def scene_list_types(world: SandboxState, payload: Payload) -> Json:
     """``scene-list-types``: all lists."""
     return [
         {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 _NOTICE = {
     "id": 46,
@@ -21,13 +21,13 @@ _NOTICE = {
 }
 
 
-def notifications(world: World, payload: Payload) -> Json:
+def notifications(world: SandboxState, payload: Payload) -> Json:
     """``notifications``: one, which says that this is not the real service."""
     need(payload, "systemId")
     return [_NOTICE]
 
 
-def permissions(world: World, payload: Payload) -> Json:
+def permissions(world: SandboxState, payload: Payload) -> Json:
     """``permissions``: all that a user of the service can have."""
     return ["user", "download", "order"]
 

@@ -15,10 +15,10 @@ from asyncdl.sandbox.product_rows import ProductRow, rows_of
 from asyncdl.sandbox.products import BandDataset, SceneFile, band_dataset, files_of
 from asyncdl.sandbox.refusal import required
 from asyncdl.sandbox.scenes import SandboxScene
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 
-def download_options(world: World, payload: Payload) -> Json:
+def download_options(world: SandboxState, payload: Payload) -> Json:
     """``download-options``: what can be had of some scenes; null if none is known."""
     found = named_dataset(world, payload)
     list_id = payload.get("listId")
@@ -41,7 +41,7 @@ def download_options(world: World, payload: Payload) -> Json:
     return rows or None
 
 
-def _single_rows(world: World, wanted: Iterable[str], with_groups: bool) -> list[Json]:
+def _single_rows(world: SandboxState, wanted: Iterable[str], with_groups: bool) -> list[Json]:
     found = (find_secondary(world.catalog, entity_id) for entity_id in dict.fromkeys(wanted))
     return [
         _file_row(world, band, scene, file, with_groups)
@@ -51,7 +51,7 @@ def _single_rows(world: World, wanted: Iterable[str], with_groups: bool) -> list
 
 
 def _scene_rows(
-    world: World, found: SandboxDataset, scene: SandboxScene, with_groups: bool
+    world: SandboxState, found: SandboxDataset, scene: SandboxScene, with_groups: bool
 ) -> Iterator[Json]:
     """Yield all product rows of a scene; each repeats the same single files."""
     band = band_dataset(found.alias)
@@ -65,7 +65,11 @@ def _scene_rows(
 
 
 def _product_row(
-    world: World, found: SandboxDataset, scene: SandboxScene, row: ProductRow, files: list[Json]
+    world: SandboxState,
+    found: SandboxDataset,
+    scene: SandboxScene,
+    row: ProductRow,
+    files: list[Json],
 ) -> Json:
     can_be_had = is_available(world, row, scene)
     entry = {
@@ -87,7 +91,7 @@ def _product_row(
     return entry | ({"checksum": [{"id": "sha512", "value": None}]} if row.lists_checksum else {})
 
 
-def is_available(world: World, row: ProductRow, scene: SandboxScene) -> bool:
+def is_available(world: SandboxState, row: ProductRow, scene: SandboxScene) -> bool:
     """Tell whether a row can be requested: a bundle is on one of the two hosts, not on both."""
     if not scene.is_bulk:
         return False
@@ -99,13 +103,13 @@ def is_available(world: World, row: ProductRow, scene: SandboxScene) -> bool:
     return not row.is_either or world.faults.picks("dds", name) == row.is_on_dds
 
 
-def is_offered(world: World, file_name: str) -> bool:
+def is_offered(world: SandboxState, file_name: str) -> bool:
     """Tell whether a scene has this file at all."""
     return not world.faults.picks("not_offered", file_name)
 
 
 def _file_row(
-    world: World, band: BandDataset, scene: SandboxScene, file: SceneFile, with_groups: bool
+    world: SandboxState, band: BandDataset, scene: SandboxScene, file: SceneFile, with_groups: bool
 ) -> Json:
     display_id = scene.display_id
     row: dict[str, Json] = {

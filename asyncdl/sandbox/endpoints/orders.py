@@ -21,13 +21,13 @@ from asyncdl.sandbox.endpoints.payload import (
 from asyncdl.sandbox.lookup import find_scenes
 from asyncdl.sandbox.products import hashed_id
 from asyncdl.sandbox.refusal import Refusal, invalid
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 _CODE, _NAME = "W001", "On-Demand Order"
 _FIRST_ORDER = 500_001
 
 
-def order_products(world: World, payload: Payload) -> Json:
+def order_products(world: SandboxState, payload: Payload) -> Json:
     """``order-products``: of scenes that can be ordered, or cannot be had otherwise."""
     found, list_id = named_dataset(world, payload), payload.get("listId")
     wanted = (
@@ -50,13 +50,13 @@ def order_products(world: World, payload: Payload) -> Json:
     ]
 
 
-def dataset_order_products(world: World, payload: Payload) -> Json:
+def dataset_order_products(world: SandboxState, payload: Payload) -> Json:
     """``dataset-order-products``: the one product that can be ordered."""
     named_dataset(world, payload)
     return [{"productCode": _CODE, "productName": _NAME}]
 
 
-def order_submit(world: World, payload: Payload) -> Json:
+def order_submit(world: SandboxState, payload: Payload) -> Json:
     """``order-submit``: one order of all products."""
     products = need(payload, "products")
     if not isinstance(products, list):
@@ -67,7 +67,7 @@ def order_submit(world: World, payload: Payload) -> Json:
     return {"failed": [], "orderNumbers": [number]}
 
 
-def tram_order_search(world: World, payload: Payload) -> Json:
+def tram_order_search(world: SandboxState, payload: Payload) -> Json:
     """``tram-order-search``: the orders, or those whose number is like ``orderId``."""
     wanted = str(payload.get("orderId") or "").replace("%", "")
     numbers = [number for number in world.orders if wanted in number]
@@ -85,7 +85,7 @@ def tram_order_search(world: World, payload: Payload) -> Json:
     ]
 
 
-def tram_order_status(world: World, payload: Payload) -> Json:
+def tram_order_status(world: SandboxState, payload: Payload) -> Json:
     """``tram-order-status``: how far an order and its units are."""
     number, order = _order(world, payload)
     return {
@@ -96,7 +96,7 @@ def tram_order_status(world: World, payload: Payload) -> Json:
     }
 
 
-def tram_order_units(world: World, payload: Payload) -> Json:
+def tram_order_units(world: SandboxState, payload: Payload) -> Json:
     """``tram-order-units``: what an order consists of."""
     return _units(_order(world, payload)[1])
 
@@ -115,31 +115,31 @@ def _units(order: Mapping[str, Json]) -> Json:
     ]
 
 
-def tram_order_details(world: World, payload: Payload) -> Json:
+def tram_order_details(world: SandboxState, payload: Payload) -> Json:
     """``tram-order-details``: what somebody has noted beside an order."""
     return _order(world, payload)[1]["details"] or []
 
 
-def tram_order_detail_update(world: World, payload: Payload) -> Json:
+def tram_order_detail_update(world: SandboxState, payload: Payload) -> Json:
     """``tram-order-detail-update``: note something beside an order."""
     details = _order(world, payload)[1]["details"]
     details[str(need(payload, "detailKey"))] = need(payload, "detailValue")
     return details
 
 
-def tram_order_details_remove(world: World, payload: Payload) -> Json:
+def tram_order_details_remove(world: SandboxState, payload: Payload) -> Json:
     """``tram-order-details-remove``: take one note away."""
     _order(world, payload)[1]["details"].pop(str(need(payload, "detailKey")), None)
     return True
 
 
-def tram_order_details_clear(world: World, payload: Payload) -> Json:
+def tram_order_details_clear(world: SandboxState, payload: Payload) -> Json:
     """``tram-order-details-clear``: take all notes away."""
     _order(world, payload)[1]["details"].clear()
     return True
 
 
-def _order(world: World, payload: Payload) -> tuple[str, dict[str, Json]]:
+def _order(world: SandboxState, payload: Payload) -> tuple[str, dict[str, Json]]:
     number = str(need(payload, "orderNumber"))
     if number not in world.orders:
         raise Refusal("ORDER_INVALID", "Order not found")

@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 
 from asyncdl.sandbox.datasets import DATASETS, SandboxDataset
 from asyncdl.sandbox.refusal import invalid, no_such_dataset, required, withdrawn
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 Json: TypeAlias = Any
 """Plain JSON, as it goes over the wire."""
 Payload: TypeAlias = Mapping[str, Json]
 """The parameters of a call."""
-Endpoint: TypeAlias = Callable[[World, Payload], Json]
+Endpoint: TypeAlias = Callable[[SandboxState, Payload], Json]
 """Takes the sandbox and the parameters; returns the ``data`` of the reply."""
 
 
@@ -40,7 +40,7 @@ def whole(payload: Payload, name: str, default: int) -> int:
         raise invalid(f"{name} must be a number") from None
 
 
-def named_dataset(world: World, payload: Payload) -> SandboxDataset:
+def named_dataset(world: SandboxState, payload: Payload) -> SandboxDataset:
     """Return the dataset that ``datasetName`` names.
 
     Raises: Refusal, if it is missing, there is none of that name, or it is withdrawn.
@@ -63,7 +63,7 @@ def alias_in(payload: Payload) -> str | None:
     return str(name).lower() if name else None
 
 
-def open_dataset(world: World, dataset: SandboxDataset) -> SandboxDataset:
+def open_dataset(world: SandboxState, dataset: SandboxDataset) -> SandboxDataset:
     """Return a dataset that the user may use.
 
     Raises: Refusal, if it is withdrawn.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need, whole
 from asyncdl.sandbox.refusal import invalid
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 from asyncdl.sandbox.wrs import PATHS, ROWS, centre, footprint
 
 _PLACES = (
@@ -24,7 +24,7 @@ _PLACES = (
 _COUNTRIES = {"US": "United States", "DE": "Germany", "KE": "Kenya", "PE": "Peru"}
 
 
-def grid2ll(world: World, payload: Payload) -> Json:
+def grid2ll(world: SandboxState, payload: Payload) -> Json:
     """``grid2ll``: where a path and row lie."""
     path, row = whole(payload, "path", 0), whole(payload, "row", 0)
     # The sandbox puts the older grid where the newer one is.
@@ -38,7 +38,7 @@ def grid2ll(world: World, payload: Payload) -> Json:
     return {"shape": shape, "coordinates": coordinates}
 
 
-def placename(world: World, payload: Payload) -> Json:
+def placename(world: SandboxState, payload: Payload) -> Json:
     """``placename``: a few places by a part of their name."""
     wanted = str(payload.get("name") or "").lower()
     kind = str(payload.get("featureType") or "").lower()

@@ -11,10 +11,10 @@ import orjson
 
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
 from asyncdl.sandbox.refusal import invalid
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 
-def user_preference_set(world: World, payload: Payload) -> Json:
+def user_preference_set(world: SandboxState, payload: Payload) -> Json:
     """``user-preference-set``: keep some settings of a system, beside those it has."""
     system, given = str(need(payload, "systemId")), need(payload, "userPreferences")
     if not isinstance(given, Mapping):
@@ -23,7 +23,7 @@ def user_preference_set(world: World, payload: Payload) -> Json:
     return 1
 
 
-def user_preference_get(world: World, payload: Payload) -> Json:
+def user_preference_get(world: SandboxState, payload: Payload) -> Json:
     """``user-preference-get``: the settings of a system, or of all, as a text that is JSON."""
     system, wanted = payload.get("systemId"), payload.get("setting")
     kept = world.preferences.get(str(system), {}) if system else world.preferences
@@ -31,12 +31,12 @@ def user_preference_get(world: World, payload: Payload) -> Json:
     return orjson.dumps(shown).decode()
 
 
-def get_customization(world: World, payload: Payload) -> Json:
+def get_customization(world: SandboxState, payload: Payload) -> Json:
     """``dataset-get-customization``: nobody has changed the layout of a dataset."""
     return {"datasetAlias": named_dataset(world, payload).alias, **_LAYOUT}
 
 
-def get_customizations(world: World, payload: Payload) -> Json:
+def get_customizations(world: SandboxState, payload: Payload) -> Json:
     """``dataset-get-customizations``: the same for several datasets."""
     return {
         name: get_customization(world, {"datasetName": name})
@@ -44,7 +44,7 @@ def get_customizations(world: World, payload: Payload) -> Json:
     } or []
 
 
-def _accept(world: World, payload: Payload) -> Json:
+def _accept(world: SandboxState, payload: Payload) -> Json:
     """Take a layout, and keep it not: the sandbox shows none."""
     return 1
 

@@ -15,10 +15,10 @@ from asyncdl.sandbox.links import staging_url_of, target_of, url_of
 from asyncdl.sandbox.products import band_dataset
 from asyncdl.sandbox.queue import Item, ServedState
 from asyncdl.sandbox.refusal import Refusal, invalid
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 
-def download_retrieve(world: World, payload: Payload) -> Json:
+def download_retrieve(world: SandboxState, payload: Payload) -> Json:
     """``download-retrieve``: what is ready; each call lets preparations go on by one step."""
     items = world.queue.labelled(payload.get("label"))
     world.queue.poll(items)
@@ -40,7 +40,7 @@ def download_retrieve(world: World, payload: Payload) -> Json:
     }
 
 
-def _queue_entry(world: World, item: Item, *, with_url: bool) -> Json:
+def _queue_entry(world: SandboxState, item: Item, *, with_url: bool) -> Json:
     target = target_of(world, item)
     alias = target.scene.dataset
     band = band_dataset(alias) if target.file else None
@@ -66,7 +66,7 @@ def _queue_entry(world: World, item: Item, *, with_url: bool) -> Json:
     return entry
 
 
-def download_search(world: World, payload: Payload) -> Json:
+def download_search(world: SandboxState, payload: Payload) -> Json:
     """``download-search``: the queue without URLs; ended ones too unless ``activeOnly``."""
     items = world.queue.labelled(payload.get("label"))
     wanted = (
@@ -76,7 +76,7 @@ def download_search(world: World, payload: Payload) -> Json:
     return [_queue_entry(world, item, with_url=False) for item in compress(items, wanted)]
 
 
-def download_order_remove(world: World, payload: Payload) -> Json:
+def download_order_remove(world: SandboxState, payload: Payload) -> Json:
     """``download-order-remove``: forget a label; how many that were."""
     items = world.queue.labelled(str(need(payload, "label")))
     for item in items:
@@ -84,7 +84,7 @@ def download_order_remove(world: World, payload: Payload) -> Json:
     return len(items)
 
 
-def download_remove(world: World, payload: Payload) -> Json:
+def download_remove(world: SandboxState, payload: Payload) -> Json:
     """``download-remove``: forget one download; unknown ids are no error."""
     download_id = need(payload, "downloadId")
     if isinstance(download_id, list):
@@ -95,7 +95,7 @@ def download_remove(world: World, payload: Payload) -> Json:
     return True
 
 
-def download_labels(world: World, payload: Payload) -> Json:
+def download_labels(world: SandboxState, payload: Payload) -> Json:
     """``download-labels``: all labels with their counts."""
     items: dict[str, list[Item]] = {}
     for item in world.queue:
@@ -115,7 +115,7 @@ def _label_entry(label: str, members: list[Item]) -> Json:
     }
 
 
-def download_summary(world: World, payload: Payload) -> Json:
+def download_summary(world: SandboxState, payload: Payload) -> Json:
     """``download-summary``: totals of a label."""
     need(payload, "downloadApplication")
     label = str(need(payload, "label"))
@@ -153,7 +153,7 @@ def _totals(entries: list[Json]) -> dict[str, int]:
     }
 
 
-def download_complete_proxied(world: World, payload: Payload) -> Json:
+def download_complete_proxied(world: SandboxState, payload: Payload) -> Json:
     """``download-complete-proxied``: believe what the client says it has fetched."""
     failed, updated = [], 0
     for given in need(payload, "proxiedDownloads"):
@@ -165,7 +165,7 @@ def download_complete_proxied(world: World, payload: Payload) -> Json:
     return {"failed": failed, "updatedDownloadsCount": updated}
 
 
-def download_eula(world: World, payload: Payload) -> Json:
+def download_eula(world: SandboxState, payload: Payload) -> Json:
     """``download-eula``: agreements; an object for one code, a list for several."""
     if payload.get("eulaCodes"):
         return [agreement(code) for code in payload["eulaCodes"] if code == EULA_CODE]

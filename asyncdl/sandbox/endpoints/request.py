@@ -20,7 +20,7 @@ from asyncdl.sandbox.product_rows import find_row
 from asyncdl.sandbox.products import band_dataset
 from asyncdl.sandbox.queue import EARLIER_LABEL, Item, ServedState
 from asyncdl.sandbox.refusal import Refusal, required
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
 
 MAX_LABEL = 50
 """Characters."""
@@ -56,7 +56,7 @@ class Request:
     invalid: int = 0
 
 
-def download_request(world: World, payload: Payload) -> Json:
+def download_request(world: SandboxState, payload: Payload) -> Json:
     """``download-request``: take items into the queue and hand out the URLs that are ready."""
     request = Request(_label(world, payload.get("label")))
     downloads, groups = payload.get("downloads") or [], payload.get("dataGroups") or []
@@ -82,7 +82,7 @@ def download_request(world: World, payload: Payload) -> Json:
     return reply
 
 
-def _standing(world: World, wish: RequestedItem, label: str) -> Item | None:
+def _standing(world: SandboxState, wish: RequestedItem, label: str) -> Item | None:
     """Return the download that a repeated request means; ``None`` for one that is new.
 
     Source: API notes, section 5.4: three forms are on record, and what decides is not known.
@@ -95,7 +95,7 @@ def _standing(world: World, wish: RequestedItem, label: str) -> Item | None:
     return next((item for item in entries if not item.is_complete), None)
 
 
-def _label(world: World, given: Json) -> str:
+def _label(world: SandboxState, given: Json) -> str:
     if given is None:
         return f"m2m_{world.requests}_{time.strftime('%Y%m%d%H%M%S')}"
     if len(str(given)) > MAX_LABEL:
@@ -104,7 +104,7 @@ def _label(world: World, given: Json) -> str:
     return str(given)
 
 
-def _take(world: World, request: Request, given: Json) -> None:
+def _take(world: SandboxState, request: Request, given: Json) -> None:
     """Sort one asked-for item into wishes, failures and the invalid, which are only counted."""
     entity_id, product = str(given.get("entityId")), str(given.get("productId"))
     target = _find_wanted(world, entity_id, product)
@@ -114,7 +114,7 @@ def _take(world: World, request: Request, given: Json) -> None:
     _wish(world, request, RequestedItem(target, product, given))
 
 
-def _wish(world: World, request: Request, wish: RequestedItem) -> None:
+def _wish(world: SandboxState, request: Request, wish: RequestedItem) -> None:
     name = wish.target.file_name
     if world.faults.picks("invalid_scenes", name):
         request.invalid += 1
@@ -126,14 +126,14 @@ def _wish(world: World, request: Request, wish: RequestedItem) -> None:
         request.wishes[wish.key] = wish
 
 
-def _is_disabled(world: World, wish: RequestedItem) -> bool:
+def _is_disabled(world: SandboxState, wish: RequestedItem) -> bool:
     if not world.faults.picks("disabled", wish.target.file_name):
         return False
     times = world.ledger.spoilt.count(f"disabled {wish.target.file_name}")
     return world.faults.strikes == 0 or times <= world.faults.strikes
 
 
-def _find_wanted(world: World, entity_id: str, product: str) -> Requestable | None:
+def _find_wanted(world: SandboxState, entity_id: str, product: str) -> Requestable | None:
     """Return what an (entity, product) pair means; notes pairs that the service would not take."""
     pair = find_secondary(world.catalog, entity_id)
     if pair:
@@ -152,7 +152,7 @@ def _file_products(dataset: str) -> tuple[str, ...]:
     return (band.plain_product, band.grouped_product) if band else ()
 
 
-def _find_bundle(world: World, entity_id: str, product: str) -> Requestable | None:
+def _find_bundle(world: SandboxState, entity_id: str, product: str) -> Requestable | None:
     for alias in (d.alias for d in DATASETS.values() if d.has_scenes):
         scene = world.catalog.find(alias, entity_id)
         if scene is None:
@@ -167,7 +167,7 @@ def _find_bundle(world: World, entity_id: str, product: str) -> Requestable | No
     return None
 
 
-def _take_group(world: World, request: Request, group: Json) -> None:
+def _take_group(world: SandboxState, request: Request, group: Json) -> None:
     """Take all files of a scene list that belong to one of the wanted groups."""
     found, list_id = named_dataset(world, group), str(need(group, "listId"))
     wanted = set(need(group, "fileGroups"))
@@ -184,7 +184,7 @@ def _take_group(world: World, request: Request, group: Json) -> None:
             _wish(world, request, RequestedItem(Requestable(scene, file), product, given))
 
 
-def _recall_earlier(world: World, wishes: Iterable[RequestedItem]) -> None:
+def _recall_earlier(world: SandboxState, wishes: Iterable[RequestedItem]) -> None:
     """Let files be in the queue already that an earlier job has asked for; once each."""
     for wish in wishes:
         name = wish.target.file_name
@@ -196,7 +196,7 @@ def _recall_earlier(world: World, wishes: Iterable[RequestedItem]) -> None:
             _enqueue(world, wish, EARLIER_LABEL)
 
 
-def _enqueue(world: World, wish: RequestedItem, label: str) -> Item:
+def _enqueue(world: SandboxState, wish: RequestedItem, label: str) -> Item:
     item = world.queue.add(*wish.key, label)
     name, faults = wish.target.file_name, world.faults
     item.by_dds = wish.target.is_on_dds or faults.picks("dds", name)
@@ -212,7 +212,7 @@ def _enqueue(world: World, wish: RequestedItem, label: str) -> Item:
     return item
 
 
-def _reply(world: World, request: Request, items: list[tuple[RequestedItem, Item]]) -> Json:
+def _reply(world: SandboxState, request: Request, items: list[tuple[RequestedItem, Item]]) -> Json:
     ready: list[Json] = []
     preparing: list[Json] = []
     records: dict[str, str] = {}
@@ -234,7 +234,7 @@ def _reply(world: World, request: Request, items: list[tuple[RequestedItem, Item
     }
 
 
-def _handed(world: World, item: Item, wish: RequestedItem) -> Json:
+def _handed(world: SandboxState, item: Item, wish: RequestedItem) -> Json:
     is_ready = item.state is ServedState.READY
     entity = {} if world.faults.early_replies else {"entityId": wish.target.entity_id}
     return {

@@ -1,11 +1,15 @@
 """Endpoints that find scenes.
 
+Source: API notes, section 4.1.
+
 Source: API notes, sections 4.1, 4.5, 10 and 12a.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from asyncdl.sandbox.catalog import Withdrawal
 from asyncdl.sandbox.datasets import SandboxDataset, dataset_by_id
@@ -19,12 +23,66 @@ from asyncdl.sandbox.endpoints.payload import (
     need,
     whole,
 )
-from asyncdl.sandbox.endpoints.sorting import read_order
+from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.filters import read_days, read_scene_filter
-from asyncdl.sandbox.refusal import Refusal
+from asyncdl.sandbox.refusal import Refusal, invalid
 from asyncdl.sandbox.results import Detail, export_of, result_of
 from asyncdl.sandbox.scenes import SandboxScene
-from asyncdl.sandbox.world import World
+from asyncdl.sandbox.state import SandboxState
+
+
+@dataclass(frozen=True, slots=True)
+class SortOrder:
+    """By what scenes are sorted; those without a value come first on the way up."""
+
+    read: Callable[[SandboxScene], Any]
+    is_down: bool
+
+    def key(self, scene: SandboxScene) -> tuple[int, float, str]:
+        """Return what sorts a scene: numbers before texts."""
+        value = self.read(scene)
+        if isinstance(value, int | float):
+            return 1, float(value), ""
+        return (0, 0.0, "") if value is None else (2, 0.0, str(value))
+
+
+def read_order(payload: Payload, dataset: str) -> SortOrder | None:
+    """Read ``sortField`` and ``sortDirection``, or the first of ``sortCustomization``.
+
+    Returns: ``None`` without a field, and for one that nobody knows: the service's own order.
+    Raises: Refusal, for a direction that is none.
+    """
+    name, direction = payload.get("sortField"), payload.get("sortDirection")
+    customized = payload.get("sortCustomization")
+    if not name and isinstance(customized, list) and customized:
+        name, direction = customized[0].get("field_name"), customized[0].get("direction")
+    way = str(direction or "ASC").upper()
+    if way not in ("ASC", "DESC"):
+        raise invalid("The sort direction must be ASC or DESC")
+    read = _reader(name, dataset) if name else None
+    return SortOrder(read, way == "DESC") if read else None
+
+
+def _reader(name: Json, dataset: str) -> Callable[[SandboxScene], Any] | None:
+    """Return what takes a field out of a scene: one of all datasets, or by label or id."""
+    wanted = str(name).lower().replace(" ", "").replace("_", "")
+    if wanted in _COMMON:
+        return _COMMON[wanted]
+    for field in fields_of(dataset):
+        if str(name) in (field.id_in(dataset), field.label):
+            return field.read
+    return None
+
+
+_COMMON: dict[str, Callable[[SandboxScene], Any]] = {
+    "acquisitiondate": lambda scene: str(scene.acquired),
+    "dateacquired": lambda scene: str(scene.acquired),
+    "publishdate": lambda scene: scene.published,
+    "cloudcover": lambda scene: scene.cloud,
+    "displayid": lambda scene: scene.display_id,
+    "entityid": lambda scene: scene.entity_id,
+}
+
 
 DEFAULT_RESULTS = 100
 _SELECTIONS = ("bulk", "compare", "order")
@@ -33,7 +91,7 @@ MAX_RESULTS = 50_000
 """Pages reach so far and no further."""
 
 
-def scene_search(world: World, payload: Payload) -> Json:
+def scene_search(world: SandboxState, payload: Payload) -> Json:
     """``scene-search``: one page of the scenes that match."""
     found = _searched(world, payload)
     given = payload.get("sceneFilter")
@@ -60,7 +118,7 @@ def scene_search(world: World, payload: Payload) -> Json:
     }
 
 
-def _searched(world: World, payload: Payload) -> SandboxDataset:
+def _searched(world: SandboxState, payload: Payload) -> SandboxDataset:
     found = named_dataset(world, payload)
     if not found.has_scenes:
         raise Refusal("DATASET_ERROR", f"{found.alias} cannot be searched for scenes")
@@ -76,7 +134,7 @@ def _page(payload: Payload, numbers: Sequence[int]) -> tuple[int, Sequence[int]]
 
 
 def _in_order(
-    world: World, payload: Payload, found: SandboxDataset, numbers: Sequence[int]
+    world: SandboxState, payload: Payload, found: SandboxDataset, numbers: Sequence[int]
 ) -> Sequence[int]:
     order = read_order(payload, found.alias)
     if order is None:
@@ -86,20 +144,22 @@ def _in_order(
     )
 
 
-def _without_excluded(world: World, payload: Payload, numbers: Sequence[int]) -> Sequence[int]:
+def _without_excluded(
+    world: SandboxState, payload: Payload, numbers: Sequence[int]
+) -> Sequence[int]:
     excluded = _listed_ids(world, payload, "excludeListName")
     if not excluded:
         return numbers
     return [n for n in numbers if world.catalog.scene(n).entity_id not in excluded]
 
 
-def _listed_ids(world: World, payload: Payload, name: str) -> frozenset[str]:
+def _listed_ids(world: SandboxState, payload: Payload, name: str) -> frozenset[str]:
     list_id = payload.get(name)
     entries = world.scene_lists.entries(str(list_id)) if list_id else ()
     return frozenset(entity_id for _, entity_id in entries)
 
 
-def _detail(world: World, payload: Payload) -> Detail:
+def _detail(world: SandboxState, payload: Payload) -> Detail:
     """Return how much metadata a search gives; the default has changed over the years."""
     wanted = str(payload.get("metadataType") or "").lower()
     if wanted == "full":
@@ -107,7 +167,7 @@ def _detail(world: World, payload: Payload) -> Detail:
     return Detail.NONE if not wanted and world.faults.bare_results else Detail.SUMMARY
 
 
-def scene_search_secondary(world: World, payload: Payload) -> Json:
+def scene_search_secondary(world: SandboxState, payload: Payload) -> Json:
     """``scene-search-secondary``: the single files of a scene, as scenes of their own."""
     found, entity_id = _searched(world, payload), str(need(payload, "entityId"))
     scene = world.catalog.find(found.alias, entity_id)
@@ -134,13 +194,13 @@ def scene_search_secondary(world: World, payload: Payload) -> Json:
     }
 
 
-def _secondary_rows(world: World, found: SandboxDataset, scene: SandboxScene) -> list[Json]:
+def _secondary_rows(world: SandboxState, found: SandboxDataset, scene: SandboxScene) -> list[Json]:
     wanted = {"datasetName": found.alias, "entityIds": [scene.entity_id]}
     lists = (row["secondaryDownloads"] for row in download_options(world, wanted) or ())
     return next(filter(None, lists), [])
 
 
-def scene_search_delete(world: World, payload: Payload) -> Json:
+def scene_search_delete(world: SandboxState, payload: Payload) -> Json:
     """``scene-search-delete``: one page of the scenes that were withdrawn in some days."""
     found = named_dataset(world, payload)
     days = read_days(payload.get("temporalFilter"))
@@ -167,7 +227,7 @@ def _withdrawn(gone: Withdrawal) -> Json:
     }
 
 
-def scene_metadata(world: World, payload: Payload) -> Json:
+def scene_metadata(world: SandboxState, payload: Payload) -> Json:
     """``scene-metadata``: one scene with all its fields, or with a summary."""
     scene = _named_scene(world, payload)
     is_short = str(payload.get("metadataType") or "").lower() == "summary"
@@ -175,7 +235,7 @@ def scene_metadata(world: World, payload: Payload) -> Json:
     return result_of(scene, Detail.SUMMARY if is_short else Detail.FULL, with_null=with_null)
 
 
-def _named_scene(world: World, payload: Payload) -> SandboxScene:
+def _named_scene(world: SandboxState, payload: Payload) -> SandboxScene:
     """Return the scene of a call. Raises: Refusal, if the dataset has none of that id."""
     found, wanted = named_dataset(world, payload), str(need(payload, "entityId"))
     scene = world.catalog.find(found.alias, wanted)
@@ -184,7 +244,7 @@ def _named_scene(world: World, payload: Payload) -> SandboxScene:
     return scene
 
 
-def scene_metadata_list(world: World, payload: Payload) -> Json:
+def scene_metadata_list(world: SandboxState, payload: Payload) -> Json:
     """``scene-metadata-list``: the scenes of a list, by dataset."""
     scenes: dict[str, list[Json]] = {}
     for name, entity_id in world.listed(str(need(payload, "listId")), alias_in(payload)):
@@ -195,7 +255,7 @@ def scene_metadata_list(world: World, payload: Payload) -> Json:
     return scenes or []
 
 
-def scene_metadata_xml(world: World, payload: Payload) -> Json:
+def scene_metadata_xml(world: SandboxState, payload: Payload) -> Json:
     """``scene-metadata-xml``: one scene with all its fields as XML."""
     scene = _named_scene(world, payload)
     return {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from asyncdl.system import attributes
+from asyncdl.system import files
 
 _ATTRIBUTE = "user.asyncdl.file"
 
@@ -34,12 +34,12 @@ def mark_ours(fd: int, file: FileNumber) -> None:
         fd: The file. All its bytes are written, and it has its time.
         file: Where it comes from.
     """
-    attributes.keep(fd, _ATTRIBUTE, _mark(os.fstat(fd), file))
+    files.keep(fd, _ATTRIBUTE, _mark(os.fstat(fd), file))
 
 
 def is_ours(path: Path, file: FileNumber) -> bool:
     """Tell whether a file is as :func:`mark_ours` left it, from the same place."""
-    kept = attributes.kept(path, _ATTRIBUTE)
+    kept = files.kept(path, _ATTRIBUTE)
     if kept is None:
         return False
     try:

@@ -14,15 +14,15 @@ from typing import Any, NoReturn
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from asyncdl.errors import NetworkError
-from asyncdl.tls import SharedContext
-from asyncdl.tls_faults import handshake_fault_in, tls_fault
-from asyncdl.tls_transport import connect_securely
-from asyncdl.transfer.guard import Address, Refused, no_further_than
+from asyncdl.net.address_policy import Address, AddressRefused, no_further_than
+from asyncdl.net.addresses import ANYWHERE, Zone
+from asyncdl.net.tls import SharedContext
+from asyncdl.net.tls_faults import handshake_fault_in, tls_fault
+from asyncdl.net.tls_transport import connect_securely
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.target import Origin, RequestTarget
 from asyncdl.transfer.wire.connection import Connection, Lost
-from asyncdl.transfer.wire.heads import AnswerHead, NotHttp, request_head
-from asyncdl.zones import ANYWHERE, Zone
+from asyncdl.transfer.wire.heads import NotHttp, ResponseHead, request_head
+from asyncdl.transfer.wire_url import Origin, RequestTarget
 
 KEEPALIVE_S = 30.0
 """An idle connection is not used any more after this."""
@@ -33,12 +33,12 @@ NEXT_ADDRESS_S = 0.25
 
 
 class WireExchange:
-    """An answer on a connection. See :class:`~asyncdl.transfer.client.Exchange`."""
+    """An answer on a connection. See :class:`~asyncdl.transfer.http_client.Exchange`."""
 
     __slots__ = ("_client", "_connection", "_target", "headers", "status", "zone")
 
     def __init__(
-        self, client: WireClient, target: RequestTarget, connection: Connection, head: AnswerHead
+        self, client: WireClient, target: RequestTarget, connection: Connection, head: ResponseHead
     ) -> None:
         self.status = head.status
         self.headers = head.headers
@@ -204,7 +204,7 @@ def _our_errors(what: str) -> Iterator[None]:
     """Say what went wrong on the way to a connection."""
     try:
         yield
-    except Refused:
+    except AddressRefused:
         raise
     except socket.gaierror as error:
         raise NetworkError(what, "its name is not known", phase="connect") from error

@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from asyncdl.transfer.guard import zone_of_peer
+from asyncdl.net.address_policy import zone_of_peer
+from asyncdl.net.addresses import ANYWHERE
 from asyncdl.transfer.wire.chunks import Chunks
 from asyncdl.transfer.wire.heads import (
     MOST_HEAD_BYTES,
-    AnswerHead,
     NotHttp,
+    ResponseHead,
     end_of_head,
     read_answer_head,
 )
-from asyncdl.zones import ANYWHERE
 
 _ASIDE_BYTES = 64 * 1024
 """Room for what comes although the buffer is full."""
@@ -69,7 +69,7 @@ class Connection(asyncio.BufferedProtocol):
 
         # The answer that is being read.
         self._is_in_use = False
-        self._head: AnswerHead | None = None
+        self._head: ResponseHead | None = None
         self._left_bytes: int | None = 0
         """Of its body, not handed on yet; ``None`` if only its end will tell."""
         self._chunks: Chunks | None = None
@@ -84,7 +84,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whether anything of the present answer has come."""
         return self._filled > 0
 
-    async def ask(self, request: bytes, patience_s: float) -> AnswerHead:
+    async def ask(self, request: bytes, patience_s: float) -> ResponseHead:
         """Send a request and return the head of its answer.
 
         Raises: Lost; NotHttp; TimeoutError.
@@ -107,7 +107,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._begin_body(head)
                 return head
 
-    def _begin_body(self, head: AnswerHead) -> None:
+    def _begin_body(self, head: ResponseHead) -> None:
         self._head, self._left_bytes = head, head.length
         self._chunks = Chunks() if head.is_chunked else None
 

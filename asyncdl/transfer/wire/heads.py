@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from asyncdl.redact import Secret, SecretBytes
 from asyncdl.transfer.cookies import SEPARATOR
-from asyncdl.transfer.proving.told_digests import LISTED
 from asyncdl.transfer.ranges import parse_content_length
-from asyncdl.transfer.target import RequestTarget
+from asyncdl.transfer.verification.digest_headers import LISTED
+from asyncdl.transfer.wire_url import RequestTarget
 
 MOST_HEAD_BYTES = 64 * 1024
 """A longer head is not read on."""
@@ -34,7 +34,7 @@ class NotHttp(Exception):
     """What came is no answer, or its body has no end that could be told."""
 
 
-class AnswerHead(Struct, frozen=True):
+class ResponseHead(Struct, frozen=True):
     """The head of an answer, and how its body is framed."""
 
     status: int
@@ -58,7 +58,7 @@ def end_of_head(data: bytearray, start: int, stop: int) -> int:
     return match.end() if match else -1
 
 
-def read_answer_head(data: bytes | bytearray) -> AnswerHead:
+def read_answer_head(data: bytes | bytearray) -> ResponseHead:
     """Read the head of an answer, up to and with its empty line.
 
     Raises: NotHttp.
@@ -86,7 +86,7 @@ def read_answer_head(data: bytes | bytearray) -> AnswerHead:
     is_framed = is_chunked or length is not None
     # A length beside a coding is what smugglers send.
     is_plain = fields.is_sound and (coding is None or "content-length" not in headers)
-    return AnswerHead(
+    return ResponseHead(
         status, headers, length, is_chunked, is_framed and is_plain and _keeps(match[1], headers)
     )
 

@@ -1,0 +1,117 @@
+"""Checks of the hosts: whether each answers, and whether our clock agrees with theirs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientProxyConnectionError,
+    ClientTimeout,
+)
+
+from asyncdl.doctor.finding import Check, CheckState
+from asyncdl.errors import NetworkError
+from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.net.proxies import proxy_for, without_login
+from asyncdl.net.retry import parse_http_date
+from asyncdl.net.sessions import SocksRefusal, open_session, proxy_unreachable
+from asyncdl.net.tls import Tls
+from asyncdl.net.tls_faults import handshake_fault_in
+from asyncdl.version import __version__
+
+TIMEOUT_S = 15.0
+"""For name, connection, TLS and the head of the answer together."""
+CLOCK_TOLERANCE_S = 60.0
+"""Signatures and certificates have times; a minute is nothing to them, a day is a lot."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostReply:
+    """How a host answered."""
+
+    host: str
+    status: int
+    elapsed_s: float
+    ahead_s: float | None
+    """By how much our clock is ahead of the host's; ``None`` when the host told no time."""
+    is_secure: bool = False
+    """Whether it was asked over TLS, and its certificate is trusted."""
+
+
+async def ask_host(url: str, tls: Tls | None = None) -> HostReply:
+    """Ask a host for a page, any page, and return how it answered.
+
+    Raises: NetworkError, if it did not; ConfigError, for ``tls``.
+    Source: RFC 9110, section 6.6.1 (Date).
+    """
+    host = host_of(url)
+    headers = {"User-Agent": f"asyncdl/{__version__}"}
+    began_s = time.monotonic()
+    try:
+        async with (
+            await open_session(url, tls, timeout=ClientTimeout(TIMEOUT_S)) as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            elapsed_s = time.monotonic() - began_s
+            ahead_s = _ahead_s(response.headers.get("Date"), time.time())
+            return HostReply(host, response.status, elapsed_s, ahead_s, url.startswith("https:"))
+    except TimeoutError as error:
+        raise NetworkError(f"ask {host}", f"no answer within {TIMEOUT_S:g} s") from error
+    except SocksRefusal as error:
+        raise NetworkError(f"ask {host}", error.cause, retryable=error.retryable) from error
+    except (ClientError, OSError, ValueError) as error:
+        if fault := handshake_fault_in(error):
+            raise NetworkError(f"ask {host}", fault.cause, retryable=fault.retryable) from error
+        if isinstance(error, ClientProxyConnectionError):
+            raise NetworkError(f"ask {host}", proxy_unreachable(error)) from error
+        if isinstance(error, ClientConnectorError):
+            reason = error.os_error.strerror or error.os_error
+            raise NetworkError(f"ask {host}", f"no connection: {reason}") from error
+        raise NetworkError(f"ask {host}", str(error) or type(error).__name__) from error
+
+
+def _ahead_s(date: str | None, now_s: float) -> float | None:
+    told = parse_http_date(date or "")
+    return None if told is None else now_s - told.timestamp()
+
+
+def check_host(name: str, answer: HostReply) -> Check:
+    """Tell whether a host is there; any answer will do that is no failure of its own."""
+    seen = f"{answer.host} answered {answer.status} in {answer.elapsed_s * 1000:,.0f} ms"
+    if answer.is_secure:
+        seen += "; its certificate is trusted"
+    if answer.status >= 500:
+        return Check(name, CheckState.WARN, seen, "it may be in maintenance; try again later")
+    return Check(name, CheckState.OK, seen)
+
+
+def check_proxies(urls: Sequence[str]) -> Check:
+    """Tell by which proxy each host is reached, without user and password.
+
+    Raises: NetworkError, for a proxy that cannot be read.
+    """
+    ways = {host_of(url): proxy_for(url) for url in urls}
+    if not any(ways.values()):
+        return Check("proxy", CheckState.OK, "none; all hosts are asked directly")
+    seen = (f"{host} by {without_login(way) if way else 'none'}" for host, way in ways.items())
+    return Check("proxy", CheckState.OK, "; ".join(seen))
+
+
+def check_clock(answers: Sequence[HostReply]) -> Check:
+    """Compare our clock with that of the first host that told the time."""
+    told = next((answer for answer in answers if answer.ahead_s is not None), None)
+    if told is None or told.ahead_s is None:
+        advice = "see whether the date of this machine is right"
+        return Check("clock", CheckState.WARN, "no host told the time", advice)
+    direction = "ahead of" if told.ahead_s > 0 else "behind"
+    # The host's own time has whole seconds, and came a moment ago.
+    if abs(told.ahead_s) <= CLOCK_TOLERANCE_S:
+        return Check("clock", CheckState.OK, f"agrees with {told.host}")
+    seen = f"{abs(told.ahead_s):,.0f} s {direction} {told.host}"
+    return Check(
+        "clock", CheckState.WARN, seen, "set the clock, best by NTP: signatures have times"
+    )

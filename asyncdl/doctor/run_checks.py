@@ -1,0 +1,116 @@
+"""All checks in order: this machine, the hosts, the account."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from anyio import to_thread
+
+from asyncdl.config import ServiceConfig
+from asyncdl.doctor.account_checks import (
+    ACCOUNT_CHECKS,
+    CREDENTIALS_ADVICE,
+    LOGIN_ADVICE,
+    check_credentials,
+    check_login,
+    not_asked,
+)
+from asyncdl.doctor.finding import Check, CheckState, guarded
+from asyncdl.doctor.host_checks import HostReply, ask_host, check_clock, check_host, check_proxies
+from asyncdl.doctor.machine_checks import check_disk, check_journal, check_trust, check_versions
+from asyncdl.job.choosing.preflight import MACHINE_ADVICE
+from asyncdl.job.choosing.search_plan import options_of, tls_of
+from asyncdl.journal.state_location import StatePlaces
+from asyncdl.m2m import ClientOptions, M2MClient
+from asyncdl.m2m.account.credentials import FoundCredentials
+from asyncdl.m2m.account.stored_account import USGS_HOST, host_of
+from asyncdl.net.retry import Backoff
+from asyncdl.net.tls import Tls
+
+FILE_HOSTS = ("https://landsatlook.usgs.gov/", "https://dds.cr.usgs.gov/")
+"""Where the files of the USGS come from. Source: API notes, section 7."""
+LONGEST_CALL_S = 60.0
+"""None of the calls here makes the service work."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorTarget:
+    """What is looked at."""
+
+    service: ServiceConfig
+    directory: Path
+    """Where downloads would go."""
+    find_account: Callable[[], FoundCredentials]
+    """Finds the account, or raises AuthError. May block."""
+    file_hosts: tuple[str, ...] | None = None
+    """URLs of hosts that files come from; by default those of the USGS, for its own service."""
+    state_directory: Path | None = None
+    """The user's folder for the states of jobs, if one is named."""
+
+    @property
+    def hosts(self) -> list[tuple[str, str]]:
+        """Names of checks, and the URL that each asks."""
+        hosts = [("api", self.service.url)]
+        if self.service.digest_url:
+            hosts.append(("stac", self.service.digest_url))
+        files = self.file_hosts
+        if files is None:
+            files = FILE_HOSTS if host_of(self.service.url) == USGS_HOST else ()
+        return hosts + [("files", url) for url in files]
+
+
+async def run_checks(target: DoctorTarget) -> AsyncGenerator[Check]:
+    """Yield one check after the other; none that fails stops the others."""
+    yield await guarded("versions", to_thread.run_sync(check_versions))
+    yield await guarded("disk", to_thread.run_sync(check_disk, target.directory))
+    places = StatePlaces(target.directory, target.state_directory)
+    yield await guarded("journal", to_thread.run_sync(check_journal, places))
+    tls = tls_of(target.service)
+    yield await guarded("trust", to_thread.run_sync(check_trust, tls))
+    urls = [url for _, url in target.hosts]
+    yield await guarded("proxy", to_thread.run_sync(check_proxies, urls))
+    answers: list[HostReply] = []
+    for name, url in target.hosts:
+        yield await guarded(name, _check_host(name, url, tls, answers))
+    yield check_clock(answers)
+    found: list[FoundCredentials] = []
+    yield await guarded("credentials", _check_credentials(target, found), CREDENTIALS_ADVICE)
+    if not found:
+        for name in ("login", *dict(ACCOUNT_CHECKS)):
+            yield not_asked(name)
+        return
+    account = found[0].credentials
+    options = _quick(options_of(target.service))
+    async with M2MClient(account, url=target.service.url, options=options) as client:
+        login = await guarded("login", check_login(client), LOGIN_ADVICE)
+        yield login
+        for name, check in ACCOUNT_CHECKS:
+            if login.state is CheckState.OK:
+                yield await guarded(name, check(client), MACHINE_ADVICE)
+            else:
+                yield not_asked(name)
+
+
+async def _check_host(name: str, url: str, tls: Tls, answers: list[HostReply]) -> Check:
+    answer = await ask_host(url, tls)
+    answers.append(answer)
+    return check_host(name, answer)
+
+
+async def _check_credentials(target: DoctorTarget, found: list[FoundCredentials]) -> Check:
+    found.append(await to_thread.run_sync(target.find_account))
+    return check_credentials(found[0])
+
+
+def _quick(options: ClientOptions) -> ClientOptions:
+    """Return options by which a service that is down is told at once."""
+    return replace(
+        options,
+        max_wait_s=0.0,
+        backoff=Backoff(attempts=1),
+        rate_limit_patience_s=LONGEST_CALL_S,
+        read_timeout_s=min(options.read_timeout_s, LONGEST_CALL_S),
+        connect_timeout_s=15.0,
+    )

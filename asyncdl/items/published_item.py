@@ -1,0 +1,97 @@
+"""What a product's own STAC item tells: the one of the USGS that comes in its bundle. Pure.
+
+Source: items of the years 2020 to 2022 (STAC 0.7 to 1.0); API notes, section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from asyncdl.items.facts import SceneFacts, believable
+from asyncdl.items.projections import Crs
+from asyncdl.items.raster_head import Georeference
+from asyncdl.m2m.searching.outlines import outlines_of
+
+_LONGEST_TEXT = 100
+_FAR = 1e9
+"""Metres."""
+
+
+def read_item(text: str) -> SceneFacts:
+    """Read the item of a product; what makes no sense is left out."""
+    try:
+        item = orjson.loads(text.encode(errors="replace"))
+    except ValueError:
+        return SceneFacts()
+    if not isinstance(item, dict):
+        return SceneFacts()
+    properties = item.get("properties")
+    told: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
+    aside = _number(told, "off_nadir", -90, 90)  # the sign is that of the roll
+    azimuth = _number(told, "sun_azimuth", -360, 360)
+    scene = told.get("landsat:scene_id")
+    return SceneFacts(
+        acquired=_time(told.get("datetime")),
+        cloud_cover=_between(told.get("eo:cloud_cover"), 0, 100),
+        cloud_cover_land=_between(told.get("landsat:cloud_cover_land"), -1, 100),
+        sun_azimuth=None if azimuth is None else azimuth % 360,
+        sun_elevation=_number(told, "sun_elevation", -90, 90),
+        off_nadir=None if aside is None else abs(aside),
+        scene_id=scene if isinstance(scene, str) and len(scene) == 21 else None,
+        footprint=believable(outlines_of(item.get("geometry"))),
+        grid=_grid(told),
+        landsat=_landsat(told) or None,
+    )
+
+
+def _number(told: Mapping[str, Any], name: str, lowest: float, highest: float) -> float | None:
+    """Return a number of the view extension, which older items have in that of the sensor."""
+    new, old = told.get(f"view:{name}"), told.get(f"eo:{name}")
+    return _between(old if new is None else new, lowest, highest)
+
+
+def _between(value: object, lowest: float, highest: float) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if lowest <= value <= highest else None
+
+
+def _time(value: object) -> str | None:
+    """Return a moment; a day alone, as the oldest items have it, is none."""
+    if not isinstance(value, str) or "T" not in value or not value.endswith("Z"):
+        return None
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return value
+
+
+def _grid(told: Mapping[str, Any]) -> Georeference | None:
+    match told.get("proj:epsg"), told.get("proj:shape"), told.get("proj:transform"):
+        case int() as epsg, [int() as rows, int() as columns], [*transform]:
+            numbers = [_between(number, -_FAR, _FAR) for number in transform]
+            match numbers:
+                case [
+                    float() as a,
+                    float() as b,
+                    float() as c,
+                    float() as d,
+                    float() as e,
+                    float() as f,
+                ]:
+                    return Georeference(Crs(epsg), (a, b, c, d, e, f), (rows, columns))
+    return None
+
+
+def _landsat(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        name: value
+        for name, value in told.items()
+        if name.startswith("landsat:") and isinstance(value, int | float | str)
+        if len(str(value)) <= _LONGEST_TEXT
+    }

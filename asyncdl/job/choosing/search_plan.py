@@ -1,0 +1,247 @@
+"""From the config's words to the API room's: what to search, what to select. No network."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from asyncdl.config import (
+    BandGroupProduct,
+    BandsProduct,
+    BundleProduct,
+    Config,
+    Product,
+    SearchConfig,
+    ServiceConfig,
+)
+from asyncdl.errors import ConfigError
+from asyncdl.job.choosing.areas import area_of
+from asyncdl.job.choosing.id_forms import NoSceneId, described_id, read_scene, shortened, shown
+from asyncdl.job.choosing.id_lists import ListedScene, decode_list, read_lines
+from asyncdl.job.choosing.item_lists import ITEMS, NotItems, is_json, read_items
+from asyncdl.m2m import ClientOptions, Credentials
+from asyncdl.m2m.account.credentials import FoundCredentials, locate_credentials
+from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
+from asyncdl.m2m.searching.search import SceneQuery
+from asyncdl.m2m.searching.traits import SceneTraits, check_traits
+from asyncdl.net.tls import TlsSettings
+from asyncdl.outside import TooMuch, read_at_most
+
+
+def query_of(search: SearchConfig) -> SceneQuery:
+    """Return what ``[search]`` asks for.
+
+    Raises: ConfigError, when there is no dataset, the area of interest is none, or the dataset
+        has no such scenes.
+    """
+    if search.dataset is None:  # as a config cannot be that was read
+        raise ConfigError("is missing", key="search.dataset", allowed="the name of a dataset")
+    traits = SceneTraits(search.tier or (), search.satellite or (), search.day_night or "")
+    check_traits(search.dataset, traits)
+    return SceneQuery(
+        dataset=search.dataset,
+        area=area_of(search),
+        start=search.start,
+        end=search.end,
+        ingested_since=search.since.day if search.since else None,
+        cloud_cover=search.cloud_cover,
+        months=search.months or (),
+        wrs=search.wrs or (),
+        metadata=search.metadata,
+        limit=search.limit,
+        traits=traits,
+    )
+
+
+def ids_of(search: SearchConfig) -> dict[str, list[str]]:
+    """Return the scenes that ``[search]`` names, each once, by dataset.
+
+    Raises: ConfigError, for a file that is empty or no text, or for whatever is no id, all of
+        it at once.
+    """
+    listed = list(_listed(search))
+    _refuse_faults(search, listed)
+    by_dataset: dict[str, dict[str, None]] = {}
+    for entry in listed:
+        for scene in entry.scenes:
+            by_dataset.setdefault(scene.dataset, {})[scene.id] = None
+    return {dataset: list(ids) for dataset, ids in by_dataset.items()}
+
+
+MAX_LIST_BYTES = 128 * 1024**2
+"""As long as a table of 100,000 scenes is, or a file of 6,000 STAC items."""
+MAX_ENTRIES = 200_000
+MAX_FAULTS = 10
+"""So many wrong ids are shown; the rest is counted."""
+MAX_WAYS = 3
+"""So many ways out of them are shown."""
+
+
+def _listed(search: SearchConfig) -> Iterable[ListedScene]:
+    if search.scenes is not None:
+        return [_listed_in_config(scene, search.dataset) for scene in search.scenes]
+    name = search.scenes_file or ""
+    key = "search.scenes_file"
+    text = _text_of(name, key)
+    try:
+        read = read_items if is_json(text) else read_lines
+        listed = list(islice(read(text, search.dataset), MAX_ENTRIES + 1))
+    except NotItems as error:
+        raise ConfigError(str(error), key=key, value=name, allowed=ITEMS) from error
+    if len(listed) > MAX_ENTRIES:
+        problem = f"has more than {MAX_ENTRIES:,} entries"
+        raise ConfigError(problem, key=key, value=name, allowed="several shorter lists")
+    if not listed:
+        raise ConfigError("holds no ids", key=key, value=name, allowed="one id a line")
+    return listed
+
+
+def _listed_in_config(scene: str, dataset: str | None) -> ListedScene:
+    try:
+        return ListedScene("", scene, (read_scene(scene, dataset),))
+    except NoSceneId as fault:
+        return ListedScene("", scene, fault=fault)
+
+
+def _refuse_faults(search: SearchConfig, wrong: Iterable[ListedScene]) -> None:
+    """Raise ConfigError for what is no id, if anything is; the same text counts once."""
+    first: dict[str, tuple[ListedScene, NoSceneId]] = {}
+    for entry in wrong:
+        if entry.fault is not None:
+            first.setdefault(entry.text, (entry, entry.fault))
+    faults = list(first.values())
+    if len(faults) == 1:
+        raise _one_fault(search, *faults[0])
+    if faults:
+        raise _many_faults(search, faults)
+
+
+def _one_fault(search: SearchConfig, entry: ListedScene, fault: NoSceneId) -> ConfigError:
+    problem, allowed = fault.problem, fault.allowed
+    if search.scenes is not None:
+        value = shortened(entry.text)
+        return ConfigError(problem, key="search.scenes", value=value, allowed=allowed)
+    return ConfigError(
+        f"{_place_of(entry)}: {problem}",
+        key="search.scenes_file",
+        value=search.scenes_file,
+        allowed=allowed,
+    )
+
+
+def _many_faults(
+    search: SearchConfig, faults: Sequence[tuple[ListedScene, NoSceneId]]
+) -> ConfigError:
+    told = [f"{_place_of(entry)}: {fault.problem}" for entry, fault in faults[:MAX_FAULTS]]
+    if len(faults) > MAX_FAULTS:
+        told.append(f"and {len(faults) - MAX_FAULTS:,} more")
+    allowed = dict.fromkeys(fault.allowed for _, fault in faults)
+    return ConfigError(
+        f"{len(faults):,} entries cannot be used: {'; '.join(told)}",
+        key="search.scenes_file" if search.scenes is None else "search.scenes",
+        value=search.scenes_file,
+        allowed="; or ".join(list(allowed)[:MAX_WAYS]),
+    )
+
+
+def _place_of(entry: ListedScene) -> str:
+    return f"{entry.place}, {described_id(entry.text)}" if entry.place else shown(entry.text)
+
+
+def _text_of(name: str, key: str) -> str:
+    try:
+        return decode_list(_bytes_of(name))
+    except TooMuch as error:
+        raise ConfigError(str(error), key=key, value=name, allowed="a list of ids") from error
+    except UnicodeError as error:
+        raise ConfigError(str(error), key=key, value=name, allowed="one id a line") from error
+    except OSError as error:
+        told = error.strerror or str(error)
+        raise ConfigError(told, key=key, value=name, allowed="a file to be read") from error
+
+
+def _bytes_of(name: str) -> bytes:
+    if name != "-":
+        with Path(name).open("rb") as file:
+            return read_at_most(file, MAX_LIST_BYTES)
+    # In Python a program may have put something of its own there, which holds text alone.
+    raw = getattr(sys.stdin, "buffer", None)
+    if raw is not None:
+        return read_at_most(raw, MAX_LIST_BYTES)
+    return read_at_most(io.BytesIO(sys.stdin.read(MAX_LIST_BYTES + 1).encode()), MAX_LIST_BYTES)
+
+
+def products_of(config: Config) -> tuple[Wanted, ...]:
+    """Return what each ``[[products]]`` table asks for, in order."""
+    return tuple(_product_of(product) for product in config.products)
+
+
+def kinds_of(config: Config) -> tuple[str, ...]:
+    """Return the kinds of the wanted products, each once, in order."""
+    return tuple(dict.fromkeys(product.kind for product in products_of(config)))
+
+
+def _product_of(product: Product) -> Wanted:
+    match product:
+        case BandsProduct():
+            return BandsWanted(product.bands)
+        case BundleProduct():
+            members = (product.members or ()) if product.extract else None
+            return BundleWanted(members, product.product, product.keep_tar or not product.extract)
+        case BandGroupProduct():
+            return GroupWanted(product.file_groups)
+
+
+def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
+    """Return the file groups that any product asks for, each once."""
+    names = (g for p in products if isinstance(p, GroupWanted) for g in p.file_groups)
+    return tuple(dict.fromkeys(names))
+
+
+MIN_REPLY_BYTES = 128 * 1024**2
+"""The links of 200,000 files are as long."""
+
+
+def tls_of(service: ServiceConfig) -> TlsSettings:
+    """Return whom TLS trusts, for ``[service]``."""
+    return TlsSettings(service.ca_file, service.client_cert, service.client_key)
+
+
+def options_of(service: ServiceConfig) -> ClientOptions:
+    """Return the client's options for ``[service]``."""
+    return ClientOptions(
+        read_timeout_s=service.timeout,
+        max_wait_s=service.max_wait,
+        max_reply_bytes=min(service.max_reply, _most_reply_bytes(service)),
+        scene_list_ttl=service.scene_list_ttl,
+        tls=tls_of(service),
+    )
+
+
+def _most_reply_bytes(service: ServiceConfig) -> int:
+    """Return how long the longest reply to a call of a job can be, with room to spare."""
+    of_options = service.scenes_per_call * 2**17
+    return max(MIN_REPLY_BYTES, of_options, service.scenes_per_page * 2**16)
+
+
+def credentials_of(
+    service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
+) -> Credentials:
+    """Find the account for ``[service]``; without ``prompt`` nobody is asked. Raises: AuthError."""
+    return locate_account(service, prompt=prompt).credentials
+
+
+def locate_account(
+    service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
+) -> FoundCredentials:
+    """Find the account for ``[service]`` and tell where it was. Raises: AuthError."""
+    return locate_credentials(
+        configured_username=service.username,
+        token_file=Path(service.token_file) if service.token_file else None,
+        host=host_of(service.url),
+        prompt=prompt,
+    )

@@ -1,0 +1,63 @@
+"""What the service has in its queue for this job already, from earlier runs.
+
+The journal knows it. Where the journal may lack something, as it is new or the last
+run was cut short, the service itself is asked once: its queue under the job's label
+tells what was asked for by a run whose journal, or whose last reply, was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import Beginning, Requested
+from asyncdl.m2m import M2MClient
+from asyncdl.m2m.downloads.matching import FileIndex
+from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.models import DownloadEntry
+
+
+class OutstandingRequests:
+    """Requests of earlier runs that still stand at the service.
+
+    Args:
+        journal: Of the job.
+        entries: Of the service's queue, where the journal cannot know them.
+    """
+
+    def __init__(self, journal: Journal, entries: Iterable[DownloadEntry] = ()) -> None:
+        self._journal = journal
+        self._entries: dict[str, list[DownloadEntry]] = {}
+        for entry in entries:
+            if not entry.is_final:
+                self._entries.setdefault(entry.entity_id or "", []).append(entry)
+
+    async def take(self, files: Sequence[WantedFile]) -> dict[WantedFile, Requested]:
+        """Return those of some files that were requested before, with what the service gave."""
+        known = await self._journal.requests.known(files)
+        found = {wanted: to for wanted in files if (to := known.get(_key(wanted)))}
+        if self._entries:
+            read_back = list(self._read_back([f for f in files if f not in found]))
+            await self._journal.requests.note_given(read_back, is_ready=False)
+            found.update(read_back)
+        return found
+
+    def _read_back(self, files: Sequence[WantedFile]) -> Iterator[tuple[WantedFile, Requested]]:
+        index = FileIndex(files)
+        for wanted in files:
+            for entry in self._entries.get(wanted.entity_id, ()):
+                if index.match_entry(entry) is wanted:
+                    yield wanted, Requested(entry.download_id, entry.label or "")
+
+
+async def read_back(journal: Journal, client: M2MClient, begun: Beginning) -> OutstandingRequests:
+    """Return what stands at the service; it is asked only when the journal may lack something.
+
+    Source: endpoint ``download-search``.
+    """
+    entries = await client.download_search(begun.label) if begun.may_lack else []
+    return OutstandingRequests(journal, entries)
+
+
+def _key(wanted: WantedFile) -> tuple[str, str]:
+    return wanted.entity_id, wanted.product_id

@@ -1,0 +1,319 @@
+"""Files that are there already: told apart from those that only look like it."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import TypeAlias
+
+import anyio.to_thread
+from anyio.lowlevel import checkpoint
+from msgspec.structs import replace as changed
+
+from asyncdl.background import off_loop
+from asyncdl.config import Config
+from asyncdl.errors import TransferError
+from asyncdl.events import FileFinished, FileState
+from asyncdl.job.places.layout import Layout, layout_of
+from asyncdl.job.places.space import Present, still_to_come
+from asyncdl.job.places.unpacking import Unpacking, unpacking_at
+from asyncdl.job.run_context import RunContext
+from asyncdl.job.stages.path_conflicts import sort_out_blocked
+from asyncdl.job.stages.placing import Arrival, bring, remove_passing, unpacker_for
+from asyncdl.job.stages.requirements import Requirements, demand_of, gather_promises
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import FinishedFile, Memory, Place
+from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.transfer import form_of
+from asyncdl.transfer.parts.part_file import remove_leftovers
+from asyncdl.transfer.verification.checks import Expected, prove_file
+
+Found: TypeAlias = Mapping[Place, FinishedFile]
+Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Requirements], FinishedFile | None]
+"""Says what is proven about a file on disk; ``None`` when it has to be fetched."""
+
+
+async def settle_present(
+    run: RunContext, files: Sequence[WantedFile], *, scenes: int
+) -> list[WantedFile]:
+    """Report the files that are there and right; return those that have to be fetched.
+
+    A file that one product has and another wants too is copied, not fetched. Files
+    whose proof cannot be had, or that cannot go where they should, are reported, too.
+
+    Args:
+        run: The run.
+        files: All that a batch of scenes comes to.
+        scenes: How many scenes that is.
+    Raises: NoRoomError, before anything is written, when the rest cannot fit on the disk.
+    """
+    memory = await recall(run.journal, run.config, files)
+    remembered = await find_remembered(run.config, files, memory)
+    run.journal.files.keep([*remembered.values(), *chain.from_iterable(memory.members.values())])
+    copies = await _find_copies(run, files, memory, remembered)
+    await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, copies.values())
+    await run.journal.files.record(copies.values())
+    remembered |= copies
+    provable = await gather_promises(run, await _absent(run, remembered, files))
+    proven = await prove_present(run.config, provable, memory)
+    await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
+    await run.journal.files.record(proven.values())
+    absent = await sort_out_blocked(run, await _absent(run, proven, provable))
+    present = Present(remembered.keys() | proven.keys(), memory.members.keys())
+    await _look_for_room(run, scenes, files, present)
+    await run.journal.files.want(run.layout.aims_of(absent))
+    await _complete_all(run, files, remembered, memory)
+    await _complete_all(run, provable, proven, memory)
+    return absent
+
+
+async def _look_for_room(
+    run: RunContext, scenes: int, files: Sequence[WantedFile], present: Present
+) -> None:
+    needs = await anyio.to_thread.run_sync(still_to_come, run.config, files, present)
+    if notice := await run.space.expect(scenes, needs):
+        run.emit(notice)
+
+
+async def _absent(run: RunContext, found: Found, files: Sequence[WantedFile]) -> list[WantedFile]:
+    return await off_loop(len(files), absent_from, found, run.layout, files)
+
+
+def absent_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> list[WantedFile]:
+    """Return the files that were found in none of their places."""
+    return [wanted for wanted in files if found.keys().isdisjoint(layout.places_of(wanted))]
+
+
+async def recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> Memory:
+    """Return what the journal knows of the places of some files.
+
+    Of bundles that were unpacked it gives the members only if all that are wanted are there.
+    """
+    places = [place for _, place in layout_of(config).aims_of(files)]
+    memory = await journal.files.recall(
+        [str(place.relative) for place in places if place.is_named],
+        folders=[str(place.relative.parent) for place in places if not place.is_named],
+    )
+    return await anyio.to_thread.run_sync(look_at_members, config, files, memory)
+
+
+def look_at_members(config: Config, files: Iterable[WantedFile], memory: Memory) -> Memory:
+    """Forget bundles of which members, or the archive itself, are wanted and gone. Blocks.
+
+    Args:
+        config: Says where things are.
+        files: What is wanted, and how it is unpacked.
+        memory: Of the journal.
+    """
+    unpackings = _Unpackings(layout_of(config), files)
+    members = {
+        path: there
+        for path, there in memory.members.items()
+        if (unpacking := unpackings.of(path)) is not None
+        and _has_all(memory.finished[path], there, unpacking, config)
+    }
+    finished = {
+        path: file
+        for path, file in memory.finished.items()
+        if file.is_kept or (path in members and not _keeps_archive(unpackings.of(path)))
+    }
+    return replace(memory, finished=finished, members=members)
+
+
+class _Unpackings:
+    """How the bundles of some files are unpacked, by where they are."""
+
+    def __init__(self, layout: Layout, files: Iterable[WantedFile]) -> None:
+        self._by_path: dict[str, Unpacking | None] = {}
+        for wanted, place in layout.aims_of(files):
+            # One that its host names has a folder of its own.
+            at = place.relative if place.is_named else place.relative.parent
+            self._by_path[str(at)] = unpacking_at(wanted, place)
+
+    def of(self, path: str) -> Unpacking | None:
+        """Return how the bundle at a path is unpacked; ``None`` when it is not."""
+        return self._by_path.get(path) or self._by_path.get(path.rpartition("/")[0])
+
+
+def _keeps_archive(unpacking: Unpacking | None) -> bool:
+    return unpacking is None or unpacking.keeps_archive
+
+
+def _has_all(
+    bundle: FinishedFile, members: Iterable[FinishedFile], unpacking: Unpacking, config: Config
+) -> bool:
+    there = {
+        name
+        for file in members
+        if file.is_at(config.directory / file.path)
+        for name in _endings_of(file.path)
+    }
+    return there.issuperset(unpacking.wanted_of(bundle.held, bundle.scene))
+
+
+def _endings_of(path: str) -> Iterator[str]:
+    """Yield a file's name alone, and with one folder after the other in front of it."""
+    parts = path.split("/")
+    return ("/".join(parts[at:]) for at in range(len(parts)))
+
+
+async def find_remembered(
+    config: Config, files: Sequence[WantedFile], memory: Memory
+) -> dict[Place, FinishedFile]:
+    """Return the places whose files nobody has touched since they were verified."""
+    return await anyio.to_thread.run_sync(_look, _remembered, config, files, memory)
+
+
+async def _find_copies(
+    run: RunContext, files: Sequence[WantedFile], memory: Memory, remembered: Found
+) -> dict[Place, FinishedFile]:
+    """Return the second places of remembered files that have a copy the journal does not know.
+
+    A run that was killed right after it made one has left it there.
+    """
+
+    def examine(
+        place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Requirements
+    ) -> FinishedFile | None:
+        known = next((remembered[p] for p in run.layout.places_of(wanted) if p in remembered), None)
+        if known is None or place in remembered:
+            return None
+        return _copy_of(known, place, directory, memory)
+
+    return await anyio.to_thread.run_sync(_look, examine, run.config, files, memory)
+
+
+async def prove_present(
+    config: Config, files: Sequence[WantedFile], memory: Memory
+) -> dict[Place, FinishedFile]:
+    """Return the places where files lie that the journal does not know, and that are right."""
+    return await anyio.to_thread.run_sync(_look, _prove, config, files, memory)
+
+
+async def _complete_all(
+    run: RunContext, files: Iterable[WantedFile], found: Found, memory: Memory
+) -> None:
+    for wanted in files:
+        # Thousands that are there already shall not keep the loop from everybody else.
+        await checkpoint()
+        if not found.keys().isdisjoint(run.layout.places_of(wanted)):
+            await _complete(run, wanted, found, memory)
+
+
+async def _complete(run: RunContext, wanted: WantedFile, found: Found, memory: Memory) -> None:
+    """Report the places that are there, and copy the file to those where it is not."""
+    places = run.layout.places_of(wanted)
+    there = next(found[place] for place in places if place in found)
+    name = there.path.rpartition("/")[2]
+    for place in places:
+        is_there = place in found
+        named = place.called(name)
+        ending = FileFinished(
+            kind=place.kind,
+            product_id=wanted.scene,
+            file=str(named.relative),
+            state=FileState.SKIPPED if is_there else FileState.DOWNLOADED,
+            size_bytes=there.size_bytes,
+            proof=there.proof,
+            source=there.source,
+        )
+        members = memory.members.get(there.path, ())
+        if is_there and (members or not unpacking_at(wanted, place)):
+            await remove_passing(run.directory, [there])
+            run.emit(changed(ending, members=tuple(file.path for file in members)))
+            continue
+        source = named.under(run.directory) if is_there else run.directory / there.path
+        async with unpacker_for(run, wanted) as unpacker:
+            await bring(run, Arrival(wanted, named, source, ending, unpacker, there.digests))
+
+
+def _look(
+    examine: Examine, config: Config, files: Sequence[WantedFile], memory: Memory
+) -> dict[Place, FinishedFile]:
+    found, layout = {}, layout_of(config)
+    for wanted in files:
+        demand = demand_of(wanted, config.download.verify)
+        for place in layout.places_of(wanted):
+            there = examine(place, config.directory, wanted, memory, demand)
+            if there is not None:
+                found[place] = there
+    return found
+
+
+def _remembered(
+    place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Requirements
+) -> FinishedFile | None:
+    if not place.is_named:
+        return _remembered_in(place, directory, memory)
+    known = memory.finished.get(str(place.relative))
+    if known is None or not demand.is_met_by(known):
+        return None
+    if known.is_kept and not known.is_at(directory / known.path):
+        return None
+    # The service may have a newer one of another length.
+    return known if wanted.size_bytes in (None, known.size_bytes) else None
+
+
+def _remembered_in(place: Place, directory: Path, memory: Memory) -> FinishedFile | None:
+    # Without a name only the journal knows which file in the folder it was.
+    folder = str(place.relative.parent)
+    for known in memory.finished.values():
+        if known.path.rpartition("/")[0] != folder or known.bundle:
+            continue
+        if not known.is_kept or known.is_at(directory / known.path):
+            return known
+    return None
+
+
+def _copy_of(
+    known: FinishedFile, place: Place, directory: Path, memory: Memory
+) -> FinishedFile | None:
+    path, key = place.under(directory), str(place.relative)
+    if not place.is_named or key in memory.distrusted:
+        return None
+    try:
+        if not filecmp.cmp(directory / known.path, path, shallow=False):
+            return None
+        mtime_ns = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return replace(known, path=key, kind=place.kind, mtime_ns=mtime_ns)
+
+
+def _tidy_up_beside(directory: Path, files: Iterable[FinishedFile]) -> None:
+    """Remove what a killed run may have left beside files that it had no time to note."""
+    for file in files:
+        with suppress(OSError):
+            remove_leftovers(directory / file.path)
+
+
+def _prove(
+    place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Requirements
+) -> FinishedFile | None:
+    path, key = place.under(directory), str(place.relative)
+    if not place.is_named or key in memory.distrusted:
+        return None
+    try:
+        stat = path.stat()
+        form = demand.form or form_of(path.name)
+        expected = Expected(
+            form, wanted.size_bytes, demand.digests, demand.members, demand.fingerprint
+        )
+        proof = prove_file(path, expected, url=key)
+    except (TransferError, OSError):
+        return None
+    checks = "+".join(("present", *proof.checks))
+    return FinishedFile(
+        key,
+        place.kind,
+        wanted.scene,
+        stat.st_size,
+        stat.st_mtime_ns,
+        checks,
+        demand.source_of(checks),
+        proof.digests,
+    )

@@ -1,0 +1,253 @@
+"""Files that an earlier run put where the config of that time said, moved to where they go now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+import anyio.to_thread
+
+from asyncdl.events import Notice
+from asyncdl.job.places.extraction import remove_unfinished
+from asyncdl.job.places.layout import Layout
+from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
+from asyncdl.job.run_context import RunContext
+from asyncdl.journal.journal import Journal
+from asyncdl.journal.records import Aim, FinishedFile, KnownPath, Memory, Place
+from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
+from asyncdl.transfer.names import safe_name
+from asyncdl.transfer.parts.durable import is_within, make_folders, rename, settle
+from asyncdl.transfer.parts.part_file import part_path, remove_leftovers, state_path
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """A file that is to change its place."""
+
+    old: str
+    """Below the download directory, as is the new one."""
+    new: str
+
+
+async def follow_layout(run: RunContext, files: Sequence[WantedFile]) -> None:
+    """Move what the journal knows elsewhere of some files, finished or begun.
+
+    Nothing that lies at a new place is replaced. What cannot be moved stays, and so does
+    a finished file that somebody has changed.
+    """
+    moves = await _moves(run.journal, run.layout, files)
+    if not moves:
+        return
+    directory, durable = run.directory, run.config.download.durable
+    known = await run.journal.files.recall(move.old for move in moves)
+    await anyio.to_thread.run_sync(_move_parts, directory, moves, durable)
+    moved = await anyio.to_thread.run_sync(_move_all, directory, moves, known.finished, durable)
+    damaged = [move for move in moves if move.old in known.distrusted]
+    await run.journal.files.move((move.old, move.new) for move in (*moved, *damaged))
+    if moved:
+        told = "1 file moved to where it goes"
+        if len(moved) > 1:
+            told = f"{len(moved):,} files moved to where they go"
+        run.emit(Notice(f"The layout has changed: {told} now."))
+
+
+async def follow_unpacking(run: RunContext, files: Sequence[WantedFile]) -> None:
+    """Give bundles that an earlier run began the names under which this one goes on with them.
+
+    What that run was killed over is not left behind when bundles are not unpacked any more.
+    """
+    bundle = BundleWanted.kind
+    archives = [aim for aim in run.layout.aims_of(files) if aim[1].kind == bundle]
+    if archives:
+        await anyio.to_thread.run_sync(_go_on_with, run, archives)
+
+
+def _go_on_with(run: RunContext, archives: Iterable[Aim]) -> None:
+    durable = run.config.download.durable
+    for wanted, place in archives:
+        kept = place.under(run.directory)
+        passing = passing_path(kept)
+        if not any(path.exists() for path in (passing, part_path(passing), part_path(kept))):
+            continue
+        if passes_by(wanted, place):
+            _move_part(kept, passing, durable)
+        elif place.is_named:
+            _move_part(passing, kept, durable)
+            _keep(passing, kept, durable)
+        else:
+            _remove_passing(passing)  # nobody knows yet what it is to be called
+        if unpacking_at(wanted, place) is None:
+            for folder in _folders_of_members(run, wanted):
+                remove_unfinished(folder, wanted.scene if place.is_named else "")
+
+
+def _keep(passing: Path, kept: Path, durable: bool) -> None:
+    """Let a tar stay that was to be unpacked and removed, unless there is one already."""
+    if passing.exists() and not kept.exists():
+        _rename(passing, kept, durable)
+    _remove_passing(passing)
+
+
+def _remove_passing(passing: Path) -> None:
+    with suppress(OSError):
+        passing.unlink(missing_ok=True)
+        remove_leftovers(passing)
+
+
+def _folders_of_members(run: RunContext, wanted: WantedFile) -> set[Path]:
+    names = wanted.members or (wanted.scene,)
+    return {run.layout.place_of_member(wanted, n).under(run.directory).parent for n in names}
+
+
+async def recall_elsewhere(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
+    """Return what the journal knows of finished files that a run would move, by the new paths."""
+    moves = await _moves(journal, layout, files)
+    known = await journal.files.recall(move.old for move in moves)
+    return Memory(
+        {m.new: known.finished[m.old] for m in moves if m.old in known.finished},
+        frozenset(),
+        {m.new: known.members[m.old] for m in moves if m.old in known.members},
+    )
+
+
+async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> list[Relocation]:
+    known = await journal.files.paths_of({wanted.scene for wanted in files})
+    return moves_to(layout, files, known)
+
+
+def moves_to(
+    layout: Layout, files: Sequence[WantedFile], known: Iterable[KnownPath]
+) -> list[Relocation]:
+    """Return what has to move.
+
+    What a host names stays where it is, and so does what came out of it.
+
+    Args:
+        layout: Where files go now.
+        files: All that is wanted of some scenes.
+        known: What earlier runs wanted of the same scenes.
+    """
+    known = list(known)
+    marks = _marks_by_scene(layout.aims_of(files))
+    places: dict[_Key, Place] = {}
+    bundles: dict[_Key, WantedFile] = {}
+    for wanted, place in layout.aims_of(files):
+        whose = (place.kind, wanted.scene, _marks_of(wanted, place))
+        is_ours = place.is_named or passes_by(wanted, place)
+        if is_ours:
+            places[*whose, place.relative.name] = place
+        if is_ours and unpacking_at(wanted, place):
+            bundles[*whose, ""] = wanted
+    held = {row.path: row.held for row in known if row.held}
+    moves = []
+    for row in known:
+        of_scene = marks.get(row.scene, frozenset())
+        whose = (row.kind, row.scene, _marks_in(row.bundle or row.path, of_scene))
+        bundle = bundles.get((*whose, "")) if row.bundle else None
+        if bundle is not None:
+            name = _name_in(row.path, held.get(row.bundle, ()))
+            place = layout.place_of_member(bundle, name)
+        elif (found := places.get((*whose, PurePosixPath(row.path).name))) is not None:
+            place = found
+        else:
+            continue
+        if str(place.relative) != row.path:
+            moves.append(Relocation(row.path, str(place.relative)))
+    return moves
+
+
+_Key: TypeAlias = tuple[str, str, frozenset[str], str]
+"""Kind, scene, what tells files of one display id apart, and name."""
+
+
+def _marks_of(wanted: WantedFile, place: Place) -> frozenset[str]:
+    """Return the folders by which a file differs from others of the same scene and name."""
+    of_scene = [wanted.scene_id] if wanted.is_namesake else []
+    is_chosen = wanted.is_chosen and not place.is_named
+    of_product = [wanted.product_code or wanted.product_id] if is_chosen else []
+    return frozenset(safe_name(mark) for mark in (*of_scene, *of_product))
+
+
+def _marks_by_scene(aims: Iterable[Aim]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for wanted, place in aims:
+        found[wanted.scene] = found.get(wanted.scene, frozenset()) | _marks_of(wanted, place)
+    return found
+
+
+def _marks_in(path: str, marks: frozenset[str]) -> frozenset[str]:
+    return marks.intersection(PurePosixPath(path).parts[:-1]) if marks else marks
+
+
+def _name_in(path: str, held: Iterable[str]) -> str:
+    """Return a member's name with its folders, by what its bundle held."""
+    names = [name for name in held if path.endswith(f"/{name}")]
+    return max(names, key=len, default=PurePosixPath(path).name)
+
+
+def _move_parts(directory: Path, moves: Iterable[Relocation], durable: bool) -> None:
+    """Move unfinished files with their notes. Blocks."""
+    for move in moves:
+        old, new = directory / move.old, directory / move.new
+        if not is_within(old, directory):
+            continue
+        has_moved = _move_part(old, new, durable)
+        if _move_part(passing_path(old), passing_path(new), durable) or has_moved:
+            for folder in (old.parent, old.with_suffix("")):  # as most layouts have it
+                remove_unfinished(folder, old.stem)
+            _remove_empty(old.parent, directory)
+
+
+def _move_part(old: Path, new: Path, durable: bool) -> bool:
+    """Let unfinished bytes go on under another name; tell whether there were any."""
+    if not part_path(old).exists():
+        return False
+    if part_path(old).is_file() and state_path(old).is_file() and not part_path(new).exists():
+        _rename(part_path(old), part_path(new), durable)
+        _rename(state_path(old), state_path(new), durable)
+    # Bytes without their note are of no use, a note without its bytes says nothing.
+    with suppress(OSError):
+        remove_leftovers(old)
+    return True
+
+
+def _move_all(
+    directory: Path,
+    moves: Iterable[Relocation],
+    finished: Mapping[str, FinishedFile],
+    durable: bool,
+) -> list[Relocation]:
+    """Move finished files; return what is at its new place now. Blocks."""
+    moved = []
+    for move in moves:
+        file, old, new = finished.get(move.old), directory / move.old, directory / move.new
+        if file is None or not is_within(old, directory):
+            continue  # what a link on the way leads to stays where it is
+        if not file.is_kept:
+            moved.append(move)  # only its members are there, and they move, too
+            continue
+        if file.is_at(old) and not new.exists():
+            _rename(old, new, durable)
+            _remove_empty(old.parent, directory)
+        # A run that was killed may have moved it already.
+        if file.is_at(new) and not old.exists():
+            moved.append(move)
+    return moved
+
+
+def _rename(old: Path, new: Path, durable: bool) -> None:
+    with suppress(OSError):
+        make_folders(new.parent)
+        rename(old, new, durable=durable)
+        if durable:
+            settle(old.parent)
+
+
+def _remove_empty(folder: Path, directory: Path) -> None:
+    with suppress(OSError):  # it is not empty, as most are
+        while folder != directory:
+            folder.rmdir()
+            folder = folder.parent

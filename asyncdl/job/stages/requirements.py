@@ -1,0 +1,182 @@
+"""What a file has to prove before it counts as right: expected checksums, sizes and structure."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from asyncdl.events import FileState
+from asyncdl.job.run_context import RunContext
+from asyncdl.journal.records import FinishedFile
+from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.models import Checksum
+from asyncdl.stac import FileDigest
+from asyncdl.transfer import Digest, Form, form_of
+from asyncdl.transfer.verification.checks import Expected
+from asyncdl.transfer.verification.digests import ALGORITHMS as DIGEST_NAMES
+from asyncdl.transfer.verification.digests import can_match
+from asyncdl.transfer.verification.members import Members
+
+log = logging.getLogger("asyncdl.job")
+
+
+async def gather_promises(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
+    """Look up digests; report files that lack the one they need, and return the others."""
+    _log_empty(files)
+    provable = []
+    for wanted in await _with_catalogued(run, files):
+        if demand_of(wanted, run.config.download.verify).is_possible:
+            provable.append(wanted)
+        else:
+            _end_without_digest(run, wanted)
+    return provable
+
+
+def _log_empty(files: Iterable[WantedFile]) -> None:
+    """Say, once for all files, which of the service's checksums promise nothing."""
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    told = (checksum for wanted in files for checksum in wanted.checksums)
+    empty = Counter(_why_empty(checksum) for checksum in told if not digests_of([checksum]))
+    for why, times in empty.items():
+        log.debug("checksums that promise nothing: %s (%d times)", why, times)
+
+
+def _why_empty(checksum: Checksum) -> str:
+    if algorithm_of(checksum.id) is None:
+        return f"the id {checksum.id:.20} is not known"
+    return f"{checksum.id} without a value that a file can have"
+
+
+async def _with_catalogued(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
+    if run.config.download.verify == "size":
+        return list(files)
+    told = await run.catalog.digests(wanted.scene for wanted in files)
+    return [replace(w, catalogued=_checksums_of(w, told.get(w.scene, {}))) for w in files]
+
+
+def _checksums_of(wanted: WantedFile, told: Mapping[str, FileDigest]) -> dict[str, Checksum]:
+    names = (wanted.file_name, *wanted.members)
+    return {
+        name: Checksum(id=told[name].algorithm, value=told[name].value)
+        for name in names
+        if name in told
+    }
+
+
+def _end_without_digest(run: RunContext, wanted: WantedFile) -> None:
+    run.finish(
+        wanted,
+        FileState.FAILED,
+        reason="no-digest",
+        detail="neither the service nor the catalogue offers a digest for it",
+        remedy='Use verify = "auto": it checks every digest there is, and the structure.',
+    )
+
+
+ALL_DIGESTS = frozenset(DIGEST_NAMES)
+_SIGNS = re.compile(r"[^a-z0-9]+")
+
+FINGERPRINT = "sha256"
+"""Computed of a file that no digest is promised of, so that it can be checked again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What is checked besides the length."""
+
+    form: Form | None
+    """``None`` goes by the file's name."""
+    digests: tuple[Digest, ...] = ()
+    members: Members = field(default_factory=dict)
+    """What a bundle has to hold."""
+    source: str = ""
+    """Who promises the digests: ``m2m``, ``stac``, or ``m2m+stac``."""
+    needs_digest: bool = False
+    fingerprint: str | None = FINGERPRINT
+    """Computed where no digest of the whole file is promised."""
+
+    def of_member(self, name: str, size_bytes: int | None) -> Expected:
+        """Return what a file has to show that is unpacked from a bundle."""
+        form = form_of(name) if self.form is None else self.form
+        return Expected(form, size_bytes, self.members.get(name, ()), fingerprint=self.fingerprint)
+
+    @property
+    def is_possible(self) -> bool:
+        """False when a digest is needed and none is offered."""
+        return bool(self.source) or not self.needs_digest
+
+    def is_met_by(self, known: FinishedFile) -> bool:
+        """Tell whether what was proven earlier is enough, and still what is promised."""
+        if self.needs_digest and not known.source:
+            return False
+        was = {digest.algorithm: digest for digest in known.digests}
+        return all(
+            digest.algorithm not in was or digest.agrees_with(was[digest.algorithm].value)
+            for digest in self.digests
+        )
+
+    def source_of(self, proof: str) -> str:
+        """Return who promised the digest in a proof; ``host`` when only the file host did."""
+        # A member's digest stands last in its word, such as "members-some-sha512".
+        names = (check.rpartition("-")[2] for check in proof.split("+"))
+        has_digest = not ALL_DIGESTS.isdisjoint(names)
+        return (self.source or "host") if has_digest else ""
+
+
+def demand_of(wanted: WantedFile, verify: str) -> Requirements:
+    """Return what ``download.verify`` demands of a file."""
+    if verify == "size":
+        return Requirements(Form.ANY, fingerprint=None)
+    return Requirements(
+        form=None,
+        digests=_promised(wanted, wanted.file_name, wanted.checksums),
+        members=_members_of(wanted),
+        source=_source_of(wanted),
+        needs_digest=verify == "checksum",
+    )
+
+
+def _promised(wanted: WantedFile, name: str, own: Iterable[Checksum]) -> tuple[Digest, ...]:
+    catalogued = wanted.catalogued.get(name)
+    return digests_of((*own, catalogued) if catalogued else own)
+
+
+def _members_of(wanted: WantedFile) -> Members:
+    return {name: _promised(wanted, name, own) for name, own in wanted.members.items()}
+
+
+def _source_of(wanted: WantedFile) -> str:
+    names = (wanted.file_name, *wanted.members)
+    is_told = {
+        "m2m": any(digests_of(own) for own in (wanted.checksums, *wanted.members.values())),
+        "stac": any(name in wanted.catalogued for name in names),
+    }
+    return "+".join(source for source, is_so in is_told.items() if is_so)
+
+
+def algorithm_of(checksum_id: str) -> str | None:
+    """Return what the engine calls a digest of the service; ``None`` if it knows none such.
+
+    The service has written ``sha256sum`` and ``sha512``: case, signs and the ``sum`` of
+    the tools make no difference.
+    """
+    name = _SIGNS.sub("", checksum_id.lower())
+    names = (name, name.removesuffix("sum"))
+    return next((known for known in names if known in ALL_DIGESTS), None)
+
+
+def digests_of(checksums: Iterable[Checksum]) -> tuple[Digest, ...]:
+    """Return the digests that the service promises and the engine can compute.
+
+    A value that no file can have is none, and so is none at all.
+    """
+    told = ((algorithm_of(c.id), _value_of(c)) for c in checksums)
+    return tuple(Digest(name, value) for name, value in told if name and can_match(name, value))
+
+
+def _value_of(checksum: Checksum) -> str:
+    return "" if checksum.value is None else str(checksum.value).strip().lower()

@@ -1,0 +1,209 @@
+"""What the journal knows of files: wanted, finished, ended otherwise, or in doubt."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
+
+from asyncdl.events import FileFinished
+from asyncdl.journal.database import Database, Row, Write
+from asyncdl.journal.file_rows import (
+    FINISHED_COLUMNS,
+    Stamp,
+    are_texts,
+    is_below,
+    read_finished,
+    read_held,
+    write_of_ending,
+    write_of_finished,
+    write_of_wanted,
+)
+from asyncdl.journal.records import Aim, FileStatus, FinishedFile, KnownFile, KnownPath, Memory
+
+
+class Files:
+    """The files of one service in a journal; methods raise DiskError as the journal's do."""
+
+    def __init__(self, database: Database, stamp: Stamp) -> None:
+        self._database = database
+        self._service = stamp.service
+        self._stamp = stamp
+
+    async def recall(self, paths: Iterable[str], *, folders: Iterable[str] = ()) -> Memory:
+        """Return what is known of files that were finished before.
+
+        Args:
+            paths: Files below the download directory.
+            folders: All files right in these are recalled, too.
+        """
+        return await self._database.read(lambda c: self._recall(c, paths, folders))
+
+    async def paths_of(self, scenes: Iterable[str]) -> list[KnownPath]:
+        """Return what is known of some scenes, in whatever state."""
+        return await self._database.read(
+            lambda connection: [
+                KnownPath(kind, scene_of_row, path, bundle, read_held(held))
+                for scene in scenes
+                for kind, scene_of_row, path, bundle, held in connection.execute(
+                    _PATHS_OF, (self._service, scene)
+                )
+                if is_below(path) and (not bundle or is_below(bundle)) and are_texts((bundle, held))
+            ]
+        )
+
+    async def known(self, states: Iterable[FileStatus]) -> list[KnownFile]:
+        """Return all files in one of some states, in the order of their paths."""
+        return await self._database.read(lambda c: self._known(c, [s.value for s in states]))
+
+    async def finished(self, states: Iterable[FileStatus]) -> list[FinishedFile]:
+        """Return the files that were verified once and are in one of some states now."""
+        return await self._database.read(lambda c: self._finished(c, [s.value for s in states]))
+
+    async def want(self, aims: Iterable[Aim]) -> None:
+        """Remember files that are not there and have to be fetched, with their places."""
+        await self._database.write(write_of_wanted(aims, self._stamp))
+
+    async def record(self, files: Iterable[FinishedFile]) -> None:
+        """Remember finished files; they must be under their final names already."""
+        files = list(files)
+        renamed = [(f.asked_as, self._service) for f in files if f.asked_as not in ("", f.path)]
+        await self._database.write(
+            write_of_finished(files, self._stamp),
+            Write(_OUST, [(file.path, self._service) for file in files]),
+            Write(_FORGET_PATH, renamed),
+        )
+
+    def keep(self, files: Iterable[FinishedFile]) -> None:
+        """Note that the job still wants finished files; known to the next commit."""
+        rows = [(self._stamp.run, file.path, self._service) for file in files]
+        self._database.write_later(Write(_KEEP, rows))
+
+    def note_ending(self, event: FileFinished) -> None:
+        """Note with the next commit how a file ended that is not there."""
+        self._database.write_later(write_of_ending(event, self._stamp))
+
+    async def move(self, moves: Iterable[tuple[str, str]]) -> None:
+        """Remember that files have other paths now: the old one, then the new one."""
+        moves = list(moves)
+        await self._database.write(
+            Write(_FORGET_PATH, [(new, self._service) for _, new in moves]),
+            Write(_MOVE, [(new, old, self._service) for old, new in moves]),
+            Write(_MOVE_BUNDLE, [(new, old, self._service) for old, new in moves]),
+        )
+
+    async def trust(self, paths: Iterable[str]) -> None:
+        """Remember that files were found to be what they were when they were verified."""
+        await self._database.write(Write(_TRUST, [(path, self._service) for path in paths]))
+
+    async def distrust(self, paths: Iterable[str]) -> None:
+        """Remember that files were found damaged: what lies there does not count."""
+        await self._database.write(Write(_DISTRUST, [(path, self._service) for path in paths]))
+
+    async def doubt_last_run(self) -> None:
+        """Have what the last run verified proven again by reading, as it may be torn."""
+        await self._database.write(Write(_DOUBT, [(self._service, self._service)]))
+
+    async def count_unwanted(self) -> int:
+        """Return how many verified files the run that goes on has not wanted."""
+        row = (self._service, self._stamp.run)
+        found = await self._database.read(lambda c: c.execute(_COUNT_UNWANTED, row).fetchone())
+        return int(found[0])
+
+    async def forget(self, paths: Iterable[str]) -> None:
+        """Forget files, which are not there any more because nobody wants them."""
+        await self._database.write(Write(_FORGET_PATH, [(path, self._service) for path in paths]))
+
+    async def forget_unwanted(self) -> None:
+        """Forget the endings of files that the config asked for once and no longer does."""
+        await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._stamp.run)]))
+
+    async def forget_not_offered(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Forget what was not offered before this run, and was not reported again in it.
+
+        Args:
+            pairs: Kinds and scenes that this run has looked at.
+        """
+        rows = [(self._service, kind, scene, self._stamp.run) for kind, scene in pairs]
+        await self._database.write(Write(_FORGET_NOT_OFFERED, rows))
+
+    def _known(self, connection: sqlite3.Connection, states: Sequence[str]) -> list[KnownFile]:
+        marks = ", ".join("?" * len(states))
+        rows = connection.execute(_KNOWN.format(marks=marks), (self._service, *states))
+        return [file for file in starmap(KnownFile, rows) if is_below(file.path)]
+
+    def _finished(
+        self, connection: sqlite3.Connection, states: Sequence[str]
+    ) -> list[FinishedFile]:
+        query = _FINISHED.format(columns=FINISHED_COLUMNS, marks=", ".join("?" * len(states)))
+        rows = connection.execute(query, (self._service, *states))
+        return [file for file in map(read_finished, rows) if file is not None]
+
+    def _recall(
+        self, connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
+    ) -> Memory:
+        finished, distrusted = {}, set()
+        for service, state, *row in _rows_of_files(connection, paths, folders):
+            if service == self._service and state in _TRUSTED:
+                if (file := read_finished(row)) is not None:
+                    finished[file.path] = file
+            elif state in (FileStatus.VERIFIED, FileStatus.DAMAGED):
+                distrusted.add(str(row[0]))
+        members = {
+            path: tuple(self._members_of(connection, path))
+            for path, file in finished.items()
+            if file.held
+        }
+        return Memory(finished, frozenset(distrusted - finished.keys()), members)
+
+    def _members_of(self, connection: sqlite3.Connection, bundle: str) -> Iterator[FinishedFile]:
+        rows = connection.execute(_MEMBERS, (self._service, bundle))
+        return (file for file in map(read_finished, rows) if file is not None)
+
+
+def _rows_of_files(
+    connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
+) -> Iterator[Row]:
+    query = f"SELECT service, state, {FINISHED_COLUMNS} FROM file"
+    for path in paths:
+        yield from connection.execute(f"{query} WHERE path = ?", (path,))
+    for folder in folders:
+        # All paths that begin with the folder and a slash; "0" is next after the slash.
+        bounds = (f"{folder}/", f"{folder}0")
+        yield from connection.execute(f"{query} WHERE path > ? AND path < ?", bounds)
+
+
+_TRUSTED = (FileStatus.VERIFIED, FileStatus.UNPACKED)
+_KNOWN = """
+SELECT path, kind, scene, state, coalesce(dataset, ''), coalesce(scene.entity_id, ''),
+    file.entity_id, size_bytes, proof, source, attempts, http_status, reason, error, detail, remedy
+FROM file LEFT JOIN scene USING (service, scene)
+WHERE service = ? AND state IN ({marks}) ORDER BY path
+"""
+_FINISHED = """
+SELECT {columns} FROM file
+WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL ORDER BY path
+"""
+_MEMBERS = f"""
+SELECT {FINISHED_COLUMNS} FROM file WHERE service = ? AND bundle = ? AND state = 'verified'
+"""
+_PATHS_OF = "SELECT kind, scene, path, bundle, held FROM file WHERE service = ? AND scene = ?"
+_OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
+_KEEP = "UPDATE file SET run = ? WHERE path = ? AND service = ?"
+_MOVE = "UPDATE file SET path = ? WHERE path = ? AND service = ?"
+_MOVE_BUNDLE = "UPDATE file SET bundle = ? WHERE bundle = ? AND service = ?"
+_TRUST = "UPDATE file SET state = 'verified' WHERE path = ? AND service = ? AND state = 'damaged'"
+_DISTRUST = "UPDATE file SET state = 'damaged' WHERE path = ? AND service = ?"
+_DOUBT = """
+UPDATE file SET mtime_ns = 0 WHERE service = ? AND state = 'verified'
+    AND ended_at >= (SELECT begun_at FROM job WHERE service = ?)
+"""
+_COUNT_UNWANTED = "SELECT count(*) FROM file WHERE service = ? AND state = 'verified' AND run < ?"
+_FORGET_PATH = "DELETE FROM file WHERE path = ? AND service = ?"
+_FORGET_UNWANTED = """
+DELETE FROM file WHERE service = ? AND run < ? AND state NOT IN ('verified', 'unpacked', 'damaged')
+"""
+_FORGET_NOT_OFFERED = """
+DELETE FROM file WHERE service = ? AND kind = ? AND scene = ? AND run < ? AND entity_id = ''
+    AND state IN ('failed', 'unresolved')
+"""

@@ -1,0 +1,229 @@
+"""The journal as a whole: the beginning and the end of each run, and what it knows of the job."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from asyncdl.journal.database import Database, Write, open_copy, open_database
+from asyncdl.journal.file_rows import Stamp
+from asyncdl.journal.files import Files
+from asyncdl.journal.records import Beginning, FileStatus, LastSearch, Overview
+from asyncdl.journal.requests import Requests
+from asyncdl.journal.scene_rows import Scenes, Sights
+from asyncdl.journal.schema import MIGRATIONS
+from asyncdl.journal.state_location import JOURNAL_NAME, StatePlaces
+
+BY_SERVICE = "service"
+"""Whose clock a remembered time is from."""
+ENDED = ("complete", "incomplete")
+"""How a run ends that has heard the end of everything it asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the last run left."""
+
+    label: str
+    fingerprint: str
+    run: int
+    status: str
+    searched_for: str
+    searched_at: float | None
+    searched_by: str
+
+    def last_search(self, mark: str) -> LastSearch | None:
+        """Return the last search of this mark."""
+        if self.searched_at is None or self.searched_for != mark:
+            return None
+        return LastSearch(self.searched_at, self.searched_by == BY_SERVICE)
+
+
+class Journal:
+    """The memory of one download directory, for one service.
+
+    Made by :func:`open_journal`. Rows of another service are never trusted: a
+    sandbox's files must not pass for real ones. Every method, of its parts, too,
+    raises DiskError when the journal can be neither read nor written.
+    """
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database = database
+        self._service = service
+        self._stamp = Stamp(service)
+        self._fingerprint = ""
+        self._searching = ""
+        self.searching_at: float | None = None
+        """When this run's search begins by the service's clock, in seconds since 1970; ``None``
+        if the service does not say. What this machine's clock says is never remembered."""
+        self.moved_because = ""
+        """Why it is not in the download directory, though nobody chose another place."""
+        self.files = Files(database, self._stamp)
+        """What is known of files, wanted or there."""
+        self.scenes = Scenes(database, self._stamp)
+        """What is known of scenes as such."""
+        self.sights = Sights(database, self._stamp)
+        """What a search has told of scenes, kept for their STAC items."""
+        self.requests = Requests(database, service)
+        """What the service was asked for and gave."""
+
+    @property
+    def is_begun_anew(self) -> bool:
+        """Whether there was one that could not be read, which was put aside."""
+        return self._database.is_begun_anew
+
+    async def services(self) -> list[str]:
+        """Return the names of all services for which runs have begun in this directory."""
+        rows = await self._database.read(lambda c: c.execute(_SERVICES).fetchall())
+        return [str(name) for (name,) in rows]
+
+    async def begin(self, *, label: str, fingerprint: str, searching: str = "") -> Beginning:
+        """Note that a run begins.
+
+        Args:
+            label: For the job's requests, if this is its first run; a request repeated
+                under the same label gives the same downloads, so the first one stays.
+            fingerprint: Of what the config asks for.
+            searching: By what a search that went through is known again.
+        """
+        known = await self._database.read(self._job)
+        self._fingerprint, self._searching = fingerprint, searching
+        self._stamp.run = known.run + 1 if known else 1
+        kept = known.label if known else label
+        row = (self._service, kept, fingerprint, self._stamp.run, time.time(), "")
+        await self._database.write(Write(_BEGIN, [row]))
+        return Beginning(
+            kept,
+            is_first=known is None,
+            is_changed=known is not None and known.fingerprint != fingerprint,
+            was_cut_short=known is not None and known.status not in ENDED,
+            last_search=known.last_search(searching) if known else None,
+        )
+
+    async def last_search(self, searching: str) -> LastSearch | None:
+        """Return the last search of that mark, as :attr:`Beginning.last_search`."""
+        known = await self._database.read(self._job)
+        return known.last_search(searching) if known else None
+
+    async def end(self, status: str, *, is_whole: bool = True) -> int:
+        """Note how the run ended.
+
+        Args:
+            status: As in a summary.
+            is_whole: Whether it has looked at all that the config asks for.
+        Returns: How many verified files it did not want any more.
+        """
+        writes = [Write(_END, [(time.time(), status, self._service)])]
+        if status in ENDED and is_whole:
+            # Not before: the run that says what has changed may be the next one.
+            writes.append(self._settle())
+        await self._database.write(*writes)
+        return await self.files.count_unwanted()
+
+    def _settle(self) -> Write:
+        of_run = (self._fingerprint, self._searching)
+        if self.searching_at is None:
+            # An earlier time is as good for the next run: it finds some scenes again.
+            return Write(_SETTLE_UNTIMED, [(*of_run, self._searching, self._service)])
+        return Write(_SETTLE, [(*of_run, self.searching_at, BY_SERVICE, self._service)])
+
+    async def overview(self) -> Overview | None:
+        """Return what is known of the job as a whole; ``None`` before its first run."""
+        return await self._database.read(self._overview)
+
+    def _job(self, connection: sqlite3.Connection) -> _Job | None:
+        row = connection.execute(_LAST_RUN, (self._service,)).fetchone()
+        return _Job(*row) if row else None
+
+    def _overview(self, connection: sqlite3.Connection) -> Overview | None:
+        of_service = (self._service,)
+        job = connection.execute(_JOB, of_service).fetchone()
+        if job is None:
+            return None
+        files: dict[str, dict[str, int]] = {}
+        size_bytes = 0
+        for kind, state, count, bytes_there in connection.execute(_COUNT_FILES, of_service):
+            files.setdefault(kind, {})[state] = count
+            size_bytes += bytes_there if state == FileStatus.VERIFIED else 0
+        downloads = dict(connection.execute(_COUNT_DOWNLOADS, of_service).fetchall())
+        label, runs, status, begun_at, ended_at = job
+        return Overview(label, runs, status, begun_at, ended_at, files, size_bytes, downloads)
+
+
+@asynccontextmanager
+async def open_journal(
+    folder: Path, service: str, *, durable: bool = False
+) -> AsyncIterator[Journal]:
+    """Open the journal in ``folder``, making it when there is none.
+
+    Args:
+        folder: The state folder; exists.
+        service: Name of the service whose files this run may trust.
+        durable: Whether a power cut may not cost the last rows. Without, the files they
+            speak of are looked at again, and requests are found at the service.
+    Raises: DiskError, when the file cannot be opened or made. A file that is
+        no journal of ours is put aside and a new one begun.
+    """
+    async with open_database(folder / JOURNAL_NAME, MIGRATIONS, durable=durable) as database:
+        yield Journal(database, service)
+
+
+@asynccontextmanager
+async def look_into_journal(places: StatePlaces, service: str) -> AsyncIterator[Journal | None]:
+    """Give what the journal of a directory says at this moment; ``None`` if there is none.
+
+    The journal itself is not touched, nor is a run that writes to it; neither is anything
+    written beside it.
+
+    Args:
+        places: Where it may be.
+        service: As for :func:`open_journal`.
+    Raises: DiskError, when it cannot be read.
+    """
+    folder = await anyio.to_thread.run_sync(places.known)
+    if folder is None:
+        yield None
+        return
+    async with open_copy(folder / JOURNAL_NAME, MIGRATIONS) as copy:
+        yield Journal(copy, service)
+
+
+_BEGIN = """
+INSERT INTO job (service, label, fingerprint, run, begun_at, status) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (service) DO UPDATE SET run = excluded.run,
+    begun_at = excluded.begun_at, ended_at = NULL, status = ''
+"""
+_SERVICES = "SELECT service FROM job ORDER BY service"
+_LAST_RUN = """
+SELECT label, fingerprint, run, status, searched_for, searched_at, searched_by
+FROM job WHERE service = ?
+"""
+_END = "UPDATE job SET ended_at = ?, status = ? WHERE service = ?"
+_SETTLE = """
+UPDATE job SET fingerprint = ?, searched_for = ?, searched_at = ?, searched_by = ?
+WHERE service = ?
+"""
+# That a search came to its end is worth knowing; its time is this machine's, so nobody's.
+_SETTLE_UNTIMED = """
+UPDATE job SET fingerprint = ?1, searched_for = ?2,
+    searched_at = iif(searched_for = ?3, coalesce(searched_at, begun_at), begun_at),
+    searched_by = iif(searched_for = ?3, searched_by, '')
+WHERE service = ?4
+"""
+_JOB = """
+SELECT label, run, status, coalesce(begun_at, 0), ended_at FROM job WHERE service = ?
+"""
+_COUNT_FILES = """
+SELECT kind, state, count(*), coalesce(sum(size_bytes), 0) FROM file
+WHERE service = ? GROUP BY kind, state ORDER BY kind, state
+"""
+_COUNT_DOWNLOADS = """
+SELECT state, count(*) FROM download WHERE service = ? GROUP BY state ORDER BY state
+"""

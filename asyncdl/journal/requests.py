@@ -1,0 +1,121 @@
+"""What the service was asked for, and what it gave: download ids, and whether there are URLs."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+
+from asyncdl.journal.database import Database, Write
+from asyncdl.journal.records import Requested
+from asyncdl.m2m.downloads.selection import WantedFile
+
+
+class Requests:
+    """The requests at one service in a journal; methods raise DiskError as the journal's do."""
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database = database
+        self._service = service
+
+    async def ask(self, files: Iterable[WantedFile], label: str) -> None:
+        """Remember that files are about to be requested under a label."""
+        now = time.time()
+        rows = [(self._service, f.entity_id, f.product_id, label, now) for f in files]
+        await self._database.write(Write(_ASK, rows))
+
+    async def note_given(
+        self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool
+    ) -> None:
+        """Remember which ids the service gave, and whether URLs came along."""
+        await self._database.write(self._give(given, is_ready=is_ready))
+
+    def note_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
+        """Note with the next commit where a file that was waited for stands now."""
+        self._database.write_later(self._give([(file, to)], is_ready=is_ready))
+
+    async def known(self, files: Sequence[WantedFile]) -> dict[tuple[str, str], Requested]:
+        """Return what the service has in its queue already, by entity id and product id."""
+        return await self._database.read(lambda connection: self._known(connection, files))
+
+    async def count(self) -> int:
+        """Return how much of the job stands in the service's queue."""
+        query = "SELECT count(*) FROM download WHERE service = ?"
+        row = await self._database.read(lambda c: c.execute(query, (self._service,)).fetchone())
+        return int(row[0])
+
+    async def labels(self) -> list[str]:
+        """Return the labels that files of the job stand under, other jobs' among them."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_LABELS, (self._service,)).fetchall()
+        )
+        return [label for (label,) in rows]
+
+    async def sizes_of(self, download_ids: Iterable[int]) -> dict[int, int]:
+        """Return the sizes in bytes of the verified files among some downloads, by id."""
+        wanted = set(download_ids)
+        rows = await self._database.read(
+            lambda connection: connection.execute(_SIZES, (self._service,)).fetchall()
+        )
+        return {download_id: size for download_id, size in rows if download_id in wanted}
+
+    async def forget_all(self) -> None:
+        """Forget all ids; the service has forgotten them, too."""
+        await self._database.write(Write(_FORGET_ALL, [(self._service,)]))
+
+    def _give(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> Write:
+        state, now = "ready" if is_ready else "preparing", time.time()
+        return Write(
+            _GIVE,
+            [
+                (
+                    self._service,
+                    f.entity_id,
+                    f.product_id,
+                    to.label,
+                    state,
+                    to.download_id,
+                    now,
+                    now,
+                )
+                for f, to in given
+            ],
+        )
+
+    def _known(
+        self, connection: sqlite3.Connection, files: Sequence[WantedFile]
+    ) -> dict[tuple[str, str], Requested]:
+        found = {}
+        for wanted in files:
+            key = (wanted.entity_id, wanted.product_id)
+            row = connection.execute(_KNOWN, (self._service, *key)).fetchone()
+            if row is not None:
+                found[key] = Requested(*row)
+        return found
+
+
+_ASK = """
+INSERT INTO download (service, entity_id, product_id, label, state, asked_at)
+VALUES (?, ?, ?, ?, 'asked', ?)
+ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.label,
+    state = 'asked', asked_at = excluded.asked_at
+"""
+_GIVE = """
+INSERT INTO download (service, entity_id, product_id, label, state, download_id, asked_at, given_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.label,
+    state = excluded.state, download_id = excluded.download_id, given_at = excluded.given_at
+"""
+_KNOWN = """
+SELECT download_id, label FROM download
+WHERE service = ? AND entity_id = ? AND product_id = ? AND download_id IS NOT NULL
+"""
+_SIZES = """
+SELECT download_id, size_bytes FROM file JOIN download USING (service, entity_id, product_id)
+WHERE service = ? AND file.state IN ('verified', 'unpacked') AND download_id IS NOT NULL
+"""
+_LABELS = """
+SELECT DISTINCT label FROM download
+WHERE service = ? AND download_id IS NOT NULL ORDER BY label
+"""
+_FORGET_ALL = "DELETE FROM download WHERE service = ?"

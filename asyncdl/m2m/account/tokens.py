@@ -1,0 +1,97 @@
+"""What a token looks like, and which hosts may be sent one. Pure.
+
+The USGS does not say; tokens seen have about 64 letters, digits and ``!``, ``@``, ``_``. What is
+taken here is wider, and still no other secret that people have in files: those have lines,
+spaces, braces, quotes, or a colon (private keys, ``.netrc``, JSON, TOML, ``user:password``).
+
+Source: API notes, section 2.1.
+
+A config may come from somebody else, and then so does the address in it. What a login was made
+for is its owner's word, and so is the environment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.account.stored_account import (
+    USGS_HOST,
+    credentials_path,
+    host_of,
+    keyring_service,
+    read_account,
+)
+from asyncdl.m2m.account.system_keyring import ask_keyring
+from asyncdl.net.host_text import is_loopback
+from asyncdl.redact import Secret
+
+MAX_TOKEN_CHARS = 512
+TOKEN_FORM = (
+    f"1 to {MAX_TOKEN_CHARS} letters, digits and signs such as !@_-+/=, without spaces, quotes, "
+    "braces or colons"
+)
+_TOKEN = re.compile(r"[A-Za-z0-9!@#$%^&*()_+=,./?~-]+")
+
+
+def token_in(content: str | bytes) -> Secret:
+    """Return the token that stands alone in a text; empty if anything else is there.
+
+    Blanks and line ends around it do not count.
+    """
+    text = content.decode("ascii", "replace") if isinstance(content, bytes) else content
+    token = text.strip()
+    is_one = len(token) <= MAX_TOKEN_CHARS and _TOKEN.fullmatch(token)
+    return Secret(token if is_one else "")
+
+
+HOSTS_VARIABLE = "ASYNCDL_TRUSTED_HOSTS"
+"""Names hosts beside the USGS's that may have the token: ``host`` or ``host:port``."""
+
+
+def check_confirmed(host: str, environ: Mapping[str, str]) -> None:
+    """Make sure that whoever owns the account knows of a host.
+
+    Args:
+        host: As :func:`host_of` gives it.
+        environ: Looked up for ``HOSTS_VARIABLE`` and the folder of the credentials file.
+    Raises: ConfigError, if a config alone can have named it; AuthError, if the credentials file
+        cannot be trusted.
+    """
+    if not _is_named(host, environ) and not _has_login(host, environ):
+        raise unconfirmed(host)
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host, as :func:`host_of` gives it, is this very machine."""
+    return is_loopback(urlsplit(f"//{host}").hostname or "")
+
+
+def unconfirmed(host: str) -> ConfigError:
+    """Return the error for a host that no token goes to."""
+    return ConfigError(
+        f"no token goes to {host}, which you have not confirmed",
+        key="service.url",
+        allowed=f"https://{USGS_HOST}/ and this machine; {host} only if you trust it with your "
+        f"account, and say so by `asyncdl login --url https://{host}/…` or by the environment "
+        f"variable {HOSTS_VARIABLE}={host}",
+    )
+
+
+def _is_named(host: str, environ: Mapping[str, str]) -> bool:
+    return host == USGS_HOST or is_this_machine(host) or host in _trusted_hosts(environ)
+
+
+def _has_login(host: str, environ: Mapping[str, str]) -> bool:
+    if ask_keyring(keyring_service(host), None)[0]:
+        return True
+    return read_account(host, credentials_path(environ)) is not None
+
+
+def _trusted_hosts(environ: Mapping[str, str]) -> frozenset[str]:
+    named = re.split(r"[\s,]+", environ.get(HOSTS_VARIABLE, ""))
+    return frozenset(
+        host_of(name if "://" in name else f"https://{name}") for name in named if name
+    )

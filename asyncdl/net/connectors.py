@@ -1,0 +1,159 @@
+"""Connectors of aiohttp whose TLS is ours, the same on every event loop.
+
+Not every loop's own suits a session, see :mod:`asyncdl.net.tls_transport`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientConnectorSSLError,
+    ClientError,
+    ClientPayloadError,
+    TCPConnector,
+)
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+
+from asyncdl.net.tls_transport import TlsTransport
+
+_BUFFER_BYTES = 64 * 1024
+
+
+class SecureConnector(TCPConnector):
+    """Connects as aiohttp does, directly or by a proxy that is spoken to by HTTP.
+
+    A body that ends with its connection is whole only if that was not broken off.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory: Any = partial(_Handler, self._loop)
+
+    async def _wrap_create_connection(
+        self, *args: Any, req: Any, timeout: Any, **kwargs: Any
+    ) -> Any:
+        context, hostname = kwargs.pop("ssl", None), kwargs.pop("server_hostname", None)
+        connect: Callable[..., Any] = super()._wrap_create_connection
+        if context is None:
+            return await connect(*args, req=req, timeout=timeout, **kwargs)
+        make_handler, *rest = args
+        handler = make_handler()
+        transport = _SessionTransport(context, hostname, _Bytewise(handler))
+        failure = kwargs.get("client_error", ClientConnectorError)
+        async with asyncio.timeout(timeout.sock_connect):
+            with as_aiohttp_says(req.connection_key, failure):
+                await connect(lambda: transport, *rest, req=req, timeout=timeout, **kwargs)
+                await transport.shaken_hands()
+        return transport, handler
+
+    async def _start_tls_connection(
+        self,
+        underlying_transport: asyncio.Transport,
+        req: Any,
+        timeout: Any,
+        client_error: type[Exception] = ClientConnectorError,
+    ) -> Any:
+        context: Any = self._get_ssl_context(req)
+        hostname, key = req.server_hostname or req.host, req.connection_key
+        handler = self._factory()
+        async with asyncio.timeout(timeout.sock_connect):
+            with as_aiohttp_says(key, client_error):
+                return await over(underlying_transport, handler, context, hostname), handler
+
+
+async def over(
+    plain: asyncio.Transport, handler: ResponseHandler, context: ssl.SSLContext, hostname: str
+) -> TlsTransport:
+    """Speak TLS over a connection that is there, and return its transport.
+
+    Args:
+        plain: The connection; it is closed if there is no TLS.
+        handler: Receives the decrypted bytes.
+        context: Decides whom to trust.
+        hostname: Whose certificate is expected.
+    Raises: OSError, of which an SSLError is one.
+    """
+    transport = _SessionTransport(context, hostname, _Bytewise(handler))
+    await transport.take_over(plain)
+    return transport
+
+
+@contextmanager
+def as_aiohttp_says(
+    key: ConnectionKey, failure: Callable[[ConnectionKey, OSError], Exception]
+) -> Iterator[None]:
+    """Raise what aiohttp raises for errors of ``ssl`` and the system.
+
+    Args:
+        key: Whose connection it is.
+        failure: Its error for what is not of TLS.
+    """
+    try:
+        yield
+    except (ClientError, TimeoutError):
+        raise
+    except ssl.CertificateError as error:
+        raise ClientConnectorCertificateError(key, error) from error
+    except ssl.SSLError as error:
+        raise ClientConnectorSSLError(key, error) from error
+    except OSError as error:
+        raise failure(key, error) from error
+
+
+class _Handler(ResponseHandler):
+    """Tells a broken connection from one that was closed."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if exc is not None and self._payload is not None and not self._payload.is_eof():
+            # aiohttp's own takes any end for that of a body without a length.
+            self._payload.set_exception(ClientPayloadError(str(exc)), exc)
+        super().connection_lost(exc)
+
+
+class _SessionTransport(TlsTransport):
+    """Hands on what it has kept in a turn of its own: aiohttp resumes in the middle of a read."""
+
+    _resumption: asyncio.Handle | None = None
+
+    def pause_reading(self) -> None:
+        if self._resumption is not None:
+            self._resumption.cancel()
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        self._resumption = asyncio.get_running_loop().call_soon(super().resume_reading)
+
+
+class _Bytewise(asyncio.BufferedProtocol):
+    """Hands bytes to a protocol that has no buffer of its own."""
+
+    def __init__(self, protocol: asyncio.Protocol) -> None:
+        self._protocol = protocol
+        self._view = memoryview(bytearray(_BUFFER_BYTES))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._protocol.connection_made(transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._protocol.data_received(bytes(self._view[:nbytes]))
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)

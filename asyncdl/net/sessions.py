@@ -1,0 +1,258 @@
+"""Sessions of aiohttp for those here who use it: one proxy, our TLS, no cookies, no netrc."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import socket
+import ssl
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import (
+    BaseConnector,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientError,
+    ClientProxyConnectionError,
+    ClientSession,
+    DummyCookieJar,
+    ThreadedResolver,
+)
+from aiohttp.abc import ResolveResult
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from anyio import to_thread
+
+from asyncdl.errors import NetworkError, Portable
+from asyncdl.extras import installing
+from asyncdl.net.addresses import ANYWHERE, Zone, zone_of
+from asyncdl.net.connectors import SecureConnector, as_aiohttp_says, over
+from asyncdl.net.host_text import is_loopback_name, outmost_zone
+from asyncdl.net.proxies import SOCKS_PORT, is_socks, looks_names_up, proxy_for, without_login
+from asyncdl.net.tls import Tls, tls_context
+
+_LOGIN = (
+    "it wants a user name and a password, or other ones (written before its host in the variable "
+    "that names it, as name:word@)"
+)
+_PASSING_CODES = (1, 3, 4, 5, 6, 91)
+"""Failures on the way from the proxy, which may pass; others are its rules.
+
+Source: RFC 1928, section 6; 91 is all that SOCKS 4 has for them."""
+
+
+class SocksRefusal(Portable, ClientError):
+    """A SOCKS proxy opened no way to the host."""
+
+    def __init__(self, cause: str, *, retryable: bool) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.retryable = retryable
+
+
+class LoopbackResolver(ThreadedResolver):
+    """Looks up names, but for those of this machine, which no naming service may lead away.
+
+    What goes to them goes without TLS, secrets included. Source: RFC 6761, section 6.3.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host. Raises: OSError."""
+        if not is_loopback_name(host):
+            return await super().resolve(host, port, family)
+        return [
+            _loopback(host, port, address, kind)
+            for address, kind in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))
+            if family in (kind, socket.AF_UNSPEC)
+        ]
+
+
+def _loopback(host: str, port: int, address: str, family: socket.AddressFamily) -> ResolveResult:
+    return ResolveResult(
+        hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+    )
+
+
+async def open_session(url: str, tls: Tls | None, **options: Any) -> ClientSession:
+    """Return a session for the host of a URL, by the proxy that the environment names for it.
+
+    Args:
+        url: Of the host.
+        tls: Whom to trust.
+        options: Of ``ClientSession``.
+    Raises: NetworkError, for a proxy that cannot be used; ConfigError, for ``tls``.
+    """
+    proxy = proxy_for(url)
+    is_secure = url.startswith("https:") or (proxy or "").startswith("https:")
+    context = await to_thread.run_sync(tls_context, tls) if is_secure else None
+    return new_session(proxy, context, **options)
+
+
+def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: Any) -> ClientSession:
+    """Return a session that goes by a proxy, or directly.
+
+    Args:
+        proxy: Its URL.
+        context: For hosts and proxies; ``None`` where nobody speaks TLS.
+        options: Of ``ClientSession``.
+    Raises: NetworkError, for a SOCKS proxy without the extra ``socks``.
+    """
+    jar = DummyCookieJar()
+    if proxy is not None and is_socks(proxy):
+        return ClientSession(connector=_by_socks(proxy, context), cookie_jar=jar, **options)
+    resolver, tls = LoopbackResolver(), context or True
+    make = _Direct if proxy is None else SecureConnector
+    connector = make(ssl=tls, resolver=resolver)
+    return ClientSession(connector=connector, proxy=proxy, cookie_jar=jar, **options)
+
+
+class _Direct(SecureConnector):
+    """Connections to one host, none further inward than where it has been met before.
+
+    So a name that resolves to something else the second time, or has several addresses, does
+    not lead a request inward that followed from an earlier reply.
+    """
+
+    met_at: Zone | None = None
+    """The outmost zone of all connections so far."""
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            zone = _zone_of_peer(connection)
+            if zone is None:
+                return connection  # it is broken, or this would be known
+            if zone <= self._inmost:
+                self.met_at = zone
+                return connection
+            # It is from a time when nothing was known of the host.
+            connection.close()
+
+    @property
+    def _inmost(self) -> Zone:
+        return ANYWHERE if self.met_at is None else self.met_at
+
+    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
+        found = await super()._resolve_host(host, port, traces)
+        allowed = [place for place in found if zone_of(place["host"]) <= self._inmost]
+        if found and not allowed:
+            raise FurtherInward(host)
+        return allowed
+
+
+class FurtherInward(Portable, ClientError):
+    """A host has none of its addresses where it was met before, but further inward ones."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} has moved further inward")
+        self.host = host
+
+
+def _zone_of_peer(connection: Connection) -> Zone | None:
+    transport = connection.transport
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    return zone_of(peer[0]) if peer else None
+
+
+def zone_met(session: ClientSession, host: str) -> Zone:
+    """Return where the one host of a session is.
+
+    That is where the connections of :func:`open_session` led. Where they lead to a proxy, or
+    where the session is somebody else's, the host's text is all that is known.
+    """
+    connector = session.connector
+    met_at = connector.met_at if isinstance(connector, _Direct) else None
+    return outmost_zone(host) if met_at is None else met_at
+
+
+def _by_socks(proxy: str, context: ssl.SSLContext | None) -> BaseConnector:
+    make = _socks_connector(proxy)
+    from aiohttp_socks import ProxyType
+
+    parts = urlsplit(proxy)
+    has_user = parts.username is not None
+    connector: BaseConnector = make(
+        host=parts.hostname,
+        port=parts.port or SOCKS_PORT,
+        proxy_type=ProxyType.SOCKS5 if "5" in parts.scheme else ProxyType.SOCKS4,
+        username=unquote(parts.username or "") if has_user else None,
+        password=unquote(parts.password or "") if has_user else None,
+        # Who looks up the host's name: the proxy, or this machine.
+        rdns=looks_names_up(proxy),
+        ssl=context or True,
+    )
+    return connector
+
+
+def _socks_connector(proxy: str) -> Any:
+    try:
+        return _socks_connector_class()
+    except ImportError as error:
+        cause = (
+            f"{without_login(proxy)} is a SOCKS proxy, which needs the extra socks: "
+            f"{installing('socks')}"
+        )
+        raise NetworkError("use the proxy", cause, retryable=False) from error
+
+
+@functools.cache
+def _socks_connector_class() -> Any:
+    """Return a connector that fails in aiohttp's own ways. Raises: ImportError."""
+    from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError
+
+    class SocksConnector(ProxyConnector):
+        async def _wrap_create_connection(self, *args: Any, req: Any, **kwargs: Any) -> Any:
+            context, hostname = kwargs.pop("ssl", None), kwargs.pop("server_hostname", None)
+            async with asyncio.timeout(kwargs["timeout"].sock_connect):
+                with as_aiohttp_says(req.connection_key, _system_failure):
+                    plain, handler = await self._by_proxy(*args, req=req, **kwargs)
+                    if context is None:
+                        return plain, handler
+                    return await over(plain, handler, context, hostname), handler
+
+        async def _by_proxy(self, *args: Any, req: Any, **kwargs: Any) -> Any:
+            try:
+                return await super()._wrap_create_connection(*args, req=req, **kwargs)
+            except ProxyConnectionError as error:
+                reason = _system_error(error)
+                raise ClientProxyConnectionError(req.connection_key, reason) from error
+            except ProxyError as error:
+                raise _refusal(error) from error
+
+    return SocksConnector
+
+
+def _system_failure(key: ConnectionKey, error: OSError) -> ClientConnectorError:
+    is_nameless = isinstance(error, socket.gaierror)
+    return (ClientConnectorDNSError if is_nameless else ClientConnectorError)(key, error)
+
+
+def _system_error(error: BaseException) -> OSError:
+    """Return what the system said of a proxy that cannot be reached."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error if isinstance(error, OSError) else OSError(str(error))
+
+
+def proxy_unreachable(error: ClientProxyConnectionError) -> str:
+    """Return why there is no way to a proxy; the text of asyncio says what failed, not why."""
+    reason = error.os_error
+    cause = os.strerror(reason.errno) if reason.errno else str(reason) or "no connection"
+    return f"the proxy cannot be reached: {cause}"
+
+
+def _refusal(error: Any) -> SocksRefusal:
+    """Return what a SOCKS proxy said, in our words."""
+    code, said = error.error_code, str(error)
+    if type(error.__cause__.__cause__).__name__ == "IncompleteReadError":
+        return SocksRefusal("the proxy closed the connection without an answer", retryable=True)
+    if code is not None:
+        is_passing = int(code) in _PASSING_CODES
+        return SocksRefusal(f"the proxy opened no way: {said.lower()}", retryable=is_passing)
+    if "uthentication" in said:
+        return SocksRefusal(f"the proxy lets nobody in: {said.lower()}; {_LOGIN}", retryable=False)
+    return SocksRefusal(f"the proxy speaks no SOCKS of this kind: {said.lower()}", retryable=False)

@@ -1,0 +1,248 @@
+"""The client for callers who bring an aiohttp session; the one place that knows aiohttp.
+
+Slower than :mod:`asyncdl.transfer.wire`, and the oracle that it is tested by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
+
+import aiohttp
+import anyio
+from aiohttp import ClientResponse, ClientSession, ClientTimeout
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from asyncdl.errors import RETRYABLE_STATUS, NetworkError
+from asyncdl.net.addresses import Zone
+from asyncdl.net.host_text import outmost_zone
+from asyncdl.net.sessions import SocksRefusal, proxy_unreachable
+from asyncdl.net.tls_faults import handshake_fault_in, tls_fault_in
+from asyncdl.redact import redact
+from asyncdl.transfer.cookies import SEPARATOR
+from asyncdl.transfer.limits import Limits
+from asyncdl.transfer.request_headers import OWN_NAMES
+from asyncdl.transfer.verification.digest_headers import LISTED
+from asyncdl.transfer.wire_url import RequestTarget
+
+WANTS_LOGIN = 407
+"""What a proxy answers to those whom it does not know (RFC 9110, section 15.5.8)."""
+_LOSSY = (
+    "its body has no length, and the TLS of this event loop may lose the end of one: give the "
+    "session the connector of asyncdl.net.connectors"
+)
+_LOGIN = (
+    "the proxy answered 407: it wants a user name and a password, or other ones "
+    "(written before its host in the variable that names it, as name:word@)"
+)
+
+
+class SessionExchange:
+    """An answer of aiohttp. See :class:`~asyncdl.transfer.http_client.Exchange`."""
+
+    def __init__(self, response: ClientResponse, target: RequestTarget, limits: Limits) -> None:
+        self.status = response.status
+        # The peer may be a proxy, be it of the owner's, and says nothing about the host.
+        self.zone = outmost_zone(target.origin[1])
+        self.headers: Mapping[str, str] = _joined(response.headers)
+        """Their names match in any case."""
+        self._response = response
+        self._target = target
+        self._limits = limits
+        self._is_measured = _is_measured(response)
+        self._is_lossy = not self._is_measured and _may_lose_the_end(response)
+        self._received_bytes = 0
+        self._protocol = response.connection.protocol if response.connection else None
+        self._loss: BaseException | None = None
+
+    async def read(self, most_bytes: int, patience_s: float) -> bytes:
+        """Return the next bytes of the body; none at its end."""
+        what = f"read from {self._target.host}"
+        try:
+            with anyio.fail_after(patience_s), _our_errors(what):
+                data = await self._read(most_bytes)
+                if not self._is_measured:
+                    self._check_end(what, is_end=not data)
+        except NetworkError as error:
+            error.phase = error.phase or "body"
+            raise
+        self._received_bytes += len(data)
+        return data
+
+    def _check_end(self, what: str, *, is_end: bool) -> None:
+        """Check an end that nothing but the connection's tells. Raises: NetworkError; OSError."""
+        # aiohttp takes any end of a connection for that of the body, and then forgets it.
+        if self._loss is None and self._protocol is not None:
+            self._loss = self._protocol.exception()
+        if is_end and isinstance(self._loss, OSError):
+            raise self._loss
+        # Less than this never has aiohttp rest, and nothing is lost while it reads.
+        is_checked = not self._is_lossy or self._received_bytes <= self._limits.read_buffer_bytes
+        if is_end and not is_checked:
+            raise NetworkError(what, _LOSSY, retryable=False)
+
+    async def _read(self, most_bytes: int) -> bytes:
+        content = self._response.content
+        try:
+            if most_bytes < self._limits.read_buffer_bytes:
+                return await content.read(most_bytes)
+            return await content.readany()
+        except (aiohttp.ClientError, OSError):
+            # aiohttp tells of the break ahead of the bytes that came before
+            # it. They are good, and on a bad link they are all there is.
+            if rest := content._read_nowait(-1):
+                return rest
+            raise
+
+    def rest(self) -> bytes:
+        """Return nothing: what nobody has read is with aiohttp."""
+        return b""
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the body has not been read."""
+        if self._response.content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+def _is_measured(response: ClientResponse) -> bool:
+    """Tell whether the body says by itself where it ends."""
+    return any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
+
+
+def _may_lose_the_end(response: ClientResponse) -> bool:
+    """Tell whether the end of a body could be missing without a trace.
+
+    Where a reader rests while the host closes, uvloop's TLS drops what has come; so does
+    whatever is made like it. Only a length or chunks show that.
+    """
+    transport = response.connection.transport if response.connection else None
+    if transport is None or transport.get_extra_info("sslcontext") is None:
+        return False
+    return type(transport).__module__.partition(".")[0] not in ("asyncio", "asyncdl")
+
+
+def _joined(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    """Return the headers with one field for each list."""
+    lists = *LISTED, "www-authenticate"
+    separators = dict.fromkeys(lists, ", ") | {"set-cookie": SEPARATOR}
+    repeated = [name for name in separators if len(headers.getall(name, ())) > 1]
+    if not repeated:
+        return headers
+    joined = headers.copy()
+    for name in repeated:
+        joined[name] = separators[name].join(headers.getall(name))
+    return joined
+
+
+class SessionClient:
+    """Makes requests by a session, which it does not close.
+
+    Args:
+        session: It should have no cookies and no ``auto_decompress``.
+        limits: Timeouts and the size of buffers.
+        proxy: Host and port of the proxy that the session goes by, for errors; empty if
+            there is none, or only its owner knows.
+    """
+
+    def __init__(self, session: ClientSession, limits: Limits, *, proxy: str = "") -> None:
+        self._session = session
+        self._proxy = proxy
+        self._limits = limits
+        # The total would end every long download; stalls are watched by Answer.
+        self._timeout = ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
+
+    async def get(
+        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
+    ) -> SessionExchange:
+        """Send a GET and return its answer; which addresses are asked is the owner's business."""
+        what, limits = f"ask {target.host}", self._limits
+        if self._proxy:
+            what += f" by the proxy {self._proxy}"
+        with _our_errors(what):
+            try:
+                with anyio.fail_after(limits.connect_timeout_s + limits.header_timeout_s):
+                    response = await self._session.get(
+                        URL(target.text, encoded=True),
+                        headers=headers,
+                        skip_auto_headers=OWN_NAMES,
+                        allow_redirects=False,
+                        timeout=self._timeout,
+                        read_bufsize=limits.read_buffer_bytes,
+                    )
+            except aiohttp.ConnectionTimeoutError:
+                raise
+            except TimeoutError:
+                raise NetworkError(what, "no answer in time") from None
+        if self._proxy and response.status == WANTS_LOGIN:
+            # Without TLS the proxy's own answers look like the host's.
+            response.close()
+            raise NetworkError(what, _LOGIN, retryable=False)
+        return SessionExchange(response, target, limits)
+
+    async def aclose(self) -> None:
+        """Do nothing: the session is its owner's."""
+
+
+@contextmanager
+def _our_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise_ours(what, error)
+
+
+def raise_ours(what: str, error: Exception) -> NoReturn:
+    """Raise the error of ours that says what a foreign one means.
+
+    Raises: NetworkError, always.
+    """
+    match error:
+        case aiohttp.ClientConnectorError() if fault := handshake_fault_in(error):
+            raise NetworkError(
+                what, fault.cause, retryable=fault.retryable, phase="connect"
+            ) from error
+        case SocksRefusal():
+            raise NetworkError(
+                what, error.cause, retryable=error.retryable, phase="connect"
+            ) from error
+        case aiohttp.ClientHttpProxyError(status=status):
+            del error  # Its text is about the request, too.
+            cause = _LOGIN if status == WANTS_LOGIN else f"the proxy answered {status}"
+            raise NetworkError(what, cause, retryable=status in RETRYABLE_STATUS) from None
+        case aiohttp.ClientProxyConnectionError(os_error=reason):
+            raise NetworkError(
+                what, proxy_unreachable(error), errno=reason.errno, phase="connect"
+            ) from error
+        case aiohttp.ClientConnectorDNSError():
+            raise NetworkError(what, "its name is not known", phase="connect") from error
+        case aiohttp.ConnectionTimeoutError():
+            raise NetworkError(what, "no connection in time", phase="connect") from error
+        case (
+            ConnectionRefusedError()
+            | aiohttp.ClientConnectorError(os_error=ConnectionRefusedError())
+        ):
+            raise NetworkError(what, "refused", phase="connect") from error
+        case aiohttp.ServerDisconnectedError():
+            raise NetworkError(what, "it closed the connection without an answer") from error
+        case aiohttp.ClientPayloadError():
+            raise NetworkError(what, "the body was cut short") from error
+        case aiohttp.ClientOSError() if fault := tls_fault_in(error):
+            raise NetworkError(what, fault.cause, retryable=fault.retryable) from error
+        # Their text holds the URL with its signature, so they are left behind.
+        case aiohttp.InvalidURL():
+            del error
+            raise NetworkError(what, "that is no address of a host", retryable=False) from None
+        case aiohttp.ClientResponseError():
+            del error
+            raise NetworkError(what, "the answer is not HTTP", phase="garbled") from None
+        case OSError():
+            cause = error.strerror or "the connection broke"
+            is_unmade = isinstance(error, aiohttp.ClientConnectorError)
+            phase = "connect" if is_unmade else ""
+            raise NetworkError(what, cause, errno=error.errno, phase=phase) from error
+        case _:
+            raise NetworkError(what, redact(type(error).__name__)) from error

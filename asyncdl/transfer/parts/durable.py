@@ -1,0 +1,223 @@
+"""Changes to folders and files that can be brought to stable storage.
+
+What a file system is told is in memory first, and gets to the disk in whatever order
+suits it. A power cut leaves any part of what was not flushed: bytes of a file once its
+descriptor is flushed, its name once its folder is, and the folder's own name once the
+folder above it is. All of it blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from asyncdl.system import files
+from asyncdl.system.files import is_of_others, open_unfollowed, replace
+from asyncdl.system.volumes import flush, flush_folder
+
+_CHUNK_BYTES = 1024 * 1024
+"""Read and written at once, where a file is copied."""
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """Open a regular file; what else has its name is neither followed nor waited for.
+
+    Args:
+        path: The file.
+        flags: Whether to read or write, and what to do if it is missing.
+    Raises: OSError, with :data:`errno.EEXIST` for a link, folder, pipe or device, and for a
+        file that has another name, too, or is somebody else's.
+    """
+    is_emptied = flags & os.O_TRUNC
+    try:
+        fd = open_unfollowed(path, flags & ~os.O_TRUNC)
+    except OSError as error:
+        if error.errno == errno.ENXIO or path.is_symlink() or path.is_dir():
+            raise not_plain(path) from error
+        raise
+    try:
+        _check_found(os.fstat(fd), path)
+        if is_emptied:
+            os.ftruncate(fd, 0)  # not while it is opened: it might have been another file
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def check_own(path: Path) -> None:
+    """Make sure that what has the name of a file of ours, if anything, may be one. Blocks.
+
+    For files that others open for us, such as SQLite, which follows links.
+
+    Raises: OSError, as :func:`open_plain`.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    _check_found(found, path)
+
+
+def _check_found(found: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise not_plain(path)
+    if found.st_nlink > 1:
+        text = f"{path.name} is there and has another name, too (a hard link)"
+        raise FileExistsError(errno.EEXIST, text)
+    if is_of_others(found, path.parent):
+        text = f"{path.name} is there and belongs to another user ({found.st_uid})"
+        raise FileExistsError(errno.EEXIST, text)
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Tell whether a file lies in a folder or below it, wherever links on the way lead. Blocks."""
+    real, top = os.path.realpath(path.parent), os.path.realpath(folder)
+    try:
+        return os.path.commonpath([real, top]) == top
+    except ValueError:  # drives of Windows
+        return False
+
+
+def not_plain(path: Path) -> OSError:
+    """Return the error for a name that something else than a regular file has."""
+    return FileExistsError(errno.EEXIST, f"{path.name} is there and is no regular file")
+
+
+def write_at(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
+    """Write ``pieces`` one behind the other from ``offset`` on, and return where they end.
+
+    Raises: OSError; what was written until then is there.
+    """
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            written = files.write_at(fd, rest, offset)
+            if written == 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            offset += written
+            rest = rest[written:]
+    return offset
+
+
+def write_anew(
+    path: Path, chunks: Iterable[bytes | memoryview], *, durable: bool, is_new: bool = False
+) -> None:
+    """Write a file from its beginning; what it held before is gone.
+
+    Args:
+        path: The file; made if it is missing. A link is not followed.
+        chunks: Its bytes in order.
+        durable: Whether they are on stable storage afterwards; its name is not.
+        is_new: Whether a file that is there already is an error.
+    Raises: OSError, also when only closing it tells that something was not stored.
+    """
+    file = FreshFile(path, is_new=is_new)
+    try:
+        for chunk in chunks:
+            file.write(chunk)
+    except BaseException:
+        file.abandon()
+        raise
+    file.close(durable=durable)
+
+
+class FreshFile:
+    """A file that is written from its beginning to its end; what it held before is gone.
+
+    Args:
+        path: The file; made if it is missing. A link is not followed.
+        is_new: Whether a file that is there already is an error.
+    Raises: OSError.
+    """
+
+    def __init__(self, path: Path, *, is_new: bool = False) -> None:
+        how = os.O_EXCL if is_new else os.O_TRUNC
+        self._fd = open_plain(path, os.O_WRONLY | os.O_CREAT | how)
+        self._at_byte = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write the next bytes. Raises: OSError."""
+        self._at_byte = write_at(self._fd, self._at_byte, (data,))
+
+    def close(self, *, durable: bool) -> None:
+        """Take note that nothing follows.
+
+        Args:
+            durable: Whether the bytes are on stable storage afterwards; the name is not.
+        Raises: OSError, also when only closing it tells that something was not stored.
+        """
+        try:
+            if durable:
+                flush(self._fd)
+        except BaseException:
+            self.abandon()
+            raise
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+    def abandon(self) -> None:
+        """Close a file that nobody wants any more; may be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with suppress(OSError):
+                os.close(fd)
+
+
+def chunks_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a file holds from where it stands, in pieces that fit into memory."""
+    while chunk := file.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def rename(source: Path, target: Path, *, durable: bool) -> None:
+    """Give a file or a folder another name in its folder; a file of that name is replaced.
+
+    Args:
+        source: Its bytes are on stable storage already, if they are to be.
+        target: The new name.
+        durable: Whether the name is on stable storage afterwards.
+    Raises: OSError.
+    """
+    replace(source, target)
+    if durable:
+        settle(target.parent)
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing. Raises: OSError."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        _settle_name.cache_clear()
+
+
+def settle(folder: Path) -> None:
+    """Bring the names in a folder to stable storage, and the folder's own name too.
+
+    Raises: OSError.
+    """
+    flush_folder(folder)
+    _settle_name(os.path.realpath(folder))
+
+
+@lru_cache(maxsize=4096)
+def _settle_name(folder: str) -> None:
+    """Bring the name of a folder, and of those above it, to stable storage.
+
+    Remembered until the next folder is made: whoever made this one, in this process or
+    in one that was killed, it is flushed once before a file in it is called safe.
+    """
+    if os.path.ismount(folder):
+        return
+    above = os.path.dirname(folder)  # noqa: PTH120 - a key of the cache, and told often
+    try:
+        flush_folder(Path(above))
+    except PermissionError:
+        return  # what we may not read we have not made
+    _settle_name(above)

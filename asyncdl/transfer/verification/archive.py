@@ -1,0 +1,178 @@
+"""Archives of all forms that are unpacked: tar, zip, and tar in gzip, told by their beginning."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Protocol
+
+from asyncdl.errors import TransferError
+from asyncdl.transfer.verification.inflating import Growth, Inflater
+from asyncdl.transfer.verification.malformed import Malformed
+from asyncdl.transfer.verification.tar import BLOCK_BYTES, OnMember, TarReader, is_header
+from asyncdl.transfer.verification.zip import MAGICS as ZIP_MAGICS
+from asyncdl.transfer.verification.zip import ZipReader, read_zip
+
+GZIP_MAGIC = b"\x1f\x8b"
+NOT_ARCHIVE = "not-an-archive"
+"""Reason of the error for a file that cannot be unpacked, as it is one by itself."""
+
+_MAGIC_BYTES = 4
+_READ_BYTES = 1 << 20
+_GZIP_WBITS = 31
+
+
+class NotAnArchive(TransferError):
+    """A file that is to be unpacked, and has nothing in it: no fault of its source."""
+
+    reason = NOT_ARCHIVE
+    remedy = (
+        "The product comes as one file, not as a tar or zip: set extract = false for it, or"
+        " choose another with products.product; asyncdl file-groups lists them."
+    )
+
+
+class Reader(Protocol):
+    """Takes an archive in order, in pieces of any size."""
+
+    form: str
+    """``tar``, ``zip`` or ``gzip``."""
+    needs_file: bool
+    """Whether the whole file has to be there before it can be read."""
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes. What follows the end, or a problem, is passed by."""
+
+    def finish(self) -> None:
+        """Take note that nothing follows. Raises: Malformed, NotAnArchive."""
+
+
+def looks_like_archive(head: bytes) -> bool:
+    """Tell whether a file begins like something that can be unpacked.
+
+    Args:
+        head: Its first 512 bytes, or all of a shorter one.
+    """
+    return head.startswith((*ZIP_MAGICS, GZIP_MAGIC)) or is_header(head)
+
+
+class ArchiveReader:
+    """Takes an archive whose form is told by its first bytes.
+
+    Args:
+        on_member: Is shown each member.
+    """
+
+    def __init__(self, on_member: OnMember) -> None:
+        self._on_member = on_member
+        self._head = b""
+        self._reader: Reader | None = None
+
+    @property
+    def form(self) -> str:
+        """``tar``, ``zip`` or ``gzip``."""
+        return self._known.form
+
+    @property
+    def needs_file(self) -> bool:
+        """Whether the whole file has to be there before it can be read."""
+        return self._known.needs_file
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes."""
+        if self._reader is not None:
+            self._reader.update(data)
+            return
+        self._head += bytes(data[:_MAGIC_BYTES])
+        rest = data[_MAGIC_BYTES:]
+        if len(self._head) >= _MAGIC_BYTES:
+            self._known.update(rest)
+
+    def finish(self) -> None:
+        """Take note that nothing follows. Raises: Malformed, NotAnArchive."""
+        self._known.finish()
+
+    @property
+    def _known(self) -> Reader:
+        if self._reader is None:
+            self._reader = _reader_for(self._head, self._on_member)
+            self._reader.update(self._head)
+        return self._reader
+
+
+def _reader_for(head: bytes, on_member: OnMember) -> Reader:
+    if head.startswith(ZIP_MAGICS):
+        return ZipReader(on_member)
+    return GzippedTar(on_member) if head.startswith(GZIP_MAGIC) else TarReader(on_member)
+
+
+def read_archive(file: BinaryIO, on_member: OnMember) -> None:
+    """Walk through the archive that ``file`` is, whatever its form.
+
+    Args:
+        file: Open, at any position.
+        on_member: Is shown each member.
+    Raises: Malformed, NotAnArchive.
+    """
+    file.seek(0)
+    if file.read(_MAGIC_BYTES).startswith(ZIP_MAGICS):
+        read_zip(file, on_member)
+        return
+    file.seek(0)
+    reader = ArchiveReader(on_member)
+    while data := file.read(_READ_BYTES):
+        reader.update(data)
+    reader.finish()
+
+
+class GzippedTar:
+    """Takes a tar that gzip has compressed, in one stream or in several behind each other.
+
+    Args:
+        on_member: Is shown each member.
+    """
+
+    form = "gzip"
+    needs_file = False
+
+    def __init__(self, on_member: OnMember) -> None:
+        self._tar = TarReader(on_member)
+        self._inflater = Inflater(_GZIP_WBITS)
+        self._growth = Growth()
+        self._first = b""
+        """The first block that came out."""
+        self._is_between = False
+        """Whether one stream has ended and no other begun."""
+        self._problem: Malformed | None = None
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes. What follows the end, or a problem, is passed by."""
+        if self._problem is not None:
+            return
+        self._growth.in_bytes += len(data)
+        try:
+            self._inflate(memoryview(data))
+        except Malformed as problem:
+            self._problem = problem
+
+    def finish(self) -> None:
+        """Take note that nothing follows. Raises: Malformed, NotAnArchive."""
+        if self._problem is not None:
+            raise self._problem
+        if not self._is_between:
+            raise Malformed("the file ends before its compressed data does")
+        if not is_header(self._first):
+            raise NotAnArchive("", "what gzip has compressed in it is no tar")
+        self._tar.finish()
+
+    def _inflate(self, rest: memoryview) -> None:
+        while rest:
+            if self._is_between:
+                if rest[0] != GZIP_MAGIC[0]:
+                    return  # what some writers fill the last block up with
+                self._inflater, self._is_between = Inflater(_GZIP_WBITS), False
+            for piece in self._inflater.decode(rest):
+                self._growth.add(len(piece))
+                self._first += piece[: BLOCK_BYTES - len(self._first)]
+                self._tar.update(piece)
+            self._is_between = self._inflater.is_over
+            unused_bytes = self._inflater.unused_bytes
+            rest = rest[len(rest) - unused_bytes :] if self._is_between else rest[:0]

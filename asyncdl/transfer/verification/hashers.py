@@ -1,0 +1,125 @@
+"""What the bytes of one file add up to, taken once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from io import BufferedReader
+from types import MappingProxyType
+from typing import BinaryIO, TypeAlias
+
+from asyncdl.transfer.verification.archive import ArchiveReader, read_archive
+from asyncdl.transfer.verification.digests import ALGORITHMS, Digest, Hasher, new_hasher
+from asyncdl.transfer.verification.members import (
+    BeginUnpacking,
+    MemberCheck,
+    Members,
+    begin_nothing,
+)
+
+OnRead: TypeAlias = Callable[[int], None]
+"""Told the size of each block that was read; what it raises stops the reading."""
+
+_READ_BYTES = 1 << 20
+
+
+def watch_nothing(count: int) -> None:
+    """Take note of nothing."""
+
+
+class Hashers:
+    """Digests of a file, and of the members if it is an archive.
+
+    The bytes come from the first to the last, in pieces of any size, from memory
+    or from the file.
+
+    Args:
+        algorithms: Of the whole file.
+        members: What an archive has to hold, perhaps nothing in particular;
+            ``None`` takes the file for what it is.
+        unpack: Is called for each passage through an archive, and returns what is shown
+            its members.
+        fed: Hashers that are given the same bytes by somebody else, by algorithm.
+    """
+
+    def __init__(
+        self,
+        algorithms: Iterable[str] = (),
+        members: Members | None = None,
+        unpack: BeginUnpacking = begin_nothing,
+        fed: Mapping[str, Hasher] = MappingProxyType({}),
+    ) -> None:
+        self.taken_bytes = 0
+        self._own = {name: new_hasher(name) for name in algorithms if name not in fed}
+        self._hashers = {**fed, **self._own}
+        self._expected = members or {}
+        self._unpack = unpack
+        self._members = MemberCheck(self._expected, unpack())
+        self._archive = ArchiveReader(self._members.note) if members is not None else None
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the members are looked at."""
+        return self._archive is not None
+
+    @property
+    def form(self) -> str:
+        """Of an archive: ``tar``, ``zip`` or ``gzip``; empty for what is none."""
+        return self._archive.form if self._archive is not None else ""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody wants the bytes."""
+        return not self._own and self._archive is None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether they add up to nothing."""
+        return not self._hashers and self._archive is None
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes; they are not needed afterwards."""
+        for hasher in self._own.values():
+            hasher.update(data)
+        if self._archive is not None:
+            self._archive.update(data)
+        self.taken_bytes += len(data)
+
+    def read(self, file: BufferedReader, stop: int, on_read: OnRead = watch_nothing) -> None:
+        """Take what is missing up to ``stop`` out of the file itself, or up to its end.
+
+        Nothing is read if nobody wants it. Blocks.
+        """
+        if self.is_idle or self.taken_bytes >= stop:
+            return
+        buffer = memoryview(bytearray(min(_READ_BYTES, stop - self.taken_bytes)))
+        file.seek(self.taken_bytes)
+        while count := file.readinto(buffer[: stop - self.taken_bytes]):
+            self.update(buffer[:count])
+            on_read(count)
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Return the digests of the bytes so far, the strongest first."""
+        return tuple(
+            Digest(algorithm, self._hashers[algorithm].hexdigest())
+            for algorithm in ALGORITHMS
+            if algorithm in self._hashers
+        )
+
+    def judge_archive(self, url: str, file: BinaryIO | None = None) -> tuple[str, ...]:
+        """Compare what the archive holds with what it should hold, at its end.
+
+        Args:
+            url: Where it came from, for the errors.
+            file: The archive, for one that says only at its end how to read it.
+        Returns: What is proven by that.
+        Raises: Malformed, NotAnArchive, ChecksumMismatch.
+        """
+        if self._archive is None:
+            return ()
+        if self._archive.needs_file and file is not None:
+            self._members = MemberCheck(self._expected, self._unpack())
+            read_archive(file, self._members.note)
+        else:
+            self._archive.finish()
+        self._members.judge(url)
+        return self._members.checks()

@@ -109,7 +109,7 @@ async def test_a_promised_digest_is_computed_once(
         made.append(algorithm)
         return new_hasher(algorithm)
 
-    for module in ("members", "sums"):
+    for module in ("members", "hashers"):
         monkeypatch.setattr(f"asyncdl.transfer.verification.{module}.new_hasher", counted)
     promised = {"a": (Digest("sha512", sha512(b"first").hexdigest()),)}
     passing = Passing(

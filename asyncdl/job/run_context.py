@@ -19,7 +19,7 @@ from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.downloads.shared_polls import SharedPolls
 from asyncdl.stac import StacCatalog
-from asyncdl.transfer import Downloader
+from asyncdl.transfer import FileFetcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class RunContext:
     label: str
     """The job's label at the service, at most 50 characters."""
     client: M2MClient
-    downloader: Downloader
+    downloader: FileFetcher
+    """Carries out the file requests: in this process, or wherever else."""
     journal: Journal
     catalog: StacCatalog
     """Tells digests that the M2M service does not."""

@@ -9,7 +9,7 @@ from asyncdl.transfer.downloader import Downloader
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.netrc import Netrc, read_netrc
-from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.request import Fetched, FileFetcher, FileRequest
 from asyncdl.transfer.verification.digests import Digest
 from asyncdl.transfer.verification.structure import Form, form_of
 
@@ -17,6 +17,7 @@ __all__ = [
     "Digest",
     "Downloader",
     "Fetched",
+    "FileFetcher",
     "FileRequest",
     "Form",
     "Limits",

@@ -10,9 +10,8 @@ from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError
 from asyncdl.transfer.dispatch import Dispatch
-from asyncdl.transfer.downloader import Downloader
 from asyncdl.transfer.host_limiter import host_of
-from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.request import Fetched, FileFetcher, FileRequest
 from asyncdl.transfer.slots import Slot
 
 _log = logging.getLogger("asyncdl.transfer")
@@ -27,7 +26,7 @@ class Outcome(Struct, frozen=True):
 
 
 async def serve_queue(
-    downloader: Downloader,
+    fetcher: FileFetcher,
     requests: MemoryObjectReceiveStream[FileRequest],
     outcomes: MemoryObjectSendStream[Outcome],
     workers: int,
@@ -40,21 +39,21 @@ async def serve_queue(
     next try, holds up none: others go on meanwhile.
 
     Args:
-        downloader: Fetches; stays open.
+        fetcher: Fetches; stays open.
         requests: Best bounded by a few times ``workers``.
         outcomes: Where the results go.
         workers: Files at once, 1 or more.
     """
 
     async def work(request: FileRequest, slot: Slot) -> None:
-        await _send(outcomes, await _settle(downloader, request, slot))
+        await _send(outcomes, await _settle(fetcher, request, slot))
 
     async with outcomes:
         await Dispatch(
             requests,
             workers,
             host_of=_hosts_of,
-            is_troubled=lambda request: all(map(downloader.is_troubled, _urls_of(request))),
+            is_troubled=lambda request: all(map(fetcher.is_troubled, _urls_of(request))),
             work=work,
         ).run()
 
@@ -77,10 +76,10 @@ async def _send(outcomes: MemoryObjectSendStream[Outcome], outcome: Outcome) -> 
         await outcomes.send(outcome)
 
 
-async def _settle(downloader: Downloader, request: FileRequest, slot: Slot) -> Outcome:
+async def _settle(fetcher: FileFetcher, request: FileRequest, slot: Slot) -> Outcome:
     """Turn the end of one request into its outcome: one bad file stops no other."""
     try:
-        return Outcome(request, fetched=await downloader.fetch(request, slot))
+        return Outcome(request, fetched=await fetcher.fetch(request, slot))
     except AsyncdlError as error:
         return Outcome(request, error=error)
     except Exception as error:

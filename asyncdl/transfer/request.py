@@ -1,10 +1,11 @@
-"""What is asked of the engine, and what it gives back."""
+"""What is asked of the engine, what it gives back, and what any engine has to offer."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from asyncdl.errors import wrong_type
 from asyncdl.net.addresses import ANYWHERE, Zone
@@ -12,6 +13,7 @@ from asyncdl.net.host_text import hostname_of, outmost_zone
 from asyncdl.transfer.argument_checks import folder, whole, wrong
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.request_headers import Headers
+from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.verification.digests import Digest, check_algorithm
 from asyncdl.transfer.verification.members import Members, Unpack
 from asyncdl.transfer.verification.structure import Form
@@ -190,3 +192,22 @@ class Fetched:
     """Seconds of this call, waits and proof included."""
     digests: tuple[Digest, ...] = ()
     """All that were computed over the whole file, the strongest first."""
+
+
+class FileFetcher(Protocol):
+    """Carries out file requests. :class:`~asyncdl.transfer.Downloader` does it in this process.
+
+    Queues and the stages of a job know no more of an engine than this.
+    """
+
+    async def fetch(self, request: FileRequest, slot: Slot | None = None) -> Fetched:
+        """Fetch one file to its final name, or find it there already.
+
+        Args:
+            request: The file.
+            slot: Its place in a list of files, which it gives to others while it waits.
+        Raises: TransferError, NetworkError, DiskError; what ``request.refresh`` raises.
+        """
+
+    def is_troubled(self, url: str) -> bool:
+        """Tell whether the host of ``url`` is down or at rest, so that its files would wait."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import anyio
 
 from asyncdl.errors import HttpStatusError
-from asyncdl.transfer import FileRequest, Outcome, serve_queue
+from asyncdl.transfer import Fetched, FileRequest, Outcome, serve_queue
+from asyncdl.transfer.slots import Slot
 from tests.transfer.fault_server import HostedFile, after, rig, status
 
 BODY = bytes(range(256)) * 40
@@ -78,3 +79,27 @@ async def test_row_134_a_full_queue_holds_up_who_fills_it(tmp_path: Path) -> Non
             requests_in.close()
             gate.set()
     assert sent == 3
+
+
+class _Elsewhere:
+    """Carries out file requests without an engine: each file is already there."""
+
+    async def fetch(self, request: FileRequest, slot: Slot | None = None) -> Fetched:
+        path = request.directory / (request.name or "file")
+        return Fetched(path, 0, 0, already_there=True, proof="present", attempts=0, elapsed_s=0.0)
+
+    def is_troubled(self, url: str) -> bool:
+        return False
+
+
+async def test_a_queue_takes_whoever_carries_out_its_requests(tmp_path: Path) -> None:
+    requests_in, requests_out = anyio.create_memory_object_stream[FileRequest](3)
+    outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](3)
+    async with outcomes_out:
+        async with requests_in:
+            for name in ("a", "b", "c"):
+                await requests_in.send(FileRequest("https://host.example/x", tmp_path, name))
+        await serve_queue(_Elsewhere(), requests_out, outcomes_in, 2)
+        found = [outcome async for outcome in outcomes_out]
+    names = [outcome.fetched.path.name for outcome in found if outcome.fetched is not None]
+    assert sorted(names) == ["a", "b", "c"]

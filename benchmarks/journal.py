@@ -25,8 +25,8 @@ import anyio
 
 from asyncdl.config import LayoutTemplate
 from asyncdl.job.places.layout import Layout
-from asyncdl.journal.journal import Journal, open_journal
-from asyncdl.journal.records import FinishedFile, Requested
+from asyncdl.journal import FinishedFile, Journal, Requested
+from asyncdl.journal.journal import open_journal
 from asyncdl.journal.state_location import JOURNAL_NAME
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest

@@ -22,7 +22,7 @@ from asyncdl.cli.service import (
 )
 from asyncdl.config import ServiceConfig, load_config
 from asyncdl.doctor import Check, CheckState, DoctorTarget, run_checks
-from asyncdl.job.choosing.search_plan import locate_account
+from asyncdl.job.choosing.from_config import locate_account
 from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.net.tls import TlsSettings
 

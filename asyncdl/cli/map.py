@@ -27,7 +27,8 @@ from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.preflight import naming_datasets
-from asyncdl.job.choosing.scenes import SearchPlan, found_scenes, wish_of
+from asyncdl.job.choosing.scenes import found_scenes
+from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
 from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.net.tls import TlsSettings
 from asyncdl.pages.map_page import map_page

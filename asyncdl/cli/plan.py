@@ -27,10 +27,10 @@ from asyncdl.cli.printing import echo, echo_json, print_note, table_lines
 from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
 from asyncdl.config import ByteCount, Config, Seconds, load_config
-from asyncdl.job.choosing.scenes import SearchPlan, wish_of
+from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
 from asyncdl.job.estimate import Basis, find_pace
 from asyncdl.job.plan import Plan, make_plan
-from asyncdl.journal.state_location import places_of
+from asyncdl.journal import places_of
 from asyncdl.m2m.models import RateLimits
 from asyncdl.net.tls import TlsSettings
 

@@ -17,7 +17,7 @@ from asyncdl.cli.printing import echo, echo_json
 from asyncdl.cli.service import SANDBOX_NAME
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
-from asyncdl.job.choosing.scenes import wish_of
+from asyncdl.job.choosing.search_plan import wish_of
 from asyncdl.job.reporting.report import REPORT_NAME, Summary, read_report
 from asyncdl.pages.mapping import Polygon
 from asyncdl.pages.report_page import report_page

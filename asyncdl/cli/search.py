@@ -32,7 +32,8 @@ from asyncdl.cli.service import Access, access_to, open_client, with_tls
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.preflight import naming_datasets
-from asyncdl.job.choosing.scenes import Left, SearchPlan, area_notes, search_notes, wish_of
+from asyncdl.job.choosing.scenes import Left, area_notes, search_notes
+from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.outlines import geometry_of

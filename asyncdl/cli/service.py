@@ -19,7 +19,7 @@ from asyncdl.cli.printing import echo, print_note
 from asyncdl.config import Config, Seconds, ServiceConfig, load_config
 from asyncdl.config.sections import Clash
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.search_plan import credentials_of, options_of, tls_of
+from asyncdl.job.choosing.from_config import credentials_of, options_of, tls_of
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.account.stored_account import host_of
 from asyncdl.net.tls import TlsSettings, check_tls

@@ -22,8 +22,7 @@ from asyncdl.cli.quantities import count, size
 from asyncdl.cli.service import name_of, with_state
 from asyncdl.config import load_config
 from asyncdl.job.status import Status, status_of
-from asyncdl.journal.records import FileStatus
-from asyncdl.journal.state_location import places_of
+from asyncdl.journal import FileStatus, places_of
 
 
 @command(

@@ -46,9 +46,7 @@ from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
 from asyncdl.job.verifying import Checked, forget_gone, verify_files
-from asyncdl.journal.journal import Journal, look_into_journal
-from asyncdl.journal.state_folder import open_state
-from asyncdl.journal.state_location import StatePlaces, places_of
+from asyncdl.journal import Journal, StatePlaces, look_into_journal, open_state, places_of
 from asyncdl.net.tls import TlsSettings
 
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})

@@ -1,8 +1,9 @@
-"""From a decoder's message to file, key, value and what is allowed."""
+"""From a decoder's message to file, key, value and what is allowed, in words for TOML. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -20,9 +21,30 @@ from asyncdl.config.sections import (
     Section,
     ServiceConfig,
 )
-from asyncdl.config.wording import in_plain_words
+from asyncdl.config.values import hint_of_choices
 from asyncdl.errors import ConfigError
 from asyncdl.text import closest, did_you_mean
+
+_TYPE = re.compile(r"^Expected `([^`]*)`, got `([^`]*)`$")
+_BOUND = re.compile(r"^Expected `(?:int|float)` (>=|<=) (\S+?)(?:\.0)?$")
+_LENGTH = re.compile(r"^Expected `\w+` of length (?:>= )?(\d+)")
+
+_KINDS = {
+    "object": "a table",
+    "array": "a list",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+    "date": "a date",
+    "datetime": "a date with a time",
+    "time": "a time",
+}
+"""By the decoder's names."""
+_EXPECTED = _KINDS | {"str": "text in quotes"}
+_BOUNDS = {">=": "or more", "<=": "or less"}
+_NO_CHOICE = ("Invalid enum value", "Invalid value")
 
 _SECTIONS = (ServiceConfig, SearchConfig, *get_args(Product), DownloadConfig, PollConfig)
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -175,3 +197,40 @@ def _choices_of(section: Any, key: str) -> tuple[str, ...]:
         return tuple(str(p.__struct_config__.tag) for p in get_args(Product))
     hint = get_type_hints(section).get(key) if hasattr(section, "__struct_fields__") else None
     return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+# --- what a decoder has against a value ---------------------------------------------------
+
+
+def in_plain_words(problem: str, value: object, choices: Iterable[str] = ()) -> str:
+    """Return what is wrong with a value.
+
+    Args:
+        problem: The decoder's text, without the place.
+        value: What stands there.
+        choices: What could stand there, if that can be named one by one.
+    """
+    if found := _TYPE.match(problem):
+        return _other_kind(found[1], found[2])
+    if found := _BOUND.match(problem):
+        return f"has to be {found[2]} {_BOUNDS[found[1]]}"
+    if found := _LENGTH.match(problem):
+        return _other_length(value, int(found[1]))
+    if problem.startswith(_NO_CHOICE):
+        return f"is no such value{hint_of_choices(value, choices)}"
+    if "RFC3339" in problem:
+        return "is no date"
+    if "regex" in problem:
+        return "is not of the form that is allowed"
+    return problem[:1].lower() + problem[1:]
+
+
+def _other_kind(wanted: str, got: str) -> str:
+    expected = [_EXPECTED.get(kind, kind) for kind in wanted.split(" | ") if kind != "null"]
+    return f"is {_KINDS.get(got, got)}, not {' or '.join(expected)}"
+
+
+def _other_length(value: object, wanted: int) -> str:
+    if not value or not isinstance(value, list | tuple):
+        return "is empty"
+    return f"has {len(value)} value{'s' * (len(value) != 1)}, not {wanted}"

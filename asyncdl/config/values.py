@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import ClassVar
 
-from asyncdl.config.wording import meant
+from asyncdl.text import closest, did_you_mean
 
 _LONGEST_CHARS = 200
 """A longer text is no amount, however many units it adds up."""
@@ -122,5 +122,12 @@ def _day_in(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        question = meant(text, [LAST_RUN])
-        raise ValueError(f"is neither a date nor the last run{question}") from None
+        hint = hint_of_choices(text, [LAST_RUN])
+        raise ValueError(f"is neither a date nor the last run{hint}") from None
+
+
+def hint_of_choices(value: object, choices: Iterable[str]) -> str:
+    """Return a question for the choice that may have been meant; empty if none is close."""
+    by_fold = {choice.casefold(): choice for choice in choices}
+    close = closest(str(value).casefold(), by_fold) if isinstance(value, str) else []
+    return did_you_mean([f'"{by_fold[name]}"' for name in close])

@@ -15,8 +15,7 @@ import aiohttp
 
 from asyncdl.doctor.finding import Check, CheckState
 from asyncdl.job.places.space import free_bytes
-from asyncdl.journal.state_folder import check_right_to_write
-from asyncdl.journal.state_location import NO_LOCKS, OTHER_PLACE, StatePlaces, check_locks
+from asyncdl.journal import NO_LOCKS, OTHER_PLACE, StatePlaces, check_locks, check_right_to_write
 from asyncdl.net.tls import Tls, TlsSettings, installed_truststore, named_roots, tls_context
 from asyncdl.units import size
 from asyncdl.version import __version__

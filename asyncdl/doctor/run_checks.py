@@ -20,9 +20,9 @@ from asyncdl.doctor.account_checks import (
 from asyncdl.doctor.finding import Check, CheckState, guarded
 from asyncdl.doctor.host_checks import HostReply, ask_host, check_clock, check_host, check_proxies
 from asyncdl.doctor.machine_checks import check_disk, check_journal, check_trust, check_versions
+from asyncdl.job.choosing.from_config import options_of, tls_of
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
-from asyncdl.job.choosing.search_plan import options_of, tls_of
-from asyncdl.journal.state_location import StatePlaces
+from asyncdl.journal import StatePlaces
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.m2m.account.stored_account import USGS_HOST, host_of

@@ -20,7 +20,7 @@ from asyncdl.events import Notice, SceneSuperseded, SceneWithdrawn
 from asyncdl.job.finalize import courtesy
 from asyncdl.job.itemizing import item_path
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal.records import FileStatus, FinishedFile, SceneRecord
+from asyncdl.journal import FileStatus, FinishedFile, SceneRecord
 from asyncdl.m2m.models import DeletedScene
 from asyncdl.m2m.naming import acquisition_of, parse_ard_id, parse_product_id, processed_on
 from asyncdl.m2m.searching.search import next_start

@@ -12,9 +12,7 @@ from anyio import to_thread
 from asyncdl.config import DownloadConfig
 from asyncdl.errors import ConfigError
 from asyncdl.job.reporting.report import Summary, read_report
-from asyncdl.journal.journal import look_into_journal
-from asyncdl.journal.records import Overview
-from asyncdl.journal.state_location import StatePlaces
+from asyncdl.journal import Overview, StatePlaces, look_into_journal
 
 SAME_START_S = 60.0
 """The report and the journal note the beginning of a run a moment apart."""

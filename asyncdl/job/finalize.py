@@ -16,8 +16,7 @@ from asyncdl.errors import ApiError, DiskError, NetworkError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.reporting.report import Report
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import Beginning
+from asyncdl.journal import Beginning, Journal
 from asyncdl.m2m import M2MClient
 from asyncdl.units import count
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from asyncdl.config import DownloadConfig
-from asyncdl.job.choosing.scenes import SearchPlan
+from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.m2m.downloads.selection import Wanted
 from asyncdl.m2m.searching.search import SceneQuery
 

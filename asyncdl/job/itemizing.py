@@ -33,9 +33,7 @@ from asyncdl.items.item_owner import Owner, basis_of, is_made_from, marked, owne
 from asyncdl.items.metadata import footprint_of, read_angles, read_facts
 from asyncdl.items.published_item import read_item
 from asyncdl.items.raster_head import read_georeference, read_samples
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import FileStatus, FinishedFile
-from asyncdl.journal.scene_rows import SightRecord
+from asyncdl.journal import FileStatus, FinishedFile, Journal, SightRecord
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.m2m.searching.outlines import Outline
 from asyncdl.outside import check_values, read_at_most

@@ -15,7 +15,7 @@ import anyio.to_thread
 from anyio import CancelScope
 
 from asyncdl.background import begin, end_of, require_asyncio
-from asyncdl.config import Config, DownloadConfig
+from asyncdl.config import Config
 from asyncdl.errors import (
     AsyncdlError,
     AuthError,
@@ -26,17 +26,17 @@ from asyncdl.errors import (
 )
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
 from asyncdl.job.changed_scenes import note_withdrawn, settle_superseded
-from asyncdl.job.choosing.incremental import Now, first_new_day, narrow_to_news
-from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scenes import SearchPlan, wish_of
-from asyncdl.job.choosing.scope import FAILED, Scope, scope_of
-from asyncdl.job.choosing.search_plan import (
+from asyncdl.job.choosing.from_config import (
     credentials_of,
     kinds_of,
+    limits_of,
     options_of,
     products_of,
     tls_of,
 )
+from asyncdl.job.choosing.preflight import check_account, check_names
+from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_news, scope_of
+from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
 from asyncdl.job.finalize import closing_the_books
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
@@ -48,12 +48,9 @@ from asyncdl.job.reporting.event_log import log_event
 from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import Beginning, FileStatus
-from asyncdl.journal.state_folder import open_state
+from asyncdl.journal import Beginning, FileStatus, Journal, open_state
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
-from asyncdl.m2m.downloads.shared_polls import SharedPolls
-from asyncdl.net.retry import Backoff
+from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.net.tls import Tls, tls_context
 from asyncdl.stac import StacCatalog, StacOptions
 from asyncdl.transfer import Downloader, Limits
@@ -345,23 +342,6 @@ class Job:
             self._events.close()
         if error is None and not isinstance(self._error, AsyncdlError):
             self._raise_error()  # nobody foresaw it, and nobody has read it
-
-
-def limits_of(download: DownloadConfig) -> Limits:
-    """Return the engine's limits for ``[download]``."""
-    return Limits(
-        connections=download.connections,
-        per_host=download.connections,
-        connections_per_file=min(
-            download.connections, max(4, download.connections // download.workers)
-        ),
-        stall_timeout_s=download.stall_timeout,
-        backoff=Backoff(attempts=download.attempts),
-        refreshes=download.url_renewals,
-        max_rate_bytes_s=download.max_rate,
-        max_size_bytes=download.max_size,
-        durable=download.durable,
-    )
 
 
 def _check_types(config: object, credentials: object) -> None:

@@ -24,13 +24,12 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.errors import ungrouped
 from asyncdl.events import FileState
-from asyncdl.job.choosing.scenes import SearchPlan
+from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.discovery import discover
-from asyncdl.job.stages.eulas import Eulas
-from asyncdl.job.stages.fetching import fetch
+from asyncdl.job.stages.fetching import Eulas, fetch
 from asyncdl.job.stages.requesting import request
-from asyncdl.journal.records import Requested
+from asyncdl.journal import Requested
 from asyncdl.m2m.downloads.pending import GivenUp, Ready, Waiting
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.downloads.selection import WantedFile

@@ -16,10 +16,11 @@ import anyio.to_thread
 from asyncdl.background import off_loop
 from asyncdl.config import Config
 from asyncdl.events import Emit, Event, Notice, discard
-from asyncdl.job.choosing.incremental import Now, narrow_to_news
+from asyncdl.job.choosing.from_config import kinds_of, products_of
 from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scenes import Namesakes, SearchPlan
-from asyncdl.job.choosing.search_plan import kinds_of, products_of
+from asyncdl.job.choosing.scenes import Namesakes
+from asyncdl.job.choosing.scope import Now, narrow_to_news
+from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.estimate import ExpectedRate
 from asyncdl.job.identity import fingerprint_of, search_mark_of
@@ -33,10 +34,14 @@ from asyncdl.job.stages.existing_files import (
     recall,
 )
 from asyncdl.job.stages.relocation import recall_elsewhere
-from asyncdl.journal.journal import Journal, look_into_journal
-from asyncdl.journal.records import Memory, Place
-from asyncdl.journal.state_folder import check_right_to_write
-from asyncdl.journal.state_location import places_of
+from asyncdl.journal import (
+    Journal,
+    Memory,
+    Place,
+    check_right_to_write,
+    look_into_journal,
+    places_of,
+)
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import RateLimits

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
+from asyncdl.job.choosing.from_config import kinds_of
 from asyncdl.job.choosing.scope import Scope
-from asyncdl.job.choosing.search_plan import kinds_of
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.job.places.space import Space
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.outstanding_requests import OutstandingRequests
-from asyncdl.journal.journal import Journal
+from asyncdl.journal import Journal
 from asyncdl.m2m import M2MClient
+from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.m2m.downloads.shared_polls import SharedPolls
 from asyncdl.stac import StacCatalog
 from asyncdl.transfer import FileFetcher
 

@@ -10,9 +10,14 @@ from typing import Any
 
 import anyio.to_thread
 
-from asyncdl.journal.journal import look_into_journal
-from asyncdl.journal.records import FileStatus, KnownFile, Overview, SceneRecord
-from asyncdl.journal.state_location import StatePlaces
+from asyncdl.journal import (
+    FileStatus,
+    KnownFile,
+    Overview,
+    SceneRecord,
+    StatePlaces,
+    look_into_journal,
+)
 
 OPEN = (FileStatus.FAILED, FileStatus.UNRESOLVED, FileStatus.DAMAGED)
 

@@ -18,8 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.errors import TransferError, ungrouped
 from asyncdl.events import CheckProgress, Emit, FileChecked
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import FileStatus, FinishedFile
+from asyncdl.journal import FileStatus, FinishedFile, Journal
 from asyncdl.transfer import Form, form_of
 from asyncdl.transfer.verification.checks import Expected, prove_file
 

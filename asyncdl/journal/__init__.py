@@ -1,11 +1,69 @@
 """What a download directory remembers of its job, in ``<directory>/.asyncdl/``.
 
-For each service: the label under which the job's requests stand, what was asked
-for and which download id it got, and for every wanted file how it ended and what
-was proven about it. Everything is written before the act it speaks of, so after
-any end the next run knows at least as much as has happened. Deleting it loses
-nothing but that memory.
+:func:`open_state` locks the directory for one run and gives its :class:`Journal`;
+:func:`read_journal` reads a copy and changes nothing. A journal has four parts:
+``files``, ``scenes``, ``sights`` (scenes as a search found them) and ``requests``.
+What they return are the records that stand in this face too. Other rooms import
+nothing but this face.
 
-The pieces of unfinished files are noted beside these files, not here: the note
-and the bytes it speaks of stay together, whatever becomes of this folder.
+For each service the journal keeps the label of the job's requests, what was requested
+and which download id it got, and for every wanted file how it ended and what was
+verified. Everything is written before the act that it is about, so after any end the
+next run knows at least as much as has happened. Deleting the folder loses nothing but
+that memory: files are verified again, and requests are found at the service.
+
+The segments of unfinished files are noted beside these files, not here: the note and
+the bytes that it describes stay together, whatever becomes of this folder.
 """
+
+from asyncdl.journal.journal import Journal, look_into_journal
+from asyncdl.journal.records import (
+    Aim,
+    Beginning,
+    FileStatus,
+    FinishedFile,
+    KnownFile,
+    KnownPath,
+    LastSearch,
+    Memory,
+    Overview,
+    Place,
+    Requested,
+    SceneRecord,
+)
+from asyncdl.journal.scene_rows import SightRecord
+from asyncdl.journal.state_folder import check_right_to_write, open_state
+from asyncdl.journal.state_location import (
+    NO_LOCKS,
+    OTHER_PLACE,
+    STATE_FOLDER,
+    StatePlaces,
+    check_locks,
+    places_of,
+)
+
+__all__ = [
+    "NO_LOCKS",
+    "OTHER_PLACE",
+    "STATE_FOLDER",
+    "Aim",
+    "Beginning",
+    "FileStatus",
+    "FinishedFile",
+    "Journal",
+    "KnownFile",
+    "KnownPath",
+    "LastSearch",
+    "Memory",
+    "Overview",
+    "Place",
+    "Requested",
+    "SceneRecord",
+    "SightRecord",
+    "StatePlaces",
+    "check_locks",
+    "check_right_to_write",
+    "look_into_journal",
+    "open_state",
+    "places_of",
+]

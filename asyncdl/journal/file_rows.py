@@ -1,69 +1,176 @@
-"""How a file is written to the tables and read back, and which rows of others are accepted.
-
-A journal travels with its folder, in archives and on shared disks, so whoever wrote it may
-mean harm. A row whose path leads out of the folder, or whose values are of other types than
-ours, counts as not there.
+"""What the journal knows of files: wanted, finished, failed, or damaged.
 
 A statement and the row that goes with it are both here, as they agree on the columns.
 """
 
 from __future__ import annotations
 
-import re
+import sqlite3
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import Any
 
 from asyncdl.events import FileFinished
-from asyncdl.journal.database import Row, Write
-from asyncdl.journal.records import Aim, FileStatus, FinishedFile
-from asyncdl.journal.state_location import STATE_FOLDER
+from asyncdl.journal.database import Database, Row, Write
+from asyncdl.journal.records import Aim, FileStatus, FinishedFile, KnownFile, KnownPath, Memory
+from asyncdl.journal.schema import Stamp, are_texts, is_below, is_hex, is_name, is_size
 from asyncdl.transfer import Digest
 from asyncdl.transfer.verification.digests import ALGORITHMS
 
 
-@dataclass(slots=True)
-class Stamp:
-    """The stamp of one opened journal; all its parts use the same one."""
+class Files:
+    """The files of one service in a journal; methods raise DiskError as the journal's do."""
 
-    service: str
-    """Name of the service that the rows are of."""
-    run: int = 0
-    """Number of the run that goes on; 0 before it begins, and for who only looks."""
+    def __init__(self, database: Database, stamp: Stamp) -> None:
+        self._database = database
+        self._service = stamp.service
+        self._stamp = stamp
+
+    async def recall(self, paths: Iterable[str], *, folders: Iterable[str] = ()) -> Memory:
+        """Return what is known of files that were finished before.
+
+        Args:
+            paths: Files below the download directory.
+            folders: All files right in these are recalled, too.
+        """
+        return await self._database.read(lambda c: self._recall(c, paths, folders))
+
+    async def paths_of(self, scenes: Iterable[str]) -> list[KnownPath]:
+        """Return what is known of some scenes, in whatever state."""
+        return await self._database.read(
+            lambda connection: [
+                KnownPath(kind, scene_of_row, path, bundle, read_held(held))
+                for scene in scenes
+                for kind, scene_of_row, path, bundle, held in connection.execute(
+                    _PATHS_OF, (self._service, scene)
+                )
+                if is_below(path) and (not bundle or is_below(bundle)) and are_texts((bundle, held))
+            ]
+        )
+
+    async def known(self, states: Iterable[FileStatus]) -> list[KnownFile]:
+        """Return all files in one of some states, in the order of their paths."""
+        return await self._database.read(lambda c: self._known(c, [s.value for s in states]))
+
+    async def finished(self, states: Iterable[FileStatus]) -> list[FinishedFile]:
+        """Return the files that were verified once and are in one of some states now."""
+        return await self._database.read(lambda c: self._finished(c, [s.value for s in states]))
+
+    async def want(self, aims: Iterable[Aim]) -> None:
+        """Remember files that are not there and have to be fetched, with their places."""
+        await self._database.write(write_of_wanted(aims, self._stamp))
+
+    async def record(self, files: Iterable[FinishedFile]) -> None:
+        """Remember finished files; they must be under their final names already."""
+        files = list(files)
+        renamed = [(f.asked_as, self._service) for f in files if f.asked_as not in ("", f.path)]
+        await self._database.write(
+            write_of_finished(files, self._stamp),
+            Write(_OUST, [(file.path, self._service) for file in files]),
+            Write(_FORGET_PATH, renamed),
+        )
+
+    def keep(self, files: Iterable[FinishedFile]) -> None:
+        """Note that the job still wants finished files; known to the next commit."""
+        rows = [(self._stamp.run, file.path, self._service) for file in files]
+        self._database.write_later(Write(_KEEP, rows))
+
+    def note_ending(self, event: FileFinished) -> None:
+        """Note with the next commit how a file ended that is not there."""
+        self._database.write_later(write_of_ending(event, self._stamp))
+
+    async def move(self, moves: Iterable[tuple[str, str]]) -> None:
+        """Remember that files have other paths now: the old one, then the new one."""
+        moves = list(moves)
+        await self._database.write(
+            Write(_FORGET_PATH, [(new, self._service) for _, new in moves]),
+            Write(_MOVE, [(new, old, self._service) for old, new in moves]),
+            Write(_MOVE_BUNDLE, [(new, old, self._service) for old, new in moves]),
+        )
+
+    async def trust(self, paths: Iterable[str]) -> None:
+        """Remember that files were found to be what they were when they were verified."""
+        await self._database.write(Write(_TRUST, [(path, self._service) for path in paths]))
+
+    async def distrust(self, paths: Iterable[str]) -> None:
+        """Remember that files were found damaged: what lies there does not count."""
+        await self._database.write(Write(_DISTRUST, [(path, self._service) for path in paths]))
+
+    async def doubt_last_run(self) -> None:
+        """Have what the last run verified proven again by reading, as it may be torn."""
+        await self._database.write(Write(_DOUBT, [(self._service, self._service)]))
+
+    async def count_unwanted(self) -> int:
+        """Return how many verified files the run that goes on has not wanted."""
+        row = (self._service, self._stamp.run)
+        found = await self._database.read(lambda c: c.execute(_COUNT_UNWANTED, row).fetchone())
+        return int(found[0])
+
+    async def forget(self, paths: Iterable[str]) -> None:
+        """Forget files, which are not there any more because nobody wants them."""
+        await self._database.write(Write(_FORGET_PATH, [(path, self._service) for path in paths]))
+
+    async def forget_unwanted(self) -> None:
+        """Forget the endings of files that the config asked for once and no longer does."""
+        await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._stamp.run)]))
+
+    async def forget_not_offered(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Forget what was not offered before this run, and was not reported again in it.
+
+        Args:
+            pairs: Kinds and scenes that this run has looked at.
+        """
+        rows = [(self._service, kind, scene, self._stamp.run) for kind, scene in pairs]
+        await self._database.write(Write(_FORGET_NOT_OFFERED, rows))
+
+    def _known(self, connection: sqlite3.Connection, states: Sequence[str]) -> list[KnownFile]:
+        marks = ", ".join("?" * len(states))
+        rows = connection.execute(_KNOWN.format(marks=marks), (self._service, *states))
+        return [file for file in starmap(KnownFile, rows) if is_below(file.path)]
+
+    def _finished(
+        self, connection: sqlite3.Connection, states: Sequence[str]
+    ) -> list[FinishedFile]:
+        query = _GET_FINISHED.format(columns=FINISHED_COLUMNS, marks=", ".join("?" * len(states)))
+        rows = connection.execute(query, (self._service, *states))
+        return [file for file in map(read_finished, rows) if file is not None]
+
+    def _recall(
+        self, connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
+    ) -> Memory:
+        finished, distrusted = {}, set()
+        for service, state, *row in _rows_of_files(connection, paths, folders):
+            if service == self._service and state in _TRUSTED:
+                if (file := read_finished(row)) is not None:
+                    finished[file.path] = file
+            elif state in (FileStatus.VERIFIED, FileStatus.DAMAGED):
+                distrusted.add(str(row[0]))
+        members = {
+            path: tuple(self._members_of(connection, path))
+            for path, file in finished.items()
+            if file.held
+        }
+        return Memory(finished, frozenset(distrusted - finished.keys()), members)
+
+    def _members_of(self, connection: sqlite3.Connection, bundle: str) -> Iterator[FinishedFile]:
+        rows = connection.execute(_MEMBERS, (self._service, bundle))
+        return (file for file in map(read_finished, rows) if file is not None)
 
 
-MAX_PATH_CHARS = 4096
-_HEX = re.compile(r"[0-9a-f]{1,128}")
-_INT64 = range(-(2**63), 2**63)
+def _rows_of_files(
+    connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
+) -> Iterator[Row]:
+    query = f"SELECT service, state, {FINISHED_COLUMNS} FROM file"
+    for path in paths:
+        yield from connection.execute(f"{query} WHERE path = ?", (path,))
+    for folder in folders:
+        # All paths that begin with the folder and a slash; "0" is next after the slash.
+        bounds = (f"{folder}/", f"{folder}0")
+        yield from connection.execute(f"{query} WHERE path > ? AND path < ?", bounds)
 
 
-def is_below(path: object) -> bool:
-    """Tell whether a path names a file below the download directory, and none of the state's."""
-    if not isinstance(path, str) or not 0 < len(path) <= MAX_PATH_CHARS or "\0" in path:
-        return False
-    parts = path.split("/")
-    return parts[0] != STATE_FOLDER and all(part not in ("", ".", "..") for part in parts)
-
-
-def is_name(text: object) -> bool:
-    """Tell whether a text can be the name of a file, such as that of a scene's item."""
-    return is_below(text) and "/" not in str(text)
-
-
-def are_texts(values: Sequence[Any]) -> bool:
-    """Tell whether all values are texts."""
-    return all(isinstance(value, str) for value in values)
-
-
-def is_size(value: object) -> bool:
-    """Tell whether a value is a whole number as SQLite and file systems have them."""
-    return isinstance(value, int) and value in _INT64
-
-
-def is_hex(text: str) -> bool:
-    """Tell whether a text may be the value of a digest."""
-    return _HEX.fullmatch(text) is not None
+# --- rows ---------------------------------------------------------------------------------
 
 
 def write_of_wanted(aims: Iterable[Aim], stamp: Stamp) -> Write:
@@ -101,12 +208,12 @@ def write_of_ending(event: FileFinished, stamp: Stamp) -> Write:
         event.remedy,
         time.time(),
     )
-    return Write(_ENDING, [row])
+    return Write(_SET_FAILED, [row])
 
 
 def write_of_finished(files: Iterable[FinishedFile], stamp: Stamp) -> Write:
     """Make the write that notes files that are there, and what was proven about them."""
-    return Write(_FINISHED, [_finished_row(file, stamp) for file in files])
+    return Write(_SET_FINISHED, [_finished_row(file, stamp) for file in files])
 
 
 def _finished_row(file: FinishedFile, stamp: Stamp) -> Row:
@@ -184,6 +291,8 @@ def _decode_digests(text: str) -> tuple[Digest, ...]:
     )
 
 
+# --- statements ---------------------------------------------------------------------------
+
 _HELD_MARK = "|"
 
 FINISHED_COLUMNS = (
@@ -199,7 +308,7 @@ ON CONFLICT (path, service) DO UPDATE SET kind = excluded.kind, scene = excluded
     size_bytes = CASE state WHEN 'damaged' THEN size_bytes ELSE excluded.size_bytes END,
     state = CASE WHEN state IN ('damaged', 'failed', 'unresolved') THEN state ELSE 'wanted' END
 """
-_ENDING = """
+_SET_FAILED = """
 INSERT INTO file (path, service, kind, scene, state, run, attempts, http_status, reason, error,
     detail, remedy, ended_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -208,7 +317,7 @@ ON CONFLICT (path, service) DO UPDATE SET state = CASE state WHEN 'damaged' THEN
     http_status = excluded.http_status, reason = excluded.reason, error = excluded.error,
     detail = excluded.detail, remedy = excluded.remedy, ended_at = excluded.ended_at
 """
-_FINISHED = """
+_SET_FINISHED = """
 INSERT INTO file (path, service, kind, scene, run, size_bytes, mtime_ns, proof, source,
     digests, bundle, held, state, ended_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -217,4 +326,38 @@ ON CONFLICT (path, service) DO UPDATE SET state = excluded.state, run = excluded
     source = excluded.source, digests = excluded.digests, ended_at = excluded.ended_at,
     bundle = excluded.bundle, held = excluded.held,
     reason = '', error = '', detail = '', remedy = '', http_status = NULL
+"""
+_TRUSTED = (FileStatus.VERIFIED, FileStatus.UNPACKED)
+_KNOWN = """
+SELECT path, kind, scene, state, coalesce(dataset, ''), coalesce(scene.entity_id, ''),
+    file.entity_id, size_bytes, proof, source, attempts, http_status, reason, error, detail, remedy
+FROM file LEFT JOIN scene USING (service, scene)
+WHERE service = ? AND state IN ({marks}) ORDER BY path
+"""
+_GET_FINISHED = """
+SELECT {columns} FROM file
+WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL ORDER BY path
+"""
+_MEMBERS = f"""
+SELECT {FINISHED_COLUMNS} FROM file WHERE service = ? AND bundle = ? AND state = 'verified'
+"""
+_PATHS_OF = "SELECT kind, scene, path, bundle, held FROM file WHERE service = ? AND scene = ?"
+_OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
+_KEEP = "UPDATE file SET run = ? WHERE path = ? AND service = ?"
+_MOVE = "UPDATE file SET path = ? WHERE path = ? AND service = ?"
+_MOVE_BUNDLE = "UPDATE file SET bundle = ? WHERE bundle = ? AND service = ?"
+_TRUST = "UPDATE file SET state = 'verified' WHERE path = ? AND service = ? AND state = 'damaged'"
+_DISTRUST = "UPDATE file SET state = 'damaged' WHERE path = ? AND service = ?"
+_DOUBT = """
+UPDATE file SET mtime_ns = 0 WHERE service = ? AND state = 'verified'
+    AND ended_at >= (SELECT begun_at FROM job WHERE service = ?)
+"""
+_COUNT_UNWANTED = "SELECT count(*) FROM file WHERE service = ? AND state = 'verified' AND run < ?"
+_FORGET_PATH = "DELETE FROM file WHERE path = ? AND service = ?"
+_FORGET_UNWANTED = """
+DELETE FROM file WHERE service = ? AND run < ? AND state NOT IN ('verified', 'unpacked', 'damaged')
+"""
+_FORGET_NOT_OFFERED = """
+DELETE FROM file WHERE service = ? AND kind = ? AND scene = ? AND run < ? AND entity_id = ''
+    AND state IN ('failed', 'unresolved')
 """

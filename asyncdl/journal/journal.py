@@ -13,12 +13,11 @@ import anyio
 import anyio.to_thread
 
 from asyncdl.journal.database import Database, Write, open_copy, open_database
-from asyncdl.journal.file_rows import Stamp
-from asyncdl.journal.files import Files
+from asyncdl.journal.file_rows import Files
 from asyncdl.journal.records import Beginning, FileStatus, LastSearch, Overview
-from asyncdl.journal.requests import Requests
+from asyncdl.journal.request_rows import Requests
 from asyncdl.journal.scene_rows import Scenes, Sights
-from asyncdl.journal.schema import MIGRATIONS
+from asyncdl.journal.schema import MIGRATIONS, Stamp
 from asyncdl.journal.state_location import JOURNAL_NAME, StatePlaces
 
 BY_SERVICE = "service"

@@ -10,8 +10,8 @@ import orjson
 
 from asyncdl.events import FoundScene
 from asyncdl.journal.database import Database, Row, Write
-from asyncdl.journal.file_rows import Stamp, are_texts, is_name
 from asyncdl.journal.records import SceneRecord
+from asyncdl.journal.schema import Stamp, are_texts, is_name
 from asyncdl.m2m.searching.outlines import Outline, outlines_of
 
 

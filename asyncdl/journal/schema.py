@@ -1,6 +1,24 @@
-"""The tables of the journal, version by version. A landed script is never changed."""
+"""The tables of the journal, version by version, and which of their values are accepted. Pure.
+
+A landed script is never changed.
+
+A journal travels with its folder, in archives and on shared disks, so its contents are not
+trusted. A row is ignored if its path leads out of the folder, or if its values have other
+types than ours.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asyncdl.journal.state_location import STATE_FOLDER
+
+MAX_PATH_CHARS = 4096
+_HEX = re.compile(r"[0-9a-f]{1,128}")
+_INT64 = range(-(2**63), 2**63)
 
 _FIRST = """
 CREATE TABLE job (
@@ -122,3 +140,41 @@ CREATE TABLE sight (
 
 MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 """The n-th script leads from version n to version n + 1."""
+
+
+@dataclass(slots=True)
+class Stamp:
+    """The stamp of one opened journal; all its parts use the same one."""
+
+    service: str
+    """Name of the service that the rows are of."""
+    run: int = 0
+    """Number of the run that goes on; 0 before it begins, and for who only looks."""
+
+
+def is_below(path: object) -> bool:
+    """Tell whether a path names a file below the download directory, and none of the state's."""
+    if not isinstance(path, str) or not 0 < len(path) <= MAX_PATH_CHARS or "\0" in path:
+        return False
+    parts = path.split("/")
+    return parts[0] != STATE_FOLDER and all(part not in ("", ".", "..") for part in parts)
+
+
+def is_name(text: object) -> bool:
+    """Tell whether a text can be the name of a file, such as that of a scene's item."""
+    return is_below(text) and "/" not in str(text)
+
+
+def are_texts(values: Sequence[Any]) -> bool:
+    """Tell whether all values are texts."""
+    return all(isinstance(value, str) for value in values)
+
+
+def is_size(value: object) -> bool:
+    """Tell whether a value is a whole number as SQLite and file systems have them."""
+    return isinstance(value, int) and value in _INT64
+
+
+def is_hex(text: str) -> bool:
+    """Tell whether a text may be the value of a digest."""
+    return _HEX.fullmatch(text) is not None

@@ -13,9 +13,10 @@ from typing import Any
 from asyncdl.config import Config, parse_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.events import Event, FileFinished
-from asyncdl.job.job import Job, limits_of
+from asyncdl.job.choosing.from_config import limits_of
+from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
-from asyncdl.journal.records import FileStatus
+from asyncdl.journal import FileStatus
 from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.m2m.naming import product_id_of_file
 from asyncdl.net.retry import Backoff

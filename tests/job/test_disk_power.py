@@ -20,10 +20,9 @@ import orjson
 import pytest
 
 from asyncdl.events import Event, FileFinished, FileState
-from asyncdl.journal import database
+from asyncdl.journal import STATE_FOLDER, database
 from asyncdl.journal.database import Write
 from asyncdl.journal.state_folder import boot_id
-from asyncdl.journal.state_location import STATE_FOLDER
 from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE, GROUP, RED, Bench
 from tests.power import Tree, WriteLog, anything, everything, nothing, recording, restore, tree_of

@@ -15,9 +15,9 @@ from asyncdl.errors import AsyncdlError, DiskError
 from asyncdl.job.reporting.report import Failure, Summary
 from asyncdl.job.stages import path_conflicts
 from asyncdl.job.stages.path_conflicts import obstacle_at, probe
-from asyncdl.journal.records import Place
-from asyncdl.journal.state_folder import LONGEST_JOURNAL_BYTES, check_right_to_write, open_state
-from asyncdl.journal.state_location import JOURNAL_NAME, STATE_FOLDER
+from asyncdl.journal import STATE_FOLDER, Place, check_right_to_write, open_state
+from asyncdl.journal.state_folder import LONGEST_JOURNAL_BYTES
+from asyncdl.journal.state_location import JOURNAL_NAME
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.sandbox import Service
 from tests.job.bench import RED, Bench

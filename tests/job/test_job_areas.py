@@ -13,7 +13,8 @@ import pytest
 import asyncdl.sandbox
 from asyncdl.config import Config
 from asyncdl.events import FoundScene, Notice
-from asyncdl.job.choosing.scenes import found_scenes, wish_of
+from asyncdl.job.choosing.scenes import found_scenes
+from asyncdl.job.choosing.search_plan import wish_of
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.searching.cover import MAX_FILTERS

@@ -29,7 +29,7 @@ class Clocks:
         """By how much this machine's clock is ahead of the true time."""
         self.true = TONIGHT
         monkeypatch.setattr("aiohttp.web_response.rfc822_formatted_time", self._date)
-        monkeypatch.setattr("asyncdl.job.choosing.incremental.time", self)
+        monkeypatch.setattr("asyncdl.job.choosing.scope.time", self)
         monkeypatch.setattr("asyncdl.journal.journal.time", self)
 
     def _date(self) -> str:

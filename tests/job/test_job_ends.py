@@ -19,7 +19,7 @@ from asyncdl.errors import AuthError, ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event, FileFinished, JobFinished, Notice
 from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Summary
-from asyncdl.journal.state_folder import open_state
+from asyncdl.journal import open_state
 from asyncdl.sandbox import Faults
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from asyncdl.transfer.slots import Slot

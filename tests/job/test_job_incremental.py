@@ -11,13 +11,13 @@ import pytest
 from pystac.extensions.version import VersionExtension, ignore_deprecated
 
 from asyncdl.events import Event, FileFinished, Notice, SceneSuperseded, SceneWithdrawn
-from asyncdl.job.choosing.scenes import wish_of
 from asyncdl.job.choosing.scope import FAILED
+from asyncdl.job.choosing.search_plan import wish_of
 from asyncdl.job.itemizing import item_path
 from asyncdl.job.plan import make_plan
 from asyncdl.job.reporting.report import Summary
 from asyncdl.job.status import status_of
-from asyncdl.journal.state_location import StatePlaces
+from asyncdl.journal import StatePlaces
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.sandbox import Faults
 from tests.job.bench import ANCHORAGE, RED, Bench

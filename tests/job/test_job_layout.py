@@ -9,12 +9,11 @@ import anyio
 import pytest
 
 from asyncdl.events import Event, Notice, TransferProgress
-from asyncdl.job.choosing.scenes import wish_of
+from asyncdl.job.choosing.search_plan import wish_of
 from asyncdl.job.places.layout import Layout
 from asyncdl.job.plan import make_plan
 from asyncdl.job.verifying import CHECKED
-from asyncdl.journal.records import Place
-from asyncdl.journal.state_folder import open_state
+from asyncdl.journal import Place, open_state
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.sandbox import Faults

@@ -18,8 +18,7 @@ from asyncdl.job.places import extraction
 from asyncdl.job.plan import Plan
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import verify_files
-from asyncdl.journal.state_folder import open_state
-from asyncdl.journal.state_location import StatePlaces
+from asyncdl.journal import StatePlaces, open_state
 from asyncdl.sandbox.faults import Faults
 from tests.job.bench import Bench, outcome
 from tests.job.test_plan import plan

@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from asyncdl.events import FileFinished
-from asyncdl.job.choosing.scenes import found_scenes, wish_of
+from asyncdl.job.choosing.scenes import found_scenes
+from asyncdl.job.choosing.search_plan import wish_of
 from asyncdl.job.plan import make_plan
 from asyncdl.job.reporting.report import Summary
 from asyncdl.m2m import Credentials, M2MClient

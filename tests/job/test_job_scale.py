@@ -14,7 +14,8 @@ from anyio.lowlevel import checkpoint
 
 import asyncdl.sandbox
 from asyncdl.events import Notice, ScenesFound
-from asyncdl.job.choosing.scenes import scene_batches, wish_of
+from asyncdl.job.choosing.scenes import scene_batches
+from asyncdl.job.choosing.search_plan import wish_of
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from asyncdl.transfer.slots import Slot

@@ -14,8 +14,7 @@ import asyncdl.sandbox
 from asyncdl.events import Event, Notice
 from asyncdl.items.item_owner import basis_of, marked
 from asyncdl.job import itemizing
-from asyncdl.journal.records import FinishedFile
-from asyncdl.journal.scene_rows import SightRecord
+from asyncdl.journal import FinishedFile, SightRecord
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.sandbox import wrs
 from tests.job.bench import BANDS, RED, Bench

@@ -18,10 +18,8 @@ from asyncdl.job.places import extraction
 from asyncdl.job.stages import placing
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files
-from asyncdl.journal.files import Files
-from asyncdl.journal.records import FinishedFile
-from asyncdl.journal.state_folder import open_state
-from asyncdl.journal.state_location import StatePlaces
+from asyncdl.journal import FinishedFile, StatePlaces, open_state
+from asyncdl.journal.file_rows import Files
 from asyncdl.sandbox.faults import Faults
 from asyncdl.transfer.verification.structure import BROKEN_FILE
 from tests.job.bench import ANCHORAGE, BUNDLE, RED, Bench, outcome

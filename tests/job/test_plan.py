@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import ConfigError, DiskError
-from asyncdl.job.choosing.scenes import wish_of
+from asyncdl.job.choosing.search_plan import wish_of
 from asyncdl.job.plan import Plan, make_plan
-from asyncdl.journal.state_location import STATE_FOLDER
+from asyncdl.journal import STATE_FOLDER
 from asyncdl.m2m import Credentials, M2MClient
 from tests.job.bench import BANDS, RED, Bench
 

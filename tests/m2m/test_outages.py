@@ -17,9 +17,8 @@ from asyncdl.events import ApiRetry, Event, ServiceBack, ServiceWait
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.calling.call_retries import SERVICE_DOWN, CallRetries
 from asyncdl.m2m.downloads.pending import Ready, Waiting
-from asyncdl.m2m.downloads.retrieval import resolutions
+from asyncdl.m2m.downloads.retrieval import SharedPolls, resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.m2m.downloads.shared_polls import SharedPolls
 from asyncdl.net.retry import Outage
 from tests.clock import simulated
 from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, USERNAME, Answer, FakeM2M

@@ -12,7 +12,7 @@ import pytest
 
 from asyncdl import parse_config
 from asyncdl.errors import NetworkError, SizeMismatch, TransferError
-from asyncdl.job.job import limits_of
+from asyncdl.job.choosing.from_config import limits_of
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits
 from tests.e2e.conftest import Run

@@ -16,7 +16,8 @@ from asyncdl.config import Aoi, SearchConfig, load_config, parse_config
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing import search_plan
 from asyncdl.job.choosing.areas import area_of
-from asyncdl.job.choosing.search_plan import ids_of, options_of
+from asyncdl.job.choosing.from_config import options_of
+from asyncdl.job.choosing.search_plan import ids_of
 from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.calling.transport import DATASET_REPLY_BYTES, SHORT_REPLY_BYTES, most_bytes_of
 from asyncdl.m2m.searching.area import area_from_geojson, area_from_wkt

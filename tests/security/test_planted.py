@@ -20,12 +20,11 @@ from asyncdl.job.reporting.report import REPORT_NAME, Report, read_report, write
 from asyncdl.job.stages.path_conflicts import probe
 from asyncdl.job.stages.relocation import Relocation, _move_all, _move_parts
 from asyncdl.job.verifying import verify_files
+from asyncdl.journal import STATE_FOLDER, FileStatus, FinishedFile, Journal, StatePlaces, open_state
 from asyncdl.journal.database import Write
-from asyncdl.journal.file_rows import is_below, is_name
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import FileStatus, FinishedFile
-from asyncdl.journal.state_folder import _describe, open_state
-from asyncdl.journal.state_location import JOURNAL_NAME, STATE_FOLDER, StatePlaces, _below
+from asyncdl.journal.schema import is_below, is_name
+from asyncdl.journal.state_folder import _describe
+from asyncdl.journal.state_location import JOURNAL_NAME, _below
 from asyncdl.sandbox import Service
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.durable import open_plain

@@ -19,7 +19,7 @@ from anyio.abc import SocketStream
 
 from asyncdl.config import parse_config
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
-from asyncdl.job.choosing.search_plan import options_of
+from asyncdl.job.choosing.from_config import options_of
 from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.calling.transport import Transport
 from asyncdl.m2m.models import ScenePage, read_reply

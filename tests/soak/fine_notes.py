@@ -7,17 +7,16 @@ from dataclasses import replace
 import asyncdl.job.job as job
 from asyncdl.cli.main import main
 from asyncdl.config import DownloadConfig
+from asyncdl.job.choosing.from_config import limits_of
 from asyncdl.transfer import Limits
 
 CHECKPOINT_BYTES = 64 * 1024
 FLUSH_BYTES = 16 * 1024
 
-_limits_of = job.limits_of
-
 
 def fine_limits(download: DownloadConfig) -> Limits:
     return replace(
-        _limits_of(download),
+        limits_of(download),
         checkpoint_bytes=CHECKPOINT_BYTES,
         flush_bytes=FLUSH_BYTES,
         flush_interval_s=0.02,
@@ -29,5 +28,5 @@ def fine_limits(download: DownloadConfig) -> Limits:
 
 
 if __name__ == "__main__":
-    job.limits_of = fine_limits
+    vars(job)["limits_of"] = fine_limits
     main()

@@ -16,8 +16,7 @@ import pytest
 from asyncdl.config import Aoi, SearchConfig, parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
-from asyncdl.job.choosing.scenes import SearchPlan
-from asyncdl.job.choosing.search_plan import query_of
+from asyncdl.job.choosing.search_plan import SearchPlan, query_of
 from asyncdl.job.choosing.vector_files import has_gdal
 from asyncdl.job.identity import fingerprint_of
 from asyncdl.m2m.searching.area import SearchArea, area_from_bbox

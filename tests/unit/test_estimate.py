@@ -10,7 +10,7 @@ from asyncdl.cli.plan import describe
 from asyncdl.job.estimate import Basis, ExpectedRate, is_same_run, pace_of
 from asyncdl.job.plan import KindPlan, Plan
 from asyncdl.job.reporting.report import Report, Summary
-from asyncdl.journal.records import Overview
+from asyncdl.journal import Overview
 
 LAST = replace(
     Report().summary(), downloaded_bytes=10**9, elapsed_s=100.0, begun="2026-03-01T06:15:00Z"

@@ -16,7 +16,7 @@ import pytest
 from asyncdl.errors import ChecksumMismatch, DiskError
 from asyncdl.job.places import extraction
 from asyncdl.job.places.extraction import ExtractError, Order, Unpacker
-from asyncdl.job.places.unpacking import Unpacking
+from asyncdl.job.places.layout import Unpacking
 from asyncdl.transfer import Digest
 from asyncdl.transfer.verification.checks import Expected
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from asyncdl.job.choosing.scenes import SearchPlan
+from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.identity import fingerprint_of, label_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted
 from asyncdl.m2m.searching.search import SceneQuery

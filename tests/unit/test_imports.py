@@ -78,6 +78,9 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
 }
 """The floors of a room, from the ground up; what is not named lives above all of them."""
 
+FACES = {"journal"}
+"""Rooms of which others import the face alone."""
+
 LAZY = {"__init__"}
 """The package's face imports every room, but only when a name is asked for."""
 
@@ -127,6 +130,14 @@ def test_a_module_imports_only_rooms_that_its_room_may(path: Path) -> None:
         return
     wrong = [wanted for wanted in imports_of(path) if not may_import(room, wanted)]
     assert not wrong, f"{name_of(path)} may not import {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize("face", sorted(FACES))
+def test_the_modules_behind_a_face_are_the_rooms_own(face: str) -> None:
+    outside = [path for path in modules() if name_of(path).partition(".")[0] not in (face, *LAZY)]
+    wanted = {name_of(path): sorted(imports_of(path)) for path in outside}
+    behind = {name: [w for w in all_ if w.startswith(f"{face}.")] for name, all_ in wanted.items()}
+    assert not {name: found for name, found in behind.items() if found}
 
 
 def floor_of(module: str) -> int:

@@ -11,8 +11,8 @@ import pytest
 
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.journal.journal import look_into_journal, open_journal
-from asyncdl.journal.records import (
+from asyncdl.journal import (
+    STATE_FOLDER,
     Beginning,
     FileStatus,
     FinishedFile,
@@ -20,9 +20,11 @@ from asyncdl.journal.records import (
     Overview,
     Place,
     Requested,
+    StatePlaces,
+    look_into_journal,
 )
+from asyncdl.journal.journal import open_journal
 from asyncdl.journal.schema import MIGRATIONS
-from asyncdl.journal.state_location import STATE_FOLDER, StatePlaces
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from asyncdl.config import DownloadConfig, LayoutTemplate
 from asyncdl.job.places.layout import Layout
-from asyncdl.journal.records import Place
+from asyncdl.journal import Place
 from asyncdl.m2m.downloads.selection import WantedFile
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"

@@ -9,8 +9,8 @@ import pytest
 
 from asyncdl.errors import NetworkError
 from asyncdl.job.finalize import clear_queue
+from asyncdl.journal import Requested
 from asyncdl.journal.journal import open_journal
-from asyncdl.journal.records import Requested
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 

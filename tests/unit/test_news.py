@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdl.job.choosing.incremental import SKEW_S, Now, day_of, doubt_about, first_new_day
+from asyncdl.job.choosing.scope import SKEW_S, Now, day_of, doubt_about, first_new_day
+from asyncdl.journal import LastSearch
 from asyncdl.journal.journal import open_journal
-from asyncdl.journal.records import LastSearch
 from asyncdl.journal.state_location import JOURNAL_NAME
 
 DAY_S = 86_400.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from asyncdl.job.stages.requirements import demand_of, digests_of
-from asyncdl.journal.records import FinishedFile
+from asyncdl.journal import FinishedFile
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.transfer import Digest, Form

@@ -13,11 +13,11 @@ import pytest
 from asyncdl.errors import ApiError, AuthError, TransferError
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.renewal import Renewal
-from asyncdl.journal.records import Requested
+from asyncdl.journal import Requested
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.pending import Ready
+from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.m2m.downloads.shared_polls import SharedPolls
 from asyncdl.m2m.models import (
     DownloadEntry,
     DownloadRequestReply,

@@ -27,9 +27,8 @@ from asyncdl.m2m.downloads.pending import (
     Waiting,
     waiting_of,
 )
-from asyncdl.m2m.downloads.retrieval import resolutions
+from asyncdl.m2m.downloads.retrieval import SharedPolls, resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.m2m.downloads.shared_polls import SharedPolls
 from asyncdl.m2m.models import (
     DownloadEntry,
     DownloadRequestReply,

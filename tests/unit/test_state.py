@@ -9,9 +9,7 @@ import anyio
 import pytest
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.journal import state_folder
-from asyncdl.journal.state_folder import open_state
-from asyncdl.journal.state_location import STATE_FOLDER
+from asyncdl.journal import STATE_FOLDER, open_state, state_folder
 
 
 async def test_a_second_run_is_told_who_holds_the_directory(tmp_path: Path) -> None:

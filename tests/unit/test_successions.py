@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from asyncdl.job.changed_scenes import successions
-from asyncdl.journal.records import SceneRecord
+from asyncdl.journal import SceneRecord
 from asyncdl.m2m.naming import acquisition_of, processed_on
 
 REAL_TIME = SceneRecord(

@@ -10,7 +10,8 @@ import pytest
 
 from asyncdl.config import Config, parse_config
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.search_plan import group_names, ids_of, kinds_of, products_of, query_of
+from asyncdl.job.choosing.from_config import group_names, kinds_of, products_of
+from asyncdl.job.choosing.search_plan import ids_of, query_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted
 
 L2 = "LC08_L2SP_068017_20200310_20200822_02_T1"

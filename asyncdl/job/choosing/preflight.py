@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, AuthError, ConfigError, EndpointRemoved
 from asyncdl.events import Emit, Notice
-from asyncdl.job.choosing.scenes import SearchPlan
-from asyncdl.job.choosing.search_plan import group_names, products_of
+from asyncdl.job.choosing.from_config import group_names, products_of
+from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.selecting import CLOSED_DATASET
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import suggest

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from asyncdl.background import off_loop
 from asyncdl.config import Config
 from asyncdl.events import Emit, Event, FoundScene, Notice, ScenesFound
-from asyncdl.job.choosing.search_plan import ids_of, query_of
+from asyncdl.job.choosing.search_plan import Named, SearchPlan
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import is_display_id
@@ -59,32 +59,6 @@ _CAPPED = (
     "for one: scenes are missing; split it by date."
 )
 
-Named: TypeAlias = Mapping[str, Sequence[str]]
-"""Scenes named one by one: ids by dataset."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPlan:
-    """Which scenes are looked at: those that are named, those that a search finds, or both."""
-
-    query: SceneQuery | None = None
-    named: Named = field(default_factory=dict)
-    settled: frozenset[str] = frozenset()
-    """Product ids that need no look when the search finds them: nothing of them is missing."""
-    entities: frozenset[str] = frozenset()
-    """Entity ids of the scenes that are known; another one of a settled product id is new."""
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """The datasets that scenes are taken from, each once."""
-        searched = (self.query.dataset,) if self.query else ()
-        return tuple(dict.fromkeys((*searched, *self.named)))
-
-    @property
-    def named_count(self) -> int:
-        """How many scenes are named."""
-        return sum(map(len, self.named.values()))
-
 
 @dataclass(frozen=True, slots=True)
 class SceneIds:
@@ -94,16 +68,6 @@ class SceneIds:
     ids: tuple[str, ...]
     id_field: str
     """Which kind of id: ``entityId`` or ``displayId``."""
-
-
-def wish_of(config: Config) -> SearchPlan:
-    """Return what the config asks for, checked without a network.
-
-    Raises: ConfigError, when the area or the ids make no sense.
-    """
-    if config.search.is_by_id:
-        return SearchPlan(named=ids_of(config.search))
-    return SearchPlan(query_of(config.search))
 
 
 async def scene_batches(

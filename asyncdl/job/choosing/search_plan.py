@@ -1,35 +1,63 @@
-"""From the config's words to the API room's: what to search, what to select. No network."""
+"""Which scenes a config asks for: those that a search finds, or those that it names. No network."""
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 from asyncdl.config import (
-    BandGroupProduct,
-    BandsProduct,
-    BundleProduct,
     Config,
-    Product,
     SearchConfig,
-    ServiceConfig,
 )
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_forms import NoSceneId, described_id, read_scene, shortened, shown
 from asyncdl.job.choosing.id_lists import ListedScene, decode_list, read_lines
 from asyncdl.job.choosing.item_lists import ITEMS, NotItems, is_json, read_items
-from asyncdl.m2m import ClientOptions, Credentials
-from asyncdl.m2m.account.credentials import FoundCredentials, locate_credentials
-from asyncdl.m2m.account.stored_account import host_of
-from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.m2m.searching.traits import SceneTraits, check_traits
-from asyncdl.net.tls import TlsSettings
 from asyncdl.outside import TooMuch, read_at_most
+
+Named: TypeAlias = Mapping[str, Sequence[str]]
+"""Scenes named one by one: ids by dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """Which scenes are looked at: those that are named, those that a search finds, or both."""
+
+    query: SceneQuery | None = None
+    named: Named = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+    """Product ids that need no look when the search finds them: nothing of them is missing."""
+    entities: frozenset[str] = frozenset()
+    """Entity ids of the scenes that are known; another one of a settled product id is new."""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that scenes are taken from, each once."""
+        searched = (self.query.dataset,) if self.query else ()
+        return tuple(dict.fromkeys((*searched, *self.named)))
+
+    @property
+    def named_count(self) -> int:
+        """How many scenes are named."""
+        return sum(map(len, self.named.values()))
+
+
+def wish_of(config: Config) -> SearchPlan:
+    """Return what the config asks for, checked without a network.
+
+    Raises: ConfigError, when the area or the ids make no sense.
+    """
+    if config.search.is_by_id:
+        return SearchPlan(named=ids_of(config.search))
+    return SearchPlan(query_of(config.search))
 
 
 def query_of(search: SearchConfig) -> SceneQuery:
@@ -173,75 +201,3 @@ def _bytes_of(name: str) -> bytes:
     if raw is not None:
         return read_at_most(raw, MAX_LIST_BYTES)
     return read_at_most(io.BytesIO(sys.stdin.read(MAX_LIST_BYTES + 1).encode()), MAX_LIST_BYTES)
-
-
-def products_of(config: Config) -> tuple[Wanted, ...]:
-    """Return what each ``[[products]]`` table asks for, in order."""
-    return tuple(_product_of(product) for product in config.products)
-
-
-def kinds_of(config: Config) -> tuple[str, ...]:
-    """Return the kinds of the wanted products, each once, in order."""
-    return tuple(dict.fromkeys(product.kind for product in products_of(config)))
-
-
-def _product_of(product: Product) -> Wanted:
-    match product:
-        case BandsProduct():
-            return BandsWanted(product.bands)
-        case BundleProduct():
-            members = (product.members or ()) if product.extract else None
-            return BundleWanted(members, product.product, product.keep_tar or not product.extract)
-        case BandGroupProduct():
-            return GroupWanted(product.file_groups)
-
-
-def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
-    """Return the file groups that any product asks for, each once."""
-    names = (g for p in products if isinstance(p, GroupWanted) for g in p.file_groups)
-    return tuple(dict.fromkeys(names))
-
-
-MIN_REPLY_BYTES = 128 * 1024**2
-"""The links of 200,000 files are as long."""
-
-
-def tls_of(service: ServiceConfig) -> TlsSettings:
-    """Return whom TLS trusts, for ``[service]``."""
-    return TlsSettings(service.ca_file, service.client_cert, service.client_key)
-
-
-def options_of(service: ServiceConfig) -> ClientOptions:
-    """Return the client's options for ``[service]``."""
-    return ClientOptions(
-        read_timeout_s=service.timeout,
-        max_wait_s=service.max_wait,
-        max_reply_bytes=min(service.max_reply, _most_reply_bytes(service)),
-        scene_list_ttl=service.scene_list_ttl,
-        tls=tls_of(service),
-    )
-
-
-def _most_reply_bytes(service: ServiceConfig) -> int:
-    """Return how long the longest reply to a call of a job can be, with room to spare."""
-    of_options = service.scenes_per_call * 2**17
-    return max(MIN_REPLY_BYTES, of_options, service.scenes_per_page * 2**16)
-
-
-def credentials_of(
-    service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
-) -> Credentials:
-    """Find the account for ``[service]``; without ``prompt`` nobody is asked. Raises: AuthError."""
-    return locate_account(service, prompt=prompt).credentials
-
-
-def locate_account(
-    service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
-) -> FoundCredentials:
-    """Find the account for ``[service]`` and tell where it was. Raises: AuthError."""
-    return locate_credentials(
-        configured_username=service.username,
-        token_file=Path(service.token_file) if service.token_file else None,
-        host=host_of(service.url),
-        prompt=prompt,
-    )

@@ -11,8 +11,9 @@ from asyncdl.background import off_loop
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.events import Emit, Notice
-from asyncdl.job.choosing.scenes import Namesakes, SceneIds, SearchPlan, scene_batches
-from asyncdl.job.choosing.search_plan import group_names, products_of
+from asyncdl.job.choosing.from_config import group_names, products_of
+from asyncdl.job.choosing.scenes import Namesakes, SceneIds, scene_batches
+from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands

@@ -17,9 +17,8 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
-from asyncdl.job.places.layout import layout_of
-from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
-from asyncdl.journal.records import Place
+from asyncdl.job.places.layout import layout_of, passes_by, passing_path, unpacking_at
+from asyncdl.journal import Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system import volumes
 from asyncdl.transfer.parts.part_file import part_path

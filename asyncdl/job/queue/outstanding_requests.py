@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import Beginning, Requested
+from asyncdl.journal import Beginning, Journal, Requested
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.matching import FileIndex
 from asyncdl.m2m.downloads.selection import WantedFile

@@ -9,7 +9,8 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.background import off_loop
 from asyncdl.events import Event, FileFinished, FileState, FilesWanted, ScenesFound
-from asyncdl.job.choosing.scenes import Namesakes, SearchPlan
+from asyncdl.job.choosing.scenes import Namesakes
+from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.existing_files import settle_present

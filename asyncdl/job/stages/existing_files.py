@@ -18,15 +18,13 @@ from asyncdl.background import off_loop
 from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.places.layout import Layout, layout_of
+from asyncdl.job.places.layout import Layout, Unpacking, layout_of, unpacking_at
 from asyncdl.job.places.space import Present, still_to_come
-from asyncdl.job.places.unpacking import Unpacking, unpacking_at
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.path_conflicts import sort_out_blocked
 from asyncdl.job.stages.placing import Arrival, bring, remove_passing, unpacker_for
 from asyncdl.job.stages.requirements import Requirements, demand_of, gather_promises
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import FinishedFile, Memory, Place
+from asyncdl.journal import FinishedFile, Journal, Memory, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.parts.part_file import remove_leftovers

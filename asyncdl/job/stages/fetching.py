@@ -1,4 +1,4 @@
-"""The last stage: URLs become verified files, so many at once as there are workers."""
+"""The last stage: URLs become verified files, as many at once as there are workers."""
 
 from __future__ import annotations
 
@@ -7,21 +7,64 @@ from dataclasses import replace
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from asyncdl.errors import DiskError, NetworkError, TransferError
-from asyncdl.events import FileFinished, FileState, LinkRenewal
+from asyncdl.errors import ApiError, DiskError, NetworkError, TransferError
+from asyncdl.events import FileFinished, FileState, LinkRenewal, Notice
 from asyncdl.job.places.extraction import Unpacker
-from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
+from asyncdl.job.places.layout import passes_by, passing_path, unpacking_at
 from asyncdl.job.run_context import RunContext
-from asyncdl.job.stages.eulas import Eulas
 from asyncdl.job.stages.placing import Arrival, bring, facts_of, stop_if_full, unpacker_for
 from asyncdl.job.stages.renewal import Renewal
 from asyncdl.job.stages.requirements import demand_of
-from asyncdl.journal.records import Place
+from asyncdl.journal import Place
+from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.transfer import Fetched, FileRequest, Form
 from asyncdl.transfer.dispatch import Dispatch
 from asyncdl.transfer.host_limiter import host_of
 from asyncdl.transfer.slots import Slot
+
+SHOWN_CHARS = 1000
+"""Of an agreement; the rest is to be read where the service shows it."""
+
+
+class Eulas:
+    """Refuses files whose agreement was not accepted; shows each agreement once."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    async def permit(self, run: RunContext, ready: Ready) -> bool:
+        """Tell whether a file may be fetched; if not, report its ending."""
+        code = ready.eula_code
+        if not code or code in run.config.service.accept_eulas:
+            return True
+        await self._show(run, code)
+        run.finish(
+            ready.wanted,
+            FileState.FAILED,
+            reason="eula",
+            detail=f"it comes under the licence agreement {code}, which was not accepted",
+            remedy=f'Read the agreement; if you accept it, add "{code}" to service.accept_eulas.',
+        )
+        return False
+
+    async def _show(self, run: RunContext, code: str) -> None:
+        if code in self._shown:
+            return
+        self._shown.add(code)
+        text = await _text_of(run.client, code)
+        run.emit(Notice(f"Licence agreement {code}: {text}", "warning"))
+
+
+async def _text_of(client: M2MClient, code: str) -> str:
+    """Ask for an agreement. Source: endpoint ``download-eula``."""
+    try:
+        agreements = await client.download_eula([code])
+    except (ApiError, NetworkError) as error:
+        return f"its text cannot be had at present ({error})"
+    text = " ".join(a.agreement_content.strip() for a in agreements) or "the service has no text"
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]} […]"
+
 
 PARKED_PER_WORKER = 20
 """Links to hosts that are down, for each worker: enough to find what other hosts give, few enough

@@ -16,8 +16,7 @@ import anyio.to_thread
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal.records import Aim, Place
-from asyncdl.journal.state_location import STATE_FOLDER
+from asyncdl.journal import STATE_FOLDER, Aim, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system.volumes import longest_name, longest_path
 from asyncdl.transfer.names import HALF_NOTE, safe_name

@@ -22,10 +22,10 @@ from asyncdl.errors import (
 )
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.extraction import Order, UnpackedFile, Unpacker, unpack
-from asyncdl.job.places.unpacking import Unpacking, passing_path, unpacking_at, unpacking_of
+from asyncdl.job.places.layout import Unpacking, passing_path, unpacking_at, unpacking_of
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.requirements import Requirements, demand_of
-from asyncdl.journal.records import FinishedFile, Place
+from asyncdl.journal import FinishedFile, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 from asyncdl.transfer.names import COPY

@@ -12,11 +12,9 @@ import anyio.to_thread
 
 from asyncdl.events import Notice
 from asyncdl.job.places.extraction import remove_unfinished
-from asyncdl.job.places.layout import Layout
-from asyncdl.job.places.unpacking import passes_by, passing_path, unpacking_at
+from asyncdl.job.places.layout import Layout, passes_by, passing_path, unpacking_at
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal.journal import Journal
-from asyncdl.journal.records import Aim, FinishedFile, KnownPath, Memory, Place
+from asyncdl.journal import Aim, FinishedFile, Journal, KnownPath, Memory, Place
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.durable import is_within, make_folders, rename, settle

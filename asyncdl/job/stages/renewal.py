@@ -10,7 +10,7 @@ import anyio
 
 from asyncdl.errors import ApiError, AuthError, TransferError
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal.records import Requested
+from asyncdl.journal import Requested
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import match_reply
 from asyncdl.m2m.downloads.pending import GivenUp, Ready, Reissued, Waiting, waiting_of

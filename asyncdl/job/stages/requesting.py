@@ -14,7 +14,7 @@ from asyncdl.events import FileState
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.quota import Quota
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal.records import Requested
+from asyncdl.journal import Requested
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import AvailableFile, Matched, match_reply
 from asyncdl.m2m.downloads.pending import Ready, Waiting, waiting_of

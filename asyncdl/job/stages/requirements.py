@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from asyncdl.events import FileState
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal.records import FinishedFile
+from asyncdl.journal import FinishedFile
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.stac import FileDigest

@@ -1,4 +1,4 @@
-"""Amounts for people: bytes, times, numbers of things."""
+"""Amounts for people: bytes, times, numbers of things. Pure, and the only place for them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def size(count: float) -> str:
     return f"{count / 1000:.1f} PB"
 
 
+def rate(bytes_s: float) -> str:
+    """Write bytes per second: ``1.2 MB/s``."""
+    return f"{size(bytes_s)}/s"
+
+
 def duration(seconds: float) -> str:
     """Write seconds as a clock does: ``0:07``, ``12:30``, ``2:05:00``; days in front."""
     whole = round(seconds)
@@ -24,6 +29,17 @@ def duration(seconds: float) -> str:
     return f"{days} d {clock}" if days else clock
 
 
-def count(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 file``, ``2,500 scenes``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def count(number: int, noun: str, nouns: str = "") -> str:
+    """Write a number with its noun: ``1 file``, ``2,500 scenes``.
+
+    Args:
+        number: 0 or more.
+        noun: For one.
+        nouns: For any other number; by default the noun with an ``s``.
+    """
+    return f"{number:,} {plural(number, noun, nouns or f'{noun}s')}"
+
+
+def plural(number: int, one: str, several: str) -> str:
+    """Return the words that go with a number: ``is`` or ``are``, ``it`` or ``them``."""
+    return one if number == 1 else several

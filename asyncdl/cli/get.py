@@ -44,6 +44,7 @@ from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_qu
 from asyncdl.transfer.name_registry import mark_of
 from asyncdl.transfer.request_headers import Headers
 from asyncdl.transfer.wire_url import read_target
+from asyncdl.units import count
 
 QUEUED_PER_WORKER = 2
 """Requests made ahead for each worker. Of a list of any length no more is in memory, but for
@@ -196,8 +197,8 @@ def _refuse(problems: list[Problem], else_: str) -> None:
     for problem in problems[:SHOWN_PROBLEMS]:
         echo(str(problem), err=True)
     more = f", {SHOWN_PROBLEMS} of them named above" if len(problems) > SHOWN_PROBLEMS else ""
-    count = f"at least {MAX_PROBLEMS}" if len(problems) >= MAX_PROBLEMS else len(problems)
-    entries = "1 entry is" if len(problems) == 1 else f"{count} entries are"
+    least = "at least " if len(problems) >= MAX_PROBLEMS else ""
+    entries = least + count(len(problems), "entry is", "entries are")
     raise ConfigError(f"{entries} wrong{more}; {else_}")
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asyncdl.cli.printing import echo, echo_json
-from asyncdl.cli.quantities import count, size
 from asyncdl.errors import INTERRUPTED, DiskError, NetworkError, TransferError, reason_of
 from asyncdl.events import Event, FileFinished, FileState, TransferEnded
 from asyncdl.redact import redact
 from asyncdl.transfer import Fetched, Outcome
 from asyncdl.transfer.verification.digests import ALGORITHMS
+from asyncdl.units import count, size
 
 _MORE = {
     "error-page": "If the page is what you want, `--accept-html` takes it.",

@@ -191,9 +191,9 @@ def _note_what_is_not_known(raw: dict[str, Any]) -> None:
     """Tell of names that only the service can judge: it may have them all the same."""
     dataset = raw["search"].get("dataset")
     if dataset and not files_of(dataset):
-        close = suggest(dataset, DATASETS)
-        hint = f"did you mean {close[0]}?" if close else f"`asyncdl datasets {dataset}` asks USGS"
-        echo(f"Note: {dataset} is no dataset known here; {hint}", err=True)
+        hint = did_you_mean(suggest(dataset, DATASETS))
+        hint = hint or f"; `asyncdl datasets {dataset}` asks USGS"
+        echo(f"Note: {dataset} is no dataset known here{hint}", err=True)
     if not files_of(dataset or ""):
         for word in _words_of_no_dataset(raw["products"]):
             known_words = {word for known in DATASETS for word in band_words(known)}

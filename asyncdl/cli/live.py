@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.segment import ControlType, Segment
 
-from asyncdl.cli.quantities import count
 from asyncdl.events import CheckProgress
+from asyncdl.units import count
 
 REFRESH_PER_S = 8
 

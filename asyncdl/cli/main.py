@@ -17,7 +17,7 @@ from asyncdl.cli.printing import echo
 from asyncdl.cli.stdio import ReaderLeft, StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact, redact_url
-from asyncdl.text import closest
+from asyncdl.text import closest, did_you_mean
 from asyncdl.version import __version__
 
 OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, early_signals.INTERRUPTED
@@ -79,8 +79,7 @@ class LazyGroup(click.Group):
 
 def no_such_command(name: str) -> str:
     """Say that a command is none, and which one may have been meant."""
-    close = closest(name, COMMANDS)
-    return f"No such command '{name}'." + (f" Did you mean '{close[0]}'?" if close else "")
+    return f"No such command '{name}'{did_you_mean(closest(name, COMMANDS)) or '.'}"
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

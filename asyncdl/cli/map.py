@@ -22,7 +22,6 @@ from asyncdl.cli.options import (
 )
 from asyncdl.cli.page_files import STDOUT, write_page
 from asyncdl.cli.printing import echo, print_note
-from asyncdl.cli.quantities import count
 from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
@@ -33,6 +32,7 @@ from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.net.tls import TlsSettings
 from asyncdl.pages.map_page import map_page
 from asyncdl.pages.mapping import Polygon, Tiles
+from asyncdl.units import count
 
 # Nothing else in front of the path: it goes into the page's policy.
 _TILES = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/.*")

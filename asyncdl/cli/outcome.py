@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asyncdl.cli.printing import echo, echo_json
-from asyncdl.cli.quantities import count, duration, size
 from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
 from asyncdl.job.reporting.run_history import ProofCount
+from asyncdl.units import count, duration, size
 
 SHOWN_FAILURES = 10
 """The rest stands in the report."""

@@ -24,7 +24,6 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.printing import echo, echo_json, print_note, table_lines
-from asyncdl.cli.quantities import count, duration, size
 from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
 from asyncdl.config import ByteCount, Config, Seconds, load_config
 from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
@@ -33,6 +32,7 @@ from asyncdl.job.plan import Plan, make_plan
 from asyncdl.journal import places_of
 from asyncdl.m2m.models import RateLimits
 from asyncdl.net.tls import TlsSettings
+from asyncdl.units import count, duration, size
 
 
 @command(
@@ -124,7 +124,7 @@ def _area(plan: Plan) -> list[str]:
     if not plan.area.ground:
         return []
     number = len(plan.area.filters)
-    searches = "1 search" if number == 1 else f"{number} searches"
+    searches = count(number, "search", "searches")
     parts = count(len(plan.area.ground), "part")
     reach = f"up to {plan.area.reach_deg:.2g} degrees beyond it"
     return [f"area: {parts}, {searches} {reach}; scenes that do not touch it are left out"]

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from asyncdl.cli.live import ResizableLive
 from asyncdl.cli.printing import plain
-from asyncdl.cli.quantities import size
 from asyncdl.events import Emit, Event, Notice
 from asyncdl.progress.board import ActiveFile, Board
 from asyncdl.progress.notes import note_of
 from asyncdl.progress.words import joined, pace, totals
 from asyncdl.text import shortened
+from asyncdl.units import size
 
 SHOWN_FILES = 8
 """Lines for active files; with more workers the rest is counted."""

@@ -17,6 +17,7 @@ from asyncdl.cli.printing import echo
 from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.bands import band_words, is_partly_known, suggest, words_without_files
+from asyncdl.text import did_you_mean
 
 _PLACE = re.compile(r"(\d{1,3})/(\d{1,3})")
 _PERCENT = re.compile(r"(?:(\d{1,9})(?:\s*+[-,]\s*+|\s++))?(\d{1,9})\s*+%?")
@@ -166,9 +167,8 @@ def refuse_unknown_bands(dataset: str, words: list[str]) -> None:
     if is_partly_known(dataset):
         return
     for word in words_without_files(dataset, words):
-        close = suggest(word, band_words(dataset))
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise click.UsageError(f"{dataset} has no band {word}.{hint}")
+        hint = did_you_mean(suggest(word, band_words(dataset)))
+        raise click.UsageError(f"{dataset} has no band {word}{hint or '.'}")
 
 
 def read_answer(read: Callable[[str], T], text: str) -> T:

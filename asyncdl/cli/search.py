@@ -27,7 +27,6 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.printing import echo, json_text, table_lines
-from asyncdl.cli.quantities import count
 from asyncdl.cli.service import Access, access_to, open_client, with_tls
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
@@ -39,6 +38,7 @@ from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.outlines import geometry_of
 from asyncdl.m2m.searching.search import SceneQuery, search_scenes
 from asyncdl.net.tls import TlsSettings
+from asyncdl.units import count
 
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The last four are wide forms, which some spreadsheets take as well."""

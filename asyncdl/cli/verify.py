@@ -28,7 +28,6 @@ from asyncdl.cli.options import (
 )
 from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo, echo_json
-from asyncdl.cli.quantities import count, size
 from asyncdl.cli.run import exit_status_of
 from asyncdl.cli.service import (
     SANDBOX_NAME,
@@ -48,6 +47,7 @@ from asyncdl.job.reporting.report import Summary
 from asyncdl.job.verifying import Checked, forget_gone, verify_files
 from asyncdl.journal import Journal, StatePlaces, look_into_journal, open_state, places_of
 from asyncdl.net.tls import TlsSettings
+from asyncdl.units import count, plural, size
 
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -246,5 +246,5 @@ def _print(outcome: Checked, directory: Path, *, as_json: bool, quiet: bool) -> 
         right = f"{outcome.total - wrong:,} of {count(outcome.total, 'file')} right"
         echo(f"{right}; read {size(outcome.read_bytes)}")
     if wrong:
-        them = "it" if wrong == 1 else "them"
+        them = plural(wrong, "it", "them")
         echo(f"{count(wrong, 'file')} damaged or gone; --repair fetches {them} again")

@@ -24,6 +24,7 @@ from asyncdl.config.sections import (
 from asyncdl.config.values import hint_of_choices
 from asyncdl.errors import ConfigError
 from asyncdl.text import closest, did_you_mean
+from asyncdl.units import count
 
 _TYPE = re.compile(r"^Expected `([^`]*)`, got `([^`]*)`$")
 _BOUND = re.compile(r"^Expected `(?:int|float)` (>=|<=) (\S+?)(?:\.0)?$")
@@ -233,4 +234,4 @@ def _other_kind(wanted: str, got: str) -> str:
 def _other_length(value: object, wanted: int) -> str:
     if not value or not isinstance(value, list | tuple):
         return "is empty"
-    return f"has {len(value)} value{'s' * (len(value) != 1)}, not {wanted}"
+    return f"has {count(len(value), 'value')}, not {wanted}"

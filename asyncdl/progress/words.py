@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncdl.progress.board import Board
-from asyncdl.units import count, duration, size
+from asyncdl.units import count, duration, rate, size
 
 
 def totals(board: Board) -> list[str]:
@@ -25,7 +25,7 @@ def pace(board: Board) -> list[str]:
     done = size(board.done_bytes)
     parts = [
         f"{done} of {size(board.wanted_bytes)}" if board.wanted_bytes else done,
-        f"{size(board.rate_bytes_s)}/s",
+        rate(board.rate_bytes_s),
         duration(board.elapsed_s),
     ]
     if board.remaining_s is not None:

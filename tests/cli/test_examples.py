@@ -88,7 +88,7 @@ def test_the_help_of_every_command_ends_with_its_examples(name: str, terminal: T
 @pytest.mark.parametrize(
     ("mistyped", "meant"),
     [
-        (["serach", "a.toml"], "No such command 'serach'. Did you mean 'search'?"),
+        (["serach", "a.toml"], "No such command 'serach'; did you mean search?"),
         (["run", "--sandbx", "a.toml"], "--sandbox"),
         (["bands", "landsat_ot_l2"], "did you mean landsat_ot_c2_l2?"),
         (["file-groups", "landsat_ot_l2", "--sandbox"], "did you mean landsat_ot_c2_l2?"),
@@ -104,4 +104,4 @@ def test_what_is_mistyped_gets_what_may_have_been_meant(
 def test_what_is_like_no_command_gets_no_guess(terminal: Terminal) -> None:
     assert terminal.run("xyzzy") == 2
     assert "No such command 'xyzzy'." in terminal.err
-    assert "Did you mean" not in terminal.err
+    assert "did you mean" not in terminal.err

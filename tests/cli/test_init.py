@@ -80,7 +80,7 @@ def test_a_config_that_is_there_is_replaced_only_by_force(terminal: Terminal, fo
     ("arguments", "told"),
     [
         ((*SEARCH,), "products"),
-        ((*SEARCH, "--bands", "SR_B44"), "Did you mean SR_B4?"),
+        ((*SEARCH, "--bands", "SR_B44"), "has no band SR_B44; did you mean SR_B4?"),
         ((*SEARCH, "--bbox", "1,2,3,4", "--bundle"), "clashes"),
         ((*SEARCH, "--start", "March", "--bundle"), "YYYY-MM-DD"),
         ((*SEARCH, "--cloud-cover", "101", "--bundle"), "0 to 100"),
@@ -141,7 +141,7 @@ def test_answers_make_a_config_that_run_takes() -> None:
         (2, "2020-02-30", "YYYY-MM-DD"),
         (3, "2020-02-01", "before start"),
         (4, "600", "0 to 100"),
-        (5, "redd", "Did you mean red?"),
+        (5, "redd", "did you mean red?"),
         (6, "perhaps", "invalid input"),
     ],
 )

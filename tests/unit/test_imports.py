@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "events": {"errors"},
     "metrics": {"events", "version"},
     "net": {"errors", "extras", "outside"},
-    "config": {"user_text", "errors", "net.host_text", "outside", "text"},
+    "config": {"user_text", "errors", "net.host_text", "outside", "text", "units"},
     "transfer": {
         "system", "background", "errors", "events", "net", "outside", "private_files", "redact",
         "text", "version",

@@ -9,7 +9,6 @@ import pytest
 
 from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.printing import table_lines
-from asyncdl.cli.quantities import count, duration, size
 from asyncdl.events import (
     ApiRetry,
     HostStrain,
@@ -23,6 +22,7 @@ from asyncdl.events import (
 from asyncdl.job.reporting.report import Failure, Summary, Superseded, Withdrawn
 from asyncdl.job.reporting.run_history import ProofCount, RunHistory
 from asyncdl.progress.notes import note_of
+from asyncdl.units import count, duration, size
 
 
 @pytest.mark.parametrize(

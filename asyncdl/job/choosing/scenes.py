@@ -27,7 +27,7 @@ from asyncdl.m2m.searching.search import (
     SceneQuery,
     search_scenes,
 )
-from asyncdl.units import count
+from asyncdl.units import count, plural
 
 
 class Namesakes:
@@ -184,7 +184,7 @@ def area_notes(area: SearchArea) -> list[Notice]:
     notes = [Notice(text, "warning") for text in area.notes]
     if area.ground:
         parts = f"{count(len(area.ground), 'part')} and {count(area.corners, 'corner')}"
-        searches = "one search reaches" if len(area.filters) == 1 else "the searches reach"
+        searches = plural(len(area.filters), "one search reaches", "the searches reach")
         notes.append(
             Notice(
                 f"The area has {parts}, which the service cannot search as they are: "

@@ -17,7 +17,7 @@ from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands
-from asyncdl.m2m.downloads.products import ListedProduct, ProductsSeen, Unclear, closest
+from asyncdl.m2m.downloads.products import ListedProduct, ProductsSeen, Unclear, closest_product
 from asyncdl.m2m.downloads.selection import (
     BandsSeen,
     BandsWanted,
@@ -86,7 +86,7 @@ def _ambiguity(scene: str, unclear: Unclear) -> ConfigError:
 def _hint(choice: str, seen: ProductsSeen) -> str:
     if choice.strip().casefold() in seen.contained:
         return '; it is a folder of single files, which kind = "bands" takes'
-    close = closest(choice, seen.listed)
+    close = closest_product(choice, seen.listed)
     return did_you_mean([close.code or close.name]) if close else ""
 
 

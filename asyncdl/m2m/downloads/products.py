@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from asyncdl.m2m.models import DownloadOption
 from asyncdl.m2m.naming import parse_product_id
-from asyncdl.text import closest as nearest
+from asyncdl.text import closest
 
 Rows: TypeAlias = Sequence[DownloadOption]
 
@@ -166,11 +166,11 @@ def products_seen(rows: Rows, wanted: Iterable[str]) -> ProductsSeen:
     )
 
 
-def closest(wanted: str, listed: Iterable[ListedProduct]) -> ListedProduct | None:
+def closest_product(wanted: str, listed: Iterable[ListedProduct]) -> ListedProduct | None:
     """Return the product whose code, or words of whose name, are most like what was written."""
     known = tuple(listed)
     by_code = {product.code.casefold(): product for product in known if product.code}
-    close = nearest(wanted.strip().casefold(), by_code, likeness=0.7)
+    close = closest(wanted.strip().casefold(), by_code, likeness=0.7)
     if close:
         return by_code[close[0]]
     words = _words(wanted)
@@ -180,7 +180,7 @@ def closest(wanted: str, listed: Iterable[ListedProduct]) -> ListedProduct | Non
 
 
 def _is_like(word: str, name: str) -> bool:
-    return bool(nearest(word, _words(name), likeness=0.8))
+    return bool(closest(word, _words(name), likeness=0.8))
 
 
 def _words(text: str | None) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ from asyncdl.lists.entry_options import with_header
 from asyncdl.net.tls import check_tls
 from asyncdl.redact import MASK, redact_url
 from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
-from asyncdl.transfer.name_registry import mark_of
+from asyncdl.transfer.name_registry import url_hash
 from asyncdl.transfer.request_headers import Headers
 from asyncdl.transfer.wire_url import read_target
 from asyncdl.units import count
@@ -338,7 +338,7 @@ class Feed(Struct, frozen=True):
                 request = self._request(entry)
                 if request is None:
                     continue
-                mark = hash((mark_of(request.url), request.directory, request.name))
+                mark = hash((url_hash(request.url), request.directory, request.name))
                 if mark in seen:
                     continue
                 seen.add(mark)

@@ -38,7 +38,7 @@ from asyncdl.m2m.naming import dataset_of
 from asyncdl.m2m.searching.outlines import Outline
 from asyncdl.outside import check_values, read_at_most
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.parts.durable import make_folders, rename, write_anew
+from asyncdl.transfer.parts.durable import make_folders, rename, write_file
 from asyncdl.units import count
 
 FOLDER = "stac"
@@ -283,5 +283,5 @@ def _write(path: Path, value: Json) -> None:
         if _content_of(path) == data:
             return
     partial = path.with_name(f"{path.name}.part")
-    write_anew(partial, [data], durable=False)
+    write_file(partial, [data], durable=False)
     rename(partial, path, durable=False)

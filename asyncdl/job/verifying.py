@@ -20,7 +20,7 @@ from asyncdl.errors import TransferError, ungrouped
 from asyncdl.events import CheckProgress, Emit, FileChecked
 from asyncdl.journal import FileStatus, FinishedFile, Journal
 from asyncdl.transfer import Form, form_of
-from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.checks import Expected, verify_file
 
 CHECKED = (FileStatus.VERIFIED, FileStatus.DAMAGED)
 """What was verified once, a file that was found damaged and may have been restored too."""
@@ -143,7 +143,7 @@ def _check(directory: Path, file: FinishedFile, on_read: Callable[[int], None]) 
     try:
         if path.exists() and not path.is_file():
             return FileChecked(file.path, False, "disk", "it is no regular file")
-        proof = prove_file(path, expected_of(file), url=file.path, on_read=read)
+        proof = verify_file(path, expected_of(file), url=file.path, on_read=read)
     except TransferError as error:
         return FileChecked(file.path, False, error.reason, error.detail)
     except FileNotFoundError:

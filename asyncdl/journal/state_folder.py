@@ -32,7 +32,13 @@ from asyncdl.journal.state_location import (
 from asyncdl.outside import read_at_most
 from asyncdl.system.volumes import is_read_only
 from asyncdl.text import plain
-from asyncdl.transfer.parts.durable import check_own, make_folders, open_plain, settle, write_anew
+from asyncdl.transfer.parts.durable import (
+    check_own,
+    fsync_dir,
+    make_folders,
+    open_regular_file,
+    write_file,
+)
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LONGEST_HOLDER_BYTES = 4096
@@ -219,7 +225,7 @@ class _Hold:
             "durable": self._durable,
         }
         self._holder.unlink(missing_ok=True)
-        write_anew(self._holder, [orjson.dumps(told)], durable=False, is_new=True)
+        write_file(self._holder, [orjson.dumps(told)], durable=False, is_new=True)
 
     def settle(self) -> None:
         """Bring the names of the folder's files, and its own, to stable storage.
@@ -227,7 +233,7 @@ class _Hold:
         Raises: DiskError.
         """
         try:
-            settle(self.folder)
+            fsync_dir(self.folder)
         except OSError as error:
             raise DiskError(self.folder, error) from error
 
@@ -262,7 +268,7 @@ def _describe(holder: Path) -> str:
 
 def _read(holder: Path) -> dict[str, Any]:
     try:
-        with open(open_plain(holder, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - it is open
+        with open(open_regular_file(holder, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - it is open
             told = orjson.loads(read_at_most(file, LONGEST_HOLDER_BYTES))
     except (OSError, ValueError):
         return {}

@@ -4,7 +4,7 @@ Knows nothing of USGS. The way in is :class:`Downloader`; :func:`serve_queue`
 puts it behind a bounded queue.
 """
 
-from asyncdl.transfer.download_queue import Outcome, serve_queue
+from asyncdl.transfer.dispatch import Outcome, serve_queue
 from asyncdl.transfer.downloader import Downloader
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.limits import Limits

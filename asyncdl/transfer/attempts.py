@@ -12,11 +12,9 @@ from asyncdl.errors import (
     HttpStatusError,
     WrongContent,
 )
+from asyncdl.transfer.error_pages import LOGIN_PAGE
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.verification.structure import BROKEN_FILE, ERROR_PAGE
-
-LOGIN_PAGE = "login-page"
-"""Reason of a ``WrongContent`` for a host that sends us to its login page."""
 
 MOST_CROWDED = 4
 """Then the host has a sixteenth of the connections, and is not to blame."""

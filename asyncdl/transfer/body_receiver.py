@@ -11,24 +11,24 @@ from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer import clock
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import PAGE_BYTES, quote_page
-from asyncdl.transfer.file_progress import Progress
+from asyncdl.transfer.file_progress import FileProgress
 from asyncdl.transfer.host_limiter import ConnectionSlot
 from asyncdl.transfer.http import ResponseStream
-from asyncdl.transfer.limits import Bounds
+from asyncdl.transfer.limits import SizeLimits
+from asyncdl.transfer.parts.part_file import WriteBuffer
 from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.segments import Segment
 from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.verification.structure import HEAD_BYTES, Form, check_head, head_bytes
-from asyncdl.transfer.write_buffer import WriteBuffer
 
 
 class FileTarget(Struct, frozen=True):
     """The file that bodies go to, and what is expected of it."""
 
     holding: UnfinishedFile
-    progress: Progress
+    progress: FileProgress
     form: Form
-    bounds: Bounds
+    bounds: SizeLimits
 
 
 def _watch_nothing(piece: Segment) -> None:

@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from asyncdl.errors import TransferError
 from asyncdl.transfer.engine import Engine
-from asyncdl.transfer.file_url import FileUrl, number_of
+from asyncdl.transfer.file_url import FileUrl, file_id
 from asyncdl.transfer.freshness import Recheck, is_known_version, look_at, mark
-from asyncdl.transfer.name_registry import claimant_of
+from asyncdl.transfer.name_registry import owner_of_request
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
-from asyncdl.transfer.parts.ownership import FileNumber
+from asyncdl.transfer.parts.ownership import OwnershipMark
 from asyncdl.transfer.parts.part_file import may_be_replaced, open_part
 from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.ranges import parse_content_range
@@ -22,7 +22,7 @@ from asyncdl.transfer.request import FileRequest
 from asyncdl.transfer.responses import Head
 from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.validators import Validator
-from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.verification.checks import Expected, Verification, verify_file
 from asyncdl.transfer.verification.digests import Digest
 from asyncdl.transfer.verification.incremental_hasher import IncrementalHasher
 from asyncdl.transfer.verification.structure import Form, form_of
@@ -38,7 +38,7 @@ class PresentFile(Struct, frozen=True):
 
     path: Path
     size_bytes: int
-    proof: Proof
+    proof: Verification
 
 
 class Destination:
@@ -58,13 +58,13 @@ class Destination:
         """Its path, once it has a name."""
         self.form = Form.ANY
         """What its bytes must look like; known once it has a name."""
-        self.told_digests: tuple[Digest, ...] = ()
+        self.announced_digests: tuple[Digest, ...] = ()
         """Those that the host announces."""
         self._engine = engine
         self._request = request
         self._url = url
         self._resources = resources
-        self._claimant = claimant_of(request)
+        self._claimant = owner_of_request(request)
 
     @property
     def given_name(self) -> str | None:
@@ -89,7 +89,7 @@ class Destination:
             is_whole: Whether it is certain that no byte of it is missing.
         """
         request = self._request
-        digests = tuple(dict.fromkeys((*request.digests, *self.told_digests)))
+        digests = tuple(dict.fromkeys((*request.digests, *self.announced_digests)))
         return Expected(
             self.form,
             size_bytes,
@@ -156,8 +156,8 @@ class Destination:
             return None
         try:
             expected = self.expected(size_bytes, is_whole=size_bytes is not None)
-            proof = await self._engine.prove(
-                final, there_bytes, lambda: prove_file(final, expected, url=self._url.now)
+            proof = await self._engine.verify(
+                final, there_bytes, lambda: verify_file(final, expected, url=self._url.now)
             )
         except TransferError as error:
             _log.info("%s is there, but not right: %s", final, error.detail)
@@ -183,9 +183,9 @@ class Destination:
         return request.overwrite or request.name is not None or is_this_runs
 
     @property
-    def _number(self) -> FileNumber:
+    def _number(self) -> OwnershipMark:
         # Of what a digest is known, a copy of ours that has changed since is a broken one.
-        return FileNumber(number_of(self._request.url), bool(self._request.digests))
+        return OwnershipMark(file_id(self._request.url), bool(self._request.digests))
 
     async def check_name_is_free(self) -> None:
         """Look that a name that the caller did not choose is not that of somebody else's file.
@@ -211,7 +211,7 @@ class Destination:
             part = await own.enter_async_context(
                 open_part(final, self._engine.disk, self._url.now, durable=limits.durable)
             )
-            follower = IncrementalHasher(part.path, self.expected(None), self._engine.prove)
+            follower = IncrementalHasher(part.path, self.expected(None), self._engine.verify)
             holding = UnfinishedFile(part, source, limits, follower)
             await holding.take_over(self._is_ours)
             holding.belong_to(source)
@@ -223,8 +223,8 @@ class Destination:
 
     def learn_digests(self, holding: UnfinishedFile, digests: tuple[Digest, ...]) -> None:
         """Hold the bytes against what the host announces from now on."""
-        if digests != self.told_digests:
-            self.told_digests = digests
+        if digests != self.announced_digests:
+            self.announced_digests = digests
             holding.follower.expect(self.expected(None))
 
     def _is_ours(self, state: PartState) -> bool:
@@ -259,7 +259,7 @@ class Destination:
 
     # The end.
 
-    async def finish(self, holding: UnfinishedFile, *, is_whole: bool) -> Proof:
+    async def finish(self, holding: UnfinishedFile, *, is_whole: bool) -> Verification:
         """Prove the bytes and give them their final name; wrong ones are dropped.
 
         Args:
@@ -271,10 +271,10 @@ class Destination:
         size_bytes = total if self._request.size_bytes is None else self._request.size_bytes
         expected, sums = self.expected(size_bytes, is_whole=is_whole), holding.follower.finish()
         try:
-            proof = await self._engine.prove(
+            proof = await self._engine.verify(
                 part.path,
                 holding.size_bytes,
-                lambda: prove_file(part.path, expected, url=self._url.now, sums=sums),
+                lambda: verify_file(part.path, expected, url=self._url.now, sums=sums),
             )
         except TransferError:
             await holding.drop()

@@ -17,22 +17,15 @@ from asyncdl.transfer.body_receiver import BodyReceiver, FileTarget
 from asyncdl.transfer.destination import Destination, PresentFile
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import read_page
-from asyncdl.transfer.file_progress import Progress
-from asyncdl.transfer.file_url import FileUrl, place_of, shown_of
+from asyncdl.transfer.file_progress import FileProgress
+from asyncdl.transfer.file_url import FileUrl, display_url, resource_id
 from asyncdl.transfer.gunzip import CODINGS, SUFFIXES
 from asyncdl.transfer.host_limiter import ConnectionSlot
 from asyncdl.transfer.http import ResponseStream, Sender, SourcedUrl, headers_for, open_answer
-from asyncdl.transfer.limits import Bounds
+from asyncdl.transfer.limits import SizeLimits
 from asyncdl.transfer.parts.part_state import PartState
-from asyncdl.transfer.recovery import Next, Recovery
-from asyncdl.transfer.request import Fetched, FileRequest
-from asyncdl.transfer.request_ladder import MOST_ASKS, RequestLadder
-from asyncdl.transfer.responses import CODED, Ask, Head, is_whole
-from asyncdl.transfer.segmented_download import SegmentedDownload, can_be_split, is_other_version
-from asyncdl.transfer.segments import Segment, Segments, open_piece
-from asyncdl.transfer.slots import Slot
-from asyncdl.transfer.unfinished_file import UnfinishedFile
-from asyncdl.transfer.verdicts import (
+from asyncdl.transfer.range_requests import MOST_ASKS, RequestLadder
+from asyncdl.transfer.range_responses import (
     AskAgain,
     Complete,
     Known,
@@ -41,6 +34,13 @@ from asyncdl.transfer.verdicts import (
     contradiction,
     judge,
 )
+from asyncdl.transfer.recovery import Next, Recovery
+from asyncdl.transfer.request import Fetched, FileRequest
+from asyncdl.transfer.responses import CODED, Ask, Head, is_whole
+from asyncdl.transfer.segmented_download import SegmentedDownload, can_be_split, is_other_version
+from asyncdl.transfer.segments import Segment, Segments, open_piece
+from asyncdl.transfer.slots import Slot
+from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.verification.structure import Form, check_type
 
 _MAY_BE_GZIP = frozenset({Form.GZIP, Form.ARCHIVE})
@@ -77,8 +77,10 @@ class Download:
         self._slot = slot or Slot()
         self._request = request
         self._url = FileUrl(request)
-        self._bounds = Bounds(request.size_bytes, engine.limits.max_size_bytes)
-        self._progress = Progress(request.key or request.name or shown_of(request.url), engine.emit)
+        self._bounds = SizeLimits(request.size_bytes, engine.limits.max_size_bytes)
+        self._progress = FileProgress(
+            request.key or request.name or display_url(request.url), engine.emit
+        )
         self._resources = AsyncExitStack()
         self._destination = Destination(engine, request, self._url, self._resources)
         self._ladder = RequestLadder(engine.habits, can_renew=request.refresh is not None)
@@ -149,7 +151,7 @@ class Download:
         """Ask until a response brings bytes, and receive them."""
         async with AsyncExitStack() as line:
             turn = await line.enter_async_context(
-                self._engine.governor.admit(self._url.now, self._url.sample, self._slot)
+                self._engine.host_limiter.admit(self._url.now, self._url.sample, self._slot)
             )
             await self._open_holding()
             outcome = await self._ask_until_settled(line, turn)
@@ -193,7 +195,7 @@ class Download:
                     await open_answer(engine.client, link, ask.headers(), sender, engine.limits)
                 )
             turn.lead_to(answer.url)
-            engine.governor.heed(answer.url, answer.head.rest_s)
+            engine.host_limiter.heed(answer.url, answer.head.rest_s)
             try:
                 found = await self._name_by(answer.head, answer.url)
                 if found is not None:
@@ -302,12 +304,12 @@ class Download:
             version = self._new_version(place, answer)
         else:
             holding.learn_total(place.total)
-        kept = () if place.is_new else destination.told_digests
+        kept = () if place.is_new else destination.announced_digests
         destination.learn_digests(holding, answer.head.digests or kept)
         self._recovery.note_data()
         bounds = self._bounds
         if place.stop is None and place.total is not None:
-            bounds = Bounds(place.total, bounds.max_bytes)
+            bounds = SizeLimits(place.total, bounds.max_bytes)
         target = FileTarget(holding, self._progress, destination.form, bounds)
         reception = BodyReceiver(self._engine, target, turn, version)
         return _OpenedResponse(answer, place, self._piece(answer.head, place), reception)
@@ -319,7 +321,7 @@ class Download:
             self._url.source,
             place.total,
             answer.head.validator,
-            place="" if is_free else place_of(answer.url),
+            place="" if is_free else resource_id(answer.url),
             digests=answer.head.digests,
         )
 

@@ -121,7 +121,7 @@ class Downloader:
 
     def is_troubled(self, url: str) -> bool:
         """Tell whether the host of ``url`` is down or at rest, and waited for."""
-        return self._engine is not None and self._engine.governor.is_troubled(url)
+        return self._engine is not None and self._engine.host_limiter.is_troubled(url)
 
     async def fetch(self, request: FileRequest, slot: Slot | None = None) -> Fetched:
         """Fetch one file to its final name, or find it there already.

@@ -18,7 +18,7 @@ from asyncdl.transfer.logins import LoginBook
 from asyncdl.transfer.name_registry import NameRegistry
 from asyncdl.transfer.netrc import Netrc
 from asyncdl.transfer.parts.disk import Disk
-from asyncdl.transfer.range_support import RangeHabits
+from asyncdl.transfer.range_requests import HostRangeSupport
 
 GRAIN_S = 0.1
 """Bytes are let through in portions of this time, so that the rate is even."""
@@ -60,19 +60,19 @@ class Engine(Struct, frozen=True):
     client: Client
     limits: Limits
     emit: Emit
-    governor: HostLimiter
+    host_limiter: HostLimiter
     rate: RateLimit
     disk: Disk
     proving: Disk
     """Reads files and hashes them, and unpacks on the way; its threads are apart, so that
     they hold up no write of a partial file."""
     claims: NameRegistry
-    habits: RangeHabits
+    habits: HostRangeSupport
     """Which hosts refuse ranges."""
     logins: LoginBook
     """Who is sent which password."""
 
-    async def prove(self, path: Path, size_bytes: int, call: Callable[[], T]) -> T:
+    async def verify(self, path: Path, size_bytes: int, call: Callable[[], T]) -> T:
         """Run a ``call`` that reads the whole file at ``path``.
 
         Raises: DiskError; what ``call`` raises, but for an OSError.
@@ -88,11 +88,11 @@ def build_engine(client: Client, limits: Limits, emit: Emit, netrc: Netrc | None
         client=client,
         limits=limits,
         emit=emit,
-        governor=HostLimiter(limits, emit),
+        host_limiter=HostLimiter(limits, emit),
         rate=RateLimit(limits.max_rate_bytes_s),
         disk=Disk(limits.disk_threads),
         proving=Disk(2),
         claims=NameRegistry(),
-        habits=RangeHabits(),
+        habits=HostRangeSupport(),
         logins=LoginBook(netrc),
     )

@@ -11,9 +11,11 @@ import anyio
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, TransferError, WrongContent
 from asyncdl.redact import redact
-from asyncdl.transfer.attempts import LOGIN_PAGE
 from asyncdl.transfer.responses import Head
 from asyncdl.transfer.verification.structure import ERROR_PAGE
+
+LOGIN_PAGE = "login-page"
+"""Reason of a ``WrongContent`` for a host that sends us to its login page."""
 
 Read: TypeAlias = Callable[[int], Awaitable[bytes | memoryview]]
 """Gives about so many of the next bytes of a body at most; none at its end."""

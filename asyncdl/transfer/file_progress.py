@@ -13,10 +13,10 @@ from asyncdl.events import (
 from asyncdl.transfer import clock
 
 INTERVAL_S = 0.1
-"""Progress is told no more often, but for the end of a body."""
+"""Progress is reported no more often, but for the end of a body."""
 
 
-class Progress:
+class FileProgress:
     """Counts the bytes of one file and emits its events.
 
     Args:

@@ -56,31 +56,31 @@ def source_of(url: str, *, is_renewed: bool = False) -> str:
         well, or a part of the path must not be shown, a number that stands for them.
     """
     parts = urlsplit(url)
-    shown = shown_of(url)
+    shown = display_url(url)
     hidden = parts.path if MASK in shown and not is_renewed else ""
     return _with_number(shown, hidden, _naming_query(parts.query))
 
 
-def shown_of(url: str) -> str:
+def display_url(url: str) -> str:
     """Return scheme, host and path of a URL, without secrets: for people."""
     parts = urlsplit(url)
     return redact(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
-def number_of(url: str) -> str:
+def file_id(url: str) -> str:
     """Return a number for the file of a URL, which stays when the URL is signed anew."""
     return _number(source_of(url, is_renewed=True))
 
 
-def place_of(url: str) -> str:
+def resource_id(url: str) -> str:
     """Return a number for the resource that redirects have led to, on whichever host."""
     parts = urlsplit(url)
     name = parts.path.rpartition("/")[2]
     return f"{_number(name)}-{_number(parts.path, _naming_query(parts.query))}"
 
 
-def is_same_segment(place: str, other: str) -> bool:
-    """Tell whether the paths behind two numbers of :func:`place_of` end alike."""
+def has_same_name(place: str, other: str) -> bool:
+    """Tell whether the paths behind two numbers of :func:`resource_id` end alike."""
     return place.partition("-")[0] == other.partition("-")[0]
 
 

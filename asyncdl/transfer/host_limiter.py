@@ -43,8 +43,7 @@ from asyncdl.transfer import clock
 from asyncdl.transfer.adaptive_concurrency import AdaptiveConcurrency, Strain, strain_of
 from asyncdl.transfer.host_health import Evidence, HostHealth, SampleFile, evidence_of
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.slots import Slot
-from asyncdl.transfer.waiting_line import WaitingLine
+from asyncdl.transfer.slots import FairLimiter, Slot
 
 _TOO_MUCH = frozenset({429, 503})
 _LINGER_S = 1.0
@@ -66,7 +65,7 @@ class _Host:
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
         self.pace = AdaptiveConcurrency(limits.per_host, limits.backoff, limits.max_wait_s)
-        self.line = WaitingLine(limits.per_host)
+        self.line = FairLimiter(limits.per_host)
         self.under_way: set[ConnectionSlot] = set()
         """Connections in use; each brings data, or may be about to."""
         self.left: tuple[str, float] = ("", -math.inf)
@@ -98,7 +97,7 @@ class ConnectionSlot:
     """One connection that may be used while the block runs; it ends with the block.
 
     Args:
-        governor: Learns from how the block ends.
+        host_limiter: Learns from how the block ends.
         host: Whose connection it is.
         url: What is asked for.
         is_spare: Whether other connections bring bytes of the same file.
@@ -107,7 +106,7 @@ class ConnectionSlot:
 
     def __init__(
         self,
-        governor: HostLimiter,
+        host_limiter: HostLimiter,
         host: _Host,
         url: str,
         *,
@@ -124,7 +123,7 @@ class ConnectionSlot:
         """Who gave the response, where the host that was asked has led there."""
         self.on_bytes: Callable[[], None] | None = None
         """Called when the first bytes come."""
-        self._governor = governor
+        self._governor = host_limiter
 
     def lead_to(self, url: str) -> None:
         """Note that the response came from ``url`` in the end."""
@@ -179,7 +178,7 @@ class HostLimiter:
         self._limits = limits
         self._emit = emit
         self._hosts: dict[str, _Host] = {}
-        self.budget = WaitingLine(limits.connections)
+        self.budget = FairLimiter(limits.connections)
         self._lent = 0
         """Connections to which no answer comes, and that count for nothing meanwhile."""
 

@@ -17,8 +17,8 @@ from asyncdl.net.address_policy import AddressRefused, BlockedAddress, check_tex
 from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.redact import Url, redact, redact_url
 from asyncdl.transfer import clock
-from asyncdl.transfer.attempts import LOGIN_PAGE
 from asyncdl.transfer.cookies import ChainCookies
+from asyncdl.transfer.error_pages import LOGIN_PAGE
 from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.host_limiter import host_of
 from asyncdl.transfer.http_client import Client, Exchange

@@ -14,7 +14,7 @@ TOO_LARGE = "too-large"
 """Reason of a ``TransferError`` for a file that is longer than allowed, or has no end."""
 
 
-class Bounds(Struct, frozen=True):
+class SizeLimits(Struct, frozen=True):
     """What its caller expects of a file's length, and what is allowed at most."""
 
     size_bytes: int | None = None
@@ -89,7 +89,7 @@ _ABOVE_ZERO = ("connect_timeout_s", "header_timeout_s", "stall_timeout_s")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one :class:`~asyncdl.transfer.Downloader`, shared by all its files.
+    """Limits of one :class:`~asyncdl.transfer.Downloader`, shared by all its files.
 
     Raises: ValueError or TypeError, at once, for a value that is not allowed.
     """

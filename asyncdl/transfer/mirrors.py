@@ -78,8 +78,8 @@ class MirroredDownload:
         raise failure or RuntimeError("a file without a URL")
 
     def _is_troubled(self, url: str) -> bool:
-        governor = self._engine.governor
-        return governor.is_down(url) or governor.is_troubled(url)
+        host_limiter = self._engine.host_limiter
+        return host_limiter.is_down(url) or host_limiter.is_troubled(url)
 
     async def _fetch_from(self, url: str, engine: Engine) -> Fetched:
         download = Download(engine, self._asking(url), self._slot)

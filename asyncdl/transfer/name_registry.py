@@ -36,20 +36,20 @@ class NameOwner(Struct, frozen=True):
         return self.url == other.url or self.bare_url == other.bare_url is not None
 
 
-def claimant_of(request: FileRequest) -> NameOwner:
+def owner_of_request(request: FileRequest) -> NameOwner:
     """Return who wants a name for the file of a request."""
     is_named = request.name is not None
     # Whichever mirror it comes from, it is the same file.
     url = min((request.url, *request.mirrors))
     return NameOwner(
-        mark_of(url),
+        url_hash(url),
         hash(source_of(url)) if is_named else None,
         # Where fresh URLs come, none of them tells which file it is.
         may_replace=is_named and (request.overwrite or request.refresh is not None),
     )
 
 
-def mark_of(url: str) -> int:
+def url_hash(url: str) -> int:
     """Return a number that stands for a URL; what is behind a ``#`` does not count.
 
     Two of a million URLs have the same with a chance of 1 to 37 million.

@@ -9,17 +9,17 @@ from asyncdl.redact import MASK, unsigned
 from asyncdl.system.locks import LOCK
 from asyncdl.text import is_acting
 
-PART, NOTE, HALF_NOTE, LOCKED = ".part", ".part.state", ".part.state.tmp", f".part{LOCK}"
+PART, STATE, STATE_TEMPORARY, PART_LOCK = ".part", ".part.state", ".part.state.tmp", f".part{LOCK}"
 """Behind a file's name while the engine fetches it; no ending of ours is longer than the last."""
 MEMBER, COPY = ".part.member", ".part.copy"
 """The same while a job unpacks or copies it."""
-PASSING = ".unpacking.tar"
+UNPACKING = ".unpacking.tar"
 """How a bundle ends whose tar will not be kept."""
-PART_ENDINGS = (PART, NOTE, HALF_NOTE, LOCKED, MEMBER, COPY)
-WORKING_ENDINGS = (*PART_ENDINGS, PASSING)
+PART_ENDINGS = (PART, STATE, STATE_TEMPORARY, PART_LOCK, MEMBER, COPY)
+WORKING_ENDINGS = (*PART_ENDINGS, UNPACKING)
 """All names of ours for what is not finished; no name from outside ends like this."""
 
-MAX_NAME_BYTES = 255 - len(HALF_NOTE)
+MAX_NAME_BYTES = 255 - len(STATE_TEMPORARY)
 """File systems take 255 bytes; our own suffixes must still fit behind the name."""
 
 FALLBACK_NAME = "download"

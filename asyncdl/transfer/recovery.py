@@ -12,15 +12,15 @@ from asyncdl.transfer import clock
 from asyncdl.transfer.attempts import Attempts
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import is_page
-from asyncdl.transfer.file_progress import Progress
+from asyncdl.transfer.file_progress import FileProgress
 from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.host_health import Evidence, SampleFile, evidence_of
 from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
+from asyncdl.transfer.range_requests import RequestLadder
+from asyncdl.transfer.range_responses import Known
 from asyncdl.transfer.request import FileRequest
-from asyncdl.transfer.request_ladder import RequestLadder
 from asyncdl.transfer.responses import Ask
 from asyncdl.transfer.slots import Slot
-from asyncdl.transfer.verdicts import Known
 from asyncdl.transfer.verification.structure import Form, check_type
 
 _GOOD = frozenset({200, 206})
@@ -84,7 +84,7 @@ class Recovery:
         url: FileUrl,
         ladder: RequestLadder,
         slot: Slot,
-        progress: Progress,
+        progress: FileProgress,
     ) -> None:
         self.tries = Attempts(engine.limits)
         self.asked_at_s = clock.now_s()
@@ -110,7 +110,7 @@ class Recovery:
             known: What is known of the file.
         """
         if getattr(error, "errno", None) in TOO_MANY_OPEN:
-            self._engine.governor.shrink()
+            self._engine.host_limiter.shrink()
         if await self._has_place_later(error):
             return Next.ASK_AGAIN
         is_outage = await self._is_outage(error, have)
@@ -137,17 +137,17 @@ class Recovery:
         self.settle_doubt(was_url=self.tries.crowded == 1 and self.tries.refreshes > 0)
 
     def settle_doubt(self, *, was_url: bool) -> None:
-        """Tell the governor what an earlier refusal was about, now that it is known."""
+        """Tell the host_limiter what an earlier refusal was about, now that it is known."""
         if self.tries.is_in_doubt:
             self.tries.is_in_doubt = False
-            self._engine.governor.settle_doubt(self._url.now, was_url=was_url)
+            self._engine.host_limiter.settle_doubt(self._url.now, was_url=was_url)
 
     async def _has_place_later(self, error: AsyncdlError) -> bool:
         """Prepare another try at a host that may have had one connection too many."""
         tries, backoff = self.tries, self._engine.limits.backoff
         if not tries.may_ask_once_more(error, can_refresh=self._refresh is not None):
             return False
-        self._engine.governor.doubt(self._url.now, self.asked_at_s)
+        self._engine.host_limiter.doubt(self._url.now, self.asked_at_s)
         wait_s = backoff.delay_s(tries.crowded) if tries.crowded else 0.0
         tries.crowded += 1
         tries.is_in_doubt = True
@@ -156,11 +156,15 @@ class Recovery:
 
     async def _is_outage(self, error: AsyncdlError, have: int) -> bool:
         """Tell whether a failure is the host's, which is down for everybody."""
-        governor, file, limits = self._engine.governor, self._url.sample, self._engine.limits
+        host_limiter, file, limits = (
+            self._engine.host_limiter,
+            self._url.sample,
+            self._engine.limits,
+        )
         is_last = self.tries.would_end(error, have) or self._wants_fresh_url(error)
         rest_s = error.retry_after_s or 0.0
         if rest_s <= limits.max_retry_after_s:
-            await governor.compare(
+            await host_limiter.compare(
                 file,
                 clock.now_s(),
                 lambda files: gives_any(self._engine, files),
@@ -169,7 +173,7 @@ class Recovery:
                 slot=self._slot,
             )
         # The limits of this file: one that has another mirror does not wait for this one.
-        return limits.max_wait_s > 0 and governor.is_down(file.url)
+        return limits.max_wait_s > 0 and host_limiter.is_down(file.url)
 
     def _wants_fresh_url(self, error: AsyncdlError) -> bool:
         return self._refresh is not None and self.tries.may_refresh(error)

@@ -14,8 +14,8 @@ from asyncdl.transfer.argument_checks import folder, whole, wrong
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.request_headers import Headers
 from asyncdl.transfer.slots import Slot
+from asyncdl.transfer.verification.archive import Members, Unpack
 from asyncdl.transfer.verification.digests import Digest, check_algorithm
-from asyncdl.transfer.verification.members import Members, Unpack
 from asyncdl.transfer.verification.structure import Form
 
 

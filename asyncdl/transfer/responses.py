@@ -7,7 +7,7 @@ Three generations of headers are in use, and none is a standard yet: ``X-RateLim
 Source: draft-ietf-httpapi-ratelimit-headers, versions 03, 07 and 10; for ``X-`` what the hosts
 that send them write about them.
 
-What a response means for a file is decided in :mod:`asyncdl.transfer.verdicts`.
+What a response means for a file is decided in :mod:`asyncdl.transfer.range_responses`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from asyncdl.transfer.ranges import (
     range_header,
 )
 from asyncdl.transfer.validators import Validator, read_validator
-from asyncdl.transfer.verification.digest_headers import read_told_digests
+from asyncdl.transfer.verification.digest_headers import read_digest_headers
 from asyncdl.transfer.verification.digests import Digest
 
 _PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
@@ -177,7 +177,7 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
         rest_s=0.0 if is_refused else exhausted_s or 0.0,
         coding=_read_coding(headers),
     )
-    return replace(head, digests=read_told_digests(headers, is_whole=is_whole(head)))
+    return replace(head, digests=read_digest_headers(headers, is_whole=is_whole(head)))
 
 
 def decoded(head: Head) -> Head:

@@ -24,9 +24,9 @@ from asyncdl.transfer.body_receiver import BodyReceiver, FileTarget
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.host_limiter import ConnectionSlot
 from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
+from asyncdl.transfer.range_responses import OTHER_VERSION, Placement, judge_piece
 from asyncdl.transfer.responses import Ask, Head
 from asyncdl.transfer.segments import Segment, Segments
-from asyncdl.transfer.verdicts import OTHER_VERSION, Placement, judge_piece
 from asyncdl.transfer.verification.structure import check_type
 
 BURST_SHARE = 1 / 3
@@ -96,7 +96,7 @@ class SegmentedDownload:
     def on_save(self, piece: Segment) -> None:
         """Look whether more connections are worth their while, or this one is wanted elsewhere."""
         self._is_begun = True
-        if len(self.pieces.active) > 1 and self.engine.governor.is_crowded(self.link.url):
+        if len(self.pieces.active) > 1 and self.engine.host_limiter.is_crowded(self.link.url):
             # Its rest goes back to the others; the connection, to another file.
             piece.stop = piece.at
         else:
@@ -114,12 +114,12 @@ class SegmentedDownload:
 
     def _look_for_work(self) -> None:
         while len(self.pieces.active) < self.width and self._may_ask():
-            turn = self.engine.governor.admit_spare(self.link.url)
+            turn = self.engine.host_limiter.admit_spare(self.link.url)
             if turn is None:
                 return
             piece = self._take()
             if piece is None:
-                self.engine.governor.end(turn, None)
+                self.engine.host_limiter.end(turn, None)
                 return
             self._start(piece, turn)
 

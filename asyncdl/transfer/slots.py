@@ -5,16 +5,24 @@ for the pause before its next try, or for a fresh URL, it gives its slot to anot
 takes one again when its time has come. A file that has asked and hears nothing does so, too;
 when its answer comes, it goes on at once, even if there is no slot free: no other begins then
 until there is.
+
+Places of which there are so many, and who waits for one.
+
+Whoever waits gets a place in the order of asking. A place may be taken beyond the number, by
+whoever gave one back for a while and cannot wait for another; then nobody else gets one until
+the number is right again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from asyncdl.transfer.waiting_line import WaitingLine
+import anyio
+from msgspec import Struct
 
 SILENT_AFTER_S = 1.0
 """A host that has not answered after so long is waited for without a slot."""
@@ -39,7 +47,7 @@ class Slots:
     def __init__(
         self, count: int = sys.maxsize, on_change: Callable[[], None] = _do_nothing
     ) -> None:
-        self.line = WaitingLine(count)
+        self.line = FairLimiter(count)
         self.on_change = on_change
         self.aside = 0
         """Files that have begun and wait."""
@@ -160,3 +168,89 @@ class Slot:
         self._is_held = True
         self._note_aside(waits=False)
         self._slots.on_change()
+
+
+class _Waiter(Struct, eq=False):
+    """Somebody who waits."""
+
+    served: anyio.Event
+    is_new: bool
+
+
+class FairLimiter:
+    """So many places, and the line of those who wait for one.
+
+    Args:
+        capacity: Places, 1 or more.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.in_use = 0
+        self.prefers_new = False
+        """Whether those go first who have never asked before, such as files of a host that has
+        not given any of the others."""
+        self._capacity = capacity
+        self._waiting: deque[_Waiter] = deque()
+
+    @property
+    def capacity(self) -> int:
+        """Places; fewer than are in use takes none away."""
+        return self._capacity
+
+    @capacity.setter
+    def capacity(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._serve()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether :meth:`take` would not wait."""
+        return self.in_use < self._capacity and not self._waiting
+
+    def try_take(self) -> bool:
+        """Take a place if one is free that nobody waits for; tell whether it was."""
+        if self.has_room:
+            self.in_use += 1
+            return True
+        return False
+
+    def take_now(self) -> None:
+        """Take a place, free or not."""
+        self.in_use += 1
+
+    async def take(self, *, is_new: bool = False) -> None:
+        """Wait for a place. Cancelled, it has none."""
+        if self.try_take():
+            return
+        waiter = _Waiter(anyio.Event(), is_new)
+        self._waiting.append(waiter)
+        try:
+            await waiter.served.wait()
+        except BaseException:
+            if waiter.served.is_set():
+                self.give_back()
+            else:
+                self._waiting.remove(waiter)
+            raise
+
+    def give_back(self) -> None:
+        """Give a place back, to the first in the line."""
+        self.in_use -= 1
+        self._serve()
+
+    def _serve(self) -> None:
+        while self._waiting and self.in_use < self._capacity:
+            waiter = self._first()
+            self._waiting.remove(waiter)
+            self.in_use += 1
+            waiter.served.set()
+
+    def _first(self) -> _Waiter:
+        if self.prefers_new:
+            return next((w for w in self._waiting if w.is_new), self._waiting[0])
+        return self._waiting[0]

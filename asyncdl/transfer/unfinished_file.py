@@ -11,13 +11,12 @@ from msgspec.structs import replace
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer import clock
 from asyncdl.transfer.limits import TOO_LARGE, Limits
-from asyncdl.transfer.parts.part_file import PartFile
+from asyncdl.transfer.parts.part_file import PartFile, WriteBuffer
 from asyncdl.transfer.parts.part_state import PartState
+from asyncdl.transfer.range_responses import Known
 from asyncdl.transfer.ranges import Span
 from asyncdl.transfer.validators import Validator
-from asyncdl.transfer.verdicts import Known
 from asyncdl.transfer.verification.incremental_hasher import IncrementalHasher
-from asyncdl.transfer.write_buffer import WriteBuffer
 
 _log = logging.getLogger("asyncdl.transfer")
 

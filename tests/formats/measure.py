@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
-from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.checks import Expected, verify_file
 from asyncdl.transfer.verification.structure import Form
 from tests.formats.archives import Package
 from tests.formats.readers import read_by_all
@@ -100,7 +100,7 @@ def _cut_sizes(size_bytes: int) -> set[int]:
 def _judge(path: Path, form: Form, *, is_whole: bool) -> tuple[str, str]:
     """Return why a file is refused, and what is odd about it; each may be empty."""
     try:
-        proof = prove_file(path, Expected(form, is_whole=is_whole), url=URL)
+        proof = verify_file(path, Expected(form, is_whole=is_whole), url=URL)
     except TransferError as refused:
         return str(refused).replace(str(path), "file"), ""
     return "", proof.doubt

@@ -24,7 +24,7 @@ from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
 from asyncdl.sandbox.endpoints.table import ENDPOINTS
 from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.state import SandboxState
-from asyncdl.transfer.names import NOTE, PART
+from asyncdl.transfer.names import PART, STATE
 from tests.clock import simulated
 from tests.job.bench import BANDS, Bench
 
@@ -180,7 +180,7 @@ async def test_two_files_bad_for_ever_end_by_themselves(tmp_path: Path, fault: s
         summary = await job.run(bench.events.append)
         took_s = anyio.current_time() - began_s
         # What came of them stays, and is gone on with.
-        unfinished = {path for path in bench.files if path.name.endswith((PART, NOTE))}
+        unfinished = {path for path in bench.files if path.name.endswith((PART, STATE))}
         for path in unfinished:
             path.unlink()
         bench.check_files()

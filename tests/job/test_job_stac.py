@@ -131,7 +131,7 @@ async def test_items_that_cannot_be_written_are_told_and_fail_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(itemizing, "write_anew", full)
+    monkeypatch.setattr(itemizing, "write_file", full)
     assert (await bench.run(RED, stac=True)).is_complete
     assert any("STAC items could not be written" in text for text in notices(bench.events))
 

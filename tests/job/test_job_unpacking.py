@@ -333,7 +333,7 @@ async def test_a_tar_with_a_broken_file_in_it_is_fetched_anew(
         raise WrongContent("S_B4.TIF", "a broken file", reason=BROKEN_FILE)
 
     with monkeypatch.context() as patch:
-        patch.setattr(extraction, "prove_file", broken)
+        patch.setattr(extraction, "verify_file", broken)
         summary = await bench.run(RED_ONLY, search=ONE)
     assert ([f.reason for f in summary.failures], tars(bench)) == ([BROKEN_FILE], [])
     assert (await bench.complete(RED_ONLY, search=ONE)).files["downloaded"] == 1

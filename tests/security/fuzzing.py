@@ -68,8 +68,8 @@ from asyncdl.transfer.validators import read_validator
 from asyncdl.transfer.verification.archive import ArchiveReader, read_archive
 from asyncdl.transfer.verification.digest_headers import (
     read_content_md5,
+    read_digest_headers,
     read_repr_digest,
-    read_told_digests,
 )
 from asyncdl.transfer.verification.malformed import Malformed
 from asyncdl.transfer.verification.structure import Form, check_form, check_head
@@ -418,7 +418,7 @@ PARSERS: Mapping[str, Parser] = {
         ),
     ),
     "told digests": Parser(
-        lambda data: read_told_digests(_fields(data), is_whole=True),
+        lambda data: read_digest_headers(_fields(data), is_whole=True),
         (b"Digest: SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nx-goog-hash: md5=AA==",),
     ),
     "date": _text(

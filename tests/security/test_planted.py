@@ -27,7 +27,7 @@ from asyncdl.journal.state_folder import _describe
 from asyncdl.journal.state_location import JOURNAL_NAME, _below
 from asyncdl.sandbox import Service
 from asyncdl.transfer.parts.disk import Disk
-from asyncdl.transfer.parts.durable import open_plain
+from asyncdl.transfer.parts.durable import open_regular_file
 from asyncdl.transfer.parts.part_file import open_part, part_path, state_path
 from asyncdl.transfer.parts.part_state import PartState, decode_state, encode_state, save_state
 from asyncdl.transfer.ranges import Coverage, Span
@@ -192,10 +192,10 @@ def test_a_file_of_another_user_is_not_gone_on_with(
 ) -> None:
     path = directory / "x.part"
     path.write_bytes(SECRET)
-    os.close(open_plain(path, os.O_RDWR))
+    os.close(open_regular_file(path, os.O_RDWR))
     mine = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
-    os.close(open_plain(path, os.O_RDWR))  # all files of some mounts belong to one user
+    os.close(open_regular_file(path, os.O_RDWR))  # all files of some mounts belong to one user
     real = os.stat_result
 
     def of_somebody(fd: int) -> os.stat_result:
@@ -205,7 +205,7 @@ def test_a_file_of_another_user_is_not_gone_on_with(
 
     monkeypatch.setattr(os, "fstat", of_somebody)
     with pytest.raises(OSError, match="belongs to another user"):
-        open_plain(path, os.O_RDWR)
+        open_regular_file(path, os.O_RDWR)
     assert path.read_bytes() == SECRET
 
 
@@ -213,7 +213,7 @@ def test_what_is_refused_is_not_emptied_first(directory: Path, victim: Path) -> 
     path = directory / "x"
     path.hardlink_to(victim)
     with pytest.raises(FileExistsError):
-        open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        open_regular_file(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     assert victim.read_bytes() == SECRET
 
 

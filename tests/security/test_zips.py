@@ -18,7 +18,7 @@ from asyncdl.errors import AsyncdlError, WrongContent
 from asyncdl.job.places import extraction
 from asyncdl.job.places.extraction import ExtractError, Order, Unpacked, Unpacker
 from asyncdl.transfer.verification import inflating
-from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.checks import Expected, verify_file
 from asyncdl.transfer.verification.structure import Form
 from tests.security.test_bundles import NAMES
 from tests.unit.test_zip import kinds
@@ -41,10 +41,10 @@ async def arrive(folder: Path, data: bytes, piece_bytes: int = 4000, **more: Any
     path.write_bytes(data)
     async with Unpacker("S.archive", order) as unpacker:
         expected = Expected(Form.ARCHIVE, unpack=unpacker.begin)
-        sums = expected.new_sums()
+        sums = expected.new_hashers()
         for at in range(0, len(data), piece_bytes):
             sums.update(data[at : at + piece_bytes])
-        prove_file(path, expected, url="S.archive", sums=sums)
+        verify_file(path, expected, url="S.archive", sums=sums)
         return unpacker.finish()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from asyncdl.errors import TransferError, WrongContent
 from asyncdl.events import Notice
-from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.checks import Expected, verify_file
 from asyncdl.transfer.verification.structure import form_of
 from tests.transfer.fault_server import QUICK, End, HostedFile, fixed, rig
 
@@ -132,11 +132,11 @@ async def test_a_message_in_place_of_the_file_is_refused(tmp_path: Path, name: s
 
 
 def test_a_digest_outweighs_every_look(tmp_path: Path) -> None:
-    from tests.transfer.test_proofs import sha512
+    from tests.transfer.test_verification import sha512
 
     path = tmp_path / "a.json"
     path.write_bytes(CUT["a.json"])
-    proof = prove_file(
+    proof = verify_file(
         path, Expected(form_of("a.json"), digests=(sha512(CUT["a.json"]),)), url="http://h.test/"
     )
     assert proof.checks == ("sha512",) and proof.doubt

@@ -122,7 +122,7 @@ async def test_after_an_outage_half_the_connections_are_back_at_once(tmp_path: P
         await fetch(r, "a.bin")
         engine = r.downloader._engine
         assert engine is not None
-        assert engine.governor.connections(r.server.url) == PATIENT.per_host // 2
+        assert engine.host_limiter.connections(r.server.url) == PATIENT.per_host // 2
 
 
 @simulated
@@ -230,7 +230,7 @@ async def test_row_093_a_refused_url_costs_one_more_request_and_no_connection(
             gate.set()
         engine = r.downloader._engine
         assert engine is not None
-        assert engine.governor.connections(r.server.url) == LIMITS.per_host
+        assert engine.host_limiter.connections(r.server.url) == LIMITS.per_host
     assert crowd.refused == 2
     assert r.content("x.bin") == BODY
 

@@ -52,7 +52,7 @@ async def test_row_e9_random_503_cost_their_own_retries_only(
         outcomes = await fetch_list(downloader, urls_of(server.url, 300), tmp_path)
         engine = downloader._engine
         assert engine is not None
-        assert engine.governor.connections(server.url) == limits.per_host
+        assert engine.host_limiter.connections(server.url) == limits.per_host
     assert len(names_of(outcomes)) == 300
     assert failures > 0
     compared = [r for r in server.requests if r.headers.get("range") == "bytes=0-0"]

@@ -13,11 +13,11 @@ import pytest
 
 from asyncdl.errors import HttpStatusError, WrongContent
 from asyncdl.transfer import Digest, Limits
+from asyncdl.transfer.verification.archive import Unpack
 from asyncdl.transfer.verification.digests import Hasher
-from asyncdl.transfer.verification.members import Unpack
-from asyncdl.transfer.verification.tar import Member, Taker
+from asyncdl.transfer.verification.tar import ByteSink, Member
 from tests.transfer.fault_server import QUICK, HostedFile, after, cut, rig, status
-from tests.transfer.test_crew_rows import SPLIT, until
+from tests.transfer.test_segment_rows import SPLIT, until
 from tests.unit.test_tar import pack
 
 
@@ -44,7 +44,7 @@ class Bag:
         contents: dict[str, bytearray] = {}
         self.passages.append(contents)
 
-        def take(member: Member, hashers: Mapping[str, Hasher]) -> Sequence[Taker]:
+        def take(member: Member, hashers: Mapping[str, Hasher]) -> Sequence[ByteSink]:
             contents[member.name] = bytearray()
             if hashers:
                 self.fed.add(member.name)

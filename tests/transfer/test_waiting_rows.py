@@ -373,7 +373,7 @@ async def test_row_e5_cancelled_it_leaves_no_task_and_no_place(tmp_path: Path) -
             async def stop() -> None:
                 engine = downloader._engine
                 assert engine is not None
-                while not engine.governor.is_troubled(f"{dead}/"):
+                while not engine.host_limiter.is_troubled(f"{dead}/"):
                     await anyio.sleep(0.01)
                 scope.cancel()
 
@@ -383,8 +383,8 @@ async def test_row_e5_cancelled_it_leaves_no_task_and_no_place(tmp_path: Path) -
         assert scope.cancelled_caught
         engine = downloader._engine
         assert engine is not None
-        line = engine.governor.host_at(f"{dead}/").line
-        assert (line.in_use, line.waiting, engine.governor.budget.in_use) == (0, 0, 0)
+        line = engine.host_limiter.host_at(f"{dead}/").line
+        assert (line.in_use, line.waiting, engine.host_limiter.budget.in_use) == (0, 0, 0)
         assert asyncio.all_tasks() == tasks_before
 
 

@@ -27,7 +27,7 @@ from asyncdl.job.reporting.report import Failure, Summary
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.metrics import Metrics
 from asyncdl.redact import SecretBytes
-from asyncdl.transfer.download_queue import Outcome
+from asyncdl.transfer.dispatch import Outcome
 from asyncdl.transfer.netrc import parse_netrc
 
 SAMPLES: dict[str, Any] = {

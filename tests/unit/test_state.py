@@ -51,7 +51,7 @@ async def test_a_directory_that_cannot_be_signed_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(state_folder, "write_anew", _no_space)
+        patch.setattr(state_folder, "write_file", _no_space)
         with pytest.raises(DiskError) as caught:
             async with open_state(tmp_path, "usgs"):
                 pass

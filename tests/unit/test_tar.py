@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.transfer.verification.malformed import Malformed
-from asyncdl.transfer.verification.tar import BLOCK_BYTES, Member, Taker, TarReader, read_tar
+from asyncdl.transfer.verification.tar import BLOCK_BYTES, ByteSink, Member, TarReader, read_tar
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 END = bytes(2 * BLOCK_BYTES)
@@ -43,7 +43,7 @@ class Listing:
     def __init__(self) -> None:
         self.hashers: list[tuple[Member, hashlib._Hash]] = []
 
-    def note(self, member: Member) -> Sequence[Taker]:
+    def note(self, member: Member) -> Sequence[ByteSink]:
         self.hashers.append((member, hashlib.sha256()))
         return (self.hashers[-1][1],)
 

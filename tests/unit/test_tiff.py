@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asyncdl.transfer.verification import tiff
 from asyncdl.transfer.verification.malformed import Doubtful, Malformed
 from asyncdl.transfer.verification.tiff import check_tiff
-from tests.unit.test_verify import TILES, tiff_bytes
+from tests.unit.test_structure import TILES, tiff_bytes
 
 SOUND = [
     tiff_bytes(),

@@ -38,7 +38,7 @@ class Passing:
         self.expected = Expected(Form.TAR, unpack=self.unpacker.begin)
 
     def pass_by(self, data: bytes) -> Hashers:
-        sums = self.expected.new_sums()
+        sums = self.expected.new_hashers()
         for at in range(0, len(data), 300):
             sums.update(data[at : at + 300])
         return sums
@@ -109,7 +109,7 @@ async def test_a_promised_digest_is_computed_once(
         made.append(algorithm)
         return new_hasher(algorithm)
 
-    for module in ("members", "hashers"):
+    for module in ("archive", "hashers"):
         monkeypatch.setattr(f"asyncdl.transfer.verification.{module}.new_hasher", counted)
     promised = {"a": (Digest("sha512", sha512(b"first").hexdigest()),)}
     passing = Passing(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from asyncdl.transfer.verification.archive import ArchiveReader, NotAnArchive, read_archive
 from asyncdl.transfer.verification.malformed import Malformed
-from asyncdl.transfer.verification.tar import Member, Taker
+from asyncdl.transfer.verification.tar import ByteSink, Member
 from asyncdl.transfer.verification.zip import ZipReader
 from tests.unit.test_tar import pack
 from tests.zips import pack_zip
@@ -28,7 +28,7 @@ class Bag:
         self.contents: dict[str, bytearray] = {}
         self.shown: list[Member] = []
 
-    def take(self, member: Member) -> Sequence[Taker]:
+    def take(self, member: Member) -> Sequence[ByteSink]:
         self.shown.append(member)
         if member.is_file and not member.problem:
             self.contents[member.name] = bytearray()

@@ -27,14 +27,13 @@ from anyio import CancelScope
 
 from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.names import MEMBER, safe_name
-from asyncdl.transfer.parts.durable import FreshFile, make_folders, rename, settle
-from asyncdl.transfer.verification.archive import read_archive
-from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.parts.durable import FileWriter, fsync_dir, make_folders, rename
+from asyncdl.transfer.verification.archive import Unpack, read_archive
+from asyncdl.transfer.verification.checks import Expected, Verification, verify_file
 from asyncdl.transfer.verification.digests import Hasher
 from asyncdl.transfer.verification.hashers import Hashers
 from asyncdl.transfer.verification.malformed import Malformed
-from asyncdl.transfer.verification.members import Unpack
-from asyncdl.transfer.verification.tar import Member, Taker
+from asyncdl.transfer.verification.tar import ByteSink, Member
 
 MAX_MEMBERS = 10_000
 """A bundle has some thirty; each member costs a file, however empty it is."""
@@ -74,7 +73,7 @@ class UnpackedFile:
     name: str
     size_bytes: int
     mtime_ns: int
-    proof: Proof
+    proof: Verification
 
 
 Unpacked: TypeAlias = tuple[tuple[str, ...], tuple[UnpackedFile, ...]]
@@ -103,7 +102,7 @@ def _unpack(tar: Path, unpacker: Unpacker) -> Unpacked:
 
 
 def _read(tar: Path, take: Unpack) -> None:
-    def on_member(member: Member) -> Sequence[Taker]:
+    def on_member(member: Member) -> Sequence[ByteSink]:
         anyio.from_thread.check_cancelled()
         return take(member, {})
 
@@ -192,7 +191,7 @@ class _Written:
         return _partial(self.target)
 
     def prove(self) -> UnpackedFile:
-        proof = prove_file(self.partial, self.expected, url=self.name, sums=self.sums)
+        proof = verify_file(self.partial, self.expected, url=self.name, sums=self.sums)
         stat = self.partial.stat()
         return UnpackedFile(self.name, stat.st_size, stat.st_mtime_ns, proof)
 
@@ -238,14 +237,14 @@ class _Passage:
         """All names so far and whether they are files, as volumes see them that tell the
         fewest apart."""
         self._written: list[_Written] = []
-        self._file: FreshFile | None = None
+        self._file: FileWriter | None = None
         """Of the last one of those written, while it passes."""
         self._made: list[Path] = []
         """Folders that were not there before, the outermost first."""
         self._problem: ExtractError | OSError | None = None
         self._one_at_a_time = threading.Lock()
 
-    def take(self, member: Member, hashers: Mapping[str, Hasher]) -> Sequence[Taker]:
+    def take(self, member: Member, hashers: Mapping[str, Hasher]) -> Sequence[ByteSink]:
         """Begin with a member."""
         with self._unless_spoiled() as is_sound:
             if is_sound and self._begin(member, hashers):
@@ -307,9 +306,9 @@ class _Passage:
             return False
         self._make_folders(target.parent)
         expected = self._order.expected_of(name, member.size_bytes)
-        written = _Written(name, target, expected, expected.new_sums(hashers))
+        written = _Written(name, target, expected, expected.new_hashers(hashers))
         self._written.append(written)
-        self._file = FreshFile(written.partial, is_new=True)
+        self._file = FileWriter(written.partial, is_new=True)
         return True
 
     def _name_of(self, member: Member) -> str:
@@ -392,4 +391,4 @@ def _publish(files: Sequence[_Written], *, durable: bool) -> None:
         rename(file.partial, file.target, durable=False)
     if durable:
         for folder in sorted({file.target.parent for file in files}):
-            settle(folder)
+            fsync_dir(folder)

@@ -25,7 +25,7 @@ from asyncdl.m2m.naming import (
     parse_product_id,
     parse_scene_id,
 )
-from asyncdl.transfer.names import FALLBACK_NAME, PASSING, safe_name
+from asyncdl.transfer.names import FALLBACK_NAME, UNPACKING, safe_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def passes_by(wanted: WantedFile, place: Place) -> bool:
 
 def passing_path(archive: Path) -> Path:
     """Return where an archive is that will not be kept: what has this name is ours to remove."""
-    return archive.with_name(archive.name.removesuffix(".tar") + PASSING)
+    return archive.with_name(archive.name.removesuffix(".tar") + UNPACKING)
 
 
 UNKNOWN = "unknown"

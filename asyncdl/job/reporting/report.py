@@ -39,7 +39,7 @@ from asyncdl.job.reporting.run_history import HistoryRecorder, RunHistory
 from asyncdl.outside import check_values, read_at_most
 from asyncdl.system.files import replace
 from asyncdl.system.volumes import flush
-from asyncdl.transfer.parts.durable import open_plain
+from asyncdl.transfer.parts.durable import open_regular_file
 
 REPORT_NAME = "asyncdl-report.json"
 MAX_REPORT_BYTES = 256 * 1024**2
@@ -325,7 +325,7 @@ async def write_report(directory: Path, summary: Summary, *, durable: bool = Fal
 
 
 def _open_own(path: str, flags: int) -> int:
-    return open_plain(Path(path), flags)
+    return open_regular_file(Path(path), flags)
 
 
 def report_bytes(summary: Summary) -> bytes:

@@ -27,8 +27,8 @@ from asyncdl.job.stages.requirements import Requirements, demand_of, gather_prom
 from asyncdl.journal import FinishedFile, Journal, Memory, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import form_of
-from asyncdl.transfer.parts.part_file import remove_leftovers
-from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.parts.part_file import remove_part_files
+from asyncdl.transfer.verification.checks import Expected, verify_file
 
 Found: TypeAlias = Mapping[Place, FinishedFile]
 Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Requirements], FinishedFile | None]
@@ -286,7 +286,7 @@ def _tidy_up_beside(directory: Path, files: Iterable[FinishedFile]) -> None:
     """Remove what a killed run may have left beside files that it had no time to note."""
     for file in files:
         with suppress(OSError):
-            remove_leftovers(directory / file.path)
+            remove_part_files(directory / file.path)
 
 
 def _prove(
@@ -301,7 +301,7 @@ def _prove(
         expected = Expected(
             form, wanted.size_bytes, demand.digests, demand.members, demand.fingerprint
         )
-        proof = prove_file(path, expected, url=key)
+        proof = verify_file(path, expected, url=key)
     except (TransferError, OSError):
         return None
     checks = "+".join(("present", *proof.checks))

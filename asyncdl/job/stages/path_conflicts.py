@@ -19,8 +19,8 @@ from asyncdl.job.run_context import RunContext
 from asyncdl.journal import STATE_FOLDER, Aim, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system.volumes import longest_name, longest_path
-from asyncdl.transfer.names import HALF_NOTE, safe_name
-from asyncdl.transfer.parts.durable import write_anew
+from asyncdl.transfer.names import STATE_TEMPORARY, safe_name
+from asyncdl.transfer.parts.durable import write_file
 from asyncdl.transfer.parts.part_file import part_path, state_path
 
 Fold: TypeAlias = Callable[[str], str]
@@ -70,14 +70,14 @@ def _obstacles(directory: Path, aims: Iterable[Aim]) -> Blocked:
 
 
 def _too_long(directory: Path, path: Path) -> PathConflict | None:
-    names = [*path.parent.relative_to(directory).parts, f"{path.name}{HALF_NOTE}"]
+    names = [*path.parent.relative_to(directory).parts, f"{path.name}{STATE_TEMPORARY}"]
     longest, most = max(len(os.fsencode(name)) for name in names), longest_name(directory)
     if longest > most:
         return PathConflict(
             f"a name in it takes {longest} bytes while it is under way; this volume takes {most}",
             "Choose a download directory on a volume that takes longer names.",
         )
-    whole, most_chars = len(str(path)) + len(HALF_NOTE), longest_path()
+    whole, most_chars = len(str(path)) + len(STATE_TEMPORARY), longest_path()
     if most_chars is not None and whole > most_chars:
         return PathConflict(
             f"its path takes {whole} characters while it is under way; Windows takes {most_chars}",
@@ -210,7 +210,7 @@ def _probe(directory: Path) -> Fold:
     path = folder / name
     with suppress(OSError):
         path.unlink(missing_ok=True)  # a run that was killed, or a link that somebody has put there
-        write_anew(path, (), durable=False, is_new=True)
+        write_file(path, (), durable=False, is_new=True)
         try:
             return _fold_of(
                 case=(folder / name.swapcase()).exists(),

@@ -29,8 +29,8 @@ from asyncdl.journal import FinishedFile, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 from asyncdl.transfer.names import COPY
-from asyncdl.transfer.parts.durable import chunks_of, make_folders, rename, write_anew
-from asyncdl.transfer.parts.part_file import remove_leftovers
+from asyncdl.transfer.parts.durable import make_folders, read_chunks, rename, write_file
+from asyncdl.transfer.parts.part_file import remove_part_files
 
 
 async def copy_file(source: Path, target: Path, *, durable: bool = False) -> None:
@@ -56,7 +56,7 @@ def _copy(source: Path, target: Path, durable: bool) -> None:
     try:
         make_folders(target.parent)
         with source.open("rb", buffering=0) as file:
-            write_anew(partial, chunks_of(file), durable=durable)
+            write_file(partial, read_chunks(file), durable=durable)
         rename(partial, target, durable=durable)
     except OSError as error:
         with suppress(OSError):
@@ -64,7 +64,7 @@ def _copy(source: Path, target: Path, durable: bool) -> None:
         raise DiskError(target, error) from error
     # Of an earlier run, whose config had the file fetched to here. The copy is right with it, too.
     with suppress(OSError):
-        remove_leftovers(target)
+        remove_part_files(target)
 
 
 def unpacker_for(run: RunContext, wanted: WantedFile) -> Unpacker:

@@ -17,8 +17,8 @@ from asyncdl.job.run_context import RunContext
 from asyncdl.journal import Aim, FinishedFile, Journal, KnownPath, Memory, Place
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.parts.durable import is_within, make_folders, rename, settle
-from asyncdl.transfer.parts.part_file import part_path, remove_leftovers, state_path
+from asyncdl.transfer.parts.durable import fsync_dir, is_within, make_folders, rename
+from asyncdl.transfer.parts.part_file import part_path, remove_part_files, state_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _keep(passing: Path, kept: Path, durable: bool) -> None:
 def _remove_passing(passing: Path) -> None:
     with suppress(OSError):
         passing.unlink(missing_ok=True)
-        remove_leftovers(passing)
+        remove_part_files(passing)
 
 
 def _folders_of_members(run: RunContext, wanted: WantedFile) -> set[Path]:
@@ -208,7 +208,7 @@ def _move_part(old: Path, new: Path, durable: bool) -> bool:
         _rename(state_path(old), state_path(new), durable)
     # Bytes without their note are of no use, a note without its bytes says nothing.
     with suppress(OSError):
-        remove_leftovers(old)
+        remove_part_files(old)
     return True
 
 
@@ -241,7 +241,7 @@ def _rename(old: Path, new: Path, durable: bool) -> None:
         make_folders(new.parent)
         rename(old, new, durable=durable)
         if durable:
-            settle(old.parent)
+            fsync_dir(old.parent)
 
 
 def _remove_empty(folder: Path, directory: Path) -> None:

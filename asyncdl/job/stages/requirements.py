@@ -15,10 +15,10 @@ from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.stac import FileDigest
 from asyncdl.transfer import Digest, Form, form_of
+from asyncdl.transfer.verification.archive import Members
 from asyncdl.transfer.verification.checks import Expected
 from asyncdl.transfer.verification.digests import ALGORITHMS as DIGEST_NAMES
 from asyncdl.transfer.verification.digests import can_match
-from asyncdl.transfer.verification.members import Members
 
 log = logging.getLogger("asyncdl.job")
 

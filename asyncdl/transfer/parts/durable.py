@@ -25,7 +25,7 @@ _CHUNK_BYTES = 1024 * 1024
 """Read and written at once, where a file is copied."""
 
 
-def open_plain(path: Path, flags: int) -> int:
+def open_regular_file(path: Path, flags: int) -> int:
     """Open a regular file; what else has its name is neither followed nor waited for.
 
     Args:
@@ -39,7 +39,7 @@ def open_plain(path: Path, flags: int) -> int:
         fd = open_unfollowed(path, flags & ~os.O_TRUNC)
     except OSError as error:
         if error.errno == errno.ENXIO or path.is_symlink() or path.is_dir():
-            raise not_plain(path) from error
+            raise not_regular_file(path) from error
         raise
     try:
         _check_found(os.fstat(fd), path)
@@ -56,7 +56,7 @@ def check_own(path: Path) -> None:
 
     For files that others open for us, such as SQLite, which follows links.
 
-    Raises: OSError, as :func:`open_plain`.
+    Raises: OSError, as :func:`open_regular_file`.
     """
     try:
         found = path.lstat()
@@ -67,7 +67,7 @@ def check_own(path: Path) -> None:
 
 def _check_found(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise not_plain(path)
+        raise not_regular_file(path)
     if found.st_nlink > 1:
         text = f"{path.name} is there and has another name, too (a hard link)"
         raise FileExistsError(errno.EEXIST, text)
@@ -85,7 +85,7 @@ def is_within(path: Path, folder: Path) -> bool:
         return False
 
 
-def not_plain(path: Path) -> OSError:
+def not_regular_file(path: Path) -> OSError:
     """Return the error for a name that something else than a regular file has."""
     return FileExistsError(errno.EEXIST, f"{path.name} is there and is no regular file")
 
@@ -106,7 +106,7 @@ def write_at(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
     return offset
 
 
-def write_anew(
+def write_file(
     path: Path, chunks: Iterable[bytes | memoryview], *, durable: bool, is_new: bool = False
 ) -> None:
     """Write a file from its beginning; what it held before is gone.
@@ -118,7 +118,7 @@ def write_anew(
         is_new: Whether a file that is there already is an error.
     Raises: OSError, also when only closing it tells that something was not stored.
     """
-    file = FreshFile(path, is_new=is_new)
+    file = FileWriter(path, is_new=is_new)
     try:
         for chunk in chunks:
             file.write(chunk)
@@ -128,7 +128,7 @@ def write_anew(
     file.close(durable=durable)
 
 
-class FreshFile:
+class FileWriter:
     """A file that is written from its beginning to its end; what it held before is gone.
 
     Args:
@@ -139,7 +139,7 @@ class FreshFile:
 
     def __init__(self, path: Path, *, is_new: bool = False) -> None:
         how = os.O_EXCL if is_new else os.O_TRUNC
-        self._fd = open_plain(path, os.O_WRONLY | os.O_CREAT | how)
+        self._fd = open_regular_file(path, os.O_WRONLY | os.O_CREAT | how)
         self._at_byte = 0
 
     def write(self, data: bytes | memoryview) -> None:
@@ -170,7 +170,7 @@ class FreshFile:
                 os.close(fd)
 
 
-def chunks_of(file: IO[bytes]) -> Iterator[bytes]:
+def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
     """Yield what a file holds from where it stands, in pieces that fit into memory."""
     while chunk := file.read(_CHUNK_BYTES):
         yield chunk
@@ -187,7 +187,7 @@ def rename(source: Path, target: Path, *, durable: bool) -> None:
     """
     replace(source, target)
     if durable:
-        settle(target.parent)
+        fsync_dir(target.parent)
 
 
 def make_folders(folder: Path) -> None:
@@ -197,7 +197,7 @@ def make_folders(folder: Path) -> None:
         _settle_name.cache_clear()
 
 
-def settle(folder: Path) -> None:
+def fsync_dir(folder: Path) -> None:
     """Bring the names in a folder to stable storage, and the folder's own name too.
 
     Raises: OSError.

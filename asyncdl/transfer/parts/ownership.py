@@ -19,7 +19,7 @@ from asyncdl.system import files
 _ATTRIBUTE = "user.asyncdl.file"
 
 
-class FileNumber(Struct, frozen=True):
+class OwnershipMark(Struct, frozen=True):
     """Stands for where a file comes from."""
 
     number: str
@@ -27,7 +27,7 @@ class FileNumber(Struct, frozen=True):
     """Whether ours is ours also if it has changed since."""
 
 
-def mark_ours(fd: int, file: FileNumber) -> None:
+def mark_ours(fd: int, file: OwnershipMark) -> None:
     """Let an open, finished file say which one it is, where the file system can keep that.
 
     Args:
@@ -37,7 +37,7 @@ def mark_ours(fd: int, file: FileNumber) -> None:
     files.keep(fd, _ATTRIBUTE, _mark(os.fstat(fd), file))
 
 
-def is_ours(path: Path, file: FileNumber) -> bool:
+def is_ours(path: Path, file: OwnershipMark) -> bool:
     """Tell whether a file is as :func:`mark_ours` left it, from the same place."""
     kept = files.kept(path, _ATTRIBUTE)
     if kept is None:
@@ -49,5 +49,5 @@ def is_ours(path: Path, file: FileNumber) -> bool:
     return kept == now or (file.is_changed_too and kept.split()[:1] == now.split()[:1])
 
 
-def _mark(there: os.stat_result, file: FileNumber) -> bytes:
+def _mark(there: os.stat_result, file: OwnershipMark) -> bytes:
     return f"{file.number} {there.st_size} {there.st_mtime_ns}".encode()

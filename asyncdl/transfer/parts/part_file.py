@@ -1,4 +1,7 @@
-"""The partial file: locked, written by position, and published by rename."""
+"""The partial file: locked, written by position, and published by rename.
+
+Received bytes on their way to one write.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,18 +20,18 @@ from asyncdl.errors import DiskError, TransferError
 from asyncdl.system.files import TAKES_OPEN_FILES, remove
 from asyncdl.system.locks import Held, is_still, open_alone
 from asyncdl.system.volumes import flush, flush_folder
-from asyncdl.transfer.names import LOCKED, NOTE, PART
+from asyncdl.transfer.names import PART, PART_LOCK, STATE
 from asyncdl.transfer.parts import disk
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.durable import (
+    fsync_dir,
     make_folders,
-    not_plain,
-    open_plain,
+    not_regular_file,
+    open_regular_file,
     rename,
-    settle,
     write_at,
 )
-from asyncdl.transfer.parts.ownership import FileNumber, is_ours, mark_ours
+from asyncdl.transfer.parts.ownership import OwnershipMark, is_ours, mark_ours
 from asyncdl.transfer.parts.part_state import PartState, load_state, save_state, temporary_path
 
 T = TypeVar("T")
@@ -43,10 +47,10 @@ def part_path(final: Path) -> Path:
 
 def state_path(final: Path) -> Path:
     """Return where the note about them is."""
-    return final.with_name(f"{final.name}{NOTE}")
+    return final.with_name(f"{final.name}{STATE}")
 
 
-def remove_leftovers(final: Path) -> None:
+def remove_part_files(final: Path) -> None:
     """Remove what a crash has left beside a file that is there and right. Blocks.
 
     A run that is killed right after the rename leaves the note, for instance.
@@ -58,10 +62,10 @@ def remove_leftovers(final: Path) -> None:
         remove(path)
     if not TAKES_OPEN_FILES:
         with suppress(OSError):  # another has it
-            final.with_name(f"{final.name}{LOCKED}").unlink(missing_ok=True)
+            final.with_name(f"{final.name}{PART_LOCK}").unlink(missing_ok=True)
 
 
-def may_be_replaced(final: Path, number: FileNumber) -> bool:
+def may_be_replaced(final: Path, number: OwnershipMark) -> bool:
     """Tell whether a name is free, or that of our own file from the same place. Blocks."""
     return is_ours(final, number) or not os.path.lexists(final)
 
@@ -137,7 +141,7 @@ class PartFile:
         """
         await self._call(lambda: self._flush_and_note(state))
 
-    async def publish(self, *, number: FileNumber, replaces: bool) -> None:
+    async def publish(self, *, number: OwnershipMark, replaces: bool) -> None:
         """Give the file its final name.
 
         Args:
@@ -195,7 +199,7 @@ class PartFile:
             remove(temporary)
         except OSError as error:  # of several kinds for a folder, by the system
             if temporary.is_dir():
-                raise not_plain(temporary) from error
+                raise not_regular_file(temporary) from error
             raise
         size_bytes = os.fstat(self._fd).st_size
         state = load_state(self._state_path, size_bytes)
@@ -219,9 +223,9 @@ class PartFile:
             self._has_note = True
             save_state(self._state_path, state)
             if self._durable:
-                settle(self.path.parent)
+                fsync_dir(self.path.parent)
 
-    def _rename(self, number: FileNumber, *, replaces: bool) -> None:
+    def _rename(self, number: OwnershipMark, *, replaces: bool) -> None:
         if not (replaces or may_be_replaced(self.final, number)):
             raise FileExistsError(errno.EEXIST, "another file has got this name meanwhile")
         mark_ours(self._fd, number)
@@ -240,7 +244,7 @@ class PartFile:
         # is harmless. The other order could leave bytes without their note.
         remove(self._state_path)
         if self._durable:
-            settle(self.final.parent)
+            fsync_dir(self.final.parent)
         elif self._has_note:
             # Should it come back after a power cut, it would speak for the next file.
             flush_folder(self.final.parent)
@@ -309,4 +313,43 @@ def _open_locked(final: Path) -> Held | None:
 
 def _open_made(path: Path) -> int:
     """Open a file, made if it is missing. A link is not followed."""
-    return open_plain(path, os.O_RDWR | os.O_CREAT)
+    return open_regular_file(path, os.O_RDWR | os.O_CREAT)
+
+
+class WriteBuffer:
+    """Bytes that follow each other, collected until a write is worth its price.
+
+    Args:
+        start: Where in the file they begin.
+    """
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.stop = start
+        self.pieces: list[bytes | memoryview] = []
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes are waiting."""
+        return self.stop - self.start
+
+    def add(self, piece: bytes | memoryview) -> None:
+        """Append the next bytes; a view is borrowed until :meth:`own` or :meth:`clear`."""
+        if piece:
+            self.pieces.append(piece)
+        self.stop += len(piece)
+
+    def own(self) -> None:
+        """Copy what was borrowed; there is little of it, or it would be written at once."""
+        self.pieces = [bytes(piece) for piece in self.pieces]
+
+    def head(self, count: int) -> bytes:
+        """Return the first ``count`` bytes, fewer if there are not so many."""
+        before = accumulate((len(piece) for piece in self.pieces), initial=0)
+        needed = sum(1 for _ in takewhile(lambda size: size < count, before))
+        return b"".join(self.pieces[:needed])[:count]
+
+    def clear(self) -> None:
+        """Begin anew behind the last byte."""
+        self.start = self.stop
+        self.pieces = []

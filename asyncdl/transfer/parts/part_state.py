@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from asyncdl.transfer.parts.durable import open_plain, rename, write_anew
+from asyncdl.transfer.parts.durable import open_regular_file, rename, write_file
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage
 from asyncdl.transfer.validators import Validator
 from asyncdl.transfer.verification.digests import Digest
@@ -47,7 +47,7 @@ class PartState(Struct, frozen=True):
     done: Coverage = Coverage()
     """The bytes that are on disk."""
     place: str = ""
-    """Where redirects led to, see :func:`~asyncdl.transfer.file_url.place_of`."""
+    """Where redirects led to, see :func:`~asyncdl.transfer.file_url.resource_id`."""
     digests: tuple[Digest, ...] = ()
     """What the host says the whole file adds up to."""
     format: int = FORMAT
@@ -85,7 +85,7 @@ def load_state(path: Path, size_bytes: int) -> PartState | None:
     Raises: OSError, if there is one that cannot be read, or is no regular file.
     """
     try:
-        fd = open_plain(path, os.O_RDONLY)
+        fd = open_regular_file(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     with open(fd, "rb") as file:  # noqa: PTH123 - what is open already has no path
@@ -109,7 +109,7 @@ def save_state(path: Path, state: PartState) -> None:
     """
     temporary = temporary_path(path)
     try:
-        write_anew(temporary, (encode_state(state),), durable=True)
+        write_file(temporary, (encode_state(state),), durable=True)
         rename(temporary, path, durable=False)
     except OSError:
         with suppress(OSError):

@@ -12,10 +12,10 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
+from asyncdl.transfer.verification.archive import BeginUnpacking, Members, begin_nothing
 from asyncdl.transfer.verification.digests import Digest, Hasher
 from asyncdl.transfer.verification.hashers import Hashers, OnRead, watch_nothing
 from asyncdl.transfer.verification.malformed import Doubtful, Malformed
-from asyncdl.transfer.verification.members import BeginUnpacking, Members, begin_nothing
 from asyncdl.transfer.verification.structure import (
     BROKEN_FILE,
     HEAD_BYTES,
@@ -50,7 +50,7 @@ class Expected(Struct, frozen=True):
         expected = frozenset(digest.algorithm for digest in self.digests)
         return expected or frozenset(filter(None, [self.fingerprint]))
 
-    def new_sums(self, fed: Mapping[str, Hasher] = MappingProxyType({})) -> Hashers:
+    def new_hashers(self, fed: Mapping[str, Hasher] = MappingProxyType({})) -> Hashers:
         """Return what takes the bytes of the file, from the first one on.
 
         Args:
@@ -86,7 +86,7 @@ class Expected(Struct, frozen=True):
         return self.is_asked_for_members or (self.form is Form.TAR and is_read)
 
 
-class Proof(Struct, frozen=True):
+class Verification(Struct, frozen=True):
     """What a finished file has shown."""
 
     checks: tuple[str, ...] = ()
@@ -97,14 +97,14 @@ class Proof(Struct, frozen=True):
     """What is odd about its structure, though it is whole; empty if nothing is."""
 
 
-def prove_file(
+def verify_file(
     path: Path,
     expected: Expected,
     *,
     url: str,
     sums: Hashers | None = None,
     on_read: OnRead = watch_nothing,
-) -> Proof:
+) -> Verification:
     """Check a whole file on disk, reading it once at most. Blocks.
 
     Args:
@@ -118,11 +118,11 @@ def prove_file(
     Raises: SizeMismatch, WrongContent (reason :data:`BROKEN_FILE`),
         ChecksumMismatch, NotAnArchive; OSError if the file cannot be read.
     """
-    length, sums = path.stat().st_size, sums or expected.new_sums()
+    length, sums = path.stat().st_size, sums or expected.new_hashers()
     if expected.size_bytes not in (None, length):
         raise SizeMismatch(url, expected=expected.size_bytes or 0, got=length)
     if expected.form is Form.ANY and sums.is_empty:
-        return Proof()
+        return Verification()
     with _broken(url), path.open("rb") as file:
         check_head(expected.form, file.read(HEAD_BYTES), url)
         problem = _problem_of_form(file, expected, length, but_tar=sums.is_archive)
@@ -148,7 +148,7 @@ def _problem_of_form(
 
 def _judge(
     expected: Expected, sums: Hashers, file: BinaryIO, problem: Malformed | None, url: str
-) -> Proof:
+) -> Verification:
     length = file.seek(0, os.SEEK_END)
     digests = sums.digests()
     if not sums.is_empty and sums.taken_bytes != length:
@@ -166,7 +166,7 @@ def _judge(
     proven = tuple(computed) if expected.digests else ()
     form = Form(sums.form) if sums.is_archive and problem is None else expected.form
     looks = () if form is Form.ANY or problem is not None else (form.value,)
-    return Proof((*proven, *looks, *members), digests, str(problem or ""))
+    return Verification((*proven, *looks, *members), digests, str(problem or ""))
 
 
 @contextmanager

@@ -51,7 +51,7 @@ _BY_WHO_STORED_IT = {
 _log = logging.getLogger("asyncdl.transfer")
 
 
-def read_told_digests(headers: Mapping[str, str], *, is_whole: bool) -> tuple[Digest, ...]:
+def read_digest_headers(headers: Mapping[str, str], *, is_whole: bool) -> tuple[Digest, ...]:
     """Return what the headers of a response say that the whole file adds up to.
 
     Args:

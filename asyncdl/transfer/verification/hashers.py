@@ -7,14 +7,15 @@ from io import BufferedReader
 from types import MappingProxyType
 from typing import BinaryIO, TypeAlias
 
-from asyncdl.transfer.verification.archive import ArchiveReader, read_archive
-from asyncdl.transfer.verification.digests import ALGORITHMS, Digest, Hasher, new_hasher
-from asyncdl.transfer.verification.members import (
+from asyncdl.transfer.verification.archive import (
+    ArchiveReader,
     BeginUnpacking,
     MemberCheck,
     Members,
     begin_nothing,
+    read_archive,
 )
+from asyncdl.transfer.verification.digests import ALGORITHMS, Digest, Hasher, new_hasher
 
 OnRead: TypeAlias = Callable[[int], None]
 """Told the size of each block that was read; what it raises stops the reading."""

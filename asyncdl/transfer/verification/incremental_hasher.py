@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from asyncdl.transfer.parts.part_file import WriteBuffer
 from asyncdl.transfer.verification.checks import Expected
 from asyncdl.transfer.verification.hashers import Hashers
-from asyncdl.transfer.write_buffer import WriteBuffer
 
 Prove: TypeAlias = Callable[[Path, int, Callable[[], None]], Awaitable[None]]
 """Runs a call that hashes so many bytes, without holding up the loop for long."""
@@ -50,7 +50,7 @@ class IncrementalHasher:
         self._path = path
         self._expected = expected
         self._prove = prove
-        self._course = _Course(expected.new_sums())
+        self._course = _Course(expected.new_hashers())
 
     @property
     def is_idle(self) -> bool:
@@ -66,7 +66,7 @@ class IncrementalHasher:
 
     def begin_again(self) -> None:
         """Forget every byte."""
-        self._course = _Course(self._expected.new_sums())
+        self._course = _Course(self._expected.new_hashers())
 
     async def follow(self, batch: WriteBuffer, prefix_bytes: int) -> None:
         """Take note that a batch has been written, and take what can be taken in order.

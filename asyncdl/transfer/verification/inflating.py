@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from asyncdl.transfer.verification.malformed import Malformed
-from asyncdl.transfer.verification.tar import Taker
+from asyncdl.transfer.verification.tar import ByteSink
 
 STORED, DEFLATED, BZIP2, LZMA, ZSTANDARD = 0, 8, 12, 14, 93
 """Methods of zip that can be read, where Python has them."""
@@ -209,7 +209,7 @@ class MemberContent:
     """
 
     def __init__(
-        self, decoder: Decoder, takers: Sequence[Taker], growth: Growth, size_bytes: int | None
+        self, decoder: Decoder, takers: Sequence[ByteSink], growth: Growth, size_bytes: int | None
     ) -> None:
         self.in_bytes = 0
         self.out_bytes = 0

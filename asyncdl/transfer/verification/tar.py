@@ -73,14 +73,14 @@ class Member(Struct, frozen=True):
     """Why it cannot be read, such as ``is encrypted``; empty if it can."""
 
 
-class Taker(Protocol):
+class ByteSink(Protocol):
     """Takes the bytes of a member in order."""
 
     def update(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes; they may change as soon as this returns."""
 
 
-OnMember: TypeAlias = Callable[[Member], Sequence[Taker]]
+OnMember: TypeAlias = Callable[[Member], Sequence[ByteSink]]
 """Is shown each member before its bytes, and returns who takes them."""
 
 
@@ -90,7 +90,7 @@ class Step(Struct, frozen=True):
     size_bytes: int
     is_kept: bool = False
     """Whether the walk wants to see them, all at once."""
-    takers: Sequence[Taker] = ()
+    takers: Sequence[ByteSink] = ()
     """Who else takes them, as they come."""
     is_header: bool = False
     """Whether a member may begin here, so that an archive may end here as well."""
@@ -108,7 +108,7 @@ class _Told(Struct, frozen=True):
     has_holes: bool = False
 
 
-def take_nothing(member: Member) -> Sequence[Taker]:
+def take_nothing(member: Member) -> Sequence[ByteSink]:
     """Take note of no member."""
     return ()
 
@@ -268,7 +268,7 @@ def _send(steps: Steps, data: bytes, at_byte: int) -> Step | None:
         raise type(problem)(f"{problem}, before byte {at_byte}") from None
 
 
-def _pass(data_bytes: int, takers: Sequence[Taker]) -> Iterator[Step]:
+def _pass(data_bytes: int, takers: Sequence[ByteSink]) -> Iterator[Step]:
     """Pass by the bytes of a member, and what fills its last block up."""
     if data_bytes:
         yield Step(data_bytes, takers=takers)

@@ -70,7 +70,7 @@ class WireExchange:
 
 
 class WireClient:
-    """Makes requests. How many connections there are is the governor's business.
+    """Makes requests. How many connections there are is the host_limiter's business.
 
     Args:
         limits: Timeouts, and how much is handed on at once.

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from asyncdl.transfer.verification.digest_headers import (
     read_content_md5,
+    read_digest_headers,
     read_repr_digest,
-    read_told_digests,
 )
 from asyncdl.transfer.verification.digests import Digest, new_hasher
 
@@ -96,9 +96,9 @@ def test_a_digest_is_read_in_whichever_header_it_comes(
     header: str, value: str, algorithm: str
 ) -> None:
     told = (Digest(algorithm, value_of(algorithm)),)
-    assert read_told_digests({header: value}, is_whole=True) == told
+    assert read_digest_headers({header: value}, is_whole=True) == told
     is_of_file = (header, value, algorithm) in OF_THE_FILE
-    assert read_told_digests({header: value}, is_whole=False) == (told if is_of_file else ())
+    assert read_digest_headers({header: value}, is_whole=False) == (told if is_of_file else ())
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_digest_is_read_in_whichever_header_it_comes(
     ],
 )
 def test_what_is_no_digest_of_the_file_is_passed_over(header: str, value: str) -> None:
-    assert read_told_digests({header: value}, is_whole=True) == ()
+    assert read_digest_headers({header: value}, is_whole=True) == ()
 
 
 def test_the_hash_of_a_packed_object_is_not_that_of_the_unpacked_body() -> None:
@@ -121,16 +121,16 @@ def test_the_hash_of_a_packed_object_is_not_that_of_the_unpacked_body() -> None:
         "x-goog-hash": f"md5={b64(MD5.digest())}",
         "x-goog-stored-content-encoding": "gzip",
     }
-    assert read_told_digests(headers, is_whole=True) == ()
-    packed = read_told_digests(headers | {"content-encoding": "gzip"}, is_whole=True)
+    assert read_digest_headers(headers, is_whole=True) == ()
+    packed = read_digest_headers(headers | {"content-encoding": "gzip"}, is_whole=True)
     assert packed == (Digest("md5", MD5.hexdigest()),)
 
 
 def test_of_two_of_one_algorithm_the_better_source_counts() -> None:
     headers = {"x-amz-meta-md5": "0" * 32, "content-md5": b64(MD5.digest())}
-    assert read_told_digests(headers, is_whole=True) == (Digest("md5", MD5.hexdigest()),)
+    assert read_digest_headers(headers, is_whole=True) == (Digest("md5", MD5.hexdigest()),)
 
 
 @given(st.dictionaries(st.sampled_from([row[0] for row in OF_THE_FILE + OF_THE_BODY]), st.text()))
 def test_no_header_raises(headers: dict[str, str]) -> None:
-    assert len(read_told_digests(headers, is_whole=True)) <= 8
+    assert len(read_digest_headers(headers, is_whole=True)) <= 8

@@ -4,7 +4,7 @@ import pytest
 
 from asyncdl.transfer import Limits
 from asyncdl.transfer.limits import KIB, MIB
-from asyncdl.transfer.write_buffer import WriteBuffer
+from asyncdl.transfer.parts.part_file import WriteBuffer
 
 
 def test_what_is_owned_outlives_the_buffer_it_was_borrowed_from() -> None:

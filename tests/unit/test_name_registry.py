@@ -8,13 +8,13 @@ import pytest
 
 from asyncdl.errors import TransferError
 from asyncdl.transfer import FileRequest, name_registry
-from asyncdl.transfer.name_registry import NameRegistry, claimant_of
+from asyncdl.transfer.name_registry import NameRegistry, owner_of_request
 
 FOLDER = Path("out")
 
 
 def fetch(names: NameRegistry, url: str, name: str) -> None:
-    claimant = claimant_of(FileRequest(url, FOLDER))
+    claimant = owner_of_request(FileRequest(url, FOLDER))
     with names.claim(FOLDER / name, claimant, url):
         names.settle(FOLDER / name, claimant)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.file_url import is_same_segment, place_of, source_of
+from asyncdl.transfer.file_url import has_same_name, resource_id, source_of
 
 FILE = "https://host/dir/scene.tif"
 
@@ -46,7 +46,7 @@ def test_a_url_that_is_signed_anew_names_the_same_resource(signature: str, rest:
 )
 def test_another_query_names_another_resource(one: str, other: str) -> None:
     assert source_of(f"{FILE}?{one}") != source_of(f"{FILE}?{other}")
-    assert place_of(f"{FILE}?{one}") != place_of(f"{FILE}?{other}")
+    assert resource_id(f"{FILE}?{one}") != resource_id(f"{FILE}?{other}")
 
 
 NAMES = st.text("abcdefgh", min_size=1, max_size=4)
@@ -80,8 +80,8 @@ def test_what_names_the_resource_is_not_shown() -> None:
 
 
 def test_mirrors_have_a_name_in_common() -> None:
-    one, other = place_of("http://a/pub/x.iso"), place_of("http://b/mirror/x.iso")
+    one, other = resource_id("http://a/pub/x.iso"), resource_id("http://b/mirror/x.iso")
     assert one != other
-    assert is_same_segment(one, other)
-    assert place_of("http://a/pub/x.iso") == place_of("http://b/pub/x.iso?Signature=1")
-    assert not is_same_segment(one, place_of("http://a/pub/y.iso"))
+    assert has_same_name(one, other)
+    assert resource_id("http://a/pub/x.iso") == resource_id("http://b/pub/x.iso?Signature=1")
+    assert not has_same_name(one, resource_id("http://a/pub/y.iso"))

@@ -10,10 +10,10 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, SizeMismatch, TransferError, WrongContent
 from asyncdl.transfer import FileRequest
-from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.verification.archive import Members
+from asyncdl.transfer.verification.checks import Expected, Verification, verify_file
 from asyncdl.transfer.verification.digests import Digest, new_hasher
 from asyncdl.transfer.verification.hashers import Hashers
-from asyncdl.transfer.verification.members import Members
 from asyncdl.transfer.verification.structure import Form
 from tests.unit.test_tar import END, header, pack
 
@@ -36,10 +36,10 @@ def members(*algorithms: str, but: str = "") -> dict[str, tuple[Digest, ...]]:
     }
 
 
-def prove(folder: Path, expected: Expected, data: bytes = BUNDLE) -> Proof:
+def prove(folder: Path, expected: Expected, data: bytes = BUNDLE) -> Verification:
     path = folder / "file"
     path.write_bytes(data)
-    return prove_file(path, expected, url=URL)
+    return verify_file(path, expected, url=URL)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_strongest_digest_is_named_first(tmp_path: Path) -> None:
 
 def test_a_fingerprint_is_computed_and_proves_nothing(tmp_path: Path) -> None:
     proof = prove(tmp_path, Expected(fingerprint="sha256"))
-    assert proof == Proof((), (digest("sha256", BUNDLE),))
+    assert proof == Verification((), (digest("sha256", BUNDLE),))
 
 
 def test_no_fingerprint_is_taken_of_a_file_with_a_digest(tmp_path: Path) -> None:
     cksum = digest("cksum", BUNDLE)
     proof = prove(tmp_path, Expected(digests=(cksum,), fingerprint="sha256"))
-    assert proof == Proof(("cksum",), (cksum,))
+    assert proof == Verification(("cksum",), (cksum,))
 
 
 def test_two_digests_that_contradict_each_other_cannot_both_be_right(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_file_is_read_once_for_everything(tmp_path: Path) -> None:
     path, counts = tmp_path / "file", list[int]()
     path.write_bytes(BUNDLE)
     expected = Expected(Form.TAR, None, (digest("sha512", BUNDLE),), members("sha512", "sha256"))
-    prove_file(path, expected, url=URL, on_read=counts.append)
+    verify_file(path, expected, url=URL, on_read=counts.append)
     assert sum(counts) == len(BUNDLE) and len(counts) > 1
 
 
@@ -139,9 +139,9 @@ def test_only_what_was_not_taken_before_is_read(tmp_path: Path) -> None:
     path, counts = tmp_path / "file", list[int]()
     path.write_bytes(BUNDLE)
     expected = Expected(Form.TAR, None, (digest("sha512", BUNDLE),), members("sha512"))
-    sums = expected.new_sums()
+    sums = expected.new_hashers()
     sums.update(BUNDLE[:1_000_001])
-    proof = prove_file(path, expected, url=URL, sums=sums, on_read=counts.append)
+    proof = verify_file(path, expected, url=URL, sums=sums, on_read=counts.append)
     assert proof.checks == ("sha512", "tar", "members-sha512")
     assert sum(counts) == len(BUNDLE) - 1_000_001
 
@@ -156,14 +156,14 @@ def test_reading_can_be_stopped_between_blocks(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(BUNDLE)
     with pytest.raises(Enough):
-        prove_file(path, Expected(fingerprint="md5"), url=URL, on_read=stop)
+        verify_file(path, Expected(fingerprint="md5"), url=URL, on_read=stop)
 
 
 def test_a_file_that_is_shortened_meanwhile_is_not_taken_for_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(BUNDLE)
     with pytest.raises(SizeMismatch):
-        prove_file(
+        verify_file(
             path,
             Expected(fingerprint="md5"),
             url=URL,
@@ -177,12 +177,12 @@ def test_nothing_is_opened_if_only_the_length_counts(
     path = tmp_path / "file"
     path.write_bytes(b"1")
     monkeypatch.delattr(Path, "open")
-    assert prove_file(path, Expected(size_bytes=1), url=URL) == Proof()
+    assert verify_file(path, Expected(size_bytes=1), url=URL) == Verification()
 
 
 def test_idle_sums_take_no_bytes() -> None:
-    assert Hashers().is_idle and Expected(Form.TAR).new_sums().is_idle
-    assert not Expected(Form.TAR, members=members()).new_sums().is_idle
+    assert Hashers().is_idle and Expected(Form.TAR).new_hashers().is_idle
+    assert not Expected(Form.TAR, members=members()).new_hashers().is_idle
 
 
 def test_an_unknown_fingerprint_is_refused_when_it_is_asked_for() -> None:

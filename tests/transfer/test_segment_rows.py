@@ -120,7 +120,7 @@ async def test_rows_093_128_a_host_that_takes_one_connection_gets_one(
         await r.fetch("second.bin")
         engine = r.downloader._engine
         assert engine is not None
-        assert engine.governor.connections(r.server.url) == SPLIT.per_host // 2
+        assert engine.host_limiter.connections(r.server.url) == SPLIT.per_host // 2
     assert r.content("second.bin") == BODY
 
 
@@ -130,7 +130,7 @@ async def test_one_503_beside_good_bytes_is_chance_and_costs_no_connection(tmp_p
         await fetch_and_release(r, gate, 2)
         engine = r.downloader._engine
         assert engine is not None
-        assert engine.governor.connections(r.server.url) == SPLIT.per_host
+        assert engine.host_limiter.connections(r.server.url) == SPLIT.per_host
     assert r.content() == BODY
     assert r.told(HostStrain) == []
 

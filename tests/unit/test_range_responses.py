@@ -6,11 +6,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from asyncdl.errors import AsyncdlError, RangeRefused
-from asyncdl.transfer.file_url import place_of
-from asyncdl.transfer.ranges import Span, parse_content_range
-from asyncdl.transfer.responses import Ask, Head
-from asyncdl.transfer.validators import Validator
-from asyncdl.transfer.verdicts import (
+from asyncdl.transfer.file_url import resource_id
+from asyncdl.transfer.range_responses import (
     OTHER_VERSION,
     AskAgain,
     Complete,
@@ -20,6 +17,9 @@ from asyncdl.transfer.verdicts import (
     judge,
     judge_piece,
 )
+from asyncdl.transfer.ranges import Span, parse_content_range
+from asyncdl.transfer.responses import Ask, Head
+from asyncdl.transfer.validators import Validator
 
 V1, V2, WEAK = Validator('"v1"'), Validator('"v2"'), Validator('W/"v1"')
 URL = "http://host/file"
@@ -148,7 +148,7 @@ ELSEWHERE = "http://host/other"
 
 @given(HEADS, ASKS, KNOWNS)
 def test_what_another_resource_says_is_never_joined(head: Head, ask: Ask, known: Known) -> None:
-    known = replace(known, place=place_of(ELSEWHERE))
+    known = replace(known, place=resource_id(ELSEWHERE))
     try:
         verdict = judge(head, ask, known, URL)
     except AsyncdlError:

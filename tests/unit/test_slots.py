@@ -8,16 +8,15 @@ import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup
 
-from asyncdl.transfer.slots import Slot, Slots
-from asyncdl.transfer.waiting_line import WaitingLine
+from asyncdl.transfer.slots import FairLimiter, Slot, Slots
 
 
-async def stand(line: WaitingLine, name: str, served: list[str], *, is_new: bool = False) -> None:
+async def stand(line: FairLimiter, name: str, served: list[str], *, is_new: bool = False) -> None:
     await line.take(is_new=is_new)
     served.append(name)
 
 
-async def wait_in(tasks: TaskGroup, line: WaitingLine, served: list[str], *names: str) -> None:
+async def wait_in(tasks: TaskGroup, line: FairLimiter, served: list[str], *names: str) -> None:
     """Have them wait in this order; names that begin with ``new`` are new."""
     for name in names:
         waiting = line.waiting
@@ -31,7 +30,7 @@ async def settle() -> None:
 
 
 async def test_places_go_to_those_who_wait_in_their_order() -> None:
-    line, served = WaitingLine(1), list[str]()
+    line, served = FairLimiter(1), list[str]()
     await line.take()
     async with anyio.create_task_group() as tasks:
         await wait_in(tasks, line, served, "a", "b", "c")
@@ -43,7 +42,7 @@ async def test_places_go_to_those_who_wait_in_their_order() -> None:
 
 
 async def test_a_line_can_prefer_those_who_never_asked() -> None:
-    line, served = WaitingLine(1), list[str]()
+    line, served = FairLimiter(1), list[str]()
     line.prefers_new = True
     await line.take()
     async with anyio.create_task_group() as tasks:
@@ -55,7 +54,7 @@ async def test_a_line_can_prefer_those_who_never_asked() -> None:
 
 
 async def test_a_place_beyond_the_number_is_waited_off() -> None:
-    line, served = WaitingLine(1), list[str]()
+    line, served = FairLimiter(1), list[str]()
     await line.take()
     line.take_now()
     async with anyio.create_task_group() as tasks:
@@ -68,7 +67,7 @@ async def test_a_place_beyond_the_number_is_waited_off() -> None:
 
 
 async def test_whoever_is_cancelled_takes_no_place() -> None:
-    line, served = WaitingLine(1), list[str]()
+    line, served = FairLimiter(1), list[str]()
     await line.take()
     waiting = asyncio.ensure_future(line.take())
     while not line.waiting:
@@ -86,7 +85,7 @@ async def test_whoever_is_cancelled_takes_no_place() -> None:
 
 
 async def test_more_places_serve_those_who_wait_and_fewer_take_none_away() -> None:
-    line, served = WaitingLine(1), list[str]()
+    line, served = FairLimiter(1), list[str]()
     await line.take()
     async with anyio.create_task_group() as tasks:
         await wait_in(tasks, line, served, "a", "b")

@@ -9,7 +9,7 @@ import pytest
 
 from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer.verification.archive import NotAnArchive
-from asyncdl.transfer.verification.checks import Expected, Proof, prove_file
+from asyncdl.transfer.verification.checks import Expected, Verification, verify_file
 from asyncdl.transfer.verification.structure import Form, check_head, check_type, form_of
 
 STRIPS, TILES = (273, 279), (324, 325)
@@ -59,10 +59,10 @@ def tar_bytes(tar_format: int = tarfile.PAX_FORMAT, name: str = "a.tif") -> byte
     return file.getvalue()
 
 
-def prove(folder: Path, form: Form, data: bytes) -> Proof:
+def prove(folder: Path, form: Form, data: bytes) -> Verification:
     path = folder / "file"
     path.write_bytes(data)
-    return prove_file(path, Expected(form), url="http://host/file")
+    return verify_file(path, Expected(form), url="http://host/file")
 
 
 SOUND = {
@@ -201,7 +201,7 @@ def test_another_length_is_told_before_anything_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"12")
     with pytest.raises(SizeMismatch):
-        prove_file(path, Expected(Form.TIFF, 3), url="http://host/file")
+        verify_file(path, Expected(Form.TIFF, 3), url="http://host/file")
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
-from asyncdl.transfer.file_url import is_same_segment, place_of
+from asyncdl.transfer.file_url import has_same_name, resource_id
 from asyncdl.transfer.ranges import Span, parse_content_range
 from asyncdl.transfer.responses import Ask, Head
 from asyncdl.transfer.validators import Validator
@@ -54,7 +54,7 @@ class Known(Struct, frozen=True):
     gap_stop: int | None = None
     """Where the first gap ends; ``None`` if it reaches to the end of the file."""
     place: str = ""
-    """Where redirects led to, by :func:`place_of`; empty if that does not matter."""
+    """Where redirects led to, by :func:`resource_id`; empty if that does not matter."""
 
     @property
     def is_empty(self) -> bool:
@@ -172,11 +172,11 @@ def _is_elsewhere(head: Head, known: Known, url: str) -> bool:
     An ``ETag`` that is a hash of the bytes names them wherever they are. Else mirrors of
     one file are known by its name and its date.
     """
-    place = place_of(url) if known.place and not known.is_empty else known.place
+    place = resource_id(url) if known.place and not known.is_empty else known.place
     if place == known.place or known.validator.names_bytes:
         return False
     date = known.validator.last_modified
-    is_mirror = is_same_segment(place, known.place)
+    is_mirror = has_same_name(place, known.place)
     return not (is_mirror and date is not None and date == head.validator.last_modified)
 
 

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
+from asyncdl.transfer.parts.part_file import WriteBuffer
 from asyncdl.transfer.ranges import Coverage, Span
 from asyncdl.transfer.verification import incremental_hasher as module
-from asyncdl.transfer.verification.checks import Expected, prove_file
+from asyncdl.transfer.verification.checks import Expected, verify_file
 from asyncdl.transfer.verification.digests import Digest
 from asyncdl.transfer.verification.hashers import Hashers
 from asyncdl.transfer.verification.incremental_hasher import IncrementalHasher
 from asyncdl.transfer.verification.structure import Form
-from asyncdl.transfer.write_buffer import WriteBuffer
 from tests.unit.test_tar import pack
 
 # The file is written where it is convenient, not where it holds up nobody.
@@ -72,7 +72,7 @@ class Part:
     def value(self) -> str:
         """Read what is missing, and return the digest of the whole file."""
         sums = self.follower.finish()
-        proof = prove_file(self.path, HASHED, url="", sums=sums)
+        proof = verify_file(self.path, HASHED, url="", sums=sums)
         return proof.digests[0].value
 
 

@@ -81,13 +81,13 @@ async def first_run(journal: Journal, files: Sequence[WantedFile], cost: Cost) -
     await cost.of("begin", journal.begin(label="job", fingerprint="f"))
     for batch in groups(files, SCENES_PER_BATCH * FILES_PER_SCENE):
         await look_up(journal, batch, cost)
-        await cost.of("want", journal.files.want(LAYOUT.aims_of(batch)))
+        await cost.of("want", journal.files.note_wanted(LAYOUT.file_places(batch)))
     for number, group in enumerate(groups(files, FILES_PER_REQUEST)):
         await cost.of("requested", journal.requests.known(group))
-        await cost.of("ask", journal.requests.ask(group, "job"))
+        await cost.of("ask", journal.requests.note_requested(group, "job"))
         first = number * FILES_PER_REQUEST
         given = [(f, Requested(first + i, "job")) for i, f in enumerate(group)]
-        await cost.of("given", journal.requests.note_given(given, is_ready=True))
+        await cost.of("given", journal.requests.note_accepted(given, is_ready=True))
     await cost.of(
         "record, one by one", in_workers(files, lambda f: journal.files.record([finished(f)]))
     )
@@ -98,15 +98,15 @@ async def second_run(journal: Journal, files: Sequence[WantedFile], cost: Cost) 
     await cost.of("begin", journal.begin(label="job", fingerprint="f"))
     for batch in groups(files, SCENES_PER_BATCH * FILES_PER_SCENE):
         await look_up(journal, batch, cost)
-        journal.files.keep([finished(f) for f in batch])
+        journal.files.keep_wanted([finished(f) for f in batch])
     await cost.of("keep, end", journal.end("complete"))
 
 
 async def look_up(journal: Journal, batch: Sequence[WantedFile], cost: Cost) -> None:
     scenes = {f.scene: f.scene for f in batch}
-    await cost.of("note scenes", journal.scenes.note_taken("landsat_ot_c2_l2", scenes))
+    await cost.of("note scenes", journal.scenes.note_scenes("landsat_ot_c2_l2", scenes))
     paths = [f"bands/{f.scene}/{f.file_name}" for f in batch]
-    await cost.of("recall", journal.files.recall(paths))
+    await cost.of("recall", journal.files.recorded(paths))
 
 
 async def in_workers(

@@ -27,7 +27,7 @@ from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.preflight import naming_datasets
 from asyncdl.job.choosing.scenes import found_scenes
-from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
+from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.net.tls import TlsSettings
 from asyncdl.pages.map_page import map_page
@@ -97,13 +97,15 @@ def map_(
         print_note(event)
 
     async def work() -> list[FoundScene]:
-        async with open_client(access, max_wait) as client, naming_datasets(client, wish):
-            return await found_scenes(client, wish, settings, note)
+        async with open_client(access, max_wait) as client, naming_datasets(client, search_plan):
+            return await found_scenes(client, search_plan, settings, note)
 
     with naming(config):
-        wish = wish_of(settings)  # reads files, and but once, so before the loop begins
+        search_plan = search_plan_of(
+            settings
+        )  # reads files, and but once, so before the loop begins
         access = access_to(with_tls(settings.service, tls), sandbox)
-        area, title = area_of(wish), title_of(settings)
+        area, title = area_of(search_plan), title_of(settings)
         scenes = run_async(work)
     if scenes is None:
         return INTERRUPTED
@@ -115,9 +117,9 @@ def map_(
     return OK
 
 
-def area_of(wish: SearchPlan) -> list[Polygon]:
+def area_of(search_plan: SearchPlan) -> list[Polygon]:
     """Return the area of interest for a map; empty where there is none."""
-    return list(polygons_of(wish.query.area)) if wish.query else []
+    return list(polygons_of(search_plan.query.area)) if search_plan.query else []
 
 
 def title_of(settings: Config) -> str:

@@ -26,8 +26,8 @@ from asyncdl.cli.options import (
 from asyncdl.cli.printing import echo, echo_json, print_note, table_lines
 from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
 from asyncdl.config import ByteCount, Config, Seconds, load_config
-from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
-from asyncdl.job.estimate import Basis, find_pace
+from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
+from asyncdl.job.estimate import Basis, find_rate
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.journal import places_of
 from asyncdl.m2m.models import RateLimits
@@ -65,9 +65,9 @@ def plan(
     """Show what `run CONFIG` would fetch and how long it may take; requests nothing."""
     settings = with_state(load_config(config), state_dir)
     with naming(config):
-        wish = wish_of(settings)  # reads files, so before the loop begins
+        search_plan = search_plan_of(settings)  # reads files, so before the loop begins
         access = access_to(with_tls(settings.service, tls), sandbox)
-        made = run_async(lambda: _plan(settings, wish, access, rate=rate, max_wait=max_wait))
+        made = run_async(lambda: _plan(settings, search_plan, access, rate=rate, max_wait=max_wait))
     if made is None:
         return INTERRUPTED
     if as_json:
@@ -80,7 +80,7 @@ def plan(
 
 async def _plan(
     settings: Config,
-    wish: SearchPlan,
+    search_plan: SearchPlan,
     access: Access,
     *,
     rate: ByteCount | None,
@@ -88,8 +88,8 @@ async def _plan(
 ) -> Plan:
     async with open_service(access) as service, client_of(service, max_wait) as client:
         config = msgspec.structs.replace(settings, service=service.config)
-        made = await make_plan(client, config, wish, service.name, print_note)
-    made.pace = await find_pace(places_of(config), config.download, service.name, rate)
+        made = await make_plan(client, config, search_plan, service.name, print_note)
+    made.rate = await find_rate(places_of(config), config.download, service.name, rate)
     return made
 
 
@@ -169,17 +169,17 @@ def _quota(limits: RateLimits) -> str:
 def _time(plan: Plan) -> str:
     if not plan.missing_bytes:
         return "nothing is missing"
-    pace, estimate_s = plan.pace, plan.estimate_s
-    if pace is None or estimate_s is None:
+    expected, estimate_s = plan.rate, plan.estimate_s
+    if expected is None or estimate_s is None:
         return "not known, as no run has been here; --rate '20 MB/s' would tell"
-    took, rate = duration(estimate_s), f"{size(pace.bytes_per_s)}/s"
-    match pace.basis:
-        case Basis.TOLD:
+    took, rate = duration(estimate_s), f"{size(expected.bytes_per_s)}/s"
+    match expected.basis:
+        case Basis.GIVEN:
             return f"about {took} at {rate}, as told"
         case Basis.MAX_RATE:
             return f"{took} or more, as download.max_rate is {rate}"
         case Basis.LAST_RUN:
-            seen = f"the last run here ({size(pace.size_bytes)}, begun {pace.begun})"
+            seen = f"the last run here ({size(expected.size_bytes)}, begun {expected.begun})"
             return f"about {took} at {rate}, as in {seen}"
 
 

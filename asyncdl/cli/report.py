@@ -17,7 +17,7 @@ from asyncdl.cli.printing import echo, echo_json
 from asyncdl.cli.service import SANDBOX_NAME
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
-from asyncdl.job.choosing.search_plan import wish_of
+from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.reporting.report import REPORT_NAME, Summary, read_report
 from asyncdl.pages.mapping import Polygon
 from asyncdl.pages.report_page import report_page
@@ -118,4 +118,4 @@ def _print(summary: Summary, settings: Config, config: Path) -> None:
 
 def _area(settings: Config) -> list[Polygon]:
     # Ids may come from standard input; only an area is looked at again.
-    return [] if settings.search.is_by_id else area_of(wish_of(settings))
+    return [] if settings.search.is_by_id else area_of(search_plan_of(settings))

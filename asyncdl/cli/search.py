@@ -32,7 +32,7 @@ from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.preflight import naming_datasets
 from asyncdl.job.choosing.scenes import Left, area_notes, search_notes
-from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
+from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.outlines import geometry_of
@@ -104,15 +104,15 @@ def search(
     form = _form_of(form, as_json=as_json)
     settings = load_config(config)
     with naming(config):
-        wish = wish_of(settings)
-        query = wish.query
+        search_plan = search_plan_of(settings)
+        query = search_plan.query
     if query is None:
         raise ConfigError(
             "names its scenes by id, so there is nothing to search", file=config, key="search"
         )
     with naming(config):
         access = access_to(with_tls(settings.service, tls), sandbox)
-        scenes = run_async(lambda: _search(settings, wish, query, access, max_wait))
+        scenes = run_async(lambda: _search(settings, search_plan, query, access, max_wait))
     if scenes is None:
         return INTERRUPTED
     if limit is None and form == "table":
@@ -138,7 +138,11 @@ def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
 
 
 async def _search(
-    settings: Config, wish: SearchPlan, query: SceneQuery, access: Access, max_wait: Seconds | None
+    settings: Config,
+    search_plan: SearchPlan,
+    query: SceneQuery,
+    access: Access,
+    max_wait: Seconds | None,
 ) -> list[Scene]:
     scenes: list[Scene] = []
     last, left_out = None, Left()
@@ -146,7 +150,7 @@ async def _search(
         echo(note.text, err=True)
     async with (
         open_client(access, max_wait) as client,
-        naming_datasets(client, wish),
+        naming_datasets(client, search_plan),
         aclosing(
             search_scenes(client, query, page_size=settings.service.scenes_per_page)
         ) as batches,

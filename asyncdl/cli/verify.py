@@ -45,7 +45,7 @@ from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
 from asyncdl.job.verifying import Checked, forget_gone, verify_files
-from asyncdl.journal import Journal, StatePlaces, look_into_journal, open_state, places_of
+from asyncdl.journal import Journal, StatePlaces, open_state, places_of, read_journal
 from asyncdl.net.tls import TlsSettings
 from asyncdl.units import count, plural, size
 
@@ -133,13 +133,13 @@ async def _check(places: StatePlaces, service: str, emit: Emit) -> Checked | Unk
         if error.errno not in READ_ONLY:
             raise
     # Whoever may only read may still know; what is found is not remembered.
-    async with look_into_journal(places, service) as copy:
+    async with read_journal(places, service) as copy:
         return await _check_by(copy, places.directory, emit) if copy else Unknown(is_damaged=False)
 
 
 async def _check_by(journal: Journal, directory: Path, emit: Emit) -> Checked | Unknown:
     if await journal.overview() is None:
-        return Unknown(journal.is_begun_anew, tuple(await journal.services()))
+        return Unknown(journal.was_recreated, tuple(await journal.services()))
     return await verify_files(directory, journal, emit)
 
 

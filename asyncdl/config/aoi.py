@@ -27,7 +27,7 @@ class GeoInterface(Protocol):
         """A GeoJSON object."""
 
 
-Place: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | GeoInterface
+AreaInput: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | GeoInterface
 """A file; GeoJSON or WKT as text; GeoJSON as an object, or one that makes it of itself."""
 
 _WKT = re.compile(r"(SRID\s*=|[A-Z]+\s*(\(|EMPTY\b|(Z|M|ZM)\s*(\(|EMPTY\b)))", re.IGNORECASE)
@@ -53,7 +53,7 @@ class Aoi(str):
     """
 
     @classmethod
-    def of(cls, place: Place) -> Aoi:
+    def of(cls, place: AreaInput) -> Aoi:
         """Take whatever has a place on earth, in longitude and latitude.
 
         Args:
@@ -118,14 +118,14 @@ def _geometry_of(value: object) -> dict[str, Any]:
     """
     found = _interface_of(value)
     if found.get("type") != "FeatureCollection":
-        return _place_of(found)
+        return _geometry_in(found)
     features = found.get("features")
     if not isinstance(features, list | tuple):
         raise ValueError("is no GeoJSON: its features are no list")
-    return _named_in(found, _collection([_place_of(_interface_of(part)) for part in features]))
+    return _named_in(found, _collection([_geometry_in(_interface_of(part)) for part in features]))
 
 
-def _place_of(found: dict[str, Any]) -> dict[str, Any]:
+def _geometry_in(found: dict[str, Any]) -> dict[str, Any]:
     """Return the geometry of a feature, or what is none as it stands."""
     if found.get("type") != "Feature":
         return found

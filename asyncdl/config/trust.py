@@ -114,7 +114,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 """What each number may be: many calls are against the account, long waits against the queue."""
 
-HOME_HOSTS = frozenset({"https://m2m.cr.usgs.gov", "https://landsatlook.usgs.gov"})
+USGS_ORIGINS = frozenset({"https://m2m.cr.usgs.gov", "https://landsatlook.usgs.gov"})
 BELOW = "a relative path below the folder of this job, without .. and links that lead out"
 
 
@@ -175,9 +175,9 @@ def _judge_number(value: float | None, least: float, most: float) -> tuple[str, 
 
 def _judge_host(url: str, hosts: Set[str]) -> tuple[str, str] | None:
     known = {origin_of(host if "://" in host else f"https://{host}") for host in hosts}
-    if not url or origin_of(url) in known | HOME_HOSTS:
+    if not url or origin_of(url) in known | USGS_ORIGINS:
         return None
-    return "names a host that this service does not ask", ", ".join(sorted(known | HOME_HOSTS))
+    return "names a host that this service does not ask", ", ".join(sorted(known | USGS_ORIGINS))
 
 
 def origin_of(url: str) -> str:

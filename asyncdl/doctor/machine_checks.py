@@ -15,7 +15,7 @@ import aiohttp
 
 from asyncdl.doctor.finding import Check, CheckState
 from asyncdl.job.places.space import free_bytes
-from asyncdl.journal import NO_LOCKS, OTHER_PLACE, StatePlaces, check_locks, check_right_to_write
+from asyncdl.journal import NO_LOCKS, OTHER_PLACE, StatePlaces, check_locks, check_writable
 from asyncdl.net.tls import Tls, TlsSettings, installed_truststore, named_roots, tls_context
 from asyncdl.units import size
 from asyncdl.version import __version__
@@ -65,7 +65,7 @@ def check_disk(directory: Path) -> Check:
 
     Raises: DiskError, if it is no folder and cannot become one, or nothing may be written.
     """
-    check_right_to_write(directory)
+    check_writable(directory)
     room = free_bytes(directory)
     if room is None:
         return Check("disk", CheckState.OK, f"{directory}: the volume does not tell its room")

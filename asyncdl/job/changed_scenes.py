@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from asyncdl.events import Notice, SceneSuperseded, SceneWithdrawn
-from asyncdl.job.finalize import courtesy
+from asyncdl.job.finalize import best_effort
 from asyncdl.job.itemizing import item_path
 from asyncdl.job.run_context import RunContext
 from asyncdl.journal import FileStatus, FinishedFile, SceneRecord
@@ -28,7 +28,7 @@ from asyncdl.transfer.parts.durable import is_within
 from asyncdl.units import count
 
 
-def successions(scenes: Iterable[SceneRecord]) -> Iterator[tuple[SceneRecord, SceneRecord]]:
+def superseded_pairs(scenes: Iterable[SceneRecord]) -> Iterator[tuple[SceneRecord, SceneRecord]]:
     """Yield pairs of an older product and the one that took its place. Pure.
 
     The newest product of an acquisition replaces all that were seen last in earlier runs,
@@ -41,7 +41,7 @@ def successions(scenes: Iterable[SceneRecord]) -> Iterator[tuple[SceneRecord, Sc
     for versions in by_acquisition.values():
         newest = max(versions, key=lambda scene: (scene.run, _made_on(scene)))
         for old in versions:
-            if newest.is_settled and old.run < newest.run and _made_on(old) <= _made_on(newest):
+            if newest.is_complete and old.run < newest.run and _made_on(old) <= _made_on(newest):
                 yield old, newest
 
 
@@ -49,10 +49,10 @@ def _made_on(scene: SceneRecord) -> date:
     return processed_on(scene.product_id) or date.min
 
 
-async def settle_superseded(run: RunContext) -> None:
+async def mark_superseded(run: RunContext) -> None:
     """Mark what was processed anew, and remove its files if the config says so."""
     known = await run.journal.scenes.all()
-    pairs = await anyio.to_thread.run_sync(lambda: list(successions(known)))
+    pairs = await anyio.to_thread.run_sync(lambda: list(superseded_pairs(known)))
     removed_files = await _remove(run, pairs) if run.config.download.superseded == "remove" else {}
     told = [
         SceneSuperseded(old.product_id, new.product_id, removed_files.get(old.product_id, 0))
@@ -139,7 +139,7 @@ async def note_withdrawn(
         return
     days = _days(run, known, since, today)
     found: dict[str, str] = {}
-    with courtesy("what the service has deleted is not known"):
+    with best_effort("what the service has deleted is not known"):
         for dataset in datasets:
             async for deleted in _deleted(run, dataset, *days):
                 if deleted.display_id in known:

@@ -12,7 +12,7 @@ from anyio import to_thread
 from asyncdl.config import DownloadConfig
 from asyncdl.errors import ConfigError
 from asyncdl.job.reporting.report import Summary, read_report
-from asyncdl.journal import Overview, StatePlaces, look_into_journal
+from asyncdl.journal import Overview, StatePlaces, read_journal
 
 SAME_START_S = 60.0
 """The report and the journal note the beginning of a run a moment apart."""
@@ -21,7 +21,7 @@ SAME_START_S = 60.0
 class Basis(StrEnum):
     """What a rate is taken from."""
 
-    TOLD = "told"
+    GIVEN = "told"
     """By the caller."""
     LAST_RUN = "last-run"
     """Of the same service in the same directory, its waits included."""
@@ -41,7 +41,7 @@ class ExpectedRate:
     """What came in it."""
 
 
-async def find_pace(
+async def find_rate(
     places: StatePlaces, download: DownloadConfig, service: str, told: float | None = None
 ) -> ExpectedRate | None:
     """Return the best rate that is known for a job; ``None`` rather than a guess.
@@ -53,11 +53,11 @@ async def find_pace(
         told: Bytes per second that the caller expects.
     Raises: DiskError, when the journal cannot be read.
     """
-    async with look_into_journal(places, service) as journal:
+    async with read_journal(places, service) as journal:
         overview = await journal.overview() if journal else None
     report = await to_thread.run_sync(_report_of, places.directory)
     last = report if report and overview and is_same_run(report, overview) else None
-    return pace_of(told, last, download.max_rate)
+    return choose_rate(told, last, download.max_rate)
 
 
 def _report_of(directory: Path) -> Summary | None:
@@ -76,12 +76,12 @@ def is_same_run(report: Summary, overview: Overview) -> bool:
     return abs(begun_s - overview.begun_at) < SAME_START_S
 
 
-def pace_of(
+def choose_rate(
     told: float | None, last: Summary | None, max_rate: float | None
 ) -> ExpectedRate | None:
     """Choose among what was told, how the last run went, and the limit."""
     if told is not None:
-        return ExpectedRate(told, Basis.TOLD)
+        return ExpectedRate(told, Basis.GIVEN)
     limit = ExpectedRate(max_rate, Basis.MAX_RATE) if max_rate is not None else None
     if last is None or not last.downloaded_bytes or not last.elapsed_s:
         return limit

@@ -16,7 +16,7 @@ from asyncdl.errors import ApiError, DiskError, NetworkError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.reporting.report import Report
-from asyncdl.journal import Beginning, Journal
+from asyncdl.journal import Journal, RunStart
 from asyncdl.m2m import M2MClient
 from asyncdl.units import count
 
@@ -36,7 +36,7 @@ async def report_proxied(journal: Journal, client: M2MClient, label: str) -> Non
     if (requests := await journal.requests.count()) > MAX_LISTED:
         log.info("%d requests are too many to ask which of them other sites delivered", requests)
         return
-    with courtesy("what came from other sites was not reported"):
+    with best_effort("what came from other sites was not reported"):
         proxied: list[int] = []
         for asked in dict.fromkeys([label, *await journal.requests.labels()]):
             entries = await client.download_search(asked, active_only=False)
@@ -47,14 +47,14 @@ async def report_proxied(journal: Journal, client: M2MClient, label: str) -> Non
 
 async def clear_queue(journal: Journal, client: M2MClient, label: str) -> None:
     """Remove the job's own entries, which count against the account's limits."""
-    with courtesy("the job's queue was not cleared"):
+    with best_effort("the job's queue was not cleared"):
         await client.download_order_remove(label)
         # Not before: a later run clears what this one could not.
         await journal.requests.forget_all()
 
 
 @contextmanager
-def courtesy(failure: str) -> Iterator[None]:
+def best_effort(failure: str) -> Iterator[None]:
     """Let a call fail, or take too long, at no cost but a line in the log."""
     try:
         with anyio.fail_after(PATIENCE_S):
@@ -72,10 +72,10 @@ GRACE_S = 5.0
 
 
 @asynccontextmanager
-async def closing_the_books(
+async def finalizing(
     journal: Journal,
     client: M2MClient,
-    begun: Beginning,
+    begun: RunStart,
     report: Report,
     scope: Scope | None,
     emit: Emit,
@@ -104,10 +104,10 @@ async def closing_the_books(
 
 
 async def _close(
-    journal: Journal, client: M2MClient, begun: Beginning, report: Report, scope: Scope | None
+    journal: Journal, client: M2MClient, begun: RunStart, report: Report, scope: Scope | None
 ) -> int:
     """End in order; return the number of verified files that the config no longer wants."""
-    if begun.may_lack or await journal.requests.count():
+    if begun.may_lack_requests or await journal.requests.count():
         await report_proxied(journal, client, begun.label)
         if report.status == "complete" and scope is None:
             await clear_queue(journal, client, begun.label)
@@ -116,7 +116,7 @@ async def _close(
     else:
         await journal.files.forget_not_offered(scope.whole)
     # What a run that was cut short has asked for is still to be found out.
-    status = "interrupted" if report.is_partial and begun.may_lack else report.status
+    status = "interrupted" if report.is_partial and begun.may_lack_requests else report.status
     return await journal.end(status, is_whole=scope is None)
 
 

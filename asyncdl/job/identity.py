@@ -31,10 +31,10 @@ def label_of(service: str, username: str, directory: Path) -> str:
     return "asyncdl-" + _hash_of("\0".join(facts).encode())
 
 
-def fingerprint_of(wish: SearchPlan, products: Sequence[Wanted]) -> str:
+def fingerprint_of(search_plan: SearchPlan, products: Sequence[Wanted]) -> str:
     """Return what changes with the scenes or products that a config asks for, and only then."""
     named = [(type(product).__name__, product) for product in products]
-    facts = (_facts_of(wish.query), wish.named, named)
+    facts = (_facts_of(search_plan.query), search_plan.named, named)
     return _hash_of(msgspec.json.encode(facts, order="deterministic"))
 
 

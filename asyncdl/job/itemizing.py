@@ -33,7 +33,7 @@ from asyncdl.items.item_owner import Owner, basis_of, is_made_from, marked, owne
 from asyncdl.items.metadata import footprint_of, read_angles, read_facts
 from asyncdl.items.published_item import read_item
 from asyncdl.items.raster_head import read_georeference, read_samples
-from asyncdl.journal import FileStatus, FinishedFile, Journal, SightRecord
+from asyncdl.journal import FileStatus, FinishedFile, FoundSceneRecord, Journal
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.m2m.searching.outlines import Outline
 from asyncdl.outside import check_values, read_at_most
@@ -61,7 +61,7 @@ class _Known:
     """Entity ids by display id, where they differ: of the scene that had it first."""
     namesakes: Mapping[str, tuple[str, ...]]
     """Entity ids of the other scenes, by display id."""
-    sights: Mapping[str, SightRecord]
+    found_scenes: Mapping[str, FoundSceneRecord]
     """By entity id."""
 
 
@@ -101,7 +101,7 @@ async def write_items(
         {scene.product_id: scene.superseded_by for scene in await journal.scenes.replaced()},
         await journal.scenes.first(),
         await journal.scenes.namesakes(),
-        await journal.sights.all(),
+        await journal.found_scenes.all(),
     )
     try:
         kept = await anyio.to_thread.run_sync(_write_all, directory, files, known, is_absolute)
@@ -109,7 +109,7 @@ async def write_items(
         emit(Notice(f"The STAC items could not be written: {DiskError(directory, error)}"))
         return
     if kept:
-        emit(Notice(_told_of_kept(kept), "warning"))
+        emit(Notice(_notice_of_kept(kept), "warning"))
 
 
 def item_path(directory: Path, scene: str) -> Path:
@@ -117,7 +117,7 @@ def item_path(directory: Path, scene: str) -> Path:
     return directory / FOLDER / (dataset_of(scene) or "") / f"{safe_name(scene)}.json"
 
 
-def _told_of_kept(kept: list[str]) -> str:
+def _notice_of_kept(kept: list[str]) -> str:
     shown = ", ".join(kept[:3]) + (" …" if len(kept) > 3 else "")
     return (
         f"STAC items left as they are, because somebody wrote or edited them: "
@@ -153,7 +153,7 @@ def _by_dataset(
     found: dict[str, list[_Scene]] = {}
     for (scene, namesake), of_scene in sorted(grouped.items(), key=lambda pair: pair[0]):
         entity = namesake or known.first.get(scene, scene)
-        seen = known.sights.get(entity, SightRecord())
+        seen = known.found_scenes.get(entity, FoundSceneRecord())
         sight = Sight(entity, bool(namesake), seen.browse_url)
         successor = known.replaced.get(scene)
         retired = None if successor is None else Retired(successor if successor in there else "")

@@ -25,7 +25,7 @@ from asyncdl.errors import (
     wrong_type,
 )
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
-from asyncdl.job.changed_scenes import note_withdrawn, settle_superseded
+from asyncdl.job.changed_scenes import mark_superseded, note_withdrawn
 from asyncdl.job.choosing.from_config import (
     credentials_of,
     kinds_of,
@@ -35,9 +35,9 @@ from asyncdl.job.choosing.from_config import (
     tls_of,
 )
 from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_news, scope_of
-from asyncdl.job.choosing.search_plan import SearchPlan, wish_of
-from asyncdl.job.finalize import closing_the_books
+from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_new, scope_of
+from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
+from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
 from asyncdl.job.pipeline import pipeline
@@ -48,7 +48,7 @@ from asyncdl.job.reporting.event_log import log_event
 from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import Beginning, FileStatus, Journal, open_state
+from asyncdl.journal import FileStatus, Journal, RunStart, open_state
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.net.tls import Tls, tls_context
@@ -111,7 +111,7 @@ class Job:
     ) -> None:
         _check_types(config, credentials)
         self._config = config
-        self._wish = wish_of(config)
+        self._search_plan = search_plan_of(config)
         self._credentials = credentials
         self._client_options = client_options or options_of(config.service)
         self._tls = tls or self._client_options.tls or tls_of(config.service)
@@ -190,28 +190,28 @@ class Job:
             ) as catalog,
         ):
             self._api_calls = client.calls
-            fingerprint = fingerprint_of(self._wish, products_of(config))
+            fingerprint = fingerprint_of(self._search_plan, products_of(config))
             begun = await journal.begin(
                 label=label_of(self._service_name, credentials.username, config.directory),
                 fingerprint=fingerprint,
                 searching=search_mark_of(fingerprint, config.download),
             )
             emit(JobStarted(str(config.directory), begun.label))
-            if journal.moved_because:
-                emit(Notice(journal.moved_because, "warning"))
-            if journal.is_begun_anew:
+            if journal.moved_reason:
+                emit(Notice(journal.moved_reason, "warning"))
+            if journal.was_recreated:
                 emit(Notice(_DAMAGED_JOURNAL, "warning"))
             scope = await scope_of(journal, self._only) if self._only else None
             if self._only == FAILED and begun.last_search is None:
                 report.is_partial = True
                 emit(Notice(_NEVER_WHOLE, "warning"))
-            async with closing_the_books(journal, client, begun, report, scope, emit):
+            async with finalizing(journal, client, begun, report, scope, emit):
                 # Before anything is chosen: its replies say what time it is.
                 await check_account(client, emit)
                 now = Now.of(client.service_time)
-                journal.searching_at = now.service
-                wish = await self._wish_now(journal, begun, scope, now, emit)
-                await check_names(client, config, wish, emit)
+                journal.search_started_at = now.service
+                search_plan = await self._current_search_plan(journal, begun, scope, now, emit)
+                await check_names(client, config, search_plan, emit)
                 run = RunContext(
                     config=config,
                     label=begun.label,
@@ -219,32 +219,32 @@ class Job:
                     downloader=downloader,
                     journal=journal,
                     catalog=catalog,
-                    standing=await read_back(journal, client, begun),
-                    looks=SharedPolls(client, config.poll.interval),
-                    links=LinkWindow(config.service.link_wait, config.download.workers),
+                    outstanding=await read_back(journal, client, begun),
+                    polls=SharedPolls(client, config.poll.interval),
+                    link_window=LinkWindow(config.service.link_wait, config.download.workers),
                     space=self._space,
                     emit=emit,
-                    keep_pace=self._events.room,
+                    wait_for_reader=self._events.room,
                     scope=scope,
                 )
-                await pipeline(run, wish)
-                await settle_superseded(run)
+                await pipeline(run, search_plan)
+                await mark_superseded(run)
                 if config.search.follows_last_run and begun.last_search is not None:
                     since = first_new_day(begun.last_search, now)
-                    await note_withdrawn(run, wish.datasets, since, now.day)
+                    await note_withdrawn(run, search_plan.datasets, since, now.day)
                 if config.download.stac:
                     is_absolute = config.download.stac == "absolute"
                     await write_items(journal, config.directory, emit, is_absolute=is_absolute)
 
-    async def _wish_now(
-        self, journal: Journal, begun: Beginning, scope: Scope | None, now: Now, emit: Emit
+    async def _current_search_plan(
+        self, journal: Journal, begun: RunStart, scope: Scope | None, now: Now, emit: Emit
     ) -> SearchPlan:
         """Return the scenes that this run looks at, of all that the config asks for."""
         if scope is not None:
             return SearchPlan(named=scope.scenes)
         if self._config.search.follows_last_run:
-            return await narrow_to_news(journal, self._wish, begun.last_search, now, emit)
-        return self._wish
+            return await narrow_to_new(journal, self._search_plan, begun.last_search, now, emit)
+        return self._search_plan
 
     async def _shared_tls(self) -> Tls:
         """Return one context for all hosts where TLS is sure to be needed, else the settings."""

@@ -30,7 +30,7 @@ from asyncdl.job.stages.discovery import discover
 from asyncdl.job.stages.fetching import Eulas, fetch
 from asyncdl.job.stages.requesting import request
 from asyncdl.journal import Requested
-from asyncdl.m2m.downloads.pending import GivenUp, Ready, Waiting
+from asyncdl.m2m.downloads.pending import Ready, Undeliverable, Waiting
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
 
@@ -38,7 +38,7 @@ READY_PER_WORKER = 2
 """URLs on the queue for each worker: enough that none waits, few enough that none grows old."""
 
 
-async def pipeline(run: RunContext, wish: SearchPlan) -> None:
+async def pipeline(run: RunContext, search_plan: SearchPlan) -> None:
     """Run all stages until every wanted file has its ending.
 
     Raises: AsyncdlError, what made the run stop, alone and not in a group.
@@ -50,7 +50,7 @@ async def pipeline(run: RunContext, wish: SearchPlan) -> None:
     waiting_out, waiting_in = anyio.create_memory_object_stream[Waiting](1)
     with ungrouped():
         async with anyio.create_task_group() as stages, ready_out, ready_in:
-            stages.start_soon(discover, run, wish, wanted_out)
+            stages.start_soon(discover, run, search_plan, wanted_out)
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
             stages.start_soon(poll, run, waiting_in, ready_out.clone())
             stages.start_soon(fetch, run, ready_in.clone(), Eulas())
@@ -62,29 +62,29 @@ async def poll(
     ready_out: MemoryObjectSendStream[Ready],
 ) -> None:
     """Queue what was being prepared as it gets ready; report what never will be."""
-    findings = resolutions(
-        run.looks,
+    updates = resolutions(
+        run.polls,
         waiting_in,
         label=run.label,
         deadline_s=run.config.poll.deadline,
         emit=run.emit,
     )
-    async with ready_out, aclosing(findings):
-        async for finding in findings:
-            if isinstance(finding, GivenUp):
-                _give_up(run, finding)
-                await run.keep_pace()
+    async with ready_out, aclosing(updates):
+        async for update in updates:
+            if isinstance(update, Undeliverable):
+                _report_undeliverable(run, update)
+                await run.wait_for_reader()
                 continue
-            is_ready = isinstance(finding, Ready)
-            to = Requested(finding.download_id, finding.label)
-            run.journal.requests.note_later(finding.wanted, to, is_ready=is_ready)
-            if isinstance(finding, Ready):
-                run.links.give([finding.wanted])
-                await ready_out.send(finding)
+            is_ready = isinstance(update, Ready)
+            to = Requested(update.download_id, update.label)
+            run.journal.requests.note_accepted_later(update.wanted, to, is_ready=is_ready)
+            if isinstance(update, Ready):
+                run.link_window.add([update.wanted])
+                await ready_out.send(update)
 
 
-def _give_up(run: RunContext, ending: GivenUp) -> None:
-    run.finish(
+def _report_undeliverable(run: RunContext, ending: Undeliverable) -> None:
+    run.fail(
         ending.wanted,
         FileState(ending.state),
         reason=ending.reason,

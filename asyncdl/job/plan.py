@@ -19,28 +19,28 @@ from asyncdl.events import Emit, Event, Notice, discard
 from asyncdl.job.choosing.from_config import kinds_of, products_of
 from asyncdl.job.choosing.preflight import check_account, check_names
 from asyncdl.job.choosing.scenes import Namesakes
-from asyncdl.job.choosing.scope import Now, narrow_to_news
+from asyncdl.job.choosing.scope import Now, narrow_to_new
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.estimate import ExpectedRate
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.places.layout import layout_of
-from asyncdl.job.places.space import Present, free_bytes, still_to_come
+from asyncdl.job.places.space import ExistingFiles, free_bytes, needs_of
 from asyncdl.job.stages.existing_files import (
-    absent_from,
-    find_remembered,
-    look_at_members,
-    prove_present,
-    recall,
+    drop_incomplete_bundles,
+    find_unchanged,
+    load_recorded,
+    missing_from,
+    verify_unrecorded,
 )
-from asyncdl.job.stages.relocation import recall_elsewhere
+from asyncdl.job.stages.relocation import recorded_elsewhere
 from asyncdl.journal import (
     Journal,
-    Memory,
     Place,
-    check_right_to_write,
-    look_into_journal,
+    RecordedFiles,
+    check_writable,
     places_of,
+    read_journal,
 )
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -95,19 +95,19 @@ class Plan:
     """Downloads that would be requested; a file that two products want counts once."""
     quota: RateLimits = field(default_factory=RateLimits)
     """What is left of the account's limits, and used."""
-    lasting_bytes: int = 0
+    permanent_bytes: int = 0
     """What the missing files take on disk: copies and unpacked bundles are in it."""
-    passing_bytes: int = 0
+    transient_bytes: int = 0
     """What tars take at most that are unpacked and not kept."""
     free_bytes: int | None = None
     """On the volume of the download directory; ``None`` where it does not tell."""
-    pace: ExpectedRate | None = None
+    rate: ExpectedRate | None = None
     """How fast files are taken to come; ``None`` when nothing is known of that."""
 
     @property
     def estimate_s(self) -> float | None:
         """How long the missing files may take; ``None`` when nothing is known of that."""
-        return self.missing_bytes / self.pace.bytes_per_s if self.pace else None
+        return self.missing_bytes / self.rate.bytes_per_s if self.rate else None
 
     @property
     def missing_bytes(self) -> int:
@@ -117,7 +117,7 @@ class Plan:
     @property
     def needed_bytes(self) -> int:
         """What has to be free."""
-        return self.lasting_bytes + self.passing_bytes
+        return self.permanent_bytes + self.transient_bytes
 
     @property
     def fits(self) -> bool:
@@ -153,8 +153,8 @@ class Plan:
             "free_bytes": self.free_bytes,
             "fits": self.fits,
             "estimate_s": self.estimate_s,
-            "rate": {"bytes_per_s": self.pace.bytes_per_s, "from": self.pace.basis.value}
-            if self.pace
+            "rate": {"bytes_per_s": self.rate.bytes_per_s, "from": self.rate.basis.value}
+            if self.rate
             else None,
         }
 
@@ -169,24 +169,30 @@ def _area_as_json(area: SearchArea) -> dict[str, Any]:
 
 
 async def make_plan(
-    client: M2MClient, config: Config, wish: SearchPlan, service_name: str, emit: Emit = discard
+    client: M2MClient,
+    config: Config,
+    search_plan: SearchPlan,
+    service_name: str,
+    emit: Emit = discard,
 ) -> Plan:
     """Count what a run would fetch.
 
     Raises: as a run does, for what the service refuses or does not know; DiskError, when
         the download directory is none that a run could begin in.
     """
-    await anyio.to_thread.run_sync(check_right_to_write, config.directory)
-    area = wish.query.area if wish.query else SearchArea()
+    await anyio.to_thread.run_sync(check_writable, config.directory)
+    area = search_plan.query.area if search_plan.query else SearchArea()
     plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)}, area=area)
     emit = _noting(plan, emit)
-    async with look_into_journal(places_of(config), service_name) as journal:
+    async with read_journal(places_of(config), service_name) as journal:
         await check_account(client, emit)
         if journal and config.search.follows_last_run:
-            wish = await _news(journal, config, wish, Now.of(client.service_time), emit)
-        await check_names(client, config, wish, emit)
+            search_plan = await _news(
+                journal, config, search_plan, Now.of(client.service_time), emit
+            )
+        await check_names(client, config, search_plan, emit)
         namesakes = Namesakes(await journal.scenes.first() if journal else None)
-        async with aclosing(selections(client, wish, config, emit, namesakes)) as batches:
+        async with aclosing(selections(client, search_plan, config, emit, namesakes)) as batches:
             async for selected in batches:
                 present = await _present(config, selected.files, journal)
                 await _add(plan, config, selected, present)
@@ -207,44 +213,48 @@ def _noting(plan: Plan, emit: Emit) -> Emit:
 
 
 async def _news(
-    journal: Journal, config: Config, wish: SearchPlan, now: Now, emit: Emit
+    journal: Journal, config: Config, search_plan: SearchPlan, now: Now, emit: Emit
 ) -> SearchPlan:
-    mark = search_mark_of(fingerprint_of(wish, products_of(config)), config.download)
-    return await narrow_to_news(journal, wish, await journal.last_search(mark), now, emit)
+    mark = search_mark_of(fingerprint_of(search_plan, products_of(config)), config.download)
+    return await narrow_to_new(journal, search_plan, await journal.last_search(mark), now, emit)
 
 
-async def _add(plan: Plan, config: Config, selected: Selected, present: Present) -> None:
+async def _add(plan: Plan, config: Config, selected: Selected, present: ExistingFiles) -> None:
     """Add a batch of scenes."""
     plan.scenes += selected.scenes
     for missing in selected.not_offered:
         plan.kinds[missing.kind].not_offered += 1
     await off_loop(len(selected.files), _count_all, plan, config, selected.files, present)
-    needs = await anyio.to_thread.run_sync(still_to_come, config, selected.files, present)
-    plan.lasting_bytes += sum(needs.lasting.values())
-    plan.passing_bytes = max(plan.passing_bytes, needs.passing_bytes)
+    needs = await anyio.to_thread.run_sync(needs_of, config, selected.files, present)
+    plan.permanent_bytes += sum(needs.permanent.values())
+    plan.transient_bytes = max(plan.transient_bytes, needs.transient_bytes)
 
 
-async def _present(config: Config, files: Sequence[WantedFile], journal: Journal | None) -> Present:
+async def _present(
+    config: Config, files: Sequence[WantedFile], journal: Journal | None
+) -> ExistingFiles:
     layout = layout_of(config)
-    memory = await _recall(journal, config, files) if journal else Memory({}, frozenset())
-    remembered = await find_remembered(config, files, memory)
-    unknown = await off_loop(len(files), absent_from, remembered, layout, files)
-    places = remembered.keys() | await prove_present(config, unknown, memory)
-    return Present(places, memory.members.keys())
+    recorded = await _recall(journal, config, files) if journal else RecordedFiles({}, frozenset())
+    unchanged = await find_unchanged(config, files, recorded)
+    unknown = await off_loop(len(files), missing_from, unchanged, layout, files)
+    places = unchanged.keys() | await verify_unrecorded(config, unknown, recorded)
+    return ExistingFiles(places, recorded.members.keys())
 
 
-async def _recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> Memory:
-    memory = await recall(journal, config, files)
-    elsewhere = await recall_elsewhere(journal, layout_of(config), files)
-    elsewhere = await anyio.to_thread.run_sync(look_at_members, config, files, elsewhere)
+async def _recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> RecordedFiles:
+    recorded = await load_recorded(journal, config, files)
+    elsewhere = await recorded_elsewhere(journal, layout_of(config), files)
+    elsewhere = await anyio.to_thread.run_sync(drop_incomplete_bundles, config, files, elsewhere)
     return replace(
-        memory,
-        finished={**elsewhere.finished, **memory.finished},
-        members={**elsewhere.members, **memory.members},
+        recorded,
+        finished={**elsewhere.finished, **recorded.finished},
+        members={**elsewhere.members, **recorded.members},
     )
 
 
-def _count_all(plan: Plan, config: Config, files: Iterable[WantedFile], present: Present) -> None:
+def _count_all(
+    plan: Plan, config: Config, files: Iterable[WantedFile], present: ExistingFiles
+) -> None:
     layout = layout_of(config)
     for wanted in files:
         _count(plan, layout.places_of(wanted), wanted, present.places)

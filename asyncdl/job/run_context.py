@@ -35,16 +35,16 @@ class RunContext:
     journal: Journal
     catalog: StacCatalog
     """Tells digests that the M2M service does not."""
-    standing: OutstandingRequests
+    outstanding: OutstandingRequests
     """Requests of earlier runs."""
     space: Space
     """The account of the room on the disk."""
     emit: Emit
-    keep_pace: Callable[[], Awaitable[None]]
+    wait_for_reader: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
-    looks: SharedPolls
+    polls: SharedPolls
     """Looks at the service's queue, whoever wants one."""
-    links: LinkWindow = field(default_factory=LinkWindow)
+    link_window: LinkWindow = field(default_factory=LinkWindow)
     """Those that wait for their turn."""
     scope: Scope | None = None
     """What the run is confined to; ``None`` takes all that the config asks for."""
@@ -70,7 +70,7 @@ class RunContext:
         """Where its files go."""
         return layout_of(self.config)
 
-    def finish(
+    def fail(
         self,
         wanted: WantedFile,
         state: FileState,
@@ -84,7 +84,7 @@ class RunContext:
     ) -> None:
         """Report the same ending for every place of a file that will not come."""
         for place in self.layout.places_of(wanted):
-            self.end(
+            self.record_failure(
                 FileFinished(
                     kind=place.kind,
                     product_id=wanted.scene,
@@ -99,7 +99,7 @@ class RunContext:
                 )
             )
 
-    def end(self, ending: FileFinished) -> None:
+    def record_failure(self, failure: FileFinished) -> None:
         """Report the ending of one place where there will be no file, and remember it."""
-        self.journal.files.note_ending(ending)
-        self.emit(ending)
+        self.journal.files.note_failure(failure)
+        self.emit(failure)

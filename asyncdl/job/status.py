@@ -16,7 +16,7 @@ from asyncdl.journal import (
     Overview,
     SceneRecord,
     StatePlaces,
-    look_into_journal,
+    read_journal,
 )
 
 OPEN = (FileStatus.FAILED, FileStatus.UNRESOLVED, FileStatus.DAMAGED)
@@ -80,7 +80,7 @@ async def status_of(places: StatePlaces, service: str) -> Status | None:
 
     Raises: DiskError, when the journal cannot be read.
     """
-    async with look_into_journal(places, service) as journal:
+    async with read_journal(places, service) as journal:
         overview = await journal.overview() if journal else None
         if journal is None or overview is None:
             return None

@@ -61,8 +61,8 @@ async def verify_files(
             for _ in range(readers or os.cpu_count() or 1):
                 tasks.start_soon(_check_all, directory, todo_in.clone(), outcomes, count)
     damaged = [outcomes[f.path] for f in files if not outcomes[f.path].is_right]
-    await journal.files.distrust(checked.file for checked in damaged)
-    await journal.files.trust(f.path for f in files if outcomes[f.path].is_right)
+    await journal.files.mark_damaged(checked.file for checked in damaged)
+    await journal.files.mark_verified(f.path for f in files if outcomes[f.path].is_right)
     return Checked(len(files), damaged, count.read_bytes)
 
 

@@ -2,7 +2,7 @@
 
 :func:`open_state` locks the directory for one run and gives its :class:`Journal`;
 :func:`read_journal` reads a copy and changes nothing. A journal has four parts:
-``files``, ``scenes``, ``sights`` (scenes as a search found them) and ``requests``.
+``files``, ``scenes``, ``found_scenes`` (scenes as a search found them) and ``requests``.
 What they return are the records that stand in this face too. Other rooms import
 nothing but this face.
 
@@ -16,23 +16,23 @@ The segments of unfinished files are noted beside these files, not here: the not
 the bytes that it describes stay together, whatever becomes of this folder.
 """
 
-from asyncdl.journal.journal import Journal, look_into_journal
+from asyncdl.journal.journal import Journal, read_journal
 from asyncdl.journal.records import (
-    Aim,
-    Beginning,
+    FilePlace,
     FileStatus,
     FinishedFile,
     KnownFile,
     KnownPath,
     LastSearch,
-    Memory,
     Overview,
     Place,
+    RecordedFiles,
     Requested,
+    RunStart,
     SceneRecord,
 )
-from asyncdl.journal.scene_rows import SightRecord
-from asyncdl.journal.state_folder import check_right_to_write, open_state
+from asyncdl.journal.scene_rows import FoundSceneRecord
+from asyncdl.journal.state_folder import check_writable, open_state
 from asyncdl.journal.state_location import (
     NO_LOCKS,
     OTHER_PLACE,
@@ -46,24 +46,24 @@ __all__ = [
     "NO_LOCKS",
     "OTHER_PLACE",
     "STATE_FOLDER",
-    "Aim",
-    "Beginning",
+    "FilePlace",
     "FileStatus",
     "FinishedFile",
+    "FoundSceneRecord",
     "Journal",
     "KnownFile",
     "KnownPath",
     "LastSearch",
-    "Memory",
     "Overview",
     "Place",
+    "RecordedFiles",
     "Requested",
+    "RunStart",
     "SceneRecord",
-    "SightRecord",
     "StatePlaces",
     "check_locks",
-    "check_right_to_write",
-    "look_into_journal",
+    "check_writable",
     "open_state",
     "places_of",
+    "read_journal",
 ]

@@ -53,9 +53,9 @@ class Database:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, *, is_begun_anew: bool = False
+        self, connection: sqlite3.Connection, path: Path, *, was_recreated: bool = False
     ) -> None:
-        self.is_begun_anew = is_begun_anew
+        self.was_recreated = was_recreated
         """Whether there was a file that could not be read, and was put aside."""
         self._connection = connection
         self._path = path
@@ -135,7 +135,7 @@ async def open_database(
         A file that is torn, or none of ours, is put aside and a new one begun.
     """
     opened = await anyio.to_thread.run_sync(_connect, path, migrations, durable)
-    database = Database(opened.connection, path, is_begun_anew=opened.is_begun_anew)
+    database = Database(opened.connection, path, was_recreated=opened.was_recreated)
     async with _closing(database, opened.connection):
         yield database
 
@@ -173,7 +173,7 @@ async def _closing(database: Database, connection: sqlite3.Connection) -> AsyncI
             await anyio.to_thread.run_sync(connection.close)
 
 
-def take_over(old: Path, new: Path, migrations: Sequence[str]) -> None:
+def import_journal(old: Path, new: Path, migrations: Sequence[str]) -> None:
     """Write what a file in another place holds into a new one. Blocks.
 
     An old one that cannot be read is left alone: its files are proven again.
@@ -199,17 +199,17 @@ def take_over(old: Path, new: Path, migrations: Sequence[str]) -> None:
 
 class _OpenedFile(NamedTuple):
     connection: sqlite3.Connection
-    is_begun_anew: bool
+    was_recreated: bool
 
 
 def _connect(path: Path, migrations: Sequence[str], durable: bool) -> _OpenedFile:
     _check_own(path)
     try:
-        return _OpenedFile(_open(path, migrations, durable), is_begun_anew=False)
+        return _OpenedFile(_open(path, migrations, durable), was_recreated=False)
     except sqlite3.OperationalError as error:
         raise _disk_error(path, error) from error
     except sqlite3.DatabaseError:
-        return _OpenedFile(_begin_anew(path, migrations, durable), is_begun_anew=True)
+        return _OpenedFile(_begin_anew(path, migrations, durable), was_recreated=True)
 
 
 def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
@@ -250,20 +250,20 @@ def _copy_files(path: Path, folder: Path) -> bool:
     """
     sides = [path.with_name(path.name + side) for side in ("", "-wal", "-journal")]
     for _ in range(_MOST_COPIES):
-        before = [_stamp_of(side) for side in sides]
+        before = [_version_of(side) for side in sides]
         try:
-            for side, stamp in zip(sides, before, strict=True):
+            for side, version in zip(sides, before, strict=True):
                 Path(folder, side.name).unlink(missing_ok=True)
-                if stamp is not None:
+                if version is not None:
                     shutil.copyfile(side, folder / side.name)
         except OSError:
             return False
-        if before == [_stamp_of(side) for side in sides]:
+        if before == [_version_of(side) for side in sides]:
             return True
     return False
 
 
-def _stamp_of(path: Path) -> tuple[int, int] | None:
+def _version_of(path: Path) -> tuple[int, int] | None:
     """Return what changes with a file, or ``None`` if it is not there. Blocks."""
     try:
         found = path.stat()

@@ -13,8 +13,15 @@ from typing import Any
 
 from asyncdl.events import FileFinished
 from asyncdl.journal.database import Database, Row, Write
-from asyncdl.journal.records import Aim, FileStatus, FinishedFile, KnownFile, KnownPath, Memory
-from asyncdl.journal.schema import Stamp, are_texts, is_below, is_hex, is_name, is_size
+from asyncdl.journal.records import (
+    FilePlace,
+    FileStatus,
+    FinishedFile,
+    KnownFile,
+    KnownPath,
+    RecordedFiles,
+)
+from asyncdl.journal.schema import RunKey, are_texts, is_below, is_hex, is_name, is_size
 from asyncdl.transfer import Digest
 from asyncdl.transfer.verification.digests import ALGORITHMS
 
@@ -22,30 +29,32 @@ from asyncdl.transfer.verification.digests import ALGORITHMS
 class Files:
     """The files of one service in a journal; methods raise DiskError as the journal's do."""
 
-    def __init__(self, database: Database, stamp: Stamp) -> None:
+    def __init__(self, database: Database, run_key: RunKey) -> None:
         self._database = database
-        self._service = stamp.service
-        self._stamp = stamp
+        self._service = run_key.service
+        self._run_key = run_key
 
-    async def recall(self, paths: Iterable[str], *, folders: Iterable[str] = ()) -> Memory:
+    async def recorded(self, paths: Iterable[str], *, folders: Iterable[str] = ()) -> RecordedFiles:
         """Return what is known of files that were finished before.
 
         Args:
             paths: Files below the download directory.
             folders: All files right in these are recalled, too.
         """
-        return await self._database.read(lambda c: self._recall(c, paths, folders))
+        return await self._database.read(lambda c: self._recorded(c, paths, folders))
 
     async def paths_of(self, scenes: Iterable[str]) -> list[KnownPath]:
         """Return what is known of some scenes, in whatever state."""
         return await self._database.read(
             lambda connection: [
-                KnownPath(kind, scene_of_row, path, bundle, read_held(held))
+                KnownPath(kind, scene_of_row, path, bundle, decode_names(member_names))
                 for scene in scenes
-                for kind, scene_of_row, path, bundle, held in connection.execute(
+                for kind, scene_of_row, path, bundle, member_names in connection.execute(
                     _PATHS_OF, (self._service, scene)
                 )
-                if is_below(path) and (not bundle or is_below(bundle)) and are_texts((bundle, held))
+                if is_below(path)
+                and (not bundle or is_below(bundle))
+                and are_texts((bundle, member_names))
             ]
         )
 
@@ -57,28 +66,30 @@ class Files:
         """Return the files that were verified once and are in one of some states now."""
         return await self._database.read(lambda c: self._finished(c, [s.value for s in states]))
 
-    async def want(self, aims: Iterable[Aim]) -> None:
+    async def note_wanted(self, file_places: Iterable[FilePlace]) -> None:
         """Remember files that are not there and have to be fetched, with their places."""
-        await self._database.write(write_of_wanted(aims, self._stamp))
+        await self._database.write(write_of_wanted(file_places, self._run_key))
 
     async def record(self, files: Iterable[FinishedFile]) -> None:
         """Remember finished files; they must be under their final names already."""
         files = list(files)
-        renamed = [(f.asked_as, self._service) for f in files if f.asked_as not in ("", f.path)]
+        renamed = [
+            (f.requested_as, self._service) for f in files if f.requested_as not in ("", f.path)
+        ]
         await self._database.write(
-            write_of_finished(files, self._stamp),
+            write_of_finished(files, self._run_key),
             Write(_OUST, [(file.path, self._service) for file in files]),
             Write(_FORGET_PATH, renamed),
         )
 
-    def keep(self, files: Iterable[FinishedFile]) -> None:
+    def keep_wanted(self, files: Iterable[FinishedFile]) -> None:
         """Note that the job still wants finished files; known to the next commit."""
-        rows = [(self._stamp.run, file.path, self._service) for file in files]
+        rows = [(self._run_key.run, file.path, self._service) for file in files]
         self._database.write_later(Write(_KEEP, rows))
 
-    def note_ending(self, event: FileFinished) -> None:
+    def note_failure(self, event: FileFinished) -> None:
         """Note with the next commit how a file ended that is not there."""
-        self._database.write_later(write_of_ending(event, self._stamp))
+        self._database.write_later(write_of_failure(event, self._run_key))
 
     async def move(self, moves: Iterable[tuple[str, str]]) -> None:
         """Remember that files have other paths now: the old one, then the new one."""
@@ -89,21 +100,21 @@ class Files:
             Write(_MOVE_BUNDLE, [(new, old, self._service) for old, new in moves]),
         )
 
-    async def trust(self, paths: Iterable[str]) -> None:
+    async def mark_verified(self, paths: Iterable[str]) -> None:
         """Remember that files were found to be what they were when they were verified."""
         await self._database.write(Write(_TRUST, [(path, self._service) for path in paths]))
 
-    async def distrust(self, paths: Iterable[str]) -> None:
+    async def mark_damaged(self, paths: Iterable[str]) -> None:
         """Remember that files were found damaged: what lies there does not count."""
         await self._database.write(Write(_DISTRUST, [(path, self._service) for path in paths]))
 
-    async def doubt_last_run(self) -> None:
+    async def reverify_last_run(self) -> None:
         """Have what the last run verified proven again by reading, as it may be torn."""
         await self._database.write(Write(_DOUBT, [(self._service, self._service)]))
 
     async def count_unwanted(self) -> int:
         """Return how many verified files the run that goes on has not wanted."""
-        row = (self._service, self._stamp.run)
+        row = (self._service, self._run_key.run)
         found = await self._database.read(lambda c: c.execute(_COUNT_UNWANTED, row).fetchone())
         return int(found[0])
 
@@ -113,7 +124,7 @@ class Files:
 
     async def forget_unwanted(self) -> None:
         """Forget the endings of files that the config asked for once and no longer does."""
-        await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._stamp.run)]))
+        await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._run_key.run)]))
 
     async def forget_not_offered(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Forget what was not offered before this run, and was not reported again in it.
@@ -121,7 +132,7 @@ class Files:
         Args:
             pairs: Kinds and scenes that this run has looked at.
         """
-        rows = [(self._service, kind, scene, self._stamp.run) for kind, scene in pairs]
+        rows = [(self._service, kind, scene, self._run_key.run) for kind, scene in pairs]
         await self._database.write(Write(_FORGET_NOT_OFFERED, rows))
 
     def _known(self, connection: sqlite3.Connection, states: Sequence[str]) -> list[KnownFile]:
@@ -136,22 +147,22 @@ class Files:
         rows = connection.execute(query, (self._service, *states))
         return [file for file in map(read_finished, rows) if file is not None]
 
-    def _recall(
+    def _recorded(
         self, connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
-    ) -> Memory:
-        finished, distrusted = {}, set()
+    ) -> RecordedFiles:
+        finished, untrusted = {}, set()
         for service, state, *row in _rows_of_files(connection, paths, folders):
             if service == self._service and state in _TRUSTED:
                 if (file := read_finished(row)) is not None:
                     finished[file.path] = file
             elif state in (FileStatus.VERIFIED, FileStatus.DAMAGED):
-                distrusted.add(str(row[0]))
+                untrusted.add(str(row[0]))
         members = {
             path: tuple(self._members_of(connection, path))
             for path, file in finished.items()
-            if file.held
+            if file.member_names
         }
-        return Memory(finished, frozenset(distrusted - finished.keys()), members)
+        return RecordedFiles(finished, frozenset(untrusted - finished.keys()), members)
 
     def _members_of(self, connection: sqlite3.Connection, bundle: str) -> Iterator[FinishedFile]:
         rows = connection.execute(_MEMBERS, (self._service, bundle))
@@ -173,33 +184,33 @@ def _rows_of_files(
 # --- rows ---------------------------------------------------------------------------------
 
 
-def write_of_wanted(aims: Iterable[Aim], stamp: Stamp) -> Write:
+def write_of_wanted(file_places: Iterable[FilePlace], run_key: RunKey) -> Write:
     """Make the write that notes files to be fetched; an ending that one has already stays."""
     rows = [
         (
             str(place.relative),
-            stamp.service,
+            run_key.service,
             place.kind,
             wanted.scene,
             wanted.entity_id,
             wanted.product_id,
-            stamp.run,
+            run_key.run,
             wanted.size_bytes,
         )
-        for wanted, place in aims
+        for wanted, place in file_places
     ]
     return Write(_WANT, rows)
 
 
-def write_of_ending(event: FileFinished, stamp: Stamp) -> Write:
+def write_of_failure(event: FileFinished, run_key: RunKey) -> Write:
     """Make the write that notes how a file ended that is not there; a damaged one stays so."""
     row = (
         event.file,
-        stamp.service,
+        run_key.service,
         event.kind,
         event.product_id,
         event.state.value,
-        stamp.run,
+        run_key.run,
         event.attempts,
         event.http_status,
         event.reason,
@@ -211,25 +222,25 @@ def write_of_ending(event: FileFinished, stamp: Stamp) -> Write:
     return Write(_SET_FAILED, [row])
 
 
-def write_of_finished(files: Iterable[FinishedFile], stamp: Stamp) -> Write:
+def write_of_finished(files: Iterable[FinishedFile], run_key: RunKey) -> Write:
     """Make the write that notes files that are there, and what was proven about them."""
-    return Write(_SET_FINISHED, [_finished_row(file, stamp) for file in files])
+    return Write(_SET_FINISHED, [_finished_row(file, run_key) for file in files])
 
 
-def _finished_row(file: FinishedFile, stamp: Stamp) -> Row:
+def _finished_row(file: FinishedFile, run_key: RunKey) -> Row:
     return (
         file.path,
-        stamp.service,
+        run_key.service,
         file.kind,
         file.scene,
-        stamp.run,
+        run_key.run,
         file.size_bytes,
         file.mtime_ns,
         file.proof,
         file.source,
         _encode_digests(file.digests),
         file.bundle,
-        _encode_held(file.held),
+        _encode_names(file.member_names),
         (FileStatus.VERIFIED if file.is_kept else FileStatus.UNPACKED).value,
         time.time(),
     )
@@ -240,8 +251,20 @@ def read_finished(row: Sequence[Any]) -> FinishedFile | None:
 
     Returns: ``None`` for a row that is not to be believed.
     """
-    path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held, is_kept = row
-    is_ours = are_texts((kind, scene, proof, source, digests, bundle, held))
+    (
+        path,
+        kind,
+        scene,
+        size_bytes,
+        mtime_ns,
+        proof,
+        source,
+        digests,
+        bundle,
+        member_names,
+        is_kept,
+    ) = row
+    is_ours = are_texts((kind, scene, proof, source, digests, bundle, member_names))
     is_sound = (
         is_ours
         and (not scene or is_name(scene))
@@ -260,21 +283,21 @@ def read_finished(row: Sequence[Any]) -> FinishedFile | None:
         source,
         _decode_digests(digests),
         bundle=bundle,
-        held=read_held(held),
+        member_names=decode_names(member_names),
         is_kept=bool(is_kept),
     )
 
 
-def _encode_held(names: Iterable[str]) -> str:
+def _encode_names(names: Iterable[str]) -> str:
     # No safe name has the mark in it. It comes first, too: earlier versions wrote names
     # without folders, with a slash between them.
-    return "".join(f"{_HELD_MARK}{name}" for name in names)
+    return "".join(f"{_NAME_MARK}{name}" for name in names)
 
 
-def read_held(text: str) -> tuple[str, ...]:
+def decode_names(text: str) -> tuple[str, ...]:
     """Return the names of what a bundle held; none for what was not unpacked."""
-    if text.startswith(_HELD_MARK):
-        return tuple(text[1:].split(_HELD_MARK))
+    if text.startswith(_NAME_MARK):
+        return tuple(text[1:].split(_NAME_MARK))
     return tuple(text.split("/")) if text else ()
 
 
@@ -293,7 +316,7 @@ def _decode_digests(text: str) -> tuple[Digest, ...]:
 
 # --- statements ---------------------------------------------------------------------------
 
-_HELD_MARK = "|"
+_NAME_MARK = "|"
 
 FINISHED_COLUMNS = (
     "path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held,"

@@ -14,10 +14,10 @@ import anyio.to_thread
 
 from asyncdl.journal.database import Database, Write, open_copy, open_database
 from asyncdl.journal.file_rows import Files
-from asyncdl.journal.records import Beginning, FileStatus, LastSearch, Overview
+from asyncdl.journal.records import FileStatus, LastSearch, Overview, RunStart
 from asyncdl.journal.request_rows import Requests
-from asyncdl.journal.scene_rows import Scenes, Sights
-from asyncdl.journal.schema import MIGRATIONS, Stamp
+from asyncdl.journal.scene_rows import FoundScenes, Scenes
+from asyncdl.journal.schema import MIGRATIONS, RunKey
 from asyncdl.journal.state_location import JOURNAL_NAME, StatePlaces
 
 BY_SERVICE = "service"
@@ -56,34 +56,34 @@ class Journal:
     def __init__(self, database: Database, service: str) -> None:
         self._database = database
         self._service = service
-        self._stamp = Stamp(service)
+        self._run_key = RunKey(service)
         self._fingerprint = ""
         self._searching = ""
-        self.searching_at: float | None = None
+        self.search_started_at: float | None = None
         """When this run's search begins by the service's clock, in seconds since 1970; ``None``
         if the service does not say. What this machine's clock says is never remembered."""
-        self.moved_because = ""
+        self.moved_reason = ""
         """Why it is not in the download directory, though nobody chose another place."""
-        self.files = Files(database, self._stamp)
+        self.files = Files(database, self._run_key)
         """What is known of files, wanted or there."""
-        self.scenes = Scenes(database, self._stamp)
+        self.scenes = Scenes(database, self._run_key)
         """What is known of scenes as such."""
-        self.sights = Sights(database, self._stamp)
+        self.found_scenes = FoundScenes(database, self._run_key)
         """What a search has told of scenes, kept for their STAC items."""
         self.requests = Requests(database, service)
         """What the service was asked for and gave."""
 
     @property
-    def is_begun_anew(self) -> bool:
+    def was_recreated(self) -> bool:
         """Whether there was one that could not be read, which was put aside."""
-        return self._database.is_begun_anew
+        return self._database.was_recreated
 
     async def services(self) -> list[str]:
         """Return the names of all services for which runs have begun in this directory."""
         rows = await self._database.read(lambda c: c.execute(_SERVICES).fetchall())
         return [str(name) for (name,) in rows]
 
-    async def begin(self, *, label: str, fingerprint: str, searching: str = "") -> Beginning:
+    async def begin(self, *, label: str, fingerprint: str, searching: str = "") -> RunStart:
         """Note that a run begins.
 
         Args:
@@ -94,20 +94,20 @@ class Journal:
         """
         known = await self._database.read(self._job)
         self._fingerprint, self._searching = fingerprint, searching
-        self._stamp.run = known.run + 1 if known else 1
+        self._run_key.run = known.run + 1 if known else 1
         kept = known.label if known else label
-        row = (self._service, kept, fingerprint, self._stamp.run, time.time(), "")
+        row = (self._service, kept, fingerprint, self._run_key.run, time.time(), "")
         await self._database.write(Write(_BEGIN, [row]))
-        return Beginning(
+        return RunStart(
             kept,
             is_first=known is None,
             is_changed=known is not None and known.fingerprint != fingerprint,
-            was_cut_short=known is not None and known.status not in ENDED,
+            was_interrupted=known is not None and known.status not in ENDED,
             last_search=known.last_search(searching) if known else None,
         )
 
     async def last_search(self, searching: str) -> LastSearch | None:
-        """Return the last search of that mark, as :attr:`Beginning.last_search`."""
+        """Return the last search of that mark, as :attr:`RunStart.last_search`."""
         known = await self._database.read(self._job)
         return known.last_search(searching) if known else None
 
@@ -128,10 +128,10 @@ class Journal:
 
     def _settle(self) -> Write:
         of_run = (self._fingerprint, self._searching)
-        if self.searching_at is None:
+        if self.search_started_at is None:
             # An earlier time is as good for the next run: it finds some scenes again.
             return Write(_SETTLE_UNTIMED, [(*of_run, self._searching, self._service)])
-        return Write(_SETTLE, [(*of_run, self.searching_at, BY_SERVICE, self._service)])
+        return Write(_SETTLE, [(*of_run, self.search_started_at, BY_SERVICE, self._service)])
 
     async def overview(self) -> Overview | None:
         """Return what is known of the job as a whole; ``None`` before its first run."""
@@ -175,7 +175,7 @@ async def open_journal(
 
 
 @asynccontextmanager
-async def look_into_journal(places: StatePlaces, service: str) -> AsyncIterator[Journal | None]:
+async def read_journal(places: StatePlaces, service: str) -> AsyncIterator[Journal | None]:
     """Give what the journal of a directory says at this moment; ``None`` if there is none.
 
     The journal itself is not touched, nor is a run that writes to it; neither is anything

@@ -22,7 +22,7 @@ class Place:
     """Below the download directory."""
     is_named: bool = True
     """False while only the host knows the name; the folder is the file's alone then."""
-    asked_as: str = ""
+    requested_as: str = ""
     """The path before the host named it; empty if it has always been this one."""
 
     def under(self, directory: Path) -> Path:
@@ -35,13 +35,13 @@ class Place:
             return self
         if name == self.relative.name:
             return replace(self, is_named=True)
-        asked_as = str(self.relative)
+        requested_as = str(self.relative)
         return replace(
-            self, relative=self.relative.with_name(name), is_named=True, asked_as=asked_as
+            self, relative=self.relative.with_name(name), is_named=True, requested_as=requested_as
         )
 
 
-Aim: TypeAlias = tuple[WantedFile, Place]
+FilePlace: TypeAlias = tuple[WantedFile, Place]
 """A file, and one of the places it goes to."""
 
 
@@ -77,11 +77,11 @@ class FinishedFile:
     """Who promised the digest in the proof: ``m2m``, ``stac`` or ``host``; empty without one."""
     digests: tuple[Digest, ...] = ()
     """Of the whole file, as they were when it was verified."""
-    asked_as: str = ""
+    requested_as: str = ""
     """The path it was wanted under, where its host gave it another name."""
     bundle: str = ""
     """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
-    held: tuple[str, ...] = ()
+    member_names: tuple[str, ...] = ()
     """Names of all files in a bundle that was unpacked, wanted or not, with their folders in it."""
     is_kept: bool = True
     """False for a bundle that was unpacked and whose tar is not there any more."""
@@ -128,16 +128,16 @@ class KnownPath(NamedTuple):
     path: str
     bundle: str
     """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
-    held: tuple[str, ...] = ()
+    member_names: tuple[str, ...] = ()
     """Names of all files in a bundle that was unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RecordedFiles:
     """What the journal knows of some paths."""
 
     finished: Mapping[str, FinishedFile]
-    distrusted: frozenset[str]
+    untrusted: frozenset[str]
     """Paths whose files do not count whatever they look like: those of another
     service, such as the sandbox, and those that were found damaged."""
     members: Mapping[str, tuple[FinishedFile, ...]] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class SceneRecord:
     """When the service took it away, in the service's words; empty while it is there."""
     kinds: frozenset[str]
     """Kinds of its products of which files are there and right."""
-    is_settled: bool
+    is_complete: bool
     """Whether files of it are there, and none is missing or in doubt."""
 
 
@@ -182,7 +182,7 @@ class LastSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class RunStart:
     """What a run finds when it begins."""
 
     label: str
@@ -192,16 +192,16 @@ class Beginning:
     is_changed: bool
     """Whether the config asks for other scenes or products than that of the last run
     that came to its end."""
-    was_cut_short: bool = False
+    was_interrupted: bool = False
     """Whether the last run did not come to its end: a reply may have been lost with it,
     so the service may know of requests that the journal does not."""
     last_search: LastSearch | None = None
     """The last search for the same that came to its end; ``None`` if there was none."""
 
     @property
-    def may_lack(self) -> bool:
+    def may_lack_requests(self) -> bool:
         """Whether the service may have requests of this job that the journal does not know."""
-        return self.is_first or self.was_cut_short
+        return self.is_first or self.was_interrupted
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,21 +18,21 @@ class Requests:
         self._database = database
         self._service = service
 
-    async def ask(self, files: Iterable[WantedFile], label: str) -> None:
+    async def note_requested(self, files: Iterable[WantedFile], label: str) -> None:
         """Remember that files are about to be requested under a label."""
         now = time.time()
         rows = [(self._service, f.entity_id, f.product_id, label, now) for f in files]
-        await self._database.write(Write(_ASK, rows))
+        await self._database.write(Write(_NOTE_REQUESTED, rows))
 
-    async def note_given(
+    async def note_accepted(
         self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool
     ) -> None:
         """Remember which ids the service gave, and whether URLs came along."""
-        await self._database.write(self._give(given, is_ready=is_ready))
+        await self._database.write(self._accepted(given, is_ready=is_ready))
 
-    def note_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
+    def note_accepted_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
         """Note with the next commit where a file that was waited for stands now."""
-        self._database.write_later(self._give([(file, to)], is_ready=is_ready))
+        self._database.write_later(self._accepted([(file, to)], is_ready=is_ready))
 
     async def known(self, files: Sequence[WantedFile]) -> dict[tuple[str, str], Requested]:
         """Return what the service has in its queue already, by entity id and product id."""
@@ -63,10 +63,10 @@ class Requests:
         """Forget all ids; the service has forgotten them, too."""
         await self._database.write(Write(_FORGET_ALL, [(self._service,)]))
 
-    def _give(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> Write:
+    def _accepted(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> Write:
         state, now = "ready" if is_ready else "preparing", time.time()
         return Write(
-            _GIVE,
+            _NOTE_ACCEPTED,
             [
                 (
                     self._service,
@@ -94,13 +94,13 @@ class Requests:
         return found
 
 
-_ASK = """
+_NOTE_REQUESTED = """
 INSERT INTO download (service, entity_id, product_id, label, state, asked_at)
 VALUES (?, ?, ?, ?, 'asked', ?)
 ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.label,
     state = 'asked', asked_at = excluded.asked_at
 """
-_GIVE = """
+_NOTE_ACCEPTED = """
 INSERT INTO download (service, entity_id, product_id, label, state, download_id, asked_at, given_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (service, entity_id, product_id) DO UPDATE SET label = excluded.label,

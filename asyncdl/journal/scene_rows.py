@@ -11,12 +11,12 @@ import orjson
 from asyncdl.events import FoundScene
 from asyncdl.journal.database import Database, Row, Write
 from asyncdl.journal.records import SceneRecord
-from asyncdl.journal.schema import Stamp, are_texts, is_name
+from asyncdl.journal.schema import RunKey, are_texts, is_name
 from asyncdl.m2m.searching.outlines import Outline, outlines_of
 
 
 @dataclass(frozen=True, slots=True)
-class SightRecord:
+class FoundSceneRecord:
     """What is kept of a scene that a search has found."""
 
     footprint: tuple[Outline, ...] = ()
@@ -25,25 +25,25 @@ class SightRecord:
     """Of a picture; may be empty, or anything."""
 
 
-class Sights:
+class FoundScenes:
     """The found scenes of one service in a journal; methods raise DiskError as the journal's do."""
 
-    def __init__(self, database: Database, stamp: Stamp) -> None:
+    def __init__(self, database: Database, run_key: RunKey) -> None:
         self._database = database
-        self._stamp = stamp
+        self._run_key = run_key
 
     def note(self, scenes: Iterable[FoundScene]) -> None:
         """Remember found scenes; known to the next commit."""
-        rows = [_row(scene, self._stamp.service) for scene in scenes if scene.entity_id]
+        rows = [_row(scene, self._run_key.service) for scene in scenes if scene.entity_id]
         if rows:
             self._database.write_later(Write(_NOTE, rows))
 
-    async def all(self) -> dict[str, SightRecord]:
+    async def all(self) -> dict[str, FoundSceneRecord]:
         """Return what is known, by entity id."""
         return await self._database.read(self._all)
 
-    def _all(self, connection: sqlite3.Connection) -> dict[str, SightRecord]:
-        rows = connection.execute(_ALL, (self._stamp.service,))
+    def _all(self, connection: sqlite3.Connection) -> dict[str, FoundSceneRecord]:
+        rows = connection.execute(_ALL, (self._run_key.service,))
         return {row[0]: _sight_record(row[1], row[2]) for row in rows if are_texts(row)}
 
 
@@ -52,14 +52,14 @@ def _row(scene: FoundScene, service: str) -> Row:
     return (service, scene.entity_id, footprint, scene.browse_url)
 
 
-def _sight_record(footprint: str, browse_url: str) -> SightRecord:
+def _sight_record(footprint: str, browse_url: str) -> FoundSceneRecord:
     try:
         rings = orjson.loads(footprint)
     except ValueError:
-        return SightRecord((), browse_url)
+        return FoundSceneRecord((), browse_url)
     polygons = [[ring] for ring in rings] if isinstance(rings, list) else []
     shape = {"type": "MultiPolygon", "coordinates": polygons}
-    return SightRecord(outlines_of(shape), browse_url)
+    return FoundSceneRecord(outlines_of(shape), browse_url)
 
 
 _NOTE = """
@@ -73,10 +73,10 @@ _ALL = "SELECT entity_id, footprint, browse_url FROM sight WHERE service = ?"
 class Scenes:
     """The scenes of one service in a journal; methods raise DiskError as the journal's do."""
 
-    def __init__(self, database: Database, stamp: Stamp) -> None:
+    def __init__(self, database: Database, run_key: RunKey) -> None:
         self._database = database
-        self._service = stamp.service
-        self._stamp = stamp
+        self._service = run_key.service
+        self._run_key = run_key
 
     async def all(self) -> list[SceneRecord]:
         """Return all scenes, in the order of their ids."""
@@ -135,7 +135,7 @@ class Scenes:
             found[scene] = (*found.get(scene, ()), entity_id)
         return found
 
-    async def note_taken(
+    async def note_scenes(
         self,
         dataset: str,
         entity_ids: Mapping[str, str],
@@ -153,13 +153,15 @@ class Scenes:
             namesakes: Display and entity ids of those whose display id another had first.
         """
         rows = [
-            (self._service, scene, dataset, id_, self._stamp.run)
+            (self._service, scene, dataset, id_, self._run_key.run)
             for scene, id_ in entity_ids.items()
         ]
         others = [(self._service, scene, id_) for scene, id_ in namesakes]
         writes = [Write(_TAKE, rows), Write(_TAKE_NAMESAKE, others)]
         if are_whole:
-            writes.append(Write(_REOPEN, [(self._service, s, self._stamp.run) for s in entity_ids]))
+            writes.append(
+                Write(_REOPEN, [(self._service, s, self._run_key.run) for s in entity_ids])
+            )
         await self._database.write(*writes)
 
     async def note_superseded(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -184,10 +186,10 @@ def _record(
     superseded_by: str,
     withdrawn: str,
     kinds: str | None,
-    is_settled: int,
+    is_complete: int,
 ) -> SceneRecord:
     there = frozenset(kinds.split(",") if kinds else ())
-    return SceneRecord(product_id, dataset, run, superseded_by, withdrawn, there, bool(is_settled))
+    return SceneRecord(product_id, dataset, run, superseded_by, withdrawn, there, bool(is_complete))
 
 
 _IS_OPEN = "state NOT IN ('verified', 'unpacked') OR mtime_ns = 0"

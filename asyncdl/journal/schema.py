@@ -143,7 +143,7 @@ MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 
 
 @dataclass(slots=True)
-class Stamp:
+class RunKey:
     """The stamp of one opened journal; all its parts use the same one."""
 
     service: str

@@ -16,7 +16,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.journal.database import take_over
+from asyncdl.journal.database import import_journal
 from asyncdl.journal.journal import Journal, open_journal
 from asyncdl.journal.schema import MIGRATIONS
 from asyncdl.journal.state_location import (
@@ -80,7 +80,7 @@ def _no_folder(at: Path, number: int, what: str) -> DiskError:
     return DiskError(at, OSError(number, text))
 
 
-def check_right_to_write(directory: Path) -> None:
+def check_writable(directory: Path) -> None:
     """Make sure that a run could begin in a directory, as far as rights tell. Blocks.
 
     Nothing is written, so that a disk may refuse all the same.
@@ -118,21 +118,21 @@ async def open_state(
         DiskError: The directory cannot be made or written to.
     """
     places = StatePlaces(directory, chosen)
-    hold = await anyio.to_thread.run_sync(_hold_of, places, durable)
+    lock = await anyio.to_thread.run_sync(_lock_directory, places, durable)
     try:
-        async with open_journal(hold.folder, service, durable=durable) as journal:
-            journal.moved_because = hold.moved_because
+        async with open_journal(lock.folder, service, durable=durable) as journal:
+            journal.moved_reason = lock.moved_reason
             if durable:
-                await anyio.to_thread.run_sync(hold.settle)
-            if hold.was_cut_off:
-                await journal.files.doubt_last_run()
+                await anyio.to_thread.run_sync(lock.settle)
+            if lock.machine_stopped:
+                await journal.files.reverify_last_run()
             yield journal
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(hold.drop)
+            await anyio.to_thread.run_sync(lock.drop)
 
 
-def _hold_of(places: StatePlaces, durable: bool) -> _Hold:
+def _lock_directory(places: StatePlaces, durable: bool) -> _DirectoryLock:
     """Take a directory in the first place that can hold its state.
 
     Raises: as :func:`open_state`.
@@ -140,29 +140,29 @@ def _hold_of(places: StatePlaces, durable: bool) -> _Hold:
     check_directory(places.directory)
     refusal: NoLocksError | None = None
     for folder in places.in_order:
-        hold = _Hold(places.directory, folder, durable=durable)
+        lock = _DirectoryLock(places.directory, folder, durable=durable)
         try:
-            hold.take(places.known())
+            lock.take(places.known())
         except NoLocksError as error:
             refusal = refusal or error
             continue
         if refusal is not None:
-            hold.moved_because = f"{refusal}; its state is in {folder}"
-        return hold
+            lock.moved_reason = f"{refusal}; its state is in {folder}"
+        return lock
     if refusal is None:
         raise RuntimeError("no place for a state")
     raise NoLocksError(refusal.path, OSError(refusal.errno, f"{refusal.detail}; {OTHER_PLACE}"))
 
 
-class _Hold:
+class _DirectoryLock:
     """One run's hold on a directory; used in threads."""
 
     def __init__(self, directory: Path, folder: Path, *, durable: bool) -> None:
         self.folder = folder
         """Holds its state."""
-        self.moved_because = ""
+        self.moved_reason = ""
         """Why that is not in the directory itself; empty if it is, or the user chose."""
-        self.was_cut_off = False
+        self.machine_stopped = False
         """Whether the machine stopped in the midst of the last run, which flushed nothing."""
         self._directory = directory
         self._durable = durable
@@ -187,8 +187,8 @@ class _Hold:
             self._acquire()
             try:
                 if known is not None and not (self.folder / JOURNAL_NAME).exists():
-                    take_over(known / JOURNAL_NAME, self.folder / JOURNAL_NAME, MIGRATIONS)
-                self.was_cut_off = _was_cut_off(self._holder)
+                    import_journal(known / JOURNAL_NAME, self.folder / JOURNAL_NAME, MIGRATIONS)
+                self.machine_stopped = _machine_stopped(self._holder)
                 self._sign()
             except BaseException:
                 self.drop()
@@ -252,7 +252,7 @@ def boot_id() -> str:
         return ""
 
 
-def _was_cut_off(holder: Path) -> bool:
+def _machine_stopped(holder: Path) -> bool:
     """Tell whether the one who left its sign did not flush, and the machine stopped since."""
     told = _read(holder)
     return bool(told.get("boot")) and told["boot"] != boot_id() and not told.get("durable")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asyncdl.cli.plan import describe
 from asyncdl.events import FileFinished, FileState, Notice, ScenesFound, TransferProgress
 from asyncdl.job.places import space
-from asyncdl.job.places.space import Needs, NoRoomError, Space, free_bytes
+from asyncdl.job.places.space import NoRoomError, Space, SpaceNeeds, free_bytes
 from asyncdl.transfer.parts.part_file import part_path
 from asyncdl.units import size
 from tests.job.bench import BUNDLE, GROUP, RED, Bench
@@ -108,8 +108,8 @@ async def test_tars_that_are_not_kept_need_room_for_as_many_as_there_are_workers
     bundle, red = await need_of(bench, BUNDLE), await need_of(bench, RED)
     assert await need_of(bench, unpacked) == 2 * bundle
     one = await plan(bench, {**unpacked, "members": ["SR_B4"]}, workers=1)
-    assert one.lasting_bytes == red and bundle / 4 < one.passing_bytes < bundle / 2
-    assert one.needed_bytes == one.lasting_bytes + one.passing_bytes
+    assert one.permanent_bytes == red and bundle / 4 < one.transient_bytes < bundle / 2
+    assert one.needed_bytes == one.permanent_bytes + one.transient_bytes
 
 
 async def test_what_an_earlier_run_left_unfinished_is_there_already(bench: Bench) -> None:
@@ -141,10 +141,10 @@ async def test_a_later_batch_that_seems_too_much_is_told_once(
     free["bytes"] = 100 * MB
     held = account(bench)
     held.take(ScenesFound(100, 100))
-    assert await held.expect(10, Needs({"a": 5 * MB})) is None
-    notice = await held.expect(10, Needs({"b": 80 * MB}))
+    assert await held.expect(10, SpaceNeeds({"a": 5 * MB})) is None
+    notice = await held.expect(10, SpaceNeeds({"b": 80 * MB}))
     assert notice is not None and notice.severity == "warning"
-    assert await held.expect(10, Needs({"c": 1 * MB})) is None
+    assert await held.expect(10, SpaceNeeds({"c": 1 * MB})) is None
 
 
 async def test_a_later_batch_that_is_certainly_too_much_stops_the_run(
@@ -153,9 +153,9 @@ async def test_a_later_batch_that_is_certainly_too_much_stops_the_run(
     free["bytes"] = 100 * MB
     held = account(bench)
     held.take(ScenesFound(2, 2))
-    await held.expect(1, Needs({"a": 40 * MB}))
+    await held.expect(1, SpaceNeeds({"a": 40 * MB}))
     with pytest.raises(NoRoomError) as caught:
-        await held.expect(1, Needs({"b": 70 * MB}))
+        await held.expect(1, SpaceNeeds({"b": 70 * MB}))
     assert (caught.value.needed_bytes, caught.value.is_full) == (110 * MB, True)
 
 
@@ -165,14 +165,14 @@ async def test_what_has_arrived_is_not_counted_twice(
     free["bytes"] = 100 * MB
     held = account(bench)
     held.take(ScenesFound(1, 1))
-    await held.expect(1, Needs({"a": 40 * MB, "b": 60 * MB}))
+    await held.expect(1, SpaceNeeds({"a": 40 * MB, "b": 60 * MB}))
     held.take(FileFinished("bands", "S", "a", FileState.DOWNLOADED))
     held.take(TransferProgress("b", 59 * MB, 59 * MB))
     free["bytes"] = 1 * MB
     with pytest.raises(NoRoomError):
-        await held.expect(1, Needs({"c": 1 * MB}))
+        await held.expect(1, SpaceNeeds({"c": 1 * MB}))
     free["bytes"] = 2 * MB
-    assert await held.expect(0, Needs({})) is None
+    assert await held.expect(0, SpaceNeeds({})) is None
 
 
 @given(st.integers(0, 10**15), st.integers(0, 10**15))

@@ -14,7 +14,7 @@ import asyncdl.sandbox
 from asyncdl.config import Config
 from asyncdl.events import FoundScene, Notice
 from asyncdl.job.choosing.scenes import found_scenes
-from asyncdl.job.choosing.search_plan import wish_of
+from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.searching.cover import MAX_FILTERS
@@ -57,7 +57,7 @@ async def scenes_in(bench: Bench, **search: Any) -> list[FoundScene]:
     config = config_of(bench, **search)
     account = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(account, url=bench.service.url) as client:
-        return await found_scenes(client, wish_of(config), config, bench.events.append)
+        return await found_scenes(client, search_plan_of(config), config, bench.events.append)
 
 
 async def found_in(bench: Bench, **search: Any) -> set[str]:
@@ -68,7 +68,9 @@ async def plan_of(bench: Bench, **search: Any) -> Plan:
     config = config_of(bench, **search)
     account = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(account, url=bench.service.url) as client:
-        return await make_plan(client, config, wish_of(config), "sandbox", bench.events.append)
+        return await make_plan(
+            client, config, search_plan_of(config), "sandbox", bench.events.append
+        )
 
 
 def notices(bench: Bench) -> str:

@@ -12,7 +12,7 @@ from pystac.extensions.version import VersionExtension, ignore_deprecated
 
 from asyncdl.events import Event, FileFinished, Notice, SceneSuperseded, SceneWithdrawn
 from asyncdl.job.choosing.scope import FAILED
-from asyncdl.job.choosing.search_plan import wish_of
+from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.itemizing import item_path
 from asyncdl.job.plan import make_plan
 from asyncdl.job.reporting.report import Summary
@@ -167,7 +167,7 @@ async def test_a_plan_looks_at_what_a_run_would_look_at(bench: Bench) -> None:
     config = bench.config(RED, search=NEWS)
     account = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(account, url=bench.service.url) as client:
-        plan = await make_plan(client, config, wish_of(config), "sandbox")
+        plan = await make_plan(client, config, search_plan_of(config), "sandbox")
     assert (plan.scenes, plan.requests) == (1, 1)
 
 

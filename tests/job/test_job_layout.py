@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asyncdl.events import Event, Notice, TransferProgress
-from asyncdl.job.choosing.search_plan import wish_of
+from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.places.layout import Layout
 from asyncdl.job.plan import make_plan
 from asyncdl.job.verifying import CHECKED
@@ -76,7 +76,7 @@ async def test_a_plan_knows_what_would_move(bench: Bench) -> None:
     config = bench.config(RED, BUNDLE, layout=FLAT)
     credentials = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(credentials, url=bench.service.url) as client:
-        plan = await make_plan(client, config, wish_of(config), "sandbox")
+        plan = await make_plan(client, config, search_plan_of(config), "sandbox")
     assert (plan.requests, plan.kinds["bundle"].present_files) == (0, 3)
 
 

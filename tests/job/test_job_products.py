@@ -234,7 +234,7 @@ async def test_a_run_that_is_killed_halfway_through_a_zip_goes_on(
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("asyncdl.job.places.extraction._Passage.end", lambda passage: None)
+        patch.setattr("asyncdl.job.places.extraction._Pass.end", lambda passage: None)
         with pytest.raises((Killed, BaseExceptionGroup)):
             await bench.job(bundle(extract=True), search=dict(PHOTOS)).run(kill)
     await complete(bench, bundle(extract=True), search=PHOTOS)

@@ -14,7 +14,7 @@ import pytest
 
 from asyncdl.events import FileFinished
 from asyncdl.job.choosing.scenes import found_scenes
-from asyncdl.job.choosing.search_plan import wish_of
+from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.plan import make_plan
 from asyncdl.job.reporting.report import Summary
 from asyncdl.m2m import Credentials, M2MClient
@@ -109,8 +109,10 @@ async def test_plan_and_map_take_damaged_replies(
     config = bench.config(BANDS, BUNDLE, scenes_per_page=100)
     account = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(account, url=bench.service.url) as client:
-        made = await make_plan(client, config, wish_of(config), "sandbox", emit=lambda event: None)
-        scenes = await found_scenes(client, wish_of(config), config, emit=lambda event: None)
+        made = await make_plan(
+            client, config, search_plan_of(config), "sandbox", emit=lambda event: None
+        )
+        scenes = await found_scenes(client, search_plan_of(config), config, emit=lambda event: None)
     assert (made.scenes, made.kinds["bands"].files, made.kinds["bundle"].files) == (3, 12, 3)
     assert orjson.dumps(made.as_json())
     assert len(scenes) == 3 and len({scene.entity_id for scene in scenes}) == 3
@@ -129,7 +131,7 @@ async def test_a_search_is_whole_though_its_pages_say_little(
     config = bench.config(RED, scenes_per_page=1)
     account = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(account, url=bench.service.url) as client:
-        scenes = await found_scenes(client, wish_of(config), config, emit=lambda event: None)
+        scenes = await found_scenes(client, search_plan_of(config), config, emit=lambda event: None)
     assert len(scenes) == 3
 
 

@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 import asyncdl.sandbox
 from asyncdl.events import Notice, ScenesFound
 from asyncdl.job.choosing.scenes import scene_batches
-from asyncdl.job.choosing.search_plan import wish_of
+from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
@@ -43,7 +43,9 @@ async def test_a_search_of_2500_scenes_pages_to_the_end(crowd: Bench) -> None:
     scenes: list[str] = []
     async with (
         M2MClient(account, url=crowd.service.url) as client,
-        aclosing(scene_batches(client, wish_of(config), config, crowd.events.append)) as batches,
+        aclosing(
+            scene_batches(client, search_plan_of(config), config, crowd.events.append)
+        ) as batches,
     ):
         async for batch in batches:
             assert len(batch.ids) <= config.service.scenes_per_call

@@ -14,7 +14,7 @@ import asyncdl.sandbox
 from asyncdl.events import Event, Notice
 from asyncdl.items.item_owner import basis_of, marked
 from asyncdl.job import itemizing
-from asyncdl.journal import FinishedFile, SightRecord
+from asyncdl.journal import FinishedFile, FoundSceneRecord
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.sandbox import wrs
 from tests.job.bench import BANDS, RED, Bench
@@ -249,7 +249,10 @@ def test_two_scenes_with_one_display_id_have_an_item_each(tmp_path: Path) -> Non
         mtime = (tmp_path / path).stat().st_mtime_ns
         files.append(FinishedFile(path, "bands", scene, 1, mtime, "length"))
     known = itemizing._Known(
-        {}, {scene: "first"}, {scene: ("second",)}, {"second": SightRecord(browse_url="https://b")}
+        {},
+        {scene: "first"},
+        {scene: ("second",)},
+        {"second": FoundSceneRecord(browse_url="https://b")},
     )
     assert itemizing._write_all(tmp_path, files, known) == []
     folder = tmp_path / "stac" / "landsat_ot_c2_l2"

@@ -145,7 +145,7 @@ async def test_a_run_that_is_killed_halfway_through_a_bundle_goes_on(
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("asyncdl.job.places.extraction._Passage.end", lambda passage: None)
+        patch.setattr("asyncdl.job.places.extraction._Pass.end", lambda passage: None)
         with pytest.raises((Killed, BaseExceptionGroup)):
             await bench.job(product, search=ONE).run(kill)
     left = partials(bench)
@@ -179,7 +179,7 @@ async def test_a_bundle_that_was_begun_goes_on_when_it_is_to_be_unpacked_otherwi
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("asyncdl.job.places.extraction._Passage.end", lambda passage: None)
+        patch.setattr("asyncdl.job.places.extraction._Pass.end", lambda passage: None)
         with pytest.raises((Killed, BaseExceptionGroup)):
             await bench.job(first, search=ONE).run(kill)
     summary = await bench.complete(then, search=ONE)
@@ -339,7 +339,7 @@ async def test_a_tar_with_a_broken_file_in_it_is_fetched_anew(
     assert (await bench.complete(RED_ONLY, search=ONE)).files["downloaded"] == 1
 
 
-@pytest.mark.parametrize("moment", ["rename", "_publish", "record", "remove_passing", "emit"])
+@pytest.mark.parametrize("moment", ["rename", "_publish", "record", "remove_transient", "emit"])
 @pytest.mark.parametrize("product", [RED_ONLY, KEPT])
 async def test_a_run_that_is_killed_at_any_moment_is_repaired_by_the_next(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: str, product: dict[str, object]
@@ -361,7 +361,7 @@ async def test_a_run_that_is_killed_at_any_moment_is_repaired_by_the_next(
         if moment == "record":
             patch.setattr(Files, moment, kill_record)
         elif moment != "emit":
-            patch.setattr(placing if moment == "remove_passing" else extraction, moment, kill)
+            patch.setattr(placing if moment == "remove_transient" else extraction, moment, kill)
         watch = kill_at_the_end if moment == "emit" else bench.events.append
         with pytest.raises((Killed, BaseExceptionGroup)):
             await bench.job(product, search=ONE).run(watch)

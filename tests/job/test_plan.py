@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import ConfigError, DiskError
-from asyncdl.job.choosing.search_plan import wish_of
+from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.journal import STATE_FOLDER
 from asyncdl.m2m import Credentials, M2MClient
@@ -20,7 +20,9 @@ async def plan(bench: Bench, *products: dict[str, Any], **settings: Any) -> Plan
     config = bench.config(*products, **settings)
     account = Credentials(bench.service.username, bench.service.token)
     async with M2MClient(account, url=bench.service.url) as client:
-        return await make_plan(client, config, wish_of(config), "sandbox", emit=bench.events.append)
+        return await make_plan(
+            client, config, search_plan_of(config), "sandbox", emit=bench.events.append
+        )
 
 
 async def test_a_plan_counts_what_is_wanted_and_changes_nothing(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from asyncdl.errors import ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event
 from asyncdl.job.changed_scenes import _unlink
 from asyncdl.job.reporting.report import REPORT_NAME, Report, read_report, write_report
-from asyncdl.job.stages.path_conflicts import probe
+from asyncdl.job.stages.path_conflicts import detect_fold
 from asyncdl.job.stages.relocation import Relocation, _move_all, _move_parts
 from asyncdl.job.verifying import verify_files
 from asyncdl.journal import STATE_FOLDER, FileStatus, FinishedFile, Journal, StatePlaces, open_state
@@ -141,7 +141,7 @@ async def test_nothing_planted_is_touched_by_the_probe(
 ) -> None:
     before = victim.stat().st_mtime_ns
     plant(directory / "Name-\N{LATIN SMALL LETTER E WITH ACUTE}", victim)
-    await probe(directory)
+    await detect_fold(directory)
     assert victim.read_bytes() == SECRET
     assert victim.stat().st_mtime_ns == before
 
@@ -246,7 +246,7 @@ async def test_a_row_that_leads_out_of_the_folder_counts_as_not_there(
         finished = await journal.files.finished(list(FileStatus))
         expected = {"kept.tar", *(["right.tar"] if path == "" else [])}
         assert {file.path for file in finished} == expected
-        memory = await journal.files.recall([path, "kept.tar"])
+        memory = await journal.files.recorded([path, "kept.tar"])
         assert set(memory.finished) == {"kept.tar"}
         assert path not in {known.path for known in await journal.files.paths_of(["LC08"])}
         assert path not in {file.path for file in await journal.files.known(list(FileStatus))}
@@ -257,7 +257,7 @@ async def test_a_row_whose_scene_leads_out_counts_as_not_there(directory: Path, 
     """The item of a scene is a file that has its name."""
     async with opened(directory) as journal:
         await journal.files.record([FinishedFile("x.tar", "bundle", scene, 1, 1, "length")])
-        await journal.scenes.note_taken("landsat_ot_c2_l2", {scene: "LC8"})
+        await journal.scenes.note_scenes("landsat_ot_c2_l2", {scene: "LC8"})
         assert await journal.files.finished(list(FileStatus)) == []
         assert await journal.scenes.all() == []
 

@@ -18,7 +18,7 @@ from asyncdl.config.sections import (
     Product,
     ServiceConfig,
 )
-from asyncdl.config.trust import BOUNDS, HOME_HOSTS, REACH, Reach, leads_out, origin_of
+from asyncdl.config.trust import BOUNDS, REACH, USGS_ORIGINS, Reach, leads_out, origin_of
 from asyncdl.errors import ConfigError, MisuseError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_forms import NoSceneId, read_scene
@@ -393,4 +393,4 @@ def test_what_may_be_named_stays_below(path: str) -> None:
 @example("https://x:99999/")
 def test_any_url_has_an_origin_or_none(url: str) -> None:
     found = origin_of(url)
-    assert found not in HOME_HOSTS or "usgs" in url.casefold()
+    assert found not in USGS_ORIGINS or "usgs" in url.casefold()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from asyncdl.errors import AsyncdlError, WrongContent
 from asyncdl.job.places import extraction
-from asyncdl.job.places.extraction import ExtractError, Order, Unpacked, Unpacker
+from asyncdl.job.places.extraction import ExtractError, Unpacked, Unpacker, UnpackSpec
 from asyncdl.transfer.verification import inflating
 from asyncdl.transfer.verification.checks import Expected, verify_file
 from asyncdl.transfer.verification.structure import Form
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.allow_blocking  # the bytes pass where it is convenient
 
 async def arrive(folder: Path, data: bytes, piece_bytes: int = 4000, **more: Any) -> Unpacked:
     """Let an archive pass by as it does while it arrives, into the folder ``S``."""
-    order = Order(
+    order = UnpackSpec(
         is_wanted=lambda name: True,
         target_of=lambda name: folder / "S" / name,
         expected_of=lambda name, size: Expected(size_bytes=size),
@@ -68,7 +68,7 @@ async def unpack_there(folder: Path, data: bytes, **more: Any) -> Unpacked:
     """Unpack an archive that has been there."""
     path = folder / "S.archive"
     path.write_bytes(data)
-    order = Order(
+    order = UnpackSpec(
         is_wanted=lambda name: True,
         target_of=lambda name: folder / "S" / name,
         expected_of=lambda name, size: Expected(size_bytes=size),

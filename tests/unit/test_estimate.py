@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from asyncdl.cli.plan import describe
-from asyncdl.job.estimate import Basis, ExpectedRate, is_same_run, pace_of
+from asyncdl.job.estimate import Basis, ExpectedRate, choose_rate, is_same_run
 from asyncdl.job.plan import KindPlan, Plan
 from asyncdl.job.reporting.report import Report, Summary
 from asyncdl.journal import Overview
@@ -21,7 +21,7 @@ AT_10_MB = 10**7
 @pytest.mark.parametrize(
     ("told", "last", "max_rate", "rate", "basis"),
     [
-        (5.0, LAST, 7, 5.0, Basis.TOLD),
+        (5.0, LAST, 7, 5.0, Basis.GIVEN),
         (None, LAST, None, AT_10_MB, Basis.LAST_RUN),
         (None, LAST, 10**8, AT_10_MB, Basis.LAST_RUN),
         (None, LAST, 10**6, 10**6, Basis.MAX_RATE),
@@ -32,12 +32,12 @@ AT_10_MB = 10**7
 def test_the_best_that_is_known_is_taken(
     told: float | None, last: Summary | None, max_rate: int | None, rate: float, basis: Basis
 ) -> None:
-    pace = pace_of(told, last, max_rate)
+    pace = choose_rate(told, last, max_rate)
     assert pace is not None and (pace.bytes_per_s, pace.basis) == (rate, basis)
 
 
 def test_nothing_known_is_nothing_told() -> None:
-    assert pace_of(None, replace(LAST, downloaded_bytes=0), None) is None
+    assert choose_rate(None, replace(LAST, downloaded_bytes=0), None) is None
     plan = a_plan(None)
     assert (plan.estimate_s, plan.as_json()["rate"]) == (None, None)
     assert "time: not known" in "\n".join(describe(plan))
@@ -55,13 +55,13 @@ def test_a_report_counts_only_if_its_run_is_the_last_of_this_service(
 
 
 def a_plan(pace: ExpectedRate | None, missing_bytes: int = 10**9) -> Plan:
-    return Plan(scenes=1, kinds={"bands": KindPlan(1, missing_bytes)}, pace=pace)
+    return Plan(scenes=1, kinds={"bands": KindPlan(1, missing_bytes)}, rate=pace)
 
 
 @pytest.mark.parametrize(
     ("pace", "told"),
     [
-        (ExpectedRate(AT_10_MB, Basis.TOLD), "time: about 1:40 at 10.0 MB/s, as told"),
+        (ExpectedRate(AT_10_MB, Basis.GIVEN), "time: about 1:40 at 10.0 MB/s, as told"),
         (
             ExpectedRate(AT_10_MB, Basis.MAX_RATE),
             "time: 1:40 or more, as download.max_rate is 10.0 MB/s",
@@ -80,4 +80,4 @@ def test_people_are_told_what_it_is_estimated_from(pace: ExpectedRate, told: str
 
 
 def test_what_is_there_already_takes_no_time() -> None:
-    assert "time: nothing is missing" in describe(a_plan(ExpectedRate(1.0, Basis.TOLD), 0))
+    assert "time: nothing is missing" in describe(a_plan(ExpectedRate(1.0, Basis.GIVEN), 0))

@@ -15,7 +15,7 @@ import pytest
 
 from asyncdl.errors import ChecksumMismatch, DiskError
 from asyncdl.job.places import extraction
-from asyncdl.job.places.extraction import ExtractError, Order, Unpacker
+from asyncdl.job.places.extraction import ExtractError, Unpacker, UnpackSpec
 from asyncdl.job.places.layout import Unpacking
 from asyncdl.transfer import Digest
 from asyncdl.transfer.verification.checks import Expected
@@ -42,7 +42,7 @@ def write_tar(path: Path, *more: tarfile.TarInfo) -> Path:
 
 async def unpack(tar: Path, **more: Any) -> extraction.Unpacked:
     """Unpack all of a tar beside itself, or what ``more`` of its order says."""
-    order = Order(
+    order = UnpackSpec(
         is_wanted=lambda name: True,
         target_of=lambda name: tar.with_suffix("") / name,
         expected_of=lambda name, size: Expected(size_bytes=size, fingerprint="sha256"),
@@ -76,8 +76,8 @@ async def test_what_else_is_in_a_folder_stays(tmp_path: Path) -> None:
 
 async def test_only_what_is_wanted_comes_out_and_all_that_is_there_is_told(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "S.tar")
-    held, (red,) = await unpack(tar, is_wanted="S_B4.TIF".__eq__)
-    assert (held, red.name) == (tuple(BANDS), "S_B4.TIF")
+    member_names, (red,) = await unpack(tar, is_wanted="S_B4.TIF".__eq__)
+    assert (member_names, red.name) == (tuple(BANDS), "S_B4.TIF")
     assert names_in(tmp_path / "S") == ["S_B4.TIF"]
     assert red.proof.digests == (Digest("sha256", sha256(b"red").hexdigest()),)
 

@@ -13,15 +13,15 @@ from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.journal import (
     STATE_FOLDER,
-    Beginning,
     FileStatus,
     FinishedFile,
     LastSearch,
     Overview,
     Place,
     Requested,
+    RunStart,
     StatePlaces,
-    look_into_journal,
+    read_journal,
 )
 from asyncdl.journal.journal import open_journal
 from asyncdl.journal.schema import MIGRATIONS
@@ -48,8 +48,8 @@ async def test_a_finished_file_is_remembered(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.files.record([RED])
     async with open_journal(tmp_path, "usgs") as journal:
-        memory = await journal.files.recall([RED.path, "bands/S/other"])
-    assert memory.finished == {RED.path: RED} and memory.distrusted == frozenset()
+        memory = await journal.files.recorded([RED.path, "bands/S/other"])
+    assert memory.finished == {RED.path: RED} and memory.untrusted == frozenset()
 
 
 async def test_the_latest_word_about_a_file_counts(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ async def test_the_latest_word_about_a_file_counts(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.files.record([RED])
         await journal.files.record([newer])
-        assert (await journal.files.recall([RED.path])).finished == {RED.path: newer}
+        assert (await journal.files.recorded([RED.path])).finished == {RED.path: newer}
 
 
 async def test_a_folder_gives_the_files_right_in_it(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ async def test_a_folder_gives_the_files_right_in_it(tmp_path: Path) -> None:
     neighbour = replace(ZIP, path="bundle/S2/real.zip")
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.files.record([ZIP, neighbour, RED])
-        memory = await journal.files.recall([], folders=["bundle/S"])
+        memory = await journal.files.recorded([], folders=["bundle/S"])
     assert memory.finished == {ZIP.path: ZIP}
 
 
@@ -73,11 +73,11 @@ async def test_files_of_another_service_are_known_as_foreign(tmp_path: Path) -> 
     async with open_journal(tmp_path, "sandbox") as journal:
         await journal.files.record([RED])
     async with open_journal(tmp_path, "usgs") as journal:
-        memory = await journal.files.recall([RED.path])
-    assert memory.finished == {} and memory.distrusted == {RED.path}
+        memory = await journal.files.recorded([RED.path])
+    assert memory.finished == {} and memory.untrusted == {RED.path}
 
 
-async def begin(folder: Path, service: str = "usgs", *, ended: str = "", **facts: str) -> Beginning:
+async def begin(folder: Path, service: str = "usgs", *, ended: str = "", **facts: str) -> RunStart:
     """Begin a run, and end it, unless it is to be killed."""
     async with open_journal(folder, service) as journal:
         begun = await journal.begin(**{"label": "new", "fingerprint": "f"} | facts)
@@ -87,9 +87,9 @@ async def begin(folder: Path, service: str = "usgs", *, ended: str = "", **facts
 
 
 async def test_the_first_label_stays_and_each_service_has_its_own(tmp_path: Path) -> None:
-    assert await begin(tmp_path, label="one") == Beginning("one", is_first=True, is_changed=False)
+    assert await begin(tmp_path, label="one") == RunStart("one", is_first=True, is_changed=False)
     again = await begin(tmp_path, label="two")
-    assert again == Beginning("one", is_first=False, is_changed=False, was_cut_short=True)
+    assert again == RunStart("one", is_first=False, is_changed=False, was_interrupted=True)
     assert (await begin(tmp_path, "sandbox", label="three")).label == "three"
 
 
@@ -108,17 +108,17 @@ async def test_a_change_is_news_until_a_run_has_come_to_its_end(tmp_path: Path, 
 
 
 async def test_a_run_knows_whether_the_one_before_it_came_to_its_end(tmp_path: Path) -> None:
-    assert not (await begin(tmp_path)).was_cut_short
-    assert (await begin(tmp_path, ended="interrupted")).was_cut_short
-    assert (await begin(tmp_path, ended="incomplete")).was_cut_short
-    assert not (await begin(tmp_path)).was_cut_short
+    assert not (await begin(tmp_path)).was_interrupted
+    assert (await begin(tmp_path, ended="interrupted")).was_interrupted
+    assert (await begin(tmp_path, ended="incomplete")).was_interrupted
+    assert not (await begin(tmp_path)).was_interrupted
 
 
 async def test_what_the_service_was_asked_for_is_known_once_it_gave_an_id(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.requests.ask([RED_WANTED], "label")
+        await journal.requests.note_requested([RED_WANTED], "label")
         assert await journal.requests.known([RED_WANTED]) == {}
-        await journal.requests.note_given([(RED_WANTED, Requested(7, "old"))], is_ready=False)
+        await journal.requests.note_accepted([(RED_WANTED, Requested(7, "old"))], is_ready=False)
     async with open_journal(tmp_path, "usgs") as journal:
         assert await journal.requests.known([RED_WANTED]) == {("E", "P"): Requested(7, "old")}
         await journal.requests.forget_all()
@@ -128,21 +128,21 @@ async def test_what_the_service_was_asked_for_is_known_once_it_gave_an_id(tmp_pa
 async def test_an_id_counts_that_the_service_told_without_being_asked(tmp_path: Path) -> None:
     """As when its queue is read back after the journal was lost."""
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.requests.note_given([(RED_WANTED, Requested(7, "label"))], is_ready=False)
+        await journal.requests.note_accepted([(RED_WANTED, Requested(7, "label"))], is_ready=False)
         assert await journal.requests.known([RED_WANTED]) == {("E", "P"): Requested(7, "label")}
 
 
 async def test_an_ending_is_open_again_when_the_scene_is_taken_again(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
-        await journal.scenes.note_taken("landsat_ot_c2_l2", {"S": "ES"})
-        await journal.files.want([(RED_WANTED, RED_PLACE)])
-        journal.files.note_ending(FAILED)
+        await journal.scenes.note_scenes("landsat_ot_c2_l2", {"S": "ES"})
+        await journal.files.note_wanted([(RED_WANTED, RED_PLACE)])
+        journal.files.note_failure(FAILED)
         (known,) = await journal.files.known([FileStatus.FAILED])
         assert (known.reason, known.http_status, known.scene_id) == ("http-404", 404, "ES")
         assert (known.dataset, known.entity_id) == ("landsat_ot_c2_l2", "E")
         await journal.begin(label="l", fingerprint="f")
-        await journal.scenes.note_taken("landsat_ot_c2_l2", {"S": "ES"})
+        await journal.scenes.note_scenes("landsat_ot_c2_l2", {"S": "ES"})
         assert await journal.files.known(FileStatus) == []
 
 
@@ -152,27 +152,27 @@ async def test_files_that_a_run_does_not_want_any_more_are_counted(tmp_path: Pat
         await journal.files.record([RED, ZIP])
         assert await journal.end("complete") == 0
         await journal.begin(label="l", fingerprint="g")
-        journal.files.keep([RED])
+        journal.files.keep_wanted([RED])
         assert await journal.end("complete") == 1
 
 
 async def test_a_damaged_file_stays_distrusted_until_it_is_verified_anew(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.files.record([RED])
-        await journal.files.distrust([RED.path])
-        await journal.files.want([(RED_WANTED, RED_PLACE)])
-        journal.files.note_ending(FAILED)
-        assert (await journal.files.recall([RED.path])).distrusted == {RED.path}
+        await journal.files.mark_damaged([RED.path])
+        await journal.files.note_wanted([(RED_WANTED, RED_PLACE)])
+        journal.files.note_failure(FAILED)
+        assert (await journal.files.recorded([RED.path])).untrusted == {RED.path}
         await journal.files.record([RED])
-        assert (await journal.files.recall([RED.path])).finished == {RED.path: RED}
+        assert (await journal.files.recorded([RED.path])).finished == {RED.path: RED}
 
 
 async def test_a_file_that_its_host_named_takes_the_place_of_the_guess(tmp_path: Path) -> None:
     guess = replace(RED_WANTED, file_name="S", kinds=("bundle",))
     place = Place("bundle", PurePosixPath("bundle/S/S"), is_named=False)
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.files.want([(guess, place)])
-        await journal.files.record([replace(ZIP, asked_as="bundle/S/S")])
+        await journal.files.note_wanted([(guess, place)])
+        await journal.files.record([replace(ZIP, requested_as="bundle/S/S")])
         assert [file.path for file in await journal.files.known(FileStatus)] == [ZIP.path]
 
 
@@ -213,7 +213,7 @@ async def test_a_journal_with_torn_pages_is_put_aside(tmp_path: Path) -> None:
     content[4096 * 3 : 4096 * 5] = b"\xff" * 8192
     path.write_bytes(content)
     async with open_journal(tmp_path, "usgs") as journal:
-        assert (await journal.files.recall(["bands/1"])).finished == {}
+        assert (await journal.files.recorded(["bands/1"])).finished == {}
 
 
 async def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def state(tmp_path: Path) -> Path:
 
 
 async def look(folder: Path) -> Overview | None:
-    async with look_into_journal(StatePlaces(folder.parent), "usgs") as journal:
+    async with read_journal(StatePlaces(folder.parent), "usgs") as journal:
         return await journal.overview() if journal else None
 
 
@@ -308,7 +308,7 @@ async def night(
     async with open_journal(folder, "usgs") as journal:
         begun = await journal.begin(label="l", fingerprint="f", searching=mark)
         assert begun.last_search == await journal.last_search(mark)
-        journal.searching_at = at
+        journal.search_started_at = at
         await journal.end(status, is_whole=whole)
         return begun.last_search
 
@@ -353,11 +353,13 @@ async def test_a_time_that_an_older_version_remembered_is_this_machine_s(tmp_pat
 async def test_scenes_are_settled_or_open(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
-        await journal.scenes.note_taken("d", {"S": "ES", "T": "ET", "U": "EU"})
+        await journal.scenes.note_scenes("d", {"S": "ES", "T": "ET", "U": "EU"})
         await journal.files.record([RED, replace(ZIP, scene="T", mtime_ns=0)])
         assert await journal.scenes.settled() == {"S"}
         assert await journal.scenes.open() == {"d": ("ET",)}  # its file is in doubt
-        await journal.files.want([(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))])
+        await journal.files.note_wanted(
+            [(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))]
+        )
         assert await journal.scenes.settled() == frozenset()
         assert await journal.scenes.open() == {"d": ("ES", "ET")}
         await journal.scenes.note_superseded([("S", "S2")])
@@ -374,8 +376,8 @@ async def test_who_had_a_display_id_first_stays_known(tmp_path: Path) -> None:
     """An id that was not found stood for itself, and is no scene's."""
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.begin(label="l", fingerprint="f")
-        await journal.scenes.note_taken("d", {"S": "1", "lost": "lost"}, namesakes=[("S", "2")])
-        await journal.scenes.note_taken("d", {}, namesakes=[("S", "2"), ("S", "3")])
+        await journal.scenes.note_scenes("d", {"S": "1", "lost": "lost"}, namesakes=[("S", "2")])
+        await journal.scenes.note_scenes("d", {}, namesakes=[("S", "2"), ("S", "3")])
         assert await journal.scenes.first() == {"S": "1"}
         assert await journal.scenes.namesakes() == {"S": ("2", "3")}
         assert await journal.scenes.entities() == {"1", "2", "3", "lost"}

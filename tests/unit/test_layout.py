@@ -108,7 +108,7 @@ def test_a_file_that_only_its_host_names_has_its_own_folder_in_every_layout() ->
 
 def test_a_file_that_two_products_want_at_one_place_is_there_for_the_first() -> None:
     template = LayoutTemplate("{product_id}/{file}")
-    once = Layout(template, template).each_once(wanted(RED, "bands", "band_group"))
+    once = Layout(template, template).without_duplicates(wanted(RED, "bands", "band_group"))
     assert once.kinds == ("bands",)
 
 

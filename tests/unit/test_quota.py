@@ -47,11 +47,11 @@ class Account:
         return DownloadRequestReply(remaining_limits=left)
 
 
-async def ask(account: Account, *, patience_s: float = 1e6) -> tuple[list[int], list[Event]]:
+async def ask(account: Account, *, max_wait_s: float = 1e6) -> tuple[list[int], list[Event]]:
     """Ask for all items as the request stage does; return the sizes granted, and the events."""
     events: list[Event] = []
     client = cast(M2MClient, account)
-    quota = Quota(client, events.append, look_again_s=0.0, patience_s=patience_s)
+    quota = Quota(client, events.append, check_interval_s=0.0, max_wait_s=max_wait_s)
     rest, granted = list(ITEMS), []
     while rest and (grant := await quota.request(rest, label="job")):
         granted.append(grant.count)
@@ -82,7 +82,7 @@ async def test_an_account_with_a_small_allowance_is_asked_bit_by_bit() -> None:
 
 async def test_without_any_room_patience_comes_to_an_end() -> None:
     account = Account(first=0)
-    granted, events = await ask(account, patience_s=0.0)
+    granted, events = await ask(account, max_wait_s=0.0)
     assert granted == [] and events == [] and account.asked == [10]
 
 

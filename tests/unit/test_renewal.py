@@ -84,7 +84,7 @@ class Requests:
 
     noted: list[tuple[Requested, bool]] = field(default_factory=list)
 
-    def note_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
+    def note_accepted_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
         assert file == RED
         self.noted.append((to, is_ready))
 
@@ -95,7 +95,7 @@ def run_of(client: Client, deadline_s: float = 100.0) -> RunContext:
         label="label",
         client=client,
         config=SimpleNamespace(poll=SimpleNamespace(deadline=deadline_s)),
-        looks=SharedPolls(client, 0.0),
+        polls=SharedPolls(client, 0.0),
         journal=SimpleNamespace(requests=Requests()),
     )
     return cast(RunContext, run)
@@ -180,7 +180,7 @@ async def test_a_url_that_is_refused_as_well_is_not_given_twice() -> None:
 
 async def test_a_look_for_another_file_is_good_for_this_one() -> None:
     run = run_of(client := client_of(HAS_FRESH))
-    await run.looks.look("theirs", since_s=0.0)
+    await run.polls.poll("theirs", since_s=0.0)
     assert await Renewal(run, OLD).url() == FRESH
     assert client.asked == ["retrieve"]
 
@@ -208,14 +208,14 @@ async def test_files_that_are_refused_together_share_two_looks() -> None:
     looks = SharedPolls(client := client_of(HAS_FRESH), 0.0)
     found: list[DownloadEntry | None] = []
 
-    async def look(since_s: float) -> None:
-        found.append((await looks.look("label", since_s=since_s)).entries.get(7))
+    async def poll(since_s: float) -> None:
+        found.append((await looks.poll("label", since_s=since_s)).entries.get(7))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(look, anyio.current_time())
+        tasks.start_soon(poll, anyio.current_time())
         while not client.asked:
             await anyio.lowlevel.checkpoint()
         for _ in range(50):
-            tasks.start_soon(look, anyio.current_time())
+            tasks.start_soon(poll, anyio.current_time())
     assert client.asked == ["retrieve"] * 2
     assert len(found) == 51 and all(entry is not None for entry in found)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asyncdl.config import ByteCount, ServiceConfig
 from asyncdl.job.queue.link_window import LinkWindow
-from asyncdl.job.stages.requesting import calls_worth
+from asyncdl.job.stages.requesting import request_batches
 from asyncdl.m2m.downloads.selection import WantedFile
 
 
@@ -29,7 +29,7 @@ async def regroup(batches: list[list[WantedFile]], bounds: ServiceConfig) -> lis
         for batch in batches:
             send.send_nowait(batch)
         send.close()
-        return [list(group) async for group in calls_worth(receive, bounds, LinkWindow())]
+        return [list(group) async for group in request_batches(receive, bounds, LinkWindow())]
 
 
 @given(

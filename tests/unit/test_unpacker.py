@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from asyncdl.errors import ChecksumMismatch
-from asyncdl.job.places.extraction import Order, Unpacker
+from asyncdl.job.places.extraction import Unpacker, UnpackSpec
 from asyncdl.transfer import Digest
 from asyncdl.transfer.verification.checks import Expected
 from asyncdl.transfer.verification.digests import Hasher, new_hasher
@@ -29,7 +29,7 @@ class Passing:
     """A tar that passes in small pieces, into the folder ``S``."""
 
     def __init__(self, folder: Path, **more: Any) -> None:
-        order = Order(
+        order = UnpackSpec(
             is_wanted=lambda name: True,
             target_of=lambda name: folder / "S" / name,
             expected_of=lambda name, size: Expected(size_bytes=size, fingerprint="sha256"),

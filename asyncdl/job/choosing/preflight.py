@@ -36,18 +36,20 @@ async def check_account(client: M2MClient, emit: Emit) -> None:
     await _pass_on_notices(client, emit)
 
 
-async def check_names(client: M2MClient, config: Config, wish: SearchPlan, emit: Emit) -> None:
+async def check_names(
+    client: M2MClient, config: Config, search_plan: SearchPlan, emit: Emit
+) -> None:
     """Check the config's names.
 
     Raises: ConfigError, if there is no such dataset, or it has no such file group.
     Source: endpoints ``dataset-file-groups``, ``dataset``.
     """
-    await _check_datasets(client, wish)
-    await _check_groups(client, config, wish, emit)
+    await _check_datasets(client, search_plan)
+    await _check_groups(client, config, search_plan, emit)
 
 
 @asynccontextmanager
-async def naming_datasets(client: M2MClient, wish: SearchPlan) -> AsyncIterator[None]:
+async def naming_datasets(client: M2MClient, search_plan: SearchPlan) -> AsyncIterator[None]:
     """Turn the service's refusal of a dataset, whatever call met it, into what a run says.
 
     For those that look at scenes without the checks of a run: a good name costs no call more.
@@ -57,7 +59,7 @@ async def naming_datasets(client: M2MClient, wish: SearchPlan) -> AsyncIterator[
         yield
     except ApiError as error:
         if is_unknown_dataset(error) or error.error_code in CLOSED_DATASET:
-            await _check_datasets(client, wish)
+            await _check_datasets(client, search_plan)
         raise
 
 
@@ -85,8 +87,8 @@ def notice_of(notice: Notification) -> Notice:
     return Notice(f"USGS: {text}", NOTICE_SEVERITIES.get(notice.severity_code or "I", "warning"))
 
 
-async def _check_datasets(client: M2MClient, wish: SearchPlan) -> None:
-    datasets = wish.datasets
+async def _check_datasets(client: M2MClient, search_plan: SearchPlan) -> None:
+    datasets = search_plan.datasets
     for dataset in datasets:
         try:
             await client.dataset(dataset_name=dataset)
@@ -134,9 +136,11 @@ async def unknown_dataset(
     )
 
 
-async def _check_groups(client: M2MClient, config: Config, wish: SearchPlan, emit: Emit) -> None:
+async def _check_groups(
+    client: M2MClient, config: Config, search_plan: SearchPlan, emit: Emit
+) -> None:
     wanted = group_names(products_of(config))
-    datasets = wish.datasets
+    datasets = search_plan.datasets
     # Each dataset has groups of its own: scenes of several may be meant for one of them.
     # There is none when a run that takes only what failed finds nothing of the kind.
     if not wanted or len(datasets) != 1:

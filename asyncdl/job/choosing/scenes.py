@@ -71,7 +71,7 @@ class SceneIds:
 
 
 async def scene_batches(
-    client: M2MClient, wish: SearchPlan, config: Config, emit: Emit
+    client: M2MClient, search_plan: SearchPlan, config: Config, emit: Emit
 ) -> AsyncGenerator[SceneIds]:
     """Yield the job's scenes batch by batch, each scene once; the search goes on in between.
 
@@ -79,20 +79,20 @@ async def scene_batches(
     are more scenes than the job takes.
     """
     size = config.service.scenes_per_call
-    for batch in _named_batches(wish.named, size):
+    for batch in _named_batches(search_plan.named, size):
         yield batch
-    if wish.query is None:
-        emit(ScenesFound(wish.named_count, None))
+    if search_plan.query is None:
+        emit(ScenesFound(search_plan.named_count, None))
         return
-    named = frozenset(id_ for ids in wish.named.values() for id_ in ids)
-    for note in area_notes(wish.query.area):
+    named = frozenset(id_ for ids in search_plan.named.values() for id_ in ids)
+    for note in area_notes(search_plan.query.area):
         emit(note)
     seen, taken, left_out, last = 0, len(named), Left(), None
     async with aclosing(
-        search_scenes(client, wish.query, page_size=config.service.scenes_per_page)
+        search_scenes(client, search_plan.query, page_size=config.service.scenes_per_page)
     ) as pages:
         async for page in pages:
-            scenes = await off_loop(len(page.scenes), _newly_found, page.scenes, wish, named)
+            scenes = await off_loop(len(page.scenes), _newly_found, page.scenes, search_plan, named)
             seen += len(page.scenes)
             taken += len(scenes)
             left_out = left_out.more(page)
@@ -100,29 +100,31 @@ async def scene_batches(
             total = page.total_hits - seen + taken
             emit(ScenesFound(taken, total, await off_loop(len(scenes), _as_found, scenes)))
             for chunk in chunks([scene.entity_id for scene in scenes], size):
-                yield SceneIds(wish.query.dataset, tuple(chunk), "entityId")
-    for note in search_notes(wish.query, last, found=seen, left_out=left_out):
+                yield SceneIds(search_plan.query.dataset, tuple(chunk), "entityId")
+    for note in search_notes(search_plan.query, last, found=seen, left_out=left_out):
         emit(note)
 
 
-def _newly_found(scenes: Iterable[Scene], wish: SearchPlan, named: frozenset[str]) -> list[Scene]:
-    return [scene for scene in scenes if not _is_passed_over(scene, wish, named)]
+def _newly_found(
+    scenes: Iterable[Scene], search_plan: SearchPlan, named: frozenset[str]
+) -> list[Scene]:
+    return [scene for scene in scenes if not _is_skipped(scene, search_plan, named)]
 
 
 def _as_found(scenes: Iterable[Scene]) -> tuple[FoundScene, ...]:
     return tuple(map(found_scene, scenes))
 
 
-def _is_passed_over(scene: Scene, wish: SearchPlan, named: frozenset[str]) -> bool:
+def _is_skipped(scene: Scene, search_plan: SearchPlan, named: frozenset[str]) -> bool:
     """Tell whether nothing of a found scene is missing, or it is looked at by its name."""
-    is_settled = scene.display_id in wish.settled
-    if is_settled and wish.entities and scene.entity_id not in wish.entities:
-        is_settled = False  # another one of that display id
-    return is_settled or not named.isdisjoint((scene.entity_id, scene.display_id))
+    is_complete = scene.display_id in search_plan.settled
+    if is_complete and search_plan.entities and scene.entity_id not in search_plan.entities:
+        is_complete = False  # another one of that display id
+    return is_complete or not named.isdisjoint((scene.entity_id, scene.display_id))
 
 
 async def found_scenes(
-    client: M2MClient, wish: SearchPlan, config: Config, emit: Emit
+    client: M2MClient, search_plan: SearchPlan, config: Config, emit: Emit
 ) -> list[FoundScene]:
     """Return every scene of the job with its footprint: searched, or looked up by its id.
 
@@ -135,11 +137,11 @@ async def found_scenes(
             scenes.extend(event.scenes)
         emit(event)
 
-    async with aclosing(scene_batches(client, wish, config, watch)) as batches:
+    async with aclosing(scene_batches(client, search_plan, config, watch)) as batches:
         async for batch in batches:
-            if wish.query is None:
+            if search_plan.query is None:
                 scenes += await _look_up(client, batch)
-    if wish.query is None and (unknown := wish.named_count - len(scenes)) > 0:
+    if search_plan.query is None and (unknown := search_plan.named_count - len(scenes)) > 0:
         emit(Notice(f"Scenes that the service does not know: {unknown:,}.", "warning"))
     return scenes
 

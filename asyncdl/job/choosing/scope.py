@@ -137,7 +137,7 @@ def _is_in_future(last: LastSearch, now: Now) -> bool:
     return not last.at <= now.best + SKEW_S
 
 
-def doubt_about(last: LastSearch, now: Now) -> Notice | None:
+def clock_warning(last: LastSearch, now: Now) -> Notice | None:
     """Return what has to be said when the time of the last search is not believed."""
     if _is_in_future(last, now):
         who = "this machine's clock" if now.service is None else "the service"
@@ -155,8 +155,8 @@ def doubt_about(last: LastSearch, now: Now) -> Notice | None:
     return None
 
 
-async def narrow_to_news(
-    journal: Journal, wish: SearchPlan, last: LastSearch | None, now: Now, emit: Emit
+async def narrow_to_new(
+    journal: Journal, search_plan: SearchPlan, last: LastSearch | None, now: Now, emit: Emit
 ) -> SearchPlan:
     """Leave out of a wish what the last run has settled.
 
@@ -168,16 +168,16 @@ async def narrow_to_news(
         now: The present.
         emit: Takes notices that say what is looked at, and what was not believed.
     """
-    if last is None or wish.query is None:
-        return wish
+    if last is None or search_plan.query is None:
+        return search_plan
     since = first_new_day(last, now)
     narrowed = SearchPlan(
-        replace(wish.query, ingested_since=since),
+        replace(search_plan.query, ingested_since=since),
         named=await journal.scenes.open(),
         settled=await journal.scenes.settled(),
         entities=await journal.scenes.entities(),
     )
-    if (doubt := doubt_about(last, now)) is not None:
+    if (doubt := clock_warning(last, now)) is not None:
         emit(doubt)
     if since is not None:
         left = f", and {narrowed.named_count:,} that are not complete" if narrowed.named else ""

@@ -50,7 +50,7 @@ class SearchPlan:
         return sum(map(len, self.named.values()))
 
 
-def wish_of(config: Config) -> SearchPlan:
+def search_plan_of(config: Config) -> SearchPlan:
     """Return what the config asks for, checked without a network.
 
     Raises: ConfigError, when the area or the ids make no sense.
@@ -92,7 +92,7 @@ def ids_of(search: SearchConfig) -> dict[str, list[str]]:
         it at once.
     """
     listed = list(_listed(search))
-    _refuse_faults(search, listed)
+    _raise_faults(search, listed)
     by_dataset: dict[str, dict[str, None]] = {}
     for entry in listed:
         for scene in entry.scenes:
@@ -135,7 +135,7 @@ def _listed_in_config(scene: str, dataset: str | None) -> ListedScene:
         return ListedScene("", scene, fault=fault)
 
 
-def _refuse_faults(search: SearchConfig, wrong: Iterable[ListedScene]) -> None:
+def _raise_faults(search: SearchConfig, wrong: Iterable[ListedScene]) -> None:
     """Raise ConfigError for what is no id, if anything is; the same text counts once."""
     first: dict[str, tuple[ListedScene, NoSceneId]] = {}
     for entry in wrong:

@@ -129,7 +129,7 @@ class Selected:
 
 async def selections(
     client: M2MClient,
-    wish: SearchPlan,
+    search_plan: SearchPlan,
     config: Config,
     emit: Emit,
     namesakes: Namesakes | None = None,
@@ -152,9 +152,9 @@ async def selections(
         that they lack or that is not clear.
     """
     products, layout = products_of(config), layout_of(config)
-    tally = _SelectionTally(products, is_one_dataset=len(wish.datasets) <= 1)
+    tally = _SelectionTally(products, is_one_dataset=len(search_plan.datasets) <= 1)
     namesakes = namesakes or Namesakes()
-    async with aclosing(scene_batches(client, wish, config, emit)) as batches:
+    async with aclosing(scene_batches(client, search_plan, config, emit)) as batches:
         async for batch in batches:
             try:
                 options = await _options(client, batch, products)
@@ -186,7 +186,7 @@ def _placed(selection: Selection, layout: Layout, apart: Container[tuple[str, st
         replace(file, is_namesake=True) if (file.scene, file.scene_id) in apart else file
         for file in selection.files
     )
-    return replace(selection, files=tuple(map(layout.each_once, files)))
+    return replace(selection, files=tuple(map(layout.without_duplicates, files)))
 
 
 def _refusal_reason(error: ApiError) -> str | None:

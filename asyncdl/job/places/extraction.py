@@ -52,7 +52,7 @@ class ExtractError(TransferError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class UnpackSpec:
     """What comes out of a tar, and where it goes."""
 
     is_wanted: Callable[[str], bool]
@@ -134,10 +134,10 @@ class Unpacker:
         order: What comes out, and where it goes.
     """
 
-    def __init__(self, tar: str, order: Order) -> None:
+    def __init__(self, tar: str, spec: UnpackSpec) -> None:
         self._tar = tar
-        self._order = order
-        self._passage: _Passage | None = None
+        self._spec = spec
+        self._pass: _Pass | None = None
 
     async def __aenter__(self) -> Self:
         """Begin with nothing."""
@@ -150,21 +150,21 @@ class Unpacker:
         trace: TracebackType | None,
     ) -> None:
         """Remove what has no final name."""
-        if self._passage is not None:
+        if self._pass is not None:
             with CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._passage.end)
+                await anyio.to_thread.run_sync(self._pass.end)
 
     @property
     def has_begun(self) -> bool:
         """Whether bytes of the tar have passed."""
-        return self._passage is not None
+        return self._pass is not None
 
     def begin(self) -> Unpack:
         """Return what takes the tar from its first byte on; what came of it before is void."""
-        if self._passage is not None:
-            self._passage.is_over = True
-        self._passage = _Passage(self._tar, self._order, self._passage)
-        return self._passage.take
+        if self._pass is not None:
+            self._pass.is_over = True
+        self._pass = _Pass(self._tar, self._spec, self._pass)
+        return self._pass.take
 
     def finish(self) -> Unpacked:
         """Give the members their final names, once the whole tar has passed and is proven. Blocks.
@@ -172,9 +172,9 @@ class Unpacker:
         Raises: TransferError, when one of them is not right; OSError. None of them has its
             final name then, but for an error of the renaming itself.
         """
-        if self._passage is None:
+        if self._pass is None:
             raise RuntimeError("no byte of the tar has passed")
-        return self._passage.finish()
+        return self._pass.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,17 +218,17 @@ def remove_unfinished(folder: Path, beginning: str) -> None:
             folder.rmdir()
 
 
-class _Passage:
+class _Pass:
     """One passage of a tar, from its first byte on.
 
     What goes wrong is told at the end, as the tar itself is not to suffer from it. A
     thread that was abandoned may bring bytes even after that; they go nowhere.
     """
 
-    def __init__(self, tar: str, order: Order, before: _Passage | None) -> None:
+    def __init__(self, tar: str, spec: UnpackSpec, before: _Pass | None) -> None:
         self.is_over = False
         self._tar = tar
-        self._order = order
+        self._spec = spec
         self._before = before
         """Has left what is to be removed."""
         self._held: dict[str, None] = {}
@@ -242,18 +242,18 @@ class _Passage:
         self._made: list[Path] = []
         """Folders that were not there before, the outermost first."""
         self._problem: ExtractError | OSError | None = None
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
     def take(self, member: Member, hashers: Mapping[str, Hasher]) -> Sequence[ByteSink]:
         """Begin with a member."""
-        with self._unless_spoiled() as is_sound:
+        with self._unless_failed() as is_sound:
             if is_sound and self._begin(member, hashers):
                 return (self,)
         return ()
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes of the member that is passing."""
-        with self._unless_spoiled() as is_sound:
+        with self._unless_failed() as is_sound:
             if is_sound and self._file is not None:
                 written = self._written[-1]
                 written.sums.update(data)
@@ -262,29 +262,29 @@ class _Passage:
 
     def finish(self) -> Unpacked:
         """Prove all members, and then give them their names."""
-        with self._unless_spoiled() as is_sound:
+        with self._unless_failed() as is_sound:
             if is_sound:
                 self._close()
-        with self._one_at_a_time:
+        with self._lock:
             if self._problem is not None:
                 raise self._problem
             if not self._written:
-                raise self._spoiled("it holds nothing that products.members asks for")
+                raise self._error_of("it holds nothing that products.members asks for")
             proven = tuple(written.prove() for written in self._written)
-            _publish(self._written, durable=self._order.durable)
+            _publish(self._written, durable=self._spec.durable)
             self._made.clear()
             return tuple(self._held), proven
 
     def end(self) -> None:
         """Remove what has no final name."""
-        with self._one_at_a_time:
+        with self._lock:
             self.is_over = True
             self._remove()
         self._end_before()
 
     @contextmanager
-    def _unless_spoiled(self) -> Iterator[bool]:
-        with self._one_at_a_time:
+    def _unless_failed(self) -> Iterator[bool]:
+        with self._lock:
             try:
                 yield not self.is_over and self._problem is None
             except (ExtractError, OSError) as problem:
@@ -299,13 +299,13 @@ class _Passage:
         if member.is_folder:
             return False  # it is made when something comes into it
         self._held[name] = None
-        target = self._order.target_of(name)
+        target = self._spec.target_of(name)
         with suppress(FileNotFoundError, NotADirectoryError):
             _partial(target).unlink()  # a killed run may have left it, of other bytes
-        if not self._order.is_wanted(name):
+        if not self._spec.is_wanted(name):
             return False
         self._make_folders(target.parent)
-        expected = self._order.expected_of(name, member.size_bytes)
+        expected = self._spec.expected_of(name, member.size_bytes)
         written = _Written(name, target, expected, expected.new_hashers(hashers))
         self._written.append(written)
         self._file = FileWriter(written.partial, is_new=True)
@@ -323,45 +323,45 @@ class _Passage:
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            file.close(durable=self._order.durable)
+            file.close(durable=self._spec.durable)
 
     def _check(self, member: Member, name: str) -> None:
         if member.problem:
-            raise self._spoiled(f"{member.name!r} in it {member.problem}")
+            raise self._error_of(f"{member.name!r} in it {member.problem}")
         if not (member.is_file or member.is_folder):
-            raise self._spoiled(f"{member.name!r} in it is no regular file")
+            raise self._error_of(f"{member.name!r} in it is no regular file")
         if member.is_folder and member.name == "./":
             return  # the folder that all of it is in
         parts = name.split("/")
         if len(parts) > MOST_FOLDERS or not all(part and safe_name(part) == part for part in parts):
-            raise self._spoiled(f"{member.name!r} in it is no plain file name")
+            raise self._error_of(f"{member.name!r} in it is no plain file name")
         if len(self._names) >= MAX_MEMBERS:
-            raise self._spoiled(f"more than {MAX_MEMBERS:,} files in it")
-        self._claim(parts, is_file=member.is_file)
+            raise self._error_of(f"more than {MAX_MEMBERS:,} files in it")
+        self._reserve(parts, is_file=member.is_file)
         if member.size_bytes is not None:
             self._check_size(name, member.size_bytes)
 
-    def _claim(self, parts: Sequence[str], *, is_file: bool) -> None:
+    def _reserve(self, parts: Sequence[str], *, is_file: bool) -> None:
         """Take a name, and those of the folders that it is in."""
         folded = [_folded(part) for part in parts]
         folders = range(1, len(folded) + (not is_file))
         if any(self._names.setdefault("/".join(folded[:depth]), False) for depth in folders):
-            raise self._spoiled(
+            raise self._error_of(
                 f"{'/'.join(parts)!r} is in it, and a file where a folder has to be"
             )
         if not is_file:
             return
         name = "/".join(folded)
         if name in self._names:
-            raise self._spoiled(f"{'/'.join(parts)!r} is in it twice, be it in another case")
+            raise self._error_of(f"{'/'.join(parts)!r} is in it twice, be it in another case")
         self._names[name] = True
 
     def _check_size(self, name: str, size_bytes: int) -> None:
-        most = self._order.most_bytes
+        most = self._spec.most_bytes
         if most is not None and size_bytes > most:
-            raise self._spoiled(f"{name!r} in it is larger than download.max_size")
+            raise self._error_of(f"{name!r} in it is larger than download.max_size")
 
-    def _spoiled(self, detail: str) -> ExtractError:
+    def _error_of(self, detail: str) -> ExtractError:
         return ExtractError(self._tar, detail)
 
     def _make_folders(self, folder: Path) -> None:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from asyncdl.config import Config
 from asyncdl.config.layouts import LayoutTemplate, fields_of
-from asyncdl.journal import Aim, Place
+from asyncdl.journal import FilePlace, Place
 from asyncdl.m2m.bands import match_bands, stem_of
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.m2m.naming import (
@@ -65,13 +65,13 @@ def unpacking_at(wanted: WantedFile, place: Place) -> Unpacking | None:
     return unpacking_of(wanted) if place.kind == BundleWanted.kind else None
 
 
-def passes_by(wanted: WantedFile, place: Place) -> bool:
+def is_archive_transient(wanted: WantedFile, place: Place) -> bool:
     """Tell whether a bundle is unpacked and not kept."""
     unpacking = unpacking_at(wanted, place)
     return unpacking is not None and not unpacking.keeps_archive
 
 
-def passing_path(archive: Path) -> Path:
+def transient_path(archive: Path) -> Path:
     """Return where an archive is that will not be kept: what has this name is ours to remove."""
     return archive.with_name(archive.name.removesuffix(".tar") + UNPACKING)
 
@@ -91,11 +91,11 @@ class Layout:
         """Return every final place of a file, one for each product that wants it there."""
         return _places_of(self, wanted)
 
-    def aims_of(self, files: Iterable[WantedFile]) -> Iterator[Aim]:
+    def file_places(self, files: Iterable[WantedFile]) -> Iterator[FilePlace]:
         """Yield each file with each of its places."""
         return ((wanted, place) for wanted in files for place in self.places_of(wanted))
 
-    def each_once(self, wanted: WantedFile) -> WantedFile:
+    def without_duplicates(self, wanted: WantedFile) -> WantedFile:
         """Return a file for the first of the products whose places are the same."""
         kinds: dict[PurePosixPath, str] = {}
         for place in self.places_of(wanted):
@@ -110,14 +110,14 @@ class Layout:
             name: Of the file, with the folders that it is in; all of them safe.
         """
         kind, last = BundleWanted.kind, name.rpartition("/")[2]
-        folders = _telling_apart(self.files.segments[:-1], wanted, _is_named(wanted))
+        folders = _disambiguated(self.files.segments[:-1], wanted, _is_named(wanted))
         return Place(kind, _path(folders, kind, wanted, name, _band_of(last, wanted.scene)))
 
     def relative(self, kind: str, wanted: WantedFile, is_named: bool) -> PurePosixPath:
         """Return the path of one place, below the download directory."""
         is_bundle = kind == BundleWanted.kind and is_named
         folders = (self.bundles if is_bundle else self.files).segments[:-1]
-        folders = _telling_apart(folders, wanted, is_named)
+        folders = _disambiguated(folders, wanted, is_named)
         band = kind if is_bundle else _band_of(wanted.file_name, wanted.scene)
         return _path(folders, kind, wanted, file_name_of(wanted), band)
 
@@ -151,7 +151,7 @@ def _band_of(file_name: str, scene: str) -> str:
     return stem_of(file_suffix(file_name, scene))
 
 
-def _telling_apart(folders: tuple[str, ...], wanted: WantedFile, is_named: bool) -> tuple[str, ...]:
+def _disambiguated(folders: tuple[str, ...], wanted: WantedFile, is_named: bool) -> tuple[str, ...]:
     """Add the folders without which files that their host names, or of one display id, meet."""
     fields = _fields_of(folders)
     if not is_named and "product_id" not in fields:

@@ -17,7 +17,7 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
-from asyncdl.job.places.layout import layout_of, passes_by, passing_path, unpacking_at
+from asyncdl.job.places.layout import is_archive_transient, layout_of, transient_path, unpacking_at
 from asyncdl.journal import Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system import volumes
@@ -66,12 +66,12 @@ class Space:
         self._seen_bytes = 0
         self._to_come: dict[str, int] = {}
         """Bytes by path, until it has its ending."""
-        self._passing_bytes = 0
+        self._transient_bytes = 0
         """What no batch exceeds at any moment with tars that are not kept."""
         self._arriving: dict[str, int] = {}
         """Bytes on disk of files under way."""
         self._is_first = True
-        self._is_told = False
+        self._has_warned = False
 
     def begin(self, scenes: int | None) -> None:
         """Take note of how many scenes there will be; ``None`` while a search has to tell."""
@@ -91,20 +91,20 @@ class Space:
             case _:
                 pass
 
-    async def expect(self, scenes: int, needs: Needs) -> Notice | None:
+    async def expect(self, scenes: int, needs: SpaceNeeds) -> Notice | None:
         """Hold what a batch of scenes needs, and what may follow, against what is free.
 
         Args:
             scenes: In the batch.
-            needs: Of the batch, see :func:`still_to_come`.
+            needs: Of the batch, see :func:`needs_of`.
         Returns: What a person should know, if anything; once.
         Raises: NoRoomError, when the first projection exceeds what is free, or any
             later sum of what is certain to come.
         """
         self._scenes += scenes
-        self._seen_bytes += sum(needs.lasting.values())
-        self._to_come |= needs.lasting
-        self._passing_bytes = max(self._passing_bytes, needs.passing_bytes)
+        self._seen_bytes += sum(needs.permanent.values())
+        self._to_come |= needs.permanent
+        self._transient_bytes = max(self._transient_bytes, needs.transient_bytes)
         free = await anyio.to_thread.run_sync(free_bytes, self._directory)
         return None if free is None else self._judge(free)
 
@@ -125,9 +125,9 @@ class Space:
         return self._warning(error)
 
     def _warning(self, error: NoRoomError) -> Notice | None:
-        if self._is_told:
+        if self._has_warned:
             return None
-        self._is_told = True
+        self._has_warned = True
         text = (
             f"The disk will be full before the job is done: it needs about"
             f" {size(error.needed_bytes)} more, and {size(error.free_bytes)} is free in"
@@ -139,7 +139,7 @@ class Space:
     def _certain_bytes(self) -> int:
         """What files that were found still need; what has arrived of them is there already."""
         arrived = (min(there, self._to_come.get(key, 0)) for key, there in self._arriving.items())
-        return sum(self._to_come.values()) - sum(arrived) + self._passing_bytes
+        return sum(self._to_come.values()) - sum(arrived) + self._transient_bytes
 
     @property
     def _projected_bytes(self) -> int:
@@ -149,7 +149,7 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class ExistingFiles:
     """What is on disk already."""
 
     places: Container[Place] = ()
@@ -159,21 +159,21 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class SpaceNeeds:
     """What is still to come."""
 
-    lasting: Mapping[str, int]
+    permanent: Mapping[str, int]
     """Bytes by path below the download directory; places that need none are left out."""
-    passing_bytes: int = 0
+    transient_bytes: int = 0
     """Of tars that are unpacked and not kept, so many at a time as there are workers."""
 
     @property
     def total_bytes(self) -> int:
         """All of it."""
-        return sum(self.lasting.values()) + self.passing_bytes
+        return sum(self.permanent.values()) + self.transient_bytes
 
 
-def still_to_come(config: Config, files: Iterable[WantedFile], present: Present) -> Needs:
+def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles) -> SpaceNeeds:
     """Return how many bytes the places of some files still need on disk. Blocks.
 
     A file that two products want is stored twice, a bundle that is unpacked and kept as
@@ -185,25 +185,27 @@ def still_to_come(config: Config, files: Iterable[WantedFile], present: Present)
         present: What is there.
     """
     needs: dict[str, int] = {}
-    passing: list[int] = []
+    transient: list[int] = []
     layout = layout_of(config)
     for wanted in files:
         places = layout.places_of(wanted)
         is_fetched = all(place not in present.places for place in places)
         for place in places:
             path, final = str(place.relative), place.under(config.directory)
-            is_passing = passes_by(wanted, place)
+            is_transient = is_archive_transient(wanted, place)
             need = 0 if place in present.places else wanted.estimate_bytes
             if is_fetched and place is places[0]:
-                need = max(0, need - _bytes_of_part(passing_path(final) if is_passing else final))
-            if is_passing:
-                passing.append(need)
+                need = max(
+                    0, need - _bytes_of_part(transient_path(final) if is_transient else final)
+                )
+            if is_transient:
+                transient.append(need)
                 need = 0
             if unpacking_at(wanted, place) and path not in present.unpacked:
                 need += wanted.unpacked_bytes
             if need:
                 needs[path] = need
-    return Needs(needs, sum(sorted(passing)[-config.download.workers :]))
+    return SpaceNeeds(needs, sum(sorted(transient)[-config.download.workers :]))
 
 
 def free_bytes(directory: Path) -> int | None:

@@ -20,12 +20,12 @@ GUESS_BYTES_S = 2e6
 grow old cost more than one call more at the beginning."""
 GUESS_WEIGHT_S = 30.0
 """The guess counts as much as so many seconds of fetching."""
-MEMORY_S = 600.0
+DECAY_S = 600.0
 """What came so long ago counts a third."""
 
 
 @dataclass(slots=True)
-class LinkPace:
+class LinkBudget:
     """The links that wait, and the rate at which they are used up.
 
     Links wait from the moment they are given until their files have an ending.
@@ -46,13 +46,13 @@ class LinkPace:
     """Both fade with time; their quotient is the rate."""
     _at_s: float = 0.0
 
-    def give(self, size_bytes: float, now_s: float) -> None:
+    def add(self, size_bytes: float, now_s: float) -> None:
         """Note a link."""
         self._advance(now_s)
         self.files += 1
         self.waiting_bytes += size_bytes
 
-    def settle(self, size_bytes: float, now_s: float, *, is_fetched: bool) -> None:
+    def remove(self, size_bytes: float, now_s: float, *, is_fetched: bool) -> None:
         """Note that the file of a link has its ending; only one that came tells of the rate."""
         self._advance(now_s)
         self.files -= 1
@@ -69,7 +69,7 @@ class LinkPace:
         """Return how much more may be asked for; may be negative."""
         return self.rate_bytes_s(now_s) * self.link_wait_s - self.waiting_bytes
 
-    def is_calm(self, now_s: float) -> bool:
+    def is_request_due(self, now_s: float) -> bool:
         """Tell whether a call is worth while: half of all that may wait is free.
 
         Calls of what just became free would be many and small. Idle workers are
@@ -87,7 +87,7 @@ class LinkPace:
         """Let time pass; it counts as spent on fetching only while links wait."""
         if self.files:
             elapsed_s = max(0.0, now_s - self._at_s)
-            fading = math.exp(-elapsed_s / MEMORY_S)
+            fading = math.exp(-elapsed_s / DECAY_S)
             self._fetched *= fading
             self._spent_s = self._spent_s * fading + elapsed_s
         self._at_s = now_s
@@ -98,7 +98,7 @@ LINK_WAIT_S = 1200.0
 
 
 class LinkWindow:
-    """Keeps the books of :class:`LinkPace` and lets requests wait for room.
+    """Keeps the books of :class:`LinkBudget` and lets requests wait for room.
 
     Args:
         link_wait_s: No link should wait longer than this.
@@ -106,40 +106,40 @@ class LinkWindow:
     """
 
     def __init__(self, link_wait_s: float = LINK_WAIT_S, workers: int = 1) -> None:
-        self._pace = LinkPace(link_wait_s, workers)
-        self._settled = anyio.Event()
+        self._budget = LinkBudget(link_wait_s, workers)
+        self._changed = anyio.Event()
 
-    def give(self, files: Iterable[WantedFile]) -> None:
+    def add(self, files: Iterable[WantedFile]) -> None:
         """Note that files have got links."""
         for wanted in files:
-            self._pace.give(wanted.estimate_bytes, anyio.current_time())
+            self._budget.add(wanted.estimate_bytes, anyio.current_time())
 
-    def settle(self, wanted: WantedFile, *, is_fetched: bool) -> None:
+    def remove(self, wanted: WantedFile, *, is_fetched: bool) -> None:
         """Note that a file with a link has got its ending."""
         now_s = anyio.current_time()
-        self._pace.settle(wanted.estimate_bytes, now_s, is_fetched=is_fetched)
-        self._settled.set()
-        self._settled = anyio.Event()
+        self._budget.remove(wanted.estimate_bytes, now_s, is_fetched=is_fetched)
+        self._changed.set()
+        self._changed = anyio.Event()
 
-    def note_waiting(self, wanted: WantedFile, *, waits: bool) -> None:
+    def set_waiting(self, wanted: WantedFile, *, waits: bool) -> None:
         """Note that a file with a link waits for its host, or no longer does.
 
         While it does it takes no room from the links of others.
         """
         now_s = anyio.current_time()
         if waits:
-            self._pace.settle(wanted.estimate_bytes, now_s, is_fetched=False)
-            self._settled.set()
-            self._settled = anyio.Event()
+            self._budget.remove(wanted.estimate_bytes, now_s, is_fetched=False)
+            self._changed.set()
+            self._changed = anyio.Event()
         else:
-            self._pace.give(wanted.estimate_bytes, now_s)
+            self._budget.add(wanted.estimate_bytes, now_s)
 
     def has_room_for(self, files: int, size_bytes: float) -> bool:
         """Tell whether so much more may be asked for."""
-        is_taken_at_once = files <= self._pace.idle
-        return is_taken_at_once or size_bytes <= self._pace.room_bytes(anyio.current_time())
+        is_taken_at_once = files <= self._budget.idle
+        return is_taken_at_once or size_bytes <= self._budget.room_bytes(anyio.current_time())
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until a call is worth while; at once if a worker is idle."""
-        while not self._pace.is_calm(anyio.current_time()):
-            await self._settled.wait()
+        while not self._budget.is_request_due(anyio.current_time()):
+            await self._changed.wait()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from asyncdl.journal import Beginning, Journal, Requested
+from asyncdl.journal import Journal, Requested, RunStart
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.matching import FileIndex
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -37,7 +37,7 @@ class OutstandingRequests:
         found = {wanted: to for wanted in files if (to := known.get(_key(wanted)))}
         if self._entries:
             read_back = list(self._read_back([f for f in files if f not in found]))
-            await self._journal.requests.note_given(read_back, is_ready=False)
+            await self._journal.requests.note_accepted(read_back, is_ready=False)
             found.update(read_back)
         return found
 
@@ -49,12 +49,12 @@ class OutstandingRequests:
                     yield wanted, Requested(entry.download_id, entry.label or "")
 
 
-async def read_back(journal: Journal, client: M2MClient, begun: Beginning) -> OutstandingRequests:
+async def read_back(journal: Journal, client: M2MClient, begun: RunStart) -> OutstandingRequests:
     """Return what stands at the service; it is asked only when the journal may lack something.
 
     Source: endpoint ``download-search``.
     """
-    entries = await client.download_search(begun.label) if begun.may_lack else []
+    entries = await client.download_search(begun.label) if begun.may_lack_requests else []
     return OutstandingRequests(journal, entries)
 
 

@@ -17,9 +17,9 @@ from asyncdl.events import Emit, QuotaLeft, QuotaWait
 from asyncdl.m2m import DownloadItem, M2MClient
 from asyncdl.m2m.models import DownloadRequestReply, room_in
 
-LOOK_AGAIN_S = 60.0
+CHECK_INTERVAL_S = 60.0
 """Between two looks at the quota while it is used up; the window is 15 minutes."""
-PATIENCE_S = 6 * 3600.0
+MAX_WAIT_S = 6 * 3600.0
 """Without any room for so long, there will be none in this run."""
 
 
@@ -46,8 +46,8 @@ class Quota:
 
     client: M2MClient
     emit: Emit
-    look_again_s: float = LOOK_AGAIN_S
-    patience_s: float = PATIENCE_S
+    check_interval_s: float = CHECK_INTERVAL_S
+    max_wait_s: float = MAX_WAIT_S
     _room: int | None = field(default=None, init=False)
     """Downloads that may be requested now; ``None`` when nobody told."""
     _short_since: float | None = field(default=None, init=False)
@@ -56,7 +56,7 @@ class Quota:
     async def request(self, items: Sequence[DownloadItem], *, label: str) -> Granted | None:
         """Ask for files, or for the first of them, as soon as there is room.
 
-        Returns: ``None`` when there was no room for ``patience_s``.
+        Returns: ``None`` when there was no room for ``max_wait_s``.
         Raises: ApiError, for every refusal but a used-up quota.
         """
         while self._has_room_for(len(items)) or await self._wait_for_room(len(items)):
@@ -68,15 +68,15 @@ class Quota:
                     raise
                 # Whatever the service says of its room now, it is not to be hurried.
                 self._room = 0
-                if not await self._rest():
+                if not await self._pause():
                     return None
             else:
-                self._learn(room_in(reply.remaining_limits or ()))
+                self._set_room(room_in(reply.remaining_limits or ()))
                 self._short_since = None
                 return Granted(len(asked), reply)
         return None
 
-    def _learn(self, room: int | None) -> None:
+    def _set_room(self, room: int | None) -> None:
         self._room = room
         if room is not None:
             self.emit(QuotaLeft(room))
@@ -89,23 +89,23 @@ class Quota:
         least = count
         while True:
             limits = await self.client.rate_limit_summary()
-            self._learn(limits.room)
+            self._set_room(limits.room)
             # An account whose whole allowance is smaller than the call gets all there is.
             allowance = room_in(limits.initial_limits) or count
             if self._has_room_for(min(least, allowance)):
                 return True
-            if not await self._rest():
+            if not await self._pause():
                 return False
             # A larger call would be better; after a rest anything is better than nothing.
             least = 1
 
-    async def _rest(self) -> bool:
+    async def _pause(self) -> bool:
         """Pause until the next look; false when patience is over."""
         now = anyio.current_time()
         if self._short_since is None:
             self._short_since = now
-        if now - self._short_since >= self.patience_s:
+        if now - self._short_since >= self.max_wait_s:
             return False
-        self.emit(QuotaWait(self.look_again_s))
-        await anyio.sleep(self.look_again_s)
+        self.emit(QuotaWait(self.check_interval_s))
+        await anyio.sleep(self.check_interval_s)
         return True

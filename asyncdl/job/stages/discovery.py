@@ -13,46 +13,46 @@ from asyncdl.job.choosing.scenes import Namesakes
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
 from asyncdl.job.run_context import RunContext
-from asyncdl.job.stages.existing_files import settle_present
-from asyncdl.job.stages.path_conflicts import PathConflicts, probe
+from asyncdl.job.stages.existing_files import skip_existing
+from asyncdl.job.stages.path_conflicts import PathConflicts, detect_fold
 from asyncdl.job.stages.relocation import follow_layout, follow_unpacking
 from asyncdl.m2m.downloads.selection import Missing, WantedFile
 
 
 async def discover(
-    run: RunContext, wish: SearchPlan, wanted_out: MemoryObjectSendStream[list[WantedFile]]
+    run: RunContext, search_plan: SearchPlan, wanted_out: MemoryObjectSendStream[list[WantedFile]]
 ) -> None:
     """Find the files of the job; report those that are there and send on the rest.
 
     Raises: ConfigError, for a band or product that no scene has; NoRoomError.
     """
-    run.space.begin(wish.named_count if wish.query is None else None)
+    run.space.begin(search_plan.named_count if search_plan.query is None else None)
     async with wanted_out:
         namesakes = Namesakes(await run.journal.scenes.first())
 
         def watch(event: Event) -> None:
             if run.config.download.stac and isinstance(event, ScenesFound):
-                run.journal.sights.note(event.scenes)
+                run.journal.found_scenes.note(event.scenes)
             run.emit(event)
 
-        found = selections(run.client, wish, run.config, watch, namesakes)
+        found = selections(run.client, search_plan, run.config, watch, namesakes)
         async with aclosing(found) as batches:
-            await _hand_on(run, batches, wanted_out)
+            await _send_missing(run, batches, wanted_out)
 
 
-async def _hand_on(
+async def _send_missing(
     run: RunContext,
     batches: AsyncIterable[Selected],
     wanted_out: MemoryObjectSendStream[list[WantedFile]],
 ) -> None:
     """Report the files of each batch that are there, and send on the rest."""
-    claims = PathConflicts(await probe(run.directory))
+    conflicts = PathConflicts(await detect_fold(run.directory))
     async for everything in batches:
         selected = run.scope.narrow(everything) if run.scope else everything
         # Before the endings of earlier runs are open again: they know what was begun.
         await follow_layout(run, selected.files)
         await follow_unpacking(run, selected.files)
-        await run.journal.scenes.note_taken(
+        await run.journal.scenes.note_scenes(
             selected.dataset,
             selected.entity_ids,
             are_whole=run.scope is None,
@@ -60,11 +60,11 @@ async def _hand_on(
         )
         run.emit(await off_loop(len(selected.files), _wanted, run, selected))
         _report_missing(run, selected)
-        files = claims.sort_out(run, selected.files)
-        to_fetch = await settle_present(run, files, scenes=selected.scenes)
+        files = conflicts.drop_taken(run, selected.files)
+        to_fetch = await skip_existing(run, files, scenes=selected.scenes)
         if to_fetch:
             await wanted_out.send(to_fetch)
-        await run.keep_pace()
+        await run.wait_for_reader()
 
 
 def _wanted(run: RunContext, selected: Selected) -> FilesWanted:
@@ -75,7 +75,7 @@ def _wanted(run: RunContext, selected: Selected) -> FilesWanted:
         size_bytes=sum(wanted.estimate_bytes * len(wanted.kinds) for wanted in selected.files),
         estimates={
             str(place.relative): wanted.estimate_bytes
-            for wanted, place in run.layout.aims_of(selected.files)
+            for wanted, place in run.layout.file_places(selected.files)
             if wanted.size_bytes is None
         },
     )
@@ -83,10 +83,10 @@ def _wanted(run: RunContext, selected: Selected) -> FilesWanted:
 
 def _report_missing(run: RunContext, selected: Selected) -> None:
     for missing in selected.not_offered:
-        run.end(_not_offered(missing))
+        run.record_failure(_not_offered(missing))
     for scene in selected.unknown:
         for kind in run.kinds_of(scene):
-            run.end(_not_found(scene, kind, selected))
+            run.record_failure(_not_found(scene, kind, selected))
 
 
 def _not_offered(missing: Missing) -> FileFinished:

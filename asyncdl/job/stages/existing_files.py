@@ -19,23 +19,25 @@ from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.layout import Layout, Unpacking, layout_of, unpacking_at
-from asyncdl.job.places.space import Present, still_to_come
+from asyncdl.job.places.space import ExistingFiles, needs_of
 from asyncdl.job.run_context import RunContext
-from asyncdl.job.stages.path_conflicts import sort_out_blocked
-from asyncdl.job.stages.placing import Arrival, bring, remove_passing, unpacker_for
-from asyncdl.job.stages.requirements import Requirements, demand_of, gather_promises
-from asyncdl.journal import FinishedFile, Journal, Memory, Place
+from asyncdl.job.stages.path_conflicts import drop_blocked
+from asyncdl.job.stages.placing import FileToPlace, place_file, remove_transient, unpacker_for
+from asyncdl.job.stages.requirements import Requirements, look_up_digests, requirements_of
+from asyncdl.journal import FinishedFile, Journal, Place, RecordedFiles
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import form_of
 from asyncdl.transfer.parts.part_file import remove_part_files
 from asyncdl.transfer.verification.checks import Expected, verify_file
 
 Found: TypeAlias = Mapping[Place, FinishedFile]
-Examine: TypeAlias = Callable[[Place, Path, WantedFile, Memory, Requirements], FinishedFile | None]
+Examine: TypeAlias = Callable[
+    [Place, Path, WantedFile, RecordedFiles, Requirements], FinishedFile | None
+]
 """Says what is proven about a file on disk; ``None`` when it has to be fetched."""
 
 
-async def settle_present(
+async def skip_existing(
     run: RunContext, files: Sequence[WantedFile], *, scenes: int
 ) -> list[WantedFile]:
     """Report the files that are there and right; return those that have to be fetched.
@@ -49,57 +51,63 @@ async def settle_present(
         scenes: How many scenes that is.
     Raises: NoRoomError, before anything is written, when the rest cannot fit on the disk.
     """
-    memory = await recall(run.journal, run.config, files)
-    remembered = await find_remembered(run.config, files, memory)
-    run.journal.files.keep([*remembered.values(), *chain.from_iterable(memory.members.values())])
-    copies = await _find_copies(run, files, memory, remembered)
-    await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, copies.values())
+    recorded = await load_recorded(run.journal, run.config, files)
+    unchanged = await find_unchanged(run.config, files, recorded)
+    run.journal.files.keep_wanted(
+        [*unchanged.values(), *chain.from_iterable(recorded.members.values())]
+    )
+    copies = await _find_copies(run, files, recorded, unchanged)
+    await anyio.to_thread.run_sync(_remove_leftovers, run.directory, copies.values())
     await run.journal.files.record(copies.values())
-    remembered |= copies
-    provable = await gather_promises(run, await _absent(run, remembered, files))
-    proven = await prove_present(run.config, provable, memory)
-    await anyio.to_thread.run_sync(_tidy_up_beside, run.directory, proven.values())
+    unchanged |= copies
+    provable = await look_up_digests(run, await _missing(run, unchanged, files))
+    proven = await verify_unrecorded(run.config, provable, recorded)
+    await anyio.to_thread.run_sync(_remove_leftovers, run.directory, proven.values())
     await run.journal.files.record(proven.values())
-    absent = await sort_out_blocked(run, await _absent(run, proven, provable))
-    present = Present(remembered.keys() | proven.keys(), memory.members.keys())
-    await _look_for_room(run, scenes, files, present)
-    await run.journal.files.want(run.layout.aims_of(absent))
-    await _complete_all(run, files, remembered, memory)
-    await _complete_all(run, provable, proven, memory)
-    return absent
+    missing = await drop_blocked(run, await _missing(run, proven, provable))
+    present = ExistingFiles(unchanged.keys() | proven.keys(), recorded.members.keys())
+    await _check_space(run, scenes, files, present)
+    await run.journal.files.note_wanted(run.layout.file_places(missing))
+    await _complete_all(run, files, unchanged, recorded)
+    await _complete_all(run, provable, proven, recorded)
+    return missing
 
 
-async def _look_for_room(
-    run: RunContext, scenes: int, files: Sequence[WantedFile], present: Present
+async def _check_space(
+    run: RunContext, scenes: int, files: Sequence[WantedFile], present: ExistingFiles
 ) -> None:
-    needs = await anyio.to_thread.run_sync(still_to_come, run.config, files, present)
+    needs = await anyio.to_thread.run_sync(needs_of, run.config, files, present)
     if notice := await run.space.expect(scenes, needs):
         run.emit(notice)
 
 
-async def _absent(run: RunContext, found: Found, files: Sequence[WantedFile]) -> list[WantedFile]:
-    return await off_loop(len(files), absent_from, found, run.layout, files)
+async def _missing(run: RunContext, found: Found, files: Sequence[WantedFile]) -> list[WantedFile]:
+    return await off_loop(len(files), missing_from, found, run.layout, files)
 
 
-def absent_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> list[WantedFile]:
+def missing_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> list[WantedFile]:
     """Return the files that were found in none of their places."""
     return [wanted for wanted in files if found.keys().isdisjoint(layout.places_of(wanted))]
 
 
-async def recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> Memory:
+async def load_recorded(
+    journal: Journal, config: Config, files: Sequence[WantedFile]
+) -> RecordedFiles:
     """Return what the journal knows of the places of some files.
 
     Of bundles that were unpacked it gives the members only if all that are wanted are there.
     """
-    places = [place for _, place in layout_of(config).aims_of(files)]
-    memory = await journal.files.recall(
+    places = [place for _, place in layout_of(config).file_places(files)]
+    recorded = await journal.files.recorded(
         [str(place.relative) for place in places if place.is_named],
         folders=[str(place.relative.parent) for place in places if not place.is_named],
     )
-    return await anyio.to_thread.run_sync(look_at_members, config, files, memory)
+    return await anyio.to_thread.run_sync(drop_incomplete_bundles, config, files, recorded)
 
 
-def look_at_members(config: Config, files: Iterable[WantedFile], memory: Memory) -> Memory:
+def drop_incomplete_bundles(
+    config: Config, files: Iterable[WantedFile], recorded: RecordedFiles
+) -> RecordedFiles:
     """Forget bundles of which members, or the archive itself, are wanted and gone. Blocks.
 
     Args:
@@ -110,16 +118,16 @@ def look_at_members(config: Config, files: Iterable[WantedFile], memory: Memory)
     unpackings = _Unpackings(layout_of(config), files)
     members = {
         path: there
-        for path, there in memory.members.items()
+        for path, there in recorded.members.items()
         if (unpacking := unpackings.of(path)) is not None
-        and _has_all(memory.finished[path], there, unpacking, config)
+        and _has_all(recorded.finished[path], there, unpacking, config)
     }
     finished = {
         path: file
-        for path, file in memory.finished.items()
+        for path, file in recorded.finished.items()
         if file.is_kept or (path in members and not _keeps_archive(unpackings.of(path)))
     }
-    return replace(memory, finished=finished, members=members)
+    return replace(recorded, finished=finished, members=members)
 
 
 class _Unpackings:
@@ -127,7 +135,7 @@ class _Unpackings:
 
     def __init__(self, layout: Layout, files: Iterable[WantedFile]) -> None:
         self._by_path: dict[str, Unpacking | None] = {}
-        for wanted, place in layout.aims_of(files):
+        for wanted, place in layout.file_places(files):
             # One that its host names has a folder of its own.
             at = place.relative if place.is_named else place.relative.parent
             self._by_path[str(at)] = unpacking_at(wanted, place)
@@ -150,7 +158,7 @@ def _has_all(
         if file.is_at(config.directory / file.path)
         for name in _endings_of(file.path)
     }
-    return there.issuperset(unpacking.wanted_of(bundle.held, bundle.scene))
+    return there.issuperset(unpacking.wanted_of(bundle.member_names, bundle.scene))
 
 
 def _endings_of(path: str) -> Iterator[str]:
@@ -159,15 +167,15 @@ def _endings_of(path: str) -> Iterator[str]:
     return ("/".join(parts[at:]) for at in range(len(parts)))
 
 
-async def find_remembered(
-    config: Config, files: Sequence[WantedFile], memory: Memory
+async def find_unchanged(
+    config: Config, files: Sequence[WantedFile], recorded: RecordedFiles
 ) -> dict[Place, FinishedFile]:
     """Return the places whose files nobody has touched since they were verified."""
-    return await anyio.to_thread.run_sync(_look, _remembered, config, files, memory)
+    return await anyio.to_thread.run_sync(_examine_all, _unchanged, config, files, recorded)
 
 
 async def _find_copies(
-    run: RunContext, files: Sequence[WantedFile], memory: Memory, remembered: Found
+    run: RunContext, files: Sequence[WantedFile], recorded: RecordedFiles, unchanged: Found
 ) -> dict[Place, FinishedFile]:
     """Return the second places of remembered files that have a copy the journal does not know.
 
@@ -175,34 +183,40 @@ async def _find_copies(
     """
 
     def examine(
-        place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Requirements
+        place: Place,
+        directory: Path,
+        wanted: WantedFile,
+        recorded: RecordedFiles,
+        requirements: Requirements,
     ) -> FinishedFile | None:
-        known = next((remembered[p] for p in run.layout.places_of(wanted) if p in remembered), None)
-        if known is None or place in remembered:
+        known = next((unchanged[p] for p in run.layout.places_of(wanted) if p in unchanged), None)
+        if known is None or place in unchanged:
             return None
-        return _copy_of(known, place, directory, memory)
+        return _copy_of(known, place, directory, recorded)
 
-    return await anyio.to_thread.run_sync(_look, examine, run.config, files, memory)
+    return await anyio.to_thread.run_sync(_examine_all, examine, run.config, files, recorded)
 
 
-async def prove_present(
-    config: Config, files: Sequence[WantedFile], memory: Memory
+async def verify_unrecorded(
+    config: Config, files: Sequence[WantedFile], recorded: RecordedFiles
 ) -> dict[Place, FinishedFile]:
     """Return the places where files lie that the journal does not know, and that are right."""
-    return await anyio.to_thread.run_sync(_look, _prove, config, files, memory)
+    return await anyio.to_thread.run_sync(_examine_all, _prove, config, files, recorded)
 
 
 async def _complete_all(
-    run: RunContext, files: Iterable[WantedFile], found: Found, memory: Memory
+    run: RunContext, files: Iterable[WantedFile], found: Found, recorded: RecordedFiles
 ) -> None:
     for wanted in files:
         # Thousands that are there already shall not keep the loop from everybody else.
         await checkpoint()
         if not found.keys().isdisjoint(run.layout.places_of(wanted)):
-            await _complete(run, wanted, found, memory)
+            await _complete(run, wanted, found, recorded)
 
 
-async def _complete(run: RunContext, wanted: WantedFile, found: Found, memory: Memory) -> None:
+async def _complete(
+    run: RunContext, wanted: WantedFile, found: Found, recorded: RecordedFiles
+) -> None:
     """Report the places that are there, and copy the file to those where it is not."""
     places = run.layout.places_of(wanted)
     there = next(found[place] for place in places if place in found)
@@ -219,36 +233,42 @@ async def _complete(run: RunContext, wanted: WantedFile, found: Found, memory: M
             proof=there.proof,
             source=there.source,
         )
-        members = memory.members.get(there.path, ())
+        members = recorded.members.get(there.path, ())
         if is_there and (members or not unpacking_at(wanted, place)):
-            await remove_passing(run.directory, [there])
+            await remove_transient(run.directory, [there])
             run.emit(changed(ending, members=tuple(file.path for file in members)))
             continue
         source = named.under(run.directory) if is_there else run.directory / there.path
         async with unpacker_for(run, wanted) as unpacker:
-            await bring(run, Arrival(wanted, named, source, ending, unpacker, there.digests))
+            await place_file(
+                run, FileToPlace(wanted, named, source, ending, unpacker, there.digests)
+            )
 
 
-def _look(
-    examine: Examine, config: Config, files: Sequence[WantedFile], memory: Memory
+def _examine_all(
+    examine: Examine, config: Config, files: Sequence[WantedFile], recorded: RecordedFiles
 ) -> dict[Place, FinishedFile]:
     found, layout = {}, layout_of(config)
     for wanted in files:
-        demand = demand_of(wanted, config.download.verify)
+        requirements = requirements_of(wanted, config.download.verify)
         for place in layout.places_of(wanted):
-            there = examine(place, config.directory, wanted, memory, demand)
+            there = examine(place, config.directory, wanted, recorded, requirements)
             if there is not None:
                 found[place] = there
     return found
 
 
-def _remembered(
-    place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Requirements
+def _unchanged(
+    place: Place,
+    directory: Path,
+    wanted: WantedFile,
+    recorded: RecordedFiles,
+    requirements: Requirements,
 ) -> FinishedFile | None:
     if not place.is_named:
-        return _remembered_in(place, directory, memory)
-    known = memory.finished.get(str(place.relative))
-    if known is None or not demand.is_met_by(known):
+        return _unchanged_in(place, directory, recorded)
+    known = recorded.finished.get(str(place.relative))
+    if known is None or not requirements.is_met_by(known):
         return None
     if known.is_kept and not known.is_at(directory / known.path):
         return None
@@ -256,10 +276,10 @@ def _remembered(
     return known if wanted.size_bytes in (None, known.size_bytes) else None
 
 
-def _remembered_in(place: Place, directory: Path, memory: Memory) -> FinishedFile | None:
+def _unchanged_in(place: Place, directory: Path, recorded: RecordedFiles) -> FinishedFile | None:
     # Without a name only the journal knows which file in the folder it was.
     folder = str(place.relative.parent)
-    for known in memory.finished.values():
+    for known in recorded.finished.values():
         if known.path.rpartition("/")[0] != folder or known.bundle:
             continue
         if not known.is_kept or known.is_at(directory / known.path):
@@ -268,10 +288,10 @@ def _remembered_in(place: Place, directory: Path, memory: Memory) -> FinishedFil
 
 
 def _copy_of(
-    known: FinishedFile, place: Place, directory: Path, memory: Memory
+    known: FinishedFile, place: Place, directory: Path, recorded: RecordedFiles
 ) -> FinishedFile | None:
     path, key = place.under(directory), str(place.relative)
-    if not place.is_named or key in memory.distrusted:
+    if not place.is_named or key in recorded.untrusted:
         return None
     try:
         if not filecmp.cmp(directory / known.path, path, shallow=False):
@@ -282,7 +302,7 @@ def _copy_of(
     return replace(known, path=key, kind=place.kind, mtime_ns=mtime_ns)
 
 
-def _tidy_up_beside(directory: Path, files: Iterable[FinishedFile]) -> None:
+def _remove_leftovers(directory: Path, files: Iterable[FinishedFile]) -> None:
     """Remove what a killed run may have left beside files that it had no time to note."""
     for file in files:
         with suppress(OSError):
@@ -290,16 +310,24 @@ def _tidy_up_beside(directory: Path, files: Iterable[FinishedFile]) -> None:
 
 
 def _prove(
-    place: Place, directory: Path, wanted: WantedFile, memory: Memory, demand: Requirements
+    place: Place,
+    directory: Path,
+    wanted: WantedFile,
+    recorded: RecordedFiles,
+    requirements: Requirements,
 ) -> FinishedFile | None:
     path, key = place.under(directory), str(place.relative)
-    if not place.is_named or key in memory.distrusted:
+    if not place.is_named or key in recorded.untrusted:
         return None
     try:
         stat = path.stat()
-        form = demand.form or form_of(path.name)
+        form = requirements.form or form_of(path.name)
         expected = Expected(
-            form, wanted.size_bytes, demand.digests, demand.members, demand.fingerprint
+            form,
+            wanted.size_bytes,
+            requirements.digests,
+            requirements.members,
+            requirements.fingerprint,
         )
         proof = verify_file(path, expected, url=key)
     except (TransferError, OSError):
@@ -312,6 +340,6 @@ def _prove(
         stat.st_size,
         stat.st_mtime_ns,
         checks,
-        demand.source_of(checks),
+        requirements.source_of(checks),
         proof.digests,
     )

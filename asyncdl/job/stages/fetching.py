@@ -10,11 +10,17 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncdl.errors import ApiError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal, Notice
 from asyncdl.job.places.extraction import Unpacker
-from asyncdl.job.places.layout import passes_by, passing_path, unpacking_at
+from asyncdl.job.places.layout import is_archive_transient, transient_path, unpacking_at
 from asyncdl.job.run_context import RunContext
-from asyncdl.job.stages.placing import Arrival, bring, facts_of, stop_if_full, unpacker_for
+from asyncdl.job.stages.placing import (
+    FileToPlace,
+    failure_facts,
+    place_file,
+    raise_if_full,
+    unpacker_for,
+)
 from asyncdl.job.stages.renewal import Renewal
-from asyncdl.job.stages.requirements import demand_of
+from asyncdl.job.stages.requirements import requirements_of
 from asyncdl.journal import Place
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.pending import Ready
@@ -39,7 +45,7 @@ class Eulas:
         if not code or code in run.config.service.accept_eulas:
             return True
         await self._show(run, code)
-        run.finish(
+        run.fail(
             ready.wanted,
             FileState.FAILED,
             reason="eula",
@@ -59,10 +65,10 @@ class Eulas:
 async def _text_of(client: M2MClient, code: str) -> str:
     """Ask for an agreement. Source: endpoint ``download-eula``."""
     try:
-        agreements = await client.download_eula([code])
+        eulas = await client.download_eula([code])
     except (ApiError, NetworkError) as error:
         return f"its text cannot be had at present ({error})"
-    text = " ".join(a.agreement_content.strip() for a in agreements) or "the service has no text"
+    text = " ".join(a.agreement_content.strip() for a in eulas) or "the service has no text"
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]} […]"
 
 
@@ -71,9 +77,7 @@ PARKED_PER_WORKER = 20
 that not many grow old."""
 
 
-async def fetch(
-    run: RunContext, ready_in: MemoryObjectReceiveStream[Ready], agreements: Eulas
-) -> None:
+async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready], eulas: Eulas) -> None:
     """Fetch files, so many at once as there are workers, until the queue is closed and empty.
 
     Raises: AsyncdlError, when the whole run has to stop: the disk is full or
@@ -81,11 +85,11 @@ async def fetch(
     """
 
     async def work(ready: Ready, slot: Slot) -> None:
-        slot.on_wait = lambda waits: run.links.note_waiting(ready.wanted, waits=waits)
-        is_fetched = await agreements.permit(run, ready) and await fetch_one(run, ready, slot)
+        slot.on_wait = lambda waits: run.link_window.set_waiting(ready.wanted, waits=waits)
+        is_fetched = await eulas.permit(run, ready) and await fetch_one(run, ready, slot)
         slot.stop_waiting()
-        run.links.settle(ready.wanted, is_fetched=is_fetched)
-        await run.keep_pace()
+        run.link_window.remove(ready.wanted, is_fetched=is_fetched)
+        await run.wait_for_reader()
 
     workers = run.config.download.workers
     await Dispatch(
@@ -95,7 +99,7 @@ async def fetch(
         is_troubled=lambda ready: run.downloader.is_troubled(ready.url),
         work=work,
         most_parked=workers * PARKED_PER_WORKER,
-        on_park=lambda ready, is_parked: run.links.note_waiting(ready.wanted, waits=is_parked),
+        on_park=lambda ready, is_parked: run.link_window.set_waiting(ready.wanted, waits=is_parked),
     ).run()
 
 
@@ -111,30 +115,30 @@ async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot |
         request = _file_request(run, ready, places[0], unpacker)
         fetched = await run.downloader.fetch(request, slot)
     except (TransferError, NetworkError, DiskError) as error:
-        stop_if_full(error)
-        run.finish(ready.wanted, FileState.FAILED, **facts_of(error))
+        raise_if_full(error)
+        run.fail(ready.wanted, FileState.FAILED, **failure_facts(error))
         return False
     for place in places:
         verify = run.config.download.verify
         # What passes by has a name of ours, whatever its host calls it.
-        is_passing = passes_by(ready.wanted, place)
-        here = place.called(place.relative.name if is_passing else fetched.path.name)
+        is_transient = is_archive_transient(ready.wanted, place)
+        here = place.called(place.relative.name if is_transient else fetched.path.name)
         ending = _ending(ready, fetched, here, verify, key=_key(place, places))
-        arrival = Arrival(ready.wanted, here, fetched.path, ending, unpacker, fetched.digests)
-        await bring(run, arrival)
+        placement = FileToPlace(ready.wanted, here, fetched.path, ending, unpacker, fetched.digests)
+        await place_file(run, placement)
     return True
 
 
 def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacker) -> FileRequest:
     path = place.under(run.directory)
-    demand = demand_of(ready.wanted, run.config.download.verify)
+    requirements = requirements_of(ready.wanted, run.config.download.verify)
     is_unpacked = unpacking_at(ready.wanted, place) is not None
-    is_passing = passes_by(ready.wanted, place)
+    is_transient = is_archive_transient(ready.wanted, place)
     if is_unpacked and not place.is_named:
         # Nobody says what such a product is; the scene's own bundle is a tar.
-        demand = replace(demand, form=Form.ARCHIVE)
-    if is_passing:
-        path, demand = passing_path(path), replace(demand, fingerprint=None)
+        requirements = replace(requirements, form=Form.ARCHIVE)
+    if is_transient:
+        path, requirements = transient_path(path), replace(requirements, fingerprint=None)
     renewal = Renewal(run, ready)
 
     async def refresh() -> str:
@@ -144,20 +148,20 @@ def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacke
     return FileRequest(
         url=ready.url,
         directory=path.parent,
-        name=path.name if place.is_named or is_passing else None,
+        name=path.name if place.is_named or is_transient else None,
         size_bytes=ready.wanted.size_bytes,
-        digests=demand.digests,
-        members=demand.members,
-        fingerprint=demand.fingerprint,
+        digests=requirements.digests,
+        members=requirements.members,
+        fingerprint=requirements.fingerprint,
         unpack=unpacker.begin if is_unpacked else None,
-        form=demand.form,
+        form=requirements.form,
         key=str(place.relative),
         refresh=refresh,
         named_by=run.config.service.url,
         named_from=lambda: run.client.zone,
         # What is there and right has been sorted out before; but for a tar that was left
         # between its last byte and its unpacking.
-        overwrite=not is_passing,
+        overwrite=not is_transient,
         resume=True,
     )
 
@@ -177,7 +181,7 @@ def _ending(ready: Ready, fetched: Fetched, here: Place, verify: str, *, key: st
         # The bytes came over the network once, however many places they go to.
         received_bytes=fetched.received_bytes if key else 0,
         proof=fetched.proof,
-        source=demand_of(ready.wanted, verify).source_of(fetched.proof),
+        source=requirements_of(ready.wanted, verify).source_of(fetched.proof),
         attempts=fetched.attempts,
         key=key,
     )

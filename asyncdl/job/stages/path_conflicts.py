@@ -16,7 +16,7 @@ import anyio.to_thread
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import STATE_FOLDER, Aim, Place
+from asyncdl.journal import STATE_FOLDER, FilePlace, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system.volumes import longest_name, longest_path
 from asyncdl.transfer.names import STATE_TEMPORARY, safe_name
@@ -37,19 +37,19 @@ class PathConflict:
     remedy: str
 
 
-Blocked: TypeAlias = dict[Aim, PathConflict]
+Blocked: TypeAlias = dict[FilePlace, PathConflict]
 
 
 # --- one place ------------------------------------------------------------------------
 
 
-async def sort_out_blocked(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
+async def drop_blocked(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
     """Report the places that no file can go to; return the files for the others."""
-    found = await anyio.to_thread.run_sync(_obstacles, run.directory, run.layout.aims_of(files))
-    return _end_blocked(run, files, found)
+    found = await anyio.to_thread.run_sync(_conflicts, run.directory, run.layout.file_places(files))
+    return _report_blocked(run, files, found)
 
 
-def obstacle_at(directory: Path, place: Place) -> PathConflict | None:
+def conflict_at(directory: Path, place: Place) -> PathConflict | None:
     """Tell what is in the way of a file. Blocks.
 
     Args:
@@ -64,9 +64,9 @@ def obstacle_at(directory: Path, place: Place) -> PathConflict | None:
     )
 
 
-def _obstacles(directory: Path, aims: Iterable[Aim]) -> Blocked:
-    found = ((aim, obstacle_at(directory, aim[1])) for aim in aims)
-    return {aim: obstacle for aim, obstacle in found if obstacle is not None}
+def _conflicts(directory: Path, file_places: Iterable[FilePlace]) -> Blocked:
+    found = ((file_place, conflict_at(directory, file_place[1])) for file_place in file_places)
+    return {file_place: conflict for file_place, conflict in found if conflict is not None}
 
 
 def _too_long(directory: Path, path: Path) -> PathConflict | None:
@@ -142,16 +142,16 @@ class PathConflicts:
     _beginnings: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
-    def sort_out(self, run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
+    def drop_taken(self, run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
         """Report the places that others have already; return the files for the rest."""
         names: dict[str, str] = {}
         found: Blocked = {}
-        for wanted, place in run.layout.aims_of(files):
+        for wanted, place in run.layout.file_places(files):
             path = str(place.relative)
             other = self._other_than(path, safe_name(wanted.scene), names)
             if other is not None:
                 found[wanted, place] = _clash(path, other)
-        return _end_blocked(run, files, found)
+        return _report_blocked(run, files, found)
 
     def _other_than(self, path: str, scene: str, names: dict[str, str]) -> str | None:
         """Claim a path; return the one that has it already, if there is one."""
@@ -189,16 +189,16 @@ def _clash(path: str, other: str) -> PathConflict:
     )
 
 
-async def probe(directory: Path) -> Fold:
+async def detect_fold(directory: Path) -> Fold:
     """Find out which spellings of a name a volume takes for one.
 
     Args:
         directory: On the volume; a file in it, or in its state folder, is made and removed.
     """
-    return await anyio.to_thread.run_sync(_probe, directory)
+    return await anyio.to_thread.run_sync(_detect_fold, directory)
 
 
-def _probe(directory: Path) -> Fold:
+def _detect_fold(directory: Path) -> Fold:
     state = directory / STATE_FOLDER
     folder = state if state.is_dir() else directory
     name = "Name-\N{LATIN SMALL LETTER E WITH ACUTE}"
@@ -235,14 +235,14 @@ def _fold_of(*, case: bool, marks: bool) -> Fold:
 # --- ends -------------------------------------------------------------------------------
 
 
-def _end_blocked(
+def _report_blocked(
     run: RunContext, files: Iterable[WantedFile], blocked: Blocked
 ) -> list[WantedFile]:
     """Report blocked places; return each file for the products whose places are free."""
     if not blocked:
         return [wanted for wanted in files if wanted.kinds]
-    for (wanted, place), obstacle in blocked.items():
-        run.end(_ending(wanted, place, obstacle))
+    for (wanted, place), conflict in blocked.items():
+        run.record_failure(_ending(wanted, place, conflict))
     narrowed = (_narrowed(run, wanted, blocked) for wanted in files)
     return [wanted for wanted in narrowed if wanted.kinds]
 
@@ -253,7 +253,7 @@ def _narrowed(run: RunContext, wanted: WantedFile, blocked: Blocked) -> WantedFi
     return replace(wanted, kinds=tuple(free))
 
 
-def _ending(wanted: WantedFile, place: Place, obstacle: PathConflict) -> FileFinished:
+def _ending(wanted: WantedFile, place: Place, conflict: PathConflict) -> FileFinished:
     return FileFinished(
         kind=place.kind,
         product_id=wanted.scene,
@@ -261,6 +261,6 @@ def _ending(wanted: WantedFile, place: Place, obstacle: PathConflict) -> FileFin
         state=FileState.FAILED,
         reason="disk",
         error=DiskError.__name__,
-        detail=obstacle.detail,
-        remedy=obstacle.remedy,
+        detail=conflict.detail,
+        remedy=conflict.remedy,
     )

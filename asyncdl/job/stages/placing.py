@@ -21,10 +21,10 @@ from asyncdl.errors import (
     reason_of,
 )
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.places.extraction import Order, UnpackedFile, Unpacker, unpack
-from asyncdl.job.places.layout import Unpacking, passing_path, unpacking_at, unpacking_of
+from asyncdl.job.places.extraction import UnpackedFile, Unpacker, UnpackSpec, unpack
+from asyncdl.job.places.layout import Unpacking, transient_path, unpacking_at, unpacking_of
 from asyncdl.job.run_context import RunContext
-from asyncdl.job.stages.requirements import Requirements, demand_of
+from asyncdl.job.stages.requirements import Requirements, requirements_of
 from asyncdl.journal import FinishedFile, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
@@ -70,21 +70,21 @@ def _copy(source: Path, target: Path, durable: bool) -> None:
 def unpacker_for(run: RunContext, wanted: WantedFile) -> Unpacker:
     """Return what unpacks a bundle; for any other file it has nothing to do."""
     unpacking = unpacking_of(wanted) or Unpacking()
-    order = Order(
+    order = UnpackSpec(
         is_wanted=lambda name: bool(unpacking.wanted_of([name], wanted.scene)),
         target_of=lambda name: run.directory / _path_of(run, wanted, name),
-        expected_of=_demand(run, wanted).of_member,
+        expected_of=_requirements(run, wanted).of_member,
         durable=run.config.download.durable,
         most_bytes=run.config.download.max_size,
     )
     return Unpacker(wanted.file_name, order)
 
 
-def noted_members(
+def member_records(
     run: RunContext, wanted: WantedFile, tar: FinishedFile, files: Iterable[UnpackedFile]
 ) -> Iterator[FinishedFile]:
     """Yield what the journal keeps of the files that came out of a bundle."""
-    demand = _demand(run, wanted)
+    requirements = _requirements(run, wanted)
     for file in files:
         proof = "+".join(("length", *file.proof.checks))
         yield FinishedFile(
@@ -94,14 +94,14 @@ def noted_members(
             file.size_bytes,
             file.mtime_ns,
             proof,
-            demand.source_of(proof),
+            requirements.source_of(proof),
             file.proof.digests,
             bundle=tar.path,
         )
 
 
-def _demand(run: RunContext, wanted: WantedFile) -> Requirements:
-    return demand_of(wanted, run.config.download.verify)
+def _requirements(run: RunContext, wanted: WantedFile) -> Requirements:
+    return requirements_of(wanted, run.config.download.verify)
 
 
 def _path_of(run: RunContext, wanted: WantedFile, name: str) -> str:
@@ -112,7 +112,7 @@ Digests: TypeAlias = tuple[Digest, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class FileToPlace:
     """A verified file, and one of the places it has to be brought to."""
 
     wanted: WantedFile
@@ -127,53 +127,53 @@ class Arrival:
     """Of the file, for the journal."""
 
 
-async def bring(run: RunContext, arrival: Arrival) -> None:
+async def place_file(run: RunContext, placement: FileToPlace) -> None:
     """Bring a verified file to one of its places, or unpack it, and report it.
 
     Raises: DiskError, when the disk is full.
     """
-    ending = arrival.ending
+    ending = placement.ending
     try:
-        if unpacking_at(arrival.wanted, arrival.place):
-            finished = await _unpack(run, arrival)
+        if unpacking_at(placement.wanted, placement.place):
+            finished = await _unpack(run, placement)
         else:
-            finished = [await _place(run, arrival)]
+            finished = [await _place(run, placement)]
     except (DiskError, TransferError) as error:
-        stop_if_full(error)
-        run.end(changed(ending, state=FileState.FAILED, **facts_of(error)))
+        raise_if_full(error)
+        run.record_failure(changed(ending, state=FileState.FAILED, **failure_facts(error)))
         return
     # First the memory, then the word: who reads the event may kill the run at once.
     await run.journal.files.record(finished)
-    await remove_passing(run.directory, finished)
+    await remove_transient(run.directory, finished)
     run.emit(changed(ending, members=tuple(file.path for file in finished if file.bundle)))
 
 
-async def _place(run: RunContext, arrival: Arrival) -> FinishedFile:
-    target = arrival.place.under(run.directory)
-    if target != arrival.source:
-        await copy_file(arrival.source, target, durable=run.config.download.durable)
-    return await anyio.to_thread.run_sync(_finished, arrival, target)
+async def _place(run: RunContext, placement: FileToPlace) -> FinishedFile:
+    target = placement.place.under(run.directory)
+    if target != placement.source:
+        await copy_file(placement.source, target, durable=run.config.download.durable)
+    return await anyio.to_thread.run_sync(_finished, placement, target)
 
 
-async def _unpack(run: RunContext, arrival: Arrival) -> list[FinishedFile]:
-    is_kept = arrival.source == arrival.place.under(run.directory)
+async def _unpack(run: RunContext, placement: FileToPlace) -> list[FinishedFile]:
+    is_kept = placement.source == placement.place.under(run.directory)
     try:
-        held, files = await unpack(arrival.source, arrival.unpacker)
+        member_names, files = await unpack(placement.source, placement.unpacker)
     except WrongContent:
         if not is_kept:
             # A sound tar of broken files does not get better; the next run fetches another.
-            await anyio.to_thread.run_sync(_remove, arrival.source)
+            await anyio.to_thread.run_sync(_remove, placement.source)
         raise
-    tar = await anyio.to_thread.run_sync(_finished, arrival, arrival.source)
-    members = noted_members(run, arrival.wanted, tar, files)
-    return [replace(tar, held=held, is_kept=is_kept), *members]
+    tar = await anyio.to_thread.run_sync(_finished, placement, placement.source)
+    members = member_records(run, placement.wanted, tar, files)
+    return [replace(tar, member_names=member_names, is_kept=is_kept), *members]
 
 
-async def remove_passing(directory: Path, files: Iterable[FinishedFile]) -> None:
+async def remove_transient(directory: Path, files: Iterable[FinishedFile]) -> None:
     """Remove the tars of bundles that were unpacked and are not to be kept."""
     for file in files:
         if not file.is_kept:
-            tar = passing_path(directory / file.path)
+            tar = transient_path(directory / file.path)
             await anyio.to_thread.run_sync(_remove, tar)
 
 
@@ -183,13 +183,13 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def stop_if_full(error: AsyncdlError) -> None:
+def raise_if_full(error: AsyncdlError) -> None:
     """Raise an error that the whole run has to stop for; let any other one pass."""
     if isinstance(error, DiskError) and error.is_full:
         raise error
 
 
-def facts_of(error: AsyncdlError) -> dict[str, Any]:
+def failure_facts(error: AsyncdlError) -> dict[str, Any]:
     """Return what a :class:`FileFinished` tells of a failure."""
     if isinstance(error, TransferError):
         detail, remedy = error.detail, error.remedy
@@ -208,8 +208,8 @@ def facts_of(error: AsyncdlError) -> dict[str, Any]:
     }
 
 
-def _finished(arrival: Arrival, path: Path) -> FinishedFile:
-    place, ending = arrival.place, arrival.ending
+def _finished(placement: FileToPlace, path: Path) -> FinishedFile:
+    place, ending = placement.place, placement.ending
     try:
         stat = path.stat()
     except OSError as error:
@@ -222,6 +222,6 @@ def _finished(arrival: Arrival, path: Path) -> FinishedFile:
         stat.st_mtime_ns,
         ending.proof,
         ending.source,
-        arrival.digests,
-        place.asked_as,
+        placement.digests,
+        place.requested_as,
     )

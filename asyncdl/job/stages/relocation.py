@@ -12,9 +12,9 @@ import anyio.to_thread
 
 from asyncdl.events import Notice
 from asyncdl.job.places.extraction import remove_unfinished
-from asyncdl.job.places.layout import Layout, passes_by, passing_path, unpacking_at
+from asyncdl.job.places.layout import Layout, is_archive_transient, transient_path, unpacking_at
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import Aim, FinishedFile, Journal, KnownPath, Memory, Place
+from asyncdl.journal import FilePlace, FinishedFile, Journal, KnownPath, Place, RecordedFiles
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.durable import fsync_dir, is_within, make_folders, rename
@@ -40,10 +40,10 @@ async def follow_layout(run: RunContext, files: Sequence[WantedFile]) -> None:
     if not moves:
         return
     directory, durable = run.directory, run.config.download.durable
-    known = await run.journal.files.recall(move.old for move in moves)
+    known = await run.journal.files.recorded(move.old for move in moves)
     await anyio.to_thread.run_sync(_move_parts, directory, moves, durable)
     moved = await anyio.to_thread.run_sync(_move_all, directory, moves, known.finished, durable)
-    damaged = [move for move in moves if move.old in known.distrusted]
+    damaged = [move for move in moves if move.old in known.untrusted]
     await run.journal.files.move((move.old, move.new) for move in (*moved, *damaged))
     if moved:
         told = "1 file moved to where it goes"
@@ -58,41 +58,43 @@ async def follow_unpacking(run: RunContext, files: Sequence[WantedFile]) -> None
     What that run was killed over is not left behind when bundles are not unpacked any more.
     """
     bundle = BundleWanted.kind
-    archives = [aim for aim in run.layout.aims_of(files) if aim[1].kind == bundle]
+    archives = [
+        file_place for file_place in run.layout.file_places(files) if file_place[1].kind == bundle
+    ]
     if archives:
-        await anyio.to_thread.run_sync(_go_on_with, run, archives)
+        await anyio.to_thread.run_sync(_rename_unfinished, run, archives)
 
 
-def _go_on_with(run: RunContext, archives: Iterable[Aim]) -> None:
+def _rename_unfinished(run: RunContext, archives: Iterable[FilePlace]) -> None:
     durable = run.config.download.durable
     for wanted, place in archives:
         kept = place.under(run.directory)
-        passing = passing_path(kept)
-        if not any(path.exists() for path in (passing, part_path(passing), part_path(kept))):
+        transient = transient_path(kept)
+        if not any(path.exists() for path in (transient, part_path(transient), part_path(kept))):
             continue
-        if passes_by(wanted, place):
-            _move_part(kept, passing, durable)
+        if is_archive_transient(wanted, place):
+            _move_part(kept, transient, durable)
         elif place.is_named:
-            _move_part(passing, kept, durable)
-            _keep(passing, kept, durable)
+            _move_part(transient, kept, durable)
+            _keep(transient, kept, durable)
         else:
-            _remove_passing(passing)  # nobody knows yet what it is to be called
+            _remove_transient(transient)  # nobody knows yet what it is to be called
         if unpacking_at(wanted, place) is None:
             for folder in _folders_of_members(run, wanted):
                 remove_unfinished(folder, wanted.scene if place.is_named else "")
 
 
-def _keep(passing: Path, kept: Path, durable: bool) -> None:
+def _keep(transient: Path, kept: Path, durable: bool) -> None:
     """Let a tar stay that was to be unpacked and removed, unless there is one already."""
-    if passing.exists() and not kept.exists():
-        _rename(passing, kept, durable)
-    _remove_passing(passing)
+    if transient.exists() and not kept.exists():
+        _rename(transient, kept, durable)
+    _remove_transient(transient)
 
 
-def _remove_passing(passing: Path) -> None:
+def _remove_transient(transient: Path) -> None:
     with suppress(OSError):
-        passing.unlink(missing_ok=True)
-        remove_part_files(passing)
+        transient.unlink(missing_ok=True)
+        remove_part_files(transient)
 
 
 def _folders_of_members(run: RunContext, wanted: WantedFile) -> set[Path]:
@@ -100,11 +102,13 @@ def _folders_of_members(run: RunContext, wanted: WantedFile) -> set[Path]:
     return {run.layout.place_of_member(wanted, n).under(run.directory).parent for n in names}
 
 
-async def recall_elsewhere(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> Memory:
+async def recorded_elsewhere(
+    journal: Journal, layout: Layout, files: Sequence[WantedFile]
+) -> RecordedFiles:
     """Return what the journal knows of finished files that a run would move, by the new paths."""
     moves = await _moves(journal, layout, files)
-    known = await journal.files.recall(move.old for move in moves)
-    return Memory(
+    known = await journal.files.recorded(move.old for move in moves)
+    return RecordedFiles(
         {m.new: known.finished[m.old] for m in moves if m.old in known.finished},
         frozenset(),
         {m.new: known.members[m.old] for m in moves if m.old in known.members},
@@ -113,10 +117,10 @@ async def recall_elsewhere(journal: Journal, layout: Layout, files: Sequence[Wan
 
 async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> list[Relocation]:
     known = await journal.files.paths_of({wanted.scene for wanted in files})
-    return moves_to(layout, files, known)
+    return planned_moves(layout, files, known)
 
 
-def moves_to(
+def planned_moves(
     layout: Layout, files: Sequence[WantedFile], known: Iterable[KnownPath]
 ) -> list[Relocation]:
     """Return what has to move.
@@ -129,24 +133,24 @@ def moves_to(
         known: What earlier runs wanted of the same scenes.
     """
     known = list(known)
-    marks = _marks_by_scene(layout.aims_of(files))
+    marks = _marks_by_scene(layout.file_places(files))
     places: dict[_Key, Place] = {}
     bundles: dict[_Key, WantedFile] = {}
-    for wanted, place in layout.aims_of(files):
+    for wanted, place in layout.file_places(files):
         whose = (place.kind, wanted.scene, _marks_of(wanted, place))
-        is_ours = place.is_named or passes_by(wanted, place)
+        is_ours = place.is_named or is_archive_transient(wanted, place)
         if is_ours:
             places[*whose, place.relative.name] = place
         if is_ours and unpacking_at(wanted, place):
             bundles[*whose, ""] = wanted
-    held = {row.path: row.held for row in known if row.held}
+    member_names = {row.path: row.member_names for row in known if row.member_names}
     moves = []
     for row in known:
         of_scene = marks.get(row.scene, frozenset())
         whose = (row.kind, row.scene, _marks_in(row.bundle or row.path, of_scene))
         bundle = bundles.get((*whose, "")) if row.bundle else None
         if bundle is not None:
-            name = _name_in(row.path, held.get(row.bundle, ()))
+            name = _name_in(row.path, member_names.get(row.bundle, ()))
             place = layout.place_of_member(bundle, name)
         elif (found := places.get((*whose, PurePosixPath(row.path).name))) is not None:
             place = found
@@ -169,9 +173,9 @@ def _marks_of(wanted: WantedFile, place: Place) -> frozenset[str]:
     return frozenset(safe_name(mark) for mark in (*of_scene, *of_product))
 
 
-def _marks_by_scene(aims: Iterable[Aim]) -> dict[str, frozenset[str]]:
+def _marks_by_scene(file_places: Iterable[FilePlace]) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
-    for wanted, place in aims:
+    for wanted, place in file_places:
         found[wanted.scene] = found.get(wanted.scene, frozenset()) | _marks_of(wanted, place)
     return found
 
@@ -180,9 +184,9 @@ def _marks_in(path: str, marks: frozenset[str]) -> frozenset[str]:
     return marks.intersection(PurePosixPath(path).parts[:-1]) if marks else marks
 
 
-def _name_in(path: str, held: Iterable[str]) -> str:
+def _name_in(path: str, member_names: Iterable[str]) -> str:
     """Return a member's name with its folders, by what its bundle held."""
-    names = [name for name in held if path.endswith(f"/{name}")]
+    names = [name for name in member_names if path.endswith(f"/{name}")]
     return max(names, key=len, default=PurePosixPath(path).name)
 
 
@@ -193,7 +197,7 @@ def _move_parts(directory: Path, moves: Iterable[Relocation], durable: bool) -> 
         if not is_within(old, directory):
             continue
         has_moved = _move_part(old, new, durable)
-        if _move_part(passing_path(old), passing_path(new), durable) or has_moved:
+        if _move_part(transient_path(old), transient_path(new), durable) or has_moved:
             for folder in (old.parent, old.with_suffix("")):  # as most layouts have it
                 remove_unfinished(folder, old.stem)
             _remove_empty(old.parent, directory)

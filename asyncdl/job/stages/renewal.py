@@ -13,14 +13,14 @@ from asyncdl.job.run_context import RunContext
 from asyncdl.journal import Requested
 from asyncdl.m2m import DownloadItem
 from asyncdl.m2m.downloads.matching import match_reply
-from asyncdl.m2m.downloads.pending import GivenUp, Ready, Reissued, Waiting, waiting_of
+from asyncdl.m2m.downloads.pending import Ready, Reissued, Undeliverable, Waiting, waiting_of
 from asyncdl.m2m.downloads.retrieval import resolutions
 from asyncdl.m2m.models import DownloadEntry
 
 NO_NEW_URL = "no-new-url"
 """Reason of the ``TransferError`` for a file that the service gives no other URL for."""
 
-LOOK_LASTS_S = 300.0
+POLL_VALID_S = 300.0
 """A look at the queue for other files is good so long for one that is refused first."""
 
 
@@ -60,8 +60,8 @@ class Renewal:
         now_s = anyio.current_time()
         entry: DownloadEntry | None = None
         # What others of its age were refused for has shown its new URL, too.
-        for since_s in (now_s - LOOK_LASTS_S, now_s) if is_first else (now_s,):
-            entry = await self._look(since_s)
+        for since_s in (now_s - POLL_VALID_S, now_s) if is_first else (now_s,):
+            entry = await self._poll(since_s)
             if self._is_new(entry):
                 return self._ready_at(str(entry.url))
         if entry is None or not entry.is_waiting:
@@ -76,9 +76,9 @@ class Renewal:
         old = self.ready
         return Ready(old.wanted, old.download_id, old.label, url, old.eula_code)
 
-    async def _look(self, since_s: float) -> DownloadEntry | None:
-        look = await self.run.looks.look(self.ready.label, since_s=since_s)
-        return look.entries.get(self.ready.download_id)
+    async def _poll(self, since_s: float) -> DownloadEntry | None:
+        poll = await self.run.polls.poll(self.ready.label, since_s=since_s)
+        return poll.entries.get(self.ready.download_id)
 
     async def _request(self) -> Ready:
         """Request the file again, and wait for it if it is not there at once."""
@@ -102,20 +102,20 @@ class Renewal:
         send, receive = anyio.create_memory_object_stream[Waiting](1)
         with send:
             send.send_nowait(waiting)
-        findings = resolutions(run.looks, receive, label=run.label, deadline_s=deadline_s)
-        async with aclosing(findings):
-            async for finding in findings:
-                if isinstance(finding, GivenUp):
-                    raise self._no_url(finding.detail)
-                self._note(finding)
-                if isinstance(finding, Ready):
-                    return finding
+        updates = resolutions(run.polls, receive, label=run.label, deadline_s=deadline_s)
+        async with aclosing(updates):
+            async for update in updates:
+                if isinstance(update, Undeliverable):
+                    raise self._no_url(update.detail)
+                self._note(update)
+                if isinstance(update, Ready):
+                    return update
         raise AssertionError("every file has an ending")
 
     def _note(self, now: Ready | Reissued) -> None:
         to = Requested(now.download_id, now.label)
         is_ready = isinstance(now, Ready)
-        self.run.journal.requests.note_later(now.wanted, to, is_ready=is_ready)
+        self.run.journal.requests.note_accepted_later(now.wanted, to, is_ready=is_ready)
 
     def _no_url(self, detail: str) -> TransferError:
         return TransferError(self.ready.url, detail, reason=NO_NEW_URL, retryable=False)

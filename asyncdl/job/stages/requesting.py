@@ -39,49 +39,49 @@ async def request(
     """
     service, poll = run.config.service, run.config.poll
     quota = Quota(
-        run.client, run.emit, look_again_s=service.quota_interval, patience_s=poll.deadline
+        run.client, run.emit, check_interval_s=service.quota_interval, max_wait_s=poll.deadline
     )
     async with (
         wanted_in,
         ready_out,
         waiting_out,
-        aclosing(calls_worth(wanted_in, service, run.links)) as groups,
+        aclosing(request_batches(wanted_in, service, run.link_window)) as groups,
     ):
         async for group in groups:
-            for standing in await _go_on(run, group):
-                await waiting_out.send(standing)
-            while group and (matched := await _ask(run, quota, group)):
-                await _note_given(run, matched)
-                if waiting := _settle(run, matched):
+            for outstanding in await _take_outstanding(run, group):
+                await waiting_out.send(outstanding)
+            while group and (matched := await _request(run, quota, group)):
+                await _note_accepted(run, matched)
+                if waiting := _process_reply(run, matched):
                     await waiting_out.send(waiting)
-                run.links.give(found.file for found in matched.available)
+                run.link_window.add(found.file for found in matched.available)
                 for found in matched.available:
                     await ready_out.send(_ready(run, found))
-                await run.keep_pace()
+                await run.wait_for_reader()
             for wanted in group:
-                _end_without_quota(run, wanted)
+                _fail_without_quota(run, wanted)
 
 
-async def _go_on(run: RunContext, group: list[WantedFile]) -> list[Waiting]:
+async def _take_outstanding(run: RunContext, group: list[WantedFile]) -> list[Waiting]:
     """Take those out of the group that the service was asked for by an earlier run.
 
     Their URLs come from ``download-retrieve``; requesting them again would spend
     quota at a service that counts repetitions.
     """
     by_label: dict[str, dict[int, WantedFile]] = {}
-    standing = await run.standing.take(group)
-    for wanted, to in standing.items():
+    outstanding = await run.outstanding.take(group)
+    for wanted, to in outstanding.items():
         by_label.setdefault(to.label, {})[to.download_id] = wanted
-    group[:] = [wanted for wanted in group if wanted not in standing]
+    group[:] = [wanted for wanted in group if wanted not in outstanding]
     return [Waiting(label, items, is_due=True) for label, items in by_label.items()]
 
 
-async def _ask(run: RunContext, quota: Quota, group: list[WantedFile]) -> Matched | None:
+async def _request(run: RunContext, quota: Quota, group: list[WantedFile]) -> Matched | None:
     """Ask for as many files as there is quota for, and take them out of the group.
 
     Returns: ``None`` when there is no quota and will be none.
     """
-    await run.journal.requests.ask(group, run.label)
+    await run.journal.requests.note_requested(group, run.label)
     items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in group]
     granted = await quota.request(items, label=run.label)
     if granted is None:
@@ -91,7 +91,7 @@ async def _ask(run: RunContext, quota: Quota, group: list[WantedFile]) -> Matche
     return await off_loop(len(asked), match_reply, asked, granted.reply)
 
 
-def _settle(run: RunContext, matched: Matched) -> Waiting | None:
+def _process_reply(run: RunContext, matched: Matched) -> Waiting | None:
     """Report the files that are refused; return what has to be waited for, if anything."""
     for refused in matched.failed:
         _refuse(run, refused.file, "refused", refused.message)
@@ -107,20 +107,20 @@ def _ready(run: RunContext, found: AvailableFile) -> Ready:
     return Ready(found.file, found.download_id, run.label, found.url, found.eula_code)
 
 
-async def _note_given(run: RunContext, matched: Matched) -> None:
+async def _note_accepted(run: RunContext, matched: Matched) -> None:
     for files, is_ready in ((matched.available, True), (matched.preparing, False)):
         given = [(found.file, Requested(found.download_id, run.label)) for found in files]
-        await run.journal.requests.note_given(given, is_ready=is_ready)
+        await run.journal.requests.note_accepted(given, is_ready=is_ready)
 
 
 def _refuse(
     run: RunContext, wanted: WantedFile, reason: str, detail: str, remedy: str = REFUSED_REMEDY
 ) -> None:
-    run.finish(wanted, FileState.FAILED, reason=reason, detail=detail, remedy=remedy)
+    run.fail(wanted, FileState.FAILED, reason=reason, detail=detail, remedy=remedy)
 
 
-def _end_without_quota(run: RunContext, wanted: WantedFile) -> None:
-    run.finish(
+def _fail_without_quota(run: RunContext, wanted: WantedFile) -> None:
+    run.fail(
         wanted,
         FileState.UNRESOLVED,
         reason="quota",
@@ -129,8 +129,10 @@ def _end_without_quota(run: RunContext, wanted: WantedFile) -> None:
     )
 
 
-async def calls_worth(
-    wanted_in: MemoryObjectReceiveStream[list[WantedFile]], bounds: ServiceConfig, links: LinkWindow
+async def request_batches(
+    wanted_in: MemoryObjectReceiveStream[list[WantedFile]],
+    bounds: ServiceConfig,
+    link_window: LinkWindow,
 ) -> AsyncGenerator[list[WantedFile]]:
     """Regroup what comes in so that each call is as large as it may be.
 
@@ -149,16 +151,16 @@ async def calls_worth(
                 yield group
                 group, size_bytes = [], 0
             if not group:
-                await links.room()
+                await link_window.wait_for_room()
             larger_bytes = size_bytes + wanted.estimate_bytes
             is_full = (
                 len(group) == bounds.files_per_request
                 or larger_bytes > bounds.bytes_per_request
-                or not links.has_room_for(len(group) + 1, larger_bytes)
+                or not link_window.has_room_for(len(group) + 1, larger_bytes)
             )
             if group and is_full:
                 yield group
-                await links.room()
+                await link_window.wait_for_room()
                 group, size_bytes = [], 0
             group.append(wanted)
             size_bytes += wanted.estimate_bytes

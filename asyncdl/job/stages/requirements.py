@@ -23,15 +23,15 @@ from asyncdl.transfer.verification.digests import can_match
 log = logging.getLogger("asyncdl.job")
 
 
-async def gather_promises(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
+async def look_up_digests(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
     """Look up digests; report files that lack the one they need, and return the others."""
     _log_empty(files)
     provable = []
     for wanted in await _with_catalogued(run, files):
-        if demand_of(wanted, run.config.download.verify).is_possible:
+        if requirements_of(wanted, run.config.download.verify).is_possible:
             provable.append(wanted)
         else:
-            _end_without_digest(run, wanted)
+            _fail_without_digest(run, wanted)
     return provable
 
 
@@ -67,8 +67,8 @@ def _checksums_of(wanted: WantedFile, told: Mapping[str, FileDigest]) -> dict[st
     }
 
 
-def _end_without_digest(run: RunContext, wanted: WantedFile) -> None:
-    run.finish(
+def _fail_without_digest(run: RunContext, wanted: WantedFile) -> None:
+    run.fail(
         wanted,
         FileState.FAILED,
         reason="no-digest",
@@ -127,7 +127,7 @@ class Requirements:
         return (self.source or "host") if has_digest else ""
 
 
-def demand_of(wanted: WantedFile, verify: str) -> Requirements:
+def requirements_of(wanted: WantedFile, verify: str) -> Requirements:
     """Return what ``download.verify`` demands of a file."""
     if verify == "size":
         return Requirements(Form.ANY, fingerprint=None)

@@ -50,7 +50,7 @@ class AvailableFile:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenLink:
+class UnmatchedLink:
     """A URL that can be fetched now, of a download whose file the reply does not name."""
 
     url: str = field(repr=False)
@@ -89,7 +89,7 @@ class Matched:
     unaccounted: tuple[WantedFile, ...]
     """Files of which the reply says nothing that can be matched: among the duplicates,
     among the unmatched, or not known to the service."""
-    links: Mapping[int, GivenLink] = field(default_factory=dict)
+    links: Mapping[int, UnmatchedLink] = field(default_factory=dict)
     """What can be fetched of the ``unmatched``, as soon as somebody tells whose it is. The
     queue may not list such a download again: one that is complete comes with a URL in the
     reply to a repeated request, and nowhere else."""
@@ -154,7 +154,7 @@ def match_entry(entry: DownloadEntry, candidates: Iterable[WantedFile]) -> Wante
     return FileIndex(candidates).match_entry(entry)
 
 
-def match_reply(asked: Sequence[WantedFile], reply: DownloadRequestReply) -> Matched:
+def match_reply(requested: Sequence[WantedFile], reply: DownloadRequestReply) -> Matched:
     """Tell of every file that was asked for what the reply says about it.
 
     Args:
@@ -162,22 +162,22 @@ def match_reply(asked: Sequence[WantedFile], reply: DownloadRequestReply) -> Mat
         reply: May be of any year: those of 2021 name no entities.
     Returns: Available without a URL that can be used counts as preparing.
     """
-    return _Matching(asked).read(reply)
+    return _Matching(requested).read(reply)
 
 
 class _Matching:
     """One reply being read; a file is taken by the first thing said about it."""
 
-    def __init__(self, asked: Sequence[WantedFile]) -> None:
-        self._asked = asked
-        self._index = FileIndex(asked)
+    def __init__(self, requested: Sequence[WantedFile]) -> None:
+        self._requested = requested
+        self._index = FileIndex(requested)
         self._taken: set[tuple[str, str]] = set()
         self._known_ids: set[int] = set()
         self._available: list[AvailableFile] = []
         self._preparing: list[PreparingFile] = []
         self._failed: list[FailedFile] = []
         self._unmatched: list[int] = []
-        self._links: dict[int, GivenLink] = {}
+        self._links: dict[int, UnmatchedLink] = {}
 
     def read(self, reply: DownloadRequestReply) -> Matched:
         for download in reply.available_downloads or ():
@@ -194,7 +194,7 @@ class _Matching:
             failed=tuple(self._failed),
             duplicates=_by_number(reply.duplicate_products),
             unmatched=tuple(self._unmatched),
-            unaccounted=tuple(file for file in self._asked if _key(file) not in self._taken),
+            unaccounted=tuple(file for file in self._requested if _key(file) not in self._taken),
             links=self._links,
         )
 
@@ -206,7 +206,7 @@ class _Matching:
         if file is None:
             self._note_unmatched(download.download_id)
             if url is not None:
-                self._links[download.download_id] = GivenLink(url, download.eula_code or "")
+                self._links[download.download_id] = UnmatchedLink(url, download.eula_code or "")
             return
         self._known_ids.add(download.download_id)
         if not self._take(file):

@@ -10,7 +10,7 @@ What the service is known to do, and what is done about it (API notes §5.4 to �
 - Items vanish for good when the job under whose label they stand removes its order, which
   jobs of one account cannot know of each other. A new request under the own label brings a
   new id, or that of a third job. This may happen again and again, so it ends only when the
-  service gives an id that it listed nowhere before, or after :data:`MAX_ASKS` requests.
+  service gives an id that it listed nowhere before, or after :data:`MAX_REREQUESTS` requests.
 - An item that was fetched and reported as complete, be it by another job that leaned on this
   one's order, is in no look any more, and its label gives the old id for ever. The reply to a
   repeated request has its URL, without a name in early ones; when it has none, the own entry
@@ -32,9 +32,9 @@ from asyncdl.events import FileState
 from asyncdl.m2m.downloads.matching import (
     AvailableFile,
     FileIndex,
-    GivenLink,
     Matched,
     PreparingFile,
+    UnmatchedLink,
     match_reply,
 )
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -43,7 +43,7 @@ from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetr
 MISSED_POLLS = 3
 """An id that this many polls in a row do not mention is looked for with ``download-search``."""
 
-MAX_ASKS = 20
+MAX_REREQUESTS = 20
 """A file is asked for again so often at most. Each time another job of the account has to take
 its order away between two calls: of 50 jobs that wanted the same scenes, eight at a time, none
 asked more than five times again."""
@@ -66,7 +66,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class Undeliverable:
     """A file that the service will not give, or not in time."""
 
     wanted: WantedFile
@@ -86,8 +86,8 @@ class Reissued:
     label: str
 
 
-Resolution: TypeAlias = Ready | GivenUp
-Finding: TypeAlias = Resolution | Reissued
+Resolution: TypeAlias = Ready | Undeliverable
+DownloadUpdate: TypeAlias = Resolution | Reissued
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Waiting:
     """Files that were asked for and not mentioned; ``duplicates`` are among them."""
     is_due: bool = False
     """Whether it may be ready by now, since it was asked for long ago."""
-    links: Mapping[int, GivenLink] = field(default_factory=dict)
+    links: Mapping[int, UnmatchedLink] = field(default_factory=dict)
     """What can be fetched of ``duplicates`` once their files are known."""
 
     @property
@@ -132,11 +132,11 @@ class _Pending:
     status: str = "preparing"
     missed: int = 0
     """Polls in a row that did not mention it."""
-    is_stray: bool = False
+    may_have_moved: bool = False
     """Whether it may stand under another label than the one it is looked for."""
     is_withheld: bool = False
     """Whether it was found under its label though looks do not list it."""
-    link: GivenLink | None = None
+    link: UnmatchedLink | None = None
     """What the request gave, before it was known whose it is."""
 
 
@@ -148,15 +148,15 @@ class _Unknown:
         labels: Mapping[int, str],
         candidates: Sequence[WantedFile],
         since: float,
-        links: Mapping[int, GivenLink],
+        links: Mapping[int, UnmatchedLink],
     ) -> None:
         self.labels = dict(labels)
         self.since = since
         self.links = links
         self.missed = 0
-        self.gone: set[int] = set()
+        self.former_ids: set[int] = set()
         """Ids that were here, and of which the service says nothing any more."""
-        self.is_stray = False
+        self.may_have_moved = False
         """Whether these may stand under other labels than those they were looked for."""
         self._unclear: Counter[int] = Counter()
         self._index = FileIndex(candidates)
@@ -170,7 +170,7 @@ class _Unknown:
         """The files for which no id is known yet."""
         return list(self._left.values())
 
-    def may_be_told_later(self, download_id: int) -> bool:
+    def may_match_later(self, download_id: int) -> bool:
         """Note that an entry named no file of these, and tell whether to look at it again."""
         self._unclear[download_id] += 1
         return self._unclear[download_id] < MISSED_POLLS
@@ -191,19 +191,19 @@ class _Lost:
     since: float
     due: float
     """When it may be asked for."""
-    gone: frozenset[int]
+    former_ids: frozenset[int]
     """The id it had, or may have had, at last."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Past:
+class _RequestHistory:
     """What has become of the earlier requests for one file."""
 
-    asks: int = 0
+    rerequests: int = 0
     """How often it was asked for again."""
-    gone: frozenset[int] = frozenset()
+    former_ids: frozenset[int] = frozenset()
     """Ids it had, or may have had."""
-    nowhere: frozenset[int] = frozenset()
+    unlisted: frozenset[int] = frozenset()
     """Those of them that a search of the whole queue did not find."""
 
 
@@ -211,7 +211,7 @@ def _key(wanted: WantedFile) -> tuple[str, str]:
     return wanted.entity_id, wanted.product_id
 
 
-class PendingBook:
+class PendingDownloads:
     """Everything that has no ending yet. No I/O: replies in, endings out.
 
     Every file that is added comes out exactly once, whatever the replies say:
@@ -239,7 +239,7 @@ class PendingBook:
         self._pending: dict[int, _Pending] = {}
         self._unknown: list[_Unknown] = []
         self._lost: dict[tuple[str, str], _Lost] = {}
-        self._past: dict[tuple[str, str], _Past] = {}
+        self._history: dict[tuple[str, str], _RequestHistory] = {}
         self._spent: set[int] = set()
 
     def __len__(self) -> int:
@@ -304,13 +304,13 @@ class PendingBook:
 
     # -- replies in, endings out ----------------------------------------------
 
-    def absorb(self, label: str, reply: DownloadRetrieveReply) -> list[Resolution]:
+    def apply_poll(self, label: str, reply: DownloadRetrieveReply) -> list[Resolution]:
         """Take in a ``download-retrieve`` reply; return what it settles."""
         resolved: list[Resolution] = []
         seen: set[int] = set()
         for entry in reply.entries:
             seen.add(entry.download_id)
-            resolved += self._absorb_entry(entry)
+            resolved += self._apply_entry(entry)
         for download_id, pending in self._pending.items():
             if pending.label == label:
                 pending.missed = 0 if download_id in seen else pending.missed + 1
@@ -330,7 +330,7 @@ class PendingBook:
             label in group.labels.values() and group.missed >= patience for group in self._unknown
         )
 
-    def absorb_search(self, label: str, entries: Iterable[DownloadEntry]) -> list[Resolution]:
+    def apply_search(self, label: str, entries: Iterable[DownloadEntry]) -> list[Resolution]:
         """Take in a ``download-search`` reply: what became of the ids that vanished."""
         found = {entry.download_id: entry for entry in entries}
         for group in self._unknown:
@@ -339,24 +339,24 @@ class PendingBook:
         resolved = self._close_groups()
         missed = [i for i, p in self._pending.items() if p.label == label and p.missed]
         for download_id in missed:
-            resolved += self._settle_missed(download_id, found.get(download_id))
+            resolved += self._resolve_missed(download_id, found.get(download_id))
         return resolved
 
     @property
-    def has_strays(self) -> bool:
+    def has_moved(self) -> bool:
         """Whether something may stand under a label that nobody has named."""
-        return any(pending.is_stray for pending in self._pending.values()) or any(
-            group.is_stray for group in self._unknown
+        return any(pending.may_have_moved for pending in self._pending.values()) or any(
+            group.may_have_moved for group in self._unknown
         )
 
-    def absorb_whole_search(self, entries: Iterable[DownloadEntry]) -> list[Resolution]:
+    def apply_full_search(self, entries: Iterable[DownloadEntry]) -> list[Resolution]:
         """Take in a ``download-search`` reply about all labels: the last word on strays."""
         found = {entry.download_id: entry for entry in entries}
         resolved: list[Resolution] = []
-        for download_id in [i for i, pending in self._pending.items() if pending.is_stray]:
-            resolved += self._settle_stray(download_id, found.get(download_id))
-        for group in [group for group in self._unknown if group.is_stray]:
-            resolved += self._settle_stray_group(group, found)
+        for download_id in [i for i, pending in self._pending.items() if pending.may_have_moved]:
+            resolved += self._resolve_moved(download_id, found.get(download_id))
+        for group in [group for group in self._unknown if group.may_have_moved]:
+            resolved += self._resolve_moved_group(group, found)
         return resolved
 
     def expire(self) -> list[Resolution]:
@@ -374,12 +374,12 @@ class PendingBook:
 
     # -- asking again -----------------------------------------------------------
 
-    def until_ask_s(self) -> float:
+    def until_request_s(self) -> float:
         """Return the seconds until a lost file may be asked for again; infinite for none."""
         due = min((lost.due for lost in self._lost.values()), default=float("inf"))
         return max(0.0, due - self._clock())
 
-    def to_ask(self) -> dict[str, list[WantedFile]]:
+    def to_request(self) -> dict[str, list[WantedFile]]:
         """Return the files to be asked for again now, by the label to ask under."""
         now = self._clock()
         files: dict[str, list[WantedFile]] = {}
@@ -389,74 +389,74 @@ class PendingBook:
         return files
 
     def to_remove(self) -> list[int]:
-        """Return the own entries that hold up :meth:`to_ask`, each once: remove them before."""
+        """Return the own entries that hold up :meth:`to_request`, each once: remove them before."""
         spent, self._spent = sorted(self._spent), set()
         return spent
 
-    def put_off(self, asked: Iterable[WantedFile]) -> None:
+    def defer(self, requested: Iterable[WantedFile]) -> None:
         """Note that some files could not be asked for now, for want of quota."""
         due = self._clock() + self._interval_s
-        for key in map(_key, asked):
+        for key in map(_key, requested):
             self._lost[key] = replace(self._lost[key], due=due)
 
-    def absorb_request(
-        self, label: str, asked: Sequence[WantedFile], reply: DownloadRequestReply
-    ) -> list[Finding]:
-        """Take in the reply to a request for files of :meth:`to_ask`."""
-        lost = [self._lost.pop(_key(wanted)) for wanted in asked]
+    def apply_request(
+        self, label: str, requested: Sequence[WantedFile], reply: DownloadRequestReply
+    ) -> list[DownloadUpdate]:
+        """Take in the reply to a request for files of :meth:`to_request`."""
+        lost = [self._lost.pop(_key(wanted)) for wanted in requested]
         since = min(each.since for each in lost)
-        matched = _with_old_ids(match_reply(asked, reply), lost)
+        matched = _with_old_ids(match_reply(requested, reply), lost)
         waiting = waiting_of(matched, label)
         self._add(waiting, since)
-        findings: list[Finding] = [
+        updates: list[DownloadUpdate] = [
             Ready(found.file, found.download_id, label, found.url, found.eula_code)
             for found in matched.available
         ]
-        findings += [Reissued(file, number, label) for number, file in waiting.items.items()]
-        findings += [
-            _failed(refused.file, "refused", refused.message) for refused in matched.failed
-        ]
+        updates += [Reissued(file, number, label) for number, file in waiting.items.items()]
+        updates += [_failed(refused.file, "refused", refused.message) for refused in matched.failed]
         if not waiting.candidates:
-            gone = "the service no longer lists it and gives no new URL"
-            findings += [_failed(wanted, "vanished", gone) for wanted in matched.unaccounted]
-        return findings
+            former_ids = "the service no longer lists it and gives no new URL"
+            updates += [_failed(wanted, "vanished", former_ids) for wanted in matched.unaccounted]
+        return updates
 
-    def _lose(
+    def _mark_lost(
         self,
         wanted: WantedFile,
-        gone: Iterable[int],
+        former_ids: Iterable[int],
         since: float,
         *,
         label: str = "",
-        nowhere: Iterable[int] = (),
+        unlisted: Iterable[int] = (),
     ) -> list[Resolution]:
         """Let a file be asked for again, unless that was done often enough."""
-        past = self._past_of(wanted)
-        if past.asks >= MAX_ASKS:
-            detail = f"it was asked for again {past.asks} times, and vanished each time"
+        past = self._history_of(wanted)
+        if past.rerequests >= MAX_REREQUESTS:
+            detail = f"it was asked for again {past.rerequests} times, and vanished each time"
             return [_failed(wanted, "vanished", detail, OTHERS_REMEDY)]
         # The first time at once; then there may be others who want the same, so with rests.
-        due = self._clock() + (self._interval_s if past.asks else 0.0)
-        self._past[_key(wanted)] = _Past(
-            past.asks + 1, past.gone.union(gone), past.nowhere.union(nowhere)
+        due = self._clock() + (self._interval_s if past.rerequests else 0.0)
+        self._history[_key(wanted)] = _RequestHistory(
+            past.rerequests + 1, past.former_ids.union(former_ids), past.unlisted.union(unlisted)
         )
-        self._lost[_key(wanted)] = _Lost(wanted, label or self._label, since, due, frozenset(gone))
+        self._lost[_key(wanted)] = _Lost(
+            wanted, label or self._label, since, due, frozenset(former_ids)
+        )
         return []
 
-    def _lose_nowhere(
+    def _mark_lost_unlisted(
         self, wanted: WantedFile, ids: Iterable[int], since: float, detail: str
     ) -> list[Resolution]:
         """Give up a file whose request brings ids that are nowhere; but they may just have gone."""
-        if self._past_of(wanted).nowhere.issuperset(ids):
+        if self._history_of(wanted).unlisted.issuperset(ids):
             return [_failed(wanted, "vanished", detail)]
-        return self._lose(wanted, ids, since, nowhere=ids)
+        return self._mark_lost(wanted, ids, since, unlisted=ids)
 
-    def _past_of(self, wanted: WantedFile) -> _Past:
-        return self._past.get(_key(wanted), _Past())
+    def _history_of(self, wanted: WantedFile) -> _RequestHistory:
+        return self._history.get(_key(wanted), _RequestHistory())
 
     # -- single entries -------------------------------------------------------
 
-    def _absorb_entry(self, entry: DownloadEntry) -> list[Resolution]:
+    def _apply_entry(self, entry: DownloadEntry) -> list[Resolution]:
         for group in self._unknown:
             if entry.download_id in group.labels:
                 self._identify(group, entry.download_id, entry)
@@ -473,11 +473,11 @@ class PendingBook:
     def _identify(self, group: _Unknown, download_id: int, entry: DownloadEntry | None) -> None:
         """Find out which candidate an id stands for; then it is pending like any other."""
         wanted = group.take(entry) if entry and download_id not in self._pending else None
-        if wanted is None and entry and group.may_be_told_later(download_id):
+        if wanted is None and entry and group.may_match_later(download_id):
             return
         label = group.labels.pop(download_id)
         if entry is None:
-            group.gone.add(download_id)
+            group.former_ids.add(download_id)
         elif wanted is not None:
             link = group.links.get(download_id)
             self._pending[download_id] = _Pending(wanted, label, group.since, missed=1, link=link)
@@ -485,30 +485,32 @@ class PendingBook:
     def _close_groups(self) -> list[Resolution]:
         """End the groups whose ids are all known or gone: what is left has none of them."""
         for group in self._unknown:
-            is_closed = not group.labels and group.gone
-            if is_closed and all(self._past_of(w).gone >= group.gone for w in group.left):
-                group.is_stray = True
-        closed = [group for group in self._unknown if not (group.labels or group.is_stray)]
+            is_closed = not group.labels and group.former_ids
+            if is_closed and all(
+                self._history_of(w).former_ids >= group.former_ids for w in group.left
+            ):
+                group.may_have_moved = True
+        closed = [group for group in self._unknown if not (group.labels or group.may_have_moved)]
         open_ones = [group for group in self._unknown if group not in closed]
         self._unknown = [group for group in open_ones if len(group)]
         return [
             resolution
             for group in closed
             for wanted in group.left
-            for resolution in self._settle_left(group, wanted)
+            for resolution in self._resolve_left(group, wanted)
         ]
 
-    def _settle_left(self, group: _Unknown, wanted: WantedFile) -> list[Resolution]:
-        if group.gone:
-            return self._lose(wanted, group.gone, group.since)
+    def _resolve_left(self, group: _Unknown, wanted: WantedFile) -> list[Resolution]:
+        if group.former_ids:
+            return self._mark_lost(wanted, group.former_ids, group.since)
         return [_failed(wanted, "not-accepted", "the service did not accept the request for it")]
 
-    def _settle_stray_group(
+    def _resolve_moved_group(
         self, group: _Unknown, found: Mapping[int, DownloadEntry]
     ) -> list[Resolution]:
-        group.is_stray, group.missed = False, 0
-        for entry in [found[i] for i in group.gone if i in found and not found[i].is_final]:
-            group.gone.discard(entry.download_id)
+        group.may_have_moved, group.missed = False, 0
+        for entry in [found[i] for i in group.former_ids if i in found and not found[i].is_final]:
+            group.former_ids.discard(entry.download_id)
             group.labels[entry.download_id] = entry.label or self._label
         if group.labels:
             return []
@@ -517,10 +519,12 @@ class PendingBook:
         return [
             resolution
             for wanted in group.left
-            for resolution in self._lose_nowhere(wanted, group.gone, group.since, detail)
+            for resolution in self._mark_lost_unlisted(
+                wanted, group.former_ids, group.since, detail
+            )
         ]
 
-    def _settle_missed(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
+    def _resolve_missed(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
         pending = self._pending[download_id]
         if entry is not None:
             pending.status = _status_of(entry, pending)
@@ -536,37 +540,37 @@ class PendingBook:
                 pending.is_withheld, pending.missed = True, 0
                 return []
         pending.is_withheld = entry is not None
-        if download_id in self._past_of(pending.wanted).gone:
+        if download_id in self._history_of(pending.wanted).former_ids:
             if entry is not None and entry.is_complete and pending.label == self._label:
-                return self._lose_spent(download_id)
+                return self._mark_lost_spent(download_id)
             # It came back and went again: those who moved it may have it now.
-            pending.is_stray = True
+            pending.may_have_moved = True
             return []
         # It was handed out, completed or removed: a new request brings it back.
         del self._pending[download_id]
-        return self._lose(pending.wanted, [download_id], pending.since)
+        return self._mark_lost(pending.wanted, [download_id], pending.since)
 
-    def _lose_spent(self, download_id: int) -> list[Resolution]:
+    def _mark_lost_spent(self, download_id: int) -> list[Resolution]:
         """Let a file be asked for whose own entry came back complete, and have that removed.
 
         As long as it stands there, the own label gives nothing else.
         """
         self._spent.add(download_id)
         pending = self._pending.pop(download_id)
-        return self._lose(pending.wanted, [download_id], pending.since)
+        return self._mark_lost(pending.wanted, [download_id], pending.since)
 
-    def _use_link(self, download_id: int, link: GivenLink) -> list[Resolution]:
+    def _use_link(self, download_id: int, link: UnmatchedLink) -> list[Resolution]:
         pending = self._pending.pop(download_id)
         label, code = pending.label, link.eula_code
         return [Ready(pending.wanted, download_id, label, link.url, code)]
 
-    def _settle_stray(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
+    def _resolve_moved(self, download_id: int, entry: DownloadEntry | None) -> list[Resolution]:
         pending = self._pending[download_id]
-        pending.is_stray = False
+        pending.may_have_moved = False
         if entry is None:
             del self._pending[download_id]
             detail = f"last state: {pending.status}"
-            return self._lose_nowhere(pending.wanted, [download_id], pending.since, detail)
+            return self._mark_lost_unlisted(pending.wanted, [download_id], pending.since, detail)
         if entry.is_final:
             return self._fail(download_id)
         if entry.label != pending.label or not pending.is_withheld:
@@ -575,7 +579,7 @@ class PendingBook:
             return []
         # The same request under the same label brings it back (API notes §5.4).
         del self._pending[download_id]
-        return self._lose(pending.wanted, [download_id], pending.since, label=pending.label)
+        return self._mark_lost(pending.wanted, [download_id], pending.since, label=pending.label)
 
     def _fail(self, download_id: int) -> list[Resolution]:
         pending = self._pending.pop(download_id)
@@ -583,7 +587,7 @@ class PendingBook:
         return [_failed(pending.wanted, "service-failed", detail)]
 
     def _unresolved(self, wanted: WantedFile, status: str) -> Resolution:
-        return GivenUp(
+        return Undeliverable(
             wanted,
             FileState.UNRESOLVED,
             "deadline",
@@ -596,12 +600,12 @@ def _with_old_ids(matched: Matched, lost: Iterable[_Lost]) -> Matched:
     """Take what was accepted under the id it had as such, though the reply does not name it."""
     open_ones, unmatched = set(matched.unaccounted), set(matched.unmatched)
     lost = list(lost)
-    uses = Counter(number for each in lost for number in each.gone)
+    uses = Counter(number for each in lost for number in each.former_ids)
     old = {
         number: each.wanted
         for each in lost
-        if each.wanted in open_ones and len(each.gone) == 1
-        for number in each.gone & unmatched
+        if each.wanted in open_ones and len(each.former_ids) == 1
+        for number in each.former_ids & unmatched
         if uses[number] == 1
     }
     named, links = set(old.values()), matched.links
@@ -624,5 +628,5 @@ def _status_of(entry: DownloadEntry, pending: _Pending) -> str:
     return entry.status_text or entry.status_code or pending.status
 
 
-def _failed(wanted: WantedFile, reason: str, detail: str, remedy: str = REMEDY) -> GivenUp:
-    return GivenUp(wanted, FileState.FAILED, reason, detail, remedy)
+def _failed(wanted: WantedFile, reason: str, detail: str, remedy: str = REMEDY) -> Undeliverable:
+    return Undeliverable(wanted, FileState.FAILED, reason, detail, remedy)

@@ -90,7 +90,7 @@ def is_offered(row: DownloadOption) -> bool:
     return not is_withheld and is_downloadable(row)
 
 
-def is_told_available(row: DownloadOption) -> bool:
+def is_stated_available(row: DownloadOption) -> bool:
     """Tell whether the service says that a row can be requested now."""
     return bool(row.available) and bool(row.bulk_available)
 
@@ -230,7 +230,7 @@ def _rank(row: DownloadOption) -> tuple[bool, bool, int, int, str]:
     # The id at the end only makes the choice the same in every run.
     return (
         not is_offered(row),
-        not is_told_available(row),
+        not is_stated_available(row),
         rank_of_system(row),
         -(row.filesize or 0),
         row.id,

@@ -26,7 +26,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncdl.errors import ApiError, AuthError
 from asyncdl.events import Emit, FilesPreparing, discard
 from asyncdl.m2m.client import DownloadItem
-from asyncdl.m2m.downloads.pending import Finding, PendingBook, Resolution, Waiting
+from asyncdl.m2m.downloads.pending import DownloadUpdate, PendingDownloads, Resolution, Waiting
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
 
@@ -89,15 +89,15 @@ class SharedPolls:
         self.interval_s = interval_s
         self._labels: dict[str, _Label] = {}
 
-    def rest_s(self, label: str) -> float:
+    def until_poll_s(self, label: str) -> float:
         """Return the seconds until the next look at a label may begin; 0 for none so far."""
         seen = self._labels.get(label)
-        return 0.0 if seen is None else self._rest_of(seen)
+        return 0.0 if seen is None else self._until_poll_of(seen)
 
-    def _rest_of(self, seen: _Label) -> float:
+    def _until_poll_of(self, seen: _Label) -> float:
         return max(0.0, seen.ended_s + self.interval_s - anyio.current_time())
 
-    async def look(self, label: str, *, since_s: float) -> PollResult:
+    async def poll(self, label: str, *, since_s: float) -> PollResult:
         """Return what stands under a label; waits until a look may begin, if one is needed.
 
         Args:
@@ -109,7 +109,7 @@ class SharedPolls:
         seen = self._labels.setdefault(label, _Label())
         async with seen.line:
             if seen.latest is None or seen.latest.began_s < since_s:
-                await anyio.sleep(self._rest_of(seen))
+                await anyio.sleep(self._until_poll_of(seen))
                 seen.latest = await self._ask(label, seen)
             return seen.latest
 
@@ -126,20 +126,20 @@ class SharedPolls:
 FIRST_POLL_S = 5.0
 """A small file is often ready within seconds, so the first look after a request comes early."""
 
-ASKED_AT_ONCE = 500
+MAX_ITEMS_PER_REQUEST = 500
 """Files in one request for what was lost: the service has had trouble with thousands."""
 
 log = logging.getLogger("asyncdl.m2m")
 
 
 async def resolutions(
-    looks: SharedPolls,
+    polls: SharedPolls,
     waiting_in: MemoryObjectReceiveStream[Waiting],
     *,
     label: str,
     deadline_s: float,
     emit: Emit = discard,
-) -> AsyncGenerator[Finding]:
+) -> AsyncGenerator[DownloadUpdate]:
     """Yield an ending for every file that comes in through ``waiting_in``.
 
     Args:
@@ -155,44 +155,44 @@ async def resolutions(
     Source: endpoints ``download-retrieve``, ``download-search``, ``download-request``,
         ``download-remove``.
     """
-    book = PendingBook(
+    pending = PendingDownloads(
         label,
         deadline_s=deadline_s,
-        interval_s=looks.interval_s,
+        interval_s=polls.interval_s,
         clock=anyio.current_time,
     )
-    pace = _Pace(looks, book)
+    schedule = _PollSchedule(polls, pending)
 
-    def tell() -> None:
-        emit(FilesPreparing(len(book), *book.oldest(), next_look_s=pace.rest_s()))
+    def report() -> None:
+        emit(FilesPreparing(len(pending), *pending.oldest(), next_look_s=schedule.until_poll_s()))
 
     async with waiting_in:
-        while await _take_in(book, waiting_in, pace, tell):
-            for due in pace.due():
-                asked_at_s = anyio.current_time()
-                resolved = await _poll_label(looks, book, due, since_s=pace.take_turn(due))
+        while await _receive(pending, waiting_in, schedule, report):
+            for due in schedule.due():
+                began_s = anyio.current_time()
+                resolved = await _poll_label(polls, pending, due, since_s=schedule.start_poll(due))
                 # What was to be heard of a file could not be heard in an outage.
-                book.postpone(anyio.current_time() - asked_at_s)
+                pending.postpone(anyio.current_time() - began_s)
                 for resolution in resolved:
                     yield resolution
-            for finding in await _ask_again(looks, book):
-                pace.note_change()
-                yield finding
-            for given_up in book.expire():
+            for update in await _request_again(polls, pending):
+                schedule.note_change()
+                yield update
+            for given_up in pending.expire():
                 yield given_up
-            tell()
+            report()
 
 
-class _Pace:
+class _PollSchedule:
     """When the next look is due.
 
     The spacing of two looks is the affair of :class:`SharedPolls`; here is only how
     early the first one comes after a request.
     """
 
-    def __init__(self, looks: SharedPolls, book: PendingBook) -> None:
-        self._looks = looks
-        self._book = book
+    def __init__(self, polls: SharedPolls, pending: PendingDownloads) -> None:
+        self._polls = polls
+        self._pending = pending
         self._first_s: dict[str, float] = {}
         self._polled_s: dict[str, float] = {}
         self._changed_s = anyio.current_time()
@@ -201,7 +201,7 @@ class _Pace:
         """Note that the service has taken a request since all looks so far."""
         self._changed_s = anyio.current_time()
 
-    def take_turn(self, label: str) -> float:
+    def start_poll(self, label: str) -> float:
         """Note that a label is polled now; return how old a look at it by others may be."""
         since_s = max(self._changed_s, self._polled_s.get(label, self._changed_s))
         self._polled_s[label] = anyio.current_time()
@@ -210,49 +210,49 @@ class _Pace:
     def expect(self, waiting: Waiting) -> None:
         """Note that there is something new; call it before the book takes it in."""
         self.note_change()
-        wait_s = min(FIRST_POLL_S, self._looks.interval_s)
+        wait_s = min(FIRST_POLL_S, self._polls.interval_s)
         if waiting.is_due or waiting.duplicates:
             wait_s = 0.0
-        for label in waiting.labels.difference(self._book.labels()):
+        for label in waiting.labels.difference(self._pending.labels()):
             self._first_s[label] = anyio.current_time() + wait_s
 
-    def _rest_of(self, label: str) -> float:
+    def _until_poll_of(self, label: str) -> float:
         first_s = self._first_s.get(label, 0.0) - anyio.current_time()
-        return max(first_s, self._looks.rest_s(label))
+        return max(first_s, self._polls.until_poll_s(label))
 
     def due(self) -> list[str]:
         """Return the labels that may be looked at now."""
-        return [label for label in self._book.labels() if self._rest_of(label) <= 0]
+        return [label for label in self._pending.labels() if self._until_poll_of(label) <= 0]
 
-    def rest_s(self) -> float:
+    def until_poll_s(self) -> float:
         """Return the seconds until something is to be asked of the service."""
-        rests = map(self._rest_of, self._book.labels())
-        return max(0.0, min([self._book.until_ask_s(), *rests]))
+        rests = map(self._until_poll_of, self._pending.labels())
+        return max(0.0, min([self._pending.until_request_s(), *rests]))
 
 
-async def _take_in(
-    book: PendingBook,
+async def _receive(
+    pending: PendingDownloads,
     waiting_in: MemoryObjectReceiveStream[Waiting],
-    pace: _Pace,
-    tell: Callable[[], None],
+    schedule: _PollSchedule,
+    report: Callable[[], None],
 ) -> bool:
     """Take in what arrives until a poll or a deadline is due; false when all is over.
 
-    Calls ``tell`` when more is to be waited for.
+    Calls ``report`` when more is to be waited for.
     """
 
     def take(waiting: Waiting) -> None:
-        pace.expect(waiting)
-        book.add(waiting)
-        tell()
+        schedule.expect(waiting)
+        pending.add(waiting)
+        report()
 
-    if not book:
+    if not pending:
         try:
             take(await waiting_in.receive())
         except anyio.EndOfStream:
             return False
-    while (rest_s := min(pace.rest_s(), book.until_deadline_s())) > 0:
-        with anyio.move_on_after(rest_s):
+    while (until_poll_s := min(schedule.until_poll_s(), pending.until_deadline_s())) > 0:
+        with anyio.move_on_after(until_poll_s):
             try:
                 take(await waiting_in.receive())
             except anyio.EndOfStream:
@@ -264,42 +264,42 @@ async def _take_in(
 
 
 async def _poll_label(
-    looks: SharedPolls, book: PendingBook, label: str, *, since_s: float
+    polls: SharedPolls, pending: PendingDownloads, label: str, *, since_s: float
 ) -> list[Resolution]:
-    reply = (await looks.look(label, since_s=since_s)).reply
-    resolved = book.absorb(label, reply)
-    if book.has_lost(label, reply):
-        entries = await looks.client.download_search(label, active_only=False)
-        resolved += book.absorb_search(label, entries)
-    if book.has_strays:
-        entries = await looks.client.download_search(active_only=False)
-        resolved += book.absorb_whole_search(entries)
+    reply = (await polls.poll(label, since_s=since_s)).reply
+    resolved = pending.apply_poll(label, reply)
+    if pending.has_lost(label, reply):
+        entries = await polls.client.download_search(label, active_only=False)
+        resolved += pending.apply_search(label, entries)
+    if pending.has_moved:
+        entries = await polls.client.download_search(active_only=False)
+        resolved += pending.apply_full_search(entries)
     return resolved
 
 
-async def _ask_again(looks: SharedPolls, book: PendingBook) -> list[Finding]:
+async def _request_again(polls: SharedPolls, pending: PendingDownloads) -> list[DownloadUpdate]:
     """Ask for what was lost, as far as there is quota for it."""
-    await _remove_spent(looks, book)
-    findings: list[Finding] = []
-    for label, files in book.to_ask().items():
+    await _remove_spent(polls, pending)
+    updates: list[DownloadUpdate] = []
+    for label, files in pending.to_request().items():
         for again in _batches(files):
             items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in again]
             try:
-                reply = await looks.client.download_request(items, label=label)
+                reply = await polls.client.download_request(items, label=label)
             except ApiError as error:
                 if not error.is_quota:
                     raise
-                book.put_off(again)  # meanwhile the window moves on
+                pending.defer(again)  # meanwhile the window moves on
             else:
-                findings += book.absorb_request(label, again, reply)
-    return findings
+                updates += pending.apply_request(label, again, reply)
+    return updates
 
 
-async def _remove_spent(looks: SharedPolls, book: PendingBook) -> None:
+async def _remove_spent(polls: SharedPolls, pending: PendingDownloads) -> None:
     """Remove own entries of which nothing can come; where that is refused, nothing is lost."""
-    for download_id in book.to_remove():
+    for download_id in pending.to_remove():
         try:
-            await looks.client.download_remove(download_id)
+            await polls.client.download_remove(download_id)
         except AuthError:
             raise
         except ApiError as error:
@@ -308,4 +308,4 @@ async def _remove_spent(looks: SharedPolls, book: PendingBook) -> None:
 
 def _batches(files: Iterable[WantedFile]) -> Iterable[list[WantedFile]]:
     rest = iter(files)
-    return iter(lambda: list(islice(rest, ASKED_AT_ONCE)), [])
+    return iter(lambda: list(islice(rest, MAX_ITEMS_PER_REQUEST)), [])

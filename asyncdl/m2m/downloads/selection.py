@@ -27,7 +27,7 @@ from asyncdl.m2m.downloads.products import (
     choose,
     is_offered,
     is_own_bundle,
-    is_told_available,
+    is_stated_available,
     listed_product,
     products_seen,
     rank_of_system,
@@ -258,7 +258,7 @@ def _rank_of_single(file: DownloadOption) -> tuple[bool, bool, bool, int, str, s
     # The ids at the end only make the choice the same in every run.
     return (
         not is_offered(file),
-        not is_told_available(file),
+        not is_stated_available(file),
         not file.file_groups,
         rank_of_system(file),
         file.id,

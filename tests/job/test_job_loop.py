@@ -30,7 +30,7 @@ LONG = {
     "scenes are compared": (scenes, "_newly_found"),
     "files are chosen": (selecting, "_selected"),
     "files are counted": (discovery, "_wanted"),
-    "files are looked for": (existing_files, "absent_from"),
+    "files are looked for": (existing_files, "missing_from"),
     "requests are matched": (requesting, "match_reply"),
 }
 

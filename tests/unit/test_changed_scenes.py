@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from asyncdl.job.changed_scenes import successions
+from asyncdl.job.changed_scenes import superseded_pairs
 from asyncdl.journal import SceneRecord
 from asyncdl.m2m.naming import acquisition_of, processed_on
 
@@ -17,13 +17,13 @@ REAL_TIME = SceneRecord(
     superseded_by="",
     withdrawn="",
     kinds=frozenset({"bands"}),
-    is_settled=True,
+    is_complete=True,
 )
 FINAL = replace(REAL_TIME, product_id="LC09_L1GT_068017_20260301_20260315_02_T2", run=2)
 
 
 def pairs(*scenes: SceneRecord) -> list[tuple[str, str]]:
-    return [(old.product_id, new.product_id) for old, new in successions(scenes)]
+    return [(old.product_id, new.product_id) for old, new in superseded_pairs(scenes)]
 
 
 def test_what_a_later_run_saw_replaces_what_an_earlier_one_saw() -> None:
@@ -41,7 +41,7 @@ def test_the_newest_replaces_all_older_ones() -> None:
     "other",
     [
         replace(FINAL, run=1),
-        replace(FINAL, is_settled=False),
+        replace(FINAL, is_complete=False),
         replace(FINAL, product_id="LC09_L1TP_068017_20260302_20260315_02_T1"),
         replace(FINAL, product_id="LC08_L1TP_068017_20260301_20260315_02_T1"),
         replace(FINAL, product_id="LC09_L1TP_068018_20260301_20260315_02_T1"),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdl.job.choosing.scope import SKEW_S, Now, day_of, doubt_about, first_new_day
+from asyncdl.job.choosing.scope import SKEW_S, Now, clock_warning, day_of, first_new_day
 from asyncdl.journal import LastSearch
 from asyncdl.journal.journal import open_journal
 from asyncdl.journal.state_location import JOURNAL_NAME
@@ -39,14 +39,14 @@ def test_the_day_before_the_last_search_is_looked_at_again() -> None:
 def test_the_service_s_clock_decides_and_this_machine_s_does_not_matter(local: float) -> None:
     last = by_service(NOW - DAY_S)
     assert first_new_day(last, Now(NOW, local)) == date(2026, 11, 27)
-    assert doubt_about(last, Now(NOW, local)) is None
+    assert clock_warning(last, Now(NOW, local)) is None
 
 
 @pytest.mark.parametrize("last", [by_service(NOW + 40 * DAY_S), by_machine(NOW + 40 * DAY_S)])
 def test_a_time_in_the_future_is_said_and_not_believed(last: LastSearch) -> None:
     now = Now(NOW, NOW + 41 * DAY_S)
     assert first_new_day(last, now) is None
-    doubt = doubt_about(last, now)
+    doubt = clock_warning(last, now)
     assert doubt is not None and doubt.severity == "warning"
     assert "as of 2027-01-08, but the service says that today is 2026-11-29" in doubt.text
 
@@ -55,7 +55,7 @@ def test_a_time_that_this_machine_s_clock_remembered_is_not_believed() -> None:
     """It may be wrong though it lies in the past by now."""
     last = by_machine(NOW - DAY_S)
     assert first_new_day(last, Now(NOW, NOW)) is None
-    doubt = doubt_about(last, Now(NOW, NOW))
+    doubt = clock_warning(last, Now(NOW, NOW))
     assert doubt is not None and doubt.severity == "info"
 
 
@@ -63,7 +63,7 @@ def test_without_a_date_this_machine_s_clock_may_contradict() -> None:
     last = by_service(NOW)
     assert first_new_day(last, Now(None, NOW + DAY_S)) == date(2026, 11, 28)
     assert first_new_day(last, Now(None, NOW - 9 * DAY_S)) is None
-    doubt = doubt_about(last, Now(None, NOW - 9 * DAY_S))
+    doubt = clock_warning(last, Now(None, NOW - 9 * DAY_S))
     assert doubt is not None and "this machine's clock says that today is 2026-11-20" in doubt.text
 
 
@@ -77,7 +77,7 @@ def test_a_time_that_no_calendar_has_breaks_nothing(at: float) -> None:
     for last in (by_service(at), by_machine(at)):
         since = first_new_day(last, Now(NOW, NOW))
         assert since is None or since <= date(2026, 11, 28)
-        doubt_about(last, Now(NOW, NOW))
+        clock_warning(last, Now(NOW, NOW))
     assert date(1970, 1, 1) <= day_of(at) < date.max
 
 
@@ -136,7 +136,7 @@ async def follow(folder: Path, course: list[Night], legacy_ahead_s: float | None
         now = Now(true_s + night.skew_s if night.says_date else None, true_s + night.ahead_s)
         async with open_journal(folder, "usgs") as journal:
             begun = await journal.begin(label="l", fingerprint="f", searching="m")
-            journal.searching_at = now.service
+            journal.search_started_at = now.service
             since = first_new_day(begun.last_search, now) if begun.last_search else None
             if night.is_whole:
                 seen |= {at for at in there if since is None or ingest_day(at) >= since}

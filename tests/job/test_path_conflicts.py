@@ -14,8 +14,8 @@ from anyio import to_thread
 from asyncdl.errors import AsyncdlError, DiskError
 from asyncdl.job.reporting.report import Failure, Summary
 from asyncdl.job.stages import path_conflicts
-from asyncdl.job.stages.path_conflicts import obstacle_at, probe
-from asyncdl.journal import STATE_FOLDER, Place, check_right_to_write, open_state
+from asyncdl.job.stages.path_conflicts import conflict_at, detect_fold
+from asyncdl.journal import STATE_FOLDER, Place, check_writable, open_state
 from asyncdl.journal.state_folder import LONGEST_JOURNAL_BYTES
 from asyncdl.journal.state_location import JOURNAL_NAME
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -114,7 +114,7 @@ def test_a_volume_that_tells_no_limits_has_none(
 ) -> None:
     monkeypatch.setattr(os, "pathconf", lambda *_: -1)
     place = Place("bands", PurePosixPath("bands", "scene", "x" * 250))
-    assert obstacle_at(tmp_path, place) is None
+    assert conflict_at(tmp_path, place) is None
 
 
 # --- names that clash -------------------------------------------------------------------
@@ -152,16 +152,16 @@ async def test_a_file_whose_name_another_has_is_not_asked_for(
     async def folding(folder: Path) -> path_conflicts.Fold:
         return FOLDS
 
-    sort_out = path_conflicts.PathConflicts.sort_out
+    drop_taken = path_conflicts.PathConflicts.drop_taken
 
     def with_others(
         self: path_conflicts.PathConflicts, run: object, files: tuple[WantedFile, ...]
     ) -> object:
         lower = [replace(f, file_name=f.file_name.lower(), entity_id="other") for f in files]
-        return sort_out(self, run, [*files, *lower])  # type: ignore[arg-type]
+        return drop_taken(self, run, [*files, *lower])  # type: ignore[arg-type]
 
-    monkeypatch.setattr("asyncdl.job.stages.discovery.probe", folding)
-    monkeypatch.setattr(path_conflicts.PathConflicts, "sort_out", with_others)
+    monkeypatch.setattr("asyncdl.job.stages.discovery.detect_fold", folding)
+    monkeypatch.setattr(path_conflicts.PathConflicts, "drop_taken", with_others)
     summary = await bench.run(RED)
     assert (summary.files["downloaded"], summary.files["failed"]) == (3, 3)
     assert "on this volume its name is that of" in summary.failures[0].detail
@@ -169,7 +169,7 @@ async def test_a_file_whose_name_another_has_is_not_asked_for(
 
 
 async def test_a_volume_that_tells_all_names_apart_is_known_by_a_probe(tmp_path: Path) -> None:
-    fold = await probe(tmp_path)
+    fold = await detect_fold(tmp_path)
     assert fold("A") != fold("a")
     assert list(tmp_path.iterdir()) == []
 
@@ -177,7 +177,7 @@ async def test_a_volume_that_tells_all_names_apart_is_known_by_a_probe(tmp_path:
 async def test_a_volume_that_takes_upper_for_lower_case_is_known_by_a_probe(
     folding_volume: Path,
 ) -> None:
-    fold = await probe(folding_volume)
+    fold = await detect_fold(folding_volume)
     assert fold("A") == fold("a")
 
 
@@ -271,7 +271,7 @@ async def test_a_read_only_volume_stops_the_run_at_once(
     summary = await stopped(Bench(service, read_only / below))
     assert "Read-only file system" in summary.error
     with pytest.raises(DiskError, match="Read-only file system"):
-        await to_thread.run_sync(check_right_to_write, read_only / below)  # as a plan does
+        await to_thread.run_sync(check_writable, read_only / below)  # as a plan does
 
 
 @pytest.mark.parametrize("number", [13, 30])

@@ -37,6 +37,6 @@ async def test_requests_are_forgotten_after_the_service_has_forgotten_them(
 ) -> None:
     """Else a queue that could not be cleared would stay for ever."""
     async with open_journal(tmp_path, "usgs") as journal:
-        await journal.requests.note_given([(RED, Requested(7, "label"))], is_ready=True)
+        await journal.requests.note_accepted([(RED, Requested(7, "label"))], is_ready=True)
         await clear_queue(journal, cast(M2MClient, Queue(error)), "label")
         assert bool(await journal.requests.count()) == is_known

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from asyncdl.job.stages.requirements import demand_of, digests_of
+from asyncdl.job.stages.requirements import digests_of, requirements_of
 from asyncdl.journal import FinishedFile
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
@@ -56,7 +56,7 @@ def test_a_digest_is_known_with_and_without_sum_and_in_any_case(
 ) -> None:
     promised = Checksum(checksum_id, "A0" * (digits // 2))
     assert digests_of([promised]) == (Digest(algorithm, "a0" * (digits // 2)),)
-    assert demand_of(wanted(promised), "checksum").is_possible
+    assert requirements_of(wanted(promised), "checksum").is_possible
 
 
 @pytest.mark.parametrize(
@@ -74,22 +74,25 @@ def test_a_digest_is_known_with_and_without_sum_and_in_any_case(
 )
 def test_what_has_no_value_or_no_known_name_promises_nothing(empty: Checksum) -> None:
     assert digests_of([empty]) == ()
-    assert not demand_of(wanted(empty), "checksum").is_possible
-    assert demand_of(wanted(empty, SHA), "checksum").is_possible
+    assert not requirements_of(wanted(empty), "checksum").is_possible
+    assert requirements_of(wanted(empty, SHA), "checksum").is_possible
 
 
 def test_size_checks_neither_structure_nor_digests() -> None:
-    demand = demand_of(wanted(SHA), "size")
+    demand = requirements_of(wanted(SHA), "size")
     assert (demand.form, demand.digests, demand.is_possible) == (Form.ANY, (), True)
 
 
 def test_auto_takes_what_is_offered_and_needs_nothing() -> None:
-    assert demand_of(wanted(SHA), "auto").digests and demand_of(wanted(), "auto").is_possible
+    assert (
+        requirements_of(wanted(SHA), "auto").digests
+        and requirements_of(wanted(), "auto").is_possible
+    )
 
 
 @pytest.mark.parametrize("checksums", [(), (UNKNOWN,), (NONSENSE,)])
 def test_checksum_is_impossible_without_a_digest(checksums: tuple[Checksum, ...]) -> None:
-    assert not demand_of(wanted(*checksums), "checksum").is_possible
+    assert not requirements_of(wanted(*checksums), "checksum").is_possible
 
 
 @pytest.mark.parametrize(
@@ -99,23 +102,23 @@ def test_checksum_is_impossible_without_a_digest(checksums: tuple[Checksum, ...]
 def test_an_earlier_proof_counts_if_it_is_strong_enough(
     verify: str, source: str, is_met: bool
 ) -> None:
-    assert demand_of(wanted(), verify).is_met_by(known(source)) is is_met
+    assert requirements_of(wanted(), verify).is_met_by(known(source)) is is_met
 
 
 def test_an_earlier_proof_does_not_count_when_another_digest_is_promised_now() -> None:
-    demand = demand_of(wanted(SHA), "auto")
+    demand = requirements_of(wanted(SHA), "auto")
     assert demand.is_met_by(known("m2m", Digest("sha256", "ab" * 32)))
     assert not demand.is_met_by(known("m2m", Digest("sha256", "cd" * 32)))
 
 
 def test_each_digest_has_its_source() -> None:
     by_catalogue = replace(wanted(), catalogued={"S_B4.TIF": Checksum("sha512sum", "EF" * 64)})
-    demand = demand_of(by_catalogue, "auto")
+    demand = requirements_of(by_catalogue, "auto")
     assert (demand.source, demand.digests) == ("stac", (Digest("sha512", "ef" * 64),))
-    both = demand_of(replace(by_catalogue, checksums=(SHA,)), "auto")
+    both = requirements_of(replace(by_catalogue, checksums=(SHA,)), "auto")
     assert both.source == "m2m+stac" and len(both.digests) == 2
-    assert demand_of(wanted(), "auto").source_of("length+md5+tiff") == "host"
-    assert demand_of(wanted(), "auto").source_of("length+tiff") == ""
+    assert requirements_of(wanted(), "auto").source_of("length+md5+tiff") == "host"
+    assert requirements_of(wanted(), "auto").source_of("length+tiff") == ""
 
 
 def test_a_bundles_members_have_the_digests_of_both() -> None:
@@ -125,7 +128,7 @@ def test_a_bundles_members_have_the_digests_of_both() -> None:
         members={"S_B4.TIF": (SHA,), "S_MTL.txt": ()},
         catalogued={"S_MTL.txt": Checksum("sha512sum", "EF" * 64)},
     )
-    demand = demand_of(bundle, "auto")
+    demand = requirements_of(bundle, "auto")
     assert demand.members == {
         "S_B4.TIF": (Digest("sha256", "ab" * 32),),
         "S_MTL.txt": (Digest("sha512", "ef" * 64),),

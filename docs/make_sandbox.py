@@ -1,4 +1,4 @@
-"""Write ``sandbox.md``: its table of faults comes from the faults themselves.
+"""Write ``sandbox.md``; its table of faults is generated from the class.
 
 ::
 
@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from asyncdl.cli.field_docs import field_docs
-from asyncdl.sandbox import Faults, chaos
-from asyncdl.sandbox.api import KNOWN
-from asyncdl.sandbox.endpoints.table import FIXED
+from asyncdl.sandbox import Faults, faults
+from asyncdl.sandbox.api import FIXED, KNOWN
 
 PAGE = Path(__file__).with_name("sandbox.md")
 HEAD = """\
@@ -27,71 +26,71 @@ HEAD = """\
 
 An M2M service, its file hosts and its STAC catalogue in one process: for trials
 without an account, for the tests of asyncdl, and for tests of other clients. It
-says nothing that is not publicly known of the real service; what is not known is
-a setting. It holds the scenes of the USGS notebook around Anchorage, some of
+only does what is publicly known of the real service; what is not known is a
+setting. It contains the scenes of the USGS notebook around Anchorage, some of
 other sensors, and as many computed ones as you like.
 
-Beside them it has a few entries each of `landsat_ard_tile_c2`, `srtm_v3`, `naip`,
+It also has a few entries each of `landsat_ard_tile_c2`, `srtm_v3`, `naip`,
 `sentinel_2a` and `corona2`, with several products per entity: tars, zips, a tgz and
 single files, some of which have to be ordered, and two air photos that share one
-display id. Records and filters of datasets are those that were recorded.
+display id. Records and filters of datasets are recorded ones.
 
 ```console
-$ asyncdl run examples/anchorage.toml --sandbox                  # a service for one run
-$ asyncdl run examples/anchorage.toml --sandbox --fault chaos=7  # and an awful one
-$ asyncdl sandbox --generated 1000 --fault preparing=0.5         # one that stays
+$ asyncdl run examples/anchorage.toml --sandbox                  # for one run
+$ asyncdl run examples/anchorage.toml --sandbox --fault chaos=7  # with faults
+$ asyncdl sandbox --generated 1000 --fault preparing=0.5         # until Ctrl-C
 ```
 
-The one that stays prints the address and the account for the config. It keeps
-keys, queue, labels, scene lists and quota while clients come, go and are killed. It
-has a door that the real service has not, to look inside and to change the faults:
+`asyncdl sandbox` prints the address and the account for the config. It keeps
+keys, queue, labels, scene lists and quota when clients end or are killed. Its admin
+API, which the real service does not have, reports its state and changes its faults:
 
 ```console
 $ curl -s http://127.0.0.1:8080/sandbox                          # calls, violations, leftovers
 $ curl -s http://127.0.0.1:8080/sandbox/faults -d '["api_down", "down_mode=html"]'
 ```
 
-Web pages that are open in a browser on the same machine are kept out: a request with an `Origin`
-that is not the sandbox's, or a `Host` that is neither an address nor `localhost` nor the name given
-by `--host`, is answered 403 and noted nowhere. Where `--host` lets other machines in (`0.0.0.0`),
-the name of this machine and names without a dot are served, too. The door takes
-`application/json`, and what `curl -d` sends.
+Web pages in a browser on the same machine have no access: a request with an `Origin` other than
+the sandbox's, or a `Host` that is neither an address nor `localhost` nor the name given by
+`--host`, gets 403 and is not logged. If `--host` allows other machines (`0.0.0.0`), the name of
+this machine and names without a dot are accepted, too. The admin API accepts `application/json`,
+and the content type that `curl -d` sends.
 
-From Python, `asyncdl.sandbox.serve()` gives a `Service`: where it listens, what
-it was asked (`calls`, `call_log`, `file_requests`, `file_log`), what the real
-service would have frowned on (`violations`), what was not tidied up
-(`leftovers`), and the true bytes of every file (`file_bytes`, `bundle_bytes`; `file_url`
-leads to one).
-`asyncdl.sandbox.ExpectedFiles` tells these, and their digests, without a server, to prove
-what came from one in another process.
-`service.faults` may be changed while it runs.
+From Python, `asyncdl.sandbox.serve()` returns a `Service`: its addresses, the requests
+so far (`calls`, `call_log`, `file_requests`, `file_log`), violations of the real
+service's rules (`violations`), what clients have not cleaned up
+(`cleanup_report`), and the expected bytes of every file (`file_bytes`, `bundle_bytes`; `file_url`
+returns its URL).
+`asyncdl.sandbox.ExpectedFiles` provides these bytes, and their digests, without a server, to
+verify downloads from a sandbox in another process.
+`service.faults` can be changed while it runs.
 
 ## Calls
 
 As with the service, a call is a POST or a GET with a JSON body (the login has to be a
-POST), an address may end in `/` or `?`, a body may be empty, `null`, `{{}}` or `[]`, names of
-datasets have any case, ids come as a list or as one text with commas, and fields that an
-endpoint does not know do not matter. A test compares the replies with every recorded and
+POST), a URL may end in `/` or `?`, a body may be empty, `null`, `{{}}` or `[]`, dataset
+names are case-insensitive, ids are a list or one string with commas, and unknown fields
+are ignored. A test compares the replies with every recorded and
 documented one, field by field.
 
-Served in full:
+Implemented:
 {full}.
 
-Served with a reply that is always the same:
+Implemented with a fixed reply:
 {fixed}.
 
-Every other name gets what the service returns for an endpoint that does not exist or was removed,
+Every other name gets the reply of the service for an endpoint that does not exist or was removed,
 such as `login`: `NOT_FOUND`, "Invalid Endpoint".
 
-`make clients` runs programs that nobody here wrote against the sandbox (usgs, usgsxplore,
-eodag, callusgs, landsatxplore, and the way of the USGS notebook), each at a fixed version in an
-environment of its own, from the login to the downloaded bytes, and prints how each step ended.
+`make clients` runs other programs against the sandbox (usgs, usgsxplore, eodag, callusgs,
+landsatxplore, and the steps of the USGS notebook), each at a fixed version in its own
+environment, from the login to the downloaded bytes, and prints the result of each step.
 
 ## Faults
 
 `--fault NAME=VALUE`, as often as needed; later ones win, and a switch needs no
 value. A **share** is a number from 0 to 1, or a pattern for file names such as
-`*_ST_B10.TIF`. What a number strikes follows from the seed, so that a run can be
+`*_ST_B10.TIF`. Which files a number hits follows from the seed, so that a run can be
 repeated.
 
 | fault | default | meaning |
@@ -124,10 +123,10 @@ def row(name: str, default: Any, meaning: str) -> str:
 
 
 def chaos_in_words() -> str:
-    """Return what the module says about ``chaos``, and its shares."""
-    words = (inspect.getdoc(chaos) or "").replace("``", "`")
-    shares = ", ".join(f"`{name}={value}`" for name, value in chaos.shares_of_chaos().items())
-    decided = ", ".join(f"`{name}`" for name in chaos.switches_of_chaos(0))
+    """Return what its docstring says about ``chaos``, and its shares."""
+    words = (inspect.getdoc(Faults.chaos) or "").replace("``", "`")
+    shares = ", ".join(f"`{name}={value}`" for name, value in faults.shares_of_chaos().items())
+    decided = ", ".join(f"`{name}`" for name in faults.switches_of_chaos(0))
     return f"{words}\n\nUnder every seed: {shares}.\n\nDecided by the seed: {decided}.\n"
 
 

@@ -115,18 +115,18 @@ def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[None]:
 def violations(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[str]]:
-    """Let a test fail when any sandbox saw what the real service would frown on."""
-    blamed: list[str] = []
-    blame = RequestLog.blame
+    """Fail a test in which any sandbox recorded a violation of the service's rules."""
+    violations: list[str] = []
+    record = RequestLog.record_violation
 
-    def note(ledger: RequestLog, what: str) -> None:
-        blamed.append(what)
-        blame(ledger, what)
+    def record_violation(log: RequestLog, what: str) -> None:
+        violations.append(what)
+        record(log, what)
 
-    monkeypatch.setattr(RequestLog, "blame", note)
-    yield blamed
+    monkeypatch.setattr(RequestLog, "record_violation", record_violation)
+    yield violations
     if "violates" not in request.keywords:
-        assert blamed == []
+        assert violations == []
 
 
 @pytest.fixture

@@ -245,7 +245,7 @@ async def test_a_whole_job_goes_by_the_proxy(
         open_door(server_context(CA, names=("far.test",)), inner) as door,
         open_proxy() as proxy,
     ):
-        monkeypatch.setattr(service._world, "origin", f"https://far.test:{door}")
+        monkeypatch.setattr(service._state, "origin", f"https://far.test:{door}")
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         assert (await job_at(service, tmp_path).run()).status == "complete"
     assert set(proxy.asked) == {f"CONNECT far.test:{door}"}

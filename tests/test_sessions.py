@@ -60,7 +60,7 @@ async def points(make: Callable[[], Awaitable[None]]) -> range:
 
 
 def check_nothing_is_left(service: Service, where: str) -> None:
-    left = service.leftovers
+    left = service.cleanup_report
     assert (left.open_keys, left.scene_lists) == (0, ()), where
 
 

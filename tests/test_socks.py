@@ -80,7 +80,7 @@ async def test_a_whole_job_behind_tls_goes_by_socks(
         open_door(server_context(CA, names=("far.test",)), inner) as door,
         open_socks(login="na me:s3c@ret") as socks,
     ):
-        monkeypatch.setattr(service._world, "origin", f"https://far.test:{door}")
+        monkeypatch.setattr(service._state, "origin", f"https://far.test:{door}")
         login = "na%20me:s3c%40ret"
         monkeypatch.setenv("HTTPS_PROXY", f"socks5h://{login}@127.0.0.1:{socks.port}")
         assert (await job_at(service, tmp_path).run()).status == "complete"

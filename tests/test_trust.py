@@ -217,7 +217,7 @@ async def behind_tls(service: Service, context: ssl.SSLContext, monkeypatch: pyt
     port = int(service.origin.rpartition(":")[2])
     async with open_door(context, port) as door:
         origin = f"https://127.0.0.1:{door}"
-        monkeypatch.setattr(service._world, "origin", origin)
+        monkeypatch.setattr(service._state, "origin", origin)
         yield origin
 
 
@@ -439,7 +439,7 @@ async def test_a_whole_job_goes_by_a_proxy_to_certificates_of_ours(
 ) -> None:
     context = server_context(OURS, wants=THEIRS, names=("far.test",))
     async with behind_tls(service, context, monkeypatch) as url, open_proxy() as proxy:
-        monkeypatch.setattr(service._world, "origin", far(url))
+        monkeypatch.setattr(service._state, "origin", far(url))
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         tls = TlsSettings(pems / "ca.pem", pems / "both.pem")
         assert (await job_at(far(url), service, tmp_path, tls).run()).status == "complete"

@@ -1,6 +1,6 @@
 """An embedded M2M service and file host that stands in for USGS.
 
-For trials without an account, for tests of asyncdl, and for tests of others::
+For trials without an account, for tests of asyncdl, and for tests of other programs::
 
     async with asyncdl.sandbox.serve(faults=Faults(preparing=0.5)) as service:
         await my_program(service.url, service.username, service.token)
@@ -10,9 +10,9 @@ For trials without an account, for tests of asyncdl, and for tests of others::
 import warnings
 from typing import Any
 
-from asyncdl.sandbox.cleanup_report import CleanupReport
-from asyncdl.sandbox.expected_files import ExpectedFiles
+from asyncdl.sandbox.admin_api import CleanupReport
 from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.file_contents import ExpectedFiles
 from asyncdl.sandbox.service import Service, serve
 
 __all__ = ["CleanupReport", "ExpectedFiles", "Faults", "Service", "serve"]

@@ -36,23 +36,25 @@ class Account:
 
     @contextmanager
     def one_call(
-        self, endpoint: str, caller: BaseTransport | None, ledger: RequestLog
+        self, endpoint: str, caller: BaseTransport | None, request_log: RequestLog
     ) -> Iterator[None]:
-        """Let one call through at a time.
+        """Run one call at a time.
 
-        A call goes on when its caller has gone away, and the account is busy with
-        it; whoever comes then is refused, but not blamed: it cannot know.
+        A call continues when its client disconnects, and keeps the account busy. Calls
+        that arrive meanwhile are refused, but are no violation: the client cannot know.
 
         Args:
-            endpoint: Which one is called.
-            caller: The connection that the call came by.
-            ledger: Hears of overlapping calls.
+            endpoint: The endpoint that is called.
+            caller: The connection of the call.
+            request_log: Records overlapping calls as violations.
         Raises: Refusal, while another call is running.
         """
         if self._running is not None:
             running, its_caller = self._running
             if its_caller is not None and not its_caller.is_closing():
-                ledger.blame(f"overlapping calls: {endpoint} while {running} was running")
+                request_log.record_violation(
+                    f"overlapping calls: {endpoint} while {running} was running"
+                )
             raise rate_limited()
         self._running = (endpoint, caller)
         try:
@@ -71,16 +73,16 @@ class Account:
         return self._new_key()
 
     def log_in_by_cookie(self, cookie: str | None) -> str:
-        """Return a new API key to whom the cookie of the single sign-on names.
+        """Return a new API key for the cookie of the single sign-on.
 
-        The sandbox has no page to sign on; the application token passes for the cookie.
+        The sandbox has no sign-on page; the application token serves as the cookie.
 
         Raises: Refusal, for a wrong cookie or none.
         """
         return self.log_in(self.username, cookie or "")
 
     def log_in_guest(self, application_token: str, user_token: str) -> str:
-        """Return a new API key to a guest of an application.
+        """Return a new API key for a guest of an application.
 
         Raises: Refusal, for a wrong application token, and for a user token used before.
         """
@@ -96,7 +98,7 @@ class Account:
         return key
 
     def check(self, key: str | None, faults: Faults) -> str:
-        """Return the key if it is good, and let its idle time begin anew.
+        """Return the key if it is valid, and restart its idle time.
 
         Raises: Refusal, if it is missing, unknown or expired.
         """
@@ -113,13 +115,13 @@ class Account:
         return key
 
     def is_expired(self, key: str, faults: Faults) -> bool:
-        """Tell whether a key was good once and is not any more."""
-        if key in self._last_use and self._is_worn_out(key, faults):
+        """Return whether a key was valid once and has expired."""
+        if key in self._last_use and self._has_expired(key, faults):
             del self._last_use[key], self._calls[key]
             self._expired.add(key)
         return key in self._expired
 
-    def _is_worn_out(self, key: str, faults: Faults) -> bool:
+    def _has_expired(self, key: str, faults: Faults) -> bool:
         rested_s = time.monotonic() - self._last_use[key]
         return rested_s >= faults.key_idle_s or 0 < faults.key_calls <= self._calls[key]
 
@@ -135,10 +137,10 @@ class Account:
 
     @property
     def open_keys(self) -> int:
-        """How many keys are good and were not given back."""
+        """Number of valid keys that have not been logged out."""
         return len(self._last_use)
 
     def expire_keys(self) -> None:
-        """Let every key be expired."""
+        """Expire every key."""
         self._expired.update(self._last_use)
         self._last_use.clear()

@@ -1,7 +1,7 @@
-"""The metadata fields that a search may filter on, as the service has them.
+"""The metadata fields that a search can filter on, as the service has them.
 
 Ids, order, labels, kinds and SQL are those on record; so are whole entries and value lists
-where they were recorded whole. The rest follows the manner of its neighbours.
+where they were recorded in full. The rest is modelled on similar fields.
 
 Source: recorded ``dataset-filters`` of five datasets; API notes, sections 4.3 and 12a.
 """
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from asyncdl.m2m.naming import ARD_DATASET
-from asyncdl.sandbox.products import hashed_id
+from asyncdl.sandbox.landsat_scenes import LandsatScene, SandboxScene
 from asyncdl.sandbox.scene_facts import (
     geometric_rmse,
     image_quality,
@@ -25,7 +25,7 @@ from asyncdl.sandbox.scene_facts import (
     slashed,
     sun_elevation,
 )
-from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
+from asyncdl.sandbox.scene_files import hashed_id
 from asyncdl.sandbox.tiles import ArdTile
 
 Json: TypeAlias = Any
@@ -33,12 +33,12 @@ Value: TypeAlias = str | int | float | None
 Values: TypeAlias = Mapping[str, str]
 
 COLLECTION_1 = "landsat_8_c1"
-"""Withdrawn at the end of 2022; its filters are the ones recorded first, and whole."""
+"""Withdrawn at the end of 2022; its filters were recorded first, and in full."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """One metadata field that a search may filter on. Equal only to itself."""
+    """One metadata field that a search can filter on. Equal only to itself."""
 
     id: str
     label: str
@@ -46,23 +46,23 @@ class Field:
     """``Text``, ``Range`` or ``Select``."""
     sql: str
     read: Callable[[SandboxScene], Value]
-    """Takes the field's value out of a scene: days as ``2023/03/28``, ``None`` for unknown."""
+    """Reads the field's value of a scene: dates as ``2023/03/28``, ``None`` for unknown."""
     link: str
-    """Where the field is explained."""
+    """URL of the field's description."""
     legacy_id: int | None = None
     values: Values | None = None
-    """What a select field offers, but for ``All``."""
+    """The choices of a select field, except ``All``."""
     is_ceiling: bool = False
-    """Whether a scene matches from the value downwards."""
+    """Whether the value is an upper limit."""
     config: Mapping[str, Json] = field(default_factory=dict)
-    """What its ``fieldConfig`` has beside or instead of what its kind makes likely."""
+    """Entries of its ``fieldConfig`` that differ from the defaults of its kind."""
 
     def id_in(self, dataset: str) -> str:
-        """Return the field's id; each dataset has fields of its own."""
+        """Return the field's id; each dataset has its own fields."""
         return self.id
 
     def record(self, dataset: str) -> Json:
-        """Return the field as ``dataset-filters`` prints it."""
+        """Return the field as in replies of ``dataset-filters``."""
         record = {
             "id": self.id,
             "legacyFieldId": self.legacy_id,
@@ -79,7 +79,7 @@ _LIKE: Json = {"type": "Application\\Filter\\Like", "options": []}
 
 
 def _config_of(known: Field) -> Json:
-    """Return the ``fieldConfig``: fields that came after the old interface have less of it."""
+    """Return the ``fieldConfig``; fields added after the old interface have less of it."""
     config: dict[str, Json] = {
         "type": known.kind,
         "filters": [_UPPER, _LIKE] if known.kind == "Text" else [],
@@ -106,7 +106,7 @@ _LISTS = {
     "Nadir/Off Nadir": "2768",
     "Tile Grid Region": "2854",
 }
-"""Ids of value lists, by the beginnings of labels."""
+"""Ids of value lists, by label prefix."""
 
 
 def _lists_id(known: Field) -> str:
@@ -117,7 +117,7 @@ def _lists_id(known: Field) -> str:
 
 
 def _of_scene(read: Callable[[LandsatScene], Value]) -> Callable[[SandboxScene], Value]:
-    """Return a reader that knows nothing of what is no Landsat scene."""
+    """Return a reader that returns ``None`` for anything but a Landsat scene."""
     return lambda scene: read(scene) if isinstance(scene, LandsatScene) else None
 
 
@@ -254,7 +254,7 @@ _OT_L2 = (
 )  # fmt: skip
 
 _NEW = {"options": {}, "numElements": ..., "displayListId": ""}
-"""What the range fields of tiles have, and have not."""
+"""``fieldConfig`` entries of range fields of tiles, and those they lack."""
 
 _TILES = (
     _select("60fabf689767f137", None, "Tile Grid Region", "TILE_GRID_REGION like ?",
@@ -319,12 +319,12 @@ _KNOWN_IDS: Mapping[tuple[str, str], tuple[str, int]] = {
     ("landsat_tm_c2_l1", "WRS Row"): ("5e83d0a0f068314e", 27721),
     ("landsat_tm_c2_l1", "Geometric RMSE Model (meters)"): ("5e83d0a0fe02620e", 27733),
 }
-"""Ids on record of datasets whose lists are not."""
+"""Recorded ids of fields of datasets whose field list is not on record."""
 
 
 @lru_cache(maxsize=32)
 def fields_of(dataset: str) -> tuple[Field, ...]:
-    """Return the fields that a search of a dataset may filter on; none are known of many."""
+    """Return the fields that a search of a dataset can filter on; for many none are known."""
     if dataset in _RECORDED:
         return _RECORDED[dataset]
     word = dataset.removeprefix("landsat_").partition("_")[0]
@@ -335,7 +335,7 @@ def fields_of(dataset: str) -> tuple[Field, ...]:
 
 
 def _derived(dataset: str, word: str, known: Field) -> Field:
-    """Return the field of a dataset that is like the one of Landsat 8 and 9."""
+    """Return the field of a dataset, modelled on that of Landsat 8 and 9."""
     id_, legacy_id = _KNOWN_IDS.get((dataset, known.label), (hashed_id(dataset, known.label), None))
     values = {"Satellite": _SATELLITES[word], "Sensor Identifier": _SENSORS[word]}
     return replace(known, id=id_, legacy_id=legacy_id, values=values.get(known.label, known.values))

@@ -1,7 +1,7 @@
-"""Plane geometry on longitude and latitude, as much as a search by area needs.
+"""Plane geometry on longitude and latitude, for searches by area.
 
 Rings are open (the first point is not repeated) and in degrees. Good for areas
-of a few degrees; nothing here knows of great circles.
+of a few degrees; there are no great circles.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Area:
         return (self.outer, *self.holes)
 
     def contains(self, point: Point) -> bool:
-        """Tell whether ``point`` lies in the area and in none of its holes."""
+        """Return whether ``point`` is in the area and in none of its holes."""
         return encloses(self.outer, point) and not any(encloses(h, point) for h in self.holes)
 
 
@@ -58,7 +58,7 @@ class Track:
 
 
 Shape: TypeAlias = Area | Track
-"""What a search by area consists of."""
+"""One part of the area of a search."""
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> Ring:
@@ -74,7 +74,7 @@ def bounds(ring: Ring) -> Bounds:
 
 
 def encloses(ring: Ring, point: Point) -> bool:
-    """Tell whether ``point`` lies inside ``ring`` (even-odd rule; the edge is undecided)."""
+    """Return whether ``point`` is inside ``ring`` (even-odd rule; undefined on the edge)."""
     x, y = point
     inside = False
     for (x1, y1), (x2, y2) in _edges(ring):
@@ -84,14 +84,14 @@ def encloses(ring: Ring, point: Point) -> bool:
 
 
 def intersects(ring: Ring, shape: Shape) -> bool:
-    """Tell whether a ring without holes and a shape have a point in common.
+    """Return whether a ring without holes and a shape have a point in common.
 
-    The ring may reach over the antimeridian, with longitudes beyond 180.
+    The ring may cross the antimeridian, with longitudes beyond 180.
     """
-    return any(_meets(shifted, shape) for shifted in _turns_of(ring))
+    return any(_meets(shifted, shape) for shifted in _copies_of(ring))
 
 
-def _turns_of(ring: Ring) -> Iterator[Ring]:
+def _copies_of(ring: Ring) -> Iterator[Ring]:
     yield ring
     west, _, east, _ = bounds(ring)
     if east > 180:
@@ -145,7 +145,7 @@ def _segments_meet(p: Point, q: Point, r: Point, s: Point) -> bool:
 
 
 def _side(a: Point, b: Point, c: Point) -> float:
-    """Return a number that is positive when ``c`` lies left of the way from ``a`` to ``b``."""
+    """Return a number that is positive if ``c`` is left of the line from ``a`` to ``b``."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
@@ -191,10 +191,10 @@ def to_utm(point: Point, zone: int) -> tuple[float, float]:
 _ECCENTRICITY = math.sqrt(_FLATTENING * (2 - _FLATTENING))
 _POLAR_TRUE_SCALE = math.radians(71)
 _STEP = 1e-4
-"""Degrees; over so short a way every projection is straight."""
+"""Degrees; over this distance every projection is linear enough."""
 _CLOSE_M = 0.01
 _ROUNDS = 12
-"""More than Newton's method takes anywhere."""
+"""More iterations than Newton's method needs anywhere."""
 
 
 def to_polar(point: Point) -> tuple[float, float]:
@@ -245,12 +245,12 @@ def _authalic(latitude: float) -> float:
 def unproject(
     project: Callable[[Point], tuple[float, float]], place: tuple[float, float], start: Point
 ) -> Point:
-    """Return the point that a projection puts in a place, to five digits of a degree.
+    """Invert a projection: return longitude and latitude, to five decimal places.
 
     Args:
         project: From degrees to metres.
         place: x and y, metres.
-        start: A point that is not too far away.
+        start: First guess, not too far away.
     """
     lon, lat = start
     for _ in range(_ROUNDS):

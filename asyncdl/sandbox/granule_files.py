@@ -1,7 +1,7 @@
-"""The ready-made files of datasets that are not of Landsat: zips, a tgz, rasters.
+"""The ready-made files of datasets other than Landsat: zips, a tgz, rasters.
 
-They are small and made on the fly, but real: any tool opens them, and the same
-name of the same entity always gives the same bytes.
+They are small and made on the fly, but valid: any tool opens them, and the same
+name of the same entity always has the same bytes.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from asyncdl.sandbox.bundles import read_all, smallest_jpeg
 from asyncdl.sandbox.granules import FILM, NAIP, SENTINEL, SRTM, Granule
 from asyncdl.sandbox.product_rows import ProductRow
 from asyncdl.sandbox.rasters import Frame, Raster, degree_frame, square, utm_frame
+from asyncdl.sandbox.sized_content import read_all, smallest_jpeg
 
 Member: TypeAlias = tuple[str, bytes]
 
 _PIXELS = 48
 """Width and height of all rasters."""
 _POSTS = 61
-"""Elevations in a row or column of a cell; of the real ones there are 3601."""
+"""Elevations in a row or column of a cell; real cells have 3601."""
 _MADE = (2021, 3, 3, 8, 49, 40)
-"""When the members of all zips were written."""
+"""Modification time of the members of all zips."""
 
 
 def make_file(granule: Granule, row: ProductRow, seed: int) -> bytes:
-    """Return all of one product of a granule.
+    """Return the content of one product of a granule.
 
     Args:
-        granule: Whose product.
-        row: Which one.
+        granule: The granule.
+        row: The product.
         seed: Random seed for the pixel values.
     Raises: KeyError, if the granule's dataset has no such product.
     """
@@ -42,7 +42,7 @@ def make_file(granule: Granule, row: ProductRow, seed: int) -> bytes:
 
 
 def _raster(granule: Granule, name: str, seed: int, frame: Frame) -> bytes:
-    # Entities that share a name do not share their pixels.
+    # Entities with the same name have different pixels.
     return read_all(Raster(f"{granule.entity_id}/{name}", square(_PIXELS, 2), frame, seed))
 
 
@@ -55,7 +55,7 @@ def _utm(granule: Granule, name: str, seed: int) -> bytes:
 
 
 def _zip(folder: str, members: Sequence[Member]) -> bytes:
-    """Return a zip with a folder; texts are deflated, what hardly shrinks is stored."""
+    """Return a zip with a folder; texts are deflated, everything else is stored."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(zipfile.ZipInfo(f"{folder}/", _MADE), b"")
@@ -128,7 +128,7 @@ def _dted_column(number: int, heights: list[int]) -> bytes:
 
 
 def _safe_zip(granule: Granule, name: str, seed: int) -> bytes:
-    """Return a tile as the zip of a SAFE folder, with folders in it."""
+    """Return a tile as the zip of a SAFE folder with subfolders."""
     _, tile, _, taken = granule.display_id.split("_")
     folder = f"S2A_MSIL1C_{taken}_N0209_R027_{tile}_{taken}.SAFE"
     data = f"GRANULE/{granule.display_id}/IMG_DATA"

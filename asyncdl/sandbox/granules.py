@@ -1,7 +1,7 @@
-"""Entries of datasets that are not of Landsat: elevation, air photos, Sentinel-2, film.
+"""Entries of datasets other than Landsat: elevation, air photos, Sentinel-2, film.
 
-Each is one row of a table. Ids are in the service's form; which of them exist, and where
-no record says otherwise what they are called, is made up.
+Each is one row of a table. Ids have the service's form; which ones exist, and names that are
+not on record, are made up.
 
 Source: API notes, sections 9.2 and 12a; the recorded replies about NAIP.
 """
@@ -19,7 +19,7 @@ SRTM, NAIP, SENTINEL, FILM = "srtm_v3", "naip", "sentinel_2a", "corona2"
 
 @dataclass(frozen=True)
 class Granule:
-    """One entry of such a dataset."""
+    """One entry of a dataset other than Landsat."""
 
     number: int
     """Its place in the catalogue, 0 or more."""
@@ -32,7 +32,7 @@ class Granule:
     """The day of its ingest."""
     cloud: int | None = None
     is_bulk: bool = True
-    """Whether there is anything to download; the rest has to be ordered."""
+    """Whether it can be downloaded; otherwise it has to be ordered."""
 
     @property
     def has_order(self) -> bool:
@@ -98,8 +98,8 @@ def _naip() -> Iterator[_Row]:
         ("3011997", "M_2509703_NE_14_060_20201210", -97.4409, 25.9346),
         ("3011999", "M_2509704_NW_14_060_20201209", -97.3784, 25.9346),
         ("3012001", "M_2509704_SW_14_060_20201209", -97.3784, 25.8721),
-        # The first one is on record. That another flight is known by the same name is not,
-        # but names that two entities share are: whoever names files by them keeps one.
+        # The first one is on record. That another flight has the same name is not, but names
+        # that two entities share are: a client that names files by them keeps only one.
         ("3014295", "M_3109742_NW_14_060_20201206", -97.8778666, 31.3100972),
         ("3014361", "M_3109742_NW_14_060_20201206", -97.8778666, 31.3100972),
     )

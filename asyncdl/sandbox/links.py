@@ -1,13 +1,12 @@
-"""The URLs that lead to the file host."""
+"""The URLs of the file host."""
 
 from __future__ import annotations
 
 from asyncdl.m2m.naming import ARD_DATASET
-from asyncdl.sandbox.folders import folder_of_target
-from asyncdl.sandbox.lookup import Requestable
+from asyncdl.sandbox.lookup import Requestable, folder_of_target
 from asyncdl.sandbox.product_rows import find_row
-from asyncdl.sandbox.products import files_of
-from asyncdl.sandbox.queue import Item
+from asyncdl.sandbox.scene_files import files_of
+from asyncdl.sandbox.served_queue import Item
 from asyncdl.sandbox.signing import download_token
 from asyncdl.sandbox.state import SandboxState
 
@@ -19,31 +18,31 @@ DOWNLOAD = "/download"
 STAGING = "/download-staging"
 
 
-def target_of(world: SandboxState, item: Item) -> Requestable:
-    """Return what a download in the queue is."""
-    scene = world.catalog.scene(item.scene)
+def target_of(state: SandboxState, item: Item) -> Requestable:
+    """Return the target of a download in the queue."""
+    scene = state.catalog.scene(item.scene)
     if item.file >= 0:
         return Requestable(scene, files_of(scene)[item.file])
     return Requestable(scene, None, find_row(scene.dataset, item.product))
 
 
-def url_of(world: SandboxState, item: Item) -> str:
+def url_of(state: SandboxState, item: Item) -> str:
     """Return a fresh URL for a download that is ready."""
     if item.by_dds:
-        return f"{world.origin}{DOWNLOAD}/{download_token(item.download_id)}"
-    return signed_url(world, target_of(world, item), item.download_id)
+        return f"{state.origin}{DOWNLOAD}/{download_token(item.download_id)}"
+    return signed_url(state, target_of(state, item), item.download_id)
 
 
-def staging_url_of(world: SandboxState, item: Item) -> str:
+def staging_url_of(state: SandboxState, item: Item) -> str:
     """Return the URL of a download that is not ready yet."""
-    return f"{world.origin}{STAGING}/{download_token(item.download_id)}"
+    return f"{state.origin}{STAGING}/{download_token(item.download_id)}"
 
 
-def signed_url(world: SandboxState, target: Requestable, download_id: int) -> str:
+def signed_url(state: SandboxState, target: Requestable, download_id: int) -> str:
     """Return a URL of the newer host."""
-    signature = world.signer.sign(target.signed_name, download_id)
+    signature = state.signer.sign(target.signed_name, download_id)
     separator = "&" if "?" in (place := _place(target)) else "?"
-    return f"{world.origin}{place}{separator}requestSignature={signature}"
+    return f"{state.origin}{place}{separator}requestSignature={signature}"
 
 
 def _place(target: Requestable) -> str:

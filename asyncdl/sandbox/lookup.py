@@ -1,4 +1,7 @@
-"""From the ids that callers send to scenes and files."""
+"""Find scenes and files by the ids and names in requests, and the folder of each file.
+
+Source: API notes, section 7.1.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,43 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from asyncdl.m2m.naming import dataset_of, product_id_of_file
-from asyncdl.sandbox.catalog import Catalog
+from asyncdl.m2m.naming import ArdId, ProductId, dataset_of, product_id_of_file
+from asyncdl.sandbox.landsat_scenes import LandsatScene, SandboxScene
 from asyncdl.sandbox.product_rows import ProductRow, rows_of
-from asyncdl.sandbox.products import SceneFile, files_of, find_file, product_of_entity
-from asyncdl.sandbox.scenes import SandboxScene
+from asyncdl.sandbox.scene_catalog import Catalog
+from asyncdl.sandbox.scene_files import SceneFile, files_of, find_file, product_of_entity
+from asyncdl.sandbox.tiles import ArdTile
 
 
 @dataclass(frozen=True, slots=True)
 class Requestable:
-    """Something that can be downloaded: one single file of a scene, or one of its products."""
+    """Something that can be downloaded: one file of a scene, or one of its products."""
 
     scene: SandboxScene
     file: SceneFile | None = None
     row: ProductRow | None = None
-    """The product; of file and product there is exactly one."""
+    """The product; either file or product is set."""
 
     @property
     def entity_id(self) -> str:
-        """The entity id it is requested by."""
+        """The entity id in requests."""
         return self.file.entity_id(self.scene.display_id) if self.file else self.scene.entity_id
 
     @property
     def display_id(self) -> str:
-        """The id that people know it by: a single file's is its name."""
+        """The display id; that of a single file is its name."""
         return self.file.name(self.scene.display_id) if self.file else self.scene.display_id
 
     @property
     def signed_name(self) -> str:
-        """What a signature speaks of: the file's name, or what it is called in the URL."""
+        """The name that is signed: the file's name, or its name in the URL."""
         if self.row and self.row.browse:
             return self.scene.display_id
         return self.file_name.removesuffix(".tar")
 
     @property
     def file_name(self) -> str:
-        """The name under which a client should keep it. Entities may share one."""
+        """The file name. Entities may share one."""
         display_id = self.scene.display_id
         if self.file:
             return self.file.name(display_id)
@@ -49,7 +53,7 @@ class Requestable:
 
     @property
     def is_bundle(self) -> bool:
-        """Whether it is made when it is asked for."""
+        """Whether it is a tar that is made on request."""
         return self.row is not None and self.row.is_bundle
 
     @property
@@ -81,12 +85,12 @@ def find_secondary(catalog: Catalog, entity_id: str) -> tuple[SandboxScene, Scen
 
 
 def find_target(catalog: Catalog, file_name: str) -> Requestable | None:
-    """Return what has a file name.
+    """Return the file or product with a file name.
 
     Args:
-        catalog: What there is.
+        catalog: All scenes.
         file_name: Such as ``…_SR_B4.TIF``, or ``….tar``. Where entities share a name:
-            ``<entity id>/<file name>``; without it the first one of them counts.
+            ``<entity id>/<file name>``; without the id the first one is returned.
     """
     entity_id, _, name = file_name.rpartition("/")
     display_id = product_id_of_file(name)
@@ -127,3 +131,27 @@ def find_scenes(catalog: Catalog, dataset: str, entity_ids: Iterable[str]) -> li
     scenes = (catalog.find(dataset, one) for one in dict.fromkeys(entity_ids))
     known = (scene for scene in scenes if scene is not None)
     return sorted(known, key=lambda scene: scene.entity_id)
+
+
+def folder_of(product: ProductId) -> str:
+    """Return the folder, such as ``level-2/standard/oli-tirs/2020/068/017/LC08_…``."""
+    place = f"{product.acquired.year}/{product.path:03}/{product.row:03}"
+    return f"level-{product.level[1]}/standard/{_instrument(product)}/{place}/{product}"
+
+
+def folder_of_target(target: Requestable) -> str:
+    """Return the folder of something that is not a bundle, whatever its dataset."""
+    scene = target.scene
+    if isinstance(scene, LandsatScene):
+        return folder_of(scene.product)
+    if isinstance(scene, ArdTile):
+        tile = scene.tile
+        place = f"{tile.region}/{tile.horizontal:03}/{tile.vertical:03}"
+        return f"{_instrument(tile)}/{tile.acquired.year}/{place}/{tile}"
+    return f"{scene.dataset}/{scene.entity_id}"
+
+
+def _instrument(product: ProductId | ArdId) -> str:
+    if product.satellite >= 8:
+        return "oli-tirs"
+    return {"E": "etm", "T": "tm", "M": "mss"}[product.sensor]

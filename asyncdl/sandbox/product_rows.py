@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from asyncdl.m2m.naming import ARD_DATASET
 from asyncdl.sandbox.granules import FILM, NAIP, SENTINEL, SRTM
-from asyncdl.sandbox.products import LEVEL_1, LEVEL_2, SceneFile, files_of, hashed_id
-from asyncdl.sandbox.scenes import SandboxScene
+from asyncdl.sandbox.landsat_scenes import SandboxScene
+from asyncdl.sandbox.scene_files import LEVEL_1, LEVEL_2, SceneFile, files_of, hashed_id
 
 
 def _tar(display_id: str) -> str:
@@ -28,31 +28,31 @@ class ProductRow:
     name: str
     system: str
     """``ls_zip`` and ``dds_ms`` are bundles, ``ls_frb`` browse images and ``dds`` ready-made
-    files; ``folder`` only holds single files and is never delivered."""
+    files; ``folder`` only contains single files and is never delivered."""
     download_name: str | None = None
     has_files: bool = True
-    """Whether a bundle or folder repeats the single files of the scene, or has null there."""
+    """Whether a bundle or folder lists the single files of the scene, instead of null."""
     file_name: Callable[[str], str] = _tar
-    """Makes the name of what is delivered from the scene's display id."""
+    """Returns the file name for a scene's display id."""
     part: str = ""
-    """Of a bundle that holds a part of the files: what their names begin with."""
+    """Of a bundle with a part of the files: prefix of their names."""
     browse: str = ""
     """Of a browse image: the parameters of its URL."""
     listed_bytes: int | None = None
-    """What is listed as size for every scene, whatever the true one."""
+    """The size listed for every scene, whatever the real one."""
     is_either: bool = False
-    """Whether another row is the same bundle on the other host: one of both can be had."""
+    """Whether another row is the same bundle on the other host; only one is available."""
     lists_checksum: bool = False
     """Whether the row has a checksum without a value."""
 
     @property
     def is_bundle(self) -> bool:
-        """Whether this is a tar of single files, made when it is asked for."""
+        """Whether this is a tar of single files, made on request."""
         return self.system in ("ls_zip", "dds_ms")
 
     @property
     def holds_files(self) -> bool:
-        """Whether this has to do with single files at all."""
+        """Whether this is a bundle or folder of single files."""
         return self.is_bundle or self.system == "folder"
 
     @property
@@ -67,7 +67,7 @@ class BrowseKind:
 
     code: str
     words: str
-    """What its name says it shows."""
+    """What the image shows, in its product name."""
     named: str | None
     """The same in its download name, which is null or empty for most."""
     form: str
@@ -102,7 +102,7 @@ _BROWSES = (
     BrowseKind("D732", "Thermal", None, "JPEG", "tir", "_TIR.jpg"),
     BrowseKind("D733", "Quality", None, "JPEG", "qb", "_QB.jpg"),
 )
-"""The ends of ``_tir.tif``, ``_qb.tif`` and ``_QB.jpg`` are not on record."""
+"""The suffixes ``_tir.tif``, ``_qb.tif`` and ``_QB.jpg`` are not on record."""
 
 _KNOWN_IDS = {
     ("landsat_ot_c2_l1", "D805"): "632211e26883b1f7",
@@ -129,8 +129,8 @@ _KNOWN_IDS = {
     ("landsat_tm_c2_l2", "D694"): "5e83d11933473426",
     ("landsat_tm_c2_l2", "D806"): "632312ba6c0988ef",
 }
-"""Product ids that were recorded, or that published programs use. The codes of other
-datasets than ``landsat_ot_c2_*`` are not on record, and taken to be the same."""
+"""Product ids that were recorded, or that published programs use. The codes of datasets
+other than ``landsat_ot_c2_*`` are not on record and assumed to be the same."""
 
 
 def _row_id(dataset: str, code: str) -> str:
@@ -139,7 +139,7 @@ def _row_id(dataset: str, code: str) -> str:
 
 def _level_1_rows(dataset: str) -> tuple[ProductRow, ...]:
     name = "Landsat Collection 2 Level-1 Product Bundle"
-    # Of what is not on record the lists are null: both forms have been seen.
+    # Lists that are not on record are null: both forms have been recorded.
     is_recorded = dataset == "landsat_ot_c2_l1"
 
     def bundle(code: str, system: str) -> ProductRow:
@@ -187,8 +187,8 @@ _TILE_BUNDLES = (
     ("D776", "Brightness Temperature", "BT"),
     ("D777", "Quality Assessment", "QA"),
 )
-"""The name of D773 is on record, that all end in ``Bundle Download``, and that a tile has
-eight products, one of which is a browse image."""
+"""On record: the name of D773, that all names end in ``Bundle Download``, and that a tile
+has eight products, one of them a browse image."""
 
 
 def _tile_rows(dataset: str) -> tuple[ProductRow, ...]:
@@ -208,7 +208,7 @@ def _tile_rows(dataset: str) -> tuple[ProductRow, ...]:
 
 
 def _cell_name(display_id: str) -> str:
-    """Return how the files of a cell begin: ``n37_w119_1arc_v3`` for ``SRTM1N37W119V3``."""
+    """Return the name prefix of a cell's files: ``n37_w119_1arc_v3`` for ``SRTM1N37W119V3``."""
     return f"{display_id[5:8]}_{display_id[8:12]}_1arc_v3".lower()
 
 
@@ -218,7 +218,7 @@ def _ready(
     return ProductRow(id_ or hashed_id(dataset, code), code, name, "dds", file_name=file_name)
 
 
-# Codes from D990 on are not on record, nor are ids that are not written out here.
+# Codes from D990 on are not on record, nor are ids given as None.
 _READY_MADE: Mapping[str, tuple[ProductRow, ...]] = {
     SRTM: (
         _ready(SRTM, None, "D990", "DTED 1 Arc-second", lambda d: f"{_cell_name(d)}.dt2"),
@@ -261,12 +261,12 @@ def rows_of(dataset: str) -> tuple[ProductRow, ...]:
 
 
 def find_row(dataset: str, product_id: str) -> ProductRow | None:
-    """Return the row of a dataset that has this id."""
+    """Return the row of a dataset with this id."""
     return next((row for row in rows_of(dataset) if row.id == product_id), None)
 
 
 def members_of(scene: SandboxScene, row: ProductRow) -> tuple[SceneFile, ...]:
-    """Return the single files that stand in a bundle."""
+    """Return the single files in a bundle."""
     if not row.part:
         return files_of(scene)
     beginnings = _MEMBERS.get(row.part, (f"{row.part}_",))
@@ -274,4 +274,4 @@ def members_of(scene: SandboxScene, row: ProductRow) -> tuple[SceneFile, ...]:
 
 
 _MEMBERS = {"TOA": ("TOA_", "SAA", "SZA", "VAA", "VZA"), "META": ("MTL", "thumb")}
-"""What else than their own word the names of a bundle's members begin with."""
+"""Name prefixes of the members of bundles, where they are not the bundle's part."""

@@ -1,9 +1,9 @@
-"""Small GeoTIFFs made by hand, any part of which can be read without the rest.
+"""Small GeoTIFFs that can be read at any offset.
 
-A raster lies in its file as header, strip table, padding, pixels; the last
-pixel is the last byte, so that a missing byte shows. Each row of pixels is a
-window into one noise pattern that follows from the file's name: two files
-never agree, no two rows do either, and nothing has to be kept.
+A file consists of header, strip table, padding, pixels; the last pixel is the
+last byte, so that a missing byte is detected. Each row of pixels is a window
+into one noise pattern that depends on the file's name: no two files and no two
+rows are equal, and nothing has to be stored.
 
 Source: TIFF 6.0; OGC GeoTIFF 1.1 (tags 33550, 33922, 34735, 34736).
 """
@@ -19,18 +19,18 @@ from functools import lru_cache
 from asyncdl.sandbox.geometry import Bounds, Ring, bounds, to_polar, to_utm, utm_zone
 
 _HEADER_BYTES = 512
-"""Room for the header and its directory; the strip table follows it."""
+"""Bytes for the header and its directory; the strip table follows."""
 _STRIP_BYTES = 64 * 1024
-"""Wanted size of a strip, near what real writers use."""
+"""Target size of a strip, similar to that of real files."""
 _KEPT_HEADERS = 64
 _ROW_STEP = 7
-"""Each row starts so many pixels further into the pattern."""
+"""Pixels by which each row is shifted in the pattern."""
 _SOUTHERNMOST_UTM = -63
 """Degrees. Source: Landsat Collection 2 Level-1 products, map projection."""
 PIXEL_M = 30
-"""Of real rasters; those here cover the same ground with fewer ones."""
+"""Pixel size of real rasters; those here cover the same ground with fewer pixels."""
 _UTM_NORTH_OF_WGS84 = 32600
-"""EPSG code of zone 0, if there were one."""
+"""EPSG code of zone n is this plus n."""
 
 _SHORT, _LONG, _DOUBLE, _ASCII = 3, 4, 12, 2
 _SIZES = {_SHORT: 2, _LONG: 4, _DOUBLE: 8, _ASCII: 1}
@@ -58,7 +58,7 @@ class Shape:
 
     @property
     def rows_per_strip(self) -> int:
-        """Rows that stand together under one entry of the strip table."""
+        """Rows per entry of the strip table."""
         return max(1, _STRIP_BYTES // self.row_bytes)
 
     @property
@@ -73,18 +73,18 @@ class Shape:
 
 
 def square(pixels: int, bytes_per_pixel: int) -> Shape:
-    """Return the shape of a square raster that has no padding."""
+    """Return the shape of a square raster without padding."""
     bare = Shape(pixels, pixels, bytes_per_pixel, 0)
     size = _HEADER_BYTES + bare.strips * 8 + pixels * bare.row_bytes
     return Shape(pixels, pixels, bytes_per_pixel, size)
 
 
 def of_size(size_bytes: int, bytes_per_pixel: int) -> Shape:
-    """Return the shape of a nearly square raster that is exactly so large.
+    """Return the shape of a nearly square raster of exactly this size.
 
     Raises: ValueError, if not even one pixel fits.
     """
-    # Eight bytes of table for each strip, and one strip that may be half empty.
+    # Eight bytes of table for each strip, and one strip that may be half full.
     table = 8 * (size_bytes // (_STRIP_BYTES // 2) + 2)
     pixels = (size_bytes - _HEADER_BYTES - table) // bytes_per_pixel
     if pixels < 1:
@@ -95,23 +95,23 @@ def of_size(size_bytes: int, bytes_per_pixel: int) -> Shape:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a raster lies, and in which coordinates."""
+    """Position and coordinate system of a raster."""
 
     box: Bounds
     """Left, bottom, right and top, in the units of the coordinates."""
     keys: tuple[int, ...]
-    """Entries of the GeoTIFF key directory, four numbers each, but for its own head."""
+    """Entries of the GeoTIFF key directory, four numbers each, without its header."""
     parameters: tuple[float, ...] = ()
-    """What the keys point at in tag 34736."""
+    """Values of tag 34736, which the keys refer to."""
 
 
 def scene_frame(footprint: Ring) -> Frame:
-    """Return the frame that the service gives a scene: polar around the south pole, else UTM."""
+    """Return the frame of a scene: polar stereographic near the south pole, otherwise UTM."""
     return polar_frame(footprint) if is_polar(footprint) else utm_frame(footprint)
 
 
 def is_polar(footprint: Ring) -> bool:
-    """Tell whether a scene lies so far south that UTM will not do."""
+    """Return whether a scene is too far south for UTM."""
     _, south, _, north = bounds(footprint)
     return (south + north) / 2 < _SOUTHERNMOST_UTM
 
@@ -127,7 +127,7 @@ def utm_frame(footprint: Ring) -> Frame:
 def polar_frame(footprint: Ring) -> Frame:
     """Return the box around a footprint in the polar stereographic system, metres.
 
-    As in real files the system has no code there: it is written out.
+    As in real files, the system has no EPSG code: its parameters are written out.
     """
     box = _on_grid(bounds(tuple(map(to_polar, footprint))))
     keys = (
@@ -142,7 +142,7 @@ def polar_frame(footprint: Ring) -> Frame:
 
 
 def _on_grid(box: Bounds) -> Bounds:
-    """Widen a box so that the middles of its outer pixels are multiples of their size."""
+    """Widen a box so that the centres of its outer pixels are multiples of the pixel size."""
     left, bottom = (PIXEL_M * (math.floor(edge / PIXEL_M) - 0.5) for edge in box[:2])
     right, top = (PIXEL_M * (math.ceil(edge / PIXEL_M) + 0.5) for edge in box[2:])
     return left, bottom, right, top
@@ -185,13 +185,13 @@ _CONE_KEYS = (3078, 3079, 3081, 3080, 3082, 3083)
 
 
 class Raster:
-    """One GeoTIFF whose bytes follow from its name, its shape and its place.
+    """One GeoTIFF whose bytes depend on its name, shape, frame and seed.
 
     Args:
-        name: File name; decides the pixels.
+        name: File name; determines the pixels.
         shape: Size in pixels and bytes.
-        frame: Where it lies.
-        seed: Decides the pixels too.
+        frame: Position and coordinate system.
+        seed: Determines the pixels, too.
     """
 
     def __init__(self, name: str, shape: Shape, frame: Frame, seed: int = 0) -> None:
@@ -202,7 +202,7 @@ class Raster:
         self._pattern = _noise(f"{seed}/{name}", pattern_pixels, shape.bytes_per_pixel)
 
     def read(self, start: int, stop: int) -> bytes:
-        """Return the bytes of the half-open range, which must lie within the file."""
+        """Return the bytes of the half-open range, which must be within the file."""
         head = self._head[start:stop]
         first_pixel = self._shape.first_pixel
         if stop <= first_pixel:
@@ -210,14 +210,14 @@ class Raster:
         begin, end = max(start, first_pixel) - first_pixel, stop - first_pixel
         row_bytes = self._shape.row_bytes
         first_row, last_row = begin // row_bytes, -(-end // row_bytes)
-        # Most of the time of a large file is spent here, so it is written flat.
+        # Hot path for large files, so there are no calls here.
         pattern, step = self._pattern, _ROW_STEP * self._shape.bytes_per_pixel
         places = range(first_row * step, last_row * step, step)
         rows = b"".join([pattern[place : place + row_bytes] for place in places])
         skipped = first_row * row_bytes
         return head + rows[begin - skipped : end - skipped]
 
-    def soft_spot(self, start: int, stop: int, where: float) -> int | None:
+    def harmless_byte(self, start: int, stop: int, where: float) -> int | None:
         """Return the offset of a byte of some pixel within the half-open range."""
         begin, end = max(start, self._shape.first_pixel), min(stop, self.size)
         return begin + int(where * (end - begin)) if begin < end else None
@@ -238,7 +238,7 @@ def _noise(name: str, pixels: int, bytes_per_pixel: int) -> bytes:
 
 @lru_cache(maxsize=_KEPT_HEADERS)
 def _header(shape: Shape, frame: Frame) -> bytes:
-    """Return all that stands before the pixels; the rasters of one scene share it."""
+    """Return everything before the pixels; the rasters of one scene share it."""
     offsets, counts = _strips(shape)
     table_at = _HEADER_BYTES
     tags = [
@@ -259,7 +259,7 @@ def _header(shape: Shape, frame: Frame) -> bytes:
     head = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + b"\0\0\0\0"
     fixed = (head + values).ljust(table_at, b"\0")
     if len(fixed) > table_at:
-        raise AssertionError("the directory has outgrown its room")
+        raise AssertionError("the directory does not fit into the header")
     table = b"" if shape.strips == 1 else _pack(_LONG, offsets) + _pack(_LONG, counts)
     return (fixed + table).ljust(shape.first_pixel, b"\0")
 
@@ -276,7 +276,7 @@ def _georeference(
     left, bottom, right, top = frame.box
     scale = ((right - left) / shape.width, (top - bottom) / shape.height, 0.0)
     tie = (0.0, 0.0, 0.0, left, top, 0.0)
-    # Keys stand in the order of their numbers.
+    # Keys are sorted by number.
     entries = sorted(frame.keys[n : n + 4] for n in range(0, len(frame.keys), 4))
     keys = (1, 1, 0, len(entries), *(number for entry in entries for number in entry))
     tags: tuple[tuple[int, int, tuple[float, ...] | tuple[int, ...]], ...] = (
@@ -299,7 +299,7 @@ def _directory(
         if len(packed) <= 4:
             place = packed.ljust(4, b"\0")
         elif tag in (273, 279):
-            # The strip table may be long, so it has its own place after the header.
+            # The strip table may be long, so it has its own section after the header.
             place = struct.pack("<I", table_at + table_used)
             table_used += len(packed)
         else:

@@ -1,18 +1,23 @@
-"""How the service says no."""
+"""Error replies of the API, and responses of a host that is down."""
 
 from __future__ import annotations
 
+from aiohttp import web
+
 from asyncdl.errors import Portable
+from asyncdl.sandbox.faults import DownMode
+
+_PAGE = "<!DOCTYPE html><html><body><h1>Down for maintenance</h1></body></html>"
 
 
 class Refusal(Portable, Exception):
-    """A call that the service turns down.
+    """A call that the service refuses.
 
     Args:
         error_code: The service's code, such as ``INPUT_PARAMETER_INVALID``.
         message: Its text.
-        http_status: Status of the reply; most refusals come with 200.
-        is_bare: Whether the body holds the code and the text and nothing else.
+        http_status: Status of the reply; most refusals have 200.
+        is_bare: Whether the body contains nothing but code and text.
     """
 
     def __init__(
@@ -26,7 +31,7 @@ class Refusal(Portable, Exception):
 
 
 class Maintenance(Refusal):
-    """Nobody is there but a web server with a page that says so."""
+    """The service is down; its web server sends a maintenance page."""
 
     def __init__(self) -> None:
         super().__init__("", "Down for maintenance", http_status=503)
@@ -39,7 +44,7 @@ def required(name: str) -> Refusal:
 
 
 def invalid(message: str) -> Refusal:
-    """Return the refusal of a call with a parameter that cannot be."""
+    """Return the refusal of a call with an invalid parameter."""
     return Refusal("INPUT_PARAMETER_INVALID", message)
 
 
@@ -49,9 +54,9 @@ def no_such_dataset(name: object) -> Refusal:
 
 
 def no_such_endpoint() -> Refusal:
-    """Return the refusal of a call to an endpoint that is none, or none any more.
+    """Return the refusal of a call to an unknown or removed endpoint.
 
-    The code and the text are on record, the status is not.
+    Code and text are on record, the status is not.
     """
     return Refusal("NOT_FOUND", "Invalid Endpoint", http_status=404)
 
@@ -67,10 +72,22 @@ def withdrawn() -> Refusal:
 
 
 def rate_limited() -> Refusal:
-    """Return the refusal of a call that comes while another one is running."""
+    """Return the refusal of a call that arrives while another one is running."""
     return Refusal(
         "RATE_LIMIT",
         "Your account does not support multiple requests at a time.",
         http_status=500,
         is_bare=True,
     )
+
+
+def maintenance(status: int = 503) -> web.Response:
+    """Return a maintenance page."""
+    return web.Response(status=status, text=_PAGE, content_type="text/html")
+
+
+def down_response(request: web.Request, mode: DownMode) -> web.Response:
+    """Return the response of a host that is down; abort the connection if there is none."""
+    if mode == "refuse" and request.transport is not None:
+        request.transport.abort()
+    return maintenance(200 if mode == "html" else 503)

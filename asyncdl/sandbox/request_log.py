@@ -1,4 +1,4 @@
-"""What the sandbox was asked, and what the real service would have frowned on."""
+"""The request log: calls and file requests, and violations of the real service's rules."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Call:
 
     endpoint: str
     payload: Json
-    """Without secrets, and with long lists cut to their length."""
+    """Without secrets; long lists are replaced by their length."""
     error_code: str | None
     began_s: float = 0.0
-    """When it came in, on a clock that never jumps, seconds."""
+    """When it arrived, monotonic seconds."""
     ended_s: float = 0.0
-    """When its reply was made."""
+    """When its reply was complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,16 @@ class LoggedFileRequest:
 
     method: str
     path: str
-    """Without the query, which holds the signature."""
+    """Without the query, which contains the signature."""
     range: str | None
     if_range: str | None
     status: int
-    """0 if the connection was cut before any status."""
+    """0 if the connection was closed before a status was sent."""
     sent_bytes: int
 
 
 class RecentCounts(OrderedDict[str, int]):
-    """Counts by name; only the latest names are kept, so that it cannot grow for ever."""
+    """Counts by name; only the latest names are kept, so that memory is bounded."""
 
     def __init__(self, keep: int) -> None:
         super().__init__()
@@ -54,22 +54,22 @@ class RecentCounts(OrderedDict[str, int]):
         return 0
 
     def count(self, name: str) -> int:
-        """Count one more and return how many it is now."""
+        """Add one and return the new count."""
         self[name] += 1
         if len(self) > self._keep:
             self.popitem(last=False)
         return self[name]
 
 
-def _watch_nothing(moment: str) -> None:
-    """Take note of nothing."""
+def _ignore(moment: str) -> None:
+    """Do nothing; the default of :attr:`RequestLog.watch`."""
 
 
 class RequestLog:
-    """The sandbox's memory of what was asked.
+    """All requests to the sandbox, and what was wrong with them.
 
     Args:
-        keep: How many calls, file requests and file names are remembered.
+        keep: Maximum number of calls, file requests and file names to keep.
     """
 
     def __init__(self, keep: int) -> None:
@@ -77,39 +77,39 @@ class RequestLog:
         self.call_log: deque[Call] = deque(maxlen=keep)
         self.file_counts = RecentCounts(keep)
         self.file_log: deque[LoggedFileRequest] = deque(maxlen=keep)
-        self.spoilt = RecentCounts(keep)
-        """Answers with wrong bytes, by fault and file name."""
+        self.fault_counts = RecentCounts(keep)
+        """Number of responses that a fault has hit, by fault and file name."""
         self.file_requests = 0
         self.file_bytes = 0
-        """Sent by the file hosts, in all."""
+        """Total bytes sent by the file hosts."""
         self.violations: list[str] = []
         self.remarks: list[str] = []
-        """What clients do and the service bears."""
-        self.watch: Callable[[str], None] = _watch_nothing
+        """Client behaviour that the service tolerates."""
+        self.watch: Callable[[str], None] = _ignore
         self._keep = keep
 
-    def note_call(
+    def record_call(
         self, endpoint: str, payload: Json, error_code: str | None, began_s: float = 0.0
     ) -> None:
-        """Remember one API call, which came in at ``began_s`` and ends now."""
+        """Log one API call, which arrived at ``began_s`` and ends now."""
         self.calls[endpoint] += 1
         call = Call(endpoint, _without_secrets(payload), error_code, began_s, time.monotonic())
         self.call_log.append(call)
         self.watch(f"{endpoint} answered")
 
-    def note_file(self, request: LoggedFileRequest) -> None:
-        """Remember one request to a file host."""
+    def record_file_request(self, request: LoggedFileRequest) -> None:
+        """Log one request to a file host."""
         self.file_requests += 1
         self.file_bytes += request.sent_bytes
         self.file_log.append(request)
 
-    def blame(self, what: str) -> None:
-        """Remember something the real service would frown on."""
+    def record_violation(self, what: str) -> None:
+        """Record a violation of the real service's rules."""
         if len(self.violations) < self._keep:
             self.violations.append(what)
 
-    def remark(self, what: str) -> None:
-        """Remember something that could be done better, and is borne."""
+    def record_remark(self, what: str) -> None:
+        """Record client behaviour that the service tolerates."""
         if len(self.remarks) < self._keep:
             self.remarks.append(what)
 

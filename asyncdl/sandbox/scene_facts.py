@@ -1,7 +1,7 @@
-"""What is known of a scene beyond its ids: light, geometry, quality.
+"""Facts about a scene beyond its ids: sun position, geometry, quality.
 
-Plausible, not real, and always the same for the same scene. Where the service writes a
-number as text, or pads it, so does this.
+Plausible, not real, and always the same for the same scene. Numbers are strings, or padded,
+where the service sends them so.
 
 Source: recorded ``scene-metadata`` and ``scene-search``; API notes, section 12a.
 """
@@ -13,50 +13,50 @@ import zlib
 from datetime import date, timedelta
 
 from asyncdl.sandbox.geometry import Ring, bounds
-from asyncdl.sandbox.scenes import LandsatScene, SandboxScene
+from asyncdl.sandbox.landsat_scenes import LandsatScene, SandboxScene
 
 _TILT = 23.44
 """Of the Earth's axis, degrees."""
 _MORNING = -32.0
-"""The sun's hour angle when Landsat flies by, degrees before noon."""
+"""The sun's hour angle at the time of the overpass, degrees before noon."""
 _SENSORS = {"C": "OLI_TIRS", "O": "OLI", "E": "ETM", "M": "MSS"}
 _LEVEL_1 = {"L2SP": "L1TP", "L2SR": "L1TP"}
 
 
 def sensor_of(sensor: str, satellite: int) -> str:
-    """Return a sensor as the metadata call it, such as ``OLI_TIRS``."""
+    """Return a sensor's name in the metadata, such as ``OLI_TIRS``."""
     if sensor == "T":
         return "TM" if satellite < 8 else "TIRS"
     return _SENSORS[sensor]
 
 
 def sensor_name(scene: LandsatScene) -> str:
-    """Return the sensor of a scene as the metadata call it."""
+    """Return the name of a scene's sensor in the metadata."""
     return sensor_of(scene.product.sensor, scene.product.satellite)
 
 
 def slashed(day: date) -> str:
-    """Return a day as the service prints it: ``2023/03/28``."""
+    """Return a date in the service's form: ``2023/03/28``."""
     return f"{day:%Y/%m/%d}"
 
 
 def padded(number: int) -> str:
-    """Return a path or row as the service prints it: with a blank and zeros before it."""
+    """Return a path or row in the service's form: with a leading space and zeros."""
     return f" {number:03}"
 
 
 def level_1_type(scene: LandsatScene) -> str:
-    """Return how the level 1 product behind a scene was made, such as ``L1TP``."""
+    """Return the processing type of a scene's level 1 product, such as ``L1TP``."""
     return _LEVEL_1.get(scene.product.level, scene.product.level)
 
 
 def level_1_id(scene: LandsatScene) -> str:
-    """Return the id of the level 1 product behind a scene."""
+    """Return the id of a scene's level 1 product."""
     return scene.display_id.replace(scene.product.level, level_1_type(scene))
 
 
 def sun_elevation(scene: SandboxScene) -> float:
-    """Return the height of the sun in degrees, from latitude and season."""
+    """Return the sun elevation in degrees, from latitude and season."""
     latitude, declination, hour = _angles(scene.footprint, scene.acquired)
     sine = math.sin(latitude) * math.sin(declination)
     sine += math.cos(latitude) * math.cos(declination) * math.cos(hour)
@@ -64,7 +64,7 @@ def sun_elevation(scene: SandboxScene) -> float:
 
 
 def sun_azimuth(scene: SandboxScene) -> float:
-    """Return the direction of the sun in degrees from north."""
+    """Return the sun azimuth in degrees from north."""
     latitude, declination, hour = _angles(scene.footprint, scene.acquired)
     east = -math.cos(declination) * math.sin(hour)
     north = math.sin(declination) * math.cos(latitude)
@@ -80,24 +80,24 @@ def _angles(footprint: Ring, day: date) -> tuple[float, float, float]:
 
 
 def geometric_rmse(scene: LandsatScene) -> float | None:
-    """Return the error of the geometric model in metres; there is none without ground control."""
+    """Return the error of the geometric model in metres; ``None`` without ground control."""
     return (
         None if level_1_type(scene) != "L1TP" else round(4 + _mix(scene, "rmse") % 5000 / 1000, 3)
     )
 
 
 def image_quality(scene: LandsatScene) -> int:
-    """Return the quality from 0 to 9; nearly always the best, and -1 where nobody assessed it."""
+    """Return the quality from 0 to 9, mostly 9; -1 where it was not assessed."""
     return (9, 9, 9, 9, 9, 9, 7, -1)[_mix(scene, "quality") % 8]
 
 
 def start_time(scene: LandsatScene) -> str:
-    """Return when the scene began to be taken, as ``2020:217:13:48:06.7714180``."""
+    """Return the start time of the acquisition, as ``2020:217:13:48:06.7714180``."""
     return _moment(scene, 0)
 
 
 def stop_time(scene: LandsatScene) -> str:
-    """Return when the scene was taken to its end."""
+    """Return the stop time of the acquisition."""
     return _moment(scene, 31.769999)
 
 

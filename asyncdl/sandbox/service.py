@@ -1,8 +1,9 @@
-"""Start and stop a sandbox, and look into it."""
+"""Start and stop a sandbox, and inspect it."""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,25 +13,24 @@ from aiohttp import web
 
 from asyncdl.background import require_asyncio
 from asyncdl.sandbox.account import Account
-from asyncdl.sandbox.admin_api import PATH as DOOR_PATH
-from asyncdl.sandbox.admin_api import AdminApi
+from asyncdl.sandbox.admin_api import PATH as ADMIN_PATH
+from asyncdl.sandbox.admin_api import AdminApi, CleanupReport, make_cleanup_report
 from asyncdl.sandbox.api import PATH as API_PATH
 from asyncdl.sandbox.api import Api
-from asyncdl.sandbox.catalog import Catalog
-from asyncdl.sandbox.cleanup_report import CleanupReport, leftovers_of
-from asyncdl.sandbox.expected_files import ExpectedFiles
 from asyncdl.sandbox.faults import Faults
-from asyncdl.sandbox.files import FileHost
+from asyncdl.sandbox.file_contents import ExpectedFiles
+from asyncdl.sandbox.file_host import FileHost
 from asyncdl.sandbox.links import signed_url
 from asyncdl.sandbox.lookup import find_target
-from asyncdl.sandbox.queue import ServedQueue
+from asyncdl.sandbox.origin_check import refuse_web_pages
 from asyncdl.sandbox.request_log import Call, LoggedFileRequest, RecentCounts, RequestLog
-from asyncdl.sandbox.scene_lists import ServedSceneLists
+from asyncdl.sandbox.scene_catalog import Catalog
+from asyncdl.sandbox.served_queue import ServedQueue
+from asyncdl.sandbox.served_scene_lists import ServedSceneLists
 from asyncdl.sandbox.signing import Signer
 from asyncdl.sandbox.stac_service import PATH as STAC_PATH
 from asyncdl.sandbox.stac_service import StacService
 from asyncdl.sandbox.state import SandboxState
-from asyncdl.sandbox.visitors import keeping_pages_out
 
 _MAX_BODY_BYTES = 64 * 2**20
 """Fifty thousand entity ids fit easily."""
@@ -40,11 +40,11 @@ _NOT_REQUESTED = 0
 
 
 class Service:
-    """A running sandbox: where it is, and what it has seen."""
+    """A running sandbox: its addresses, its state, and the requests so far."""
 
-    def __init__(self, world: SandboxState, truth: ExpectedFiles, token: str) -> None:
-        self._world = world
-        self._truth = truth
+    def __init__(self, state: SandboxState, expected_files: ExpectedFiles, token: str) -> None:
+        self._state = state
+        self._expected_files = expected_files
         self._token = token
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class Service:
     @property
     def origin(self) -> str:
         """``http://host:port``."""
-        return self._world.origin
+        return self._state.origin
 
     @property
     def url(self) -> str:
@@ -67,8 +67,8 @@ class Service:
 
     @property
     def username(self) -> str:
-        """The one user there is."""
-        return self._world.account.username
+        """The only user."""
+        return self._state.account.username
 
     @property
     def token(self) -> str:
@@ -77,134 +77,154 @@ class Service:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong; may be changed, or replaced, at any time."""
-        return self._world.faults
+        """The faults; can be changed or replaced at any time."""
+        return self._state.faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        self._world.faults = faults
+        self._state.faults = faults
 
     @property
     def catalog(self) -> Catalog:
         """All scenes."""
-        return self._world.catalog
+        return self._state.catalog
 
     @property
     def queue(self) -> ServedQueue:
-        """What was requested and not removed."""
-        return self._world.queue
+        """Downloads that were requested and not removed."""
+        return self._state.queue
 
     @property
     def scene_lists(self) -> ServedSceneLists:
         """The scene lists that exist."""
-        return self._world.scene_lists
+        return self._state.scene_lists
 
     @property
-    def leftovers(self) -> CleanupReport:
-        """What clients have not tidied up: queue entries, scene lists, keys."""
-        return leftovers_of(self._world)
+    def cleanup_report(self) -> CleanupReport:
+        """What clients have not cleaned up: queue entries, scene lists, keys."""
+        return make_cleanup_report(self._state)
 
     @property
     def running(self) -> str | None:
         """Endpoint of the API call that is being served, if one is."""
-        return self._world.account.running
+        return self._state.account.running
 
     @property
     def calls(self) -> Counter[str]:
-        """API calls by endpoint, the refused ones too."""
-        return self._world.ledger.calls
+        """Number of API calls by endpoint, including refused ones."""
+        return self._state.request_log.calls
 
     @property
     def call_log(self) -> deque[Call]:
         """The latest API calls, oldest first."""
-        return self._world.ledger.call_log
+        return self._state.request_log.call_log
 
     @property
     def file_requests(self) -> RecentCounts:
         """Requests for data by file name."""
-        return self._world.ledger.file_counts
+        return self._state.request_log.file_counts
 
     @property
     def file_log(self) -> deque[LoggedFileRequest]:
         """The latest requests to the file host, in the order they ended."""
-        return self._world.ledger.file_log
+        return self._state.request_log.file_log
 
     @property
     def violations(self) -> list[str]:
-        """What the real service would have frowned on."""
-        return self._world.ledger.violations
+        """Violations of the real service's rules, such as overlapping calls."""
+        return self._state.request_log.violations
 
     @property
     def remarks(self) -> list[str]:
-        """What clients do and the service bears, such as opening staging URLs too early."""
-        return self._world.ledger.remarks
+        """Behaviour that the service tolerates, such as opening staging URLs too early."""
+        return self._state.request_log.remarks
+
+    @property
+    def expected_files(self) -> ExpectedFiles:
+        """The expected content of all files."""
+        return self._expected_files
+
+    @property
+    def leftovers(self) -> CleanupReport:
+        """Deprecated: use :attr:`cleanup_report`."""
+        _warn_renamed("leftovers", "cleanup_report")
+        return self.cleanup_report
 
     @property
     def truth(self) -> ExpectedFiles:
-        """What all files really hold."""
-        return self._truth
+        """Deprecated: use :attr:`expected_files`."""
+        _warn_renamed("truth", "expected_files")
+        return self.expected_files
 
     @property
     def watch(self) -> Callable[[str], None]:
-        """Called at each moment, in the loop, before anything more happens.
+        """Callback for each moment, called in the loop before anything else happens.
 
-        The moments are ``<endpoint> called`` and ``<endpoint> answered``, when the reply
-        is made and not yet sent, ``<file> flows`` for each portion of a body, and
-        ``<file> sent`` at the end of one, as it came.
+        The moments are ``<endpoint> called``, ``<endpoint> answered`` (the reply is complete
+        and not sent yet), ``<file> flows`` for each chunk of a body, and ``<file> sent`` at
+        the end of a body, complete or not.
         """
-        return self._world.ledger.watch
+        return self._state.request_log.watch
 
     @watch.setter
     def watch(self, watch: Callable[[str], None]) -> None:
-        self._world.ledger.watch = watch
+        self._state.request_log.watch = watch
 
     def file_bytes(self, name: str) -> bytes:
-        """Return the true content of a file such as ``…_SR_B4.TIF``, or of a ``….tar``.
+        """Return the expected content of a file such as ``…_SR_B4.TIF``, or of a ``….tar``.
 
-        Where two entities have a file of the same name: of ``<entity id>/<file name>``.
+        Where two entities have a file of the same name: ``<entity id>/<file name>``.
 
         Raises: KeyError, if there is no such file.
         """
-        return self._truth.bytes_of(name)
+        return self._expected_files.bytes_of(name)
 
     def file_url(self, name: str) -> str:
-        """Return a fresh URL of a file, named as for :meth:`file_bytes`; nobody need ask for it.
+        """Return a fresh URL of a file, named as for :meth:`file_bytes`, without a request.
 
         Raises: KeyError, if there is no such file.
         """
-        target = find_target(self._world.catalog, name)
+        target = find_target(self._state.catalog, name)
         if target is None:
             raise KeyError(name)
-        return signed_url(self._world, target, _NOT_REQUESTED)
+        return signed_url(self._state, target, _NOT_REQUESTED)
 
     def bundle_bytes(self, product_id: str) -> bytes:
-        """Return the true content of a bundle, as it is while ``bundle_changes`` is off.
+        """Return the expected content of a bundle, as served while ``bundle_changes`` is off.
 
         Raises: KeyError, if there is no such product.
         """
-        return self._truth.bytes_of(f"{product_id}.tar")
+        return self._expected_files.bytes_of(f"{product_id}.tar")
 
     def publish(self, product_id: str) -> None:
-        """Add a scene, ingested on the day its id says it was processed.
+        """Add a scene, ingested on the processing date in its id.
 
-        With the id of a scene that is there and another day of processing it is that scene
-        processed anew; the old one stays until it is withdrawn.
+        The id of an existing scene with another processing date adds the reprocessed scene;
+        the old one stays until it is withdrawn.
 
-        Raises: ValueError, if ``product_id`` is no id of a Landsat product or U.S. tile.
+        Raises: ValueError, if ``product_id`` is not the id of a Landsat product or U.S. tile.
         """
-        self._world.catalog.publish(product_id)
+        self._state.catalog.publish(product_id)
 
     def withdraw(self, product_id: str, day: date | None = None) -> None:
-        """Delete a scene, today or on some day. Raises: KeyError, if there is none of this id."""
-        self._world.catalog.withdraw(product_id, day or datetime.now(UTC).date())
+        """Delete a scene, today or on ``day``. Raises: KeyError, if there is none with this id."""
+        self._state.catalog.withdraw(product_id, day or datetime.now(UTC).date())
 
     def expire_keys(self) -> None:
-        """Let every API key be expired, as after two idle hours."""
-        self._world.account.expire_keys()
+        """Expire all API keys, as after two idle hours."""
+        self._state.account.expire_keys()
 
     def expire_urls(self) -> None:
-        """Let every file URL handed out so far be refused."""
-        self._world.signer.expire_all()
+        """Expire all file URLs returned so far."""
+        self._state.signer.expire_all()
+
+
+def _warn_renamed(old: str, new: str) -> None:
+    warnings.warn(
+        f"Service.{old} is Service.{new} now; the old name goes with 0.3",
+        DeprecationWarning,
+        stacklevel=3,
+    )
 
 
 @asynccontextmanager
@@ -225,23 +245,23 @@ async def serve(
     """Serve the sandbox while the context is open.
 
     Args:
-        scenes: Ids of scenes and U.S. tiles beside those that are always there.
-        generated: How many computed scenes there are besides.
+        scenes: Ids of scenes and U.S. tiles to add to the built-in ones.
+        generated: Number of computed scenes to add.
         faults: What goes wrong; nothing by default.
         host: Address to listen on.
-        port: 0 takes a free one.
-        username: The one user.
+        port: Port to listen on; 0 selects a free one.
+        username: Name of the only user.
         token: The user's application token.
         raster_pixels: Width and height of all rasters.
-        file_size: Bytes of each raster file, in place of ``raster_pixels``; 1024 or more.
-        seed: Another seed makes other pixels and other signatures.
-        keep: How many calls, file requests and file names are remembered.
+        file_size: Bytes of each raster file, instead of ``raster_pixels``; 1024 or more.
+        seed: Random seed for the pixel values and the signatures.
+        keep: Maximum number of calls, file requests and file names to keep in the log.
     Yields: The running service.
-    Raises: ValueError, for an id in ``scenes`` that is none, or an impossible ``file_size``;
-        OSError, if the port is taken.
+    Raises: ValueError, for an invalid id in ``scenes`` or an impossible ``file_size``;
+        OSError, if the port is in use.
     """
     require_asyncio("The sandbox")
-    truth = ExpectedFiles(
+    expected_files = ExpectedFiles(
         scenes=scenes,
         generated=generated,
         raster_pixels=raster_pixels,
@@ -249,22 +269,22 @@ async def serve(
         seed=seed,
     )
     signer = Signer(seed, time.time)
-    world = SandboxState(
-        catalog=truth.catalog,
-        archive=truth.archive,
+    state = SandboxState(
+        catalog=expected_files.catalog,
+        contents=expected_files.contents,
         account=Account(username, token, signer),
         signer=signer,
-        ledger=RequestLog(keep),
+        request_log=RequestLog(keep),
         faults=faults or Faults(),
     )
-    # Answers that still run when the sandbox ends are cut off, not waited for.
-    runner = web.AppRunner(_application(world), access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    # Responses still running at the end are cut off, not waited for.
+    runner = web.AppRunner(_application(state), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
-        world.addresses = tuple(address for address, *_ in runner.addresses)
-        world.origin = f"http://{_in_url(host)}:{runner.addresses[0][1]}"
-        yield Service(world, truth, token)
+        state.addresses = tuple(address for address, *_ in runner.addresses)
+        state.origin = f"http://{_in_url(host)}:{runner.addresses[0][1]}"
+        yield Service(state, expected_files, token)
     finally:
         await runner.cleanup()
 
@@ -273,9 +293,9 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _application(world: SandboxState) -> web.Application:
-    keep_out = keeping_pages_out(world, (API_PATH, STAC_PATH, DOOR_PATH))
-    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[keep_out])
-    for part in (Api(world), FileHost(world), StacService(world), AdminApi(world)):
+def _application(state: SandboxState) -> web.Application:
+    refuse_or_serve = refuse_web_pages(state, (API_PATH, STAC_PATH, ADMIN_PATH))
+    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[refuse_or_serve])
+    for part in (Api(state), FileHost(state), StacService(state), AdminApi(state)):
         part.add_routes(app)
     return app

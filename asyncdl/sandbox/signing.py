@@ -1,7 +1,7 @@
 """API keys, signed URLs and download tokens that look like the real ones.
 
-All are base64 of a small JSON, so that a leak test that knows the form of the
-real secrets finds these too.
+All are base64 of a small JSON, so that leak tests that know the form of the
+real secrets find these, too.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _SERVICE_TIME = timezone(timedelta(hours=-5))
 
 
 class Signer:
-    """Makes and checks everything that only the service can make.
+    """Makes and verifies API keys and signatures.
 
     Args:
-        seed: Two sandboxes with another seed do not take each other's signatures.
-        clock: The present, seconds since 1970.
+        seed: Sandboxes with different seeds do not accept each other's signatures.
+        clock: Returns the current time, seconds since 1970.
     """
 
     def __init__(self, seed: int, clock: Callable[[], float]) -> None:
@@ -56,7 +56,7 @@ class Signer:
         )
 
     def check(self, name: str, signature: str, lifetime_s: float) -> int | None:
-        """Return the download id of a signature that is right and young enough."""
+        """Return the download id of a valid signature that has not expired, or ``None``."""
         claims = _decode(signature)
         try:
             generated = str(claims["dateGenerated"])
@@ -71,7 +71,7 @@ class Signer:
         return None if is_old else download_id
 
     def expire_all(self) -> None:
-        """Let every signature made so far be too old."""
+        """Expire every signature made so far."""
         self._valid_from = self._clock()
 
     def _seal(self, name: str, download_id: int, generated: str) -> str:
@@ -87,7 +87,7 @@ def download_token(download_id: int) -> str:
 
 
 def read_download_token(token: str) -> int | None:
-    """Return the download id of such a token, or ``None`` if it is none."""
+    """Return the download id of such a token, or ``None`` if it is invalid."""
     try:
         return int(_decode(token)["id"])
     except (KeyError, TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""The Worldwide Reference System 2: where path and row lie, and when.
+"""The Worldwide Reference System 2: position of a path and row, and dates of its passes.
 
-Good to about half a degree, which is enough to put a scene over the right country.
+Accurate to about half a degree, enough to put a scene over the right country.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _LAND = tuple(
         (115, -33, 150, -18),
     )
 )
-"""Boxes over the continents, none of which touches Alaska: the real scenes stay alone there."""
+"""Boxes over the continents, none of which touches Alaska: only real scenes are there."""
 
 _CYCLE = timedelta(days=16)
 _CYCLE_START = date(2020, 2, 27)
-"""A day on which Landsat 8 was at the (imagined) path 0."""
+"""A day on which Landsat 8 was at the (hypothetical) path 0."""
 
 
 def centre(path: int, row: int) -> Point:
-    """Return the middle of a scene on the way south."""
+    """Return the centre of a scene on the descending orbit."""
     angle = math.radians((row - 60) * 360 / ROWS)
     latitude = math.degrees(math.asin(-math.sin(_INCLINATION) * math.sin(angle)))
     along = math.atan2(math.cos(_INCLINATION) * math.sin(angle), math.cos(angle))
@@ -57,7 +57,7 @@ def centre(path: int, row: int) -> Point:
 def footprint(path: int, row: int) -> Ring:
     """Return the four corners of a scene, from the lower left, counter-clockwise.
 
-    Longitudes run on beyond 180 where the scene lies over the antimeridian.
+    Longitudes exceed 180 where the scene crosses the antimeridian.
     """
     middle = centre(path, row)
     tilt = math.asin(min(_TILT / max(math.cos(math.radians(middle[1])), _TILT), 1.0))
@@ -82,7 +82,7 @@ def first_pass(path: int, *, after: date) -> date:
 
 @lru_cache(maxsize=1)
 def land_places() -> tuple[tuple[int, int], ...]:
-    """Return the paths and rows whose middle lies over land, roughly."""
+    """Return the paths and rows whose centre is roughly over land."""
     return tuple(
         (path, row)
         for path in range(1, PATHS + 1)

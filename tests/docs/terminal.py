@@ -18,7 +18,7 @@ NOT_RUN = {
     "pip install ": "asyncdl is installed where tests run; packages come from elsewhere",
     ".venv/bin/": "the checks that run this test",
     "asyncdl sandbox": "stays until it is stopped: tests/e2e/test_sandbox_option.py",
-    "curl ": "talks to the sandbox that stays: tests/sandbox/test_sandbox_door.py",
+    "curl ": "calls a running sandbox: tests/sandbox/test_sandbox_admin_api.py",
     "systemctl ": "changes the reader's machine",
 }
 """Commands by how they begin, each with the reason why this terminal leaves them out."""

@@ -108,7 +108,7 @@ async def test_a_run_that_is_asked_to_stop_tidies_up_at_any_moment(ordeal: Ordea
     for moment, number in zip(MOMENTS, (SIGINT, SIGTERM) * 4, strict=True):
         assert await ordeal.strike(Blow(moment, signals=(number,))) == 130, moment
         assert ordeal.report["status"] == noted_status(ordeal) == "interrupted", moment
-        left = ordeal.service.leftovers
+        left = ordeal.service.cleanup_report
         assert (left.scene_lists, left.open_keys) == ((), 0), moment
     await ordeal.complete()
     assert len(ordeal.final) == FILES

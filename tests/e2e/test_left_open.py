@@ -101,7 +101,7 @@ async def test_a_program_that_leaves_something_open_ends_and_logs_out(
     output = done.stdout.decode()
     assert done.returncode == status, output
     assert "could not be closed" not in output
-    assert service.leftovers.open_keys == 0, output
+    assert service.cleanup_report.open_keys == 0, output
     assert way != "a thread at work" or "worked to its end" in output
 
 

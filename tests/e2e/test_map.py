@@ -45,7 +45,7 @@ async def test_scenes_that_are_named_are_looked_up_and_unknown_ones_told(
     assert ended.status == 0, ended.stderr
     assert "does not know: 1." in ended.stderr
     assert {s["row"] for s in data_of(tmp_path / "map.html")["scenes"]} == {17, 18}
-    assert service.leftovers.scene_lists == ()
+    assert service.cleanup_report.scene_lists == ()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import asyncdl
-from asyncdl.sandbox.cleanup_report import CleanupReport
+from asyncdl.sandbox.admin_api import CleanupReport
 from tests.e2e.conftest import files_under
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -43,7 +43,7 @@ async def test_its_cells_run_one_after_the_other(
     assert summary.is_complete
     assert len(files_under(tmp_path / "data")) == 54
     assert capsys.readouterr().out.count("downloaded ") == 54
-    assert names["sandbox"].leftovers == CleanupReport()
+    assert names["sandbox"].cleanup_report == CleanupReport()
 
 
 def test_it_says_how_many_lines_of_code_it_has() -> None:

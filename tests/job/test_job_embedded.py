@@ -41,8 +41,8 @@ async def has_ended(job: asyncdl.Job) -> None:
 
 
 def check_is_tidy(bench: Bench) -> None:
-    assert bench.service.leftovers.open_keys == 0
-    assert not bench.service.leftovers.scene_lists
+    assert bench.service.cleanup_report.open_keys == 0
+    assert not bench.service.cleanup_report.scene_lists
 
 
 async def test_a_generator_that_is_left_early_ends_its_run_and_cancels_nobody_else(

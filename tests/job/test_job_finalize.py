@@ -9,7 +9,7 @@ from asyncdl.errors import AuthError
 from asyncdl.events import Event, FileFinished, Notice
 from asyncdl.job import finalize
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.cleanup_report import CleanupReport
+from asyncdl.sandbox.admin_api import CleanupReport
 from tests.job.bench import BANDS, BUNDLE, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 async def test_a_complete_run_leaves_nothing_behind(bench: Bench) -> None:
     bench.service.faults = Faults(proxied=0.5, preparing=0.3)
     await bench.complete(BANDS, BUNDLE)
-    assert bench.service.leftovers == CleanupReport()
+    assert bench.service.cleanup_report == CleanupReport()
 
 
 async def test_a_run_that_fetches_nothing_asks_nothing_of_the_queue(bench: Bench) -> None:
@@ -42,7 +42,7 @@ async def test_an_interrupted_run_reports_what_came_and_keeps_the_rest(bench: Be
                 scope.cancel()
 
         await job.run(watch)
-    left = bench.service.leftovers
+    left = bench.service.cleanup_report
     # What was sent and cut short before it was proven has not come: a later run tells it.
     assert came.isdisjoint(left.unreported)
     assert left.scene_lists == () and left.open_keys == 0
@@ -57,7 +57,7 @@ async def test_a_very_large_job_does_not_ask_for_the_list_of_all_it_requested(
     await bench.complete(RED)
     assert bench.service.calls["download-search"] == 1  # at the beginning
     assert bench.service.calls["download-complete-proxied"] == 0
-    assert bench.service.leftovers.entries == {}
+    assert bench.service.cleanup_report.entries == {}
 
 
 # --- licence agreements -------------------------------------------------------------

@@ -20,8 +20,8 @@ from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Faults
+from asyncdl.sandbox.api import ENDPOINTS
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
-from asyncdl.sandbox.endpoints.table import ENDPOINTS
 from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.state import SandboxState
 from asyncdl.transfer.names import PART, STATE

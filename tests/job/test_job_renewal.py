@@ -16,7 +16,7 @@ from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
 from asyncdl.m2m import Credentials
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.queue import ServedState
+from asyncdl.sandbox.served_queue import ServedState
 from tests.clock import simulated
 from tests.job.bench import BANDS, BUNDLE, Bench
 

@@ -91,7 +91,7 @@ async def test_what_the_search_tells_is_in_the_item(bench: Bench) -> None:
     """The footprint, not the frame of the raster; the scene's id; the picture."""
     await bench.complete(RED, stac=True)
     for item in items(bench):
-        found = {s.display_id: s for s in asyncdl.sandbox.scenes.fixed_scenes()}[item["id"]]
+        found = {s.display_id: s for s in asyncdl.sandbox.landsat_scenes.fixed_scenes()}[item["id"]]
         corners = {tuple(at) for at in item["geometry"]["coordinates"][0]}
         assert corners == set(found.footprint)
         assert item["properties"]["landsat:scene_id"] == found.entity_id

@@ -19,7 +19,7 @@ import pytest
 
 from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.sandbox import Faults, Service
-from asyncdl.sandbox.cleanup_report import CleanupReport
+from asyncdl.sandbox.admin_api import CleanupReport
 from asyncdl.sandbox.faults import Repeats
 from tests.job.bench import RED, Bench
 from tests.job.beside import WANTED, Schedule, cut, finish
@@ -84,7 +84,7 @@ async def test_an_order_that_others_leaned_on_is_removed_and_all_come_to_their_e
     await cut_when(d, after_request, WANTED)
     for bench in (c, d):
         await finish(bench)
-    assert service.leftovers == CleanupReport()
+    assert service.cleanup_report == CleanupReport()
 
 
 @pytest.mark.parametrize("repeats", FORMS)
@@ -106,7 +106,7 @@ async def test_urls_of_an_order_that_was_removed_are_renewed_under_the_own_label
 
     service.watch = remove_b
     await c.complete(RED)
-    assert looked and service.leftovers == CleanupReport()
+    assert looked and service.cleanup_report == CleanupReport()
 
 
 @pytest.mark.parametrize("repeats", FORMS)
@@ -125,7 +125,7 @@ async def test_what_another_job_fetched_and_reported_complete_is_had_all_the_sam
     before = service.calls["download-request"]
     await b.complete(RED)
     assert service.calls["download-request"] - before <= 2
-    assert service.leftovers == CleanupReport()
+    assert service.cleanup_report == CleanupReport()
 
 
 async def test_the_journal_follows_a_file_to_its_new_request(
@@ -197,7 +197,7 @@ async def test_jobs_that_are_cut_and_resumed_in_any_order_all_end_complete(
     schedule = Schedule(service, tmp_path / "jobs", seed)
     await schedule.run(steps=4)
     assert schedule.counts["cut"] >= 2
-    assert service.leftovers == CleanupReport()
+    assert service.cleanup_report == CleanupReport()
     assert service.remarks == []
 
 
@@ -230,7 +230,7 @@ async def test_very_many_jobs_eight_at_a_time_a_third_of_them_cut(
         for number in range(jobs):
             tasks.start_soon(job, number, draw.randint(5, 20) if number % 3 == 0 else None)
     assert (ends, cuts) == (jobs, -(-jobs // 3))
-    assert service.leftovers == CleanupReport()
+    assert service.cleanup_report == CleanupReport()
 
 
 CONFIG = """
@@ -281,4 +281,4 @@ async def test_jobs_in_processes_of_their_own_all_end_complete(
         bench = Bench(service, tmp_path / f"job-{number}" / "data")
         assert len(bench.files) == 6
         bench.check_files()
-    assert service.leftovers == CleanupReport()
+    assert service.cleanup_report == CleanupReport()

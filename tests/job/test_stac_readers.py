@@ -19,8 +19,8 @@ from asyncdl.items.facts import SceneFacts
 from asyncdl.items.item import ItemFile, make_item
 from asyncdl.items.metadata import footprint_of, read_facts
 from asyncdl.m2m.bands import files_of
-from asyncdl.sandbox.metadata import text_file
-from asyncdl.sandbox.scenes import LandsatScene, fixed_scene
+from asyncdl.sandbox.landsat_scenes import LandsatScene, fixed_scene
+from asyncdl.sandbox.mtl_files import text_file
 from tests.job.bench import Bench
 
 pytestmark = [

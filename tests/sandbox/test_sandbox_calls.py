@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.api import KNOWN, LOGINS
-from asyncdl.sandbox.endpoints.table import ENDPOINTS
+from asyncdl.sandbox.api import ENDPOINTS, KNOWN, LOGINS
 from tests.sandbox.m2m_caller import (
     ANCHORAGE,
     ANCHORAGE_SCENES,
@@ -49,7 +48,7 @@ async def test_every_endpoint_but_the_login_takes_a_get_with_a_body() -> None:
             again, same = await raw(call, endpoint, body)
             assert (status, reply["errorCode"]) == (again, same["errorCode"]), endpoint
         assert (await raw(call, "logout", b"null", "GET"))[1]["errorCode"] is None
-        assert call.service.leftovers.open_keys == 0
+        assert call.service.cleanup_report.open_keys == 0
 
 
 @pytest.mark.violates

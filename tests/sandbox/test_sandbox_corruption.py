@@ -9,9 +9,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.bundles import Blob, Flipped, read_all
+from asyncdl.sandbox.landsat_scenes import fixed_scenes
 from asyncdl.sandbox.rasters import Raster, of_size, utm_frame
-from asyncdl.sandbox.scenes import fixed_scenes
+from asyncdl.sandbox.sized_content import Blob, Flipped, read_all
 from tests.sandbox.m2m_caller import BUNDLE, PLAIN, PRODUCT, RED_FILE, SCENE, open_caller
 
 XML = f"L2ST_{PRODUCT}_MTL_XML"
@@ -95,12 +95,12 @@ def members_that_are_wrong(tar: bytes, truth: object) -> list[str]:
 @pytest.mark.parametrize(("start", "stop"), [(0, 512), (512, 512), (9_000, 9_500)])
 def test_raster_has_no_soft_spot_outside_its_pixels(start: int, stop: int) -> None:
     raster = Raster("a.TIF", of_size(9_000, 2), utm_frame(fixed_scenes()[0].footprint))
-    assert raster.soft_spot(start, stop, 0.5) is None
+    assert raster.harmless_byte(start, stop, 0.5) is None
 
 
 def test_text_without_values_has_no_soft_spot() -> None:
-    assert Blob(b"1 2 3").soft_spot(0, 5, 0.0) is None
-    assert Blob(b"<?xml version='1.0'?>").soft_spot(0, 99, 0.0) is None
+    assert Blob(b"1 2 3").harmless_byte(0, 5, 0.0) is None
+    assert Blob(b"<?xml version='1.0'?>").harmless_byte(0, 99, 0.0) is None
 
 
 def test_flipped_bit_shows_in_its_own_range_only() -> None:

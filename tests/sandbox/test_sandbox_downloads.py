@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.endpoints.request import MAX_LABEL
+from asyncdl.sandbox.endpoints.download_request import MAX_LABEL
 from tests.sandbox.m2m_caller import (
     ANCHORAGE_SCENES,
     BAND_FILES,
@@ -161,7 +161,7 @@ async def test_repeated_pair_is_noted_and_served_once() -> None:
     async with open_caller() as call:
         reply = await call.request((RED, PLAIN), (RED, PLAIN))
         assert len(reply["availableDownloads"]) == 1
-        assert call.service.violations == [f"{RED_FILE} stands twice in one request"]
+        assert call.service.violations == [f"{RED_FILE} appears twice in one request"]
 
 
 async def test_data_group_takes_the_group_out_of_a_list() -> None:

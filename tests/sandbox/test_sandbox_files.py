@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.products import files_of
+from asyncdl.sandbox.scene_files import files_of
 from tests.sandbox.m2m_caller import BUNDLE, PRODUCT, RED_FILE, SCENE, Caller, Json, open_caller
 
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.sandbox import geometry
-from asyncdl.sandbox.areas import read_area
-from asyncdl.sandbox.catalog import Catalog
 from asyncdl.sandbox.fields import fields_of
-from asyncdl.sandbox.filters import read_scene_filter
 from asyncdl.sandbox.geometry import Area, Ring, Shape, Track, rectangle
 from asyncdl.sandbox.refusal import Refusal
+from asyncdl.sandbox.scene_catalog import Catalog
+from asyncdl.sandbox.scene_filter import read_scene_filter
+from asyncdl.sandbox.spatial_filter import read_area
 from tests.sandbox.m2m_caller import ANCHORAGE, OT, PRODUCT
 
 Json: TypeAlias = Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.queue import EARLIER_LABEL
+from asyncdl.sandbox.served_queue import EARLIER_LABEL
 from tests.sandbox.m2m_caller import (
     BAND_FILES,
     BUNDLE,
@@ -100,12 +100,12 @@ async def test_proxied_item_is_told_of_by_search_until_its_end_is_reported() -> 
         await call.get(download["url"])
         [entry] = (await call("download-retrieve", label="job"))["requested"]
         assert (entry["statusCode"], entry["url"] != "") == ("P", True)
-        assert list(call.service.leftovers.unreported) == [RED_FILE]
+        assert list(call.service.cleanup_report.unreported) == [RED_FILE]
         assert await status_of(call) == ("P", "Proxied")
         told = [{"downloadId": download["downloadId"], "downloadedSize": 8712}]
         await call("download-complete-proxied", proxiedDownloads=told)
         assert await status_of(call) == ("C", "Complete")
-        assert not call.service.leftovers.unreported
+        assert not call.service.cleanup_report.unreported
         assert (await call("download-retrieve", label="job"))["requested"] == []
         assert await call("download-search", label="job", activeOnly=True) == []
 

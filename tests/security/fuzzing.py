@@ -51,8 +51,8 @@ from asyncdl.net.proxies import is_exempt, is_socks, proxy_for, without_login
 from asyncdl.net.retry import parse_http_date, parse_retry_after
 from asyncdl.outside import TooMuch
 from asyncdl.redact import SecretBytes, redact
-from asyncdl.sandbox.metadata import text_file
-from asyncdl.sandbox.scenes import fixed_scene
+from asyncdl.sandbox.landsat_scenes import fixed_scene
+from asyncdl.sandbox.mtl_files import text_file
 from asyncdl.stac.items import NotAnItemCollection, next_link, parse_multihash, read_page
 from asyncdl.text import plain
 from asyncdl.transfer.cookies import ChainCookies

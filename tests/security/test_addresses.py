@@ -27,7 +27,7 @@ from asyncdl.net.host_text import inmost_zone, outmost_zone
 from asyncdl.net.proxies import VARIABLES, proxy_of
 from asyncdl.net.sessions import FurtherInward, open_session
 from asyncdl.sandbox import Service
-from asyncdl.sandbox.visitors import Listener
+from asyncdl.sandbox.origin_check import Listener
 from asyncdl.transfer import Downloader, FileRequest
 from asyncdl.transfer.wire.client import WireClient
 from asyncdl.transfer.wire_url import read_target
@@ -355,7 +355,7 @@ async def named(
     monkeypatch.setattr(socket, "getaddrinfo", answers({name: [["127.0.0.1"]] * 9}))
     inner = int(service.origin.rpartition(":")[2])
     async with open_door(server_context(CA, names=(name,)), inner) as door:
-        monkeypatch.setattr(service._world, "origin", f"https://127.0.0.1:{door}")
+        monkeypatch.setattr(service._state, "origin", f"https://127.0.0.1:{door}")
         yield service.url.replace("127.0.0.1", name)
 
 

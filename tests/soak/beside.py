@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncdl.sandbox
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.cleanup_report import CleanupReport
+from asyncdl.sandbox.admin_api import CleanupReport
 from tests.job.beside import Schedule
 from tests.soak.secure import behind_tls
 
@@ -31,5 +31,5 @@ async def soak_beside(seed: int, tls: ssl.SSLContext) -> Counter[str]:
             await schedule.run(steps=draw.randint(2, 8))
             assert service.violations == []
             assert service.remarks == []
-            assert replace(service.leftovers, open_keys=0) == CleanupReport()
+            assert replace(service.cleanup_report, open_keys=0) == CleanupReport()
     return schedule.counts + Counter(sets=1)

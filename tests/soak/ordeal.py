@@ -230,7 +230,7 @@ class Ordeal:
         return cuts * self._size(name) * (1 if has_ranges else 3)
 
     def _size(self, name: str) -> int:
-        return self.service.truth.size_of(name)
+        return self.service.expected_files.size_of(name)
 
     def audit_end(self) -> None:
         """Everything is there, and nothing else, on either side."""

@@ -55,5 +55,5 @@ async def behind_tls(service: Service, context: ssl.SSLContext, seed: int) -> As
         yield
         return
     async with open_door(context, int(service.origin.rpartition(":")[2])) as port:
-        service._world.origin = f"https://127.0.0.1:{port}"
+        service._state.origin = f"https://127.0.0.1:{port}"
         yield

@@ -31,11 +31,11 @@ from asyncdl.items.published_item import read_item
 from asyncdl.items.quality import bitfields_of
 from asyncdl.items.raster_head import Georeference, read_georeference, read_samples
 from asyncdl.m2m.bands import files_of
-from asyncdl.sandbox.archive import RasterSize
+from asyncdl.sandbox.file_contents import RasterSize
 from asyncdl.sandbox.geometry import to_albers, to_polar
-from asyncdl.sandbox.metadata import text_file
+from asyncdl.sandbox.landsat_scenes import LandsatScene, fixed_scene, fixed_scenes
+from asyncdl.sandbox.mtl_files import text_file
 from asyncdl.sandbox.rasters import Raster, albers_frame, scene_frame
-from asyncdl.sandbox.scenes import LandsatScene, fixed_scene, fixed_scenes
 from asyncdl.sandbox.tiles import fixed_tiles
 
 SOUTH = Polar(-71.0, 0.0)

@@ -16,15 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.sandbox import geometry, rasters
-from asyncdl.sandbox.archive import Archive, RasterSize
-from asyncdl.sandbox.bundles import Blob, Bundle, read_all, smallest_jpeg
-from asyncdl.sandbox.catalog import Catalog
-from asyncdl.sandbox.digests import PosixCrc, digest
-from asyncdl.sandbox.metadata import text_file
+from asyncdl.sandbox.file_contents import FileContents, RasterSize
+from asyncdl.sandbox.landsat_scenes import fixed_scenes
+from asyncdl.sandbox.mtl_files import text_file
 from asyncdl.sandbox.product_rows import rows_of
-from asyncdl.sandbox.products import files_of
 from asyncdl.sandbox.rasters import Raster
-from asyncdl.sandbox.scenes import fixed_scenes
+from asyncdl.sandbox.scene_catalog import Catalog
+from asyncdl.sandbox.scene_files import files_of
+from asyncdl.sandbox.sized_content import Blob, Bundle, PosixCrc, digest, read_all, smallest_jpeg
 
 SCENE = fixed_scenes()[0]
 
@@ -168,7 +167,7 @@ def test_cksum_is_that_of_posix(content: bytes, cksum: int) -> None:
 
 
 def test_archive_knows_sizes_without_making_files_and_skips_huge_digests() -> None:
-    archive = Archive(Catalog(), RasterSize(size_bytes=50_000_000), seed=0)
+    archive = FileContents(Catalog(), RasterSize(size_bytes=50_000_000), seed=0)
     file = files_of(SCENE)[-1]
     assert archive.file_size(SCENE, file) == archive.file(SCENE, file).size == 50_000_000
     assert archive.digests(SCENE, file) is None

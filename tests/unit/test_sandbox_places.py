@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.sandbox import geometry, scenes, tiles, wrs
+from asyncdl.sandbox import geometry, landsat_scenes, tiles, wrs
 from asyncdl.sandbox.geometry import Area, Ring, rectangle
 
 WORLD = Area(rectangle(-180, -90, 180, 90))
@@ -93,7 +93,7 @@ def test_no_generated_scene_lies_near_anchorage() -> None:
 
 @given(st.integers(0, 999_999))
 def test_generated_scene_is_found_by_both_its_ids(index: int) -> None:
-    made = scenes.GeneratedScenes(20, 1_000_000)
+    made = landsat_scenes.GeneratedScenes(20, 1_000_000)
     scene = made.scene(index)
     assert made.find(scene.entity_id) == made.find(scene.display_id) == scene
     assert scene.number == 20 + index
@@ -101,20 +101,20 @@ def test_generated_scene_is_found_by_both_its_ids(index: int) -> None:
 
 @given(st.integers(0, 9_999))
 def test_ids_beyond_the_count_or_slightly_off_are_unknown(index: int) -> None:
-    scene = scenes.GeneratedScenes(0, 20_000).scene(index + 10_000)
-    assert scenes.GeneratedScenes(0, 10_000).find(scene.entity_id) is None
-    assert scenes.GeneratedScenes(0, 20_000).find(scene.entity_id[:-1] + "7") is None
+    scene = landsat_scenes.GeneratedScenes(0, 20_000).scene(index + 10_000)
+    assert landsat_scenes.GeneratedScenes(0, 10_000).find(scene.entity_id) is None
+    assert landsat_scenes.GeneratedScenes(0, 20_000).find(scene.entity_id[:-1] + "7") is None
 
 
 def test_fixed_scenes_have_their_real_ids() -> None:
-    first = scenes.fixed_scenes()[0]
+    first = landsat_scenes.fixed_scenes()[0]
     assert first.entity_id == "LC80680172020070LGN00"
     assert first.display_id == "LC08_L2SP_068017_20200310_20200822_02_T1"
     assert first.footprint[0] == (-150.79515, 60.91032)
 
 
 def test_extra_scenes_need_a_product_id() -> None:
-    added = scenes.fixed_scenes(("LC09_L2SP_001001_20230101_20230102_02_T1",))[-1]
+    added = landsat_scenes.fixed_scenes(("LC09_L2SP_001001_20230101_20230102_02_T1",))[-1]
     assert added.dataset == "landsat_ot_c2_l2"
     with pytest.raises(ValueError, match="no Landsat product id"):
-        scenes.fixed_scenes(("LC09",))
+        landsat_scenes.fixed_scenes(("LC09",))

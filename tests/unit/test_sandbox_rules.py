@@ -11,18 +11,18 @@ from asyncdl.cli.field_docs import field_docs
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.naming import ARD_DATASET
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.catalog import Catalog
-from asyncdl.sandbox.datasets import DATASETS
+from asyncdl.sandbox.dataset_records import DATASETS
 from asyncdl.sandbox.fields import COLLECTION_1, fields_of
-from asyncdl.sandbox.filters import SceneFilter, read_scene_filter
+from asyncdl.sandbox.landsat_scenes import fixed_scenes
 from asyncdl.sandbox.lookup import find_secondary, find_target
 from asyncdl.sandbox.product_rows import rows_of
-from asyncdl.sandbox.products import files_of
-from asyncdl.sandbox.queue import ServedQueue, ServedState
 from asyncdl.sandbox.refusal import Refusal
 from asyncdl.sandbox.request_log import RecentCounts, RequestLog
-from asyncdl.sandbox.scene_lists import MAX_ITEMS, ServedSceneLists
-from asyncdl.sandbox.scenes import fixed_scenes
+from asyncdl.sandbox.scene_catalog import Catalog
+from asyncdl.sandbox.scene_files import files_of
+from asyncdl.sandbox.scene_filter import SceneFilter, read_scene_filter
+from asyncdl.sandbox.served_queue import ServedQueue, ServedState
+from asyncdl.sandbox.served_scene_lists import MAX_ITEMS, ServedSceneLists
 from asyncdl.sandbox.signing import Signer, download_token, read_download_token
 from docs import make_sandbox
 
@@ -273,8 +273,8 @@ def test_polls_count_down_only_what_is_preparing() -> None:
 
 def test_recent_downloads_leave_the_window() -> None:
     queue = ServedQueue()
-    queue.note_recent(0.0, 5)
-    queue.note_recent(10.0, 1)
+    queue.record_recent(0.0, 5)
+    queue.record_recent(10.0, 1)
     assert [queue.count_recent(now, 15.0) for now in (10.0, 15.0, 25.0)] == [6, 1, 0]
 
 
@@ -313,5 +313,5 @@ def test_ledger_forgets_the_oldest_and_keeps_no_long_lists() -> None:
         counts.count(name)
     assert dict(counts) == {"c": 1, "a": 1}
     ledger = RequestLog(keep=10)
-    ledger.note_call("scene-list-add", {"entityIds": ["x"] * 50_000}, None)
+    ledger.record_call("scene-list-add", {"entityIds": ["x"] * 50_000}, None)
     assert ledger.call_log[0].payload == {"entityIds": "(50000 items)"}

@@ -1,1 +1,1 @@
-"""What the service can be asked, one module for each subject."""
+"""The endpoints of the M2M API, one module per subject."""

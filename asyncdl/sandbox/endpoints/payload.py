@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from asyncdl.sandbox.datasets import DATASETS, SandboxDataset
+from asyncdl.sandbox.dataset_records import DATASETS, SandboxDataset
 from asyncdl.sandbox.refusal import invalid, no_such_dataset, required, withdrawn
 from asyncdl.sandbox.state import SandboxState
 
@@ -31,7 +31,7 @@ def need(payload: Payload, name: str) -> Json:
 def whole(payload: Payload, name: str, default: int) -> int:
     """Return a whole number, or the default if it is missing.
 
-    Raises: Refusal, if it is no number.
+    Raises: Refusal, if it is not a number.
     """
     value = payload.get(name)
     try:
@@ -40,16 +40,16 @@ def whole(payload: Payload, name: str, default: int) -> int:
         raise invalid(f"{name} must be a number") from None
 
 
-def named_dataset(world: SandboxState, payload: Payload) -> SandboxDataset:
+def named_dataset(state: SandboxState, payload: Payload) -> SandboxDataset:
     """Return the dataset that ``datasetName`` names.
 
-    Raises: Refusal, if it is missing, there is none of that name, or it is withdrawn.
+    Raises: Refusal, if it is missing, unknown or withdrawn.
     """
     name = need(payload, "datasetName")
     dataset = find_dataset(name)
     if dataset is None:
         raise no_such_dataset(name)
-    return open_dataset(world, dataset)
+    return open_dataset(state, dataset)
 
 
 def find_dataset(name: Json) -> SandboxDataset | None:
@@ -58,17 +58,17 @@ def find_dataset(name: Json) -> SandboxDataset | None:
 
 
 def alias_in(payload: Payload) -> str | None:
-    """Return ``datasetName`` as the service keeps it, where it may be left out."""
+    """Return ``datasetName`` in lower case, or ``None`` where it is left out."""
     name = payload.get("datasetName")
     return str(name).lower() if name else None
 
 
-def open_dataset(world: SandboxState, dataset: SandboxDataset) -> SandboxDataset:
+def open_dataset(state: SandboxState, dataset: SandboxDataset) -> SandboxDataset:
     """Return a dataset that the user may use.
 
     Raises: Refusal, if it is withdrawn.
     """
-    if dataset.alias == world.faults.withdrawn_dataset:
+    if dataset.alias == state.faults.withdrawn_dataset:
         raise withdrawn()
     return dataset
 

@@ -139,7 +139,7 @@ async def test_a_body_whose_end_nobody_can_know_is_refused(
     with hasty_host(server_context(CA), BODY, has_length=False) as host:
         if is_known:
             monkeypatch.setattr(asyncio.sslproto._SSLProtocolTransport, "__module__", "other.loop")
-        with pytest.raises(NetworkError, match=r"asyncdl\.connectors") as caught:
+        with pytest.raises(NetworkError, match=r"asyncdl\.net\.connectors") as caught:
             await fetch_by(TCPConnector(ssl=trusting), host.url, tmp_path)
     assert not caught.value.retryable and host.requests == 1
     with hasty_host(server_context(CA), BODY[:1000], has_length=False) as host:

@@ -63,9 +63,9 @@ async def test_this_machine_looks_names_up_where_the_scheme_says_so(
     async with open_socks() as socks:
         monkeypatch.setenv("HTTP_PROXY", f"{scheme}://{socks.netloc}")
         async with Downloader(QUICK) as downloader:
-            with pytest.raises(NetworkError, match="its name is not known") as caught:
+            with pytest.raises(NetworkError, match="the host name cannot be resolved") as caught:
                 await downloader.fetch(FileRequest("http://far.test/a.bin", tmp_path))
-    assert caught.value.what == f"ask far.test by the proxy 127.0.0.1:{socks.port}"
+    assert caught.value.what == f"request to far.test through the proxy 127.0.0.1:{socks.port}"
     assert not socks.asked
 
 
@@ -90,11 +90,26 @@ async def test_a_whole_job_behind_tls_goes_by_socks(
 
 
 CASES = {
-    "no user given": (SocksServer(login="a:b"), "", "lets nobody in: no acceptable", False),
-    "a wrong password": (SocksServer(login="a:b"), "a:s3cret@", "lets nobody in: user", False),
-    "a host that is not there": (SocksServer(refusal=4), "", "no way: host unreachable", True),
-    "a host that refuses": (SocksServer(refusal=5), "", "no way: connection refused", True),
-    "a rule against it": (SocksServer(refusal=2), "", "no way: connection not allowed", False),
+    "no user given": (SocksServer(login="a:b"), "", "refused the login: no acceptable", False),
+    "a wrong password": (SocksServer(login="a:b"), "a:s3cret@", "refused the login: user", False),
+    "a host that is not there": (
+        SocksServer(refusal=4),
+        "",
+        "did not connect to the host: host unreachable",
+        True,
+    ),
+    "a host that refuses": (
+        SocksServer(refusal=5),
+        "",
+        "did not connect to the host: connection refused",
+        True,
+    ),
+    "a rule against it": (
+        SocksServer(refusal=2),
+        "",
+        "did not connect to the host: connection not allowed",
+        False,
+    ),
 }
 
 
@@ -127,7 +142,7 @@ async def test_a_proxy_of_http_is_none_of_socks(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", service.origin.replace("http:", "socks5h:"))
-    with pytest.raises(NetworkError, match="speaks no SOCKS of this kind"):
+    with pytest.raises(NetworkError, match="does not speak this kind of SOCKS"):
         await Asker(tmp_path).ask("doctor", "http://far.test/")
 
 

@@ -7,15 +7,18 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import pytest
 import trustme
 from aiohttp import ClientSession
 from yarl import URL
 
 from asyncdl.doctor.host_checks import ask_host
+from asyncdl.errors import NetworkError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.net.retry import Backoff
 from asyncdl.net.sessions import open_session
@@ -168,36 +171,69 @@ def hasty_host(
 
 
 class Asker:
-    """All that here asks a host, one way after the other."""
+    """All five clients of the package; each sends one request to a host.
+
+    Args:
+        folder: For files and locks.
+        tls: Whom to trust.
+        timeout_s: For the connection, and again for the response.
+    """
 
     WAYS = ("wire", "session", "api", "stac", "doctor")
 
-    def __init__(self, folder: Path, tls: Tls | None = None) -> None:
+    def __init__(self, folder: Path, tls: Tls | None = None, *, timeout_s: float = 5.0) -> None:
         self.folder = folder
         self.tls = tls
+        self.timeout_s = timeout_s
+        self._limits = replace(
+            QUICK,
+            connect_timeout_s=timeout_s,
+            header_timeout_s=timeout_s,
+            stall_timeout_s=timeout_s,
+        )
 
     async def ask(self, way: str, url: str) -> None:
         """Ask the host of a URL; what it answers is of no interest."""
         await getattr(self, f"_by_{way}")(url)
 
     async def _by_wire(self, url: str) -> None:
-        async with Downloader(QUICK, tls=self.tls) as downloader:
+        async with Downloader(self._limits, tls=self.tls) as downloader:
             await downloader.fetch(FileRequest(f"{url}a.tif", self.folder))
 
     async def _by_session(self, url: str) -> None:
         session = await open_session(url, self.tls, auto_decompress=False)
-        async with session, Downloader(QUICK, session=session) as downloader:
+        async with session, Downloader(self._limits, session=session) as downloader:
             await downloader.fetch(FileRequest(f"{url}a.tif", self.folder))
 
     async def _by_api(self, url: str) -> None:
-        options = ClientOptions(backoff=Backoff(attempts=1), state_dir=self.folder, tls=self.tls)
+        options = ClientOptions(
+            connect_timeout_s=self.timeout_s,
+            read_timeout_s=self.timeout_s,
+            backoff=Backoff(attempts=1),
+            state_dir=self.folder,
+            tls=self.tls,
+        )
         async with M2MClient(Credentials("ann", "t"), url=url, options=options) as client:
             await client.permissions()
 
     async def _by_stac(self, url: str) -> None:
         session: ClientSession = await open_session(url, self.tls)
         async with session:
-            await StacTransport(URL(url), session, 10.0, 1000).ask(NextPage(url, None))
+            await StacTransport(URL(url), session, 3 * self.timeout_s, 1000).ask(
+                NextPage(url, None)
+            )
 
     async def _by_doctor(self, url: str) -> None:
-        await ask_host(url, self.tls)
+        await ask_host(url, self.tls, timeout_s=3 * self.timeout_s)
+
+
+async def refusals_at(
+    url: str, asker: Asker, ways: tuple[str, ...] = Asker.WAYS
+) -> dict[str, NetworkError]:
+    """Ask a host in every way, and return the error that each raises."""
+    refusals = {}
+    for way in ways:
+        with pytest.raises(NetworkError) as caught:
+            await asker.ask(way, url)
+        refusals[way] = caught.value
+    return refusals

@@ -6,25 +6,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientProxyConnectionError,
-    ClientTimeout,
-)
+from aiohttp import ClientTimeout
 
 from asyncdl.doctor.finding import Check, CheckState
-from asyncdl.errors import NetworkError
 from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.net.aiohttp_faults import session_errors
 from asyncdl.net.proxies import proxy_for, without_login
 from asyncdl.net.retry import parse_http_date
-from asyncdl.net.sessions import SocksRefusal, open_session, proxy_unreachable
+from asyncdl.net.sessions import open_session
 from asyncdl.net.tls import Tls
-from asyncdl.net.tls_faults import handshake_fault_in
 from asyncdl.version import __version__
 
 TIMEOUT_S = 15.0
-"""For name, connection, TLS and the head of the answer together."""
+"""For name, connection, TLS and the response headers together."""
 CLOCK_TOLERANCE_S = 60.0
 """Signatures and certificates have times; a minute is nothing to them, a day is a lot."""
 
@@ -42,7 +36,7 @@ class HostReply:
     """Whether it was asked over TLS, and its certificate is trusted."""
 
 
-async def ask_host(url: str, tls: Tls | None = None) -> HostReply:
+async def ask_host(url: str, tls: Tls | None = None, *, timeout_s: float = TIMEOUT_S) -> HostReply:
     """Ask a host for a page, any page, and return how it answered.
 
     Raises: NetworkError, if it did not; ConfigError, for ``tls``.
@@ -50,28 +44,16 @@ async def ask_host(url: str, tls: Tls | None = None) -> HostReply:
     """
     host = host_of(url)
     headers = {"User-Agent": f"asyncdl/{__version__}"}
+    timeout = ClientTimeout(total=timeout_s, connect=timeout_s * 2 / 3)
     began_s = time.monotonic()
-    try:
+    with session_errors(f"request to {host}"):
         async with (
-            await open_session(url, tls, timeout=ClientTimeout(TIMEOUT_S)) as session,
+            await open_session(url, tls, timeout=timeout) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
             elapsed_s = time.monotonic() - began_s
             ahead_s = _ahead_s(response.headers.get("Date"), time.time())
             return HostReply(host, response.status, elapsed_s, ahead_s, url.startswith("https:"))
-    except TimeoutError as error:
-        raise NetworkError(f"ask {host}", f"no answer within {TIMEOUT_S:g} s") from error
-    except SocksRefusal as error:
-        raise NetworkError(f"ask {host}", error.cause, retryable=error.retryable) from error
-    except (ClientError, OSError, ValueError) as error:
-        if fault := handshake_fault_in(error):
-            raise NetworkError(f"ask {host}", fault.cause, retryable=fault.retryable) from error
-        if isinstance(error, ClientProxyConnectionError):
-            raise NetworkError(f"ask {host}", proxy_unreachable(error)) from error
-        if isinstance(error, ClientConnectorError):
-            reason = error.os_error.strerror or error.os_error
-            raise NetworkError(f"ask {host}", f"no connection: {reason}") from error
-        raise NetworkError(f"ask {host}", str(error) or type(error).__name__) from error
 
 
 def _ahead_s(date: str | None, now_s: float) -> float | None:

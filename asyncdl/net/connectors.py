@@ -110,9 +110,18 @@ def as_aiohttp_says(
 
 
 class _Handler(ResponseHandler):
-    """Tells a broken connection from one that was closed."""
+    """Tells a broken connection from one that was closed, and keeps the reason."""
+
+    _loss: BaseException | None = None
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        # aiohttp may find a connection closed as it writes to it, and then forgets why it is.
+        cause = self._loss or exc_cause
+        exc.__cause__ = None if cause is exc else cause
+        super().set_exception(exc)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._loss = exc
         if exc is not None and self._payload is not None and not self._payload.is_eof():
             # aiohttp's own takes any end for that of a body without a length.
             self._payload.set_exception(ClientPayloadError(str(exc)), exc)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import socket
 import ssl
 from typing import Any
@@ -14,7 +13,6 @@ from aiohttp import (
     BaseConnector,
     ClientConnectorDNSError,
     ClientConnectorError,
-    ClientError,
     ClientProxyConnectionError,
     ClientSession,
     DummyCookieJar,
@@ -25,31 +23,18 @@ from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from anyio import to_thread
 
-from asyncdl.errors import NetworkError, Portable
+from asyncdl.errors import NetworkError
 from asyncdl.extras import installing
 from asyncdl.net.addresses import ANYWHERE, Zone, zone_of
+from asyncdl.net.aiohttp_faults import KnownFault
 from asyncdl.net.connectors import SecureConnector, as_aiohttp_says, over
+from asyncdl.net.faults import MAX_HEAD_BYTES, moved_inward, socks_refusal
 from asyncdl.net.host_text import is_loopback_name, outmost_zone
 from asyncdl.net.proxies import SOCKS_PORT, is_socks, looks_names_up, proxy_for, without_login
 from asyncdl.net.tls import Tls, tls_context
 
-_LOGIN = (
-    "it wants a user name and a password, or other ones (written before its host in the variable "
-    "that names it, as name:word@)"
-)
-_PASSING_CODES = (1, 3, 4, 5, 6, 91)
-"""Failures on the way from the proxy, which may pass; others are its rules.
-
-Source: RFC 1928, section 6; 91 is all that SOCKS 4 has for them."""
-
-
-class SocksRefusal(Portable, ClientError):
-    """A SOCKS proxy opened no way to the host."""
-
-    def __init__(self, cause: str, *, retryable: bool) -> None:
-        super().__init__(cause)
-        self.cause = cause
-        self.retryable = retryable
+_LIMITS: dict[str, Any] = {"max_line_size": MAX_HEAD_BYTES, "max_field_size": MAX_HEAD_BYTES}
+"""Of response headers, as the engine's own client has them."""
 
 
 class LoopbackResolver(ThreadedResolver):
@@ -101,13 +86,13 @@ def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: An
         options: Of ``ClientSession``.
     Raises: NetworkError, for a SOCKS proxy without the extra ``socks``.
     """
-    jar = DummyCookieJar()
+    options = _LIMITS | {"cookie_jar": DummyCookieJar()} | options
     if proxy is not None and is_socks(proxy):
-        return ClientSession(connector=_by_socks(proxy, context), cookie_jar=jar, **options)
+        return ClientSession(connector=_by_socks(proxy, context), **options)
     resolver, tls = LoopbackResolver(), context or True
     make = _Direct if proxy is None else SecureConnector
     connector = make(ssl=tls, resolver=resolver)
-    return ClientSession(connector=connector, proxy=proxy, cookie_jar=jar, **options)
+    return ClientSession(connector=connector, proxy=proxy, **options)
 
 
 class _Direct(SecureConnector):
@@ -140,16 +125,8 @@ class _Direct(SecureConnector):
         found = await super()._resolve_host(host, port, traces)
         allowed = [place for place in found if zone_of(place["host"]) <= self._inmost]
         if found and not allowed:
-            raise FurtherInward(host)
+            raise KnownFault(moved_inward(host))
         return allowed
-
-
-class FurtherInward(Portable, ClientError):
-    """A host has none of its addresses where it was met before, but further inward ones."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(f"{host} has moved further inward")
-        self.host = host
 
 
 def _zone_of_peer(connection: Connection) -> Zone | None:
@@ -238,21 +215,8 @@ def _system_error(error: BaseException) -> OSError:
     return error if isinstance(error, OSError) else OSError(str(error))
 
 
-def proxy_unreachable(error: ClientProxyConnectionError) -> str:
-    """Return why there is no way to a proxy; the text of asyncio says what failed, not why."""
-    reason = error.os_error
-    cause = os.strerror(reason.errno) if reason.errno else str(reason) or "no connection"
-    return f"the proxy cannot be reached: {cause}"
-
-
-def _refusal(error: Any) -> SocksRefusal:
+def _refusal(error: Any) -> KnownFault:
     """Return what a SOCKS proxy said, in our words."""
-    code, said = error.error_code, str(error)
-    if type(error.__cause__.__cause__).__name__ == "IncompleteReadError":
-        return SocksRefusal("the proxy closed the connection without an answer", retryable=True)
-    if code is not None:
-        is_passing = int(code) in _PASSING_CODES
-        return SocksRefusal(f"the proxy opened no way: {said.lower()}", retryable=is_passing)
-    if "uthentication" in said:
-        return SocksRefusal(f"the proxy lets nobody in: {said.lower()}; {_LOGIN}", retryable=False)
-    return SocksRefusal(f"the proxy speaks no SOCKS of this kind: {said.lower()}", retryable=False)
+    is_cut = type(error.__cause__.__cause__).__name__ == "IncompleteReadError"
+    code = None if error.error_code is None else int(error.error_code)
+    return KnownFault(socks_refusal(str(error), code=code, has_responded=not is_cut))

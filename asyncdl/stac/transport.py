@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientProxyConnectionError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-)
+from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
 from asyncdl.errors import RETRYABLE_STATUS, ConfigError, NetworkError
+from asyncdl.net.aiohttp_faults import session_errors
+from asyncdl.net.faults import SESSION_CLOSED
 from asyncdl.net.retry import parse_retry_after
-from asyncdl.net.sessions import FurtherInward, SocksRefusal, proxy_unreachable
-from asyncdl.net.tls_faults import handshake_fault_in
 from asyncdl.redact import Url
 from asyncdl.stac.items import NextPage
 from asyncdl.version import __version__
@@ -59,7 +49,7 @@ class StacTransport:
     Args:
         base: Its address, see :func:`base_address`.
         session: Whose connections are used.
-        timeout_s: For one question and its whole reply.
+        timeout_s: For one request and its whole response; two thirds of it for the connection.
         max_reply_bytes: A longer reply is no reply.
     """
 
@@ -68,7 +58,7 @@ class StacTransport:
     ) -> None:
         self._base = base
         self._session = session
-        self._timeout = ClientTimeout(total=timeout_s)
+        self._timeout = ClientTimeout(total=timeout_s, connect=timeout_s * 2 / 3)
         self._max_reply_bytes = max_reply_bytes
 
     @property
@@ -91,10 +81,10 @@ class StacTransport:
 
         Raises: NetworkError, without one, or if its status is not 200.
         """
-        what = f"ask {self.host}"
+        what = f"request to {self.host}"
         if self._session.closed:
-            raise NetworkError(what, "the session has been closed", retryable=False)
-        with _our_errors(what):
+            raise SESSION_CLOSED.error(what)
+        with session_errors(what):
             async with self._session.request(
                 "GET" if link.body is None else "POST",
                 # As it came: the mark of a page may be anything.
@@ -112,7 +102,7 @@ class StacTransport:
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > self._max_reply_bytes:
-                raise NetworkError(what, "its reply is too long", retryable=False)
+                raise NetworkError(what, "the response is too long", retryable=False)
         return bytes(body)
 
 
@@ -120,29 +110,8 @@ def _check_status(what: str, response: ClientResponse) -> None:
     if response.status == 200:
         return
     is_passing = response.status in RETRYABLE_STATUS
-    error = NetworkError(what, f"it answered {response.status}", retryable=is_passing)
+    error = NetworkError(what, f"the host responded with {response.status}", retryable=is_passing)
     error.retry_after_s = parse_retry_after(
         response.headers.get("Retry-After"), sent=response.headers.get("Date")
     )
     raise error
-
-
-@contextmanager
-def _our_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise NetworkError(what, "no reply in time") from error
-    except FurtherInward as error:
-        raise NetworkError(what, str(error)) from error
-    except SocksRefusal as error:
-        raise NetworkError(what, error.cause, retryable=error.retryable) from error
-    except (ClientError, OSError, ValueError) as error:
-        if fault := handshake_fault_in(error):
-            raise NetworkError(what, fault.cause, retryable=fault.retryable) from error
-        if isinstance(error, ClientProxyConnectionError):
-            raise NetworkError(what, proxy_unreachable(error)) from error
-        if isinstance(error, ClientConnectorError):
-            raise NetworkError(what, error.os_error.strerror or "no connection") from error
-        # A redirect to nowhere or a coding that is none comes as a ValueError.
-        raise NetworkError(what, f"no reply: {type(error).__name__}") from error

@@ -5,9 +5,7 @@ Slower than :mod:`asyncdl.transfer.wire`, and the oracle that it is tested by.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import NoReturn
+from collections.abc import Mapping
 
 import aiohttp
 import anyio
@@ -15,12 +13,11 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from asyncdl.errors import RETRYABLE_STATUS, NetworkError
+from asyncdl.errors import NetworkError
 from asyncdl.net.addresses import Zone
+from asyncdl.net.aiohttp_faults import session_errors
+from asyncdl.net.faults import BODY, proxy_refusal
 from asyncdl.net.host_text import outmost_zone
-from asyncdl.net.sessions import SocksRefusal, proxy_unreachable
-from asyncdl.net.tls_faults import handshake_fault_in, tls_fault_in
-from asyncdl.redact import redact
 from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.request_headers import OWN_NAMES
@@ -32,10 +29,6 @@ WANTS_LOGIN = 407
 _LOSSY = (
     "its body has no length, and the TLS of this event loop may lose the end of one: give the "
     "session the connector of asyncdl.net.connectors"
-)
-_LOGIN = (
-    "the proxy answered 407: it wants a user name and a password, or other ones "
-    "(written before its host in the variable that names it, as name:word@)"
 )
 
 
@@ -60,14 +53,10 @@ class SessionExchange:
     async def read(self, most_bytes: int, patience_s: float) -> bytes:
         """Return the next bytes of the body; none at its end."""
         what = f"read from {self._target.host}"
-        try:
-            with anyio.fail_after(patience_s), _our_errors(what):
-                data = await self._read(most_bytes)
-                if not self._is_measured:
-                    self._check_end(what, is_end=not data)
-        except NetworkError as error:
-            error.phase = error.phase or "body"
-            raise
+        with anyio.fail_after(patience_s), session_errors(what, phase=BODY):
+            data = await self._read(most_bytes)
+            if not self._is_measured:
+                self._check_end(what, is_end=not data)
         self._received_bytes += len(data)
         return data
 
@@ -81,7 +70,7 @@ class SessionExchange:
         # Less than this never has aiohttp rest, and nothing is lost while it reads.
         is_checked = not self._is_lossy or self._received_bytes <= self._limits.read_buffer_bytes
         if is_end and not is_checked:
-            raise NetworkError(what, _LOSSY, retryable=False)
+            raise NetworkError(what, _LOSSY, retryable=False, phase=BODY)
 
     async def _read(self, most_bytes: int) -> bytes:
         content = self._response.content
@@ -159,90 +148,24 @@ class SessionClient:
         self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
     ) -> SessionExchange:
         """Send a GET and return its answer; which addresses are asked is the owner's business."""
-        what, limits = f"ask {target.host}", self._limits
+        what, limits = f"request to {target.host}", self._limits
         if self._proxy:
-            what += f" by the proxy {self._proxy}"
-        with _our_errors(what):
-            try:
-                with anyio.fail_after(limits.connect_timeout_s + limits.header_timeout_s):
-                    response = await self._session.get(
-                        URL(target.text, encoded=True),
-                        headers=headers,
-                        skip_auto_headers=OWN_NAMES,
-                        allow_redirects=False,
-                        timeout=self._timeout,
-                        read_bufsize=limits.read_buffer_bytes,
-                    )
-            except aiohttp.ConnectionTimeoutError:
-                raise
-            except TimeoutError:
-                raise NetworkError(what, "no answer in time") from None
+            what += f" through the proxy {self._proxy}"
+        with session_errors(what):
+            with anyio.fail_after(limits.connect_timeout_s + limits.header_timeout_s):
+                response = await self._session.get(
+                    URL(target.text, encoded=True),
+                    headers=headers,
+                    skip_auto_headers=OWN_NAMES,
+                    allow_redirects=False,
+                    timeout=self._timeout,
+                    read_bufsize=limits.read_buffer_bytes,
+                )
         if self._proxy and response.status == WANTS_LOGIN:
             # Without TLS the proxy's own answers look like the host's.
             response.close()
-            raise NetworkError(what, _LOGIN, retryable=False)
+            raise proxy_refusal(WANTS_LOGIN).error(what)
         return SessionExchange(response, target, limits)
 
     async def aclose(self) -> None:
         """Do nothing: the session is its owner's."""
-
-
-@contextmanager
-def _our_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (aiohttp.ClientError, OSError) as error:
-        raise_ours(what, error)
-
-
-def raise_ours(what: str, error: Exception) -> NoReturn:
-    """Raise the error of ours that says what a foreign one means.
-
-    Raises: NetworkError, always.
-    """
-    match error:
-        case aiohttp.ClientConnectorError() if fault := handshake_fault_in(error):
-            raise NetworkError(
-                what, fault.cause, retryable=fault.retryable, phase="connect"
-            ) from error
-        case SocksRefusal():
-            raise NetworkError(
-                what, error.cause, retryable=error.retryable, phase="connect"
-            ) from error
-        case aiohttp.ClientHttpProxyError(status=status):
-            del error  # Its text is about the request, too.
-            cause = _LOGIN if status == WANTS_LOGIN else f"the proxy answered {status}"
-            raise NetworkError(what, cause, retryable=status in RETRYABLE_STATUS) from None
-        case aiohttp.ClientProxyConnectionError(os_error=reason):
-            raise NetworkError(
-                what, proxy_unreachable(error), errno=reason.errno, phase="connect"
-            ) from error
-        case aiohttp.ClientConnectorDNSError():
-            raise NetworkError(what, "its name is not known", phase="connect") from error
-        case aiohttp.ConnectionTimeoutError():
-            raise NetworkError(what, "no connection in time", phase="connect") from error
-        case (
-            ConnectionRefusedError()
-            | aiohttp.ClientConnectorError(os_error=ConnectionRefusedError())
-        ):
-            raise NetworkError(what, "refused", phase="connect") from error
-        case aiohttp.ServerDisconnectedError():
-            raise NetworkError(what, "it closed the connection without an answer") from error
-        case aiohttp.ClientPayloadError():
-            raise NetworkError(what, "the body was cut short") from error
-        case aiohttp.ClientOSError() if fault := tls_fault_in(error):
-            raise NetworkError(what, fault.cause, retryable=fault.retryable) from error
-        # Their text holds the URL with its signature, so they are left behind.
-        case aiohttp.InvalidURL():
-            del error
-            raise NetworkError(what, "that is no address of a host", retryable=False) from None
-        case aiohttp.ClientResponseError():
-            del error
-            raise NetworkError(what, "the answer is not HTTP", phase="garbled") from None
-        case OSError():
-            cause = error.strerror or "the connection broke"
-            is_unmade = isinstance(error, aiohttp.ClientConnectorError)
-            phase = "connect" if is_unmade else ""
-            raise NetworkError(what, cause, errno=error.errno, phase=phase) from error
-        case _:
-            raise NetworkError(what, redact(type(error).__name__)) from error

@@ -96,7 +96,7 @@ def test_a_service_that_is_down_is_told_without_waiting(
 def test_a_host_that_is_not_there_is_told(terminal: Terminal) -> None:
     assert terminal.run("doctor", "--url", "http://127.0.0.1:9/", "--json") == 3
     check = checks_of(terminal)["api"]
-    assert check["state"] == "fail" and "127.0.0.1:9: no connection" in check["seen"]
+    assert check["state"] == "fail" and "127.0.0.1:9: connection refused" in check["seen"]
     assert "proxy" in check["advice"]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "asyncdl"
-ROOMS = ("errors.py", "events.py", "transfer", "m2m", "job")
+ROOMS = ("errors.py", "events.py", "net", "transfer", "m2m", "journal", "job")
 CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 """What is no code is a sentence for people; some things that are called reason hold one."""
 

@@ -17,7 +17,7 @@ import asyncdl
 from asyncdl.cli.main import say
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
 from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY, read_envelope
-from asyncdl.net.tls_faults import certificate_problem, tls_fault
+from asyncdl.net.faults import certificate_problem, tls_fault
 from tests.docs.reasons import reasons_in_the_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"

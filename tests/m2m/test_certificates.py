@@ -22,8 +22,8 @@ from cryptography.x509.oid import NameOID
 from asyncdl.doctor.host_checks import ask_host
 from asyncdl.errors import NetworkError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
+from asyncdl.net.faults import certificate_problem
 from asyncdl.net.tls import TlsSettings
-from asyncdl.net.tls_faults import certificate_problem
 from asyncdl.transfer import Downloader, FileRequest
 
 CA = trustme.CA(organization_name="A test's own authority")
@@ -191,7 +191,7 @@ async def test_an_authority_of_the_old_form_is_trusted_by_name_alone(tmp_path: P
     strict = ssl.create_default_context(cafile=file)
     strict.verify_flags |= ssl.VERIFY_X509_STRICT
     async with tls_server(chain) as url:
-        with pytest.raises(NetworkError, match=r"Python 3\.13 .* ca_file \(--cacert\)"):
+        with pytest.raises(NetworkError, match=r"Python 3\.13 .* `ca_file`"):
             await ask_host(url, strict)
         with pytest.raises(NetworkError) as caught:
             await ask_host(url, TlsSettings(ca_file=file))

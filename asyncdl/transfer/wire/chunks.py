@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from asyncdl.transfer.wire.heads import MOST_HEAD_BYTES, NotHttp
+from asyncdl.net.faults import BAD_CHUNK_END, BAD_CHUNK_SIZE, MAX_HEAD_BYTES
+from asyncdl.transfer.wire.heads import NotHttp
 
 _MOST_LINE_BYTES = 8 * 1024
 _SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
@@ -58,7 +59,7 @@ class Chunks:
     def _take_line(self) -> bytes | None:
         stop = self._raw.find(b"\n") + 1
         if max(stop, len(self._raw) if not stop else 0) > _MOST_LINE_BYTES:
-            raise NotHttp("a line without end between chunks")
+            raise NotHttp(BAD_CHUNK_SIZE)
         if not stop:
             return None
         line = bytes(self._raw[:stop])
@@ -68,17 +69,17 @@ class Chunks:
     def _read_line(self, line: bytes) -> None:
         if self._is_in_trailer:
             self._trailer_bytes += len(line)
-            if self._trailer_bytes > MOST_HEAD_BYTES:
-                raise NotHttp("a trailer without measure")
+            if self._trailer_bytes > MAX_HEAD_BYTES:
+                raise NotHttp("trailers exceed 64 KiB")
             self.is_ended = not line.strip(b"\r\n")
         elif self._is_within:
             if line.strip(b"\r\n"):
-                raise NotHttp("a chunk longer than its size")
+                raise NotHttp(BAD_CHUNK_END)
             self._is_within = False
         else:
             match = _SIZE.fullmatch(line)
             if match is None:
-                raise NotHttp("a chunk without a size")
+                raise NotHttp(BAD_CHUNK_SIZE)
             self._left_bytes = int(match[1], 16)
             self._is_in_trailer = self._left_bytes == 0
             self._is_within = not self._is_in_trailer

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import ssl
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
-from asyncdl.errors import NetworkError
-from asyncdl.net.address_policy import Address, AddressRefused, no_further_than
+from asyncdl.net.address_policy import Address, no_further_than
 from asyncdl.net.addresses import ANYWHERE, Zone
+from asyncdl.net.faults import (
+    CLOSED,
+    CUT_SHORT,
+    NOT_AN_ADDRESS,
+    RESPONSE_TIMEOUT,
+    network_errors,
+    not_http,
+    system_fault,
+)
 from asyncdl.net.tls import SharedContext
-from asyncdl.net.tls_faults import handshake_fault_in, tls_fault
 from asyncdl.net.tls_transport import connect_securely
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.wire.connection import Connection, Lost
@@ -53,11 +58,11 @@ class WireExchange:
         try:
             return await self._connection.read(most_bytes, patience_s, interval_s)
         except Lost as loss:
-            what = f"read from {self._target.host}"
-            raise_lost(what, loss, "the body was cut short", phase="body")
+            fault = system_fault(loss.__cause__, CUT_SHORT)
+            raise fault.error(f"read from {self._target.host}") from loss
         except NotHttp as error:
-            cause = str(error)
-        raise NetworkError(f"read from {self._target.host}", cause, phase="garbled")
+            fault = not_http(str(error))
+        raise fault.error(f"read from {self._target.host}")
 
     def rest(self) -> memoryview:
         """Return what a cancelled :meth:`read` had received already."""
@@ -87,9 +92,9 @@ class WireClient:
     ) -> WireExchange:
         """Send a GET and return its answer."""
         request = request_head(target, headers)
-        what = f"ask {target.host}"
+        what = f"request to {target.host}"
         if _ODD_ADDRESS.fullmatch(target.origin[1]):
-            raise NetworkError(what, "that is no address of a host", retryable=False)
+            raise NOT_AN_ADDRESS.error(what)
         connection = self._take(target.origin, inmost)
         if connection is not None:
             try:
@@ -97,28 +102,26 @@ class WireClient:
             except Lost as loss:
                 # Closed by the host while it was idle, or it would have said something.
                 if connection.has_received:
-                    raise_lost(what, loss, "it closed the connection within its answer")
+                    raise system_fault(loss.__cause__, CLOSED).error(what) from loss
         connection = await self._connect(target, inmost)
         try:
             return await self._ask(connection, target, request)
         except Lost as loss:
-            raise_lost(what, loss, "it closed the connection without an answer")
+            raise system_fault(loss.__cause__, CLOSED).error(what) from loss
 
     async def _ask(
         self, connection: Connection, target: RequestTarget, request: bytes
     ) -> WireExchange:
-        what = f"ask {target.host}"
+        what = f"request to {target.host}"
         try:
             head = await connection.ask(request, self.limits.header_timeout_s)
         except BaseException as error:
             connection.close()
             if isinstance(error, NotHttp):
                 # Its frames hold the head, and heads hold secrets.
-                raise NetworkError(
-                    what, f"the answer is not HTTP: {error}", phase="garbled"
-                ) from None
+                raise not_http(str(error)).error(what) from None
             if isinstance(error, TimeoutError):
-                raise NetworkError(what, "no answer in time") from None
+                raise RESPONSE_TIMEOUT.error(what) from None
             raise
         return WireExchange(self, target, connection, head)
 
@@ -148,7 +151,7 @@ class WireClient:
     async def _connect(self, target: RequestTarget, inmost: Zone) -> Connection:
         _, host, port = target.origin
         connection = Connection(asyncio.get_running_loop(), self.limits.write_bytes)
-        with _our_errors(f"ask {target.host}"):
+        with network_errors(f"request to {target.host}"):
             async with asyncio.timeout(self.limits.connect_timeout_s):
                 place = await _find(host, port, inmost)
                 if target.is_secure:
@@ -186,36 +189,3 @@ async def _look_up(host: str, port: int) -> list[Address]:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(found)
-
-
-def raise_lost(what: str, loss: Lost, cause: str, *, phase: str = "") -> NoReturn:
-    """Raise the error of ours for a connection that broke; the system's reason goes first."""
-    reason = loss.__cause__
-    if isinstance(reason, ssl.SSLError):
-        fault = tls_fault(reason)
-        raise NetworkError(what, fault.cause, retryable=fault.retryable, phase=phase) from loss
-    if isinstance(reason, OSError) and reason.strerror:
-        raise NetworkError(what, reason.strerror, errno=reason.errno, phase=phase) from loss
-    raise NetworkError(what, cause, phase=phase) from loss
-
-
-@contextmanager
-def _our_errors(what: str) -> Iterator[None]:
-    """Say what went wrong on the way to a connection."""
-    try:
-        yield
-    except AddressRefused:
-        raise
-    except socket.gaierror as error:
-        raise NetworkError(what, "its name is not known", phase="connect") from error
-    except ConnectionRefusedError as error:
-        raise NetworkError(what, "refused", phase="connect") from error
-    except TimeoutError as error:
-        raise NetworkError(what, "no connection in time", phase="connect") from error
-    except OSError as error:
-        if fault := handshake_fault_in(error):
-            raise NetworkError(
-                what, fault.cause, retryable=fault.retryable, phase="connect"
-            ) from error
-        cause = error.strerror or "the connection broke"
-        raise NetworkError(what, cause, errno=error.errno, phase="connect") from error

@@ -13,9 +13,9 @@ from typing import cast
 
 from asyncdl.net.address_policy import zone_of_peer
 from asyncdl.net.addresses import ANYWHERE
+from asyncdl.net.faults import HEADERS_TOO_LONG, MAX_HEAD_BYTES
 from asyncdl.transfer.wire.chunks import Chunks
 from asyncdl.transfer.wire.heads import (
-    MOST_HEAD_BYTES,
     NotHttp,
     ResponseHead,
     end_of_head,
@@ -45,13 +45,13 @@ class Connection(asyncio.BufferedProtocol):
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         # Most answers are small; for a large one the buffer grows, and stays so.
-        self._place = bytearray(MOST_HEAD_BYTES)
+        self._place = bytearray(MAX_HEAD_BYTES)
         self._view = memoryview(self._place)
         self._buffer_bytes = buffer_bytes
         # The bytes in [start, filled) have come and nobody has had them.
         self._start = 0
         self._filled = 0
-        self._room = MOST_HEAD_BYTES
+        self._room = MAX_HEAD_BYTES
         """How far the buffer is filled at present."""
         # Loops of Windows receive into a buffer of their own, and hand over all of it also
         # when they are asked to rest meanwhile.
@@ -98,8 +98,8 @@ class Connection(asyncio.BufferedProtocol):
         deadline_s = self._loop.time() + patience_s
         while True:
             while (stop := end_of_head(self._place, self._start, self._filled)) < 0:
-                if self._filled >= MOST_HEAD_BYTES:
-                    raise NotHttp("response headers exceed 64 KiB")
+                if self._filled >= MAX_HEAD_BYTES:
+                    raise NotHttp(HEADERS_TOO_LONG)
                 await self._wait_for_more(deadline_s)
             head = read_answer_head(self._place[self._start : stop])
             self._start = stop

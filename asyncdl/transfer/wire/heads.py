@@ -7,14 +7,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from asyncdl.net.faults import BAD_LENGTH, NO_STATUS_LINE
 from asyncdl.redact import Secret, SecretBytes
 from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.ranges import parse_content_length
 from asyncdl.transfer.verification.digest_headers import LISTED
 from asyncdl.transfer.wire_url import RequestTarget
-
-MOST_HEAD_BYTES = 64 * 1024
-"""A longer head is not read on."""
 
 _END = re.compile(rb"\n\r?\n")
 """Some hosts end lines in a line feed alone; whichever end comes first is that of the head."""
@@ -71,13 +69,13 @@ def read_answer_head(data: bytes | bytearray) -> ResponseHead:
     status_line, *lines = text.rstrip("\n").split("\n")
     match = _STATUS_LINE.fullmatch(status_line)
     if match is None:
-        raise NotHttp("no status line")
+        raise NotHttp(NO_STATUS_LINE)
     fields = _read_fields(lines)
     headers, status = fields.headers, int(match[2])
     if fields.is_told_twice:
-        raise NotHttp("two codings")
+        raise NotHttp("Transfer-Encoding is there twice")
     if status == 101:
-        raise NotHttp("another protocol")
+        raise NotHttp("the host switched to another protocol")
     coding = headers.get("transfer-encoding")
     length = _length(headers.get("content-length")) if coding is None else None
     if status in _BODILESS or 100 <= status < 200:
@@ -115,7 +113,7 @@ def _read_fields(lines: list[str]) -> _Fields:
         match = _FIELD.fullmatch(line)
         if match is None or _NOT_IN_VALUE.search(line):
             if _FRAMING.search(line):
-                raise NotHttp("an invalid header about the length")
+                raise NotHttp(BAD_LENGTH)
             fields.is_sound = False
             continue
         name = match[1].lower()
@@ -137,7 +135,7 @@ def _length(value: str | None) -> int | None:
         return None
     length = parse_content_length(value)
     if length is None:
-        raise NotHttp("two lengths" if "," in value else "an invalid Content-Length")
+        raise NotHttp(BAD_LENGTH)
     return length
 
 

@@ -1,0 +1,1 @@
+"""The wall to the network, by real servers that misbehave."""

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import trustme
 from aiohttp import ClientSession, StreamReader, TCPConnector
-from yarl import URL
 
 from asyncdl.errors import NetworkError
 from asyncdl.m2m.calling.transport import Transport as ApiTransport
 from asyncdl.net.connectors import SecureConnector
+from asyncdl.net.service_address import service_address
 from asyncdl.net.sessions import open_session
 from asyncdl.stac.items import NextPage
 from asyncdl.stac.transport import StacTransport
@@ -69,7 +69,9 @@ async def test_a_reply_of_the_api_is_whole(trusting: ssl.SSLContext) -> None:
 async def test_a_reply_of_the_catalogue_is_whole(trusting: ssl.SSLContext) -> None:
     with hasty_host(server_context(CA), BODY) as host:
         async with await open_session(host.url, trusting) as session:
-            transport = StacTransport(URL(host.url), session, 60.0, len(BODY))
+            transport = StacTransport(
+                service_address(host.url, key="url"), session, 60.0, len(BODY)
+            )
             assert await transport.ask(NextPage(host.url, None)) == BODY
 
 

@@ -15,12 +15,12 @@ from threading import Thread
 import pytest
 import trustme
 from aiohttp import ClientSession
-from yarl import URL
 
 from asyncdl.doctor.host_checks import ask_host
 from asyncdl.errors import NetworkError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.net.retry import Backoff
+from asyncdl.net.service_address import service_address
 from asyncdl.net.sessions import open_session
 from asyncdl.net.tls import Tls
 from asyncdl.stac.items import NextPage
@@ -219,9 +219,9 @@ class Asker:
     async def _by_stac(self, url: str) -> None:
         session: ClientSession = await open_session(url, self.tls)
         async with session:
-            await StacTransport(URL(url), session, 3 * self.timeout_s, 1000).ask(
-                NextPage(url, None)
-            )
+            await StacTransport(
+                service_address(url, key="url"), session, 3 * self.timeout_s, 1000
+            ).ask(NextPage(url, None))
 
     async def _by_doctor(self, url: str) -> None:
         await ask_host(url, self.tls, timeout_s=3 * self.timeout_s)

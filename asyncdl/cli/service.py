@@ -21,7 +21,7 @@ from asyncdl.config.sections import Clash
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.from_config import credentials_of, options_of, tls_of
 from asyncdl.m2m import Credentials, M2MClient
-from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.m2m.account.stored_account import account_host
 from asyncdl.net.tls import TlsSettings, check_tls
 
 VIOLATION = "VIOLATION, which the real service would frown on; please report it"
@@ -197,4 +197,4 @@ def _service_at(url: str) -> ServiceConfig:
 
 def host_for(service: ServiceConfig, sandbox: Embedded | None) -> str:
     """Return the name by which an account is stored."""
-    return SANDBOX_NAME if sandbox else host_of(service.url)
+    return SANDBOX_NAME if sandbox else account_host(service.url)

@@ -20,7 +20,7 @@ from asyncdl.config.aoi import Aoi
 from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.values import ByteCount, ByteRate, Seconds, Since
 from asyncdl.errors import Portable
-from asyncdl.net.host_text import TLS_FORM, goes_in_clear
+from asyncdl.net.hosts import TLS_FORM, goes_in_clear
 
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"

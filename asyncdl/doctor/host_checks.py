@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from aiohttp import ClientTimeout
 
 from asyncdl.doctor.finding import Check, CheckState
-from asyncdl.m2m.account.stored_account import host_of
 from asyncdl.net.aiohttp_faults import session_errors
+from asyncdl.net.hosts import USER_AGENT, host_of
 from asyncdl.net.proxies import proxy_for, without_login
 from asyncdl.net.retry import parse_http_date
 from asyncdl.net.sessions import open_session
 from asyncdl.net.tls import Tls
-from asyncdl.version import __version__
 
 TIMEOUT_S = 15.0
 """For name, connection, TLS and the response headers together."""
@@ -43,7 +42,7 @@ async def ask_host(url: str, tls: Tls | None = None, *, timeout_s: float = TIMEO
     Source: RFC 9110, section 6.6.1 (Date).
     """
     host = host_of(url)
-    headers = {"User-Agent": f"asyncdl/{__version__}"}
+    headers = {"User-Agent": USER_AGENT}
     timeout = ClientTimeout(total=timeout_s, connect=timeout_s * 2 / 3)
     began_s = time.monotonic()
     with session_errors(f"request to {host}"):

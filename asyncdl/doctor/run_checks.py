@@ -25,7 +25,7 @@ from asyncdl.job.choosing.preflight import MACHINE_ADVICE
 from asyncdl.journal import StatePlaces
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.account.credentials import FoundCredentials
-from asyncdl.m2m.account.stored_account import USGS_HOST, host_of
+from asyncdl.m2m.account.stored_account import USGS_HOST, account_host
 from asyncdl.net.retry import Backoff
 from asyncdl.net.tls import Tls
 
@@ -57,7 +57,7 @@ class DoctorTarget:
             hosts.append(("stac", self.service.digest_url))
         files = self.file_hosts
         if files is None:
-            files = FILE_HOSTS if host_of(self.service.url) == USGS_HOST else ()
+            files = FILE_HOSTS if account_host(self.service.url) == USGS_HOST else ()
         return hosts + [("files", url) for url in files]
 
 

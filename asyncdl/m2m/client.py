@@ -23,7 +23,7 @@ from asyncdl.background import in_own_task, off_loop, require_asyncio
 from asyncdl.errors import ApiError, AsyncdlError, ConfigError, wrong_type
 from asyncdl.events import Emit, discard
 from asyncdl.m2m.account.credentials import Credentials
-from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.m2m.account.stored_account import account_host
 from asyncdl.m2m.account.tokens import unconfirmed
 from asyncdl.m2m.calling.call_retries import ClientOptions
 from asyncdl.m2m.calling.calls import Caller
@@ -140,8 +140,8 @@ class M2MClient:
             max_reply_bytes=options.max_reply_bytes,
             tls=options.tls,
         )
-        if not credentials.may_go_to(host_of(url)):
-            raise unconfirmed(host_of(url))
+        if not credentials.may_go_to(account_host(url)):
+            raise unconfirmed(account_host(url))
         gate = AccountGate(
             options.state_dir or _state_folder(),
             self._transport.host,

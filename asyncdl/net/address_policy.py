@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from asyncdl.errors import Portable, TransferError
 from asyncdl.net.addresses import ANYWHERE, Zone, zone_of
-from asyncdl.net.host_text import inmost_zone
+from asyncdl.net.hosts import inmost_zone
 
 
 class BlockedAddress(TransferError):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from asyncdl.errors import NetworkError
 from asyncdl.net.addresses import Zone
-from asyncdl.net.host_text import inmost_zone
+from asyncdl.net.hosts import inmost_zone
 
 _PORT = re.compile(r"(?P<host>[^:]+|\[[^\]]*\]):(?P<port>[0-9]+)")
 

@@ -29,7 +29,7 @@ from asyncdl.net.addresses import ANYWHERE, Zone, zone_of
 from asyncdl.net.aiohttp_faults import KnownFault
 from asyncdl.net.connectors import SecureConnector, as_aiohttp_says, over
 from asyncdl.net.faults import MAX_HEAD_BYTES, moved_inward, socks_refusal
-from asyncdl.net.host_text import is_loopback_name, outmost_zone
+from asyncdl.net.hosts import is_loopback_name, outmost_zone
 from asyncdl.net.proxies import SOCKS_PORT, is_socks, looks_names_up, proxy_for, without_login
 from asyncdl.net.tls import Tls, tls_context
 

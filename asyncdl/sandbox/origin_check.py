@@ -22,7 +22,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from asyncdl.net.addresses import Zone
-from asyncdl.net.host_text import inmost_zone, is_address
+from asyncdl.net.hosts import inmost_zone, is_address
 from asyncdl.sandbox.state import SandboxState
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\[\]:/@?#\\\s]+)(?::\d*)?")

@@ -20,6 +20,7 @@ from asyncdl.background import off_loop
 from asyncdl.errors import NetworkError
 from asyncdl.events import Emit, Notice, discard
 from asyncdl.net.retry import Backoff
+from asyncdl.net.service_address import service_address
 from asyncdl.net.sessions import open_session
 from asyncdl.net.tls import Tls
 from asyncdl.redact import Url
@@ -35,7 +36,7 @@ from asyncdl.stac.items import (
     read_page,
     search_body,
 )
-from asyncdl.stac.transport import StacTransport, base_address
+from asyncdl.stac.transport import StacTransport
 
 
 class StacOutage:
@@ -123,7 +124,11 @@ class StacCatalog:
     ) -> None:
         self._options = options or StacOptions()
         url = Url(url)  # whose repr shows no secret
-        self._base = base_address(url) if url else None
+        self._address = (
+            service_address(url, key="service.stac_url", allowed=', or "" for none')
+            if url
+            else None
+        )
         self._session = session
         self._emit = emit
         self._outage = StacOutage(self._options.rest_s, clock)
@@ -133,14 +138,14 @@ class StacCatalog:
         self._transport: StacTransport | None = None
 
     async def __aenter__(self) -> Self:
-        options, base = self._options, self._base
-        if base is not None:
+        options, address = self._options, self._address
+        if address is not None:
             session = self._session
             if session is None:
-                session = await open_session(str(base), options.tls)
+                session = await open_session(address.origin, options.tls)
                 await self._resources.enter_async_context(session)
             self._transport = StacTransport(
-                base, session, options.timeout_s, options.max_reply_bytes
+                address, session, options.timeout_s, options.max_reply_bytes
             )
         return self
 
@@ -225,14 +230,14 @@ class StacCatalog:
         Raises: NetworkError.
         """
         body, told = search_body(items), dict[str, Digests]()
-        link: NextPage | None = NextPage(transport.search_url, orjson.dumps(body))
+        link: NextPage | None = NextPage(transport.address.url_of("search"), orjson.dumps(body))
         for _ in range(_MOST_PAGES):
             if link is None or told.keys() == items.keys():
                 break
             page = await self._ask_patiently(transport, link)
             news = {item: tale for item, tale in page.items.items() if item in items}
             told |= news
-            link = next_link(body, page.next, transport.origin) if news else None
+            link = next_link(body, page.next, transport.address.origin) if news else None
         return told
 
     async def _ask_patiently(self, transport: StacTransport, link: NextPage) -> Page:

@@ -17,7 +17,7 @@ from asyncdl.errors import NetworkError
 from asyncdl.net.addresses import Zone
 from asyncdl.net.aiohttp_faults import session_errors
 from asyncdl.net.faults import BODY, proxy_refusal
-from asyncdl.net.host_text import outmost_zone
+from asyncdl.net.hosts import outmost_zone
 from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.request_headers import OWN_NAMES

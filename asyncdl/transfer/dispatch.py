@@ -25,7 +25,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from msgspec import Struct, field
 
 from asyncdl.errors import AsyncdlError
-from asyncdl.transfer.host_limiter import host_of
+from asyncdl.net.hosts import host_of
 from asyncdl.transfer.request import Fetched, FileFetcher, FileRequest
 from asyncdl.transfer.slots import Slot, Slots
 

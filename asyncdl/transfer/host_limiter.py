@@ -23,10 +23,8 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -39,6 +37,7 @@ from asyncdl.events import (
     ServiceBack,
     ServiceWait,
 )
+from asyncdl.net.hosts import host_of
 from asyncdl.transfer import clock
 from asyncdl.transfer.adaptive_concurrency import AdaptiveConcurrency, Strain, strain_of
 from asyncdl.transfer.host_health import Evidence, HostHealth, SampleFile, evidence_of
@@ -546,16 +545,6 @@ class HostLimiter:
 
 def _is_too_much(error: AsyncdlError) -> bool:
     return isinstance(error, HttpStatusError) and error.status in _TOO_MUCH
-
-
-@lru_cache(256)
-def host_of(url: str) -> str:
-    """Return host and port of a URL, without user and password; nothing for what is none."""
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2].lower()
-    except ValueError:
-        # An error names its URL without its secrets, and what is left may be none.
-        return ""
 
 
 def _reason(error: AsyncdlError) -> str:

@@ -15,12 +15,12 @@ from msgspec.structs import force_setattr
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
 from asyncdl.net.address_policy import AddressRefused, BlockedAddress, check_text
 from asyncdl.net.addresses import ANYWHERE, Zone
+from asyncdl.net.hosts import host_of
 from asyncdl.redact import Url, redact, redact_url
 from asyncdl.transfer import clock
 from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.error_pages import LOGIN_PAGE
 from asyncdl.transfer.gunzip import Gunzip, NotGzip
-from asyncdl.transfer.host_limiter import host_of
 from asyncdl.transfer.http_client import Client, Exchange
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.logins import NO_LOGIN, Login, LoginBook, Logins, failed, login_for

@@ -18,7 +18,7 @@ import anyio
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
-from asyncdl.net.host_text import goes_in_clear
+from asyncdl.net.hosts import goes_in_clear
 from asyncdl.redact import Secret
 from asyncdl.transfer.netrc import Netrc, NetrcEntry
 from asyncdl.transfer.wire_url import Origin, RequestTarget, read_target, without_user

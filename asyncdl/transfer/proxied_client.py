@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from asyncdl.net.address_policy import Address, check_all
 from asyncdl.net.addresses import ANYWHERE, Zone
+from asyncdl.net.hosts import host_of
 from asyncdl.net.proxies import looks_names_up, proxy_of
 from asyncdl.net.tls import SharedContext
-from asyncdl.transfer.host_limiter import host_of
 from asyncdl.transfer.http_client import Client, Exchange
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.wire_url import RequestTarget

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from asyncdl.errors import wrong_type
 from asyncdl.net.addresses import ANYWHERE, Zone
-from asyncdl.net.host_text import hostname_of, outmost_zone
+from asyncdl.net.hosts import hostname_of, outmost_zone
 from asyncdl.transfer.argument_checks import folder, whole, wrong
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.request_headers import Headers

@@ -11,14 +11,14 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from asyncdl.net.hosts import USER_AGENT
 from asyncdl.redact import Secret
-from asyncdl.version import __version__
 
 Headers: TypeAlias = Mapping[str, str | None]
 """Names to values; ``None`` takes away the header that the engine would send by itself."""
 
 _OWN = {
-    "User-Agent": f"asyncdl/{__version__}",
+    "User-Agent": USER_AGENT,
     "Accept": "*/*",
     # Other codings make lengths and ranges those of the coded form.
     "Accept-Encoding": "identity",

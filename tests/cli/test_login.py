@@ -13,9 +13,9 @@ from asyncdl.errors import AuthError
 from asyncdl.m2m.account.credentials import Credentials, find_credentials
 from asyncdl.m2m.account.stored_account import (
     USGS_HOST,
+    account_host,
     credentials_path,
     forget_accounts,
-    host_of,
     store_account,
 )
 from asyncdl.sandbox import Service
@@ -82,7 +82,7 @@ def test_later_commands_find_it(terminal: Terminal, served: Service) -> None:
 
 def test_it_is_for_its_own_host_alone(terminal: Terminal, served: Service) -> None:
     log_in(terminal, served)
-    assert find_credentials(host=host_of(served.url)) == Credentials(served.username, TOKEN)
+    assert find_credentials(host=account_host(served.url)) == Credentials(served.username, TOKEN)
     with pytest.raises(AuthError, match="no user name"):
         find_credentials()
 
@@ -121,9 +121,9 @@ def test_on_a_terminal_both_are_asked_for_and_the_token_is_not_shown(
 
 
 def test_a_second_login_takes_the_place_of_the_first(terminal: Terminal, served: Service) -> None:
-    store_account(host_of(served.url), "bob", "old", credentials_path())
+    store_account(account_host(served.url), "bob", "old", credentials_path())
     log_in(terminal, served)
-    assert find_credentials(host=host_of(served.url)).username == served.username
+    assert find_credentials(host=account_host(served.url)).username == served.username
 
 
 def test_with_a_keyring_the_file_knows_only_whose_the_token_is(
@@ -132,7 +132,7 @@ def test_with_a_keyring_the_file_knows_only_whose_the_token_is(
     assert log_in(terminal, served) == 0
     assert "keyring" in terminal.out
     assert TOKEN not in (config_dir / "credentials").read_text()
-    assert find_credentials(host=host_of(served.url)) == Credentials(served.username, TOKEN)
+    assert find_credentials(host=account_host(served.url)) == Credentials(served.username, TOKEN)
 
 
 def test_a_keyring_that_keeps_nothing_is_not_relied_on(
@@ -190,7 +190,7 @@ def test_logout_forgets_both_places_and_says_so(
     store_account(USGS_HOST, "ann", TOKEN, credentials_path())
     assert terminal.run("logout") == 0
     assert terminal.out.splitlines() == [
-        f"Removed the token of {served.username} for {host_of(served.url)} from the keyring",
+        f"Removed the token of {served.username} for {account_host(served.url)} from the keyring",
         f"Removed the token of ann for {USGS_HOST} from {credentials_path()}",
     ]
     assert keyring.kept == {}
@@ -205,4 +205,4 @@ def test_logout_of_one_service_leaves_the_others(terminal: Terminal, served: Ser
     assert terminal.run("logout", "--url", served.url) == 0
     assert find_credentials().username == "ann"
     with pytest.raises(AuthError):
-        find_credentials(host=host_of(served.url))
+        find_credentials(host=account_host(served.url))

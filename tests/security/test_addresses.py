@@ -20,11 +20,11 @@ from asyncdl.config import parse_config
 from asyncdl.errors import NetworkError, TransferError
 from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials, M2MClient
-from asyncdl.net import address_policy, host_text, sessions
+from asyncdl.net import address_policy, hosts, sessions
 from asyncdl.net.address_policy import BlockedAddress
 from asyncdl.net.addresses import Zone, zone_of
 from asyncdl.net.aiohttp_faults import KnownFault
-from asyncdl.net.host_text import inmost_zone, outmost_zone
+from asyncdl.net.hosts import inmost_zone, outmost_zone
 from asyncdl.net.proxies import VARIABLES, proxy_of
 from asyncdl.net.sessions import open_session
 from asyncdl.sandbox import Service
@@ -232,7 +232,7 @@ def first_loopback_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     def zone(address: str) -> Zone:
         return Zone.PUBLIC if address == "127.0.0.1" else zone_of(address)
 
-    for room in (address_policy, host_text, sessions):
+    for room in (address_policy, hosts, sessions):
         monkeypatch.setattr(room, "zone_of", zone)
 
 

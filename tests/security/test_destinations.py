@@ -22,7 +22,12 @@ from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.job import Job
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
-from asyncdl.m2m.account.stored_account import USGS_HOST, credentials_path, host_of, store_account
+from asyncdl.m2m.account.stored_account import (
+    USGS_HOST,
+    account_host,
+    credentials_path,
+    store_account,
+)
 from asyncdl.m2m.account.tokens import HOSTS_VARIABLE, check_confirmed
 from asyncdl.net.retry import Backoff
 from tests.cli.conftest import no_keyring as no_keyring
@@ -277,8 +282,8 @@ def test_no_address_that_looks_like_the_right_one_gets_it(
     ],
 )
 def test_the_right_host_is_known_however_it_is_written(url: str) -> None:
-    assert host_of(url) == USGS_HOST
-    check_confirmed(host_of(url), {})
+    assert account_host(url) == USGS_HOST
+    check_confirmed(account_host(url), {})
 
 
 def test_what_an_earlier_version_stored_with_the_usual_port_is_found() -> None:

@@ -15,10 +15,10 @@ import pytest
 
 from asyncdl.errors import NetworkError, TransferError
 from asyncdl.events import ConnectionsInUse, Event, HostWait
+from asyncdl.net.hosts import host_of
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits, Outcome, serve_queue
 from asyncdl.transfer.dispatch import MOST_ASIDE_PER_HOST, Dispatch
-from asyncdl.transfer.host_limiter import host_of
 from asyncdl.transfer.slots import Slot
 from tests.clock import simulated
 from tests.transfer.fault_server import (

@@ -24,17 +24,17 @@ ROOMS: dict[str, set[str]] = {
     "background": {"errors"},
     "events": {"errors"},
     "metrics": {"events", "version"},
-    "net": {"errors", "extras", "outside"},
-    "config": {"user_text", "errors", "net.host_text", "outside", "text", "units"},
+    "net": {"errors", "extras", "outside", "redact", "version"},
+    "config": {"user_text", "errors", "net.hosts", "outside", "text", "units"},
     "transfer": {
         "system", "background", "errors", "events", "net", "outside", "private_files", "redact",
-        "text", "version",
+        "text",
     },
     "m2m": {
         "background", "errors", "events", "net", "outside", "private_files", "redact", "system",
-        "text", "user_text", "version",
+        "text", "user_text",
     },
-    "stac": {"background", "errors", "events", "net", "outside", "redact", "version"},
+    "stac": {"background", "errors", "events", "net", "outside", "redact"},
     "lists": {"errors", "outside", "redact", "transfer", "user_text"},
     "items": {"errors", "transfer", "m2m"},
     "journal": {
@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "doctor": {"version", "errors", "config", "net", "redact", "m2m", "job", "journal", "units"},
     "progress": {"events", "job.reporting", "text", "units"},
-    "sandbox": {"background", "errors", "net.addresses", "net.host_text", "m2m.naming"},
+    "sandbox": {"background", "errors", "net.addresses", "net.hosts", "m2m.naming"},
     "pages": {"version", "events", "job.reporting", "m2m.naming", "units"},
     "cli": {
         "version", "errors", "events", "config", "outside", "net", "redact", "text", "units",

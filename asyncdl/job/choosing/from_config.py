@@ -16,7 +16,7 @@ from asyncdl.config import (
 )
 from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.m2m.account.credentials import FoundCredentials, locate_credentials
-from asyncdl.m2m.account.stored_account import host_of
+from asyncdl.m2m.account.stored_account import account_host
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted, Wanted
 from asyncdl.net.retry import Backoff
 from asyncdl.net.tls import TlsSettings
@@ -90,7 +90,7 @@ def locate_account(
     return locate_credentials(
         configured_username=service.username,
         token_file=Path(service.token_file) if service.token_file else None,
-        host=host_of(service.url),
+        host=account_host(service.url),
         prompt=prompt,
     )
 

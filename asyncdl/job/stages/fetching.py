@@ -24,9 +24,9 @@ from asyncdl.job.stages.requirements import requirements_of
 from asyncdl.journal import Place
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.pending import Ready
+from asyncdl.net.hosts import host_of
 from asyncdl.transfer import Fetched, FileRequest, Form
 from asyncdl.transfer.dispatch import Dispatch
-from asyncdl.transfer.host_limiter import host_of
 from asyncdl.transfer.slots import Slot
 
 SHOWN_CHARS = 1000

@@ -52,7 +52,7 @@ class Credentials:
         object.__setattr__(self, "token", Secret(self.token))
 
     def may_go_to(self, host: str) -> bool:
-        """Tell whether a service may have them; see :func:`host_of` for its name."""
+        """Tell whether a service may have them; see :func:`account_host` for its name."""
         if self.host is None or self.host == host:
             return True
         return not self.is_stored and is_this_machine(host)

@@ -40,7 +40,7 @@ class StoredAccount(msgspec.Struct, frozen=True):
         return f"Account({self.username!r})"
 
 
-def host_of(url: str) -> str:
+def account_host(url: str) -> str:
     """Return whom an account at this address is for: host, and port if it is not that of HTTPS.
 
     The host is the one that is asked, however it is written: lower case, without a dot at its
@@ -168,7 +168,7 @@ def _read_accounts(path: Path) -> dict[str, StoredAccount]:
             f"{path} is not what `asyncdl login` writes; remove it and log in again"
         ) from None
     # Earlier versions kept the port of HTTPS in the name, where it was given.
-    return {host_of(f"https://{host}"): account for host, account in accounts.items()}
+    return {account_host(f"https://{host}"): account for host, account in accounts.items()}
 
 
 def _write_accounts(accounts: Mapping[str, StoredAccount], path: Path) -> None:

@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.account.stored_account import (
     USGS_HOST,
+    account_host,
     credentials_path,
-    host_of,
     keyring_service,
     read_account,
 )
 from asyncdl.m2m.account.system_keyring import ask_keyring
-from asyncdl.net.host_text import is_loopback
+from asyncdl.net.hosts import is_loopback
 from asyncdl.redact import Secret
 
 MAX_TOKEN_CHARS = 512
@@ -55,7 +55,7 @@ def check_confirmed(host: str, environ: Mapping[str, str]) -> None:
     """Make sure that whoever owns the account knows of a host.
 
     Args:
-        host: As :func:`host_of` gives it.
+        host: As :func:`account_host` gives it.
         environ: Looked up for ``HOSTS_VARIABLE`` and the folder of the credentials file.
     Raises: ConfigError, if a config alone can have named it; AuthError, if the credentials file
         cannot be trusted.
@@ -65,7 +65,7 @@ def check_confirmed(host: str, environ: Mapping[str, str]) -> None:
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether a host, as :func:`host_of` gives it, is this very machine."""
+    """Tell whether a host, as :func:`account_host` gives it, is this very machine."""
     return is_loopback(urlsplit(f"//{host}").hostname or "")
 
 
@@ -93,5 +93,5 @@ def _has_login(host: str, environ: Mapping[str, str]) -> bool:
 def _trusted_hosts(environ: Mapping[str, str]) -> frozenset[str]:
     named = re.split(r"[\s,]+", environ.get(HOSTS_VARIABLE, ""))
     return frozenset(
-        host_of(name if "://" in name else f"https://{name}") for name in named if name
+        account_host(name if "://" in name else f"https://{name}") for name in named if name
     )

@@ -10,11 +10,11 @@ import html
 import re
 import zlib
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import orjson
 
 from asyncdl.m2m.models import Json
+from asyncdl.net.hosts import hostname_of
 
 MAX_PAGE_BYTES = 64 * 1024
 """What a page says of itself is at its beginning."""
@@ -203,17 +203,9 @@ def _kind(headers: Mapping[str, str], body: bytes | bytearray, said: str) -> str
     else:
         type_ = (headers.get("Content-Type") or "").partition(";")[0].strip()
         what = type_ or ("no type" if said else "no text")
-    server, target = headers.get("Server") or "", _host_of(headers.get("Location") or "")
+    server, target = headers.get("Server") or "", hostname_of(headers.get("Location") or "")
     to = f"to {target}" if target else ""
     return _unescaped(", ".join(_short(text) for text in (what, to, server) if text))
-
-
-def _host_of(location: str) -> str:
-    """Return the host that a redirect leads to; empty if it names none."""
-    try:
-        return urlsplit(location).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _cause(status: int, headers: Mapping[str, str], text: str) -> str:

@@ -13,18 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
-from yarl import URL
 
-from asyncdl.errors import ApiError, ConfigError
+from asyncdl.errors import ApiError
 from asyncdl.m2m.calling.call_retries import MAX_REPLY_BYTES
 from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.aiohttp_faults import session_errors
 from asyncdl.net.faults import SESSION_CLOSED
-from asyncdl.net.host_text import TLS_FORM, goes_in_clear
+from asyncdl.net.hosts import USER_AGENT
+from asyncdl.net.service_address import service_address
 from asyncdl.net.sessions import open_session, zone_met
 from asyncdl.net.tls import Tls
 from asyncdl.redact import SecretBuffer, SecretBytes, Url
-from asyncdl.version import __version__
 
 SHORT_REPLY_BYTES = 1024**2
 """A key, a count or a list of rights takes some hundred bytes."""
@@ -90,8 +89,7 @@ class Transport:
         max_reply_bytes: int = MAX_REPLY_BYTES,
         tls: Tls | None = None,
     ) -> None:
-        url = Url(url)  # whose repr shows no secret
-        self._base = _base_address(url)
+        self._address = service_address(Url(url), key="service.url", has_secrets=True)
         self._session = session
         self._owns_session = session is None
         self._max_reply_bytes = max_reply_bytes
@@ -104,8 +102,8 @@ class Transport:
 
     @property
     def host(self) -> str:
-        """Host, and port if it is not the usual one; never a user or a password."""
-        return self._base.authority.rpartition("@")[2]
+        """Host, and port if it is not the usual one."""
+        return self._address.host
 
     async def post(self, endpoint: str, body: bytes, *, api_key: str | None) -> RawReply:
         """Send one call and return the whole reply, whatever its status.
@@ -127,14 +125,14 @@ class Transport:
             raise SESSION_CLOSED.error(what)
         with session_errors(what):
             async with session.post(
-                f"{self._base}{endpoint}",
+                self._address.url_of(endpoint),
                 data=body,
                 headers=_headers(endpoint, api_key),
                 timeout=self._timeout,
                 # A redirect would take the key to another host.
                 allow_redirects=False,
             ) as response:
-                self.zone = min(self.zone, zone_met(session, self._base.host or ""))
+                self.zone = min(self.zone, zone_met(session, self._address.hostname))
                 reply = await self._read_bounded(endpoint, response)
                 return RawReply(response.status, response.headers, reply)
 
@@ -152,7 +150,7 @@ class Transport:
     async def _open_session(self) -> ClientSession:
         # Made on first use: aiohttp wants a running loop for it. Calls come one at a time.
         if self._session is None:
-            self._session = await open_session(str(self._base), self._tls)
+            self._session = await open_session(self._address.origin, self._tls)
         return self._session
 
     async def _read_bounded(self, endpoint: str, response: ClientResponse) -> SecretBuffer:
@@ -173,36 +171,8 @@ def _too_long(most_bytes: int, max_reply_bytes: int) -> str:
     return f"{problem}; service.max_reply allows more, fewer scenes_per_call ask for less"
 
 
-def _base_address(url: Url) -> URL:
-    base = _read_address(url)
-    problem = _problem_of(base)
-    if problem is not None:
-        del base  # Else a traceback that shows local variables shows what is in it.
-        raise ConfigError(problem[0], key="service.url", value=url, allowed=problem[1])
-    return base if base.path.endswith("/") else base.with_path(f"{base.path}/")
-
-
-def _read_address(url: Url) -> URL:
-    """Return an address; an empty one, if it is none."""
-    try:
-        base = URL(str(url))
-        (base.host or "").encode("idna")  # as it is done to look it up
-    except ValueError:
-        return URL()
-    return base
-
-
-def _problem_of(base: URL) -> tuple[str, str] | None:
-    """Return what is wrong with an address, and what would be right."""
-    if base.scheme not in ("http", "https") or not base.host:
-        return "not the address of a service", "http:// or https:// and a host"
-    if goes_in_clear(base.scheme, base.raw_host or ""):
-        return "would show token and key to everybody on the way", TLS_FORM
-    return None
-
-
 def _headers(endpoint: str, api_key: str | None) -> dict[str, str]:
-    headers = {"Content-Type": "application/json", "User-Agent": f"asyncdl/{__version__}"}
+    headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
     if api_key is not None:
         headers["X-Auth-Token"] = api_key
     if endpoint == "logout":

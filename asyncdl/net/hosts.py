@@ -1,4 +1,6 @@
-"""Where the host of a URL may be, by its text alone, whoever reads that text. Pure.
+"""Hosts of URLs: their names, where each may be by its text alone, and how asyncdl names itself.
+
+Pure.
 
 An address can be written in many ways, and programs disagree about them: ``127.1``,
 ``2130706433``, ``0x7f.1``, ``0177.0.0.1``, wide digits, percent signs. A proxy that is handed such
@@ -15,10 +17,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote, urlsplit
 
 from asyncdl.net.addresses import Zone, zone_of
+from asyncdl.version import __version__
+
+USER_AGENT = f"asyncdl/{__version__}"
+"""Sent with every request, unless the caller sends another."""
 
 TLS_FORM = "an https URL; http is for this very machine alone (localhost, 127.0.0.1, [::1])"
 """What a URL has to be where a secret goes along."""
@@ -85,6 +92,16 @@ def hostname_of(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
+        return ""
+
+
+@lru_cache(256)
+def host_of(url: str) -> str:
+    """Return host and port of a URL as it has them, without user and password; empty if none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        # An error names its URL without its secrets, and what is left may be none.
         return ""
 
 

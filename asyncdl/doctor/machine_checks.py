@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from asyncdl.doctor.finding import Check, CheckState
-from asyncdl.job.places.space import free_bytes
+from asyncdl.job.places.placer import free_bytes
 from asyncdl.journal import NO_LOCKS, OTHER_PLACE, StatePlaces, check_locks, check_writable
 from asyncdl.net.tls import Tls, TlsSettings, installed_truststore, named_roots, tls_context
 from asyncdl.units import size

@@ -20,11 +20,10 @@ from asyncdl.events import Notice, SceneSuperseded, SceneWithdrawn
 from asyncdl.job.finalize import best_effort
 from asyncdl.job.itemizing import item_path
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import FileStatus, FinishedFile, SceneRecord
+from asyncdl.journal import FileStatus, SceneRecord
 from asyncdl.m2m.models import DeletedScene
 from asyncdl.m2m.naming import acquisition_of, parse_ard_id, parse_product_id, processed_on
 from asyncdl.m2m.searching.search import next_start
-from asyncdl.transfer.parts.durable import is_within
 from asyncdl.units import count
 
 
@@ -78,32 +77,16 @@ async def _remove(
         for file in await run.journal.files.finished([FileStatus.VERIFIED, FileStatus.UNPACKED])
         if file.kind in kinds.get(file.scene, ())
     ]
-    gone = await anyio.to_thread.run_sync(_unlink, run.directory, files)
+    gone = await anyio.to_thread.run_sync(run.placer.remove, files)
+    await anyio.to_thread.run_sync(_remove_items, run.directory, {file.scene for file in gone})
     await run.journal.files.forget(file.path for file in gone)
     return Counter(file.scene for file in gone if file.is_kept)
 
 
-def _unlink(directory: Path, files: Iterable[FinishedFile]) -> list[FinishedFile]:
-    """Remove files that nobody has changed, and the folders that are empty then. Blocks."""
-    gone = []
-    for file in files:
-        path = directory / file.path
-        if not is_within(path, directory):
-            continue  # a folder on the way is a link
-        if path.exists() and not file.is_at(path):
-            continue  # somebody has worked on it
+def _remove_items(directory: Path, scenes: Iterable[str]) -> None:
+    for scene in scenes:
         with suppress(OSError):
-            path.unlink(missing_ok=True)
-            gone.append(file)
-            _prune(path.parent, directory)
-            item_path(directory, file.scene).unlink(missing_ok=True)
-    return gone
-
-
-def _prune(folder: Path, top: Path) -> None:
-    while folder != top and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+            item_path(directory, scene).unlink(missing_ok=True)
 
 
 def _told(events: list[SceneSuperseded]) -> str:

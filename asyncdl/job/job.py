@@ -41,6 +41,7 @@ from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
 from asyncdl.job.pipeline import pipeline
+from asyncdl.job.places.placer import placer_of
 from asyncdl.job.places.space import Space
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.outstanding_requests import read_back
@@ -216,7 +217,8 @@ class Job:
                     config=config,
                     label=begun.label,
                     client=client,
-                    downloader=downloader,
+                    fetcher=downloader,
+                    placer=placer_of(config),
                     journal=journal,
                     catalog=catalog,
                     outstanding=await read_back(journal, client, begun),

@@ -27,7 +27,7 @@ from asyncdl.events import FileState
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.discovery import discover
-from asyncdl.job.stages.fetching import Eulas, fetch
+from asyncdl.job.stages.fetching import fetch
 from asyncdl.job.stages.requesting import request
 from asyncdl.journal import Requested
 from asyncdl.m2m.downloads.pending import Ready, Undeliverable, Waiting
@@ -53,7 +53,7 @@ async def pipeline(run: RunContext, search_plan: SearchPlan) -> None:
             stages.start_soon(discover, run, search_plan, wanted_out)
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
             stages.start_soon(poll, run, waiting_in, ready_out.clone())
-            stages.start_soon(fetch, run, ready_in.clone(), Eulas())
+            stages.start_soon(fetch, run, ready_in.clone())
 
 
 async def poll(

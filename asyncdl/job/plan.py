@@ -25,7 +25,8 @@ from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.estimate import ExpectedRate
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.places.layout import layout_of
-from asyncdl.job.places.space import ExistingFiles, free_bytes, needs_of
+from asyncdl.job.places.placer import Placer, placer_of
+from asyncdl.job.places.space import ExistingFiles, needs_of
 from asyncdl.job.stages.existing_files import (
     drop_incomplete_bundles,
     find_unchanged,
@@ -194,10 +195,10 @@ async def make_plan(
         namesakes = Namesakes(await journal.scenes.first() if journal else None)
         async with aclosing(selections(client, search_plan, config, emit, namesakes)) as batches:
             async for selected in batches:
-                present = await _present(config, selected.files, journal)
-                await _add(plan, config, selected, present)
+                existing = await _existing(config, selected.files, journal)
+                await _add(plan, config, selected, existing)
     plan.quota = await client.rate_limit_summary()
-    plan.free_bytes = await anyio.to_thread.run_sync(free_bytes, config.directory)
+    plan.free_bytes = await anyio.to_thread.run_sync(placer_of(config).free_bytes)
     return plan
 
 
@@ -219,32 +220,39 @@ async def _news(
     return await narrow_to_new(journal, search_plan, await journal.last_search(mark), now, emit)
 
 
-async def _add(plan: Plan, config: Config, selected: Selected, present: ExistingFiles) -> None:
+async def _add(plan: Plan, config: Config, selected: Selected, existing: ExistingFiles) -> None:
     """Add a batch of scenes."""
     plan.scenes += selected.scenes
     for missing in selected.not_offered:
         plan.kinds[missing.kind].not_offered += 1
-    await off_loop(len(selected.files), _count_all, plan, config, selected.files, present)
-    needs = await anyio.to_thread.run_sync(needs_of, config, selected.files, present)
+    await off_loop(len(selected.files), _count_all, plan, config, selected.files, existing)
+    needs = await anyio.to_thread.run_sync(needs_of, config, selected.files, existing)
     plan.permanent_bytes += sum(needs.permanent.values())
     plan.transient_bytes = max(plan.transient_bytes, needs.transient_bytes)
 
 
-async def _present(
+async def _existing(
     config: Config, files: Sequence[WantedFile], journal: Journal | None
 ) -> ExistingFiles:
-    layout = layout_of(config)
-    recorded = await _recall(journal, config, files) if journal else RecordedFiles({}, frozenset())
-    unchanged = await find_unchanged(config, files, recorded)
+    layout, placer = layout_of(config), placer_of(config)
+    recorded = RecordedFiles({}, frozenset())
+    if journal is not None:
+        recorded = await _load_recorded(journal, config, placer, files)
+    unchanged = await find_unchanged(config, placer, files, recorded)
     unknown = await off_loop(len(files), missing_from, unchanged, layout, files)
     places = unchanged.keys() | await verify_unrecorded(config, unknown, recorded)
     return ExistingFiles(places, recorded.members.keys())
 
 
-async def _recall(journal: Journal, config: Config, files: Sequence[WantedFile]) -> RecordedFiles:
-    recorded = await load_recorded(journal, config, files)
+async def _load_recorded(
+    journal: Journal, config: Config, placer: Placer, files: Sequence[WantedFile]
+) -> RecordedFiles:
+    """Return what the journal has of some files, those that a run would move included."""
+    recorded = await load_recorded(journal, config, placer, files)
     elsewhere = await recorded_elsewhere(journal, layout_of(config), files)
-    elsewhere = await anyio.to_thread.run_sync(drop_incomplete_bundles, config, files, elsewhere)
+    elsewhere = await anyio.to_thread.run_sync(
+        drop_incomplete_bundles, config, placer, files, elsewhere
+    )
     return replace(
         recorded,
         finished={**elsewhere.finished, **recorded.finished},
@@ -253,11 +261,11 @@ async def _recall(journal: Journal, config: Config, files: Sequence[WantedFile])
 
 
 def _count_all(
-    plan: Plan, config: Config, files: Iterable[WantedFile], present: ExistingFiles
+    plan: Plan, config: Config, files: Iterable[WantedFile], existing: ExistingFiles
 ) -> None:
     layout = layout_of(config)
     for wanted in files:
-        _count(plan, layout.places_of(wanted), wanted, present.places)
+        _count(plan, layout.places_of(wanted), wanted, existing.places)
 
 
 def _count(

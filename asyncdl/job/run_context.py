@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.choosing.from_config import kinds_of
 from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.places.layout import Layout, layout_of
+from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.outstanding_requests import OutstandingRequests
@@ -19,35 +21,61 @@ from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.stac import StacCatalog
-from asyncdl.transfer import FileFetcher
+from asyncdl.transfer import Fetched, FileFetcher, FileRequest
+from asyncdl.transfer.slots import Slot
+
+
+class ByteWindow(Protocol):
+    """The part of a file that is wanted, and the way to a file of that part."""
+
+    async def fetch(
+        self, fetcher: FileFetcher, request: FileRequest, slot: Slot | None = None
+    ) -> Fetched:
+        """Fetch the part; the file of it gets the name that the request gives.
+
+        Args:
+            fetcher: Carries out file requests.
+            request: For the whole file.
+            slot: As :meth:`asyncdl.transfer.FileFetcher.fetch` takes it.
+        Raises: as :meth:`asyncdl.transfer.FileFetcher.fetch`.
+        """
+
+
+def whole_file(wanted: WantedFile) -> ByteWindow | None:
+    """Return ``None``, as all bytes of a file are wanted."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run of a job: its means, all opened and closed by the pipeline."""
+    """What one run of a job works with; opened and closed by :class:`~asyncdl.Job`."""
 
     config: Config
     label: str
     """The job's label at the service, at most 50 characters."""
     client: M2MClient
-    downloader: FileFetcher
-    """Carries out the file requests: in this process, or wherever else."""
+    fetcher: FileFetcher
+    """Carries out file requests: in this process, or elsewhere."""
+    placer: Placer
+    """Where verified files go: into a folder, or elsewhere."""
     journal: Journal
     catalog: StacCatalog
-    """Tells digests that the M2M service does not."""
+    """Has digests that the M2M service does not state."""
     outstanding: OutstandingRequests
     """Requests of earlier runs."""
     space: Space
-    """The account of the room on the disk."""
+    """Compares what the run needs on disk with what is free."""
     emit: Emit
     wait_for_reader: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
     polls: SharedPolls
-    """Looks at the service's queue, whoever wants one."""
+    """Polls of the service's queue, for all that need one."""
     link_window: LinkWindow = field(default_factory=LinkWindow)
-    """Those that wait for their turn."""
+    """Limits the links that are not used yet."""
     scope: Scope | None = None
     """What the run is confined to; ``None`` takes all that the config asks for."""
+    window_of: Callable[[WantedFile], ByteWindow | None] = whole_file
+    """Which bytes of a file are wanted; ``None`` for all of them."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -55,7 +83,7 @@ class RunContext:
         return kinds_of(self.config)
 
     def kinds_of(self, scene: str) -> tuple[str, ...]:
-        """Kinds that this run wants of a scene; ``scene`` is either of its ids."""
+        """Return the kinds that this run wants of a scene; ``scene`` is either of its ids."""
         if self.scope is None:
             return self.kinds
         return tuple(kind for kind in self.kinds if kind in self.scope.kinds.get(scene, ()))
@@ -82,7 +110,7 @@ class RunContext:
         http_status: int | None = None,
         attempts: int = 0,
     ) -> None:
-        """Report the same ending for every place of a file that will not come."""
+        """Report the same failure for every place of a file that will not be fetched."""
         for place in self.layout.places_of(wanted):
             self.record_failure(
                 FileFinished(
@@ -100,6 +128,6 @@ class RunContext:
             )
 
     def record_failure(self, failure: FileFinished) -> None:
-        """Report the ending of one place where there will be no file, and remember it."""
+        """Report that one place gets no file, and note it in the journal."""
         self.journal.files.note_failure(failure)
         self.emit(failure)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from asyncdl.cli.plan import describe
 from asyncdl.events import FileFinished, FileState, Notice, ScenesFound, TransferProgress
-from asyncdl.job.places import space
-from asyncdl.job.places.space import NoRoomError, Space, SpaceNeeds, free_bytes
+from asyncdl.job.places import placer
+from asyncdl.job.places.placer import free_bytes
+from asyncdl.job.places.space import NoRoomError, Space, SpaceNeeds
 from asyncdl.transfer.parts.part_file import part_path
 from asyncdl.units import size
 from tests.job.bench import BUNDLE, GROUP, RED, Bench
@@ -26,8 +27,7 @@ MB = 10**6
 def free(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int | None]]:
     """What is told to be free."""
     told: dict[str, int | None] = {"bytes": 0}
-    monkeypatch.setattr(space, "free_bytes", lambda directory: told["bytes"])
-    monkeypatch.setattr("asyncdl.job.plan.free_bytes", lambda directory: told["bytes"])
+    monkeypatch.setattr(placer, "free_bytes", lambda directory: told["bytes"])
     yield told
 
 

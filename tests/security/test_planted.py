@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from asyncdl.errors import ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event
-from asyncdl.job.changed_scenes import _unlink
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.job.reporting.report import REPORT_NAME, Report, read_report, write_report
 from asyncdl.job.stages.path_conflicts import detect_fold
 from asyncdl.job.stages.relocation import Relocation, _move_all, _move_parts
@@ -320,7 +320,7 @@ def through_a_link(directory: Path, victim: Path) -> FinishedFile:
 def test_nothing_is_removed_through_a_link(directory: Path, victim: Path) -> None:
     file = through_a_link(directory, victim)
     assert file.is_at(directory / file.path), "the attack works but for the link"
-    assert _unlink(directory, [file]) == []
+    assert FolderPlacer(directory).remove([file]) == []
     assert victim.read_bytes() == SECRET
 
 

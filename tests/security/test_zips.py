@@ -151,7 +151,7 @@ async def test_more_files_than_any_bundle_has_are_too_many(
 async def test_a_file_larger_than_is_allowed_spoils_the_zip(tmp_path: Path, is_piped: bool) -> None:
     """Also where nothing says beforehand how large it will be."""
     data = pack_zip({"zeros": bytes(3 * MIB)}, is_piped=is_piped)
-    await assert_refused(tmp_path, data, most_bytes=2 * MIB)
+    await assert_refused(tmp_path, data, max_bytes=2 * MIB)
 
 
 @pytest.mark.parametrize("form", ["zip", "piped zip", "tgz"])

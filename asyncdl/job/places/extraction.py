@@ -60,7 +60,7 @@ class UnpackSpec:
     target_of: Callable[[str], Path]
     expected_of: Callable[[str, int | None], Expected]
     """What a member of a name and a size, if that is known, has to show."""
-    most_bytes: int | None = None
+    max_bytes: int | None = None
     """No member may be larger."""
     durable: bool = False
     """Whether the files and their names are on stable storage afterwards."""
@@ -357,7 +357,7 @@ class _Pass:
         self._names[name] = True
 
     def _check_size(self, name: str, size_bytes: int) -> None:
-        most = self._spec.most_bytes
+        most = self._spec.max_bytes
         if most is not None and size_bytes > most:
             raise self._error_of(f"{name!r} in it is larger than download.max_size")
 

@@ -18,6 +18,7 @@ from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
 from asyncdl.job.places.layout import is_archive_transient, layout_of, transient_path, unpacking_at
+from asyncdl.job.places.placer import placer_of
 from asyncdl.journal import Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system import volumes
@@ -59,6 +60,7 @@ class Space:
 
     def __init__(self, config: Config, *, is_forced: bool = False) -> None:
         self._directory = config.directory
+        self._placer = placer_of(config)
         self._limit = config.search.limit
         self._is_forced = is_forced
         self._all_scenes: int | None = None
@@ -105,7 +107,7 @@ class Space:
         self._seen_bytes += sum(needs.permanent.values())
         self._to_come |= needs.permanent
         self._transient_bytes = max(self._transient_bytes, needs.transient_bytes)
-        free = await anyio.to_thread.run_sync(free_bytes, self._directory)
+        free = await anyio.to_thread.run_sync(self._placer.free_bytes)
         return None if free is None else self._judge(free)
 
     def _judge(self, free: int) -> Notice | None:
@@ -206,17 +208,6 @@ def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles
             if need:
                 needs[path] = need
     return SpaceNeeds(needs, sum(sorted(transient)[-config.download.workers :]))
-
-
-def free_bytes(directory: Path) -> int | None:
-    """Return what may still be written on a directory's volume, as far as it tells. Blocks.
-
-    A quota of the directory is in it where the file system reports it there.
-
-    Returns: ``None`` where it counts nothing, as some network mounts do.
-    """
-    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
-    return volumes.free_bytes(existing)
 
 
 def _bytes_of_part(final: Path) -> int:

@@ -1,4 +1,4 @@
-"""Files that are there already: told apart from those that only look like it."""
+"""Files that are there already, and are right: they are not fetched again."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.layout import Layout, Unpacking, layout_of, unpacking_at
+from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import ExistingFiles, needs_of
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.path_conflicts import drop_blocked
@@ -31,10 +32,8 @@ from asyncdl.transfer.parts.part_file import remove_part_files
 from asyncdl.transfer.verification.checks import Expected, verify_file
 
 Found: TypeAlias = Mapping[Place, FinishedFile]
-Examine: TypeAlias = Callable[
-    [Place, Path, WantedFile, RecordedFiles, Requirements], FinishedFile | None
-]
-"""Says what is proven about a file on disk; ``None`` when it has to be fetched."""
+Examine: TypeAlias = Callable[[Place, WantedFile, Requirements], FinishedFile | None]
+"""Returns what is known of the file at a place; ``None`` if it has to be fetched."""
 
 
 async def skip_existing(
@@ -42,17 +41,17 @@ async def skip_existing(
 ) -> list[WantedFile]:
     """Report the files that are there and right; return those that have to be fetched.
 
-    A file that one product has and another wants too is copied, not fetched. Files
-    whose proof cannot be had, or that cannot go where they should, are reported, too.
+    A file that one product has and another wants too is copied, not fetched. Files that
+    cannot be verified as the config demands, or cannot be placed, are reported as failed.
 
     Args:
         run: The run.
-        files: All that a batch of scenes comes to.
-        scenes: How many scenes that is.
+        files: All that is wanted of a batch of scenes.
+        scenes: Number of scenes in the batch.
     Raises: NoRoomError, before anything is written, when the rest cannot fit on the disk.
     """
-    recorded = await load_recorded(run.journal, run.config, files)
-    unchanged = await find_unchanged(run.config, files, recorded)
+    recorded = await load_recorded(run.journal, run.config, run.placer, files)
+    unchanged = await find_unchanged(run.config, run.placer, files, recorded)
     run.journal.files.keep_wanted(
         [*unchanged.values(), *chain.from_iterable(recorded.members.values())]
     )
@@ -60,23 +59,23 @@ async def skip_existing(
     await anyio.to_thread.run_sync(_remove_leftovers, run.directory, copies.values())
     await run.journal.files.record(copies.values())
     unchanged |= copies
-    provable = await look_up_digests(run, await _missing(run, unchanged, files))
-    proven = await verify_unrecorded(run.config, provable, recorded)
-    await anyio.to_thread.run_sync(_remove_leftovers, run.directory, proven.values())
-    await run.journal.files.record(proven.values())
-    missing = await drop_blocked(run, await _missing(run, proven, provable))
-    present = ExistingFiles(unchanged.keys() | proven.keys(), recorded.members.keys())
-    await _check_space(run, scenes, files, present)
+    verifiable = await look_up_digests(run, await _missing(run, unchanged, files))
+    verified = await verify_unrecorded(run.config, verifiable, recorded)
+    await anyio.to_thread.run_sync(_remove_leftovers, run.directory, verified.values())
+    await run.journal.files.record(verified.values())
+    missing = await drop_blocked(run, await _missing(run, verified, verifiable))
+    existing = ExistingFiles(unchanged.keys() | verified.keys(), recorded.members.keys())
+    await _check_space(run, scenes, files, existing)
     await run.journal.files.note_wanted(run.layout.file_places(missing))
     await _complete_all(run, files, unchanged, recorded)
-    await _complete_all(run, provable, proven, recorded)
+    await _complete_all(run, verifiable, verified, recorded)
     return missing
 
 
 async def _check_space(
-    run: RunContext, scenes: int, files: Sequence[WantedFile], present: ExistingFiles
+    run: RunContext, scenes: int, files: Sequence[WantedFile], existing: ExistingFiles
 ) -> None:
-    needs = await anyio.to_thread.run_sync(needs_of, run.config, files, present)
+    needs = await anyio.to_thread.run_sync(needs_of, run.config, files, existing)
     if notice := await run.space.expect(scenes, needs):
         run.emit(notice)
 
@@ -90,37 +89,44 @@ def missing_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> l
     return [wanted for wanted in files if found.keys().isdisjoint(layout.places_of(wanted))]
 
 
+# --- what the journal has --------------------------------------------------------------
+
+
 async def load_recorded(
-    journal: Journal, config: Config, files: Sequence[WantedFile]
+    journal: Journal, config: Config, placer: Placer, files: Sequence[WantedFile]
 ) -> RecordedFiles:
     """Return what the journal knows of the places of some files.
 
-    Of bundles that were unpacked it gives the members only if all that are wanted are there.
+    Bundles that were unpacked are included only if all wanted members are there.
     """
     places = [place for _, place in layout_of(config).file_places(files)]
     recorded = await journal.files.recorded(
         [str(place.relative) for place in places if place.is_named],
         folders=[str(place.relative.parent) for place in places if not place.is_named],
     )
-    return await anyio.to_thread.run_sync(drop_incomplete_bundles, config, files, recorded)
+    return await anyio.to_thread.run_sync(drop_incomplete_bundles, config, placer, files, recorded)
 
 
 def drop_incomplete_bundles(
-    config: Config, files: Iterable[WantedFile], recorded: RecordedFiles
+    config: Config, placer: Placer, files: Iterable[WantedFile], recorded: RecordedFiles
 ) -> RecordedFiles:
-    """Forget bundles of which members, or the archive itself, are wanted and gone. Blocks.
+    """Drop bundles of which wanted members, or the wanted archive itself, are gone. Blocks.
 
     Args:
-        config: Says where things are.
+        config: Says where files go.
+        placer: Knows which files are there.
         files: What is wanted, and how it is unpacked.
-        memory: Of the journal.
+        recorded: From the journal.
     """
     unpackings = _Unpackings(layout_of(config), files)
+    there = placer.unchanged(chain.from_iterable(recorded.members.values()))
     members = {
-        path: there
-        for path, there in recorded.members.items()
+        path: of_bundle
+        for path, of_bundle in recorded.members.items()
         if (unpacking := unpackings.of(path)) is not None
-        and _has_all(recorded.finished[path], there, unpacking, config)
+        and _has_all(
+            recorded.finished[path], [f.path for f in of_bundle if f.path in there], unpacking
+        )
     }
     finished = {
         path: file
@@ -131,12 +137,12 @@ def drop_incomplete_bundles(
 
 
 class _Unpackings:
-    """How the bundles of some files are unpacked, by where they are."""
+    """How the bundles of some files are unpacked, by their paths."""
 
     def __init__(self, layout: Layout, files: Iterable[WantedFile]) -> None:
         self._by_path: dict[str, Unpacking | None] = {}
         for wanted, place in layout.file_places(files):
-            # One that its host names has a folder of its own.
+            # A file that its host names has a folder of its own.
             at = place.relative if place.is_named else place.relative.parent
             self._by_path[str(at)] = unpacking_at(wanted, place)
 
@@ -149,142 +155,94 @@ def _keeps_archive(unpacking: Unpacking | None) -> bool:
     return unpacking is None or unpacking.keeps_archive
 
 
-def _has_all(
-    bundle: FinishedFile, members: Iterable[FinishedFile], unpacking: Unpacking, config: Config
-) -> bool:
-    there = {
-        name
-        for file in members
-        if file.is_at(config.directory / file.path)
-        for name in _endings_of(file.path)
-    }
-    return there.issuperset(unpacking.wanted_of(bundle.member_names, bundle.scene))
+def _has_all(bundle: FinishedFile, members: Iterable[str], unpacking: Unpacking) -> bool:
+    names = {name for path in members for name in _endings_of(path)}
+    return names.issuperset(unpacking.wanted_of(bundle.member_names, bundle.scene))
 
 
 def _endings_of(path: str) -> Iterator[str]:
-    """Yield a file's name alone, and with one folder after the other in front of it."""
+    """Yield the name of a file alone, then with one folder after the other in front of it."""
     parts = path.split("/")
     return ("/".join(parts[at:]) for at in range(len(parts)))
 
 
+# --- what is on disk ---------------------------------------------------------------------
+
+
 async def find_unchanged(
-    config: Config, files: Sequence[WantedFile], recorded: RecordedFiles
+    config: Config, placer: Placer, files: Sequence[WantedFile], recorded: RecordedFiles
 ) -> dict[Place, FinishedFile]:
-    """Return the places whose files nobody has touched since they were verified."""
-    return await anyio.to_thread.run_sync(_examine_all, _unchanged, config, files, recorded)
+    """Return the places whose files nobody has changed since they were verified."""
+    return await anyio.to_thread.run_sync(_find_unchanged, config, placer, files, recorded)
+
+
+def _find_unchanged(
+    config: Config, placer: Placer, files: Sequence[WantedFile], recorded: RecordedFiles
+) -> dict[Place, FinishedFile]:
+    kept = [file for file in recorded.finished.values() if file.is_kept]
+    there = placer.unchanged(kept)
+    valid = {
+        path: file
+        for path, file in recorded.finished.items()
+        if not file.is_kept or file.path in there
+    }
+
+    def examine(place: Place, wanted: WantedFile, required: Requirements) -> FinishedFile | None:
+        if not place.is_named:
+            return _unchanged_in(str(place.relative.parent), valid)
+        known = valid.get(str(place.relative))
+        if known is None or not required.is_met_by(known):
+            return None
+        # The service may have a newer one of another length.
+        return known if wanted.size_bytes in (None, known.size_bytes) else None
+
+    return _examine_all(examine, config, files)
+
+
+def _unchanged_in(folder: str, valid: Mapping[str, FinishedFile]) -> FinishedFile | None:
+    # Without a name only the journal knows which file in the folder it was.
+    in_folder = (f for f in valid.values() if f.path.rpartition("/")[0] == folder)
+    return next((file for file in in_folder if not file.bundle), None)
 
 
 async def _find_copies(
     run: RunContext, files: Sequence[WantedFile], recorded: RecordedFiles, unchanged: Found
 ) -> dict[Place, FinishedFile]:
-    """Return the second places of remembered files that have a copy the journal does not know.
+    """Return the second places of unchanged files that have a copy the journal does not know.
 
-    A run that was killed right after it made one has left it there.
+    A run that was killed right after it made the copy has left it there.
     """
 
-    def examine(
-        place: Place,
-        directory: Path,
-        wanted: WantedFile,
-        recorded: RecordedFiles,
-        requirements: Requirements,
-    ) -> FinishedFile | None:
+    def examine(place: Place, wanted: WantedFile, required: Requirements) -> FinishedFile | None:
         known = next((unchanged[p] for p in run.layout.places_of(wanted) if p in unchanged), None)
         if known is None or place in unchanged:
             return None
-        return _copy_of(known, place, directory, recorded)
+        return _copy_of(known, place, run.directory, recorded)
 
-    return await anyio.to_thread.run_sync(_examine_all, examine, run.config, files, recorded)
+    return await anyio.to_thread.run_sync(_examine_all, examine, run.config, files)
 
 
 async def verify_unrecorded(
     config: Config, files: Sequence[WantedFile], recorded: RecordedFiles
 ) -> dict[Place, FinishedFile]:
-    """Return the places where files lie that the journal does not know, and that are right."""
-    return await anyio.to_thread.run_sync(_examine_all, _prove, config, files, recorded)
+    """Verify files that are there though the journal does not know them; return the right ones."""
 
+    def examine(place: Place, wanted: WantedFile, required: Requirements) -> FinishedFile | None:
+        return _verify(place, config.directory, wanted, recorded, required)
 
-async def _complete_all(
-    run: RunContext, files: Iterable[WantedFile], found: Found, recorded: RecordedFiles
-) -> None:
-    for wanted in files:
-        # Thousands that are there already shall not keep the loop from everybody else.
-        await checkpoint()
-        if not found.keys().isdisjoint(run.layout.places_of(wanted)):
-            await _complete(run, wanted, found, recorded)
-
-
-async def _complete(
-    run: RunContext, wanted: WantedFile, found: Found, recorded: RecordedFiles
-) -> None:
-    """Report the places that are there, and copy the file to those where it is not."""
-    places = run.layout.places_of(wanted)
-    there = next(found[place] for place in places if place in found)
-    name = there.path.rpartition("/")[2]
-    for place in places:
-        is_there = place in found
-        named = place.called(name)
-        ending = FileFinished(
-            kind=place.kind,
-            product_id=wanted.scene,
-            file=str(named.relative),
-            state=FileState.SKIPPED if is_there else FileState.DOWNLOADED,
-            size_bytes=there.size_bytes,
-            proof=there.proof,
-            source=there.source,
-        )
-        members = recorded.members.get(there.path, ())
-        if is_there and (members or not unpacking_at(wanted, place)):
-            await remove_transient(run.directory, [there])
-            run.emit(changed(ending, members=tuple(file.path for file in members)))
-            continue
-        source = named.under(run.directory) if is_there else run.directory / there.path
-        async with unpacker_for(run, wanted) as unpacker:
-            await place_file(
-                run, FileToPlace(wanted, named, source, ending, unpacker, there.digests)
-            )
+    return await anyio.to_thread.run_sync(_examine_all, examine, config, files)
 
 
 def _examine_all(
-    examine: Examine, config: Config, files: Sequence[WantedFile], recorded: RecordedFiles
+    examine: Examine, config: Config, files: Sequence[WantedFile]
 ) -> dict[Place, FinishedFile]:
     found, layout = {}, layout_of(config)
     for wanted in files:
-        requirements = requirements_of(wanted, config.download.verify)
+        required = requirements_of(wanted, config.download.verify)
         for place in layout.places_of(wanted):
-            there = examine(place, config.directory, wanted, recorded, requirements)
-            if there is not None:
+            if (there := examine(place, wanted, required)) is not None:
                 found[place] = there
     return found
-
-
-def _unchanged(
-    place: Place,
-    directory: Path,
-    wanted: WantedFile,
-    recorded: RecordedFiles,
-    requirements: Requirements,
-) -> FinishedFile | None:
-    if not place.is_named:
-        return _unchanged_in(place, directory, recorded)
-    known = recorded.finished.get(str(place.relative))
-    if known is None or not requirements.is_met_by(known):
-        return None
-    if known.is_kept and not known.is_at(directory / known.path):
-        return None
-    # The service may have a newer one of another length.
-    return known if wanted.size_bytes in (None, known.size_bytes) else None
-
-
-def _unchanged_in(place: Place, directory: Path, recorded: RecordedFiles) -> FinishedFile | None:
-    # Without a name only the journal knows which file in the folder it was.
-    folder = str(place.relative.parent)
-    for known in recorded.finished.values():
-        if known.path.rpartition("/")[0] != folder or known.bundle:
-            continue
-        if not known.is_kept or known.is_at(directory / known.path):
-            return known
-    return None
 
 
 def _copy_of(
@@ -302,32 +260,25 @@ def _copy_of(
     return replace(known, path=key, kind=place.kind, mtime_ns=mtime_ns)
 
 
-def _remove_leftovers(directory: Path, files: Iterable[FinishedFile]) -> None:
-    """Remove what a killed run may have left beside files that it had no time to note."""
-    for file in files:
-        with suppress(OSError):
-            remove_part_files(directory / file.path)
-
-
-def _prove(
+def _verify(
     place: Place,
     directory: Path,
     wanted: WantedFile,
     recorded: RecordedFiles,
-    requirements: Requirements,
+    required: Requirements,
 ) -> FinishedFile | None:
     path, key = place.under(directory), str(place.relative)
     if not place.is_named or key in recorded.untrusted:
         return None
     try:
         stat = path.stat()
-        form = requirements.form or form_of(path.name)
+        form = required.form or form_of(path.name)
         expected = Expected(
             form,
             wanted.size_bytes,
-            requirements.digests,
-            requirements.members,
-            requirements.fingerprint,
+            digests=required.digests,
+            members=required.members,
+            fingerprint=required.fingerprint,
         )
         proof = verify_file(path, expected, url=key)
     except (TransferError, OSError):
@@ -340,6 +291,56 @@ def _prove(
         stat.st_size,
         stat.st_mtime_ns,
         checks,
-        requirements.source_of(checks),
+        required.source_of(checks),
         proof.digests,
     )
+
+
+def _remove_leftovers(directory: Path, files: Iterable[FinishedFile]) -> None:
+    """Remove what a killed run may have left beside files that it had no time to record."""
+    for file in files:
+        with suppress(OSError):
+            remove_part_files(directory / file.path)
+
+
+# --- files that are in one of their places -------------------------------------------------
+
+
+async def _complete_all(
+    run: RunContext, files: Iterable[WantedFile], found: Found, recorded: RecordedFiles
+) -> None:
+    for wanted in files:
+        # There may be thousands: other tasks get their turn in between.
+        await checkpoint()
+        if not found.keys().isdisjoint(run.layout.places_of(wanted)):
+            await _complete(run, wanted, found, recorded)
+
+
+async def _complete(
+    run: RunContext, wanted: WantedFile, found: Found, recorded: RecordedFiles
+) -> None:
+    """Report the places that have the file, and copy it to those that do not."""
+    places = run.layout.places_of(wanted)
+    there = next(found[place] for place in places if place in found)
+    name = there.path.rpartition("/")[2]
+    for place in places:
+        is_there = place in found
+        named = place.called(name)
+        outcome = FileFinished(
+            kind=place.kind,
+            product_id=wanted.scene,
+            file=str(named.relative),
+            state=FileState.SKIPPED if is_there else FileState.DOWNLOADED,
+            size_bytes=there.size_bytes,
+            proof=there.proof,
+            source=there.source,
+        )
+        members = recorded.members.get(there.path, ())
+        if is_there and (members or not unpacking_at(wanted, place)):
+            await remove_transient(run.directory, [there])
+            run.emit(changed(outcome, members=tuple(file.path for file in members)))
+            continue
+        source = run.placer.work_path(str(named.relative) if is_there else there.path)
+        async with unpacker_for(run, wanted) as unpacker:
+            file = FileToPlace(wanted, named, source, outcome, unpacker, there.digests)
+            await place_file(run, file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -11,7 +11,7 @@ from asyncdl.errors import ApiError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal, Notice
 from asyncdl.job.places.extraction import Unpacker
 from asyncdl.job.places.layout import is_archive_transient, transient_path, unpacking_at
-from asyncdl.job.run_context import RunContext
+from asyncdl.job.run_context import ByteWindow, RunContext
 from asyncdl.job.stages.placing import (
     FileToPlace,
     failure_facts,
@@ -25,64 +25,24 @@ from asyncdl.journal import Place
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.net.hosts import host_of
-from asyncdl.transfer import Fetched, FileRequest, Form
+from asyncdl.transfer import Fetched, FileFetcher, FileRequest, Form
 from asyncdl.transfer.dispatch import Dispatch
 from asyncdl.transfer.slots import Slot
 
-SHOWN_CHARS = 1000
-"""Of an agreement; the rest is to be read where the service shows it."""
-
-
-class Eulas:
-    """Refuses files whose agreement was not accepted; shows each agreement once."""
-
-    def __init__(self) -> None:
-        self._shown: set[str] = set()
-
-    async def permit(self, run: RunContext, ready: Ready) -> bool:
-        """Tell whether a file may be fetched; if not, report its ending."""
-        code = ready.eula_code
-        if not code or code in run.config.service.accept_eulas:
-            return True
-        await self._show(run, code)
-        run.fail(
-            ready.wanted,
-            FileState.FAILED,
-            reason="eula",
-            detail=f"it comes under the licence agreement {code}, which was not accepted",
-            remedy=f'Read the agreement; if you accept it, add "{code}" to service.accept_eulas.',
-        )
-        return False
-
-    async def _show(self, run: RunContext, code: str) -> None:
-        if code in self._shown:
-            return
-        self._shown.add(code)
-        text = await _text_of(run.client, code)
-        run.emit(Notice(f"Licence agreement {code}: {text}", "warning"))
-
-
-async def _text_of(client: M2MClient, code: str) -> str:
-    """Ask for an agreement. Source: endpoint ``download-eula``."""
-    try:
-        eulas = await client.download_eula([code])
-    except (ApiError, NetworkError) as error:
-        return f"its text cannot be had at present ({error})"
-    text = " ".join(a.agreement_content.strip() for a in eulas) or "the service has no text"
-    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]} […]"
-
-
 PARKED_PER_WORKER = 20
-"""Links to hosts that are down, for each worker: enough to find what other hosts give, few enough
+"""Links to hosts that are down, for each worker: enough to find files of other hosts, few enough
 that not many grow old."""
+MAX_EULA_CHARS = 1000
+"""Of an agreement in a message; the rest can be read where the service shows it."""
 
 
-async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready], eulas: Eulas) -> None:
-    """Fetch files, so many at once as there are workers, until the queue is closed and empty.
+async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> None:
+    """Fetch files, as many at once as there are workers, until the queue is closed and empty.
 
     Raises: AsyncdlError, when the whole run has to stop: the disk is full or
-        the account is refused. What ends a single file ends no other.
+        the account is refused. A file that fails stops no other.
     """
+    eulas = Eulas()
 
     async def work(ready: Ready, slot: Slot) -> None:
         slot.on_wait = lambda waits: run.link_window.set_waiting(ready.wanted, waits=waits)
@@ -96,7 +56,7 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready], eul
         ready_in,
         workers,
         host_of=lambda ready: host_of(ready.url),
-        is_troubled=lambda ready: run.downloader.is_troubled(ready.url),
+        is_troubled=lambda ready: run.fetcher.is_troubled(ready.url),
         work=work,
         most_parked=workers * PARKED_PER_WORKER,
         on_park=lambda ready, is_parked: run.link_window.set_waiting(ready.wanted, waits=is_parked),
@@ -104,7 +64,7 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready], eul
 
 
 async def fetch_one(run: RunContext, ready: Ready, slot: Slot | None = None) -> bool:
-    """Fetch one file into all its places, report one ending for each, tell whether it came."""
+    """Fetch one file into all its places; report each place, and tell whether the file came."""
     async with unpacker_for(run, ready.wanted) as unpacker:
         return await _fetch(run, ready, unpacker, slot)
 
@@ -112,30 +72,48 @@ async def fetch_one(run: RunContext, ready: Ready, slot: Slot | None = None) -> 
 async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot | None) -> bool:
     places = run.layout.places_of(ready.wanted)
     try:
-        request = _file_request(run, ready, places[0], unpacker)
-        fetched = await run.downloader.fetch(request, slot)
+        plan = FetchPlan(
+            _file_request(run, ready, places[0], unpacker), run.window_of(ready.wanted)
+        )
+        fetched = await plan.carry_out(run.fetcher, slot)
     except (TransferError, NetworkError, DiskError) as error:
         raise_if_full(error)
         run.fail(ready.wanted, FileState.FAILED, **failure_facts(error))
         return False
     for place in places:
         verify = run.config.download.verify
-        # What passes by has a name of ours, whatever its host calls it.
+        # A transient archive has a name that we chose, whatever its host calls it.
         is_transient = is_archive_transient(ready.wanted, place)
         here = place.called(place.relative.name if is_transient else fetched.path.name)
-        ending = _ending(ready, fetched, here, verify, key=_key(place, places))
-        placement = FileToPlace(ready.wanted, here, fetched.path, ending, unpacker, fetched.digests)
-        await place_file(run, placement)
+        outcome = _outcome(ready, fetched, here, verify, key=_key(place, places))
+        file = FileToPlace(ready.wanted, here, fetched.path, outcome, unpacker, fetched.digests)
+        await place_file(run, file)
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """How one file of a job is fetched."""
+
+    request: FileRequest
+    """For the whole file."""
+    window: ByteWindow | None = None
+    """The part of it that is wanted; ``None`` for all bytes."""
+
+    async def carry_out(self, fetcher: FileFetcher, slot: Slot | None = None) -> Fetched:
+        """Fetch what is wanted. Raises: as :meth:`asyncdl.transfer.FileFetcher.fetch`."""
+        if self.window is None:
+            return await fetcher.fetch(self.request, slot)
+        return await self.window.fetch(fetcher, self.request, slot)
+
+
 def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacker) -> FileRequest:
-    path = place.under(run.directory)
+    path = run.placer.work_path(str(place.relative))
     requirements = requirements_of(ready.wanted, run.config.download.verify)
     is_unpacked = unpacking_at(ready.wanted, place) is not None
     is_transient = is_archive_transient(ready.wanted, place)
     if is_unpacked and not place.is_named:
-        # Nobody says what such a product is; the scene's own bundle is a tar.
+        # The service does not say what such a product is; the scene's own bundle is a tar.
         requirements = replace(requirements, form=Form.ARCHIVE)
     if is_transient:
         path, requirements = transient_path(path), replace(requirements, fingerprint=None)
@@ -159,19 +137,19 @@ def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacke
         refresh=refresh,
         named_by=run.config.service.url,
         named_from=lambda: run.client.zone,
-        # What is there and right has been sorted out before; but for a tar that was left
-        # between its last byte and its unpacking.
+        # Files that are there and right never get here, except for a tar of a run that was
+        # killed between its last byte and its unpacking.
         overwrite=not is_transient,
         resume=True,
     )
 
 
 def _key(place: Place, places: Sequence[Place]) -> str:
-    """Return under which name the bytes of a place came; empty where none came for it."""
+    """Return the key of the request that a place was fetched by; empty for a second place."""
     return str(place.relative) if place is places[0] else ""
 
 
-def _ending(ready: Ready, fetched: Fetched, here: Place, verify: str, *, key: str) -> FileFinished:
+def _outcome(ready: Ready, fetched: Fetched, here: Place, verify: str, *, key: str) -> FileFinished:
     return FileFinished(
         kind=here.kind,
         product_id=ready.wanted.scene,
@@ -185,3 +163,45 @@ def _ending(ready: Ready, fetched: Fetched, here: Place, verify: str, *, key: st
         attempts=fetched.attempts,
         key=key,
     )
+
+
+# --- licence agreements -------------------------------------------------------------------
+
+
+class Eulas:
+    """Licence agreements that files come with: each is shown once, and has to be accepted."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    async def permit(self, run: RunContext, ready: Ready) -> bool:
+        """Tell whether a file may be fetched; if not, report that it failed."""
+        code = ready.eula_code
+        if not code or code in run.config.service.accept_eulas:
+            return True
+        await self._show(run, code)
+        run.fail(
+            ready.wanted,
+            FileState.FAILED,
+            reason="eula",
+            detail=f"it comes under the licence agreement {code}, which was not accepted",
+            remedy=f'Read the agreement; if you accept it, add "{code}" to service.accept_eulas.',
+        )
+        return False
+
+    async def _show(self, run: RunContext, code: str) -> None:
+        if code in self._shown:
+            return
+        self._shown.add(code)
+        text = await _text_of(run.client, code)
+        run.emit(Notice(f"Licence agreement {code}: {text}", "warning"))
+
+
+async def _text_of(client: M2MClient, code: str) -> str:
+    """Return the text of an agreement. Source: endpoint ``download-eula``."""
+    try:
+        eulas = await client.download_eula([code])
+    except (ApiError, NetworkError) as error:
+        return f"its text is not available right now ({error})"
+    text = " ".join(a.agreement_content.strip() for a in eulas) or "the service has no text"
+    return text if len(text) <= MAX_EULA_CHARS else f"{text[:MAX_EULA_CHARS]} […]"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio.to_thread
 from msgspec.structs import replace as changed
@@ -23,79 +23,136 @@ from asyncdl.errors import (
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.extraction import UnpackedFile, Unpacker, UnpackSpec, unpack
 from asyncdl.job.places.layout import Unpacking, transient_path, unpacking_at, unpacking_of
+from asyncdl.job.places.placer import PlacedFile
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.requirements import Requirements, requirements_of
 from asyncdl.journal import FinishedFile, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
-from asyncdl.transfer.names import COPY
-from asyncdl.transfer.parts.durable import make_folders, read_chunks, rename, write_file
-from asyncdl.transfer.parts.part_file import remove_part_files
 
 
-async def copy_file(source: Path, target: Path, *, durable: bool = False) -> None:
-    """Copy a verified file to its second place; the name appears when the copy is whole.
+@dataclass(frozen=True, slots=True)
+class FileToPlace:
+    """A verified file, and one of the places that it goes to."""
 
-    A copy and not a hard link: tools that write into a raster must not change
-    another product's file.
+    wanted: WantedFile
+    place: Place
+    source: Path
+    """Where it is now; this may be the place itself."""
+    outcome: FileFinished
+    """What is reported if all goes well."""
+    unpacker: Unpacker
+    """Unpacks it, if it is a bundle to be unpacked; open."""
+    digests: tuple[Digest, ...] = ()
+    """Of the file, for the journal."""
 
-    Args:
-        source: The file.
-        target: The second place; its folder is made if missing.
-        durable: Whether the copy and its name are on stable storage afterwards.
-    Raises: DiskError.
+
+async def place_file(run: RunContext, file: FileToPlace) -> None:
+    """Place a verified file, or unpack it, and report it.
+
+    Raises: DiskError, when the disk is full.
     """
-    # Not cut short by cancellation: a thread cannot be stopped half way anyhow.
-    with anyio.CancelScope(shield=True):
-        await anyio.to_thread.run_sync(_copy, source, target, durable)
-
-
-def _copy(source: Path, target: Path, durable: bool) -> None:
-    # Not the name of a download under way: a note may lie beside that and speak for it.
-    partial = target.with_name(f"{target.name}{COPY}")
+    outcome = file.outcome
     try:
-        make_folders(target.parent)
-        with source.open("rb", buffering=0) as file:
-            write_file(partial, read_chunks(file), durable=durable)
-        rename(partial, target, durable=durable)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise DiskError(target, error) from error
-    # Of an earlier run, whose config had the file fetched to here. The copy is right with it, too.
+        if unpacking_at(file.wanted, file.place):
+            finished = await _unpack(run, file)
+        else:
+            finished = [_record_of(file, await _place(run, file))]
+    except (DiskError, TransferError) as error:
+        raise_if_full(error)
+        run.record_failure(changed(outcome, state=FileState.FAILED, **failure_facts(error)))
+        return
+    # Recorded before it is reported: a reader of the event may kill the run at once.
+    await run.journal.files.record(finished)
+    await remove_transient(run.directory, finished)
+    run.emit(changed(outcome, members=tuple(f.path for f in finished if f.bundle)))
+
+
+async def _place(run: RunContext, file: FileToPlace) -> PlacedFile:
+    # A thread cannot be stopped half way, so cancellation waits for it.
+    with anyio.CancelScope(shield=True):
+        path = str(file.place.relative)
+        placed = await anyio.to_thread.run_sync(run.placer.place, file.source, path)
+    return placed
+
+
+async def _unpack(run: RunContext, file: FileToPlace) -> list[FinishedFile]:
+    is_kept = file.source == run.placer.work_path(str(file.place.relative))
+    try:
+        member_names, members = await unpack(file.source, file.unpacker)
+    except WrongContent:
+        if not is_kept:
+            # A sound tar of broken files does not get better; the next run fetches another.
+            await anyio.to_thread.run_sync(_remove, file.source)
+        raise
+    if is_kept:
+        placed = await _place(run, file)
+    else:
+        placed = await anyio.to_thread.run_sync(PlacedFile.on_disk, file.source)
+    tar = replace(_record_of(file, placed), member_names=member_names, is_kept=is_kept)
+    return [tar, *member_records(run, file.wanted, tar, members)]
+
+
+def _record_of(file: FileToPlace, placed: PlacedFile) -> FinishedFile:
+    place, outcome = file.place, file.outcome
+    return FinishedFile(
+        str(place.relative),
+        place.kind,
+        outcome.product_id,
+        placed.size_bytes,
+        placed.mtime_ns,
+        outcome.proof,
+        outcome.source,
+        file.digests,
+        place.requested_as,
+    )
+
+
+async def remove_transient(directory: Path, files: Iterable[FinishedFile]) -> None:
+    """Remove the tars of bundles that were unpacked and are not to be kept."""
+    for file in files:
+        if not file.is_kept:
+            await anyio.to_thread.run_sync(_remove, transient_path(directory / file.path))
+
+
+def _remove(path: Path) -> None:
+    # What cannot be removed stays until the next run, which does the same.
     with suppress(OSError):
-        remove_part_files(target)
+        path.unlink(missing_ok=True)
+
+
+# --- unpacking ----------------------------------------------------------------------------
 
 
 def unpacker_for(run: RunContext, wanted: WantedFile) -> Unpacker:
     """Return what unpacks a bundle; for any other file it has nothing to do."""
     unpacking = unpacking_of(wanted) or Unpacking()
-    order = UnpackSpec(
+    spec = UnpackSpec(
         is_wanted=lambda name: bool(unpacking.wanted_of([name], wanted.scene)),
-        target_of=lambda name: run.directory / _path_of(run, wanted, name),
+        target_of=lambda name: run.placer.work_path(_path_of(run, wanted, name)),
         expected_of=_requirements(run, wanted).of_member,
         durable=run.config.download.durable,
-        most_bytes=run.config.download.max_size,
+        max_bytes=run.config.download.max_size,
     )
-    return Unpacker(wanted.file_name, order)
+    return Unpacker(wanted.file_name, spec)
 
 
 def member_records(
-    run: RunContext, wanted: WantedFile, tar: FinishedFile, files: Iterable[UnpackedFile]
+    run: RunContext, wanted: WantedFile, tar: FinishedFile, members: Iterable[UnpackedFile]
 ) -> Iterator[FinishedFile]:
     """Yield what the journal keeps of the files that came out of a bundle."""
     requirements = _requirements(run, wanted)
-    for file in files:
-        proof = "+".join(("length", *file.proof.checks))
+    for member in members:
+        proof = "+".join(("length", *member.proof.checks))
         yield FinishedFile(
-            _path_of(run, wanted, file.name),
+            _path_of(run, wanted, member.name),
             tar.kind,
             tar.scene,
-            file.size_bytes,
-            file.mtime_ns,
+            member.size_bytes,
+            member.mtime_ns,
             proof,
             requirements.source_of(proof),
-            file.proof.digests,
+            member.proof.digests,
             bundle=tar.path,
         )
 
@@ -108,89 +165,17 @@ def _path_of(run: RunContext, wanted: WantedFile, name: str) -> str:
     return str(run.layout.place_of_member(wanted, name).relative)
 
 
-Digests: TypeAlias = tuple[Digest, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FileToPlace:
-    """A verified file, and one of the places it has to be brought to."""
-
-    wanted: WantedFile
-    place: Place
-    source: Path
-    """Where it is; the place itself, perhaps."""
-    ending: FileFinished
-    """How the place ends when all goes well."""
-    unpacker: Unpacker
-    """What unpacks it, if it is a bundle to be unpacked; open."""
-    digests: Digests = ()
-    """Of the file, for the journal."""
-
-
-async def place_file(run: RunContext, placement: FileToPlace) -> None:
-    """Bring a verified file to one of its places, or unpack it, and report it.
-
-    Raises: DiskError, when the disk is full.
-    """
-    ending = placement.ending
-    try:
-        if unpacking_at(placement.wanted, placement.place):
-            finished = await _unpack(run, placement)
-        else:
-            finished = [await _place(run, placement)]
-    except (DiskError, TransferError) as error:
-        raise_if_full(error)
-        run.record_failure(changed(ending, state=FileState.FAILED, **failure_facts(error)))
-        return
-    # First the memory, then the word: who reads the event may kill the run at once.
-    await run.journal.files.record(finished)
-    await remove_transient(run.directory, finished)
-    run.emit(changed(ending, members=tuple(file.path for file in finished if file.bundle)))
-
-
-async def _place(run: RunContext, placement: FileToPlace) -> FinishedFile:
-    target = placement.place.under(run.directory)
-    if target != placement.source:
-        await copy_file(placement.source, target, durable=run.config.download.durable)
-    return await anyio.to_thread.run_sync(_finished, placement, target)
-
-
-async def _unpack(run: RunContext, placement: FileToPlace) -> list[FinishedFile]:
-    is_kept = placement.source == placement.place.under(run.directory)
-    try:
-        member_names, files = await unpack(placement.source, placement.unpacker)
-    except WrongContent:
-        if not is_kept:
-            # A sound tar of broken files does not get better; the next run fetches another.
-            await anyio.to_thread.run_sync(_remove, placement.source)
-        raise
-    tar = await anyio.to_thread.run_sync(_finished, placement, placement.source)
-    members = member_records(run, placement.wanted, tar, files)
-    return [replace(tar, member_names=member_names, is_kept=is_kept), *members]
-
-
-async def remove_transient(directory: Path, files: Iterable[FinishedFile]) -> None:
-    """Remove the tars of bundles that were unpacked and are not to be kept."""
-    for file in files:
-        if not file.is_kept:
-            tar = transient_path(directory / file.path)
-            await anyio.to_thread.run_sync(_remove, tar)
-
-
-def _remove(path: Path) -> None:
-    # What cannot be removed stays until the next run, which comes by here, too.
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
+# --- failures -----------------------------------------------------------------------------
 
 
 def raise_if_full(error: AsyncdlError) -> None:
-    """Raise an error that the whole run has to stop for; let any other one pass."""
+    """Raise the error if the whole run has to stop for it: the disk is full."""
     if isinstance(error, DiskError) and error.is_full:
         raise error
 
 
 def failure_facts(error: AsyncdlError) -> dict[str, Any]:
-    """Return what a :class:`FileFinished` tells of a failure."""
+    """Return what a :class:`FileFinished` says of a failure."""
     if isinstance(error, TransferError):
         detail, remedy = error.detail, error.remedy
     else:
@@ -206,22 +191,3 @@ def failure_facts(error: AsyncdlError) -> dict[str, Any]:
         "remedy": remedy,
         "attempts": getattr(error, "attempts", 0),
     }
-
-
-def _finished(placement: FileToPlace, path: Path) -> FinishedFile:
-    place, ending = placement.place, placement.ending
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise DiskError(path, error) from error
-    return FinishedFile(
-        str(place.relative),
-        place.kind,
-        ending.product_id,
-        stat.st_size,
-        stat.st_mtime_ns,
-        ending.proof,
-        ending.source,
-        placement.digests,
-        place.requested_as,
-    )

@@ -147,7 +147,7 @@ async def test_a_disk_that_is_full_for_the_copy_stops_the_run(
     def no_space(path: Path, *_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("asyncdl.job.stages.placing.write_file", no_space)
+    monkeypatch.setattr("asyncdl.job.places.placer.write_file", no_space)
     group = {"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}
     assert (await bench.run(RED, group)).status == "stopped"
 

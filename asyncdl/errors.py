@@ -241,7 +241,7 @@ class NetworkError(AsyncdlError):
     """No usable answer: name not resolved, refused, reset, timed out.
 
     Args:
-        what: What was being done, such as ``connect to m2m.cr.usgs.gov``.
+        what: What was being done, such as ``request to files.example.org``.
         cause: The kind of failure in a few words.
         retryable: False for failures that last, such as a bad certificate.
         errno: The operating system's number for it, if there is one.

@@ -1,7 +1,8 @@
 """What helps when a file cannot be had, by the reason why. Pure.
 
-A remedy is true or it is none: "run the same command again" stands only where another run
-may end otherwise.
+Settings are named as the fields of Python's API, between backticks; whoever shows a remedy spells
+them as its reader does (:mod:`asyncdl.cli.spelling`). "Run the same command again" stands only
+where another run may end otherwise.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ _BY_REASON = {
     ),
     "contradictory-response": (
         "The host contradicts itself about this file; what came is kept. Look for another URL "
-        "of it, or begin anew with `--overwrite`."
+        "of it, or begin anew with `overwrite`."
     ),
     "error-page": (
         "A page came in place of the file: open the URL in a browser to see what it says."
     ),
     "file-exists": (
-        "Move that file away, fetch into another folder, or replace it with `--overwrite`."
+        "Move that file away, fetch into another folder (`directory`), or replace it (`overwrite`)."
     ),
     "host-down": AGAIN,
     "insecure-redirect": (
@@ -56,12 +57,12 @@ _BY_REASON = {
         "to this host again in this run, since accounts are locked after some tries."
     ),
     "login-page": (
-        "The host wants a login: give it a name and password (`--netrc`). Else the URL has "
+        "The host wants a login: give it a name and password (`netrc`). Else the URL has "
         "expired or needs rights that were not given: try a new one."
     ),
     "name-taken": (
-        "Fetch this URL by itself into another folder (`-d`), or give it a name of its own: "
-        "`-o`, `out=` in a list, `name` in Python."
+        "Fetch this URL by itself into another folder (`directory`), or give it a name of its own "
+        "(`name`)."
     ),
     "no-content": "The host has nothing to send under this URL: check it.",
     "range-refused": "The host does not give the whole file: look for another URL of it.",
@@ -76,7 +77,7 @@ _BY_STATUS = {
     202: _LATER,
     400: "The host does not understand the request: check the URL and the headers.",
     401: (
-        "The host wants a login: give it a name and password (`--netrc`) or a header (`-H`). "
+        "The host wants a login: give it a name and password (`netrc`) or a header (`headers`). "
         "Else the URL has expired: try a new one."
     ),
     402: "The host wants to be paid first.",

@@ -256,7 +256,7 @@ def job_at(
         ({"client_cert": "none.pem"}, "client_cert", "no such file"),
         ({"client_cert": "other"}, "client_cert", "is a directory"),
         ({"client_cert": "key.pem"}, "client_cert", "holds no certificate"),
-        ({"client_cert": "cert.pem"}, "client_cert", "client_key (--key) names the file"),
+        ({"client_cert": "cert.pem"}, "client_cert", "`client_key` names the file"),
         ({"client_cert": "cert.pem", "client_key": "none.pem"}, "client_key", "no such file"),
         ({"client_cert": "cert.pem", "client_key": "page.pem"}, "client_key", "no private key"),
         ({"client_cert": "cert.pem", "client_key": "locked.pem"}, "client_key", "is encrypted"),

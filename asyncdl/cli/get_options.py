@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from asyncdl.cli.options import Duration
+from asyncdl.cli.spelling import spelt_for_get
 from asyncdl.lists.entry_options import read_digest, read_header
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Digest, Limits, read_netrc
@@ -80,7 +81,8 @@ class Header(click.ParamType[tuple[str, "str | None"]]):
         try:
             return read_header(value)
         except ValueError as error:
-            self.fail(f"allowed: {error}" if str(error)[:1] == "'" else str(error), param, ctx)
+            problem = spelt_for_get(str(error))
+            self.fail(f"allowed: {problem}" if problem[:1] == "'" else problem, param, ctx)
 
 
 class ChecksumOption(click.ParamType[Digest]):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asyncdl.cli.printing import echo, echo_json
+from asyncdl.cli.spelling import spelt_for_get
 from asyncdl.errors import INTERRUPTED, DiskError, NetworkError, TransferError, reason_of
 from asyncdl.events import Event, FileFinished, FileState, TransferEnded
 from asyncdl.redact import redact
@@ -18,7 +19,6 @@ from asyncdl.units import count, size
 
 _MORE = {
     "error-page": "If the page is what you want, `--accept-html` takes it.",
-    "redirects": "With `get` that is `--max-redirects`.",
 }
 """What this command can do besides."""
 
@@ -135,7 +135,8 @@ def _facts_of(error: Exception | None) -> dict[str, str]:
         case _:
             reason, remedy = "error", TransferError.remedy
     advice = " ".join(filter(None, (remedy, _MORE.get(reason))))
-    return {"reason": reason, "detail": redact(detail), "remedy": advice}
+    texts = {"detail": redact(detail), "remedy": advice}
+    return {"reason": reason} | {name: spelt_for_get(text) for name, text in texts.items()}
 
 
 def _log(line: Mapping[str, object]) -> None:

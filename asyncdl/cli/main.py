@@ -14,6 +14,7 @@ import click
 
 from asyncdl.cli import early_signals
 from asyncdl.cli.printing import echo
+from asyncdl.cli.spelling import with_options
 from asyncdl.cli.stdio import ReaderLeft, StreamError, forget_output, hold_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact, redact_url
@@ -139,7 +140,7 @@ def _show(error: click.ClickException, args: Sequence[str]) -> None:
 
 def say(error: AsyncdlError) -> int:
     """Print an error as one line and return the exit status that goes with it."""
-    echo(f"asyncdl: {error}", err=True)
+    echo(f"asyncdl: {with_options(str(error))}", err=True)
     match error:
         case ConfigError():
             return USAGE

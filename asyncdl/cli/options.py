@@ -12,6 +12,7 @@ import click
 
 from asyncdl.cli.logs import FORMATS, LogOptions, start_logging
 from asyncdl.cli.printing import plain
+from asyncdl.cli.spelling import TLS_OPTIONS
 from asyncdl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -150,7 +151,6 @@ def naming(config: Path) -> Iterator[None]:
 
 _TLS = "asyncdl.net.tls"
 """Where the options of TLS wait for each other."""
-_SPELT = {"ca_file": "--cacert", "client_cert": "--cert", "client_key": "--key"}
 
 
 def _read_tls(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
@@ -208,7 +208,7 @@ def spelling_tls_options() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        error.key = _SPELT.get(error.key, error.key)
+        error.key = TLS_OPTIONS.get(error.key, error.key)
         raise
 
 

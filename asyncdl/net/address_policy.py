@@ -22,7 +22,7 @@ class BlockedAddress(TransferError):
     reason = "inward-address"
     remedy = (
         "Do not fetch it unless you know why the service names an address in your own network; "
-        "then give the URL itself to `asyncdl get`."
+        "then request that URL yourself."
     )
 
 

@@ -263,7 +263,7 @@ def _check_key(key: Path, named_by: str) -> None:
         return
     problem = _not_pem(pem) or "holds no private key"
     if named_by == "client_cert":
-        problem += "; client_key (--key) names the file that does"
+        problem += "; `client_key` names the file that does"
     raise _wrong(named_by, key, problem, _KEY_FORMS)
 
 

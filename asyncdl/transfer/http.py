@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
+from asyncdl.login_hosts import BASIC_LOGIN_HOSTS, FORM_LOGIN_HOSTS
 from asyncdl.net.address_policy import AddressRefused, BlockedAddress, check_text
 from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.hosts import host_of
@@ -63,9 +64,7 @@ class StallDetector(Struct):
 
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BASIC_LOGIN_HOSTS = frozenset({"urs.earthdata.nasa.gov", "uat.urs.earthdata.nasa.gov"})
-"""Those that take a name and password with the request; others want a form to be filled in."""
-_LOGIN_HOSTS = _BASIC_LOGIN_HOSTS | {"ers.cr.usgs.gov"}
+_LOGIN_HOSTS = BASIC_LOGIN_HOSTS | FORM_LOGIN_HOSTS
 _LOGIN_NAMES = frozenset(
     {"login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in", "userlogin"}
 )
@@ -319,9 +318,9 @@ def _leads_through(target: str, logins: Logins | None) -> bool:
 
 def _takes_basic(target: str) -> str:
     host = urlsplit(target).hostname or ""
-    if host not in _BASIC_LOGIN_HOSTS:
+    if host not in BASIC_LOGIN_HOSTS:
         return ""
-    return f", which takes a netrc (--netrc) with: machine {host} login NAME password WORD"
+    return f", which takes a `netrc` with: machine {host} login NAME password WORD"
 
 
 def is_login_url(url: str) -> bool:

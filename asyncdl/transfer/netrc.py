@@ -2,7 +2,7 @@
 
 ::
 
-    machine urs.earthdata.nasa.gov login me password s3cret
+    machine files.example.org login me password s3cret
     default login anonymous password me@example.org
 
 The words may stand on one line or on many. What the format means is nowhere written down in

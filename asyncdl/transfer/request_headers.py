@@ -35,7 +35,7 @@ _NOT_IN_VALUE = re.compile(r"[\0\r\n\ud800-\udfff]")
 _NO_WEIGHT = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*$", re.IGNORECASE)
 
 _RANGES = "asyncdl itself asks for the parts of a file, to resume and to split it"
-_CONDITIONS = "asyncdl itself compares versions (`asyncdl get -N` fetches what has changed)"
+_CONDITIONS = "asyncdl itself compares versions; `recheck` has what has changed fetched again"
 _FRAMING = "asyncdl itself says how messages are framed on a connection"
 _RESERVED = {
     **dict.fromkeys(("range", "if-range"), _RANGES),

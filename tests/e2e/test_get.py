@@ -330,4 +330,4 @@ async def test_the_patience_for_a_first_byte_can_be_set(get: Run, tmp_path: Path
     async with serving(silent(End.HANG)) as server:
         ended = await get(f"{server.url}/a.bin", "--header-timeout", "0.2s", "--json")
     assert ended.status == 1
-    assert "no answer in time" in ended.summary["failures"][0]["detail"]
+    assert "timed out while waiting for the response" in ended.summary["failures"][0]["detail"]

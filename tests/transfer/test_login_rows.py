@@ -268,7 +268,7 @@ def test_row_e17_without_a_password_it_is_said_what_earthdata_needs() -> None:
             WrongContent, match=r"machine urs\.earthdata\.nasa\.gov login"
         ) as refused:
             next_url("https://data.host/a", URS, passwords)
-        assert "--netrc" in refused.value.remedy
+        assert "`netrc`" in refused.value.remedy
     known = LoginBook(netrc("machine urs.earthdata.nasa.gov login a password b"))
     assert next_url("https://data.host/a", URS, known.of("https://data.host/a")) == URS
 
@@ -368,7 +368,7 @@ async def test_row_e17_without_a_netrc_none_is_read(
         with pytest.raises(TransferError) as refused:
             await r.fetch()
     assert (sent(r.server), refused.value.reason) == ([None], "http-401")
-    assert "--netrc" in refused.value.remedy
+    assert "`netrc`" in refused.value.remedy
 
 
 async def test_row_e17_a_mirror_gets_its_own_password(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ async def test_a_name_of_the_host_replaces_nobody_elses_file(tmp_path: Path) -> 
         assert (r.content("Makefile"), r.names) == (b"all: mine", ["Makefile"])
         await r.fetch(None, overwrite=True)
     assert (refused.value.reason, refused.value.attempts) == ("file-exists", 1)
-    assert "--overwrite" in refused.value.remedy
+    assert "`overwrite`" in refused.value.remedy
     assert r.content("Makefile") == BODY
 
 

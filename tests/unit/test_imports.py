@@ -17,6 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "units": set(),
     "private_files": {"system", "redact"},
     "extras": set(),
+    "login_hosts": set(),
     "remedies": set(),
     "errors": {"redact", "remedies"},
     "system": set(),
@@ -27,8 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "net": {"errors", "extras", "outside", "redact", "version"},
     "config": {"user_text", "errors", "net.hosts", "outside", "text", "units"},
     "transfer": {
-        "system", "background", "errors", "events", "net", "outside", "private_files", "redact",
-        "text",
+        "system", "background", "errors", "events", "login_hosts", "net", "outside",
+        "private_files", "redact", "text",
     },
     "m2m": {
         "background", "errors", "events", "net", "outside", "private_files", "redact", "system",

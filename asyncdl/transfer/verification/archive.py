@@ -37,8 +37,8 @@ class NotAnArchive(TransferError):
 
     reason = NOT_ARCHIVE
     remedy = (
-        "The product comes as one file, not as a tar or zip: set extract = false for it, or"
-        " choose another with products.product; asyncdl file-groups lists them."
+        "It comes as one file, not as a tar or zip: set extract = false for it, or choose"
+        " another product."
     )
 
 

@@ -36,7 +36,7 @@ from anyio.from_thread import BlockingPortal
 from asyncdl.at_exit import PlainThreads, close_at_exit, is_closed
 from asyncdl.job import job as _job
 from asyncdl.job.reporting.report import Summary
-from asyncdl.m2m import client as _client
+from asyncdl.m2m import m2m_client as _client
 from asyncdl.transfer import downloader as _downloader
 
 __all__ = ["Downloader", "Job", "M2MClient", "run_job"]

@@ -5,11 +5,11 @@ from asyncdl.config import Config
 from asyncdl.events import Emit
 from asyncdl.events import Event
 from asyncdl.job.reporting.report import Summary
-from asyncdl.journal.records import FileStatus
+from asyncdl.journal import FileStatus
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.calling.call_retries import ClientOptions
-from asyncdl.m2m.client import DownloadGroup
-from asyncdl.m2m.client import DownloadItem
+from asyncdl.m2m.m2m_client import DownloadGroup
+from asyncdl.m2m.m2m_client import DownloadItem
 from asyncdl.m2m.models import Dataset
 from asyncdl.m2m.models import DatasetFileGroups
 from asyncdl.m2m.models import DatasetFilter

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 STUB = ROOT / "asyncdl" / "sync.pyi"
 CLASSES = {
-    "M2MClient": "m2m/client.py",
+    "M2MClient": "m2m/m2m_client.py",
     "Downloader": "transfer/downloader.py",
     "Job": "job/job.py",
 }
@@ -107,7 +107,7 @@ def _homes(tree: ast.Module, text: str) -> Iterator[tuple[str, str]]:
                 if alias.name in words - own:
                     yield alias.name, node.module
         elif isinstance(node, ast.ClassDef) and node.name in words - CLASSES.keys():
-            yield node.name, "asyncdl.m2m.client"
+            yield node.name, "asyncdl.m2m.m2m_client"
 
 
 def _names_in(node: ast.stmt) -> list[ast.alias]:

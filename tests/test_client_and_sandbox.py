@@ -9,7 +9,7 @@ import pytest
 
 from asyncdl.errors import ApiError
 from asyncdl.m2m import Credentials, DownloadItem, M2MClient
-from asyncdl.m2m.client import DownloadGroup
+from asyncdl.m2m.m2m_client import DownloadGroup
 from asyncdl.m2m.models import DownloadRequestReply
 from asyncdl.sandbox import Faults, Service
 

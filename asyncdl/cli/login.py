@@ -108,9 +108,7 @@ def logout(config: Path | None, sandbox: Embedded | None, url: str | None) -> in
 def _read_token() -> Secret:
     token = token_in(SecretBytes(sys.stdin.buffer.read(MAX_TOKEN_FILE_BYTES + 1)))
     if not token:
-        raise click.UsageError(
-            f"standard input does not hold one token and nothing else ({TOKEN_FORM})"
-        )
+        raise click.UsageError(f"standard input does not contain exactly one token ({TOKEN_FORM})")
     return token
 
 

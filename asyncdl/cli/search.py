@@ -35,8 +35,8 @@ from asyncdl.job.choosing.scenes import Left, area_notes, search_notes
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
-from asyncdl.m2m.searching.outlines import geometry_of
-from asyncdl.m2m.searching.search import SceneQuery, search_scenes
+from asyncdl.m2m.searching.footprints import geometry_of
+from asyncdl.m2m.searching.scene_search import SceneQuery, search_scenes
 from asyncdl.net.tls import TlsSettings
 from asyncdl.units import count
 

@@ -12,7 +12,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from asyncdl.items.raster_head import Georeference
-from asyncdl.m2m.searching.outlines import Outline
+from asyncdl.m2m.searching.footprints import Outline
 
 
 @dataclass(frozen=True, slots=True)

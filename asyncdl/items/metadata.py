@@ -21,7 +21,7 @@ import orjson
 from asyncdl.items.facts import SceneFacts
 from asyncdl.items.projections import Albers, Crs, Point, Polar, crs_of
 from asyncdl.items.raster_head import Georeference
-from asyncdl.m2m.searching.outlines import DECIMALS, Outline
+from asyncdl.m2m.searching.footprints import DECIMALS, Outline
 
 _SCENE = re.compile(r'^[ \t]*+LANDSAT_SCENE_ID = "([A-Z0-9]{21})"', re.MULTILINE)
 _LISTS = re.compile(

@@ -14,7 +14,7 @@ import orjson
 from asyncdl.items.facts import SceneFacts, believable
 from asyncdl.items.projections import Crs
 from asyncdl.items.raster_head import Georeference
-from asyncdl.m2m.searching.outlines import outlines_of
+from asyncdl.m2m.searching.footprints import outlines_of
 
 _LONGEST_TEXT = 100
 _FAR = 1e9

@@ -23,7 +23,7 @@ from asyncdl.job.run_context import RunContext
 from asyncdl.journal import FileStatus, SceneRecord
 from asyncdl.m2m.models import DeletedScene
 from asyncdl.m2m.naming import acquisition_of, parse_ard_id, parse_product_id, processed_on
-from asyncdl.m2m.searching.search import next_start
+from asyncdl.m2m.searching.scene_search import next_start
 from asyncdl.units import count
 
 
@@ -163,4 +163,4 @@ async def _deleted(
         for deleted in page.results or ():
             yield deleted
         collected += len(page.results or ())
-        number = next_start(page, start=number, collected=collected, asked=asked)
+        number = next_start(page, start=number, collected=collected, requested=asked)

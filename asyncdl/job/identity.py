@@ -14,7 +14,7 @@ import msgspec
 from asyncdl.config import DownloadConfig
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.m2m.downloads.selection import Wanted
-from asyncdl.m2m.searching.search import SceneQuery
+from asyncdl.m2m.searching.scene_search import SceneQuery
 
 HASHED_CHARS = 20
 """So many hex digits keep the jobs of a thousand accounts apart; a label has 50 characters."""

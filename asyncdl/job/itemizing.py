@@ -35,7 +35,7 @@ from asyncdl.items.published_item import read_item
 from asyncdl.items.raster_head import read_georeference, read_samples
 from asyncdl.journal import FileStatus, FinishedFile, FoundSceneRecord, Journal
 from asyncdl.m2m.naming import dataset_of
-from asyncdl.m2m.searching.outlines import Outline
+from asyncdl.m2m.searching.footprints import Outline
 from asyncdl.outside import check_values, read_at_most
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.durable import make_folders, rename, write_file

@@ -12,7 +12,7 @@ from asyncdl.events import FoundScene
 from asyncdl.journal.database import Database, Row, Write
 from asyncdl.journal.records import SceneRecord
 from asyncdl.journal.schema import RunKey, are_texts, is_name
-from asyncdl.m2m.searching.outlines import Outline, outlines_of
+from asyncdl.m2m.searching.footprints import Outline, outlines_of
 
 
 @dataclass(frozen=True, slots=True)

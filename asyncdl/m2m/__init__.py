@@ -12,7 +12,7 @@ scenes and ``downloads/`` the files of them.
 
 from asyncdl.m2m.account.credentials import Credentials, find_credentials
 from asyncdl.m2m.calling.call_retries import ClientOptions
-from asyncdl.m2m.client import DEFAULT_URL, DownloadGroup, DownloadItem, M2MClient
+from asyncdl.m2m.m2m_client import DEFAULT_URL, DownloadGroup, DownloadItem, M2MClient
 from asyncdl.m2m.scene_lists import SceneList
 
 __all__ = [

@@ -1,8 +1,7 @@
-"""What the band words of a config mean, and which files the Landsat datasets hold.
+"""The files of the Landsat datasets, and the files that the band words of a config select.
 
 A word is the exact suffix of a file (``SR_B4``, ``ANG.txt``), a glob
-(``SR_*``) or a common name (``red``). ``B1`` is not ``B10``. Upper and lower
-case do not matter.
+(``SR_*``) or a common name (``red``). ``B1`` is not ``B10``. Case does not matter.
 
 Source: API notes, section 9.1; common names as in the STAC items of the USGS.
 """
@@ -29,11 +28,11 @@ from asyncdl.text import closest
 
 _BAND = re.compile(r"B\d+")
 _NUMBERED = re.compile(r"(?<![A-Z])(?:BAND[ _-]?|B)0{0,3}+(\d{1,3})\Z")
-"""How people write a band that is ``B4`` here: ``band4``, ``B04``."""
+"""Other spellings of ``B4``: ``band4``, ``B04``."""
 _GLOB = re.compile(r"[*?\[]")
 
 _REFLECTIVE = frozenset({"coastal", "blue", "green", "red", "nir08", "swir16", "swir22"})
-"""Common names of the bands that level 2 has as surface reflectance."""
+"""Common names of the surface reflectance bands of level 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class BandFile:
     """One file that the scenes of a dataset have."""
 
     suffix: str
-    """What follows the product id in the file name, such as ``SR_B4.TIF``."""
+    """The file name without the product id, such as ``SR_B4.TIF``."""
     common_name: str
     """Such as ``red``; empty for files that have none."""
     description: str
@@ -80,8 +79,8 @@ _TM = (
     BandFile("B6.TIF", "lwir", "Thermal infrared, 10.40-12.50 µm"),
     BandFile("B7.TIF", "swir22", "Shortwave infrared, 2.08-2.35 µm"),
 )
-# The scanner kept its four bands but not their numbers: 4 to 7 on the first
-# three satellites, which also carried the bands 1 to 3 of a camera, 1 to 4 later.
+# The scanner has the same four bands under different numbers: 4 to 7 on the first
+# three satellites, where a camera had the bands 1 to 3, and 1 to 4 later.
 _MSS_EARLY = (
     BandFile("B4.TIF", "green", "Green, 0.5-0.6 µm (Landsat 1-3)"),
     BandFile("B5.TIF", "red", "Red, 0.6-0.7 µm (Landsat 1-3)"),
@@ -119,7 +118,7 @@ _OPACITY = (
     BandFile("SR_ATMOS_OPACITY.TIF", "atmos_opacity", "Atmospheric opacity"),
     BandFile("SR_CLOUD_QA.TIF", "cloud_qa", "Cloud quality of the reflectance"),
 )
-# The STAC items name ST_QA plainly "qa"; that word would be taken for QA_PIXEL here.
+# STAC items call ST_QA just "qa"; here that word could be mistaken for QA_PIXEL.
 _TEMPERATURE_INPUTS = (
     BandFile("ST_ATRAN.TIF", "atran", "Atmospheric transmittance"),
     BandFile("ST_CDIST.TIF", "cdist", "Distance to the nearest cloud"),
@@ -169,7 +168,7 @@ def _tile(
     temperature: BandFile,
     satellites: str,
 ) -> tuple[BandFile, ...]:
-    """Return the files of the tiles of some satellites; red and its like are the reflectance."""
+    """Return the files of tiles of some satellites; common names mean surface reflectance."""
     surface = (
         BandFile(f"SR_{band.suffix}", band.common_name, band.description)
         for band in bands
@@ -255,7 +254,7 @@ _FIRST_WITH_OLI = 8
 _THERMAL_OF_LANDSAT_8 = frozenset({"B10.TIF", "B11.TIF"})
 _REFLECTIVE_OF_LANDSAT_8 = frozenset(file.suffix for file in _OLI) - _THERMAL_OF_LANDSAT_8
 _OF_SOME_SCENES = frozenset(file.suffix for file in (_CONTROL_POINTS, *_VERIFICATION, *_GAP_MASKS))
-"""Scenes that are not registered on the ground have none, and whole ones have no gaps."""
+"""Scenes without ground control have no control points, complete ones have no gap masks."""
 
 BUNDLE_SUFFIXES = (
     "MTL.json",
@@ -265,13 +264,13 @@ BUNDLE_SUFFIXES = (
     "SR_stac.json",
     "ST_stac.json",
 )
-"""Of files that come in bundles only. Source: API notes, section 7.2."""
+"""Suffixes of files that are only in bundles. Source: API notes, section 7.2."""
 
 DATASETS: tuple[str, ...] = tuple(_FILES)
-"""Aliases of the datasets whose files are known here."""
+"""Aliases of the datasets whose files are known."""
 
 _PARTLY_KNOWN = frozenset({ARD_DATASET, *LEVEL_3_DATASETS.values()})
-"""Datasets that may have files beside those that are known here."""
+"""Datasets that may have more files than those known here."""
 
 _FILES_OF_FAMILY: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
     {
@@ -281,43 +280,43 @@ _FILES_OF_FAMILY: Mapping[str, tuple[BandFile, ...]] = MappingProxyType(
         "tile_late": (*_TILE_LATE, *_TILE_QUALITY),
     }
 )
-"""Of the satellites of one dataset that number their bands in different ways."""
+"""Files of satellites of one dataset that number their bands differently."""
 
 
 def files_of(dataset: str) -> tuple[BandFile, ...]:
     """Return the files that scenes of a dataset may have, spectral bands first.
 
     A scene may lack some: ``L2SR`` has no temperature, an OLI-only scene no
-    thermal bands. MSS and tiles list both numberings, so one suffix may stand there twice.
+    thermal bands. MSS and tiles list both numberings, so a suffix may appear twice.
 
-    Returns: Empty for datasets that this table does not know.
+    Returns: Empty for unknown datasets.
     """
     return _FILES.get(dataset, ())
 
 
 def is_partly_known(dataset: str) -> bool:
-    """Tell whether a dataset may have files beside those of :func:`files_of`."""
+    """Return whether a dataset may have more files than :func:`files_of` returns."""
     return dataset in _PARTLY_KNOWN
 
 
 def band_file(product_id: str, suffix: str) -> BandFile | None:
-    """Return what is known of a file of a product; ``None`` if nothing is."""
+    """Return the description of a file of a product; ``None`` if it is unknown."""
     return _by_suffix(_family(product_id)).get(suffix.upper())
 
 
 def common_names(product_id: str) -> Mapping[str, frozenset[str]]:
-    """Return the common names that hold for one product, each with its suffixes.
+    """Return the common names of one product, each with its suffixes.
 
     Args:
-        product_id: Of a Landsat product or an ARD tile; the satellite in it decides
-            which numbering of MSS holds.
-    Returns: Suffixes in upper case, by name in lower case; empty for foreign products.
+        product_id: Of a Landsat product or an ARD tile; its satellite decides
+            which numbering of MSS applies.
+    Returns: Suffixes in upper case, by name in lower case; empty for other products.
     """
     return _names_in(_family(product_id))
 
 
 def _family(product_id: str) -> str:
-    """Return a key for the products whose common names mean the same; empty for foreign ones."""
+    """Return a key for products whose common names mean the same; empty for other products."""
     dataset = dataset_of(product_id)
     if dataset == ARD_DATASET:
         tile = parse_ard_id(product_id)
@@ -352,25 +351,25 @@ def _names_in(family: str) -> Mapping[str, frozenset[str]]:
 def match_bands(
     words: Iterable[str], suffixes: Iterable[str], product_id: str
 ) -> Mapping[str, tuple[str, ...]]:
-    """Find the files of one scene that each band word means.
+    """Find the files of one scene that each band word selects.
 
     Args:
-        words: From the config. A word without ending means every file of that name:
+        words: From the config. A word without an extension selects every file of that name:
             ``MTL`` is both ``MTL.txt`` and ``MTL.xml``.
         suffixes: The scene's files, such as ``SR_B4.TIF``.
         product_id: Decides what common names mean.
-    Returns: For every word its suffixes, in the order given; empty where the scene has none.
+    Returns: For every word its suffixes, in the given order; empty where the scene has none.
     """
     return _matches(tuple(words), tuple(suffixes), _family(product_id))
 
 
 def should_have(product_id: str, word: str) -> bool:
-    """Tell whether products such as this one have a file that a band word means.
+    """Return whether products of this kind have a file that a band word selects.
 
     Args:
-        product_id: Its satellite, sensors and level say what it lacks by nature.
+        product_id: Satellite, sensor and level decide which files it cannot have.
         word: From the config.
-    Returns: False for what only some scenes have, and for foreign products.
+    Returns: ``False`` for files that only some scenes have, and for other products.
     """
     product = parse_product_id(product_id)
     if product is None:
@@ -392,20 +391,20 @@ def _may_lack(product: ProductId, suffix: str) -> bool:
 
 
 def words_without_files(dataset: str, words: Iterable[str]) -> tuple[str, ...]:
-    """Return the band words that mean no file of a dataset; none of one that is not known here."""
+    """Return the band words that select no file of a dataset; none if it is unknown."""
     suffixes = tuple(file.suffix for file in files_of(dataset))
     found = _matches(tuple(words), suffixes, dataset) if suffixes else {}
     return tuple(word for word, files in found.items() if not files)
 
 
 def band_words(dataset: str) -> tuple[str, ...]:
-    """Return the band words that a config may have for a dataset, without endings and globs."""
+    """Return the valid band words for a dataset, without extensions and globs."""
     files = files_of(dataset)
     names = (file.common_name for file in files if file.common_name)
     return tuple(dict.fromkeys((*(stem_of(file.suffix) for file in files), *names)))
 
 
-# The scenes of a job mostly have the same files, so that the answer is mostly known.
+# The scenes of a job mostly have the same files, so the cache mostly hits.
 @lru_cache(maxsize=256)
 def _matches(
     words: tuple[str, ...], suffixes: tuple[str, ...], family: str
@@ -428,16 +427,16 @@ def _means(word: str, suffix: str, names: Mapping[str, frozenset[str]]) -> bool:
 
 
 def stem_of(suffix: str) -> str:
-    """Return a suffix without its file ending: ``SR_B4`` for ``SR_B4.TIF``."""
+    """Return a suffix without its extension: ``SR_B4`` for ``SR_B4.TIF``."""
     return suffix.rpartition(".")[0] or suffix
 
 
 def suggest(word: str, available: Iterable[str]) -> list[str]:
-    """Return up to three of the available words that ``word`` may have been meant for.
+    """Return up to three of the available words that ``word`` was probably meant to be.
 
-    Words that only lack a beginning come first, such as ``SR_B4`` for ``B4``, then other bands
-    of that number, such as ``ST_B10`` for ``SR_B10``, those that lack an end, such as
-    ``QA_PIXEL`` for ``QA``, and the closest; upper and lower case count as the same.
+    Words that only add a prefix come first, such as ``SR_B4`` for ``B4``, then other bands
+    with the same number, such as ``ST_B10`` for ``SR_B10``, words that add an end, such as
+    ``QA_PIXEL`` for ``QA``, and the closest; case does not matter.
     """
     originals = {candidate.upper(): candidate for candidate in available}
     wanted = _NUMBERED.sub(r"B\1", word.upper())

@@ -1,15 +1,14 @@
 """The replies of the M2M API, typed.
 
-Plain JSON ends here: :func:`read_reply` turns the ``data`` of an envelope into
+:func:`read_reply` converts the ``data`` of an envelope from plain JSON to
 these records. Unknown fields are ignored, unknown codes are kept as text, and
-the service's habits (``[]`` for an empty map, numbers as text, ``"Y"`` for
-true, null for an empty list) are smoothed out, so that nothing above has to
+the service's variants (``[]`` for an empty map, numbers as text, ``"Y"`` for
+true, null for an empty list) are normalized, so that no other module has to
 know them.
 
 A field without a default is essential; there are few, and ``docs/replies.md``
-lists them. Every other one may be absent, null or of any type: what cannot be
-read counts as absent. So a default says "unknown" and claims nothing, unless
-absence itself has a meaning.
+lists them. Every other one may be absent, null or of any type: an invalid value
+counts as absent. So a default means "unknown", unless absence itself has a meaning.
 """
 
 from __future__ import annotations
@@ -20,38 +19,38 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from asyncdl.m2m.tolerant import Id, OnLoss, forget, read_tolerantly
+from asyncdl.m2m.tolerant import Id, OnLoss, ignore_loss, read_tolerantly
 from asyncdl.redact import redact
 
 T = TypeVar("T")
 
 Json = Any
-"""Plain JSON, as orjson gives it. Stays inside ``m2m``."""
+"""Plain JSON, as orjson returns it. Used only inside ``m2m``."""
 
 
 Count = Annotated[int, Meta(ge=0, le=1 << 53)]
-"""A number of things or of bytes, no larger than every JSON parser can tell exactly."""
+"""A number of items or bytes, no larger than every JSON parser can represent exactly."""
 
 Left = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
-"""What is left of an allowance; below zero when it is overdrawn."""
+"""What is left of a limit; negative when it is exceeded."""
 
 Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
-"""An id that is a number, no larger than a database can hold."""
+"""A numeric id, no larger than a database can store."""
 
 CoverPercent = Annotated[float, Meta(ge=0, le=100)]
 
 
 class Flag(int):
-    """A truth value that may come as a boolean, as 0 or 1, or as ``"Y"`` or ``"N"``."""
+    """A boolean that may be sent as boolean, as 0 or 1, or as ``"Y"`` or ``"N"``."""
 
     def __bool__(self) -> bool:
         return self != 0
 
     @classmethod
     def read(cls, value: Json) -> Flag:
-        """Read any of the forms.
+        """Parse any of the forms.
 
-        Raises: ValueError, for whatever is not clearly true or false.
+        Raises: ValueError, for anything that is not clearly true or false.
         """
         text = str(value).strip().upper()
         if text in _TRUE:
@@ -66,26 +65,26 @@ _FALSE = frozenset({"FALSE", "F", "NO", "N", "0", "0.0"})
 
 
 Labels: TypeAlias = dict[str, Id]
-"""Download ids (as text) and the label each stands under."""
+"""Download ids (as text) and the label of each."""
 
 
 class Reply(Struct, frozen=True, rename="camel", kw_only=True):
     """Base of all replies: camelCase on the wire, snake_case here, extra fields ignored."""
 
     def __repr__(self) -> str:
-        # Replies carry signed URLs, and a repr ends up in logs and tracebacks.
+        # Replies contain signed URLs, and a repr ends up in logs and tracebacks.
         return redact(super().__repr__())
 
 
-def read_reply(data: Json, as_type: type[T], on_loss: OnLoss = forget) -> T:
-    """Turn the ``data`` of an envelope into ``as_type``.
+def read_reply(data: Json, as_type: type[T], on_loss: OnLoss = ignore_loss) -> T:
+    """Convert the ``data`` of an envelope to ``as_type``.
 
     Args:
         data: Plain JSON.
         as_type: A reply, or a list or a map of them.
-        on_loss: Is called with path and reason for each part that cannot be read and is
-            not essential; it is left out.
-    Raises: msgspec.ValidationError, when something essential is missing or cannot be read.
+        on_loss: Called with path and reason for each part that is left out because it is
+            invalid and not essential.
+    Raises: msgspec.ValidationError, if something essential is missing or invalid.
     """
     return read_tolerantly(data, as_type, on_loss)
 
@@ -98,7 +97,7 @@ class Dataset(Reply, frozen=True):
 
     dataset_id: str = ""
     dataset_alias: str = ""
-    """What every other call wants as ``datasetName``."""
+    """``datasetName`` in all other calls."""
     collection_name: str | None = None
     collection_long_name: str | None = None
     dataset_category_name: str | None = None
@@ -110,14 +109,14 @@ class Dataset(Reply, frozen=True):
 
 
 class ChecksumType(Reply, frozen=True):
-    """A kind of digest that a dataset's downloads come with."""
+    """A kind of digest that a dataset's downloads have."""
 
     id: Id
     """As in :class:`Checksum`."""
 
 
 class DatasetProduct(Reply, frozen=True):
-    """A product that a dataset's scenes can be had as (``dataset-download-options``)."""
+    """A product of a dataset's scenes (``dataset-download-options``)."""
 
     product_id: Id
     product_code: str | None = None
@@ -126,7 +125,7 @@ class DatasetProduct(Reply, frozen=True):
     download_system: str | None = None
     file_groups: list[Id] | None = None
     checksum_types: list[ChecksumType] | None = msgspec.field(default=None, name="checksum_types")
-    """``None`` if the service promises no digests."""
+    """``None`` if the service announces no digests."""
 
 
 class FileOfGroup(Reply, frozen=True):
@@ -140,7 +139,7 @@ class FileGroup(Reply, frozen=True):
     """A named set of secondary files (``dataset-file-groups``)."""
 
     id: str = ""
-    """It is also the key under which the group stands."""
+    """Also the key of the group in the reply."""
     label: str | None = None
     description: str | None = None
     files: list[FileOfGroup] = []
@@ -159,7 +158,7 @@ class DatasetFileGroups(Reply, frozen=True):
 
 
 class DatasetFilter(Reply, frozen=True):
-    """A metadata field that a search may filter on (``dataset-filters``)."""
+    """A metadata field that a search can filter on (``dataset-filters``)."""
 
     id: Id
     field_label: Id
@@ -168,7 +167,7 @@ class DatasetFilter(Reply, frozen=True):
 
     @property
     def is_range(self) -> bool:
-        """Whether the field takes a lowest and a highest value."""
+        """Whether the field has a lowest and a highest value."""
         return (self.field_config or {}).get("type") == "Range"
 
     @property
@@ -181,7 +180,7 @@ class DatasetFilter(Reply, frozen=True):
 
 
 class SceneOptions(Reply, frozen=True):
-    """What may be done with a scene."""
+    """What can be done with a scene."""
 
     bulk: Flag | None = None
     download: Flag | None = None
@@ -220,9 +219,9 @@ class Scene(Reply, frozen=True):
 
     @property
     def is_bulk(self) -> bool:
-        """Whether the scene may be downloaded in bulk; taken for granted when not told."""
-        told = self.options.bulk if self.options else None
-        return told is None or bool(told)
+        """Whether the scene can be downloaded in bulk; true if the service does not say."""
+        bulk = self.options.bulk if self.options else None
+        return bulk is None or bool(bulk)
 
     @property
     def acquired(self) -> str:
@@ -235,7 +234,7 @@ class ScenePage(Reply, frozen=True):
     """One page of ``scene-search``."""
 
     results: list[Scene] | None
-    """Null where nothing was found. Without it nobody knows whether there is anything."""
+    """Null if nothing was found. If it is missing, the reply is invalid."""
     records_returned: Count | None = None
     total_hits: Count | None = None
     total_hits_accuracy: str | None = None
@@ -244,7 +243,7 @@ class ScenePage(Reply, frozen=True):
 
 
 class DeletedScene(Reply, frozen=True):
-    """A scene that the service no longer has (``scene-search-delete``)."""
+    """A scene that was deleted (``scene-search-delete``)."""
 
     entity_id: Id
     display_id: str = ""
@@ -277,7 +276,7 @@ class SceneListEntry(Reply, frozen=True):
 
 
 class SceneListAdded(Reply, frozen=True):
-    """What ``scene-list-add`` took: a bare count in the stable version, this in others."""
+    """Reply of ``scene-list-add``: a bare count in the stable version, this in others."""
 
     scene_count: Count = 0
     failed: list[dict[str, Any]] = []
@@ -307,7 +306,7 @@ class SceneListSummary(Reply, frozen=True):
 
 
 class Checksum(Reply, frozen=True):
-    """A digest that the service promises, or would if it had a value."""
+    """A digest in a reply; its value may be missing."""
 
     id: Id
     """Such as ``cksum`` (POSIX), ``sha256sum`` or ``sha512``."""
@@ -319,7 +318,7 @@ class DownloadOption(Reply, frozen=True):
     """One product row of ``download-options``; secondary files have the same shape."""
 
     id: Id
-    """Product id: what a request sends as ``productId``. Changes over the years."""
+    """Product id: ``productId`` of a request. Changes over the years."""
     entity_id: Id
     display_id: str = ""
     """Product id of the scene, or the file name of a secondary."""
@@ -343,11 +342,11 @@ class RequestedDownload(Reply, frozen=True):
 
     download_id: Number
     url: str | None = None
-    """A bearer secret. For a preparing item it is not usable yet."""
+    """A bearer secret. Not usable yet for an item in preparation."""
     entity_id: str | None = None
     """Absent in replies of 2021."""
     eula_code: str | None = None
-    # The one name that the service does not write in camel case.
+    # The only name that the service does not write in camel case.
     checksum_values: list[Checksum] | None = msgspec.field(default=None, name="checksum_values")
 
 
@@ -361,7 +360,7 @@ class Limit(Reply, frozen=True):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Those that the service gives, by what is counted."""
+        """The counts in the reply, by what is counted."""
         counts = {
             "recent": self.recent_download_count,
             "pending": self.pending_download_count,
@@ -371,19 +370,19 @@ class Limit(Reply, frozen=True):
 
     @property
     def room(self) -> int | None:
-        """How many downloads may be requested now; ``None`` where it gives no count."""
+        """How many downloads may be requested now; ``None`` without a count."""
         least = min(self.counts.values(), default=None)
         return None if least is None else max(0, least)
 
 
 def room_in(limits: Iterable[Limit]) -> int | None:
-    """Return the room under the tightest of the limits; ``None`` when none gives a count."""
+    """Return the room under the tightest of the limits; ``None`` if none has a count."""
     rooms = (limit.room for limit in limits)
     return min((room for room in rooms if room is not None), default=None)
 
 
 class RejectedDownload(Reply, frozen=True):
-    """One refused item of ``download-request``: the input, and why."""
+    """One refused item of ``download-request``: the input and the reason."""
 
     entity_id: str = ""
     product_id: str = ""
@@ -398,13 +397,13 @@ class DownloadRequestReply(Reply, frozen=True):
     failed: list[RejectedDownload] | None = None
     new_records: Labels = {}
     duplicate_products: Labels = {}
-    """Items asked for before under another label: download id to that label."""
+    """Items requested before under another label: download id to that label."""
     num_invalid_scenes: Count = 0
     remaining_limits: list[Limit] | None = None
 
     @property
     def eula_codes(self) -> frozenset[str]:
-        """Codes of the agreements that some of the accepted items come with."""
+        """Codes of the agreements of accepted items."""
         accepted = (*(self.available_downloads or ()), *(self.preparing_downloads or ()))
         return frozenset(item.eula_code for item in accepted if item.eula_code)
 
@@ -431,8 +430,8 @@ class DownloadEntry(Reply, frozen=True):
     def is_ready(self) -> bool:
         """Whether ``url`` can be fetched now.
 
-        ``D`` only means that somebody began to fetch it once. Unknown codes
-        count as ready unless the URL itself says staging (API notes, §5.5).
+        ``D`` only means that a download was started once. Unknown codes
+        count as ready unless it is a staging URL (API notes, §5.5).
         """
         if not self.url or len(self.url) <= 5:
             return False
@@ -442,7 +441,7 @@ class DownloadEntry(Reply, frozen=True):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the service says that it is still at work on it."""
+        """Whether the service is still preparing it."""
         return (self.status_text or "").lower() in (
             "preparing",
             "queued",
@@ -453,9 +452,9 @@ class DownloadEntry(Reply, frozen=True):
 
     @property
     def is_proxied(self) -> bool:
-        """Whether another site delivers it, so that the service waits to hear of its end.
+        """Whether another site delivers it, so that the service needs a report of its end.
 
-        Only ``download-search`` tells it, once the item was handed out (API notes, §5.6).
+        Only ``download-search`` says so, once its URL was returned (API notes, §5.6).
         """
         return self.status_code == "P" or (self.status_text or "").lower() == "proxied"
 
@@ -466,7 +465,7 @@ class DownloadEntry(Reply, frozen=True):
 
     @property
     def is_final(self) -> bool:
-        """Whether the service has given it up, so that it will never be ready."""
+        """Whether the service has given it up; it will never be ready."""
         return (self.status_text or "").lower() in (
             "failed",
             "cleared",
@@ -483,11 +482,11 @@ class DownloadRetrieveReply(Reply, frozen=True):
     requested: list[DownloadEntry] | None = None
     queue_size: Count | None = None
     eulas: list[Any] | None = None
-    """Agreements of the listed items; no filled list is on record."""
+    """Agreements of the listed items; a non-empty list is not on record."""
 
     @property
     def entries(self) -> list[DownloadEntry]:
-        """Both lists as one: what was handed out before moves from one to the other."""
+        """Both lists as one: entries move from one to the other after the first call."""
         return [*(self.available or ()), *(self.requested or ())]
 
 
@@ -499,7 +498,7 @@ class DownloadLabel(Reply, frozen=True):
     """Milliseconds since 1970."""
     download_size: Count | None = None
     download_count: Count = 0
-    """Without the complete ones, as far as the documented reply shows."""
+    """Without complete ones, according to the documented reply."""
     total_complete: Count = 0
 
 
@@ -520,7 +519,7 @@ class DownloadSummary(Reply, frozen=True):
     scene_count: Count = 0
     download_count: Count = 0
     total_estimated_size: Count = 0
-    """Bytes; bundles count with their estimates."""
+    """Bytes; estimates for bundles."""
     collections: list[DownloadCollection] = []
 
 
@@ -535,16 +534,16 @@ class ProxiedReply(Reply, frozen=True):
     """``download-complete-proxied``."""
 
     failed: list[dict[str, Any]] = []
-    """The items that were not taken, as they were sent."""
+    """The items that failed, as they were sent."""
     updated_downloads_count: Count = 0
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What one count of the quota still allows."""
+    """What is left of one limit of the quota."""
 
     left: int
     used: int | None
-    """``None`` where the service does not tell how many there were at first."""
+    """``None`` if the service does not send the initial limit."""
 
 
 class RateLimits(Reply, frozen=True):
@@ -555,16 +554,16 @@ class RateLimits(Reply, frozen=True):
 
     @property
     def allowances(self) -> dict[str, Allowance]:
-        """What the user or the IP address has left, whichever leaves less.
+        """What is left for the user or for the IP address, whichever is less.
 
         Returns: By what is counted: ``recent`` (requested in the last 15 minutes),
             ``pending`` (in preparation) and ``unattempted`` (ready and not fetched yet);
-            empty when the service tells no limit.
+            empty if the service sends no limits.
         """
-        told = [limit for limit in self.remaining_limits if limit.counts]
-        if not told:
+        known = [limit for limit in self.remaining_limits if limit.counts]
+        if not known:
             return {}
-        left = min(told, key=lambda limit: limit.room or 0)
+        left = min(known, key=lambda limit: limit.room or 0)
         alike = [limit for limit in self.initial_limits if limit.limit_type == left.limit_type]
         first = next(iter((*alike, *self.initial_limits)), Limit()).counts
         return {
@@ -574,7 +573,7 @@ class RateLimits(Reply, frozen=True):
 
     @property
     def room(self) -> int | None:
-        """How many downloads may be requested now; ``None`` when the service tells no limit."""
+        """How many downloads may be requested now; ``None`` if the service sends no limits."""
         return room_in(self.remaining_limits)
 
 
@@ -614,4 +613,4 @@ REPLIES: Mapping[str, Any] = {
     "download-complete-proxied": ProxiedReply,
     "download-order-load": list[DownloadEntry],
 }
-"""What the data of each endpoint is read as. Those that give a bare number are left out."""
+"""The type of each endpoint's data, except those that return a bare number."""

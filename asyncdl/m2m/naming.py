@@ -1,7 +1,7 @@
 """The grammar of Landsat ids: products, scenes, ARD tiles and their files.
 
-Pure text in, small records out. A parser answers ``None`` for text that is no
-such id, and the ``str`` of a record is the id that it was read from.
+From text to small records. A parser returns ``None`` for text that is not such
+an id, and the ``str`` of a record is the id that it was parsed from.
 
 Source: API notes, section 9.
 """
@@ -40,15 +40,15 @@ LEVEL_3_DATASETS: Mapping[str, str] = MappingProxyType(
         "SNOW": "landsat_fsca_tile_c2",
     }
 )
-"""Aliases of the datasets of level 3 by the word at the end of their ids: surface water,
-burned area, snow cover. They are made of the tiles, and lie on the same grid."""
+"""Aliases of the level 3 datasets by the last word of their ids: surface water,
+burned area, snow cover. They are made from the tiles, on the same grid."""
 
 _LEVEL_3_FILES = {
     "DSWE": ("INWAM", "INTR", "DIAG"),
     "BA": ("BC", "BP"),
     "SNOW": ("GROUND_SNOW", "VIEW_SNOW"),
 }
-"""Files of level 3 that no plain tile has: their names lack the word at the end of the id."""
+"""Files that only level 3 has: their names lack the last word of the id."""
 
 _INSTRUMENTS = {
     "ot": {("C", 8), ("C", 9), ("O", 8), ("O", 9), ("T", 8), ("T", 9)},
@@ -123,7 +123,7 @@ class SceneId:
 
 @dataclass(frozen=True, slots=True)
 class ArdId:
-    """Id of one analysis-ready tile, or of what level 3 makes of it.
+    """Id of one analysis-ready tile, or of a level 3 product made from it.
 
     ``LC09_CU_003004_20230909_20230914_02``, ``LC09_CU_003004_20230909_20230914_02_DSWE``
     """
@@ -146,7 +146,7 @@ class ArdId:
 
     @property
     def tile(self) -> str:
-        """The id without its theme: what the names of the files of level 3 begin with."""
+        """The id without its theme: prefix of the names of level 3 files."""
         return (
             f"L{self.sensor}{self.satellite:02}_{self.region}"
             f"_{self.horizontal:03}{self.vertical:03}"
@@ -158,7 +158,7 @@ class ArdId:
 
 
 def parse_product_id(text: str) -> ProductId | None:
-    """Read a product id; ``None`` if ``text`` is none, or names a day that never was."""
+    """Parse a product id; ``None`` if ``text`` is none, or contains an invalid date."""
     match = _PRODUCT.fullmatch(text)
     if match is None:
         return None
@@ -180,7 +180,7 @@ def parse_product_id(text: str) -> ProductId | None:
 
 
 def parse_scene_id(text: str) -> SceneId | None:
-    """Read a scene id; ``None`` if ``text`` is none, or names a day that never was."""
+    """Parse a scene id; ``None`` if ``text`` is none, or contains an invalid date."""
     match = _SCENE.fullmatch(text)
     if match is None:
         return None
@@ -200,9 +200,9 @@ def parse_scene_id(text: str) -> SceneId | None:
 
 
 def parse_ard_id(text: str) -> ArdId | None:
-    """Read the id of an ARD tile or of a level-3 product.
+    """Parse the id of an ARD tile or of a level 3 product.
 
-    Returns: ``None`` if ``text`` is none, or names a day that never was.
+    Returns: ``None`` if ``text`` is none, or contains an invalid date.
     """
     match = _ARD.fullmatch(text)
     if match is None:
@@ -227,15 +227,15 @@ def parse_ard_id(text: str) -> ArdId | None:
 
 
 def is_display_id(text: str) -> bool:
-    """Tell whether a text is an id by which the service shows a product or a tile."""
+    """Return whether a text is the display id of a product or a tile."""
     return parse_product_id(text) is not None or parse_ard_id(text) is not None
 
 
 def acquisition_of(product_id: str) -> str | None:
-    """Return what stays of an id when its scene or tile is processed anew; ``None`` for other ids.
+    """Return the part of an id that reprocessing does not change; ``None`` for other ids.
 
-    The dataset with the satellite, the place and the day: neither level, which may change with
-    better ground control, nor the day of processing, nor the tier.
+    Dataset, satellite, place and day: not the level, which may change with better ground
+    control, nor the processing date, nor the tier.
     """
     dataset = dataset_of(product_id)
     if dataset is None:
@@ -250,25 +250,25 @@ def acquisition_of(product_id: str) -> str | None:
 
 
 def processed_on(product_id: str) -> date | None:
-    """Return the day on which a product or tile was made; ``None`` for other ids."""
+    """Return the processing date of a product or tile; ``None`` for other ids."""
     known = parse_product_id(product_id) or parse_ard_id(product_id)
     return known.processed if known else None
 
 
 def secondary_entity_id(product_id: str, suffix: str) -> str:
-    """Return the entity id under which the service lists one file of a product.
+    """Return the service's entity id of one file of a product.
 
     Args:
         product_id: Such as ``LC08_L2SP_068017_20200310_20200822_02_T1``.
-        suffix: What follows it in the file name, such as ``SR_B4.TIF``.
+        suffix: Rest of the file name, such as ``SR_B4.TIF``.
     Returns: Such as ``L2SR_LC08_…_T1_SR_B4_TIF``. Reflectance and quality files of level 2
-        stand under ``L2SR``, temperature and metadata under ``L2ST``, level 1 under ``L1``.
-    Raises: ValueError, if ``product_id`` is no product id.
+        begin with ``L2SR``, temperature and metadata with ``L2ST``, level 1 with ``L1``.
+    Raises: ValueError, if ``product_id`` is not a product id.
     Source: The listings of the USGS notebook (level 2); API reference, download-options (level 1).
     """
     product = parse_product_id(product_id)
     if product is None:
-        raise ValueError(f"{product_id!r} is no Landsat product id")
+        raise ValueError(f"{product_id!r} is not a Landsat product id")
     return f"{_secondary_prefix(product, suffix)}_{product_id}_{suffix.replace('.', '_').upper()}"
 
 
@@ -279,11 +279,11 @@ def _secondary_prefix(product: ProductId, suffix: str) -> str:
 
 
 def file_suffix(file_name: str, product_id: str) -> str:
-    """Return what follows the product id in a file name, such as ``SR_B4.TIF``.
+    """Return a file name without the product id, such as ``SR_B4.TIF``.
 
-    Folders before the name do not matter: bundles of Landsat 7 have ``gap_mask/…_GM_B1.TIF``.
-    The files of level 3 begin with the id of their tile. A name that begins with neither
-    comes back whole.
+    Folders before the name are ignored: bundles of Landsat 7 have ``gap_mask/…_GM_B1.TIF``.
+    Files of level 3 begin with the id of their tile. A name that begins with neither
+    is returned unchanged.
     """
     tile = parse_ard_id(product_id)
     bare = file_name.rpartition("/")[2]
@@ -294,10 +294,10 @@ def file_suffix(file_name: str, product_id: str) -> str:
 
 
 def product_id_of_file(file_name: str) -> str | None:
-    """Return the product or ARD id that a file name begins with, if it does.
+    """Return the product or ARD id at the start of a file name, or ``None``.
 
-    The id itself counts as a name, so ``<product id>.tar`` and the bare id both answer. Of a
-    file that only level 3 has (``…_02_INWAM.TIF``) it is the id there (``…_02_DSWE``).
+    The id itself counts as a name, so ``<product id>.tar`` and the bare id both work. For a
+    file that only level 3 has (``…_02_INWAM.TIF``) it is the level 3 id (``…_02_DSWE``).
     """
     match = _FILE_OF_ID.match(file_name)
     if match is None or not is_display_id(match[1]):
@@ -309,7 +309,7 @@ def product_id_of_file(file_name: str) -> str | None:
 
 
 def dataset_of(product_id: str) -> str | None:
-    """Return the alias of the dataset that holds a product, an ARD tile or what was made of one.
+    """Return the alias of the dataset of a product, an ARD tile or a level 3 product.
 
     Returns: Such as ``landsat_ot_c2_l2``; ``None`` for other ids, for another collection,
         and for products that do not exist, such as level 2 of MSS.
@@ -332,7 +332,7 @@ def _tile_dataset(tile: ArdId) -> str:
 
 
 def satellites_of(dataset: str) -> frozenset[int]:
-    """Return the satellites whose scenes a Landsat dataset holds; empty for other datasets."""
+    """Return the satellites whose scenes are in a Landsat dataset; empty for other datasets."""
     alias = dataset.lower()
     if alias == ARD_DATASET or alias in LEVEL_3_DATASETS.values():
         return frozenset({4, 5, 7, 8, 9})
@@ -347,14 +347,14 @@ def satellites_of(dataset: str) -> frozenset[int]:
 
 
 def has_tiers(dataset: str) -> bool:
-    """Tell whether the product ids of a Landsat dataset name a tier; tiles have none."""
+    """Return whether the product ids of a Landsat dataset contain a tier; tiles have none."""
     return bool(satellites_of(dataset)) and "_tile_" not in dataset.lower()
 
 
 def instrument_of(sensor: str, satellite: int) -> str | None:
     """Return the instrument's word in dataset aliases: ``ot``, ``etm``, ``tm`` or ``mss``.
 
-    The letter ``T`` alone does not tell: it is TM on Landsat 4 and 5, TIRS on 8 and 9.
+    The letter ``T`` alone is ambiguous: it is TM on Landsat 4 and 5, TIRS on 8 and 9.
     """
     key = (sensor, satellite)
     return next((name for name, flown in _INSTRUMENTS.items() if key in flown), None)

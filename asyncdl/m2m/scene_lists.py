@@ -1,9 +1,8 @@
-"""Scene lists: made for one purpose and removed in every way out.
+"""Temporary scene lists, which are always removed.
 
-The service keeps a list between sessions, and adding to it appends. A list
-with a fixed name that somebody left behind brings its old scenes into the
-next job, so ours have names that nobody else uses, a time to live, and an
-owner who removes them.
+The service keeps a list between sessions, and adding to it appends. A leftover list
+with a fixed name would add its old scenes to the next job, so ours have unique names,
+a time to live, and an owner that removes them.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from asyncdl.errors import ApiError, AsyncdlError
 log = logging.getLogger("asyncdl.m2m")
 
 MAX_SCENES = 50_000
-"""The service holds no more in one list."""
+"""The service's maximum per list."""
 
 
 @dataclass(frozen=True, slots=True)
 class SceneList:
-    """A scene list that exists at the service now."""
+    """A scene list that exists on the service."""
 
     list_id: str
     dataset_name: str
     sent: int
     """Ids that were sent."""
     added: int
-    """Scenes that the service took; fewer than ``sent`` if some are unknown to it."""
+    """Scenes that the service added; fewer than ``sent`` if some are unknown to it."""
 
 
 class SceneListApi(Protocol):
@@ -51,30 +50,30 @@ class SceneListApi(Protocol):
 
 @dataclass(slots=True)
 class SceneLists:
-    """The lists that one client has made and still has to remove."""
+    """The lists that one client has created and not removed yet."""
 
     api: SceneListApi
     removal_deadline_s: float
-    """For one removal, even of a cancelled task."""
+    """For one removal, also in a cancelled task."""
     _present: set[str] = field(default_factory=set)
 
     @asynccontextmanager
     async def open(
         self, dataset_name: str, ids: Sequence[str], *, id_field: str = "entityId"
     ) -> AsyncIterator[SceneList]:
-        """Keep scenes in a list of their own for the length of the block.
+        """Keep scenes in a temporary list for the duration of the block.
 
         A list that cannot be removed at the end of the block is removed by
-        :meth:`remove_all`, or else by the service when its time is over.
+        :meth:`remove_all`, or by the service when it expires.
 
         Raises:
-            ValueError: no ids, or more than a list can hold.
-            ApiError, NetworkError: the list could not be made.
+            ValueError: no ids, or more than fit into a list.
+            ApiError, NetworkError: the list could not be created.
         """
         if not 0 < len(ids) <= MAX_SCENES:
             raise ValueError(f"a scene list takes 1 to {MAX_SCENES} ids, not {len(ids)}")
         list_id = new_list_id()
-        # Noted first: an addition that is cut off may have reached the service.
+        # Recorded first: a call that is interrupted may have reached the service.
         self._present.add(list_id)
         try:
             added = await self._add(list_id, dataset_name, ids, id_field)
@@ -83,7 +82,7 @@ class SceneLists:
             await self._remove_in_time(list_id)
 
     async def remove_all(self) -> None:
-        """Remove what is left; failures are logged."""
+        """Remove the remaining lists; failures are logged."""
         for list_id in sorted(self._present):
             await self._remove(list_id)
 
@@ -105,7 +104,7 @@ class SceneLists:
         try:
             await self.api.scene_list_remove(list_id)
         except AsyncdlError as error:
-            log.warning("scene list %s is left for later: %s", list_id, error)
+            log.warning("could not remove scene list %s yet: %s", list_id, error)
         else:
             self._present.discard(list_id)
 

@@ -1,13 +1,13 @@
-"""Typed records from plain JSON of which only the essential has to be right. Pure.
+"""Convert plain JSON to typed records, leaving out invalid parts that are not essential. Pure.
 
-A reply is read as a whole, which is quick. Only where that fails it is walked
-down, and what cannot be read is left out: a field that has a default counts as
+A reply is converted as a whole, which is fast. Only if that fails it is converted
+part by part, and invalid parts are left out: a field that has a default counts as
 absent, an element of a list or a map that lacks something essential (a field
-without default) is dropped. Each loss costs itself and nothing beside it.
+without default) is dropped. A loss affects nothing else.
 
-What is sure is read, whatever its type: numbers as text and text as numbers, PHP's
-``[]`` for an empty map, its map of ``"0"``, ``"1"``, … for a list, a lone record
-where a list of them belongs.
+Unambiguous values of other types are accepted: numbers as text and text as numbers,
+PHP's ``[]`` for an empty map, its map of ``"0"``, ``"1"``, … for a list, a single
+record instead of a list of them.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ from asyncdl.errors import Portable
 T = TypeVar("T")
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1)]
-"""What something is asked for by. The one text that may come as a number."""
+"""An id. The only text that may be sent as a number."""
 
 OnLoss: TypeAlias = Callable[[str, str], None]
-"""Given the path of what was left out, such as ``$[3].checksum``, and why. Never a value."""
+"""Called with the path of a part that is left out, such as ``$[3].checksum``, and the reason;
+never with a value."""
 
 
-def forget(path: str, why: str) -> None:
-    """Take no note of a loss."""
+def ignore_loss(path: str, why: str) -> None:
+    """Do nothing about a loss."""
 
 
-def read_tolerantly(data: object, kind: type[T], on_loss: OnLoss = forget) -> T:
-    """Read plain JSON as ``kind``: scalars, structs, lists and maps of them.
+def read_tolerantly(data: object, kind: type[T], on_loss: OnLoss = ignore_loss) -> T:
+    """Convert plain JSON to ``kind``: scalars, structs, lists and maps of them.
 
     Args:
-        data: As a JSON parser gives it.
-        kind: Classes with a ``read`` of their own read themselves; it raises
-            ``ValueError`` for what it cannot read.
-        on_loss: Is called for everything that is left out, in order.
-    Raises: msgspec.ValidationError, if something essential is missing or cannot be read.
+        data: As a JSON parser returns it.
+        kind: Classes with a ``read`` method are converted by it; it raises
+            ``ValueError`` for invalid values.
+        on_loss: Called for everything that is left out, in order.
+    Raises: msgspec.ValidationError, if something essential is missing or invalid.
         It names the path and the types, and quotes no values.
     """
     try:
@@ -59,11 +60,11 @@ def read_tolerantly(data: object, kind: type[T], on_loss: OnLoss = forget) -> T:
 
 
 _FAILURES = (msgspec.ValidationError, RecursionError)
-"""Replies may be as deep as the parser can bear; what is too deep for us cannot be read."""
+"""Replies may be nested as deep as the parser allows; a part that is too deep is invalid."""
 
 
 class _Unreadable(Portable, msgspec.ValidationError):
-    """Something that is neither what it should be nor surely means it."""
+    """A value of the wrong type that cannot be converted unambiguously."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"{why} - at `{path}`")
@@ -72,10 +73,10 @@ class _Unreadable(Portable, msgspec.ValidationError):
 
 
 def _convert(data: object, kind: type[T]) -> T:
-    return msgspec.convert(data, kind, strict=False, dec_hook=_read_itself)
+    return msgspec.convert(data, kind, strict=False, dec_hook=_call_reader)
 
 
-def _read_itself(kind: type, value: object) -> object:
+def _call_reader(kind: type, value: object) -> object:
     reader = getattr(kind, "read", None)
     if reader is None:
         raise NotImplementedError(kind)
@@ -84,12 +85,12 @@ def _read_itself(kind: type, value: object) -> object:
 
 @dataclass(slots=True)
 class _Reading:
-    """One reply that cannot be read as a whole."""
+    """One reply that cannot be converted as a whole."""
 
     losses: list[tuple[str, str]] = field(default_factory=list)
 
     def read(self, data: object, kind: Any, path: str) -> Any:
-        """Return ``data`` as ``kind``; raise ``_Unreadable`` if there is no way."""
+        """Return ``data`` as ``kind``; raise ``_Unreadable`` if that is impossible."""
         try:
             return _convert(data, kind)
         except _FAILURES as error:
@@ -109,7 +110,7 @@ class _Reading:
             return self._read_list(data, get_args(kind)[0], path, failure)
         if origin is dict:
             return self._read_map(_as_map(data, failure), get_args(kind)[1], path)
-        return _read_neighbour(data, kind, failure)
+        return _read_equivalent(data, kind, failure)
 
     def _read_struct(self, data: Mapping[str, object], kind: type[Struct], path: str) -> Struct:
         values: dict[str, object] = {}
@@ -125,28 +126,28 @@ class _Reading:
             except (_Unreadable, RecursionError) as error:
                 if known.required:
                     raise
-                self._lose(place, error)
+                self._note_loss(place, error)
         return kind(**values)
 
     def _read_list(self, data: object, kind: Any, path: str, failure: _Unreadable) -> list[object]:
         elements = _as_elements(data)
         if elements is None:
-            # A list of one is now and then sent without the list around it.
+            # A list of one element is sometimes sent as the bare element.
             if not isinstance(data, dict) or get_origin(kind) is dict:
                 raise failure
             return [self.read(data, kind, path)]
         places = ((f"{path}[{number}]", element) for number, element in enumerate(elements))
-        return [element for _, element in self._readable(places, kind)]
+        return [element for _, element in self._read_each(places, kind)]
 
     def _read_map(self, data: Mapping[str, object], kind: Any, path: str) -> dict[str, object]:
         places = ((f"{path}[...]", value) for value in data.values())
-        read = dict(self._readable(places, kind))
+        read = dict(self._read_each(places, kind))
         return {key: read[number] for number, key in enumerate(data) if number in read}
 
-    def _readable(
+    def _read_each(
         self, elements: Iterator[tuple[str, object]], kind: Any
     ) -> list[tuple[int, object]]:
-        """Return what can be read, numbered; if that is nothing of some, fail as the first did."""
+        """Return the valid elements, numbered; if all are invalid, raise the first error."""
         read: list[tuple[int, object]] = []
         known_losses = len(self.losses)
         first: _Unreadable | None = None
@@ -155,14 +156,14 @@ class _Reading:
                 read.append((number, self.read(element, kind, place)))
             except _Unreadable as error:
                 first = first or error
-                self._lose(place, error)
+                self._note_loss(place, error)
         if first is not None and not read:
-            # No odd element but another form of all of them: it must not pass for an empty list.
+            # All elements are invalid: that must not be mistaken for an empty list.
             del self.losses[known_losses:]
             raise first
         return read
 
-    def _lose(self, path: str, error: _Unreadable | RecursionError) -> None:
+    def _note_loss(self, path: str, error: _Unreadable | RecursionError) -> None:
         if isinstance(error, _Unreadable) and error.path != path:
             self.losses.append((path, str(error)))
         else:
@@ -172,12 +173,12 @@ class _Reading:
 def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    # The path is our own, for msgspec knows only the part that it was given.
+    # The path is our own: msgspec only knows the part that it was passed.
     return error.why if isinstance(error, _Unreadable) else str(error).partition(" - at ")[0]
 
 
 def _alternatives(kind: Any) -> Iterator[Any]:
-    """Yield what a value may be read as, but for null."""
+    """Yield the types that a value may have, except null."""
     if get_origin(kind) in (Union, UnionType):
         for part in get_args(kind):
             yield from _alternatives(part)
@@ -207,19 +208,19 @@ def _as_elements(data: object) -> list[object] | None:
     return None
 
 
-def _read_neighbour(data: object, kind: Any, failure: _Unreadable) -> Any:
-    """Read a scalar of another type whose meaning is sure."""
+def _read_equivalent(data: object, kind: Any, failure: _Unreadable) -> Any:
+    """Convert a scalar of another type whose meaning is unambiguous."""
     match data:
         case bool():
             raise failure
         case int() if kind == Id:
-            neighbour = str(data)
+            equivalent = str(data)
         case str() if _is_number(kind):
-            neighbour = data.strip().lstrip("0") or "0"
+            equivalent = data.strip().lstrip("0") or "0"
         case _:
             raise failure
     try:
-        return _convert(neighbour, kind)
+        return _convert(equivalent, kind)
     except _FAILURES:
         raise failure from None
 

@@ -207,7 +207,7 @@ def _frame_of(scene: SandboxScene) -> Frame:
 
 def _landsat(scene: SandboxScene) -> LandsatScene:
     if not isinstance(scene, LandsatScene):
-        raise TypeError(f"{scene.display_id} is no Landsat scene")
+        raise TypeError(f"{scene.display_id} is not a Landsat scene")
     return scene
 
 

@@ -199,7 +199,7 @@ _STATIONS = {"E": "EDC", "T": "XXX", "M": "AAA"}
 def fixed_scenes(extra: tuple[str, ...] = ()) -> tuple[LandsatScene, ...]:
     """Return the scenes of the table, then those of the product ids in ``extra``.
 
-    Raises: ValueError, if a text in ``extra`` is no Landsat product id.
+    Raises: ValueError, if a text in ``extra`` is not a Landsat product id.
     """
     rows = (*_ANCHORAGE, *((text, _CLOUD) for text in extra))
     return tuple(fixed_scene(number, text, cloud) for number, (text, cloud) in enumerate(rows))
@@ -210,7 +210,7 @@ def fixed_scene(number: int, text: str, cloud: int = _CLOUD) -> LandsatScene:
     product = parse_product_id(text)
     dataset = dataset_of(text)
     if product is None or dataset is None:
-        raise ValueError(f"{text!r} is no Landsat product id")
+        raise ValueError(f"{text!r} is not a Landsat product id")
     return LandsatScene(
         number=number,
         dataset=dataset,

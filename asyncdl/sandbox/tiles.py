@@ -147,7 +147,7 @@ def fixed_tile(number: int, text: str, cloud: int = _CLOUD) -> ArdTile:
     """Return the tile of an id. Raises: ValueError, if it is invalid, or of an unknown grid."""
     tile = parse_ard_id(text)
     if tile is None or tile.region not in _GRIDS:
-        raise ValueError(f"{text!r} is no id of a U.S. tile")
+        raise ValueError(f"{text!r} is not the id of a U.S. tile")
     return ArdTile(number, tile, cloud)
 
 

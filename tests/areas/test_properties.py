@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asyncdl.m2m.searching.footprints import Ground
 from asyncdl.m2m.searching.geojson import parts_of
-from asyncdl.m2m.searching.ground import Ground
 from tests.areas.atlas import Tried
 from tests.areas.measure import measure, valid
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from asyncdl.m2m.searching.area import area_from_geojson
+from asyncdl.m2m.searching.footprints import Ground
 from asyncdl.m2m.searching.geojson import parts_of
-from asyncdl.m2m.searching.ground import Ground
 from tests.areas.atlas import GEOMETRY, SOURCES, Tried, chinese_provinces, coarse_countries, states
 
 pytestmark = pytest.mark.skipif(

@@ -13,7 +13,7 @@ import pytest
 
 from asyncdl.cli.search import COLUMNS, ORDERS, WRITERS, as_row, for_people
 from asyncdl.m2m.models import Scene, TemporalCoverage
-from asyncdl.m2m.searching.outlines import geometry_of
+from asyncdl.m2m.searching.footprints import geometry_of
 from asyncdl.m2m.searching.rings import signed_area
 from tests.cli.terminal import Terminal
 

@@ -15,17 +15,17 @@ import asyncdl
 from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.job.choosing import scenes, selecting
 from asyncdl.job.stages import discovery, existing_files, requesting
-from asyncdl.m2m import client
+from asyncdl.m2m import m2m_client
 from asyncdl.m2m.calling import calls
-from asyncdl.m2m.searching import search
+from asyncdl.m2m.searching import scene_search
 from tests.job.bench import RED, Bench
 
 SCENES = 120
 """More than are done on the spot."""
 LONG = {
     "a reply is parsed": (calls, "read_envelope"),
-    "its data is read": (client, "_read"),
-    "a page is counted": (search._SearchTally, "add"),
+    "its data is read": (m2m_client, "_read"),
+    "a page is counted": (scene_search._SearchProgress, "add"),
     "scenes are told": (scenes, "_as_found"),
     "scenes are compared": (scenes, "_newly_found"),
     "files are chosen": (selecting, "_selected"),

@@ -57,7 +57,7 @@ def after_look(moment: str) -> bool:
 async def one_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the jobs of this process wait in one line, and not look at lock files every 50 ms."""
     gate = AccountGate(tmp_path / "gate", "sandbox", "user")
-    monkeypatch.setattr("asyncdl.m2m.client.AccountGate", lambda *_: gate)
+    monkeypatch.setattr("asyncdl.m2m.m2m_client.AccountGate", lambda *_: gate)
     # Debug mode is for the other tests: it would double the time of these.
     asyncio.get_running_loop().set_debug(False)
 

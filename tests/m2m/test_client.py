@@ -430,9 +430,9 @@ async def test_arguments_that_cannot_be_right_are_refused_before_any_call(
 ) -> None:
     with pytest.raises(ValueError, match="50 characters"):
         await client.download_request(label="x" * 51)
-    with pytest.raises(ValueError, match="by its id or by its name"):
+    with pytest.raises(ValueError, match="dataset_id or dataset_name"):
         await client.dataset()
-    with pytest.raises(ValueError, match="by a scene list or by entity ids"):
+    with pytest.raises(ValueError, match="list_id or entity_ids"):
         await client.download_options(LANDSAT, list_id="x", entity_ids=["A"])
     with pytest.raises(TypeError):
         await client.call("grid2ll", object())

@@ -46,7 +46,7 @@ from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.downloads.matching import is_usable_url, names_in_url
 from asyncdl.m2m.models import DownloadRequestReply, DownloadRetrieveReply, ScenePage, read_reply
 from asyncdl.m2m.searching.area import area_from_geojson, area_from_wkt
-from asyncdl.m2m.searching.outlines import outlines_of
+from asyncdl.m2m.searching.footprints import outlines_of
 from asyncdl.net.proxies import is_exempt, is_socks, proxy_for, without_login
 from asyncdl.net.retry import parse_http_date, parse_retry_after
 from asyncdl.outside import TooMuch

@@ -150,7 +150,9 @@ def test_no_config_leads_a_token_to_its_host(
     command, *options = command.split()
     status = terminal.run(command, job(f"https://{host}/", keys), *options)
     assert status == (1 if command == "doctor" else 2), terminal.err
-    assert f"no token goes to {host}, which you have not confirmed" in terminal.out + terminal.err
+    assert (
+        f"no token is sent to {host}, which you have not confirmed" in terminal.out + terminal.err
+    )
     assert f"login --url https://{host}/" in terminal.out + terminal.err
     assert b"login-token" not in attacker.heard and TOKEN.encode() not in attacker.heard
     assert TOKEN not in terminal.out + terminal.err

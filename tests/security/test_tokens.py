@@ -103,15 +103,15 @@ def test_no_other_secret_is_taken_for_a_token(
 ) -> None:
     """By file, by variable, by standard input: refused, and not repeated."""
     token_file.write_text(FOREIGN[kind], encoding="utf-8")
-    with pytest.raises(AuthError, match="does not hold one token") as refused:
+    with pytest.raises(AuthError, match="does not contain exactly one token") as refused:
         read_token_file(token_file)
     assert "Zq7secret" not in f"{refused.value} {refused.value!r}"
-    with pytest.raises(AuthError, match="USGS_TOKEN does not hold one token") as refused:
+    with pytest.raises(AuthError, match="USGS_TOKEN does not contain exactly one token") as refused:
         find_credentials(username="ann", environ={"USGS_TOKEN": FOREIGN[kind]})
     assert "Zq7secret" not in f"{refused.value} {refused.value!r}"
     login = ("login", "--url", "http://127.0.0.1:1/", "--username", "ann", "--token-stdin")
     assert terminal.run(*login, stdin=FOREIGN[kind]) == 2
-    assert "does not hold one token" in terminal.err and "Zq7secret" not in terminal.err
+    assert "does not contain exactly one token" in terminal.err and "Zq7secret" not in terminal.err
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_a_login_stores_is_no_token_file_by_any_name(
         environ["ASYNCDL_CONFIG_DIR"] = str(tmp_path)
     else:
         path = stored if way == "itself" else Path("../asyncdl/./credentials")
-    with pytest.raises(AuthError, match="is what `asyncdl login` has stored"):
+    with pytest.raises(AuthError, match="is the credentials file of `asyncdl login`"):
         find_credentials(username="ann", token_file=path, environ=environ)
 
 

@@ -122,16 +122,16 @@ def test_the_old_name_of_wgs_84_is_accepted(name: str) -> None:
     ("data", "problem"),
     [
         (b"{", "not JSON"),
-        ([1, 2], "no GeoJSON object"),
+        ([1, 2], "not a GeoJSON object"),
         ({"type": "FeatureCollection", "features": []}, "is empty"),
         (polygon([]), "is empty"),
         (polygon(None), "is empty"),
-        ({"type": "Topology"}, "is no TopoJSON"),
-        ({"type": "Sphere"}, "'Sphere' is no GeoJSON type"),
-        ({"type": "my password"}, "a text of 11 characters is no GeoJSON type"),
-        ({}, "no GeoJSON type"),
+        ({"type": "Topology"}, "is not valid TopoJSON"),
+        ({"type": "Sphere"}, "'Sphere' is not a GeoJSON type"),
+        ({"type": "my password"}, "a text of 11 characters is not a GeoJSON type"),
+        ({}, "not a GeoJSON type"),
         ({"type": "LineString", "coordinates": [[0, 0], [1, 1]]}, "has no area"),
-        (polygon([[[0, 0], [1, 1], [0, 0]]]), "ground: the polygon, at 0, 0: .*fewer than 3"),
+        (polygon([[[0, 0], [1, 1], [0, 0]]]), "has an area: the polygon, at 0, 0: .*fewer than 3"),
         (polygon([[0, 0], [1, 1], [1, 0], [0, 0]]), "expected a list"),
         (polygon([[[0, 0], [1], [1, 0], [0, 0]]]), "expected a longitude"),
         (polygon([[[0, 0], [True, 1], [1, 0], [0, 0]]]), "expected a longitude"),
@@ -217,7 +217,7 @@ def test_a_ring_without_ground_is_left_out_by_name(spoilt: object) -> None:
     found = area_from_geojson({"type": "FeatureCollection", "features": features})
     assert found.filters == (geojson(TRIANGLE),) * 3
     (note,) = found.notes
-    assert "encloses no ground: feature 2, polygon 1, at " in note
+    assert "because it has no area: feature 2, polygon 1, at " in note
 
 
 def test_lines_beside_polygons_are_left_out_by_name() -> None:
@@ -225,7 +225,7 @@ def test_lines_beside_polygons_are_left_out_by_name() -> None:
     both = {"type": "GeometryCollection", "geometries": [line, polygon(TRIANGLE)]}
     found = area_from_geojson(both)
     assert found.filters == (geojson(TRIANGLE),)
-    assert found.notes == ("Left out of the area, as a line has no area: a LineString.",)
+    assert found.notes == ("Left out of the area because a line has no area: a LineString.",)
 
 
 def test_spikes_and_holes_without_ground_change_nothing() -> None:
@@ -288,7 +288,7 @@ def test_a_box_is_searched_within_the_globe(
         ((10, 30, 20, 20), "empty"),
         ((61, -150, 62, -149), "swapped"),
         ((3e5, 6e6, 4e5, 7e6), "reproject"),
-        ((float("nan"), 0, 1, 1), "no longitude"),
+        ((float("nan"), 0, 1, 1), "not longitude"),
     ],
 )
 def test_a_box_that_is_none_names_its_key(

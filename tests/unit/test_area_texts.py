@@ -15,7 +15,7 @@ from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.m2m.searching.area import SearchArea, area_from_bbox, area_from_geojson
-from asyncdl.m2m.searching.texts import decode_text
+from asyncdl.m2m.searching.json_texts import decode_text
 from tests.unit.test_areas import BOX, GEOJSON, WKT, area
 
 FEATURE = f'{{"type": "Feature", "properties": {{"name": "Łódź"}}, "geometry": {GEOJSON}}}'
@@ -116,7 +116,7 @@ def test_an_object_of_topojson_is_named_as_a_layer(tmp_path: Path) -> None:
     ],
 )
 def test_topojson_that_makes_no_sense_is_told(spoilt: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="is no TopoJSON"):
+    with pytest.raises(ConfigError, match="is not valid TopoJSON"):
         area_from_geojson(TOPOLOGY | spoilt)
 
 

@@ -25,7 +25,7 @@ from asyncdl.config import (
     parse_config,
 )
 from asyncdl.errors import ConfigError
-from asyncdl.m2m import client
+from asyncdl.m2m import m2m_client
 from docs import make_configuration
 
 GOOD: dict[str, Any] = {
@@ -53,7 +53,7 @@ def error_of(raw: dict[str, Any]) -> ConfigError:
 
 def test_defaults_are_those_of_the_contract() -> None:
     config = parse_config(GOOD)
-    assert config.service.url == DEFAULT_URL == client.DEFAULT_URL
+    assert config.service.url == DEFAULT_URL == m2m_client.DEFAULT_URL
     assert (config.download.workers, config.download.connections) == (5, 16)
     assert (float(config.poll.interval), float(config.poll.deadline)) == (30, 6 * 3600)
     assert config.products == (BandsProduct(bands=("SR_B4",)),)

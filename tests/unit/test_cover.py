@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from asyncdl.m2m.searching.area import area_from_geojson, polygons_of
 from asyncdl.m2m.searching.cells import Grid, surround
 from asyncdl.m2m.searching.cover import MAX_CORNERS, MAX_FILTERS, is_simple
+from asyncdl.m2m.searching.footprints import Ground, encloses, lines_meet
 from asyncdl.m2m.searching.geojson import parts_of
-from asyncdl.m2m.searching.ground import Ground, encloses, lines_meet
 from asyncdl.m2m.searching.rings import Polygon, Position, Ring, bounds, signed_area
 
 NEAR_DEG = 1e-9

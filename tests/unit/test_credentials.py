@@ -126,7 +126,7 @@ def test_a_token_file_that_others_may_open_is_refused(write_token: WriteToken, m
 def test_a_file_that_holds_no_single_token_is_refused(
     write_token: WriteToken, content: bytes
 ) -> None:
-    with pytest.raises(AuthError, match="does not hold one token"):
+    with pytest.raises(AuthError, match="does not contain exactly one token"):
         read_token_file(write_token(content))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.identity import fingerprint_of, label_of
 from asyncdl.m2m.downloads.selection import BandsWanted, BundleWanted, GroupWanted
-from asyncdl.m2m.searching.search import SceneQuery
+from asyncdl.m2m.searching.scene_search import SceneQuery
 from asyncdl.redact import Secret
 
 QUERY = SearchPlan(

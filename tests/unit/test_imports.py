@@ -73,7 +73,7 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
         {"searching"},
         {"account"},
         {"calling"},
-        {"client", "scene_lists"},
+        {"m2m_client", "scene_lists"},
         {"downloads"},
     ),
 }

@@ -12,8 +12,14 @@ import pytest
 
 from asyncdl.errors import AuthError
 from asyncdl.m2m.account.credentials import Credentials, find_credentials
-from asyncdl.m2m.account.stored_account import credentials_path, forget_accounts, store_account
-from asyncdl.m2m.account.system_keyring import ask_keyring, drop_from_keyring, keep_in_keyring
+from asyncdl.m2m.account.stored_account import (
+    credentials_path,
+    delete_from_keyring,
+    forget_accounts,
+    read_keyring,
+    store_account,
+    store_in_keyring,
+)
 
 keyring = pytest.importorskip("keyring", reason="needs the extra keyring: make extras")
 file_backends = pytest.importorskip("keyrings.alt.file", reason="needs keyrings.alt: make extras")
@@ -90,12 +96,12 @@ def test_an_account_that_is_stored_is_found_again_and_forgotten(environ: dict[st
 
 @pytest.mark.usefixtures("in_a_file")
 def test_the_file_backend_keeps_and_drops_a_token() -> None:
-    assert keep_in_keyring("asyncdl", "ann", TOKEN)
-    assert ask_keyring("asyncdl", "ann") == ("ann", TOKEN)
-    assert ask_keyring("asyncdl", "bob") == (None, None)
-    assert drop_from_keyring("asyncdl", "ann")
-    assert not drop_from_keyring("asyncdl", "ann")
-    assert ask_keyring("asyncdl", "ann") == (None, None)
+    assert store_in_keyring("asyncdl", "ann", TOKEN)
+    assert read_keyring("asyncdl", "ann") == ("ann", TOKEN)
+    assert read_keyring("asyncdl", "bob") == (None, None)
+    assert delete_from_keyring("asyncdl", "ann")
+    assert not delete_from_keyring("asyncdl", "ann")
+    assert read_keyring("asyncdl", "ann") == (None, None)
 
 
 @pytest.mark.parametrize("kind", OF_NO_USE)
@@ -107,17 +113,17 @@ def test_a_keyring_of_no_use_is_an_empty_one(
     path = credentials_path(environ)
     assert store_account(USGS, "ann", TOKEN, path) == str(path)
     assert find_credentials(environ=environ) == Credentials("ann", TOKEN)
-    assert not keep_in_keyring("asyncdl", "ann", TOKEN)
-    assert ask_keyring("asyncdl", "ann") == (None, None)
-    assert not drop_from_keyring("asyncdl", "ann")
+    assert not store_in_keyring("asyncdl", "ann", TOKEN)
+    assert read_keyring("asyncdl", "ann") == (None, None)
+    assert not delete_from_keyring("asyncdl", "ann")
     assert TOKEN not in caplog.text
 
 
 def test_a_headless_machine_logs_in_without_a_question_or_a_trace(tmp_path: Path) -> None:
     """A process of its own finds its backend by itself; here is no desktop, so there is none."""
     program = (
-        "import keyring, asyncdl.m2m.account.system_keyring as k;"
-        "print(k.ask_keyring('asyncdl', 'ann'), k.keep_in_keyring('asyncdl', 'ann', 'x'))"
+        "import keyring, asyncdl.m2m.account.stored_account as k;"
+        "print(k.read_keyring('asyncdl', 'ann'), k.store_in_keyring('asyncdl', 'ann', 'x'))"
     )
     environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path.cwd())}
     environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"

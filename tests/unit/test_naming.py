@@ -159,7 +159,7 @@ def test_a_file_is_listed_under_the_prefix_of_its_half(
 
 
 def test_a_foreign_id_has_no_secondary_entity() -> None:
-    with pytest.raises(ValueError, match="no Landsat product id"):
+    with pytest.raises(ValueError, match="not a Landsat product id"):
         secondary_entity_id("M_2509703_NE_14_060_20201210", "SR_B4.TIF")
 
 

@@ -24,7 +24,7 @@ import asyncdl
 from asyncdl import errors
 from asyncdl.events import Event, JobStarted
 from asyncdl.job.reporting.report import Failure, Summary
-from asyncdl.m2m.searching.search import SceneQuery
+from asyncdl.m2m.searching.scene_search import SceneQuery
 from asyncdl.metrics import Metrics
 from asyncdl.net.faults import Fault
 from asyncdl.redact import SecretBytes

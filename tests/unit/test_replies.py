@@ -268,12 +268,15 @@ def test_the_page_of_essential_fields_is_up_to_date() -> None:
 
 
 def test_the_client_reads_each_endpoint_as_the_page_says() -> None:
-    source = (make_replies.PAGE.parents[1] / "asyncdl/m2m/client.py").read_text(encoding="utf-8")
-    asked = re.findall(
-        r'_(?:ask|read)\(\s*"([a-z-]+)",\s*(?:[\w{}]+|\{[^}]*\}),\s*(\w+(?:\[[\w\[\], ]+\])?)',
+    source = (make_replies.PAGE.parents[1] / "asyncdl/m2m/m2m_client.py").read_text(
+        encoding="utf-8"
+    )
+    typed = re.findall(
+        r'_(?:call_typed|read)\(\s*"([a-z-]+)",\s*(?:[\w{}]+|\{[^}]*\}),'
+        r"\s*(\w+(?:\[[\w\[\], ]+\])?)",
         source,
     )
-    named = dict(asked)
+    named = dict(typed)
     assert named.keys() == REPLIES.keys()
     for name, kind in named.items():
         assert _name_of(REPLIES[name]) == kind

@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from asyncdl.errors import ApiError
 from asyncdl.events import FileState
-from asyncdl.m2m.client import DownloadItem
 from asyncdl.m2m.downloads.matching import UnmatchedLink, match_reply
 from asyncdl.m2m.downloads.pending import (
     MAX_REREQUESTS,
@@ -29,6 +28,7 @@ from asyncdl.m2m.downloads.pending import (
 )
 from asyncdl.m2m.downloads.retrieval import SharedPolls, resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.m2m_client import DownloadItem
 from asyncdl.m2m.models import (
     DownloadEntry,
     DownloadRequestReply,

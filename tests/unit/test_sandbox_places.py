@@ -116,5 +116,5 @@ def test_fixed_scenes_have_their_real_ids() -> None:
 def test_extra_scenes_need_a_product_id() -> None:
     added = landsat_scenes.fixed_scenes(("LC09_L2SP_001001_20230101_20230102_02_T1",))[-1]
     assert added.dataset == "landsat_ot_c2_l2"
-    with pytest.raises(ValueError, match="no Landsat product id"):
+    with pytest.raises(ValueError, match="not a Landsat product id"):
         landsat_scenes.fixed_scenes(("LC09",))

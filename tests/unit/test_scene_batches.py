@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.job.choosing.scenes import Left, chunks, search_notes
-from asyncdl.m2m.searching.search import SceneBatch, SceneQuery
+from asyncdl.m2m.searching.scene_search import SceneBatch, SceneQuery
 
 
 def notes(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asyncdl.m2m.models import DatasetFilter, Flag, Json, Scene, SceneOptions, ScenePage
 from asyncdl.m2m.searching.area import SearchArea, area_from_bbox
-from asyncdl.m2m.searching.search import (
+from asyncdl.m2m.searching.scene_search import (
     MAX_SCENES,
     SceneBatch,
     SceneQuery,
@@ -234,13 +234,13 @@ def test_where_the_next_page_begins_if_the_service_says_little(
 ) -> None:
     scenes = [Scene(entity_id=str(number)) for number in range(brought)]
     page = ScenePage(results=scenes, total_hits=total, next_record=next_record)
-    assert next_start(page, start=1, collected=brought, asked=100) == following
+    assert next_start(page, start=1, collected=brought, requested=100) == following
 
 
 def test_a_scene_that_could_not_be_read_does_not_shift_the_pages() -> None:
     scenes = [Scene(entity_id=str(number)) for number in range(99)]
     page = ScenePage(results=scenes, records_returned=100, total_hits=250)
-    assert next_start(page, start=1, collected=99, asked=100) == 101
+    assert next_start(page, start=1, collected=99, requested=100) == 101
 
 
 @given(

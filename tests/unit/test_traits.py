@@ -13,9 +13,8 @@ from asyncdl.config import parse_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.search_plan import query_of
 from asyncdl.m2m.models import DatasetFilter, Scene, read_reply
-from asyncdl.m2m.searching.conditions import FieldsByName
-from asyncdl.m2m.searching.search import SceneQuery, build_scene_filter
-from asyncdl.m2m.searching.traits import SceneTraits, trait_filter
+from asyncdl.m2m.searching.conditions import FieldsByName, SceneTraits, trait_filter
+from asyncdl.m2m.searching.scene_search import SceneQuery, build_scene_filter
 from tests.unit.test_search import Archive, found_by
 
 DATA = Path(__file__).parent.parent / "data"
@@ -133,11 +132,13 @@ def test_a_value_that_a_field_does_not_offer_is_read_from_the_product_ids() -> N
 
 def test_what_neither_the_service_nor_an_id_says_is_refused() -> None:
     for dataset in ("landsat_ot_c2_l2", "landsat_ard_tile_c2"):
-        with pytest.raises(ConfigError, match=f"{dataset} cannot be searched by it") as refused:
+        with pytest.raises(
+            ConfigError, match=f"{dataset} does not support this condition"
+        ) as refused:
             filter_of(dataset, day_night="night")
         assert refused.value.key == "search.day_night"
         assert "Spacecraft Identifier" in refused.value.allowed or "Satellite" in str(refused.value)
-    with pytest.raises(ConfigError, match=r"search\.tier: naip cannot be searched by it"):
+    with pytest.raises(ConfigError, match=r"search\.tier: naip does not support this condition"):
         build_scene_filter(SceneQuery("naip", traits=SceneTraits(tier=("T1",))), [])
 
 

@@ -21,7 +21,7 @@ from asyncdl.m2m.searching.area import (
     area_from_wkt,
 )
 from asyncdl.m2m.searching.geojson import OtherReferenceSystem
-from asyncdl.m2m.searching.texts import decode_text, read_geojson
+from asyncdl.m2m.searching.json_texts import decode_text, read_geojson
 from asyncdl.m2m.searching.wkt import read_wkt
 from asyncdl.outside import TooMuch, read_at_most
 

@@ -20,13 +20,8 @@ from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import is_display_id
 from asyncdl.m2m.searching.area import SearchArea
-from asyncdl.m2m.searching.outlines import outlines_of
-from asyncdl.m2m.searching.search import (
-    MAX_SCENES,
-    SceneBatch,
-    SceneQuery,
-    search_scenes,
-)
+from asyncdl.m2m.searching.footprints import outlines_of
+from asyncdl.m2m.searching.scene_search import MAX_SCENES, SceneBatch, SceneQuery, search_scenes
 from asyncdl.units import count, plural
 
 

@@ -19,8 +19,8 @@ from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_forms import NoSceneId, described_id, read_scene, shortened, shown
 from asyncdl.job.choosing.id_lists import ListedScene, decode_list, read_lines
 from asyncdl.job.choosing.item_lists import ITEMS, NotItems, is_json, read_items
-from asyncdl.m2m.searching.search import SceneQuery
-from asyncdl.m2m.searching.traits import SceneTraits, check_traits
+from asyncdl.m2m.searching.conditions import SceneTraits, check_traits
+from asyncdl.m2m.searching.scene_search import SceneQuery
 from asyncdl.outside import TooMuch, read_at_most
 
 Named: TypeAlias = Mapping[str, Sequence[str]]

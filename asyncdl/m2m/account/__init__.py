@@ -1,1 +1,1 @@
-"""Who asks: where a user name and a token may be, in which order, and what a login stores."""
+"""The account: where user name and token are found, in which order, and what a login stores."""

@@ -1,4 +1,4 @@
-"""Files that only their owner may open, as a secret needs them."""
+"""Files for secrets, which only their owner may open."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from asyncdl.system.files import effective_user
 
 
 def read_private(path: Path, *, max_bytes: int) -> tuple[SecretBytes, os.stat_result]:
-    """Return what a file holds, and one byte more than ``max_bytes`` of a longer one; and which.
+    """Return the content of a file, at most ``max_bytes`` plus one, and its status.
 
-    Raises: AuthError, if it is no regular file or (on POSIX) may be opened by others
-        than its owner; OSError, if it cannot be read. Of a link, the file it leads to counts.
+    Raises: AuthError, if it is not a regular file or (on POSIX) others than its owner may
+        open it; OSError, if it cannot be read. Links are followed.
     """
-    # Asked of the open file, so that nobody can swap it in between; and opened
-    # without waiting, for a pipe would wait for somebody to write into it.
+    # Checked on the open file, so that it cannot be replaced in between; and opened
+    # without blocking, because a pipe would wait for a writer.
     with open(path, "rb", opener=open_at_once) as file:
         found = os.fstat(file.fileno())
         _check_private(path, found)
@@ -28,17 +28,17 @@ def read_private(path: Path, *, max_bytes: int) -> tuple[SecretBytes, os.stat_re
 
 
 def read_own(path: Path, *, max_bytes: int) -> SecretBytes:
-    """Return what a file of ours holds, as :func:`read_private`.
+    """Return the content of one of our own files, like :func:`read_private`.
 
-    Raises: AuthError, also if it is a link, has another name (a hard link), or it or its folder
-        belongs to somebody else, who may have put it there; OSError.
+    Raises: AuthError, also if it is a symbolic link, has a hard link, or it or its folder
+        belongs to another user, who may have put it there; OSError.
     """
     _check_folder(path.parent)
     with open(path, "rb", opener=_open_unlinked) as file:
         found = os.fstat(file.fileno())
         _check_private(path, found)
         if found.st_nlink > 1:
-            raise refused(f"{path} has another name, too (a hard link)")
+            raise account_error(f"{path} has a hard link")
         _check_owner(path, found)
         return SecretBytes(file.read(max_bytes + 1))
 
@@ -48,9 +48,7 @@ def _open_unlinked(path: str, flags: int) -> int:
         return open_at_once(path, flags | getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise refused(
-                f"{path} is a link, and has to be a file: remove it and log in again"
-            ) from None
+            raise account_error(f"{path} is a symbolic link: remove it and log in again") from None
         raise
 
 
@@ -58,11 +56,11 @@ def _check_private(path: Path, found: os.stat_result) -> None:
     try:
         check_private(path, found)
     except NotPrivate as problem:
-        raise refused(str(problem)) from None
+        raise account_error(str(problem)) from None
 
 
 def _check_folder(folder: Path) -> None:
-    """Make sure that a folder, if it is there, and what leads to it is ours. Raises: AuthError."""
+    """Check that a folder, if it exists, and its link are ours. Raises: AuthError."""
     try:
         for found in (folder.lstat(), folder.stat()):
             _check_owner(folder, found)
@@ -73,18 +71,18 @@ def _check_folder(folder: Path) -> None:
 def _check_owner(path: Path, found: os.stat_result) -> None:
     us = effective_user()
     if us is not None and found.st_uid not in (us, 0):
-        raise refused(f"{path} belongs to another user ({found.st_uid})")
+        raise account_error(f"{path} belongs to another user ({found.st_uid})")
 
 
 def write_private(path: Path, content: SecretBytes) -> None:
-    """Write a file that only its owner may open, whole or not at all; folders are made.
+    """Atomically write a file that only its owner may open; folders are created.
 
-    Raises: AuthError, if the folder belongs to somebody else; DiskError.
+    Raises: AuthError, if the folder belongs to another user; DiskError.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_folder(path.parent)
-        # It is nobody else's from its first moment on.
+        # mkstemp creates it private from the start.
         number, partial = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
         try:
             with os.fdopen(number, "wb") as file:
@@ -97,6 +95,6 @@ def write_private(path: Path, content: SecretBytes) -> None:
         raise DiskError(path, error) from error
 
 
-def refused(message: str) -> AuthError:
-    """Return the error for credentials that are not to be had."""
+def account_error(message: str) -> AuthError:
+    """Return the error for credentials that are missing or not trusted."""
     return AuthError("login-token", message=message)

@@ -1,21 +1,25 @@
 """Accounts that ``asyncdl login`` has stored: each for one host, and sent to no other.
 
-The token is in the system's keyring where there is one; then the file only knows whose it
-is, which not every keyring tells. Else the file, which only its owner may open, holds both.
+The token is in the system's keyring, if there is one (and the extra is installed); then the
+file only contains the user name, which not every keyring returns. Otherwise the file, which
+only its owner may open, contains both. A keyring that is locked, broken or missing counts as
+empty: its backends raise arbitrary exceptions.
 """
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from platformdirs import user_config_path
 from yarl import URL
 
-from asyncdl.m2m.account.account_file import read_own, refused, write_private
-from asyncdl.m2m.account.system_keyring import ask_keyring, drop_from_keyring, keep_in_keyring
+from asyncdl.m2m.account.account_file import account_error, read_own, write_private
 from asyncdl.redact import Secret, SecretBytes
 
 USGS_HOST = "m2m.cr.usgs.gov"
@@ -23,9 +27,9 @@ CONFIG_DIR_VARIABLE = "ASYNCDL_CONFIG_DIR"
 """Moves the folder of the credentials file."""
 FILE_NAME = "credentials"
 MAX_FILE_BYTES = 65_536
-"""Some hundreds of accounts; a longer file is some other file."""
+"""Some hundreds of accounts; a larger file is not a credentials file."""
 KEYRING_SERVICE = "asyncdl"
-"""Name under which the system's keyring keeps the account of the USGS."""
+"""Service name of the USGS account in the system's keyring."""
 KEYRING = "the keyring"
 
 
@@ -34,17 +38,17 @@ class StoredAccount(msgspec.Struct, frozen=True):
 
     username: str
     token: str = ""
-    """Empty when the keyring has it. A secret."""
+    """Empty if it is in the keyring. A secret."""
 
     def __repr__(self) -> str:
         return f"Account({self.username!r})"
 
 
 def account_host(url: str) -> str:
-    """Return whom an account at this address is for: host, and port if it is not that of HTTPS.
+    """Return the host of a URL, with the port if it is not that of HTTPS.
 
-    The host is the one that is asked, however it is written: lower case, without a dot at its
-    end, of other alphabets the form that is looked up. What is no URL stands for itself.
+    The host is normalized: lower case, without a trailing dot, internationalized names in
+    the form that is looked up. A text that is not a URL is returned unchanged.
     """
     try:
         parts = URL(url)
@@ -57,23 +61,23 @@ def account_host(url: str) -> str:
 
 
 def credentials_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where the credentials file is, or would be.
+    """Return the path of the credentials file, which need not exist.
 
-    Raises: AuthError, where the user has no folder.
-    Source: the user's config folder by XDG or the platform's habit.
+    Raises: AuthError, if the user has no config folder.
+    Source: the user's config folder by XDG or the platform's convention.
     """
     if moved := environ.get(CONFIG_DIR_VARIABLE):
         return Path(moved) / FILE_NAME
     if (folder := _users_folder()) is None:
-        raise refused(
-            "no folder of your own is known (HOME or XDG_CONFIG_HOME is not a whole path): "
+        raise account_error(
+            "no config folder is known (HOME or XDG_CONFIG_HOME is not an absolute path): "
             f"set {CONFIG_DIR_VARIABLE}"
         )
     return folder / FILE_NAME
 
 
 def _users_folder() -> Path | None:
-    """Return the user's config folder; never one below the current folder, which is anybody's."""
+    """Return the user's config folder; never a relative one, which anybody could provide."""
     try:
         folder = user_config_path("asyncdl")
     except RuntimeError:  # there is no home
@@ -82,7 +86,7 @@ def _users_folder() -> Path | None:
 
 
 def is_credentials_file(found: os.stat_result, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether a file, under whatever name it was opened, is what a login has stored."""
+    """Return whether a file, opened by any name, is the credentials file."""
     moved = (environ.get(CONFIG_DIR_VARIABLE), os.environ.get(CONFIG_DIR_VARIABLE))
     folders = [*map(Path, filter(None, moved)), _users_folder()]
     return any(_is_same(folder / FILE_NAME, found) for folder in folders if folder)
@@ -96,54 +100,54 @@ def _is_same(path: Path, found: os.stat_result) -> bool:
 
 
 def keyring_service(host: str) -> str:
-    """Return the name under which the keyring keeps the account of a host."""
+    """Return the service name of a host's account in the keyring."""
     return KEYRING_SERVICE if host == USGS_HOST else f"{KEYRING_SERVICE} {host}"
 
 
 def read_account(host: str, path: Path) -> StoredAccount | None:
-    """Return what the credentials file knows of a host; ``None`` if it, or the file, is not there.
+    """Return the account of a host in the credentials file; ``None`` if there is none.
 
-    Raises: AuthError, if the file cannot be read, is broken, or may be opened by others.
+    Raises: AuthError, if the file cannot be read, is invalid, or others may open it.
     """
     return _read_accounts(path).get(host)
 
 
 def store_account(host: str, username: str, token: str, path: Path) -> str:
-    """Store an account in place of the one of the same host, and return where its token is.
+    """Store an account, replacing that of the same host, and return where its token is.
 
-    Raises: AuthError, if the file that is there cannot be trusted; DiskError.
+    Raises: AuthError, if the existing file cannot be trusted; DiskError.
     """
     accounts = _read_accounts(path)
-    # What the keyring has of earlier logins would be found first.
-    _drop_all(host, accounts.get(host))
-    is_kept = keep_in_keyring(keyring_service(host), username, token)
-    accounts[host] = StoredAccount(username, "" if is_kept else str(token))
+    # Entries of earlier logins in the keyring would be found first.
+    _delete_from_keyring(host, accounts.get(host))
+    is_in_keyring = store_in_keyring(keyring_service(host), username, token)
+    accounts[host] = StoredAccount(username, "" if is_in_keyring else str(token))
     _write_accounts(accounts, path)
-    return KEYRING if is_kept else str(path)
+    return KEYRING if is_in_keyring else str(path)
 
 
-def _drop_all(host: str, known: StoredAccount | None) -> None:
+def _delete_from_keyring(host: str, known: StoredAccount | None) -> None:
     service = keyring_service(host)
-    for username in (known.username if known else None, ask_keyring(service, None)[0]):
+    for username in (known.username if known else None, read_keyring(service, None)[0]):
         if username:
-            drop_from_keyring(service, username)
+            delete_from_keyring(service, username)
 
 
 def forget_accounts(host: str | None, path: Path) -> list[str]:
-    """Forget the account of one host, or of all; return a line for each token that was removed.
+    """Remove the account of one host, or all; return a line for each removed token.
 
     Raises: AuthError, if the file cannot be read; DiskError.
     """
     accounts = _read_accounts(path)
     known = {name: account.username for name, account in accounts.items()}
-    in_keyring = ask_keyring(KEYRING_SERVICE, None)[0]
-    if in_keyring:  # put there by other means than a login
+    in_keyring = read_keyring(KEYRING_SERVICE, None)[0]
+    if in_keyring:  # not stored by a login
         known.setdefault(USGS_HOST, in_keyring)
     lines = []
     for name, username in known.items():
         if host not in (None, name):
             continue
-        if drop_from_keyring(keyring_service(name), username):
+        if delete_from_keyring(keyring_service(name), username):
             lines.append(f"the token of {username} for {name} from {KEYRING}")
         account = accounts.pop(name, None)
         if account and account.token:
@@ -159,15 +163,15 @@ def _read_accounts(path: Path) -> dict[str, StoredAccount]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise refused(f"cannot read {path}: {error.strerror or error}") from error
+        raise account_error(f"cannot read {path}: {error.strerror or error}") from error
     try:
         accounts = msgspec.json.decode(content, type=dict[str, StoredAccount])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        # Without its cause, which may quote what stands there.
-        raise refused(
-            f"{path} is not what `asyncdl login` writes; remove it and log in again"
+        # Without its cause, which may quote the content.
+        raise account_error(
+            f"{path} is not a valid credentials file; remove it and log in again"
         ) from None
-    # Earlier versions kept the port of HTTPS in the name, where it was given.
+    # Earlier versions kept an explicit HTTPS port in the name.
     return {account_host(f"https://{host}"): account for host, account in accounts.items()}
 
 
@@ -179,14 +183,69 @@ def _write_accounts(accounts: Mapping[str, StoredAccount], path: Path) -> None:
 
 
 def stored_token(host: str, username: str, path: Path) -> tuple[str, str]:
-    """Return the stored token of a user and where it is; two empty texts if there is none.
+    """Return the source and the stored token of a user; two empty strings if there is none.
 
     Raises: AuthError, as :func:`read_account`.
     """
-    token = ask_keyring(keyring_service(host), username)[1]
+    token = read_keyring(keyring_service(host), username)[1]
     if token:
         return KEYRING, Secret(token)
     account = read_account(host, path)
     if account and account.username == username and account.token:
         return str(path), Secret(account.token)
     return "", ""
+
+
+log = logging.getLogger("asyncdl.m2m")
+
+
+def read_keyring(service: str, username: str | None) -> tuple[str | None, str | None]:
+    """Return user name and token from the keyring.
+
+    Args:
+        service: Service name of the entry.
+        username: User name of the entry; ``None`` for any, which not every keyring supports.
+    """
+    keyring = _module()
+    if keyring is None:
+        return None, None
+    try:
+        found = keyring.get_credential(service, username)
+    except Exception as error:
+        log.debug("the keyring cannot be read: %s", type(error).__name__)
+        return None, None
+    return (found.username, Secret(found.password)) if found else (None, None)
+
+
+def store_in_keyring(service: str, username: str, token: str) -> bool:
+    """Store a token; return whether the keyring has it now."""
+    keyring = _module()
+    if keyring is None:
+        return False
+    try:
+        keyring.set_password(service, username, str(token))
+    except Exception as error:
+        log.debug("the keyring cannot store: %s", type(error).__name__)
+        return False
+    # Some backends accept everything and store nothing.
+    return read_keyring(service, username)[1] == token
+
+
+def delete_from_keyring(service: str, username: str) -> bool:
+    """Delete a token; return whether there was one."""
+    keyring = _module()
+    if keyring is None or not read_keyring(service, username)[1]:
+        return False
+    try:
+        keyring.delete_password(service, username)
+    except Exception as error:
+        log.debug("the keyring cannot delete: %s", type(error).__name__)
+        return False
+    return True
+
+
+def _module() -> Any:
+    try:
+        return importlib.import_module("keyring")
+    except ImportError:
+        return None

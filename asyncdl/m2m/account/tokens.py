@@ -1,13 +1,14 @@
-"""What a token looks like, and which hosts may be sent one. Pure.
+"""The format of tokens, and which hosts may receive one.
 
-The USGS does not say; tokens seen have about 64 letters, digits and ``!``, ``@``, ``_``. What is
-taken here is wider, and still no other secret that people have in files: those have lines,
-spaces, braces, quotes, or a colon (private keys, ``.netrc``, JSON, TOML, ``user:password``).
+The USGS does not document the format; known tokens have about 64 letters, digits and ``!``,
+``@``, ``_``. The format here is wider, but excludes other secrets that people have in files:
+those have lines, spaces, braces, quotes, or a colon (private keys, ``.netrc``, JSON, TOML,
+``user:password``).
+
+A config, and the URL in it, may come from somebody else. So a host has to be confirmed by the
+user: by a login or by the environment.
 
 Source: API notes, section 2.1.
-
-A config may come from somebody else, and then so does the address in it. What a login was made
-for is its owner's word, and so is the environment.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from asyncdl.m2m.account.stored_account import (
     credentials_path,
     keyring_service,
     read_account,
+    read_keyring,
 )
-from asyncdl.m2m.account.system_keyring import ask_keyring
 from asyncdl.net.hosts import is_loopback
 from asyncdl.redact import Secret
 
@@ -37,9 +38,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9!@#$%^&*()_+=,./?~-]+")
 
 
 def token_in(content: str | bytes) -> Secret:
-    """Return the token that stands alone in a text; empty if anything else is there.
+    """Return the token that a text consists of; empty if the text contains anything else.
 
-    Blanks and line ends around it do not count.
+    Surrounding whitespace is ignored.
     """
     text = content.decode("ascii", "replace") if isinstance(content, bytes) else content
     token = text.strip()
@@ -48,16 +49,16 @@ def token_in(content: str | bytes) -> Secret:
 
 
 HOSTS_VARIABLE = "ASYNCDL_TRUSTED_HOSTS"
-"""Names hosts beside the USGS's that may have the token: ``host`` or ``host:port``."""
+"""Names further hosts that may receive the token: ``host`` or ``host:port``."""
 
 
 def check_confirmed(host: str, environ: Mapping[str, str]) -> None:
-    """Make sure that whoever owns the account knows of a host.
+    """Check that the user has confirmed a host.
 
     Args:
-        host: As :func:`account_host` gives it.
-        environ: Looked up for ``HOSTS_VARIABLE`` and the folder of the credentials file.
-    Raises: ConfigError, if a config alone can have named it; AuthError, if the credentials file
+        host: As :func:`account_host` returns it.
+        environ: Environment with ``HOSTS_VARIABLE`` and the folder of the credentials file.
+    Raises: ConfigError, if only a config can have named it; AuthError, if the credentials file
         cannot be trusted.
     """
     if not _is_named(host, environ) and not _has_login(host, environ):
@@ -65,17 +66,17 @@ def check_confirmed(host: str, environ: Mapping[str, str]) -> None:
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether a host, as :func:`account_host` gives it, is this very machine."""
+    """Return whether a host, as :func:`account_host` returns it, is this machine."""
     return is_loopback(urlsplit(f"//{host}").hostname or "")
 
 
 def unconfirmed(host: str) -> ConfigError:
-    """Return the error for a host that no token goes to."""
+    """Return the error for a host that may not receive a token."""
     return ConfigError(
-        f"no token goes to {host}, which you have not confirmed",
+        f"no token is sent to {host}, which you have not confirmed",
         key="service.url",
-        allowed=f"https://{USGS_HOST}/ and this machine; {host} only if you trust it with your "
-        f"account, and say so by `asyncdl login --url https://{host}/…` or by the environment "
+        allowed=f"https://{USGS_HOST}/ and this machine; if you trust {host} with your account, "
+        f"run `asyncdl login --url https://{host}/…` or set the environment "
         f"variable {HOSTS_VARIABLE}={host}",
     )
 
@@ -85,7 +86,7 @@ def _is_named(host: str, environ: Mapping[str, str]) -> bool:
 
 
 def _has_login(host: str, environ: Mapping[str, str]) -> bool:
-    if ask_keyring(keyring_service(host), None)[0]:
+    if read_keyring(keyring_service(host), None)[0]:
         return True
     return read_account(host, credentials_path(environ)) is not None
 

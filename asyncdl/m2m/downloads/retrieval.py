@@ -25,9 +25,9 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import ApiError, AuthError
 from asyncdl.events import Emit, FilesPreparing, discard
-from asyncdl.m2m.client import DownloadItem
 from asyncdl.m2m.downloads.pending import DownloadUpdate, PendingDownloads, Resolution, Waiting
 from asyncdl.m2m.downloads.selection import WantedFile
+from asyncdl.m2m.m2m_client import DownloadItem
 from asyncdl.m2m.models import DownloadEntry, DownloadRequestReply, DownloadRetrieveReply
 
 

@@ -1,1 +1,1 @@
-"""Which scenes: areas and conditions as filters, the pages of a search, and bare outlines."""
+"""Searches for scenes: areas and conditions as filters, pages of results, footprints."""

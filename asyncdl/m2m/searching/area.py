@@ -1,9 +1,8 @@
 """From an area of interest to the spatial filters of a search.
 
-GeoJSON, WKT, a box or a point goes in; what comes out covers the same ground within
-[-180, 180] degrees, so that a polygon over the antimeridian becomes two. Where the filters
-have to reach further, the ground itself comes along. Pure: nothing here reads a file or asks
-the service.
+The area is GeoJSON, WKT, a box or a point; the filters cover the same ground within
+[-180, 180] degrees, so that a polygon across the antimeridian becomes two. Where the filters
+cover more than the area, the area itself is returned as well. Pure: no files, no calls.
 
 Source: RFC 7946 (GeoJSON); API notes, section 4.2 (the filters).
 """
@@ -24,31 +23,31 @@ from asyncdl.m2m.searching.cover import (
     mbr,
 )
 from asyncdl.m2m.searching.geojson import Parts, check_degrees, parts_of
+from asyncdl.m2m.searching.json_texts import read_geojson
 from asyncdl.m2m.searching.rings import Polygon, spans, wrap
-from asyncdl.m2m.searching.texts import read_geojson
 from asyncdl.m2m.searching.wkt import read_wkt
 
 MAX_DRAWN_CORNERS = 50_000
-"""More are no picture: what is searched is drawn in their place."""
+"""Areas with more corners are not drawn; their filters are drawn instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchArea:
-    """What to search, a search for each filter; scenes found twice count once."""
+    """The area to search, with one search per filter; scenes found twice count once."""
 
     filters: tuple[SpatialFilter, ...] = ()
     """Empty means everywhere."""
     ground: tuple[Polygon, ...] = ()
-    """The area itself, where the filters reach beyond it: of what they find only scenes count
-    whose footprint touches it. Empty where the filters say it exactly."""
+    """The area itself, if the filters cover more: only scenes whose footprint touches it
+    count. Empty if the filters are exact."""
     reach_deg: float = 0.0
-    """So far at most the filters reach beyond the ground, along either axis."""
+    """Maximum distance by which the filters exceed the ground, along either axis."""
     notes: tuple[str, ...] = ()
-    """What was left out of the area, and what was read one way and could mean another."""
+    """Parts of the area that were left out, and how ambiguous parts were interpreted."""
 
     @property
     def corners(self) -> int:
-        """How many corners the ground has."""
+        """Number of corners of the ground."""
         return corners_of(self.ground)
 
 
@@ -56,12 +55,12 @@ def area_from_bbox(west: float, south: float, east: float, north: float) -> Sear
     """Return the filters for a box.
 
     Args:
-        west: Degrees; greater than ``east`` for a box over the antimeridian.
+        west: Degrees; greater than ``east`` for a box across the antimeridian.
         south: Degrees, less than ``north``.
-        east: Degrees; beyond 180 also means over the antimeridian.
+        east: Degrees; greater than 180 also means across the antimeridian.
         north: Degrees.
-    Returns: One filter, or two for a box over the antimeridian.
-    Raises: ConfigError, if the numbers make no box on earth.
+    Returns: One filter, or two for a box across the antimeridian.
+    Raises: ConfigError, if the numbers are not a valid box.
     """
     box = (west, south, east, north)
     try:
@@ -78,7 +77,7 @@ def area_from_bbox(west: float, south: float, east: float, north: float) -> Sear
 def area_from_point(longitude: float, latitude: float) -> SearchArea:
     """Return the filter for a point: a box of a few metres around it.
 
-    Raises: ConfigError, if the numbers are no longitude and latitude.
+    Raises: ConfigError, if the numbers are not a longitude and a latitude.
     """
     try:
         check_degrees([(longitude, latitude)])
@@ -95,13 +94,13 @@ def area_from_geojson(
     """Return the filters for an area of interest in GeoJSON.
 
     Args:
-        data: The text, or what it decodes to, or an object with ``__geo_interface__``. JSON of
-            ESRI and TopoJSON are taken as well, and GeoJSON that has one feature a line.
+        data: The text, or decoded JSON, or an object with ``__geo_interface__``. Esri JSON
+            and TopoJSON are accepted as well, and GeoJSON with one feature per line.
         source: The file it came from, for messages.
-        layer: Name or number of an object of TopoJSON.
+        layer: Name or number of an object in TopoJSON.
     Returns: One filter for each polygon and point, in order, and one more for each
-        polygon over the antimeridian; or at most 25 that reach beyond them, and the ground.
-        A rectangle along the axes becomes a box.
+        polygon across the antimeridian; or at most 25 that cover more than them, and the
+        ground. A rectangle along the axes becomes a box.
     Raises: ConfigError, for anything but polygons and points in degrees, and for an
         empty area.
     """
@@ -115,7 +114,7 @@ def area_from_wkt(text: str, *, source: Path | None = None) -> SearchArea:
         text: Geometries, longitude first.
         source: The file it came from, for messages.
     Returns: As :func:`area_from_geojson`.
-    Raises: ConfigError, for what is no WKT, and as :func:`area_from_geojson`.
+    Raises: ConfigError, for invalid WKT, and as :func:`area_from_geojson`.
     """
     return _area_from(lambda: read_wkt(text), source)
 
@@ -135,7 +134,7 @@ def _area_of(found: Parts) -> SearchArea:
 
 
 def polygons_of(area: SearchArea) -> list[Polygon]:
-    """Return the ground that an area covers, for those who draw it, without its points."""
+    """Return the polygons of an area for drawing, without its points."""
     if area.ground and area.corners <= MAX_DRAWN_CORNERS:
         return [part for part in area.ground if not is_point(part)]
     return [_polygon_of(spatial) for spatial in area.filters]
@@ -150,4 +149,4 @@ def _polygon_of(spatial: SpatialFilter) -> Polygon:
             "upperRight": {"longitude": east, "latitude": north},
         }:
             return [[(west, south), (east, south), (east, north), (west, north), (west, south)]]
-    raise AssertionError(f"no filter of this module: {spatial}")
+    raise AssertionError(f"not a filter of this module: {spatial}")

@@ -1,7 +1,7 @@
-"""A grid over a piece of the map: which cells lines touch, and the outline of touched cells. Pure.
+"""A grid over a part of the map: which cells lines touch, and the outline of those cells. Pure.
 
-Working on whole cells keeps what comes out simple: an outline of cells never crosses or
-touches itself, whatever the rings that it goes around do.
+Working on whole cells keeps the result simple: an outline of cells never crosses or
+touches itself, whatever the rings inside it do.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ Bounds: TypeAlias = tuple[float, float, float, float]
 """West, south, east, north; degrees."""
 
 SCENE_DEG = 2.0
-"""A scene's width, about: a search of a smaller box finds as much as one of this size."""
+"""Approximate width of a scene: a search of a smaller box finds as much as one of this size."""
 FINEST = 64
 """Columns and rows of the finest grid under an outline."""
 COARSEST = 8
 _CELLS_PER_EDGE = 8
-"""So many cells an edge may touch on average; longer ones get a coarser grid."""
+"""Maximum average number of cells per edge; longer edges get a coarser grid."""
 _NEAR = 1e-9
-"""Of a cell: a line so near to another cell touches it, whichever way it was rounded."""
+"""Fraction of a cell: a line this close to another cell counts as touching it."""
 _FREE, _LINE, _OUTSIDE = 0, 1, 2
 _LARGEST_CELL_SHARE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """As many columns as rows over a box."""
+    """A grid over a box, with as many columns as rows."""
 
     box: Bounds
     size: int
-    """Columns, and rows."""
+    """Number of columns and of rows."""
 
     @property
     def width(self) -> float:
-        """Of a cell; degrees, never 0."""
+        """Of a cell, in degrees; never 0."""
         return _share(self.box[2] - self.box[0], self.size)
 
     @property
     def height(self) -> float:
-        """Of a cell; degrees, never 0."""
+        """Of a cell, in degrees; never 0."""
         return _share(self.box[3] - self.box[1], self.size)
 
     def column(self, longitude: float) -> int:
-        """Return the column of a longitude, or the nearest one."""
+        """Return the column of a longitude, or the nearest column."""
         return min(max(int((longitude - self.box[0]) / self.width), 0), self.size - 1)
 
     def row(self, latitude: float) -> int:
-        """Return the row of a latitude, or the nearest one; row 0 is in the south."""
+        """Return the row of a latitude, or the nearest row; row 0 is in the south."""
         return min(max(int((latitude - self.box[1]) / self.height), 0), self.size - 1)
 
     def places(self, ring: Ring) -> Iterator[tuple[int, int]]:
@@ -65,7 +65,7 @@ class Grid:
             yield row if row < last else last, column if column < last else last
 
     def corner(self, column: int, row: int) -> Position:
-        """Return the lower left corner of a cell; the last ones are the box's own."""
+        """Return the lower left corner of a cell; beyond the last cells, the box's own corners."""
         west, south, east, north = self.box
         x = east if column == self.size else west + column * self.width
         return x, north if row == self.size else south + row * self.height
@@ -94,19 +94,19 @@ def _share(extent: float, size: int) -> float:
 
 
 def size_for(edges: int, length: float, finest: int, coarsest: int = 1) -> int:
-    """Return how fine a grid may be so that all edges together touch not too many cells.
+    """Return the size of a grid in which all edges together do not touch too many cells.
 
     Args:
-        edges: How many.
-        length: Of all, where 1 is the width, or the height, of the grid.
-        finest, coarsest: Bounds of what is returned.
+        edges: Number of edges.
+        length: Total length, in widths or heights of the grid.
+        finest, coarsest: Bounds of the result.
     """
     most = int(_CELLS_PER_EDGE * max(edges, 1) / max(length, 1e-9))
     return max(coarsest, min(finest, most))
 
 
 def lengths_within(rings: Iterable[Ring], box: Bounds) -> tuple[int, float]:
-    """Return how many edges rings have, and their length in widths and heights of the box."""
+    """Return number and length of the edges of rings, in widths and heights of the box."""
     width, height = _share(box[2] - box[0], 1), _share(box[3] - box[1], 1)
     edges, length = 0, 0.0
     for ring in rings:
@@ -119,40 +119,40 @@ def lengths_within(rings: Iterable[Ring], box: Bounds) -> tuple[int, float]:
 
 @dataclass(frozen=True, slots=True)
 class Surround:
-    """Simple rings around all that was to be covered, which do not touch each other."""
+    """Simple rings around other rings, which do not touch each other."""
 
     rings: list[Ring]
     """Closed, counter-clockwise."""
     reach_deg: float
-    """So far at most they lie from what they go around, along either axis."""
+    """Maximum distance from the rings inside, along either axis."""
 
 
 def surround(
     rings: Sequence[Ring], box: Bounds, *, most_rings: int, most_corners: int
 ) -> Surround | None:
-    """Return so many rings at most around others, and around what these enclose.
+    """Return a limited number of rings around others, and around what these enclose.
 
     Args:
-        rings: Closed, or single positions; anything else about them does not matter.
-        box: Around all of them.
-        most_rings: 1 or more.
-        most_corners: Of each ring.
-    Returns: Of a finer and some coarser grids the one in whose rings least is found; ``None``
-        where only a very coarse one were so few.
+        rings: Closed, or single positions; otherwise arbitrary.
+        box: Box around all of them.
+        most_rings: Maximum number of rings, 1 or more.
+        most_corners: Maximum number of corners per ring.
+    Returns: The rings from the grid that finds the fewest scenes; ``None`` if only a very
+        coarse grid has so few rings.
     """
     candidates = list(_surrounds(rings, box, most_rings, most_corners))
     return min(candidates, key=_found_in, default=None)
 
 
 def _found_in(candidate: Surround) -> float:
-    """Return the area in which scenes touch the rings, about; square degrees."""
+    """Return the approximate area in which scenes touch the rings; square degrees."""
     return sum(map(area_searched, candidate.rings))
 
 
 def area_searched(ring: Ring) -> float:
-    """Return the area in which scenes touch a ring, about; square degrees.
+    """Return the approximate area in which scenes touch a ring; square degrees.
 
-    As of a box, which grows by a scene in both directions.
+    Estimated as for a box, which grows by one scene in both directions.
     """
     west, south, east, north = bounds(ring)
     around = SCENE_DEG * (east - west + north - south + SCENE_DEG)
@@ -177,7 +177,7 @@ def _surrounds(
 
 
 def cells_of(rings: Iterable[Ring], grid: Grid) -> Iterator[tuple[int, int]]:
-    """Yield row and column of the cells that rings touch, some of them again and again."""
+    """Yield row and column of the cells that rings touch; cells may repeat."""
     for ring in rings:
         before = None
         for (row, column), (a, b) in zip(
@@ -193,10 +193,10 @@ def cells_of(rings: Iterable[Ring], grid: Grid) -> Iterator[tuple[int, int]]:
 
 
 def _trace(cells: set[tuple[int, int]], grid: Grid, most: int) -> list[Ring] | None:
-    """Return the rings around cells and all that they enclose; ``None`` if they are more."""
+    """Return the rings around cells and what they enclose; ``None`` if there are more."""
     marks, width = _enclosed(cells, grid.size)
     while gaps := list(_gaps(marks, width)):
-        # Cells that meet at a corner only are joined, so that no ring touches itself or others.
+        # Cells that only meet at a corner are joined, so that no ring touches itself or others.
         cells = cells | {(at // width - 1, at % width - 1) for at in gaps}
         marks, width = _enclosed(cells, grid.size)
     steps = dict(_border(marks, width))
@@ -210,7 +210,7 @@ def _trace(cells: set[tuple[int, int]], grid: Grid, most: int) -> list[Ring] | N
 
 
 def _gaps(marks: bytearray, width: int) -> Iterator[int]:
-    """Yield a cell beside each corner where two cells meet that have no side in common."""
+    """Yield a cell next to each corner where two cells meet without a common side."""
     for at in range(width, width * (width - 1) - 1):
         here, right = marks[at] == _OUTSIDE, marks[at + 1] == _OUTSIDE
         above, across = marks[at + width] == _OUTSIDE, marks[at + width + 1] == _OUTSIDE
@@ -219,7 +219,7 @@ def _gaps(marks: bytearray, width: int) -> Iterator[int]:
 
 
 def _border(marks: bytearray, width: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield the sides of cells that lie at the outside, with the cell to their left."""
+    """Yield the outer sides of cells, directed with the cell on the left."""
     for at, mark in enumerate(marks):
         if mark == _OUTSIDE:
             continue
@@ -235,9 +235,9 @@ def _border(marks: bytearray, width: int) -> Iterator[tuple[tuple[int, int], tup
 
 
 def _enclosed(cells: Iterable[tuple[int, int]], size: int) -> tuple[bytearray, int]:
-    """Mark what can be reached from the rim without crossing touched cells as outside.
+    """Mark everything reachable from the border without crossing touched cells as outside.
 
-    Only sideways: so whatever is left has no gap where cells meet at a corner.
+    Only across sides: the rest has no gap where cells meet at a corner.
     """
     width = size + 2
     marks = bytearray(width * width)
@@ -261,7 +261,7 @@ def _enclosed(cells: Iterable[tuple[int, int]], size: int) -> tuple[bytearray, i
 
 
 def _turns(way: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the corners of a closed way on a grid, the first again at the end."""
+    """Yield the corners of a closed path on a grid, the first one again at the end."""
     way = way[:-1]
     corners = [
         here
@@ -272,7 +272,7 @@ def _turns(way: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def box_around(boxes: Iterable[Bounds]) -> Bounds:
-    """Return the box around boxes, of which there has to be one."""
+    """Return the box around one or more boxes."""
     west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
     for left, low, right, high in boxes:
         west, south = min(west, left), min(south, low)

@@ -1,9 +1,9 @@
-"""The spatial filters that cover an area: exact where the service can say it, wider where not.
+"""The spatial filters that cover an area: exact where possible, larger where not.
 
-The service takes one box or polygon a search. So every part of an area is a filter of its own,
-as long as there are few and each is a simple polygon of not too many corners. What is more is
-covered: parts that lie together by one outline or box, a part of many corners by an outline
-of few. :mod:`asyncdl.m2m.searching.ground` then takes out what was found too much. Pure.
+The service accepts one box or polygon per search. So every part of an area is its own filter,
+as long as there are few and each is a simple polygon without too many corners. Otherwise
+adjacent parts are covered by one outline or box, and a part with many corners by a simpler
+outline. :mod:`asyncdl.m2m.searching.footprints` then drops scenes outside the area. Pure.
 
 Source: API notes, section 4.2 (the filters).
 """
@@ -18,43 +18,43 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from asyncdl.m2m.searching.cells import SCENE_DEG, Bounds, Grid, box_around, surround
-from asyncdl.m2m.searching.ground import lines_meet
+from asyncdl.m2m.searching.footprints import lines_meet
 from asyncdl.m2m.searching.rings import Polygon, Position, Ring, bounds, is_box
 
 SpatialFilter: TypeAlias = dict[str, Any]
 """A ``spatialFilter`` of ``scene-search``: kind ``mbr`` or ``geojson``."""
 
 MAX_FILTERS = 25
-"""One search each, and one call at a time: more would take minutes before the first file."""
+"""One search each, one call at a time: more would take minutes before the first file."""
 MAX_CORNERS = 500
-"""Of one filter. The service names no bound; more say nothing about scenes of 180 km."""
+"""Per filter. The service documents no limit; more have no effect on scenes of 180 km."""
 POINT_MARGIN_DEG = 0.0001
-"""Half the width of the box around a point, about 11 m: no box of no size is searched."""
+"""Half the width of the box around a point, about 11 m: a box of size 0 finds nothing."""
 
 MAX_RINGS = 5
-"""Of the filters of parts that lie together: each is a search."""
+"""Maximum number of filters for parts that are covered together."""
 
 _MAX_BUNDLES = 64
-"""Columns and rows in which parts are bundled before they are grouped."""
+"""Columns and rows of the grid in which parts are bundled before they are grouped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What to search for an area."""
+    """The filters that cover an area."""
 
     filters: tuple[SpatialFilter, ...]
     is_exact: bool
-    """Whether the filters cover the area and, but for a few metres around points and what is
-    as small, nothing else."""
+    """Whether the filters cover the area and nothing else, except a few metres around points
+    and tiny parts."""
     reach_deg: float
-    """So far at most they reach beyond it, along either axis; 0 where they are exact."""
+    """Maximum distance by which they exceed it, along either axis; 0 if they are exact."""
 
 
 def cover_of(parts: Sequence[Polygon]) -> Cover:
     """Return at most :data:`MAX_FILTERS` filters that cover all parts, in their order.
 
     Args:
-        parts: Within [-180, 180] degrees, rings wound; a point is a ring of one position.
+        parts: Within [-180, 180] degrees, rings oriented; a point is a ring of one position.
     """
     boxes = [box_around(map(bounds, part[:1] if is_point(part) else part)) for part in parts]
     many = len(parts) > MAX_FILTERS
@@ -71,12 +71,12 @@ def cover_of(parts: Sequence[Polygon]) -> Cover:
 
 
 def is_point(part: Polygon) -> bool:
-    """Tell whether a part is a point."""
+    """Return whether a part is a point."""
     return len(part[0]) == 1
 
 
 def corners_of(parts: Iterable[Polygon]) -> int:
-    """Return how many corners parts have together."""
+    """Return the total number of corners of parts."""
     return sum(len(ring) for part in parts for ring in part)
 
 
@@ -90,7 +90,7 @@ def mbr(west: float, south: float, east: float, north: float) -> SpatialFilter:
 
 
 def around_point(box: Bounds) -> SpatialFilter:
-    """Return the filter for a box that may be too small for one: a few metres more."""
+    """Return the filter for a box that may be too small, widened by a few metres."""
     west, south, east, north = box
     return mbr(
         max(west - POINT_MARGIN_DEG, -180.0),
@@ -101,7 +101,7 @@ def around_point(box: Bounds) -> SpatialFilter:
 
 
 def _filters_of(group: Sequence[Polygon], box: Bounds, most: int) -> Cover:
-    """Return the filters for one group: exact where it is one part, or at most so many."""
+    """Return the filters for one group: exact for one simple part, otherwise at most ``most``."""
     west, south, east, north = box
     is_small = min(east - west, north - south) < POINT_MARGIN_DEG
     if len(group) == 1:
@@ -136,18 +136,18 @@ def _geojson(polygon: Polygon) -> SpatialFilter:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Boxes that one search may cover, and the best way to make two of it."""
+    """Boxes that one search may cover, and the best way to split them."""
 
     numbers: list[int]
     gain: float
-    """By how much less two searches find than one; not above 0 if one is as good."""
+    """By how much less two searches find than one; 0 or less if one is as good."""
     halves: tuple[list[int], list[int]]
 
 
 def _grouped(boxes: Sequence[Bounds]) -> list[list[int]]:
-    """Put boxes into groups so that a search for each finds as little beside them as can be.
+    """Group boxes so that a search per group finds as little else as possible.
 
-    Beginning with one group, the split that saves most is made, until there are enough.
+    Starting with one group, the split that saves most is made, until there are enough.
 
     Returns: Numbers of boxes; groups and numbers in order.
     """
@@ -166,7 +166,7 @@ def _grouped(boxes: Sequence[Bounds]) -> list[list[int]]:
 
 
 def _bundled(boxes: Sequence[Bounds]) -> list[list[int]]:
-    """Bundle boxes whose middles are in one cell of a grid, so that few are left to compare."""
+    """Bundle boxes whose centres are in one cell of a grid, to reduce comparisons."""
     grid = Grid(box_around(boxes), _MAX_BUNDLES)
     bundles: dict[tuple[int, int], list[int]] = {}
     if len(boxes) <= _MAX_BUNDLES * MAX_FILTERS:
@@ -196,18 +196,18 @@ def _costs(boxes: Iterable[Bounds]) -> Iterator[float]:
 
 
 def _cost(box: Bounds) -> float:
-    """Return the area in which scenes touch a box, about; square degrees."""
+    """Return the approximate area in which scenes touch a box; square degrees."""
     west, south, east, north = box
     return (east - west + SCENE_DEG) * (north - south + SCENE_DEG)
 
 
-# -- what the service can say ------------------------------------------------------
+# -- what the service can express -------------------------------------------------
 
 
 def is_simple(polygon: Polygon) -> bool:
-    """Tell whether no edges of a polygon meet but neighbours at their corner.
+    """Return whether no edges of a polygon meet, except neighbours at their corner.
 
-    Takes time as the square of its corners at worst.
+    Quadratic in the number of corners in the worst case.
     """
     edges: list[tuple[float, float, int, int, int, Position, Position]] = []
     for number, ring in enumerate(polygon):

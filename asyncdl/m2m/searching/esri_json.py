@@ -1,6 +1,6 @@
-"""JSON of ESRI, as ArcGIS servers send it, as GeoJSON. Pure.
+"""Convert Esri JSON, as ArcGIS servers send it, to GeoJSON. Pure.
 
-Source: the ArcGIS REST API's page on geometry objects; outer rings run clockwise there.
+Source: the ArcGIS REST API's page on geometry objects; outer rings are clockwise there.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from typing import Any
 
 from asyncdl.errors import ConfigError
 from asyncdl.m2m.searching.cells import Bounds
-from asyncdl.m2m.searching.ground import encloses
+from asyncdl.m2m.searching.footprints import encloses
 from asyncdl.m2m.searching.rings import Polygon, Ring, bounds, signed_area
 
 Object = Mapping[str, Any]
 
 _MARKS = ("rings", "paths", "points", "xmin", "x", "curveRings", "geometryType")
 _MAX_STEPS = 50_000_000
-"""To find the rings around holes; so many take some seconds."""
+"""Limit of comparisons of holes with rings, which take some seconds."""
 _NOWHERE = (math.inf, math.inf, -math.inf, -math.inf)
 
 
 def is_esri(found: Object) -> bool:
-    """Tell whether an object is a geometry or a set of features as ESRI writes them."""
+    """Return whether an object is an Esri geometry or feature set."""
     return "type" not in found and any(mark in found for mark in _MARKS)
 
 
 def from_esri(found: Object) -> dict[str, Any]:
-    """Return a geometry or set of features as GeoJSON, with the reference system it names.
+    """Return a geometry or feature set as GeoJSON, with its reference system.
 
-    Raises: ConfigError, for what is neither, and for curves.
+    Raises: ConfigError, if it is neither, and for curves.
     """
     features = found.get("features")
     if features is None:
         return _with_crs(_geometry(found), found)
     if not isinstance(features, list):
-        raise ConfigError("the features of the area of interest are no list")
+        raise ConfigError("the features of the area of interest are not a list")
     made = []
     for feature in features:
         geometry = feature.get("geometry") if isinstance(feature, Mapping) else None
@@ -50,7 +50,7 @@ def _with_crs(made: dict[str, Any], found: Object) -> dict[str, Any]:
     if not isinstance(system, Mapping):
         return made
     code = system.get("latestWkid") or system.get("wkid")
-    # Codes of ESRI's own begin where those of EPSG end.
+    # Esri's own codes begin above those of EPSG.
     owner = "ESRI" if isinstance(code, int) and code >= 100_000 else "EPSG"
     name = f"{owner}:{code}" if code else system.get("wkt") or system.get("wkt2")
     return made | {"crs": {"type": "name", "properties": {"name": name}}} if name else made
@@ -71,17 +71,17 @@ def _geometry(found: object) -> dict[str, Any]:
             return {"type": "Point", "coordinates": [x, y]}
         case {"curveRings": _}:
             raise ConfigError("the area of interest has curves; turn them into straight lines")
-    raise ConfigError("the area of interest is no geometry of ESRI")
+    raise ConfigError("the area of interest is not an Esri geometry")
 
 
 def _polygons(rings: Sequence[Any]) -> list[Polygon]:
-    """Put holes, which run counter-clockwise, into the rings around them."""
+    """Assign holes, which are counter-clockwise, to the rings around them."""
     read = [_ring(ring) for ring in rings]
-    # Turned, so that they run as in GeoJSON; what encloses nothing is told of by its reader.
+    # Reversed to the orientation of GeoJSON; rings without area are reported by its reader.
     turned = [ring[::-1] if len(ring) > 3 else ring for ring in read]
     outer = [ring for ring in turned if len(ring) <= 3 or signed_area(ring) >= 0]
     holes = [ring for ring in turned if len(ring) > 3 and signed_area(ring) < 0]
-    # Where all of them run the other way, whoever wrote them did not know.
+    # If all rings have the other orientation, they are outer rings, written wrongly.
     return _nested(outer, holes) if outer else [[ring] for ring in holes]
 
 
@@ -96,7 +96,7 @@ def _nested(outer: Sequence[Ring], holes: Sequence[Ring]) -> list[Polygon]:
             steps += sum(len(polygon[0]) for polygon in around)
             around = [polygon for polygon in around if encloses(polygon[0], hole[0])]
         if around:
-            # A pond on an island in a lake is of the island.
+            # A hole within nested rings belongs to the smallest one.
             min(around, key=lambda polygon: signed_area(polygon[0])).append(hole)
         if steps > _MAX_STEPS:
             break
@@ -117,5 +117,5 @@ def _ring(value: object) -> Ring:
             case [int() | float() as x, int() | float() as y, *_]:
                 ring.append((float(x), float(y)))
             case _:
-                raise ConfigError("a ring of the area of interest holds what is no position")
+                raise ConfigError("a ring of the area of interest contains an invalid position")
     return ring

@@ -1,6 +1,6 @@
-"""From GeoJSON to the parts of an area, and what there is to say of them. Pure.
+"""From GeoJSON to the parts of an area, with notes. Pure.
 
-One odd ring among hundreds spoils nothing: what encloses no ground is left out by name.
+One invalid ring among hundreds is not an error: polygons without area are left out and named.
 
 Source: RFC 7946; GeoJSON of 2008, section 3 (``crs``).
 """
@@ -23,7 +23,7 @@ from asyncdl.m2m.searching.rings import (
     Polygon,
     Position,
     Ring,
-    lay_out,
+    normalize_polygon,
     polygons_of,
     wrap,
 )
@@ -35,46 +35,46 @@ _BEYOND_ANY_DEGREE = 10**15
 _SHOWN_NAMES = 3
 _WGS84_NAMES = ("CRS84", "CRS:84", "WGS84", "WGS 84")
 AS_WGS84 = frozenset({4326, 4979, 4269, 4617, 4258, 4283, 7844, 4167, 4490, 4674, 4612, 6668})
-"""EPSG codes of longitudes and latitudes that are within two metres of those of WGS 84."""
+"""EPSG codes of geographic systems that are within two metres of WGS 84."""
 
 Geometry: TypeAlias = tuple[object, object, str]
-"""Type, coordinates, and which feature it is of."""
+"""Type, coordinates, and name of its feature."""
 
 
 @dataclass(slots=True)
 class Parts:
-    """What an area is made of, and what was made of it on the way."""
+    """The parts of an area, and notes about how they were read."""
 
     parts: list[Polygon] = field(default_factory=list)
     """Within [-180, 180] degrees; a point is a ring of one position."""
     empty: list[str] = field(default_factory=list)
-    """Polygons that enclose no ground: which, and why."""
+    """Polygons without area, each with its reason."""
     lines: list[str] = field(default_factory=list)
-    """Which lines were left out."""
+    """Lines that were left out."""
     readings: list[str] = field(default_factory=list)
-    """What was read one way and could be meant another way."""
+    """How ambiguous polygons were interpreted."""
 
     def notes(self) -> tuple[str, ...]:
-        """Return what was left out and how the rest was read, in sentences."""
+        """Return sentences about parts that were left out and how ambiguous ones were read."""
         notes = []
         if self.empty:
-            notes.append(f"Left out of the area, as it encloses no ground: {_few(self.empty)}.")
+            notes.append(f"Left out of the area because it has no area: {_few(self.empty)}.")
         if self.lines:
-            notes.append(f"Left out of the area, as a line has no area: {_few(self.lines)}.")
+            notes.append(f"Left out of the area because a line has no area: {_few(self.lines)}.")
         readings = list(dict.fromkeys(self.readings))
         notes += readings[:_SHOWN_NAMES]
         if len(readings) > _SHOWN_NAMES:
-            notes.append(f"{len(readings) - _SHOWN_NAMES:,} more polygons are read so.")
+            notes.append(f"{len(readings) - _SHOWN_NAMES:,} more polygons are read this way.")
         return tuple(notes)
 
     def check(self) -> None:
-        """Raise ConfigError if nothing is left, and say why."""
+        """Raise ConfigError, with the reason, if nothing is left."""
         if self.parts:
             return
         if self.lines:
             problem = f"{_few(self.lines)} has no area; give it a width (a buffer) first"
         elif self.empty:
-            problem = f"nothing of the area of interest encloses ground: {_few(self.empty)}"
+            problem = f"no polygon of the area of interest has an area: {_few(self.empty)}"
         else:
             problem = "the area of interest is empty"
         raise ConfigError(problem, allowed="at least one polygon or point")
@@ -82,8 +82,8 @@ class Parts:
 
 def _few(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN_NAMES
-    told = "; ".join(names[:_SHOWN_NAMES])
-    return f"{told}; and {more:,} more" if more > 0 else told
+    shown = "; ".join(names[:_SHOWN_NAMES])
+    return f"{shown}; and {more:,} more" if more > 0 else shown
 
 
 def parts_of(root: object) -> Parts:
@@ -107,23 +107,23 @@ def parts_of(root: object) -> Parts:
                 found.lines.append(f"{place}{place and ', '}a {kind}")
             case _:
                 is_name = isinstance(kind, str) and _TYPE_NAME.fullmatch(kind)
-                told = repr(kind) if is_name else described(kind)
+                shown = repr(kind) if is_name else described(kind)
                 allowed = "polygons and points"
-                raise ConfigError(f"{told} is no GeoJSON type", allowed=allowed)
+                raise ConfigError(f"{shown} is not a GeoJSON type", allowed=allowed)
     found.check()
     return found
 
 
 def _geometries(root: object) -> Iterator[Geometry]:
-    """Yield every geometry, in order, however deep it stands."""
-    # A stack, because a hostile file may be nested deeper than Python's own.
+    """Yield every geometry, in order, at any depth."""
+    # A stack instead of recursion: a hostile file may be nested too deeply.
     waiting: list[tuple[object, int]] = [(root, 0)]
     while waiting:
         item, number = waiting.pop()
         if item is None:  # the geometry of a feature without a place
             continue
         if not isinstance(item, Mapping):
-            raise ConfigError("the area of interest is no GeoJSON object")
+            raise ConfigError("the area of interest is not a GeoJSON object")
         check_crs(item.get("crs"))
         match item.get("type"):
             case "FeatureCollection":
@@ -139,11 +139,11 @@ def _geometries(root: object) -> Iterator[Geometry]:
 
 
 class OtherReferenceSystem(ConfigError):
-    """GeoJSON whose coordinates are no longitudes and latitudes, as it says itself."""
+    """GeoJSON that names a reference system other than WGS 84."""
 
 
 def check_crs(crs: object) -> None:
-    """Refuse a named reference system other than WGS 84, or one that is nearly it.
+    """Check that a named reference system is WGS 84 or within two metres of it.
 
     Raises: OtherReferenceSystem.
     Source: GeoJSON of 2008, section 3; RFC 7946, section 4, dropped the member.
@@ -155,9 +155,9 @@ def check_crs(crs: object) -> None:
     if isinstance(name, str) and _is_wgs84(name.strip().upper()):
         return
     is_name = isinstance(name, str) and _CRS_NAME.fullmatch(name)
-    told = name if is_name else "another reference system"
+    shown = name if is_name else "another reference system"
     raise OtherReferenceSystem(
-        f"the coordinates are in {told}; reproject them to longitude and latitude",
+        f"the coordinates are in {shown}; reproject them to longitude and latitude",
         allowed="WGS 84 (EPSG:4326)",
     )
 
@@ -188,26 +188,26 @@ def _add_points(found: Parts, positions: Sequence[object]) -> None:
 
 
 def _add_polygon(found: Parts, coordinates: object, place: str) -> None:
-    """Take in a polygon, whose first ring is its outer one."""
+    """Add a polygon, whose first ring is the outer one."""
     given = [ring for ring in _sequence(coordinates) if _sequence(ring)]
     if not given:
         return
     try:
-        laid = lay_out([_read_ring(given[0]), *_holes_in(given[1:])])
+        normalized = normalize_polygon([_read_ring(given[0]), *_holes_in(given[1:])])
     except NoArea as error:
         found.empty.append(f"{place}, {_first_of(given[0])}: {error.problem}")
         return
-    if laid.reading:
-        found.readings.append(laid.reading)
-    for piece in laid.pieces:
-        # What is searched as it stands has to be right for the service, too.
-        is_small = corners_of([piece]) <= MAX_CORNERS
-        found.parts.extend(polygons_of(piece) if is_small else [piece])
+    if normalized.reading:
+        found.readings.append(normalized.reading)
+    for part in normalized.pieces:
+        # Polygons that are sent to the service unchanged have to be valid.
+        is_small = corners_of([part]) <= MAX_CORNERS
+        found.parts.extend(polygons_of(part) if is_small else [part])
 
 
 def _holes_in(rings: Iterable[object]) -> Iterator[Ring]:
     for ring in rings:
-        with suppress(NoArea):  # which cuts nothing out
+        with suppress(NoArea):  # a hole without area
             yield _read_ring(ring)
 
 
@@ -229,7 +229,7 @@ def _read_ring(value: object) -> Ring:
 
 
 def _read_position(value: object) -> Position:
-    # A third number, the height, means nothing to the search.
+    # A third number, the height, is ignored.
     numbers = _sequence(value)[:2]
     if len(numbers) == 2:
         longitude, latitude = numbers
@@ -240,14 +240,14 @@ def _read_position(value: object) -> Position:
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     if isinstance(value, int) and not isinstance(value, bool):
-        return abs(value) < _BEYOND_ANY_DEGREE  # which may be too much for a float
+        return abs(value) < _BEYOND_ANY_DEGREE  # larger ones may overflow a float
     return isinstance(value, float) and math.isfinite(value)
 
 
 def check_degrees(positions: Sequence[Position]) -> None:
-    """Refuse what cannot be longitude and latitude, and say what it looks like.
+    """Check that positions are longitude and latitude; the error says what they look like.
 
-    Longitudes up to 360 either way are let through: people write 190 for -170.
+    Longitudes up to 360 either way are accepted: 190 is used for -170.
     """
     turn, pole = 360 + EDGE_DEG, 90 + EDGE_DEG
     if all(abs(x) <= turn and abs(y) <= pole for x, y in positions):
@@ -255,6 +255,6 @@ def check_degrees(positions: Sequence[Position]) -> None:
     if all(abs(x) <= pole and abs(y) <= turn for x, y in positions):
         raise ConfigError("latitude and longitude are swapped", allowed="longitude first")
     raise ConfigError(
-        "the coordinates are no longitude and latitude; reproject them if they are metres",
+        "the coordinates are not longitude and latitude; reproject them if they are metres",
         allowed="degrees, WGS 84 (EPSG:4326)",
     )

@@ -1,6 +1,6 @@
-"""Rings of positions on the globe: winding, area, and the cut at the antimeridian.
+"""Rings of positions: orientation, area, and the cut at the antimeridian.
 
-Pure geometry on the flat map of longitude and latitude, as GeoJSON means it.
+Plane geometry on longitude and latitude, as in GeoJSON. Pure.
 
 Source: RFC 7946, sections 3.1.6 and 3.1.9.
 """
@@ -20,68 +20,68 @@ Position: TypeAlias = tuple[float, float]
 """Longitude and latitude, degrees."""
 
 Ring: TypeAlias = list[Position]
-"""Closed: the first position stands again at the end."""
+"""Closed: the first position is repeated at the end."""
 
 Polygon: TypeAlias = list[Ring]
 """The outer ring, then the holes."""
 
 
 EDGE_DEG = 1e-7
-"""A centimetre: a longitude so near to 180 or -180 is meant to be it, and a latitude to be 90."""
+"""A centimetre: tolerance within which a longitude counts as 180 or -180, a latitude as 90."""
 
 
 NO_WIDTH_DEG = 1e-12
-"""A tenth of a micrometre: what is no wider on average is a line, but for noise."""
+"""A tenth of a micrometre: a polygon that is no wider on average counts as a line."""
 
 
 class NoArea(ConfigError):
-    """A ring that encloses nothing."""
+    """A ring without area."""
 
 
 @dataclass(frozen=True, slots=True)
-class OnTheMap:
-    """A polygon as it lies on the map, and how its rings were read."""
+class NormalizedPolygon:
+    """A polygon within [-180, 180] degrees, and how its rings were interpreted."""
 
     pieces: list[list[Ring]]
     """One, or one for each side of the antimeridian, within [-180, 180] degrees. Outer rings,
-    which may be several, run counter-clockwise, holes clockwise."""
+    which may be several, are counter-clockwise, holes clockwise."""
     reading: str = ""
-    """What has to be said of how the outer ring was read; empty where it could mean one thing."""
+    """How an ambiguous outer ring was interpreted; empty if it is unambiguous."""
 
 
 def cut_at_antimeridian(rings: Sequence[Ring]) -> list[Polygon]:
     """Bring a polygon into [-180, 180] degrees, in two or more parts if it crosses the edge.
 
     Args:
-        rings: As :func:`lay_out` takes them.
-    Returns: Polygons that cover what ``rings`` cover; never empty.
-    Raises: As :func:`lay_out`.
+        rings: As for :func:`normalize_polygon`.
+    Returns: Polygons that cover the same area as ``rings``; never empty.
+    Raises: As :func:`normalize_polygon`.
     """
-    return [polygon for piece in lay_out(rings).pieces for polygon in polygons_of(piece)]
+    return [polygon for piece in normalize_polygon(rings).pieces for polygon in polygons_of(piece)]
 
 
-def lay_out(rings: Sequence[Ring]) -> OnTheMap:
+def normalize_polygon(rings: Sequence[Ring]) -> NormalizedPolygon:
     """Bring a polygon into [-180, 180] degrees, in two or more parts if it crosses the edge.
 
-    Neighbours more than 180 degrees apart are taken for a step over the antimeridian, but
-    not in a rectangle along the axes, which is read as it stands if it runs
-    counter-clockwise, as outer rings should, or begins at its western side. A step from
-    180 to -180 is none, or is the rim of a map of the world, whichever closes the ring. A
-    ring around a pole takes the pole in.
+    Neighbours more than 180 degrees apart are a step across the antimeridian, except
+    in a rectangle along the axes, which is read as written if it is counter-clockwise, as
+    outer rings should be, or begins at its western side. A step from 180 to -180 is either
+    no step or the edge of a world map, whichever closes the ring. A ring around a pole
+    includes the pole.
 
     Args:
-        rings: The outer ring and its holes, closed, wound either way.
-    Returns: Pieces that cover what ``rings`` cover; never empty. A ring may touch itself
-        where a corner of ``rings`` lies exactly on the antimeridian. Holes without area are
+        rings: The outer ring and its holes, closed, in either orientation.
+    Returns: Pieces that cover the same area as ``rings``; never empty. A ring may touch itself
+        where a corner of ``rings`` is exactly on the antimeridian. Holes without area are
         left out.
-    Raises: NoArea, for a ring that encloses nothing; ConfigError, for one that is wider
-        than the world or runs around it more than once, and for a hole around a pole.
+    Raises: NoArea, for a ring without area; ConfigError, for one that is wider
+        than the world or goes around it more than once, and for a hole around a pole.
     Source: RFC 7946, sections 3.1.6 and 3.1.9.
     """
     read = _read(_snapped(rings[0]))
     holes = [_read(_snapped(ring)) for ring in rings[1:]]
     if any(hole.is_around_pole for hole in holes):
-        raise ConfigError("a hole runs around a pole; split the polygon at the antimeridian")
+        raise ConfigError("a hole goes around a pole; split the polygon at the antimeridian")
     west, _, east, _ = bounds(read.ring)
     if east - west > 360 + EDGE_DEG and not read.is_around_pole:
         raise ConfigError("a polygon is wider than the world")
@@ -90,11 +90,11 @@ def lay_out(rings: Sequence[Ring]) -> OnTheMap:
     for hole in holes:
         with suppress(NoArea):
             placed.append(_wound(_beside(hole.ring, placed[0]), clockwise=True))
-    return OnTheMap(_cut_to_the_map(placed), read.note)
+    return NormalizedPolygon(_cut_to_the_map(placed), read.note)
 
 
 def _cut_to_the_map(rings: list[Ring]) -> list[list[Ring]]:
-    """Cut wound rings that reach beyond 180 degrees there, and bring the rest around."""
+    """Cut oriented rings at 180 degrees, and shift the rest into the map."""
     if max(bounds(ring)[2] for ring in rings) <= 180:
         return [rings]
     kept, beyond = map(_with_area, _cut(rings, 180.0))
@@ -103,14 +103,14 @@ def _cut_to_the_map(rings: list[Ring]) -> list[list[Ring]]:
 
 
 def _with_area(rings: Iterable[Ring]) -> list[Ring]:
-    """Leave out the slivers that are left where a ring only touched the cut."""
+    """Drop slivers where a ring only touched the cut."""
     return [ring for ring in rings if len(ring) >= 4 and signed_area(ring)]
 
 
 def without_spikes(ring: Ring) -> Ring:
-    """Take out of a closed ring where it goes out and straight back.
+    """Remove spikes, where a closed ring goes out and straight back.
 
-    Returns: A closed ring; one of fewer than four positions encloses nothing.
+    Returns: A closed ring; one of fewer than four positions has no area.
     """
     kept: Ring = []
     for corner in ring[:-1]:
@@ -131,14 +131,14 @@ def without_spikes(ring: Ring) -> Ring:
 
 
 def _is_spike(a: Position, b: Position, c: Position) -> bool:
-    """Tell whether the way turns back at ``b``."""
+    """Return whether the path reverses at ``b``."""
     x1, y1, x2, y2 = b[0] - a[0], b[1] - a[1], c[0] - b[0], c[1] - b[1]
     return x1 * y2 == y1 * x2 and x1 * x2 + y1 * y2 < 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A ring whose longitudes run on, so that it is closed on the flat map."""
+    """A ring with continuous longitudes, so that it is closed on the plane."""
 
     ring: Ring
     note: str = ""
@@ -146,7 +146,7 @@ class _Read:
 
 
 def _snapped(ring: Ring) -> Ring:
-    """Put longitudes and latitudes that are the edge of the map but for noise upon it."""
+    """Snap longitudes and latitudes that are almost at the edge of the map to it."""
     if all(abs(x) < 180 - EDGE_DEG and abs(y) < 90 - EDGE_DEG for x, y in ring):
         return ring
     return _without_repeats([(_to_edge(x, 180.0), _to_edge(y, 90.0)) for x, y in ring])
@@ -162,7 +162,7 @@ def _read(ring: Ring) -> _Read:
         return _Read(without_spikes(ring))
     if _is_rectangle(ring) and not _is_written_across(ring):
         return _Read(ring, _note_of_rectangle(ring))
-    # A step of exactly 360 leads to where it began, unless the ring then does not close.
+    # A step of exactly 360 degrees is no step, unless the ring then does not close.
     unrolled, turn = _unroll(ring, longest=360.0)
     if turn or not signed_area(unrolled):
         short, short_turn = _unroll(ring, longest=360.0 - EDGE_DEG)
@@ -174,12 +174,12 @@ def _read(ring: Ring) -> _Read:
 
 
 def _unroll(ring: Ring, *, longest: float) -> tuple[Ring, float]:
-    """Make the longitudes of a ring run on where they step over the antimeridian.
+    """Make the longitudes of a ring continuous where they cross the antimeridian.
 
     Args:
         ring: Closed.
-        longest: Longer steps are none over the antimeridian; degrees.
-    Returns: The ring, and by how many degrees its end is away from its beginning.
+        longest: Longer steps do not cross the antimeridian; degrees.
+    Returns: The ring, and the difference between its end and its start in degrees.
     """
     unrolled = [ring[0]]
     shift = 0.0
@@ -197,9 +197,9 @@ def _is_rectangle(ring: Ring) -> bool:
 
 
 def _is_written_across(ring: Ring) -> bool:
-    """Tell whether a rectangle that is wide as it stands is meant to cross the antimeridian.
+    """Return whether a rectangle wider than 180 degrees is meant to cross the antimeridian.
 
-    Whoever writes 170, -170 begins in the west and goes east, which is clockwise on the map.
+    170, -170 begins in the west and goes east, which is clockwise on the map.
     """
     west, _, east, _ = bounds(ring)
     return signed_area(ring) < 0 and ring[0][0] == east and east - west < 360
@@ -210,45 +210,45 @@ def _note_of_rectangle(ring: Ring) -> str:
     if east - west >= 360:
         return ""
     return (
-        f"A rectangle from {west:.10g} to {east:.10g} is read as it stands, {east - west:.6g} "
-        f"degrees wide; if the {360 - east + west:.6g} degrees over the antimeridian are meant, "
+        f"A rectangle from {west:.10g} to {east:.10g} is read as written, {east - west:.6g} "
+        f"degrees wide; if you mean the {360 - east + west:.6g} degrees across the antimeridian, "
         f"write {east:.10g} to {west + 360:.10g}."
     )
 
 
 def _note_of_steps(steps: Sequence[tuple[Position, Position]]) -> str:
-    """Say that a ring is read over the antimeridian; a step that leads nowhere is none."""
+    """Return a note that a ring crosses the antimeridian; steps of 360 degrees do not count."""
     first = next(((a, b) for a, b in steps if abs(b[0] - a[0]) < 360), None)
     if first is None:
         return ""
     (before, _), (after, _) = first
     return (
         f"A polygon that steps from {before:.10g} to {after:.10g} degrees of longitude is read "
-        "as running over the antimeridian."
+        "as crossing the antimeridian."
     )
 
 
 def _around_pole(ring: Ring, turn: float) -> _Read:
-    """Close a ring that runs around the world by way of the pole that it is nearer to."""
+    """Close a ring around the world through the nearer pole."""
     if abs(turn) != 360:
-        raise ConfigError("a ring of a polygon runs around the world more than once")
+        raise ConfigError("a ring of a polygon goes around the world more than once")
     chain = ring[:-1]
     latitudes = [y for _, y in chain]
     is_on_both = min(latitudes) < 0 < max(latitudes)
-    # Going east, the north is to the left, where the inside is.
+    # Going east, north is to the left, where the inside is.
     is_north = turn > 0 if is_on_both else max(latitudes) > 0
     pole = math.copysign(90.0, 1 if is_north else -1)
-    # From the crossing nearest to it the way to the pole meets no other part of the ring.
+    # From the nearest crossing, the path to the pole meets no other part of the ring.
     at, (x, y) = min(_on_antimeridian(ring), key=lambda found: abs(pole - found[1][1]))
     turned = [*chain[at + 1 :], *((lon + turn, lat) for lon, lat in chain[: at + 1])]
     closed = [(x, y), *turned, (x + turn, y), (x + turn, pole), (x, pole), (x, y)]
     name = "north" if is_north else "south"
-    note = f"A ring runs around the {name} pole, which is taken to lie inside."
+    note = f"A ring goes around the {name} pole, which is assumed to be inside."
     return _Read(_without_repeats(closed), note, is_around_pole=True)
 
 
 def _on_antimeridian(ring: Ring) -> Iterator[tuple[int, Position]]:
-    """Yield where a ring that runs on meets the antimeridian, and after which corner."""
+    """Yield where a continuous ring meets the antimeridian, and after which corner."""
     for index, (a, b) in enumerate(pairwise(ring)):
         for meridian in (-540.0, -180.0, 180.0, 540.0):
             if a[0] == b[0] == meridian:
@@ -258,12 +258,12 @@ def _on_antimeridian(ring: Ring) -> Iterator[tuple[int, Position]]:
 
 
 def wrap(longitude: float) -> float:
-    """Bring a longitude into [-180, 180), but leave 180 itself where it is."""
+    """Bring a longitude into [-180, 180), but keep 180 itself."""
     return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
 
 
 def spans(west: float, east: float) -> list[tuple[float, float]]:
-    """Bring a span of longitudes into [-180, 180], in two parts if it crosses the edge."""
+    """Bring a range of longitudes into [-180, 180], in two parts if it crosses the edge."""
     left = -180.0 if west == 180 else wrap(west)
     right = left + min(east - west, 360.0)
     return [(left, right)] if right <= 180 else [(left, 180.0), (-180.0, right - 360)]
@@ -274,7 +274,7 @@ def _shifted(ring: Ring, shift: float) -> Ring:
 
 
 def _beside(hole: Ring, outer: Ring) -> Ring:
-    """Shift a hole by whole turns to where its outer ring is."""
+    """Shift a hole by multiples of 360 degrees to its outer ring."""
     west, _, east, _ = bounds(outer)
     left, _, right, _ = bounds(hole)
     return _shifted(hole, 360.0 * round((west + east - left - right) / 720))
@@ -287,8 +287,8 @@ def bounds(ring: Ring) -> tuple[float, float, float, float]:
 
 
 def signed_area(ring: Ring) -> float:
-    """Return the area inside a ring in square degrees: positive if it runs counter-clockwise."""
-    # Measured from a corner, so that a small ring far from 0° loses no digits.
+    """Return the area of a ring in square degrees; positive if it is counter-clockwise."""
+    # Relative to a corner, so that a small ring far from 0° loses no precision.
     x0, y0 = ring[0]
     return (
         sum((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0) for (x1, y1), (x2, y2) in pairwise(ring))
@@ -297,7 +297,7 @@ def signed_area(ring: Ring) -> float:
 
 
 def is_box(polygon: Polygon) -> bool:
-    """Tell whether a wound polygon is a rectangle along the axes, without holes."""
+    """Return whether an oriented polygon is a rectangle along the axes, without holes."""
     # A simple ring fills its bounding box only if it is that box.
     west, south, east, north = bounds(polygon[0])
     box_area = (east - west) * (north - south)
@@ -311,9 +311,9 @@ def _wound(ring: Ring, *, clockwise: bool) -> Ring:
 
 
 def _is_line(ring: Ring) -> bool:
-    """Tell whether all corners lie on one line, but for noise.
+    """Return whether all corners are on one line, within rounding.
 
-    The area does not tell: that of a bow tie may be 0.
+    The area is no criterion: that of a bow tie may be 0.
     """
     x0, y0 = ring[0]
     x1, y1 = max(ring, key=lambda corner: abs(corner[0] - x0) + abs(corner[1] - y0))
@@ -323,12 +323,12 @@ def _is_line(ring: Ring) -> bool:
 
 
 def _cut(rings: Iterable[Ring], meridian: float) -> tuple[list[Ring], list[Ring]]:
-    """Cut wound rings at a meridian: the rings west of it, and those east of it.
+    """Cut oriented rings at a meridian: return the rings west of it, and those east of it.
 
-    Every ring falls into chains on either side. The inside is always to the
-    left of the way, so going north along the meridian it is entered where a
-    ring goes east and left where one goes west: the lowest of the ones belongs
-    to the lowest of the others, and so on. That also joins holes which are cut.
+    Every ring splits into chains on either side. The inside is always to the left,
+    so going north along the meridian it is entered where a ring goes east and left
+    where one goes west: the n-th end from the south is joined with the n-th start.
+    That also joins holes that are cut.
     """
     split = [_chains(ring, meridian) for ring in rings]
     return _side(split, east=False), _side(split, east=True)
@@ -344,10 +344,10 @@ def _side(split: Iterable[list[tuple[bool, Ring]]], *, east: bool) -> list[Ring]
 
 
 def _chains(ring: Ring, meridian: float) -> list[tuple[bool, Ring]]:
-    """Split a ring where it crosses a meridian, each chain with whether it is east of it.
+    """Split a ring where it crosses a meridian; each chain has a flag whether it is east.
 
-    A position on the meridian counts as west. A ring that does not cross comes
-    back whole, as its only chain.
+    A position on the meridian counts as west. A ring that does not cross it is
+    returned whole, as its only chain.
     """
     chains: list[tuple[bool, Ring]] = [(ring[0][0] > meridian, [ring[0]])]
     for a, b in pairwise(ring):
@@ -358,7 +358,7 @@ def _chains(ring: Ring, meridian: float) -> list[tuple[bool, Ring]]:
             chains.append((is_east, [crossing]))
         chains[-1][1].append(b)
     if len(chains) > 1:
-        # The walk began in the middle of a chain: its end is that chain's beginning.
+        # The ring began in the middle of a chain: the last chain is the start of the first.
         is_east, last = chains.pop()
         chains[0] = (is_east, last[:-1] + chains[0][1])
     return chains
@@ -390,9 +390,9 @@ def _without_repeats(ring: Ring) -> Ring:
 
 
 def polygons_of(rings: Iterable[Ring]) -> list[Polygon]:
-    """Put holes (clockwise) into the outer rings (counter-clockwise) around them.
+    """Assign holes (clockwise) to the outer rings (counter-clockwise) around them.
 
-    A hole outside every ring cuts nothing out. Takes time as the square of the corners.
+    A hole outside every ring is dropped. Quadratic in the number of corners.
     """
     areas = [(ring, signed_area(ring)) for ring in rings]
     polygons = [[ring] for ring, area in areas if area >= 0]  # that of a bow tie may be 0
@@ -404,7 +404,7 @@ def polygons_of(rings: Iterable[Ring]) -> list[Polygon]:
 
 
 def _encloses(outer: Ring, hole: Ring) -> bool:
-    """Tell whether most corners of ``hole`` lie inside ``outer``; some may lie on its line."""
+    """Return whether most corners of ``hole`` are inside ``outer``; some may be on its edge."""
     return 2 * sum(_contains(outer, corner) for corner in hole[:-1]) >= len(hole) - 1
 
 

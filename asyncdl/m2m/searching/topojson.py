@@ -1,4 +1,4 @@
-"""TopoJSON as GeoJSON: borders that neighbours share are stored once there. Pure.
+"""Convert TopoJSON, which stores shared borders once, to GeoJSON. Pure.
 
 Source: the TopoJSON format specification, sections 2.1 to 2.3.
 """
@@ -15,8 +15,8 @@ from asyncdl.m2m.searching.rings import Position
 Object = Mapping[str, Any]
 
 MAX_POSITIONS = 2_000_000
-"""An arc may be used by any number of rings, so a small text could become a large area."""
-_NO_TOPOLOGY = "the area of interest is no TopoJSON"
+"""Limit: an arc may be used by any number of rings, so a small text could become huge."""
+_NO_TOPOLOGY = "the area of interest is not valid TopoJSON"
 
 
 def from_topology(found: Object, layer: str | int | None = None) -> dict[str, Any]:
@@ -24,8 +24,9 @@ def from_topology(found: Object, layer: str | int | None = None) -> dict[str, An
 
     Args:
         found: The topology.
-        layer: Name or number of the object; may be left out where there is only one.
-    Raises: ConfigError, for what is none, and for an object that is not there or not named.
+        layer: Name or number of the object; optional if there is only one.
+    Raises: ConfigError, for an invalid topology, and for an object that does not exist or
+        is not named.
     """
     objects = found.get("objects")
     if not isinstance(objects, Mapping) or not objects:
@@ -66,7 +67,7 @@ def _arcs(found: Object) -> list[Any]:
 
 
 class _TopologyReader:
-    """Arcs, and how their numbers become degrees."""
+    """Arcs, and the transform of their numbers to degrees."""
 
     def __init__(
         self, arcs: Sequence[Any], scale: Position | None, translate: Position | None
@@ -77,7 +78,7 @@ class _TopologyReader:
         self._left = MAX_POSITIONS
 
     def collection(self, root: Object) -> dict[str, Any]:
-        """Return all geometries of an object, however deep they stand."""
+        """Return all geometries of an object, at any depth."""
         features: list[dict[str, Any]] = []
         waiting = [root]
         while waiting:
@@ -121,7 +122,7 @@ class _TopologyReader:
     def _arc(self, number: int) -> list[Position]:
         if number not in self._read:
             steps = self._arcs[number]
-            if self._scale:  # each position is told from the one before
+            if self._scale:  # positions are differences to the previous one
                 steps = zip(
                     accumulate(step[0] for step in steps),
                     accumulate(step[1] for step in steps),

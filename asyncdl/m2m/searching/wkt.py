@@ -1,6 +1,6 @@
-"""Well-known text: the geometries that an area of interest is made of, as GeoJSON objects. Pure.
+"""Parse well-known text to GeoJSON geometries. Pure.
 
-Source: OGC 06-103r4 (Simple Feature Access, part 1), section 7; the ``SRID=…;`` in front is
+Source: OGC 06-103r4 (Simple Feature Access, part 1), section 7; the ``SRID=…;`` prefix is
 PostGIS's.
 """
 
@@ -15,7 +15,7 @@ from asyncdl.errors import ConfigError
 T = TypeVar("T")
 
 MAX_DEPTH = 50
-"""Collections within collections; more is no area but an attack on the stack."""
+"""Maximum nesting of collections; protects the stack."""
 
 _NAMES = {
     "POINT": "Point",
@@ -35,21 +35,21 @@ _WGS84 = ("", "4326", "4979")
 _ALLOWED = ("POINT", "MULTIPOINT", "POLYGON", "MULTIPOLYGON", "GEOMETRYCOLLECTION")
 _TOKEN = re.compile(
     r"(?P<number>[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+)(?![\w.+-])"
-    # What begins as a number does and is none is passed by as a whole, not sign by sign.
+    # Anything else that starts like a number is one token, not one per character.
     r"|(?P<word>[A-Za-z]++)|(?P<sign>[\w.+-]++|\S)"
 )
 _LONGEST_SRID_CHARS = 9
 _LONGEST_NUMBER_CHARS = 400
-"""All digits that a float can have; more say nothing about a place on earth."""
+"""All digits that a float can have; more add no precision."""
 
 
 def read_wkt(text: str) -> dict[str, Any]:
-    """Return what a text says as a GeoJSON geometry; heights and measures are left out.
+    """Return a GeoJSON geometry; heights and measures are dropped.
 
     Args:
-        text: Geometries, one after the other, longitude first. ``SRID=…;`` may stand in front
-            of each; the first one names the reference system of all.
-    Raises: ConfigError, which tells line and column, for anything else.
+        text: Geometries, one after the other, longitude first. Each may begin with
+            ``SRID=…;``; the first one names the reference system of all.
+    Raises: ConfigError, with line and column, for anything else.
     """
     reader = _WktReader(text)
     srid = reader.srid()
@@ -57,7 +57,7 @@ def read_wkt(text: str) -> dict[str, Any]:
     while reader.name or reader.token in ("SRID", ";"):
         reader.skip(";")
         if reader.srid() not in ("", srid):
-            reader.refuse("another SRID than at the beginning")
+            reader.refuse("SRID differs from the first one")
         if reader.kind:
             found.append(reader.geometry())
     if reader.kind:
@@ -68,7 +68,7 @@ def read_wkt(text: str) -> dict[str, Any]:
 
 
 def _described(kind: str, token: str) -> str:
-    """Return what stands there, as it is where it can stand in WKT: the file may be another's."""
+    """Return a token for a message; other words are not quoted, the file may be private."""
     if not token:
         return "the end of the text"
     is_plain = kind == "number" or token in _VOCABULARY or len(token) == 1
@@ -76,12 +76,12 @@ def _described(kind: str, token: str) -> str:
 
 
 class _WktReader:
-    """A text and how far it is read; each method reads one thing and what belongs to it."""
+    """A recursive descent parser; each method parses one element."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._tokens = _TOKEN.finditer(text)
-        # One at a time: all of them take twenty times as much memory as the text.
+        # One at a time: all tokens take twenty times as much memory as the text.
         self._found = next(self._tokens, None)
 
     @property
@@ -91,17 +91,17 @@ class _WktReader:
 
     @property
     def token(self) -> str:
-        """What comes next, in upper case; empty at the end."""
+        """The next token, in upper case; empty at the end."""
         return self._found[0].upper() if self._found else ""
 
     @property
     def name(self) -> str:
-        """The type of geometry that begins here, as GeoJSON calls it; empty if none does."""
-        # Both POINT Z and POINTZ are written.
+        """The GeoJSON type of the geometry that begins here; empty if none does."""
+        # Both POINT Z and POINTZ are used.
         return _NAMES.get(self.token.removesuffix("M").removesuffix("Z"), "")
 
     def fail(self, expected: str) -> NoReturn:
-        """Tell what should stand here."""
+        """Raise the error for an unexpected token."""
         self.refuse(f"expected {expected}, found {_described(self.kind, self.token)}")
 
     def refuse(self, problem: str) -> NoReturn:
@@ -111,38 +111,38 @@ class _WktReader:
         raise ConfigError(f"the area of interest in WKT, line {line}, column {column}: {problem}")
 
     def skip(self, token: str) -> bool:
-        """Pass by a token if it comes next."""
+        """Consume a token if it is next; return whether it was."""
         is_next = self.token == token
         if is_next:
-            self._pass()
+            self._advance()
         return is_next
 
-    def _pass(self) -> None:
+    def _advance(self) -> None:
         self._found = next(self._tokens, None)
 
-    def need(self, token: str) -> None:
+    def expect(self, token: str) -> None:
         if not self.skip(token):
             self.fail(token)
 
     def srid(self) -> str:
-        """Read ``SRID=…;`` if it comes next; empty if it does not."""
+        """Parse ``SRID=…;`` if it is next; empty if it is not."""
         if not self.skip("SRID"):
             return ""
-        self.need("=")
+        self.expect("=")
         code = self.token
         if not code.isdigit() or len(code) > _LONGEST_SRID_CHARS:
             self.fail("the number of a reference system, such as 4326")
-        self._pass()
-        self.need(";")
+        self._advance()
+        self.expect(";")
         return code
 
     def geometry(self, depth: int = 0) -> dict[str, Any]:
         name = self.name
         if not name or depth > MAX_DEPTH:
             self.fail(f"one of {', '.join(_ALLOWED)}")
-        self._pass()
+        self._advance()
         if self.token in ("Z", "M", "ZM"):
-            self._pass()
+            self._advance()
         return {"type": name, **self._content(name, depth)}
 
     def _content(self, name: str, depth: int) -> dict[str, Any]:
@@ -163,10 +163,10 @@ class _WktReader:
         return self._list(lambda: self._list(self._position))
 
     def _list(self, one: Callable[[], T]) -> list[T]:
-        """Read ``( … , … )`` or ``EMPTY``."""
+        """Parse ``( … , … )`` or ``EMPTY``."""
         if self.skip("EMPTY"):
             return []
-        self.need("(")
+        self.expect("(")
         found = [one()]
         while self.skip(","):
             found.append(one())
@@ -175,13 +175,13 @@ class _WktReader:
         return found
 
     def _point(self) -> list[float]:
-        """Read a point of several, in brackets of its own or not."""
+        """Parse a point of a multipoint, with or without parentheses."""
         return self._in_brackets() if self.token == "(" else self._position()
 
     def _in_brackets(self) -> list[float]:
-        self.need("(")
+        self.expect("(")
         position = self._position()
-        self.need(")")
+        self.expect(")")
         return position
 
     def _position(self) -> list[float]:
@@ -190,7 +190,7 @@ class _WktReader:
             if len(self.token) > _LONGEST_NUMBER_CHARS:
                 self.refuse(f"a number of {len(self.token)} digits")
             numbers.append(float(self.token))
-            self._pass()
+            self._advance()
         if len(numbers) < 2:
             self.fail("a longitude and a latitude" if not numbers else "a latitude")
         return numbers[:2]

@@ -1,37 +1,48 @@
-"""Which footprints touch an area: compared here, where the service was asked for more. Pure.
+"""Footprints of scenes: their outlines, and which of them touch an area. Pure.
 
-Lines are straight on the map of longitude and latitude, as GeoJSON means them, and touching
-counts. What an outer ring goes around belongs to the area, whichever way and however often it
-does so, but for what a hole of the same part goes around.
+Lines are straight on the map of longitude and latitude, as in GeoJSON, and touching
+counts. The area is what outer rings enclose, in either direction and however often, without
+what holes of the same part enclose. Outlines are small and valid, so that they can be
+stored, drawn and sent without further checks.
 
-Source: RFC 7946, section 3.1.1 (lines between positions).
+Source: RFC 7946, sections 3.1.1 (lines between positions), 3.1.6, 3.1.7 and 3.1.9.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from asyncdl.errors import ConfigError
+from asyncdl.m2m.models import Scene
 from asyncdl.m2m.searching.cells import Grid, box_around, lengths_within, size_for
-from asyncdl.m2m.searching.rings import Polygon, Position, Ring, bounds, signed_area
+from asyncdl.m2m.searching.rings import (
+    Polygon,
+    Position,
+    Ring,
+    bounds,
+    cut_at_antimeridian,
+    signed_area,
+)
 
 Corners: TypeAlias = Sequence[Position]
 
 FINEST = 256
-"""Columns and rows of the grid that edges are found by."""
+"""Columns and rows of the grid that indexes edges."""
 
 
 class Ground:
-    """Parts of an area, found by place.
+    """Parts of an area with a spatial index.
 
-    Building it and each look take time as the corners that are near, not as all there are.
+    The cost of each query grows with the number of corners nearby, not with all of them.
 
     Args:
-        parts: Each with rings that are closed, or of a single position, which is a point.
-            Outer rings run counter-clockwise, holes clockwise. At least one part.
+        parts: Each with closed rings, or a ring of a single position, which is a point.
+            Outer rings are counter-clockwise, holes clockwise. At least one part.
     """
 
     def __init__(self, parts: Sequence[Polygon]) -> None:
@@ -40,7 +51,7 @@ class Ground:
         self._grid = Grid(box, size_for(*lengths_within(rings, box), FINEST))
         self._x, self._y = array("d"), array("d")
         self._side_of = array("l")
-        """For each edge its part, doubled, and one more for a hole."""
+        """For each edge twice the number of its part, plus one for a hole."""
         self._by_cell: dict[int, array[int]] = {}
         self._by_row: dict[int, array[int]] = {}
         self._first: dict[int, list[Position]] = {}
@@ -51,7 +62,7 @@ class Ground:
             places.sort()
 
     def _add(self, ring: Ring, side: int) -> None:
-        """Take in a ring; an edge is known by the number of the corner where it begins."""
+        """Add a ring; an edge has the number of its first corner."""
         size, start = self._grid.size, len(self._x)
         self._x.extend(x for x, _ in ring)
         self._y.extend(y for _, y in ring)
@@ -66,10 +77,10 @@ class Ground:
                     _enter(self._by_cell, row * size + column, edge)
 
     def touches(self, corners: Corners) -> bool:
-        """Tell whether a polygon without holes and the area have a point in common.
+        """Return whether a polygon without holes and the area have a point in common.
 
         Args:
-            corners: At least one, the first not repeated, within [-180, 180] degrees.
+            corners: At least one, the first one not repeated, within [-180, 180] degrees.
         """
         west, south, east, north = bounds(list(corners))
         left, low, right, high = self._grid.box
@@ -84,7 +95,7 @@ class Ground:
         )
 
     def _meets(self, a: Position, b: Position) -> bool:
-        """Tell whether a line meets an edge."""
+        """Return whether a line meets an edge."""
         clipped = _clipped(a, b, self._grid.box)
         if clipped is None:
             return False
@@ -113,7 +124,7 @@ class Ground:
                     yield place
 
     def _holds(self, point: Position) -> bool:
-        """Tell whether a point is inside a part and in no hole of it."""
+        """Return whether a point is inside a part and in none of its holes."""
         px, py = point
         low, high = self._grid.box[1], self._grid.box[3]
         if not low <= py <= high:
@@ -138,7 +149,7 @@ def _enter(index: dict[int, array[int]], key: int, edge: int) -> None:
 
 
 def encloses(ring: Sequence[Position], point: Position) -> bool:
-    """Tell whether a point lies inside a closed ring (even-odd rule; its line is undecided)."""
+    """Return whether a point is inside a closed ring (even-odd rule; undefined on its edge)."""
     x, y = point
     inside = False
     for (x1, y1), (x2, y2) in pairwise(ring):
@@ -148,7 +159,7 @@ def encloses(ring: Sequence[Position], point: Position) -> bool:
 
 
 def lines_meet(p: Position, q: Position, r: Position, s: Position) -> bool:
-    """Tell whether two lines have a point in common, ends included."""
+    """Return whether two lines have a point in common, ends included."""
     return (
         min(p[0], q[0]) <= max(r[0], s[0])
         and min(r[0], s[0]) <= max(p[0], q[0])
@@ -160,8 +171,8 @@ def lines_meet(p: Position, q: Position, r: Position, s: Position) -> bool:
 
 
 def _side(a: Position, b: Position, c: Position) -> int:
-    """Return on which side of the way from ``a`` to ``b`` a point lies: 1 left, 0 on it, -1."""
-    # Compared, not subtracted: small differences keep their sign, and no product is too small.
+    """Return the side of the line from ``a`` to ``b`` that a point is on: 1 left, 0 on it, -1."""
+    # Compared, not subtracted: small differences keep their sign.
     left = (b[0] - a[0]) * (c[1] - a[1])
     right = (b[1] - a[1]) * (c[0] - a[0])
     return (left > right) - (left < right)
@@ -170,9 +181,9 @@ def _side(a: Position, b: Position, c: Position) -> int:
 def _clipped(
     a: Position, b: Position, box: tuple[float, float, float, float]
 ) -> tuple[Position, Position] | None:
-    """Return the piece of a line within a box; ``None`` if there is none.
+    """Return the part of a line within a box; ``None`` if there is none.
 
-    Source: the clipping of Liang and Barsky.
+    Source: the Liang-Barsky algorithm.
     """
     (x1, y1), (x2, y2) = a, b
     dx, dy = x2 - x1, y2 - y1
@@ -186,7 +197,95 @@ def _clipped(
             start = max(start, room / step)
         else:
             end = min(end, room / step)
-    # By a hair's breadth more, so that what only touches the box is not lost to rounding.
+    # With a tolerance, so that a line that only touches the box is not lost to rounding.
     if start > end + 1e-9:
         return None
     return (x1 + start * dx, y1 + start * dy), (x1 + end * dx, y1 + end * dy)
+
+
+Outline: TypeAlias = tuple[tuple[float, float], ...]
+"""Corners as longitude and latitude in degrees, the first one not repeated; 3 or more."""
+
+MAX_CORNERS = 100
+"""Per outline; a Landsat footprint has four. Larger outlines are thinned out."""
+MAX_OUTLINES = 20
+"""Per footprint."""
+DECIMALS = 5
+"""Of a degree: a metre."""
+
+
+def outlines_of(geometry: object) -> tuple[Outline, ...]:
+    """Return the outer rings of a GeoJSON polygon or multipolygon; empty for anything else.
+
+    A feature is treated as its geometry.
+    """
+    if not isinstance(geometry, Mapping):
+        return ()
+    if geometry.get("type") == "Feature":
+        geometry = geometry.get("geometry")
+        if not isinstance(geometry, Mapping):
+            return ()
+    match geometry.get("type"), geometry.get("coordinates"):
+        case "Polygon", [outer, *_]:
+            rings: Sequence[object] = [outer]
+        case "MultiPolygon", [*polygons]:
+            rings = [polygon[0] for polygon in polygons if isinstance(polygon, list) and polygon]
+        case _:
+            return ()
+    outlines = (_outline(ring) for ring in rings[:MAX_OUTLINES])
+    return tuple(outline for outline in outlines if outline)
+
+
+def geometry_of(geometry: object) -> dict[str, Any] | None:
+    """Return a footprint as valid GeoJSON; ``None`` if it has no area.
+
+    Rings are closed and counter-clockwise; polygons are cut at the antimeridian.
+    """
+    polygons = pieces_of(geometry)
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons} if polygons else None
+
+
+def pieces_of(geometry: object) -> list[Polygon]:
+    """Return a footprint as polygons within [-180, 180] degrees; empty if it has no area."""
+    return [polygon for outline in outlines_of(geometry) for polygon in _cut(outline)]
+
+
+def _cut(outline: Outline) -> list[Polygon]:
+    try:
+        return cut_at_antimeridian([[*outline, outline[0]]])
+    except ConfigError:
+        return []  # it has no area
+
+
+def _outline(ring: object) -> Outline:
+    corners = list(dict.fromkeys(_corners(ring)))
+    step = math.ceil(len(corners) / MAX_CORNERS)
+    return tuple(corners[::step]) if len(corners) >= 3 else ()
+
+
+def _corners(ring: object) -> Iterator[tuple[float, float]]:
+    for position in ring if isinstance(ring, list) else ():
+        match position:
+            case [int() | float() as longitude, int() | float() as latitude, *_]:
+                if abs(longitude) <= 540 and abs(latitude) <= 90:  # also excludes NaN
+                    yield round(float(longitude), DECIMALS), round(float(latitude), DECIMALS)
+            case _:
+                pass
+
+
+class Footprints:
+    """Compares scenes with an area.
+
+    Args:
+        parts: Parts of the area, as for :class:`Ground`.
+    """
+
+    def __init__(self, parts: Sequence[Polygon]) -> None:
+        self._ground = Ground(parts)
+
+    def touch(self, scene: Scene) -> bool:
+        """Return whether a scene touches the area; true for one without a footprint."""
+        found = pieces_of(scene.spatial_coverage) or pieces_of(scene.spatial_bounds)
+        return not found or any(self._ground.touches(outer[:-1]) for outer, *_ in found)

@@ -1,4 +1,4 @@
-"""Texts of JSON that hold a place: GeoJSON, one feature a line, JSON of ESRI, TopoJSON. Pure.
+"""Areas in JSON: GeoJSON, one feature per line, Esri JSON, TopoJSON. Pure.
 
 Source: RFC 7946, RFC 8142 (text sequences), RFC 8259.
 """
@@ -19,16 +19,16 @@ from asyncdl.outside import TooMuch, check_values
 from asyncdl.user_text import MARKS
 
 MAX_VALUES = 3_000_000
-"""Of GeoJSON: a million corners, which no search takes."""
+"""Maximum for GeoJSON: a million corners, more than any search can use."""
 _RECORD = "\x1e"
-"""What a text of a sequence begins with. Source: RFC 8142, section 2."""
+"""Record separator of a text sequence. Source: RFC 8142, section 2."""
 _NO_JSON_NUMBER = re.compile(r"\b(?:NaN|Infinity)\b")
 
 
 def decode_text(data: bytes) -> str:
-    """Return a text of any Unicode encoding; what is not readable in it is replaced.
+    """Return a text in any Unicode encoding; invalid bytes are replaced.
 
-    Coordinates are plain digits: letters of another encoding, in names, do not matter.
+    Coordinates are ASCII digits: wrongly decoded letters in names do not matter.
     """
     for mark, encoding in MARKS:
         if data.startswith(mark):
@@ -40,13 +40,13 @@ def decode_text(data: bytes) -> str:
 
 
 def read_geojson(data: object, layer: str | int | None = None) -> object:
-    """Return GeoJSON as an object, whichever JSON it was.
+    """Return GeoJSON as an object, converting other kinds of JSON.
 
     Args:
-        data: A text, or what it decodes to, or an object with ``__geo_interface__``.
-        layer: Name or number of an object of TopoJSON.
-    Raises: ConfigError, for a text that is none, for too much of it, and for JSON of ESRI or
-        TopoJSON that makes no sense.
+        data: A text, or decoded JSON, or an object with ``__geo_interface__``.
+        layer: Name or number of an object in TopoJSON.
+    Raises: ConfigError, for a text that is not JSON or too large, and for invalid Esri JSON
+        or TopoJSON.
     """
     if isinstance(data, bytes | bytearray):
         data = decode_text(bytes(data))
@@ -76,7 +76,7 @@ def _parsed(text: str) -> object:
 
 
 def _sequence_of(text: str) -> dict[str, Any] | None:
-    """Read one GeoJSON text a line, or after each record mark; ``None`` if it is none."""
+    """Parse one GeoJSON text per line, or per record separator; ``None`` if that fails."""
     texts = text.split(_RECORD) if _RECORD in text else text.splitlines()
     found = []
     for one in texts:
@@ -99,7 +99,7 @@ def _feature(geometry: object) -> dict[str, Any]:
 
 
 def _with_odd_numbers(text: str) -> object | None:
-    """Read JSON whose properties hold NaN, as Python and GDAL write it; ``None`` if it is none."""
+    """Parse JSON whose properties contain NaN, as Python and GDAL write it; ``None`` if not."""
     if not _NO_JSON_NUMBER.search(text):
         return None
     try:

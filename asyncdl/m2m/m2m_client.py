@@ -1,7 +1,7 @@
 """The M2M API: one coroutine per endpoint, typed replies.
 
-How a call is made (turns, keys, new tries) is told in ``calling/``; here is
-only what each endpoint wants and gives.
+How a call is made (one at a time, API keys, retries) is in ``calling/``; here are
+only the parameters and results of each endpoint.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ T = TypeVar("T")
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 
 DOWNLOAD_APPLICATION = "M2M"
-"""What the service calls clients of its API, where it asks which application is meant."""
+"""The service's name for clients of its API, where a call has to name an application."""
 
 MAX_LABEL_CHARS = 50
 """Longer labels are ``INPUT_INVALID``."""
@@ -76,10 +76,10 @@ MAX_LABEL_CHARS = 50
 
 @dataclass(frozen=True, slots=True)
 class DownloadItem:
-    """One product of one entity, as ``download-request`` wants it.
+    """One product of one entity, for ``download-request``.
 
-    A secondary file has its own entity id *and* its own product id: paired
-    with its parent's, the service drops it without a word.
+    A secondary file has its own entity id *and* its own product id: with its
+    parent's, the service drops it silently.
     """
 
     entity_id: str
@@ -88,13 +88,13 @@ class DownloadItem:
 
 @dataclass(frozen=True, slots=True)
 class DownloadGroup:
-    """Whole file groups of the scenes in a list, as ``download-request`` wants them."""
+    """Whole file groups of the scenes in a list, for ``download-request``."""
 
     dataset_name: str
     """The *secondary* dataset, such as ``landsat_band_files_c2_l2``."""
     file_groups: tuple[str, ...]
     list_id: str
-    """A scene list that holds secondary entity ids."""
+    """A scene list of secondary entity ids."""
 
 
 class M2MClient:
@@ -102,17 +102,17 @@ class M2MClient:
 
     It logs in on first use and again when the key has expired. One call runs
     at a time, across the tasks of the program and the processes of the user.
-    On the way out, whatever the way, it removes the scene lists that are still
-    open and logs out; both have to be done within ``options.exit_deadline_s``.
+    On exit, also after an error, it removes the scene lists that are still open
+    and logs out, both within ``options.exit_deadline_s``.
 
     Args:
-        credentials: Of the account; see :func:`find_credentials`.
-        url: Base address of the API.
-        options: Patience, timeouts and places.
-        session: To be used in place of one of its own; it is not closed.
-        emit: Takes an ``ApiCalled`` for each reply and an ``ApiRetry`` for each new try.
-    Raises: ConfigError, if ``url`` is not an http(s) address, is one without TLS on another
-        machine, or names a service that the credentials were not found for; or if the user
+        credentials: Credentials of the account; see :func:`find_credentials`.
+        url: Base URL of the API.
+        options: Retries, timeouts and folders.
+        session: Session to use instead of its own; it is not closed.
+        emit: Receives an ``ApiCalled`` for each reply and an ``ApiRetry`` for each retry.
+    Raises: ConfigError, if ``url`` is not an http(s) URL, has no TLS on another
+        machine, or is not the service that the credentials were found for; or if the user
         has no folder for the account's lock.
 
     Every call raises ``AuthError`` if the token, the account or its role was
@@ -166,8 +166,8 @@ class M2MClient:
     async def aclose(self) -> None:
         """Remove open scene lists, log out, close the connection. May be called twice.
 
-        Failures are logged, not raised. A cancelled task is given the time, too, however often
-        it is cancelled. Calls of other tasks that are still under way are cancelled.
+        Failures are logged, not raised. A cancelled task gets the same time, however often it
+        is cancelled. Running calls of other tasks are cancelled.
         """
         await in_own_task(self._close())
 
@@ -176,12 +176,12 @@ class M2MClient:
         self._caller.stop()
         try:
             with move_on_after(deadline_s, shield=True) as scope:
-                # Half of the time at most, so that the key is given back even if lists are stuck.
+                # Half of the time at most, so that the logout happens even if lists are stuck.
                 with move_on_after(deadline_s / 2):
                     await self._scene_lists.remove_all()
                 await self._caller.end()
             if scope.cancelled_caught:
-                log.info("no logout within %g s; the key expires by itself", deadline_s)
+                log.info("no logout within %g s; the API key expires by itself", deadline_s)
         except AsyncdlError as failure:
             log.info("no logout: %s", failure)
         finally:
@@ -190,65 +190,65 @@ class M2MClient:
 
     @property
     def calls(self) -> Mapping[str, int]:
-        """Calls sent so far, by endpoint, repeated ones and logins included."""
+        """Calls sent so far, by endpoint, including retries and logins."""
         return MappingProxyType(self._caller.calls)
 
     @property
     def zone(self) -> Zone:
-        """Where the service is: the outmost address that replied, so far.
+        """Address zone of the service: the outermost address that replied so far.
 
-        By a proxy, or in a session of somebody else's, what the text of its host says.
+        With a proxy or a session passed in, the zone of the host in its URL.
         """
         return self._transport.zone
 
     @property
     def service_time(self) -> float | None:
-        """When the service was first asked here, by its own clock, in seconds since 1970.
+        """Time of the first call here by the service's clock, in seconds since 1970.
 
-        The earliest ``Date`` of its replies so far; ``None`` without any. A response that is not
-        M2M's says nothing about its time.
+        The earliest ``Date`` of its replies so far; ``None`` without any. Responses that are
+        not from M2M do not count.
         """
         return self._caller.service_time
 
     async def call(self, endpoint: str, payload: object = None) -> Json:
         """Call any endpoint and return its ``data`` as plain JSON.
 
-        A failed call is made again where that may help, as with all other methods.
+        A failed call is retried where that may help, like all other methods.
 
         Args:
             endpoint: Such as ``grid2ll``.
-            payload: Anything that JSON can hold.
-        Raises: TypeError, if ``payload`` is not JSON; else as all calls do.
+            payload: Any JSON value.
+        Raises: TypeError, if ``payload`` is not JSON; otherwise like all calls.
         """
         return await self._caller.call(endpoint, payload)
 
     # --- account -------------------------------------------------------------
 
     async def login(self) -> None:
-        """Log in now instead of with the first call; does nothing when logged in."""
+        """Log in now instead of with the first call; does nothing if logged in."""
         await self._caller.log_in()
 
     async def logout(self) -> None:
-        """Give the key back; does nothing when not logged in."""
+        """Log out; does nothing if not logged in."""
         await self._caller.log_out()
 
     async def permissions(self) -> list[str]:
-        """Return what the account may do; ``download`` must be among it to download."""
-        return await self._ask("permissions", None, list[Id], default=[])
+        """Return the account's permissions; downloads need ``download``."""
+        return await self._call_typed("permissions", None, list[Id], default=[])
 
     async def rate_limit_summary(self, ip_addresses: Sequence[str] | None = None) -> RateLimits:
         """Return the download quota and what is left of it.
 
         Args:
-            ip_addresses: Others than the one the call comes from.
+            ip_addresses: Other addresses than that of the call.
         """
-        payload = _given(ipAddress=_as_list(ip_addresses))
-        return await self._ask("rate-limit-summary", payload, RateLimits, default={})
+        payload = _payload(ipAddress=_as_list(ip_addresses))
+        return await self._call_typed("rate-limit-summary", payload, RateLimits, default={})
 
     async def notifications(self, system_id: str = "M2M") -> list[Notification]:
-        """Return the service's notices, outages among them; may be empty."""
+        """Return the service's notices, such as outages; may be empty."""
         payload = {"systemId": system_id}
-        return await self._ask("notifications", payload, list[Notification], default=[])
+        return await self._call_typed("notifications", payload, list[Notification], default=[])
 
     # --- datasets ------------------------------------------------------------
 
@@ -260,38 +260,40 @@ class M2MClient:
         Raises: ValueError, unless exactly one of the two is given.
         """
         if (dataset_id is None) == (dataset_name is None):
-            raise ValueError("a dataset is asked for by its id or by its name")
-        payload = _given(datasetId=dataset_id, datasetName=dataset_name)
-        return await self._ask("dataset", payload, Dataset)
+            raise ValueError("pass either dataset_id or dataset_name")
+        payload = _payload(datasetId=dataset_id, datasetName=dataset_name)
+        return await self._call_typed("dataset", payload, Dataset)
 
     async def dataset_search(self, text: str = "") -> list[Dataset]:
-        """Return the datasets whose name contains ``text``; all of them for none."""
-        payload = _given(datasetName=text or None)
-        return await self._ask("dataset-search", payload, list[Dataset], default=[])
+        """Return the datasets whose name contains ``text``; all without a text."""
+        payload = _payload(datasetName=text or None)
+        return await self._call_typed("dataset-search", payload, list[Dataset], default=[])
 
     async def dataset_file_groups(self, dataset_name: str) -> DatasetFileGroups:
-        """Return the groups that the dataset's single files are sorted into."""
+        """Return the file groups of the dataset's single files."""
         payload = {"datasetName": dataset_name}
         nothing: Json = {"secondary": {}}
-        return await self._ask("dataset-file-groups", payload, DatasetFileGroups, default=nothing)
+        return await self._call_typed(
+            "dataset-file-groups", payload, DatasetFileGroups, default=nothing
+        )
 
     async def dataset_filters(self, dataset_name: str) -> list[DatasetFilter]:
-        """Return the metadata fields that a search of the dataset may filter on."""
+        """Return the metadata fields that a search of the dataset can filter on."""
         payload = {"datasetName": dataset_name}
-        return await self._ask("dataset-filters", payload, list[DatasetFilter], default=[])
+        return await self._call_typed("dataset-filters", payload, list[DatasetFilter], default=[])
 
     async def dataset_download_options(
         self, dataset_name: str, scene_filter: Json | None = None
     ) -> list[DatasetProduct]:
-        """Return the products of a dataset, without asking for any scene.
+        """Return the products of a dataset, without naming scenes.
 
         Args:
             dataset_name: Alias of the dataset.
-            scene_filter: Narrows it to the products of the scenes that match.
+            scene_filter: Restricts the result to products of scenes that match.
         Source: endpoint ``dataset-download-options``; API notes §10.
         """
-        payload = _given(datasetName=dataset_name, sceneFilter=scene_filter)
-        return await self._ask(
+        payload = _payload(datasetName=dataset_name, sceneFilter=scene_filter)
+        return await self._call_typed(
             "dataset-download-options", payload, list[DatasetProduct], default=[]
         )
 
@@ -314,12 +316,12 @@ class M2MClient:
             dataset_name: Alias of the dataset.
             scene_filter: As the API defines it; without one the search takes minutes.
             starting_number: First hit to return, counted from 1.
-            max_results: Hits to return; below 10,000 is advised, 50,000 the most.
+            max_results: Hits to return; below 10,000 is advised, 50,000 is the maximum.
             metadata_type: ``summary`` or ``full``; ``None`` returns no metadata.
             sort_field: Id of the field to sort by.
             sort_direction: ``ASC`` or ``DESC``.
         """
-        payload = _given(
+        payload = _payload(
             datasetName=dataset_name,
             sceneFilter=scene_filter,
             startingNumber=starting_number,
@@ -328,7 +330,7 @@ class M2MClient:
             sortField=sort_field,
             sortDirection=sort_direction,
         )
-        return await self._ask("scene-search", payload, ScenePage, default=_NO_RESULTS)
+        return await self._call_typed("scene-search", payload, ScenePage, default=_NO_RESULTS)
 
     async def scene_search_delete(
         self,
@@ -339,7 +341,7 @@ class M2MClient:
         starting_number: int = 1,
         max_results: int = 100,
     ) -> DeletedScenePage:
-        """Return one page of the scenes that a dataset no longer has, for mirrors.
+        """Return one page of the scenes that were deleted from a dataset, for mirrors.
 
         Args:
             dataset_name: Alias of the dataset.
@@ -349,28 +351,28 @@ class M2MClient:
             max_results: Hits to return.
         Source: endpoint ``scene-search-delete``; API notes §10.
         """
-        payload = _given(
+        payload = _payload(
             datasetName=dataset_name,
-            temporalFilter=_given(start=start, end=end) or None,
+            temporalFilter=_payload(start=start, end=end) or None,
             startingNumber=starting_number,
             maxResults=max_results,
         )
-        return await self._ask(
+        return await self._call_typed(
             "scene-search-delete", payload, DeletedScenePage, default=_NO_RESULTS
         )
 
     def open_scene_list(
         self, dataset_name: str, ids: Sequence[str], *, id_field: str = "entityId"
     ) -> AbstractAsyncContextManager[SceneList]:
-        """Keep scenes in a list of their own for the length of the block.
+        """Keep scenes in a temporary list for the duration of the block.
 
-        The list is removed in every way out of the block; if that fails, at the
-        client's end.
+        The list is removed at the end of the block, also after an error; if that
+        fails, when the client closes.
 
         Args:
             dataset_name: Alias of the dataset that the ids belong to.
             ids: 1 to 50,000.
-            id_field: ``entityId``, or ``displayId``, which takes the service longer.
+            id_field: ``entityId``, or ``displayId``, which is slower.
         Raises: ValueError on entering, if there are no ids or too many.
         """
         return self._scene_lists.open(dataset_name, ids, id_field=id_field)
@@ -384,7 +386,7 @@ class M2MClient:
         id_field: str = "entityId",
         time_to_live: str | None = None,
     ) -> int:
-        """Add scenes to a list, making it if need be, and return how many were added.
+        """Add scenes to a list, creating it if necessary; return how many were added.
 
         Args:
             list_id: Shared by all programs of the account; :meth:`open_scene_list` makes a new one.
@@ -401,7 +403,7 @@ class M2MClient:
             "timeToLive": time_to_live or self._options.scene_list_ttl,
         }
         data = await self.call("scene-list-add", payload)
-        # The stable version tells a bare count, others tell more.
+        # The stable version returns a bare count, others an object.
         if isinstance(data, dict):
             return _read("scene-list-add", data, SceneListAdded).scene_count
         return _read_if_possible("scene-list-add", data, Count, 0)
@@ -414,22 +416,22 @@ class M2MClient:
         starting_number: int | None = None,
         max_results: int | None = None,
     ) -> list[SceneListEntry]:
-        """Return the members of a list; none if there is no such list."""
-        payload = _given(
+        """Return the members of a list; empty if there is no such list."""
+        payload = _payload(
             listId=list_id,
             datasetName=dataset_name,
             startingNumber=starting_number,
             maxResults=max_results,
         )
-        return await self._ask("scene-list-get", payload, list[SceneListEntry], default=[])
+        return await self._call_typed("scene-list-get", payload, list[SceneListEntry], default=[])
 
     async def scene_metadata_list(self, list_id: str, dataset_name: str) -> list[Scene]:
-        """Return the scenes of a list as a search would; those that are unknown are left out.
+        """Return the scenes of a list as a search would; unknown ones are left out.
 
         Source: endpoint ``scene-metadata-list``; API notes §4.5 and §10.
         """
         payload = {"listId": list_id, "datasetName": dataset_name, "metadataType": "summary"}
-        by_dataset = await self._ask(
+        by_dataset = await self._call_typed(
             "scene-metadata-list", payload, dict[str, list[Scene]], default={}
         )
         return [scene for scenes in by_dataset.values() for scene in scenes]
@@ -440,25 +442,25 @@ class M2MClient:
         dataset_name: str | None = None,
         ids: Sequence[str] | None = None,
     ) -> None:
-        """Remove a list, or only its part of one dataset, or only some scenes of it."""
+        """Remove a list, its scenes of one dataset, or some of its scenes."""
         await self.call(
             "scene-list-remove",
-            _given(listId=list_id, datasetName=dataset_name, entityIds=_as_list(ids)),
+            _payload(listId=list_id, datasetName=dataset_name, entityIds=_as_list(ids)),
         )
 
     async def scene_list_summary(
         self, list_id: str, dataset_name: str | None = None
     ) -> SceneListSummary:
-        """Return how many scenes a list holds, in all and by dataset."""
-        payload = _given(listId=list_id, datasetName=dataset_name)
-        return await self._ask("scene-list-summary", payload, SceneListSummary, default={})
+        """Return how many scenes a list contains, in total and by dataset."""
+        payload = _payload(listId=list_id, datasetName=dataset_name)
+        return await self._call_typed("scene-list-summary", payload, SceneListSummary, default={})
 
     async def scene_list_types(self) -> list[SceneListName]:
-        """Return all scene lists of the account, those of other programs too.
+        """Return all scene lists of the account, including those of other programs.
 
         Source: endpoint ``scene-list-types``; API notes §4.6.
         """
-        return await self._ask("scene-list-types", {}, list[SceneListName], default=[])
+        return await self._call_typed("scene-list-types", {}, list[SceneListName], default=[])
 
     # --- downloads -----------------------------------------------------------
 
@@ -470,24 +472,24 @@ class M2MClient:
         entity_ids: Sequence[str] | None = None,
         include_secondary_file_groups: bool = False,
     ) -> list[DownloadOption]:
-        """Return the products that scenes can be had as; none if nothing was found.
+        """Return the products of scenes; empty if nothing was found.
 
         Args:
             dataset_name: Alias of the dataset that the scenes belong to.
             list_id: The scenes, as a scene list.
-            entity_ids: The scenes, one by one; 5,000 have been seen to work.
-            include_secondary_file_groups: Tell the groups of single files.
+            entity_ids: The scenes, one by one; 5,000 are known to work.
+            include_secondary_file_groups: Whether to include the groups of single files.
         Raises: ValueError, unless exactly one of list and ids is given.
         """
         if (list_id is None) == (entity_ids is None):
-            raise ValueError("options are asked for by a scene list or by entity ids")
-        payload = _given(
+            raise ValueError("pass either list_id or entity_ids")
+        payload = _payload(
             datasetName=dataset_name,
             listId=list_id,
             entityIds=_as_list(entity_ids),
             includeSecondaryFileGroups=include_secondary_file_groups,
         )
-        return await self._ask("download-options", payload, list[DownloadOption], default=[])
+        return await self._call_typed("download-options", payload, list[DownloadOption], default=[])
 
     async def download_request(
         self,
@@ -496,31 +498,33 @@ class M2MClient:
         label: str,
         data_groups: Sequence[DownloadGroup] = (),
     ) -> DownloadRequestReply:
-        """Ask for downloads; the same ones under the same label give the same download ids.
+        """Request downloads; the same ones under the same label return the same download ids.
 
         Args:
-            downloads: Products of entities; up to 1,000 in a call go well.
+            downloads: Products of entities; up to 1,000 per call are known to work.
             label: Name of the job in the account's queue, up to 50 characters.
-            data_groups: File groups of scene lists, instead of or beside ``downloads``.
+            data_groups: File groups of scene lists, instead of or besides ``downloads``.
         Raises: ValueError, if the label is too long.
         """
         if len(label) > MAX_LABEL_CHARS:
             raise ValueError(f"a label has at most {MAX_LABEL_CHARS} characters: {label}")
-        payload = _given(
+        payload = _payload(
             downloads=[{"entityId": d.entity_id, "productId": d.product_id} for d in downloads]
             or None,
             dataGroups=[_as_data_group(group) for group in data_groups] or None,
             label=label,
         )
-        return await self._ask("download-request", payload, DownloadRequestReply, default={})
+        return await self._call_typed("download-request", payload, DownloadRequestReply, default={})
 
     async def download_retrieve(self, label: str | None = None) -> DownloadRetrieveReply:
-        """Return the URLs of what was requested under ``label``, or of all that the account has.
+        """Return the URLs of what was requested under ``label``, or of the whole queue.
 
-        What is handed out by ``available`` stands under ``requested`` the next time.
+        Entries in ``available`` are in ``requested`` the next time.
         """
-        payload = _given(label=label)
-        return await self._ask("download-retrieve", payload, DownloadRetrieveReply, default={})
+        payload = _payload(label=label)
+        return await self._call_typed(
+            "download-retrieve", payload, DownloadRetrieveReply, default={}
+        )
 
     async def download_search(
         self, label: str | None = None, *, active_only: bool | None = None
@@ -528,113 +532,117 @@ class M2MClient:
         """Return the account's queue without URLs.
 
         Args:
-            label: Of one job; ``None`` for all.
-            active_only: False shows complete, failed and cleared entries, too.
+            label: Label of one job; ``None`` for all.
+            active_only: ``False`` includes complete, failed and cleared entries.
         """
-        payload = _given(label=label, activeOnly=active_only)
-        return await self._ask("download-search", payload, list[DownloadEntry], default=[])
+        payload = _payload(label=label, activeOnly=active_only)
+        return await self._call_typed("download-search", payload, list[DownloadEntry], default=[])
 
     async def download_order_remove(self, label: str) -> int:
-        """Remove a whole label from the account's queue and return how many entries it had."""
+        """Remove a label from the account's queue; return how many entries it had."""
         data = await self.call("download-order-remove", {"label": label})
         return _read_if_possible("download-order-remove", data, Count, 0)
 
     async def download_remove(self, download_id: int) -> bool:
         """Remove one download from the account's queue.
 
-        One call for each: a finished job goes quicker by :meth:`download_order_remove`.
+        One call each; to remove a whole job, :meth:`download_order_remove` is faster.
 
-        Returns: What the service says, which is true for unknown ids, too.
+        Returns: The service's reply, which is true for unknown ids, too.
         Source: endpoint ``download-remove``; API notes §5.7.
         """
         data = await self.call("download-remove", {"downloadId": download_id})
         return bool(_read_if_possible("download-remove", data, Flag, Flag(0)))
 
     async def download_labels(self) -> list[DownloadLabel]:
-        """Return the labels of the account's queue, those of other programs too.
+        """Return the labels of the account's queue, including those of other programs.
 
         Source: endpoint ``download-labels``; API notes §5.7.
         """
-        return await self._ask("download-labels", {}, list[DownloadLabel], default=[])
+        return await self._call_typed("download-labels", {}, list[DownloadLabel], default=[])
 
     async def download_summary(self, label: str) -> DownloadSummary:
-        """Return the totals of a label; zeros if the queue has none of that name.
+        """Return the totals of a label; zeros if the queue has no such label.
 
-        Source: endpoint ``download-summary``, which insists on an application; API notes §5.7.
+        Source: endpoint ``download-summary``, which needs an application; API notes §5.7.
         """
         payload = {"downloadApplication": DOWNLOAD_APPLICATION, "label": label}
-        return await self._ask("download-summary", payload, DownloadSummary, default={})
+        return await self._call_typed("download-summary", payload, DownloadSummary, default={})
 
     async def download_eula(self, codes: Sequence[str]) -> list[Eula]:
-        """Return the licence agreements of some codes; unknown ones may be left out.
+        """Return the license agreements of some codes; unknown ones may be left out.
 
         Args:
-            codes: As ``eula_code`` of a download names them.
+            codes: Values of ``eula_code`` of downloads.
         Source: endpoint ``download-eula``; API notes §5.7.
         """
         payload = {"eulaCodes": list(codes)}
-        return await self._ask("download-eula", payload, list[Eula], default=[])
+        return await self._call_typed("download-eula", payload, list[Eula], default=[])
 
     async def download_complete_proxied(self, sizes_bytes: Mapping[int, int]) -> ProxiedReply:
-        """Tell the service that proxied downloads were fetched, which it cannot see.
+        """Report proxied downloads as fetched, which the service cannot see.
 
         Args:
-            sizes_bytes: Download id to the bytes that came.
-        Returns: How many it took note of, and those it did not take.
+            sizes_bytes: Download id to the bytes received.
+        Returns: How many were updated, and those that failed.
         Source: endpoint ``download-complete-proxied``; API notes §5.6 and §5.7.
         """
-        told = [
+        downloaded = [
             {"downloadId": download_id, "downloadedSize": size}
             for download_id, size in sizes_bytes.items()
         ]
-        payload = {"proxiedDownloads": told}
-        return await self._ask("download-complete-proxied", payload, ProxiedReply, default={})
+        payload = {"proxiedDownloads": downloaded}
+        return await self._call_typed(
+            "download-complete-proxied", payload, ProxiedReply, default={}
+        )
 
     async def download_order_load(self, label: str | None = None) -> list[DownloadEntry]:
         """Load an order that was staged in EarthExplorer, so that it can be retrieved.
 
         Args:
-            label: Of the order, such as ``BulkDownload``; ``None`` for all.
-        Returns: Its entries; none if no order has the label.
+            label: Label of the order, such as ``BulkDownload``; ``None`` for all.
+        Returns: Its entries; empty if no order has the label.
         Source: endpoint ``download-order-load``; API notes §5.7.
         """
-        payload = _given(label=label)
-        return await self._ask("download-order-load", payload, list[DownloadEntry], default=[])
+        payload = _payload(label=label)
+        return await self._call_typed(
+            "download-order-load", payload, list[DownloadEntry], default=[]
+        )
 
-    async def _ask(
+    async def _call_typed(
         self, endpoint: str, payload: Json, as_type: type[T], *, default: Json = None
     ) -> T:
-        """Make a call and read its data as ``as_type``.
+        """Make a call and convert its data to ``as_type``.
 
-        ``default`` is read in place of null and of ``[]``, which is also an empty map.
+        ``default`` replaces null and ``[]``, which is also PHP's empty map.
         """
         data = await self.call(endpoint, payload) or default
         return await off_loop(_count(data), _read, endpoint, data, as_type)
 
 
 _NO_RESULTS: Json = {"results": None}
-"""A page of a search, where null stands for it."""
+"""The page of a search that returns null."""
 
 MAX_LOSSES_LOGGED = 100
-"""Of one reply; the others are counted."""
+"""Per reply; the others are counted."""
 
 
 def _count(data: Json) -> int:
-    """Return how many things a reply tells of, be they its own or those of a page."""
+    """Return the number of items in a reply or its page, as an estimate of the work."""
     parts = [data, *data.values()] if isinstance(data, dict) else [data]
     return max((len(part) for part in parts if isinstance(part, dict | list)), default=1)
 
 
 def _read(endpoint: str, data: Json, as_type: type[T]) -> T:
-    """Type a reply. What cannot be read of it and is not essential is left out and logged.
+    """Convert a reply. Parts that are invalid and not essential are left out and logged.
 
-    Raises: ApiError, if something essential is missing or cannot be read.
+    Raises: ApiError, if something essential is missing or invalid.
     """
     losses: list[tuple[str, str]] = []
     try:
         return read_reply(data, as_type, lambda path, why: losses.append((path, why)))
     except msgspec.ValidationError as error:
-        # The message names types and the place, and quotes no values.
+        # The message names types and the path, and quotes no values.
         raise ApiError(endpoint, message=f"unexpected reply: {error}") from error
     finally:
         _log_losses(endpoint, losses)
@@ -649,7 +657,7 @@ def _log_losses(endpoint: str, losses: Sequence[tuple[str, str]]) -> None:
 
 
 def _read_if_possible(endpoint: str, data: Json, as_type: Any, default: T) -> T:
-    """Type a bare value that decides nothing; ``default`` if it is of no use."""
+    """Convert a bare value that is not essential; ``default`` if it is invalid."""
     if data is None or data == []:
         return default
     try:
@@ -669,13 +677,13 @@ def _state_folder() -> Path:
         raise ConfigError(problem, key="HOME", allowed="HOME or XDG_STATE_HOME set") from error
 
 
-def _given(**fields: Json) -> dict[str, Json]:
-    """Make a payload of the fields that are given; null is not the same as absent."""
+def _payload(**fields: Json) -> dict[str, Json]:
+    """Return a payload without the fields that are ``None``; null differs from absent."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def _as_list(values: Sequence[str] | None) -> list[str] | None:
-    """Keep a list of one a list, and absent absent."""
+    """Return the values as a list, or ``None``."""
     return None if values is None else list(values)
 
 
@@ -689,7 +697,7 @@ def _as_data_group(group: DownloadGroup) -> dict[str, Json]:
 
 def _check_types(credentials: object, options: object) -> None:
     if not isinstance(credentials, Credentials):
-        allowed = "Credentials, such as asyncdl.find_credentials() gives"
+        allowed = "Credentials, such as those from asyncdl.find_credentials()"
         raise wrong_type("M2MClient.credentials", credentials, allowed)
     if not isinstance(options, ClientOptions):
         raise wrong_type("M2MClient.options", options, "ClientOptions")

@@ -1,6 +1,6 @@
-"""A search: from readable wishes to the service's filter, and page by page to its scenes.
+"""A scene search: from a query to the service's filter, and page by page to the scenes.
 
-Pure but for :func:`search_scenes`, which asks a client for one page after the other.
+Pure except for :func:`search_scenes`, which requests one page after the other.
 
 Source: API notes, sections 4.1 (paging), 4.2 and 4.3 (filters).
 """
@@ -16,64 +16,65 @@ from typing import Protocol
 from asyncdl.background import off_loop
 from asyncdl.m2m.models import DatasetFilter, DeletedScenePage, Json, Scene, ScenePage
 from asyncdl.m2m.searching.area import SearchArea
-from asyncdl.m2m.searching.conditions import FieldsByName, metadata_filter
-from asyncdl.m2m.searching.cover import SpatialFilter
-from asyncdl.m2m.searching.outlines import Footprints
-from asyncdl.m2m.searching.traits import (
+from asyncdl.m2m.searching.conditions import (
+    FieldsByName,
     SceneTraits,
     TraitFilter,
+    metadata_filter,
     refuse_double_traits,
     trait_filter,
 )
+from asyncdl.m2m.searching.cover import SpatialFilter
+from asyncdl.m2m.searching.footprints import Footprints
 
 MAX_SCENES = 50_000
-"""The service gives no more for one search; what lies beyond needs a narrower one."""
+"""The service's maximum per search; more scenes need a narrower search."""
 
 PAGE_SIZE = 1_000
-"""Scenes for each call: well under the 10,000 that the service advises at most."""
+"""Scenes per call: well below the 10,000 that the service recommends as maximum."""
 
 MIN_PAGE_SIZE = 100
-"""A small limit does not make pages smaller than this: some scenes of a page may not count."""
+"""Minimum for small limits: some scenes of a page may not count."""
 
 EARLIEST = date(1900, 1, 1)
-"""Start of a search without one: before every picture the service has."""
+"""Start date of a search without one: before every image of the service."""
 
 LATEST = date(2100, 12, 31)
-"""End of a search without one."""
+"""End date of a search without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SceneQuery:
-    """Which scenes are wanted. All conditions have to hold."""
+    """Which scenes to search. All conditions have to be met."""
 
     dataset: str
     """Alias, such as ``landsat_ot_c2_l2``."""
     area: SearchArea = field(default_factory=SearchArea)
-    """Scenes that touch it; everywhere when it has no filters."""
+    """Scenes have to touch it; everywhere if it has no filters."""
     start: date | None = None
     """First day of acquisition, inclusive."""
     end: date | None = None
     """Last day of acquisition, inclusive."""
     ingested_since: date | None = None
-    """First day on which the service may have taken the scene in, inclusive."""
+    """First day of ingest by the service, inclusive."""
     cloud_cover: tuple[int, int] | None = None
-    """Lowest and highest percentage. Scenes whose cover is unknown belong to it
-    exactly when the highest is 100: who takes overcast scenes takes ungraded ones."""
+    """Minimum and maximum percentage. Scenes with unknown cloud cover are included
+    only if the maximum is 100."""
     months: tuple[int, ...] = ()
-    """Months of acquisition, 1 to 12; all when empty."""
+    """Months of acquisition, 1 to 12; all if empty."""
     wrs: tuple[tuple[int, int], ...] = ()
-    """Any of these pairs of path and row."""
+    """Pairs of path and row, of which one has to match."""
     metadata: Mapping[str, object] = field(default_factory=dict)
-    """Readable field name to a value, to a list of values of which one has to match,
-    or, for a field with a range, to ``[lowest, highest]``."""
+    """Field name to a value, to a list of values of which one has to match,
+    or, for a range field, to ``[lowest, highest]``."""
     limit: int | None = None
-    """Most scenes to take; ``None`` takes as many as the service gives."""
+    """Maximum number of scenes; ``None`` for as many as the service returns."""
     traits: SceneTraits = field(default_factory=SceneTraits)
     """Tier, satellite, and day or night."""
 
     @property
     def needs_dataset_filters(self) -> bool:
-        """Whether the ids of the dataset's metadata fields have to be asked for first."""
+        """Whether the ids of the dataset's metadata fields have to be requested first."""
         return bool(self.wrs or self.metadata or self.traits)
 
 
@@ -82,23 +83,23 @@ class SceneBatch:
     """The new scenes of one page."""
 
     scenes: tuple[Scene, ...]
-    """Each scene of a search comes once, in the service's order; may be empty."""
+    """Each scene of a search once, in the service's order; may be empty."""
     not_bulk: int
     """Scenes of this page left out because they cannot be downloaded in bulk."""
     outside: int
-    """Scenes of this page left out because they do not touch the area, only what was searched."""
+    """Scenes of this page left out because they touch only the filter, not the area."""
     total_hits: int
-    """All that the searches made so far match. In the last batch: all that the query
-    matches, whether taken or not."""
+    """Number of scenes that the searches so far match. In the last batch: that of the whole
+    query, whether taken or not."""
     is_exact: bool
-    """False if the service only estimates, if several areas may count a scene twice, or if
-    pages that are not asked for may hold scenes of another tier or satellite, or outside."""
+    """``False`` if the service only estimates, if several areas may count a scene twice, or if
+    pages that are not requested may contain scenes of another tier or satellite, or outside."""
     is_capped: bool
-    """Whether a search made so far matches more than the service hands out."""
+    """Whether a search so far matches more than the service returns."""
 
 
 class SceneSearcher(Protocol):
-    """What a search needs of a client: two calls, both safe to make again."""
+    """The part of a client that a search needs: two calls, both safe to repeat."""
 
     async def scene_search(
         self,
@@ -126,40 +127,41 @@ async def search_scenes(
     ``total_hits`` of the last batch is complete. A limit of 0 only counts.
 
     Args:
-        client: Asked for the next page only when its scenes are wanted.
+        client: Called for the next page only when its scenes are consumed.
         query: What to search.
-        page_size: Most scenes for each call.
+        page_size: Maximum number of scenes per call.
     Yields: One batch for each page, at least one.
-    Raises: ConfigError, if the query names what the dataset has not; and what the client raises.
+    Raises: ConfigError, if the query names a field or value that the dataset does not have;
+        and what the client raises.
     """
     fields = await client.dataset_filters(query.dataset) if query.needs_dataset_filters else ()
     by_id = _traits_in(query, FieldsByName(query.dataset, fields))
     filters = [build_scene_filter(query, fields, part) for part in query.area.filters or (None,)]
     ground = query.area.ground
     footprints = await off_loop(query.area.corners, Footprints, ground) if ground else None
-    tally = _SearchTally(query.limit, by_id, footprints)
+    progress = _SearchProgress(query.limit, by_id, footprints)
     for scene_filter in filters:
         start: int | None = 1
         collected = 0
         while start is not None:
-            asked = tally.page_size(page_size)
+            requested = progress.page_size(page_size)
             page = await client.scene_search(
-                query.dataset, scene_filter, starting_number=start, max_results=asked
+                query.dataset, scene_filter, starting_number=start, max_results=requested
             )
             collected += len(page.results or ())
-            add = partial(tally.add, page, is_first=start == 1, collected=collected)
-            # To compare a footprint with a coast takes as long as ten other looks at a scene.
+            add = partial(progress.add, page, is_first=start == 1, collected=collected)
+            # Comparing a footprint with a coast takes as long as ten other checks of a scene.
             weight = 10 if footprints else 1
             yield await off_loop(len(page.results or ()) * weight, add)
             start = (
                 None
-                if tally.is_full
-                else next_start(page, start=start, collected=collected, asked=asked)
+                if progress.is_full
+                else next_start(page, start=start, collected=collected, requested=requested)
             )
 
 
-class _SearchTally:
-    """What one query has brought so far, over all its searches."""
+class _SearchProgress:
+    """The results of one query so far, over all its searches."""
 
     def __init__(
         self, limit: int | None, traits: TraitFilter, footprints: Footprints | None
@@ -179,13 +181,13 @@ class _SearchTally:
 
     def page_size(self, largest: int) -> int:
         if self.is_full:
-            return 1  # only the count is wanted
+            return 1  # only the count is needed
         return largest if self._limit is None else min(largest, max(self._limit, MIN_PAGE_SIZE))
 
     def add(self, page: ScenePage, *, is_first: bool, collected: int) -> SceneBatch:
         if is_first:
             self._totals.append(0)
-        # An estimate may change from page to page: the latest counts.
+        # An estimate may change from page to page: the latest one counts.
         self._totals[-1] = collected if page.total_hits is None else page.total_hits
         self._is_estimate |= is_estimate(page)
         scenes, not_bulk, outside = self._take(page.results or ())
@@ -194,12 +196,12 @@ class _SearchTally:
             not_bulk=not_bulk,
             outside=outside,
             total_hits=max(sum(self._totals) - self._unwanted, self._taken),
-            is_exact=not self._is_estimate and len(self._totals) == 1 and not self._leaves_open(),
+            is_exact=not self._is_estimate and len(self._totals) == 1 and not self._is_incomplete(),
             is_capped=max(self._totals) > MAX_SCENES,
         )
 
-    def _leaves_open(self) -> bool:
-        """Tell whether pages that are not looked at may hold scenes that do not count."""
+    def _is_incomplete(self) -> bool:
+        """Return whether pages that are not read may contain scenes that do not count."""
         return bool(self._traits.tests or self._footprints) and self.is_full
 
     def _take(self, results: Iterable[Scene]) -> tuple[list[Scene], int, int]:
@@ -225,30 +227,30 @@ class _SearchTally:
 
 
 def is_estimate(page: ScenePage | DeletedScenePage) -> bool:
-    """Tell whether the service only estimates how many scenes there are, or does not say."""
+    """Return whether the number of scenes is an estimate or missing."""
     return page.total_hits is None or (page.total_hits_accuracy or "").lower() == "approximate"
 
 
 def next_start(
-    page: ScenePage | DeletedScenePage, *, start: int, collected: int, asked: int = PAGE_SIZE
+    page: ScenePage | DeletedScenePage, *, start: int, collected: int, requested: int = PAGE_SIZE
 ) -> int | None:
     """Return where the next page begins, or ``None`` after the last one.
 
-    Always comes to an end, whatever the service says: every page that is
-    followed by another brings a scene, and there is an end to what is collected.
+    Always terminates, whatever the service returns: every page that is followed by
+    another contains a scene, and the number of scenes is limited.
 
     Args:
         page: The page just received.
-        start: The number that was asked for.
-        collected: Scenes that this search has brought so far, ``page`` included.
-        asked: Scenes that the page could have held.
+        start: The starting number that was requested.
+        collected: Number of scenes of this search so far, including ``page``.
+        requested: Number of scenes requested with the page.
     Source: API notes, section 4.1: after one hit ``nextRecord`` is 1, at the end ``totalHits``.
     """
     if not page.results or collected >= MAX_SCENES:
         return None
     following = page.next_record
     if following is None:
-        following = _start_by_count(page, start=start, asked=asked)
+        following = _start_by_count(page, start=start, requested=requested)
     if following is None or following <= start:
         return None
     if page.total_hits is not None and collected >= page.total_hits and not is_estimate(page):
@@ -256,11 +258,13 @@ def next_start(
     return following
 
 
-def _start_by_count(page: ScenePage | DeletedScenePage, *, start: int, asked: int) -> int | None:
-    """Return where the next page begins if the service does not say it."""
+def _start_by_count(
+    page: ScenePage | DeletedScenePage, *, start: int, requested: int
+) -> int | None:
+    """Return where the next page begins if the service does not say."""
     brought = max(len(page.results or ()), page.records_returned or 0)
     if page.total_hits is None:
-        return start + brought if brought >= asked else None
+        return start + brought if brought >= requested else None
     return start + brought if start + brought <= page.total_hits else None
 
 
@@ -272,11 +276,11 @@ def build_scene_filter(
     """Return the ``sceneFilter`` for a query and one part of its area.
 
     Args:
-        query: Its area does not count here; ``spatial`` does.
+        query: Its area is ignored; ``spatial`` is used instead.
         fields: The dataset's metadata fields, if the query needs them.
         spatial: One part of the area, or ``None`` for everywhere.
-    Raises: ConfigError, naming the key and what would be right, for a field
-        or a value that the dataset has not.
+    Raises: ConfigError, naming the key and what is allowed, for a field
+        or a value that the dataset does not have.
     """
     scene_filter: dict[str, Json] = {}
     if spatial is not None:

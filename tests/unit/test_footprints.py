@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.m2m.searching.outlines import MAX_CORNERS, MAX_OUTLINES, outlines_of
+from asyncdl.m2m.searching.footprints import MAX_CORNERS, MAX_OUTLINES, outlines_of
 
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))

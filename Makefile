@@ -37,9 +37,10 @@ ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py
     tests/security/test_area_files.py tests/security/test_replies.py \
     tests/transfer/test_framing_rows.py tests/unit/test_areas.py \
     tests/unit/test_credentials.py tests/unit/test_items.py tests/unit/test_keyrings.py \
-    tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_vector_files.py
+    tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_metrics_prometheus.py \
+    tests/unit/test_vector_files.py
 PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_do_what_they_say
-PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/stac,"$(PAGE)[docs/$(page).md]")
+PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/metrics howto/stac,"$(PAGE)[docs/$(page).md]")
 # Areas are compared on the data files of packages, which are installed beside our environment.
 GEOMETRY := .venv-geometry
 READY_FOR_AREAS := $(GEOMETRY)/.ready
@@ -182,7 +183,7 @@ $(READY_FOR_UVLOOP): $(READY_FOR_TESTS)
 $(READY_FOR_EXTRAS): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_EXTRAS)
 	$(PIP_FOR) $(VENV_EXTRAS)/bin/python --quiet install --constraint constraints.txt \
-	    --editable ".[geo,stac,keyring,otel,trust,socks]" --group test --group extras
+	    --editable ".[geo,stac,keyring,otel,prometheus,trust,socks]" --group test --group extras
 	touch $@
 
 $(READY_FOR_FORMATS): $(READY_FOR_TESTS)
@@ -216,7 +217,7 @@ $(READY_FOR_DOCS): $(READY_FOR_TESTS)
 $(READY_FOR_EXAMPLES): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_EXAMPLES)
 	$(PIP_FOR) $(VENV_EXAMPLES)/bin/python --quiet install --constraint constraints.txt \
-	    --editable . --group test --group examples
+	    --editable ".[prometheus]" --group test --group examples
 	touch $@
 
 $(READY_FOR_RELEASE): $(READY)

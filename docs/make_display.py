@@ -14,12 +14,12 @@ import anyio
 import msgspec
 from rich.console import Console
 
-from asyncdl.cli.progress import render
+from asyncdl.cli.run_display import render
 from asyncdl.config import Config, PollConfig, Seconds, load_config
 from asyncdl.events import Event
 from asyncdl.job.job import Job
 from asyncdl.m2m import Credentials
-from asyncdl.progress.board import Board
+from asyncdl.progress.run_progress import RunProgress
 from asyncdl.sandbox import Faults, Service, serve
 
 ROOT = Path(__file__).parents[1]
@@ -55,27 +55,27 @@ font-size: {char_height}px; line-height: {line_height}px; }}
 """
 
 
-def drawn(board: Board) -> str:
-    """Return the display of a board as a picture."""
+def drawn(progress: RunProgress) -> str:
+    """Return the display of a run as a picture."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-    console.print(render(board, COLUMNS, ROWS))
+    console.print(render(progress, COLUMNS, ROWS))
     title = f"asyncdl run {EXAMPLE.name}"
     return console.export_svg(title=title, code_format=FRAME, unique_id="display")
 
 
 async def picture_of_a_run(directory: Path) -> str:
     """Run the example into a folder, and stop at the moment that is drawn."""
-    board, pictures = Board(), list[str]()
+    progress, pictures = RunProgress(), list[str]()
     async with (
         serve(faults=Faults.parse(FAULTS)) as service,
         anyio.create_task_group() as tasks,
     ):
 
         def watch(event: Event) -> None:
-            board.take(event)
-            board.tick()
-            if not pictures and is_the_moment(board):
-                pictures.append(drawn(board))
+            progress.take(event)
+            progress.tick()
+            if not pictures and is_the_moment(progress):
+                pictures.append(drawn(progress))
                 tasks.cancel_scope.cancel()
 
         job = Job(
@@ -85,13 +85,13 @@ async def picture_of_a_run(directory: Path) -> str:
     return pictures[0]
 
 
-def is_the_moment(board: Board) -> bool:
+def is_the_moment(progress: RunProgress) -> bool:
     """Tell whether there is enough to see."""
     return (
-        board.preparing is not None
-        and (board.share or 0.0) >= SHARE
-        and len(board.active) >= FILES
-        and board.elapsed_s >= SECONDS
+        progress.state.preparation.count > 0
+        and (progress.share or 0.0) >= SHARE
+        and len(progress.state.transfers.active) >= FILES
+        and progress.elapsed_s >= SECONDS
     )
 
 

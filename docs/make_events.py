@@ -17,7 +17,7 @@ import msgspec
 from asyncdl import events
 from asyncdl.cli.field_docs import field_docs
 from asyncdl.metrics import INSTRUMENTS, Instrument
-from asyncdl.metrics.exposition import name_of
+from asyncdl.metrics.prometheus import name_of
 
 PAGE = Path(__file__).with_name("events.md")
 HEAD = """\

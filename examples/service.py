@@ -2,7 +2,7 @@
 
 ::
 
-    pip install fastapi uvicorn
+    pip install fastapi uvicorn prometheus-client
     export ASYNCDL_USERNAME=you ASYNCDL_TOKEN='your application token'
     python examples/service.py jobs
 

@@ -1,4 +1,4 @@
-"""Where a command's events go: JSON lines, notes, and the live display."""
+"""Where a command's events go: JSON lines, messages, and the live display."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from asyncdl.cli.printing import echo, echo_json, print_note
+from asyncdl.cli.printing import echo, echo_json, print_message
 from asyncdl.events import Emit, Event, FileFinished
 from asyncdl.progress import progress_lines
 
@@ -24,7 +24,7 @@ def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
         as_json: One JSON line on stdout for each finished file.
         quiet: Nothing for people.
         live: A live display on stderr, if there is a terminal to draw on; else a line now
-            and then. Without it, notes alone.
+            and then. Without it, messages alone.
     """
     with _people(quiet=quiet, live=live) as show:
 
@@ -52,9 +52,9 @@ def _people(*, quiet: bool, live: bool) -> Iterator[Emit]:
     if quiet:
         yield lambda event: None
     elif not live:
-        yield print_note
+        yield print_message
     elif is_live():
-        from asyncdl.cli.progress import open_progress  # rich takes a while to import
+        from asyncdl.cli.run_display import open_progress  # rich takes a while to import
 
         with open_progress() as show:
             yield show

@@ -27,7 +27,7 @@ from asyncdl.cli.get_options import (
     Timeout,
     destination_of,
 )
-from asyncdl.cli.get_summary import GetSummary, ending_of
+from asyncdl.cli.get_summary import GetSummary
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import command, json_option, max_wait_option, tls_options, verbose_option
@@ -146,7 +146,7 @@ def get(**given: Any) -> int:
     requests = RequestMaker(options, destination)
     check_tls(options.tls)  # the files that the environment names, too
     netrc = options.passwords()
-    tally = GetSummary(as_json=options.as_json, quiet=options.quiet)
+    summary = GetSummary(as_json=options.as_json, quiet=options.quiet)
 
     async def work() -> list[Problem]:
         quiet = options.quiet or options.as_json
@@ -154,12 +154,11 @@ def get(**given: Any) -> int:
 
             def watch(event: Event) -> None:
                 log_event(event)
-                tally.watch(event)
+                summary.take(event)
                 emit(event)
 
             def take(outcome: Outcome) -> None:
-                tally.take(outcome)
-                emit(ending_of(outcome))
+                emit(summary.add(outcome))
 
             urls = WantedUrls(options, watch)
             await urls.check(requests)
@@ -180,14 +179,14 @@ def get(**given: Any) -> int:
     except ConfigError:
         raise
     except AsyncdlError:
-        tally.close(destination.shown, status="stopped")
+        summary.close(destination.shown, status="stopped")
         raise
     status = "interrupted" if problems is None else "incomplete" if problems else ""
-    tally.close(destination.shown, status=status)
+    summary.close(destination.shown, status=status)
     if problems is None:
         return INTERRUPTED
     _refuse(problems, "the rest was fetched")
-    return INCOMPLETE if tally.counts["failed"] else OK
+    return INCOMPLETE if summary.has_failures else OK
 
 
 def _refuse(problems: list[Problem], else_: str) -> None:

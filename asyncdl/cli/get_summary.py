@@ -1,18 +1,18 @@
-"""What ``asyncdl get`` has to tell of its files, one by one and in sum."""
+"""What ``asyncdl get`` prints of its files, one by one and in sum."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from asyncdl.cli.printing import echo, echo_json
 from asyncdl.cli.spelling import spelt_for_get
-from asyncdl.errors import INTERRUPTED, DiskError, NetworkError, TransferError, reason_of
-from asyncdl.events import Event, FileFinished, FileState, TransferEnded
+from asyncdl.errors import DiskError, NetworkError, TransferError, reason_of
+from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.redact import redact
+from asyncdl.run_state.state import RunState
 from asyncdl.transfer import Fetched, Outcome
 from asyncdl.transfer.verification.digests import ALGORITHMS
 from asyncdl.units import count, size
@@ -20,60 +20,51 @@ from asyncdl.units import count, size
 _MORE = {
     "error-page": "If the page is what you want, `--accept-html` takes it.",
 }
-"""What this command can do besides."""
+"""Remedies that only this command has."""
+_STATES = (FileState.DOWNLOADED, FileState.SKIPPED, FileState.FAILED)
+"""How a file of this command may end."""
 
 log = logging.getLogger("asyncdl.cli")
 
 
 class GetSummary:
-    """Counts outcomes and prints each: JSON on stdout, or what failed on stderr."""
+    """Prints each outcome (JSON on stdout, or what failed on stderr), and the sum of them all."""
 
     def __init__(self, *, as_json: bool, quiet: bool) -> None:
         self._as_json = as_json
         self._quiet = quiet
-        self._began = time.monotonic()
-        self.counts: Counter[str] = Counter()
-        self._received = 0
-        self._unfinished: set[str] = set()
+        self._began_s = time.monotonic()
+        self._state = RunState()
         self._failures: list[dict[str, object]] = []
         self._unmeasured = 0
-        """Files whose length nobody has said, so that they may have been cut."""
+        """Files whose length no host has given, so that they may have been cut."""
 
-    def watch(self, event: Event) -> None:
-        """Count the bytes that came, and the files that the engine was stopped at."""
-        if isinstance(event, TransferEnded):
-            self._received += event.received_bytes
-            if event.reason == INTERRUPTED:
-                self._unfinished.add(event.key)
+    def take(self, event: Event) -> None:
+        """Take one event of the engine."""
+        self._state.apply(event, time.monotonic() - self._began_s)
 
-    def take(self, outcome: Outcome) -> None:
-        """Count one outcome and print it."""
-        self._unfinished.discard(outcome.request.key)
-        state = ending_of(outcome).state.value
-        if outcome.fetched is not None:
-            line: dict[str, object] = {
-                "file": str(outcome.fetched.path),
-                "state": state,
-                "size_bytes": outcome.fetched.size_bytes,
-                "proof": outcome.fetched.proof,
-            }
-            if _may_be_cut(outcome.fetched):
-                self._take_unmeasured(outcome.fetched)
-        else:
-            line = {
-                "file": outcome.request.key,
-                "state": state,
-                **_facts_of(outcome.error),
-            }
+    def add(self, outcome: Outcome) -> FileFinished:
+        """Count one outcome and print it; return it as an event."""
+        ending = ending_of(outcome)
+        self.take(ending)
+        line = _line_of(outcome, ending.state)
+        if outcome.fetched is None:
             self._failures.append(line)
-        self.counts[state] += 1
+        elif _may_be_cut(outcome.fetched):
+            self._note_unmeasured(outcome.fetched)
         _log(line)
         if self._as_json:
             echo_json({"event": "file", "url": outcome.request.key} | line)
         elif outcome.fetched is None:
             echo(f"failed: {line['file']}: {line['detail']} [{line['reason']}]", err=True)
+        return ending
 
-    def _take_unmeasured(self, fetched: Fetched) -> None:
+    @property
+    def has_failures(self) -> bool:
+        """Whether a file has failed."""
+        return bool(self._failures)
+
+    def _note_unmeasured(self, fetched: Fetched) -> None:
         self._unmeasured += 1
         if not self._as_json and not self._quiet:
             echo(
@@ -82,33 +73,52 @@ class GetSummary:
 
     def close(self, directory: Path, *, status: str = "") -> None:
         """Print the sum of it all."""
-        total = sum(self.counts.values()) + len(self._unfinished)
         status = status or ("incomplete" if self._failures else "complete")
         if self._as_json:
-            files = {
-                "total": total,
-                **{state: self.counts[state] for state in ("downloaded", "skipped", "failed")},
-                "unresolved": len(self._unfinished),
-            }
-            summary = {
-                "event": "summary",
-                "status": status,
-                "files": files,
-                "bytes": {"downloaded": self._received},
-                "elapsed_s": round(time.monotonic() - self._began, 3),
-                "failures": self._failures,
-            }
-            echo_json(summary)
+            echo_json(self._summary(status))
         elif not self._quiet:
-            counts = self.counts + Counter(unfinished=len(self._unfinished))
-            states = ", ".join(f"{n:,} {state}" for state, n in counts.items())
-            where = f"received {size(self._received)} into {directory}"
-            doubt = f" (length unverified: {self._unmeasured:,})" if self._unmeasured else ""
-            echo(
-                f"{status.capitalize()}{doubt}: {count(total, 'file')}: {states or 'none'}; {where}"
-            )
+            echo(self._sum_line(directory, status))
             for advice in dict.fromkeys(f"{f['reason']}: {f['remedy']}" for f in self._failures):
                 echo(advice, err=True)
+
+    def _summary(self, status: str) -> dict[str, object]:
+        files, transfers = self._state.files, self._state.transfers
+        return {
+            "event": "summary",
+            "status": status,
+            "files": {
+                "total": files.finished + transfers.interrupted,
+                **{state.value: files.states[state] for state in _STATES},
+                "unresolved": transfers.interrupted,
+            },
+            "bytes": {"downloaded": self._state.received_bytes},
+            "elapsed_s": round(time.monotonic() - self._began_s, 3),
+            "failures": self._failures,
+        }
+
+    def _sum_line(self, directory: Path, status: str) -> str:
+        files, transfers = self._state.files, self._state.transfers
+        numbers = {state.value: files.states[state] for state in _STATES}
+        numbers["unfinished"] = transfers.interrupted
+        states = ", ".join(f"{number:,} {state}" for state, number in numbers.items() if number)
+        total = count(files.finished + transfers.interrupted, "file")
+        doubt = f" (length unverified: {self._unmeasured:,})" if self._unmeasured else ""
+        received = f"received {size(self._state.received_bytes)} into {directory}"
+        return f"{status.capitalize()}{doubt}: {total}: {states or 'none'}; {received}"
+
+
+def _line_of(outcome: Outcome, state: FileState) -> dict[str, object]:
+    """Return an outcome as ``--json`` shows it, without its URL."""
+    fetched = outcome.fetched
+    if fetched is None:
+        facts = _facts_of(outcome.error)
+        return {"file": outcome.request.key, "state": state.value, **facts}
+    return {
+        "file": str(fetched.path),
+        "state": state.value,
+        "size_bytes": fetched.size_bytes,
+        "proof": fetched.proof,
+    }
 
 
 def _may_be_cut(fetched: Fetched) -> bool:
@@ -118,7 +128,7 @@ def _may_be_cut(fetched: Fetched) -> bool:
 
 
 def ending_of(outcome: Outcome) -> FileFinished:
-    """Return an outcome as the display counts it, of a file that no product wants."""
+    """Return an outcome as an event, of a file that belongs to no product."""
     key, fetched = outcome.request.key, outcome.fetched
     if fetched is None:
         return FileFinished("", "", key, FileState.FAILED)

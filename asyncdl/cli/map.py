@@ -21,7 +21,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.page_files import STDOUT, write_page
-from asyncdl.cli.printing import echo, print_note
+from asyncdl.cli.printing import echo, print_message
 from asyncdl.cli.service import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
@@ -94,7 +94,7 @@ def map_(
     def note(event: Event) -> None:
         if isinstance(event, Notice):
             notes.append(event.text)
-        print_note(event)
+        print_message(event)
 
     async def work() -> list[FoundScene]:
         async with open_client(access, max_wait) as client, naming_datasets(client, search_plan):

@@ -47,7 +47,7 @@ def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) 
         for kind, counts in summary.by_kind.items()
         if any(counts.values())
     ]
-    lines += _proofs(summary.record.proofs)
+    lines += _proofs(summary.history.proofs)
     lines += _replaced(summary)
     lines.append(f"  in {directory}")
     if summary.error:

@@ -23,7 +23,7 @@ from asyncdl.cli.options import (
     tls_options,
     verbose_option,
 )
-from asyncdl.cli.printing import echo, echo_json, print_note, table_lines
+from asyncdl.cli.printing import echo, echo_json, print_message, table_lines
 from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
 from asyncdl.config import ByteCount, Config, Seconds, load_config
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
@@ -88,7 +88,7 @@ async def _plan(
 ) -> Plan:
     async with open_service(access) as service, client_of(service, max_wait) as client:
         config = msgspec.structs.replace(settings, service=service.config)
-        made = await make_plan(client, config, search_plan, service.name, print_note)
+        made = await make_plan(client, config, search_plan, service.name, print_message)
     made.rate = await find_rate(places_of(config), config.download, service.name, rate)
     return made
 

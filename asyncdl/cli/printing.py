@@ -17,7 +17,7 @@ import click
 import orjson
 
 from asyncdl.events import Event
-from asyncdl.progress.notes import note_of
+from asyncdl.run_state.messages import message_of
 from asyncdl.text import plain as plain
 
 
@@ -34,9 +34,9 @@ def echo(line: str, *, err: bool = False) -> None:
         click.echo(data.decode(stream.encoding), file=stream)  # noqa: TID251
 
 
-def print_note(event: Event) -> None:
+def print_message(event: Event) -> None:
     """Print what people have to know, one line each."""
-    if note := note_of(event):
+    if note := message_of(event):
         echo(note, err=True)
 
 

@@ -109,7 +109,7 @@ def _print(summary: Summary, settings: Config, config: Path) -> None:
     steps = next_steps(
         summary,
         config,
-        is_sandbox=summary.record.service == SANDBOX_NAME,
+        is_sandbox=summary.history.service == SANDBOX_NAME,
         is_piped=settings.search.scenes_file == "-",
     )
     for line in describe(summary, settings.directory, steps):

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from asyncdl.cli.options import Embedded, sandbox_option
-from asyncdl.cli.printing import echo, print_note
+from asyncdl.cli.printing import echo, print_message
 from asyncdl.config import Config, Seconds, ServiceConfig, load_config
 from asyncdl.config.sections import Clash
 from asyncdl.errors import ConfigError
@@ -163,7 +163,7 @@ def client_of(service: ChosenService, max_wait: Seconds | None = None) -> M2MCli
     """
     options = replace(options_of(service.config), max_wait_s=max_wait or 0.0)
     url = service.config.url
-    return M2MClient(service.credentials, url=url, options=options, emit=print_note)
+    return M2MClient(service.credentials, url=url, options=options, emit=print_message)
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -6,11 +6,10 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from asyncdl.metrics.exposition import text_of
 from asyncdl.metrics.instruments import INSTRUMENTS, Instrument, Kind
-from asyncdl.metrics.reading import Measurement
+from asyncdl.metrics.measuring import Measurement, Watcher
+from asyncdl.metrics.prometheus import text_of
 from asyncdl.metrics.snapshot import Distribution, Family, Point, Snapshot
-from asyncdl.metrics.watcher import Watcher
 
 
 @dataclass(slots=True)
@@ -24,7 +23,7 @@ class _Histogram:
         self.counts[bisect_left(bounds, value)] += 1
         self.sum += value
 
-    def told(self) -> Distribution:
+    def distribution(self) -> Distribution:
         return Distribution(sum(self.counts), self.sum, tuple(accumulate(self.counts)))
 
 
@@ -36,20 +35,24 @@ class _Sums:
     numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
     histograms: dict[tuple[str, ...], _Histogram] = field(default_factory=dict)
 
-    def keep(self, told: Measurement) -> None:
+    def keep(self, measured: Measurement) -> None:
         match self.instrument.kind:
             case Kind.HISTOGRAM:
                 bounds = self.instrument.buckets
                 empty = _Histogram([0] * (len(bounds) + 1))
-                self.histograms.setdefault(told.values, empty).put(told.value, bounds)
+                self.histograms.setdefault(measured.values, empty).put(measured.value, bounds)
             case Kind.GAUGE:
-                self.numbers[told.values] = told.value
+                self.numbers[measured.values] = measured.value
             case _:
-                self.numbers[told.values] = self.numbers.get(told.values, 0) + told.value
+                self.numbers[measured.values] = (
+                    self.numbers.get(measured.values, 0) + measured.value
+                )
 
     def family(self) -> Family:
         numbers = [self._point(*item) for item in self.numbers.items()]
-        spread = [self._point(values, one.told()) for values, one in self.histograms.items()]
+        spread = [
+            self._point(values, one.distribution()) for values, one in self.histograms.items()
+        ]
         return Family(self.instrument, (*numbers, *spread))
 
     def _point(self, values: tuple[str, ...], value: float | Distribution) -> Point:
@@ -74,8 +77,8 @@ class Metrics(Watcher):
             if instrument.kind in (Kind.COUNTER, Kind.LEVEL) and not instrument.attributes:
                 sums.numbers[()] = 0
 
-    def _keep(self, told: Measurement) -> None:
-        self._sums[told.instrument].keep(told)
+    def _keep(self, measured: Measurement) -> None:
+        self._sums[measured.instrument].keep(measured)
 
     def snapshot(self) -> Snapshot:
         """Return all that has been measured so far; it does not change any more."""
@@ -87,8 +90,10 @@ class Metrics(Watcher):
         """Return it in the text format that Prometheus reads; see ``CONTENT_TYPE``.
 
         Names and units are those that OpenTelemetry's exporters give, so
-        ``asyncdl.file.duration`` is ``asyncdl_file_duration_seconds``.
+        ``asyncdl.file.duration`` is ``asyncdl_file_duration_seconds``. A program that has a
+        registry of its own registers :class:`asyncdl.metrics.prometheus.MetricsCollector`.
 
+        Raises: MisuseError, without the extra ``[prometheus]``.
         Source: https://prometheus.io/docs/instrumenting/exposition_formats/ (0.0.4)
         """
-        return text_of(self.snapshot())
+        return text_of(self)

@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from asyncdl.metrics.instruments import INSTRUMENTS, Instrument, Kind
-from asyncdl.metrics.reading import Measurement
-from asyncdl.metrics.watcher import Watcher
+from asyncdl.metrics.measuring import Measurement, Watcher
 from asyncdl.version import __version__
 
 if TYPE_CHECKING:
@@ -40,10 +39,10 @@ class OpenTelemetry(Watcher):
         meter = provider.get_meter("asyncdl", __version__)
         self._records = {one: _record_of(meter, one) for one in INSTRUMENTS}
 
-    def _keep(self, told: Measurement) -> None:
-        named = zip(told.instrument.attributes, told.values, strict=True)
+    def _keep(self, measured: Measurement) -> None:
+        named = zip(measured.instrument.attributes, measured.values, strict=True)
         attributes = {name: text for name, text in named if text}
-        self._records[told.instrument](told.value, attributes)
+        self._records[measured.instrument](measured.value, attributes)
 
 
 def _record_of(meter: Meter, instrument: Instrument) -> _Record:

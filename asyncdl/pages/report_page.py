@@ -36,12 +36,12 @@ def report_page(
 
     Args:
         title: Such as what was searched.
-        summary: With its record.
+        summary: With its history.
         settings: Of the config, as names and values; no secrets.
         area: Of interest, for the map.
     """
-    record = summary.record
-    has_map = bool(record.found_scenes or area)
+    history = summary.history
+    has_map = bool(history.found_scenes or area)
     body = element(
         "main",
         element("header", element("h1", title, _status(summary.status)), _when(summary)),
@@ -49,20 +49,20 @@ def report_page(
         _section("What is missing, and what to do", *_failures(summary))
         if summary.failures
         else (),
-        _section("Over time", chart(record.timeline, summary.elapsed_s)),
+        _section("Over time", chart(history.timeline, summary.elapsed_s)),
         _section("Where", _map(summary)) if has_map else (),
         _section("Files by kind", _kinds(summary)) if summary.by_kind else (),
-        _section("Proofs", _proofs(summary)) if record.proofs else (),
+        _section("Proofs", _proofs(summary)) if history.proofs else (),
         _section("Processed anew or withdrawn", _replaced(summary))
         if summary.superseded or summary.withdrawn
         else (),
-        _section("Hosts under strain", _strains(summary)) if record.strains else (),
-        _section("Slowest files", _slowest(summary)) if record.slowest else (),
-        _section("Calls of the service", _calls(summary)) if record.api else (),
+        _section("Hosts under strain", _strains(summary)) if history.strains else (),
+        _section("Slowest files", _slowest(summary)) if history.slowest else (),
+        _section("Calls of the service", _calls(summary)) if history.api else (),
         _section("Notices", _notices(summary)) if summary.notices else (),
         _section("What was asked for", pairs(settings)) if settings else (),
     )
-    data = {"map": map_data(record.found_scenes, area)} if has_map else {}
+    data = {"map": map_data(history.found_scenes, area)} if has_map else {}
     return page(title, body, data)
 
 
@@ -139,7 +139,7 @@ def _failed_files(group: Sequence[Failure]) -> Markup:
 
 
 def _map(summary: Summary) -> Markup:
-    scenes = summary.record.found_scenes
+    scenes = summary.history.found_scenes
     left_out = summary.scenes - len(scenes)
     note = f"{count(left_out, 'further scene')} of this run are not on the map."
     return joined(
@@ -161,7 +161,7 @@ def _kinds(summary: Summary) -> Markup:
 def _proofs(summary: Summary) -> Markup:
     rows = (
         (element("code", proof.proof or "nothing"), proof.source or "nobody", f"{proof.files:,}")
-        for proof in summary.record.proofs
+        for proof in summary.history.proofs
     )
     return table(("what was checked", "who told the digest", "files"), rows, numbers=(2,))
 
@@ -192,7 +192,7 @@ def _strains(summary: Summary) -> Markup:
             duration(strain.start_s),
             "the end" if strain.end_s is None else duration(strain.end_s),
         )
-        for strain in summary.record.strains
+        for strain in summary.history.strains
     )
     return table(("host", "reason", "connections", "from", "to"), rows, numbers=range(2, 4))
 
@@ -206,7 +206,7 @@ def _slowest(summary: Summary) -> Markup:
             f"{size(slow.received_bytes / (slow.elapsed_s or 1))}/s",
             slow.attempts,
         )
-        for slow in summary.record.slowest
+        for slow in summary.history.slowest
     )
     return table(("file", "took", "received", "rate", "attempts"), rows, numbers=range(1, 5))
 
@@ -215,7 +215,7 @@ def _calls(summary: Summary) -> Markup:
     rows = (
         (element("code", endpoint), f"{tally.calls:,}", f"{tally.failed:,}",
          f"{tally.elapsed_s:,.1f} s")
-        for endpoint, tally in summary.record.api.items()
+        for endpoint, tally in summary.history.api.items()
     )  # fmt: skip
     return table(("endpoint", "calls", "failed", "time"), rows, numbers=range(1, 4))
 

@@ -1,4 +1,4 @@
-"""A run's progress as single lines: one at the beginning, few on the way, and notes."""
+"""A run's progress as single lines: one at the beginning, few on the way, and messages."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from asyncdl.events import Emit, Event, JobStarted, ScenesFound
-from asyncdl.progress.board import Board
-from asyncdl.progress.notes import note_of
-from asyncdl.progress.words import pace, totals
+from asyncdl.progress.run_progress import RunProgress
+from asyncdl.run_state.messages import message_of
 from asyncdl.text import plain
 
 INTERVAL_S = 30.0
@@ -20,23 +19,24 @@ IDLE_S = 300.0
 
 @dataclass
 class _Lines:
-    board: Board
+    progress: RunProgress
     write: Callable[[str], object]
     interval_s: float
-    _told_s: float = 0.0
-    _told: tuple[int, int] = (0, 0)
+    _last_s: float = 0.0
+    """When the last line was written, in seconds since the run began."""
+    _last_counts: tuple[int, int] = (0, 0)
     _directory: str | None = None
 
     def take(self, event: Event) -> None:
-        self.board.take(event)
+        self.progress.take(event)
         self._begin(event)
-        if note := note_of(event):
-            self.write(plain(note))
+        if message := message_of(event):
+            self.write(plain(message))
         if self._is_due():
-            self._tell()
+            self._write_progress()
 
     def _begin(self, event: Event) -> None:
-        """Say where the files go, once the account and the config have proven good."""
+        """Say where the files go, once account and config have turned out to be good."""
         if isinstance(event, JobStarted):
             self._directory = event.directory
         elif isinstance(event, ScenesFound) and self._directory is not None:
@@ -44,17 +44,18 @@ class _Lines:
             self._directory = None
 
     def _is_due(self) -> bool:
-        since_s = self.board.elapsed_s - self._told_s
-        return since_s >= (self.interval_s if self._state != self._told else IDLE_S)
+        since_s = self.progress.elapsed_s - self._last_s
+        return since_s >= (self.interval_s if self._counts != self._last_counts else IDLE_S)
 
     @property
-    def _state(self) -> tuple[int, int]:
-        return self.board.finished_files, self.board.received_bytes
+    def _counts(self) -> tuple[int, int]:
+        state = self.progress.state
+        return state.files.finished, state.received_bytes
 
-    def _tell(self) -> None:
-        self._told_s, self._told = self.board.elapsed_s, self._state
-        self.board.tick()
-        parts = [*totals(self.board), *pace(self.board), *self.board.in_preparation]
+    def _write_progress(self) -> None:
+        self._last_s, self._last_counts = self.progress.elapsed_s, self._counts
+        self.progress.tick()
+        parts = [*self.progress.totals, *self.progress.speed, *self.progress.preparation]
         self.write(plain(" · ".join(parts)))
 
 
@@ -66,7 +67,7 @@ def progress_lines(
 ) -> Emit:
     """Return what takes the events of one run and writes a line now and then.
 
-    One line when the run begins, notes as they come, and a line of progress at most
+    One line when the run begins, messages as they come, and a line of progress at most
     each ``interval_s``; each five minutes while nothing moves.
 
     Args:
@@ -74,4 +75,4 @@ def progress_lines(
         interval_s: Between two lines of progress, at least.
         clock: Monotonic seconds.
     """
-    return _Lines(Board(clock=clock), write, interval_s).take
+    return _Lines(RunProgress(clock), write, interval_s).take

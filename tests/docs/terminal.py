@@ -26,7 +26,7 @@ NOT_RUN = {
 NEEDS = {"python examples/ndvi.py": "rioxarray"}
 """Commands that are run where a package is installed, as ``make examples`` does."""
 
-MODULES = {"odc.stac", "rioxarray", "shapely.geometry"}
+MODULES = {"odc.stac", "prometheus_client", "rioxarray", "shapely.geometry"}
 """What the Python of the pages imports and the tests do without; ``make extras`` has them."""
 
 AS = {"make demo": "asyncdl run examples/anchorage.toml --sandbox"}

@@ -8,17 +8,17 @@ from xml.etree import ElementTree
 import pytest
 
 from asyncdl.events import FilesWanted, ScenesFound, TransferStarted
-from asyncdl.progress.board import Board
+from asyncdl.progress.run_progress import RunProgress
 from docs import make_display
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 
 
 def drawn_now() -> str:
-    board = Board()
+    progress = RunProgress()
     for event in (ScenesFound(1, 1), FilesWanted(2, 20), TransferStarted("a", "A_B4.TIF", 10, 0)):
-        board.take(event)
-    return make_display.drawn(board)
+        progress.take(event)
+    return make_display.drawn(progress)
 
 
 @pytest.mark.parametrize("make", [make_display.PICTURE.read_text, drawn_now])

@@ -22,10 +22,11 @@ from asyncdl.sandbox import Service
 from tests.e2e.conftest import environment, files_under
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "service.py"
-HAS_WHEELS = all(importlib.util.find_spec(name) for name in ("fastapi", "uvicorn", "uvloop"))
+WHEELS = "fastapi", "prometheus_client", "uvicorn", "uvloop"
+HAS_WHEELS = all(map(importlib.util.find_spec, WHEELS))
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not HAS_WHEELS, reason="make examples installs fastapi, uvicorn and uvloop"),
+    pytest.mark.skipif(not HAS_WHEELS, reason=f"make examples installs {WHEELS}"),
 ]
 
 ORDER = {
@@ -112,8 +113,8 @@ async def test_prometheus_finds_what_all_jobs_came_to(service: Service, tmp_path
         async with session.get("/metrics") as reply:
             text = await reply.text()
     assert reply.headers["Content-Type"] == asyncdl.metrics.CONTENT_TYPE
-    assert f'asyncdl_file_finished_total{{kind="bands",state="downloaded"}} {FILES}\n' in text
-    assert 'asyncdl_job_finished_total{state="complete"} 1\n' in text
+    assert f'asyncdl_file_finished_total{{kind="bands",state="downloaded"}} {FILES}.0\n' in text
+    assert 'asyncdl_job_finished_total{state="complete"} 1.0\n' in text
 
 
 async def test_a_cancelled_job_is_over_and_the_next_one_runs(

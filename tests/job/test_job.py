@@ -14,7 +14,7 @@ from asyncdl.events import FileFinished, FileState, JobFinished, JobStarted, Not
 from asyncdl.m2m.downloads import selection
 from asyncdl.m2m.models import DownloadOption
 from asyncdl.m2m.naming import dataset_of
-from asyncdl.progress.board import Board
+from asyncdl.progress.run_progress import RunProgress
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
 
 SCENES = (
@@ -50,12 +50,12 @@ async def test_what_has_come_adds_up_to_what_was_wanted(bench: Bench, is_again: 
         await bench.complete()
         bench.events.clear()
     summary = await bench.complete()
-    board, done_bytes = Board(), 0
+    progress, done_bytes = RunProgress(), 0
     for event in bench.events:
-        board.take(event)
-        assert done_bytes <= board.done_bytes <= board.wanted_bytes
-        done_bytes = board.done_bytes
-    assert board.done_bytes == board.wanted_bytes == summary.total_bytes
+        progress.take(event)
+        assert done_bytes <= progress.state.done_bytes <= progress.state.files.wanted_bytes
+        done_bytes = progress.state.done_bytes
+    assert progress.state.done_bytes == progress.state.files.wanted_bytes == summary.total_bytes
 
 
 async def test_a_second_run_asks_for_nothing(bench: Bench) -> None:

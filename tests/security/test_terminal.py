@@ -15,12 +15,12 @@ from rich.console import Console
 from asyncdl.cli.logs import SafeFormatter
 from asyncdl.cli.main import say
 from asyncdl.cli.outcome import print_summary
-from asyncdl.cli.printing import json_text, plain, print_note, print_table
-from asyncdl.cli.progress import render
+from asyncdl.cli.printing import json_text, plain, print_message, print_table
+from asyncdl.cli.run_display import render
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.events import HostWait, Notice, TransferRetry, TransferStarted
 from asyncdl.job.reporting.report import Failure, Summary
-from asyncdl.progress.board import Board
+from asyncdl.progress.run_progress import RunProgress
 from asyncdl.text import is_acting
 from tests.e2e.conftest import Run
 
@@ -82,8 +82,8 @@ def test_the_outcome_is_harmless(as_json: bool, capsys: pytest.CaptureFixture[st
 
 
 def test_notes_errors_and_tables_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
-    print_note(Notice(HOSTILE, "warning"))
-    print_note(HostWait(HOSTILE, HOSTILE, 1.0))
+    print_message(Notice(HOSTILE, "warning"))
+    print_message(HostWait(HOSTILE, HOSTILE, 1.0))
     say(ApiError("dataset", message=HOSTILE))
     say(NetworkError(HOSTILE, HOSTILE))
     print_table([{"name": HOSTILE, "files": 3}, {"name": "b", "files": 4}])
@@ -93,13 +93,13 @@ def test_notes_errors_and_tables_are_harmless(capsys: pytest.CaptureFixture[str]
 
 
 def test_the_live_display_is_harmless() -> None:
-    board = Board()
-    board.take(TransferStarted("k", HOSTILE, 10, 0))
-    board.take(TransferStarted("l", "l", 10, 0))
-    board.take(TransferRetry("l", HOSTILE, HOSTILE, 1.0, 1))
-    board.take(HostWait(HOSTILE, HOSTILE, 1.0))
+    progress = RunProgress()
+    progress.take(TransferStarted("k", HOSTILE, 10, 0))
+    progress.take(TransferStarted("l", "l", 10, 0))
+    progress.take(TransferRetry("l", HOSTILE, HOSTILE, 1.0, 1))
+    progress.take(HostWait(HOSTILE, HOSTILE, 1.0))
     console = Console(file=io.StringIO(), width=4000, color_system=None)
-    console.print(render(board, 4000))
+    console.print(render(progress, 4000))
     drawn = console.file.getvalue()  # type: ignore[attr-defined]  # it is a StringIO
     assert drawn.count("FORGED") == 4 and is_harmless(drawn)
 

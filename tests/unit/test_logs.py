@@ -14,7 +14,7 @@ import pytest
 
 from asyncdl.cli.logs import FileHandler, LogOptions, StderrHandler, start_logging
 from asyncdl.cli.main import exit_status
-from asyncdl.events import Event, HostStrain, HostWait, QuotaWait, ServiceWait
+from asyncdl.events import Event, HostStrain, HostWait, QuotaWait, ServiceBack, ServiceWait
 from asyncdl.job.reporting.event_log import log_event
 
 SECRET = "https://host/x?requestSignature=abcdef"
@@ -87,13 +87,17 @@ def test_no_secret_and_no_control_gets_into_a_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (QuotaWait(60), "waiting 60.0 s: the download quota is used up"),
-        (HostWait("files", "HTTP 429", 20), "waiting 20.0 s: files rests: HTTP 429"),
+        (QuotaWait(60), "The download quota is used up; looking again in 60 s"),
+        (HostWait("files", "HTTP 429", 20), "files is given a rest of 20 s: HTTP 429"),
         (HostStrain("files", "http-429", 8, 16), "files gets 8 of 16 connections: http-429"),
-        (ServiceWait("m2m", "HTTP 503", 5, 2), "waiting 2.0 s: m2m is down: HTTP 503"),
+        (
+            ServiceWait("m2m", "HTTP 503", 5, 2),
+            "m2m has been down for 0:05 (HTTP 503); trying again in 2 s",
+        ),
+        (ServiceBack("m2m", 750), "m2m is back after 12:30"),
     ],
 )
-def test_what_is_waited_for_is_told_in_words(
+def test_the_log_says_what_is_waited_for_as_the_screen_does(
     event: Event, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", "asyncdl.job"):

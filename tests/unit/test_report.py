@@ -139,9 +139,9 @@ async def test_a_report_that_is_read_is_the_one_that_was_written(tmp_path: Path)
     summary = summary_of(*events)
     await write_report(tmp_path, summary)
     assert await anyio.to_thread.run_sync(read_report, tmp_path) == summary
-    assert summary.record.found_scenes == (SCENE,)
-    assert [slow.file for slow in summary.record.slowest] == ["a"]
-    assert sum(summary.record.timeline.received_bytes) == summary.downloaded_bytes == 10
+    assert summary.history.found_scenes == (SCENE,)
+    assert [slow.file for slow in summary.history.slowest] == ["a"]
+    assert sum(summary.history.timeline.received_bytes) == summary.downloaded_bytes == 10
 
 
 def test_a_report_of_an_earlier_version_has_no_record(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_report_of_an_earlier_version_has_no_record(tmp_path: Path) -> None:
     (tmp_path / REPORT_NAME).write_bytes(orjson.dumps(told))
     read = read_report(tmp_path)
     assert read is not None and read.files["downloaded"] == 1
-    assert read.record.timeline.received_bytes == ()
+    assert read.history.timeline.received_bytes == ()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"bytes": {"total": "x", "downloaded": 0}}'])

@@ -91,7 +91,7 @@ def test_a_run_shorter_than_a_sample_is_as_fast_as_it_was() -> None:
 
 
 def test_a_drawing_stays_within_its_frame_and_tells_its_figures() -> None:
-    drawn = chart(run_of().record.timeline, 300.0)
+    drawn = chart(run_of().history.timeline, 300.0)
     places = re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", drawn)
     assert all(0 <= float(x) <= 760 and 0 <= float(y) <= 230 for x, y in places)
     assert "<title>gone rests</title>" in drawn

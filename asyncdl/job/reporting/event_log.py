@@ -1,4 +1,4 @@
-"""A run in the log: one line for each thing that happened, under ``asyncdl.job``.
+"""A run in the log: one line for each thing that happens, under ``asyncdl.job``.
 
 Silent unless the embedding program or ``-v`` configures logging.
 """
@@ -24,6 +24,7 @@ from asyncdl.events import (
     ServiceWait,
     TransferRetry,
 )
+from asyncdl.run_state.messages import message_of
 
 log = logging.getLogger("asyncdl.job")
 
@@ -41,24 +42,15 @@ def log_event(event: Event) -> None:
             log.info("%s: again in %.1f s: %s", event.key, event.wait_s, event.detail)
         case ScenesFound():
             log.info("%d scenes so far, %s match", event.found, event.total_hits)
-        case QuotaWait():
-            log.info("waiting %.1f s: the download quota is used up", event.wait_s)
-        case HostWait():
-            log.info("waiting %.1f s: %s rests: %s", event.wait_s, event.host, event.reason)
-        case HostStrain(host=host, connections=connections, allowed=allowed):
-            log.info("%s gets %d of %d connections: %s", host, connections, allowed, event.reason)
-        case ServiceWait():
-            log.info(
-                "waiting %.1f s: %s is down: %s", event.next_try_s, event.service, event.reason
-            )
-        case ServiceBack():
-            log.info("%s is back after %.0f s", event.service, event.after_s)
+        case QuotaWait() | HostWait() | HostStrain() | ServiceWait() | ServiceBack():
+            # The same sentences as on the screen.
+            log.info("%s", message_of(event))
+        case Notice():
+            log.info("%s", event.text)
         case SceneSuperseded():
             log.info("%s was processed anew as %s", event.product_id, event.by)
         case SceneWithdrawn():
             log.warning("%s was withdrawn: %s", event.product_id, event.withdrawn)
-        case Notice():
-            log.info("%s", event.text)
         case JobStarted():
             log.info("run in %s, label %s", event.directory, event.label)
         case JobFinished():

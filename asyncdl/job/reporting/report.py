@@ -8,10 +8,10 @@ the record of how the run went, too.
 from __future__ import annotations
 
 import time
-from collections import Counter
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import InitVar, asdict, dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,23 +27,19 @@ from asyncdl.events import (
     Event,
     FileFinished,
     FileState,
-    FilesWanted,
     Notice,
-    ScenesFound,
     SceneSuperseded,
     SceneWithdrawn,
-    TransferEnded,
-    TransferProgress,
 )
 from asyncdl.job.reporting.run_history import HistoryRecorder, RunHistory
 from asyncdl.outside import check_values, read_at_most
+from asyncdl.run_state.state import RunState
 from asyncdl.system.files import replace
 from asyncdl.system.volumes import flush
 from asyncdl.transfer.parts.durable import open_regular_file
 
 REPORT_NAME = "asyncdl-report.json"
 MAX_REPORT_BYTES = 256 * 1024**2
-BAD = (FileState.FAILED, FileState.UNRESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +127,14 @@ class Summary:
     """Why the run had to stop, if it had to."""
     begun: str = ""
     """When the run began, in UTC, such as ``2026-03-01T06:15:00Z``."""
-    record: RunHistory = field(default_factory=RunHistory)
+    history: RunHistory = field(default_factory=RunHistory)
     """How it went; stands in the report file, not in ``--json``."""
+
+    @property
+    def record(self) -> RunHistory:
+        """The same as :attr:`history`, which is its name from version 0.3 on."""
+        warnings.warn("Summary.record is called Summary.history", DeprecationWarning, stacklevel=2)
+        return self.history
 
     @property
     def is_complete(self) -> bool:
@@ -140,7 +142,7 @@ class Summary:
         return self.status == "complete"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the summary as ``--json`` shows it, without the record."""
+        """Return the summary as ``--json`` shows it, without the history."""
         return {
             "event": "summary",
             "status": self.status,
@@ -159,24 +161,23 @@ class Summary:
         }
 
     def as_report(self) -> dict[str, Any]:
-        """Return the summary and the record, as the report file holds them."""
-        return self.as_json() | dict(msgspec.to_builtins(self.record))
+        """Return the summary and the history, as the report file holds them."""
+        return self.as_json() | dict(msgspec.to_builtins(self.history))
 
     @staticmethod
-    def from_report(told: Mapping[str, Any]) -> Summary:
-        """Return what :meth:`as_report` gave, of this version or an earlier one.
+    def from_report(report: Mapping[str, Any]) -> Summary:
+        """Return what :meth:`as_report` gave, in this version or an earlier one.
 
         Raises: msgspec.ValidationError, KeyError, TypeError, if it is something else.
         """
-        sizes = told["bytes"]
+        sizes = report["bytes"]
         flat = {"total_bytes": sizes["total"], "downloaded_bytes": sizes["downloaded"]}
-        record = msgspec.convert(told, RunHistory)
-        return msgspec.convert({**told, **flat, "record": record}, Summary)
+        history = msgspec.convert(report, RunHistory)
+        return msgspec.convert({**report, **flat, "history": history}, Summary)
 
 
-@dataclass
 class Report:
-    """Counts events while a run goes on.
+    """What a run comes to: a view of its state, and what a person reads at the end.
 
     Args:
         kinds: Product kinds of the job, in the order in which the summary shows them.
@@ -184,118 +185,86 @@ class Report:
         service: What the journal calls the service.
     """
 
-    kinds: InitVar[Iterable[str]] = ()
-    clock: Callable[[], float] = time.monotonic
-    service: InitVar[str] = ""
-    scenes: int = 0
-    wanted: int = 0
-    states: Counter[str] = field(default_factory=Counter)
-    by_kind: dict[str, Counter[str]] = field(init=False)
-    total_bytes: int = 0
-    downloaded_bytes: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    superseded: list[Superseded] = field(default_factory=list)
-    withdrawn: list[Withdrawn] = field(default_factory=list)
-    is_partial: bool = False
-    """Whether the run leaves out what no run has looked at yet."""
-    _received: dict[str, int] = field(default_factory=dict)
-    _recorder: HistoryRecorder = field(default_factory=HistoryRecorder)
-
-    def __post_init__(self, kinds: Iterable[str], service: str) -> None:
-        self._began = self.clock()
+    def __init__(
+        self,
+        kinds: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+        service: str = "",
+    ) -> None:
+        self.state = RunState(kinds)
+        self.is_partial = False
+        """Whether the run leaves out what no run has looked at yet."""
+        self._clock = clock
+        self._began_s = clock()
         self._begun = datetime.now(UTC)
-        self.by_kind = {kind: Counter() for kind in kinds}
-        self._recorder.service = service.rpartition("@")[2]  # whoever is named there stays out
+        # A user name in front of the host stays out of the report.
+        self._recorder = HistoryRecorder(service.rpartition("@")[2])
+        self._failures: list[Failure] = []
+        self._notices: list[str] = []
+        self._superseded: list[Superseded] = []
+        self._withdrawn: list[Withdrawn] = []
 
     def take(self, event: Event) -> None:
-        """Count one event."""
-        now_s = self.clock() - self._began
-        self._recorder.take(event, now_s)
+        """Take one event of the run."""
+        self._recorder.take(event, self.state, self._clock() - self._began_s)
         match event:
-            case ScenesFound():
-                self.scenes = event.found
-            case FilesWanted():
-                self.wanted += event.count
+            case FileFinished(state=FileState.FAILED | FileState.UNRESOLVED):
+                self._failures.append(_failure_of(event))
             case Notice():
-                self.notices.append(event.text)
+                self._notices.append(event.text)
             case SceneSuperseded(product_id, by, removed_files):
-                self.superseded.append(Superseded(product_id, by, removed_files))
+                self._superseded.append(Superseded(product_id, by, removed_files))
             case SceneWithdrawn(product_id, withdrawn):
-                self.withdrawn.append(Withdrawn(product_id, withdrawn))
-            case TransferProgress() | TransferEnded():
-                # A file that fails leaves no other trace of its bytes.
-                self._receive(event.key, event.received_bytes, now_s)
-            case FileFinished():
-                key = event.key or event.file
-                self._receive(key, event.received_bytes, now_s)
-                self._received.pop(key, None)
-                self._finish(event)
-            case _:
-                pass
-
-    def _receive(self, key: str, received_bytes: int, now_s: float) -> None:
-        """Count what came for a file; told are all its bytes so far."""
-        more_bytes = received_bytes - self._received.get(key, 0)
-        if more_bytes > 0:
-            self._received[key] = received_bytes
-            self.downloaded_bytes += more_bytes
-            self._recorder.receive(more_bytes, now_s)
-
-    def _finish(self, event: FileFinished) -> None:
-        self.states[event.state] += 1
-        self.by_kind.setdefault(event.kind, Counter())[event.state] += 1
-        if event.state in BAD:
-            self.failures.append(
-                Failure(
-                    event.file,
-                    event.kind,
-                    event.state.value,
-                    event.reason,
-                    event.error,
-                    event.http_status,
-                    event.detail,
-                    event.remedy,
-                    event.attempts,
-                )
-            )
-        else:
-            self.total_bytes += event.size_bytes or 0
+                self._withdrawn.append(Withdrawn(product_id, withdrawn))
 
     @property
     def status(self) -> str:
         """``complete`` when every wanted file is there, else ``incomplete``."""
-        finished = sum(self.states.values())
-        is_bad = any(self.states[state] for state in BAD) or finished < self.wanted
+        files = self.state.files
+        is_bad = files.missing or files.finished < files.wanted
         return "incomplete" if is_bad or self.is_partial else "complete"
 
     def summary(
         self, *, status: str = "", error: str = "", api_calls: Mapping[str, int] | None = None
     ) -> Summary:
         """Return the outcome so far; ``status`` follows from the counts when not given."""
-        finished = sum(self.states.values())
-        total = max(self.wanted, finished)
-        elapsed_s = self.clock() - self._began
+        state, files = self.state, self.state.files
+        elapsed_s = self._clock() - self._began_s
         return Summary(
             status=status or self.status,
-            scenes=self.scenes,
-            files={"total": total} | {state.value: self.states[state] for state in FileState},
-            by_kind={
-                kind: {state.value: counts[state] for state in FileState}
-                for kind, counts in self.by_kind.items()
-            },
-            total_bytes=self.total_bytes,
-            downloaded_bytes=self.downloaded_bytes,
+            scenes=state.scenes,
+            files={"total": files.total} | _by_name(files.states),
+            by_kind={kind: _by_name(states) for kind, states in files.by_kind.items()},
+            total_bytes=files.there_bytes,
+            downloaded_bytes=state.received_bytes,
             elapsed_s=elapsed_s,
             api_calls=dict(api_calls or {}),
-            failures=tuple(self.failures),
-            notices=tuple(self.notices),
-            superseded=tuple(self.superseded),
-            withdrawn=tuple(self.withdrawn),
+            failures=tuple(self._failures),
+            notices=tuple(self._notices),
+            superseded=tuple(self._superseded),
+            withdrawn=tuple(self._withdrawn),
             error=error,
             begun=f"{self._begun:%Y-%m-%dT%H:%M:%SZ}",
-            record=self._recorder.record(elapsed_s),
+            history=self._recorder.history(state, elapsed_s),
         )
+
+
+def _by_name(states: Mapping[FileState, int]) -> dict[str, int]:
+    return {state.value: number for state, number in states.items()}
+
+
+def _failure_of(event: FileFinished) -> Failure:
+    return Failure(
+        file=event.file,
+        kind=event.kind,
+        state=event.state.value,
+        reason=event.reason,
+        error=event.error,
+        http_status=event.http_status,
+        detail=event.detail,
+        remedy=event.remedy,
+        attempts=event.attempts,
+    )
 
 
 async def write_report(directory: Path, summary: Summary, *, durable: bool = False) -> Path:

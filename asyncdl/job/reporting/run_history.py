@@ -1,4 +1,4 @@
-"""What the report file tells beside the summary: how the run went, kept small.
+"""How a run went, as the report file has it beside the summary; kept small.
 
 Made from events alone; a run of any length adds no more than some hundred kilobytes.
 """
@@ -10,27 +10,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from asyncdl.events import (
-    ApiCalled,
-    ConnectionsInUse,
-    Event,
-    FileFinished,
-    FilesPreparing,
-    FileState,
-    FoundScene,
-    HostStrain,
-    HostWait,
-    QuotaWait,
-    ScenesFound,
-    ServiceBack,
-    ServiceWait,
-    TransferStarted,
-)
+from asyncdl.events import ApiCalled, Event, FileFinished, FoundScene, ScenesFound
 from asyncdl.job.reporting.timeline import Timeline, TimelineBuilder
+from asyncdl.run_state.files import THERE
+from asyncdl.run_state.state import RunState
+from asyncdl.run_state.waits import StrainedHost
 
 MAX_SLOWEST = 10
-MAX_STRAINS = 100
-"""Hosts under strain, and times of each; further ones are left out."""
 MAX_SCENES = 2_000
 """Footprints that are kept for the map; the number of all scenes stands in the summary."""
 
@@ -57,7 +43,7 @@ class ProofCount:
     files: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StrainSpan:
     """A stretch of time in which a host got fewer connections than were allowed."""
 
@@ -98,78 +84,42 @@ class RunHistory:
     found_scenes: tuple[FoundScene, ...] = ()
     """The first 2,000; none that the config names by id."""
     service: str = ""
-    """Which service was asked, as the journal calls it; empty in reports of old."""
+    """Which service was asked, as the journal calls it; empty in older reports."""
 
 
-@dataclass
 class HistoryRecorder:
-    """Follows a run's events; times are seconds since its start."""
+    """Follows a run's events beside its state.
 
-    course: TimelineBuilder = field(default_factory=TimelineBuilder)
-    service: str = ""
-    _proofs: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _scenes: list[FoundScene] = field(default_factory=list)
-    _api: dict[str, EndpointTally] = field(default_factory=dict)
-    _slowest: list[SlowFile] = field(default_factory=list)
-    _started: dict[str, float] = field(default_factory=dict)
-    _strains: list[StrainSpan] = field(default_factory=list)
+    Args:
+        service: What the journal calls the service.
+    """
 
-    def receive(self, more_bytes: int, now_s: float) -> None:
-        """Note bytes that came over the network."""
-        self.course.receive(now_s, more_bytes)
+    def __init__(self, service: str = "") -> None:
+        self._service = service
+        self._timeline = TimelineBuilder()
+        self._proofs = Counter[tuple[str, str]]()
+        self._scenes: list[FoundScene] = []
+        self._api: dict[str, EndpointTally] = {}
+        self._slowest: list[SlowFile] = []
 
-    def take(self, event: Event, now_s: float) -> None:
-        """Follow one event; bytes are told to :meth:`receive`."""
+    def take(self, event: Event, state: RunState, now_s: float) -> None:
+        """Apply an event to the state, and remember what of it stands in the report.
+
+        Args:
+            event: The next one.
+            state: Before the event; it is brought up to date here.
+            now_s: Seconds since the run began.
+        """
         match event:
             case ScenesFound():
                 self._scenes += event.scenes[: MAX_SCENES - len(self._scenes)]
             case ApiCalled():
                 self._count_call(event)
-            case TransferStarted():
-                self._started[event.key] = now_s
             case FileFinished():
-                self._finish(event, now_s)
-            case ConnectionsInUse():
-                self.course.use(now_s, event.host, event.count)
-            case FilesPreparing():
-                self.course.prepare(now_s, event.count)
-            case HostStrain():
-                self._strain(event, now_s)
-            case _:
-                self._wait(event, now_s)
-
-    def _wait(self, event: Event, now_s: float) -> None:
-        match event:
-            case QuotaWait():
-                self.course.wait(now_s, "download quota used up", event.wait_s)
-            case HostWait():
-                self.course.wait(now_s, f"{event.host} rests", event.wait_s)
-            case ServiceWait():
-                self.course.wait(now_s, f"{event.service} is down", event.next_try_s)
-            case ServiceBack():
-                self.course.resume(now_s, f"{event.service} is down")
-            case _:
-                pass
-
-    def _strain(self, event: HostStrain, now_s: float) -> None:
-        lasting = (s for s in self._strains if s.host == event.host and s.end_s is None)
-        span = next(lasting, None)
-        if span is None:
-            if event.connections < event.allowed and len(self._strains) < MAX_STRAINS:
-                self._strains.append(
-                    StrainSpan(
-                        event.host,
-                        event.reason,
-                        round(now_s, 1),
-                        None,
-                        event.connections,
-                        event.allowed,
-                    )
-                )
-            return
-        span.connections = min(span.connections, event.connections)
-        if event.connections >= event.allowed:
-            span.end_s = round(now_s, 1)
+                # The state forgets what it knew of a file that has its ending.
+                self._note_end(event, state.transfers.started_s(event), now_s)
+        state.apply(event, now_s)
+        self._timeline.sample(state, now_s)
 
     def _count_call(self, call: ApiCalled) -> None:
         tally = self._api.setdefault(call.endpoint, EndpointTally())
@@ -177,31 +127,46 @@ class HistoryRecorder:
         tally.failed += call.error_code is not None
         tally.elapsed_s += call.elapsed_s
 
-    def _finish(self, ending: FileFinished, now_s: float) -> None:
-        self.course.finish(now_s)
-        if ending.state in (FileState.DOWNLOADED, FileState.SKIPPED):
+    def _note_end(self, ending: FileFinished, started_s: float | None, now_s: float) -> None:
+        if ending.state in THERE:
             self._proofs[ending.proof, ending.source] += 1
-        started_s = self._started.pop(ending.key or ending.file, None)
         if started_s is not None:
             elapsed_s = round(now_s - started_s, 3)
             slow = SlowFile(elapsed_s, ending.file, ending.received_bytes, ending.attempts)
-            self._slowest = heapq.nlargest(MAX_SLOWEST, [*self._slowest, slow])
+            self._keep_slowest(slow)
 
-    def record(self, now_s: float) -> RunHistory:
-        """Return the record of a run that ends now."""
-        self.course.end(now_s)
+    def _keep_slowest(self, slow: SlowFile) -> None:
+        """Keep a heap of the slowest files, the fastest of them on top."""
+        if len(self._slowest) < MAX_SLOWEST:
+            heapq.heappush(self._slowest, slow)
+        elif slow > self._slowest[0]:
+            heapq.heapreplace(self._slowest, slow)
+
+    def history(self, state: RunState, now_s: float) -> RunHistory:
+        """Return how a run went that ends now."""
         return RunHistory(
             proofs=tuple(
                 ProofCount(proof, source, files)
                 for (proof, source), files in self._proofs.most_common()
             ),
-            slowest=tuple(self._slowest),
+            slowest=tuple(sorted(self._slowest, reverse=True)),
             api={
                 endpoint: EndpointTally(tally.calls, tally.failed, round(tally.elapsed_s, 3))
                 for endpoint, tally in self._api.items()
             },
-            timeline=self.course.timeline,
-            strains=tuple(self._strains),
+            timeline=self._timeline.timeline(state, now_s),
+            strains=tuple(map(_span_of, state.strains.history)),
             found_scenes=tuple(self._scenes),
-            service=self.service,
+            service=self._service,
         )
+
+
+def _span_of(strain: StrainedHost) -> StrainSpan:
+    return StrainSpan(
+        strain.host,
+        strain.reason,
+        round(strain.start_s, 1),
+        None if strain.end_s is None else round(strain.end_s, 1),
+        strain.fewest,
+        strain.allowed,
+    )

@@ -1,21 +1,16 @@
-"""How a run went over time, in a record that stays small however long it takes.
-
-Pure: the clock's readings are arguments.
-"""
+"""How a run went over time, in samples that stay few however long it takes. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from asyncdl.run_state.state import RunState
+
 MAX_SAMPLES = 600
 """More than a chart has room for, and a few kilobytes in the report."""
 FIRST_INTERVAL_S = 1.0
-"""Of a sample, at first; doubled each time that the record is full."""
-MAX_WAITS = 200
-"""Further waits are left out; by then the record has made its point."""
-TOUCHING_S = 1.0
-"""A wait that begins so soon after one for the same reason continues it."""
+"""Of a sample, at first; doubled each time that there are too many."""
 
 
 @dataclass(slots=True)
@@ -63,81 +58,54 @@ class Timeline:
 
 @dataclass
 class TimelineBuilder:
-    """Keeps a timeline while a run goes on; samples are merged in pairs when they get too many.
+    """Takes samples of a run's state; they are merged in pairs when they get too many.
 
-    What holds on (connections in use, files in preparation) counts for every
-    interval until it changes. Times are seconds since the start and never fall.
+    What lasts (connections in use, files in preparation) counts for every interval until it
+    changes. Times are seconds since the start and never fall.
     """
 
     max_samples: int = MAX_SAMPLES
     interval_s: float = FIRST_INTERVAL_S
     samples: list[Interval] = field(default_factory=lambda: [Interval()])
-    waits: list[Wait] = field(default_factory=list)
-    _connections: dict[str, int] = field(default_factory=dict)
+    _received_bytes: int = 0
+    _finished_files: int = 0
+    _connections: int = 0
     _preparing: int = 0
     _last_s: float = 0.0
 
-    def receive(self, now_s: float, count: int) -> None:
-        """Note bytes that came over the network."""
-        self._at(now_s).received_bytes += count
-
-    def finish(self, now_s: float) -> None:
-        """Note a file's ending."""
-        self._at(now_s).finished_files += 1
-
-    def use(self, now_s: float, host: str, count: int) -> None:
-        """Note how many connections to a host are in use from now on."""
-        sample = self._at(now_s)
-        self._connections[host] = count
-        sample.connections = max(sample.connections, sum(self._connections.values()))
-
-    def prepare(self, now_s: float, count: int) -> None:
-        """Note how many files are in preparation from now on."""
-        sample = self._at(now_s)
-        self._preparing = count
-        sample.preparing = max(sample.preparing, count)
-
-    def wait(self, now_s: float, what: str, wait_s: float) -> None:
-        """Note a wait that begins now, or goes on."""
-        for known in reversed(self.waits):
-            if known.what == what and now_s <= known.end_s + TOUCHING_S:
-                known.end_s = max(known.end_s, now_s + wait_s)
-                return
-        if len(self.waits) < MAX_WAITS:
-            self.waits.append(Wait(now_s, now_s + wait_s, what))
-
-    def resume(self, now_s: float, what: str) -> None:
-        """Note that a wait is over, earlier than was thought."""
-        for known in self.waits:
-            if known.what == what:
-                known.end_s = min(known.end_s, max(known.start_s, now_s))
-
-    def end(self, now_s: float) -> None:
-        """Close the record: what still lasts, lasts until now."""
-        self._at(now_s)
-        for known in self.waits:
-            known.end_s = min(known.end_s, max(known.start_s, now_s))
+    def sample(self, state: RunState, now_s: float) -> None:
+        """Note what has changed since the last call."""
+        interval = self._at(now_s)
+        received_bytes, finished_files = state.received_bytes, state.files.finished
+        interval.received_bytes += received_bytes - self._received_bytes
+        interval.finished_files += finished_files - self._finished_files
+        self._received_bytes, self._finished_files = received_bytes, finished_files
+        self._connections = state.connections_in_use
+        self._preparing = state.preparation.count
+        interval.connections = max(interval.connections, self._connections)
+        interval.preparing = max(interval.preparing, self._preparing)
 
     def _at(self, now_s: float) -> Interval:
-        """Return the sample of a moment, and fill the gap before it."""
+        """Return the interval of a moment, and fill the gap before it."""
         self._last_s = max(self._last_s, now_s)
         while self._last_s >= self.interval_s * self.max_samples:
             self._merge()
         missing = int(self._last_s / self.interval_s) + 1 - len(self.samples)
-        self.samples += [self._lasting() for _ in range(missing)]
+        if missing:
+            self.samples += [self._lasting() for _ in range(missing)]
         return self.samples[-1]
 
     def _lasting(self) -> Interval:
-        return Interval(connections=sum(self._connections.values()), preparing=self._preparing)
+        return Interval(connections=self._connections, preparing=self._preparing)
 
     def _merge(self) -> None:
         pairs = zip_longest(self.samples[::2], self.samples[1::2], fillvalue=Interval())
         self.samples = [first + second for first, second in pairs]
         self.interval_s *= 2
 
-    @property
-    def timeline(self) -> Timeline:
-        """The record so far."""
+    def timeline(self, state: RunState, now_s: float) -> Timeline:
+        """Return the timeline of a run that ends now: what still lasts, lasts until now."""
+        self.sample(state, now_s)
         samples = self.samples
         return Timeline(
             self.interval_s,
@@ -146,6 +114,11 @@ class TimelineBuilder:
             tuple(sample.finished_files for sample in samples),
             tuple(sample.preparing for sample in samples),
             tuple(
-                Wait(round(wait.start_s, 1), round(wait.end_s, 1), wait.what) for wait in self.waits
+                Wait(
+                    round(wait.start_s, 1),
+                    round(min(wait.end_s, max(wait.start_s, now_s)), 1),
+                    wait.what,
+                )
+                for wait in state.waits.history
             ),
         )

@@ -1,4 +1,4 @@
-"""What ``asyncdl get`` tells of each file, and of all of them."""
+"""What ``asyncdl get`` prints of each file, and of all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from asyncdl.cli.get_summary import GetSummary, ending_of
 from asyncdl.errors import HttpStatusError, NetworkError
 from asyncdl.events import FilesWanted, TransferEnded
-from asyncdl.progress.board import Board
+from asyncdl.progress.run_progress import RunProgress
 from asyncdl.redact import redact
 from asyncdl.transfer import Fetched, FileRequest, Outcome
 
@@ -28,11 +28,11 @@ def failed(error: Exception) -> Outcome:
 
 
 def test_a_failure_names_its_url_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = GetSummary(as_json=False, quiet=False)
-    tally.take(failed(NetworkError("ask host", "refused")))
-    tally.take(failed(HttpStatusError(URL, 404)))
-    tally.take(failed(HttpStatusError(URL, 404)))
-    tally.close(Path("out"))
+    summary = GetSummary(as_json=False, quiet=False)
+    summary.add(failed(NetworkError("ask host", "refused")))
+    summary.add(failed(HttpStatusError(URL, 404)))
+    summary.add(failed(HttpStatusError(URL, 404)))
+    summary.close(Path("out"))
     first, second, _, *advice = capsys.readouterr().err.splitlines()
     assert first == f"failed: {SHOWN}: ask host: refused [network]"
     assert second == f"failed: {SHOWN}: the host answered 404 [http-404]"
@@ -41,53 +41,54 @@ def test_a_failure_names_its_url_without_secrets(capsys: pytest.CaptureFixture[s
 
 
 def test_quiet_tells_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = GetSummary(as_json=False, quiet=True)
-    tally.take(failed(HttpStatusError(URL, 410)))
-    tally.close(Path("out"))
+    summary = GetSummary(as_json=False, quiet=True)
+    summary.add(failed(HttpStatusError(URL, 410)))
+    summary.close(Path("out"))
     assert capsys.readouterr() == ("", f"failed: {SHOWN}: the host answered 410 [http-410]\n")
 
 
 def test_what_came_counts_whatever_became_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = GetSummary(as_json=False, quiet=False)
-    tally.watch(TransferEnded("a", "", 5))
-    tally.take(Outcome(REQUEST, fetched=FETCHED))
-    tally.watch(TransferEnded("b", "checksum-mismatch", 2_000))
-    tally.watch(TransferEnded("c", "interrupted", 300_000))
-    tally.close(Path("out"), status="interrupted")
+    summary = GetSummary(as_json=False, quiet=False)
+    summary.take(TransferEnded("a", "", 5))
+    summary.add(Outcome(REQUEST, fetched=FETCHED))
+    summary.take(TransferEnded("b", "checksum-mismatch", 2_000))
+    summary.take(TransferEnded("c", "interrupted", 300_000))
+    summary.close(Path("out"), status="interrupted")
     out = capsys.readouterr().out
     assert out == ("Interrupted: 2 files: 1 downloaded, 1 unfinished; received 302.0 kB into out\n")
 
 
 def test_a_file_that_failed_is_not_unfinished_as_well(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = GetSummary(as_json=True, quiet=False)
-    tally.watch(TransferEnded(SHOWN, "interrupted", 7))
-    tally.take(failed(ZeroDivisionError("of a caller's")))
-    tally.watch(TransferEnded("c", "interrupted", 3))
-    tally.close(Path("out"), status="interrupted")
-    line, summary = map(orjson.loads, capsys.readouterr().out.splitlines())
+    summary = GetSummary(as_json=True, quiet=False)
+    summary.take(TransferEnded(SHOWN, "interrupted", 7))
+    summary.add(failed(ZeroDivisionError("of a caller's")))
+    summary.take(TransferEnded("c", "interrupted", 3))
+    summary.close(Path("out"), status="interrupted")
+    line, printed = map(orjson.loads, capsys.readouterr().out.splitlines())
     assert (line["url"], line["file"], line["reason"]) == (SHOWN, SHOWN, "error")
-    assert summary["files"] == {
+    assert printed["files"] == {
         "total": 2, "downloaded": 0, "skipped": 0, "failed": 1, "unresolved": 1,
     }  # fmt: skip
-    assert summary["bytes"] == {"downloaded": 10}
+    assert printed["bytes"] == {"downloaded": 10}
 
 
 def test_the_display_counts_each_outcome() -> None:
-    board = Board()
-    board.take(FilesWanted(2, 0))
-    board.take(ending_of(Outcome(REQUEST, fetched=FETCHED)))
-    board.take(ending_of(failed(HttpStatusError(URL, 404))))
-    assert (board.finished_files, board.wanted_files, board.finished_bytes) == (2, 2, 5)
+    progress = RunProgress()
+    progress.take(FilesWanted(2, 0))
+    progress.take(ending_of(Outcome(REQUEST, fetched=FETCHED)))
+    progress.take(ending_of(failed(HttpStatusError(URL, 404))))
+    files = progress.state.files
+    assert (files.finished, files.wanted, files.there_bytes) == (2, 2, 5)
 
 
 @pytest.mark.parametrize("quiet", [True, False])
 def test_a_file_that_may_have_been_cut_is_named(
     capsys: pytest.CaptureFixture[str], quiet: bool
 ) -> None:
-    tally = GetSummary(as_json=False, quiet=quiet)
+    summary = GetSummary(as_json=False, quiet=quiet)
     for proof in ("length", "unverified-length", "unverified-length+md5", "chunked", "gzip"):
-        tally.take(Outcome(REQUEST, fetched=replace(FETCHED, proof=proof)))
-    tally.close(Path("out"))
+        summary.add(Outcome(REQUEST, fetched=replace(FETCHED, proof=proof)))
+    summary.close(Path("out"))
     out, err = capsys.readouterr()
     assert err == (
         "" if quiet else

@@ -21,7 +21,7 @@ from asyncdl.events import (
 )
 from asyncdl.job.reporting.report import Failure, Summary, Superseded, Withdrawn
 from asyncdl.job.reporting.run_history import ProofCount, RunHistory
-from asyncdl.progress.notes import note_of
+from asyncdl.run_state.messages import message_of
 from asyncdl.units import count, duration, size
 
 
@@ -52,18 +52,18 @@ def test_a_table_is_aligned_with_numbers_to_the_right() -> None:
 
 
 def test_people_are_told_of_waits_and_notices_and_of_nothing_else() -> None:
-    assert note_of(Notice("hello")) == "hello"
-    assert note_of(Notice("hello", "warning")) == "Note: hello"
-    assert "again in 5 s" in note_of(ApiRetry("dataset", "HTTP 503", 5, 1))
-    assert "60 s" in note_of(QuotaWait(60))
-    assert "host" in note_of(HostWait("host", "429", 3))
+    assert message_of(Notice("hello")) == "hello"
+    assert message_of(Notice("hello", "warning")) == "Note: hello"
+    assert "again in 5 s" in message_of(ApiRetry("dataset", "HTTP 503", 5, 1))
+    assert "60 s" in message_of(QuotaWait(60))
+    assert "host" in message_of(HostWait("host", "429", 3))
     strain = HostStrain("host", "http-429", 4, 16)
-    assert note_of(strain) == "host gets 4 of 16 connections: http-429"
-    assert note_of(HostStrain("host", "slow", 16, 16)) == "host gets all 16 connections again"
-    down = note_of(ServiceWait("host", "HTTP 503", 750, 60))
+    assert message_of(strain) == "host gets 4 of 16 connections: http-429"
+    assert message_of(HostStrain("host", "slow", 16, 16)) == "host gets all 16 connections again"
+    down = message_of(ServiceWait("host", "HTTP 503", 750, 60))
     assert down == "host has been down for 12:30 (HTTP 503); trying again in 60 s"
-    assert note_of(ServiceBack("host", 800)) == "host is back after 13:20"
-    assert note_of(TransferEnded("a")) == ""
+    assert message_of(ServiceBack("host", 800)) == "host is back after 13:20"
+    assert message_of(TransferEnded("a")) == ""
 
 
 def failure(name: str, reason: str = "http-404", remedy: str = "Ask.") -> Failure:
@@ -81,7 +81,7 @@ def summary_with(*failures: Failure, status: str = "incomplete") -> Summary:
         elapsed_s=2.0,
         api_calls={},
         failures=failures,
-        record=RunHistory(
+        history=RunHistory(
             proofs=(ProofCount("length+sha512+tiff", "stac", 8), ProofCount("", "", 1))
         ),
     )

@@ -1,0 +1,71 @@
+"""Events and states of a run in words: the same in display, lines, log and report. Pure."""
+
+from __future__ import annotations
+
+from asyncdl.events import (
+    ApiRetry,
+    Event,
+    HostStrain,
+    HostWait,
+    Notice,
+    QuotaWait,
+    ServiceBack,
+    ServiceWait,
+    TransferRetry,
+)
+from asyncdl.run_state.files import Preparation
+from asyncdl.run_state.state import RunState
+from asyncdl.units import count, duration
+
+
+def message_of(event: Event) -> str:
+    """Return the line for an event that people have to know of; empty for the rest."""
+    match event:
+        case Notice(text=text, severity=severity):
+            return text if severity == "info" else f"Note: {text}"
+        case ApiRetry(endpoint=endpoint, reason=reason, wait_s=wait_s):
+            return f"{endpoint} again in {wait_s:.0f} s: {reason}"
+        case QuotaWait(wait_s=wait_s):
+            return f"The download quota is used up; looking again in {wait_s:.0f} s"
+        case HostWait(host=host, reason=reason, wait_s=wait_s):
+            return f"{host} is given a rest of {wait_s:.0f} s: {reason}"
+        case HostStrain():
+            return _strain(event)
+        case ServiceWait(service=service, reason=reason, since_s=since_s, next_try_s=next_try_s):
+            again = f"trying again in {next_try_s:.0f} s"
+            return f"{service} has been down for {duration(since_s)} ({reason}); {again}"
+        case ServiceBack(service=service, after_s=after_s):
+            return f"{service} is back after {duration(after_s)}"
+    return ""
+
+
+def _strain(event: HostStrain) -> str:
+    allowed = count(event.allowed, "connection")
+    if event.connections < event.allowed:
+        return f"{event.host} gets {event.connections} of {allowed}: {event.reason}"
+    return f"{event.host} gets all {allowed} again"
+
+
+def retry_of(event: TransferRetry) -> str:
+    """Return why a file does not move, and until when."""
+    return f"again in {event.wait_s:.0f} s: {event.reason}"
+
+
+def hindrances(state: RunState, now_s: float) -> list[str]:
+    """Return a line for each thing that holds a run up now: outages, strain, other waits."""
+    return [
+        *(outage.describe(now_s) for outage in state.waits.outages()),
+        *(strain.describe(now_s) for strain in state.strains.current.values()),
+        *(f"waiting: {wait.describe(now_s)}" for wait in state.waits.pending(now_s)),
+    ]
+
+
+def in_preparation(preparation: Preparation, now_s: float) -> list[str]:
+    """Return how many files are prepared, for how long, and when the service is asked again."""
+    if not preparation.count:
+        return []
+    return [
+        f"{count(preparation.count, 'file')} in preparation",
+        f"{duration(now_s - preparation.since_s)} so far",
+        f"next look in {duration(max(0.0, preparation.next_look_s - now_s))}",
+    ]

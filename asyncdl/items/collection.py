@@ -25,7 +25,7 @@ def make_collection(dataset: str, items: Sequence[Json]) -> Json:
 
     Args:
         dataset: Its alias, which is the collection's id.
-        items: All that belong to it, one or more.
+        items: All items of the collection, one or more.
     """
     known = DATASETS.get(dataset)
     title = known.title if known else dataset
@@ -51,7 +51,7 @@ def make_collection(dataset: str, items: Sequence[Json]) -> Json:
 
 
 def _boxes(items: Sequence[Json]) -> list[list[float]]:
-    """Return the box around all; one over the antimeridian makes it the whole belt."""
+    """Return the box around all; if one crosses the antimeridian, for all longitudes."""
     boxes = [item["bbox"] for item in items if "bbox" in item]
     if not boxes:
         return [_WORLD]
@@ -72,8 +72,8 @@ def _summaries(items: Sequence[Json]) -> dict[str, list[Any]]:
     properties = [item["properties"] for item in items]
     platforms = {fields["platform"] for fields in properties}
     instruments = {name for fields in properties for name in fields.get("instruments", ())}
-    told = {"platform": sorted(platforms), "instruments": sorted(instruments)}
-    return {name: values for name, values in told.items() if values}
+    summaries = {"platform": sorted(platforms), "instruments": sorted(instruments)}
+    return {name: values for name, values in summaries.items() if values}
 
 
 def _links(doi: str, items: Sequence[Json]) -> list[Json]:

@@ -1,4 +1,4 @@
-"""One STAC item: a scene, with the files of it that are on disk. Pure."""
+"""One STAC item: a scene, with its files on disk. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from asyncdl.errors import ConfigError
-from asyncdl.items.band_facts import Scaling, pixel_size_of, scaling_of, spectrum_of
+from asyncdl.items.band_facts import Scaling, bitfields_of, pixel_size_of, scaling_of, spectrum_of
 from asyncdl.items.facts import SceneFacts
 from asyncdl.items.labels import Label, description_of, label_of, number_of
 from asyncdl.items.landsat import DATASETS, browse_asset, index_asset, instruments_of, via_links
-from asyncdl.items.quality import bitfields_of
 from asyncdl.items.raster_head import Georeference, Samples
 from asyncdl.m2m.bands import band_file, stem_of
 from asyncdl.m2m.naming import (
@@ -43,9 +42,9 @@ _EXTENSIONS = {
     "deprecated": "https://stac-extensions.github.io/version/v1.2.0/schema.json",
     "view:": "https://stac-extensions.github.io/view/v1.0.0/schema.json",
 }
-"""By the prefix of the fields that they are for, or the one field that has none.
+"""Extension schemas, by the prefix of their fields, or the one field without a prefix.
 
-Of two versions that say the same the one that readers know: stackstac and GDAL read
+Where two versions are equivalent, the one that readers support: stackstac and GDAL read
 ``raster:bands`` and ``proj:epsg``, which the next versions of both extensions drop."""
 _LANDSAT = "https://stac-extensions.github.io/landsat/v2.0.0/schema.json"
 _LANDSAT_TILES = "https://landsat.usgs.gov/stac/landsat-ard-extension/v1.0.0/schema.json"
@@ -56,7 +55,7 @@ _NEEDED = frozenset(
         *("wrs_type", "wrs_path", "wrs_row", "cloud_cover_land"),
     )
 )
-"""Fields without which the schema of the Landsat extension refuses an item."""
+"""Fields that the schema of the Landsat extension requires."""
 _CLOUD_OPTIMIZED = "image/vnd.stac.geotiff; cloud-optimized=true"
 _TYPES = {
     ".tif": "image/tiff; application=geotiff",
@@ -68,14 +67,14 @@ _TYPES = {
     ".jpeg": "image/jpeg",
 }
 _MULTIHASH = {"sha512": "1340", "sha256": "1220"}
-"""Code and length in front of a digest, the strongest first. Source: the multihash table."""
+"""Prefix (code and length) of a digest, the strongest first. Source: the multihash table."""
 _LOOKS_DOWN = frozenset({"tm", "etm", "mss"})
-"""Instruments on satellites that never look aside."""
+"""Instruments on satellites that cannot point off nadir."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemFile:
-    """A file of a scene that is there and verified."""
+    """A verified file of a scene."""
 
     name: str
     href: str
@@ -89,35 +88,35 @@ class ItemFile:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """That a product is not the service's last word any more."""
+    """Marks a product that was superseded or deleted."""
 
     successor: str = ""
-    """Id of the item beside it of what took its place; empty if there is none."""
+    """Id of the item that replaces it, in the same folder; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What the search has told of a scene, and how it is told apart."""
+class SearchFacts:
+    """Facts about a scene from the search, and what distinguishes it from others."""
 
     entity_id: str = ""
-    """The service's other id of it; empty if unknown."""
+    """Its entity id; empty if unknown."""
     is_namesake: bool = False
-    """Whether another scene, which came first, has the same display id."""
+    """Whether an earlier scene has the same display id."""
     browse_url: str = ""
-    """Of a picture; may be empty, or anything."""
+    """URL of a browse image; may be empty or invalid."""
 
 
-NOTHING_SEEN = Sight()
+NO_SEARCH_FACTS = SearchFacts()
 
 
 def is_known(scene: str) -> bool:
-    """Tell whether there can be an item of a scene: its id tells its dataset and its day."""
+    """Return whether a scene can have an item: its id has to contain its dataset and date."""
     return dataset_of(scene) is not None
 
 
-def item_id_of(scene: str, sight: Sight = NOTHING_SEEN) -> str:
-    """Return the id of the item of a scene: its display id, and what else it takes."""
-    return f"{scene}_{sight.entity_id}" if sight.is_namesake else scene
+def item_id_of(scene: str, search_facts: SearchFacts = NO_SEARCH_FACTS) -> str:
+    """Return the item id of a scene: its display id, with the entity id if not unique."""
+    return f"{scene}_{search_facts.entity_id}" if search_facts.is_namesake else scene
 
 
 def make_item(
@@ -125,32 +124,32 @@ def make_item(
     facts: SceneFacts,
     files: Sequence[ItemFile],
     retired: Retired | None = None,
-    sight: Sight = NOTHING_SEEN,
+    search_facts: SearchFacts = NO_SEARCH_FACTS,
 ) -> Json:
     """Return the item of a scene.
 
     Args:
         scene: Display id; see :func:`is_known`.
-        facts: From its metadata, as far as they are there.
-        files: One or more; each name once.
-        retired: Given for a product that was processed anew or withdrawn.
-        sight: From the search.
-    Raises: ValueError, for a scene that is not known.
+        facts: Facts from its metadata, as far as available.
+        files: One or more files; each name once.
+        retired: Set for a product that was superseded or deleted.
+        search_facts: Facts from the search.
+    Raises: ValueError, for an unsupported scene.
     """
-    told = parse_product_id(scene) or parse_ard_id(scene)
+    product = parse_product_id(scene) or parse_ard_id(scene)
     dataset = dataset_of(scene)
-    if told is None or dataset is None:
-        raise ValueError(f"{scene} is the id of no product that items are made of")
-    assets = _assets(told, scene, facts, files)
-    beside = {"thumbnail": browse_asset(sight.browse_url), "index": index_asset(told)}
+    if product is None or dataset is None:
+        raise ValueError(f"{scene} is not the id of a product that can have an item")
+    assets = _assets(product, scene, facts, files)
+    beside = {"thumbnail": browse_asset(search_facts.browse_url), "index": index_asset(product)}
     for key, asset in beside.items():
         if asset:
             assets.setdefault(key, asset)
-    landsat = _landsat(told, facts, sight)
+    landsat = _landsat(product, facts, search_facts)
     properties = {
-        **_time(told, facts),
-        **_mission(told),
-        **_view(told, facts),
+        **_time(product, facts),
+        **_mission(product),
+        **_view(product, facts),
         **landsat,
         **_citation(dataset),
         **_common_grid(facts, assets),
@@ -161,15 +160,15 @@ def make_item(
         "type": "Feature",
         "stac_version": STAC_VERSION,
         "stac_extensions": [
-            *_landsat_extension(told, landsat),
+            *_landsat_extension(product, landsat),
             *extensions_of(properties, *assets.values()),
         ],
-        "id": item_id_of(scene, sight),
+        "id": item_id_of(scene, search_facts),
         **_geometry(facts, files),
         "properties": properties,
         "links": [
             *_links(dataset),
-            *via_links(told, suffixes),
+            *via_links(product, suffixes),
             *_successor_links(retired),
         ],
         "assets": assets,
@@ -178,7 +177,7 @@ def make_item(
 
 
 def extensions_of(*objects: Mapping[str, Any]) -> list[str]:
-    """Return the extensions whose fields stand in some objects."""
+    """Return the extensions whose fields are in some objects."""
     names = {name for fields in objects for name in fields}
     return [
         url for prefix, url in _EXTENSIONS.items() if any(name.startswith(prefix) for name in names)
@@ -188,10 +187,10 @@ def extensions_of(*objects: Mapping[str, Any]) -> list[str]:
 # --- properties ---------------------------------------------------------------------------
 
 
-def _time(told: ProductId | ArdId, facts: SceneFacts) -> Json:
+def _time(product: ProductId | ArdId, facts: SceneFacts) -> Json:
     if facts.acquired is not None:
         return {"datetime": facts.acquired}
-    day = told.acquired
+    day = product.acquired
     return {
         "datetime": None,
         "start_datetime": f"{day}T00:00:00Z",
@@ -199,32 +198,32 @@ def _time(told: ProductId | ArdId, facts: SceneFacts) -> Json:
     }
 
 
-def _mission(told: ProductId | ArdId) -> Json:
-    family = _family(told)
-    instruments = list(instruments_of(family, told.sensor))
+def _mission(product: ProductId | ArdId) -> Json:
+    family = _family(product)
+    instruments = list(instruments_of(family, product.sensor))
     size = pixel_size_of(family)
     return {
-        "platform": f"landsat-{told.satellite}",
+        "platform": f"landsat-{product.satellite}",
         "constellation": "landsat",
         **({"instruments": instruments} if instruments else {}),
         **({"gsd": size} if size else {}),
-        **_description(told),
+        **_description(product),
     }
 
 
-def _description(told: ProductId | ArdId) -> Json:
-    if isinstance(told, ProductId):
-        return {"description": f"Landsat Collection 2 Level-{told.level[1]} Product"}
+def _description(product: ProductId | ArdId) -> Json:
+    if isinstance(product, ProductId):
+        return {"description": f"Landsat Collection 2 Level-{product.level[1]} Product"}
     return {}
 
 
-def _family(told: ProductId | ArdId) -> str | None:
-    return instrument_of(told.sensor, told.satellite)
+def _family(product: ProductId | ArdId) -> str | None:
+    return instrument_of(product.sensor, product.satellite)
 
 
-def _view(told: ProductId | ArdId, facts: SceneFacts) -> Json:
+def _view(product: ProductId | ArdId, facts: SceneFacts) -> Json:
     off_nadir = facts.off_nadir
-    if off_nadir is None and _family(told) in _LOOKS_DOWN:
+    if off_nadir is None and _family(product) in _LOOKS_DOWN:
         off_nadir = 0.0
     fields = {
         "eo:cloud_cover": facts.cloud_cover,
@@ -235,36 +234,36 @@ def _view(told: ProductId | ArdId, facts: SceneFacts) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _landsat(told: ProductId | ArdId, facts: SceneFacts, sight: Sight) -> Json:
-    """Return the fields that only Landsat has; texts where the service writes texts."""
-    if isinstance(told, ArdId):
+def _landsat(product: ProductId | ArdId, facts: SceneFacts, search_facts: SearchFacts) -> Json:
+    """Return the ``landsat:`` fields; strings where the service uses strings."""
+    if isinstance(product, ArdId):
         fields: Json = {
-            "grid_horizontal": f"{told.horizontal:02}",
-            "grid_vertical": f"{told.vertical:02}",
-            "grid_region": told.region,
+            "grid_horizontal": f"{product.horizontal:02}",
+            "grid_vertical": f"{product.vertical:02}",
+            "grid_region": product.region,
         }
     else:
-        entity = sight.entity_id if parse_scene_id(sight.entity_id) else None
+        entity = search_facts.entity_id if parse_scene_id(search_facts.entity_id) else None
         fields = {
             "cloud_cover_land": facts.cloud_cover_land,
-            "wrs_type": "1" if told.satellite in _WRS_1 else "2",
-            "wrs_path": f"{told.path:03}",
-            "wrs_row": f"{told.row:03}",
+            "wrs_type": "1" if product.satellite in _WRS_1 else "2",
+            "wrs_path": f"{product.path:03}",
+            "wrs_row": f"{product.row:03}",
             "scene_id": facts.scene_id or entity,
-            "collection_category": told.tier,
-            "collection_number": f"{told.collection:02}",
-            "correction": told.level,
+            "collection_category": product.tier,
+            "collection_number": f"{product.collection:02}",
+            "correction": product.level,
         }
     own = {f"landsat:{name}": value for name, value in fields.items() if value is not None}
     return {**own, **{k: v for k, v in (facts.landsat or {}).items() if k not in own}}
 
 
 _WRS_1 = frozenset({1, 2, 3})
-"""Satellites that flew by the first reference system."""
+"""Satellites that use the first Worldwide Reference System."""
 
 
-def _landsat_extension(told: ProductId | ArdId, fields: Mapping[str, Any]) -> list[str]:
-    if isinstance(told, ArdId):
+def _landsat_extension(product: ProductId | ArdId, fields: Mapping[str, Any]) -> list[str]:
+    if isinstance(product, ArdId):
         return [_LANDSAT_TILES]
     return [_LANDSAT] if fields.keys() >= _NEEDED else []
 
@@ -275,7 +274,7 @@ def _citation(dataset: str) -> Json:
 
 
 def _common_grid(facts: SceneFacts, assets: Mapping[str, Json]) -> Json:
-    """Return the grid of the metadata, else that of most rasters if they share a system."""
+    """Return the grid in the metadata, or that of most rasters if they share a system."""
     if facts.grid:
         return _projection(facts.grid)
     grids = [
@@ -300,7 +299,7 @@ def _links(dataset: str) -> list[Json]:
 
 
 def _successor_links(retired: Retired | None) -> list[Json]:
-    """Return the links to what can be used instead. Source: RFC 5829; the version extension."""
+    """Return the links to the replacement. Source: RFC 5829; the version extension."""
     if not (retired and retired.successor):
         return []
     return [
@@ -310,7 +309,7 @@ def _successor_links(retired: Retired | None) -> list[Json]:
 
 
 def item_href(item_id: str) -> str:
-    """Return the way to an item from its neighbours and its collection."""
+    """Return the relative URL of an item from other items and its collection."""
     return f"./{quote(item_id)}.json"
 
 
@@ -318,7 +317,7 @@ def item_href(item_id: str) -> str:
 
 
 def _geometry(facts: SceneFacts, files: Iterable[ItemFile]) -> Json:
-    """Return what was seen, else the frame around it: geometry and box."""
+    """Return geometry and box of the footprint, or of the raster's frame."""
     outlines = facts.footprint or ((facts.frame,) if facts.frame else None)
     if outlines is None:
         outlines = tuple(islice(_frames(files), 1))
@@ -338,15 +337,15 @@ def _cut(outline: Sequence[tuple[float, float]]) -> list[Polygon]:
     try:
         return cut_at_antimeridian([[*outline, outline[0]]])
     except ConfigError:
-        return []  # around a pole, say
+        return []  # such as around a pole
 
 
 def _box(cut: Iterable[Sequence[Polygon]]) -> list[float]:
-    """Return the box around outlines, each in the parts that the antimeridian makes of it."""
+    """Return the box around outlines, each in its parts on either side of the antimeridian."""
     boxes = []
     for parts in cut:
         around = [bounds(polygon[0]) for polygon in parts]
-        # Of parts on both sides of the antimeridian the eastern one comes first.
+        # If there are parts on both sides of the antimeridian, the eastern one is first.
         south, north = min(box[1] for box in around), max(box[3] for box in around)
         boxes.append((around[0][0], south, around[-1][2], north))
     west, east = _span(boxes)
@@ -354,7 +353,7 @@ def _box(cut: Iterable[Sequence[Polygon]]) -> list[float]:
 
 
 def _span(boxes: Sequence[tuple[float, float, float, float]]) -> tuple[float, float]:
-    """Return west and east of boxes; west is larger where they lie around the antimeridian."""
+    """Return west and east of boxes; west is larger if they cross the antimeridian."""
     if all(west <= east for west, _, east, _ in boxes):
         left = [box for box in boxes if box[2] <= 0]
         right = [box for box in boxes if box[0] >= 0]
@@ -376,18 +375,18 @@ def _frames(files: Iterable[ItemFile]) -> Iterator[tuple[tuple[float, float], ..
 
 
 def _assets(
-    told: ProductId | ArdId, scene: str, facts: SceneFacts, files: Iterable[ItemFile]
+    product: ProductId | ArdId, scene: str, facts: SceneFacts, files: Iterable[ItemFile]
 ) -> dict[str, Json]:
     assets: dict[str, Json] = {}
     for file in files:
         suffix = file_suffix(file.name, scene)
-        label = label_of(_family(told), suffix, band_file(scene, suffix))
-        assets[_key(label, suffix, assets)] = _asset(told, label, suffix, facts, file)
+        label = label_of(_family(product), suffix, band_file(scene, suffix))
+        assets[_key(label, suffix, assets)] = _asset(product, label, suffix, facts, file)
     return assets
 
 
 def _key(label: Label, suffix: str, taken: Mapping[str, object]) -> str:
-    """Return the name that the service has for a file, or what the file is called."""
+    """Return the asset key: the service's name for the file, or the file's own name."""
     if label.key and label.key not in taken:
         return label.key
     if suffix.upper().endswith(".TAR"):
@@ -396,37 +395,37 @@ def _key(label: Label, suffix: str, taken: Mapping[str, object]) -> str:
 
 
 def _asset(
-    told: ProductId | ArdId, label: Label, suffix: str, facts: SceneFacts, file: ItemFile
+    product: ProductId | ArdId, label: Label, suffix: str, facts: SceneFacts, file: ItemFile
 ) -> Json:
-    family = _family(told)
+    family = _family(product)
     asset: Json = {
         "href": quote(file.href),
         "type": _type(suffix, file.samples),
         "roles": list(label.roles),
         "file:size": file.size_bytes,
         **({"title": label.title} if label.title else {}),
-        **_sentence(told, label, suffix),
+        **_sentence(product, label, suffix),
         **_checksum(file.digests),
         **_bands(family, label, suffix),
     }
     if file.georeference:
         asset |= _projection(file.georeference)
     if suffix.upper().endswith(".TIF"):
-        scaling = scaling_of(stem_of(suffix), _is_level_1(told), facts.rescaling or {})
+        scaling = scaling_of(stem_of(suffix), _is_level_1(product), facts.rescaling or {})
         asset |= _raster(file, scaling)
-    bitfields = bitfields_of(family, told.satellite, suffix)
+    bitfields = bitfields_of(family, product.satellite, suffix)
     return asset | ({"classification:bitfields": bitfields} if bitfields else {})
 
 
-def _sentence(told: ProductId | ArdId, label: Label, suffix: str) -> Json:
-    if isinstance(told, ArdId):
+def _sentence(product: ProductId | ArdId, label: Label, suffix: str) -> Json:
+    if isinstance(product, ArdId):
         return {}
-    description = description_of(label, suffix, told.level[1])
+    description = description_of(label, suffix, product.level[1])
     return {"description": description} if description else {}
 
 
-def _is_level_1(told: ProductId | ArdId) -> bool:
-    return isinstance(told, ProductId) and told.level.startswith("L1")
+def _is_level_1(product: ProductId | ArdId) -> bool:
+    return isinstance(product, ProductId) and product.level.startswith("L1")
 
 
 def _type(suffix: str, samples: Samples | None) -> str:
@@ -444,7 +443,7 @@ def _checksum(digests: Mapping[str, str]) -> Json:
 
 
 def _bands(family: str | None, label: Label, suffix: str) -> Json:
-    """Return what part of the spectrum a file holds; nothing of what is no part of it."""
+    """Return the spectral band of a file; empty if it is not a spectral band."""
     spectrum = spectrum_of(family, label.key)
     if spectrum is None:
         return {}
@@ -458,7 +457,7 @@ def _bands(family: str | None, label: Label, suffix: str) -> Json:
 
 
 def _raster(file: ItemFile, scaling: Scaling | None) -> Json:
-    """Return what the numbers are: beside the asset as STAC 1.1 has it, and as a band."""
+    """Return type and scaling of the values: at the asset, as in STAC 1.1, and as a band."""
     samples, there = file.samples, scaling or Scaling()
     common = {
         "data_type": samples.data_type if samples else None,

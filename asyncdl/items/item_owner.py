@@ -1,8 +1,8 @@
-"""Whose an item is, and whether it is up to date. Pure.
+"""Who wrote an item, and whether it is up to date. Pure.
 
-An item that was written here has two marks: a digest of all that it was made from and of the
-form it was given, and a digest of itself. The first one says whether it has to be made anew,
-the second one whether somebody has changed it since.
+An item written by asyncdl has two marks: a digest of its inputs and of the form version, and a
+digest of itself. The first one shows whether the item has to be rewritten, the second one
+whether it was edited.
 """
 
 from __future__ import annotations
@@ -17,48 +17,48 @@ import orjson
 Json: TypeAlias = dict[str, Any]
 
 FORM = 2
-"""Raised when the same files would get another item, so that all items are made anew.
-Items of form 1 have no marks."""
+"""Version of the form, incremented when the same files result in another item, so that all
+items are rewritten. Items of form 1 have no marks."""
 
 _BASIS, _DIGEST = "asyncdl:basis", "asyncdl:digest"
 _DIGITS = 32
 
 
 class Owner(Enum):
-    """Whose item lies where one of ours should."""
+    """Who wrote the item at a path."""
 
     NOBODY = "nobody"
-    """Nothing is there, or nothing that can be read."""
+    """No item, or an unreadable one."""
     OURS = "ours"
     EDITED = "edited"
-    """Made here, and changed by somebody since."""
+    """Written by asyncdl and edited since."""
     OTHERS = "others"
 
 
 def basis_of(*parts: object) -> str:
-    """Return a digest of what an item is made from: anything that is written in JSON."""
+    """Return a digest of the inputs of an item: any JSON values."""
     return _digest([FORM, *parts])
 
 
 def marked(item: Mapping[str, Any], basis: str) -> Json:
-    """Return an item with both marks, the basis as of :func:`basis_of`."""
+    """Return an item with both marks; ``basis`` as from :func:`basis_of`."""
     with_basis = {**item, "properties": {**item["properties"], _BASIS: basis}}
     properties = {**with_basis["properties"], _DIGEST: _digest(with_basis)}
     return {**with_basis, "properties": properties}
 
 
 def is_made_from(item: Mapping[str, Any], basis: str) -> bool:
-    """Tell whether an item of ours is up to date."""
+    """Return whether an item of ours is up to date."""
     return bool(item["properties"].get(_BASIS) == basis)
 
 
 def owner_of(item: object, item_id: str, root: str) -> Owner:
-    """Tell whose an item is.
+    """Return who wrote an item.
 
     Args:
-        item: As it was read; anything.
-        item_id: That one of ours would have.
-        root: Where the link ``root`` of ours leads.
+        item: The parsed file; any JSON.
+        item_id: Id that our item would have.
+        root: Target of the link ``root`` in our items.
     """
     if item is None:
         return Owner.NOBODY

@@ -1,4 +1,4 @@
-"""What assets are called, and what they are for: as the service's own items have it. Pure.
+"""Titles, roles and keys of assets, as in the service's own items. Pure.
 
 Source: recorded items of all instruments; API notes, section 8.
 """
@@ -15,12 +15,12 @@ from asyncdl.m2m.bands import BandFile, stem_of
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """How an asset is presented."""
+    """Title, roles and key of an asset."""
 
     title: str
     roles: tuple[str, ...]
     key: str = ""
-    """Its name among the assets; empty where the file's own does."""
+    """Its key among the assets; empty to use the file's name."""
 
 
 _DATA, _METADATA = ("data",), ("metadata",)
@@ -83,12 +83,12 @@ _MSS_FIRST_INFRARED = "Near Infrared Band 0.7"
 
 
 def label_of(family: str | None, suffix: str, known: BandFile | None) -> Label:
-    """Return how a file is presented.
+    """Return the label of a file.
 
     Args:
         family: As of :func:`asyncdl.m2m.naming.instrument_of`.
-        suffix: Of the file, such as ``SR_B4.TIF``.
-        known: What is known of it, if anything is.
+        suffix: Suffix of the file, such as ``SR_B4.TIF``.
+        known: The band file, if known.
     """
     stem = stem_of(suffix)
     if family == "mss" and stem == "QA_PIXEL":
@@ -102,18 +102,18 @@ def label_of(family: str | None, suffix: str, known: BandFile | None) -> Label:
 
 
 def number_of(stem: str) -> str:
-    """Return the name of the band that a file holds: ``B4`` of ``SR_B4``."""
+    """Return the band name of a file: ``B4`` for ``SR_B4``."""
     return stem.removeprefix("SR_").removeprefix("ST_").removeprefix("TOA_").removeprefix("BT_")
 
 
 def description_of(label: Label, suffix: str, level: str) -> str:
-    """Return the sentence that the service has for a file of a scene.
+    """Return the service's description of a file of a scene.
 
     Args:
-        label: Of the file.
-        suffix: Of the file.
+        label: Label of the file.
+        suffix: Suffix of the file.
         level: ``1`` or ``2``.
-    Returns: Empty for files that are only in bundles, or that the service's items lack.
+    Returns: Empty for files that are only in bundles, or missing in the service's items.
     """
     stem, dot, ending = suffix.partition(".")
     if not label.title or ending in ("jpeg", "tar"):

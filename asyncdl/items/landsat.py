@@ -1,8 +1,7 @@
-"""What holds for all scenes of a Landsat dataset: names, instruments, citation, pages. Pure.
+"""Facts about Landsat datasets: titles, DOIs, instruments, and web pages of products. Pure.
 
-Source: endpoint ``dataset-search``, whose recorded reply tells the DOIs.
-
-Source: API notes, sections 7.1 and 8; recorded items.
+Source: the DOIs in recorded replies of ``dataset-search``; API notes, sections 7.1 and 8;
+recorded items.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class LandsatDataset:
 
     @property
     def citation(self) -> str:
-        """How to cite it."""
+        """The citation."""
         return f"{PUBLISHER}. {self.title} [Data set]. https://doi.org/{self.doi}"
 
 
@@ -72,7 +71,7 @@ def instruments_of(family: str | None, sensor: str) -> tuple[str, ...]:
 
     Args:
         family: As of :func:`asyncdl.m2m.naming.instrument_of`.
-        sensor: The letter in its id.
+        sensor: The sensor letter in its id.
     """
     return _INSTRUMENTS.get(family or "", {}).get(sensor, ())
 
@@ -84,15 +83,15 @@ _PAGES = "https://landsatlook.usgs.gov/stac-browser/collection02/level-{}/standa
 _FOLDERS = {"ot": "oli-tirs", "etm": "etm", "tm": "tm", "mss": "mss"}
 _THEMES = {"DSWE": "landsat-c2l3-dswe", "BA": "landsat-c2l3-ba", "SNOW": "landsat-c2l3-fsca"}
 _PARTS_OF_TILES = ("SR", "ST", "BT")
-"""Of the fourth, the reflectance at the top of the atmosphere, nobody has recorded an id."""
+"""The id of the fourth part, top of atmosphere reflectance, is not on record."""
 
 
-def via_links(told: ProductId | ArdId, suffixes: Iterable[str]) -> list[Json]:
+def via_links(product: ProductId | ArdId, suffixes: Iterable[str]) -> list[Json]:
     """Return links to the service's own items.
 
     Args:
-        told: The product or tile.
-        suffixes: Of the files that are there; a tile has an item for each kind of them.
+        product: The product or tile.
+        suffixes: Suffixes of the files; a tile has one item per kind of file.
     """
     return [
         {
@@ -101,19 +100,19 @@ def via_links(told: ProductId | ArdId, suffixes: Iterable[str]) -> list[Json]:
             "type": "application/geo+json",
             "title": "USGS STAC Item",
         }
-        for collection, item in _own_items(told, suffixes)
+        for collection, item in _own_items(product, suffixes)
     ]
 
 
-def _own_items(told: ProductId | ArdId, suffixes: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _own_items(product: ProductId | ArdId, suffixes: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield collection and id of the service's items."""
-    if isinstance(told, ArdId):
-        yield from _items_of_tile(told, suffixes)
-    elif told.level.startswith("L1"):
-        yield "landsat-c2l1", str(told)
+    if isinstance(product, ArdId):
+        yield from _items_of_tile(product, suffixes)
+    elif product.level.startswith("L1"):
+        yield "landsat-c2l1", str(product)
     else:
-        for part in ("SR", "ST") if told.level == "L2SP" else ("SR",):
-            yield f"landsat-c2l2-{part.lower()}", f"{told}_{part}"
+        for part in ("SR", "ST") if product.level == "L2SP" else ("SR",):
+            yield f"landsat-c2l2-{part.lower()}", f"{product}_{part}"
 
 
 def _items_of_tile(tile: ArdId, suffixes: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -126,22 +125,22 @@ def _items_of_tile(tile: ArdId, suffixes: Iterable[str]) -> Iterator[tuple[str, 
             yield f"landsat-c2ard-{part.lower()}", f"{tile}_{part}"
 
 
-def index_asset(told: ProductId | ArdId) -> Json | None:
-    """Return the page on which the service shows a product; ``None`` for tiles."""
-    folder = _FOLDERS.get(instrument_of(told.sensor, told.satellite) or "")
-    if isinstance(told, ArdId) or folder is None:
+def index_asset(product: ProductId | ArdId) -> Json | None:
+    """Return the service's web page of a product; ``None`` for tiles."""
+    folder = _FOLDERS.get(instrument_of(product.sensor, product.satellite) or "")
+    if isinstance(product, ArdId) or folder is None:
         return None
-    place = f"{told.acquired.year}/{told.path:03}/{told.row:03}/{told}/{told}"
+    place = f"{product.acquired.year}/{product.path:03}/{product.row:03}/{product}/{product}"
     return {
         "title": "HTML index page",
         "type": "text/html",
         "roles": ["metadata"],
-        "href": _PAGES.format(told.level[1], folder, place),
+        "href": _PAGES.format(product.level[1], folder, place),
     }
 
 
 def browse_asset(url: str) -> Json | None:
-    """Return the picture that the search has listed; ``None`` if that is nothing to fetch."""
+    """Return the browse image from the search; ``None`` if its URL is not a valid https URL."""
     if not url.startswith("https://") or not url.isascii() or not url.isprintable() or " " in url:
         return None
     return {"title": "Browse image", "type": "image/jpeg", "roles": ["thumbnail"], "href": url}

@@ -1,12 +1,11 @@
-"""What the metadata (``MTL``) and angle (``ANG``) files of a product say of its scene. Pure.
+"""Facts about a scene in the metadata (``MTL``) and angle (``ANG``) files of a product. Pure.
 
-Each band has an outline of its own there. The corners of the first band are three to four
-kilometres from those of the footprint that the service gives (measured on five scenes); those of
-the raster's frame are 44 to 133 kilometres away.
+The angle file has an outline of each band. The corners of the first band are three to four
+kilometres from those of the service's footprint (measured on five scenes); those of the
+raster's frame are 44 to 133 kilometres away.
 
-Source: Landsat 8-9 Level 1 Data Format Control Book, angle coefficient file.
-
-Source: Landsat 8-9 Level 2 Data Format Control Book, metadata; API notes, section 9.1.
+Source: Landsat 8-9 Level 1 Data Format Control Book, angle coefficient file; Landsat 8-9 Level 2
+Data Format Control Book, metadata; API notes, section 9.1.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _LISTS = re.compile(
 
 
 def read_angles(text: str) -> SceneFacts:
-    """Read an angle coefficient file; what makes no sense is left out."""
+    """Parse an angle coefficient file; invalid values are left out."""
     scene = _SCENE.search(text)
     return SceneFacts(scene_id=scene[1] if scene else None)
 
@@ -40,9 +39,9 @@ def footprint_of(text: str, grid: Georeference | None) -> tuple[Outline, ...] | 
     """Return the outline of the first band.
 
     Args:
-        text: Of the angle coefficient file.
-        grid: Of the usual resolution; lines and samples are counted on it.
-    Returns: ``None`` if the file does not tell, or the grid is not known.
+        text: Content of the angle coefficient file.
+        grid: Grid of the usual resolution, to which lines and samples refer.
+    Returns: ``None`` if the file has no outline, or the grid is unknown.
     """
     lists: dict[str, tuple[float, ...]] = {}
     for name, numbers in _LISTS.findall(text):
@@ -51,14 +50,14 @@ def footprint_of(text: str, grid: Georeference | None) -> tuple[Outline, ...] | 
     samples = lists.get("L1T_IMAGE_CORNER_SAMPS", ())
     if grid is None or len(lines) != 4 or len(samples) != 4 or not _fits(grid, lines, samples):
         return None
-    # From the upper left corner with the clock; the middle of the first pixel is (0, 0).
+    # Clockwise from the upper left corner; the centre of the first pixel is (0, 0).
     pixels: list[Point] = [(s + 0.5, n + 0.5) for n, s in zip(lines, samples, strict=True)]
     ring = grid.footprint([pixels[0], *reversed(pixels[1:])])
     return (tuple((round(x, DECIMALS), round(y, DECIMALS)) for x, y in ring),) if ring else None
 
 
 def _fits(grid: Georeference, lines: tuple[float, ...], samples: tuple[float, ...]) -> bool:
-    """Tell whether the corners lie on the grid, give or take a hundredth of it."""
+    """Return whether the corners are on the grid, within one percent."""
     rows, columns = grid.shape
     is_on = all(-0.01 * rows <= n <= 1.01 * rows for n in lines)
     return is_on and all(-0.01 * columns <= n <= 1.01 * columns for n in samples)
@@ -78,29 +77,29 @@ _FORMS = (
     re.compile(r'^[ \t]*+([A-Z0-9_]++) = "?+([^"\n]*+)"?+[ \t\r]*+$', re.MULTILINE),
     re.compile(r"<([A-Z0-9_]++)>([^<]*+)</\1>"),
 )
-"""The ways it is written beside JSON: text, XML."""
+"""Patterns of the other forms besides JSON: text and XML."""
 _CORNERS = ("UL", "LL", "LR", "UR")
 _KINDS = ("REFLECTIVE", "THERMAL")
-"""Grids of a scene, the one that most of its bands have first."""
+"""Grids of a scene, the most common one first."""
 _UTM_NORTH = 32600
 """Landsat counts northings from the equator in both hemispheres, under the northern code."""
 _CONE = ("STANDARD_PARALLEL_1", "STANDARD_PARALLEL_2", "ORIGIN_LATITUDE", "CENTRAL_MERIDIAN")
 _MOST = 1e9
-"""Metres, or any other number that stands for something."""
+"""Maximum of any number, such as metres."""
 _MOST_PIXELS = 1_000_000
-"""On a side."""
+"""Maximum per side."""
 
 _RESCALING = {
     "1": ("RADIANCE_{}_BAND_{}", "B{}"),
     "2": ("REFLECTANCE_{}_BAND_{}", "SR_B{}"),
 }
-"""By the level: names of the fields, and what the band's file is called."""
+"""By level: names of the fields, and stem of the band's file."""
 _BANDS = (*map(str, range(1, 12)), "6_VCID_1", "6_VCID_2")
 _TEMPERATURES = ("ST_B6", "ST_B10")
 
 
 def read_facts(text: str) -> SceneFacts:
-    """Read a metadata file in any of its three forms; what makes no sense is left out."""
+    """Parse a metadata file in any of its three forms; invalid values are left out."""
     found = _fields(text)
     azimuth = _between(_number(found, "SUN_AZIMUTH"), -360, 360)
     return SceneFacts(
@@ -118,7 +117,7 @@ def read_facts(text: str) -> SceneFacts:
 
 
 def _fields(text: str) -> Texts:
-    """Return all fields by name; the product's own come before those it was made from."""
+    """Return all fields by name; the product's own take precedence over those of its source."""
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         return _json_fields(text)
     found: dict[str, str] = {}
@@ -131,7 +130,7 @@ def _fields(text: str) -> Texts:
 
 
 def _json_fields(text: str) -> Texts:
-    """Return the fields of the groups, which may stand on one line; none of what is no JSON."""
+    """Return the fields of all groups; empty if the text is not JSON."""
     try:
         groups = orjson.loads(text.lstrip("\ufeff").encode())
     except ValueError:
@@ -155,13 +154,13 @@ def _number(fields: Texts, name: str) -> float | None:
 
 
 def _between(value: float | None, lowest: float, highest: float) -> float | None:
-    # No comparison with what is no number is true.
+    # Comparisons with NaN are false.
     return value if value is not None and lowest <= value <= highest else None
 
 
 def _time(fields: Texts) -> str | None:
     day, time = fields.get("DATE_ACQUIRED", ""), fields.get("SCENE_CENTER_TIME", "")
-    # Seven decimals, of which a clock takes six.
+    # Seven decimals, of which datetime accepts six.
     text = f"{day}T{time.removesuffix('Z')[:15]}"
     try:
         datetime.fromisoformat(text)
@@ -171,7 +170,7 @@ def _time(fields: Texts) -> str | None:
 
 
 def _off_nadir(fields: Texts) -> float | None:
-    """Return how far the satellite looked aside: nothing, or the angle that it was rolled by."""
+    """Return the off-nadir angle: 0, or the roll angle."""
     if fields.get("NADIR_OFFNADIR") == "NADIR":
         return 0.0
     roll = _number(fields, "ROLL_ANGLE")
@@ -190,7 +189,7 @@ def _frame(fields: Texts) -> tuple[tuple[float, float], ...] | None:
 
 
 def _rescaling(fields: Texts) -> Mapping[str, tuple[float, float]]:
-    """Return factor and summand of the bands, by what the names of their files end with."""
+    """Return factor and offset of the bands, by the stems of their files."""
     level = fields.get("PROCESSING_LEVEL", "")[1:2]
     pattern, stem = _RESCALING.get(level, ("", ""))
     names = [(pattern.replace("_BAND_{}", f"_BAND_{b}"), stem.format(b)) for b in _BANDS if stem]
@@ -205,7 +204,7 @@ def _rescaling(fields: Texts) -> Mapping[str, tuple[float, float]]:
 
 
 def _grid(fields: Texts) -> Georeference | None:
-    """Return the grid of the reflective bands, whose corners are given as middles of pixels."""
+    """Return the grid of the reflective bands, whose corners are given as pixel centres."""
     crs = _crs(fields)
     x = _between(_number(fields, "CORNER_UL_PROJECTION_X_PRODUCT"), -_MOST, _MOST)
     y = _between(_number(fields, "CORNER_UL_PROJECTION_Y_PRODUCT"), -_MOST, _MOST)

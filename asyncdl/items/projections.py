@@ -1,6 +1,6 @@
 """The map projections of Landsat products: UTM, polar stereographic, and Albers for tiles. Pure.
 
-All are on WGS 84. From metres to degrees only, as nothing here asks for the way back.
+All are on WGS 84. Only from metres to degrees; the inverse is not needed.
 
 Source: Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395), chapters 14
 and 21; Krüger's series for UTM; PROJJSON 0.7; OGC 18-010r7 (WKT 2).
@@ -26,11 +26,11 @@ _E = math.sqrt(_E2)
 _SCALE = 0.9996
 _FALSE_EASTING_M = 500_000.0
 _FALSE_NORTHING_M = 10_000_000.0
-"""South of the equator; Landsat counts from zero there, too, under the northern code."""
+"""South of the equator; Landsat uses the northern code with negative northings instead."""
 _UTM_NORTH, _UTM_SOUTH = range(32601, 32661), range(32701, 32761)
 
 _ROUNDS = 30
-"""Of an iteration that gains two digits with each."""
+"""Maximum iterations, each of which gains two digits."""
 _CLOSE = 1e-14
 
 
@@ -41,7 +41,7 @@ class Polar:
     true_scale: float
     """Latitude, degrees; negative around the south pole."""
     meridian: float
-    """The longitude that runs straight down (north) or up (south) from the pole, degrees."""
+    """The longitude straight down (north) or up (south) from the pole, degrees."""
     false_easting: float = 0.0
     false_northing: float = 0.0
 
@@ -64,21 +64,21 @@ class Albers:
 Projection: TypeAlias = Polar | Albers
 
 KNOWN_CODES: Mapping[Projection, int] = {Polar(-71.0, 0.0): 3031, Polar(70.0, -45.0): 3413}
-"""Of projections that files write out, though EPSG has a code for them."""
+"""EPSG codes of projections that files describe by parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crs:
-    """A coordinate system: by its code, by its projection, or by both."""
+    """A coordinate system: its code, its projection, or both."""
 
     epsg: int | None = None
     projection: Projection | None = None
 
     def fields(self) -> Json:
-        """Return the fields of the projection extension; none for a system that is not known.
+        """Return the fields of the projection extension; empty for an unknown system.
 
-        ``proj:epsg`` stands beside its successor, since stackstac and GDAL before 3.11 ask
-        for it; that needs version 1.2 of the extension, the one that has both.
+        ``proj:epsg`` is included besides its successor, since stackstac and GDAL before 3.11
+        need it; this requires version 1.2 of the extension, which has both.
         """
         if self.epsg is not None:
             return {"proj:code": f"EPSG:{self.epsg}", "proj:epsg": self.epsg}
@@ -92,7 +92,7 @@ class Crs:
         }
 
     def to_degrees(self) -> Callable[[float, float], Point] | None:
-        """Return what makes longitude and latitude of x and y; ``None`` if that is not known."""
+        """Return a function from x and y to longitude and latitude; ``None`` if unknown."""
         if zone := utm_zone_of(self.epsg):
             return lambda x, y: from_utm(x, y, *zone)
         match self.projection or _BY_CODE.get(self.epsg or 0):
@@ -107,7 +107,7 @@ _BY_CODE = {code: projection for projection, code in KNOWN_CODES.items()}
 
 
 def crs_of(projection: Projection) -> Crs:
-    """Return the coordinate system of a projection, by its code if it has one."""
+    """Return the coordinate system of a projection, with its code if it has one."""
     return Crs(KNOWN_CODES.get(projection), projection)
 
 
@@ -115,7 +115,7 @@ def crs_of(projection: Projection) -> Crs:
 
 
 def utm_zone_of(epsg: int | None) -> tuple[int, bool] | None:
-    """Return the UTM zone of a code, and whether it is a southern one."""
+    """Return the UTM zone of a code, and whether it is southern."""
     if epsg is None:
         return None
     if epsg in _UTM_NORTH:
@@ -124,7 +124,7 @@ def utm_zone_of(epsg: int | None) -> tuple[int, bool] | None:
 
 
 def from_utm(x: float, y: float, zone: int, is_south: bool = False) -> Point:
-    """Return longitude and latitude on WGS 84 in degrees of a point in UTM, in metres.
+    """Convert a point in UTM, in metres, to longitude and latitude on WGS 84, in degrees.
 
     Source: Krüger's series to the third power of n, good to a centimetre.
     """
@@ -145,11 +145,11 @@ def from_utm(x: float, y: float, zone: int, is_south: bool = False) -> Point:
 
 
 def from_polar(x: float, y: float, polar: Polar) -> Point:
-    """Return longitude and latitude of a point of a polar stereographic projection.
+    """Convert a point in a polar stereographic projection to longitude and latitude.
 
     Source: Snyder, equations 21-33 to 21-40 and 7-9.
     """
-    # Of the south pole all signs are turned round.
+    # At the south pole all signs are reversed.
     sign = math.copysign(1.0, polar.true_scale)
     x, y = sign * (x - polar.false_easting), sign * (y - polar.false_northing)
     true_scale = math.radians(abs(polar.true_scale))
@@ -170,7 +170,7 @@ def _latitude_of_t(t: float) -> float:
 
 
 def from_albers(x: float, y: float, albers: Albers) -> Point:
-    """Return longitude and latitude of a point of an Albers projection.
+    """Convert a point in an Albers projection to longitude and latitude.
 
     Source: Snyder, equations 14-8 to 14-21 and 3-16.
     """
@@ -307,7 +307,7 @@ def wkt2_of(projection: Projection) -> str:
 
 def _axes(projection: Projection) -> list[tuple[str, str, str]]:
     ways = ("east", "north")
-    if isinstance(projection, Polar):  # from the pole every way leads to the other one
+    if isinstance(projection, Polar):  # from a pole every direction leads to the other one
         ways = ("north", "north") if projection.true_scale < 0 else ("south", "south")
     return [("Easting", "E", ways[0]), ("Northing", "N", ways[1])]
 

@@ -1,4 +1,4 @@
-"""What a product's own STAC item tells: the one of the USGS that comes in its bundle. Pure.
+"""Facts in a product's own STAC item, which the USGS puts into its bundle. Pure.
 
 Source: items of the years 2020 to 2022 (STAC 0.7 to 1.0); API notes, section 8.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from asyncdl.items.facts import SceneFacts, believable
+from asyncdl.items.facts import SceneFacts, plausible_footprint
 from asyncdl.items.projections import Crs
 from asyncdl.items.raster_head import Georeference
 from asyncdl.m2m.searching.footprints import outlines_of
@@ -22,35 +22,37 @@ _FAR = 1e9
 
 
 def read_item(text: str) -> SceneFacts:
-    """Read the item of a product; what makes no sense is left out."""
+    """Parse the item of a product; invalid values are left out."""
     try:
         item = orjson.loads(text.encode(errors="replace"))
     except ValueError:
         return SceneFacts()
     if not isinstance(item, dict):
         return SceneFacts()
-    properties = item.get("properties")
-    told: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
-    aside = _number(told, "off_nadir", -90, 90)  # the sign is that of the roll
-    azimuth = _number(told, "sun_azimuth", -360, 360)
-    scene = told.get("landsat:scene_id")
+    found = item.get("properties")
+    properties: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    off_nadir = _number(properties, "off_nadir", -90, 90)  # signed like the roll angle
+    azimuth = _number(properties, "sun_azimuth", -360, 360)
+    scene = properties.get("landsat:scene_id")
     return SceneFacts(
-        acquired=_time(told.get("datetime")),
-        cloud_cover=_between(told.get("eo:cloud_cover"), 0, 100),
-        cloud_cover_land=_between(told.get("landsat:cloud_cover_land"), -1, 100),
+        acquired=_time(properties.get("datetime")),
+        cloud_cover=_between(properties.get("eo:cloud_cover"), 0, 100),
+        cloud_cover_land=_between(properties.get("landsat:cloud_cover_land"), -1, 100),
         sun_azimuth=None if azimuth is None else azimuth % 360,
-        sun_elevation=_number(told, "sun_elevation", -90, 90),
-        off_nadir=None if aside is None else abs(aside),
+        sun_elevation=_number(properties, "sun_elevation", -90, 90),
+        off_nadir=None if off_nadir is None else abs(off_nadir),
         scene_id=scene if isinstance(scene, str) and len(scene) == 21 else None,
-        footprint=believable(outlines_of(item.get("geometry"))),
-        grid=_grid(told),
-        landsat=_landsat(told) or None,
+        footprint=plausible_footprint(outlines_of(item.get("geometry"))),
+        grid=_grid(properties),
+        landsat=_landsat(properties) or None,
     )
 
 
-def _number(told: Mapping[str, Any], name: str, lowest: float, highest: float) -> float | None:
-    """Return a number of the view extension, which older items have in that of the sensor."""
-    new, old = told.get(f"view:{name}"), told.get(f"eo:{name}")
+def _number(
+    properties: Mapping[str, Any], name: str, lowest: float, highest: float
+) -> float | None:
+    """Return a field of the view extension, which older items have in the eo extension."""
+    new, old = properties.get(f"view:{name}"), properties.get(f"eo:{name}")
     return _between(old if new is None else new, lowest, highest)
 
 
@@ -61,7 +63,7 @@ def _between(value: object, lowest: float, highest: float) -> float | None:
 
 
 def _time(value: object) -> str | None:
-    """Return a moment; a day alone, as the oldest items have it, is none."""
+    """Return a time; a date alone, as in the oldest items, does not count."""
     if not isinstance(value, str) or "T" not in value or not value.endswith("Z"):
         return None
     try:
@@ -71,8 +73,12 @@ def _time(value: object) -> str | None:
     return value
 
 
-def _grid(told: Mapping[str, Any]) -> Georeference | None:
-    match told.get("proj:epsg"), told.get("proj:shape"), told.get("proj:transform"):
+def _grid(properties: Mapping[str, Any]) -> Georeference | None:
+    match (
+        properties.get("proj:epsg"),
+        properties.get("proj:shape"),
+        properties.get("proj:transform"),
+    ):
         case int() as epsg, [int() as rows, int() as columns], [*transform]:
             numbers = [_between(number, -_FAR, _FAR) for number in transform]
             match numbers:
@@ -88,10 +94,10 @@ def _grid(told: Mapping[str, Any]) -> Georeference | None:
     return None
 
 
-def _landsat(told: Mapping[str, Any]) -> Mapping[str, Any]:
+def _landsat(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         name: value
-        for name, value in told.items()
+        for name, value in properties.items()
         if name.startswith("landsat:") and isinstance(value, int | float | str)
         if len(str(value)) <= _LONGEST_TEXT
     }

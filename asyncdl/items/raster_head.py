@@ -1,8 +1,7 @@
-"""Where the pixels of a GeoTIFF are, and what its numbers are.
+"""The head of a GeoTIFF: its georeference and its sample format.
 
-Source: TIFF 6.0, tags 258, 322 and 339; GDAL's tag 42113; STAC 1.1.0, common metadata.
-
-Source: OGC GeoTIFF 1.1, section 7; TIFF 6.0.
+Source: TIFF 6.0, tags 258, 322 and 339; GDAL's tag 42113; STAC 1.1.0, common metadata; OGC
+GeoTIFF 1.1, section 7.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from asyncdl.transfer.verification.tiff import read_numbers
 
 _BITS, _TILE_WIDTH, _FORMAT, _NO_DATA = 258, 322, 339, 42113
 _KINDS = {1: ("uint", (8, 16, 32, 64)), 2: ("int", (8, 16, 32, 64)), 3: ("float", (16, 32, 64))}
-"""By the sample format: name and widths that STAC has a word for."""
+"""By sample format: name and widths for which STAC has a data type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What one band of a raster is made of."""
+    """Sample format of a raster."""
 
     data_type: str
-    """As STAC and numpy call it, such as ``uint16``."""
+    """Data type in STAC and numpy, such as ``uint16``."""
     no_data: int | float | str | None
-    """``"nan"`` for what is no number; ``None`` if every number is data."""
+    """``"nan"`` for NaN; ``None`` if there is no such value."""
     is_tiled: bool = False
-    """Whether the pixels lie in tiles, as in every file that was made for the cloud."""
+    """Whether the raster is tiled, as cloud-optimized files are."""
 
 
 def read_samples(path: Path) -> Samples | None:
-    """Read the head of a GeoTIFF; ``None`` if it is none, or of a type without a name. Blocks.
+    """Read the sample format; ``None`` if it is no GeoTIFF, or of an unnamed type. Blocks.
 
     Raises: OSError.
     """
@@ -70,17 +69,17 @@ _RASTER_TYPE, _GEODETIC_CRS, _DATUM, _PROJECTED_CRS, _METHOD, _UNIT = (
     1025, 2048, 2050, 3072, 3075, 3076
 )  # fmt: skip
 _POINTS = 2
-"""Raster type in which a coordinate is that of a pixel's middle."""
+"""Raster type in which coordinates are those of pixel centres."""
 _CODES = range(1024, 32767)
-"""Of systems that EPSG knows; beyond, the file has to describe its own."""
+"""EPSG codes of projected systems; other values mean a user-defined system."""
 _WGS84, _WGS84_DATUM, _METRE = 4326, 6326, 9001
 _ALBERS, _POLAR = 11, 15
 _FIRST, _SECOND = 3078, 3079
 _ORIGIN_LONGITUDE, _ORIGIN_LATITUDE = (3080, 3084, 3088), (3081, 3085, 3089)
-"""Of the natural origin, the false one, the centre: writers take any of them."""
+"""Keys of the natural origin, the false origin and the centre: writers use any of them."""
 _DOWN_LONGITUDE = (3095, *_ORIGIN_LONGITUDE)
 _SCALE = 3092
-"""At the origin; a polar projection has it or a latitude of true scale."""
+"""At the origin; a polar projection has either this or a latitude of true scale."""
 _FALSE_EASTING, _FALSE_NORTHING = (3082, 3086, 3090), (3083, 3087, 3091)
 
 Keys = Mapping[int, float]
@@ -88,7 +87,7 @@ Keys = Mapping[int, float]
 
 @dataclass(frozen=True, slots=True)
 class Georeference:
-    """Where a raster lies."""
+    """Position of a raster."""
 
     crs: Crs
     transform: tuple[float, float, float, float, float, float]
@@ -98,7 +97,7 @@ class Georeference:
 
     @property
     def corners(self) -> tuple[Point, ...]:
-        """x and y of the outer corners, from the upper left one against the clock."""
+        """x and y of the outer corners, counter-clockwise from the upper left one."""
         rows, columns = self.shape
         return self.at([(0, 0), (0, rows), (columns, rows), (columns, 0)])
 
@@ -110,7 +109,7 @@ class Georeference:
     def footprint(self, pixels: Sequence[Point] = ()) -> tuple[Point, ...] | None:
         """Return longitude and latitude of some columns and rows, or of the corners.
 
-        Returns: ``None`` if the coordinate system is not known here.
+        Returns: ``None`` if the coordinate system is unknown.
         """
         to_degrees = self.crs.to_degrees()
         if to_degrees is None:
@@ -118,11 +117,11 @@ class Georeference:
         try:
             return tuple(to_degrees(x, y) for x, y in (self.at(pixels) if pixels else self.corners))
         except (ValueError, ArithmeticError):
-            return None  # off the map
+            return None  # outside of the projection
 
 
 def read_georeference(path: Path) -> Georeference | None:
-    """Read the head of a GeoTIFF; ``None`` if it is none, or not laid out north up. Blocks.
+    """Read the georeference; ``None`` if it is no GeoTIFF, or not north up. Blocks.
 
     Raises: OSError.
     """
@@ -149,7 +148,7 @@ def read_georeference(path: Path) -> Georeference | None:
 
 
 def _keys(directory: Sequence[float], numbers: Sequence[float]) -> Keys:
-    """Return the keys whose values stand in their directory itself, or among the numbers."""
+    """Return the keys whose values are in the key directory, or in the numbers' tag."""
     entries = zip(*(map(int, directory[at::4]) for at in range(4)), strict=False)
     found: dict[int, float] = {}
     for key, location, _, value in list(entries)[1:]:

@@ -18,13 +18,13 @@ import orjson
 from asyncdl.errors import DiskError
 from asyncdl.events import Emit, Notice
 from asyncdl.items.collection import make_collection
-from asyncdl.items.facts import SceneFacts, believable
+from asyncdl.items.facts import SceneFacts, plausible_footprint
 from asyncdl.items.item import (
     COLLECTION_NAME,
     ItemFile,
     Json,
     Retired,
-    Sight,
+    SearchFacts,
     is_known,
     item_id_of,
     make_item,
@@ -70,7 +70,7 @@ class _Scene:
     """One scene of which files are there."""
 
     display_id: str
-    sight: Sight
+    search_facts: SearchFacts
     footprint: tuple[Outline, ...]
     files: Mapping[str, FinishedFile]
     """By file name."""
@@ -78,7 +78,7 @@ class _Scene:
 
     @property
     def item_id(self) -> str:
-        return item_id_of(self.display_id, self.sight)
+        return item_id_of(self.display_id, self.search_facts)
 
 
 async def write_items(
@@ -154,11 +154,11 @@ def _by_dataset(
     for (scene, namesake), of_scene in sorted(grouped.items(), key=lambda pair: pair[0]):
         entity = namesake or known.first.get(scene, scene)
         seen = known.found_scenes.get(entity, FoundSceneRecord())
-        sight = Sight(entity, bool(namesake), seen.browse_url)
+        search_facts = SearchFacts(entity, bool(namesake), seen.browse_url)
         successor = known.replaced.get(scene)
         retired = None if successor is None else Retired(successor if successor in there else "")
         found.setdefault(dataset_of(scene) or "", []).append(
-            _Scene(scene, sight, seen.footprint, of_scene, retired)
+            _Scene(scene, search_facts, seen.footprint, of_scene, retired)
         )
     return found
 
@@ -185,8 +185,8 @@ def _write_item(
         scene.item_id,
         sorted((f.name, f.href, f.size_bytes, dict(f.digests)) for f in plain),
         scene.footprint,
-        scene.sight.browse_url,
-        scene.sight.entity_id,
+        scene.search_facts.browse_url,
+        scene.search_facts.entity_id,
         scene.retired.successor if scene.retired else None,
     )
     known = _read(path)
@@ -195,7 +195,7 @@ def _write_item(
         return known
     located = [_located(file, directory / scene.files[file.name].path) for file in plain]
     facts = _facts(directory, scene.files, scene.footprint)
-    item = make_item(scene.display_id, facts, located, scene.retired, scene.sight)
+    item = make_item(scene.display_id, facts, located, scene.retired, scene.search_facts)
     if owner in (Owner.EDITED, Owner.OTHERS):
         kept.append(scene.item_id)
         return item
@@ -237,7 +237,7 @@ def _facts(
         facts = facts.or_else(read_facts(text))
     for text in _texts(directory, files, _PUBLISHED):
         facts = facts.or_else(read_item(text))
-    facts = facts.or_else(SceneFacts(footprint=believable(footprint)))
+    facts = facts.or_else(SceneFacts(footprint=plausible_footprint(footprint)))
     for text in _texts(directory, files, (_ANGLES,)):
         facts = facts.or_else(read_angles(text))
         facts = facts.or_else(SceneFacts(footprint=footprint_of(text, facts.grid)))

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.items.facts import SceneFacts, believable, crosses_itself
-from asyncdl.items.item import ItemFile, Sight, item_id_of, make_item
+from asyncdl.items.band_facts import bitfields_of
+from asyncdl.items.facts import SceneFacts, crosses_itself, plausible_footprint
+from asyncdl.items.item import ItemFile, SearchFacts, item_id_of, make_item
 from asyncdl.items.item_owner import Owner, basis_of, is_made_from, marked, owner_of
 from asyncdl.items.landsat import instruments_of
 from asyncdl.items.metadata import footprint_of, read_angles, read_facts
@@ -28,7 +29,6 @@ from asyncdl.items.projections import (
     wkt2_of,
 )
 from asyncdl.items.published_item import read_item
-from asyncdl.items.quality import bitfields_of
 from asyncdl.items.raster_head import Georeference, read_georeference, read_samples
 from asyncdl.m2m.bands import files_of
 from asyncdl.sandbox.file_contents import RasterSize
@@ -249,8 +249,8 @@ def over_the_edge(outline: tuple[tuple[float, float], ...]) -> tuple[tuple[float
 def test_a_footprint_that_crosses_itself_is_not_believed() -> None:
     for outline, is_crossed in ((BOX, False), (BOW, True)):
         assert crosses_itself(outline) == crosses_itself(over_the_edge(outline)) == is_crossed
-    assert believable([BOX]) == (BOX,)
-    assert believable([BOX, BOW]) is None and believable([]) is None
+    assert plausible_footprint([BOX]) == (BOX,)
+    assert plausible_footprint([BOX, BOW]) is None and plausible_footprint([]) is None
 
 
 @pytest.mark.parametrize(
@@ -340,5 +340,5 @@ def test_an_item_without_marks_is_somebody_else_s(item: object) -> None:
 
 
 def test_scenes_with_one_display_id_have_ids_of_their_own() -> None:
-    assert item_id_of("a", Sight("b")) == "a"
-    assert item_id_of("a", Sight("b", is_namesake=True)) == "a_b"
+    assert item_id_of("a", SearchFacts("b")) == "a"
+    assert item_id_of("a", SearchFacts("b", is_namesake=True)) == "a_b"

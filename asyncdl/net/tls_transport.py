@@ -27,7 +27,7 @@ async def connect_securely(
     connection: asyncio.BufferedProtocol,
     context: ssl.SSLContext,
     hostname: str,
-    place: Mapping[str, Any],
+    where: Mapping[str, Any],
 ) -> None:
     """Connect, and shake hands with the host.
 
@@ -35,12 +35,12 @@ async def connect_securely(
         connection: Gets a transport when that is done.
         context: Decides whom to trust.
         hostname: Whose certificate is expected.
-        place: Arguments of ``create_connection`` that say where.
+        where: Arguments of ``create_connection``: an address, or a socket.
     Raises: OSError, of which an SSLError is one; a cancelled call closes the connection.
     """
     loop = asyncio.get_running_loop()
     transport = TlsTransport(context, hostname, connection)
-    await loop.create_connection(lambda: transport, **place)
+    await loop.create_connection(lambda: transport, **where)
     await transport.shaken_hands()
 
 

@@ -1,6 +1,6 @@
-"""The client for callers who bring an aiohttp session; the one place that knows aiohttp.
+"""The HTTP client for callers who bring an aiohttp session; the engine's only module with aiohttp.
 
-Slower than :mod:`asyncdl.transfer.wire`, and the oracle that it is tested by.
+Slower than :mod:`asyncdl.transfer.wire`, and what that is compared with in tests.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from asyncdl.transfer.verification.digest_headers import LISTED
 from asyncdl.transfer.wire_url import RequestTarget
 
 WANTS_LOGIN = 407
-"""What a proxy answers to those whom it does not know (RFC 9110, section 15.5.8)."""
+"""Status of a proxy that wants a login (RFC 9110, section 15.5.8)."""
 _LOSSY = (
     "its body has no length, and the TLS of this event loop may lose the end of one: give the "
     "session the connector of asyncdl.net.connectors"
 )
 
 
-class SessionExchange:
-    """An answer of aiohttp. See :class:`~asyncdl.transfer.http_client.Exchange`."""
+class SessionResponse:
+    """A response of aiohttp. See :class:`~asyncdl.transfer.http_client.Response`."""
 
     def __init__(self, response: ClientResponse, target: RequestTarget, limits: Limits) -> None:
         self.status = response.status
-        # The peer may be a proxy, be it of the owner's, and says nothing about the host.
+        # The peer may be a proxy, also one of the session's owner: it says nothing of the host.
         self.zone = outmost_zone(target.origin[1])
         self.headers: Mapping[str, str] = _joined(response.headers)
         """Their names match in any case."""
@@ -50,10 +50,10 @@ class SessionExchange:
         self._protocol = response.connection.protocol if response.connection else None
         self._loss: BaseException | None = None
 
-    async def read(self, most_bytes: int, patience_s: float) -> bytes:
+    async def read(self, most_bytes: int, timeout_s: float) -> bytes:
         """Return the next bytes of the body; none at its end."""
         what = f"read from {self._target.host}"
-        with anyio.fail_after(patience_s), session_errors(what, phase=BODY):
+        with anyio.fail_after(timeout_s), session_errors(what, phase=BODY):
             data = await self._read(most_bytes)
             if not self._is_measured:
                 self._check_end(what, is_end=not data)
@@ -61,7 +61,7 @@ class SessionExchange:
         return data
 
     def _check_end(self, what: str, *, is_end: bool) -> None:
-        """Check an end that nothing but the connection's tells. Raises: NetworkError; OSError."""
+        """Check an end that only the end of the connection shows. Raises: NetworkError; OSError."""
         # aiohttp takes any end of a connection for that of the body, and then forgets it.
         if self._loss is None and self._protocol is not None:
             self._loss = self._protocol.exception()
@@ -79,14 +79,14 @@ class SessionExchange:
                 return await content.read(most_bytes)
             return await content.readany()
         except (aiohttp.ClientError, OSError):
-            # aiohttp tells of the break ahead of the bytes that came before
-            # it. They are good, and on a bad link they are all there is.
+            # aiohttp reports the break ahead of the bytes that came before it. They are good,
+            # and on a bad link they are all there is.
             if rest := content._read_nowait(-1):
                 return rest
             raise
 
-    def rest(self) -> bytes:
-        """Return nothing: what nobody has read is with aiohttp."""
+    def take_received(self) -> bytes:
+        """Return nothing: aiohttp keeps what was not read."""
         return b""
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class SessionExchange:
 
 
 def _is_measured(response: ClientResponse) -> bool:
-    """Tell whether the body says by itself where it ends."""
+    """Tell whether the end of the body is known from its framing."""
     return any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
 
 
@@ -141,13 +141,13 @@ class SessionClient:
         self._session = session
         self._proxy = proxy
         self._limits = limits
-        # The total would end every long download; stalls are watched by Answer.
+        # A total would end every long download; ResponseStream watches for stalls.
         self._timeout = ClientTimeout(total=None, sock_connect=limits.connect_timeout_s)
 
     async def get(
-        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
-    ) -> SessionExchange:
-        """Send a GET and return its answer; which addresses are asked is the owner's business."""
+        self, target: RequestTarget, headers: Mapping[str, str], max_zone: Zone
+    ) -> SessionResponse:
+        """Send a GET and return its response; the session decides where it connects to."""
         what, limits = f"request to {target.host}", self._limits
         if self._proxy:
             what += f" through the proxy {self._proxy}"
@@ -162,10 +162,10 @@ class SessionClient:
                     read_bufsize=limits.read_buffer_bytes,
                 )
         if self._proxy and response.status == WANTS_LOGIN:
-            # Without TLS the proxy's own answers look like the host's.
+            # Without TLS the proxy's own responses look like the host's.
             response.close()
             raise proxy_refusal(WANTS_LOGIN).error(what)
-        return SessionExchange(response, target, limits)
+        return SessionResponse(response, target, limits)
 
     async def aclose(self) -> None:
         """Do nothing: the session is its owner's."""

@@ -22,7 +22,7 @@ from asyncdl.transfer import clock
 from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.error_pages import LOGIN_PAGE
 from asyncdl.transfer.gunzip import Gunzip, NotGzip
-from asyncdl.transfer.http_client import Client, Exchange
+from asyncdl.transfer.http_client import Client, Response
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.logins import NO_LOGIN, Login, LoginBook, Logins, failed, login_for
 from asyncdl.transfer.request_headers import (
@@ -112,15 +112,15 @@ class ResponseStream:
     """
 
     def __init__(
-        self, link: SourcedUrl, exchange: Exchange, limits: Limits, cookies: ChainCookies
+        self, link: SourcedUrl, response: Response, limits: Limits, cookies: ChainCookies
     ) -> None:
         self.link = link
         """Where it came from in the end."""
         self.cookies = cookies
         """What was set on the way."""
         self.url = link.url
-        self.head: Head = read_head(exchange.status, exchange.headers)
-        self._exchange = exchange
+        self.head: Head = read_head(response.status, response.headers)
+        self._response = response
         self._patience = StallDetector(limits.stall_timeout_s, limits.slowest_bytes_s)
         self._gunzip: Gunzip | None = None
 
@@ -133,7 +133,7 @@ class ResponseStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._exchange.close()
+        self._response.close()
 
     def decode(self) -> None:
         """Have the body decoded as it is read; the head is that of the decoded body then."""
@@ -168,7 +168,7 @@ class ResponseStream:
             raise Stalled(self.url, seconds=patience.window_s, count=patience.count)
         asked_at_s = clock.now_s()
         try:
-            piece = await self._exchange.read(most_bytes, patience.window_s)
+            piece = await self._response.read(most_bytes, patience.window_s)
         except TimeoutError:
             raise Stalled(self.url, seconds=patience.window_s) from None
         patience.note(clock.now_s() - asked_at_s, len(piece))
@@ -176,7 +176,7 @@ class ResponseStream:
 
     def rest(self) -> bytes | memoryview:
         """Return what a cancelled :meth:`read` had received already."""
-        return b"" if self._gunzip is not None else self._exchange.rest()
+        return b"" if self._gunzip is not None else self._response.take_received()
 
 
 class Sender(Struct, frozen=True):
@@ -213,17 +213,17 @@ async def open_answer(
         given = headers_for(link.url, sender.headers, chain[0].url)
         headers = cookies.join(request_headers(given, ask), link.url)
         login = login_for(sender.logins, link.url, given)
-        exchange = await _send_logged_in(client, link, headers, login, sender.logins.book)
-        if exchange.status == NO_LOGIN and (reason := sender.logins.withheld(link.url)):
-            exchange.close()
+        response = await _send_logged_in(client, link, headers, login, sender.logins.book)
+        if response.status == NO_LOGIN and (reason := sender.logins.withheld(link.url)):
+            response.close()
             raise failed(link.url, f"{host_of(link.url)} answered {NO_LOGIN}; {reason}")
-        location = Url(exchange.headers.get("location", ""))
-        cookies.take(link.url, exchange.headers.get("set-cookie"))
-        if exchange.status not in _REDIRECTS or not location:
-            return ResponseStream(link, exchange, limits, cookies)
-        exchange.close()
+        location = Url(response.headers.get("location", ""))
+        cookies.take(link.url, response.headers.get("set-cookie"))
+        if response.status not in _REDIRECTS or not location:
+            return ResponseStream(link, response, limits, cookies)
+        response.close()
         target = next_url(link.url, location, sender.logins)
-        link = SourcedUrl(target, min(link.inmost, exchange.zone))
+        link = SourcedUrl(target, min(link.inmost, response.zone))
         chain.append(link)
         if len(chain) > limits.max_redirects + 1:
             hosts = " → ".join(host_of(hop.url) for hop in chain)
@@ -236,7 +236,7 @@ async def _send_logged_in(
     headers: Mapping[str, str],
     login: Login | None,
     book: LoginBook,
-) -> Exchange:
+) -> Response:
     """Send a request with the password that its host gets, if there is one.
 
     Raises: as :func:`open_answer`.
@@ -244,17 +244,17 @@ async def _send_logged_in(
     if login is None:
         return await _send(client, link, headers)
     async with book.trying(login, link.url):
-        exchange = await _send(client, link, {**headers, "Authorization": login.value})
+        response = await _send(client, link, {**headers, "Authorization": login.value})
         try:
-            challenge = exchange.headers.get("www-authenticate")
-            book.note(login, link.url, exchange.status, challenge)
+            challenge = response.headers.get("www-authenticate")
+            book.note(login, link.url, response.status, challenge)
         except TransferError:
-            exchange.close()
+            response.close()
             raise
-    return exchange
+    return response
 
 
-async def _send(client: Client, link: SourcedUrl, headers: Mapping[str, str]) -> Exchange:
+async def _send(client: Client, link: SourcedUrl, headers: Mapping[str, str]) -> Response:
     target = read_target(link.url)
     try:
         check_text(target.origin[1], link.inmost)

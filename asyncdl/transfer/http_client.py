@@ -1,8 +1,8 @@
-"""What the engine needs of an HTTP client. Two ways offer it, and the tests run over both.
+"""What the engine needs of an HTTP client. There are two, and the tests run with both.
 
-The way of :mod:`asyncdl.transfer.wire` is the one that is taken. The way of
-:mod:`asyncdl.transfer.aiohttp_client` is for proxies, and for callers who bring an aiohttp
-session with a resolver of their own. Both bring the same bytes and fail alike.
+The engine's own is :mod:`asyncdl.transfer.wire`. :mod:`asyncdl.transfer.aiohttp_client` is for
+proxies, and for callers who bring an aiohttp session with a resolver of their own. Both return the
+same bytes and raise the same errors.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from asyncdl.net.addresses import Zone
 from asyncdl.transfer.wire_url import RequestTarget
 
 
-class Exchange(Protocol):
-    """An answer, whose body is still to come."""
+class Response(Protocol):
+    """A response whose body is still to come."""
 
     @property
     def status(self) -> int:
@@ -23,23 +23,23 @@ class Exchange(Protocol):
 
     @property
     def zone(self) -> Zone:
-        """Where the host is that sent it; by its text alone, where only a proxy knows."""
+        """Where the host is that sent it; by the text of its name where only a proxy knows."""
 
     @property
     def headers(self) -> Mapping[str, str]:
         """The first of each name; names are in lower case."""
 
-    async def read(self, most_bytes: int, patience_s: float) -> bytes | memoryview:
+    async def read(self, most_bytes: int, timeout_s: float) -> bytes | memoryview:
         """Return the next bytes of the body; none at its end. They are good until the next call.
 
         Args:
             most_bytes: About so many at most.
-            patience_s: The first of them is waited for so long.
+            timeout_s: The first of them is waited for so long.
         Raises: TimeoutError, if none comes for so long; NetworkError, if the
             connection breaks before the end. What came until then comes first.
         """
 
-    def rest(self) -> bytes | memoryview:
+    def take_received(self) -> bytes | memoryview:
         """Return what a cancelled :meth:`read` had received already."""
 
     def close(self) -> None:
@@ -50,15 +50,15 @@ class Client(Protocol):
     """Makes requests over connections that it keeps."""
 
     async def get(
-        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
-    ) -> Exchange:
-        """Send a GET and return the answer, whatever its status; redirects are not followed.
+        self, target: RequestTarget, headers: Mapping[str, str], max_zone: Zone
+    ) -> Response:
+        """Send a GET and return the response, whatever its status; redirects are not followed.
 
         Args:
-            target: What is asked for.
-            headers: What goes with it.
-            inmost: No host further inward is asked.
-        Raises: NetworkError, without an answer; Refused.
+            target: The URL.
+            headers: Of the request.
+            max_zone: No address further inward is connected to.
+        Raises: NetworkError, without a response; AddressRefused.
         """
 
     async def aclose(self) -> None:

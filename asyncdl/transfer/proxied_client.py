@@ -1,4 +1,4 @@
-"""The client for those who reach the world by a proxy: by aiohttp where one is named."""
+"""The HTTP client that goes through a proxy, by aiohttp, where the environment names one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.hosts import host_of
 from asyncdl.net.proxies import looks_names_up, proxy_of
 from asyncdl.net.tls import SharedContext
-from asyncdl.transfer.http_client import Client, Exchange
+from asyncdl.transfer.http_client import Client, Response
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.wire_url import RequestTarget
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class ProxyingClient:
-    """Goes by a proxy where one is named, and directly elsewhere.
+    """Goes through a proxy where one is named, and directly elsewhere.
 
     Args:
-        direct: For hosts that are asked directly; closed with this.
+        direct: For hosts without a proxy; closed with this.
         limits: Timeouts and the size of buffers.
         tls: Whom to trust.
     """
@@ -36,18 +36,18 @@ class ProxyingClient:
         self._sessions: dict[str, ClientSession] = {}
 
     async def get(
-        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone
-    ) -> Exchange:
-        """Send a GET and return the answer; a proxy decides which addresses are asked."""
+        self, target: RequestTarget, headers: Mapping[str, str], max_zone: Zone
+    ) -> Response:
+        """Send a GET and return the response; a proxy decides which addresses it connects to."""
         proxy = proxy_of(*target.origin)
         if proxy is None:
-            return await self._direct.get(target, headers, inmost)
+            return await self._direct.get(target, headers, max_zone)
         from asyncdl.transfer.aiohttp_client import SessionClient
 
-        if inmost < ANYWHERE and not looks_names_up(proxy):
-            check_all(inmost, await _addresses_of(target))
+        if max_zone < ANYWHERE and not looks_names_up(proxy):
+            check_all(max_zone, await _addresses_of(target))
         client = SessionClient(await self._session_by(proxy), self._limits, proxy=host_of(proxy))
-        return await client.get(target, headers, inmost)
+        return await client.get(target, headers, max_zone)
 
     async def _session_by(self, proxy: str) -> ClientSession:
         from asyncdl.net.sessions import new_session
@@ -65,7 +65,7 @@ class ProxyingClient:
 
 
 async def _addresses_of(target: RequestTarget) -> list[Address]:
-    """Return what this machine knows of a host; nothing if it does not, as others will say."""
+    """Return the addresses of a host; none if it is unknown here, which the proxy will report."""
     _, host, port = target.origin
     try:
         loop = asyncio.get_running_loop()

@@ -75,7 +75,7 @@ from asyncdl.transfer.verification.malformed import Malformed
 from asyncdl.transfer.verification.structure import Form, check_form, check_head
 from asyncdl.transfer.verification.tar import TarReader, take_nothing
 from asyncdl.transfer.wire.chunks import Chunks
-from asyncdl.transfer.wire.heads import NotHttp, read_answer_head
+from asyncdl.transfer.wire.heads import NotHttp, read_response_head
 from asyncdl.transfer.wire_url import read_target
 
 DATA = Path(__file__).parents[1] / "data"
@@ -298,7 +298,7 @@ def _read_footprint(path: Path) -> object:
 
 PARSERS: Mapping[str, Parser] = {
     "head": Parser(
-        read_answer_head,
+        read_response_head,
         (HEAD, HEAD.replace(b"Content-Length: 12", b"Transfer-Encoding: chunked")),
     ),
     "chunks": Parser(_chunks, (b"5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",)),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.wire.heads import NotHttp, end_of_head, read_answer_head, request_head
+from asyncdl.transfer.wire.heads import NotHttp, end_of_head, read_response_head, request_head
 from asyncdl.transfer.wire_url import read_target
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
@@ -31,14 +31,14 @@ def test_no_empty_line_of_the_body_is_taken_for_the_end_of_the_head(
 
 
 def test_names_are_in_lower_case_and_values_are_trimmed() -> None:
-    assert read_answer_head(head('ETag:  "a b" \t', "x: 1", "X: 2")).headers == {
+    assert read_response_head(head('ETag:  "a b" \t', "x: 1", "X: 2")).headers == {
         "etag": '"a b"',
         "x": "1",
     }
 
 
 def test_bare_line_feeds_and_folded_lines_are_forgiven() -> None:
-    read = read_answer_head(b"HTTP/1.1 206 Part\nA: b\n  c\nContent-Length: 5\n\n")
+    read = read_response_head(b"HTTP/1.1 206 Part\nA: b\n  c\nContent-Length: 5\n\n")
     assert (read.status, read.headers["a"], read.length) == (206, "b c", 5)
 
 
@@ -66,12 +66,12 @@ def test_bare_line_feeds_and_folded_lines_are_forgiven() -> None:
 )
 def test_what_is_no_answer_is_refused(data: bytes) -> None:
     with pytest.raises(NotHttp):
-        read_answer_head(data)
+        read_response_head(data)
 
 
 @pytest.mark.parametrize("line", ["no field", "Bad Name: x", "A: b\0c", "A: b\rc"])
 def test_a_line_that_is_no_field_is_left_out_and_costs_the_connection(line: str) -> None:
-    read = read_answer_head(head("Content-Length: 3", line, "B: d"))
+    read = read_response_head(head("Content-Length: 3", line, "B: d"))
     assert (dict(read.headers), read.length) == ({"content-length": "3", "b": "d"}, 3)
     assert not read.keeps_alive
 
@@ -92,23 +92,25 @@ def test_a_line_that_is_no_field_is_left_out_and_costs_the_connection(line: str)
 def test_where_the_body_ends_and_whether_the_connection_goes_on(
     lines: list[str], length: int | None, is_chunked: bool, keeps_alive: bool
 ) -> None:
-    read = read_answer_head(head(*lines))
+    read = read_response_head(head(*lines))
     assert (read.length, read.is_chunked, read.keeps_alive) == (length, is_chunked, keeps_alive)
 
 
 @pytest.mark.parametrize("code", [100, 103, 204, 304])
 def test_some_answers_never_have_a_body(code: int) -> None:
-    assert read_answer_head(head("Content-Length: 9", status_line=f"HTTP/1.1 {code} X")).length == 0
+    assert (
+        read_response_head(head("Content-Length: 9", status_line=f"HTTP/1.1 {code} X")).length == 0
+    )
 
 
 @pytest.mark.parametrize(("connection", "keeps"), [("", False), ("Connection: Keep-Alive", True)])
 def test_an_old_host_keeps_a_connection_only_if_it_says_so(connection: str, keeps: bool) -> None:
     lines = ["Content-Length: 3", *filter(None, [connection])]
-    assert read_answer_head(head(*lines, status_line="HTTP/1.0 200 OK")).keeps_alive is keeps
+    assert read_response_head(head(*lines, status_line="HTTP/1.0 200 OK")).keeps_alive is keeps
 
 
 def test_bytes_of_any_kind_in_a_value_survive() -> None:
-    read = read_answer_head(b'HTTP/1.1 200 OK\r\nContent-Disposition: filename="\xe9"\r\n\r\n')
+    read = read_response_head(b'HTTP/1.1 200 OK\r\nContent-Disposition: filename="\xe9"\r\n\r\n')
     assert read.headers["content-disposition"] == 'filename="\udce9"'
 
 

@@ -1,4 +1,4 @@
-"""Bodies in chunks: the framing taken off, the end found. Pure."""
+"""Chunked bodies: removes the framing and finds the end. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 
 
 class Chunks:
-    """Takes a chunked body in pieces of any size.
+    """Decodes a chunked body that is fed in pieces of any size.
 
     Source: RFC 9112, section 7.1.
     """
@@ -21,26 +21,26 @@ class Chunks:
         self.is_ended = False
         """Whether the last chunk and all that follows it has come."""
         self.has_surplus = False
-        """Whether more came than the body."""
+        """Whether bytes came behind the end of the body."""
         self._raw = bytearray()
-        """Received, and not yet understood."""
+        """Received, and not decoded yet."""
         self._left_bytes = 0
-        """Of the present chunk."""
+        """Of the present chunk, still to come."""
         self._is_within = False
         """Whether a chunk has begun whose line end is still to come."""
         self._trailer_bytes = 0
         self._is_in_trailer = False
 
     def feed(self, data: bytes | bytearray | memoryview) -> bytes:
-        """Take more of the body as it was sent; return what it brings of the file.
+        """Take the next bytes as they were sent; return the decoded ones.
 
         Raises: NotHttp.
         """
         self._raw += data
-        pieces = []
+        parts = []
         while not self.is_ended and self._raw:
             if self._left_bytes:
-                pieces.append(self._take_data())
+                parts.append(self._take_data())
                 continue
             line = self._take_line()
             if line is None:
@@ -48,7 +48,7 @@ class Chunks:
             self._read_line(line)
         if self.is_ended:
             self.has_surplus = bool(self._raw)
-        return b"".join(pieces)
+        return b"".join(parts)
 
     def _take_data(self) -> bytes:
         taken = bytes(self._raw[: self._left_bytes])

@@ -25,20 +25,20 @@ from asyncdl.net.faults import (
 from asyncdl.net.tls import SharedContext
 from asyncdl.net.tls_transport import connect_securely
 from asyncdl.transfer.limits import Limits
-from asyncdl.transfer.wire.connection import Connection, Lost
+from asyncdl.transfer.wire.connection import Connection, ConnectionLost
 from asyncdl.transfer.wire.heads import NotHttp, ResponseHead, request_head
 from asyncdl.transfer.wire_url import Origin, RequestTarget
 
 KEEPALIVE_S = 30.0
 """An idle connection is not used any more after this."""
 _ODD_ADDRESS = re.compile(r"(?!\d{1,3}(?:\.\d{1,3}){3}$)[\d.]+")
-"""Old C libraries read ``127.1`` and ``2130706433`` as addresses; people mean no such thing."""
+"""Old C libraries read ``127.1`` and ``2130706433`` as addresses; nobody means them so."""
 NEXT_ADDRESS_S = 0.25
-"""A host's next address is tried beside one that has not answered for so long."""
+"""After so long without a connection, the next address of the host is tried beside it."""
 
 
-class WireExchange:
-    """An answer on a connection. See :class:`~asyncdl.transfer.http_client.Exchange`."""
+class WireResponse:
+    """A response on a connection. See :class:`~asyncdl.transfer.http_client.Response`."""
 
     __slots__ = ("_client", "_connection", "_target", "headers", "status", "zone")
 
@@ -52,30 +52,30 @@ class WireExchange:
         self._target = target
         self._connection = connection
 
-    async def read(self, most_bytes: int, patience_s: float) -> memoryview:
+    async def read(self, most_bytes: int, timeout_s: float) -> memoryview:
         """Return the next bytes of the body; none at its end."""
         interval_s = self._client.limits.flush_interval_s
         try:
-            return await self._connection.read(most_bytes, patience_s, interval_s)
-        except Lost as loss:
+            return await self._connection.read(most_bytes, timeout_s, interval_s)
+        except ConnectionLost as loss:
             fault = system_fault(loss.__cause__, CUT_SHORT)
             raise fault.error(f"read from {self._target.host}") from loss
         except NotHttp as error:
             fault = not_http(str(error))
         raise fault.error(f"read from {self._target.host}")
 
-    def rest(self) -> memoryview:
+    def take_received(self) -> memoryview:
         """Return what a cancelled :meth:`read` had received already."""
-        return self._connection.rest()
+        return self._connection.take_received()
 
     def close(self) -> None:
         """Give the connection back, or close it if the body has not been read."""
-        if self._connection.end():
+        if self._connection.finish():
             self._client.keep(self._target.origin, self._connection)
 
 
 class WireClient:
-    """Makes requests. How many connections there are is the host_limiter's business.
+    """Makes requests. How many connections there are is up to its caller.
 
     Args:
         limits: Timeouts, and how much is handed on at once.
@@ -88,33 +88,33 @@ class WireClient:
         self._tls = tls or SharedContext()
 
     async def get(
-        self, target: RequestTarget, headers: Mapping[str, str], inmost: Zone = ANYWHERE
-    ) -> WireExchange:
-        """Send a GET and return its answer."""
+        self, target: RequestTarget, headers: Mapping[str, str], max_zone: Zone = ANYWHERE
+    ) -> WireResponse:
+        """Send a GET and return its response."""
         request = request_head(target, headers)
         what = f"request to {target.host}"
         if _ODD_ADDRESS.fullmatch(target.origin[1]):
             raise NOT_AN_ADDRESS.error(what)
-        connection = self._take(target.origin, inmost)
+        connection = self._take(target.origin, max_zone)
         if connection is not None:
             try:
-                return await self._ask(connection, target, request)
-            except Lost as loss:
-                # Closed by the host while it was idle, or it would have said something.
+                return await self._request(connection, target, request)
+            except ConnectionLost as loss:
+                # Without a byte of a response, the host had closed it while it was idle.
                 if connection.has_received:
                     raise system_fault(loss.__cause__, CLOSED).error(what) from loss
-        connection = await self._connect(target, inmost)
+        connection = await self._connect(target, max_zone)
         try:
-            return await self._ask(connection, target, request)
-        except Lost as loss:
+            return await self._request(connection, target, request)
+        except ConnectionLost as loss:
             raise system_fault(loss.__cause__, CLOSED).error(what) from loss
 
-    async def _ask(
+    async def _request(
         self, connection: Connection, target: RequestTarget, request: bytes
-    ) -> WireExchange:
+    ) -> WireResponse:
         what = f"request to {target.host}"
         try:
-            head = await connection.ask(request, self.limits.header_timeout_s)
+            head = await connection.send_request(request, self.limits.header_timeout_s)
         except BaseException as error:
             connection.close()
             if isinstance(error, NotHttp):
@@ -123,43 +123,43 @@ class WireClient:
             if isinstance(error, TimeoutError):
                 raise RESPONSE_TIMEOUT.error(what) from None
             raise
-        return WireExchange(self, target, connection, head)
+        return WireResponse(self, target, connection, head)
 
     def keep(self, origin: Origin, connection: Connection) -> None:
         """Keep an idle connection for the next request."""
         connection.idle_since_s = asyncio.get_running_loop().time()
         self._idle[origin].append(connection)
 
-    def _take(self, origin: Origin, inmost: Zone) -> Connection | None:
+    def _take(self, origin: Origin, max_zone: Zone) -> Connection | None:
         idle = self._idle[origin]
         oldest_s = asyncio.get_running_loop().time() - KEEPALIVE_S
         found: Connection | None = None
-        further: list[Connection] = []
+        others: list[Connection] = []
         while idle and found is None:
             # The last that was used is the likeliest to be open still.
             connection = idle.pop()
-            if connection.zone > inmost:
-                # It is from a time when more was allowed, and good for whoever is allowed more.
-                further.append(connection)
+            if connection.zone > max_zone:
+                # It was opened when more was allowed, and serves requests that are allowed more.
+                others.append(connection)
             elif connection.is_usable and connection.idle_since_s >= oldest_s:
                 found = connection
             else:
                 connection.close()
-        idle += reversed(further)
+        idle += reversed(others)
         return found
 
-    async def _connect(self, target: RequestTarget, inmost: Zone) -> Connection:
+    async def _connect(self, target: RequestTarget, max_zone: Zone) -> Connection:
         _, host, port = target.origin
         connection = Connection(asyncio.get_running_loop(), self.limits.write_bytes)
         with network_errors(f"request to {target.host}"):
             async with asyncio.timeout(self.limits.connect_timeout_s):
-                place = await _find(host, port, inmost)
+                where = await _find(host, port, max_zone)
                 if target.is_secure:
                     context = await self._tls.get()
-                    await connect_securely(connection, context, host, place)
+                    await connect_securely(connection, context, host, where)
                 else:
                     loop = asyncio.get_running_loop()
-                    await loop.create_connection(lambda: connection, **place)
+                    await loop.create_connection(lambda: connection, **where)
         return connection
 
     async def aclose(self) -> None:
@@ -172,9 +172,9 @@ class WireClient:
         await cancel_shielded_checkpoint()
 
 
-async def _find(host: str, port: int, inmost: Zone) -> dict[str, Any]:
+async def _find(host: str, port: int, max_zone: Zone) -> dict[str, Any]:
     """Return what ``create_connection`` needs to get to a host: an address, or a socket."""
-    found = no_further_than(inmost, await _look_up(host, port))
+    found = no_further_than(max_zone, await _look_up(host, port))
     if len(found) == 1:
         return {"host": found[0][4][0], "port": port}
     from aiohappyeyeballs import start_connection  # Numeric addresses do without.

@@ -1,14 +1,31 @@
-"""One connection: requests go out, answers come into one buffer that is used over and over.
+"""One connection: requests go out, responses come into one buffer that is used over and over.
 
-The loop receives straight into the buffer, and the bytes of a body are handed on
-as views of it: between the kernel and the disk they are copied not once. While
-nobody reads and the buffer is full the connection rests, so a slow disk slows
-down the host and costs no memory.
+The loop receives straight into the buffer, and the bytes of a body are handed on as views of it:
+between the kernel and the disk they are not copied once. While nobody reads and the buffer is full
+the connection pauses, so a slow disk slows down the host and costs no memory.
+
+::
+
+             connection_made           send_request               headers are read
+      NEW ────────────────────► IDLE ───────────────► HEADERS ─────────────────────► BODY
+       │                        │ ▲                      │                           │ │
+       │                        │ └──────────────────────┼─── finish, all was read ──┘ │
+       │                        │                        │ the host closes             │
+       │                        │                        └────────► DRAINING ◄─────────┘
+       │ close                  │ close, lost,                          │
+       │                        │ or bytes that nobody asked for        │ close, finish
+       └────────────────────────┴─────────────► CLOSED ◄────────────────┘
+                                                   ▲
+                                                   └── close, or finish before the end
+                                                       (from HEADERS and BODY)
+
+In ``DRAINING`` what has come before the end is still read; the end itself comes behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from enum import Enum
 from typing import cast
 
 from asyncdl.net.address_policy import zone_of_peer
@@ -19,19 +36,53 @@ from asyncdl.transfer.wire.heads import (
     NotHttp,
     ResponseHead,
     end_of_head,
-    read_answer_head,
+    read_response_head,
 )
 
-_ASIDE_BYTES = 64 * 1024
+_OVERFLOW_BYTES = 64 * 1024
 """Room for what comes although the buffer is full."""
 
 
-class Lost(Exception):
-    """The connection has ended before the answer has."""
+class ConnectionState(Enum):
+    """Where a connection is, between requests and within a response."""
+
+    NEW = "no transport yet"
+    IDLE = "open, and ready for a request"
+    HEADERS = "a request was sent; the headers of its response are still to come"
+    BODY = "the body of the response is being read"
+    DRAINING = "the other end has closed; what came before is still being read"
+    CLOSED = "closed for good"
+
+
+_NEXT = {
+    ConnectionState.NEW: {ConnectionState.IDLE, ConnectionState.CLOSED},
+    ConnectionState.IDLE: {ConnectionState.HEADERS, ConnectionState.CLOSED},
+    ConnectionState.HEADERS: {
+        ConnectionState.BODY,
+        ConnectionState.DRAINING,
+        ConnectionState.CLOSED,
+    },
+    ConnectionState.BODY: {
+        ConnectionState.IDLE,
+        ConnectionState.DRAINING,
+        ConnectionState.CLOSED,
+    },
+    ConnectionState.DRAINING: {ConnectionState.CLOSED},
+    ConnectionState.CLOSED: set[ConnectionState](),
+}
+"""From each state, the states that may follow; as drawn above."""
+# Tuples, for members of an Enum are compared by identity faster than they are hashed.
+_EXPECTING = (ConnectionState.HEADERS, ConnectionState.BODY)
+"""States in which bytes may come."""
+_ENDED = (ConnectionState.DRAINING, ConnectionState.CLOSED)
+
+
+class ConnectionLost(Exception):
+    """The connection has ended before the response has."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Receives one answer after the other, each asked for when the last has been read.
+    """Receives one response after the other, each requested when the last has been read.
 
     Args:
         loop: Where it runs.
@@ -39,124 +90,130 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer_bytes: int) -> None:
+        self.state = ConnectionState.NEW
         self.idle_since_s = 0.0
         self.zone = ANYWHERE
         """Where the other end is."""
         self._loop = loop
         self._transport: asyncio.Transport | None = None
-        # Most answers are small; for a large one the buffer grows, and stays so.
-        self._place = bytearray(MAX_HEAD_BYTES)
-        self._view = memoryview(self._place)
+        # Most responses are small; for a large one the buffer grows, and stays so.
+        self._buffer = bytearray(MAX_HEAD_BYTES)
+        self._view = memoryview(self._buffer)
         self._buffer_bytes = buffer_bytes
-        # The bytes in [start, filled) have come and nobody has had them.
+        # The bytes in [start, filled) have come and were not handed on yet.
         self._start = 0
         self._filled = 0
-        self._room = MAX_HEAD_BYTES
+        self._limit = MAX_HEAD_BYTES
         """How far the buffer is filled at present."""
         # Loops of Windows receive into a buffer of their own, and hand over all of it also
-        # when they are asked to rest meanwhile.
-        self._aside: bytearray | None = None
+        # when they are asked to pause meanwhile.
+        self._overflow: bytearray | None = None
         """Takes the next bytes, as there is no room for them."""
-        self._waiting = bytearray()
+        self._backlog = bytearray()
         """Has come, and has had no room yet."""
-        self._awaited = 1
-        """So many of them wake the reader."""
+        self._wake_at = 1
+        """The reader is woken when the buffer is filled so far."""
         self._reader: asyncio.Future[None] | None = None
         self._is_paused = False
-        self._is_lost = False
         self._loss: Exception | None = None
-        self._has_surplus = False
 
-        # The answer that is being read.
-        self._is_in_use = False
+        # The response that is being read.
         self._head: ResponseHead | None = None
         self._left_bytes: int | None = 0
         """Of its body, not handed on yet; ``None`` if only its end will tell."""
         self._chunks: Chunks | None = None
 
+    def _go(self, state: ConnectionState) -> None:
+        """Change the state. Raises: RuntimeError, for a way that is not drawn above."""
+        if state not in _NEXT[self.state]:
+            raise RuntimeError(f"a connection cannot go from {self.state.name} to {state.name}")
+        self.state = state
+
     @property
     def is_usable(self) -> bool:
         """Whether another request may be made."""
-        return not (self._is_lost or self._is_in_use or self._has_surplus)
+        return self.state is ConnectionState.IDLE
 
     @property
     def has_received(self) -> bool:
-        """Whether anything of the present answer has come."""
+        """Whether anything of the present response has come."""
         return self._filled > 0
 
-    async def ask(self, request: bytes, patience_s: float) -> ResponseHead:
-        """Send a request and return the head of its answer.
+    async def send_request(self, request: bytes, timeout_s: float) -> ResponseHead:
+        """Send a request and return the head of its response.
 
-        Raises: Lost; NotHttp; TimeoutError.
+        Raises: ConnectionLost; NotHttp; TimeoutError.
         """
-        self._is_in_use = True
+        if self._transport is None or not self.is_usable:
+            raise ConnectionLost
+        self._go(ConnectionState.HEADERS)
         self._head = None
-        self._start, self._filled, self._room = 0, 0, len(self._place)
-        if self._transport is None or self._is_lost:
-            raise Lost
+        self._start, self._filled, self._limit = 0, 0, len(self._buffer)
         self._transport.write(request)
-        deadline_s = self._loop.time() + patience_s
+        deadline_s = self._loop.time() + timeout_s
         while True:
-            while (stop := end_of_head(self._place, self._start, self._filled)) < 0:
+            while (stop := end_of_head(self._buffer, self._start, self._filled)) < 0:
                 if self._filled >= MAX_HEAD_BYTES:
                     raise NotHttp(HEADERS_TOO_LONG)
                 await self._wait_for_more(deadline_s)
-            head = read_answer_head(self._place[self._start : stop])
+            head = read_response_head(self._buffer[self._start : stop])
             self._start = stop
             if not head.is_interim:
                 self._begin_body(head)
                 return head
 
     def _begin_body(self, head: ResponseHead) -> None:
+        if self.state is ConnectionState.HEADERS:
+            self._go(ConnectionState.BODY)
         self._head, self._left_bytes = head, head.length
         self._chunks = Chunks() if head.is_chunked else None
 
-    async def read(self, most_bytes: int, patience_s: float, interval_s: float) -> memoryview:
+    async def read(self, most_bytes: int, timeout_s: float, interval_s: float) -> memoryview:
         """Return the next bytes of the body, which are good until the next call; none at its end.
 
         Args:
             most_bytes: No more than these; the size of the buffer is another limit.
-            patience_s: The first of them is waited for so long.
+            timeout_s: The first of them is waited for so long.
             interval_s: They are collected for so long, unless there are enough before.
-        Raises: Lost, if the connection breaks before the end; NotHttp; TimeoutError.
+        Raises: ConnectionLost, if the connection breaks before the end; NotHttp; TimeoutError.
         """
         if self._left_bytes is None:
-            return await self._read_unmeasured(patience_s)
+            return await self._read_unmeasured(timeout_s)
         wanted = min(most_bytes, self._buffer_bytes, self._left_bytes)
         came = self._filled - self._start
         # What came with the head goes first where there is no room behind it.
-        if came < wanted and not (came and self._start + wanted >= len(self._place)):
+        if came < wanted and not (came and self._start + wanted >= len(self._buffer)):
             # One byte more than the body: a host is found out that sends too much.
-            self._make_way(wanted + (wanted == self._left_bytes))
-            await self._collect(wanted, patience_s, interval_s)
-        return self._hand_on(min(wanted, self._filled - self._start))
+            self._make_room(wanted + (wanted == self._left_bytes))
+            await self._collect(wanted, timeout_s, interval_s)
+        return self._take(min(wanted, self._filled - self._start))
 
-    async def _collect(self, wanted: int, patience_s: float, interval_s: float) -> None:
+    async def _collect(self, wanted: int, timeout_s: float, interval_s: float) -> None:
         began_s = self._loop.time()
         try:
             while self._filled - self._start < wanted:
                 await self._wait_for_more(
-                    began_s + min(interval_s, patience_s), self._start + wanted
+                    began_s + min(interval_s, timeout_s), self._start + wanted
                 )
         except TimeoutError:
             if self._filled == self._start:
-                await self._wait_for_more(began_s + patience_s)
-        except Lost:
+                await self._wait_for_more(began_s + timeout_s)
+        except ConnectionLost:
             # What came before the break comes first.
             if self._filled == self._start:
                 raise
 
-    async def _read_unmeasured(self, patience_s: float) -> memoryview:
+    async def _read_unmeasured(self, timeout_s: float) -> memoryview:
         """Read a body that tells its end by itself, or by the end of the connection."""
-        deadline_s = self._loop.time() + patience_s
+        deadline_s = self._loop.time() + timeout_s
         while True:
             try:
                 if self._filled == self._start:
-                    self._make_way(self._buffer_bytes)
+                    self._make_room(self._buffer_bytes)
                 # What TLS has kept comes at once, and its end may come right behind it.
                 if self._filled == self._start:
                     await self._wait_for_more(deadline_s)
-            except Lost:
+            except ConnectionLost:
                 if self._chunks is None and self._loss is None:
                     self._left_bytes = 0
                     return self._view[:0]
@@ -168,56 +225,55 @@ class Connection(asyncio.BufferedProtocol):
             data = self._chunks.feed(raw)
             if self._chunks.is_ended:
                 self._left_bytes = 0
-                self._has_surplus |= self._chunks.has_surplus
             if data or self._chunks.is_ended:
                 return memoryview(data)
 
-    def rest(self) -> memoryview:
+    def take_received(self) -> memoryview:
         """Return what a cancelled :meth:`read` had received already; once."""
         if self._left_bytes is None:
             return self._view[:0]
-        return self._hand_on(min(self._left_bytes, self._filled - self._start))
+        return self._take(min(self._left_bytes, self._filled - self._start))
 
-    def _hand_on(self, count: int) -> memoryview:
-        handed = self._view[self._start : self._start + count]
+    def _take(self, count: int) -> memoryview:
+        taken = self._view[self._start : self._start + count]
         self._start += count
         self._left_bytes = (self._left_bytes or 0) - count
-        return handed
+        return taken
 
-    def _make_way(self, wanted: int) -> None:
+    def _make_room(self, wanted: int) -> None:
         """Let the buffer be filled up to ``wanted`` unread bytes, which have room in it."""
         if self._start == self._filled:
             # All that was handed on is done with.
             self._start = self._filled = 0
-            if len(self._place) < wanted:
-                self._place = bytearray(wanted)
-                self._view = memoryview(self._place)
-        self._room = self._start + wanted
-        if self._waiting:
-            self._take_waiting()
-        if not self._waiting:
+            if len(self._buffer) < wanted:
+                self._buffer = bytearray(wanted)
+                self._view = memoryview(self._buffer)
+        self._limit = self._start + wanted
+        if self._backlog:
+            self._take_backlog()
+        if not self._backlog:
             self._resume()
 
-    def _take_waiting(self) -> None:
-        count = min(self._room - self._filled, len(self._waiting))
-        self._view[self._filled : self._filled + count] = self._waiting[:count]
+    def _take_backlog(self) -> None:
+        count = min(self._limit - self._filled, len(self._backlog))
+        self._view[self._filled : self._filled + count] = self._backlog[:count]
         self._filled += count
-        del self._waiting[:count]
+        del self._backlog[:count]
 
-    async def _wait_for_more(self, deadline_s: float, awaited: int | None = None) -> None:
-        """Wait until bytes have come: any, or as many as fill the buffer up to ``awaited``."""
-        if self._is_lost:
-            raise Lost from self._loss
-        self._awaited = self._filled + 1 if awaited is None else awaited
+    async def _wait_for_more(self, deadline_s: float, wake_at: int | None = None) -> None:
+        """Wait until bytes have come: any, or as many as fill the buffer up to ``wake_at``."""
+        if self.state in _ENDED:
+            raise ConnectionLost from self._loss
+        self._wake_at = self._filled + 1 if wake_at is None else wake_at
         self._reader = self._loop.create_future()
-        timer = self._loop.call_at(deadline_s, self._run_out)
+        timer = self._loop.call_at(deadline_s, self._time_out)
         try:
             await self._reader
         finally:
             timer.cancel()
             self._reader = None
 
-    def _run_out(self) -> None:
+    def _time_out(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_exception(TimeoutError())
 
@@ -225,25 +281,32 @@ class Connection(asyncio.BufferedProtocol):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
-    def end(self) -> bool:
-        """Be done with the answer; tell whether the connection can be used again.
+    def finish(self) -> bool:
+        """Be done with the response; tell whether the connection can be used again.
 
         If it cannot, it is closed.
         """
-        is_read = self._left_bytes is not None and self._left_bytes <= self._filled - self._start
-        surplus = self._filled - self._start - (self._left_bytes or 0) + len(self._waiting)
-        keeps = self._head is not None and self._head.keeps_alive
-        self._is_in_use = False
-        if keeps and is_read and not surplus and self.is_usable:
-            self._start, self._filled, self._room = 0, 0, len(self._place)
+        if self.state is ConnectionState.BODY and self._is_read_to_its_end():
+            self._go(ConnectionState.IDLE)
+            self._start, self._filled, self._limit = 0, 0, len(self._buffer)
             self._resume()
             return True
         self.close()
         return False
 
+    def _is_read_to_its_end(self) -> bool:
+        """Tell whether all of the response has come, and nothing behind it."""
+        unread = self._filled - self._start
+        is_whole = self._left_bytes is not None and self._left_bytes <= unread
+        surplus = unread - (self._left_bytes or 0) + len(self._backlog)
+        if self._chunks is not None and self._chunks.has_surplus:
+            return False
+        return is_whole and not surplus and self._head is not None and self._head.keeps_alive
+
     def close(self) -> None:
         """Close the connection; may be called twice."""
-        self._is_lost = True
+        if self.state is not ConnectionState.CLOSED:
+            self._go(ConnectionState.CLOSED)
         if self._transport is not None:
             self._transport.abort()
 
@@ -267,42 +330,45 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         zone = zone_of_peer(transport.get_extra_info("peername"))
         if zone is None:
-            # Whoever sent a byte over it could not be held to where they are.
+            # What came over it could not be held to where the other end is.
             self.close()
         else:
             self.zone = zone
+            self._go(ConnectionState.IDLE)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Give the place for the next bytes."""
-        if self._filled < self._room:
-            return self._view[self._filled : self._room]
-        self._aside = bytearray(max(sizehint, _ASIDE_BYTES))
-        return memoryview(self._aside)
+        """Return the place for the next bytes."""
+        if self._filled < self._limit:
+            return self._view[self._filled : self._limit]
+        self._overflow = bytearray(max(sizehint, _OVERFLOW_BYTES))
+        return memoryview(self._overflow)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take note of bytes that have been put there."""
-        aside, self._aside = self._aside, None
-        if aside is not None:
-            self._waiting += aside[:nbytes]
+        overflow, self._overflow = self._overflow, None
+        if overflow is not None:
+            self._backlog += overflow[:nbytes]
             return
         self._filled += nbytes
-        if not self._is_in_use:
-            # Nobody has asked for anything.
-            self._has_surplus = True
+        if self.state not in _EXPECTING:
+            # Nothing was requested.
             self.close()
-        elif self._filled >= self._awaited:
+        elif self._filled >= self._wake_at:
             self._wake()
-        if self._filled == self._room:
+        if self._filled == self._limit:
             self._pause()
 
     def eof_received(self) -> None:
         """Have the transport closed."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits."""
-        self._is_lost = True
+        """Wake the reader with the end."""
         self._loss = exc
+        if self.state in _EXPECTING:
+            self._go(ConnectionState.DRAINING)
+        elif self.state is not ConnectionState.CLOSED:
+            self._go(ConnectionState.CLOSED)
         if self._reader is not None and not self._reader.done():
-            lost = Lost()
+            lost = ConnectionLost()
             lost.__cause__ = exc
             self._reader.set_exception(lost)

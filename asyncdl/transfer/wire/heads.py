@@ -1,4 +1,4 @@
-"""Heads of requests and answers: text to facts and back. Pure."""
+"""Heads of requests and responses: text to facts and back. Pure."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ _BODILESS = frozenset({204, 304})
 
 
 class NotHttp(Exception):
-    """What came is no answer, or its body has no end that could be told."""
+    """What came is not a response, or the end of its body cannot be determined."""
 
 
 class ResponseHead(Struct, frozen=True):
-    """The head of an answer, and how its body is framed."""
+    """The head of a response, and how its body is framed."""
 
     status: int
     headers: Mapping[str, str]
     """The first of each name, in lower case; of lists all in one."""
     length: int | None
-    """Bytes of the body; ``None`` if it tells its end by itself, or by the connection's."""
+    """Bytes of the body; ``None`` if it is chunked, or ends with the connection."""
     is_chunked: bool
     keeps_alive: bool
-    """Whether another answer may come over the same connection."""
+    """Whether another response may come over the same connection."""
 
     @property
     def is_interim(self) -> bool:
-        """Whether the answer itself is still to come."""
+        """Whether the final response is still to come (1xx)."""
         return 100 <= self.status < 200
 
 
@@ -56,13 +56,13 @@ def end_of_head(data: bytearray, start: int, stop: int) -> int:
     return match.end() if match else -1
 
 
-def read_answer_head(data: bytes | bytearray) -> ResponseHead:
-    """Read the head of an answer, up to and with its empty line.
+def read_response_head(data: bytes | bytearray) -> ResponseHead:
+    """Read the head of a response, up to and with its empty line.
 
     Raises: NotHttp.
     Source: RFC 9112, sections 4, 5, 6.3 and 9.3.
     """
-    # Names of files come in bytes of any kind; they must survive.
+    # File names come in bytes of any encoding, and must stay as they are.
     text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
@@ -72,7 +72,7 @@ def read_answer_head(data: bytes | bytearray) -> ResponseHead:
         raise NotHttp(NO_STATUS_LINE)
     fields = _read_fields(lines)
     headers, status = fields.headers, int(match[2])
-    if fields.is_told_twice:
+    if fields.is_repeated:
         raise NotHttp("Transfer-Encoding is there twice")
     if status == 101:
         raise NotHttp("the host switched to another protocol")
@@ -82,7 +82,7 @@ def read_answer_head(data: bytes | bytearray) -> ResponseHead:
         coding, length = None, 0
     is_chunked = coding is not None and coding.lower().rpartition(",")[2].strip() == "chunked"
     is_framed = is_chunked or length is not None
-    # A length beside a coding is what smugglers send.
+    # A length beside a transfer coding is a means of request smuggling.
     is_plain = fields.is_sound and (coding is None or "content-length" not in headers)
     return ResponseHead(
         status, headers, length, is_chunked, is_framed and is_plain and _keeps(match[1], headers)
@@ -93,17 +93,17 @@ class _Fields(Struct):
     """The fields of a head."""
 
     headers: dict[str, str] = {}
-    is_told_twice: bool = False
-    """Whether the coding, which says where the body ends, is there twice."""
+    is_repeated: bool = False
+    """Whether Transfer-Encoding, which frames the body, is there twice."""
     is_sound: bool = True
     """Whether every line is a field."""
 
 
 def _read_fields(lines: list[str]) -> _Fields:
-    """Return the fields, without those that cannot be one.
+    """Return the fields; lines that are none are left out.
 
-    What nobody needs may be anything. But a line that could be taken for the framing of
-    the body, by others or after a control in it, leaves no safe reading.
+    A bad line that nobody needs does no harm. But one that could be taken for the framing of
+    the body, by other programs or behind a control character, leaves no safe reading.
 
     Raises: NotHttp.
     Source: RFC 9112, sections 2.2, 5 and 11.2; RFC 9110, section 5.5.
@@ -121,12 +121,12 @@ def _read_fields(lines: list[str]) -> _Fields:
         if name not in fields.headers:
             fields.headers[name] = value
         elif name in _LISTED:
-            # Of lengths it is decided where they are read whether they agree.
+            # Whether several lengths agree is decided where they are read.
             fields.headers[name] += f", {value}"
         elif name == "set-cookie":
             fields.headers[name] += f"{SEPARATOR}{value}"
         else:
-            fields.is_told_twice |= name == "transfer-encoding"
+            fields.is_repeated |= name == "transfer-encoding"
     return fields
 
 

@@ -1,44 +1,28 @@
-"""When to try again and how long to wait, and the dates that hosts give. Pure.
+"""Whether a failed request is made again, and after how long: one rule for every client. Pure.
 
-Pure. The API client and the transfer engine share it.
+An error knows whether another try may succeed (``retryable``) and how long the server asked to wait
+(``retry_after_s``). A :class:`Backoff` says how many tries there are and how far apart; an
+:class:`Outage` is what all requests to one service know together. What else counts is with each
+client: for a call in :mod:`asyncdl.m2m.calling.call_retries`, for a file in the engine.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-LONGEST_DATE_CHARS = 100
-"""Three times what a date takes in any form."""
+class RequestFailure(Protocol):
+    """What every error of a request says of another try."""
 
-
-def parse_http_date(text: str) -> datetime | None:
-    """Read a date such as that of ``Last-Modified``, with its zone.
-
-    Returns: ``None`` for what is no date, or one that no calendar has.
-    Source: RFC 9110, section 5.6.7.
-    """
-    # Few answers have dates that matter; the others do without these modules.
-    from datetime import UTC
-    from email.utils import parsedate_to_datetime
-
-    if len(text) > LONGEST_DATE_CHARS or not text.isascii():
-        return None
-    try:
-        date = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
-
-
-MAX_RETRY_AFTER_S = 24 * 3600.0
-"""A server that asks for more than a day is taken to mean a day."""
+    retryable: bool
+    retry_after_s: float | None
 
 
 _LEAST = {"first_s": 0, "factor": 1, "max_s": 0, "attempts": 1}
@@ -46,10 +30,10 @@ _LEAST = {"first_s": 0, "factor": 1, "max_s": 0, "attempts": 1}
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait before each new try: growing, capped, jittered.
+    """How many tries there are, and how long to wait before each: growing, capped, jittered.
 
-    Half of each delay is random, so that many clients that failed together do
-    not come back together, and no delay is so short that it is none.
+    Half of each delay is random, so that clients that failed together do not all come back at
+    the same moment.
 
     Raises: ValueError or TypeError, for a value that is not allowed.
     """
@@ -64,7 +48,7 @@ class Backoff:
     """Tries in all, the first included; 1 never tries again."""
 
     def __post_init__(self) -> None:
-        # Written so that what is no number at all is refused, too.
+        # Written so that a NaN is refused, too.
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if not value >= least:
@@ -73,6 +57,19 @@ class Backoff:
     def allows(self, failed: int) -> bool:
         """Tell whether another try may follow ``failed`` failed ones."""
         return failed < self.attempts
+
+    def may_retry(
+        self, error: RequestFailure, failed: int, *, longest_wait_s: float = math.inf
+    ) -> bool:
+        """Tell whether a request may be made again.
+
+        Args:
+            error: How it failed.
+            failed: Failures so far, this one included.
+            longest_wait_s: A server that asks for a longer pause is not waited for.
+        """
+        is_waited_for = (error.retry_after_s or 0.0) <= longest_wait_s
+        return error.retryable and is_waited_for and self.allows(failed)
 
     def delay_s(
         self,
@@ -83,7 +80,7 @@ class Backoff:
     ) -> float:
         """Return the seconds to wait after the ``failed``-th failure (1 or more).
 
-        A server's own wish (``Retry-After``) is a lower bound and is never shortened.
+        What the server asks for (``Retry-After``) is a lower bound and is never shortened.
         """
         # 64 doublings overflow no float and are far beyond any cap.
         ceiling = min(self.max_s, self.first_s * self.factor ** min(failed - 1, 64))
@@ -102,6 +99,8 @@ class Outage:
     """When it failed first; ``None`` while it is well."""
     failed: int = 0
     """Failures so far."""
+    next_try_s: float = -math.inf
+    """No request before this time, whoever makes it."""
 
     def begin(self, now_s: float) -> None:
         """Note that something is wrong, without counting it as a failure."""
@@ -115,11 +114,42 @@ class Outage:
 
     def end(self) -> None:
         """Note a success."""
-        self.since_s, self.failed = None, 0
+        self.since_s, self.failed, self.next_try_s = None, 0, -math.inf
+
+    def is_resting(self, now_s: float) -> bool:
+        """Tell whether it is too early for the next request."""
+        return now_s < self.next_try_s
 
     def elapsed_s(self, now_s: float) -> float:
         """Return the seconds since the first failure; 0 while the service is well."""
         return 0.0 if self.since_s is None else now_s - self.since_s
+
+
+LONGEST_DATE_CHARS = 100
+"""Three times as long as a date in any form."""
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """Read a date such as that of ``Last-Modified``, with its zone.
+
+    Returns: ``None`` for what is no date, or one that no calendar has.
+    Source: RFC 9110, section 5.6.7.
+    """
+    # Few responses have dates that matter; the others do without these modules.
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
+    if len(text) > LONGEST_DATE_CHARS or not text.isascii():
+        return None
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+
+
+MAX_RETRY_AFTER_S = 24 * 3600.0
+"""A server that asks for more than a day is taken to mean a day."""
 
 
 def parse_retry_after(

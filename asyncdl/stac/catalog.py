@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -19,7 +18,7 @@ from aiohttp import ClientSession
 from asyncdl.background import off_loop
 from asyncdl.errors import NetworkError
 from asyncdl.events import Emit, Notice, discard
-from asyncdl.net.retry import Backoff
+from asyncdl.net.retry import Backoff, Outage
 from asyncdl.net.service_address import service_address
 from asyncdl.net.sessions import open_session
 from asyncdl.net.tls import Tls
@@ -37,37 +36,6 @@ from asyncdl.stac.items import (
     search_body,
 )
 from asyncdl.stac.transport import StacTransport
-
-
-class StacOutage:
-    """Tells whether a service is worth asking, and which failure is news.
-
-    Args:
-        rest_s: How long the service is left alone after a failure, in seconds.
-        clock: Gives the time in seconds.
-    """
-
-    def __init__(self, rest_s: float, clock: Callable[[], float]) -> None:
-        self._rest_s = rest_s
-        self._clock = clock
-        self._until_s = -math.inf
-        self._is_known = False
-
-    @property
-    def is_resting(self) -> bool:
-        """Whether the service is left alone at present."""
-        return self._clock() < self._until_s
-
-    def fail(self, retry_after_s: float | None) -> bool:
-        """Take note of a failure; tell whether it is the first since the service worked."""
-        self._until_s = self._clock() + max(self._rest_s, retry_after_s or 0.0)
-        is_news, self._is_known = not self._is_known, True
-        return is_news
-
-    def end(self) -> None:
-        """Take note that the service works."""
-        self._is_known = False
-
 
 _MOST_PAGES = 20
 """Of one batch; a service that sends more is leading us around in circles."""
@@ -131,7 +99,8 @@ class StacCatalog:
         )
         self._session = session
         self._emit = emit
-        self._outage = StacOutage(self._options.rest_s, clock)
+        self._clock = clock
+        self._outage = Outage()
         self._kept: OrderedDict[str, Digests] = OrderedDict()
         self._one_at_a_time = anyio.Lock()
         self._resources = AsyncExitStack()
@@ -175,7 +144,7 @@ class StacCatalog:
             return {}
         wanted = list(dict.fromkeys(product_ids))
         found = self._recall(wanted)
-        if len(found) == len(wanted) or self._outage.is_resting:
+        if len(found) == len(wanted) or self._outage.is_resting(self._clock()):
             return found
         async with self._one_at_a_time:
             # Whoever asked before may have asked for the same.
@@ -204,7 +173,7 @@ class StacCatalog:
         self, transport: StacTransport, product_ids: list[str]
     ) -> dict[str, Digests]:
         """Return what the service tells of one batch; nothing, if it does not."""
-        if self._outage.is_resting:
+        if self._outage.is_resting(self._clock()):
             return {}
         items = {product_id: items_of(product_id) for product_id in product_ids}
         asked = {item: kind for kinds in items.values() for item, kind in kinds.items()}
@@ -251,16 +220,18 @@ class StacCatalog:
                 return await _ask(transport, link)
             except NetworkError as error:
                 failed += 1
-                wait_s = backoff.delay_s(failed, retry_after_s=error.retry_after_s)
-                is_hopeless = not error.retryable or wait_s > self._options.patience_s
-                if is_hopeless or not backoff.allows(failed):
+                if not backoff.may_retry(error, failed, longest_wait_s=self._options.patience_s):
                     raise
+                wait_s = backoff.delay_s(failed, retry_after_s=error.retry_after_s)
                 _log.info("%s; next try in %.1f s", error, wait_s)
             await anyio.sleep(wait_s)
 
     def _give_up(self, transport: StacTransport, error: NetworkError) -> None:
         _log.warning("no digests: %s", error)
-        if self._outage.fail(error.retry_after_s):
+        is_first, now_s = not self._outage.failed, self._clock()
+        self._outage.fail(now_s)
+        self._outage.next_try_s = now_s + max(self._options.rest_s, error.retry_after_s or 0.0)
+        if is_first:
             text = (
                 f"The STAC service at {transport.host} provides no checksums right now"
                 f" ({error.cause}); files are proven without them, and it is asked again later."

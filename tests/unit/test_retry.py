@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.net.retry import MAX_RETRY_AFTER_S, Backoff, parse_retry_after
+from asyncdl.errors import ApiError, AsyncdlError, HttpStatusError, NetworkError
+from asyncdl.net.retry import MAX_RETRY_AFTER_S, Backoff, Outage, parse_retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -39,6 +40,34 @@ def test_what_the_server_asks_for_is_never_shortened() -> None:
 def test_attempts_count_the_first_one() -> None:
     backoff = Backoff(attempts=3)
     assert [backoff.allows(failed) for failed in (1, 2, 3)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("error", "failed", "may_retry"),
+    [
+        (NetworkError("a", "b"), 1, True),
+        (NetworkError("a", "b"), 3, False),
+        (NetworkError("a", "b", retryable=False), 1, False),
+        (HttpStatusError("http://h/", 503, retry_after_s=60), 1, True),
+        (HttpStatusError("http://h/", 503, retry_after_s=61), 1, False),
+        (HttpStatusError("http://h/", 404), 1, False),
+        (ApiError("search", retryable=True), 2, True),
+    ],
+)
+def test_one_rule_says_whether_a_request_is_made_again(
+    error: AsyncdlError, failed: int, may_retry: bool
+) -> None:
+    assert Backoff(attempts=3).may_retry(error, failed, longest_wait_s=60) is may_retry
+
+
+def test_an_outage_rests_until_its_next_try_and_ends_with_a_success() -> None:
+    outage = Outage()
+    outage.fail(10.0)
+    outage.next_try_s = 12.0
+    assert outage.is_resting(11.9) and not outage.is_resting(12.0)
+    assert (outage.failed, outage.elapsed_s(13.0)) == (1, 3.0)
+    outage.end()
+    assert not outage.is_resting(11.0) and outage == Outage()
 
 
 @pytest.mark.parametrize(

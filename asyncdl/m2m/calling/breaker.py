@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -37,7 +36,6 @@ class Breaker:
         self._service = service
         self._emit = emit
         self._line = anyio.Lock()
-        self._next_try_at_s = -math.inf
         self._is_asked_off = False
         self._is_announced = False
 
@@ -58,14 +56,14 @@ class Breaker:
         yield
 
     async def _sit_out(self) -> None:
-        # Whoever passed before the service was known to be down may put off the next try.
-        while self.is_open and self._next_try_at_s > anyio.current_time():  # noqa: ASYNC110
-            await anyio.sleep_until(self._next_try_at_s)
+        # A call that passed before the service was known to be down may put off the next try.
+        while self.is_open and self.outage.is_resting(anyio.current_time()):  # noqa: ASYNC110
+            await anyio.sleep_until(self.outage.next_try_s)
 
     def hold(self, reason: str, wait_s: float) -> None:
         """Let no call through for ``wait_s`` seconds, once the service is known to be down."""
         now_s = anyio.current_time()
-        self._next_try_at_s = now_s + wait_s
+        self.outage.next_try_s = now_s + wait_s
         if self.is_open:
             self._is_announced = True
             since_s = self.outage.elapsed_s(now_s)

@@ -100,16 +100,15 @@ class CallRetries:
 
     def _may_go_on(self, error: ApiError | NetworkError, outage: Outage) -> bool:
         kind = kind_of(error) if isinstance(error, ApiError) else ErrorKind.SERVER
-        if not error.retryable or kind is ErrorKind.QUOTA:
-            # A quota is waited for by those who can do something useful meanwhile.
-            return False
+        if kind is ErrorKind.QUOTA:
+            return False  # waited for by the caller, which has other work meanwhile
         if kind is ErrorKind.SEARCH and self.failed >= SEARCH_ATTEMPTS:
             return False
         if self.options.max_wait_s:
-            return self.options.backoff.allows(self.failed)
+            return self.options.backoff.may_retry(error, self.failed)
         # A busy account has been waited for already; other callers' tries count as ours.
         tries = max(self.failed, outage.failed)
-        return kind is not ErrorKind.BUSY and self.options.backoff.allows(tries)
+        return kind is not ErrorKind.BUSY and self.options.backoff.may_retry(error, tries)
 
     def _left_s(self, outage: Outage, now_s: float) -> float | None:
         """Return what is left for an outage; ``None`` if time is not what counts."""

@@ -17,6 +17,7 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from asyncdl import renamed as _renamed
 from asyncdl.version import __version__
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 # A library is silent until its user configures logging: without this, Python
 # would print warnings of loggers that nobody listens to.
 logging.getLogger("asyncdl").addHandler(logging.NullHandler())
+
+_renamed.install()
 
 _HOMES = {
     "asyncdl.config": ("Aoi", "Config", "load_config", "parse_config"),

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "asyncdl"
 
 ROOMS: dict[str, set[str]] = {
     "version": set(),
+    "renamed": set(),
     "redact": set(),
     "text": set(),
     "outside": set(),

@@ -102,7 +102,7 @@ def blocking_calls_fail(request: pytest.FixtureRequest) -> Iterator[None]:
     with blockbuster_ctx("asyncdl") as guard:
         # What is brief is done on the loop on purpose, as long as the disk is quick.
         for function in guard.functions.values():
-            function.can_block_in("asyncdl/transfer/parts/disk.py", "on_the_spot")
+            function.can_block_in("asyncdl/transfer/parts/disk.py", "run_inline")
             if taken.is_on():
                 # The substitute for locks that Windows has removes a file.
                 function.can_block_in("asyncdl/m2m/calling/gate.py", "drop")

@@ -1,7 +1,4 @@
-"""Files: opened, named, read by position and renamed, the same on every system.
-
-Linux has them on most volumes; Windows and macOS have their own, which Python does not reach.
-"""
+"""Files: opened, written by position, renamed and given attributes, the same on every system."""
 
 from __future__ import annotations
 
@@ -13,16 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def keep(file: int | Path, name: str, value: bytes) -> None:
-    """Let a file carry a note, if it can."""
+def set_attribute(file: int | Path, name: str, value: bytes) -> None:
+    """Set an extended attribute of a file, if it can have any.
+
+    Linux has them on most volumes. Those of Windows and macOS cannot be reached from Python.
+    """
     call: Callable[[int | Path, str, bytes], None] | None = getattr(os, "setxattr", None)
     if call is not None:
         with suppress(OSError):
             call(file, name, value)
 
 
-def kept(path: Path, name: str) -> bytes | None:
-    """Return the note of a file; ``None`` if it has none, or cannot have one."""
+def get_attribute(path: Path, name: str) -> bytes | None:
+    """Return an extended attribute of a file; ``None`` if it has none, or cannot have any."""
     call: Callable[[Path, str], bytes] | None = getattr(os, "getxattr", None)
     if call is not None:
         with suppress(OSError):
@@ -36,8 +36,8 @@ Data = bytes | memoryview
 def write_at(fd: int, data: Data, offset: int) -> int:
     """Write some of ``data`` at ``offset`` and return how many bytes it was.
 
-    Where the system has no call for that (Windows), the descriptor is moved there first: so
-    one thread at a time may use a descriptor.
+    If the system has no call for that (Windows), the descriptor is moved there first, so only one
+    thread at a time may use it.
 
     Raises: OSError.
     """
@@ -49,14 +49,14 @@ def write_at(fd: int, data: Data, offset: int) -> int:
 
 
 TAKES_OPEN_FILES = os.name != "nt"
-"""Whether a file may be renamed or removed while we have it open ourselves."""
+"""Whether a file may be renamed or removed while this process has it open."""
 
 _PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""A scanner of viruses, or an indexer, looks at each new file for a moment."""
+"""A virus scanner or an indexer opens each new file for a moment."""
 
 
 def replace(source: Path, target: Path) -> None:
-    """Give a file or folder another name on its volume; a file of that name is replaced.
+    """Rename a file or folder on its volume; a file of the new name is replaced.
 
     Raises: OSError.
     """
@@ -69,7 +69,7 @@ def remove(path: Path) -> None:
 
 
 def _patiently(call: Callable[[], object]) -> None:
-    """Make a call; on Windows again for two seconds while another has the file open."""
+    """Make a call; on Windows, repeat it for two seconds while another process has the file."""
     if TAKES_OPEN_FILES:
         call()
         return
@@ -85,20 +85,19 @@ def _patiently(call: Callable[[], object]) -> None:
 _NO_FOLLOW: int | None = getattr(os, "O_NOFOLLOW", None)
 _ALWAYS = (
     getattr(os, "O_CLOEXEC", 0)
-    # Without it a pipe is waited for until somebody writes into it; Windows keeps its pipes
-    # elsewhere.
+    # Without it, opening a pipe waits until a process writes to it. Windows has no such pipes.
     | getattr(os, "O_NONBLOCK", 0)
-    # Windows turns line ends into others where nobody objects.
+    # Without it, Windows translates line ends.
     | getattr(os, "O_BINARY", 0)
 )
 
 
 def open_unfollowed(path: Path, flags: int) -> int:
-    """Open a file in binary, without waiting for anybody; a link is not followed.
+    """Open a file in binary mode, without waiting; symbolic links are not followed.
 
-    Where the system cannot refuse links by itself (Windows), the name is looked at before and
-    after: whoever swaps it twice in between has it followed, for which Windows wants the right
-    to make links.
+    If the system cannot refuse links itself (Windows), the path is checked before and after. A
+    process that swaps it twice in between has its link followed; on Windows it needs the right to
+    make links for that.
 
     Args:
         path: The file.
@@ -124,16 +123,15 @@ def _link() -> OSError:
 
 
 def effective_user() -> int | None:
-    """Return the number of the user that this process acts as; ``None`` where there are none."""
+    """Return the effective user id of this process; ``None`` on systems without any."""
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
 def is_of_others(found: os.stat_result, folder: Path) -> bool:
-    """Tell whether a file belongs to neither us nor the owner of its folder.
+    """Return whether a file belongs to neither us nor the owner of its folder.
 
-    Some mounts give all files to one user; whoever owns the folder could do anything anyway.
-    Windows has no such numbers: there nothing is of others, and who may write what is up to
-    the access lists.
+    Some mounts give all files to one user, and the owner of the folder may do anything anyway.
+    Windows has no user ids: there the result is False, and access lists decide who may write.
     """
     us = effective_user()
     return us is not None and found.st_uid not in (us, folder.stat().st_uid)

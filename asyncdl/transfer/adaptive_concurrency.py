@@ -1,135 +1,95 @@
-"""How many connections one host gets: fewer under strain, more when it holds, rests between. Pure.
+"""How many connections one host gets: fewer under strain, more when it copes, pauses between. Pure.
 
-Pure: the present is always an argument, in seconds on a clock that never jumps.
+The present is always an argument, in seconds on a monotonic clock.
 """
 
 from __future__ import annotations
 
 import math
-from enum import Enum
 
 import msgspec
 from msgspec import Struct
 
-from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled
 from asyncdl.net.retry import Backoff, Outage
 
-
-class Strain(Enum):
-    """Whether fewer connections would have helped."""
-
-    NONE = "nothing about it"
-    PERHAPS = "it may be chance; many at once are not"
-    CERTAIN = "the host says so"
-
-
-def strain_of(error: AsyncdlError, *, has_bytes: bool, is_beside_others: bool) -> Strain:
-    """Return what an error says about the number of connections.
-
-    Args:
-        error: What ended a request.
-        has_bytes: Whether it had brought bytes of the file.
-        is_beside_others: Whether the host brings bytes over other connections.
-    """
-    if isinstance(error, HttpStatusError):
-        return _strain_of_status(error)
-    if isinstance(error, Stalled):
-        return Strain.PERHAPS
-    if not isinstance(error, NetworkError) or has_bytes:
-        # A line that brought bytes may break for many reasons.
-        return Strain.NONE
-    if error.phase == "connect":
-        # With nobody else there, it is an outage and no matter of numbers.
-        return Strain.CERTAIN if is_beside_others else Strain.NONE
-    return Strain.NONE if error.phase else Strain.PERHAPS
-
-
-def _strain_of_status(error: HttpStatusError) -> Strain:
-    if error.status == 429 or (error.status == 503 and error.retry_after_s is not None):
-        return Strain.CERTAIN
-    return Strain.PERHAPS if error.status >= 500 and error.retryable else Strain.NONE
-
-
 UNREACHABLE_AFTER = 5
-"""Failed rounds in a row after which a host rests before it is asked again, by one at a time."""
+"""Failed rounds in a row after which a host is paused, then asked by one file at a time."""
 
 WINDOW_S = 1.0
-"""Over so much time a host's goodput is measured."""
+"""A host's goodput is measured over this time."""
 IDLE_WINDOWS = 5
-"""A pause of so many windows is idleness, not slowness."""
+"""A gap of this many windows means idle, not slow."""
 REAL_GAIN = 1.05
-"""One connection more is kept if goodput rises by more than this; less is noise."""
+"""An additional connection is kept if goodput rises by more than this factor; less is noise."""
 HOLD_S = 30.0
-"""After one more brought nothing, no other is tried for so long."""
-SLOWEST_STREAM_BYTES_S = 4096.0
-"""Where the streams of a host are slower than this on average, they are too many."""
-LONGEST_HOLD_S = 960.0
-"""The hold doubles up to this while one connection more is refused each time."""
+"""After an additional connection brought nothing, no other is tried for this long."""
+MIN_STREAM_BYTES_S = 4096.0
+"""Streams of a host that are slower than this on average are too many."""
+MAX_HOLD_S = 960.0
+"""The hold doubles up to this while an additional connection is refused each time."""
 
-GOOD_WEIGHT = 2
-"""One request that is answered outweighs so many that fail."""
+SUCCESS_WEIGHT = 2
+"""One request that gets its response makes up for this many failures."""
 STRAINED_AT = 8
-"""Failures that no good answers outweigh are strain from here on. Where one request in ten
-fails at random, it is reached once in a hundred million requests."""
+"""This many failures, not made up for by successes, are strain. Where one request in ten fails
+at random, it is reached once in a hundred million requests."""
 
-SLOWER_TIMES = 8.0
-"""A host that takes so many times longer to answer than it did is asked for too much,"""
+SLOWDOWN_FACTOR = 8.0
+"""A host that takes this many times longer to respond than at its best is overloaded,"""
 SLOW_S = 2.0
-"""if it takes longer than this at all."""
+"""if it also takes longer than this."""
 _SMOOTHING = 1 / 8
-"""What the latest answer counts in the average time."""
+"""Weight of the latest response in the average time."""
 
 
 class AdaptiveConcurrency(Struct):
     """The connections that one host gets.
 
-    It begins with all that the user allows. Strain halves them. Afterwards one
-    more is tried at a time, and stays only if the host then brings more. A failure among
-    good answers is no strain.
+    It starts with all that the user allows. Strain halves them. Then one more is tried at a
+    time and stays only if goodput rises. A failure among successes is no strain.
     """
 
     ceiling: int
-    """Connections at most."""
+    """Maximum number of connections."""
     backoff: Backoff = Backoff()
     max_wait_s: float = 0.0
-    """How long an outage is waited for; 0 counts failed rounds instead."""
+    """How long to wait for a host that is down; 0 counts failed rounds instead."""
     window_s: float = WINDOW_S
     limit: int = 0
-    """Connections now."""
-    open_at_s: float = -math.inf
-    """No request before this."""
-    stepped_at_s: float = -math.inf
+    """Number of connections now."""
+    paused_until_s: float = -math.inf
+    """No request is made before this."""
+    reduced_at_s: float = -math.inf
     outage: Outage = msgspec.field(default_factory=Outage)
-    """Rounds in a row in which nobody got anything."""
+    """Rounds in a row in which no request got anything."""
 
     _failed_at_s: float = -math.inf
-    _limit_before: int = 1
-    """Connections when the outage began."""
+    _limit_before_outage: int = 1
     _began_at_s: float | None = None
     _received: int = 0
-    _goodput_before: float | None = None
-    """Before the connection that is on trial, if there is one."""
+    _goodput_before_trial: float | None = None
+    """Set while an additional connection is on trial."""
     _is_settling: bool = False
-    """Whether the window is the first with that connection, which is not judged."""
+    """Whether this is the first window of the trial, which does not count."""
     _hold_until_s: float = -math.inf
     _hold_s: float = HOLD_S
     _failures: int = 0
-    """That good answers have not outweighed."""
-    _answer_s: float | None = None
-    """How long an answer takes, on average over the last ones."""
-    _quick_answer_s: float = math.inf
-    """The least that average has been."""
+    """Not yet made up for by successes."""
+    _response_s: float | None = None
+    """Average time to the first byte, over the last responses."""
+    _best_response_s: float = math.inf
+    """The lowest that average has been."""
 
     def __post_init__(self) -> None:
         self.limit = self.ceiling
 
-    def rest_s(self, now_s: float) -> float:
-        """Return how long the host is left alone from now, 0 if not at all."""
-        return max(0.0, self.open_at_s - now_s)
+    def pause_s(self, now_s: float) -> float:
+        """Return how long the host is still paused, 0 if it is not."""
+        return max(0.0, self.paused_until_s - now_s)
 
     def is_given_up(self, now_s: float) -> bool:
-        """Tell whether asking is useless until the rest is over."""
-        if not self.rest_s(now_s):
+        """Return whether its files fail until the pause is over."""
+        if not self.pause_s(now_s):
             return False
         if self.max_wait_s:
             return self.outage.elapsed_s(now_s) >= self.max_wait_s
@@ -137,50 +97,50 @@ class AdaptiveConcurrency(Struct):
 
     @property
     def given_up_after(self) -> int:
-        """Failed rounds in a row after which files fail at once while the host rests, if there
-        is no time that it is waited for: as many rests as a file makes tries."""
+        """Failed rounds in a row after which files fail at once while the host is paused, if no
+        waiting time is set: as many pauses as a file makes attempts."""
         return UNREACHABLE_AFTER + self.backoff.attempts
 
     @property
     def is_down(self) -> bool:
-        """Whether the host is asked by one at a time, to find out whether it is back."""
+        """Whether only one file at a time asks the host, to find out whether it is back."""
         return self.outage.failed >= UNREACHABLE_AFTER
 
-    def succeed(self) -> None:
-        """Note an answer: the host is there."""
+    def note_success(self) -> None:
+        """Record a response: the host is up."""
         if self.is_down:
-            # What was down for everybody did not suffer from us alone.
-            self.limit = max(self.limit, self._limit_before // 2)
+            # If it was down for everyone, our load was not the only cause.
+            self.limit = max(self.limit, self._limit_before_outage // 2)
         self.outage.end()
 
-    def note_answer(self, took_s: float, in_use: int, now_s: float) -> bool:
-        """Note a request that was answered, and tell whether the host is slow under strain.
+    def note_response(self, took_s: float, in_use: int, now_s: float) -> bool:
+        """Record a response; return whether the host is slow under strain.
 
         Args:
-            took_s: From the admission to the first byte.
-            in_use: Connections meanwhile.
+            took_s: Seconds from the admission to the first byte.
+            in_use: Number of connections meanwhile.
             now_s: The present.
         """
-        self._failures = max(0, self._failures - GOOD_WEIGHT)
-        average_s = took_s if self._answer_s is None else self._answer_s
-        self._answer_s = average_s + (took_s - average_s) * _SMOOTHING
-        self._quick_answer_s = min(self._quick_answer_s, self._answer_s)
-        is_slow = self._answer_s > max(SLOW_S, SLOWER_TIMES * self._quick_answer_s)
+        self._failures = max(0, self._failures - SUCCESS_WEIGHT)
+        average_s = took_s if self._response_s is None else self._response_s
+        self._response_s = average_s + (took_s - average_s) * _SMOOTHING
+        self._best_response_s = min(self._best_response_s, self._response_s)
+        is_slow = self._response_s > max(SLOW_S, SLOWDOWN_FACTOR * self._best_response_s)
         if in_use < 2 or not is_slow:
             return False
-        # Where fewer connections are answered no sooner, they were not to blame.
-        self._quick_answer_s = self._answer_s
-        return self.step_down(now_s, now_s)
+        # If fewer connections get no faster responses, their number was not the cause.
+        self._best_response_s = self._response_s
+        return self.reduce(now_s, now_s)
 
     def note_failure(self, admitted_at_s: float, now_s: float) -> bool:
-        """Note a failure that may be chance, and tell whether it was one of too many."""
-        if admitted_at_s < self.stepped_at_s:
+        """Record a failure that may be chance; return whether it was one too many."""
+        if admitted_at_s < self.reduced_at_s:
             return False
         self._failures += 1
-        return self._failures >= STRAINED_AT and self.step_down(admitted_at_s, now_s)
+        return self._failures >= STRAINED_AT and self.reduce(admitted_at_s, now_s)
 
-    def receive(self, count: int, in_use: int, now_s: float) -> None:
-        """Note ``count`` bytes that came while ``in_use`` connections were open."""
+    def note_bytes(self, count: int, in_use: int, now_s: float) -> None:
+        """Record ``count`` bytes that arrived while ``in_use`` connections were open."""
         if self._began_at_s is None:
             self._began_at_s = now_s
         self._received += count
@@ -189,82 +149,82 @@ class AdaptiveConcurrency(Struct):
             return
         goodput = self._received / elapsed_s
         self._began_at_s, self._received = now_s, 0
-        # In a longer window nothing was wanted for a while, which tells nothing.
+        # In a longer window nothing was requested for a while; it says nothing about speed.
         if elapsed_s < IDLE_WINDOWS * self.window_s:
-            self._judge(goodput, in_use, now_s)
+            self._adjust(goodput, in_use, now_s)
 
-    def step_down(self, admitted_at_s: float, now_s: float) -> bool:
-        """Use fewer connections, once for all requests that were under way together.
+    def reduce(self, admitted_at_s: float, now_s: float) -> bool:
+        """Use fewer connections, once for all requests that were in flight together.
 
-        They are halved; but if one is on trial, it was the one too many.
+        Halves their number, or ends the trial of an additional one.
 
-        Returns: False for a request that was admitted before the last step: it
-            only repeats what is known.
+        Returns: False for a request that was admitted before the last reduction: it says
+            nothing new.
         """
-        if admitted_at_s < self.stepped_at_s:
+        if admitted_at_s < self.reduced_at_s:
             return False
-        if self._goodput_before is None:
+        if self._goodput_before_trial is None:
             self._halve(self.limit, now_s)
         else:
-            self._refuse_trial(now_s)
+            self._reject_trial(now_s)
         return True
 
-    def _refuse_trial(self, now_s: float) -> None:
+    def _reject_trial(self, now_s: float) -> None:
         self._set(self.limit - 1, now_s)
         self._hold_until_s = now_s + self._hold_s
-        self._hold_s = min(2 * self._hold_s, LONGEST_HOLD_S)
+        self._hold_s = min(2 * self._hold_s, MAX_HOLD_S)
 
-    def rest(self, wait_s: float, now_s: float) -> None:
-        """Leave the host alone for at least ``wait_s`` from now."""
-        self.open_at_s = max(self.open_at_s, now_s + wait_s)
+    def pause(self, wait_s: float, now_s: float) -> None:
+        """Make no request for at least ``wait_s`` from now."""
+        self.paused_until_s = max(self.paused_until_s, now_s + wait_s)
 
-    def fail(self, admitted_at_s: float, now_s: float) -> None:
-        """Note that the host could not be reached, fell silent, or answers nobody.
+    def note_outage(self, admitted_at_s: float, now_s: float) -> None:
+        """Record that the host could not be reached, sent nothing, or serves no file.
 
         Args:
-            admitted_at_s: When the request was; requests under way together fail once.
+            admitted_at_s: When the request was admitted; requests in flight together count once.
             now_s: The present.
         """
         if admitted_at_s < self._failed_at_s:
             return
         self._failed_at_s = now_s
         if not self.outage.failed:
-            self._limit_before = self.limit
+            self._limit_before_outage = self.limit
         self.outage.fail(now_s)
         if self.is_down:
             self.limit = 1
-            self._rest_in_outage(now_s)
+            self._pause_in_outage(now_s)
 
-    def _rest_in_outage(self, now_s: float) -> None:
-        rest_s = self.backoff.delay_s(self.outage.failed - UNREACHABLE_AFTER + 1)
+    def _pause_in_outage(self, now_s: float) -> None:
+        pause_s = self.backoff.delay_s(self.outage.failed - UNREACHABLE_AFTER + 1)
         left_s = self.max_wait_s - self.outage.elapsed_s(now_s)
-        # The last try comes when the time is over.
-        self.rest(min(rest_s, left_s) if left_s > 0 else rest_s, now_s)
+        # The last attempt is made when the time is over.
+        self.pause(min(pause_s, left_s) if left_s > 0 else pause_s, now_s)
 
-    def _judge(self, goodput: float, in_use: int, now_s: float) -> None:
-        """Draw conclusions from a full window."""
+    def _adjust(self, goodput: float, in_use: int, now_s: float) -> None:
+        """Adjust the limit after a full window."""
         if self._is_settling:
             self._is_settling = False
-        elif self._goodput_before is not None:
+        elif self._goodput_before_trial is not None:
             self._end_trial(goodput, now_s)
-        elif in_use > 1 and goodput / in_use < SLOWEST_STREAM_BYTES_S:
+        elif in_use > 1 and goodput / in_use < MIN_STREAM_BYTES_S:
             self._halve(min(self.limit, in_use), now_s)
         elif in_use >= self.limit < self.ceiling and now_s >= self._hold_until_s:
             self.limit += 1
-            self._goodput_before, self._is_settling = goodput, True
+            self._goodput_before_trial, self._is_settling = goodput, True
 
     def _end_trial(self, goodput: float, now_s: float) -> None:
-        if goodput <= REAL_GAIN * (self._goodput_before or 0.0):
+        if goodput <= REAL_GAIN * (self._goodput_before_trial or 0.0):
             self.limit = max(1, self.limit - 1)
             self._hold_until_s = now_s + HOLD_S
-        self._goodput_before = None
+        self._goodput_before_trial = None
 
     def _halve(self, connections: int, now_s: float) -> None:
         self._set(connections // 2, now_s)
 
     def _set(self, connections: int, now_s: float) -> None:
         self.limit = max(1, connections)
-        self.stepped_at_s = now_s
+        self.reduced_at_s = now_s
         self._failures = 0
-        self._goodput_before, self._is_settling = None, False
+        self._goodput_before_trial, self._is_settling = None, False
         self._began_at_s, self._received = None, 0

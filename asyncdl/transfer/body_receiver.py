@@ -1,4 +1,4 @@
-"""One body on its way to its place in the file, through one write buffer."""
+"""Receives one response body and writes it to its place in the file, through one buffer."""
 
 from __future__ import annotations
 
@@ -23,117 +23,123 @@ from asyncdl.transfer.verification.structure import HEAD_BYTES, Form, check_head
 
 
 class FileTarget(Struct, frozen=True):
-    """The file that bodies go to, and what is expected of it."""
+    """The file that bodies are written to, and what is expected of it."""
 
-    holding: UnfinishedFile
+    unfinished: UnfinishedFile
     progress: FileProgress
     form: Form
-    bounds: SizeLimits
+    size_limits: SizeLimits
 
 
-def _watch_nothing(piece: Segment) -> None:
-    """Take note of nothing."""
+def _ignore(segment: Segment) -> None:
+    """Do nothing."""
 
 
 class BodyReceiver(Struct):
-    """Streams a body to disk, with one batch of it in memory at most.
+    """Streams a body to disk, with one buffer of it in memory at most.
 
-    The end of its piece may move while it runs: other connections take the
-    tail, or leave theirs to it.
+    The end of its segment may move meanwhile: other connections take the tail, or leave theirs.
     """
 
     engine: Engine
     target: FileTarget
-    turn: ConnectionSlot
+    connection: ConnectionSlot
     new_version: PartState | None = None
-    """What takes the place of the bytes on disk, once its own are there."""
-    on_save: Callable[[Segment], None] = _watch_nothing
-    """Called after each write; may move the end of the piece."""
+    """Replaces the version on disk, once bytes of it have arrived."""
+    on_save: Callable[[Segment], None] = _ignore
+    """Called after each write; may move the end of the segment."""
 
-    async def run(self, answer: ResponseStream, piece: Segment) -> None:
-        """Receive one body; what came of it is on disk, however this ends.
+    async def receive(self, response: ResponseStream, segment: Segment) -> None:
+        """Receive one body. What has come is on disk, however this ends.
 
-        Raises: WrongContent, before anything is saved or dropped, if the body
-            begins like an error page; SizeMismatch, if it ends early or is too
-            long; NetworkError, Stalled, DiskError.
+        Raises: WrongContent, before anything is saved or dropped, if the body begins like an
+            error page; SizeMismatch, if it ends early or is too long; NetworkError, Stalled,
+            DiskError.
         """
-        batch = WriteBuffer(piece.at)
+        buffer = WriteBuffer(segment.position)
         try:
-            await self._fill(batch, answer, piece)
-            due = piece.due
+            await self._read_body(buffer, response, segment)
+            read_until = segment.read_until
             # From here on no neighbour may leave its bytes to this body.
-            piece.reach = piece.at
-            await self._save(batch, piece)
+            segment.body_stop = segment.position
+            await self._save(buffer, segment)
         finally:
-            piece.reach = piece.at
-            # The beginning is saved only once there is enough of it to judge.
-            is_enough = batch.start > 0 or batch.size_bytes >= head_bytes(self.target.form)
-            if batch.pieces and is_enough:
+            segment.body_stop = segment.position
+            # The beginning is saved only if there is enough of it to check.
+            is_enough = buffer.start > 0 or buffer.size_bytes >= head_bytes(self.target.form)
+            if buffer.chunks and is_enough:
                 with CancelScope(shield=True):
-                    await self._save(batch, piece)
-        await self._end(piece, due, answer.url)
+                    await self._save(buffer, segment)
+        await self._check_end(segment, read_until, response.url)
 
-    async def _fill(self, batch: WriteBuffer, answer: ResponseStream, piece: Segment) -> None:
+    async def _read_body(
+        self, buffer: WriteBuffer, response: ResponseStream, segment: Segment
+    ) -> None:
         limits, saved_at_s = self.engine.limits, clock.now_s()
-        least_bytes = head_bytes(self.target.form)
-        while piece.at < piece.due:
+        min_bytes = head_bytes(self.target.form)
+        while segment.position < segment.read_until:
             try:
-                data = await answer.read(self.engine.rate.grain_bytes)
+                data = await response.read(self.engine.rate_limit.grain_bytes)
             except BaseException:
-                self._take(answer.rest(), batch, piece, answer.url)
+                self._add(response.rest(), buffer, segment, response.url)
                 raise
             if not data:
                 return
-            await self.engine.rate.take(len(data))
-            self._take(data, batch, piece, answer.url)
+            await self.engine.rate_limit.take(len(data))
+            self._add(data, buffer, segment, response.url)
             is_late = clock.now_s() - saved_at_s >= limits.flush_interval_s
-            if batch.size_bytes >= (least_bytes if is_late else limits.write_bytes):
-                await self._save(batch, piece)
+            if buffer.size_bytes >= (min_bytes if is_late else limits.write_bytes):
+                await self._save(buffer, segment)
                 saved_at_s = clock.now_s()
             else:
-                batch.own()
+                buffer.copy_borrowed()
 
-    def _take(self, data: bytes | memoryview, batch: WriteBuffer, piece: Segment, url: str) -> None:
-        """Add the part of some bytes that belongs into the piece."""
+    def _add(
+        self, data: bytes | memoryview, buffer: WriteBuffer, segment: Segment, url: str
+    ) -> None:
+        """Add the part of ``data`` that belongs to the segment."""
         self.target.progress.received_bytes += len(data)
-        if piece.is_open:
-            self.target.bounds.check_so_far(piece.at + len(data), url)
-        wanted = data if piece.is_open else data[: max(0, piece.due - piece.at)]
-        batch.add(wanted)
-        piece.at = batch.stop
+        if segment.is_open_ended:
+            self.target.size_limits.check_so_far(segment.position + len(data), url)
+            wanted = data
+        else:
+            wanted = data[: max(0, segment.read_until - segment.position)]
+        buffer.add(wanted)
+        segment.position = buffer.stop
         if len(wanted) < len(data):
-            # What follows has passed, so a neighbour may not leave its bytes to this body.
-            piece.reach = piece.at
+            # The bytes that follow are gone, so a neighbour may not leave its bytes to this body.
+            segment.body_stop = segment.position
 
-    async def _save(self, batch: WriteBuffer, piece: Segment) -> None:
-        if not batch.pieces:
+    async def _save(self, buffer: WriteBuffer, segment: Segment) -> None:
+        if not buffer.chunks:
             return
-        holding, progress = self.target.holding, self.target.progress
+        unfinished, progress = self.target.unfinished, self.target.progress
         if self.new_version is not None:
-            self._check_head(batch, holding.state.source)
-            await self._begin_version(self.new_version)
-        self.turn.receive(batch.size_bytes)
-        await holding.save(batch)
-        progress.tell(holding.size_bytes)
-        self.on_save(piece)
+            self._check_head(buffer, unfinished.state.source)
+            await self._start_version(self.new_version)
+        self.connection.note_bytes(buffer.size_bytes)
+        await unfinished.save(buffer)
+        progress.report(unfinished.size_bytes)
+        self.on_save(segment)
 
-    def _check_head(self, batch: WriteBuffer, url: str) -> None:
+    def _check_head(self, buffer: WriteBuffer, url: str) -> None:
         try:
-            check_head(self.target.form, batch.head(HEAD_BYTES), url)
+            check_head(self.target.form, buffer.head(HEAD_BYTES), url)
         except WrongContent as error:
-            quote_page(error, batch.head(PAGE_BYTES))
+            quote_page(error, buffer.head(PAGE_BYTES))
             raise
 
-    async def _begin_version(self, version: PartState) -> None:
-        await self.target.holding.begin(version)
+    async def _start_version(self, version: PartState) -> None:
+        await self.target.unfinished.start_version(version)
         self.new_version = None
 
-    async def _end(self, piece: Segment, due: int, url: str) -> None:
+    async def _check_end(self, segment: Segment, read_until: int, url: str) -> None:
+        unfinished, progress = self.target.unfinished, self.target.progress
         if self.new_version is not None:
-            await self._begin_version(self.new_version)
-        if piece.is_open:
-            self.target.bounds.check_end(piece.at, url)
-            self.target.holding.learn_total(piece.at)
-        self.target.progress.tell(self.target.holding.size_bytes, is_end=True)
-        if not piece.is_open and piece.at < due:
-            raise SizeMismatch(url, expected=due, got=piece.at)
+            await self._start_version(self.new_version)
+        if segment.is_open_ended:
+            self.target.size_limits.check_end(segment.position, url)
+            unfinished.set_total(segment.position)
+        progress.report(unfinished.size_bytes, is_end=True)
+        if not segment.is_open_ended and segment.position < read_until:
+            raise SizeMismatch(url, expected=read_until, got=segment.position)

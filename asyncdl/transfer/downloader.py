@@ -1,4 +1,4 @@
-"""The engine's front door."""
+"""The engine's entry point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from asyncdl.errors import INTERRUPTED, MisuseError, TransferError, wrong_type
 from asyncdl.events import Emit, discard
 from asyncdl.net.proxies import names_proxy
 from asyncdl.net.tls import SharedContext, Tls, names_files
-from asyncdl.transfer.download import Download
+from asyncdl.transfer.download import new_download
 from asyncdl.transfer.engine import Engine, build_engine
 from asyncdl.transfer.http_client import Client
 from asyncdl.transfer.limits import Limits
@@ -31,27 +31,26 @@ if TYPE_CHECKING:
 
 
 class Downloader:
-    """Fetches files, each to be trusted or not there at all.
+    """Fetches files; each is either verified or not there at all.
 
-    An asynchronous context manager; any number of tasks may fetch at once, and
-    all of them share its limits::
+    An asynchronous context manager. Any number of tasks may fetch at once, and all of them share
+    its limits::
 
         async with Downloader() as downloader:
             fetched = await downloader.fetch(FileRequest(url, directory))
 
     Args:
-        limits: How much it takes and how patient it is.
-        emit: Takes its events; may neither block nor raise.
-        session: Makes the requests, for those who need a resolver of their own; never
-            closed here. It should have no cookies and no ``auto_decompress``. By default
-            the engine has its own, faster client, which goes by the proxies that the
-            environment names.
-        tls: Whom to trust, and the certificate to show; by default as the environment says.
+        limits: Connections, rates, retries and timeouts.
+        emit: Receives its events; may neither block nor raise.
+        session: Makes the requests, for example with a resolver of its own; never closed here.
+            It should have no cookies and no ``auto_decompress``. By default the engine uses its
+            own, faster client, and the proxies that the environment names.
+        tls: Trusted certificates, and a client certificate; by default as the environment says.
             A session that is given has its own.
-        netrc: Names and passwords of hosts, see :func:`~asyncdl.transfer.netrc.read_netrc`;
-            by default none are sent, but for those in a URL.
-    Raises: ConfigError, when the block is entered, for a file that ``tls`` or the
-        environment names and that is not what it should be.
+        netrc: Names and passwords of hosts, see :func:`~asyncdl.transfer.netrc.read_netrc`; by
+            default none are sent, except those in a URL.
+    Raises: ConfigError, when the block is entered, for an invalid file that ``tls`` or the
+        environment names.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class Downloader:
         await in_own_task(self._close())
 
     async def _close(self) -> None:
-        # They still have their notes to write; connections that they use are not idle.
+        # They still write their state files; connections that they use are not idle.
         await self._all_ended()
         if self._client is not None:
             await self._client.aclose()
@@ -108,7 +107,7 @@ class Downloader:
 
     async def _new_client(self) -> Client:
         if self._session is None:
-            # Its certificates take a while to read, which those without TLS need not wait for.
+            # Its certificates take a while to read; without TLS nothing has to wait for them.
             context = SharedContext(self._tls)
             if names_files(self._tls, os.environ):
                 await context.get()
@@ -120,25 +119,24 @@ class Downloader:
         return SessionClient(self._session, self.limits)
 
     def is_troubled(self, url: str) -> bool:
-        """Tell whether the host of ``url`` is down or at rest, and waited for."""
+        """Return whether the host of ``url`` is down or paused, and waited for."""
         return self._engine is not None and self._engine.host_limiter.is_troubled(url)
 
     async def fetch(self, request: FileRequest, slot: Slot | None = None) -> Fetched:
         """Fetch one file to its final name, or find it there already.
 
-        Cancelled or failed, it leaves nothing under the final name that was not
-        there before, and what came in a ``.part`` file that a later call goes on
-        with. Called outside the context manager it raises a MisuseError; still
-        going on at its end, it is stopped as if cancelled and fails with reason
-        ``interrupted``.
+        When it is cancelled or fails, the final name is as it was before, and what came is in a
+        ``.part`` file that a later call continues. Outside the context manager it raises a
+        MisuseError. A call that still runs at the end of the block is stopped as if cancelled
+        and fails with reason ``interrupted``.
 
         Args:
-            request: What is wanted.
-            slot: From a list of files; the file gives it to others while it waits.
-        Raises: TransferError, if the file cannot be had, with reason ``busy`` if
-            someone else is fetching it, and ``name-taken`` if this downloader has fetched
-            another URL to its name; NetworkError, if its host cannot be
-            reached; DiskError; and whatever ``request.refresh`` raises.
+            request: The file.
+            slot: Its place in a list of files, which it gives to others while it waits.
+        Raises: TransferError, if the file cannot be fetched, with reason ``busy`` if another
+            task or process is fetching it, and ``name-taken`` if this downloader has fetched
+            another URL to its name; NetworkError, if its host cannot be reached; DiskError; and
+            whatever ``request.refresh`` raises.
         """
         given: object = request
         if not isinstance(given, FileRequest):
@@ -147,14 +145,14 @@ class Downloader:
         if self._engine is None:
             raise MisuseError("a Downloader fetches inside its `async with` block only")
         engine = self._engine
-        kind = MirroredDownload if request.mirrors else Download
+        prepare = MirroredDownload if request.mirrors else new_download
         with CancelScope() as scope:
             self._fetches.add(scope)
             try:
-                # A file that is there takes no wait of its own: without this one, a caller who
-                # asks for thousands of them would keep the loop from everybody else.
+                # A file that is there already needs no wait of its own. Without this one, a
+                # caller with thousands of them would block the event loop.
                 await checkpoint()
-                return await kind(engine, request, slot).run()
+                return await prepare(engine, request, slot).run()
             finally:
                 self._fetches.discard(scope)
                 self._ended.set()

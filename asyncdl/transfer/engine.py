@@ -18,16 +18,17 @@ from asyncdl.transfer.logins import LoginBook
 from asyncdl.transfer.name_registry import NameRegistry
 from asyncdl.transfer.netrc import Netrc
 from asyncdl.transfer.parts.disk import Disk
+from asyncdl.transfer.placement import FolderPlacer, Placer
 from asyncdl.transfer.range_requests import HostRangeSupport
 
 GRAIN_S = 0.1
-"""Bytes are let through in portions of this time, so that the rate is even."""
+"""Bytes pass in portions of this duration, so that the rate is even."""
 
 
 class RateLimit:
     """Spreads bytes evenly over time, whichever stream they belong to.
 
-    There is no burst to begin with, so the limit holds from the first second.
+    There is no initial burst, so the limit holds from the first second.
 
     Args:
         bytes_per_s: The limit; ``None`` lets everything pass at once.
@@ -37,10 +38,10 @@ class RateLimit:
         self._bytes_per_s = bytes_per_s
         self._free_at_s = 0.0
         self.grain_bytes = sys.maxsize if bytes_per_s is None else int(bytes_per_s * GRAIN_S) + 1
-        """No more should be received at once."""
+        """Maximum to receive at once."""
 
     async def take(self, count: int) -> None:
-        """Wait until ``count`` bytes more fit under the limit."""
+        """Wait until ``count`` more bytes fit under the limit."""
         if self._bytes_per_s is None:
             return
         now_s = anyio.current_time()
@@ -51,48 +52,52 @@ class RateLimit:
 T = TypeVar("T")
 
 READ_BRIEFLY_BYTES = 128 * KIB
-"""A file up to this size is read, hashed and parsed in less time than a thread takes."""
+"""A file up to this size is read, hashed and parsed in less time than a thread costs."""
 
 
 class Engine(Struct, frozen=True):
-    """The client, the budgets, and the paths that are being written."""
+    """The HTTP client, the limits, and the names that are in use."""
 
     client: Client
     limits: Limits
     emit: Emit
     host_limiter: HostLimiter
-    rate: RateLimit
+    rate_limit: RateLimit
     disk: Disk
-    proving: Disk
-    """Reads files and hashes them, and unpacks on the way; its threads are apart, so that
-    they hold up no write of a partial file."""
-    claims: NameRegistry
-    habits: HostRangeSupport
+    verification_disk: Disk
+    """Reads and hashes files, and unpacks archives as they arrive. Its threads are separate, so
+    that they delay no write to a ``.part`` file."""
+    placer: Placer
+    """Gives verified files their final names."""
+    names: NameRegistry
+    range_support: HostRangeSupport
     """Which hosts refuse ranges."""
     logins: LoginBook
-    """Who is sent which password."""
+    """Which host gets which password."""
 
     async def verify(self, path: Path, size_bytes: int, call: Callable[[], T]) -> T:
-        """Run a ``call`` that reads the whole file at ``path``.
+        """Run a ``call`` that reads ``size_bytes`` of the file at ``path``.
 
-        Raises: DiskError; what ``call`` raises, but for an OSError.
+        Raises: DiskError; what ``call`` raises, except an OSError.
         """
         if size_bytes <= READ_BRIEFLY_BYTES:
-            return await self.proving.run_brief(path, call)
-        return await self.proving.run(path, call)
+            return await self.verification_disk.run_brief(path, call)
+        return await self.verification_disk.run(path, call)
 
 
 def build_engine(client: Client, limits: Limits, emit: Emit, netrc: Netrc | None = None) -> Engine:
-    """Put an engine together on a client."""
+    """Build an engine on a client."""
+    disk = Disk(limits.disk_threads)
     return Engine(
         client=client,
         limits=limits,
         emit=emit,
         host_limiter=HostLimiter(limits, emit),
-        rate=RateLimit(limits.max_rate_bytes_s),
-        disk=Disk(limits.disk_threads),
-        proving=Disk(2),
-        claims=NameRegistry(),
-        habits=HostRangeSupport(),
+        rate_limit=RateLimit(limits.max_rate_bytes_s),
+        disk=disk,
+        verification_disk=Disk(2),
+        placer=FolderPlacer(disk),
+        names=NameRegistry(),
+        range_support=HostRangeSupport(),
         logins=LoginBook(netrc),
     )

@@ -1,4 +1,4 @@
-"""What one file tells its watchers."""
+"""Counts the bytes of one file and emits its events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asyncdl.events import (
 from asyncdl.transfer import clock
 
 INTERVAL_S = 0.1
-"""Progress is reported no more often, but for the end of a body."""
+"""Progress is reported no more often than this, except at the end of a body."""
 
 
 class FileProgress:
@@ -21,7 +21,7 @@ class FileProgress:
 
     Args:
         key: The caller's name for the file.
-        emit: Takes the events.
+        emit: Receives the events.
     """
 
     def __init__(self, key: str, emit: Emit) -> None:
@@ -29,27 +29,27 @@ class FileProgress:
         self.received_bytes = 0
         self._emit = emit
         self._is_started = False
-        self._told_at_s = 0.0
+        self._reported_at_s = 0.0
 
-    def start(self, name: str, size_bytes: int | None, resumed_bytes: int) -> None:
-        """Tell that bytes are on their way; only the first call does."""
+    def report_start(self, name: str, size_bytes: int | None, resumed_bytes: int) -> None:
+        """Report that bytes are on their way; only the first call emits."""
         if not self._is_started:
             self._is_started = True
             self._emit(TransferStarted(self.key, name, size_bytes, resumed_bytes))
 
-    def tell(self, done_bytes: int, *, is_end: bool = False) -> None:
-        """Tell how many bytes are on disk, unless that was told a moment ago."""
+    def report(self, done_bytes: int, *, is_end: bool = False) -> None:
+        """Report the bytes on disk, unless the last report is only a moment old."""
         now_s = clock.now_s()
-        if is_end or now_s - self._told_at_s >= INTERVAL_S:
-            self._told_at_s = now_s
+        if is_end or now_s - self._reported_at_s >= INTERVAL_S:
+            self._reported_at_s = now_s
             self._emit(TransferProgress(self.key, done_bytes, self.received_bytes))
 
-    def retry(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
-        """Tell that a try failed and another follows."""
+    def report_retry(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
+        """Report that an attempt failed and another follows."""
         detail = error.detail if isinstance(error, TransferError) else str(error)
         self._emit(TransferRetry(self.key, reason_of(error), detail, wait_s, attempt))
 
-    def end(self, elapsed_s: float, error: BaseException | None = None) -> None:
-        """Tell that the engine has let go of the file, after ``elapsed_s`` and because of what."""
+    def report_end(self, elapsed_s: float, error: BaseException | None = None) -> None:
+        """Report that the file is done, or why it failed, after ``elapsed_s`` seconds."""
         reason = reason_of(error) if error else ""
         self._emit(TransferEnded(self.key, reason, self.received_bytes, elapsed_s))

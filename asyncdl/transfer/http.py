@@ -19,9 +19,9 @@ from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.hosts import host_of
 from asyncdl.redact import Url, redact, redact_url
 from asyncdl.transfer import clock
+from asyncdl.transfer.content_coding import Gunzip, NotGzip
 from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.error_pages import LOGIN_PAGE
-from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.http_client import Client, Response
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.logins import NO_LOGIN, Login, LoginBook, Logins, failed, login_for

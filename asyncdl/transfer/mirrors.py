@@ -1,7 +1,7 @@
-"""One file that several URLs lead to: each is tried in turn.
+"""One file with several URLs: each is tried in turn.
 
-The first round leaves a mirror at its first failure, so that one that is down costs little.
-What has failed in a way that passes is tried once more, with all its tries; what gave wrong
+The first round leaves a mirror at its first failure, so that one that is down costs little. A
+mirror whose failure may pass is tried once more, with all its attempts; one that sent wrong
 bytes, or another length than the others, is not asked again.
 """
 
@@ -22,8 +22,9 @@ from asyncdl.errors import (
 )
 from asyncdl.events import Notice
 from asyncdl.redact import redact
-from asyncdl.transfer.download import Download
+from asyncdl.transfer.download import new_download
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.name_registry import NAME_TAKEN
 from asyncdl.transfer.names import name_in_url
 from asyncdl.transfer.parts.part_file import BUSY
@@ -31,17 +32,17 @@ from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
 
 _OURS = frozenset({BUSY, NAME_TAKEN})
-"""Reasons that are about this machine: no other mirror helps."""
+"""Reasons on this machine: no other mirror helps."""
 
 
 class MirroredDownload:
-    """One file, from the first of its mirrors that gives it. Used once.
+    """One file, from the first of its mirrors that sends it. Used once.
 
     Args:
         engine: What all files share.
         request: With ``mirrors``.
-        slot: As in :class:`Download`.
-    Raises: TransferError, if one of the URLs is none, or a header cannot be sent.
+        slot: As in :func:`new_download`.
+    Raises: TransferError, if one of the URLs is not one, or a header cannot be sent.
     """
 
     def __init__(self, engine: Engine, request: FileRequest, slot: Slot | None = None) -> None:
@@ -49,11 +50,11 @@ class MirroredDownload:
         self._slot = slot
         self._request = request
         self._left = list(dict.fromkeys((request.url, *request.mirrors)))
-        # All of them write to one file, whatever each calls it.
+        # All of them write to one file, whatever name each host gives it.
         self._name = request.name or name_in_url(request.url) or None
         self._size_bytes = request.size_bytes
         for url in self._left:
-            Download(engine, self._asking(url))
+            FileUrl(self._request_to(url))  # raises at once for one that cannot be fetched
 
     async def run(self) -> Fetched:
         """Fetch the file.
@@ -73,7 +74,7 @@ class MirroredDownload:
                 except (TransferError, NetworkError) as error:
                     if reason_of(error) in _OURS:
                         raise
-                    self._judge(url, error)
+                    self._handle_failure(url, error)
                     failure = error
         raise failure or RuntimeError("a file without a URL")
 
@@ -82,22 +83,22 @@ class MirroredDownload:
         return host_limiter.is_down(url) or host_limiter.is_troubled(url)
 
     async def _fetch_from(self, url: str, engine: Engine) -> Fetched:
-        download = Download(engine, self._asking(url), self._slot)
+        download = new_download(engine, self._request_to(url), self._slot)
         try:
             return await download.run()
         finally:
             if not self._request.digests and self._size_bytes is None:
-                # Without a digest the first length that was announced counts for all.
+                # Without a digest, the first announced length counts for all mirrors.
                 self._size_bytes = download.known_total
 
-    def _asking(self, url: str) -> FileRequest:
+    def _request_to(self, url: str) -> FileRequest:
         others = tuple(other for other in self._left if other != url)
         return replace(
             self._request, url=url, mirrors=others, name=self._name, size_bytes=self._size_bytes
         )
 
-    def _judge(self, url: str, error: TransferError | NetworkError) -> None:
-        """Decide whether a mirror that failed is asked again, and say so."""
+    def _handle_failure(self, url: str, error: TransferError | NetworkError) -> None:
+        """Decide whether a mirror that failed is asked again, and report it."""
         is_wrong = isinstance(error, ChecksumMismatch | SizeMismatch | WrongContent)
         if is_wrong or not error.retryable:
             self._left.remove(url)

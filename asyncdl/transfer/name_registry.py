@@ -1,4 +1,4 @@
-"""Which names are being written, and which have been, so that no two files get one name."""
+"""Which names are in use, and which were, so that no two files get the same one."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from urllib.parse import urldefrag
 from msgspec import Struct
 
 from asyncdl.errors import TransferError
-from asyncdl.transfer.file_url import source_of
 from asyncdl.transfer.names import PART_ENDINGS
 from asyncdl.transfer.parts.part_file import BUSY
 from asyncdl.transfer.request import FileRequest
+from asyncdl.transfer.url_identity import source_of
 
 NAME_TAKEN = "name-taken"
-"""Reason of the ``TransferError`` for a file whose name another URL's file has already."""
-KEPT_NAMES = 100_000
-"""At about 200 bytes each; a service that runs for months shall not grow by its names."""
+"""Reason of the ``TransferError`` for a file whose name another URL's file already has."""
+MAX_REMEMBERED = 100_000
+"""About 200 bytes each; the memory of a service that runs for months must not grow."""
 
 
 class NameOwner(Struct, frozen=True):
-    """Who wants a name."""
+    """The file that wants a name."""
 
     url: int
-    """Mark of the URL."""
+    """Hash of the URL."""
     bare_url: int | None
-    """Mark of what stays of the URL when it is signed anew; known if the caller named it."""
+    """Hash of the URL without its signature; set if the caller chose the name."""
     may_replace: bool
-    """Whether the file of another URL may be there under the name."""
+    """Whether the file of another URL may have the name already."""
 
     def is_same_as(self, other: NameOwner) -> bool:
-        """Tell whether both mean the same file."""
+        """Return whether both mean the same file."""
         return self.url == other.url or self.bare_url == other.bare_url is not None
 
 
 def owner_of_request(request: FileRequest) -> NameOwner:
-    """Return who wants a name for the file of a request."""
+    """Return the owner of a name for the file of a request."""
     is_named = request.name is not None
     # Whichever mirror it comes from, it is the same file.
     url = min((request.url, *request.mirrors))
     return NameOwner(
         url_hash(url),
         hash(source_of(url)) if is_named else None,
-        # Where fresh URLs come, none of them tells which file it is.
+        # Fresh URLs do not show which file they are of.
         may_replace=is_named and (request.overwrite or request.refresh is not None),
     )
 
 
 def url_hash(url: str) -> int:
-    """Return a number that stands for a URL; what is behind a ``#`` does not count.
+    """Return a hash of a URL without its fragment.
 
     Two of a million URLs have the same with a chance of 1 to 37 million.
     """
@@ -58,52 +58,52 @@ def url_hash(url: str) -> int:
 
 
 class NameRegistry:
-    """Who has which names: of files that are under way, and of those that are there.
+    """Which file has which name: files that are being fetched, and finished ones.
 
-    The names of files that are there are remembered, the latest :data:`KEPT_NAMES` of
-    them, unless their callers may replace them.
+    The names of the latest :data:`MAX_REMEMBERED` finished files are remembered, unless their
+    callers may replace them.
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[str, NameOwner] = {}
-        self._there: dict[str, NameOwner] = {}
+        self._active: dict[str, NameOwner] = {}
+        self._finished: dict[str, NameOwner] = {}
 
     @contextmanager
-    def claim(self, final: Path, claimant: NameOwner, url: str) -> Iterator[None]:
-        """Keep a name, and its working names, for one file while the block runs.
+    def claim(self, final: Path, owner: NameOwner, url: str) -> Iterator[None]:
+        """Reserve a name, and its working names, for one file while the block runs.
 
-        Raises: TransferError with reason ``busy``, if the same file is being fetched, or
-            with reason ``name-taken``, if the file of another URL has the name.
+        Raises: TransferError with reason ``busy``, if the same file is being fetched, or with
+            reason ``name-taken``, if the file of another URL has the name.
         """
         names = [f"{final}{ending}" for ending in ("", *PART_ENDINGS)]
-        self._check(names, claimant, url)
-        self._under_way |= dict.fromkeys(names, claimant)
+        self._check(names, owner, url)
+        self._active |= dict.fromkeys(names, owner)
         try:
             yield
         finally:
             for name in names:
-                del self._under_way[name]
+                del self._active[name]
 
-    def _check(self, names: list[str], claimant: NameOwner, url: str) -> None:
+    def _check(self, names: list[str], owner: NameOwner, url: str) -> None:
         final = names[0]
-        holders = [self._under_way[name] for name in names if name in self._under_way]
-        if holders and all(map(claimant.is_same_as, holders)):
+        owners = [self._active[name] for name in names if name in self._active]
+        if owners and all(map(owner.is_same_as, owners)):
             raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
-        there = None if claimant.may_replace else self._there.get(final)
-        if holders or (there is not None and not claimant.is_same_as(there)):
+        finished = None if owner.may_replace else self._finished.get(final)
+        if owners or (finished is not None and not owner.is_same_as(finished)):
             raise TransferError(url, f"{final} is the file of another URL", reason=NAME_TAKEN)
 
-    def has_settled(self, final: Path, claimant: NameOwner) -> bool:
-        """Tell whether the very file that is wanted has got the name before, in this run."""
-        there = self._there.get(str(final))
-        return there is not None and claimant.is_same_as(there)
+    def is_remembered(self, final: Path, owner: NameOwner) -> bool:
+        """Return whether this very file has got the name before, in this run."""
+        finished = self._finished.get(str(final))
+        return finished is not None and owner.is_same_as(finished)
 
-    def settle(self, final: Path, claimant: NameOwner) -> None:
-        """Remember that the file is there now."""
-        if claimant.may_replace:
+    def remember(self, final: Path, owner: NameOwner) -> None:
+        """Remember that the file is finished."""
+        if owner.may_replace:
             return
         name = str(final)
-        self._there.pop(name, None)
-        self._there[name] = claimant
-        if len(self._there) > KEPT_NAMES:
-            del self._there[next(iter(self._there))]
+        self._finished.pop(name, None)
+        self._finished[name] = owner
+        if len(self._finished) > MAX_REMEMBERED:
+            del self._finished[next(iter(self._finished))]

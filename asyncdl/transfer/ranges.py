@@ -1,22 +1,23 @@
-"""Byte ranges: which bytes are there, which are wanted, which an answer brings.
+"""Byte ranges: which bytes are on disk, which are wanted, which a response brings. Pure.
 
-Everything here is half-open, ``[start, stop)``; the inclusive end of HTTP is
-made and read in this module only.
+Everything here is half-open, ``[start, stop)``; the inclusive end of HTTP is written and read in
+this module only.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from msgspec import Struct
 
 LARGEST_OFFSET = 2**63 - 1
-"""What a file offset can hold; a host that names more is not believed."""
+"""The largest file offset; a host that names a larger one is not believed."""
 
-_MOST_DIGITS = 19
+_MAX_DIGITS = 19
 
 # Hosts write "bytes=0-9/10", "bytes: 0-9/10" and "0-9/10" for "bytes 0-9/10".
-# They mean the same, so the form is forgiven; the numbers never are.
+# They mean the same, so the syntax is read tolerantly; the numbers are not.
 _CONTENT_RANGE = re.compile(
     r"\s*+(?:(?P<unit>[A-Za-z]++)\s*+[:=]?+)?+\s*+"
     r"(?:(?P<first>[0-9]{1,20}+)\s*+-\s*+(?P<last>[0-9]{1,20}+)|\*)"
@@ -40,15 +41,15 @@ class ContentRange(Struct, frozen=True):
     """What a ``Content-Range`` header says."""
 
     span: Span | None
-    """Where the bytes belong; ``None`` in an answer that brings none (416)."""
+    """Where the bytes belong; ``None`` in a response without bytes (416)."""
     total: int | None
-    """Length of the whole file, if told."""
+    """Length of the whole file, if given."""
 
 
 def parse_content_length(value: str | None) -> int | None:
-    """Read a ``Content-Length``; one that is there several times is one if all agree.
+    """Read a ``Content-Length``; several equal values count as one.
 
-    Returns: ``None`` if it is absent, no number, several numbers, or beyond any file.
+    Returns: ``None`` if it is absent, not a number, several numbers, or too large.
     Source: RFC 9110, section 8.6.
     """
     lengths = {_parse_digits(item.strip(" \t")) for item in (value or "").split(",")}
@@ -56,16 +57,16 @@ def parse_content_length(value: str | None) -> int | None:
 
 
 def _parse_digits(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         return None
     return int(text) if int(text) <= LARGEST_OFFSET else None
 
 
 def parse_content_range(value: str | None) -> ContentRange | None:
-    """Read a ``Content-Range`` header: tolerant of its form, strict about its meaning.
+    """Read a ``Content-Range`` header: tolerant of its syntax, strict about its meaning.
 
     Returns: ``None`` if the header is absent, has another unit than bytes, or
-        contradicts itself. Such an answer must not be put anywhere.
+        contradicts itself. The body of such a response must not be written anywhere.
     Source: RFC 9110, section 14.4.
     """
     match = _CONTENT_RANGE.fullmatch(value or "")
@@ -83,37 +84,37 @@ def parse_content_range(value: str | None) -> ContentRange | None:
 
 
 def range_header(start: int, stop: int | None = None) -> str:
-    """Return the ``Range`` header for ``[start, stop)``; ``None`` asks to the end.
+    """Return the ``Range`` header for ``[start, stop)``; ``None`` means to the end.
 
     Raises: ValueError, if the range is empty or begins before the file.
     """
     if start < 0 or (stop is not None and stop <= start):
-        raise ValueError(f"no such range: [{start}, {stop})")
+        raise ValueError(f"not a range: [{start}, {stop})")
     return f"bytes={start}-" if stop is None else f"bytes={start}-{stop - 1}"
 
 
 class Coverage(Struct, frozen=True):
-    """The bytes of a file that are there: spans in order, apart from each other."""
+    """The bytes of a file that are on disk: spans in order, with gaps between them."""
 
     spans: tuple[Span, ...] = ()
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes are there."""
+        """How many bytes are on disk."""
         return sum(span.size_bytes for span in self.spans)
 
     @property
     def prefix_bytes(self) -> int:
-        """How many bytes are there from the beginning without a gap."""
+        """How many bytes are on disk from the beginning without a gap."""
         return self.spans[0].stop if self.spans and self.spans[0].start == 0 else 0
 
     @property
     def end(self) -> int:
-        """Where the last byte that is there ends; 0 if none is."""
+        """Where the last byte on disk ends; 0 without any."""
         return self.spans[-1].stop if self.spans else 0
 
     def add(self, new: Span) -> Coverage:
-        """Return the coverage with ``new`` in it; an empty span changes nothing."""
+        """Return the coverage with ``new`` added; an empty span changes nothing."""
         if new.size_bytes <= 0:
             return self
         apart = [span for span in self.spans if span.stop < new.start or new.stop < span.start]
@@ -125,7 +126,7 @@ class Coverage(Struct, frozen=True):
         return Coverage(tuple(sorted([*apart, merged])))
 
     def clip(self, size_bytes: int) -> Coverage:
-        """Return the coverage without anything at or behind ``size_bytes``."""
+        """Return the coverage without anything at or after ``size_bytes``."""
         kept = (Span(span.start, min(span.stop, size_bytes)) for span in self.spans)
         return Coverage(tuple(span for span in kept if span.size_bytes > 0))
 
@@ -134,3 +135,25 @@ class Coverage(Struct, frozen=True):
         edges = [0, *(edge for span in self.spans for edge in (span.start, span.stop)), total]
         pairs = zip(edges[::2], edges[1::2], strict=True)
         return [Span(start, stop) for start, stop in pairs if start < stop]
+
+
+class WantedBytes(Protocol):
+    """Which bytes of a file are fetched. :class:`WholeFile` wants all of them."""
+
+    def missing(self, done: Coverage, total: int | None) -> list[Span]:
+        """Return what is still to be fetched, in file order.
+
+        Args:
+            done: What is on disk, or on its way.
+            total: Length of the whole file; ``None`` if it is not known.
+        Returns: Spans that do not touch. One that reaches to the end of a file of unknown
+            length ends at :data:`LARGEST_OFFSET`.
+        """
+
+
+class WholeFile(Struct, frozen=True):
+    """All bytes of a file."""
+
+    def missing(self, done: Coverage, total: int | None) -> list[Span]:
+        """Return the gaps."""
+        return done.gaps(LARGEST_OFFSET if total is None else total)

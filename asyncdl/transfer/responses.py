@@ -149,7 +149,7 @@ class Head(Struct, frozen=True):
     digests: tuple[Digest, ...] = ()
     """Of the whole file."""
     is_decoded: bool = False
-    """Whether the body is decoded on its way, see :mod:`asyncdl.transfer.gunzip`."""
+    """Whether the body is decoded on its way, see :mod:`asyncdl.transfer.content_coding`."""
 
 
 def read_head(status: int, headers: Mapping[str, str]) -> Head:

@@ -1,9 +1,9 @@
-"""The connections that fetch one large file together.
+"""Fetches one large file over several connections.
 
-The first of them has an answer already, and could bring the whole file alone.
-Whenever bytes have been saved, the crew looks whether one more connection is
-worth its while and free to use; each fetches one piece. A connection that fails
-leaves its piece to the others, and its error counts only if no other is left.
+The first connection has a response already and could bring the whole file alone. Whenever bytes
+have been saved, another connection is added if it is worthwhile and one is free. Each fetches one
+segment. A connection that fails leaves its segment to the others, and its error counts only if no
+other is left.
 """
 
 from __future__ import annotations
@@ -19,39 +19,38 @@ from anyio.abc import TaskGroup
 
 from asyncdl.errors import NetworkError, RangeRefused, TransferError, ungrouped
 from asyncdl.transfer import clock
-from asyncdl.transfer.attempts import Attempts
 from asyncdl.transfer.body_receiver import BodyReceiver, FileTarget
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.failures import is_other_version
 from asyncdl.transfer.host_limiter import ConnectionSlot
 from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
-from asyncdl.transfer.range_responses import OTHER_VERSION, Placement, judge_piece
+from asyncdl.transfer.range_responses import BodyRange, check_segment
 from asyncdl.transfer.responses import Ask, Head
+from asyncdl.transfer.retries import Attempts
 from asyncdl.transfer.segments import Segment, Segments
 from asyncdl.transfer.verification.structure import check_type
 
 BURST_SHARE = 1 / 3
-"""Part of the time before the first look that is left to a host's first burst."""
+"""Share of the time before the rate is measured that is left to a host's first burst."""
 
 _log = logging.getLogger("asyncdl.transfer")
 
 
-def can_be_split(
-    head: Head, place: Placement, smallest_bytes: int, *, is_proved_later: bool
-) -> bool:
-    """Tell whether further connections may bring pieces of the file that ``head`` is about.
+def can_be_split(head: Head, body: BodyRange, min_bytes: int, *, is_verified_later: bool) -> bool:
+    """Return whether further connections may fetch segments of a file.
 
     Args:
-        head: The first answer.
-        place: Where its body goes.
-        smallest_bytes: Smaller files are not worth it.
-        is_proved_later: Whether a digest will tell pieces of two versions apart.
+        head: The first response.
+        body: Where its body belongs.
+        min_bytes: Smaller files are not worth it.
+        is_verified_later: Whether a digest will show a mix of two versions.
     """
-    if place.total is None or place.total < smallest_bytes:
+    if body.total is None or body.total < min_bytes:
         return False
     if not head.offers_ranges:
         return False
-    # Two answers with the same weak validator may bring different bytes.
-    return head.validator.is_strong or is_proved_later
+    # Two responses with the same weak validator may bring different bytes.
+    return head.validator.is_strong or is_verified_later
 
 
 @dataclass(slots=True)
@@ -60,129 +59,125 @@ class SegmentedDownload:
 
     engine: Engine
     target: FileTarget
-    tries: Attempts
+    attempts: Attempts
     link: SourcedUrl
-    """Where the first answer came from in the end; all further ones come from there."""
+    """Where the first response came from, after redirects; all further ones come from there."""
     sender: Sender = field(repr=False)
     """With the headers for the origin of ``link``."""
-    width: int
-    """Connections at most; 1 once the host has refused to send pieces."""
-    pieces: Segments
+    max_connections: int
+    """1 once the host has refused to send segments."""
+    segments: Segments
     _failed: int = field(default=0, init=False)
     """Further connections that failed in a row."""
-    _open_at_s: float = field(default=-math.inf, init=False)
+    _paused_until_s: float = field(default=-math.inf, init=False)
     """No further connection before this."""
-    _is_begun: bool = field(default=False, init=False)
-    """Whether what is on disk is of the version that is on its way."""
-    _has_looked: bool = field(default=False, init=False)
-    """Whether enough is known of the first connection to think of a second."""
+    _has_saved: bool = field(default=False, init=False)
+    """Whether what is on disk is of the version that is arriving."""
+    _is_measured: bool = field(default=False, init=False)
+    """Whether the rate of the first connection is known."""
     _tasks: TaskGroup | None = field(default=None, init=False)
 
     async def run(self, first: Segment, receive_first: Callable[[], Awaitable[None]]) -> None:
-        """Fetch until every byte is there, or no connection is left.
+        """Fetch until every byte is on disk, or no connection is left.
 
         Args:
-            first: The piece of the connection that has an answer already.
+            first: The segment of the connection that has a response already.
             receive_first: Receives it.
-        Raises: What the last connection raised; at once a DiskError, or a
-            RangeRefused with reason :data:`OTHER_VERSION`.
+        Raises: What the last connection raised; at once a DiskError, or a RangeRefused
+            with reason :data:`OTHER_VERSION`.
         """
         with ungrouped():
             async with create_task_group() as self._tasks:
-                self.pieces.active.append(first)
-                self._tasks.start_soon(self._look_first, first)
-                await self._man(first, receive_first)
+                self.segments.active.append(first)
+                self._tasks.start_soon(self._measure, first)
+                await self._run_connection(first, receive_first)
 
-    def on_save(self, piece: Segment) -> None:
-        """Look whether more connections are worth their while, or this one is wanted elsewhere."""
-        self._is_begun = True
-        if len(self.pieces.active) > 1 and self.engine.host_limiter.is_crowded(self.link.url):
-            # Its rest goes back to the others; the connection, to another file.
-            piece.stop = piece.at
+    def on_save(self, segment: Segment) -> None:
+        """Add connections if that is worthwhile, or end this one if another file needs it."""
+        self._has_saved = True
+        is_needed = self.engine.host_limiter.has_waiting_files(self.link.url)
+        if len(self.segments.active) > 1 and is_needed:
+            # Its rest goes back to the others, and the connection to another file.
+            segment.stop = segment.position
         else:
-            self._look_for_work()
+            self._add_connections()
 
-    async def _look_first(self, first: Segment) -> None:
-        """Look whether the first connection is slow enough for further ones."""
+    async def _measure(self, first: Segment) -> None:
+        """Measure whether the first connection is slow enough for further ones."""
         first_look_s = self.engine.limits.first_look_s
         await anyio.sleep(first_look_s * BURST_SHARE)
-        first.count_from_here(clock.now_s())
+        first.restart_rate(clock.now_s())
         await anyio.sleep(first_look_s * (1 - BURST_SHARE))
-        self._has_looked = True
-        if self._is_begun:
-            self._look_for_work()
+        self._is_measured = True
+        if self._has_saved:
+            self._add_connections()
 
-    def _look_for_work(self) -> None:
-        while len(self.pieces.active) < self.width and self._may_ask():
-            turn = self.engine.host_limiter.admit_spare(self.link.url)
-            if turn is None:
+    def _add_connections(self) -> None:
+        while len(self.segments.active) < self.max_connections and self._may_add():
+            connection = self.engine.host_limiter.try_admit_extra(self.link.url)
+            if connection is None:
                 return
-            piece = self._take()
-            if piece is None:
-                self.engine.host_limiter.end(turn, None)
+            segment = self._next_segment()
+            if segment is None:
+                self.engine.host_limiter.end(connection, None)
                 return
-            self._start(piece, turn)
+            self._start(segment, connection)
 
-    def _may_ask(self) -> bool:
-        is_due = self._has_looked and clock.now_s() >= self._open_at_s
-        return is_due and not self.tries.is_worn_out
+    def _may_add(self) -> bool:
+        is_due = self._is_measured and clock.now_s() >= self._paused_until_s
+        return is_due and not self.attempts.is_exhausted
 
-    def _take(self) -> Segment | None:
-        state = self.target.holding.state
-        return self.pieces.take(state.done, state.total or 0, clock.now_s())
+    def _next_segment(self) -> Segment | None:
+        state = self.target.unfinished.state
+        return self.segments.start_next(state.done, state.total or 0, clock.now_s())
 
-    def _start(self, piece: Segment, turn: ConnectionSlot) -> None:
+    def _start(self, segment: Segment, connection: ConnectionSlot) -> None:
         async def fetch() -> None:
-            with turn:
-                await self._fetch(piece, turn)
+            with connection:
+                await self._fetch(segment, connection)
             self._failed = 0
 
         if self._tasks is not None:
-            self._tasks.start_soon(self._man, piece, fetch)
+            self._tasks.start_soon(self._run_connection, segment, fetch)
 
-    async def _man(self, piece: Segment, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run_connection(self, segment: Segment, fetch: Callable[[], Awaitable[None]]) -> None:
         """Run one connection; its failure is that of the file if no other is left."""
         try:
-            await work()
+            await fetch()
         except (NetworkError, TransferError) as error:
-            self.pieces.give_back(piece)
-            if not self.pieces.active or is_other_version(error):
+            self.segments.release(segment)
+            if not self.segments.active or is_other_version(error):
                 raise
-            await self._rest(error)
+            await self._back_off(error)
         else:
-            self.pieces.give_back(piece)
-        self._look_for_work()
-        if not self.pieces.active and self._tasks is not None:
-            # Whoever still rests has nothing to come back for.
+            self.segments.release(segment)
+        self._add_connections()
+        if not self.segments.active and self._tasks is not None:
+            # Connections that still back off have nothing left to fetch.
             self._tasks.cancel_scope.cancel()
 
-    async def _rest(self, error: NetworkError | TransferError) -> None:
-        """Do without a connection for a while, since it failed while others go on."""
+    async def _back_off(self, error: NetworkError | TransferError) -> None:
+        """Use one connection less for a while, since it failed while others go on."""
         backoff = self.engine.limits.backoff
         self._failed += 1
         if isinstance(error, RangeRefused) or not backoff.allows(self._failed):
-            self.width = 1
+            self.max_connections = 1
         wait_s = backoff.delay_s(self._failed, retry_after_s=error.retry_after_s)
-        self._open_at_s = clock.now_s() + wait_s
-        _log.info("%s: goes on with a connection less: %s", self.target.progress.key, error)
+        self._paused_until_s = clock.now_s() + wait_s
+        _log.info("%s: continues with one connection less: %s", self.target.progress.key, error)
         await anyio.sleep(wait_s)
 
-    async def _fetch(self, piece: Segment, turn: ConnectionSlot) -> None:
-        """Ask for one piece and receive it."""
+    async def _fetch(self, segment: Segment, connection: ConnectionSlot) -> None:
+        """Request one segment and receive it."""
         engine, target = self.engine, self.target
-        await target.holding.reserve()
-        ask = Ask(piece.start, piece.stop)
-        self.tries.requests += 1
+        await target.unfinished.preallocate()
+        ask = Ask(segment.start, segment.stop)
+        self.attempts.requests += 1
         with await open_answer(
             engine.client, self.link, ask.headers(), self.sender, engine.limits
-        ) as answer:
-            known = target.holding.known
-            piece.reach = judge_piece(answer.head, ask, known, answer.url)
-            check_type(target.form, answer.head.content_type, answer.url)
-            reception = BodyReceiver(engine, target, turn, on_save=self.on_save)
-            await reception.run(answer, piece)
-
-
-def is_other_version(error: Exception) -> bool:
-    """Tell whether an error means that the file changed while it was fetched."""
-    return isinstance(error, RangeRefused) and error.reason == OTHER_VERSION
+        ) as response:
+            resume_point = target.unfinished.resume_point
+            segment.body_stop = check_segment(response.head, ask, resume_point, response.url)
+            check_type(target.form, response.head.content_type, response.url)
+            receiver = BodyReceiver(engine, target, connection, on_save=self.on_save)
+            await receiver.receive(response, segment)

@@ -103,4 +103,4 @@ def _judge(path: Path, form: Form, *, is_whole: bool) -> tuple[str, str]:
         proof = verify_file(path, Expected(form, is_whole=is_whole), url=URL)
     except TransferError as refused:
         return str(refused).replace(str(path), "file"), ""
-    return "", proof.doubt
+    return "", proof.warning

@@ -55,15 +55,15 @@ from asyncdl.sandbox.landsat_scenes import fixed_scene
 from asyncdl.sandbox.mtl_files import text_file
 from asyncdl.stac.items import NotAnItemCollection, next_link, parse_multihash, read_page
 from asyncdl.text import plain
+from asyncdl.transfer.content_coding import Gunzip, NotGzip
 from asyncdl.transfer.cookies import ChainCookies
 from asyncdl.transfer.error_pages import says_outage, title_of
-from asyncdl.transfer.file_url import source_of
-from asyncdl.transfer.gunzip import Gunzip, NotGzip
 from asyncdl.transfer.names import choose_name, name_in_url, safe_name
 from asyncdl.transfer.netrc import parse_netrc
 from asyncdl.transfer.parts.part_state import decode_state
 from asyncdl.transfer.ranges import parse_content_range
 from asyncdl.transfer.responses import exhausted_for_s
+from asyncdl.transfer.url_identity import source_of
 from asyncdl.transfer.validators import read_validator
 from asyncdl.transfer.verification.archive import ArchiveReader, read_archive
 from asyncdl.transfer.verification.digest_headers import (

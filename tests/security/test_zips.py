@@ -41,10 +41,10 @@ async def arrive(folder: Path, data: bytes, piece_bytes: int = 4000, **more: Any
     path.write_bytes(data)
     async with Unpacker("S.archive", order) as unpacker:
         expected = Expected(Form.ARCHIVE, unpack=unpacker.begin)
-        sums = expected.new_hashers()
+        hashers = expected.new_hashers()
         for at in range(0, len(data), piece_bytes):
-            sums.update(data[at : at + piece_bytes])
-        verify_file(path, expected, url="S.archive", sums=sums)
+            hashers.update(data[at : at + piece_bytes])
+        verify_file(path, expected, url="S.archive", hashers=hashers)
         return unpacker.finish()
 
 

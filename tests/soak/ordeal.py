@@ -20,7 +20,7 @@ import orjson
 from anyio.abc import Process
 
 from asyncdl.sandbox import Service
-from asyncdl.transfer.dispatch import MOST_ASIDE_PER_HOST
+from asyncdl.transfer.dispatch import MAX_WAITING_PER_HOST
 from tests.soak.blows import Blow, striker
 
 COMMAND = (sys.executable, "-m", "asyncdl")
@@ -211,7 +211,7 @@ class Ordeal:
         if is_cut:
             under_way = self._flowing - {path.name for path in self.final}
             # Those that wait for their next try have stepped aside and hold no worker.
-            assert len(under_way) <= WORKERS + MOST_ASIDE_PER_HOST
+            assert len(under_way) <= WORKERS + MAX_WAITING_PER_HOST
             self._lost_bytes += sum(min(self._size(n), self.piece_bytes) for n in under_way)
         sent = sum(request.sent_bytes for request in self.service.file_log)
         due = sum(self._size(name) for name in self.service.file_requests)

@@ -139,4 +139,4 @@ def test_a_digest_outweighs_every_look(tmp_path: Path) -> None:
     proof = verify_file(
         path, Expected(form_of("a.json"), digests=(sha512(CUT["a.json"]),)), url="http://h.test/"
     )
-    assert proof.checks == ("sha512",) and proof.doubt
+    assert proof.checks == ("sha512",) and proof.warning

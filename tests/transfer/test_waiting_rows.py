@@ -18,7 +18,7 @@ from asyncdl.events import ConnectionsInUse, Event, HostWait
 from asyncdl.net.hosts import host_of
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits, Outcome, serve_queue
-from asyncdl.transfer.dispatch import MOST_ASIDE_PER_HOST, Dispatch
+from asyncdl.transfer.dispatch import MAX_WAITING_PER_HOST, Dispatch
 from asyncdl.transfer.slots import Slot
 from tests.clock import simulated
 from tests.transfer.fault_server import (
@@ -383,7 +383,7 @@ async def test_row_e5_cancelled_it_leaves_no_task_and_no_place(tmp_path: Path) -
         assert scope.cancelled_caught
         engine = downloader._engine
         assert engine is not None
-        line = engine.host_limiter.host_at(f"{dead}/").line
+        line = engine.host_limiter.state_of(f"{dead}/").limiter
         assert (line.in_use, line.waiting, engine.host_limiter.budget.in_use) == (0, 0, 0)
         assert asyncio.all_tasks() == tasks_before
 
@@ -402,7 +402,7 @@ class Stage:
 
     async def work(self, url: str, slot: Slot) -> None:
         self.begun.append(url)
-        async with slot.aside():
+        async with slot.released():
             await self.may_end.wait()
 
     def is_troubled(self, url: str) -> bool:
@@ -410,7 +410,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage(stage: Stage, urls: list[str], most_parked: int) -> AsyncIterator[list[str]]:
+async def on_stage(stage: Stage, urls: list[str], max_parked: int) -> AsyncIterator[list[str]]:
     """Dispatch files until nothing more happens; what was not read is left in the list."""
     left = list(urls)
     urls_in, urls_out = anyio.create_memory_object_stream[str](0)
@@ -427,7 +427,7 @@ async def on_stage(stage: Stage, urls: list[str], most_parked: int) -> AsyncIter
         host_of=host_of,
         is_troubled=stage.is_troubled,
         work=stage.work,
-        most_parked=most_parked,
+        max_parked=max_parked,
         on_park=lambda url, is_parked: stage.parked.append((url, is_parked)),
     ).run
     async with anyio.create_task_group() as tasks:
@@ -443,7 +443,7 @@ async def on_stage(stage: Stage, urls: list[str], most_parked: int) -> AsyncIter
 async def test_row_e5_a_host_in_trouble_is_asked_by_one_file_and_the_rest_is_parked() -> None:
     stage = Stage({"dead"})
     dead, good = [f"http://dead/{n}" for n in range(20)], [f"http://good/{n}" for n in range(20)]
-    async with on_stage(stage, dead + good, most_parked=100) as left:
+    async with on_stage(stage, dead + good, max_parked=100) as left:
         assert stage.begun == [dead[0], *good]
         assert left == []
         assert stage.parked == [(url, True) for url in dead[1:]]
@@ -454,7 +454,7 @@ async def test_row_e5_a_host_in_trouble_is_asked_by_one_file_and_the_rest_is_par
 async def test_row_e5_no_more_is_read_than_may_be_parked() -> None:
     stage = Stage({"dead"})
     dead = [f"http://dead/{n}" for n in range(50)]
-    async with on_stage(stage, dead, most_parked=10) as left:
+    async with on_stage(stage, dead, max_parked=10) as left:
         assert stage.begun == dead[:1]
         assert len(left) >= 50 - 1 - 10 - 1
 
@@ -463,5 +463,5 @@ async def test_row_e5_no_more_is_read_than_may_be_parked() -> None:
 async def test_row_e5_no_more_files_of_a_host_wait_than_may() -> None:
     stage = Stage()
     urls = [f"http://slow/{n}" for n in range(100)]
-    async with on_stage(stage, urls, most_parked=1000):
-        assert len(stage.begun) == MOST_ASIDE_PER_HOST
+    async with on_stage(stage, urls, max_parked=1000):
+        assert len(stage.begun) == MAX_WAITING_PER_HOST

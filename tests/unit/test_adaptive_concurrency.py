@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer.adaptive_concurrency import (
     HOLD_S,
+    MIN_STREAM_BYTES_S,
     SLOW_S,
-    SLOWEST_STREAM_BYTES_S,
     STRAINED_AT,
     UNREACHABLE_AFTER,
     WINDOW_S,
@@ -21,9 +21,9 @@ from asyncdl.transfer.adaptive_concurrency import (
 def test_requests_that_failed_together_halve_once() -> None:
     pace = AdaptiveConcurrency(16)
     for _ in range(16):
-        pace.step_down(admitted_at_s=1.0, now_s=2.0)
+        pace.reduce(admitted_at_s=1.0, now_s=2.0)
     assert pace.limit == 8
-    pace.step_down(admitted_at_s=3.0, now_s=4.0)
+    pace.reduce(admitted_at_s=3.0, now_s=4.0)
     assert pace.limit == 4
 
 
@@ -35,73 +35,73 @@ def test_the_limit_stays_between_one_and_the_ceiling(steps: list[str], ceiling: 
     pace = AdaptiveConcurrency(ceiling)
     for now, step in enumerate(steps):
         if step == "strain":
-            pace.step_down(now, now)
+            pace.reduce(now, now)
         else:
-            pace.receive(10 if step == "little" else now * 10**6, pace.limit, now)
+            pace.note_bytes(10 if step == "little" else now * 10**6, pace.limit, now)
         assert 1 <= pace.limit <= ceiling
 
 
 def run_windows(pace: AdaptiveConcurrency, goodputs: list[float], *, since_s: float) -> list[int]:
     """Full windows of these goodputs with all connections in use; the limit after each."""
     limits = []
-    pace.receive(0, pace.limit, since_s)
+    pace.note_bytes(0, pace.limit, since_s)
     for number, goodput in enumerate(goodputs, start=1):
-        pace.receive(int(goodput * WINDOW_S), pace.limit, since_s + number * WINDOW_S)
+        pace.note_bytes(int(goodput * WINDOW_S), pace.limit, since_s + number * WINDOW_S)
         limits.append(pace.limit)
     return limits
 
 
 def test_one_more_connection_stays_if_it_brings_more() -> None:
     pace = AdaptiveConcurrency(16)
-    pace.step_down(1.0, 1.0)
+    pace.reduce(1.0, 1.0)
     assert run_windows(pace, [8e6, 8e6, 9e6, 9e6, 9e6, 10e6], since_s=2.0) == [9, 9, 9, 10, 10, 10]
 
 
 def test_one_more_connection_that_brings_nothing_goes_for_a_while() -> None:
     pace = AdaptiveConcurrency(16)
-    pace.step_down(1.0, 1.0)
+    pace.reduce(1.0, 1.0)
     windows = run_windows(pace, [8e6] * (3 + int(HOLD_S)), since_s=2.0)
     assert windows == [9, 9, *[8] * int(HOLD_S), 9]
 
 
 def test_connections_that_are_not_used_prove_nothing() -> None:
     pace = AdaptiveConcurrency(16)
-    pace.step_down(1.0, 1.0)
+    pace.reduce(1.0, 1.0)
     for now in range(2, 20):
-        pace.receive(8_000_000, 3, now)
+        pace.note_bytes(8_000_000, 3, now)
     assert pace.limit == 8
 
 
 def test_row_129_a_link_whose_streams_collapse_gets_fewer() -> None:
     pace = AdaptiveConcurrency(16)
-    collapsed = 16 * SLOWEST_STREAM_BYTES_S / 2
+    collapsed = 16 * MIN_STREAM_BYTES_S / 2
     assert run_windows(pace, [collapsed], since_s=0.0) == [8]
     assert run_windows(pace, [collapsed] * 3, since_s=5.0) == [9, 9, 8]
 
 
 def test_a_host_that_nobody_asked_for_a_while_has_not_collapsed() -> None:
     pace = AdaptiveConcurrency(16)
-    pace.receive(10, 16, 0.0)
-    pace.receive(10, 16, 3600.0)
+    pace.note_bytes(10, 16, 0.0)
+    pace.note_bytes(10, 16, 3600.0)
     assert pace.limit == 16
 
 
 def test_a_longer_rest_is_never_shortened() -> None:
     pace = AdaptiveConcurrency(4)
-    pace.rest(60, now_s=0.0)
-    pace.rest(1, now_s=10.0)
-    assert pace.rest_s(10.0) == 50
+    pace.pause(60, now_s=0.0)
+    pace.pause(1, now_s=10.0)
+    assert pace.pause_s(10.0) == 50
 
 
 def test_row_099_an_unreachable_host_rests_and_is_given_up_in_the_end() -> None:
     pace = AdaptiveConcurrency(4, Backoff(first_s=8.0))
     for now in range(UNREACHABLE_AFTER - 1):
-        pace.fail(now, now)
-    assert pace.rest_s(now_s=10.0) == 0
+        pace.note_outage(now, now)
+    assert pace.pause_s(now_s=10.0) == 0
     for now in range(10, 10 + pace.given_up_after):
-        pace.fail(now, now)
+        pace.note_outage(now, now)
     assert pace.is_given_up(30.0)
-    pace.succeed()
+    pace.note_success()
     assert not pace.is_given_up(30.0)
 
 
@@ -117,7 +117,7 @@ def test_row_e9_random_failures_cost_no_connection(share: float, seed: int) -> N
         if chance.random() < share:
             pace.note_failure(now - 0.5, now)
         else:
-            pace.note_answer(0.1 * chance.random(), 16, now)
+            pace.note_response(0.1 * chance.random(), 16, now)
         assert pace.limit == 16
 
 
@@ -133,16 +133,16 @@ class Host:
         self.limits: list[int] = []
 
     def run(self, seconds: int, *, certain: bool) -> None:
-        self.pace.receive(0, 1, 0.0)
+        self.pace.note_bytes(0, 1, 0.0)
         for now in range(1, seconds):
             wanted = self.pace.limit
             for _ in range(max(0, wanted - self.takes)):
                 if certain:
-                    self.pace.step_down(now - 0.1, now)
+                    self.pace.reduce(now - 0.1, now)
                 else:
                     self.pace.note_failure(now - 0.1, now)
             taken = min(wanted, self.takes)
-            self.pace.receive(taken * 1_000_000, wanted, now)
+            self.pace.note_bytes(taken * 1_000_000, wanted, now)
             self.limits.append(self.pace.limit)
 
 
@@ -169,7 +169,7 @@ def test_row_e9_a_host_that_only_fails_gets_fewer() -> None:
 
 def test_what_was_under_way_at_a_step_is_not_counted_again() -> None:
     pace = AdaptiveConcurrency(16)
-    pace.step_down(1.0, 2.0)
+    pace.reduce(1.0, 2.0)
     for _ in range(STRAINED_AT):
         assert not pace.note_failure(1.5, 3.0)
     assert pace.limit == 8
@@ -178,15 +178,15 @@ def test_what_was_under_way_at_a_step_is_not_counted_again() -> None:
 def test_row_e9_a_host_that_gets_slow_under_load_gets_fewer_once() -> None:
     pace = AdaptiveConcurrency(16)
     for now in range(20):
-        assert not pace.note_answer(0.1, 16, now)
-    steps = [pace.note_answer(2 * SLOW_S, 16, now) for now in range(20, 80)]
+        assert not pace.note_response(0.1, 16, now)
+    steps = [pace.note_response(2 * SLOW_S, 16, now) for now in range(20, 80)]
     assert sum(steps) == 1, "and not again where fewer are answered no sooner"
     assert pace.limit == 8
 
 
 def test_row_e9_a_host_that_is_always_slow_is_not_strained() -> None:
     pace = AdaptiveConcurrency(16)
-    assert not any(pace.note_answer(30.0 + now % 7, 16, now) for now in range(100))
+    assert not any(pace.note_response(30.0 + now % 7, 16, now) for now in range(100))
     assert pace.limit == 16
 
 
@@ -194,5 +194,5 @@ def test_row_e9_a_host_that_is_always_slow_is_not_strained() -> None:
 def test_latencies_of_any_kind_leave_a_connection(answers: list[tuple[float, int]]) -> None:
     pace = AdaptiveConcurrency(16)
     for now, (took_s, in_use) in enumerate(answers):
-        pace.note_answer(took_s, in_use, now)
+        pace.note_response(took_s, in_use, now)
         assert 1 <= pace.limit <= 16

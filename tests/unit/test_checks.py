@@ -139,9 +139,9 @@ def test_only_what_was_not_taken_before_is_read(tmp_path: Path) -> None:
     path, counts = tmp_path / "file", list[int]()
     path.write_bytes(BUNDLE)
     expected = Expected(Form.TAR, None, (digest("sha512", BUNDLE),), members("sha512"))
-    sums = expected.new_hashers()
-    sums.update(BUNDLE[:1_000_001])
-    proof = verify_file(path, expected, url=URL, sums=sums, on_read=counts.append)
+    hashers = expected.new_hashers()
+    hashers.update(BUNDLE[:1_000_001])
+    proof = verify_file(path, expected, url=URL, hashers=hashers, on_read=counts.append)
     assert proof.checks == ("sha512", "tar", "members-sha512")
     assert sum(counts) == len(BUNDLE) - 1_000_001
 

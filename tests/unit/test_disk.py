@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import DiskError
-from asyncdl.transfer.parts.disk import NOTICED_S, REST_FACTOR, Disk
+from asyncdl.transfer.parts.disk import COOLDOWN_FACTOR, SLOW_CALL_S, Disk
 
 PATH = Path("file.part")
 
@@ -25,7 +25,7 @@ class Clock:
 def test_brief_calls_stay_on_the_loop() -> None:
     clock = Clock()
     disk = Disk(1, clock)
-    disk.on_the_spot(PATH, lambda: clock.spend(NOTICED_S / 2))
+    disk.run_inline(PATH, lambda: clock.spend(SLOW_CALL_S / 2))
     assert disk.is_quick
 
 
@@ -33,10 +33,10 @@ def test_brief_calls_stay_on_the_loop() -> None:
 def test_a_slow_call_spares_the_loop_in_proportion(took_s: float) -> None:
     clock = Clock()
     disk = Disk(1, clock)
-    disk.on_the_spot(PATH, lambda: clock.spend(took_s))
-    clock.spend(0.99 * took_s * REST_FACTOR)
+    disk.run_inline(PATH, lambda: clock.spend(took_s))
+    clock.spend(0.99 * took_s * COOLDOWN_FACTOR)
     assert not disk.is_quick
-    clock.spend(0.02 * took_s * REST_FACTOR)
+    clock.spend(0.02 * took_s * COOLDOWN_FACTOR)
     assert disk.is_quick
 
 
@@ -49,5 +49,5 @@ def test_a_slow_call_counts_even_when_it_fails() -> None:
         raise OSError(5, "Input/output error")
 
     with pytest.raises(DiskError, match="Input/output error"):
-        disk.on_the_spot(PATH, hang)
+        disk.run_inline(PATH, hang)
     assert not disk.is_quick

@@ -16,13 +16,8 @@ from asyncdl.errors import (
     Stalled,
     WrongContent,
 )
-from asyncdl.transfer.host_health import (
-    UNEXPLAINED_S,
-    Evidence,
-    HostHealth,
-    SampleFile,
-    evidence_of,
-)
+from asyncdl.transfer.failures import Evidence, evidence_of
+from asyncdl.transfer.host_health import UNEXPLAINED_S, HostHealth, SampleFile
 
 URL = "http://host/file"
 ATTEMPTS = 5
@@ -70,43 +65,45 @@ def test_a_host_that_only_led_to_an_unreachable_one_is_not_unreachable(phase: st
 
 def test_where_nothing_ever_came_two_files_make_an_outage_and_one_does_not() -> None:
     health, one, other = HostHealth(MAX_WAIT_S), SampleFile(URL), SampleFile(URL)
-    assert not health.fail(one, Evidence.EXPLAINED, 0.0)
-    assert not health.fail(one, Evidence.EXPLAINED, 1.0)
-    assert health.fail(other, Evidence.EXPLAINED, 2.0)
+    assert not health.note_failure(one, Evidence.EXPLAINED, 0.0)
+    assert not health.note_failure(one, Evidence.EXPLAINED, 1.0)
+    assert health.note_failure(other, Evidence.EXPLAINED, 2.0)
 
 
 @pytest.mark.parametrize("evidence", [Evidence.SILENT, Evidence.UNREACHABLE])
 def test_where_not_a_byte_comes_one_file_is_enough(evidence: Evidence) -> None:
-    assert HostHealth(MAX_WAIT_S).fail(SampleFile(URL), evidence, 0.0)
+    assert HostHealth(MAX_WAIT_S).note_failure(SampleFile(URL), evidence, 0.0)
 
 
 def test_what_nothing_explains_is_not_waited_for_to_the_end() -> None:
     health, files = HostHealth(MAX_WAIT_S), [SampleFile(URL), SampleFile(URL)]
-    assert [health.fail(file, Evidence.UNEXPLAINED, 0.0) for file in files] == [False, True]
-    assert health.fail(files[0], Evidence.UNEXPLAINED, UNEXPLAINED_S - 1)
-    assert not health.fail(files[0], Evidence.UNEXPLAINED, UNEXPLAINED_S)
-    assert health.fail(files[0], Evidence.EXPLAINED, UNEXPLAINED_S + 1), "now it is explained"
+    assert [health.note_failure(file, Evidence.UNEXPLAINED, 0.0) for file in files] == [False, True]
+    assert health.note_failure(files[0], Evidence.UNEXPLAINED, UNEXPLAINED_S - 1)
+    assert not health.note_failure(files[0], Evidence.UNEXPLAINED, UNEXPLAINED_S)
+    assert health.note_failure(files[0], Evidence.EXPLAINED, UNEXPLAINED_S + 1), (
+        "now it is explained"
+    )
 
 
 def test_what_refuses_one_file_is_back_unless_good_files_were_seen_to_fail() -> None:
     health = HostHealth(MAX_WAIT_S)
-    health.fail(SampleFile(URL), Evidence.UNREACHABLE, 0.0)
+    health.note_failure(SampleFile(URL), Evidence.UNREACHABLE, 0.0)
     health.note_refusal()
     assert not health.is_down
-    health.note_comparison(gives=False, now_s=1.0)
+    health.note_comparison(is_served=False, now_s=1.0)
     health.note_refusal()
     assert health.is_down
 
 
 def test_a_file_is_compared_once_for_all_that_failed_before() -> None:
     health, file = HostHealth(MAX_WAIT_S), SampleFile(URL)
-    health.note_use(SampleFile(URL), 0.0)
-    health.fail(file, Evidence.SILENT, 1.0)
-    assert not health.wants_comparison(file, 1.0, 1.0, is_last=False), "one file, and tries left"
-    assert health.wants_comparison(file, 1.0, 1.0, is_last=True)
-    health.note_comparison(gives=False, now_s=2.0)
-    assert not health.wants_comparison(file, 1.0, 2.0, is_last=True)
-    assert health.wants_comparison(file, 3.0, 3.0, is_last=False), "it may be back meanwhile"
+    health.note_success(SampleFile(URL), 0.0)
+    health.note_failure(file, Evidence.SILENT, 1.0)
+    assert not health.needs_comparison(file, 1.0, 1.0, is_last=False), "one file, and tries left"
+    assert health.needs_comparison(file, 1.0, 1.0, is_last=True)
+    health.note_comparison(is_served=False, now_s=2.0)
+    assert not health.needs_comparison(file, 1.0, 2.0, is_last=True)
+    assert health.needs_comparison(file, 3.0, 3.0, is_last=False), "it may be back meanwhile"
 
 
 # --- whatever comes in whatever order ---------------------------------------------------
@@ -150,10 +147,10 @@ class World:
             return
         file.has_failed = True
         evidence = self.outage if self.is_out else file.evidence
-        is_down = self.health.fail(file.sample, evidence, self.now_s)
+        is_down = self.health.note_failure(file.sample, evidence, self.now_s)
         is_last = file.failed + 1 >= ATTEMPTS
-        if self.health.wants_comparison(file.sample, self.now_s, self.now_s, is_last=is_last):
-            self.health.note_comparison(gives=not self.is_out, now_s=self.now_s)
+        if self.health.needs_comparison(file.sample, self.now_s, self.now_s, is_last=is_last):
+            self.health.note_comparison(is_served=not self.is_out, now_s=self.now_s)
             is_down = self.health.is_down
             if not self.is_out:
                 self.use(None)
@@ -162,7 +159,7 @@ class World:
             file.ending = "failed"
 
     def use(self, sample: SampleFile | None) -> None:
-        self.health.note_use(sample, self.now_s)
+        self.health.note_success(sample, self.now_s)
         for other in self.files:
             other.is_owed_an_end |= other.has_failed
 

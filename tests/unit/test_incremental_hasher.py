@@ -39,9 +39,9 @@ class Part:
         self.path.touch()
         self.done = Coverage()
         self.runs = 0
-        self.follower = IncrementalHasher(path, expected, self.prove)
+        self.follower = IncrementalHasher(path, expected, self.run)
 
-    async def prove(self, path: Path, count: int, call: Callable[[], None]) -> None:
+    async def run(self, path: Path, count: int, call: Callable[[], None]) -> None:
         self.runs += 1
         call()
 
@@ -58,21 +58,21 @@ class Part:
         buffer, batch = bytearray(data), WriteBuffer(start)
         for at in range(0, len(data), 300):
             batch.add(memoryview(buffer)[at : at + 300])
-        await self.follower.follow(batch, self.done.prefix_bytes)
+        await self.follower.add(batch, self.done.prefix_bytes)
         buffer[:] = bytes(len(data))
 
     def drop(self) -> None:
         os.truncate(self.path, 0)
         self.done = Coverage()
-        self.follower.begin_again()
+        self.follower.reset()
 
     def taken(self) -> int:
         return self.follower.finish().taken_bytes
 
     def value(self) -> str:
         """Read what is missing, and return the digest of the whole file."""
-        sums = self.follower.finish()
-        proof = verify_file(self.path, HASHED, url="", sums=sums)
+        hashers = self.follower.finish()
+        proof = verify_file(self.path, HASHED, url="", hashers=hashers)
         return proof.digests[0].value
 
 
@@ -90,8 +90,11 @@ async def test_bytes_in_order_are_taken_as_they_come(part: Part) -> None:
     for start in range(0, len(BODY), 1000):
         await part.write(start, BODY[start : start + 1000])
         os.truncate(part.path, 0)
-    sums = part.follower.finish()
-    assert (sums.taken_bytes, sums.digests()) == (len(BODY), (Digest("sha256", sha256(BODY)),))
+    hashers = part.follower.finish()
+    assert (hashers.taken_bytes, hashers.digests()) == (
+        len(BODY),
+        (Digest("sha256", sha256(BODY)),),
+    )
 
 
 async def test_a_gap_is_read_from_the_file_once_it_is_closed(part: Part) -> None:
@@ -122,9 +125,9 @@ async def test_only_the_gap_is_read(part: Part, monkeypatch: pytest.MonkeyPatch)
     """The bytes that have just been written come out of memory, behind it."""
     stops, read = list[int](), Hashers.read
 
-    def note(sums: Hashers, file: BufferedReader, stop: int) -> None:
+    def note(hashers: Hashers, file: BufferedReader, stop: int) -> None:
         stops.append(stop)
-        read(sums, file, stop)
+        read(hashers, file, stop)
 
     monkeypatch.setattr(Hashers, "read", note)
     part.put(0, BODY[:700])
@@ -170,7 +173,7 @@ async def test_a_course_that_failed_is_not_trusted(part: Part) -> None:
         raise OSError
 
     await part.write(0, BODY[:100])
-    part.follower._prove = fail
+    part.follower._run = fail
     with pytest.raises(OSError):
         await part.write(100, BODY[100:200])
     assert part.taken() == 0
@@ -185,7 +188,7 @@ async def test_one_write_at_a_time_is_followed(part: Part) -> None:
         await ended.wait()
         call()
 
-    part.follower._prove = hold
+    part.follower._run = hold
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(part.write, 0, BODY[:1000])
         await going_on.wait()
@@ -204,12 +207,12 @@ async def test_a_late_end_does_not_disturb_a_new_beginning(part: Part) -> None:
         await ended.wait()
         call()
 
-    part.follower._prove, prove = hold, part.follower._prove
+    part.follower._run, run = hold, part.follower._run
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(part.write, 0, b"x" * 1000)
         await going_on.wait()
         part.drop()
-        part.follower._prove = prove
+        part.follower._run = run
         await part.write(0, BODY[:500])
         ended.set()
     await part.write(500, BODY[500:])
@@ -232,7 +235,7 @@ def test_row_166_any_order_of_pieces_and_restarts_gives_the_digest_of_the_file(
                 case "drop":
                     part.drop()
                 case "new run":
-                    part.follower = IncrementalHasher(path, HASHED, part.prove)
+                    part.follower = IncrementalHasher(path, HASHED, part.run)
                 case "next":
                     await part.write(part.done.prefix_bytes, piece)
                 case _:
@@ -251,6 +254,6 @@ async def test_members_are_taken_as_they_come(tmp_path: Path) -> None:
     part = Part(tmp_path / "a.tar.part", expected)
     for start in range(0, len(data), 700):
         await part.write(start, data[start : start + 700])
-    sums = part.follower.finish()
-    assert sums.taken_bytes == len(data)
-    assert sums.judge_archive("") == ("members-sha256",)
+    hashers = part.follower.finish()
+    assert hashers.taken_bytes == len(data)
+    assert hashers.check_archive("") == ("members-sha256",)

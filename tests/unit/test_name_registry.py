@@ -16,11 +16,11 @@ FOLDER = Path("out")
 def fetch(names: NameRegistry, url: str, name: str) -> None:
     claimant = owner_of_request(FileRequest(url, FOLDER))
     with names.claim(FOLDER / name, claimant, url):
-        names.settle(FOLDER / name, claimant)
+        names.remember(FOLDER / name, claimant)
 
 
 def test_the_latest_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(name_registry, "KEPT_NAMES", 3)
+    monkeypatch.setattr(name_registry, "MAX_REMEMBERED", 3)
     names = NameRegistry()
     for number in range(5):
         fetch(names, f"http://host/{number}", f"f{number}")

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.file_url import source_of
 from asyncdl.transfer.parts.part_state import (
     PartState,
     decode_state,
@@ -17,6 +16,7 @@ from asyncdl.transfer.parts.part_state import (
     save_state,
 )
 from asyncdl.transfer.ranges import Coverage, Span
+from asyncdl.transfer.url_identity import source_of
 from asyncdl.transfer.validators import Validator
 
 STATE = PartState(

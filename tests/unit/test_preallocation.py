@@ -13,8 +13,8 @@ def test_a_file_larger_than_the_disk_has_no_room(tmp_path: Path) -> None:
     system = os.statvfs(tmp_path)
     with (tmp_path / "file.part").open("wb") as file:
         with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
-            disk.check(file.fileno(), tmp_path / "a", 2 * system.f_blocks * system.f_frsize)
-        disk.check(file.fileno(), tmp_path / "a", 1)
+            disk.check_space(file.fileno(), tmp_path / "a", 2 * system.f_blocks * system.f_frsize)
+        disk.check_space(file.fileno(), tmp_path / "a", 1)
     assert caught.value.errno == errno.ENOSPC
 
 
@@ -26,4 +26,4 @@ def test_a_file_system_that_counts_nothing_is_not_believed(
 
     monkeypatch.setattr(os, "statvfs", lambda _: Uncounted())
     with (tmp_path / "file.part").open("wb") as file:
-        disk.check(file.fileno(), tmp_path / "a", 1 << 60)
+        disk.check_space(file.fileno(), tmp_path / "a", 1 << 60)

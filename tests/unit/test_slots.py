@@ -11,17 +11,19 @@ from anyio.abc import TaskGroup
 from asyncdl.transfer.slots import FairLimiter, Slot, Slots
 
 
-async def stand(line: FairLimiter, name: str, served: list[str], *, is_new: bool = False) -> None:
-    await line.take(is_new=is_new)
+async def stand(
+    limiter: FairLimiter, name: str, served: list[str], *, is_new: bool = False
+) -> None:
+    await limiter.acquire(is_new=is_new)
     served.append(name)
 
 
-async def wait_in(tasks: TaskGroup, line: FairLimiter, served: list[str], *names: str) -> None:
+async def wait_in(tasks: TaskGroup, limiter: FairLimiter, served: list[str], *names: str) -> None:
     """Have them wait in this order; names that begin with ``new`` are new."""
     for name in names:
-        waiting = line.waiting
-        tasks.start_soon(partial(stand, line, name, served, is_new=name.startswith("new")))
-        while line.waiting == waiting:
+        waiting = limiter.waiting
+        tasks.start_soon(partial(stand, limiter, name, served, is_new=name.startswith("new")))
+        while limiter.waiting == waiting:
             await anyio.lowlevel.checkpoint()
 
 
@@ -30,93 +32,93 @@ async def settle() -> None:
 
 
 async def test_places_go_to_those_who_wait_in_their_order() -> None:
-    line, served = FairLimiter(1), list[str]()
-    await line.take()
+    limiter, served = FairLimiter(1), list[str]()
+    await limiter.acquire()
     async with anyio.create_task_group() as tasks:
-        await wait_in(tasks, line, served, "a", "b", "c")
-        assert not line.try_take()
+        await wait_in(tasks, limiter, served, "a", "b", "c")
+        assert not limiter.try_acquire()
         for count in (1, 2, 3):
-            line.give_back()
+            limiter.release()
             await settle()
             assert served == ["a", "b", "c"][:count]
 
 
 async def test_a_line_can_prefer_those_who_never_asked() -> None:
-    line, served = FairLimiter(1), list[str]()
-    line.prefers_new = True
-    await line.take()
+    limiter, served = FairLimiter(1), list[str]()
+    limiter.prefers_new = True
+    await limiter.acquire()
     async with anyio.create_task_group() as tasks:
-        await wait_in(tasks, line, served, "old", "new")
-        line.give_back()
+        await wait_in(tasks, limiter, served, "old", "new")
+        limiter.release()
         await settle()
         assert served == ["new"]
-        line.give_back()
+        limiter.release()
 
 
 async def test_a_place_beyond_the_number_is_waited_off() -> None:
-    line, served = FairLimiter(1), list[str]()
-    await line.take()
-    line.take_now()
+    limiter, served = FairLimiter(1), list[str]()
+    await limiter.acquire()
+    limiter.force_acquire()
     async with anyio.create_task_group() as tasks:
-        await wait_in(tasks, line, served, "a")
-        line.give_back()
+        await wait_in(tasks, limiter, served, "a")
+        limiter.release()
         await settle()
         assert served == []
-        line.give_back()
+        limiter.release()
     assert served == ["a"]
 
 
 async def test_whoever_is_cancelled_takes_no_place() -> None:
-    line, served = FairLimiter(1), list[str]()
-    await line.take()
-    waiting = asyncio.ensure_future(line.take())
-    while not line.waiting:
+    limiter, served = FairLimiter(1), list[str]()
+    await limiter.acquire()
+    waiting = asyncio.ensure_future(limiter.acquire())
+    while not limiter.waiting:
         await anyio.lowlevel.checkpoint()
-    line.give_back()
+    limiter.release()
     waiting.cancel()  # served, and cancelled before it knows
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert (line.in_use, line.waiting) == (0, 0)
-    await line.take()
+    assert (limiter.in_use, limiter.waiting) == (0, 0)
+    await limiter.acquire()
     async with anyio.create_task_group() as tasks:
-        await wait_in(tasks, line, served, "b")
+        await wait_in(tasks, limiter, served, "b")
         tasks.cancel_scope.cancel()
-    assert (line.in_use, line.waiting, served) == (1, 0, [])
+    assert (limiter.in_use, limiter.waiting, served) == (1, 0, [])
 
 
 async def test_more_places_serve_those_who_wait_and_fewer_take_none_away() -> None:
-    line, served = FairLimiter(1), list[str]()
-    await line.take()
+    limiter, served = FairLimiter(1), list[str]()
+    await limiter.acquire()
     async with anyio.create_task_group() as tasks:
-        await wait_in(tasks, line, served, "a", "b")
-        line.capacity = 3
+        await wait_in(tasks, limiter, served, "a", "b")
+        limiter.capacity = 3
         await settle()
     assert served == ["a", "b"]
-    line.capacity = 1
-    assert line.in_use == 3 and not line.has_room
+    limiter.capacity = 1
+    assert limiter.in_use == 3 and not limiter.has_free
 
 
 async def test_who_comes_back_goes_before_who_has_not_begun() -> None:
     slots = Slots(1)
     slot, served = Slot(slots), list[str]()
     async with anyio.create_task_group() as tasks:
-        async with slot.aside():
-            assert slots.has_room and slots.aside == 1
+        async with slot.released():
+            assert slots.has_free and slots.waiting == 1
             other = Slot(slots)
 
             async def end_other() -> None:
-                while not slots.line.waiting:
+                while not slots.limiter.waiting:
                     await anyio.lowlevel.checkpoint()
-                assert not slots.has_room
-                other.end()
-                assert not slots.has_room, "it is for the one who waits"
+                assert not slots.has_free
+                other.close()
+                assert not slots.has_free, "it is for the one who waits"
                 served.append("other")
 
             tasks.start_soon(end_other)
         served.append("slot")
-    slot.end()
+    slot.close()
     assert served == ["other", "slot"]
-    assert (slots.line.in_use, slots.aside) == (0, 0)
+    assert (slots.limiter.in_use, slots.waiting) == (0, 0)
 
 
 async def test_an_answer_that_comes_late_goes_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,13 +130,13 @@ async def test_an_answer_that_comes_late_goes_on_at_once(monkeypatch: pytest.Mon
         return True
 
     slot = Slot(slots)
-    with slot.while_asking(fall_silent, lambda: told.append("answered")):
+    with slot.released_while_silent(fall_silent, lambda: told.append("answered")):
         while not slot.is_silent:
             await anyio.lowlevel.checkpoint()
         other = Slot(slots)
     assert told == ["silent", "answered"]
-    assert (slots.line.in_use, slot.is_aside, slot.is_new) == (2, False, False)
-    other.end()
-    assert not slots.has_room, "one too many are gone first"
-    slot.end()
-    assert slots.has_room
+    assert (slots.limiter.in_use, slot.is_waiting, slot.is_new) == (2, False, False)
+    other.close()
+    assert not slots.has_free, "one too many are gone first"
+    slot.close()
+    assert slots.has_free

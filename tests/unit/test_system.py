@@ -178,8 +178,8 @@ def test_notes_are_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delattr(os, "setxattr", raising=False)
     monkeypatch.delattr(os, "getxattr", raising=False)
     (tmp_path / "a").touch()
-    files.keep(tmp_path / "a", "user.note", b"x")
-    assert files.kept(tmp_path / "a", "user.note") is None
+    files.set_attribute(tmp_path / "a", "user.note", b"x")
+    assert files.get_attribute(tmp_path / "a", "user.note") is None
 
 
 @pytest.mark.parametrize("is_handled_by_the_loop", [True, False])

@@ -38,10 +38,10 @@ class Passing:
         self.expected = Expected(Form.TAR, unpack=self.unpacker.begin)
 
     def pass_by(self, data: bytes) -> Hashers:
-        sums = self.expected.new_hashers()
+        hashers = self.expected.new_hashers()
         for at in range(0, len(data), 300):
-            sums.update(data[at : at + 300])
-        return sums
+            hashers.update(data[at : at + 300])
+        return hashers
 
 
 def packed(**contents: bytes) -> bytes:
@@ -92,7 +92,7 @@ async def test_a_member_that_cannot_be_written_does_not_stop_the_tar(tmp_path: P
     passing = Passing(tmp_path)
     (tmp_path / "S" / "b.part.member").mkdir(parents=True)
     async with passing.unpacker as unpacker:
-        passing.pass_by(packed(a=b"first", b=b"second", c=b"third")).judge_archive("S.tar")
+        passing.pass_by(packed(a=b"first", b=b"second", c=b"third")).check_archive("S.tar")
         assert names_in(tmp_path / "S") == ["b.part.member"]
         with pytest.raises(IsADirectoryError):
             unpacker.finish()
@@ -120,7 +120,7 @@ async def test_a_promised_digest_is_computed_once(
     )
     passing.expected = structs.replace(passing.expected, members=promised)
     async with passing.unpacker as unpacker:
-        passing.pass_by(packed(a=b"first", b=b"second")).judge_archive("S.tar")
+        passing.pass_by(packed(a=b"first", b=b"second")).check_archive("S.tar")
         _, (first, second) = unpacker.finish()
     assert made == ["sha512", "sha256"]
     assert (first.proof.checks, first.proof.digests) == (("sha512",), promised["a"])

@@ -11,16 +11,16 @@ def test_what_is_owned_outlives_the_buffer_it_was_borrowed_from() -> None:
     buffer = bytearray(b"abcd")
     batch = WriteBuffer(10)
     batch.add(memoryview(buffer)[:3])
-    batch.own()
+    batch.copy_borrowed()
     buffer[:] = b"xxxx"
-    assert batch.pieces == [b"abc"]
+    assert batch.chunks == [b"abc"]
     assert (batch.start, batch.stop) == (10, 13)
 
 
 def test_a_batch_without_bytes_has_nothing_to_write() -> None:
     batch = WriteBuffer(0)
     batch.add(b"")
-    assert batch.pieces == []
+    assert batch.chunks == []
 
 
 @pytest.mark.parametrize(

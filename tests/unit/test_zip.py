@@ -256,5 +256,5 @@ def test_a_tar_in_gzip_is_read_be_it_in_several_streams(parts: int) -> None:
 def test_what_gzip_has_compressed_that_is_no_tar_is_no_archive() -> None:
     import gzip
 
-    with pytest.raises(NotAnArchive, match="no tar"):
+    with pytest.raises(NotAnArchive, match="not a tar"):
         stream(gzip.compress(b"II*\0" + bytes(3000)))

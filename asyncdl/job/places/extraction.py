@@ -191,7 +191,7 @@ class _Written:
         return _partial(self.target)
 
     def prove(self) -> UnpackedFile:
-        proof = verify_file(self.partial, self.expected, url=self.name, sums=self.sums)
+        proof = verify_file(self.partial, self.expected, url=self.name, hashers=self.sums)
         stat = self.partial.stat()
         return UnpackedFile(self.name, stat.st_size, stat.st_mtime_ns, proof)
 

@@ -58,7 +58,7 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
         host_of=lambda ready: host_of(ready.url),
         is_troubled=lambda ready: run.fetcher.is_troubled(ready.url),
         work=work,
-        most_parked=workers * PARKED_PER_WORKER,
+        max_parked=workers * PARKED_PER_WORKER,
         on_park=lambda ready, is_parked: run.link_window.set_waiting(ready.wanted, waits=is_parked),
     ).run()
 

@@ -1,1 +1,1 @@
-"""The partial file, its note, and the calls that touch the disk."""
+"""The ``.part`` file, its state file, and the calls that touch the disk."""

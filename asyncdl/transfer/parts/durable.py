@@ -1,9 +1,8 @@
-"""Changes to folders and files that can be brought to stable storage.
+"""Changes to files and folders that can be flushed to stable storage.
 
-What a file system is told is in memory first, and gets to the disk in whatever order
-suits it. A power cut leaves any part of what was not flushed: bytes of a file once its
-descriptor is flushed, its name once its folder is, and the folder's own name once the
-folder above it is. All of it blocks.
+A file system keeps changes in memory first and writes them to the disk in any order. A power cut
+may lose whatever was not flushed. The bytes of a file are safe once its descriptor is flushed,
+its name once its folder is, and the folder's own name once its parent is. All functions block.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from asyncdl.system.files import is_of_others, open_unfollowed, replace
 from asyncdl.system.volumes import flush, flush_folder
 
 _CHUNK_BYTES = 1024 * 1024
-"""Read and written at once, where a file is copied."""
+"""Read and written at once when a file is copied."""
 
 
 def open_regular_file(path: Path, flags: int) -> int:
-    """Open a regular file; what else has its name is neither followed nor waited for.
+    """Open a regular file. Symbolic links are not followed, and pipes not waited for.
 
     Args:
         path: The file.
         flags: Whether to read or write, and what to do if it is missing.
     Raises: OSError, with :data:`errno.EEXIST` for a link, folder, pipe or device, and for a
-        file that has another name, too, or is somebody else's.
+        file that has a second name or belongs to another user.
     """
     is_emptied = flags & os.O_TRUNC
     try:
@@ -44,7 +43,7 @@ def open_regular_file(path: Path, flags: int) -> int:
     try:
         _check_found(os.fstat(fd), path)
         if is_emptied:
-            os.ftruncate(fd, 0)  # not while it is opened: it might have been another file
+            os.ftruncate(fd, 0)  # not by open(): it might have been another file
     except BaseException:
         os.close(fd)
         raise
@@ -52,9 +51,9 @@ def open_regular_file(path: Path, flags: int) -> int:
 
 
 def check_own(path: Path) -> None:
-    """Make sure that what has the name of a file of ours, if anything, may be one. Blocks.
+    """Check that a path is free, or a regular file of ours. Blocks.
 
-    For files that others open for us, such as SQLite, which follows links.
+    For files that a library opens for us, such as SQLite, which follows links.
 
     Raises: OSError, as :func:`open_regular_file`.
     """
@@ -77,7 +76,7 @@ def _check_found(found: os.stat_result, path: Path) -> None:
 
 
 def is_within(path: Path, folder: Path) -> bool:
-    """Tell whether a file lies in a folder or below it, wherever links on the way lead. Blocks."""
+    """Return whether a file lies in a folder or below it, with links resolved. Blocks."""
     real, top = os.path.realpath(path.parent), os.path.realpath(folder)
     try:
         return os.path.commonpath([real, top]) == top
@@ -86,17 +85,17 @@ def is_within(path: Path, folder: Path) -> bool:
 
 
 def not_regular_file(path: Path) -> OSError:
-    """Return the error for a name that something else than a regular file has."""
+    """Return the error for a path that is something other than a regular file."""
     return FileExistsError(errno.EEXIST, f"{path.name} is there and is no regular file")
 
 
-def write_at(fd: int, offset: int, pieces: Sequence[bytes | memoryview]) -> int:
-    """Write ``pieces`` one behind the other from ``offset`` on, and return where they end.
+def write_at(fd: int, offset: int, chunks: Sequence[bytes | memoryview]) -> int:
+    """Write ``chunks`` one after the other from ``offset`` on, and return where they end.
 
-    Raises: OSError; what was written until then is there.
+    Raises: OSError; what was written until then stays.
     """
-    for piece in pieces:
-        rest = memoryview(piece)
+    for chunk in chunks:
+        rest = memoryview(chunk)
         while rest:
             written = files.write_at(fd, rest, offset)
             if written == 0:
@@ -112,11 +111,11 @@ def write_file(
     """Write a file from its beginning; what it held before is gone.
 
     Args:
-        path: The file; made if it is missing. A link is not followed.
+        path: The file; made if it is missing. Symbolic links are not followed.
         chunks: Its bytes in order.
-        durable: Whether they are on stable storage afterwards; its name is not.
+        durable: Whether they are on stable storage afterwards; the name is not.
         is_new: Whether a file that is there already is an error.
-    Raises: OSError, also when only closing it tells that something was not stored.
+    Raises: OSError, also if only closing it reports that something was not stored.
     """
     file = FileWriter(path, is_new=is_new)
     try:
@@ -129,10 +128,10 @@ def write_file(
 
 
 class FileWriter:
-    """A file that is written from its beginning to its end; what it held before is gone.
+    """Writes a file from its beginning to its end; what it held before is gone.
 
     Args:
-        path: The file; made if it is missing. A link is not followed.
+        path: The file; made if it is missing. Symbolic links are not followed.
         is_new: Whether a file that is there already is an error.
     Raises: OSError.
     """
@@ -147,11 +146,11 @@ class FileWriter:
         self._at_byte = write_at(self._fd, self._at_byte, (data,))
 
     def close(self, *, durable: bool) -> None:
-        """Take note that nothing follows.
+        """Finish the file.
 
         Args:
             durable: Whether the bytes are on stable storage afterwards; the name is not.
-        Raises: OSError, also when only closing it tells that something was not stored.
+        Raises: OSError, also if only closing it reports that something was not stored.
         """
         try:
             if durable:
@@ -163,7 +162,7 @@ class FileWriter:
         os.close(fd)
 
     def abandon(self) -> None:
-        """Close a file that nobody wants any more; may be called twice."""
+        """Close the file without flushing it; may be called twice."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             with suppress(OSError):
@@ -171,16 +170,16 @@ class FileWriter:
 
 
 def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield what a file holds from where it stands, in pieces that fit into memory."""
+    """Yield the bytes of a file from its current position, in bounded chunks."""
     while chunk := file.read(_CHUNK_BYTES):
         yield chunk
 
 
 def rename(source: Path, target: Path, *, durable: bool) -> None:
-    """Give a file or a folder another name in its folder; a file of that name is replaced.
+    """Rename a file or a folder within its folder; a file of the new name is replaced.
 
     Args:
-        source: Its bytes are on stable storage already, if they are to be.
+        source: Its bytes are on stable storage already, if they should be.
         target: The new name.
         durable: Whether the name is on stable storage afterwards.
     Raises: OSError.
@@ -191,33 +190,33 @@ def rename(source: Path, target: Path, *, durable: bool) -> None:
 
 
 def make_folders(folder: Path) -> None:
-    """Make a folder, and those above it, where they are missing. Raises: OSError."""
+    """Make a folder and its parents, if they are missing. Raises: OSError."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        _settle_name.cache_clear()
+        _fsync_name.cache_clear()
 
 
 def fsync_dir(folder: Path) -> None:
-    """Bring the names in a folder to stable storage, and the folder's own name too.
+    """Flush the names in a folder to stable storage, and the folder's own name too.
 
     Raises: OSError.
     """
     flush_folder(folder)
-    _settle_name(os.path.realpath(folder))
+    _fsync_name(os.path.realpath(folder))
 
 
 @lru_cache(maxsize=4096)
-def _settle_name(folder: str) -> None:
-    """Bring the name of a folder, and of those above it, to stable storage.
+def _fsync_name(folder: str) -> None:
+    """Flush the name of a folder, and of those above it, to stable storage.
 
-    Remembered until the next folder is made: whoever made this one, in this process or
-    in one that was killed, it is flushed once before a file in it is called safe.
+    Remembered until the next folder is made. It is flushed once before a file in it is reported
+    as safe, even if the folder was made by a process that was killed.
     """
     if os.path.ismount(folder):
         return
-    above = os.path.dirname(folder)  # noqa: PTH120 - a key of the cache, and told often
+    above = os.path.dirname(folder)  # noqa: PTH120 - a key of the cache, and called often
     try:
         flush_folder(Path(above))
     except PermissionError:
-        return  # what we may not read we have not made
-    _settle_name(above)
+        return  # a folder that we may not read was not made by us
+    _fsync_name(above)

@@ -1,10 +1,10 @@
-"""Which finished files are ours, so that no file of somebody else is replaced by accident.
+"""Which finished files are ours, so that no other file is replaced by accident.
 
-A host may name its file as it likes, ``Makefile`` for instance. What already has such a
-name is replaced only if it is the same file of an earlier run. That is kept with the file
-itself, in an extended attribute, along with the length and the time it had: whoever has
-changed it since has made it theirs. Where a system or volume has no such attributes,
-nothing is ours. Nothing secret is kept: the URL is a number. All of it blocks.
+A host may name its file as it likes, ``Makefile`` for instance. A file that already has the name
+is replaced only if it is the same file of an earlier run. That is recorded with the file, in an
+extended attribute, together with its length and modification time: a file that was changed since
+is not ours any more. Where a system or volume has no such attributes, nothing is ours. Nothing
+secret is kept: the URL is a hash. All functions block.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ _ATTRIBUTE = "user.asyncdl.file"
 
 
 class OwnershipMark(Struct, frozen=True):
-    """Stands for where a file comes from."""
+    """Identifies the source of a file."""
 
-    number: str
-    is_changed_too: bool = False
-    """Whether ours is ours also if it has changed since."""
+    file_id: str
+    ignores_changes: bool = False
+    """Whether our file stays ours if it was changed since."""
 
 
-def mark_ours(fd: int, file: OwnershipMark) -> None:
-    """Let an open, finished file say which one it is, where the file system can keep that.
+def mark_ours(fd: int, mark: OwnershipMark) -> None:
+    """Record the source of an open, finished file, if the file system can.
 
     Args:
-        fd: The file. All its bytes are written, and it has its time.
-        file: Where it comes from.
+        fd: The file. All its bytes are written, and it has its modification time.
+        mark: Its source.
     """
-    files.keep(fd, _ATTRIBUTE, _mark(os.fstat(fd), file))
+    files.set_attribute(fd, _ATTRIBUTE, _encode(os.fstat(fd), mark))
 
 
-def is_ours(path: Path, file: OwnershipMark) -> bool:
-    """Tell whether a file is as :func:`mark_ours` left it, from the same place."""
-    kept = files.kept(path, _ATTRIBUTE)
-    if kept is None:
+def is_ours(path: Path, mark: OwnershipMark) -> bool:
+    """Return whether a file is as :func:`mark_ours` left it, from the same source."""
+    recorded = files.get_attribute(path, _ATTRIBUTE)
+    if recorded is None:
         return False
     try:
-        now = _mark(path.stat(), file)
+        now = _encode(path.stat(), mark)
     except OSError:
         return False
-    return kept == now or (file.is_changed_too and kept.split()[:1] == now.split()[:1])
+    return recorded == now or (mark.ignores_changes and recorded.split()[:1] == now.split()[:1])
 
 
-def _mark(there: os.stat_result, file: OwnershipMark) -> bytes:
-    return f"{file.number} {there.st_size} {there.st_mtime_ns}".encode()
+def _encode(found: os.stat_result, mark: OwnershipMark) -> bytes:
+    return f"{mark.file_id} {found.st_size} {found.st_mtime_ns}".encode()

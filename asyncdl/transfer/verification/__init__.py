@@ -1,1 +1,1 @@
-"""What a file has to show before it counts: lengths, digests, the form of TIFF and tar."""
+"""Verification of finished files: length, digests, structure and archive members."""

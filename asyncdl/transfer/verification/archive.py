@@ -1,7 +1,4 @@
-"""Archives of all forms that are unpacked: tar, zip, and tar in gzip, told by their beginning.
-
-What an archive should hold, beside what it holds, and what becomes of it on the way.
-"""
+"""Archives that are unpacked (tar, zip, and tar in gzip), and the check of their members."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from asyncdl.transfer.verification.zip import ZipReader, read_zip
 
 GZIP_MAGIC = b"\x1f\x8b"
 NOT_ARCHIVE = "not-an-archive"
-"""Reason of the error for a file that cannot be unpacked, as it is one by itself."""
+"""Reason of the error for a file that should be unpacked and is not an archive."""
 
 _MAGIC_BYTES = 4
 _READ_BYTES = 1 << 20
@@ -33,7 +30,7 @@ _GZIP_WBITS = 31
 
 
 class NotAnArchive(TransferError):
-    """A file that is to be unpacked, and has nothing in it: no fault of its source."""
+    """A file that should be unpacked is not an archive; its source is not at fault."""
 
     reason = NOT_ARCHIVE
     remedy = (
@@ -43,22 +40,22 @@ class NotAnArchive(TransferError):
 
 
 class Reader(Protocol):
-    """Takes an archive in order, in pieces of any size."""
+    """Reads an archive in order, in pieces of any size."""
 
     form: str
     """``tar``, ``zip`` or ``gzip``."""
     needs_file: bool
-    """Whether the whole file has to be there before it can be read."""
+    """Whether it can be read only from the complete file."""
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes. What follows the end, or a problem, is passed by."""
+        """Read the next bytes. Whatever follows the end, or a problem, is ignored."""
 
     def finish(self) -> None:
-        """Take note that nothing follows. Raises: Malformed, NotAnArchive."""
+        """Check that the archive may end here. Raises: Malformed, NotAnArchive."""
 
 
 def looks_like_archive(head: bytes) -> bool:
-    """Tell whether a file begins like something that can be unpacked.
+    """Return whether a file begins like an archive that can be unpacked.
 
     Args:
         head: Its first 512 bytes, or all of a shorter one.
@@ -67,10 +64,10 @@ def looks_like_archive(head: bytes) -> bool:
 
 
 class ArchiveReader:
-    """Takes an archive whose form is told by its first bytes.
+    """Reads an archive, whose format its first bytes show.
 
     Args:
-        on_member: Is shown each member.
+        on_member: Called with each member.
     """
 
     def __init__(self, on_member: OnMember) -> None:
@@ -85,11 +82,11 @@ class ArchiveReader:
 
     @property
     def needs_file(self) -> bool:
-        """Whether the whole file has to be there before it can be read."""
+        """Whether it can be read only from the complete file."""
         return self._known.needs_file
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes."""
+        """Read the next bytes."""
         if self._reader is not None:
             self._reader.update(data)
             return
@@ -99,7 +96,7 @@ class ArchiveReader:
             self._known.update(rest)
 
     def finish(self) -> None:
-        """Take note that nothing follows. Raises: Malformed, NotAnArchive."""
+        """Check that the archive may end here. Raises: Malformed, NotAnArchive."""
         self._known.finish()
 
     @property
@@ -117,11 +114,11 @@ def _reader_for(head: bytes, on_member: OnMember) -> Reader:
 
 
 def read_archive(file: BinaryIO, on_member: OnMember) -> None:
-    """Walk through the archive that ``file`` is, whatever its form.
+    """Read a whole archive, whatever its format.
 
     Args:
         file: Open, at any position.
-        on_member: Is shown each member.
+        on_member: Called with each member.
     Raises: Malformed, NotAnArchive.
     """
     file.seek(0)
@@ -136,10 +133,10 @@ def read_archive(file: BinaryIO, on_member: OnMember) -> None:
 
 
 class GzippedTar:
-    """Takes a tar that gzip has compressed, in one stream or in several behind each other.
+    """Reads a tar that gzip has compressed, in one stream or in several consecutive ones.
 
     Args:
-        on_member: Is shown each member.
+        on_member: Called with each member.
     """
 
     form = "gzip"
@@ -150,13 +147,13 @@ class GzippedTar:
         self._inflater = Inflater(_GZIP_WBITS)
         self._growth = Growth()
         self._first = b""
-        """The first block that came out."""
+        """The first decompressed block."""
         self._is_between = False
-        """Whether one stream has ended and no other begun."""
+        """Whether one stream has ended and no other has begun."""
         self._problem: Malformed | None = None
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes. What follows the end, or a problem, is passed by."""
+        """Read the next bytes. Whatever follows the end, or a problem, is ignored."""
         if self._problem is not None:
             return
         self._growth.in_bytes += len(data)
@@ -166,20 +163,20 @@ class GzippedTar:
             self._problem = problem
 
     def finish(self) -> None:
-        """Take note that nothing follows. Raises: Malformed, NotAnArchive."""
+        """Check that the archive may end here. Raises: Malformed, NotAnArchive."""
         if self._problem is not None:
             raise self._problem
         if not self._is_between:
             raise Malformed("the file ends before its compressed data does")
         if not is_header(self._first):
-            raise NotAnArchive("", "what gzip has compressed in it is no tar")
+            raise NotAnArchive("", "what gzip has compressed in it is not a tar")
         self._tar.finish()
 
     def _inflate(self, rest: memoryview) -> None:
         while rest:
             if self._is_between:
                 if rest[0] != GZIP_MAGIC[0]:
-                    return  # what some writers fill the last block up with
+                    return  # padding that some writers add to the last block
                 self._inflater, self._is_between = Inflater(_GZIP_WBITS), False
             for piece in self._inflater.decode(rest):
                 self._growth.add(len(piece))
@@ -191,31 +188,31 @@ class GzippedTar:
 
 
 Members: TypeAlias = Mapping[str, tuple[Digest, ...]]
-"""Name of a member to its digests; none ask for its presence only."""
+"""Name of a member to its digests; without digests, only its presence is checked."""
 Unpack: TypeAlias = Callable[[Member, Mapping[str, Hasher]], Sequence[ByteSink]]
-"""Is shown each member before its bytes, with what hashes them anyway, by algorithm; returns
-who takes them besides."""
+"""Called with each member before its bytes, and with the hashers that get them anyway, by
+algorithm; returns what else receives them."""
 
 BeginUnpacking: TypeAlias = Callable[[], Unpack]
-"""Is called whenever the bytes of an archive begin to pass."""
+"""Called at the start of each pass through an archive."""
 
 
 def unpack_nothing(member: Member, hashers: Mapping[str, Hasher]) -> Sequence[ByteSink]:
-    """Take note of no member."""
+    """Unpack no member."""
     return ()
 
 
 def begin_nothing() -> Unpack:
-    """Return what takes note of no member."""
+    """Return what unpacks no member."""
     return unpack_nothing
 
 
 class MemberCheck:
-    """Takes note of the members of one archive as it passes by.
+    """Checks the members of one archive while it is read.
 
     Args:
-        expected: Each has to be there exactly once, as a file. Others may be.
-        unpack: Is shown all of them.
+        expected: Each must be there exactly once, as a regular file. Others may be there too.
+        unpack: Called with all of them.
     """
 
     def __init__(self, expected: Members, unpack: Unpack = unpack_nothing) -> None:
@@ -223,10 +220,10 @@ class MemberCheck:
         self._unpack = unpack
         self._seen: dict[str, Mapping[str, Hasher]] = {}
 
-    def note(self, member: Member) -> Sequence[ByteSink]:
-        """Take note of a member, and return who takes its bytes.
+    def on_member(self, member: Member) -> Sequence[ByteSink]:
+        """Record a member, and return what receives its bytes.
 
-        Raises: Malformed, if it is expected and comes again or is not a file.
+        Raises: Malformed, if it is expected and comes again or is not a regular file.
         """
         hashers = self._hashers_for(member)
         return (*hashers.values(), *self._unpack(member, hashers))
@@ -244,11 +241,11 @@ class MemberCheck:
         self._seen[name] = hashers
         return hashers
 
-    def judge(self, url: str) -> None:
-        """Compare, once the archive has come to its end.
+    def check(self, url: str) -> None:
+        """Compare, at the end of the archive.
 
-        Raises: Malformed, if a member is missing; ChecksumMismatch, if one has
-            other bytes than promised.
+        Raises: Malformed, if a member is missing; ChecksumMismatch, if one has other bytes than
+            expected.
         """
         missing = sorted(self._expected.keys() - self._seen.keys())
         if missing:
@@ -260,11 +257,11 @@ class MemberCheck:
                 digest.check(got, url, member=name)
 
     def checks(self) -> tuple[str, ...]:
-        """Return what :meth:`judge` proves, such as ``members-sha512``; empty if nothing.
+        """Return what :meth:`check` proves, such as ``members-sha512``; empty if nothing.
 
-        Each member counts with its strongest digest, and the weakest of these is
-        named: ``members-some-sha512`` if there are members without any, and
-        ``members`` if none has one.
+        Each member counts with its strongest digest, and the weakest of these is named:
+        ``members-some-sha512`` if there are members without any, and ``members`` if none has
+        one.
         """
         ranks = [
             min(ALGORITHMS.index(digest.algorithm) for digest in digests)

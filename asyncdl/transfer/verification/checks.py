@@ -1,4 +1,4 @@
-"""What a whole file has to show, and what it has shown."""
+"""What a finished file is checked against, and the result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer.verification.archive import BeginUnpacking, Members, begin_nothing
 from asyncdl.transfer.verification.digests import Digest, Hasher
-from asyncdl.transfer.verification.hashers import Hashers, OnRead, watch_nothing
+from asyncdl.transfer.verification.hashers import Hashers, OnRead, ignore_read
 from asyncdl.transfer.verification.malformed import Doubtful, Malformed
 from asyncdl.transfer.verification.structure import (
     BROKEN_FILE,
@@ -26,23 +26,23 @@ from asyncdl.transfer.verification.structure import (
 
 
 class Expected(Struct, frozen=True):
-    """What a file has to show."""
+    """What a file is checked against."""
 
     form: Form = Form.ANY
     """What it must look like."""
     size_bytes: int | None = None
-    """What its length must be; ``None`` takes any."""
+    """Its exact length; ``None`` allows any."""
     digests: tuple[Digest, ...] = ()
-    """All of them have to agree."""
+    """All of them must agree."""
     members: Members = {}
-    """What it must hold as a tar, each member once; others may be there besides."""
+    """What it must contain as a tar, each member once; others may be there too."""
     fingerprint: str | None = None
-    """An algorithm to compute where no digest is expected. It proves nothing."""
+    """An algorithm to compute if no digest is expected. It proves nothing."""
     unpack: BeginUnpacking | None = None
-    """Is called for each passage through an archive, and returns what is shown its members."""
+    """Called for each pass through an archive; returns what receives its members."""
     is_whole: bool = False
-    """Whether it is certain that all of its bytes came: its length was announced and met, or its
-    end was marked. Then only what no reader can take is refused for its structure."""
+    """Whether it is certain that all bytes came: the length was announced and is right, or the
+    end was marked. Then the structure must only be bad enough that no reader accepts it."""
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -50,51 +50,51 @@ class Expected(Struct, frozen=True):
         expected = frozenset(digest.algorithm for digest in self.digests)
         return expected or frozenset(filter(None, [self.fingerprint]))
 
-    def new_hashers(self, fed: Mapping[str, Hasher] = MappingProxyType({})) -> Hashers:
-        """Return what takes the bytes of the file, from the first one on.
+    def new_hashers(self, external: Mapping[str, Hasher] = MappingProxyType({})) -> Hashers:
+        """Return what processes the bytes of the file, from the first one on.
 
         Args:
-            fed: Hashers that are given them by somebody else, by algorithm.
+            external: Hashers that get the bytes elsewhere, by algorithm.
         """
-        members = self.members if self._is_walked else None
-        return Hashers(self.algorithms, members, self.unpack or begin_nothing, fed)
+        members = self.members if self._reads_archive else None
+        return Hashers(self.algorithms, members, self.unpack or begin_nothing, external)
 
-    def needs_the_same(self, other: Expected) -> bool:
-        """Tell whether the sums of one will do for the other."""
-        return (self.algorithms, self._is_walked, self.members) == (
+    def needs_same_hashers(self, other: Expected) -> bool:
+        """Return whether the hashers of one serve the other."""
+        return (self.algorithms, self._reads_archive, self.members) == (
             other.algorithms,
-            other._is_walked,
+            other._reads_archive,
             other.members,
         )
 
-    def outweighs(self, problem: Malformed) -> bool:
-        """Tell whether a file with this problem is right all the same.
+    def tolerates(self, problem: Malformed) -> bool:
+        """Return whether a file with this problem is accepted.
 
-        Digests speak of each of its bytes; its whole length outweighs what is only odd.
+        Digests prove each of its bytes. If its length is right, what is merely odd is accepted.
         """
         return bool(self.digests) or (self.is_whole and isinstance(problem, Doubtful))
 
     @property
-    def is_asked_for_members(self) -> bool:
-        """Whether somebody wants what is in it."""
+    def wants_members(self) -> bool:
+        """Whether its members are checked or unpacked."""
         return bool(self.members) or self.unpack is not None
 
     @property
-    def _is_walked(self) -> bool:
-        # A tar that is read anyway is walked through on the way.
+    def _reads_archive(self) -> bool:
+        # The structure of a tar that is read anyway is checked in the same pass.
         is_read = bool(self.digests or self.fingerprint)
-        return self.is_asked_for_members or (self.form is Form.TAR and is_read)
+        return self.wants_members or (self.form is Form.TAR and is_read)
 
 
 class Verification(Struct, frozen=True):
-    """What a finished file has shown."""
+    """The result of a successful check of a whole file."""
 
     checks: tuple[str, ...] = ()
     """Such as ``("sha512", "tar", "members-sha512")``; empty if nothing but its length is known."""
     digests: tuple[Digest, ...] = ()
     """All that were computed over the whole file, the strongest first."""
-    doubt: str = ""
-    """What is odd about its structure, though it is whole; empty if nothing is."""
+    warning: str = ""
+    """What is odd about its structure, although it is whole; empty if nothing is."""
 
 
 def verify_file(
@@ -102,71 +102,71 @@ def verify_file(
     expected: Expected,
     *,
     url: str,
-    sums: Hashers | None = None,
-    on_read: OnRead = watch_nothing,
+    hashers: Hashers | None = None,
+    on_read: OnRead = ignore_read,
 ) -> Verification:
     """Check a whole file on disk, reading it once at most. Blocks.
 
     Args:
         path: The file.
-        expected: What it has to show.
+        expected: What it is checked against.
         url: Where it came from, for the errors.
-        sums: Has taken the file's first bytes already, for the same ``expected``;
-            only what it lacks is read.
-        on_read: Told the size of each block that is read for digests and members.
-            It may raise to stop, and that is what is raised then.
-    Raises: SizeMismatch, WrongContent (reason :data:`BROKEN_FILE`),
-        ChecksumMismatch, NotAnArchive; OSError if the file cannot be read.
+        hashers: Have processed the file's first bytes already, for the same ``expected``; only
+            the rest is read.
+        on_read: Called with the size of each block that is read for digests and members. What
+            it raises stops the check.
+    Raises: SizeMismatch, WrongContent (reason :data:`BROKEN_FILE`), ChecksumMismatch,
+        NotAnArchive; OSError if the file cannot be read.
     """
-    length, sums = path.stat().st_size, sums or expected.new_hashers()
+    length, hashers = path.stat().st_size, hashers or expected.new_hashers()
     if expected.size_bytes not in (None, length):
         raise SizeMismatch(url, expected=expected.size_bytes or 0, got=length)
-    if expected.form is Form.ANY and sums.is_empty:
+    if expected.form is Form.ANY and hashers.is_empty:
         return Verification()
     with _broken(url), path.open("rb") as file:
         check_head(expected.form, file.read(HEAD_BYTES), url)
-        problem = _problem_of_form(file, expected, length, but_tar=sums.is_archive)
-        sums.read(file, length, on_read)
-        return _judge(expected, sums, file, problem, url)
+        problem = _tolerated_problem(file, expected, length, skip_tar=hashers.is_archive)
+        hashers.read(file, length, on_read)
+        return _check(expected, hashers, file, problem, url)
 
 
-def _problem_of_form(
-    file: BinaryIO, expected: Expected, length: int, *, but_tar: bool
+def _tolerated_problem(
+    file: BinaryIO, expected: Expected, length: int, *, skip_tar: bool
 ) -> Malformed | None:
-    """Return what is wrong with the structure of a file, if that may be outweighed.
+    """Return what is wrong with the structure of a file, if that is tolerated.
 
-    Raises: Malformed, if nothing outweighs it.
+    Raises: Malformed, if it is not.
     """
     try:
-        check_form(file, expected.form, length, but_tar=but_tar)
+        check_form(file, expected.form, length, skip_tar=skip_tar)
     except Malformed as problem:
-        if not expected.outweighs(problem):
+        if not expected.tolerates(problem):
             raise
         return problem
     return None
 
 
-def _judge(
-    expected: Expected, sums: Hashers, file: BinaryIO, problem: Malformed | None, url: str
+def _check(
+    expected: Expected, hashers: Hashers, file: BinaryIO, problem: Malformed | None, url: str
 ) -> Verification:
     length = file.seek(0, os.SEEK_END)
-    digests = sums.digests()
-    if not sums.is_empty and sums.taken_bytes != length:
-        raise SizeMismatch(url, expected=length, got=sums.taken_bytes)
+    digests = hashers.digests()
+    if not hashers.is_empty and hashers.taken_bytes != length:
+        raise SizeMismatch(url, expected=length, got=hashers.taken_bytes)
     computed = {digest.algorithm: digest.value for digest in digests}
     for digest in expected.digests:
         digest.check(computed[digest.algorithm], url)
     members: tuple[str, ...] = ()
     try:
-        members = sums.judge_archive(url, file)
+        members = hashers.check_archive(url, file)
     except Malformed as found:
-        if expected.is_asked_for_members or not expected.outweighs(found):
+        if expected.wants_members or not expected.tolerates(found):
             raise
         problem = problem or found
     proven = tuple(computed) if expected.digests else ()
-    form = Form(sums.form) if sums.is_archive and problem is None else expected.form
-    looks = () if form is Form.ANY or problem is not None else (form.value,)
-    return Verification((*proven, *looks, *members), digests, str(problem or ""))
+    form = Form(hashers.form) if hashers.is_archive and problem is None else expected.form
+    structure = () if form is Form.ANY or problem is not None else (form.value,)
+    return Verification((*proven, *structure, *members), digests, str(problem or ""))
 
 
 @contextmanager

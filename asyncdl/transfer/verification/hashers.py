@@ -1,4 +1,4 @@
-"""What the bytes of one file add up to, taken once and in order."""
+"""Computes digests of one file and of its archive members, in one pass."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ from asyncdl.transfer.verification.archive import (
 from asyncdl.transfer.verification.digests import ALGORITHMS, Digest, Hasher, new_hasher
 
 OnRead: TypeAlias = Callable[[int], None]
-"""Told the size of each block that was read; what it raises stops the reading."""
+"""Called with the size of each block that was read; what it raises stops the reading."""
 
 _READ_BYTES = 1 << 20
 
 
-def watch_nothing(count: int) -> None:
-    """Take note of nothing."""
+def ignore_read(count: int) -> None:
+    """Do nothing."""
 
 
 class Hashers:
-    """Digests of a file, and of the members if it is an archive.
+    """Digests of a file, and of its members if it is an archive.
 
-    The bytes come from the first to the last, in pieces of any size, from memory
-    or from the file.
+    The bytes come from the first to the last, in pieces of any size, from memory or from the
+    file.
 
     Args:
         algorithms: Of the whole file.
-        members: What an archive has to hold, perhaps nothing in particular;
-            ``None`` takes the file for what it is.
-        unpack: Is called for each passage through an archive, and returns what is shown
-            its members.
-        fed: Hashers that are given the same bytes by somebody else, by algorithm.
+        members: What an archive must contain, perhaps nothing in particular; ``None`` does not
+            read the file as an archive.
+        unpack: Called for each pass through an archive; returns what receives its members.
+        external: Hashers that get the same bytes elsewhere, by algorithm.
     """
 
     def __init__(
@@ -47,48 +46,48 @@ class Hashers:
         algorithms: Iterable[str] = (),
         members: Members | None = None,
         unpack: BeginUnpacking = begin_nothing,
-        fed: Mapping[str, Hasher] = MappingProxyType({}),
+        external: Mapping[str, Hasher] = MappingProxyType({}),
     ) -> None:
         self.taken_bytes = 0
-        self._own = {name: new_hasher(name) for name in algorithms if name not in fed}
-        self._hashers = {**fed, **self._own}
+        self._own = {name: new_hasher(name) for name in algorithms if name not in external}
+        self._hashers = {**external, **self._own}
         self._expected = members or {}
         self._unpack = unpack
         self._members = MemberCheck(self._expected, unpack())
-        self._archive = ArchiveReader(self._members.note) if members is not None else None
+        self._archive = ArchiveReader(self._members.on_member) if members is not None else None
 
     @property
     def is_archive(self) -> bool:
-        """Whether the members are looked at."""
+        """Whether the file is read as an archive."""
         return self._archive is not None
 
     @property
     def form(self) -> str:
-        """Of an archive: ``tar``, ``zip`` or ``gzip``; empty for what is none."""
+        """Of an archive: ``tar``, ``zip`` or ``gzip``; empty if it is not read as one."""
         return self._archive.form if self._archive is not None else ""
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody wants the bytes."""
+        """Whether it needs no bytes."""
         return not self._own and self._archive is None
 
     @property
     def is_empty(self) -> bool:
-        """Whether they add up to nothing."""
+        """Whether there is nothing to compute."""
         return not self._hashers and self._archive is None
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes; they are not needed afterwards."""
+        """Process the next bytes; they are not needed afterwards."""
         for hasher in self._own.values():
             hasher.update(data)
         if self._archive is not None:
             self._archive.update(data)
         self.taken_bytes += len(data)
 
-    def read(self, file: BufferedReader, stop: int, on_read: OnRead = watch_nothing) -> None:
-        """Take what is missing up to ``stop`` out of the file itself, or up to its end.
+    def read(self, file: BufferedReader, stop: int, on_read: OnRead = ignore_read) -> None:
+        """Process the missing bytes up to ``stop``, or to the end, from the file itself.
 
-        Nothing is read if nobody wants it. Blocks.
+        Reads nothing if no bytes are needed. Blocks.
         """
         if self.is_idle or self.taken_bytes >= stop:
             return
@@ -106,12 +105,12 @@ class Hashers:
             if algorithm in self._hashers
         )
 
-    def judge_archive(self, url: str, file: BinaryIO | None = None) -> tuple[str, ...]:
-        """Compare what the archive holds with what it should hold, at its end.
+    def check_archive(self, url: str, file: BinaryIO | None = None) -> tuple[str, ...]:
+        """Compare what the archive contains with what it should, at its end.
 
         Args:
             url: Where it came from, for the errors.
-            file: The archive, for one that says only at its end how to read it.
+            file: The archive, for one that can be read only from its end.
         Returns: What is proven by that.
         Raises: Malformed, NotAnArchive, ChecksumMismatch.
         """
@@ -119,8 +118,8 @@ class Hashers:
             return ()
         if self._archive.needs_file and file is not None:
             self._members = MemberCheck(self._expected, self._unpack())
-            read_archive(file, self._members.note)
+            read_archive(file, self._members.on_member)
         else:
             self._archive.finish()
-        self._members.judge(url)
+        self._members.check(url)
         return self._members.checks()

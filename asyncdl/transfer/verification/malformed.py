@@ -1,16 +1,16 @@
-"""The two ways in which structure checks say no."""
+"""The two results of a failed structure check."""
 
 
 class Malformed(Exception):
-    """The bytes are not what their form requires; the text says where.
+    """The bytes are not what their format requires; the text says where.
 
-    Never leaves the room: :mod:`asyncdl.transfer.verification.checks` makes a
-    ``WrongContent`` of it, which knows the file and its URL.
+    Never leaves the room: :mod:`asyncdl.transfer.verification.checks` turns it into a
+    ``WrongContent``, which knows the file and its URL.
     """
 
 
 class Doubtful(Malformed):
-    """The bytes are not as they should be, but some reader may take them all the same.
+    """The bytes are not as they should be, but some reader may accept them.
 
-    Of a file that is known to be whole this is no reason to refuse it.
+    For a file that is known to be whole this is no reason to refuse it.
     """

@@ -192,14 +192,14 @@ def _looks_of(head: bytes) -> str:
     return f"it looks like {looks[0]}" if looks else "it is neither a tar nor a zip"
 
 
-def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = False) -> None:
+def check_form(file: BinaryIO, form: Form, size_bytes: int, *, skip_tar: bool = False) -> None:
     """Check the structure of a whole file. Blocks.
 
     Args:
         file: Open, at any position.
         form: What it must look like.
         size_bytes: Its length.
-        but_tar: Whether the members of a tar are left to somebody else.
+        skip_tar: Whether the members of a tar are left to somebody else.
     Raises: Malformed.
     """
     file.seek(0)
@@ -209,7 +209,7 @@ def check_form(file: BinaryIO, form: Form, size_bytes: int, *, but_tar: bool = F
     match form:
         case Form.TIFF:
             check_tiff(file, size_bytes)
-        case Form.TAR if not but_tar:
+        case Form.TAR if not skip_tar:
             read_tar(file, size_bytes)
         case Form.TEXT:
             _check_text(file)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.file_url import has_same_name, resource_id, source_of
+from asyncdl.transfer.url_identity import has_same_name, resource_id, source_of
 
 FILE = "https://host/dir/scene.tif"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, NetworkError, Stalled, WrongContent
-from asyncdl.transfer.adaptive_concurrency import Strain, strain_of
+from asyncdl.transfer.failures import Strain, strain_of
 
 URL = "http://host/file"
 
@@ -20,14 +20,14 @@ ROWS: dict[str, tuple[AsyncdlError, bool, bool, Strain]] = {
         False,
         Strain.CERTAIN,
     ),
-    "503": (HttpStatusError(URL, 503), False, True, Strain.PERHAPS),
-    "500": (HttpStatusError(URL, 500), False, True, Strain.PERHAPS),
+    "503": (HttpStatusError(URL, 503), False, True, Strain.POSSIBLE),
+    "500": (HttpStatusError(URL, 500), False, True, Strain.POSSIBLE),
     "404": (HttpStatusError(URL, 404), False, True, Strain.NONE),
     "refused beside others": (refused(), False, True, Strain.CERTAIN),
     "refused alone": (refused(), False, False, Strain.NONE),
-    "closed without a word": (NetworkError("read", "closed"), False, True, Strain.PERHAPS),
+    "closed without a word": (NetworkError("read", "closed"), False, True, Strain.POSSIBLE),
     "broken after bytes": (NetworkError("read", "reset", phase="body"), True, True, Strain.NONE),
-    "stalled": (Stalled(URL, seconds=60.0), True, True, Strain.PERHAPS),
+    "stalled": (Stalled(URL, seconds=60.0), True, True, Strain.POSSIBLE),
     "a page": (WrongContent(URL, "a page"), False, True, Strain.NONE),
 }
 

@@ -36,7 +36,7 @@ has."""
 _log = logging.getLogger("asyncdl.transfer")
 
 
-class FinishedFile(Struct, frozen=True):
+class VerifiedFile(Struct, frozen=True):
     """A file under its final name, and how it was verified."""
 
     path: Path
@@ -100,7 +100,7 @@ class Destination:
         form = self._request.form or form_of(name)
         return Form.HTML if form is Form.ANY and self._request.accept_html else form
 
-    async def find_existing(self) -> FinishedFile | None:
+    async def find_existing(self) -> VerifiedFile | None:
         """Take the name that the caller chose.
 
         Returns: The file, if it is there already and no host need be asked about it.
@@ -115,9 +115,9 @@ class Destination:
         request = self._request
         if request.recheck is Recheck.NEVER or request.overwrite or request.digests:
             return False
-        return await self._engine.placer.size_of(final) is not None
+        return await self._engine.publisher.size_of(final) is not None
 
-    async def claim(self, name: str, head: Head | None = None) -> FinishedFile | None:
+    async def claim(self, name: str, head: Head | None = None) -> VerifiedFile | None:
         """Take a name; return the file if it is there already.
 
         Args:
@@ -138,7 +138,7 @@ class Destination:
 
     # What is there already.
 
-    async def _find(self, final: Path, head: Head | None) -> FinishedFile | None:
+    async def _find(self, final: Path, head: Head | None) -> VerifiedFile | None:
         request = self._request
         announced = _announced_bytes(head) if head is not None else None
         size_bytes = announced if request.size_bytes is None else request.size_bytes
@@ -153,8 +153,8 @@ class Destination:
             return None
         return await self._verify_existing(final, size_bytes)
 
-    async def _verify_existing(self, final: Path, size_bytes: int | None) -> FinishedFile | None:
-        found_bytes = await self._engine.placer.size_of(final)
+    async def _verify_existing(self, final: Path, size_bytes: int | None) -> VerifiedFile | None:
+        found_bytes = await self._engine.publisher.size_of(final)
         if found_bytes is None:
             return None
         try:
@@ -165,14 +165,14 @@ class Destination:
         except TransferError as error:
             _log.info("%s is there, but not right: %s", final, error.detail)
             return None
-        return FinishedFile(final, found_bytes, verification)
+        return VerifiedFile(final, found_bytes, verification)
 
     async def _is_same_version(self, final: Path, head: Head | None) -> bool | None:
         """Return whether the local file is what the host has now; ``None`` if not asked."""
         recheck = self._request.recheck
         if head is None or recheck is Recheck.NEVER or self._request.digests:
             return None
-        copy = await self._engine.placer.copy_at(final)
+        copy = await self._engine.publisher.copy_at(final)
         is_same = None if copy is None else is_known_version(copy, head.validator)
         return False if is_same is None and recheck is Recheck.CONFIRMED else is_same
 
@@ -198,7 +198,7 @@ class Destination:
         final = self.final
         if final is None or self._replaces:
             return
-        if not await self._engine.placer.may_replace(final, self._mark):
+        if not await self._engine.publisher.may_replace(final, self._mark):
             detail = f"{final} is there, and it is not this file of an earlier run"
             raise TransferError(self._url.now, detail, reason=FILE_EXISTS)
 
@@ -290,7 +290,7 @@ class Destination:
             self._announced_digests = digests
             unfinished.hasher.expect(self.expected(None))
 
-    async def finish(self, *, is_whole: bool) -> FinishedFile:
+    async def finish(self, *, is_whole: bool) -> VerifiedFile:
         """Verify the bytes and give them their final name; wrong ones are dropped.
 
         Args:
@@ -312,8 +312,8 @@ class Destination:
             await unfinished.drop()
             raise
         await self._record_version(part.path, unfinished.state.validator)
-        await self._engine.placer.place(part, self._mark, replaces=self._replaces)
-        return FinishedFile(part.final, unfinished.size_bytes, verification)
+        await self._engine.publisher.publish(part, self._mark, replaces=self._replaces)
+        return VerifiedFile(part.final, unfinished.size_bytes, verification)
 
     async def _record_version(self, path: Path, validator: Validator) -> None:
         request = self._request

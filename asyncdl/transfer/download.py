@@ -10,7 +10,7 @@ from anyio import CancelScope
 from asyncdl.errors import AsyncdlError
 from asyncdl.events import Notice
 from asyncdl.transfer import clock
-from asyncdl.transfer.destination import Destination, FinishedFile
+from asyncdl.transfer.destination import Destination, VerifiedFile
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.failures import is_bad_file, is_other_version
 from asyncdl.transfer.file_progress import FileProgress
@@ -127,7 +127,7 @@ class Download:
 
     # Bytes.
 
-    async def _request_bytes(self) -> FinishedFile | None:
+    async def _request_bytes(self) -> VerifiedFile | None:
         """Request until a response brings bytes, and receive them."""
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(
@@ -230,7 +230,7 @@ class Download:
             self.engine.emit(Notice(text, "warning"))
         return self._fetched(file, length_check)
 
-    def _fetched(self, file: FinishedFile, length_check: str) -> Fetched:
+    def _fetched(self, file: VerifiedFile, length_check: str) -> Fetched:
         is_sized = self.request.size_bytes is not None
         checks = ("length" if is_sized else length_check, *file.verification.checks)
         return Fetched(

@@ -18,7 +18,7 @@ from asyncdl.transfer.logins import LoginBook
 from asyncdl.transfer.name_registry import NameRegistry
 from asyncdl.transfer.netrc import Netrc
 from asyncdl.transfer.parts.disk import Disk
-from asyncdl.transfer.placement import FolderPlacer, Placer
+from asyncdl.transfer.publishing import FolderPublisher, Publisher
 from asyncdl.transfer.range_requests import HostRangeSupport
 
 GRAIN_S = 0.1
@@ -67,7 +67,7 @@ class Engine(Struct, frozen=True):
     verification_disk: Disk
     """Reads and hashes files, and unpacks archives as they arrive. Its threads are separate, so
     that they delay no write to a ``.part`` file."""
-    placer: Placer
+    publisher: Publisher
     """Gives verified files their final names."""
     names: NameRegistry
     range_support: HostRangeSupport
@@ -96,7 +96,7 @@ def build_engine(client: Client, limits: Limits, emit: Emit, netrc: Netrc | None
         rate_limit=RateLimit(limits.max_rate_bytes_s),
         disk=disk,
         verification_disk=Disk(2),
-        placer=FolderPlacer(disk),
+        publisher=FolderPublisher(disk),
         names=NameRegistry(),
         range_support=HostRangeSupport(),
         logins=LoginBook(netrc),

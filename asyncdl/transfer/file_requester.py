@@ -15,7 +15,7 @@ from asyncdl.errors import RangeRefused, TransferError
 from asyncdl.transfer import clock
 from asyncdl.transfer.body_receiver import BodyReceiver, FileTarget
 from asyncdl.transfer.content_coding import Coding, coding_of
-from asyncdl.transfer.destination import Destination, FinishedFile
+from asyncdl.transfer.destination import Destination, VerifiedFile
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.error_pages import read_page
 from asyncdl.transfer.file_progress import FileProgress
@@ -83,7 +83,7 @@ class FileRequester:
 
     async def open_response(
         self, stack: AsyncExitStack, connection: ConnectionSlot
-    ) -> OpenedResponse | FinishedFile | None:
+    ) -> OpenedResponse | VerifiedFile | None:
         """Request in one way after the other, each once, until there is nothing more to request.
 
         Args:
@@ -102,7 +102,7 @@ class FileRequester:
 
     async def _send(
         self, stack: AsyncExitStack, connection: ConnectionSlot
-    ) -> OpenedResponse | FinishedFile | AlreadyComplete | RequestAgain:
+    ) -> OpenedResponse | VerifiedFile | AlreadyComplete | RequestAgain:
         """Make one request; a response with bytes of the file stays open with ``stack``."""
         engine, url, destination = self.engine, self.url, self.destination
         ask = self.ladder.next_request(url.now, destination.resume_point)
@@ -131,7 +131,7 @@ class FileRequester:
         await self._follow(decision, response.head.status)
         return decision
 
-    async def _claim_name(self, head: Head, url: str) -> FinishedFile | None:
+    async def _claim_name(self, head: Head, url: str) -> VerifiedFile | None:
         """Take the name from the first response that is about the file, if there is none yet."""
         destination = self.destination
         if destination.final is not None or head.status not in _ABOUT_FILE:

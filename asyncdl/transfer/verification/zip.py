@@ -36,7 +36,7 @@ from asyncdl.transfer.verification.zip_headers import (
     LOCATOR_HEAD,
     SIGNED,
     ListedEntry,
-    WantedBytes,
+    NextBytes,
     ZipDirectory,
     ZipEntry,
     read_central,
@@ -65,7 +65,7 @@ class _MemberBytes(Struct, frozen=True):
     """``None`` up to their own end."""
 
 
-_Steps: TypeAlias = Generator[WantedBytes | _MemberBytes, bytes, None]
+_Steps: TypeAlias = Generator[NextBytes | _MemberBytes, bytes, None]
 
 
 class ZipReader:
@@ -91,7 +91,7 @@ class ZipReader:
         self._taken_bytes = 0
         self._problem: Malformed | None = None
         self._steps = self._walk()
-        self._step: WantedBytes | _MemberBytes | None = next(self._steps)
+        self._step: NextBytes | _MemberBytes | None = next(self._steps)
         self._kept = bytearray()
         self._passed_bytes = 0
         """Of the flow."""
@@ -117,8 +117,8 @@ class ZipReader:
         if self._step is not None:
             raise Malformed(_TOO_SHORT)
 
-    def _take(self, step: WantedBytes | _MemberBytes, rest: memoryview) -> int:
-        if isinstance(step, WantedBytes):
+    def _take(self, step: NextBytes | _MemberBytes, rest: memoryview) -> int:
+        if isinstance(step, NextBytes):
             piece = rest[: step.size_bytes - len(self._kept)]
             self._kept += piece
             self._count_in(len(piece))
@@ -162,7 +162,7 @@ class ZipReader:
 
     def _walk(self) -> _Steps:
         offset = 0
-        while (signature := (yield WantedBytes(4))) == LOCAL:
+        while (signature := (yield NextBytes(4))) == LOCAL:
             yield from self._pass_member(offset)
             if self.needs_file:
                 return
@@ -212,12 +212,12 @@ class ZipReader:
             listed = yield from read_central()
             self._confirm(listed)
             count += 1
-            signature = yield WantedBytes(4)
+            signature = yield NextBytes(4)
         if signature == SIGNED:
-            (length,) = struct.unpack("<H", (yield WantedBytes(2)))
+            (length,) = struct.unpack("<H", (yield NextBytes(2)))
             if length:
-                yield WantedBytes(length)
-            signature = yield WantedBytes(4)
+                yield NextBytes(length)
+            signature = yield NextBytes(4)
         if signature not in (END, END_64):
             raise Malformed("bytes that belong to no member")
         if self._there:
@@ -300,7 +300,7 @@ def _offset_of_zip64(file: BinaryIO, end_at: int) -> int:
     return min(offset, locator_at)
 
 
-def _read_whole(file: BinaryIO, steps: Generator[WantedBytes, bytes, ListedEntry]) -> ListedEntry:
+def _read_whole(file: BinaryIO, steps: Generator[NextBytes, bytes, ListedEntry]) -> ListedEntry:
     step = next(steps)
     while True:
         data = file.read(step.size_bytes)

@@ -126,7 +126,7 @@ class ListedEntry(Struct, frozen=True):
         return kind not in (0, _REGULAR) and not (kind == _FOLDER and self.entry.is_folder)
 
 
-class WantedBytes(Struct, frozen=True):
+class NextBytes(Struct, frozen=True):
     """So many bytes are wanted, 1 or more, at once."""
 
     size_bytes: int
@@ -140,28 +140,28 @@ class ZipDirectory(Struct, frozen=True):
     size_bytes: int
 
 
-def read_local() -> Generator[WantedBytes, bytes, ZipEntry]:
+def read_local() -> Generator[NextBytes, bytes, ZipEntry]:
     """Read the header in front of a member, behind its signature. Raises: Malformed."""
-    head = yield WantedBytes(_LOCAL_HEAD.size)
+    head = yield NextBytes(_LOCAL_HEAD.size)
     _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes = _LOCAL_HEAD.unpack(head)
-    raw_name = (yield WantedBytes(name_bytes)) if name_bytes else b""
-    extra = _read_extra((yield WantedBytes(extra_bytes)) if extra_bytes else b"", raw_name)
+    raw_name = (yield NextBytes(name_bytes)) if name_bytes else b""
+    extra = _read_extra((yield NextBytes(extra_bytes)) if extra_bytes else b"", raw_name)
     if not flags & _IS_TOLD_BEHIND:
         size, packed, _ = _widened((size, packed), extra)
     return _entry(raw_name, extra, flags, method, crc, packed, size)
 
 
-def read_central() -> Generator[WantedBytes, bytes, ListedEntry]:
+def read_central() -> Generator[NextBytes, bytes, ListedEntry]:
     """Read an entry of the central directory, behind its signature. Raises: Malformed."""
-    head = yield WantedBytes(_CENTRAL_HEAD.size)
+    head = yield NextBytes(_CENTRAL_HEAD.size)
     (
         _, _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes, comment_bytes,
         disk, _, attributes, offset,
     ) = _CENTRAL_HEAD.unpack(head)  # fmt: skip
-    raw_name = (yield WantedBytes(name_bytes)) if name_bytes else b""
-    extra = _read_extra((yield WantedBytes(extra_bytes)) if extra_bytes else b"", raw_name)
+    raw_name = (yield NextBytes(name_bytes)) if name_bytes else b""
+    extra = _read_extra((yield NextBytes(extra_bytes)) if extra_bytes else b"", raw_name)
     if comment_bytes:
-        yield WantedBytes(comment_bytes)
+        yield NextBytes(comment_bytes)
     if disk not in (0, _IS_MARKED_16):
         raise Malformed("one part of an archive that was split")
     size, packed, offset = _widened((size, packed, offset), extra)
@@ -247,11 +247,11 @@ the beginning of the long ones, but only Zip64 has these."""
 
 def read_descriptor(
     entry: ZipEntry, content: MemberContent | None, packed_bytes: int | None
-) -> Generator[WantedBytes, bytes, ZipEntry]:
+) -> Generator[NextBytes, bytes, ZipEntry]:
     """Read sum and sizes behind a member, in whichever form they stand. Raises: Malformed."""
     read = b""
     for length, form in _LARGE_DESCRIPTORS if entry.is_large else _DESCRIPTORS:
-        read += yield WantedBytes(length - len(read))
+        read += yield NextBytes(length - len(read))
         if form.startswith("<4x") and not read.startswith(DESCRIPTOR):
             continue
         crc, packed, size = struct.unpack(form, read)
@@ -274,36 +274,36 @@ def _entry_with(entry: ZipEntry, crc: int, packed: int, size: int) -> ZipEntry:
     )
 
 
-def read_end(signature: bytes, passed: ZipDirectory) -> Generator[WantedBytes, bytes, None]:
+def read_end(signature: bytes, passed: ZipDirectory) -> Generator[NextBytes, bytes, None]:
     """Read the end of an archive and compare it with what has passed. Raises: Malformed."""
     large: ZipDirectory | None = None
     if signature == END_64:
         length, _, _, disk, start_disk, here, count, size, offset = END_64_HEAD.unpack(
-            (yield WantedBytes(END_64_HEAD.size))
+            (yield NextBytes(END_64_HEAD.size))
         )
         rest_bytes = length + 8 - END_64_HEAD.size
         if not 0 <= rest_bytes <= _LONGEST_TAIL_BYTES:
             raise Malformed("an end of Zip64 that is none")
         if rest_bytes:
-            yield WantedBytes(rest_bytes)
+            yield NextBytes(rest_bytes)
         if (disk, start_disk) != (0, 0) or here != count:
             raise Malformed("one part of an archive that was split")
         large = ZipDirectory(count, offset, size)
-        signature = yield WantedBytes(4)
+        signature = yield NextBytes(4)
         if signature != LOCATOR_64:
             raise Malformed("no locator behind the end of Zip64")
-        _, at, _ = LOCATOR_HEAD.unpack((yield WantedBytes(LOCATOR_HEAD.size)))
+        _, at, _ = LOCATOR_HEAD.unpack((yield NextBytes(LOCATOR_HEAD.size)))
         if at != passed.offset + passed.size_bytes:
             raise Malformed("a locator that leads elsewhere")
-        signature = yield WantedBytes(4)
+        signature = yield NextBytes(4)
     if signature != END:
         raise Malformed("bytes that belong to no member")
-    said = END_HEAD.unpack((yield WantedBytes(END_HEAD.size)))
+    said = END_HEAD.unpack((yield NextBytes(END_HEAD.size)))
     disk, start_disk, here, count, size, offset, comment_bytes = said
     if disk not in (0, _IS_MARKED_16) or start_disk not in (0, _IS_MARKED_16) or here != count:
         raise Malformed("one part of an archive that was split")
     if comment_bytes:
-        yield WantedBytes(comment_bytes)
+        yield NextBytes(comment_bytes)
     _check_end(passed, ZipDirectory(count, offset, size), large)
 
 

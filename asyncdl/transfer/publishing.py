@@ -1,7 +1,7 @@
 """Where verified files are placed: in a folder, by rename.
 
 The engine writes each file to a ``.part`` file on disk and verifies it there. Only then does it
-get its final name. :class:`Placer` is all that the engine knows about final names; an object
+get its final name. :class:`Publisher` is all that the engine knows about final names; an object
 store would fulfil it by an upload of the ``.part`` file.
 """
 
@@ -16,7 +16,7 @@ from asyncdl.transfer.parts.ownership import OwnershipMark
 from asyncdl.transfer.parts.part_file import PartFile, may_be_replaced
 
 
-class Placer(Protocol):
+class Publisher(Protocol):
     """Gives verified files their final names, and knows what has these names already."""
 
     async def size_of(self, final: Path) -> int | None:
@@ -37,7 +37,7 @@ class Placer(Protocol):
         Raises: DiskError.
         """
 
-    async def place(self, part: PartFile, mark: OwnershipMark, *, replaces: bool) -> None:
+    async def publish(self, part: PartFile, mark: OwnershipMark, *, replaces: bool) -> None:
         """Give a verified file its final name, ``part.final``; its ``.part`` name is gone then.
 
         Args:
@@ -48,7 +48,7 @@ class Placer(Protocol):
         """
 
 
-class FolderPlacer:
+class FolderPublisher:
     """Places files in the folder of their ``.part`` file, by rename.
 
     Args:
@@ -70,7 +70,7 @@ class FolderPlacer:
         """Return whether nothing has the name, or a file with the same mark."""
         return await self._disk.run_brief(final, lambda: may_be_replaced(final, mark))
 
-    async def place(self, part: PartFile, mark: OwnershipMark, *, replaces: bool) -> None:
+    async def publish(self, part: PartFile, mark: OwnershipMark, *, replaces: bool) -> None:
         """Rename the ``.part`` file. Also fails if it was removed or replaced meanwhile.
 
         Raises: DiskError; the final name is then as it was, or the whole file is there

@@ -25,7 +25,7 @@ CATCH_UP_BYTES = 4 << 20
 catches up, and takes milliseconds, so that no connection has to wait."""
 
 
-class _Pass(Struct):
+class _HashingPass(Struct):
     """One pass through the file, from its first byte on."""
 
     hashers: Hashers
@@ -49,7 +49,7 @@ class IncrementalHasher:
         self._path = path
         self._expected = expected
         self._run = run
-        self._pass = _Pass(expected.new_hashers())
+        self._pass = _HashingPass(expected.new_hashers())
 
     @property
     def is_idle(self) -> bool:
@@ -65,7 +65,7 @@ class IncrementalHasher:
 
     def reset(self) -> None:
         """Forget every byte."""
-        self._pass = _Pass(self._expected.new_hashers())
+        self._pass = _HashingPass(self._expected.new_hashers())
 
     async def add(self, buffer: WriteBuffer, prefix_bytes: int) -> None:
         """Hash what can be hashed in order, after a buffer has been written.
@@ -88,7 +88,7 @@ class IncrementalHasher:
             self.reset()
         return self._pass.hashers
 
-    async def _advance(self, current: _Pass, buffer: WriteBuffer, prefix_bytes: int) -> None:
+    async def _advance(self, current: _HashingPass, buffer: WriteBuffer, prefix_bytes: int) -> None:
         hashers, stop = current.hashers, min(prefix_bytes, current.reached + CATCH_UP_BYTES)
         if buffer.start <= stop:
             stop = buffer.stop

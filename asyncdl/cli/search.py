@@ -31,7 +31,7 @@ from asyncdl.cli.service import Access, access_to, open_client, with_tls
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.preflight import naming_datasets
-from asyncdl.job.choosing.scenes import Left, area_notes, search_notes
+from asyncdl.job.choosing.scenes import LeftOut, area_notes, search_notes
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
@@ -145,7 +145,7 @@ async def _search(
     max_wait: Seconds | None,
 ) -> list[Scene]:
     scenes: list[Scene] = []
-    last, left_out = None, Left()
+    last, left_out = None, LeftOut()
     for note in area_notes(query.area):
         echo(note.text, err=True)
     async with (
@@ -157,7 +157,7 @@ async def _search(
     ):
         async for batch in batches:
             scenes += batch.scenes
-            left_out = left_out.more(batch)
+            left_out = left_out.add(batch)
             last = batch
     total = last.total_hits if last else 0
     echo(f"{len(scenes):,} of {count(total, 'scene')}", err=True)

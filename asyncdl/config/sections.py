@@ -42,7 +42,7 @@ class Clash(Portable, ValueError):
 
 
 def is_http_url(text: str) -> bool:
-    """Tell whether a text is a whole URL by which HTTP can ask a host."""
+    """Return whether a text is a whole URL by which HTTP can ask a host."""
     try:
         parts = urlsplit(text)
         has_host = bool(parts.hostname) and parts.port != 0
@@ -52,12 +52,12 @@ def is_http_url(text: str) -> bool:
 
 
 def names_user(url: str) -> bool:
-    """Tell whether a user, or a secret, stands in front of the host of a URL."""
+    """Return whether a user, or a secret, stands in front of the host of a URL."""
     return "@" in urlsplit(url).netloc
 
 
 def is_clear_text(url: str) -> bool:
-    """Tell whether what is sent to a URL can be read on its way."""
+    """Return whether what is sent to a URL can be read on its way."""
     parts = urlsplit(url)
     return goes_in_clear(parts.scheme, parts.hostname or "")
 

@@ -208,7 +208,7 @@ _ELSEWHERE = re.compile(r"~|[A-Za-z]:|//|\\|/vsi", re.IGNORECASE)
 
 
 def leads_out(path: str) -> bool:
-    """Tell whether a path as text may lead anywhere but below its folder, on any system."""
+    """Return whether a path as text may lead anywhere but below its folder, on any system."""
     return bool(
         _ELSEWHERE.match(path)
         or "\\" in path

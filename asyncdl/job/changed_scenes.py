@@ -1,7 +1,7 @@
 """Scenes that changed at the service: processed anew (superseded), or deleted.
 
-Nothing is removed before all files of the new product are there and right, and nothing
-but what this job has fetched and nobody has changed since.
+Nothing is removed before all files of the new product are there and verified, and nothing
+but files that this job has fetched and nobody has changed since.
 
 Source: endpoint ``scene-search-delete``; API notes, section 10.
 """
@@ -28,10 +28,10 @@ from asyncdl.units import count
 
 
 def superseded_pairs(scenes: Iterable[SceneRecord]) -> Iterator[tuple[SceneRecord, SceneRecord]]:
-    """Yield pairs of an older product and the one that took its place. Pure.
+    """Yield pairs of an older product and the one that superseded it. Pure.
 
-    The newest product of an acquisition replaces all that were seen last in earlier runs,
-    once nothing of it is missing. Products that are seen in the same run are both there.
+    The newest product of an acquisition supersedes all that were last seen in earlier runs,
+    once nothing of it is missing. Products that are seen in the same run both exist.
     """
     by_acquisition: dict[str, list[SceneRecord]] = {}
     for scene in scenes:
@@ -49,26 +49,26 @@ def _made_on(scene: SceneRecord) -> date:
 
 
 async def mark_superseded(run: RunContext) -> None:
-    """Mark what was processed anew, and remove its files if the config says so."""
+    """Mark scenes that were superseded, and remove their files if the config says so."""
     known = await run.journal.scenes.all()
     pairs = await anyio.to_thread.run_sync(lambda: list(superseded_pairs(known)))
     removed_files = await _remove(run, pairs) if run.config.download.superseded == "remove" else {}
-    told = [
+    events = [
         SceneSuperseded(old.product_id, new.product_id, removed_files.get(old.product_id, 0))
         for old, new in pairs
         if old.kinds and (not old.superseded_by or removed_files.get(old.product_id))
     ]
     await run.journal.scenes.note_superseded((old.product_id, new.product_id) for old, new in pairs)
-    for event in told:
+    for event in events:
         run.emit(event)
-    if told:
-        run.emit(Notice(_told(told)))
+    if events:
+        run.emit(Notice(_notice_of(events)))
 
 
 async def _remove(
     run: RunContext, pairs: Iterable[tuple[SceneRecord, SceneRecord]]
 ) -> Mapping[str, int]:
-    """Remove the files of kinds that the new product has, too; return how many of each scene."""
+    """Remove the files of kinds that the new product also has; return how many of each scene."""
     kinds = {old.product_id: new.kinds for old, new in pairs if old.kinds}
     if not kinds:
         return {}
@@ -89,28 +89,28 @@ def _remove_items(directory: Path, scenes: Iterable[str]) -> None:
             item_path(directory, scene).unlink(missing_ok=True)
 
 
-def _told(events: list[SceneSuperseded]) -> str:
+def _notice_of(events: list[SceneSuperseded]) -> str:
     removed = sum(event.removed_files for event in events)
     what = f"{count(removed, 'old file')} removed" if removed else "the old files are kept"
     return f"Processed anew by the service: {count(len(events), 'scene')}; {what}."
 
 
 FIRST_DAY = date(1972, 7, 23)
-"""Landsat 1 was launched."""
+"""Launch of Landsat 1."""
 
 
-async def note_withdrawn(
+async def mark_withdrawn(
     run: RunContext, datasets: Iterable[str], since: date | None, today: date
 ) -> None:
     """Mark scenes that the service has deleted; their files are kept.
 
-    A service that does not tell is no reason to fail.
+    A call that fails does not fail the run.
 
     Args:
-        run: Of the job, whose scenes count.
-        datasets: To ask for.
-        since: The first day of deletion that was not asked for yet; ``None`` if nobody
-            knows, and then all days count on which one of the scenes may have been deleted.
+        run: Its journal has the scenes.
+        datasets: Whose deletions are queried.
+        since: First day of deletion that was not queried yet; ``None`` if that is not known,
+            and then every day on which one of the scenes may have been deleted is queried.
         today: By the service's clock.
     """
     known = {
@@ -122,7 +122,7 @@ async def note_withdrawn(
         return
     days = _days(run, known, since, today)
     found: dict[str, str] = {}
-    with best_effort("what the service has deleted is not known"):
+    with best_effort("deleted scenes could not be queried"):
         for dataset in datasets:
             async for deleted in _deleted(run, dataset, *days):
                 if deleted.display_id in known:
@@ -138,7 +138,7 @@ async def note_withdrawn(
 def _days(
     run: RunContext, known: Iterable[str], since: date | None, today: date
 ) -> tuple[date, date]:
-    """Return the first and the last day to ask for."""
+    """Return the first and the last day to query."""
     products = [product for id_ in known if (product := parse_product_id(id_) or parse_ard_id(id_))]
     acquired = [product.acquired for product in products]
     if run.config.service.deletions_by == "deletion":
@@ -151,16 +151,16 @@ async def _deleted(
     run: RunContext, dataset: str, start: date, end: date
 ) -> AsyncIterator[DeletedScene]:
     number: int | None = 1
-    collected, asked = 0, run.config.service.scenes_per_page
+    collected, page_size = 0, run.config.service.scenes_per_page
     while number is not None:
         page = await run.client.scene_search_delete(
             dataset,
             start=start.isoformat(),
             end=end.isoformat(),
             starting_number=number,
-            max_results=asked,
+            max_results=page_size,
         )
         for deleted in page.results or ():
             yield deleted
         collected += len(page.results or ())
-        number = next_start(page, start=number, collected=collected, requested=asked)
+        number = next_start(page, start=number, collected=collected, requested=page_size)

@@ -1,4 +1,4 @@
-"""How long what is missing may take, and what that is estimated from."""
+"""How fast missing files may be expected, and what that is estimated from."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from asyncdl.job.reporting.report import Summary, read_report
 from asyncdl.journal import Overview, StatePlaces, read_journal
 
 SAME_START_S = 60.0
-"""The report and the journal note the beginning of a run a moment apart."""
+"""The report and the journal note the start of a run a moment apart."""
 
 
 class Basis(StrEnum):
     """What a rate is taken from."""
 
     GIVEN = "told"
-    """By the caller."""
+    """The caller said so."""
     LAST_RUN = "last-run"
-    """Of the same service in the same directory, its waits included."""
+    """The last run of the same service in the same directory, its waits included."""
     MAX_RATE = "max-rate"
-    """``download.max_rate``: it will not be faster."""
+    """``download.max_rate``, which is the upper limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRate:
-    """How fast files are taken to come."""
+    """The rate at which files are expected."""
 
     bytes_per_s: float
     basis: Basis
     begun: str = ""
     """When the last run began, if that is the basis."""
     size_bytes: int = 0
-    """What came in it."""
+    """Bytes that were fetched in it."""
 
 
 async def find_rate(
-    places: StatePlaces, download: DownloadConfig, service: str, told: float | None = None
+    places: StatePlaces, download: DownloadConfig, service: str, expected: float | None = None
 ) -> ExpectedRate | None:
     """Return the best rate that is known for a job; ``None`` rather than a guess.
 
     Args:
         places: Of the job's directory and its state.
         download: Its limits.
-        service: Name of the service; runs that asked another one say nothing.
-        told: Bytes per second that the caller expects.
+        service: Name of the service; runs of another one do not count.
+        expected: Bytes per second, if the caller knows better.
     Raises: DiskError, when the journal cannot be read.
     """
     async with read_journal(places, service) as journal:
         overview = await journal.overview() if journal else None
     report = await to_thread.run_sync(_report_of, places.directory)
     last = report if report and overview and is_same_run(report, overview) else None
-    return choose_rate(told, last, download.max_rate)
+    return choose_rate(expected, last, download.max_rate)
 
 
 def _report_of(directory: Path) -> Summary | None:
@@ -68,7 +68,7 @@ def _report_of(directory: Path) -> Summary | None:
 
 
 def is_same_run(report: Summary, overview: Overview) -> bool:
-    """Tell whether a report is that of the last run which the journal knows for a service."""
+    """Return whether a report is that of the last run which the journal knows for a service."""
     try:
         begun_s = datetime.fromisoformat(report.begun).timestamp()
     except ValueError:
@@ -77,11 +77,11 @@ def is_same_run(report: Summary, overview: Overview) -> bool:
 
 
 def choose_rate(
-    told: float | None, last: Summary | None, max_rate: float | None
+    expected: float | None, last: Summary | None, max_rate: float | None
 ) -> ExpectedRate | None:
-    """Choose among what was told, how the last run went, and the limit."""
-    if told is not None:
-        return ExpectedRate(told, Basis.GIVEN)
+    """Return what the caller expects, else the rate of the last run or the limit."""
+    if expected is not None:
+        return ExpectedRate(expected, Basis.GIVEN)
     limit = ExpectedRate(max_rate, Basis.MAX_RATE) if max_rate is not None else None
     if last is None or not last.downloaded_bytes or not last.elapsed_s:
         return limit

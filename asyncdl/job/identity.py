@@ -1,4 +1,4 @@
-"""By what a job is known again: its label at the service, and its config's fingerprint. Pure."""
+"""What identifies a job: its label at the service, and the fingerprint of its config. Pure."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from asyncdl.m2m.downloads.selection import Wanted
 from asyncdl.m2m.searching.scene_search import SceneQuery
 
 HASHED_CHARS = 20
-"""So many hex digits keep the jobs of a thousand accounts apart; a label has 50 characters."""
+"""Enough hex digits to keep the jobs of a thousand accounts apart; a label has 50 characters."""
 
 
 def label_of(service: str, username: str, directory: Path) -> str:
-    """Return the label of a job that has none yet.
+    """Return a label for a job that has none yet.
 
-    It follows from the account, the machine and the directory: a run that has
+    It is derived from the account, the machine and the directory: a run that has
     lost its journal finds its requests under the same label, and so spends no
-    quota twice. The account's other jobs go by other labels.
+    quota twice. The account's other jobs have other labels.
     """
     facts = (service, username, socket.gethostname(), str(directory.absolute()))
     return "asyncdl-" + _hash_of("\0".join(facts).encode())
 
 
 def fingerprint_of(search_plan: SearchPlan, products: Sequence[Wanted]) -> str:
-    """Return what changes with the scenes or products that a config asks for, and only then."""
+    """Return a hash that changes with the scenes or products that a config asks for."""
     named = [(type(product).__name__, product) for product in products]
     facts = (_facts_of(search_plan.query), search_plan.named, named)
     return _hash_of(msgspec.json.encode(facts, order="deterministic"))
 
 
 def _facts_of(query: SceneQuery | None) -> dict[str, Any] | None:
-    """Return what a query asks for; what is said about its area is no part of it."""
+    """Return what a query selects; notes about its area are left out."""
     if query is None:
         return None
     facts = {field.name: getattr(query, field.name) for field in fields(query)}
     facts["area"] = query.area.filters
-    # Only where it counts, so that all other jobs are known again by older fingerprints.
+    # Only where it matters, so that fingerprints of all other jobs stay what they were.
     return facts | ({"ground": query.area.ground} if query.area.ground else {})
 
 
 def search_mark_of(fingerprint: str, download: DownloadConfig) -> str:
-    """Return what changes when a run has to look at all scenes again, not at new ones only.
+    """Return a hash that changes when a run has to search all scenes again, not only new ones.
 
     Args:
         fingerprint: Of what the config asks for.
-        download: Says where files go and what they have to show.
+        download: Where files go, and how they are verified.
     """
     facts = (fingerprint, str(download.layout), str(download.template_of_bundles), download.verify)
     return _hash_of("\0".join(facts).encode())

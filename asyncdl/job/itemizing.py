@@ -1,7 +1,7 @@
 """STAC items of the scenes in a directory, and a collection for each dataset.
 
-They stand in ``<directory>/stac/<dataset>/`` and point to the files from there, so the
-directory can be moved as a whole. Items that somebody else wrote, or has edited, are theirs.
+They are in ``<directory>/stac/<dataset>/`` and point to the files by relative paths, so the
+directory can be moved as a whole. Items that others wrote or edited are never changed.
 """
 
 from __future__ import annotations
@@ -86,11 +86,11 @@ async def write_items(
 ) -> None:
     """Write an item for each scene whose files are there; those that are up to date stay.
 
-    What cannot be written is reported and fails nothing: the files are what a run is for.
+    Items that cannot be written are reported and do not fail the run.
 
     Args:
-        journal: Knows the files.
-        directory: They lie in it.
+        journal: Has the files.
+        directory: Holds them.
         emit: Takes a :class:`Notice` about items that are not written.
         is_absolute: Whether items name files by their whole paths, for tools that take
             relative ones from where they were started.
@@ -120,8 +120,8 @@ def item_path(directory: Path, scene: str) -> Path:
 def _notice_of_kept(kept: list[str]) -> str:
     shown = ", ".join(kept[:3]) + (" …" if len(kept) > 3 else "")
     return (
-        f"STAC items left as they are, because somebody wrote or edited them: "
-        f"{count(len(kept), 'item')} ({shown}). Remove them to have them written anew."
+        f"STAC items left unchanged, because somebody wrote or edited them: "
+        f"{count(len(kept), 'item')} ({shown}). Remove them to have them written again."
     )
 
 
@@ -227,7 +227,7 @@ def _located(file: ItemFile, path: Path) -> ItemFile:
 def _facts(
     directory: Path, files: Mapping[str, FinishedFile], footprint: tuple[Outline, ...]
 ) -> SceneFacts:
-    """Ask one file after the other for what is missing still.
+    """Read the files one after the other until nothing is missing.
 
     The footprint is that of the product's own item, else of the search, else of the angle
     coefficients; the frame of the raster is the last resort, and up to twice as large.
@@ -245,13 +245,13 @@ def _facts(
 
 
 def _texts(
-    directory: Path, files: Mapping[str, FinishedFile], endings: Iterable[str]
+    directory: Path, files: Mapping[str, FinishedFile], suffixes: Iterable[str]
 ) -> Iterator[str]:
-    """Yield what files with some endings say, in the order of the endings."""
-    for ending in endings:
+    """Yield the texts of the files with these suffixes, in the order of the suffixes."""
+    for suffix in suffixes:
         for name, file in files.items():
-            # A pipe in its place would be waited for.
-            if name.endswith(ending) and (directory / file.path).is_file():
+            # A pipe in its place would block.
+            if name.endswith(suffix) and (directory / file.path).is_file():
                 with (directory / file.path).open("rb") as content:
                     yield content.read(_LONGEST_TEXT_BYTES).decode(errors="replace")
 
@@ -260,7 +260,7 @@ def _texts(
 
 
 def _read(path: Path) -> object:
-    """Return what is there; ``None`` if that is nothing, or nothing that can be read."""
+    """Return the JSON of a file; ``None`` if there is none, or it cannot be read."""
     try:
         return orjson.loads(_content_of(path))
     except (OSError, ValueError):
@@ -268,7 +268,7 @@ def _read(path: Path) -> object:
 
 
 def _content_of(path: Path) -> bytes:
-    """Return an item as it stands on the disk. Raises: OSError, ValueError, for what is none."""
+    """Return the bytes of an item on disk. Raises: OSError, ValueError, if it is not one."""
     if not path.is_file():
         raise FileNotFoundError(path)
     with path.open("rb") as file:

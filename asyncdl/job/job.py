@@ -25,7 +25,7 @@ from asyncdl.errors import (
     wrong_type,
 )
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
-from asyncdl.job.changed_scenes import mark_superseded, note_withdrawn
+from asyncdl.job.changed_scenes import mark_superseded, mark_withdrawn
 from asyncdl.job.choosing.from_config import (
     credentials_of,
     kinds_of,
@@ -57,11 +57,11 @@ from asyncdl.stac import StacCatalog, StacOptions
 from asyncdl.transfer import Downloader, Limits
 
 _DAMAGED_JOURNAL = (
-    "The journal could not be read and was put aside; the files that are there are proven again."
+    "The journal could not be read and was put aside; existing files are verified again."
 )
 _NEVER_WHOLE = (
-    "No run has come to its end with this config: only what failed so far is tried again here."
-    " A run without --retry-failed takes up all the rest."
+    "No run has finished with this config yet: only what failed so far is tried again here."
+    " A run without --retry-failed fetches the rest."
 )
 
 
@@ -86,15 +86,15 @@ class Job:
     Args:
         config: From :func:`asyncdl.load_config` or :func:`asyncdl.parse_config`.
         credentials: Of the account; by default found as :func:`find_credentials` says.
-        client_options: Patience with the API; by default as ``[service]`` says.
+        client_options: Timeouts and retries of API calls; by default as ``[service]`` says.
         limits: Of the transfers; by default as ``[download]`` says.
-        tls: Whom to trust, for API, catalogue and file hosts alike; by default as
+        tls: Which certificates to trust, for API, catalogue and file hosts alike; by default as
             ``client_options`` or ``[service]`` say.
         service_name: Name under which the journal keeps files of this service apart
             from those of others; by default the host of its URL.
         only: Confines the run to files that the journal has in one of these states;
-            by default it takes all that the config asks for.
-        force: Whether it runs though the disk is too small for all of it.
+            by default it fetches everything that the config asks for.
+        force: Whether it runs even if not everything fits on the disk.
     Raises: ConfigError, for an area or ids that make no sense, before any network.
     """
 
@@ -140,7 +140,7 @@ class Job:
         Args:
             emit: Takes every event; may neither block nor raise.
         Returns: The outcome, also when some files failed or the run had to stop
-            because the service or the disk gave out.
+            because of the service or the disk.
         Raises:
             ConfigError: The service does not know what the config names.
             AuthError: The account was refused.
@@ -192,36 +192,36 @@ class Job:
         ):
             self._api_calls = client.calls
             fingerprint = fingerprint_of(self._search_plan, products_of(config))
-            begun = await journal.begin(
+            start = await journal.begin(
                 label=label_of(self._service_name, credentials.username, config.directory),
                 fingerprint=fingerprint,
-                searching=search_mark_of(fingerprint, config.download),
+                search_mark=search_mark_of(fingerprint, config.download),
             )
-            emit(JobStarted(str(config.directory), begun.label))
+            emit(JobStarted(str(config.directory), start.label))
             if journal.moved_reason:
                 emit(Notice(journal.moved_reason, "warning"))
             if journal.was_recreated:
                 emit(Notice(_DAMAGED_JOURNAL, "warning"))
             scope = await scope_of(journal, self._only) if self._only else None
-            if self._only == FAILED and begun.last_search is None:
+            if self._only == FAILED and start.last_search is None:
                 report.is_partial = True
                 emit(Notice(_NEVER_WHOLE, "warning"))
-            async with finalizing(journal, client, begun, report, scope, emit):
-                # Before anything is chosen: its replies say what time it is.
+            async with finalizing(journal, client, start, report, scope, emit):
+                # Before scenes are chosen: the replies say what time it is at the service.
                 await check_account(client, emit)
                 now = Now.of(client.service_time)
                 journal.search_started_at = now.service
-                search_plan = await self._current_search_plan(journal, begun, scope, now, emit)
+                search_plan = await self._current_search_plan(journal, start, scope, now, emit)
                 await check_names(client, config, search_plan, emit)
                 run = RunContext(
                     config=config,
-                    label=begun.label,
+                    label=start.label,
                     client=client,
                     fetcher=downloader,
                     placer=placer_of(config),
                     journal=journal,
                     catalog=catalog,
-                    outstanding=await read_back(journal, client, begun),
+                    outstanding=await read_back(journal, client, start),
                     polls=SharedPolls(client, config.poll.interval),
                     link_window=LinkWindow(config.service.link_wait, config.download.workers),
                     space=self._space,
@@ -231,21 +231,21 @@ class Job:
                 )
                 await pipeline(run, search_plan)
                 await mark_superseded(run)
-                if config.search.follows_last_run and begun.last_search is not None:
-                    since = first_new_day(begun.last_search, now)
-                    await note_withdrawn(run, search_plan.datasets, since, now.day)
+                if config.search.follows_last_run and start.last_search is not None:
+                    since = first_new_day(start.last_search, now)
+                    await mark_withdrawn(run, search_plan.datasets, since, now.day)
                 if config.download.stac:
                     is_absolute = config.download.stac == "absolute"
                     await write_items(journal, config.directory, emit, is_absolute=is_absolute)
 
     async def _current_search_plan(
-        self, journal: Journal, begun: RunStart, scope: Scope | None, now: Now, emit: Emit
+        self, journal: Journal, start: RunStart, scope: Scope | None, now: Now, emit: Emit
     ) -> SearchPlan:
-        """Return the scenes that this run looks at, of all that the config asks for."""
+        """Return which of the config's scenes this run looks at."""
         if scope is not None:
             return SearchPlan(named=scope.scenes)
         if self._config.search.follows_last_run:
-            return await narrow_to_new(journal, self._search_plan, begun.last_search, now, emit)
+            return await narrow_to_new(journal, self._search_plan, start.last_search, now, emit)
         return self._search_plan
 
     async def _shared_tls(self) -> Tls:
@@ -287,7 +287,7 @@ class Job:
         self._events, self._error = EventQueue(), None
         self._scope = CancelScope()
         # Not in a task group of ours: generators and fixtures are entered in one task and left
-        # in another, where a group could not end, and would cancel whose task it was.
+        # in another, where a group could not end, and would cancel the wrong task.
         self._task = begin(self._drive(self._scope))
         return self
 
@@ -302,16 +302,16 @@ class Job:
             self._events.close()
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield every event of the run; progress may be skipped when the reader is slow.
+        """Yield every event of the run; progress events may be skipped when the reader is slow.
 
         Raises: as :meth:`run`, after the last event; MisuseError, outside the block, or while
-            another reader is at it: each event goes to one.
+            another reader is active: each event goes to one.
         """
         if self._task is None:
-            raise MisuseError("a Job tells its events inside its `async with` block only")
+            raise MisuseError("a Job has events inside its `async with` block only")
         other = self._reader() if self._reader is not None else None
         if other is not None and other.ag_frame is not None:
-            raise MisuseError("the events of a Job have one reader, and another one is at it")
+            raise MisuseError("the events of a Job have one reader, and another one is active")
         events = self._read(self._events)
         if isinstance(events, AsyncGeneratorType):
             self._reader = weakref.ref(events)
@@ -343,7 +343,7 @@ class Job:
             # Also of a run that was cancelled before its first step.
             self._events.close()
         if error is None and not isinstance(self._error, AsyncdlError):
-            self._raise_error()  # nobody foresaw it, and nobody has read it
+            self._raise_error()  # unexpected, and no reader has seen it
 
 
 def _check_types(config: object, credentials: object) -> None:

@@ -39,7 +39,7 @@ READY_PER_WORKER = 2
 
 
 async def pipeline(run: RunContext, search_plan: SearchPlan) -> None:
-    """Run all stages until every wanted file has its ending.
+    """Run all stages until every wanted file has its outcome.
 
     Raises: AsyncdlError, what made the run stop, alone and not in a group.
         Cancelled half way it leaves no task and no open file.
@@ -61,7 +61,7 @@ async def poll(
     waiting_in: MemoryObjectReceiveStream[Waiting],
     ready_out: MemoryObjectSendStream[Ready],
 ) -> None:
-    """Queue what was being prepared as it gets ready; report what never will be."""
+    """Queue files as they get ready at the service; report those that it will not deliver."""
     updates = resolutions(
         run.polls,
         waiting_in,
@@ -83,11 +83,11 @@ async def poll(
                 await ready_out.send(update)
 
 
-def _report_undeliverable(run: RunContext, ending: Undeliverable) -> None:
+def _report_undeliverable(run: RunContext, file: Undeliverable) -> None:
     run.fail(
-        ending.wanted,
-        FileState(ending.state),
-        reason=ending.reason,
-        detail=ending.detail,
-        remedy=ending.remedy,
+        file.wanted,
+        FileState(file.state),
+        reason=file.reason,
+        detail=file.detail,
+        remedy=file.remedy,
     )

@@ -1,4 +1,4 @@
-"""What a run would do: counted from the same options a run would choose from.
+"""What a run would do, counted from the download options that a run would choose from.
 
 Nothing is requested, so no quota is spent, and nothing is written.
 """
@@ -54,7 +54,7 @@ class ProductPlan:
     """Files of one product of the service."""
 
     code: str
-    """Such as ``D694``; empty where the service tells none."""
+    """Such as ``D694``; empty where the service states none."""
     name: str
     files: int = 0
     size_bytes: int = 0
@@ -68,7 +68,7 @@ class KindPlan:
     size_bytes: int = 0
     """Announced; an estimate for bundles."""
     present_files: int = 0
-    """Already there and right."""
+    """Already there and verified."""
     present_bytes: int = 0
     not_offered: int = 0
     products: dict[tuple[str, str], ProductPlan] = field(default_factory=dict)
@@ -88,41 +88,41 @@ class Plan:
 
     scenes: int = 0
     area: SearchArea = field(default_factory=SearchArea)
-    """Where scenes are searched; without filters everywhere, or they are named."""
+    """Where scenes are searched; without filters everywhere, or scenes are named."""
     notices: list[str] = field(default_factory=list)
-    """All that was said on the way, such as what of an area was left out."""
+    """Notices on the way, such as which part of an area was left out."""
     kinds: dict[str, KindPlan] = field(default_factory=dict)
     requests: int = 0
     """Downloads that would be requested; a file that two products want counts once."""
     quota: RateLimits = field(default_factory=RateLimits)
-    """What is left of the account's limits, and used."""
+    """What is left and used of the account's limits."""
     permanent_bytes: int = 0
-    """What the missing files take on disk: copies and unpacked bundles are in it."""
+    """What the missing files take on disk, copies and unpacked bundles included."""
     transient_bytes: int = 0
-    """What tars take at most that are unpacked and not kept."""
+    """The most that tars take which are unpacked and not kept."""
     free_bytes: int | None = None
-    """On the volume of the download directory; ``None`` where it does not tell."""
+    """On the volume of the download directory; ``None`` where that is not known."""
     rate: ExpectedRate | None = None
-    """How fast files are taken to come; ``None`` when nothing is known of that."""
+    """The rate at which files are expected; ``None`` if it is not known."""
 
     @property
     def estimate_s(self) -> float | None:
-        """How long the missing files may take; ``None`` when nothing is known of that."""
+        """How long the missing files may take; ``None`` if no rate is known."""
         return self.missing_bytes / self.rate.bytes_per_s if self.rate else None
 
     @property
     def missing_bytes(self) -> int:
-        """What would still have to be fetched."""
+        """Bytes that would have to be fetched."""
         return sum(kind.size_bytes - kind.present_bytes for kind in self.kinds.values())
 
     @property
     def needed_bytes(self) -> int:
-        """What has to be free."""
+        """Bytes that have to be free."""
         return self.permanent_bytes + self.transient_bytes
 
     @property
     def fits(self) -> bool:
-        """Whether there is room for all of it, as far as the volume tells."""
+        """Whether everything fits, as far as the free space is known."""
         return self.free_bytes is None or self.needed_bytes <= self.free_bytes
 
     def as_json(self) -> dict[str, Any]:
@@ -178,8 +178,8 @@ async def make_plan(
 ) -> Plan:
     """Count what a run would fetch.
 
-    Raises: as a run does, for what the service refuses or does not know; DiskError, when
-        the download directory is none that a run could begin in.
+    Raises: as a run, if the service refuses something or does not know it; DiskError, if no
+        run could begin in the download directory.
     """
     await anyio.to_thread.run_sync(check_writable, config.directory)
     area = search_plan.query.area if search_plan.query else SearchArea()
@@ -203,7 +203,7 @@ async def make_plan(
 
 
 def _noting(plan: Plan, emit: Emit) -> Emit:
-    """Keep in a plan what is said, and pass it on."""
+    """Return an ``emit`` that also keeps notices in a plan."""
 
     def watch(event: Event) -> None:
         if isinstance(event, Notice):

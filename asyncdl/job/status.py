@@ -1,4 +1,4 @@
-"""What a directory's journal knows of its job. Asks no network and changes nothing."""
+"""What a directory's journal knows of its job. Works offline, read-only."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ OPEN = (FileStatus.FAILED, FileStatus.UNRESOLVED, FileStatus.DAMAGED)
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A job as its last run left it, or as it stands while one goes on."""
+    """A job as its last run left it, or as it is while a run goes on."""
 
     directory: Path
     overview: Overview
     open_files: Sequence[KnownFile]
     """Files that failed, stayed unresolved or were found damaged."""
     unfinished_files: int
-    """Files of which some bytes are there."""
+    """Files of which only a part is there."""
     unfinished_bytes: int
     replaced: Sequence[SceneRecord] = ()
-    """Scenes that the service processed anew or took away, and of which there are files."""
+    """Scenes with files here that the service superseded or deleted."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as ``--json`` shows it."""
@@ -66,17 +66,17 @@ class Status:
 
     @property
     def superseded(self) -> list[SceneRecord]:
-        """Scenes whose place a new product has taken."""
+        """Scenes that a new product superseded."""
         return [scene for scene in self.replaced if scene.superseded_by]
 
     @property
     def withdrawn(self) -> list[SceneRecord]:
-        """Scenes that the service does not have any more, and nothing in their place."""
+        """Scenes that the service deleted without a successor."""
         return [scene for scene in self.replaced if not scene.superseded_by]
 
 
 async def status_of(places: StatePlaces, service: str) -> Status | None:
-    """Return what is known of the job in a directory; ``None`` if no run of it began there.
+    """Return what is known of the job in a directory; ``None`` if no run has begun there.
 
     Raises: DiskError, when the journal cannot be read.
     """

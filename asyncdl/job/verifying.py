@@ -1,7 +1,7 @@
-"""Every finished file read again and compared with what it showed when it was verified.
+"""Read every finished file again and compare it with what was verified when it was fetched.
 
-Asks no network. What is found damaged is remembered, so that no later run takes it
-for right, and ``scope.DAMAGED`` lets one fetch it again.
+Works offline. Damaged files are recorded, so that no later run takes them for right, and
+``scope.DAMAGED`` lets a run fetch them again.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from asyncdl.transfer import Form, form_of
 from asyncdl.transfer.verification.checks import Expected, verify_file
 
 CHECKED = (FileStatus.VERIFIED, FileStatus.DAMAGED)
-"""What was verified once, a file that was found damaged and may have been restored too."""
+"""Files that were verified once, and damaged ones, which may have been restored."""
 SIZE_ONLY = frozenset({"length", "present", "chunked", "gzip", "unverified-length"})
-"""Proofs that say nothing of what a file looks like."""
+"""Proofs that say nothing of the structure of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,18 @@ class Checked:
 
     total: int
     damaged: Sequence[FileChecked]
-    """Those that are gone among them; in the order of their paths."""
+    """In the order of their paths; files that are gone are among them."""
     read_bytes: int
 
 
 async def verify_files(
     directory: Path, journal: Journal, emit: Emit, *, readers: int | None = None
 ) -> Checked:
-    """Check every file that the journal has as verified.
+    """Check every file that the journal has as verified or damaged.
 
     Args:
         directory: The download directory.
-        journal: Its journal, which takes note of the outcome.
+        journal: Its journal, which records the outcome.
         emit: Takes a :class:`FileChecked` for each file, and :class:`CheckProgress`.
         readers: Files read at once; as many as there are processors by default.
     Raises: DiskError, when the journal cannot be read or written. A file that cannot
@@ -57,7 +57,7 @@ async def verify_files(
     todo_out, todo_in = anyio.create_memory_object_stream[FinishedFile](0)
     with ungrouped():
         async with anyio.create_task_group() as tasks, todo_in:
-            tasks.start_soon(_hand_out, files, todo_out)
+            tasks.start_soon(_send_all, files, todo_out)
             for _ in range(readers or os.cpu_count() or 1):
                 tasks.start_soon(_check_all, directory, todo_in.clone(), outcomes, count)
     damaged = [outcomes[f.path] for f in files if not outcomes[f.path].is_right]
@@ -72,7 +72,7 @@ async def forget_gone(directory: Path, journal: Journal) -> int:
     Args:
         directory: The download directory.
         journal: Its journal.
-    Returns: How many damaged files are still there, which nobody wants any more.
+    Returns: How many damaged files are still there; the config no longer wants them.
     """
     damaged = [file.path for file in await journal.files.known([FileStatus.DAMAGED])]
     gone = await anyio.to_thread.run_sync(_gone, directory, damaged)
@@ -85,7 +85,7 @@ def _gone(directory: Path, paths: Iterable[str]) -> list[str]:
 
 
 class _Count:
-    """How far the readers are; adds up what threads report."""
+    """How far the readers are; adds up the reports of threads."""
 
     def __init__(self, total_files: int, total_bytes: int, emit: Emit) -> None:
         self.read_bytes = 0
@@ -97,21 +97,21 @@ class _Count:
     def read(self, size_bytes: int) -> None:
         """Count bytes. Called on the loop."""
         self.read_bytes += size_bytes
-        self._tell()
+        self._report()
 
     def finish(self, checked: FileChecked) -> None:
         """Count a file."""
         self._files += 1
         self._emit(checked)
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self._emit(
             CheckProgress(self._files, self._total_files, self.read_bytes, self._total_bytes)
         )
 
 
-async def _hand_out(
+async def _send_all(
     files: Sequence[FinishedFile], todo_out: MemoryObjectSendStream[FinishedFile]
 ) -> None:
     async with todo_out:
@@ -142,7 +142,7 @@ def _check(directory: Path, file: FinishedFile, on_read: Callable[[int], None]) 
     path = directory / file.path
     try:
         if path.exists() and not path.is_file():
-            return FileChecked(file.path, False, "disk", "it is no regular file")
+            return FileChecked(file.path, False, "disk", "it is not a regular file")
         proof = verify_file(path, expected_of(file), url=file.path, on_read=read)
     except TransferError as error:
         return FileChecked(file.path, False, error.reason, error.detail)
@@ -154,7 +154,7 @@ def _check(directory: Path, file: FinishedFile, on_read: Callable[[int], None]) 
 
 
 def expected_of(file: FinishedFile) -> Expected:
-    """Return what a file has to show to be what it was."""
-    looked_at = file.proof not in SIZE_ONLY
-    form = form_of(file.path) if looked_at else Form.ANY
+    """Return what a file has to match to be unchanged."""
+    has_form = file.proof not in SIZE_ONLY
+    form = form_of(file.path) if has_form else Form.ANY
     return Expected(form, file.size_bytes, file.digests)

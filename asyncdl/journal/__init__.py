@@ -1,10 +1,9 @@
-"""What a download directory remembers of its job, in ``<directory>/.asyncdl/``.
+"""The memory of a download directory: its job, files and requests, in ``.asyncdl/``.
 
 :func:`open_state` locks the directory for one run and gives its :class:`Journal`;
 :func:`read_journal` reads a copy and changes nothing. A journal has four parts:
 ``files``, ``scenes``, ``found_scenes`` (scenes as a search found them) and ``requests``.
-What they return are the records that stand in this face too. Other rooms import
-nothing but this face.
+What these return are the records below. Other rooms import nothing but this face.
 
 For each service the journal keeps the label of the job's requests, what was requested
 and which download id it got, and for every wanted file how it ended and what was

@@ -1,4 +1,4 @@
-"""One SQLite file, off the event loop: one thread at a time, many writes in a commit."""
+"""One SQLite file, off the event loop: one thread at a time, many writes in one commit."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]
 
 _MOST_COPIES = 5
-PATIENCE_S = 10.0
-"""Another process, such as a backup, may hold the file for so long."""
+LOCK_TIMEOUT_S = 10.0
+"""Another process, such as a backup, may hold the file for this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Write:
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """Writes that go into one commit."""
+    """Writes of one commit."""
 
     writes: list[Write] = field(default_factory=list)
     is_done: bool = False
@@ -60,44 +60,44 @@ class Database:
         self._connection = connection
         self._path = path
         self._batch = _Batch()
-        # One at a time: SQLite connections are not for sharing.
-        self._turn = anyio.Lock()
+        # One at a time: SQLite connections must not be shared.
+        self._lock = anyio.Lock()
         self._thread = anyio.CapacityLimiter(1)
 
     async def write(self, *writes: Write) -> None:
         """Run statements and return once they are committed.
 
-        Whoever comes while a commit is under way shares the next one, so a commit's
-        price is paid per moment and not per caller.
+        Callers that arrive during a commit share the next one, so its cost does not
+        grow with their number.
         """
         batch = self._batch
         batch.writes += writes
         await self._commit(batch)
 
     def write_later(self, *writes: Write) -> None:
-        """Add statements to the next commit, whoever causes it; a crash before it loses them."""
+        """Add statements to the next commit; a crash before it loses them."""
         self._batch.writes += writes
 
     async def flush(self) -> None:
-        """Commit what waits."""
+        """Commit what was written later."""
         if self._batch.writes:
             await self._commit(self._batch)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` on the connection; it sees everything written so far."""
         await self.flush()
-        async with self._turn:
+        async with self._lock:
             return await self._in_thread(lambda: work(self._connection))
 
     async def _commit(self, batch: _Batch) -> None:
-        async with self._turn:
+        async with self._lock:
             if not batch.is_done:
                 self._batch = _Batch()
-                await self._settle(batch)
+                await self._run(batch)
         if batch.error is not None:
             raise batch.error
 
-    async def _settle(self, batch: _Batch) -> None:
+    async def _run(self, batch: _Batch) -> None:
         try:
             await self._in_thread(lambda: _run_all(self._connection, batch.writes))
         except DiskError as error:
@@ -106,7 +106,7 @@ class Database:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
-            # Else a cancelled caller would drop what others have put into its commit.
+            # A cancelled caller must not drop the writes of others in its commit.
             with anyio.CancelScope(shield=True):
                 result = await anyio.to_thread.run_sync(work, limiter=self._thread)
         except sqlite3.Error as error:
@@ -130,9 +130,9 @@ async def open_database(
         path: Its folder exists.
         migrations: Scripts; the n-th leads from version n to n + 1, the first from nothing.
         durable: Whether each commit is on stable storage when it returns. Without, a
-            killed process loses nothing, and a power cut the last commits.
+            killed process loses nothing, and a power cut loses the last commits.
     Raises: DiskError, when it cannot be opened or made, or a newer version wrote it.
-        A file that is torn, or none of ours, is put aside and a new one begun.
+        A file that is damaged, or not ours, is put aside and a new one is made.
     """
     opened = await anyio.to_thread.run_sync(_connect, path, migrations, durable)
     database = Database(opened.connection, path, was_recreated=opened.was_recreated)
@@ -144,8 +144,8 @@ async def open_database(
 async def open_copy(path: Path, migrations: Sequence[str]) -> AsyncIterator[Database]:
     """Open a copy of a file, in memory, as it is at this moment.
 
-    The file stays as it is, even when it is torn or of an older version, and whoever
-    is writing to it goes on.
+    The file stays as it is, even if it is damaged or of an older version, and may be
+    written to meanwhile.
 
     Args:
         path: The file; exists.
@@ -164,7 +164,7 @@ async def _closing(database: Database, connection: sqlite3.Connection) -> AsyncI
         yield
         await database.flush()
     except BaseException:
-        # What ended the block is what counts, and a full disk may be just that.
+        # The block's own error is raised; it may be that the disk is full.
         with anyio.CancelScope(shield=True), suppress(DiskError):
             await database.flush()
         raise
@@ -174,9 +174,9 @@ async def _closing(database: Database, connection: sqlite3.Connection) -> AsyncI
 
 
 def import_journal(old: Path, new: Path, migrations: Sequence[str]) -> None:
-    """Write what a file in another place holds into a new one. Blocks.
+    """Copy the contents of a file in another place into a new one. Blocks.
 
-    An old one that cannot be read is left alone: its files are proven again.
+    An old one that cannot be read is left as it is: its files are verified again.
 
     Raises: DiskError, when the new one cannot be written.
     """
@@ -209,7 +209,7 @@ def _connect(path: Path, migrations: Sequence[str], durable: bool) -> _OpenedFil
     except sqlite3.OperationalError as error:
         raise _disk_error(path, error) from error
     except sqlite3.DatabaseError:
-        return _OpenedFile(_begin_anew(path, migrations, durable), was_recreated=True)
+        return _OpenedFile(_recreate(path, migrations, durable), was_recreated=True)
 
 
 def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
@@ -228,14 +228,14 @@ def _copy(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
 
 
 def _read_into(copy: sqlite3.Connection, path: Path) -> None:
-    """Fill a new database with what a file holds, wherever that is. Blocks."""
+    """Fill a new database with the contents of a file on any volume. Blocks."""
     try:
         with closing(_open_to_read(path)) as original:
-            # A backup would wait without end for a lock that does not come.
+            # A backup would wait forever for a lock that it cannot get.
             _first_value(original, "PRAGMA schema_version")
             original.backup(copy)
     except sqlite3.OperationalError:
-        # Nothing may be written beside it, or its volume knows neither locks nor shared maps.
+        # Nothing may be written beside it, or its volume has neither locks nor shared memory.
         with TemporaryDirectory(prefix="asyncdl-") as folder:
             if not _copy_files(path, Path(folder)):
                 raise
@@ -244,9 +244,9 @@ def _read_into(copy: sqlite3.Connection, path: Path) -> None:
 
 
 def _copy_files(path: Path, folder: Path) -> bool:
-    """Copy a database with what is not yet in its main file, all as of one moment. Blocks.
+    """Copy a database with its log, all as of one moment. Blocks.
 
-    Returns: False, if it cannot be read, or somebody writes to it all the time.
+    Returns: False, if it cannot be read, or changes all the time.
     """
     sides = [path.with_name(path.name + side) for side in ("", "-wal", "-journal")]
     for _ in range(_MOST_COPIES):
@@ -264,7 +264,7 @@ def _copy_files(path: Path, folder: Path) -> bool:
 
 
 def _version_of(path: Path) -> tuple[int, int] | None:
-    """Return what changes with a file, or ``None`` if it is not there. Blocks."""
+    """Return a value that changes with a file; ``None`` if there is none. Blocks."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -282,15 +282,15 @@ def _check_own(path: Path) -> None:
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
-    # Where there are no locks, SQLite would wait for one all the same.
-    timeout_s = PATIENCE_S if knows_locks(path.with_name(LOCK_NAME)) else 0
+    # Without locks on the volume SQLite would wait in vain.
+    timeout_s = LOCK_TIMEOUT_S if knows_locks(path.with_name(LOCK_NAME)) else 0
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout_s)
 
 
-def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
-    """Put aside a file that was torn by a crash or written by something else.
+def _recreate(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
+    """Put aside a file that was damaged by a crash or written by another program.
 
-    The files it spoke of are checked again, so nothing is lost but time.
+    The files in it are verified again, so nothing is lost but time.
     """
     try:
         replace(path, path.with_suffix(".damaged"))
@@ -304,9 +304,9 @@ def _begin_anew(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3
 
 
 def _open(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=PATIENCE_S)
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=LOCK_TIMEOUT_S)
     try:
-        # Of a file that came from somebody else no view and no trigger is run.
+        # The file may be from others: its views and triggers are not run.
         connection.execute("PRAGMA trusted_schema = OFF")
         _choose_log(connection, path)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -318,14 +318,14 @@ def _open(path: Path, migrations: Sequence[str], durable: bool) -> sqlite3.Conne
 
 
 def _choose_log(connection: sqlite3.Connection, path: Path) -> None:
-    """Have changes logged ahead, or rolled back where files cannot be mapped and shared.
+    """Choose write-ahead logging, or a rollback journal where files cannot be mapped and shared.
 
     Source: sqlite.org/wal.html, "Use of WAL Without Shared-Memory".
     """
     if maps_files(path.parent):
         connection.execute("PRAGMA journal_mode = WAL")
         return
-    # Else a file that was logged ahead elsewhere could not even be opened.
+    # Otherwise a file with a write-ahead log from elsewhere could not even be opened.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA locking_mode = NORMAL")

@@ -35,16 +35,16 @@ class Files:
         self._run_key = run_key
 
     async def recorded(self, paths: Iterable[str], *, folders: Iterable[str] = ()) -> RecordedFiles:
-        """Return what is known of files that were finished before.
+        """Return what is recorded of some paths.
 
         Args:
             paths: Files below the download directory.
-            folders: All files right in these are recalled, too.
+            folders: All files directly in these are included.
         """
         return await self._database.read(lambda c: self._recorded(c, paths, folders))
 
     async def paths_of(self, scenes: Iterable[str]) -> list[KnownPath]:
-        """Return what is known of some scenes, in whatever state."""
+        """Return the paths of all files of some scenes, whatever their state."""
         return await self._database.read(
             lambda connection: [
                 KnownPath(kind, scene_of_row, path, bundle, decode_names(member_names))
@@ -63,15 +63,15 @@ class Files:
         return await self._database.read(lambda c: self._known(c, [s.value for s in states]))
 
     async def finished(self, states: Iterable[FileStatus]) -> list[FinishedFile]:
-        """Return the files that were verified once and are in one of some states now."""
+        """Return the files that were verified once and are now in one of some states."""
         return await self._database.read(lambda c: self._finished(c, [s.value for s in states]))
 
     async def note_wanted(self, file_places: Iterable[FilePlace]) -> None:
-        """Remember files that are not there and have to be fetched, with their places."""
+        """Record files that have to be fetched, with their places."""
         await self._database.write(write_of_wanted(file_places, self._run_key))
 
     async def record(self, files: Iterable[FinishedFile]) -> None:
-        """Remember finished files; they must be under their final names already."""
+        """Record finished files; they must have their final names already."""
         files = list(files)
         renamed = [
             (f.requested_as, self._service) for f in files if f.requested_as not in ("", f.path)
@@ -83,16 +83,16 @@ class Files:
         )
 
     def keep_wanted(self, files: Iterable[FinishedFile]) -> None:
-        """Note that the job still wants finished files; known to the next commit."""
+        """Note with the next commit that the job still wants finished files."""
         rows = [(self._run_key.run, file.path, self._service) for file in files]
         self._database.write_later(Write(_KEEP, rows))
 
     def note_failure(self, event: FileFinished) -> None:
-        """Note with the next commit how a file ended that is not there."""
+        """Note with the next commit that a file failed, or is unresolved."""
         self._database.write_later(write_of_failure(event, self._run_key))
 
     async def move(self, moves: Iterable[tuple[str, str]]) -> None:
-        """Remember that files have other paths now: the old one, then the new one."""
+        """Record new paths of files: pairs of the old one and the new one."""
         moves = list(moves)
         await self._database.write(
             Write(_FORGET_PATH, [(new, self._service) for _, new in moves]),
@@ -101,36 +101,36 @@ class Files:
         )
 
     async def mark_verified(self, paths: Iterable[str]) -> None:
-        """Remember that files were found to be what they were when they were verified."""
+        """Record that damaged files were found to be right again."""
         await self._database.write(Write(_TRUST, [(path, self._service) for path in paths]))
 
     async def mark_damaged(self, paths: Iterable[str]) -> None:
-        """Remember that files were found damaged: what lies there does not count."""
+        """Record that files were found damaged: they do not count as there."""
         await self._database.write(Write(_DISTRUST, [(path, self._service) for path in paths]))
 
     async def reverify_last_run(self) -> None:
-        """Have what the last run verified proven again by reading, as it may be torn."""
+        """Have the files of the last run verified again by reading, as they may be torn."""
         await self._database.write(Write(_DOUBT, [(self._service, self._service)]))
 
     async def count_unwanted(self) -> int:
-        """Return how many verified files the run that goes on has not wanted."""
+        """Return how many verified files the current run has not wanted."""
         row = (self._service, self._run_key.run)
         found = await self._database.read(lambda c: c.execute(_COUNT_UNWANTED, row).fetchone())
         return int(found[0])
 
     async def forget(self, paths: Iterable[str]) -> None:
-        """Forget files, which are not there any more because nobody wants them."""
+        """Forget files that were removed."""
         await self._database.write(Write(_FORGET_PATH, [(path, self._service) for path in paths]))
 
     async def forget_unwanted(self) -> None:
-        """Forget the endings of files that the config asked for once and no longer does."""
+        """Forget files that are not there and that the config no longer asks for."""
         await self._database.write(Write(_FORGET_UNWANTED, [(self._service, self._run_key.run)]))
 
     async def forget_not_offered(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Forget what was not offered before this run, and was not reported again in it.
+        """Forget what was not offered before this run and was not reported again in it.
 
         Args:
-            pairs: Kinds and scenes that this run has looked at.
+            pairs: Kinds and scenes that this run has checked.
         """
         rows = [(self._service, kind, scene, self._run_key.run) for kind, scene in pairs]
         await self._database.write(Write(_FORGET_NOT_OFFERED, rows))
@@ -185,7 +185,7 @@ def _rows_of_files(
 
 
 def write_of_wanted(file_places: Iterable[FilePlace], run_key: RunKey) -> Write:
-    """Make the write that notes files to be fetched; an ending that one has already stays."""
+    """Return the write for files to be fetched; a failure that is recorded stays."""
     rows = [
         (
             str(place.relative),
@@ -203,7 +203,7 @@ def write_of_wanted(file_places: Iterable[FilePlace], run_key: RunKey) -> Write:
 
 
 def write_of_failure(event: FileFinished, run_key: RunKey) -> Write:
-    """Make the write that notes how a file ended that is not there; a damaged one stays so."""
+    """Return the write for a file that is not there; a damaged one stays damaged."""
     row = (
         event.file,
         run_key.service,
@@ -223,7 +223,7 @@ def write_of_failure(event: FileFinished, run_key: RunKey) -> Write:
 
 
 def write_of_finished(files: Iterable[FinishedFile], run_key: RunKey) -> Write:
-    """Make the write that notes files that are there, and what was proven about them."""
+    """Return the write for finished files, with their proofs."""
     return Write(_SET_FINISHED, [_finished_row(file, run_key) for file in files])
 
 
@@ -247,9 +247,9 @@ def _finished_row(file: FinishedFile, run_key: RunKey) -> Row:
 
 
 def read_finished(row: Sequence[Any]) -> FinishedFile | None:
-    """Make a finished file of the columns :data:`FINISHED_COLUMNS`.
+    """Return a finished file from the columns :data:`FINISHED_COLUMNS`.
 
-    Returns: ``None`` for a row that is not to be believed.
+    Returns: ``None`` for a row with values that are not accepted.
     """
     (
         path,
@@ -289,13 +289,13 @@ def read_finished(row: Sequence[Any]) -> FinishedFile | None:
 
 
 def _encode_names(names: Iterable[str]) -> str:
-    # No safe name has the mark in it. It comes first, too: earlier versions wrote names
-    # without folders, with a slash between them.
+    # No safe name contains the mark. It also comes first: earlier versions wrote names
+    # without folders, separated by slashes.
     return "".join(f"{_NAME_MARK}{name}" for name in names)
 
 
 def decode_names(text: str) -> tuple[str, ...]:
-    """Return the names of what a bundle held; none for what was not unpacked."""
+    """Return the names of all files in a bundle; none for a file that was not unpacked."""
     if text.startswith(_NAME_MARK):
         return tuple(text[1:].split(_NAME_MARK))
     return tuple(text.split("/")) if text else ()

@@ -1,4 +1,4 @@
-"""The journal as a whole: the beginning and the end of each run, and what it knows of the job."""
+"""The journal as a whole: start and end of each run, and an overview of the job."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from asyncdl.journal.schema import MIGRATIONS, RunKey
 from asyncdl.journal.state_location import JOURNAL_NAME, StatePlaces
 
 BY_SERVICE = "service"
-"""Whose clock a remembered time is from."""
+"""The clock of a recorded time, if it is the service's."""
 ENDED = ("complete", "incomplete")
-"""How a run ends that has heard the end of everything it asked for."""
+"""Statuses of runs that reached an outcome for every file."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What the last run left."""
+    """The job as the last run left it."""
 
     label: str
     fingerprint: str
@@ -39,7 +39,7 @@ class _Job:
     searched_by: str
 
     def last_search(self, mark: str) -> LastSearch | None:
-        """Return the last search of this mark."""
+        """Return the last search with this mark; ``None`` if it had another one."""
         if self.searched_at is None or self.searched_for != mark:
             return None
         return LastSearch(self.searched_at, self.searched_by == BY_SERVICE)
@@ -49,8 +49,8 @@ class Journal:
     """The memory of one download directory, for one service.
 
     Made by :func:`open_journal`. Rows of another service are never trusted: a
-    sandbox's files must not pass for real ones. Every method, of its parts, too,
-    raises DiskError when the journal can be neither read nor written.
+    sandbox's files must not count as real ones. Every method, those of the parts
+    included, raises DiskError when the journal can be neither read nor written.
     """
 
     def __init__(self, database: Database, service: str) -> None:
@@ -58,24 +58,24 @@ class Journal:
         self._service = service
         self._run_key = RunKey(service)
         self._fingerprint = ""
-        self._searching = ""
+        self._search_mark = ""
         self.search_started_at: float | None = None
-        """When this run's search begins by the service's clock, in seconds since 1970; ``None``
-        if the service does not say. What this machine's clock says is never remembered."""
+        """When this run's search starts by the service's clock, in seconds since 1970; ``None``
+        if the service does not say. Times of this machine's clock are never recorded here."""
         self.moved_reason = ""
-        """Why it is not in the download directory, though nobody chose another place."""
+        """Why it is not in the download directory, if no other place was chosen."""
         self.files = Files(database, self._run_key)
-        """What is known of files, wanted or there."""
+        """Files that are wanted, there, or failed."""
         self.scenes = Scenes(database, self._run_key)
-        """What is known of scenes as such."""
+        """Scenes of the job, and their state."""
         self.found_scenes = FoundScenes(database, self._run_key)
-        """What a search has told of scenes, kept for their STAC items."""
+        """Scenes as a search found them, kept for their STAC items."""
         self.requests = Requests(database, service)
-        """What the service was asked for and gave."""
+        """Requests at the service."""
 
     @property
     def was_recreated(self) -> bool:
-        """Whether there was one that could not be read, which was put aside."""
+        """Whether there was one that could not be read and was put aside."""
         return self._database.was_recreated
 
     async def services(self) -> list[str]:
@@ -83,17 +83,17 @@ class Journal:
         rows = await self._database.read(lambda c: c.execute(_SERVICES).fetchall())
         return [str(name) for (name,) in rows]
 
-    async def begin(self, *, label: str, fingerprint: str, searching: str = "") -> RunStart:
+    async def begin(self, *, label: str, fingerprint: str, search_mark: str = "") -> RunStart:
         """Note that a run begins.
 
         Args:
             label: For the job's requests, if this is its first run; a request repeated
-                under the same label gives the same downloads, so the first one stays.
-            fingerprint: Of what the config asks for.
-            searching: By what a search that went through is known again.
+                under the same label gives the same downloads, so the first one is kept.
+            fingerprint: Of the config's search and products.
+            search_mark: Identifies a search for the same, if it reached its end.
         """
         known = await self._database.read(self._job)
-        self._fingerprint, self._searching = fingerprint, searching
+        self._fingerprint, self._search_mark = fingerprint, search_mark
         self._run_key.run = known.run + 1 if known else 1
         kept = known.label if known else label
         row = (self._service, kept, fingerprint, self._run_key.run, time.time(), "")
@@ -103,34 +103,34 @@ class Journal:
             is_first=known is None,
             is_changed=known is not None and known.fingerprint != fingerprint,
             was_interrupted=known is not None and known.status not in ENDED,
-            last_search=known.last_search(searching) if known else None,
+            last_search=known.last_search(search_mark) if known else None,
         )
 
-    async def last_search(self, searching: str) -> LastSearch | None:
+    async def last_search(self, search_mark: str) -> LastSearch | None:
         """Return the last search of that mark, as :attr:`RunStart.last_search`."""
         known = await self._database.read(self._job)
-        return known.last_search(searching) if known else None
+        return known.last_search(search_mark) if known else None
 
     async def end(self, status: str, *, is_whole: bool = True) -> int:
         """Note how the run ended.
 
         Args:
             status: As in a summary.
-            is_whole: Whether it has looked at all that the config asks for.
-        Returns: How many verified files it did not want any more.
+            is_whole: Whether it has checked all that the config asks for.
+        Returns: How many verified files it no longer wanted.
         """
         writes = [Write(_END, [(time.time(), status, self._service)])]
         if status in ENDED and is_whole:
-            # Not before: the run that says what has changed may be the next one.
-            writes.append(self._settle())
+            # Only then: otherwise the next run has to report what has changed.
+            writes.append(self._search_done())
         await self._database.write(*writes)
         return await self.files.count_unwanted()
 
-    def _settle(self) -> Write:
-        of_run = (self._fingerprint, self._searching)
+    def _search_done(self) -> Write:
+        of_run = (self._fingerprint, self._search_mark)
         if self.search_started_at is None:
-            # An earlier time is as good for the next run: it finds some scenes again.
-            return Write(_SETTLE_UNTIMED, [(*of_run, self._searching, self._service)])
+            # An earlier time is right, too: the next run finds some scenes again.
+            return Write(_SETTLE_UNTIMED, [(*of_run, self._search_mark, self._service)])
         return Write(_SETTLE, [(*of_run, self.search_started_at, BY_SERVICE, self._service)])
 
     async def overview(self) -> Overview | None:
@@ -166,9 +166,9 @@ async def open_journal(
         folder: The state folder; exists.
         service: Name of the service whose files this run may trust.
         durable: Whether a power cut may not cost the last rows. Without, the files they
-            speak of are looked at again, and requests are found at the service.
-    Raises: DiskError, when the file cannot be opened or made. A file that is
-        no journal of ours is put aside and a new one begun.
+            describe are verified again, and requests are found at the service.
+    Raises: DiskError, when the file cannot be opened or made. A file that is not a
+        journal is put aside and a new one is made.
     """
     async with open_database(folder / JOURNAL_NAME, MIGRATIONS, durable=durable) as database:
         yield Journal(database, service)
@@ -176,10 +176,9 @@ async def open_journal(
 
 @asynccontextmanager
 async def read_journal(places: StatePlaces, service: str) -> AsyncIterator[Journal | None]:
-    """Give what the journal of a directory says at this moment; ``None`` if there is none.
+    """Open a copy of a directory's journal as it is now; ``None`` if there is none.
 
-    The journal itself is not touched, nor is a run that writes to it; neither is anything
-    written beside it.
+    The journal and a run that writes to it are not disturbed, and nothing is written.
 
     Args:
         places: Where it may be.
@@ -209,7 +208,7 @@ _SETTLE = """
 UPDATE job SET fingerprint = ?, searched_for = ?, searched_at = ?, searched_by = ?
 WHERE service = ?
 """
-# That a search came to its end is worth knowing; its time is this machine's, so nobody's.
+# The search is recorded, but not its time, which only this machine's clock knows.
 _SETTLE_UNTIMED = """
 UPDATE job SET fingerprint = ?1, searched_for = ?2,
     searched_at = iif(searched_for = ?3, coalesce(searched_at, begun_at), begun_at),

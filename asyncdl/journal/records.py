@@ -1,4 +1,4 @@
-"""What the journal tells: of files, scenes and requests, and of the job as a whole."""
+"""Records of the journal: files, scenes, requests, and the job as a whole."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Place:
     is_named: bool = True
     """False while only the host knows the name; the folder is the file's alone then."""
     requested_as: str = ""
-    """The path before the host named it; empty if it has always been this one."""
+    """The path before the host named it; empty if it did not change."""
 
     def under(self, directory: Path) -> Path:
         """Return the absolute path."""
         return directory.joinpath(*self.relative.parts)
 
     def called(self, name: str) -> Place:
-        """Return the place with the name that the file really has, if its host gave it one."""
+        """Return the place with the name that the host gave the file, if it did."""
         if self.is_named:
             return self
         if name == self.relative.name:
@@ -42,19 +42,19 @@ class Place:
 
 
 FilePlace: TypeAlias = tuple[WantedFile, Place]
-"""A file, and one of the places it goes to."""
+"""A file, and one of the places that it goes to."""
 
 
 class FileStatus(StrEnum):
-    """How far the journal knows a wanted file to be."""
+    """State of a wanted file in the journal."""
 
     WANTED = "wanted"
-    """Neither there nor given up: a run was cut short."""
+    """Neither there nor failed: a run was interrupted."""
     VERIFIED = "verified"
     UNPACKED = "unpacked"
-    """A bundle whose tar was not kept; the files that came out of it are verified."""
+    """A bundle whose tar was not kept; its unpacked files are verified."""
     DAMAGED = "damaged"
-    """It was verified once, and a later look found other bytes."""
+    """It was verified once, and has other bytes now."""
     FAILED = "failed"
     UNRESOLVED = "unresolved"
 
@@ -72,22 +72,22 @@ class FinishedFile:
     size_bytes: int
     mtime_ns: int
     proof: str
-    """What was checked, such as ``length+sha512+tiff``."""
+    """The checks that it passed, such as ``length+sha512+tiff``."""
     source: str = ""
-    """Who promised the digest in the proof: ``m2m``, ``stac`` or ``host``; empty without one."""
+    """Where the digest in the proof is from: ``m2m``, ``stac`` or ``host``; empty without one."""
     digests: tuple[Digest, ...] = ()
     """Of the whole file, as they were when it was verified."""
     requested_as: str = ""
-    """The path it was wanted under, where its host gave it another name."""
+    """The path it was wanted under, if its host gave it another name."""
     bundle: str = ""
-    """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
+    """Path of the bundle that it was unpacked from; empty for a fetched file."""
     member_names: tuple[str, ...] = ()
-    """Names of all files in a bundle that was unpacked, wanted or not, with their folders in it."""
+    """Names of all files in a bundle that was unpacked, wanted or not, with their folders."""
     is_kept: bool = True
-    """False for a bundle that was unpacked and whose tar is not there any more."""
+    """False for a bundle that was unpacked and whose tar was removed."""
 
     def is_at(self, path: Path) -> bool:
-        """Tell whether it is there, and nobody has written to it since it was verified. Blocks."""
+        """Return whether it is there, unchanged since it was verified. Blocks."""
         try:
             stat = path.stat()
         except OSError:
@@ -108,7 +108,7 @@ class KnownFile:
     scene_id: str
     """Entity id of the scene; empty for a file of an older journal."""
     entity_id: str
-    """The file's own; empty when the service never offered it."""
+    """Entity id of the file; empty if the service never offered it."""
     size_bytes: int | None
     proof: str
     source: str
@@ -127,76 +127,76 @@ class KnownPath(NamedTuple):
     scene: str
     path: str
     bundle: str
-    """Path of the bundle that it was unpacked from; empty for a file that was fetched."""
+    """Path of the bundle that it was unpacked from; empty for a fetched file."""
     member_names: tuple[str, ...] = ()
     """Names of all files in a bundle that was unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedFiles:
-    """What the journal knows of some paths."""
+    """What is recorded of some paths."""
 
     finished: Mapping[str, FinishedFile]
     untrusted: frozenset[str]
-    """Paths whose files do not count whatever they look like: those of another
-    service, such as the sandbox, and those that were found damaged."""
+    """Paths whose files never count as there: those of another service, such as the
+    sandbox, and those that were found damaged."""
     members: Mapping[str, tuple[FinishedFile, ...]] = field(default_factory=dict)
-    """What came out of bundles that were unpacked and is verified, by the bundle's path."""
+    """Verified files that were unpacked from bundles, by the bundle's path."""
 
 
 @dataclass(frozen=True, slots=True)
 class SceneRecord:
-    """A scene that the job has looked at."""
+    """A scene of the job."""
 
     product_id: str
     dataset: str
     run: int
-    """Number of the run that saw it last."""
+    """Number of the last run that had it."""
     superseded_by: str
-    """Product id of what was made of it anew; empty while it is the newest."""
+    """Product id of the scene that superseded it; empty while it is the newest."""
     withdrawn: str
-    """When the service took it away, in the service's words; empty while it is there."""
+    """When the service deleted it, as the service writes it; empty while it is there."""
     kinds: frozenset[str]
-    """Kinds of its products of which files are there and right."""
+    """Kinds of its products with verified files."""
     is_complete: bool
-    """Whether files of it are there, and none is missing or in doubt."""
+    """Whether files of it are there, and none is missing or to be verified again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A download that the service has taken into its queue."""
+    """A download in the service's queue."""
 
     download_id: int
     label: str
-    """The label it stands under, which may be that of an earlier job."""
+    """The label it is under, which may be that of an earlier job."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastSearch:
-    """When the last search that came to its end began, and whose clock said so."""
+    """When the last search that reached its end began, and by whose clock."""
 
     at: float
     """Seconds since 1970."""
     is_service_time: bool
-    """Whether the service said so; else this machine's clock did, which may have been wrong."""
+    """Whether by the service's clock; otherwise by this machine's, which may have been wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """What a run finds when it begins."""
+    """What the journal knows when a run begins."""
 
     label: str
     """The job's label at the service."""
     is_first: bool
-    """Whether nothing is known of earlier runs, so that only the service may know more."""
+    """Whether no earlier run is known; the service may still know of one."""
     is_changed: bool
-    """Whether the config asks for other scenes or products than that of the last run
-    that came to its end."""
+    """Whether the config asks for other scenes or products than in the last run that
+    reached its end."""
     was_interrupted: bool = False
-    """Whether the last run did not come to its end: a reply may have been lost with it,
-    so the service may know of requests that the journal does not."""
+    """Whether the last run did not reach its end: a response may have been lost, so the
+    service may have requests that the journal does not know."""
     last_search: LastSearch | None = None
-    """The last search for the same that came to its end; ``None`` if there was none."""
+    """The last search for the same that reached its end; ``None`` if there was none."""
 
     @property
     def may_lack_requests(self) -> bool:
@@ -206,12 +206,12 @@ class RunStart:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is known of a job as a whole."""
+    """A job as a whole."""
 
     label: str
     runs: int
     status: str
-    """Of the last run: as in a summary; empty while it goes on, or after it was killed."""
+    """Of the last run, as in a summary; empty while it goes on, or after it was killed."""
     begun_at: float
     """Of the last run, in seconds since 1970."""
     ended_at: float | None

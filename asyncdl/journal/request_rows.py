@@ -1,4 +1,4 @@
-"""What the service was asked for, and what it gave: download ids, and whether there are URLs."""
+"""Requests at the service: what was requested, the download ids, and whether URLs were given."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Requests:
         self._service = service
 
     async def note_requested(self, files: Iterable[WantedFile], label: str) -> None:
-        """Remember that files are about to be requested under a label."""
+        """Record that files are about to be requested under a label."""
         now = time.time()
         rows = [(self._service, f.entity_id, f.product_id, label, now) for f in files]
         await self._database.write(Write(_NOTE_REQUESTED, rows))
@@ -27,25 +27,25 @@ class Requests:
     async def note_accepted(
         self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool
     ) -> None:
-        """Remember which ids the service gave, and whether URLs came along."""
+        """Record the download ids that the service gave, and whether with URLs."""
         await self._database.write(self._accepted(given, is_ready=is_ready))
 
     def note_accepted_later(self, file: WantedFile, to: Requested, *, is_ready: bool) -> None:
-        """Note with the next commit where a file that was waited for stands now."""
+        """Note with the next commit the download id of a file that was waited for."""
         self._database.write_later(self._accepted([(file, to)], is_ready=is_ready))
 
     async def known(self, files: Sequence[WantedFile]) -> dict[tuple[str, str], Requested]:
-        """Return what the service has in its queue already, by entity id and product id."""
+        """Return the downloads of some files, by entity id and product id."""
         return await self._database.read(lambda connection: self._known(connection, files))
 
     async def count(self) -> int:
-        """Return how much of the job stands in the service's queue."""
+        """Return how many downloads of the job are in the service's queue."""
         query = "SELECT count(*) FROM download WHERE service = ?"
         row = await self._database.read(lambda c: c.execute(query, (self._service,)).fetchone())
         return int(row[0])
 
     async def labels(self) -> list[str]:
-        """Return the labels that files of the job stand under, other jobs' among them."""
+        """Return the labels of the job's downloads, those of other jobs included."""
         rows = await self._database.read(
             lambda connection: connection.execute(_LABELS, (self._service,)).fetchall()
         )
@@ -60,7 +60,7 @@ class Requests:
         return {download_id: size for download_id, size in rows if download_id in wanted}
 
     async def forget_all(self) -> None:
-        """Forget all ids; the service has forgotten them, too."""
+        """Forget all downloads, once the service has removed them."""
         await self._database.write(Write(_FORGET_ALL, [(self._service,)]))
 
     def _accepted(self, given: Iterable[tuple[WantedFile, Requested]], *, is_ready: bool) -> Write:

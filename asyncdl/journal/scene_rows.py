@@ -1,4 +1,4 @@
-"""What the journal knows of scenes: when they were seen, what is open, what superseded them."""
+"""What the journal knows of scenes: as they were found, what is missing, what superseded them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from asyncdl.m2m.searching.footprints import Outline, outlines_of
 
 @dataclass(frozen=True, slots=True)
 class FoundSceneRecord:
-    """What is kept of a scene that a search has found."""
+    """A scene as a search found it."""
 
     footprint: tuple[Outline, ...] = ()
-    """Outlines of its parts; empty if the service told none."""
+    """Outlines of its parts; empty if the service gave none."""
     browse_url: str = ""
-    """Of a picture; may be empty, or anything."""
+    """URL of a picture, as the service gave it; may be empty or invalid."""
 
 
 class FoundScenes:
@@ -33,13 +33,13 @@ class FoundScenes:
         self._run_key = run_key
 
     def note(self, scenes: Iterable[FoundScene]) -> None:
-        """Remember found scenes; known to the next commit."""
+        """Note found scenes with the next commit."""
         rows = [_row(scene, self._run_key.service) for scene in scenes if scene.entity_id]
         if rows:
             self._database.write_later(Write(_NOTE, rows))
 
     async def all(self) -> dict[str, FoundSceneRecord]:
-        """Return what is known, by entity id."""
+        """Return all scenes that were found, by entity id."""
         return await self._database.read(self._all)
 
     def _all(self, connection: sqlite3.Connection) -> dict[str, FoundSceneRecord]:
@@ -83,7 +83,7 @@ class Scenes:
         return await self._database.read(self._all)
 
     async def replaced(self) -> list[SceneRecord]:
-        """Return the scenes of which there are files, and that the service replaced or deleted."""
+        """Return the scenes with files here that the service superseded or deleted."""
         return [
             scene
             for scene in await self.all()
@@ -91,7 +91,7 @@ class Scenes:
         ]
 
     async def settled(self) -> frozenset[str]:
-        """Return the product ids of scenes that need no further look."""
+        """Return the product ids of scenes of which nothing is missing."""
         query = f"SELECT scene FROM ({_SCENES}) WHERE is_settled"
         rows = await self._database.read(
             lambda connection: connection.execute(query, (self._service,)).fetchall()
@@ -99,9 +99,9 @@ class Scenes:
         return frozenset(scene for (scene,) in rows)
 
     async def open(self) -> dict[str, tuple[str, ...]]:
-        """Return the scenes of which files are missing or in doubt: entity ids by dataset.
+        """Return the scenes with files that are missing or damaged: entity ids by dataset.
 
-        Those that the service replaced or took away are not among them.
+        Scenes that the service superseded or deleted are left out.
         """
         rows = await self._database.read(
             lambda connection: connection.execute(_OPEN, (self._service,)).fetchall()
@@ -143,14 +143,15 @@ class Scenes:
         are_whole: bool = True,
         namesakes: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Remember which scenes the job takes.
+        """Record scenes of the job.
 
         Args:
             dataset: Alias of their dataset.
             entity_ids: By display id.
-            are_whole: Whether all their files are looked at, so that endings of earlier
-                runs are open again. Else each counts until the file has another one.
-            namesakes: Display and entity ids of those whose display id another had first.
+            are_whole: Whether all their files are checked, so that failures of earlier runs
+                are forgotten. Otherwise each counts until the file has another outcome.
+            namesakes: Display and entity ids of scenes that did not have their display id
+                first.
         """
         rows = [
             (self._service, scene, dataset, id_, self._run_key.run)
@@ -165,12 +166,12 @@ class Scenes:
         await self._database.write(*writes)
 
     async def note_superseded(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Remember for product ids which ones took their place."""
+        """Record pairs of product ids: a superseded one and its successor."""
         rows = [(new, self._service, old) for old, new in pairs]
         await self._database.write(Write(_SUPERSEDE, rows))
 
     async def note_withdrawn(self, days: Iterable[tuple[str, str]]) -> None:
-        """Remember for product ids when the service took them away."""
+        """Record product ids that the service deleted, and when."""
         rows = [(day, self._service, scene) for scene, day in days]
         await self._database.write(Write(_WITHDRAW, rows))
 

@@ -113,7 +113,7 @@ ALTER TABLE scene ADD COLUMN superseded_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE scene ADD COLUMN withdrawn TEXT NOT NULL DEFAULT '';
 """
 
-# Times of searches were those of this machine's clock before, and nobody knows how wrong it was.
+# Before, times of searches were by this machine's clock, which may have been wrong.
 _FIFTH = """
 ALTER TABLE job ADD COLUMN searched_by TEXT NOT NULL DEFAULT '';
 """
@@ -127,7 +127,7 @@ CREATE TABLE namesake (
 ) STRICT, WITHOUT ROWID;
 """
 
-# What the search tells of scenes that STAC items are made of: nothing on disk tells it.
+# Facts of found scenes for their STAC items, which are in no file on disk.
 _SEVENTH = """
 CREATE TABLE sight (
     service    TEXT NOT NULL,
@@ -144,16 +144,16 @@ MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 
 @dataclass(slots=True)
 class RunKey:
-    """The stamp of one opened journal; all its parts use the same one."""
+    """The service and run of one opened journal; all its parts share one."""
 
     service: str
-    """Name of the service that the rows are of."""
+    """Name of the service of the rows."""
     run: int = 0
-    """Number of the run that goes on; 0 before it begins, and for who only looks."""
+    """Number of the current run; 0 before it begins, and for read-only journals."""
 
 
 def is_below(path: object) -> bool:
-    """Tell whether a path names a file below the download directory, and none of the state's."""
+    """Return whether a path is below the download directory and outside the state folder."""
     if not isinstance(path, str) or not 0 < len(path) <= MAX_PATH_CHARS or "\0" in path:
         return False
     parts = path.split("/")
@@ -161,20 +161,20 @@ def is_below(path: object) -> bool:
 
 
 def is_name(text: object) -> bool:
-    """Tell whether a text can be the name of a file, such as that of a scene's item."""
+    """Return whether a text can be a file name, such as that of a scene's item."""
     return is_below(text) and "/" not in str(text)
 
 
 def are_texts(values: Sequence[Any]) -> bool:
-    """Tell whether all values are texts."""
+    """Return whether all values are texts."""
     return all(isinstance(value, str) for value in values)
 
 
 def is_size(value: object) -> bool:
-    """Tell whether a value is a whole number as SQLite and file systems have them."""
+    """Return whether a value is a whole number as SQLite and file systems have them."""
     return isinstance(value, int) and value in _INT64
 
 
 def is_hex(text: str) -> bool:
-    """Tell whether a text may be the value of a digest."""
+    """Return whether a text may be the value of a digest."""
     return _HEX.fullmatch(text) is not None

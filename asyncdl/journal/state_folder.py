@@ -43,11 +43,11 @@ from asyncdl.transfer.parts.durable import (
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LONGEST_HOLDER_BYTES = 4096
 LONGEST_JOURNAL_BYTES = 504
-"""SQLite takes paths of 512 bytes, and needs some of them for a file beside its own."""
+"""SQLite allows paths of 512 bytes, and needs some of them for a file beside its own."""
 
 
 def check_directory(directory: Path) -> None:
-    """Make sure that a directory is a folder or can become one, and not too deep. Blocks.
+    """Check that a directory is a folder or can be made, and is not too deep. Blocks.
 
     Raises: DiskError, saying what is wrong with it.
     """
@@ -69,8 +69,8 @@ def check_directory(directory: Path) -> None:
 
 
 def _linked(folder: Path) -> DiskError:
-    # Whoever put it there, in an archive or a shared folder, says what would be written to.
-    text = "is a link, and the state of a job has to be a folder there; remove it"
+    # Others may have made it, in an archive or a shared folder, to have its target written.
+    text = "is a link, and the state of a job has to be in a real folder; remove it"
     return DiskError(folder, OSError(errno.ELOOP, text))
 
 
@@ -81,9 +81,9 @@ def _no_folder(at: Path, number: int, what: str) -> DiskError:
 
 
 def check_writable(directory: Path) -> None:
-    """Make sure that a run could begin in a directory, as far as rights tell. Blocks.
+    """Check that a run may write to a directory, by its permissions. Blocks.
 
-    Nothing is written, so that a disk may refuse all the same.
+    Nothing is written, so a run may still fail to.
 
     Raises: DiskError, as :func:`check_directory`, and where nothing may be written.
     """
@@ -93,7 +93,7 @@ def check_writable(directory: Path) -> None:
         folder.lstat()
     except FileNotFoundError:
         pass
-    except OSError as error:  # a name too long, or a folder that may not be looked into
+    except OSError as error:  # a name that is too long, or a folder that may not be read
         raise DiskError(directory, error) from error
     existing = next(at for at in (folder, *folder.parents) if os.path.lexists(at))
     if not os.access(existing, os.W_OK | os.X_OK):
@@ -105,14 +105,14 @@ def check_writable(directory: Path) -> None:
 async def open_state(
     directory: Path, service: str, *, chosen: Path | None = None, durable: bool = False
 ) -> AsyncIterator[Journal]:
-    """Take hold of a download directory and open its journal.
+    """Lock a download directory for one run and open its journal.
 
     Args:
         directory: Made when it is not there.
         service: Name of the service whose files this run may trust.
-        chosen: The user's folder for such states; ``None`` keeps the state in the directory,
-            or in the user's state folder where the directory's volume knows no locks.
-        durable: Whether a power cut may not cost the journal its last rows.
+        chosen: The user's folder for states; ``None`` keeps the state in the directory,
+            or in the user's state folder if the directory's volume has no locks.
+        durable: Whether the journal's last rows survive a power cut.
     Raises:
         DirectoryBusyError: Another run holds the directory.
         DiskError: The directory cannot be made or written to.
@@ -123,17 +123,17 @@ async def open_state(
         async with open_journal(lock.folder, service, durable=durable) as journal:
             journal.moved_reason = lock.moved_reason
             if durable:
-                await anyio.to_thread.run_sync(lock.settle)
+                await anyio.to_thread.run_sync(lock.sync)
             if lock.machine_stopped:
                 await journal.files.reverify_last_run()
             yield journal
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(lock.drop)
+            await anyio.to_thread.run_sync(lock.release)
 
 
 def _lock_directory(places: StatePlaces, durable: bool) -> _DirectoryLock:
-    """Take a directory in the first place that can hold its state.
+    """Lock a directory in the first place that can hold its state.
 
     Raises: as :func:`open_state`.
     """
@@ -142,7 +142,7 @@ def _lock_directory(places: StatePlaces, durable: bool) -> _DirectoryLock:
     for folder in places.in_order:
         lock = _DirectoryLock(places.directory, folder, durable=durable)
         try:
-            lock.take(places.known())
+            lock.acquire(places.known())
         except NoLocksError as error:
             refusal = refusal or error
             continue
@@ -155,26 +155,26 @@ def _lock_directory(places: StatePlaces, durable: bool) -> _DirectoryLock:
 
 
 class _DirectoryLock:
-    """One run's hold on a directory; used in threads."""
+    """The lock of one run on a directory, with its state folder; used in threads."""
 
     def __init__(self, directory: Path, folder: Path, *, durable: bool) -> None:
         self.folder = folder
-        """Holds its state."""
+        """The state folder."""
         self.moved_reason = ""
-        """Why that is not in the directory itself; empty if it is, or the user chose."""
+        """Why that is not in the directory itself; empty if it is, or the user chose it."""
         self.machine_stopped = False
-        """Whether the machine stopped in the midst of the last run, which flushed nothing."""
+        """Whether the machine stopped during the last run, which did not flush its files."""
         self._directory = directory
         self._durable = durable
         self._holder = folder / "holder.json"
         self._lock_file = folder / LOCK_NAME
         self._lock = FileLock(self._lock_file, timeout=0, thread_local=False)
 
-    def take(self, known: Path | None) -> None:
-        """Take the directory, or say who has it.
+    def acquire(self, known: Path | None) -> None:
+        """Lock the directory.
 
         Args:
-            known: Folder with the journal of the last run, which is taken over.
+            known: Folder with the journal of the last run, which is imported.
         Raises: DirectoryBusyError; NoLocksError; DiskError.
         """
         try:
@@ -184,22 +184,22 @@ class _DirectoryLock:
                 raise _linked(self.folder)
             for file in (self._lock_file, self._holder):
                 check_own(file)
-            self._acquire()
+            self._acquire_file_lock()
             try:
                 if known is not None and not (self.folder / JOURNAL_NAME).exists():
                     import_journal(known / JOURNAL_NAME, self.folder / JOURNAL_NAME, MIGRATIONS)
                 self.machine_stopped = _machine_stopped(self._holder)
-                self._sign()
+                self._write_holder()
             except BaseException:
-                self.drop()
+                self.release()
                 raise
         except Timeout as error:
             raise DirectoryBusyError(self._directory, _describe(self._holder)) from error
         except OSError as error:
             raise DiskError(Path(error.filename or self.folder), error) from error
 
-    def _acquire(self) -> None:
-        """Take the lock, on a volume that has every kind that is needed."""
+    def _acquire_file_lock(self) -> None:
+        """Acquire the lock, if the volume has all kinds of locks that are needed."""
         try:
             check_locks(self.folder)
             self._lock.acquire()
@@ -207,28 +207,28 @@ class _DirectoryLock:
             self._lock.release()
             if error.errno not in NO_LOCKS:
                 raise
-            self._leave_nothing()
+            self._remove_lock_file()
             raise NoLocksError(self.folder, error) from error
 
-    def _leave_nothing(self) -> None:
-        # Beside an earlier journal the lock file is what tells that there are no locks any more.
+    def _remove_lock_file(self) -> None:
+        # Beside an earlier journal the lock file shows that the volume has no locks any more.
         if not (self.folder / JOURNAL_NAME).exists():
-            with suppress(OSError):  # others are there
+            with suppress(OSError):  # it is not empty
                 self._lock_file.unlink(missing_ok=True)
                 self.folder.rmdir()
 
-    def _sign(self) -> None:
-        told = {
+    def _write_holder(self) -> None:
+        holder = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "boot": boot_id(),
             "durable": self._durable,
         }
         self._holder.unlink(missing_ok=True)
-        write_file(self._holder, [orjson.dumps(told)], durable=False, is_new=True)
+        write_file(self._holder, [orjson.dumps(holder)], durable=False, is_new=True)
 
-    def settle(self) -> None:
-        """Bring the names of the folder's files, and its own, to stable storage.
+    def sync(self) -> None:
+        """Flush the folder, so that the names of its files are on stable storage.
 
         Raises: DiskError.
         """
@@ -237,15 +237,15 @@ class _DirectoryLock:
         except OSError as error:
             raise DiskError(self.folder, error) from error
 
-    def drop(self) -> None:
-        """Let go of the directory."""
+    def release(self) -> None:
+        """Unlock the directory."""
         with suppress(OSError):
             self._holder.unlink(missing_ok=True)
         self._lock.release()
 
 
 def boot_id() -> str:
-    """Return what changes with every start of the machine; empty where it cannot be known."""
+    """Return an id that changes with every start of the machine; empty if it is not known."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -253,14 +253,14 @@ def boot_id() -> str:
 
 
 def _machine_stopped(holder: Path) -> bool:
-    """Tell whether the one who left its sign did not flush, and the machine stopped since."""
-    told = _read(holder)
-    return bool(told.get("boot")) and told["boot"] != boot_id() and not told.get("durable")
+    """Return whether the last holder did not flush, and the machine has restarted since."""
+    last = _read(holder)
+    return bool(last.get("boot")) and last["boot"] != boot_id() and not last.get("durable")
 
 
 def _describe(holder: Path) -> str:
-    told = _read(holder)
-    pid, host = told.get("pid"), told.get("host")
+    last = _read(holder)
+    pid, host = last.get("pid"), last.get("host")
     if not isinstance(pid, int):
         return ""
     return f"process {pid} on {plain(host)[:255]}" if isinstance(host, str) else f"process {pid}"
@@ -269,7 +269,7 @@ def _describe(holder: Path) -> str:
 def _read(holder: Path) -> dict[str, Any]:
     try:
         with open(open_regular_file(holder, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - it is open
-            told = orjson.loads(read_at_most(file, LONGEST_HOLDER_BYTES))
+            found = orjson.loads(read_at_most(file, LONGEST_HOLDER_BYTES))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return found if isinstance(found, dict) else {}

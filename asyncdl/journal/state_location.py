@@ -1,8 +1,8 @@
 """Which folder holds the state of a download directory.
 
-It is ``.asyncdl`` in the directory itself, so that it goes where the files go. A volume
-that knows no locks cannot hold it; it is then in the user's state folder, or wherever the
-user says. What an earlier run left in another of these places is taken over.
+It is ``.asyncdl`` in the directory itself, so that it moves with the files. A volume without
+locks cannot hold it; it is then in the user's state folder, or in a folder that the user
+names. The state of an earlier run in another of these places is imported.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ JOURNAL_NAME = "journal.sqlite"
 LOCK_NAME = "lock"
 MOUNTS = Path("/proc/self/mountinfo")
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-"""What file systems say that know no locks."""
+"""Error numbers of file systems without locks."""
 OTHER_PLACE = "name a folder on a local disk by download.state_directory, or --state-dir"
 _LONGEST_STEM = 40
 
 
 class NoLocksError(DiskError):
-    """A volume knows no locks, so that it cannot hold the state of a job."""
+    """A volume has no locks, so that it cannot hold the state of a job."""
 
     @property
     def remedy(self) -> str:
-        """What can be done about it, in one sentence."""
+        """What to do, in one sentence."""
         return f"{OTHER_PLACE[0].upper()}{OTHER_PLACE[1:]}."
 
 
@@ -50,11 +50,11 @@ class StatePlaces:
     directory: Path
     """The download directory."""
     chosen: Path | None = None
-    """The user's folder for the states of such directories, if one is named."""
+    """The user's folder for states, if one is named."""
 
     @property
     def in_order(self) -> tuple[Path, ...]:
-        """Where a run keeps its state: the first of these that can hold it."""
+        """Candidates for the state of a run: the first one that can hold it is used."""
         if self.chosen is not None:
             return (_below(self.chosen, self.directory),)
         return (self.directory / STATE_FOLDER, *self._of_user)
@@ -83,7 +83,7 @@ def places_of(config: Config) -> StatePlaces:
 
 
 def _below(root: Path, directory: Path) -> Path:
-    """Return a folder for the state of one directory, with a name that people recognise."""
+    """Return a folder for the state of one directory, with a recognisable name."""
     real = os.path.realpath(directory)
     stem = re.sub(r"[^\w.-]", "_", Path(real).name)[:_LONGEST_STEM].strip(".")
     return root / f"{stem or 'state'}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
@@ -92,7 +92,7 @@ def _below(root: Path, directory: Path) -> Path:
 def _written_at(journal: Path) -> int:
     """Return when a journal was last written, in nanoseconds; 0 if there is none. Blocks.
 
-    Behind a link there is none: a run would refuse it.
+    A journal behind a link does not count: a run would refuse it.
     """
     try:
         if journal.parent.is_symlink():
@@ -109,10 +109,10 @@ def _written_at(journal: Path) -> int:
 
 
 def check_locks(folder: Path) -> None:
-    """Make sure that a volume knows the locks that are taken for a state. Blocks.
+    """Check that a volume has the locks that a state needs. Blocks.
 
     Args:
-        folder: On the volume; a file in it is made and is gone at once.
+        folder: On the volume; a temporary file is made in it.
 
     Raises: OSError that names the call and the mount, with one of :data:`NO_LOCKS`; any
         other, if nothing can be written there.
@@ -127,11 +127,11 @@ def check_locks(folder: Path) -> None:
 
 
 def knows_locks(lock_file: Path) -> bool:
-    """Tell whether a volume knows locks, without writing anything there. Blocks.
+    """Return whether a volume has locks, without writing anything there. Blocks.
 
     Args:
-        lock_file: On the volume; where there is none, nothing speaks against it. Never a
-            file that SQLite has open: closing it again would take away SQLite's own locks.
+        lock_file: On the volume; if it does not exist, the result is true. Must not be open
+            in SQLite: closing it again would release SQLite's own locks.
     """
     try:
         with lock_file.open("rb") as file:
@@ -142,7 +142,7 @@ def knows_locks(lock_file: Path) -> bool:
 
 
 def maps_files(folder: Path) -> bool:
-    """Tell whether files on a volume can be mapped into memory and shared. Blocks."""
+    """Return whether files on a volume can be mapped into memory and shared. Blocks."""
     import mmap
 
     try:
@@ -155,7 +155,7 @@ def maps_files(folder: Path) -> bool:
 
 
 def refused(folder: Path, call: str, error: OSError) -> OSError:
-    """Return the error of a call that a file system does not know, with the mount in its words."""
+    """Return the error of a call that a file system lacks, with the name of the mount."""
     where = mount_of(folder)
     return OSError(error.errno, f"{call}: {os.strerror(error.errno or 0)}{where and f' ({where})'}")
 

@@ -306,7 +306,7 @@ async def night(
 ) -> LastSearch | None:
     """Run once and return what the run knew of the last search."""
     async with open_journal(folder, "usgs") as journal:
-        begun = await journal.begin(label="l", fingerprint="f", searching=mark)
+        begun = await journal.begin(label="l", fingerprint="f", search_mark=mark)
         assert begun.last_search == await journal.last_search(mark)
         journal.search_started_at = at
         await journal.end(status, is_whole=whole)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.job.choosing.scenes import Left, chunks, search_notes
+from asyncdl.job.choosing.scenes import LeftOut, chunks, search_notes
 from asyncdl.m2m.searching.scene_search import SceneBatch, SceneQuery
 
 
@@ -24,7 +24,7 @@ def notes(
     last = SceneBatch(
         scenes=(), not_bulk=0, outside=0, total_hits=total, is_exact=is_exact, is_capped=is_capped
     )
-    left = Left(left_out, outside)
+    left = LeftOut(left_out, outside)
     return [note.text for note in search_notes(query, last, found=found, left_out=left)]
 
 

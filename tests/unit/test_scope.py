@@ -126,7 +126,7 @@ async def follow(folder: Path, course: list[Night], legacy_ahead_s: float | None
         # What the landed version left: its own clock's time, and scenes that it never saw.
         there.append(NOW - 10 * DAY_S)
         async with open_journal(folder, "usgs") as journal:
-            await journal.begin(label="l", fingerprint="f", searching="m")
+            await journal.begin(label="l", fingerprint="f", search_mark="m")
             await journal.end("complete")
         with closing(sqlite3.connect(folder / JOURNAL_NAME)) as connection, connection:
             connection.execute("UPDATE job SET searched_at = ?", (NOW + legacy_ahead_s,))
@@ -135,7 +135,7 @@ async def follow(folder: Path, course: list[Night], legacy_ahead_s: float | None
         true_s += night.pause_s
         now = Now(true_s + night.skew_s if night.says_date else None, true_s + night.ahead_s)
         async with open_journal(folder, "usgs") as journal:
-            begun = await journal.begin(label="l", fingerprint="f", searching="m")
+            begun = await journal.begin(label="l", fingerprint="f", search_mark="m")
             journal.search_started_at = now.service
             since = first_new_day(begun.last_search, now) if begun.last_search else None
             if night.is_whole:

@@ -1,4 +1,4 @@
-"""From the area of interest of a config to the filters of a search. Reads files, no network."""
+"""From the area of interest of a config to the filters of a search. Reads files, works offline."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _JSON_ENDINGS = (
 _FORMS: dict[str, Form] = {
     **dict.fromkeys(_JSON_ENDINGS, "geojson"), ".wkt": "wkt", ".ewkt": "wkt",
 }  # fmt: skip
-"""Of files, by how their names end; of others, the beginning tells."""
+"""Of files, by their extensions; of other files it is detected from their first bytes."""
 _BEGINNING_BYTES = 1024
 MAX_AREA_BYTES = 32 * 1024**2
-"""Of GeoJSON or WKT: about a million corners, which no search takes."""
+"""Of GeoJSON or WKT: about a million corners, more than any search accepts."""
 
 
 def area_of(search: SearchConfig) -> SearchArea:
-    """Return where ``[search]`` looks; without filters where it looks everywhere.
+    """Return the area of a ``[search]``; without filters if it searches everywhere.
 
-    Raises: ConfigError, when the area of interest is none.
+    Raises: ConfigError, if the area of interest is not valid.
     """
     if search.aoi is not None:
         return _area_of_aoi(search.aoi)
@@ -75,7 +75,7 @@ def _area_of_file(path: Path, layer: str | int | None) -> SearchArea:
 def _area_of_text(
     text: str, form: Form, source: Path | None = None, layer: str | int | None = None
 ) -> SearchArea:
-    """Read a text, which GDAL reprojects where it is there and has to."""
+    """Read a text; GDAL reprojects it if it has to be and GDAL is installed."""
     try:
         if form == "wkt":
             return area_from_wkt(text, source=source)
@@ -89,7 +89,7 @@ def _area_of_text(
 
 
 def _reprojected(found: object, source: Path | None) -> bytes:
-    """Have GDAL reproject GeoJSON that names its reference system, whatever it was read from."""
+    """Reproject GeoJSON that names its reference system, by GDAL."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "area.geojson")
         path.write_bytes(orjson.dumps(found))
@@ -101,7 +101,7 @@ def _reprojected(found: object, source: Path | None) -> bytes:
 
 
 def _area_of_folder(path: Path, layer: str | int | None) -> SearchArea:
-    """Read a folder that is a file to GDAL, such as a ``.gdb``; most folders are none."""
+    """Read a folder that GDAL reads as one file, such as a ``.gdb``."""
     try:
         found = as_geojson(path, layer)
     except ConfigError as error:
@@ -127,7 +127,7 @@ def _content_of(path: Path) -> bytes:
 
 
 def _refuse_parquet(path: Path) -> None:
-    """Say what to do with GeoParquet, which the GDAL of pyogrio is built without."""
+    """Say what to do with GeoParquet, which pyogrio's GDAL cannot read."""
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             raise ConfigError(
@@ -139,7 +139,7 @@ def _refuse_parquet(path: Path) -> None:
 
 
 def _form_of_file(path: Path) -> Form:
-    """Tell what a file holds; ``file`` stands for what only GDAL knows."""
+    """Return the form of a file; ``file`` for what only GDAL reads."""
     if (form := _FORMS.get(path.suffix.lower())) is not None:
         return form
     try:
@@ -150,5 +150,5 @@ def _form_of_file(path: Path) -> Form:
 
 
 def _unreadable(path: Path, error: OSError) -> ConfigError:
-    """Return the error for a file that was there when the config was read."""
+    """Return the error for a file that existed when the config was read."""
     return ConfigError(error.strerror or "cannot be read", file=path, allowed=AOI_FORMS)

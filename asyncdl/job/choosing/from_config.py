@@ -1,4 +1,4 @@
-"""From the config's words to what the other rooms take: products, client options, limits."""
+"""From the config to what other rooms take: products, client options, limits, credentials."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from asyncdl.transfer import Limits
 
 
 def products_of(config: Config) -> tuple[Wanted, ...]:
-    """Return what each ``[[products]]`` table asks for, in order."""
+    """Return the products of the ``[[products]]`` tables, in order."""
     return tuple(_product_of(product) for product in config.products)
 
 
@@ -45,17 +45,17 @@ def _product_of(product: Product) -> Wanted:
 
 
 def group_names(products: Iterable[Wanted]) -> tuple[str, ...]:
-    """Return the file groups that any product asks for, each once."""
+    """Return the file groups of all products, each once."""
     names = (g for p in products if isinstance(p, GroupWanted) for g in p.file_groups)
     return tuple(dict.fromkeys(names))
 
 
 MIN_REPLY_BYTES = 128 * 1024**2
-"""The links of 200,000 files are as long."""
+"""The length of the links of 200,000 files."""
 
 
 def tls_of(service: ServiceConfig) -> TlsSettings:
-    """Return whom TLS trusts, for ``[service]``."""
+    """Return the certificates of ``[service]``."""
     return TlsSettings(service.ca_file, service.client_cert, service.client_key)
 
 
@@ -79,14 +79,14 @@ def _most_reply_bytes(service: ServiceConfig) -> int:
 def credentials_of(
     service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
 ) -> Credentials:
-    """Find the account for ``[service]``; without ``prompt`` nobody is asked. Raises: AuthError."""
+    """Find the account for ``[service]``, without a prompt by default. Raises: AuthError."""
     return locate_account(service, prompt=prompt).credentials
 
 
 def locate_account(
     service: ServiceConfig, *, prompt: Callable[[str], str] | None = None
 ) -> FoundCredentials:
-    """Find the account for ``[service]`` and tell where it was. Raises: AuthError."""
+    """Find the account for ``[service]``, and where it is stored. Raises: AuthError."""
     return locate_credentials(
         configured_username=service.username,
         token_file=Path(service.token_file) if service.token_file else None,

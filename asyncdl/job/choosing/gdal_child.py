@@ -1,10 +1,10 @@
-"""Reads one vector file with GDAL, in a process of its own. The only module that knows pyogrio.
+"""Read one vector file with GDAL, in a process of its own. The only module that uses pyogrio.
 
 ``vector_files.py`` runs this file as a script and gives it an order on standard input; the
 response goes to standard output: one line of JSON, then the GeoJSON. Nothing of asyncdl is
 imported here, so that it starts quickly and the tests of imports hold.
 
-What GDAL says of a file is not passed on: its messages repeat what stands in the file.
+Messages of GDAL are not passed on: they repeat contents of the file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 CPU_S = 60
-"""Seconds of a processor that it may take."""
+"""Limit of processor time, in seconds."""
 MAX_FEATURES = 100_000
 MAX_OUTPUT_BYTES = 32 * 1024**2
-"""As much GeoJSON as is read of a file that is GeoJSON itself."""
+"""The same limit as for GeoJSON files."""
 MAX_ZIP_MEMBERS = 10_000
 _OF_GDAL_ITSELF = (".gdb.zip", ".gpkg.zip", ".shp.zip", ".shz", ".kmz")
 """Zips that its drivers open by themselves."""
@@ -31,7 +31,7 @@ _IN_ZIPS = (".shp", ".gpkg", ".geojson", ".json", ".kml", ".fgb", ".gpx", ".geoj
 
 
 class AreaRefused(Exception):
-    """Why a file is not read, for the process that asked."""
+    """Why a file is not read, for the parent process."""
 
     def __init__(self, problem: str, allowed: str = "") -> None:
         super().__init__(problem)
@@ -40,7 +40,7 @@ class AreaRefused(Exception):
 
 
 def main() -> int:
-    """Carry out one order; the response says how it went."""
+    """Carry out one order; the response has the result or the problem."""
     order = json.loads(sys.stdin.buffer.read())
     try:
         _check_drivers(frozenset(order["drivers"]))
@@ -62,7 +62,7 @@ def _respond(head: dict[str, str], body: bytes = b"") -> None:
 def _check_drivers(wanted: frozenset[str]) -> None:
     pyogrio = importlib.import_module("pyogrio")
     if foreign := pyogrio.list_drivers().keys() - wanted:
-        # As when a GDAL that is not known here ignores what it was asked to leave out.
+        # An unknown version of GDAL may ignore the variable that leaves drivers out.
         raise AreaRefused(f"this GDAL opens more than plain files: {', '.join(sorted(foreign))}")
 
 
@@ -81,7 +81,7 @@ def _read(path: str, layer: str | int | None) -> bytes:
     except pyogrio.errors.DataSourceError:
         raise AreaRefused("GDAL cannot read this: it is damaged, or another format") from None
     except (RuntimeError, ValueError, OverflowError):  # pyogrio's own are RuntimeErrors
-        raise AreaRefused("GDAL cannot read this: what stands in it is damaged") from None
+        raise AreaRefused("GDAL cannot read this: its contents are damaged") from None
 
 
 def _confine(memory_bytes: int) -> None:
@@ -166,7 +166,7 @@ def _name_for_gdal(path: str) -> str:
         with zipfile.ZipFile(path) as archive:
             names = list(_vector_files_in(archive))
     except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
-        raise AreaRefused("GDAL cannot read this: it is no sound zip") from None
+        raise AreaRefused("GDAL cannot read this: it is not a valid zip") from None
     if len(names) != 1:
         return f"/vsizip/{path}"
     return f"/vsizip/{path}/{names[0]}"

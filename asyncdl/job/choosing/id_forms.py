@@ -1,7 +1,7 @@
-"""One id of a scene, in any of the forms that people have it, or what it is instead. Pure.
+"""The id of a scene in any of the forms in which people have it. Pure.
 
-Ids come as themselves, as names of files and paths to them, as URLs, in lower case and in
-quotes. What is no id for sure is refused with a word on what it looks like.
+Ids come as such, as file names, paths and URLs, in lower case and in quotes. Anything that
+is certainly not an id is refused, with a word on what it looks like.
 
 Source: API notes, section 9; ids of Earth Engine and of the Planetary Computer as these
 catalogues write them: both leave out the day of processing.
@@ -26,12 +26,12 @@ from asyncdl.m2m.naming import (
 from asyncdl.redact import redact_url
 
 MAX_ID_CHARS = 2_000
-"""A longer text is no id, nor a path or a URL that leads to one."""
+"""A longer text is not an id, nor a path or a URL with one."""
 SHOWN_CHARS = 80
-"""As much of a wrong text as a message repeats."""
+"""How much of a wrong text a message repeats."""
 
 AROUND = " \t\"'`\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb,;[](){}\u00a0\u200b\ufeff"
-"""What may stand around an id: quotes, brackets and the signs between the ids of a list."""
+"""What may surround an id: quotes, brackets and separators."""
 
 ALLOWED = "ids such as LC08_L2SP_068017_20200310_20200822_02_T1, or search.dataset beside others"
 
@@ -41,12 +41,12 @@ _FOREIGN = re.compile(r"(?:[A-Z]{2,4}:)?[A-Za-z0-9][A-Za-z0-9._#+-]*(?::[0-9]+)?
 ``S2A_OPER_MSI_L1C_…``, ``SC:AST_L1T.003:2150000000``."""
 _LONGEST_FOREIGN_CHARS = 120
 _LONGEST_MIXED_CHARS = 31
-"""Ids have signs between their parts. A longer part, of capitals and small letters, is a token."""
+"""Ids have punctuation between their parts. A longer part in mixed case is a token."""
 _ID_LIKE = re.compile(
     r"(?:(?:L1|L2SR|L2ST)_)?L[COTEM][0-9]|L1C_T|(?:GS2|S[12])[A-D]_|M[OYC]D[0-9]|VNP[0-9]|VJ[12]"
     r"|HLS\.|[0-9]{1,3}_L[COTEM]0|EO1[AH][0-9]"
 )
-"""How the ids of the catalogues begin, right or nearly right."""
+"""How ids of the catalogues begin, also misspelt ones."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _FILE_ENTITY = re.compile(r"^L(?:1|2SR|2ST)_(?=L[COTEM]0)")
 """In front of the id of a single file: ``L2SR_LC08_…_T1_SR_B4_TIF``."""
@@ -54,7 +54,7 @@ _QUERY_KEYS = ("product_id", "landsat_product_id", "scene_id", "entity_id")
 
 
 class NoSceneId(ValueError):
-    """A text is no id that could be looked up.
+    """A text is not an id that could be looked up.
 
     Args:
         problem: What it is instead.
@@ -82,15 +82,15 @@ def read_scene(text: str, listed: str | None = None) -> SceneRef:
         text: An id, or the name, path or URL of one of the scene's files.
         listed: The dataset that the config or the list names. Ids of a dataset whose ids are
             not known here are taken as they are.
-    Raises: NoSceneId, for whatever is no id for sure, or an id of another dataset.
+    Raises: NoSceneId, if it is certainly not an id, or is an id of another dataset.
     """
     text = text.strip(AROUND)
     if len(text) > MAX_ID_CHARS:
         raise NoSceneId("is longer than any id")
     found = landsat_id(text)
-    told = dataset_of(found) if found else None
-    if found and told:
-        return SceneRef(found, _agreed(told, listed))
+    dataset = dataset_of(found) if found else None
+    if found and dataset:
+        return SceneRef(found, _agreed(dataset, listed))
     if listed and is_foreign(listed) and text:
         return SceneRef(found or _foreign_id(text, listed), listed)
     if found and (scene := parse_scene_id(found)):
@@ -99,12 +99,12 @@ def read_scene(text: str, listed: str | None = None) -> SceneRef:
 
 
 def is_foreign(dataset: str) -> bool:
-    """Tell whether the ids of a dataset have a form that is not known here."""
+    """Return whether the ids of a dataset have a form that is not known here."""
     return dataset.lower() not in DATASETS
 
 
 def _foreign_id(text: str, listed: str) -> str:
-    """Return an id whose dataset is not known here. Raises: NoSceneId, for what can be none."""
+    """Return an id of an unknown dataset. Raises: NoSceneId, if it cannot be an id."""
     is_id = (
         len(text) <= _LONGEST_FOREIGN_CHARS
         and _FOREIGN.fullmatch(text)
@@ -114,7 +114,7 @@ def _foreign_id(text: str, listed: str) -> str:
     )
     if not is_id:
         allowed = f"ids of {listed}: a word of letters, digits and - . _"
-        raise NoSceneId("is no id of any dataset", allowed)
+        raise NoSceneId("is not an id of any dataset", allowed)
     return text
 
 
@@ -124,14 +124,14 @@ def _has_a_token(text: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """Return a text as a message repeats it, in quotes."""
+    """Return a text as messages show it, in quotes."""
     return repr(shortened(text))
 
 
 def described_id(text: str) -> str:
-    """Return what stands in a file, as a message may say it: in quotes if it is like an id.
+    """Return how a message describes a text in a file: quoted if it looks like an id.
 
-    Whoever writes a config names the file, and shall not read another's file by its errors.
+    Otherwise a config that names somebody's file would reveal its contents by its errors.
     """
     last = re.split(r"[/\\]", text)[-1]
     if _ID_LIKE.match(last.upper()) and _PLAIN_NAME.fullmatch(last):
@@ -143,16 +143,16 @@ def described_id(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return a text cut to what a message can hold, and without a URL's query."""
+    """Return a text cut to the length that messages show, and a URL without its query."""
     text = redact_url(text).partition("?")[0] if "://" in text else text
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
 
 
-def _agreed(told: str, listed: str | None) -> str:
-    if listed and listed.lower() != told:
+def _agreed(dataset: str, listed: str | None) -> str:
+    if listed and listed.lower() != dataset:
         allowed = f"ids of {listed}, or no search.dataset"
-        raise NoSceneId(f"this id belongs to {told}", allowed)
-    return told
+        raise NoSceneId(f"this id belongs to {dataset}", allowed)
+    return dataset
 
 
 def _dataset_of_scene(scene: SceneId, listed: str | None) -> str:
@@ -232,7 +232,7 @@ def _what_it_is(text: str, found: str | None) -> NoSceneId:
         return NoSceneId("looks like a Landsat id, but is cut short or has other signs in it")
     if match := _PATH_AND_ROW.fullmatch(last):
         return NoSceneId("is a number", f"wrs = [[{int(match[1])}, {int(match[2])}]] for a place")
-    return NoSceneId("is no id of a scene")
+    return NoSceneId("is not a scene id")
 
 
 _WITHDRAWN = "is a Collection 1 id: Collection 1 was withdrawn in 2022"

@@ -1,4 +1,4 @@
-"""Lists of scenes as people have them: lines of ids, tables, and STAC items. Pure.
+"""Lists of scenes as people have them: lines of ids, and tables. Pure.
 
 Source: the CSV files of EarthExplorer and of ``asyncdl search``; the lists that the download
 scripts of the USGS read, whose first line is ``dataset|displayId`` or the dataset alone.
@@ -44,22 +44,22 @@ _DELIMITERS = (",", ";", "\t", "|")
 
 @dataclass(frozen=True, slots=True)
 class ListedScene:
-    """What one line or item of a list says."""
+    """The scenes in one line or item of a list."""
 
     place: str
     """Such as ``line 3``."""
     text: str
-    """What stands there, for messages."""
+    """Its text, for messages."""
     scenes: tuple[SceneRef, ...] = ()
     fault: NoSceneId | None = None
     """Why there are no scenes."""
 
 
 def decode_list(data: bytes) -> str:
-    """Return the text of a list: UTF-8, or what the byte order mark at its start says.
+    """Return the text of a list: UTF-8, or as its byte order mark says.
 
-    Exports of EarthExplorer may have a name in Latin-1 in them: what is no UTF-8 is read so,
-    as ids are the same in both.
+    Exports of EarthExplorer may contain a name in Latin-1: a list that is not UTF-8 is read as
+    Latin-1, as ids are the same in both.
 
     Raises: NotText, a UnicodeError that says what is wrong.
     """
@@ -70,15 +70,15 @@ def read_lines(text: str, listed: str | None) -> Iterator[ListedScene]:
     """Read a list with one id, or a few, in each line, or a table with a column of ids.
 
     Args:
-        text: Lines that are empty or comments say nothing. A comment may name the dataset.
+        text: Empty lines and comments are skipped. A comment may name the dataset.
         listed: The dataset that the config names.
-    Yields: What each line says, in order; nothing for those that say nothing.
+    Yields: The scenes of each line that has some, in order.
     """
     return _LineReader(listed).read(text)
 
 
 class _LineReader:
-    """What the lines so far have said of those that follow."""
+    """Reads lines; earlier lines may say how later ones are read."""
 
     def __init__(self, listed: str | None) -> None:
         self._configured = listed
@@ -108,7 +108,7 @@ class _LineReader:
         return read_words(line.partition("#")[0], self._listed)
 
     def _is_header(self, line: str) -> bool:
-        """Tell whether a line names no scenes, and remember what it says of the others."""
+        """Return whether a line has no scenes, and keep what it says of the others."""
         if dataset := _dataset_named(line):
             if self._configured and dataset.lower() != self._configured.lower():
                 allowed = f"a list of {self._configured}, or no search.dataset"
@@ -133,7 +133,7 @@ def _dataset_named(line: str) -> str | None:
 
 
 def read_words(line: str, listed: str | None) -> tuple[SceneRef, ...]:
-    """Read the ids of one line. Raises: NoSceneId, if anything of it is none."""
+    """Read the ids of one line. Raises: NoSceneId, if any part of it is not an id."""
     words = [word for word in (w.strip(AROUND) for w in _BETWEEN.split(line)) if word]
     if len(words) < 2:
         return tuple(read_scene(word, listed) for word in words)
@@ -141,7 +141,7 @@ def read_words(line: str, listed: str | None) -> tuple[SceneRef, ...]:
     if not wrong:
         return tuple(found)
     try:
-        # A path may have spaces in it, and then it is one id and no other.
+        # A path may contain spaces; then the line is one id.
         whole = read_scene(line, listed)
     except NoSceneId:
         if not found:
@@ -172,7 +172,7 @@ class _Table:
 
     delimiter: str
     columns: tuple[tuple[int, str], ...]
-    """Where ids stand, and the loose names of these columns."""
+    """Columns with ids, and the normalized names of these columns."""
 
     def scene(self, line: str, listed: str | None) -> SceneRef | None:
         """Return the scene of a row; ``None`` for an empty one. Raises: NoSceneId."""
@@ -206,16 +206,16 @@ def _columns_of(cells: Sequence[str]) -> tuple[tuple[int, str], ...]:
 
 
 def _cells_of(line: str, delimiter: str) -> list[str]:
-    # Line by line: with a quote that is never closed only one row is lost, and not in silence.
+    # Line by line: a quote that is never closed spoils one row only, which is reported.
     try:
         rows = list(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise NoSceneId(f"is no row of a table: {error}", "a CSV file") from error
+        raise NoSceneId(f"is not a valid row of a table: {error}", "a CSV file") from error
     return rows[0] if rows else []
 
 
 def _rank_of(column: str, listed: str | None) -> int:
-    """Return which of the columns is read first: ids that tell their dataset, where they do."""
+    """Return the rank of a column; ids that imply their dataset are preferred, if they can."""
     names = _DISPLAY_COLUMNS + _ENTITY_COLUMNS
     if listed and is_foreign(listed):
         names = _ENTITY_COLUMNS + _DISPLAY_COLUMNS

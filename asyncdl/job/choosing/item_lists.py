@@ -1,4 +1,4 @@
-"""Scenes named by STAC items, in any of the ways that items are kept in a file. Pure.
+"""Scenes named by STAC items, in any of the forms in which items are stored in a file. Pure.
 
 Source: STAC item specification 1.0; the items of the USGS, whose ids are product ids with
 ``_SR`` or ``_ST`` behind them, of Earth Search and of the Planetary Computer.
@@ -31,11 +31,11 @@ _LEVEL = re.compile(r"c2-?l([12])")
 
 
 class NotItems(ValueError):
-    """A text begins as JSON does, but is none, or none with items."""
+    """A text begins like JSON, but is not JSON, or has no items."""
 
 
 def is_json(text: str) -> bool:
-    """Tell whether a text is to be read as JSON: no list of ids begins so."""
+    """Return whether a text is JSON by its beginning; no list of ids begins like that."""
     return text.lstrip("\ufeff \t\r\n\x1e")[:1] in ("{", "[")
 
 
@@ -45,8 +45,8 @@ def read_items(text: str, listed: str | None) -> Iterator[ListedScene]:
     Args:
         text: JSON, or JSON lines.
         listed: The dataset that the config names.
-    Yields: What each item says, in order.
-    Raises: NotItems, saying where the text is wrong.
+    Yields: The scenes of each item, in order.
+    Raises: NotItems, with the position of the error.
     """
     for place, item in _items_in(text.lstrip("\ufeff").replace("\x1e", " ")):
         name = _text_in(item, "id") if isinstance(item, dict) else str(item)
@@ -110,7 +110,7 @@ def _items_of(whole: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _where(error: json.JSONDecodeError, line: int) -> str:
-    return f"line {line}, column {error.colno}: is no JSON: {error.msg}"
+    return f"line {line}, column {error.colno}: is not JSON: {error.msg}"
 
 
 # --- what an item says ----------------------------------------------------------------------
@@ -120,7 +120,7 @@ def _scene_of(item: Any, listed: str | None) -> SceneRef:
     if isinstance(item, str):
         return read_scene(item, listed)
     if not isinstance(item, dict):
-        raise NoSceneId("is no STAC item", ITEMS)
+        raise NoSceneId("is not a STAC item", ITEMS)
     if product := _product_named(item) or _product_of_files(item):
         return read_scene(product, listed)
     if listed and is_foreign(listed) and (name := _text_in(item, "id")):
@@ -131,7 +131,7 @@ def _scene_of(item: Any, listed: str | None) -> SceneRef:
 
 
 def _product_named(item: Mapping[str, Any]) -> str | None:
-    """Return the first product or tile id that stands where an item says which scene it is."""
+    """Return the first product or tile id in the fields of an item that name its scene."""
     for field in _PRODUCT_FIELDS:
         found = landsat_id(_text_in(item, field))
         if found and dataset_of(found):
@@ -140,7 +140,7 @@ def _product_named(item: Mapping[str, Any]) -> str | None:
 
 
 def _product_of_files(item: Mapping[str, Any]) -> str | None:
-    """Return the one product whose files an item lists, where its own id is not whole."""
+    """Return the only product whose files an item lists, for items whose id is incomplete."""
     assets = item.get("assets")
     listed = assets.values() if isinstance(assets, dict) else ()
     hrefs = (asset.get("href") for asset in listed if isinstance(asset, dict))
@@ -169,7 +169,7 @@ def _nothing_read(item: Mapping[str, Any], listed: str | None) -> SceneRef:
     collection = _collection_of(item)
     if collection and "landsat" not in collection:
         named = f" {collection!r}" if _COLLECTION.fullmatch(collection) else ""
-        problem = f"is an item of the collection{named}, which is none of Landsat"
+        problem = f"is an item of the collection{named}, which is not a Landsat collection"
         raise NoSceneId(problem, "Landsat items, or search.dataset beside others")
     if name := _text_in(item, "id"):
         return read_scene(name, listed)

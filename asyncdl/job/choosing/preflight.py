@@ -1,4 +1,4 @@
-"""What is looked at before the first scene is searched."""
+"""Checks before the first scene is searched: the account, and the names in the config."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from asyncdl.m2m.models import Notification
 from asyncdl.text import did_you_mean
 
 NOTICE_SEVERITIES = {"I": "info"}
-"""Codes that are no warnings; whatever else the service marks a notice with is one."""
+"""Codes that are not warnings; all others are."""
 
 MACHINE_ADVICE = (
     "ask for access to the Machine-to-Machine interface (MACHINE) under Access Request on "
@@ -50,10 +50,10 @@ async def check_names(
 
 @asynccontextmanager
 async def naming_datasets(client: M2MClient, search_plan: SearchPlan) -> AsyncIterator[None]:
-    """Turn the service's refusal of a dataset, whatever call met it, into what a run says.
+    """Raise the same error as a run does, if any call in the block is refused for its dataset.
 
-    For those that look at scenes without the checks of a run: a good name costs no call more.
-    Raises: ConfigError, for an alias that is none; AuthError, for a dataset that is closed.
+    For callers without the checks of a run: a valid name costs no additional call.
+    Raises: ConfigError, for an unknown alias; AuthError, for a dataset that is closed.
     """
     try:
         yield
@@ -76,7 +76,7 @@ async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
     try:
         notices = await client.notifications()
     except ApiError:
-        return  # a courtesy; the run does not depend on it
+        return  # the run does not depend on it
     for notice in notices:
         emit(notice_of(notice))
 
@@ -96,14 +96,14 @@ async def _check_datasets(client: M2MClient, search_plan: SearchPlan) -> None:
             if error.error_code in CLOSED_DATASET:
                 if len(datasets) == 1:
                     raise _closed_dataset(dataset, error) from error
-                continue  # its scenes are told one by one; those of the others come
+                continue  # each of its scenes is reported; those of other datasets are fetched
             if not is_unknown_dataset(error):
                 raise
             raise await unknown_dataset(client, dataset) from error
 
 
 def is_unknown_dataset(error: ApiError) -> bool:
-    """Tell whether an error says that a dataset alias is none; an endpoint may be gone, too."""
+    """Return whether an error means an unknown dataset, and not an endpoint that is gone."""
     if isinstance(error, EndpointRemoved):
         return False
     return error.error_code in ("DATASET_INVALID", "NOT_FOUND")
@@ -123,7 +123,7 @@ def _closed_dataset(dataset: str, error: ApiError) -> AuthError:
 async def unknown_dataset(
     client: M2MClient, dataset: str, *, key: str = "search.dataset"
 ) -> ConfigError:
-    """Return the error for an alias that is none, with the one that may have been meant."""
+    """Return the error for an unknown alias, with the one that may have been meant."""
     family = dataset.partition("_")[0]
     known = [found.dataset_alias for found in await client.dataset_search(family)]
     hint = did_you_mean(suggest(dataset, known))
@@ -141,8 +141,8 @@ async def _check_groups(
 ) -> None:
     wanted = group_names(products_of(config))
     datasets = search_plan.datasets
-    # Each dataset has groups of its own: scenes of several may be meant for one of them.
-    # There is none when a run that takes only what failed finds nothing of the kind.
+    # Each dataset has its own groups, so groups of a job with several datasets are not checked;
+    # a run for failed files may have no dataset at all.
     if not wanted or len(datasets) != 1:
         return
     groups = await client.dataset_file_groups(datasets[0])

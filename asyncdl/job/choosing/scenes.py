@@ -1,8 +1,8 @@
 """The scenes of a job, in batches small enough for one call each.
 
-Of Landsat no two scenes do. Of film and pictures from planes some do, as their display
-ids are names that people gave. The first one stays where all others go, in whatever run
-the second one turns up.
+Several scenes may share a display id: not of Landsat, but of film and aerial pictures, whose
+display ids are names that people gave. The scene that was seen first keeps the usual place,
+whichever run finds the second one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from asyncdl.units import count, plural
 
 
 class Namesakes:
-    """Remembers which scene had a display id first.
+    """Knows which scene had a display id first.
 
     Args:
         first: Entity ids by display id, as earlier runs have it.
@@ -36,13 +36,13 @@ class Namesakes:
         self._first = dict(first or {})
 
     def take(self, scenes: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """Take in a batch; return those of its scenes that did not have their display id first.
+        """Add a batch; return its scenes that did not have their display id first.
 
         Args:
-            scenes: Display and entity ids; each pair as often as it likes.
+            scenes: Display and entity ids; pairs may be repeated.
         """
         named = {(display, entity) for display, entity in scenes if display and entity}
-        for display, entity in sorted(named):  # the same whatever order the service lists them in
+        for display, entity in sorted(named):  # independent of the service's order
             self._first.setdefault(display, entity)
         return frozenset(pair for pair in named if self._first[pair[0]] != pair[1])
 
@@ -50,14 +50,14 @@ class Namesakes:
 T = TypeVar("T")
 
 _CAPPED = (
-    f"A search of the area matches more than the {MAX_SCENES:,} scenes that the service hands out "
+    f"A search of the area matches more than the {MAX_SCENES:,} scenes that the service returns "
     "for one: scenes are missing; split it by date."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SceneIds:
-    """Scenes of one dataset whose files are asked for in one call."""
+    """Scenes of one dataset whose options are requested in one call."""
 
     dataset: str
     ids: tuple[str, ...]
@@ -68,7 +68,7 @@ class SceneIds:
 async def scene_batches(
     client: M2MClient, search_plan: SearchPlan, config: Config, emit: Emit
 ) -> AsyncGenerator[SceneIds]:
-    """Yield the job's scenes batch by batch, each scene once; the search goes on in between.
+    """Yield the job's scenes batch by batch, each scene once, while the search goes on.
 
     Emits :class:`ScenesFound` with every page, and a :class:`Notice` when there
     are more scenes than the job takes.
@@ -82,7 +82,7 @@ async def scene_batches(
     named = frozenset(id_ for ids in search_plan.named.values() for id_ in ids)
     for note in area_notes(search_plan.query.area):
         emit(note)
-    seen, taken, left_out, last = 0, len(named), Left(), None
+    seen, taken, left_out, last = 0, len(named), LeftOut(), None
     async with aclosing(
         search_scenes(client, search_plan.query, page_size=config.service.scenes_per_page)
     ) as pages:
@@ -90,7 +90,7 @@ async def scene_batches(
             scenes = await off_loop(len(page.scenes), _newly_found, page.scenes, search_plan, named)
             seen += len(page.scenes)
             taken += len(scenes)
-            left_out = left_out.more(page)
+            left_out = left_out.add(page)
             last = page
             total = page.total_hits - seen + taken
             emit(ScenesFound(taken, total, await off_loop(len(scenes), _as_found, scenes)))
@@ -111,7 +111,7 @@ def _as_found(scenes: Iterable[Scene]) -> tuple[FoundScene, ...]:
 
 
 def _is_skipped(scene: Scene, search_plan: SearchPlan, named: frozenset[str]) -> bool:
-    """Tell whether nothing of a found scene is missing, or it is looked at by its name."""
+    """Return whether a found scene is complete, or among the named ones."""
     is_complete = scene.display_id in search_plan.settled
     if is_complete and search_plan.entities and scene.entity_id not in search_plan.entities:
         is_complete = False  # another one of that display id
@@ -121,7 +121,7 @@ def _is_skipped(scene: Scene, search_plan: SearchPlan, named: frozenset[str]) ->
 async def found_scenes(
     client: M2MClient, search_plan: SearchPlan, config: Config, emit: Emit
 ) -> list[FoundScene]:
-    """Return every scene of the job with its footprint: searched, or looked up by its id.
+    """Return every scene of the job with its footprint, searched or looked up by its id.
 
     Emits notices as :func:`scene_batches` does, and one for ids that are unknown.
     """
@@ -150,7 +150,7 @@ async def _look_up(client: M2MClient, batch: SceneIds) -> list[FoundScene]:
 
 
 def found_scene(scene: Scene) -> FoundScene:
-    """Return what watchers are told of a scene."""
+    """Return a scene as events report it."""
     pictures = (browse.browse_path or "" for browse in scene.browse or ())
     return FoundScene(
         product_id=scene.display_id or scene.entity_id,
@@ -163,28 +163,28 @@ def found_scene(scene: Scene) -> FoundScene:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeftOut:
     """Scenes that a search left out."""
 
     not_bulk: int = 0
     """They cannot be downloaded in bulk."""
     outside: int = 0
-    """They touch what was searched, but not the area itself."""
+    """They touch the searched area, but not the area itself."""
 
-    def more(self, page: SceneBatch) -> Left:
+    def add(self, page: SceneBatch) -> LeftOut:
         """Count those of another page."""
-        return Left(self.not_bulk + page.not_bulk, self.outside + page.outside)
+        return LeftOut(self.not_bulk + page.not_bulk, self.outside + page.outside)
 
 
 def area_notes(area: SearchArea) -> list[Notice]:
-    """Say what was made of an area before it is searched: left out, read, or widened."""
+    """Return notices on an area before it is searched: parts left out, or a wider search."""
     notes = [Notice(text, "warning") for text in area.notes]
     if area.ground:
         parts = f"{count(len(area.ground), 'part')} and {count(area.corners, 'corner')}"
         searches = plural(len(area.filters), "one search reaches", "the searches reach")
         notes.append(
             Notice(
-                f"The area has {parts}, which the service cannot search as they are: "
+                f"The area has {parts}, which the service cannot search exactly: "
                 f"{searches} up to {area.reach_deg:.2g} degrees beyond it, and scenes whose "
                 "footprint does not touch it are left out here."
             )
@@ -193,21 +193,21 @@ def area_notes(area: SearchArea) -> list[Notice]:
 
 
 def search_notes(
-    query: SceneQuery, last: SceneBatch | None, *, found: int, left_out: Left
+    query: SceneQuery, last: SceneBatch | None, *, found: int, left_out: LeftOut
 ) -> list[Notice]:
-    """Say what a search did not take, so that no cut is silent.
+    """Return notices on scenes that a search did not take.
 
     Args:
         query: What was searched.
         last: The last page; ``None`` when there was none.
-        found: Scenes taken.
-        left_out: Scenes that are none of them.
+        found: Number of scenes taken.
+        left_out: Numbers of scenes that were filtered out.
     """
     not_bulk = left_out.not_bulk
     notes = []
     if not_bulk:
         notes.append(
-            Notice(f"Scenes left out, as they are not open to bulk download: {not_bulk:,}.")
+            Notice(f"Scenes left out, as they cannot be downloaded in bulk: {not_bulk:,}.")
         )
     if left_out.outside:
         notes.append(
@@ -224,7 +224,7 @@ def search_notes(
     if found == query.limit:
         why = f"search.limit is {query.limit}"
     elif last.is_exact:
-        why = "the service hands out no more for one search; split it by date"
+        why = "the service returns no more for one search; split it by date"
     elif last.is_capped:
         return [*notes, Notice(_CAPPED, "warning")]
     else:

@@ -1,7 +1,7 @@
 """Runs that take only part of a job: what failed, or what is new since the last run.
 
-The service's clock decides, for its days of ingest are what is asked for. This machine's
-may be wrong by any amount, and differently so every night.
+The service's clock decides what is new, since a search is by its days of ingest. This
+machine's clock may be wrong by any amount.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from asyncdl.journal import FileStatus, Journal, LastSearch
 from asyncdl.m2m.downloads.selection import Missing, WantedFile
 
 FAILED = (FileStatus.FAILED, FileStatus.UNRESOLVED)
-"""What ``run --retry-failed`` takes."""
+"""Files that ``run --retry-failed`` fetches."""
 DAMAGED = (FileStatus.DAMAGED,)
-"""What ``verify --repair`` fetches again."""
+"""Files that ``verify --repair`` fetches again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Files that the journal names."""
+    """Files that the journal names; a run fetches nothing else."""
 
     scenes: Mapping[str, tuple[str, ...]]
     """Entity ids by dataset; empty when there is nothing to do."""
     files: frozenset[tuple[str, str, str]]
-    """Kinds, scenes and names of files, wherever they are or were to go."""
+    """Kinds, scenes and names of files, independent of their places."""
     whole: frozenset[tuple[str, str]]
-    """Kinds and scenes of which nothing more is known, as nothing was offered: all their files."""
+    """Kinds and scenes for which nothing was offered: all their files."""
     kinds: Mapping[str, frozenset[str]]
     """Kinds in scope by scene, which goes by either of its ids."""
 
@@ -59,7 +59,7 @@ class Scope:
 
 
 async def scope_of(journal: Journal, states: Iterable[FileStatus]) -> Scope:
-    """Return what the journal knows to be in one of some states."""
+    """Return the files that the journal has in one of some states."""
     scenes: dict[str, dict[str, None]] = {}
     kinds: dict[str, set[str]] = {}
     files, whole = set(), set()
@@ -84,9 +84,9 @@ async def scope_of(journal: Journal, states: Iterable[FileStatus]) -> Scope:
 
 
 OVERLAP = timedelta(days=1)
-"""The service counts days in a zone of its own; scenes that are found twice cost nothing."""
+"""The service's time zone is unknown; scenes that are found twice cost nothing."""
 SKEW_S = 600.0
-"""By so much the clocks of one service may differ among themselves."""
+"""The clocks of one service may differ by this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Now:
     """The present, in seconds since 1970."""
 
     service: float | None
-    """As the service says in this run; ``None`` if it does not."""
+    """As the service states it in this run; ``None`` if it does not."""
     local: float
-    """As this machine's clock says."""
+    """By this machine's clock."""
 
     @classmethod
     def of(cls, service: float | None) -> Now:
@@ -105,7 +105,7 @@ class Now:
 
     @property
     def best(self) -> float:
-        """The service's word if there is one."""
+        """By the service's clock if it is known."""
         return self.local if self.service is None else self.service
 
     @property
@@ -115,7 +115,7 @@ class Now:
 
 
 def day_of(at: float) -> date:
-    """Return the day in UTC; times that no calendar has give its first or last usable day."""
+    """Return the day in UTC; times out of range give the first or last usable day."""
     try:
         day = datetime.fromtimestamp(at, UTC).date()
     except (OverflowError, ValueError, OSError):
@@ -126,7 +126,7 @@ def day_of(at: float) -> date:
 def first_new_day(last: LastSearch, now: Now) -> date | None:
     """Return the first day of ingest that the last search may not have seen whole.
 
-    Returns: ``None`` if nobody can say, so that all days count.
+    Returns: ``None`` if that is not known, so that all days count.
     """
     if not last.is_service_time or _is_in_future(last, now):
         return None
@@ -138,19 +138,19 @@ def _is_in_future(last: LastSearch, now: Now) -> bool:
 
 
 def clock_warning(last: LastSearch, now: Now) -> Notice | None:
-    """Return what has to be said when the time of the last search is not believed."""
+    """Return the notice for a time of the last search that is not trusted."""
     if _is_in_future(last, now):
         who = "this machine's clock" if now.service is None else "the service"
         return Notice(
-            f"The last search is remembered as of {day_of(last.at)}, but {who} says that today is "
-            f"{now.day}: a clock is or was wrong. All scenes that match are looked at, "
-            "but for those that are complete.",
+            f"The last search is recorded as of {day_of(last.at)}, but {who} says that today is "
+            f"{now.day}: a clock is or was wrong. All matching scenes are checked, "
+            "except for those that are complete.",
             "warning",
         )
     if not last.is_service_time:
         return Notice(
             "The time of the last search is that of this machine's clock, which may have been "
-            "wrong: all scenes that match are looked at once, but for those that are complete."
+            "wrong: all matching scenes are checked once, except for those that are complete."
         )
     return None
 
@@ -158,15 +158,15 @@ def clock_warning(last: LastSearch, now: Now) -> Notice | None:
 async def narrow_to_new(
     journal: Journal, search_plan: SearchPlan, last: LastSearch | None, now: Now, emit: Emit
 ) -> SearchPlan:
-    """Leave out of a wish what the last run has settled.
+    """Leave out of a search plan what the last run has completed.
 
     Args:
         journal: Of the job.
-        wish: All that the config asks for, which is a search.
+        search_plan: Of the whole config; a search.
         last: The last search for the same; ``None`` if there was none, and then
             everything counts as new.
         now: The present.
-        emit: Takes notices that say what is looked at, and what was not believed.
+        emit: Takes notices on what is searched, and on clocks that are not trusted.
     """
     if last is None or search_plan.query is None:
         return search_plan
@@ -181,5 +181,5 @@ async def narrow_to_new(
         emit(doubt)
     if since is not None:
         left = f", and {narrowed.named_count:,} that are not complete" if narrowed.named else ""
-        emit(Notice(f"Looking at scenes that the service took in since {since}{left}."))
+        emit(Notice(f"Searching scenes that the service took in since {since}{left}."))
     return narrowed

@@ -1,4 +1,4 @@
-"""Which scenes a config asks for: those that a search finds, or those that it names. No network."""
+"""Which scenes a config selects: by a search, or by their ids. Works offline."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Named: TypeAlias = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """Which scenes are looked at: those that are named, those that a search finds, or both."""
+    """Which scenes a run takes: named ones, those that a search finds, or both."""
 
     query: SceneQuery | None = None
     named: Named = field(default_factory=dict)
     settled: frozenset[str] = frozenset()
-    """Product ids that need no look when the search finds them: nothing of them is missing."""
+    """Product ids to skip when the search finds them: nothing of them is missing."""
     entities: frozenset[str] = frozenset()
-    """Entity ids of the scenes that are known; another one of a settled product id is new."""
+    """Entity ids of known scenes; another one with a complete product id is new."""
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class SearchPlan:
 
 
 def search_plan_of(config: Config) -> SearchPlan:
-    """Return what the config asks for, checked without a network.
+    """Return the search plan of a config, checked without a network.
 
     Raises: ConfigError, when the area or the ids make no sense.
     """
@@ -61,12 +61,12 @@ def search_plan_of(config: Config) -> SearchPlan:
 
 
 def query_of(search: SearchConfig) -> SceneQuery:
-    """Return what ``[search]`` asks for.
+    """Return the query of ``[search]``.
 
-    Raises: ConfigError, when there is no dataset, the area of interest is none, or the dataset
+    Raises: ConfigError, without a dataset, for an invalid area of interest, or if the dataset
         has no such scenes.
     """
-    if search.dataset is None:  # as a config cannot be that was read
+    if search.dataset is None:  # only in a config that was not read from a file
         raise ConfigError("is missing", key="search.dataset", allowed="the name of a dataset")
     traits = SceneTraits(search.tier or (), search.satellite or (), search.day_night or "")
     check_traits(search.dataset, traits)
@@ -88,8 +88,8 @@ def query_of(search: SearchConfig) -> SceneQuery:
 def ids_of(search: SearchConfig) -> dict[str, list[str]]:
     """Return the scenes that ``[search]`` names, each once, by dataset.
 
-    Raises: ConfigError, for a file that is empty or no text, or for whatever is no id, all of
-        it at once.
+    Raises: ConfigError, for a file that is empty or not text, and for everything that is not
+        an id, all at once.
     """
     listed = list(_listed(search))
     _raise_faults(search, listed)
@@ -101,12 +101,12 @@ def ids_of(search: SearchConfig) -> dict[str, list[str]]:
 
 
 MAX_LIST_BYTES = 128 * 1024**2
-"""As long as a table of 100,000 scenes is, or a file of 6,000 STAC items."""
+"""The length of a table of 100,000 scenes, or of 6,000 STAC items."""
 MAX_ENTRIES = 200_000
 MAX_FAULTS = 10
-"""So many wrong ids are shown; the rest is counted."""
+"""Wrong ids that are shown; the rest is counted."""
 MAX_WAYS = 3
-"""So many ways out of them are shown."""
+"""Hints that are shown."""
 
 
 def _listed(search: SearchConfig) -> Iterable[ListedScene]:
@@ -124,7 +124,7 @@ def _listed(search: SearchConfig) -> Iterable[ListedScene]:
         problem = f"has more than {MAX_ENTRIES:,} entries"
         raise ConfigError(problem, key=key, value=name, allowed="several shorter lists")
     if not listed:
-        raise ConfigError("holds no ids", key=key, value=name, allowed="one id a line")
+        raise ConfigError("has no ids", key=key, value=name, allowed="one id a line")
     return listed
 
 
@@ -136,7 +136,7 @@ def _listed_in_config(scene: str, dataset: str | None) -> ListedScene:
 
 
 def _raise_faults(search: SearchConfig, wrong: Iterable[ListedScene]) -> None:
-    """Raise ConfigError for what is no id, if anything is; the same text counts once."""
+    """Raise ConfigError for entries that are not ids; the same text counts once."""
     first: dict[str, tuple[ListedScene, NoSceneId]] = {}
     for entry in wrong:
         if entry.fault is not None:
@@ -164,12 +164,12 @@ def _one_fault(search: SearchConfig, entry: ListedScene, fault: NoSceneId) -> Co
 def _many_faults(
     search: SearchConfig, faults: Sequence[tuple[ListedScene, NoSceneId]]
 ) -> ConfigError:
-    told = [f"{_place_of(entry)}: {fault.problem}" for entry, fault in faults[:MAX_FAULTS]]
+    problems = [f"{_place_of(entry)}: {fault.problem}" for entry, fault in faults[:MAX_FAULTS]]
     if len(faults) > MAX_FAULTS:
-        told.append(f"and {len(faults) - MAX_FAULTS:,} more")
+        problems.append(f"and {len(faults) - MAX_FAULTS:,} more")
     allowed = dict.fromkeys(fault.allowed for _, fault in faults)
     return ConfigError(
-        f"{len(faults):,} entries cannot be used: {'; '.join(told)}",
+        f"{len(faults):,} entries cannot be used: {'; '.join(problems)}",
         key="search.scenes_file" if search.scenes is None else "search.scenes",
         value=search.scenes_file,
         allowed="; or ".join(list(allowed)[:MAX_WAYS]),
@@ -188,15 +188,17 @@ def _text_of(name: str, key: str) -> str:
     except UnicodeError as error:
         raise ConfigError(str(error), key=key, value=name, allowed="one id a line") from error
     except OSError as error:
-        told = error.strerror or str(error)
-        raise ConfigError(told, key=key, value=name, allowed="a file to be read") from error
+        problem = error.strerror or str(error)
+        raise ConfigError(
+            problem, key=key, value=name, allowed="a file that can be read"
+        ) from error
 
 
 def _bytes_of(name: str) -> bytes:
     if name != "-":
         with Path(name).open("rb") as file:
             return read_at_most(file, MAX_LIST_BYTES)
-    # In Python a program may have put something of its own there, which holds text alone.
+    # A program may have replaced sys.stdin by a text stream.
     raw = getattr(sys.stdin, "buffer", None)
     if raw is not None:
         return read_at_most(raw, MAX_LIST_BYTES)

@@ -39,13 +39,13 @@ KEY = "products.product"
 
 
 def choices_of(products: Iterable[Wanted]) -> tuple[str, ...]:
-    """Return what a config says of products, each once."""
+    """Return the products that a config names, each once."""
     said = (p.product for p in products if isinstance(p, BundleWanted) and p.product)
     return tuple(dict.fromkeys(said))
 
 
 def check_choices(products: Iterable[Wanted], seen: ProductsSeen) -> None:
-    """Refuse a choice that no scene so far has a product for.
+    """Refuse a product that no scene so far has.
 
     Raises: ConfigError, with the products that there are and the one that may be meant.
     """
@@ -60,7 +60,7 @@ def check_choices(products: Iterable[Wanted], seen: ProductsSeen) -> None:
 
 
 def check_clarity(missing: Iterable[Missing]) -> None:
-    """Refuse a choice that several products of a scene meet.
+    """Refuse a choice that several products of a scene match.
 
     Raises: ConfigError, with these products.
     """
@@ -77,9 +77,11 @@ def listing(products: Sequence[ListedProduct]) -> str:
 def _ambiguity(scene: str, unclear: Unclear) -> ConfigError:
     allowed = listing(unclear.candidates)
     if unclear.wanted is None:
-        problem = f"is missing, and {scene} comes as several products, none of them all of it"
+        problem = (
+            f"is missing, and {scene} comes as several products, none of which is the whole scene"
+        )
         return ConfigError(problem, key=KEY, allowed=allowed)
-    problem = f"means several products of {scene}; take a code or more words of one name"
+    problem = f"matches several products of {scene}; use a code or more words of one name"
     return ConfigError(problem, key=KEY, value=unclear.wanted, allowed=allowed)
 
 
@@ -98,7 +100,7 @@ def _shown(product: ListedProduct) -> str:
 DATASET_CLOSED = "dataset-closed"
 """Reason for the scenes of a dataset that this account may not see."""
 NO_OPTIONS = "no-options"
-"""Reason for scenes whose download options cannot be had, while those of others can."""
+"""Reason for scenes without download options, while other scenes have them."""
 
 CLOSED_DATASET = frozenset({"DATASET_AUTH", "DATASET_UNAUTHORIZED"})
 """Codes for a dataset that this account may not see, or that was withdrawn."""
@@ -106,25 +108,25 @@ CLOSED_DATASET = frozenset({"DATASET_AUTH", "DATASET_UNAUTHORIZED"})
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What a batch of scenes comes to. A scene that came before is left out."""
+    """The files of a batch of scenes. Scenes of earlier batches are left out."""
 
     scenes: int
-    """Scenes asked for."""
+    """Number of scenes in the batch."""
     dataset: str
     """Alias of the dataset that all of them belong to."""
     entity_ids: Mapping[str, str]
-    """Entity id of each scene by its display id; an unknown scene goes by its given id."""
+    """Entity id of each scene by its display id; an unknown scene has its given id."""
     namesakes: tuple[tuple[str, str], ...]
     """Display and entity ids of scenes whose display id another scene had before."""
     files: tuple[WantedFile, ...]
     not_offered: tuple[Missing, ...]
-    """What the scenes should have and the service does not give at present."""
+    """What the scenes should have and the service does not offer right now."""
     unknown: tuple[str, ...]
     """Scenes for which the service offers nothing at all."""
     refusal: str = ""
-    """What the service says of a dataset that is closed, or in place of options; else empty."""
+    """The service's message for a closed dataset, or in place of options; otherwise empty."""
     refusal_reason: str = ""
-    """Stable code for that."""
+    """Its reason code."""
 
 
 async def selections(
@@ -134,22 +136,22 @@ async def selections(
     emit: Emit,
     namesakes: Namesakes | None = None,
 ) -> AsyncGenerator[Selected]:
-    """Yield what each batch of scenes comes to, while the search goes on.
+    """Yield the files of each batch of scenes, while the search goes on.
 
     Args:
-        client: Whom to ask.
-        wish: Which scenes.
+        client: Of the service.
+        search_plan: Which scenes.
         config: Which files of them, and where they go.
         emit: Takes notices.
         namesakes: Knows which scenes had a display id first, in earlier runs, too.
 
     Emits a :class:`Notice` for what scenes do not have by nature: an ``L2SR``
-    scene has no temperature, and that is no failure.
+    scene has no temperature, which is not a failure.
 
     Raises: ConfigError, listing the bands there are, for a band that the scenes of
-        the first batch lack and the dataset does not know, or that none of all has
-        when nothing else was found either; and listing the products there are, for one
-        that they lack or that is not clear.
+        the first batch lack and the dataset does not have, or that no scene has if
+        no file was found at all; and listing the products there are, for a product
+        that they lack or that is ambiguous.
     """
     products, layout = products_of(config), layout_of(config)
     tally = _SelectionTally(products, is_one_dataset=len(search_plan.datasets) <= 1)
@@ -181,7 +183,7 @@ def _selected(
 
 
 def _placed(selection: Selection, layout: Layout, apart: Container[tuple[str, str]]) -> Selection:
-    """Keep namesakes apart, and leave out products whose file another product has there already."""
+    """Mark namesakes, and leave out products whose place another product has already."""
     files = (
         replace(file, is_namesake=True) if (file.scene, file.scene_id) in apart else file
         for file in selection.files
@@ -190,7 +192,7 @@ def _placed(selection: Selection, layout: Layout, apart: Container[tuple[str, st
 
 
 def _refusal_reason(error: ApiError) -> str | None:
-    """Return why a batch comes to nothing while others may come; ``None`` if none will."""
+    """Return why this batch fails while others may work; ``None`` if all fail."""
     if error.error_code in CLOSED_DATASET:
         return DATASET_CLOSED
     return NO_OPTIONS if error.is_alone and not error.is_quota else None
@@ -198,14 +200,14 @@ def _refusal_reason(error: ApiError) -> str | None:
 
 def _refused(batch: SceneIds, error: ApiError, reason: str) -> Selected:
     ids = {scene: scene for scene in batch.ids}
-    told = error.message if reason == DATASET_CLOSED else str(error)
-    return Selected(len(ids), batch.dataset, ids, (), (), (), batch.ids, told, reason)
+    message = error.message if reason == DATASET_CLOSED else str(error)
+    return Selected(len(ids), batch.dataset, ids, (), (), (), batch.ids, message, reason)
 
 
 async def _options(
     client: M2MClient, batch: SceneIds, products: Sequence[Wanted]
 ) -> list[DownloadOption]:
-    """Ask for the download options of a batch.
+    """Return the download options of a batch.
 
     Source: endpoints ``scene-list-add``, ``download-options``, ``scene-list-remove``.
     """
@@ -216,14 +218,14 @@ async def _options(
             batch.dataset,
             list_id=scene_list.list_id,
             # With groups the service gives the single files other product ids.
-            # One job uses one of the two, so that no file is asked for twice.
+            # One job uses one of the two, so that no file is requested twice.
             include_secondary_file_groups=bool(group_names(products)),
         )
 
 
 @dataclass
 class _SelectionTally:
-    """What the batches so far have shown."""
+    """Bands, products and scenes of the batches so far."""
 
     products: Sequence[Wanted]
     is_one_dataset: bool = True
@@ -232,7 +234,7 @@ class _SelectionTally:
     absent: Counter[str] = field(default_factory=Counter)
     """Scenes that by nature lack a band or a group."""
     scenes: set[str] = field(default_factory=set)
-    """Entity ids of those that came so far."""
+    """Entity ids of the scenes so far."""
     has_files: bool = False
 
     def add(
@@ -242,7 +244,7 @@ class _SelectionTally:
         selection: Selection,
         apart: frozenset[tuple[str, str]] = frozenset(),
     ) -> Selected:
-        """Take in a batch. Raises: ConfigError, for a band or product that cannot exist."""
+        """Add a batch. Raises: ConfigError, for a band or product that cannot exist."""
         if not self.has_files:
             check_clarity(selection.missing)  # later, a single scene does not stop all others
         selection = self._without_repeats(selection, options)
@@ -275,7 +277,7 @@ class _SelectionTally:
         return replace(selection, files=files, missing=missing)
 
     def notes(self) -> list[Notice]:
-        """Say at the end what scenes do not have.
+        """Return notices on what scenes do not have, once all batches were added.
 
         Raises: ConfigError, when nothing was found because of a band that no scene has.
         """
@@ -312,10 +314,10 @@ def _entity_ids(
 
 def _unknown(batch: SceneIds, options: Iterable[DownloadOption]) -> tuple[str, ...]:
     if batch.id_field == "displayId":
-        told = {option.display_id for option in options}
+        listed = {option.display_id for option in options}
     else:
-        told = {option.entity_id for option in options}
-    return tuple(scene for scene in batch.ids if scene not in told)
+        listed = {option.entity_id for option in options}
+    return tuple(scene for scene in batch.ids if scene not in listed)
 
 
 def _check_words(
@@ -323,7 +325,7 @@ def _check_words(
 ) -> None:
     """Refuse band words that neither the scenes so far nor others of the dataset can have.
 
-    A misspelt band is told after the first batch, before anything is fetched.
+    So a misspelt band is reported after the first batch, before anything is fetched.
     """
     scenes = _scenes_in(selection)
     if not scenes:

@@ -1,8 +1,8 @@
-"""What GDAL reads, as GeoJSON in longitude and latitude.
+"""Vector files that GDAL reads, as GeoJSON in longitude and latitude.
 
 GDAL opens much more than files: databases, services, and files that name other files and URLs.
-So it runs in a process of its own (``gdal_child.py``), which has the drivers of plain formats and
-no others, no network, and bounds of memory and time. A file that crashes it crashes nothing else.
+So it runs in a process of its own (``gdal_child.py``), which has only the drivers of plain
+formats, no network, and limits of memory and time. A file that crashes it crashes nothing else.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ DRIVERS = frozenset(
 )  # fmt: skip
 """Formats whose files hold their geometries themselves, by GDAL's names of their drivers.
 
-Left out are those that name other files or hosts (VRT, MapInfo's seamless tables, GML's schemas,
-virtual tables of SQLite) or are none but a way to a service (WFS, PostgreSQL, HTTP and others).
+Formats are left out that name other files or hosts (VRT, MapInfo's seamless tables, GML's
+schemas, virtual tables of SQLite) or access a service (WFS, PostgreSQL, HTTP and others).
 """
 FORMATS = (
     "a shapefile (also zipped), GeoPackage, GeoJSON, TopoJSON, ESRI JSON, KML, GPX, FlatGeobuf or "
     "a file geodatabase"
 )
 MAX_FILE_BYTES = 1024**3
-"""Longer files hold more than one area of interest."""
+"""Longer files are more than an area of interest."""
 MAX_FILES = 10_000
 """In a folder that is one file to GDAL, such as a ``.gdb``."""
 MEMORY_BYTES = 2 * 1024**3
@@ -53,7 +53,7 @@ _SETTINGS = {
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",  # no file over a network, whatever it is called
     "GDAL_CONFIG_FILE": "",
     "GDAL_DRIVER_PATH": "disable",
-    "GDAL_HTTP_PROXY": "http://127.0.0.1:0",  # where nobody can listen
+    "GDAL_HTTP_PROXY": "http://127.0.0.1:0",  # a port that cannot be listened on
     "GDAL_HTTPS_PROXY": "http://127.0.0.1:0",
     "OPENBLAS_NUM_THREADS": "1",  # each would take 32 MB of the memory
     "PROJ_NETWORK": "OFF",
@@ -61,7 +61,7 @@ _SETTINGS = {
 
 
 def has_gdal() -> bool:
-    """Tell whether the extra ``[geo]`` is installed."""
+    """Return whether the extra ``[geo]`` is installed."""
     return importlib.util.find_spec("pyogrio") is not None
 
 
@@ -74,9 +74,9 @@ def as_geojson(path: Path, layer: str | int | None = None) -> bytes:
     Args:
         path: A file, a zipped one, or a folder that GDAL takes for one, such as a ``.gdb``.
         layer: Its name, or its number from 0; may be left out where there is only one.
-    Raises: ConfigError, without the extra ``[geo]``, for what is none of :data:`FORMATS` or too
-        large, for a layer that is not there or not given, and for coordinates in an unknown
-        reference system.
+    Raises: ConfigError, without the extra ``[geo]``, for formats other than
+        :data:`FORMATS`, for files that are too large, for a layer that is missing or not given,
+        and for coordinates in an unknown reference system.
     """
     if not has_gdal():
         raise ConfigError(
@@ -89,11 +89,11 @@ def as_geojson(path: Path, layer: str | int | None = None) -> bytes:
 
 
 def _check_what_it_is(whole: Path, path: Path) -> None:
-    """Refuse what is no file on a disk, and what is too large."""
+    """Refuse anything but a file on a disk, and files that are too large."""
     if str(whole).replace("\\", "/").lower().startswith("/vsi"):
         raise ConfigError("is a virtual file of GDAL", file=path, allowed=FORMATS)
     if not whole.is_file() and not whole.is_dir():
-        raise ConfigError("is no regular file", file=path, allowed=FORMATS)
+        raise ConfigError("is not a regular file", file=path, allowed=FORMATS)
     size_bytes, files = size_of_tree(whole, MAX_FILES)
     if files > MAX_FILES:
         raise ConfigError(f"has more than {MAX_FILES:,} files in it", file=path, allowed=FORMATS)
@@ -115,13 +115,13 @@ def _read_apart(whole: Path, path: Path, layer: str | int | None) -> bytes:
         head, _, body = reply.partition(b"\n")
         problem = json.loads(head)
     except subprocess.TimeoutExpired:
-        told = f"takes GDAL longer than {TIMEOUT_S:.0f} seconds"
-        raise ConfigError(told, file=path, allowed="a simpler area") from None
+        problem = f"takes GDAL longer than {TIMEOUT_S:.0f} seconds"
+        raise ConfigError(problem, file=path, allowed="a simpler area") from None
     except ValueError:
         raise ConfigError("GDAL crashed when it read this", file=path, allowed=FORMATS) from None
     except OSError as error:
-        told = f"GDAL needs a process of its own, and {sys.executable} did not start"
-        raise ConfigError(f"{told}: {error.strerror}", file=path) from error
+        problem = f"GDAL needs a process of its own, and {sys.executable} did not start"
+        raise ConfigError(f"{problem}: {error.strerror}", file=path) from error
     if problem:
         raise ConfigError(problem["problem"], file=path, allowed=problem.get("allowed") or FORMATS)
     return body
@@ -129,7 +129,7 @@ def _read_apart(whole: Path, path: Path, layer: str | int | None) -> bytes:
 
 @cache
 def _other_drivers() -> list[str]:
-    """Return what this GDAL opens besides; which it is differs with how it was built."""
+    """Return the other drivers of this GDAL, which depend on how it was built."""
     names = json.loads(_run(["-c", _LIST_DRIVERS], _environment(os.environ)))
     return sorted(set(names) - DRIVERS)
 

@@ -1,1 +1,1 @@
-"""Where files go below the download directory, what comes out of bundles, and whether all fits."""
+"""Where files go, what is unpacked of bundles, and whether everything fits on the disk."""

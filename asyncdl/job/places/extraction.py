@@ -1,12 +1,11 @@
-"""Bundles unpacked, for ``extract = true``: the wanted members of an archive, written as it passes.
+"""Unpack bundles, for ``extract = true``: write the wanted members as an archive passes.
 
-A tar or zip passes while it arrives, or out of a file. Its members are written beside
-their final names, which they get only when the whole archive and each of them is proven.
-Why so: docs/decisions/007-unpacking.md.
+The bytes of a tar or zip pass while they are received, or from a file. Members are written
+under temporary names beside their final ones, which they get only when the whole archive
+and each of them is verified. Reasons: docs/decisions/007-unpacking.md.
 
-An archive comes from outside, so nothing in it is believed: only regular files with
-plain names are written, as new files of our own, in folders with plain names. Owners,
-modes, links and devices that it may hold are never applied.
+Archives are untrusted: only regular files with plain names are written, as new files, in
+folders with plain names. Owners, modes, links and devices are never applied.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ from asyncdl.transfer.verification.malformed import Malformed
 from asyncdl.transfer.verification.tar import ByteSink, Member
 
 MAX_MEMBERS = 10_000
-"""A bundle has some thirty; each member costs a file, however empty it is."""
+"""A bundle has some thirty; each member is a file, even an empty one."""
 MOST_FOLDERS = 32
-"""One in the other."""
+"""Nested in each other."""
 
 
 class ExtractError(TransferError):
@@ -47,28 +46,28 @@ class ExtractError(TransferError):
     reason = "extract-failed"
     remedy = (
         "The archive is there and verified; the next run tries again without fetching it."
-        " Or unpack it by hand, or set extract = false."
+        " Or unpack it yourself, or set extract = false."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackSpec:
-    """What comes out of a tar, and where it goes."""
+    """Which members of an archive are unpacked, and where they go."""
 
     is_wanted: Callable[[str], bool]
-    """Of each member's name."""
+    """Takes a member's name."""
     target_of: Callable[[str], Path]
     expected_of: Callable[[str, int | None], Expected]
-    """What a member of a name and a size, if that is known, has to show."""
+    """Returns what a member has to match, by its name and its size, if that is known."""
     max_bytes: int | None = None
-    """No member may be larger."""
+    """Size limit of a member."""
     durable: bool = False
     """Whether the files and their names are on stable storage afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackedFile:
-    """A member that is under its final name."""
+    """A member that has its final name."""
 
     name: str
     size_bytes: int
@@ -77,25 +76,25 @@ class UnpackedFile:
 
 
 Unpacked: TypeAlias = tuple[tuple[str, ...], tuple[UnpackedFile, ...]]
-"""The names of all files in a tar, and those that came out."""
+"""The names of all files in an archive, and the unpacked files."""
 
 
 async def unpack(tar: Path, unpacker: Unpacker) -> Unpacked:
-    """Unpack what is wanted of a tar that is there, unless it was unpacked as it arrived.
+    """Unpack the wanted members of an archive, unless that was done while it was received.
 
-    Cancelled, it stops between two members.
+    Cancellation stops it between two members.
 
     Args:
         tar: A verified bundle.
-        unpacker: Has its order; open.
-    Raises: TransferError, when it is no sound tar, holds nothing that is wanted or
-        something that is not right; DiskError, when the disk is full.
+        unpacker: For it; open.
+    Raises: TransferError, if it is not a valid archive, has no wanted member or one that is
+        wrong; DiskError, if the disk is full.
     """
     return await anyio.to_thread.run_sync(_unpack, tar, unpacker)
 
 
 def _unpack(tar: Path, unpacker: Unpacker) -> Unpacked:
-    with _told(tar):
+    with _our_errors(tar):
         if not unpacker.has_begun:
             _read(tar, unpacker.begin())
         return unpacker.finish()
@@ -111,11 +110,11 @@ def _read(tar: Path, take: Unpack) -> None:
 
 
 @contextmanager
-def _told(tar: Path) -> Iterator[None]:
+def _our_errors(tar: Path) -> Iterator[None]:
     try:
         yield
     except Malformed as error:
-        raise ExtractError(tar.name, f"no sound archive: {error}") from error
+        raise ExtractError(tar.name, f"not a valid archive: {error}") from error
     except OSError as error:
         failure = DiskError(tar, error)
         if failure.is_full:
@@ -124,14 +123,13 @@ def _told(tar: Path) -> Iterator[None]:
 
 
 class Unpacker:
-    """Writes the wanted members of one tar, however often its bytes begin to pass.
+    """Writes the wanted members of one archive, however often its bytes start again.
 
-    It is open inside an ``async with`` block; after it, nothing is left of what has no
-    final name.
+    Open inside an ``async with`` block; afterwards no member without its final name is left.
 
     Args:
-        tar: What it is called in errors.
-        order: What comes out, and where it goes.
+        tar: The archive's name in errors.
+        spec: What is unpacked, and where it goes.
     """
 
     def __init__(self, tar: str, spec: UnpackSpec) -> None:
@@ -140,7 +138,7 @@ class Unpacker:
         self._pass: _Pass | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin with nothing."""
+        """Return the unpacker; nothing is opened yet."""
         return self
 
     async def __aexit__(
@@ -149,37 +147,39 @@ class Unpacker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove what has no final name."""
+        """Remove members without their final names."""
         if self._pass is not None:
             with CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._pass.end)
 
     @property
     def has_begun(self) -> bool:
-        """Whether bytes of the tar have passed."""
+        """Whether bytes of the archive have passed."""
         return self._pass is not None
 
     def begin(self) -> Unpack:
-        """Return what takes the tar from its first byte on; what came of it before is void."""
+        """Return what takes the archive from its first byte on; earlier bytes no longer count."""
         if self._pass is not None:
             self._pass.is_over = True
         self._pass = _Pass(self._tar, self._spec, self._pass)
         return self._pass.take
 
     def finish(self) -> Unpacked:
-        """Give the members their final names, once the whole tar has passed and is proven. Blocks.
+        """Verify the members and give them their final names. Blocks.
 
-        Raises: TransferError, when one of them is not right; OSError. None of them has its
-            final name then, but for an error of the renaming itself.
+        To be called once the whole archive has passed and is verified.
+
+        Raises: TransferError, if a member is wrong; OSError. None of them has its final
+            name then, unless renaming itself failed.
         """
         if self._pass is None:
-            raise RuntimeError("no byte of the tar has passed")
+            raise RuntimeError("no byte of the archive has passed")
         return self._pass.finish()
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A member beside its final name."""
+    """A member that was written under its temporary name."""
 
     name: str
     target: Path
@@ -197,19 +197,19 @@ class _Written:
 
 
 def _partial(target: Path) -> Path:
-    # Not the name of a download under way: a note may lie beside that and speak for it.
+    # Not the name of a download under way: a state file may lie beside that and describe it.
     return target.with_name(f"{target.name}{MEMBER}")
 
 
-def remove_unfinished(folder: Path, beginning: str) -> None:
-    """Remove members that a killed run has left without their final names. Blocks.
+def remove_unfinished(folder: Path, prefix: str) -> None:
+    """Remove members that a killed run left under their temporary names. Blocks.
 
     Args:
         folder: Where they would go.
-        beginning: Of their names; empty for all that are in the folder, and below.
+        prefix: Of their names; empty for all in the folder and below.
     """
-    pattern = f"{glob.escape(beginning)}*{MEMBER}"
-    partials = list(folder.glob(pattern) if beginning else folder.rglob(pattern))
+    pattern = f"{glob.escape(prefix)}*{MEMBER}"
+    partials = list(folder.glob(pattern) if prefix else folder.rglob(pattern))
     for partial in partials:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -219,10 +219,10 @@ def remove_unfinished(folder: Path, beginning: str) -> None:
 
 
 class _Pass:
-    """One passage of a tar, from its first byte on.
+    """One pass over the bytes of an archive, from its first byte on.
 
-    What goes wrong is told at the end, as the tar itself is not to suffer from it. A
-    thread that was abandoned may bring bytes even after that; they go nowhere.
+    A problem is raised at the end, so that the archive itself can still be received. An
+    abandoned thread may deliver bytes even after the end; they are ignored.
     """
 
     def __init__(self, tar: str, spec: UnpackSpec, before: _Pass | None) -> None:
@@ -230,29 +230,29 @@ class _Pass:
         self._tar = tar
         self._spec = spec
         self._before = before
-        """Has left what is to be removed."""
+        """The pass before, whose files have to be removed."""
         self._held: dict[str, None] = {}
         """The names of the files so far, in order."""
         self._names: dict[str, bool] = {}
-        """All names so far and whether they are files, as volumes see them that tell the
-        fewest apart."""
+        """All names so far, and whether they are files; folded as on the volumes that
+        distinguish the fewest names."""
         self._written: list[_Written] = []
         self._file: FileWriter | None = None
-        """Of the last one of those written, while it passes."""
+        """Of the last member, while its bytes pass."""
         self._made: list[Path] = []
-        """Folders that were not there before, the outermost first."""
+        """Folders that were made, the outermost first."""
         self._problem: ExtractError | OSError | None = None
         self._lock = threading.Lock()
 
     def take(self, member: Member, hashers: Mapping[str, Hasher]) -> Sequence[ByteSink]:
-        """Begin with a member."""
+        """Start a member."""
         with self._unless_failed() as is_sound:
             if is_sound and self._begin(member, hashers):
                 return (self,)
         return ()
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes of the member that is passing."""
+        """Take the next bytes of the current member."""
         with self._unless_failed() as is_sound:
             if is_sound and self._file is not None:
                 written = self._written[-1]
@@ -261,7 +261,7 @@ class _Pass:
                 self._file.write(data)
 
     def finish(self) -> Unpacked:
-        """Prove all members, and then give them their names."""
+        """Verify all members, then give them their names."""
         with self._unless_failed() as is_sound:
             if is_sound:
                 self._close()
@@ -269,14 +269,14 @@ class _Pass:
             if self._problem is not None:
                 raise self._problem
             if not self._written:
-                raise self._error_of("it holds nothing that products.members asks for")
+                raise self._error_of("none of its files matches products.members")
             proven = tuple(written.prove() for written in self._written)
             _publish(self._written, durable=self._spec.durable)
             self._made.clear()
             return tuple(self._held), proven
 
     def end(self) -> None:
-        """Remove what has no final name."""
+        """Remove members without their final names."""
         with self._lock:
             self.is_over = True
             self._remove()
@@ -297,11 +297,11 @@ class _Pass:
         name = self._name_of(member)
         self._check(member, name)
         if member.is_folder:
-            return False  # it is made when something comes into it
+            return False  # it is made with its first file
         self._held[name] = None
         target = self._spec.target_of(name)
         with suppress(FileNotFoundError, NotADirectoryError):
-            _partial(target).unlink()  # a killed run may have left it, of other bytes
+            _partial(target).unlink()  # a killed run may have left it, with other bytes
         if not self._spec.is_wanted(name):
             return False
         self._make_folders(target.parent)
@@ -329,12 +329,12 @@ class _Pass:
         if member.problem:
             raise self._error_of(f"{member.name!r} in it {member.problem}")
         if not (member.is_file or member.is_folder):
-            raise self._error_of(f"{member.name!r} in it is no regular file")
+            raise self._error_of(f"{member.name!r} in it is not a regular file")
         if member.is_folder and member.name == "./":
-            return  # the folder that all of it is in
+            return  # the top folder
         parts = name.split("/")
         if len(parts) > MOST_FOLDERS or not all(part and safe_name(part) == part for part in parts):
-            raise self._error_of(f"{member.name!r} in it is no plain file name")
+            raise self._error_of(f"{member.name!r} in it is not a plain file name")
         if len(self._names) >= MAX_MEMBERS:
             raise self._error_of(f"more than {MAX_MEMBERS:,} files in it")
         self._reserve(parts, is_file=member.is_file)
@@ -342,18 +342,16 @@ class _Pass:
             self._check_size(name, member.size_bytes)
 
     def _reserve(self, parts: Sequence[str], *, is_file: bool) -> None:
-        """Take a name, and those of the folders that it is in."""
+        """Take a name, and the names of its folders."""
         folded = [_folded(part) for part in parts]
         folders = range(1, len(folded) + (not is_file))
         if any(self._names.setdefault("/".join(folded[:depth]), False) for depth in folders):
-            raise self._error_of(
-                f"{'/'.join(parts)!r} is in it, and a file where a folder has to be"
-            )
+            raise self._error_of(f"{'/'.join(parts)!r} in it has a file where a folder has to be")
         if not is_file:
             return
         name = "/".join(folded)
         if name in self._names:
-            raise self._error_of(f"{'/'.join(parts)!r} is in it twice, be it in another case")
+            raise self._error_of(f"{'/'.join(parts)!r} is in it twice, or in another case")
         self._names[name] = True
 
     def _check_size(self, name: str, size_bytes: int) -> None:
@@ -377,7 +375,7 @@ class _Pass:
             with suppress(OSError):
                 written.partial.unlink(missing_ok=True)
         for folder in reversed(self._made):
-            with suppress(OSError):  # others have put something there
+            with suppress(OSError):  # it is not empty
                 folder.rmdir()
 
 
@@ -386,7 +384,7 @@ def _folded(name: str) -> str:
 
 
 def _publish(files: Sequence[_Written], *, durable: bool) -> None:
-    """Give all files their final names; whatever had one of them is replaced."""
+    """Give all files their final names; existing files of these names are replaced."""
     for file in files:
         rename(file.partial, file.target, durable=False)
     if durable:

@@ -1,8 +1,8 @@
 """Where each file of a job goes on disk, and which bundles are unpacked. Pure.
 
 By default ``<directory>/<kind>/<product id>/<USGS file name>``, and bundles as
-``<directory>/bundle/<product id>.tar``; ``[download] layout`` says otherwise. Names
-stay as USGS gives them, because the tools that come after parse them.
+``<directory>/bundle/<product id>.tar``; ``[download] layout`` changes that. USGS file
+names are kept, because other tools parse them.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Unpacking:
     keeps_archive: bool = False
 
     def wanted_of(self, names: Sequence[str], scene: str) -> tuple[str, ...]:
-        """Return the names that are wanted of those in a bundle.
+        """Return the wanted names of those in a bundle.
 
         Args:
-            names: Of all files in it, with the folders that they are in.
+            names: Of all files in it, with their folders.
             scene: Display id of its scene.
         """
         if not self.words:
@@ -66,18 +66,18 @@ def unpacking_at(wanted: WantedFile, place: Place) -> Unpacking | None:
 
 
 def is_archive_transient(wanted: WantedFile, place: Place) -> bool:
-    """Tell whether a bundle is unpacked and not kept."""
+    """Return whether a bundle is unpacked and its archive not kept."""
     unpacking = unpacking_at(wanted, place)
     return unpacking is not None and not unpacking.keeps_archive
 
 
 def transient_path(archive: Path) -> Path:
-    """Return where an archive is that will not be kept: what has this name is ours to remove."""
+    """Return the name of an archive that will not be kept: files of this name may be removed."""
     return archive.with_name(archive.name.removesuffix(".tar") + UNPACKING)
 
 
 UNKNOWN = "unknown"
-"""Folder in place of one with fields that the scene's id does not tell."""
+"""Folder in place of one with fields that the scene's id does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +96,18 @@ class Layout:
         return ((wanted, place) for wanted in files for place in self.places_of(wanted))
 
     def without_duplicates(self, wanted: WantedFile) -> WantedFile:
-        """Return a file for the first of the products whose places are the same."""
+        """Return a file without the products whose place an earlier product has."""
         kinds: dict[PurePosixPath, str] = {}
         for place in self.places_of(wanted):
             kinds.setdefault(place.relative, place.kind)
         return replace(wanted, kinds=tuple(kinds.values()))
 
     def place_of_member(self, wanted: WantedFile, name: str) -> Place:
-        """Return where a file goes that is unpacked from a bundle: where a single one would.
+        """Return where a member of a bundle goes: to where a single file would.
 
         Args:
             wanted: The bundle.
-            name: Of the file, with the folders that it is in; all of them safe.
+            name: Of the file, with its folders; all of them safe.
         """
         kind, last = BundleWanted.kind, name.rpartition("/")[2]
         folders = _disambiguated(self.files.segments[:-1], wanted, _is_named(wanted))
@@ -122,7 +122,7 @@ class Layout:
         return _path(folders, kind, wanted, file_name_of(wanted), band)
 
 
-@lru_cache(maxsize=10_000)  # two batches of scenes; each file's places are asked for ten times
+@lru_cache(maxsize=10_000)  # two batches of scenes; each file's places are needed ten times
 def _places_of(layout: Layout, wanted: WantedFile) -> tuple[Place, ...]:
     is_named = _is_named(wanted)
     return tuple(
@@ -137,13 +137,13 @@ def layout_of(config: Config) -> Layout:
 
 def file_name_of(wanted: WantedFile) -> str:
     """Return the name of a file on disk."""
-    # The service names files and scenes, and a service may be wrong or worse:
-    # nothing it says can lead out of the directory.
+    # The service names files and scenes, and is not trusted: no name can lead out of the
+    # directory.
     return safe_name(wanted.file_name) or FALLBACK_NAME
 
 
 def _is_named(wanted: WantedFile) -> bool:
-    # A product that is called like its scene has an ending that the service does not tell.
+    # A product that is named like its scene has a file extension that only the host knows.
     return wanted.file_name not in (wanted.scene, wanted.entity_id)
 
 
@@ -152,7 +152,7 @@ def _band_of(file_name: str, scene: str) -> str:
 
 
 def _disambiguated(folders: tuple[str, ...], wanted: WantedFile, is_named: bool) -> tuple[str, ...]:
-    """Add the folders without which files that their host names, or of one display id, meet."""
+    """Add folders that keep files apart that their host names, or of one display id."""
     fields = _fields_of(folders)
     if not is_named and "product_id" not in fields:
         folders = (*folders, "{product_id}")
@@ -187,10 +187,10 @@ def _folders(templates: Sequence[str], facts: Mapping[str, str]) -> Iterator[str
         yield safe_name(folder) or FALLBACK_NAME
 
 
-# Each scene has several files, and each of them is looked at several times.
+# Each scene has several files, and each of them is needed several times.
 @lru_cache(maxsize=1024)
 def _facts_of(scene: str) -> Mapping[str, str]:
-    """Return the fields that a scene's id tells, as they stand in it, but dates as in ISO 8601."""
+    """Return the fields in a scene's id, as they are written there; dates as in ISO 8601."""
     facts: dict[str, str] = {}
     if dataset := dataset_of(scene):
         facts["dataset"] = dataset

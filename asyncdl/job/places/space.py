@@ -1,8 +1,8 @@
-"""Whether a job fits on its disk: what is still to come, held against what is free.
+"""Whether a job fits on its disk: what it still needs, compared with what is free.
 
-A job streams: files arrive while scenes are still searched. So the first batch of scenes
-is projected onto all of them before anything is requested, and each later batch tells
-more: what is certain not to fit stops the run, what only seems so is told.
+A job streams: files arrive while scenes are still searched. So the needs of the first batch
+of scenes are projected onto all scenes before anything is requested. Later batches make the
+projection better: the run stops if certain needs do not fit, and warns if projected ones do not.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from asyncdl.units import size
 
 
 class NoRoomError(DiskError):
-    """The job does not fit on the disk; nothing of it was requested for that.
+    """The job does not fit on the disk; the files that do not fit were not requested.
 
     Args:
         directory: The download directory.
-        needed_bytes: What is still to come.
+        needed_bytes: What is still needed.
         free_bytes: What is free on the directory's volume.
-        is_projected: Whether the need of scenes that are not searched yet is in it.
+        is_projected: Whether scenes that are not searched yet are included.
     """
 
     def __init__(
@@ -44,18 +44,18 @@ class NoRoomError(DiskError):
         about = "about " if is_projected else ""
         text = (
             f"the job needs {about}{size(needed_bytes)} more, and {size(free_bytes)} is free there;"
-            " make room, choose another directory, ask for fewer scenes or bands,"
+            " free some space, choose another directory, fewer scenes or bands,"
             " or run with --force to fetch what fits"
         )
         super().__init__(directory, OSError(errno.ENOSPC, text))
 
 
 class Space:
-    """Keeps the account of one run's room.
+    """Compares what one run needs on disk with what is free.
 
     Args:
         config: Of the job.
-        is_forced: Whether the run goes on though it will not fit.
+        is_forced: Whether the run goes on even if not everything fits.
     """
 
     def __init__(self, config: Config, *, is_forced: bool = False) -> None:
@@ -66,51 +66,51 @@ class Space:
         self._all_scenes: int | None = None
         self._scenes = 0
         self._seen_bytes = 0
-        self._to_come: dict[str, int] = {}
-        """Bytes by path, until it has its ending."""
+        self._needed: dict[str, int] = {}
+        """Bytes by path, until the file has its outcome."""
         self._transient_bytes = 0
-        """What no batch exceeds at any moment with tars that are not kept."""
-        self._arriving: dict[str, int] = {}
-        """Bytes on disk of files under way."""
+        """The most that tars which are not kept take at any moment."""
+        self._arrived: dict[str, int] = {}
+        """Bytes on disk of unfinished files."""
         self._is_first = True
         self._has_warned = False
 
     def begin(self, scenes: int | None) -> None:
-        """Take note of how many scenes there will be; ``None`` while a search has to tell."""
+        """Set the number of scenes; ``None`` if the search has to find it out."""
         self._all_scenes = scenes
 
     def take(self, event: Event) -> None:
-        """Follow what is found and what arrives."""
+        """Update the account by an event: scenes found, bytes received, files finished."""
         match event:
             case ScenesFound(total_hits=int(hits)):
                 self._all_scenes = min(hits, self._limit or hits)
             case TransferProgress():
-                self._arriving[event.key] = event.done_bytes
+                self._arrived[event.key] = event.done_bytes
             case FileFinished():
                 key = event.key or event.file
-                self._to_come.pop(key, None)
-                self._arriving.pop(key, None)
+                self._needed.pop(key, None)
+                self._arrived.pop(key, None)
             case _:
                 pass
 
     async def expect(self, scenes: int, needs: SpaceNeeds) -> Notice | None:
-        """Hold what a batch of scenes needs, and what may follow, against what is free.
+        """Compare what is needed, with a further batch of scenes, with what is free.
 
         Args:
-            scenes: In the batch.
+            scenes: Number of scenes in the batch.
             needs: Of the batch, see :func:`needs_of`.
-        Returns: What a person should know, if anything; once.
-        Raises: NoRoomError, when the first projection exceeds what is free, or any
-            later sum of what is certain to come.
+        Returns: A warning, if there is one; only once.
+        Raises: NoRoomError, if the first projection exceeds what is free, or certain
+            needs do at any time.
         """
         self._scenes += scenes
         self._seen_bytes += sum(needs.permanent.values())
-        self._to_come |= needs.permanent
+        self._needed |= needs.permanent
         self._transient_bytes = max(self._transient_bytes, needs.transient_bytes)
         free = await anyio.to_thread.run_sync(self._placer.free_bytes)
-        return None if free is None else self._judge(free)
+        return None if free is None else self._compare(free)
 
-    def _judge(self, free: int) -> Notice | None:
+    def _compare(self, free: int) -> Notice | None:
         is_first, self._is_first = self._is_first, False
         certain, rest = self._certain_bytes, self._projected_bytes
         is_certain = certain > free
@@ -139,35 +139,35 @@ class Space:
 
     @property
     def _certain_bytes(self) -> int:
-        """What files that were found still need; what has arrived of them is there already."""
-        arrived = (min(there, self._to_come.get(key, 0)) for key, there in self._arriving.items())
-        return sum(self._to_come.values()) - sum(arrived) + self._transient_bytes
+        """What the files that were found still need, without the bytes that are there."""
+        arrived = (min(there, self._needed.get(key, 0)) for key, there in self._arrived.items())
+        return sum(self._needed.values()) - sum(arrived) + self._transient_bytes
 
     @property
     def _projected_bytes(self) -> int:
-        """What scenes that were not searched yet will need, if they are like those before."""
+        """What scenes that were not searched yet will need, if they are like the others."""
         left = max(0, (self._all_scenes or 0) - self._scenes)
         return round(left * self._seen_bytes / self._scenes) if self._scenes else 0
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingFiles:
-    """What is on disk already."""
+    """What is there already."""
 
     places: Container[Place] = ()
-    """Those that are filled."""
+    """Places that have their file."""
     unpacked: Container[str] = ()
-    """Paths of bundles of which all that is wanted is unpacked."""
+    """Paths of bundles of which all wanted members are unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceNeeds:
-    """What is still to come."""
+    """What files still need on disk."""
 
     permanent: Mapping[str, int]
-    """Bytes by path below the download directory; places that need none are left out."""
+    """Bytes by path below the download directory, without places that need none."""
     transient_bytes: int = 0
-    """Of tars that are unpacked and not kept, so many at a time as there are workers."""
+    """Of tars that are unpacked and not kept, as many at a time as there are workers."""
 
     @property
     def total_bytes(self) -> int:
@@ -178,8 +178,8 @@ class SpaceNeeds:
 def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles) -> SpaceNeeds:
     """Return how many bytes the places of some files still need on disk. Blocks.
 
-    A file that two products want is stored twice, a bundle that is unpacked and kept as
-    well; what an earlier run left of an unfinished file is there already.
+    A file that two products want is stored twice, and so is a bundle that is unpacked and
+    kept. What is there of an unfinished file is deducted.
 
     Args:
         config: Of the job.

@@ -1,1 +1,1 @@
-"""Our part of the service's download queue: how many links stand there, and for how long."""
+"""The job's part of the service's download queue: its links, its quota, its earlier requests."""

@@ -1,8 +1,7 @@
-"""How many links may wait for their turn, and who waits for there to be fewer.
+"""How many links may be requested ahead of the transfers.
 
-The present is always an argument, in seconds on a clock that never jumps. Bytes
-are estimated ones, as the service lists them, on both sides: what is asked for
-is measured with the same measure as what has come.
+Links are not promised to live long, so no more are requested than the run uses up in a
+while. Bytes are the sizes that the service lists, for links and for fetched files alike.
 """
 
 from __future__ import annotations
@@ -16,44 +15,44 @@ import anyio
 from asyncdl.m2m.downloads.selection import WantedFile
 
 GUESS_BYTES_S = 2e6
-"""The rate that a run is taken to have before anything has come: a slow one, as links that
-grow old cost more than one call more at the beginning."""
+"""The rate assumed before anything was fetched: a slow one, as links that expire cost more
+than one more call at the beginning."""
 GUESS_WEIGHT_S = 30.0
-"""The guess counts as much as so many seconds of fetching."""
+"""The guess weighs as much as this many seconds of fetching."""
 DECAY_S = 600.0
-"""What came so long ago counts a third."""
+"""After this time a measurement counts a third."""
 
 
 @dataclass(slots=True)
 class LinkBudget:
-    """The links that wait, and the rate at which they are used up.
+    """The links that are not used yet, and the rate at which they are used up. Pure.
 
-    Links wait from the moment they are given until their files have an ending.
-    A link that is given now is used when all of those before it have been, so
-    its wait is what they hold, over the rate.
+    A link waits from the moment the service gives it until its file has an outcome.
+    A new link is used after all those before it, so it waits for their bytes divided
+    by the rate. ``now_s`` is in seconds on a monotonic clock.
     """
 
     link_wait_s: float
     """No new link should wait longer."""
     workers: int = 1
-    """Files at once: so many links do not wait at all."""
+    """Files at once: this many links do not wait at all."""
     files: int = 0
     """Links that wait or are in use."""
     waiting_bytes: float = 0.0
-    """What they lead to."""
+    """Size of their files."""
     _fetched: float = GUESS_BYTES_S * GUESS_WEIGHT_S
     _spent_s: float = GUESS_WEIGHT_S
     """Both fade with time; their quotient is the rate."""
     _at_s: float = 0.0
 
     def add(self, size_bytes: float, now_s: float) -> None:
-        """Note a link."""
+        """Add a link."""
         self._advance(now_s)
         self.files += 1
         self.waiting_bytes += size_bytes
 
     def remove(self, size_bytes: float, now_s: float, *, is_fetched: bool) -> None:
-        """Note that the file of a link has its ending; only one that came tells of the rate."""
+        """Remove the link of a file that has its outcome; only fetched files count for the rate."""
         self._advance(now_s)
         self.files -= 1
         self.waiting_bytes -= size_bytes
@@ -61,47 +60,46 @@ class LinkBudget:
             self._fetched += size_bytes
 
     def rate_bytes_s(self, now_s: float) -> float:
-        """Return the rate of the last minutes, without the time in which nothing was wanted."""
+        """Return the rate of the last minutes; time without any links does not count."""
         self._advance(now_s)
         return self._fetched / self._spent_s
 
     def room_bytes(self, now_s: float) -> float:
-        """Return how much more may be asked for; may be negative."""
+        """Return how much more may be requested; may be negative."""
         return self.rate_bytes_s(now_s) * self.link_wait_s - self.waiting_bytes
 
     def is_request_due(self, now_s: float) -> bool:
-        """Tell whether a call is worth while: half of all that may wait is free.
+        """Return whether to make the next call: half of the window is free, or a worker is idle.
 
-        Calls of what just became free would be many and small. Idle workers are
-        a good reason, too.
+        Calls for whatever just became free would be many and small.
         """
         allowed = self.rate_bytes_s(now_s) * self.link_wait_s
         return self.idle > 0 or self.waiting_bytes <= allowed / 2
 
     @property
     def idle(self) -> int:
-        """Workers without a file: so many may be asked for, however large they are."""
+        """Workers without a file: this many files may be requested, whatever their size."""
         return max(0, self.workers - self.files)
 
     def _advance(self, now_s: float) -> None:
-        """Let time pass; it counts as spent on fetching only while links wait."""
+        """Account for elapsed time; it counts as spent on fetching only while links wait."""
         if self.files:
             elapsed_s = max(0.0, now_s - self._at_s)
-            fading = math.exp(-elapsed_s / DECAY_S)
-            self._fetched *= fading
-            self._spent_s = self._spent_s * fading + elapsed_s
+            decay = math.exp(-elapsed_s / DECAY_S)
+            self._fetched *= decay
+            self._spent_s = self._spent_s * decay + elapsed_s
         self._at_s = now_s
 
 
 LINK_WAIT_S = 1200.0
-"""Links are seen to live for hours, but nobody has promised it."""
+"""Links have been seen to live for hours, but the service does not promise it."""
 
 
 class LinkWindow:
-    """Keeps the books of :class:`LinkBudget` and lets requests wait for room.
+    """Lets requests wait until a :class:`LinkBudget` has room.
 
     Args:
-        link_wait_s: No link should wait longer than this.
+        link_wait_s: The longest that a link should wait.
         workers: Files at once.
     """
 
@@ -110,12 +108,12 @@ class LinkWindow:
         self._changed = anyio.Event()
 
     def add(self, files: Iterable[WantedFile]) -> None:
-        """Note that files have got links."""
+        """Add files that the service gave links for."""
         for wanted in files:
             self._budget.add(wanted.estimate_bytes, anyio.current_time())
 
     def remove(self, wanted: WantedFile, *, is_fetched: bool) -> None:
-        """Note that a file with a link has got its ending."""
+        """Remove a file that has its outcome."""
         now_s = anyio.current_time()
         self._budget.remove(wanted.estimate_bytes, now_s, is_fetched=is_fetched)
         self._changed.set()
@@ -124,7 +122,7 @@ class LinkWindow:
     def set_waiting(self, wanted: WantedFile, *, waits: bool) -> None:
         """Note that a file with a link waits for its host, or no longer does.
 
-        While it does it takes no room from the links of others.
+        While it waits it takes no room from other links.
         """
         now_s = anyio.current_time()
         if waits:
@@ -135,11 +133,11 @@ class LinkWindow:
             self._budget.add(wanted.estimate_bytes, now_s)
 
     def has_room_for(self, files: int, size_bytes: float) -> bool:
-        """Tell whether so much more may be asked for."""
+        """Return whether this much more may be requested."""
         is_taken_at_once = files <= self._budget.idle
         return is_taken_at_once or size_bytes <= self._budget.room_bytes(anyio.current_time())
 
     async def wait_for_room(self) -> None:
-        """Wait until a call is worth while; at once if a worker is idle."""
+        """Wait until the next call is due; returns at once if a worker is idle."""
         while not self._budget.is_request_due(anyio.current_time()):
             await self._changed.wait()

@@ -1,8 +1,8 @@
-"""What the service has in its queue for this job already, from earlier runs.
+"""Requests of earlier runs that are still in the service's queue.
 
-The journal knows it. Where the journal may lack something, as it is new or the last
-run was cut short, the service itself is asked once: its queue under the job's label
-tells what was asked for by a run whose journal, or whose last reply, was lost.
+The journal knows them. If it may lack some, because it is new or the last run was
+interrupted, the service is queried once: its queue under the job's label shows what a run
+requested whose journal or last response was lost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from asyncdl.m2m.models import DownloadEntry
 
 
 class OutstandingRequests:
-    """Requests of earlier runs that still stand at the service.
+    """Requests of earlier runs that need not be made again.
 
     Args:
         journal: Of the job.
@@ -32,7 +32,7 @@ class OutstandingRequests:
                 self._entries.setdefault(entry.entity_id or "", []).append(entry)
 
     async def take(self, files: Sequence[WantedFile]) -> dict[WantedFile, Requested]:
-        """Return those of some files that were requested before, with what the service gave."""
+        """Return the files that were requested before, with what the service gave for them."""
         known = await self._journal.requests.known(files)
         found = {wanted: to for wanted in files if (to := known.get(_key(wanted)))}
         if self._entries:
@@ -49,12 +49,12 @@ class OutstandingRequests:
                     yield wanted, Requested(entry.download_id, entry.label or "")
 
 
-async def read_back(journal: Journal, client: M2MClient, begun: RunStart) -> OutstandingRequests:
-    """Return what stands at the service; it is asked only when the journal may lack something.
+async def read_back(journal: Journal, client: M2MClient, start: RunStart) -> OutstandingRequests:
+    """Return the outstanding requests; the service is queried only if the journal may lack some.
 
     Source: endpoint ``download-search``.
     """
-    entries = await client.download_search(begun.label) if begun.may_lack_requests else []
+    entries = await client.download_search(start.label) if start.may_lack_requests else []
     return OutstandingRequests(journal, entries)
 
 

@@ -1,8 +1,8 @@
-"""Download quota: ask for no more than the service says is left.
+"""Download quota: request no more than the service says is left.
 
-The service counts downloads that are requested, not bytes: so many in a
-window, so many in preparation, so many handed out and not fetched (API notes
-§6). Requests wait for room; transfers go on meanwhile and make some.
+The service counts downloads, not bytes, and limits how many are requested in a time
+window, in preparation, and ready but not fetched (API notes §6). Requests wait for room;
+transfers go on meanwhile and make some.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from asyncdl.m2m import DownloadItem, M2MClient
 from asyncdl.m2m.models import DownloadRequestReply, room_in
 
 CHECK_INTERVAL_S = 60.0
-"""Between two looks at the quota while it is used up; the window is 15 minutes."""
+"""Between two checks of the quota while it is used up; the window is 15 minutes."""
 MAX_WAIT_S = 6 * 3600.0
-"""Without any room for so long, there will be none in this run."""
+"""After this time without any room the run gives up waiting for some."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The reply to a request for as many files as there was room for."""
+    """The response to a request for as many files as there was room for."""
 
     count: int
-    """So many of the first were asked for; 1 or more."""
+    """Number of files that were requested, from the first on; 1 or more."""
     reply: DownloadRequestReply
 
 
@@ -37,11 +37,11 @@ class Quota:
     """Paces ``download-request`` by what is left.
 
     Args:
-        client: Asks the service.
-        emit: Takes :class:`QuotaLeft` for each word of the service, :class:`QuotaWait` for
-            each wait.
-        look_again_s: Seconds between two looks while there is no room.
-        patience_s: Seconds without any room after which no more is waited for.
+        client: Makes the calls.
+        emit: Takes :class:`QuotaLeft` whenever the service states it, and
+            :class:`QuotaWait` for each wait.
+        check_interval_s: Seconds between two checks while there is no room.
+        max_wait_s: Seconds without any room after which waiting ends.
     """
 
     client: M2MClient
@@ -49,31 +49,31 @@ class Quota:
     check_interval_s: float = CHECK_INTERVAL_S
     max_wait_s: float = MAX_WAIT_S
     _room: int | None = field(default=None, init=False)
-    """Downloads that may be requested now; ``None`` when nobody told."""
+    """Downloads that may be requested now; ``None`` while that is not known."""
     _short_since: float | None = field(default=None, init=False)
-    """When the room had run out; ``None`` while there is some."""
+    """Since when there is no room; ``None`` while there is some."""
 
     async def request(self, items: Sequence[DownloadItem], *, label: str) -> Granted | None:
-        """Ask for files, or for the first of them, as soon as there is room.
+        """Request files, or the first of them, as soon as there is room.
 
         Returns: ``None`` when there was no room for ``max_wait_s``.
         Raises: ApiError, for every refusal but a used-up quota.
         """
         while self._has_room_for(len(items)) or await self._wait_for_room(len(items)):
-            asked = items[: self._room]
+            granted = items[: self._room]
             try:
-                reply = await self.client.download_request(asked, label=label)
+                reply = await self.client.download_request(granted, label=label)
             except ApiError as error:
                 if not error.is_quota:
                     raise
-                # Whatever the service says of its room now, it is not to be hurried.
+                # Even if the service now reports room, it must not be hurried.
                 self._room = 0
                 if not await self._pause():
                     return None
             else:
                 self._set_room(room_in(reply.remaining_limits or ()))
                 self._short_since = None
-                return Granted(len(asked), reply)
+                return Granted(len(granted), reply)
         return None
 
     def _set_room(self, room: int | None) -> None:
@@ -85,22 +85,22 @@ class Quota:
         return self._room is None or self._room >= count
 
     async def _wait_for_room(self, count: int) -> bool:
-        """Wait until a call is worth while; false when patience is over."""
+        """Wait until there is room for a call; false when the wait was too long."""
         least = count
         while True:
             limits = await self.client.rate_limit_summary()
             self._set_room(limits.room)
-            # An account whose whole allowance is smaller than the call gets all there is.
+            # An account whose whole allowance is smaller than the call gets what it has.
             allowance = room_in(limits.initial_limits) or count
             if self._has_room_for(min(least, allowance)):
                 return True
             if not await self._pause():
                 return False
-            # A larger call would be better; after a rest anything is better than nothing.
+            # A large call would be better; after a pause any room is used.
             least = 1
 
     async def _pause(self) -> bool:
-        """Pause until the next look; false when patience is over."""
+        """Pause until the next check; false when the wait was too long."""
         now = anyio.current_time()
         if self._short_since is None:
             self._short_since = now

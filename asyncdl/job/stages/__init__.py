@@ -1,1 +1,1 @@
-"""The stages of the pipeline: from wanted files to verified ones."""
+"""The stages of the pipeline, from wanted files to verified ones."""

@@ -1,4 +1,4 @@
-"""The first stage: from scenes to the files that are wanted and not there yet."""
+"""The first stage: from scenes to the wanted files that are not there yet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from asyncdl.m2m.downloads.selection import Missing, WantedFile
 async def discover(
     run: RunContext, search_plan: SearchPlan, wanted_out: MemoryObjectSendStream[list[WantedFile]]
 ) -> None:
-    """Find the files of the job; report those that are there and send on the rest.
+    """Find the files of the job; report those that are there and send the rest on.
 
     Raises: ConfigError, for a band or product that no scene has; NoRoomError.
     """
@@ -45,11 +45,11 @@ async def _send_missing(
     batches: AsyncIterable[Selected],
     wanted_out: MemoryObjectSendStream[list[WantedFile]],
 ) -> None:
-    """Report the files of each batch that are there, and send on the rest."""
+    """Report the files of each batch that are there, and send the rest on."""
     conflicts = PathConflicts(await detect_fold(run.directory))
     async for everything in batches:
         selected = run.scope.narrow(everything) if run.scope else everything
-        # Before the endings of earlier runs are open again: they know what was begun.
+        # Before outcomes of earlier runs are reopened: they say which files were begun.
         await follow_layout(run, selected.files)
         await follow_unpacking(run, selected.files)
         await run.journal.scenes.note_scenes(
@@ -104,10 +104,10 @@ def _not_offered(missing: Missing) -> FileFinished:
 def _not_found(scene: str, kind: str, selected: Selected) -> FileFinished:
     if selected.refusal_reason == NO_OPTIONS:
         reason, detail = NO_OPTIONS, f"no download options for this scene: {selected.refusal}"
-        remedy = "Run the same command again later; others of its batch may be to blame."
+        remedy = "Run the same command again later; other scenes of its batch may be the cause."
     elif selected.refusal:
         reason, detail = DATASET_CLOSED, f"{selected.dataset}: {selected.refusal}"
-        remedy = "The dataset was withdrawn, or needs a right that the account lacks."
+        remedy = "The dataset was withdrawn, or the account lacks a permission for it."
     else:
         reason, detail = "not-found", "the service offers nothing for this scene"
         remedy = "Check the id and its dataset: reprocessed scenes have new product ids."

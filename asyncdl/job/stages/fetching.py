@@ -64,7 +64,7 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
 
 
 async def fetch_one(run: RunContext, ready: Ready, slot: Slot | None = None) -> bool:
-    """Fetch one file into all its places; report each place, and tell whether the file came."""
+    """Fetch one file into all its places; report each, and return whether it was fetched."""
     async with unpacker_for(run, ready.wanted) as unpacker:
         return await _fetch(run, ready, unpacker, slot)
 
@@ -175,7 +175,7 @@ class Eulas:
         self._shown: set[str] = set()
 
     async def permit(self, run: RunContext, ready: Ready) -> bool:
-        """Tell whether a file may be fetched; if not, report that it failed."""
+        """Return whether a file may be fetched; if not, report that it failed."""
         code = ready.eula_code
         if not code or code in run.config.service.accept_eulas:
             return True

@@ -1,4 +1,4 @@
-"""Places where a file cannot go, found before it is asked for: that costs no quota."""
+"""Places where a file cannot go, found before it is requested: that costs no quota."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from asyncdl.transfer.parts.durable import write_file
 from asyncdl.transfer.parts.part_file import part_path, state_path
 
 Fold: TypeAlias = Callable[[str], str]
-"""Makes one text of all spellings that a volume does not tell apart."""
+"""Maps all spellings that a volume takes for one name to one text."""
 
 _OTHER_DIRECTORY = "or choose another download directory"
 
 
 @dataclass(frozen=True, slots=True)
 class PathConflict:
-    """Why a file cannot go to a place, and what can be done about it."""
+    """Why a file cannot be placed, and what can be done about it."""
 
     detail: str
     remedy: str
@@ -44,17 +44,17 @@ Blocked: TypeAlias = dict[FilePlace, PathConflict]
 
 
 async def drop_blocked(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
-    """Report the places that no file can go to; return the files for the others."""
+    """Report the places that are blocked; return the files for the other places."""
     found = await anyio.to_thread.run_sync(_conflicts, run.directory, run.layout.file_places(files))
     return _report_blocked(run, files, found)
 
 
 def conflict_at(directory: Path, place: Place) -> PathConflict | None:
-    """Tell what is in the way of a file. Blocks.
+    """Return what prevents a file from being placed, if anything. Blocks.
 
     Args:
         directory: The download directory; exists.
-        place: Where the file is to go.
+        place: Where the file goes.
     """
     path = place.under(directory)
     return (
@@ -74,14 +74,14 @@ def _too_long(directory: Path, path: Path) -> PathConflict | None:
     longest, most = max(len(os.fsencode(name)) for name in names), longest_name(directory)
     if longest > most:
         return PathConflict(
-            f"a name in it takes {longest} bytes while it is under way; this volume takes {most}",
-            "Choose a download directory on a volume that takes longer names.",
+            f"a name in its path has {longest} bytes while it is fetched; the volume allows {most}",
+            "Choose a download directory on a volume that allows longer names.",
         )
     whole, most_chars = len(str(path)) + len(STATE_TEMPORARY), longest_path()
     if most_chars is not None and whole > most_chars:
         return PathConflict(
-            f"its path takes {whole} characters while it is under way; Windows takes {most_chars}",
-            "Choose a shorter download directory or layout, or switch on LongPathsEnabled.",
+            f"its path takes {whole} characters while it is fetched; Windows allows {most_chars}",
+            "Choose a shorter download directory or layout, or enable LongPathsEnabled.",
         )
     return None
 
@@ -96,7 +96,7 @@ def _folder_in_the_way(directory: Path, folder: Path) -> PathConflict | None:
         if not at.is_dir():
             what = "a link to nothing" if at.is_symlink() and not at.exists() else "a file"
             return PathConflict(
-                f"{at} is {what}, and a folder has to be there",
+                f"{at} is {what}, where a folder has to be",
                 f"Move it away, {_OTHER_DIRECTORY}.",
             )
         last = at
@@ -113,14 +113,14 @@ def _name_in_the_way(path: Path) -> PathConflict | None:
         return PathConflict("a folder has its name", f"Move that folder away, {_OTHER_DIRECTORY}.")
     if path.is_symlink() and not path.exists():
         return PathConflict(
-            "its name is that of a link to nothing",
-            "Remove the link, or bring back what it leads to.",
+            "a link to nothing has its name",
+            "Remove the link, or restore its target.",
         )
     for ours in (part_path(path), state_path(path)):
         with suppress(OSError):
             if not stat.S_ISREG(ours.lstat().st_mode):
                 return PathConflict(
-                    f"{ours.name} beside it is no plain file, and the unfinished file goes there",
+                    f"{ours.name} is not a regular file, and the unfinished file goes there",
                     "Remove it.",
                 )
     return None
@@ -131,11 +131,11 @@ def _name_in_the_way(path: Path) -> PathConflict | None:
 
 @dataclass
 class PathConflicts:
-    """Who has which path, also where a volume does not tell all names apart.
+    """Finds files that would get the same path, also on volumes that fold names.
 
-    All files of a scene come in one batch, so their paths are remembered for that long,
-    and for the whole run only their beginnings up to where the scene is told. A path
-    that does not tell its scene is remembered for the whole run.
+    All files of a scene come in one batch, so their paths are kept for that batch, and
+    for the whole run only the part up to the first name that begins with the scene. A path
+    without the scene in it is kept for the whole run.
     """
 
     fold: Fold
@@ -143,7 +143,7 @@ class PathConflicts:
     _names: dict[str, str] = field(default_factory=dict)
 
     def drop_taken(self, run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
-        """Report the places that others have already; return the files for the rest."""
+        """Report the places that another file has; return the files for the other places."""
         names: dict[str, str] = {}
         found: Blocked = {}
         for wanted, place in run.layout.file_places(files):
@@ -154,7 +154,7 @@ class PathConflicts:
         return _report_blocked(run, files, found)
 
     def _other_than(self, path: str, scene: str, names: dict[str, str]) -> str | None:
-        """Claim a path; return the one that has it already, if there is one."""
+        """Take a path; return the path that has it already, if there is one."""
         beginning = _beginning(path, scene)
         if beginning and self.fold is not str:
             known = self._beginnings.setdefault(self.fold(beginning), beginning)
@@ -184,13 +184,13 @@ def _clash(path: str, other: str) -> PathConflict:
             "Put {product_id} or {entity_id} into download.layout.",
         )
     return PathConflict(
-        f"on this volume its name is that of {other}",
-        "Choose a download directory on a volume that tells the two names apart.",
+        f"on this volume {other} has the same name",
+        "Choose a download directory on a volume that distinguishes the two names.",
     )
 
 
 async def detect_fold(directory: Path) -> Fold:
-    """Find out which spellings of a name a volume takes for one.
+    """Find out which spellings of a name a volume takes for the same.
 
     Args:
         directory: On the volume; a file in it, or in its state folder, is made and removed.
@@ -209,7 +209,7 @@ def _detect_fold(directory: Path) -> Fold:
     other = unicodedata.normalize("NFD", name)
     path = folder / name
     with suppress(OSError):
-        path.unlink(missing_ok=True)  # a run that was killed, or a link that somebody has put there
+        path.unlink(missing_ok=True)  # of a killed run, or a link that somebody made
         write_file(path, (), durable=False, is_new=True)
         try:
             return _fold_of(
@@ -232,17 +232,17 @@ def _fold_of(*, case: bool, marks: bool) -> Fold:
     return fold
 
 
-# --- ends -------------------------------------------------------------------------------
+# --- reports -------------------------------------------------------------------------------
 
 
 def _report_blocked(
     run: RunContext, files: Iterable[WantedFile], blocked: Blocked
 ) -> list[WantedFile]:
-    """Report blocked places; return each file for the products whose places are free."""
+    """Report the blocked places; return each file for the products whose places are free."""
     if not blocked:
         return [wanted for wanted in files if wanted.kinds]
     for (wanted, place), conflict in blocked.items():
-        run.record_failure(_ending(wanted, place, conflict))
+        run.record_failure(_failure(wanted, place, conflict))
     narrowed = (_narrowed(run, wanted, blocked) for wanted in files)
     return [wanted for wanted in narrowed if wanted.kinds]
 
@@ -253,7 +253,7 @@ def _narrowed(run: RunContext, wanted: WantedFile, blocked: Blocked) -> WantedFi
     return replace(wanted, kinds=tuple(free))
 
 
-def _ending(wanted: WantedFile, place: Place, conflict: PathConflict) -> FileFinished:
+def _failure(wanted: WantedFile, place: Place, conflict: PathConflict) -> FileFinished:
     return FileFinished(
         kind=place.kind,
         product_id=wanted.scene,

@@ -1,4 +1,4 @@
-"""Files that an earlier run put where the config of that time said, moved to where they go now."""
+"""Files that an earlier run placed by another config, moved to where they go now."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.durable import fsync_dir, is_within, make_folders, rename
 from asyncdl.transfer.parts.part_file import part_path, remove_part_files, state_path
+from asyncdl.units import count
 
 
 @dataclass(frozen=True, slots=True)
 class Relocation:
-    """A file that is to change its place."""
+    """A file that has to move."""
 
     old: str
-    """Below the download directory, as is the new one."""
+    """Its path below the download directory, as is the new one."""
     new: str
 
 
 async def follow_layout(run: RunContext, files: Sequence[WantedFile]) -> None:
-    """Move what the journal knows elsewhere of some files, finished or begun.
+    """Move files, finished or begun, that the journal has at another place than they go to now.
 
-    Nothing that lies at a new place is replaced. What cannot be moved stays, and so does
-    a finished file that somebody has changed.
+    Nothing at a new place is replaced. Files that cannot be moved stay, and so do finished
+    files that somebody has changed.
     """
     moves = await _moves(run.journal, run.layout, files)
     if not moves:
@@ -46,16 +47,13 @@ async def follow_layout(run: RunContext, files: Sequence[WantedFile]) -> None:
     damaged = [move for move in moves if move.old in known.untrusted]
     await run.journal.files.move((move.old, move.new) for move in (*moved, *damaged))
     if moved:
-        told = "1 file moved to where it goes"
-        if len(moved) > 1:
-            told = f"{len(moved):,} files moved to where they go"
-        run.emit(Notice(f"The layout has changed: {told} now."))
+        run.emit(Notice(f"The layout has changed: {count(len(moved), 'file')} moved."))
 
 
 async def follow_unpacking(run: RunContext, files: Sequence[WantedFile]) -> None:
-    """Give bundles that an earlier run began the names under which this one goes on with them.
+    """Rename bundles that an earlier run began to the names under which this run continues them.
 
-    What that run was killed over is not left behind when bundles are not unpacked any more.
+    What a killed run left of unpacking is removed if bundles are not unpacked any more.
     """
     bundle = BundleWanted.kind
     archives = [
@@ -78,14 +76,14 @@ def _rename_unfinished(run: RunContext, archives: Iterable[FilePlace]) -> None:
             _move_part(transient, kept, durable)
             _keep(transient, kept, durable)
         else:
-            _remove_transient(transient)  # nobody knows yet what it is to be called
+            _remove_transient(transient)  # its final name is not known yet
         if unpacking_at(wanted, place) is None:
             for folder in _folders_of_members(run, wanted):
                 remove_unfinished(folder, wanted.scene if place.is_named else "")
 
 
 def _keep(transient: Path, kept: Path, durable: bool) -> None:
-    """Let a tar stay that was to be unpacked and removed, unless there is one already."""
+    """Keep a tar that was to be unpacked and removed, unless there is one already."""
     if transient.exists() and not kept.exists():
         _rename(transient, kept, durable)
     _remove_transient(transient)
@@ -105,7 +103,7 @@ def _folders_of_members(run: RunContext, wanted: WantedFile) -> set[Path]:
 async def recorded_elsewhere(
     journal: Journal, layout: Layout, files: Sequence[WantedFile]
 ) -> RecordedFiles:
-    """Return what the journal knows of finished files that a run would move, by the new paths."""
+    """Return what the journal has of finished files that a run would move, by their new paths."""
     moves = await _moves(journal, layout, files)
     known = await journal.files.recorded(move.old for move in moves)
     return RecordedFiles(
@@ -123,9 +121,9 @@ async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) 
 def planned_moves(
     layout: Layout, files: Sequence[WantedFile], known: Iterable[KnownPath]
 ) -> list[Relocation]:
-    """Return what has to move.
+    """Return the files that have to move. Pure.
 
-    What a host names stays where it is, and so does what came out of it.
+    Files that their host names stay where they are, and so do their members.
 
     Args:
         layout: Where files go now.
@@ -162,11 +160,11 @@ def planned_moves(
 
 
 _Key: TypeAlias = tuple[str, str, frozenset[str], str]
-"""Kind, scene, what tells files of one display id apart, and name."""
+"""Kind, scene, the folders that distinguish files of one display id, and name."""
 
 
 def _marks_of(wanted: WantedFile, place: Place) -> frozenset[str]:
-    """Return the folders by which a file differs from others of the same scene and name."""
+    """Return the folders that distinguish a file from others of the same scene and name."""
     of_scene = [wanted.scene_id] if wanted.is_namesake else []
     is_chosen = wanted.is_chosen and not place.is_named
     of_product = [wanted.product_code or wanted.product_id] if is_chosen else []
@@ -185,13 +183,13 @@ def _marks_in(path: str, marks: frozenset[str]) -> frozenset[str]:
 
 
 def _name_in(path: str, member_names: Iterable[str]) -> str:
-    """Return a member's name with its folders, by what its bundle held."""
+    """Return a member's name with its folders in the bundle."""
     names = [name for name in member_names if path.endswith(f"/{name}")]
     return max(names, key=len, default=PurePosixPath(path).name)
 
 
 def _move_parts(directory: Path, moves: Iterable[Relocation], durable: bool) -> None:
-    """Move unfinished files with their notes. Blocks."""
+    """Move unfinished files with their state files. Blocks."""
     for move in moves:
         old, new = directory / move.old, directory / move.new
         if not is_within(old, directory):
@@ -204,13 +202,13 @@ def _move_parts(directory: Path, moves: Iterable[Relocation], durable: bool) -> 
 
 
 def _move_part(old: Path, new: Path, durable: bool) -> bool:
-    """Let unfinished bytes go on under another name; tell whether there were any."""
+    """Rename an unfinished file; return whether there was one."""
     if not part_path(old).exists():
         return False
     if part_path(old).is_file() and state_path(old).is_file() and not part_path(new).exists():
         _rename(part_path(old), part_path(new), durable)
         _rename(state_path(old), state_path(new), durable)
-    # Bytes without their note are of no use, a note without its bytes says nothing.
+    # Neither of the two is of any use without the other.
     with suppress(OSError):
         remove_part_files(old)
     return True
@@ -222,14 +220,14 @@ def _move_all(
     finished: Mapping[str, FinishedFile],
     durable: bool,
 ) -> list[Relocation]:
-    """Move finished files; return what is at its new place now. Blocks."""
+    """Move finished files; return those that are at their new place now. Blocks."""
     moved = []
     for move in moves:
         file, old, new = finished.get(move.old), directory / move.old, directory / move.new
         if file is None or not is_within(old, directory):
-            continue  # what a link on the way leads to stays where it is
+            continue  # a folder on the way is a link
         if not file.is_kept:
-            moved.append(move)  # only its members are there, and they move, too
+            moved.append(move)  # only its members are there, and they move as well
             continue
         if file.is_at(old) and not new.exists():
             _rename(old, new, durable)

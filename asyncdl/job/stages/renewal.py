@@ -21,30 +21,30 @@ NO_NEW_URL = "no-new-url"
 """Reason of the ``TransferError`` for a file that the service gives no other URL for."""
 
 POLL_VALID_S = 300.0
-"""A look at the queue for other files is good so long for one that is refused first."""
+"""A poll for other files is recent enough for this long, if a URL is refused for the first time."""
 
 
 @dataclass(slots=True)
 class Renewal:
-    """The way to a new URL for one file, however often its URL is refused.
+    """Gets a new URL for one file, however often its URL is refused.
 
-    The queue is looked at first, which costs one call for all files that are
-    refused at the same time; else the file is requested again, under the job's
-    own label: the order it stood under may have been another job's, and gone.
-    One that is in preparation again is waited for, as any other.
+    The queue is polled first, which costs one call for all files that are refused at
+    the same time; otherwise the file is requested again, under the job's own label: the
+    order it was in may have been another job's, and removed. A file that is in
+    preparation again is waited for like any other.
     """
 
     run: RunContext
     ready: Ready
-    """Where the file stands now."""
+    """The file with its latest download id, label and URL."""
     _refused_url: str = field(default="", init=False)
-    """What the queue may still tell, and is of no use."""
+    """The queue may still list it."""
 
     async def url(self) -> str:
         """Return a new URL.
 
         Raises: TransferError with reason :data:`NO_NEW_URL`, when the service gives none;
-            AuthError; NetworkError, when it cannot be had.
+            AuthError; NetworkError, when the service cannot be reached.
         Source: endpoints ``download-retrieve``, ``download-request``; API notes §5.4, §7.5.
         """
         is_first, self._refused_url = not self._refused_url, self.ready.url
@@ -59,7 +59,7 @@ class Renewal:
     async def _find(self, *, is_first: bool) -> Ready:
         now_s = anyio.current_time()
         entry: DownloadEntry | None = None
-        # What others of its age were refused for has shown its new URL, too.
+        # A poll for files whose URLs expired at the same time has its new URL, too.
         for since_s in (now_s - POLL_VALID_S, now_s) if is_first else (now_s,):
             entry = await self._poll(since_s)
             if self._is_new(entry):
@@ -81,7 +81,7 @@ class Renewal:
         return poll.entries.get(self.ready.download_id)
 
     async def _request(self) -> Ready:
-        """Request the file again, and wait for it if it is not there at once."""
+        """Request the file again, and wait for it if it is not ready at once."""
         run, wanted = self.run, self.ready.wanted
         item = DownloadItem(wanted.entity_id, wanted.product_id)
         matched = match_reply([wanted], await run.client.download_request([item], label=run.label))
@@ -110,7 +110,7 @@ class Renewal:
                 self._note(update)
                 if isinstance(update, Ready):
                     return update
-        raise AssertionError("every file has an ending")
+        raise AssertionError("every file is resolved")
 
     def _note(self, now: Ready | Reissued) -> None:
         to = Requested(now.download_id, now.label)

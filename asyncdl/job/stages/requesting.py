@@ -1,4 +1,4 @@
-"""The second stage: ask the service for the wanted files, few large calls at a time."""
+"""The second stage: request the wanted files from the service, in few large calls."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ async def request(
 ) -> None:
     """Turn wanted files into URLs and into ids to wait for.
 
-    The queue of URLs is bounded, so a slow disk holds up this stage and with
-    it the calls: links do not pile up unfetched.
+    The queue of URLs is bounded, so a slow disk slows this stage and its calls:
+    links do not pile up.
     """
     service, poll = run.config.service, run.config.poll
     quota = Quota(
@@ -63,10 +63,10 @@ async def request(
 
 
 async def _take_outstanding(run: RunContext, group: list[WantedFile]) -> list[Waiting]:
-    """Take those out of the group that the service was asked for by an earlier run.
+    """Take files out of the group that an earlier run requested.
 
     Their URLs come from ``download-retrieve``; requesting them again would spend
-    quota at a service that counts repetitions.
+    quota, as the service counts repetitions.
     """
     by_label: dict[str, dict[int, WantedFile]] = {}
     outstanding = await run.outstanding.take(group)
@@ -77,27 +77,27 @@ async def _take_outstanding(run: RunContext, group: list[WantedFile]) -> list[Wa
 
 
 async def _request(run: RunContext, quota: Quota, group: list[WantedFile]) -> Matched | None:
-    """Ask for as many files as there is quota for, and take them out of the group.
+    """Request as many files as there is quota for, and take them out of the group.
 
-    Returns: ``None`` when there is no quota and will be none.
+    Returns: ``None`` if there is no quota, after waiting for some.
     """
     await run.journal.requests.note_requested(group, run.label)
     items = [DownloadItem(wanted.entity_id, wanted.product_id) for wanted in group]
     granted = await quota.request(items, label=run.label)
     if granted is None:
         return None
-    asked = group[: granted.count]
+    requested = group[: granted.count]
     del group[: granted.count]
-    return await off_loop(len(asked), match_reply, asked, granted.reply)
+    return await off_loop(len(requested), match_reply, requested, granted.reply)
 
 
 def _process_reply(run: RunContext, matched: Matched) -> Waiting | None:
-    """Report the files that are refused; return what has to be waited for, if anything."""
+    """Report the files that were refused; return those to wait for, if any."""
     for refused in matched.failed:
         _refuse(run, refused.file, "refused", refused.message)
     waiting = waiting_of(matched, run.label)
     if not waiting.candidates:
-        # The service counts such items and does not name them: they are what is left.
+        # The service counts such items without naming them: they are the ones left over.
         for wanted in matched.unaccounted:
             _refuse(run, wanted, "not-accepted", NOT_ACCEPTED, NOT_ACCEPTED_REMEDY)
     return waiting if waiting.items or waiting.candidates else None
@@ -134,14 +134,13 @@ async def request_batches(
     bounds: ServiceConfig,
     link_window: LinkWindow,
 ) -> AsyncGenerator[list[WantedFile]]:
-    """Regroup what comes in so that each call is as large as it may be.
+    """Regroup incoming files so that each call is as large as allowed.
 
     A group ends at ``files_per_request`` files, or before the estimated sizes
-    exceed ``bytes_per_request`` or what the run fetches while a link may wait:
-    a thousand bundles would take hours, and nobody knows how long their links
-    live. Two products of one scene never stand in one group, as a reply does not
-    tell them apart. None begins before most of the links of earlier ones are used. No
-    group is empty.
+    exceed ``bytes_per_request`` or what the run fetches while a link may wait: a
+    thousand bundles would take hours, and it is not known how long links live. Two
+    products of one scene are never in one group, as a response does not distinguish
+    them. A group begins when most links of earlier groups are used. No group is empty.
     """
     group: list[WantedFile] = []
     size_bytes = 0
@@ -169,7 +168,7 @@ async def request_batches(
 
 
 def _in_rounds(files: Iterable[WantedFile]) -> Iterator[tuple[WantedFile, bool]]:
-    """Yield files so that no entity comes twice in a round, and whether a file begins one."""
+    """Yield files so that no entity is twice in a round, and whether a file begins a round."""
     rounds: list[list[WantedFile]] = []
     times: Counter[str] = Counter()
     for wanted in files:

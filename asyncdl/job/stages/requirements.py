@@ -1,4 +1,4 @@
-"""What a file has to prove before it counts as right: expected checksums, sizes and structure."""
+"""What a file has to match to count as verified: checksums, size and structure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger("asyncdl.job")
 
 async def look_up_digests(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
     """Look up digests; report files that lack the one they need, and return the others."""
-    _log_empty(files)
+    _log_unusable(files)
     provable = []
     for wanted in await _with_catalogued(run, files):
         if requirements_of(wanted, run.config.download.verify).is_possible:
@@ -35,17 +35,17 @@ async def look_up_digests(run: RunContext, files: Sequence[WantedFile]) -> list[
     return provable
 
 
-def _log_empty(files: Iterable[WantedFile]) -> None:
-    """Say, once for all files, which of the service's checksums promise nothing."""
+def _log_unusable(files: Iterable[WantedFile]) -> None:
+    """Log, once for all files, which of the service's checksums cannot be used."""
     if not log.isEnabledFor(logging.DEBUG):
         return
-    told = (checksum for wanted in files for checksum in wanted.checksums)
-    empty = Counter(_why_empty(checksum) for checksum in told if not digests_of([checksum]))
-    for why, times in empty.items():
-        log.debug("checksums that promise nothing: %s (%d times)", why, times)
+    stated = (checksum for wanted in files for checksum in wanted.checksums)
+    unusable = Counter(_why_unusable(checksum) for checksum in stated if not digests_of([checksum]))
+    for why, times in unusable.items():
+        log.debug("unusable checksums: %s (%d times)", why, times)
 
 
-def _why_empty(checksum: Checksum) -> str:
+def _why_unusable(checksum: Checksum) -> str:
     if algorithm_of(checksum.id) is None:
         return f"the id {checksum.id:.20} is not known"
     return f"{checksum.id} without a value that a file can have"
@@ -54,16 +54,16 @@ def _why_empty(checksum: Checksum) -> str:
 async def _with_catalogued(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
     if run.config.download.verify == "size":
         return list(files)
-    told = await run.catalog.digests(wanted.scene for wanted in files)
-    return [replace(w, catalogued=_checksums_of(w, told.get(w.scene, {}))) for w in files]
+    found = await run.catalog.digests(wanted.scene for wanted in files)
+    return [replace(w, catalogued=_checksums_of(w, found.get(w.scene, {}))) for w in files]
 
 
-def _checksums_of(wanted: WantedFile, told: Mapping[str, FileDigest]) -> dict[str, Checksum]:
+def _checksums_of(wanted: WantedFile, found: Mapping[str, FileDigest]) -> dict[str, Checksum]:
     names = (wanted.file_name, *wanted.members)
     return {
-        name: Checksum(id=told[name].algorithm, value=told[name].value)
+        name: Checksum(id=found[name].algorithm, value=found[name].value)
         for name in names
-        if name in told
+        if name in found
     }
 
 
@@ -72,45 +72,45 @@ def _fail_without_digest(run: RunContext, wanted: WantedFile) -> None:
         wanted,
         FileState.FAILED,
         reason="no-digest",
-        detail="neither the service nor the catalogue offers a digest for it",
+        detail="neither the service nor the catalogue has a digest for it",
         remedy='Use verify = "auto": it checks every digest there is, and the structure.',
     )
 
 
 ALL_DIGESTS = frozenset(DIGEST_NAMES)
-_SIGNS = re.compile(r"[^a-z0-9]+")
+_PUNCTUATION = re.compile(r"[^a-z0-9]+")
 
 FINGERPRINT = "sha256"
-"""Computed of a file that no digest is promised of, so that it can be checked again later."""
+"""Computed for a file without an expected digest, so that it can be checked again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What is checked besides the length."""
+    """What is verified besides the length."""
 
     form: Form | None
-    """``None`` goes by the file's name."""
+    """``None`` is decided by the file's name."""
     digests: tuple[Digest, ...] = ()
     members: Members = field(default_factory=dict)
-    """What a bundle has to hold."""
+    """What a bundle has to contain."""
     source: str = ""
-    """Who promises the digests: ``m2m``, ``stac``, or ``m2m+stac``."""
+    """Where the expected digests are from: ``m2m``, ``stac``, or ``m2m+stac``."""
     needs_digest: bool = False
     fingerprint: str | None = FINGERPRINT
-    """Computed where no digest of the whole file is promised."""
+    """Computed where no digest of the whole file is expected."""
 
     def of_member(self, name: str, size_bytes: int | None) -> Expected:
-        """Return what a file has to show that is unpacked from a bundle."""
+        """Return what a file that is unpacked from a bundle has to match."""
         form = form_of(name) if self.form is None else self.form
         return Expected(form, size_bytes, self.members.get(name, ()), fingerprint=self.fingerprint)
 
     @property
     def is_possible(self) -> bool:
-        """False when a digest is needed and none is offered."""
+        """Whether they can be met: not if a digest is needed and there is none."""
         return bool(self.source) or not self.needs_digest
 
     def is_met_by(self, known: FinishedFile) -> bool:
-        """Tell whether what was proven earlier is enough, and still what is promised."""
+        """Return whether an earlier verification is enough and agrees with these digests."""
         if self.needs_digest and not known.source:
             return False
         was = {digest.algorithm: digest for digest in known.digests}
@@ -120,62 +120,62 @@ class Requirements:
         )
 
     def source_of(self, proof: str) -> str:
-        """Return who promised the digest in a proof; ``host`` when only the file host did."""
-        # A member's digest stands last in its word, such as "members-some-sha512".
+        """Return where the digest in a proof is from; ``host`` if only from the file host."""
+        # A member's digest is last in its word, such as "members-some-sha512".
         names = (check.rpartition("-")[2] for check in proof.split("+"))
         has_digest = not ALL_DIGESTS.isdisjoint(names)
         return (self.source or "host") if has_digest else ""
 
 
 def requirements_of(wanted: WantedFile, verify: str) -> Requirements:
-    """Return what ``download.verify`` demands of a file."""
+    """Return what ``download.verify`` requires of a file."""
     if verify == "size":
         return Requirements(Form.ANY, fingerprint=None)
     return Requirements(
         form=None,
-        digests=_promised(wanted, wanted.file_name, wanted.checksums),
+        digests=_expected_digests(wanted, wanted.file_name, wanted.checksums),
         members=_members_of(wanted),
         source=_source_of(wanted),
         needs_digest=verify == "checksum",
     )
 
 
-def _promised(wanted: WantedFile, name: str, own: Iterable[Checksum]) -> tuple[Digest, ...]:
+def _expected_digests(wanted: WantedFile, name: str, own: Iterable[Checksum]) -> tuple[Digest, ...]:
     catalogued = wanted.catalogued.get(name)
     return digests_of((*own, catalogued) if catalogued else own)
 
 
 def _members_of(wanted: WantedFile) -> Members:
-    return {name: _promised(wanted, name, own) for name, own in wanted.members.items()}
+    return {name: _expected_digests(wanted, name, own) for name, own in wanted.members.items()}
 
 
 def _source_of(wanted: WantedFile) -> str:
     names = (wanted.file_name, *wanted.members)
-    is_told = {
+    has_digests = {
         "m2m": any(digests_of(own) for own in (wanted.checksums, *wanted.members.values())),
         "stac": any(name in wanted.catalogued for name in names),
     }
-    return "+".join(source for source, is_so in is_told.items() if is_so)
+    return "+".join(source for source, is_so in has_digests.items() if is_so)
 
 
 def algorithm_of(checksum_id: str) -> str | None:
-    """Return what the engine calls a digest of the service; ``None`` if it knows none such.
+    """Return the engine's name of a digest of the service; ``None`` if it has none.
 
-    The service has written ``sha256sum`` and ``sha512``: case, signs and the ``sum`` of
-    the tools make no difference.
+    The service has written ``sha256sum`` and ``sha512``: case, punctuation and a ``sum`` at
+    the end make no difference.
     """
-    name = _SIGNS.sub("", checksum_id.lower())
+    name = _PUNCTUATION.sub("", checksum_id.lower())
     names = (name, name.removesuffix("sum"))
     return next((known for known in names if known in ALL_DIGESTS), None)
 
 
 def digests_of(checksums: Iterable[Checksum]) -> tuple[Digest, ...]:
-    """Return the digests that the service promises and the engine can compute.
+    """Return the digests that the service states and the engine can compute.
 
-    A value that no file can have is none, and so is none at all.
+    Values that no digest can have, and empty ones, are left out.
     """
-    told = ((algorithm_of(c.id), _value_of(c)) for c in checksums)
-    return tuple(Digest(name, value) for name, value in told if name and can_match(name, value))
+    stated = ((algorithm_of(c.id), _value_of(c)) for c in checksums)
+    return tuple(Digest(name, value) for name, value in stated if name and can_match(name, value))
 
 
 def _value_of(checksum: Checksum) -> str:

@@ -245,7 +245,7 @@ def _key(file: WantedFile) -> tuple[str, str]:
 
 
 def is_usable_url(url: str | None) -> bool:
-    """Tell whether a URL of a request's reply may be fetched now."""
+    """Return whether a URL of a request's reply may be fetched now."""
     return url is not None and len(url) >= MIN_URL_LENGTH and _STAGING not in url
 
 

@@ -320,7 +320,7 @@ class PendingDownloads:
         return resolved + self._close_groups()
 
     def has_lost(self, label: str, reply: DownloadRetrieveReply) -> bool:
-        """Tell whether something under ``label`` went unmentioned for good reason to ask why."""
+        """Return whether something under ``label`` went unmentioned for good reason to ask why."""
         # A queue that is not empty may still hold what is missing, for a while.
         patience = MISSED_POLLS if reply.queue_size else 1
         return any(

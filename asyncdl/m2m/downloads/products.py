@@ -79,24 +79,24 @@ class ProductsSeen:
 
 
 def is_downloadable(row: DownloadOption) -> bool:
-    """Tell whether a row may ever be requested, offered at present or not."""
+    """Return whether a row may ever be requested, offered at present or not."""
     return row.download_system not in NEVER_REQUESTED
 
 
 def is_offered(row: DownloadOption) -> bool:
-    """Tell whether to request a row: where the service is silent, a request will show."""
+    """Return whether to request a row: where the service is silent, a request will show."""
     told = (row.available, row.bulk_available)
     is_withheld = any(flag is not None and not flag for flag in told)
     return not is_withheld and is_downloadable(row)
 
 
 def is_stated_available(row: DownloadOption) -> bool:
-    """Tell whether the service says that a row can be requested now."""
+    """Return whether the service says that a row can be requested now."""
     return bool(row.available) and bool(row.bulk_available)
 
 
 def is_own_bundle(row: DownloadOption, scene: str) -> bool:
-    """Tell whether a row is the tar of a Landsat scene with all its files.
+    """Return whether a row is the tar of a Landsat scene with all its files.
 
     Tiles and other datasets have tars too, of which nobody lists what is in them.
 

@@ -54,7 +54,7 @@ def test_a_plan_says_which_product_it_is(terminal: Terminal, folder: Path) -> No
     [
         ("", "products.product: is missing"),
         ('product = "D538"', "products.product = 'D538': no scene has this product"),
-        ('product = "arc-second"', "means several products"),
+        ('product = "arc-second"', "matches several products"),
     ],
 )
 def test_a_choice_that_is_none_lists_what_there_is(

@@ -114,7 +114,7 @@ async def test_a_journal_that_stays_locked_ends_the_run_with_its_name(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bench.complete(RED)
-    monkeypatch.setattr(database, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_S", 0.01)
     with locked(journal_of(bench)):
         summary = await bench.run(RED)
     assert summary.status == "stopped"

@@ -169,7 +169,7 @@ async def test_removed_bands_are_left_alone_and_told_of_once(bench: Bench) -> No
         await bench.complete(RED)
     told = [text for text in notices(bench) if "no longer asks for" in text]
     assert told == [
-        "The config no longer asks for 9 files that an earlier run fetched; left alone."
+        "The config no longer asks for 9 files that an earlier run fetched; left as they are."
     ]
     assert len(bench.files) == 12
 

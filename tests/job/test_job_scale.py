@@ -55,7 +55,7 @@ async def test_a_search_of_2500_scenes_pages_to_the_end(crowd: Bench) -> None:
     pages = [event for event in crowd.events if isinstance(event, ScenesFound)]
     assert (pages[-1].found, pages[-1].total_hits) == (2500, 2501)
     assert [scene.entity_id for page in pages for scene in page.scenes] == scenes
-    assert crowd.events[-1] == Notice("Scenes left out, as they are not open to bulk download: 1.")
+    assert crowd.events[-1] == Notice("Scenes left out, as they cannot be downloaded in bulk: 1.")
 
 
 @pytest.mark.parametrize("scenes", [1, 40, 95])

@@ -65,9 +65,9 @@ def make_file(path: Path) -> None:
     [
         (make_folder, "", "a folder has its name"),
         (make_dangling, "", "a link to nothing"),
-        (make_folder, ".part", "no plain file"),
-        (make_dangling, ".part", "no plain file"),
-        (make_folder, ".part.state", "no plain file"),
+        (make_folder, ".part", "not a regular file"),
+        (make_dangling, ".part", "not a regular file"),
+        (make_folder, ".part.state", "not a regular file"),
     ],
 )
 async def test_what_has_the_name_of_a_file_ends_that_file_only(
@@ -82,7 +82,7 @@ async def test_what_has_the_name_of_a_folder_ends_its_files_only(
     bench: Bench, target: Path, make: Callable[[Path], None]
 ) -> None:
     make(target.parent)
-    assert "a folder has to be there" in (await failure(bench)).detail
+    assert "where a folder has to be" in (await failure(bench)).detail
 
 
 async def test_a_folder_that_may_not_be_written_to_ends_its_files_only(
@@ -105,7 +105,7 @@ async def test_names_longer_than_the_volume_takes_are_told(
     )
     summary = await bench.run(RED)
     assert {f.reason for f in summary.failures} == {"disk"}
-    assert f"this volume takes {longest}" in summary.failures[0].detail
+    assert f"the volume allows {longest}" in summary.failures[0].detail
 
 
 @pytest.mark.posix("a volume tells how long names may be")
@@ -164,7 +164,7 @@ async def test_a_file_whose_name_another_has_is_not_asked_for(
     monkeypatch.setattr(path_conflicts.PathConflicts, "drop_taken", with_others)
     summary = await bench.run(RED)
     assert (summary.files["downloaded"], summary.files["failed"]) == (3, 3)
-    assert "on this volume its name is that of" in summary.failures[0].detail
+    assert "has the same name" in summary.failures[0].detail
     assert "other" not in {entity for entity, _ in bench.requested}
 
 

@@ -208,7 +208,7 @@ def test_a_list_of_wrong_ids_without_end_is_refused(
 def test_a_list_of_empty_lines_takes_no_more_than_itself(tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"
     path.write_text("\n" * MIB)
-    with at_most(8), pytest.raises(ConfigError, match="holds no ids"):
+    with at_most(8), pytest.raises(ConfigError, match="has no ids"):
         ids_of(listed(path))
 
 

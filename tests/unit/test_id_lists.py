@@ -99,7 +99,7 @@ def test_tiles_and_level_3_are_read_by_id_and_file() -> None:
         ("LC08_L2SP_068017_202003", "is cut short", "ids such as"),
         ("LM05_L2SP_068017_19850310_20200822_02_T2", "a product that does not exist", ""),
         ("068017", "is a number", "wrs = [[68, 17]]"),
-        ("hello", "is no id of a scene", "ids such as"),
+        ("hello", "is not a scene id", "ids such as"),
         ("x" * 3_000, "is longer than any id", "ids such as"),
         (ENTITY, "the dataset of this id is not known", "search.dataset"),
     ],
@@ -142,7 +142,7 @@ def test_what_stands_beside_an_id_is_not_passed_over() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_kind_of_line_counts(end: str) -> None:
-    assert faults(end.join([L2, "", "# no", "hello"])) == [("line 4", "is no id of a scene")]
+    assert faults(end.join([L2, "", "# no", "hello"])) == [("line 4", "is not a scene id")]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_table_is_read_by_the_columns_that_hold_ids(
 def test_a_row_that_cannot_be_read_is_no_silent_loss() -> None:
     text = f'Display ID,Place\n{L2},"never closed\n{L1},here\n,nowhere\n'
     assert faults(text) == [
-        ("line 2", "is no row of a table: unexpected end of data"),
+        ("line 2", "is not a valid row of a table: unexpected end of data"),
         ("line 4", "has no id in its column of ids"),
     ]
 
@@ -240,14 +240,14 @@ def test_all_that_is_wrong_is_refused_at_once_and_the_rest_is_counted(tmp_path: 
         ids_in(file)
     told = str(refused.value)
     assert "search.scenes_file" in told and "15 entries cannot be used" in told
-    assert "line 2, a word of 6 characters: is no id of a scene; line 3, a word" in told
+    assert "line 2, a word of 6 characters: is not a scene id; line 3, a word" in told
     assert "line 11, " in told and "line 12" not in told and "and 5 more" in told
 
 
 def test_wrong_ids_of_a_config_are_refused_together() -> None:
     raw = {"search": {"scenes": ["a", L2, "b"]}, "products": [{"kind": "bundle"}]}
     with pytest.raises(
-        ConfigError, match=r"search\.scenes: 2 entries cannot be used: 'a': is no id"
+        ConfigError, match=r"search\.scenes: 2 entries cannot be used: 'a': is not a scene id"
     ):
         ids_of(parse_config(raw).search)
 

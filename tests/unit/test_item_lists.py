@@ -137,7 +137,7 @@ def test_what_search_prints_is_read() -> None:
 
 def test_an_item_that_names_no_scene_for_sure_is_called_by_what_it_is() -> None:
     sentinel = {"type": "Feature", "id": "S2A_5VPJ_20200310_0_L2A", "collection": "sentinel-2-l2a"}
-    assert "of the collection 'sentinel-2-l2a', which is none of Landsat" in problem(sentinel)
+    assert "of the collection 'sentinel-2-l2a', which is not a Landsat collection" in problem(sentinel)
     assert scenes(json.dumps(sentinel), "sentinel_2a") == [
         SceneRef("S2A_5VPJ_20200310_0_L2A", "sentinel_2a")
     ]
@@ -145,14 +145,14 @@ def test_an_item_that_names_no_scene_for_sure_is_called_by_what_it_is() -> None:
     assert "a Planetary Computer id" in problem(bare)
     assert "belongs to landsat_ot_c2_l2" in problem(planetary_computer(), "landsat_ot_c2_l1")
     assert "names no scene" in problem({"type": "Feature", "properties": None})
-    assert "no STAC item" in problem([7])
+    assert "not a STAC item" in problem([7])
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('{"type": "FeatureCollection",\n "features": [}', "line 2, column 15: is no JSON"),
-        (f'{{"id": "{L2}"}}\n{{"id": ', "line 2, column 7: is no JSON"),
+        ('{"type": "FeatureCollection",\n "features": [}', "line 2, column 15: is not JSON"),
+        (f'{{"id": "{L2}"}}\n{{"id": ', "line 2, column 7: is not JSON"),
         ('{"type": "Collection", "id": "landsat-c2l2-sr"}', "a STAC collection"),
         ('{"type": "FeatureCollection", "features": {}}', "without a list of items"),
         ("[" * 100_000, "is nested too deep"),

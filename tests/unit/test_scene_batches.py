@@ -61,7 +61,7 @@ def test_scenes_outside_of_the_area_are_counted() -> None:
 
 
 def test_scenes_that_are_not_open_to_bulk_download_are_counted() -> None:
-    assert notes(7, 5, left_out=2) == ["Scenes left out, as they are not open to bulk download: 2."]
+    assert notes(7, 5, left_out=2) == ["Scenes left out, as they cannot be downloaded in bulk: 2."]
 
 
 def test_a_search_without_hits_says_so() -> None:

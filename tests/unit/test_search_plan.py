@@ -93,7 +93,7 @@ def test_a_file_of_ids_may_begin_with_a_mark_and_has_to_be_text(tmp_path: Path) 
 def test_a_file_without_ids_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "ids.txt"
     file.write_text("# none\n")
-    with pytest.raises(ConfigError, match="holds no ids"):
+    with pytest.raises(ConfigError, match="has no ids"):
         ids(scenes_file=str(file))
 
 

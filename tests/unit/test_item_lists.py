@@ -137,7 +137,9 @@ def test_what_search_prints_is_read() -> None:
 
 def test_an_item_that_names_no_scene_for_sure_is_called_by_what_it_is() -> None:
     sentinel = {"type": "Feature", "id": "S2A_5VPJ_20200310_0_L2A", "collection": "sentinel-2-l2a"}
-    assert "of the collection 'sentinel-2-l2a', which is not a Landsat collection" in problem(sentinel)
+    assert "of the collection 'sentinel-2-l2a', which is not a Landsat collection" in problem(
+        sentinel
+    )
     assert scenes(json.dumps(sentinel), "sentinel_2a") == [
         SceneRef("S2A_5VPJ_20200310_0_L2A", "sentinel_2a")
     ]

@@ -1,7 +1,7 @@
-"""What happened, as small frozen records: the one stream that all watchers read.
+"""What happened, as small frozen records: the one stream that all consumers read.
 
-Progress, JSON lines, logs and reports are made from these and from nothing
-else. Events hold no secret: file URLs appear in none.
+Progress, JSON lines, logs and reports are made from these and from nothing else. Events contain
+no secrets, and no URLs of files.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Event(Struct, frozen=True):
 
 
 Emit: TypeAlias = Callable[[Event], None]
-"""Takes one event. It may neither block nor raise: it runs inside transfers."""
+"""Takes one event. It may neither block nor raise: it runs inside the transfers."""
 
 
 def discard(event: Event) -> None:
-    """Take an event and do nothing: the watcher of those who watch nothing."""
+    """Take an event and do nothing."""
 
 
 class FileState(StrEnum):
@@ -32,7 +32,7 @@ class FileState(StrEnum):
 
     DOWNLOADED = "downloaded"
     SKIPPED = "skipped"
-    """It was already there and right."""
+    """It was already there and valid."""
     FAILED = "failed"
     UNRESOLVED = "unresolved"
     """The service never offered it within the deadline."""
@@ -50,13 +50,13 @@ class TransferStarted(Event, frozen=True):
     name: str
     """The file's own name, without a folder."""
     size_bytes: int | None
-    """Total, if the host tells."""
+    """Total, if the host announces it."""
     resumed_bytes: int
-    """Bytes of an earlier try that are kept."""
+    """Bytes of an earlier attempt that are kept."""
 
 
 class TransferProgress(Event, frozen=True):
-    """More bytes of a file are on disk; cumulative, so a lost one does no harm."""
+    """More bytes of a file are on disk; cumulative, so a lost event does no harm."""
 
     key: str
     """As in :class:`TransferStarted`."""
@@ -67,7 +67,7 @@ class TransferProgress(Event, frozen=True):
 
 
 class TransferRetry(Event, frozen=True):
-    """A try failed and another follows."""
+    """An attempt failed and another follows."""
 
     key: str
     """As in :class:`TransferStarted`."""
@@ -76,33 +76,33 @@ class TransferRetry(Event, frozen=True):
     detail: str
     """The same for people."""
     wait_s: float
-    """Seconds until the next try."""
+    """Seconds until the next attempt."""
     attempt: int
-    """Number of failed tries so far, 1 or more."""
+    """Number of failed attempts so far, 1 or more."""
 
 
 class TransferEnded(Event, frozen=True):
-    """The engine has let go of a file, for better or worse."""
+    """The engine is done with a file, whether it came or not."""
 
     key: str
     """As in :class:`TransferStarted`."""
     reason: str = ""
     """Stable code of what ended it; empty when the file is there."""
     received_bytes: int = 0
-    """Received over the network for this file in all, whatever became of it."""
+    """Received over the network for this file in total, also if it failed."""
     elapsed_s: float = 0.0
-    """Seconds since the engine was asked for the file, waits included."""
+    """Seconds since the file was handed to the engine, waits included."""
 
 
 class LinkRenewal(Event, frozen=True):
-    """The link of a file is no longer accepted, and a new one is asked for."""
+    """The URL of a file is no longer accepted, and a new one is requested."""
 
     key: str
     """As in :class:`TransferStarted`."""
 
 
 class ConnectionsInUse(Event, frozen=True):
-    """A connection to a host was taken into use or given back; a lost one does no harm."""
+    """A connection to a host was opened, reused or released; a lost event does no harm."""
 
     host: str
     """Its name, with the port if the URL has one."""
@@ -111,7 +111,7 @@ class ConnectionsInUse(Event, frozen=True):
 
 
 class HostWait(Event, frozen=True):
-    """A whole host is given a rest, since it asked for one."""
+    """All requests to a host wait, because it asked for that or could not be reached."""
 
     host: str
     """As in :class:`ConnectionsInUse`."""
@@ -122,37 +122,37 @@ class HostWait(Event, frozen=True):
 
 
 class HostStrain(Event, frozen=True):
-    """A host gets other than all the connections that are allowed, since it shows strain."""
+    """The number of connections to a host changes, because it shows strain or no longer does."""
 
     host: str
     """As in :class:`ConnectionsInUse`."""
     reason: str
     """What showed it: ``http-429`` or another status, ``unreachable``, ``stalled``, or ``slow``
-    for answers that take many times longer than they did."""
+    for responses that take many times longer than before."""
     connections: int
-    """At most from now on; all that are allowed when the strain is over."""
+    """At most from now on; equal to ``allowed`` when the strain is over."""
     allowed: int
-    """Connections that would be allowed without strain."""
+    """Connections that are allowed without strain."""
 
 
 # --- services that are down ----------------------------------------------------
 
 
 class ServiceWait(Event, frozen=True):
-    """A service or a file host is down; whatever needs it waits."""
+    """A service or a file host is down; all that needs it waits."""
 
     service: str
     """Its host."""
     reason: str
-    """How the last try failed, such as ``HTTP 503``."""
+    """How the last attempt failed, such as ``HTTP 503``."""
     since_s: float
     """Seconds since it failed first."""
     next_try_s: float
-    """Seconds until one try is made to find out whether it is back."""
+    """Seconds until one request finds out whether it is back."""
 
 
 class ServiceBack(Event, frozen=True):
-    """A service that was down answers again; follows its :class:`ServiceWait`."""
+    """A service that was down responds again; follows its :class:`ServiceWait`."""
 
     service: str
     """As in :class:`ServiceWait`."""
@@ -164,31 +164,31 @@ class ServiceBack(Event, frozen=True):
 
 
 class ApiCalled(Event, frozen=True):
-    """One API call came back."""
+    """An API call has completed."""
 
     endpoint: str
     """Such as ``scene-search``."""
     elapsed_s: float
-    """Seconds from the request to the whole reply."""
+    """Seconds from the request to the complete reply."""
     error_code: str | None
     """The service's code, or ``HTTP 503`` where it gave none; ``None`` if all went well."""
 
 
 class ApiRetry(Event, frozen=True):
-    """An API call failed and is made again; :class:`ServiceWait` tells of longer outages."""
+    """An API call failed and is retried; :class:`ServiceWait` reports longer outages."""
 
     endpoint: str
     """Such as ``scene-search``."""
     reason: str
     """How it failed, for people."""
     wait_s: float
-    """Seconds until it is made again."""
+    """Seconds until the next attempt."""
     attempt: int
-    """Number of failed tries so far, 1 or more."""
+    """Number of failed attempts so far, 1 or more."""
 
 
 class Notice(Event, frozen=True):
-    """Something a person should read: a notice of the service, a cut search, a warning."""
+    """Something the user should read: a notice of the service, a truncated search, a warning."""
 
     text: str
     """One or more whole sentences."""
@@ -203,21 +203,21 @@ class JobStarted(Event, frozen=True):
     """A run has begun."""
 
     directory: str
-    """The download directory; a path is taken as its text, so that it is plain data, too."""
+    """The download directory; a ``Path`` is stored as text, so that the event is plain data."""
     label: str
-    """By which the service knows the job's requests, at most 50 characters."""
+    """Label of the job's requests at the service, at most 50 characters."""
 
     def __post_init__(self) -> None:
         force_setattr(self, "directory", os.fspath(self.directory))
 
 
 class FoundScene(Struct, frozen=True):
-    """What a map shows of a scene, as the service tells it."""
+    """What a map shows of a scene, as the service gives it."""
 
     product_id: str
     """Display id."""
     entity_id: str
-    """The service's other id of the same scene."""
+    """The service's other id of the scene."""
     acquired: str
     """``YYYY-MM-DD``; may be empty."""
     cloud_cover: float | None
@@ -226,7 +226,7 @@ class FoundScene(Struct, frozen=True):
     """Outlines of its parts; corners as longitude and latitude in degrees, the first not
     repeated. Longitudes may run on beyond 180. Empty when unknown."""
     browse_url: str = ""
-    """Of a picture; may be empty, or anything."""
+    """URL of a picture; may be empty, or anything."""
 
 
 class ScenesFound(Event, frozen=True):
@@ -235,51 +235,51 @@ class ScenesFound(Event, frozen=True):
     found: int
     """Scenes of this job so far."""
     total_hits: int | None
-    """All that match the search, whether taken or not."""
+    """All scenes that match the search; more than ``found`` if a limit cuts it."""
     scenes: tuple[FoundScene, ...] = ()
-    """Those of this batch; empty for scenes that the config names by id."""
+    """The scenes of this batch; empty if the config names scenes by id."""
 
 
 class FilesWanted(Event, frozen=True):
     """More files are wanted."""
 
     count: int
-    """How many more; a file that goes to two places counts twice."""
+    """How many more; a file with two destinations counts twice."""
     size_bytes: int | None
-    """Their announced sizes added up, an estimate for bundles; ``None`` when nobody told."""
+    """Sum of their announced sizes, an estimate for bundles; ``None`` when unknown."""
     estimates: Mapping[str, int] = {}
-    """What of it is an estimate, by the keys of the files."""
+    """The part of it that is estimated, by the keys of the files."""
 
 
 class FilesPreparing(Event, frozen=True):
-    """What the service is still preparing, told at each look."""
+    """What the service is still preparing; sent each time its queue is polled."""
 
     count: int
     """Files, each once."""
     oldest: str = ""
-    """The file that is waited for longest; empty where only its id is known."""
+    """The file that has been in preparation longest; empty where only its id is known."""
     longest_s: float = 0.0
-    """Seconds since that was asked for in this run."""
+    """Seconds since that was requested in this run."""
     next_look_s: float = 0.0
-    """Seconds until the service is asked again."""
+    """Seconds until the queue is polled again."""
 
 
 class QuotaLeft(Event, frozen=True):
-    """How many downloads may still be requested, as the service last said."""
+    """How many downloads may still be requested, as the service last reported."""
 
     downloads: int
     """Files."""
 
 
 class QuotaWait(Event, frozen=True):
-    """The download quota is used up; requests wait for its window while transfers go on."""
+    """The download quota is used up; requests wait for the next window while transfers go on."""
 
     wait_s: float
-    """Seconds until the quota is looked at again."""
+    """Seconds until the quota is checked again."""
 
 
 class FileFinished(Event, frozen=True):
-    """A wanted file has reached its one final state."""
+    """A wanted file has reached its final state; sent once for each destination."""
 
     kind: str
     """``bands``, ``bundle`` or ``band_group``."""
@@ -290,44 +290,44 @@ class FileFinished(Event, frozen=True):
     state: FileState
     """How it ended."""
     size_bytes: int | None = None
-    """Of the file; ``None`` when it did not come."""
+    """Of the file; ``None`` when it is not there."""
     received_bytes: int = 0
     """Over the network in this run."""
     proof: str = ""
     """What was checked, such as ``length+sha512+tiff``."""
     source: str = ""
-    """Who promised the digest in the proof: ``m2m``, ``stac`` or ``host``; empty without one."""
+    """Where the expected digest is from: ``m2m``, ``stac`` or ``host``; empty without one."""
     reason: str = ""
     """Stable code, for failed and unresolved files."""
     error: str = ""
-    """Class of the error that ended it, such as ``HttpStatusError``; empty without one."""
+    """Class of the error, such as ``HttpStatusError``; empty without one."""
     http_status: int | None = None
-    """The last status of its host that was no success, if there was one."""
+    """The last HTTP status that was no success, if there was one."""
     detail: str = ""
-    """What happened, for people."""
+    """What happened, as a sentence."""
     remedy: str = ""
-    """What may help, for people."""
+    """What may help, as a sentence."""
     attempts: int = 0
-    """Requests that were made for it in this run."""
+    """HTTP requests made for it in this run."""
     key: str = ""
-    """The file's name in the transfer events, where that is another than ``file``."""
+    """The file's key in the transfer events, where it differs from ``file``."""
     members: tuple[str, ...] = ()
-    """Paths of the files that were unpacked from it, as ``file``."""
+    """Paths of the files that were extracted from it, as ``file``."""
 
 
 class SceneSuperseded(Event, frozen=True):
-    """The service has processed a scene anew, and the files of the new product are there."""
+    """The service has reprocessed a scene, and the files of the new product are there."""
 
     product_id: str
-    """Of the old one."""
+    """Of the old product."""
     by: str
-    """Product id of the new one."""
+    """Product id of the new product."""
     removed_files: int
-    """Files of the old one that were removed; 0 if they are kept."""
+    """Files of the old product that were removed; 0 if they are kept."""
 
 
 class SceneWithdrawn(Event, frozen=True):
-    """The service no longer has a scene of which files are there; they are kept."""
+    """The service has withdrawn a scene whose files are there; they are kept."""
 
     product_id: str
     """Display id."""
@@ -336,22 +336,22 @@ class SceneWithdrawn(Event, frozen=True):
 
 
 class FileChecked(Event, frozen=True):
-    """A finished file was read again."""
+    """A finished file was verified again."""
 
     file: str
     """Path below the download directory, with forward slashes."""
     is_right: bool
-    """Whether it is there and has shown what it showed when it came."""
+    """Whether it is there and passes the checks that it passed when it was downloaded."""
     reason: str = ""
-    """Stable code, for a file that is not, such as ``missing`` or ``checksum-mismatch``."""
+    """Stable code for a file that is not right, such as ``missing`` or ``checksum-mismatch``."""
     detail: str = ""
-    """What is wrong, for people."""
+    """What is wrong, as a sentence."""
     proof: str = ""
-    """What it has shown now."""
+    """What was checked now."""
 
 
 class CheckProgress(Event, frozen=True):
-    """More of the finished files has been read again; cumulative."""
+    """More of the finished files have been read again; cumulative."""
 
     files: int
     """Read so far."""
@@ -364,7 +364,7 @@ class CheckProgress(Event, frozen=True):
 
 
 class JobFinished(Event, frozen=True):
-    """The run has ended in order; always the last event."""
+    """The run has ended; always the last event."""
 
     status: str
     """``complete``, ``incomplete``, ``stopped`` or ``interrupted``."""

@@ -1,4 +1,4 @@
-"""Text from outside, as lines that no terminal acts upon. Pure."""
+"""Text from outside as harmless lines, and suggestions for misspelt words. Pure."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 LONGEST_GUESS_CHARS = 100
-"""A longer word is nobody's typing error, and comparing it takes the square of its length."""
+"""A longer word is no typing error, and comparing takes the square of its length."""
 BIDI_CONTROLS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
-"""Characters that turn the direction of what follows: with them a name can look like another."""
+"""Characters that change the direction of text; with them one name can look like another."""
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories of what acts instead of being read: controls, lone surrogates, line ends."""
+"""Unicode categories of controls, lone surrogates and line ends."""
 
 
 def is_acting(character: str) -> bool:
-    """Tell whether a character acts on what shows it, instead of being part of a text.
+    """Return whether a character controls a terminal instead of being shown by it.
 
-    Joiners, which emoji and several scripts are written with, and spaces of any script do not.
+    False for joiners, which emoji and several scripts need, and for spaces of any script.
     """
     return character in BIDI_CONTROLS or unicodedata.category(character) in _CONTROLS
 
 
 def closest(word: str, known: Iterable[str], count: int = 1, *, likeness: float = 0.6) -> list[str]:
-    """Return the known words that one may have been meant for, the likeliest first.
+    """Return the known words that resemble a word, the most similar first.
 
     Args:
-        word: From anywhere; one of more than :data:`LONGEST_GUESS_CHARS` was meant for none.
-        known: What there is.
+        word: Untrusted; one of more than :data:`LONGEST_GUESS_CHARS` resembles none.
+        known: The words to choose from.
         count: How many at most, 1 or more.
-        likeness: How alike they have to be, from 0 to 1.
+        likeness: The least similarity, from 0 to 1.
     """
-    from difflib import get_close_matches  # Only who errs waits for it.
+    from difflib import get_close_matches  # Slow to import, and rarely needed.
 
     if len(word) > LONGEST_GUESS_CHARS:
         return []
@@ -41,11 +41,12 @@ def closest(word: str, known: Iterable[str], count: int = 1, *, likeness: float 
 
 
 def did_you_mean(close: Sequence[str]) -> str:
-    """Return how a message ends that knows what was meant: the first of ``close``.
+    """Return the end of a message that suggests the first of ``close``.
 
     Args:
-        close: As :func:`closest` gives them; with none, the message ends without a word more.
-    Returns: Such as ``; did you mean SR_B4?``; in quotes what is of several words.
+        close: As :func:`closest` gives them.
+    Returns: Such as ``; did you mean SR_B4?``, with quotes around several words; empty without
+        any.
     """
     if not close:
         return ""
@@ -54,7 +55,7 @@ def did_you_mean(close: Sequence[str]) -> str:
 
 
 def described(value: object) -> str:
-    """Return what a value of JSON is, without repeating text: it may be from anybody's file."""
+    """Describe a value of JSON without repeating its text, which may be confidential."""
     match value:
         case None | bool():
             return "nothing" if value is None else str(value).lower()
@@ -72,7 +73,7 @@ def _short_number(value: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text as one line that no terminal acts upon.
+    """Return a text as one line without control characters.
 
     Controls, line ends, bidi controls and lone surrogates become escapes such as
     ``\\x1b``. Idempotent; any other text comes back unchanged, whatever its script.
@@ -83,10 +84,9 @@ def plain(text: str) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text of at most ``width`` characters; what is left out is in its middle.
+    """Return a text of at most ``width`` characters; an ellipsis replaces its middle.
 
-    Names of scenes begin alike and end in what tells their files apart, so more is
-    kept of the end.
+    Names of scenes differ at their end, so more is kept of that.
     """
     if len(text) <= width:
         return text

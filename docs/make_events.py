@@ -25,16 +25,16 @@ HEAD = """\
 
 # Events
 
-What happens in a run, told as it happens, in `asyncdl.events`. Whoever iterates over a
-[`Job`](library.md#a-whole-job) gets them in order; `Job.run` and the `emit` of `M2MClient` and
+What happens in a run, as records in `asyncdl.events`. Iterating over a
+[`Job`](library.md#a-whole-job) gives them in order; `Job.run` and the `emit` of `M2MClient` and
 `Downloader` take a function that gets each. That function runs inside the transfers, so it may
 neither block nor raise. All are frozen records, which survive pickle; `msgspec.to_builtins` makes
-plain data of one, and `msgspec.convert` the event again. They hold no secret.
+plain data of one, and `msgspec.convert` the event again. They contain no secrets.
 
-`JobStarted` comes first and `JobFinished` last; a run that is refused before it has begun tells
-the latter alone, and none where another run holds the directory. Every wanted file gets exactly
-one `FileFinished` for each place it goes to. Events that tell a total so far (`TransferProgress`,
-`ConnectionsInUse`) may be left out for a reader that is slow.
+`JobStarted` comes first and `JobFinished` last; a run that is refused before it begins has the
+latter only, and none where another run uses the directory. Every wanted file gets exactly one
+`FileFinished` for each destination. Cumulative events (`TransferProgress`, `ConnectionsInUse`)
+may be left out for a slow reader. `asyncdl.run_state` folds events into the state of a run.
 """
 METRICS = """\
 

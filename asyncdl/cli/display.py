@@ -1,4 +1,4 @@
-"""Where a command's events go: JSON lines, messages, and the live display."""
+"""Output of a command's events: JSON lines, messages, and the live display."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNABLE = ("dumb", "unknown")
 
 @contextmanager
 def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
-    """Give what takes a run's events and shows them until the block ends.
+    """Yield an ``Emit`` that shows a run's events until the block ends.
 
     Args:
         as_json: One JSON line on stdout for each finished file.
@@ -37,7 +37,7 @@ def open_display(*, as_json: bool, quiet: bool, live: bool) -> Iterator[Emit]:
 
 
 def is_live() -> bool:
-    """Tell whether there is a terminal to draw on, and somebody before it."""
+    """Return whether stderr is a terminal that can be drawn on, outside CI."""
     if os.environ.get("TERM", "").lower() in UNABLE or _is_set("CI"):
         return False
     return sys.stderr.isatty()

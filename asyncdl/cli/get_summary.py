@@ -37,7 +37,7 @@ class GetSummary:
         self._state = RunState()
         self._failures: list[dict[str, object]] = []
         self._unmeasured = 0
-        """Files whose length no host has given, so that they may have been cut."""
+        """Files without an announced length, which may be incomplete."""
 
     def take(self, event: Event) -> None:
         """Take one event of the engine."""
@@ -122,7 +122,7 @@ def _line_of(outcome: Outcome, state: FileState) -> dict[str, object]:
 
 
 def _may_be_cut(fetched: Fetched) -> bool:
-    """Tell whether nothing shows that all of a file has come: neither length nor digest."""
+    """Return whether a file may be incomplete: neither a length nor a digest was checked."""
     length, *checks = fetched.proof.split("+")
     return length == "unverified-length" and not set(checks) & set(ALGORITHMS)
 
@@ -137,7 +137,7 @@ def ending_of(outcome: Outcome) -> FileFinished:
 
 
 def _facts_of(error: Exception | None) -> dict[str, str]:
-    """Return why a file failed; the file itself stands beside it."""
+    """Return why a file failed."""
     detail = error.detail if isinstance(error, TransferError) else str(error)
     match error:
         case TransferError() | DiskError() | NetworkError():

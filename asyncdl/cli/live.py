@@ -1,7 +1,7 @@
-"""What is drawn again and again on a terminal whose size may change. Imports rich.
+"""Live displays on a terminal whose size may change. Imports rich.
 
-A terminal that gets narrower breaks the lines that are on it, so that what was drawn takes more
-rows than it was drawn with. Whoever goes up as many rows as were drawn leaves the rest behind.
+A terminal that gets narrower wraps the lines that are on it, so that a display takes more rows
+than were drawn. Going up by the number of drawn rows would leave parts of it behind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFRESH_PER_S = 8
 
 
 class _Measured:
-    """A drawing that remembers how wide its lines became."""
+    """A renderable that remembers the widths of its lines."""
 
     def __init__(self, inner: RenderableType, widths: list[int]) -> None:
         self._inner = inner
@@ -37,11 +37,11 @@ class _Measured:
 
 
 class ResizableLive(Live):
-    """A live display that takes all of itself away, also when the terminal has got narrower.
+    """A live display that erases all of itself, also when the terminal has become narrower.
 
     Args:
-        draw: Gives what is shown, at any time and from any thread.
-        console: Of the terminal.
+        draw: Returns what is shown; may be called at any time from any thread.
+        console: The terminal.
     """
 
     def __init__(self, draw: Callable[[], RenderableType], console: Console) -> None:
@@ -54,14 +54,14 @@ class ResizableLive(Live):
         )
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Go up over the rows that breaking lines has made, before rich goes up over the rest."""
-        extra = rows_added(self._widths, self.console.width) if breaks_lines(os.environ) else 0
+        """Go up over the rows that wrapping has added, before rich goes up over the drawn ones."""
+        extra = rows_added(self._widths, self.console.width) if wraps_lines(os.environ) else 0
         up = ((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)) * extra
         return [Control(*up), *super().process_renderables(renderables)]
 
 
 def rows_added(widths: Iterable[int], columns: int) -> int:
-    """Return how many rows more than there are lines a terminal of this width shows them in.
+    """Return how many more rows than lines a terminal of this width needs.
 
     Args:
         widths: Of the lines, in columns.
@@ -70,14 +70,14 @@ def rows_added(widths: Iterable[int], columns: int) -> int:
     return sum((max(1, width) - 1) // columns for width in widths)
 
 
-def breaks_lines(environ: Mapping[str, str]) -> bool:
-    """Tell whether a terminal breaks lines anew when it gets narrower; most do.
+def wraps_lines(environ: Mapping[str, str]) -> bool:
+    """Return whether a terminal wraps lines when it becomes narrower; most do.
 
-    The others cut them off. There, going up further would take away what stands above.
+    The others cut them off; there, going up further would erase what is above the display.
     """
     term = environ.get("TERM", "")
     cuts: Sequence[bool] = (
-        "XTERM_VERSION" in environ,  # xterm itself; others only call themselves so
+        "XTERM_VERSION" in environ,  # xterm itself; other terminals use its TERM
         term == "linux",
         term.startswith("screen") and "TMUX" not in environ,
     )
@@ -94,7 +94,7 @@ class CheckBar:
         self._live.start()
 
     def show(self, event: CheckProgress) -> None:
-        """Draw how far the reading is."""
+        """Show how far the verification is."""
         self._progress.update(
             self._task,
             completed=event.read_bytes,
@@ -103,12 +103,12 @@ class CheckBar:
         )
 
     def close(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         self._live.stop()
 
 
 def open_bar() -> CheckBar:
-    """Return a bar that is drawn until it is closed."""
+    """Return a bar that is shown until it is closed."""
     return CheckBar(
         Progress(
             TextColumn("{task.fields[files]}"),

@@ -1,4 +1,4 @@
-"""``asyncdl map``: the scenes of a config on a map, as one file that works anywhere."""
+"""``asyncdl map``: the scenes of a config on a map, as one self-contained file."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ from asyncdl.job.choosing.scenes import found_scenes
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.m2m.searching.area import polygons_of
 from asyncdl.net.tls import TlsSettings
-from asyncdl.pages.map_page import map_page
-from asyncdl.pages.mapping import Polygon, Tiles
+from asyncdl.pages.maps import Polygon, Tiles, map_page
 from asyncdl.units import count
 
-# Nothing else in front of the path: it goes into the page's policy.
+# Nothing else before the path: the origin goes into the page's policy.
 _TILES = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/.*")
 _PLACES = ("{z}", "{x}", "{y}")
 
@@ -48,7 +47,7 @@ class TileUrl(click.ParamType[str]):
         """Check the template, or fail with what is allowed."""
         if not _TILES.fullmatch(value) or not all(place in value for place in _PLACES):
             self.fail(
-                f"{value!r} is no address of tiles; allowed: "
+                f"{value!r} is not a URL of tiles; allowed: "
                 "such as https://host/{z}/{x}/{y}.png", param, ctx,
             )  # fmt: skip
         return value
@@ -84,9 +83,9 @@ def map_(
     max_wait: Seconds | None,
     tls: TlsSettings,
 ) -> int:
-    """Draw the scenes that CONFIG asks for on a map in an HTML file.
+    """Draw the scenes that CONFIG selects on a map in an HTML file.
 
-    The page needs no network; browse pictures come from USGS when you ask for one.
+    The page works offline; browse pictures are fetched from USGS when you click for one.
     """
     settings = load_config(config)
     notes: list[str] = []
@@ -110,8 +109,8 @@ def map_(
     if scenes is None:
         return INTERRUPTED
     background = Tiles(tiles, credit or f"Tiles: {Tiles(tiles).origin}") if tiles else None
-    told = [count(len(scenes), "scene"), *notes]
-    write_page(output, map_page(title, scenes, area, notes=told, tiles=background))
+    notes.insert(0, count(len(scenes), "scene"))
+    write_page(output, map_page(title, scenes, area, notes=notes, tiles=background))
     if output != STDOUT:
         echo(f"{count(len(scenes), 'scene')} on a map in {output}", err=True)
     return OK
@@ -123,7 +122,7 @@ def area_of(search_plan: SearchPlan) -> list[Polygon]:
 
 
 def title_of(settings: Config) -> str:
-    """Return what a job asks for, in a line."""
+    """Return what a job selects, in a line."""
     search = settings.search
     return ", ".join(filter(None, (search.dataset or "Scenes by id", _days_of(search))))
 

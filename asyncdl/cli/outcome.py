@@ -1,4 +1,4 @@
-"""The end of a run on one screen: what was done, how it is proven, what failed, what to do next."""
+"""The outcome of a run on one screen: totals, checks, failures, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from asyncdl.cli.printing import echo, echo_json
 from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
 from asyncdl.job.reporting.run_history import ProofCount
-from asyncdl.units import count, duration, size
+from asyncdl.units import count, duration, rate, size
 
 SHOWN_FAILURES = 10
-"""The rest stands in the report."""
+"""More are in the report."""
 SHOWN_REASONS = 4
-"""Kinds of failures; with three names each they leave room on a screen of 24 lines."""
+"""Kinds of failures; with three names each, a screen of 24 lines has room for the totals."""
 SHOWN_NAMES = 3
 """Files of one kind of failure."""
 SHOWN_PROOFS = 5
@@ -64,14 +64,13 @@ def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) 
 def next_steps(
     summary: Summary, config: Path, *, is_sandbox: bool, is_piped: bool = False
 ) -> list[str]:
-    """Return the commands that go on from an outcome, to be copied; none if all is well.
+    """Return commands to copy that continue from an outcome; none if it is complete.
 
     Args:
         summary: The outcome.
         config: Of the job.
-        is_sandbox: Whether the embedded service was asked.
-        is_piped: Whether the scenes came from standard input: only whoever made that
-            command can make another one like it.
+        is_sandbox: Whether the embedded service was used.
+        is_piped: Whether the scenes came from standard input; that command is not known here.
     """
     if summary.is_complete:
         return []
@@ -93,11 +92,11 @@ HEADLINES = {
 
 
 def _totals(summary: Summary) -> str:
-    rate = summary.downloaded_bytes / summary.elapsed_s if summary.elapsed_s else 0
+    bytes_s = summary.downloaded_bytes / summary.elapsed_s if summary.elapsed_s else 0
     return (
         f"{count(summary.scenes, 'scene')}, {count(summary.files['total'], 'file')}, "
         f"{size(summary.total_bytes)}; received {size(summary.downloaded_bytes)} "
-        f"in {duration(summary.elapsed_s)} ({size(rate)}/s)"
+        f"in {duration(summary.elapsed_s)} ({rate(bytes_s)})"
     )
 
 
@@ -109,31 +108,31 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _proofs(proofs: Sequence[ProofCount]) -> list[str]:
-    told = [f"{_proof(proof)}: {count(proof.files, 'file')}" for proof in proofs[:SHOWN_PROOFS]]
+    lines = [f"{_proof(proof)}: {count(proof.files, 'file')}" for proof in proofs[:SHOWN_PROOFS]]
     hidden = sum(proof.files for proof in proofs[SHOWN_PROOFS:])
     if hidden:
-        told.append(f"otherwise: {count(hidden, 'file')}")
+        lines.append(f"otherwise: {count(hidden, 'file')}")
     return [
-        f"  {'proven by':<12}{line}" if i == 0 else INDENT + line for i, line in enumerate(told)
+        f"  {'verified by':<12}{line}" if i == 0 else INDENT + line for i, line in enumerate(lines)
     ]
 
 
 def _proof(proof: ProofCount) -> str:
-    """Return what was checked, and whose word a digest was compared with."""
+    """Return what was checked, and where the expected digest is from."""
     source = f" (digest: {proof.source})" if proof.source else ""
     return (proof.proof or "nothing") + source
 
 
 def _replaced(summary: Summary) -> list[str]:
-    """Say what there are newer products of, and what the service has deleted."""
-    told = []
+    """Return lines about reprocessed and withdrawn scenes."""
+    lines = []
     if summary.superseded:
         removed = sum(old.removed_files for old in summary.superseded)
         files = f"{count(removed, 'old file')} removed" if removed else "old files kept"
-        told.append(f"processed anew: {count(len(summary.superseded), 'scene')}, {files}")
+        lines.append(f"reprocessed: {count(len(summary.superseded), 'scene')}, {files}")
     if summary.withdrawn:
-        told.append(f"withdrawn: {count(len(summary.withdrawn), 'scene')}, files kept")
-    return [f"  {line}" for line in told]
+        lines.append(f"withdrawn: {count(len(summary.withdrawn), 'scene')}, files kept")
+    return [f"  {line}" for line in lines]
 
 
 def _failures(failures: Sequence[Failure]) -> list[str]:
@@ -147,7 +146,7 @@ def _failures(failures: Sequence[Failure]) -> list[str]:
 
 
 def _group(group: Sequence[Failure]) -> list[str]:
-    """Return one kind of failure: how many and why, what to do, and which files first."""
+    """Return one kind of failure: how many and why, what to do, and the first files."""
     first = group[0]
     lines = [
         f"{count(len(group), 'file')} {first.state}: {first.detail} [{first.reason}]",

@@ -1,4 +1,4 @@
-"""HTML pages on disk, on stdout, or wherever else a path leads."""
+"""Writing HTML pages to files, stdout, devices and pipes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ STDOUT = Path("-")
 
 
 def write_page(path: Path, text: str) -> None:
-    """Write a page; a file is written whole or not at all. Raises: DiskError.
+    """Write a page; a file is written completely or not at all. Raises: DiskError.
 
     Args:
-        path: ``-`` is stdout. A link stays, and what it leads to is written; a device or a
-            pipe stays what it is.
+        path: ``-`` is stdout. Of a link, the target is written; a device or a pipe stays
+            what it is.
         text: The page.
     """
     if path == STDOUT:

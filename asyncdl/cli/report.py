@@ -1,4 +1,4 @@
-"""``asyncdl report``: how the last run went, on a screen, as JSON, or as a page."""
+"""``asyncdl report``: the last run, on the screen, as JSON, or as a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
 from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.reporting.report import REPORT_NAME, Summary, read_report
-from asyncdl.pages.mapping import Polygon
+from asyncdl.pages.maps import Polygon
 from asyncdl.pages.report_page import report_page
 from asyncdl.redact import redact
 
@@ -27,17 +27,17 @@ SECTIONS = ("search", "download", "poll")
 """The service section is about the account."""
 
 
-def told_of(settings: Config) -> list[tuple[str, str]]:
-    """Return every value that is not the default, under its key in the file, secrets masked."""
-    told = [
+def settings_of(settings: Config) -> list[tuple[str, str]]:
+    """Return every value that is not the default, by its key in the file, with secrets masked."""
+    rows = [
         (f"{section}.{name}", text)
         for section in SECTIONS
         for name, text in _changed(getattr(settings, section))
     ]
     for product in settings.products:
         values = "; ".join(f"{name} = {text}" for name, text in _changed(product))
-        told.append((f"products: {type(product).__struct_config__.tag}", values))
-    return [(name, redact(text)) for name, text in told]
+        rows.append((f"products: {type(product).__struct_config__.tag}", values))
+    return [(name, redact(text)) for name, text in rows]
 
 
 def _changed(section: msgspec.Struct) -> Iterator[tuple[str, str]]:
@@ -64,14 +64,14 @@ def _text(value: object) -> str:
 @click.option(
     "--html", "page", metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="Write a page that holds all it needs; - is stdout.",
+    help="Write a self-contained HTML page; - is stdout.",
 )  # fmt: skip
 @verbose_option
 def report(config: Path, as_json: bool, page: Path | None) -> int:
     """Show how the last run of CONFIG went; works offline, read-only.
 
-    Exit status: 0 there is a report, whatever it tells; 1 there is none; 2 wrong
-    usage or config, or the file is no report.
+    Exit status: 0 there is a report, whatever the outcome; 1 there is none; 2 wrong
+    usage or config, or the file is not a report.
     """
     if as_json and page is not None:
         raise click.UsageError("--json and --html do not go together")
@@ -86,7 +86,7 @@ def report(config: Path, as_json: bool, page: Path | None) -> int:
     elif page is not None:
         with naming(config):
             text = report_page(
-                title_of(settings), summary, settings=told_of(settings), area=_area(settings)
+                title_of(settings), summary, settings=settings_of(settings), area=_area(settings)
             )
         write_page(page, text)
         if page != STDOUT:
@@ -117,5 +117,5 @@ def _print(summary: Summary, settings: Config, config: Path) -> None:
 
 
 def _area(settings: Config) -> list[Polygon]:
-    # Ids may come from standard input; only an area is looked at again.
+    # Ids may come from standard input, which is read once only; an area can be read again.
     return [] if settings.search.is_by_id else area_of(search_plan_of(settings))

@@ -1,4 +1,4 @@
-"""The live display on a terminal: totals, active files, what is waited for."""
+"""The live display on a terminal: totals, active files, and what delays the run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from asyncdl.text import shortened
 from asyncdl.units import rate, size
 
 SHOWN_FILES = 8
-"""Lines for active files; with more workers the rest is counted."""
+"""Lines for active files; any more are counted."""
 NARROW = 60
 """Below this many columns a file has no bar, and its share stands for its sizes."""
 WIDE = 96
@@ -32,7 +32,7 @@ STATE_WIDTH = 20
 """Of ``123.4 MB of 567.8 MB``."""
 RATE_WIDTH = 10
 DONE = "cyan"
-"""What has come; bars in red and yellow would look like trouble."""
+"""Of bars; red and yellow would look like trouble."""
 
 
 @contextmanager
@@ -62,8 +62,8 @@ def open_progress() -> Iterator[Emit]:
 def render(progress: RunProgress, width: int, height: int = 24) -> RenderableType:
     """Draw a run for a terminal of ``width`` columns and ``height`` rows.
 
-    The last line stays empty. There the cursor rests, and there a terminal echoes
-    ``^C``: after a full line it would wrap, and all that is drawn next be a row off.
+    The last line stays empty: the cursor is there, and a terminal echoes ``^C`` there, which
+    after a full line would wrap and shift all that is drawn next by a row.
     """
     room = max(2, height - 2)
     head = _head(progress, width)
@@ -86,7 +86,7 @@ def _tail(progress: RunProgress, width: int) -> list[RenderableType]:
     lines: list[RenderableType] = []
     if progress.preparation:
         lines.append(_line(joined(progress.preparation, width)))
-    return lines + [_line(hindrance, "yellow") for hindrance in progress.hindrances]
+    return lines + [_line(delay, "yellow") for delay in progress.delays]
 
 
 def _line(text: str, style: str = "") -> Text:
@@ -105,7 +105,7 @@ def _total_bar(share: float) -> RenderableType:
 
 
 def _files(progress: RunProgress, width: int, room: int) -> list[RenderableType]:
-    """Return a row for each active file, as far as there is room; the rest is counted."""
+    """Return a row for each active file, as far as there is room, and the number of the others."""
     active = progress.state.transfers.active
     all_fit = len(active) <= min(SHOWN_FILES, room)
     shown = len(active) if all_fit else max(0, min(SHOWN_FILES, room - 1))
@@ -189,7 +189,7 @@ def _beside_name(width: int) -> int:
 
 
 def _bar(file: ActiveFile) -> ProgressBar:
-    # Without a total the bar pulses: something moves, nobody knows how far.
+    # Without a total the bar pulses.
     return ProgressBar(
         total=file.total_bytes,
         completed=file.done_bytes,

@@ -1,4 +1,4 @@
-"""``asyncdl status``: what the journal knows, without a network."""
+"""``asyncdl status``: what the journal knows; works offline."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def _nothing(directory: Path) -> dict[str, object]:
 
 
 _TITLES = {FileStatus.WANTED: "to come"}
-"""Of columns, where a state's own name would be read as all that is wanted."""
+"""Of columns; the name of the state would be read as all wanted files."""
 
 
 def describe(status: Status) -> list[str]:
     """Return a status as lines for people."""
-    told = status.as_json()
-    last = told["last_run"]
+    facts = status.as_json()
+    last = facts["last_run"]
     rows = [
         {"product": kind}
         | {_TITLES.get(state, state): counts.get(state, 0) for state in FileStatus}
@@ -76,7 +76,7 @@ def describe(status: Status) -> list[str]:
     ]
     ended = f", ended {last['ended']}" if last["ended"] else ""
     return [
-        f"{count(status.overview.runs, 'run')} in {status.directory}, label {told['label']}",
+        f"{count(status.overview.runs, 'run')} in {status.directory}, label {facts['label']}",
         f"last run: {last['status']}; begun {last['begun']}{ended}",
         *(table_lines(rows) if rows else ()),
         f"verified: {size(status.overview.size_bytes)}",
@@ -87,13 +87,13 @@ def describe(status: Status) -> list[str]:
 def _open_ends(status: Status) -> Iterator[str]:
     if status.unfinished_files:
         files, held = count(status.unfinished_files, "file"), size(status.unfinished_bytes)
-        yield f"begun and not finished: {files}, {held} on disk"
+        yield f"partly downloaded: {files}, {held} on disk"
     if status.overview.downloads:
         states = ", ".join(f"{n:,} {state}" for state, n in status.overview.downloads.items())
         yield f"requested from the service: {states}"
     if status.superseded:
         scenes = count(len(status.superseded), "scene")
-        yield f"processed anew by the service, old files kept: {scenes}"
+        yield f"reprocessed by the service, old files kept: {scenes}"
     if status.withdrawn:
         yield f"withdrawn by the service, files kept: {count(len(status.withdrawn), 'scene')}"
     for file in status.open_files[:SHOWN_FAILURES]:

@@ -1,4 +1,4 @@
-"""Counters and histograms of jobs and downloads, for services that are watched.
+"""Counters and histograms of jobs and downloads, for monitoring.
 
 ::
 

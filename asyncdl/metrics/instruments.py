@@ -1,4 +1,4 @@
-"""What is measured: names, units and attributes, by the conventions of OpenTelemetry.
+"""What is measured: names, units and attributes, in the conventions of OpenTelemetry.
 
 Source: https://opentelemetry.io/docs/specs/semconv/general/metrics/
 """
@@ -14,17 +14,17 @@ class Kind(StrEnum):
     """What may be done with the numbers of an instrument."""
 
     COUNTER = "counter"
-    """They only rise; their difference over time means something."""
+    """Only rises; its increase over time is of interest."""
     LEVEL = "level"
     """Rises and falls, and adds up over runs: an ``UpDownCounter``."""
     GAUGE = "gauge"
-    """The last word; adding up makes no sense."""
+    """The last value; sums make no sense."""
     HISTOGRAM = "histogram"
-    """How many were how large."""
+    """A distribution of values."""
 
 
 class Instrument(Struct, frozen=True):
-    """One thing that is measured."""
+    """A quantity that is measured."""
 
     name: str
     """In OpenTelemetry's form, such as ``asyncdl.file.duration``."""
@@ -35,13 +35,13 @@ class Instrument(Struct, frozen=True):
     description: str
     """One sentence, for people."""
     attributes: tuple[str, ...] = ()
-    """What its numbers are told apart by; all of few values."""
+    """By which its numbers are kept apart; each has few values."""
     buckets: tuple[float, ...] = ()
     """Upper bounds, inclusive and rising, of a histogram; one without a bound follows."""
 
 
 _CALL_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
-"""The service takes some 3 seconds for a call, and minutes on a bad day."""
+"""A call usually takes some 3 seconds, sometimes minutes."""
 _FILE_S = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 _LONG_S = (10.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 24 * 3600.0)
 _FILE_BYTES = (1e4, 1e5, 1e6, 1e7, 5e7, 1e8, 2.5e8, 5e8, 1e9, 2.5e9)
@@ -53,7 +53,7 @@ CONNECTIONS = Instrument(
 )
 
 FILE_WANTED = Instrument(
-    "asyncdl.file.wanted", Kind.COUNTER, "{file}", "Files that jobs want, as they find out."
+    "asyncdl.file.wanted", Kind.COUNTER, "{file}", "Files that jobs want, as far as known."
 )
 FILE_PREPARING = Instrument(
     "asyncdl.file.preparing", Kind.LEVEL, "{file}", "Files that the service is preparing."
@@ -80,7 +80,7 @@ FILE_DURATION = Instrument(
     "asyncdl.file.duration",
     Kind.HISTOGRAM,
     "s",
-    "Time of a transfer, waits and proof included; with a reason if it failed.",
+    "Time of a transfer, waits and verification included; with a reason if it failed.",
     ("reason",),
     _FILE_S,
 )
@@ -88,31 +88,35 @@ FILE_RETRIES = Instrument(
     "asyncdl.file.retries",
     Kind.COUNTER,
     "{try}",
-    "Failed tries of a transfer that were followed by another.",
+    "Failed attempts of a transfer that were followed by another.",
     ("reason",),
 )
 FILE_RENEWALS = Instrument(
     "asyncdl.file.renewals",
     Kind.COUNTER,
     "{link}",
-    "Links that were refused, so that new ones were asked for.",
+    "URLs that expired and were requested anew.",
 )
 FILE_CHECKED = Instrument(
     "asyncdl.file.checked",
     Kind.COUNTER,
     "{file}",
-    "Finished files that were read again; with a reason if they are not right.",
+    "Finished files that were verified again; with a reason if that failed.",
     ("reason",),
 )
 
 HOST_RESTS = Instrument(
-    "asyncdl.host.rests", Kind.COUNTER, "{rest}", "Rests that a host asked for.", ("host",)
+    "asyncdl.host.rests",
+    Kind.COUNTER,
+    "{rest}",
+    "Times that all requests to a host were held back.",
+    ("host",),
 )
 HOST_STRAINS = Instrument(
     "asyncdl.host.strains",
     Kind.COUNTER,
     "{change}",
-    "Changes of how many connections a host gets, since it shows strain or no longer does.",
+    "Changes of the number of connections to a host because of strain.",
     ("host", "reason"),
 )
 HOST_DOWN = Instrument(
@@ -122,7 +126,7 @@ HOST_OUTAGES = Instrument(
     "asyncdl.host.outage.duration",
     Kind.HISTOGRAM,
     "s",
-    "How long a host or service was down, told when it is back.",
+    "How long a host or service was down, counted when it is back.",
     ("host",),
     _LONG_S,
 )
@@ -131,7 +135,7 @@ API_DURATION = Instrument(
     "asyncdl.api.duration",
     Kind.HISTOGRAM,
     "s",
-    "Time of a call of the M2M API; with a reason if it was refused.",
+    "Time of a call of the M2M API; with a reason if it failed.",
     ("endpoint", "reason"),
     _CALL_S,
 )
@@ -139,7 +143,7 @@ API_RETRIES = Instrument(
     "asyncdl.api.retries",
     Kind.COUNTER,
     "{call}",
-    "Calls of the M2M API that failed and were made again.",
+    "Calls of the M2M API that failed and were retried.",
     ("endpoint",),
 )
 
@@ -147,12 +151,15 @@ QUOTA_LEFT = Instrument(
     "asyncdl.quota.left", Kind.GAUGE, "{download}", "Downloads that may still be requested."
 )
 QUOTA_WAITS = Instrument(
-    "asyncdl.quota.waits", Kind.COUNTER, "{wait}", "Waits for the window of the download quota."
+    "asyncdl.quota.waits",
+    Kind.COUNTER,
+    "{wait}",
+    "Waits for the next window of the download quota.",
 )
 
 SCENE_FOUND = Instrument("asyncdl.scene.found", Kind.COUNTER, "{scene}", "Scenes that jobs found.")
 SCENE_SUPERSEDED = Instrument(
-    "asyncdl.scene.superseded", Kind.COUNTER, "{scene}", "Scenes that were processed anew."
+    "asyncdl.scene.superseded", Kind.COUNTER, "{scene}", "Scenes that were reprocessed."
 )
 SCENE_WITHDRAWN = Instrument(
     "asyncdl.scene.withdrawn", Kind.COUNTER, "{scene}", "Scenes that the service has deleted."
@@ -160,7 +167,7 @@ SCENE_WITHDRAWN = Instrument(
 
 JOB_RUNNING = Instrument("asyncdl.job.running", Kind.LEVEL, "{job}", "Jobs that are running.")
 JOB_FINISHED = Instrument(
-    "asyncdl.job.finished", Kind.COUNTER, "{job}", "Jobs that ended in order.", ("state",)
+    "asyncdl.job.finished", Kind.COUNTER, "{job}", "Jobs that have ended.", ("state",)
 )
 JOB_DURATION = Instrument(
     "asyncdl.job.duration", Kind.HISTOGRAM, "s", "Time of a job.", ("state",), _LONG_S
@@ -176,4 +183,4 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     SCENE_FOUND, SCENE_SUPERSEDED, SCENE_WITHDRAWN,
     JOB_RUNNING, JOB_FINISHED, JOB_DURATION,
 )  # fmt: skip
-"""All of them, in the order in which they are shown."""
+"""All instruments, in the order in which they are shown."""

@@ -1,4 +1,4 @@
-"""What events measure: a view of the state of each run, and of what its events count."""
+"""Measurements made from events and from the state of each run."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from asyncdl.metrics.instruments import Instrument
 from asyncdl.run_state.state import RunState
 
 MAX_SERIES = 200
-"""Sets of attribute values that an instrument tells apart; the rest is counted as one."""
+"""Sets of attribute values that an instrument keeps apart; all others are counted together."""
 OTHER = "other"
-"""What their attributes are called."""
+"""Their attribute values."""
 
 
 class Measurement(Struct, frozen=True):
@@ -58,7 +58,7 @@ class Measurement(Struct, frozen=True):
 
 
 Level: TypeAlias = tuple[Instrument, tuple[str, ...], float]
-"""What a run has of something at the moment: by instrument and the values of its attributes."""
+"""A level of a run at the moment: instrument, values of its attributes, number."""
 
 
 class MetricReader:
@@ -73,7 +73,7 @@ class MetricReader:
         self._state = RunState()
 
     def read(self, event: Event) -> Iterator[Measurement]:
-        """Yield what an event measures; nothing for those that measure nothing."""
+        """Yield what an event measures; may be nothing."""
         now_s = self._clock()
         if isinstance(event, JobStarted):
             yield from self._forget()
@@ -94,7 +94,7 @@ class MetricReader:
             yield from self._forget()
 
     def _forget(self) -> Iterator[Measurement]:
-        """Take back what a run that is over no longer has."""
+        """Return all levels of a run that is over to zero."""
         for instrument, values, level in levels_of(self._state):
             if level:
                 yield Measurement(instrument, -level, values)
@@ -108,7 +108,7 @@ def level_of(event: Event, state: RunState) -> Level | None:
 
 
 def _change(before: Level | None, after: Level | None) -> Iterator[Measurement]:
-    """Yield by how much a level has risen or fallen, whatever other runs add to it."""
+    """Yield the change of a level; levels of several runs add up."""
     if before and after and before != after:
         instrument, values, level = after
         yield Measurement(instrument, level - before[2], values)
@@ -215,7 +215,7 @@ _COUNTS: dict[type[Event], Callable[[Any], Iterator[Measurement]]] = {
     SceneWithdrawn: _one(instruments.SCENE_WITHDRAWN),
     JobFinished: _one(instruments.JOB_FINISHED, "status"),
 }
-"""What each event measures by itself, whatever came before it."""
+"""What each event measures by itself."""
 
 
 class Watcher(ABC):
@@ -240,14 +240,14 @@ class Watcher(ABC):
         return emit
 
     def _read(self, reader: MetricReader, event: Event) -> None:
-        # Held for as long as a few numbers are added: nobody waits here for anything.
+        # Held only while a few numbers are added.
         with self._lock:
             for measured in reader.read(event):
                 values = self._bounded(measured.instrument, measured.values)
                 self._keep(Measurement(measured.instrument, measured.value, values))
 
     def _bounded(self, instrument: Instrument, values: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the values, or others in their place: codes and hosts come from outside."""
+        """Return the values, or ``other`` after too many: codes and hosts come from outside."""
         known = self._series.setdefault(instrument, set())
         if values in known:
             return values

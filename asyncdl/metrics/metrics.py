@@ -14,7 +14,7 @@ from asyncdl.metrics.snapshot import Distribution, Family, Point, Snapshot
 
 @dataclass(slots=True)
 class _Histogram:
-    """How many numbers fell between two bounds, and their sum."""
+    """How many values are between two bounds, and their sum."""
 
     counts: list[int]
     sum: float = 0.0
@@ -61,7 +61,7 @@ class _Sums:
 
 
 class Metrics(Watcher):
-    """Counts the events of jobs and downloads; as many as wanted may exist.
+    """Counts the events of jobs and downloads; any number of these may exist.
 
     :meth:`take` is an ``Emit``, for :meth:`asyncdl.Job.run`, for ``emit`` of
     ``M2MClient`` and ``Downloader``, or called with each event of a watched job. Runs
@@ -73,7 +73,7 @@ class Metrics(Watcher):
         super().__init__()
         self._sums = {instrument: _Sums(instrument) for instrument in INSTRUMENTS}
         for instrument, sums in self._sums.items():
-            # What is not there cannot be seen to rise.
+            # A counter that appears with its first number is not seen to rise.
             if instrument.kind in (Kind.COUNTER, Kind.LEVEL) and not instrument.attributes:
                 sums.numbers[()] = 0
 
@@ -81,7 +81,7 @@ class Metrics(Watcher):
         self._sums[measured.instrument].keep(measured)
 
     def snapshot(self) -> Snapshot:
-        """Return all that has been measured so far; it does not change any more."""
+        """Return all that has been measured so far; it does not change later."""
         with self._lock:
             families = [sums.family() for sums in self._sums.values()]
         return Snapshot(tuple(family for family in families if family.points))

@@ -25,13 +25,13 @@ _Record: TypeAlias = Callable[[float, Mapping[str, str]], None]
 
 
 class OpenTelemetry(Watcher):
-    """Hands what events measure to OpenTelemetry.
+    """Passes what events measure to OpenTelemetry.
 
     :meth:`take` and :meth:`watch` are as those of :class:`asyncdl.metrics.Metrics`.
 
     Args:
-        provider: Whose meter ``asyncdl`` takes the measurements. Nothing global is
-            touched; who wants the global one passes ``get_meter_provider()``.
+        provider: Its meter ``asyncdl`` takes the measurements. No global state is touched; for
+            the global provider pass ``get_meter_provider()``.
     """
 
     def __init__(self, provider: MeterProvider) -> None:
@@ -46,7 +46,7 @@ class OpenTelemetry(Watcher):
 
 
 def _record_of(meter: Meter, instrument: Instrument) -> _Record:
-    """Return what takes a number for an instrument and the attributes it is for."""
+    """Return what records a number, with attributes, for an instrument."""
     about = instrument.name, instrument.unit, instrument.description
     match instrument.kind:
         case Kind.COUNTER:

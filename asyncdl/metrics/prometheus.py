@@ -30,7 +30,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The media type of this text."""
 
 _UNITS = {"s": "_seconds", "By": "_bytes"}
-"""Others count things and stand in no name."""
+"""Other units count things and are in no name."""
 _TYPES = {
     Kind.COUNTER: "counter",
     Kind.LEVEL: "gauge",

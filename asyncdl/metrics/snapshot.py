@@ -17,7 +17,7 @@ class Distribution(Struct, frozen=True):
     sum: float
     """In the instrument's unit."""
     buckets: tuple[int, ...]
-    """How many are at most as large as each bound of the instrument, and last: how many in all."""
+    """How many are at most as large as each bound of the instrument; the last is their number."""
 
 
 class Point(Struct, frozen=True):

@@ -1,1 +1,1 @@
-"""HTML pages that hold all they need: nothing is fetched when they are opened."""
+"""Self-contained HTML pages: nothing is fetched when they are opened."""

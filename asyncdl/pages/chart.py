@@ -1,21 +1,21 @@
-"""A run over time, drawn and as a table: bytes per second, connections, waits. Pure."""
+"""A run over time, drawn and as tables: bytes per second, connections, waits, strain. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from asyncdl.job.reporting.timeline import Timeline
-from asyncdl.pages.markup import Markup, element
-from asyncdl.pages.tables import table
-from asyncdl.units import count, duration, size
+from asyncdl.job.reporting.run_history import StrainSpan
+from asyncdl.job.reporting.timeline import Timeline, Wait
+from asyncdl.pages.markup import Markup, element, table
+from asyncdl.units import count, duration, rate, size
 
 WIDTH, HEIGHT = 760, 230
 LEFT, RIGHT, TOP, BOTTOM = 74, 40, 14, 24
 """Room for the labels around the plot."""
 MAX_SPANS = 60
-"""Rows of the table, and places that tell their figures under the pointer."""
+"""Rows of the table, and areas that show their figures under the pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class TimeSpan:
     def __str__(self) -> str:
         when = f"{duration(self.start_s)} to {duration(self.end_s)}"
         return (
-            f"{when}: {size(self.rate_bytes_s)}/s, {count(self.connections, 'connection')}, "
+            f"{when}: {rate(self.rate_bytes_s)}, {count(self.connections, 'connection')}, "
             f"{count(self.finished_files, 'file')} finished"
         )
 
@@ -45,7 +45,7 @@ class TimeSpan:
 def spans_of(timeline: Timeline, elapsed_s: float, *, at_most: int) -> list[TimeSpan]:
     """Return the samples of a run in spans of equal length, no more than ``at_most`` of them.
 
-    Columns of a report that somebody has cut are read as far as all of them go.
+    Columns of unequal length, as of a truncated report, are read as far as all of them go.
     """
     samples = list(
         zip(
@@ -73,21 +73,55 @@ def _span(
     return TimeSpan(start_s, end_s, sum(received), max(connections), sum(finished), max(preparing))
 
 
-def chart(timeline: Timeline, elapsed_s: float) -> Markup:
-    """Return the drawing, its key, and the table for those who do not see it."""
+def chart(timeline: Timeline, elapsed_s: float, strains: Sequence[StrainSpan] = ()) -> Markup:
+    """Return the drawing, its key, and the same as tables.
+
+    Args:
+        timeline: What is drawn.
+        elapsed_s: Of the whole run.
+        strains: When hosts got fewer connections.
+    """
     fine = spans_of(timeline, elapsed_s, at_most=len(timeline.received_bytes) or 1)
     if not fine:
-        return element("p", "Nothing was recorded.", class_="faint")
+        return element("p", "There are no samples.", class_="faint")
     coarse = spans_of(timeline, elapsed_s, at_most=MAX_SPANS)
+    delays = [*map(_wait, timeline.waits), *(_strain(strain, elapsed_s) for strain in strains)]
     return element(
         "div",
-        element("div", _drawing(fine, coarse, timeline), class_="wide"),
-        _key(has_waits=bool(timeline.waits)),
+        element("div", _drawing(fine, coarse, delays), class_="wide"),
+        _key({delay.kind for delay in delays}),
         element("details", element("summary", "The same as a table"), _table(coarse)),
-        element("details", element("summary", "What was waited for"), _waits(timeline))
-        if timeline.waits
+        element("details", element("summary", "What delayed it"), _delays(delays))
+        if delays
         else None,
     )
+
+
+KINDS = {"wait": "waiting", "strain": "fewer connections"}
+"""Kinds of delays, and their names in the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A stretch of time that is shaded."""
+
+    kind: str
+    """One of :data:`KINDS`."""
+    start_s: float
+    end_s: float
+    what: str
+    """The cause, as a phrase."""
+
+
+def _wait(wait: Wait) -> Delay:
+    return Delay("wait", wait.start_s, wait.end_s, wait.what)
+
+
+def _strain(strain: StrainSpan, elapsed_s: float) -> Delay:
+    allowed = count(strain.allowed, "connection")
+    what = f"{strain.host} got {strain.connections} of {allowed}: {strain.reason}"
+    end_s = elapsed_s if strain.end_s is None else strain.end_s
+    return Delay("strain", strain.start_s, end_s, what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +150,9 @@ def _scale(fine: Sequence[TimeSpan]) -> Scale:
     )
 
 
-def _drawing(fine: Sequence[TimeSpan], coarse: Sequence[TimeSpan], timeline: Timeline) -> Markup:
+def _drawing(
+    fine: Sequence[TimeSpan], coarse: Sequence[TimeSpan], delays: Sequence[Delay]
+) -> Markup:
     scale = _scale(fine)
     rates = _steps(fine, scale, lambda span: span.rate_bytes_s / scale.rate_bytes_s)
     connections = _steps(fine, scale, lambda span: span.connections / scale.connections)
@@ -124,25 +160,25 @@ def _drawing(fine: Sequence[TimeSpan], coarse: Sequence[TimeSpan], timeline: Tim
     return element(
         "svg",
         element("title", "Throughput and connections over time", id="chart-title"),
-        element("desc", _told(fine), id="chart-told"),
+        element("desc", _extremes(fine), id="chart-extremes"),
         *_rules(scale),
-        *_shaded(timeline, scale),
+        *_shaded(delays, scale),
         element("path", d=rates + ground, class_="bytes"),
         element("path", d=connections, class_="connections"),
         *_times(scale),
-        *_places(coarse, scale),
+        *_pointer_areas(coarse, scale),
         class_="chart",
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
-        aria_labelledby="chart-title chart-told",
+        aria_labelledby="chart-title chart-extremes",
     )
 
 
-def _told(fine: Sequence[TimeSpan]) -> str:
+def _extremes(fine: Sequence[TimeSpan]) -> str:
     top = max(fine, key=lambda span: span.rate_bytes_s)
     most = max(span.connections for span in fine)
     return (
-        f"At most {size(top.rate_bytes_s)}/s, at {duration(top.start_s)}, "
+        f"At most {rate(top.rate_bytes_s)}, at {duration(top.start_s)}, "
         f"and {count(most, 'connection')} at once, in {duration(fine[-1].end_s)}."
     )
 
@@ -161,8 +197,8 @@ def _rules(scale: Scale) -> Iterator[Markup]:
     for share in (0.0, 0.5, 1.0):
         y = scale.y(share)
         yield element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="rule")
-        rate = f"{size(scale.rate_bytes_s * share)}/s"
-        yield element("text", rate, x=LEFT - 6, y=y + 4, text_anchor="end")
+        label = rate(scale.rate_bytes_s * share)
+        yield element("text", label, x=LEFT - 6, y=y + 4, text_anchor="end")
     for share, number in ((0.0, 0), (1.0, scale.connections)):
         yield element("text", number, x=WIDTH - RIGHT + 6, y=scale.y(share) + 4)
 
@@ -175,13 +211,13 @@ def _times(scale: Scale) -> Iterator[Markup]:
         yield element("text", text, x=scale.x(at), y=HEIGHT - 6, text_anchor=anchor)
 
 
-def _shaded(timeline: Timeline, scale: Scale) -> Iterator[Markup]:
-    for wait in timeline.waits:
-        left, right = scale.x(wait.start_s), scale.x(wait.end_s)
-        yield _box(left, max(1.0, right - left), scale, "wait", wait.what)
+def _shaded(delays: Sequence[Delay], scale: Scale) -> Iterator[Markup]:
+    for delay in delays:
+        left, right = scale.x(delay.start_s), scale.x(delay.end_s)
+        yield _box(left, max(1.0, right - left), scale, delay.kind, delay.what)
 
 
-def _places(coarse: Sequence[TimeSpan], scale: Scale) -> Iterator[Markup]:
+def _pointer_areas(coarse: Sequence[TimeSpan], scale: Scale) -> Iterator[Markup]:
     for span in coarse:
         left, right = scale.x(span.start_s), scale.x(span.end_s)
         yield _box(left, right - left, scale, "place", str(span))
@@ -194,10 +230,9 @@ def _box(left: float, width: float, scale: Scale, kind: str, title: str) -> Mark
     )  # fmt: skip
 
 
-def _key(*, has_waits: bool) -> Markup:
+def _key(delays: Container[str]) -> Markup:
     names = {"bytes": "bytes per second (left)", "connections": "connections (right)"}
-    if has_waits:
-        names["wait"] = "waiting"
+    names |= {kind: name for kind, name in KINDS.items() if kind in delays}
     items = (element("span", element("i", class_=kind), name) for kind, name in names.items())
     return element("p", items, class_="key", aria_hidden="true")
 
@@ -221,6 +256,9 @@ def _table(spans: Sequence[TimeSpan]) -> Markup:
     )
 
 
-def _waits(timeline: Timeline) -> Markup:
-    rows = ((duration(w.start_s), duration(w.end_s), w.what) for w in timeline.waits)
-    return table(("from", "to", "for"), rows, numbers=range(2))
+def _delays(delays: Sequence[Delay]) -> Markup:
+    rows = (
+        (duration(delay.start_s), duration(delay.end_s), delay.what)
+        for delay in sorted(delays, key=lambda delay: delay.start_s)
+    )
+    return table(("from", "to", "cause"), rows, numbers=range(2))

@@ -1,13 +1,13 @@
-"""HTML: what is not markup is escaped, and links lead to the web only.
+"""HTML: elements and tables with everything else escaped, and links that lead to the web only.
 
-Browsers read more as a URL than Python does (tabs within it, backslashes, percent signs in hosts),
-and whoever is named in front of an ``@`` is no host. What could be read in two ways is no link.
+Browsers accept more as a URL than Python does (tabs within it, backslashes, percent signs in
+hosts), and a name before an ``@`` is not the host. What is ambiguous does not become a link.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
@@ -19,20 +19,20 @@ VOID = frozenset({"br", "col", "hr", "img", "input", "line", "path", "rect"})
 
 
 class Markup(str):
-    """Text that is HTML; every other text is escaped where the two meet."""
+    """Text that is HTML; all other text is escaped when it becomes part of it."""
 
     __slots__ = ()
 
 
 Child: TypeAlias = "str | int | Iterable[Child] | None"
-"""What stands in an element. ``None`` is nothing."""
+"""Content of an element; ``None`` is nothing."""
 
 
 def element(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
     """Return an element.
 
     Args:
-        name: Of the element, and never from outside.
+        name: Of the element; never untrusted.
         children: Texts are escaped, but for :class:`Markup`.
         attributes: ``class_`` is ``class``, and ``_`` within a name ``-``. ``None`` and
             ``False`` leave an attribute out; ``True`` writes its name alone.
@@ -51,7 +51,7 @@ def _attribute(name: str, value: str | float | bool | None) -> str:
 
 
 def joined(children: Child) -> Markup:
-    """Return children one after the other, as an element would hold them."""
+    """Return children one after the other, escaped as in an element."""
     if children is None:
         return Markup()
     if isinstance(children, Markup):
@@ -59,6 +59,39 @@ def joined(children: Child) -> Markup:
     if isinstance(children, str | int):
         return Markup(escape(str(children)))
     return Markup("".join(map(joined, children)))
+
+
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[Child]], *, numbers: Container[int] = ()
+) -> Markup:
+    """Return a table that scrolls by itself where it is wider than the page.
+
+    Args:
+        heads: A title for each column.
+        rows: A cell for each column.
+        numbers: The columns that are set to the right.
+    """
+    is_number = ["number" if column in numbers else None for column in range(len(heads))]
+    head = (
+        element("th", text, scope="col", class_=kind)
+        for text, kind in zip(heads, is_number, strict=True)
+    )
+    body = (
+        element("tr", (element("td", cell, class_=kind)
+                       for cell, kind in zip(row, is_number, strict=True)))
+        for row in rows
+    )  # fmt: skip
+    inner = element("table", element("thead", element("tr", head)), element("tbody", body))
+    return element("div", inner, class_="wide")
+
+
+def pairs(rows: Iterable[tuple[str, Child]]) -> Markup:
+    """Return a table of names and values."""
+    body = (
+        element("tr", element("th", name, scope="row"), element("td", value, class_="name"))
+        for name, value in rows
+    )
+    return element("div", element("table", element("tbody", body)), class_="wide")
 
 
 MAX_URL_CHARS = 4096
@@ -74,34 +107,34 @@ USGS = "usgs.gov"
 
 @dataclass(frozen=True, slots=True)
 class WebLink:
-    """An ``http`` or ``https`` URL with one host, and no user in front of it."""
+    """An ``http`` or ``https`` URL with one host and without a user name."""
 
     url: str
     """With the host in ASCII, as it is looked up."""
     host: str
-    """As a person should see it: in ASCII, where no letter looks like another alphabet's."""
+    """As it is shown: in ASCII, where no letter looks like one of another alphabet."""
     port: str
     """Such as ``:8080``; empty for the usual one."""
 
     @property
     def is_at_usgs(self) -> bool:
-        """Whether USGS has said by its certificate that the host is its own."""
+        """Whether the host is one of USGS, which its certificate proves."""
         is_its = self.host == USGS or self.host.endswith(f".{USGS}")
         return is_its and self.url.startswith("https://")
 
     @property
     def is_picture(self) -> bool:
-        """Whether the policy of a page lets a picture be fetched from there."""
+        """Whether the policy of a page allows to fetch a picture from there."""
         return self.is_at_usgs and self.host != USGS and not self.port
 
     @property
     def place(self) -> str:
-        """Where it leads, in a word or two."""
+        """Where it leads, in a few characters."""
         return "USGS" if self.is_at_usgs else f"{self.host}{self.port}"
 
 
 def web_link(url: str) -> WebLink | None:
-    """Return a URL from outside as a link; ``None`` if it should not be one."""
+    """Return an untrusted URL as a link; ``None`` if it must not become one."""
     found = _URL.fullmatch(url) if len(url) <= MAX_URL_CHARS else None
     host = _in_ascii(found["host"]) if found else None
     if found is None or host is None:
@@ -113,7 +146,7 @@ def web_link(url: str) -> WebLink | None:
 
 
 def _in_ascii(host: str) -> str | None:
-    """Return a host as it is looked up; ``None`` for what no browser would look up so.
+    """Return a host as it is looked up; ``None`` if browsers would look up another name.
 
     Source: RFC 5891, with the mapping of UTS 46.
     """

@@ -1,8 +1,7 @@
-"""A page around its content: style, script and data are all in the one file.
+"""A page around its content: style, script and data are all in one file.
 
-A policy in the page's head lets browsers run this very script and no other, take
-this style and no other, and fetch nothing but pictures from the named places. So
-even text that got past the escaping would be text.
+A content security policy allows this script and this style only, and pictures from the named
+origins only. So even text that got past the escaping could not act.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from asyncdl.pages.markup import USGS, Markup
 from asyncdl.version import __version__
 
 PICTURES = f"https://*.{USGS}"
-"""Where pictures of scenes may come from, when somebody asks for one."""
+"""Origin of pictures of scenes, which are fetched on a click."""
 
 _SCRIPT_SAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
-"""Within JSON these mean the same, and no HTML reader takes them for markup."""
+"""Equivalent within JSON, and never markup for an HTML parser."""
 
 
 def page(title: str, body: Markup, data: object, *, picture_sources: Sequence[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""The page that tells how a run went. Pure."""
+"""The page about a run. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
 from asyncdl.pages.chart import chart
-from asyncdl.pages.map_page import scene_list
-from asyncdl.pages.mapping import Polygon, map_data
-from asyncdl.pages.markup import Child, Markup, element, joined
+from asyncdl.pages.maps import Polygon, map_data, scene_list
+from asyncdl.pages.markup import Child, Markup, element, joined, pairs, table
 from asyncdl.pages.page import page
-from asyncdl.pages.tables import pairs, table
-from asyncdl.units import count, duration, size
+from asyncdl.units import count, duration, rate, size
 
 MAX_FILES = 500
-"""Named for each kind of failure; a page of many thousand rows is slow to open."""
+"""Listed for each kind of failure; a page of many thousand rows is slow to open."""
 MAX_OPEN = 10
-"""So many files are shown before anybody asks."""
+"""A longer list of files is folded."""
 STATES = {
     "downloaded": "downloaded",
     "skipped": "already there",
@@ -32,10 +30,10 @@ def report_page(
     settings: Sequence[tuple[str, str]] = (),
     area: Sequence[Polygon] = (),
 ) -> str:
-    """Return a page with everything that the report of a run holds.
+    """Return a page with all that the report of a run contains.
 
     Args:
-        title: Such as what was searched.
+        title: Such as the dataset and the days.
         summary: With its history.
         settings: Of the config, as names and values; no secrets.
         area: Of interest, for the map.
@@ -49,18 +47,18 @@ def report_page(
         _section("What is missing, and what to do", *_failures(summary))
         if summary.failures
         else (),
-        _section("Over time", chart(history.timeline, summary.elapsed_s)),
+        _section("Over time", chart(history.timeline, summary.elapsed_s, history.strains)),
         _section("Where", _map(summary)) if has_map else (),
         _section("Files by kind", _kinds(summary)) if summary.by_kind else (),
-        _section("Proofs", _proofs(summary)) if history.proofs else (),
-        _section("Processed anew or withdrawn", _replaced(summary))
+        _section("Checks", _proofs(summary)) if history.proofs else (),
+        _section("Reprocessed or withdrawn", _replaced(summary))
         if summary.superseded or summary.withdrawn
         else (),
         _section("Hosts under strain", _strains(summary)) if history.strains else (),
         _section("Slowest files", _slowest(summary)) if history.slowest else (),
         _section("Calls of the service", _calls(summary)) if history.api else (),
         _section("Notices", _notices(summary)) if summary.notices else (),
-        _section("What was asked for", pairs(settings)) if settings else (),
+        _section("Settings", pairs(settings)) if settings else (),
     )
     data = {"map": map_data(history.found_scenes, area)} if has_map else {}
     return page(title, body, data)
@@ -83,14 +81,14 @@ def _figures(summary: Summary) -> Markup:
     files = summary.files
     there = files.get("downloaded", 0) + files.get("skipped", 0)
     missing = files.get("total", 0) - there
-    rate = summary.downloaded_bytes / summary.elapsed_s if summary.elapsed_s else 0
+    bytes_s = summary.downloaded_bytes / summary.elapsed_s if summary.elapsed_s else 0
     figures: list[tuple[str, str]] = [
         (f"{summary.scenes:,}", "scenes"),
         (f"{there:,} of {files.get('total', 0):,}", "files there and verified"),
         (size(summary.total_bytes), "on disk"),
         (size(summary.downloaded_bytes), "received in this run"),
         (duration(summary.elapsed_s), "elapsed"),
-        (f"{size(rate)}/s", "on average"),
+        (rate(bytes_s), "on average"),
     ]
     if missing:
         figures.insert(2, (f"{missing:,}", "files missing"))
@@ -160,23 +158,23 @@ def _kinds(summary: Summary) -> Markup:
 
 def _proofs(summary: Summary) -> Markup:
     rows = (
-        (element("code", proof.proof or "nothing"), proof.source or "nobody", f"{proof.files:,}")
+        (element("code", proof.proof or "none"), proof.source or "none", f"{proof.files:,}")
         for proof in summary.history.proofs
     )
-    return table(("what was checked", "who told the digest", "files"), rows, numbers=(2,))
+    return table(("what was checked", "expected digest from", "files"), rows, numbers=(2,))
 
 
 def _replaced(summary: Summary) -> Markup:
-    """Tell which products there are newer ones of, and which the service has deleted."""
+    """Return which products were reprocessed, and which the service has deleted."""
     rows = [
-        (old.product_id, f"processed anew as {old.by}", _kept(old.removed_files))
+        (old.product_id, f"reprocessed as {old.by}", _kept(old.removed_files))
         for old in summary.superseded
     ]
     rows += [
         (gone.product_id, f"withdrawn on {gone.withdrawn}", _kept(0)) for gone in summary.withdrawn
     ]
     named = ((element("span", name, class_="name"), *rest) for name, *rest in rows)
-    return table(("product", "what became of it", "its files"), named)
+    return table(("product", "change", "its files"), named)
 
 
 def _kept(removed_files: int) -> str:

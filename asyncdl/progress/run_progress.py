@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from asyncdl.events import Event
-from asyncdl.run_state.messages import hindrances, in_preparation
+from asyncdl.run_state.messages import delays, in_preparation
 from asyncdl.run_state.state import RunState
 from asyncdl.units import count, duration, rate, size
 
@@ -52,7 +52,7 @@ class TimeToGo:
 
     seconds: float
     is_lower_bound: bool
-    """Whether something takes longer of which nobody knows how long."""
+    """Whether part of the work takes an unknown time."""
 
     def __str__(self) -> str:
         least = "at least " if self.is_lower_bound else ""
@@ -115,7 +115,7 @@ class RunProgress:
 
     @property
     def time_to_go(self) -> TimeToGo | None:
-        """How long the rest takes; ``None`` while that cannot be said.
+        """How long the rest takes; ``None`` while unknown.
 
         Files that the service is preparing count with all others by their bytes. Where it takes
         longer to prepare them than to fetch everything, that is what the run takes.
@@ -170,9 +170,9 @@ class RunProgress:
         return in_preparation(self.state.preparation, self.now_s)
 
     @property
-    def hindrances(self) -> list[str]:
-        """A line for each thing that holds the run up now, and why."""
-        return hindrances(self.state, self.now_s)
+    def delays(self) -> list[str]:
+        """A line for each cause of delay at the moment."""
+        return delays(self.state, self.now_s)
 
 
 def joined(parts: list[str], width: int) -> str:

@@ -24,11 +24,11 @@ class FileCounts:
 
     def __init__(self, kinds: Iterable[str] = ()) -> None:
         self.wanted = 0
-        """Known to be wanted so far; a file that goes to two places counts twice."""
+        """Known to be wanted so far; a file with two destinations counts twice."""
         self.wanted_bytes = 0
         """Of those whose size is known or estimated."""
         self.finished = 0
-        """Of those that have their ending."""
+        """Files that have reached their final state."""
         self.there_bytes = 0
         """Sizes of the files that are there."""
         self.states = _none()
@@ -61,12 +61,12 @@ class FileCounts:
 
     @property
     def total(self) -> int:
-        """Wanted; where that is not announced, finished."""
+        """Wanted files, or the finished ones where they were not announced."""
         return max(self.wanted, self.finished)
 
     @property
     def missing(self) -> int:
-        """Files that have ended without being there."""
+        """Files that failed or were never offered."""
         return sum(self.states[state] for state in MISSING)
 
 
@@ -81,11 +81,11 @@ class Preparation:
         self.count = 0
         """In preparation now."""
         self.oldest = ""
-        """The file that is waited for longest; empty where only its id is known."""
+        """The file that has been in preparation longest; empty where only its id is known."""
         self.since_s = 0.0
         """When that was requested."""
         self.next_look_s = 0.0
-        """When the service is asked next."""
+        """When the service's queue is polled next."""
         self.prepared = 0
         """Files that left preparation in this run."""
         self._busy_s = 0.0
@@ -103,7 +103,7 @@ class Preparation:
         self.next_look_s = now_s + event.next_look_s
 
     def remaining_s(self, now_s: float) -> float | None:
-        """Return how long the rest takes if it goes on as so far.
+        """Return how long the remaining files take at the pace so far.
 
         Returns: Seconds, 0 when nothing is in preparation; ``None`` as long as nothing has been
             prepared.

@@ -19,16 +19,16 @@ from asyncdl.units import count, duration
 
 
 def message_of(event: Event) -> str:
-    """Return the line for an event that people have to know of; empty for the rest."""
+    """Return the line for an event that users have to know of; empty for all others."""
     match event:
         case Notice(text=text, severity=severity):
             return text if severity == "info" else f"Note: {text}"
         case ApiRetry(endpoint=endpoint, reason=reason, wait_s=wait_s):
-            return f"{endpoint} again in {wait_s:.0f} s: {reason}"
+            return f"Retrying {endpoint} in {wait_s:.0f} s: {reason}"
         case QuotaWait(wait_s=wait_s):
-            return f"The download quota is used up; looking again in {wait_s:.0f} s"
+            return f"The download quota is used up; checking again in {wait_s:.0f} s"
         case HostWait(host=host, reason=reason, wait_s=wait_s):
-            return f"{host} is given a rest of {wait_s:.0f} s: {reason}"
+            return f"Backing off from {host} for {wait_s:.0f} s: {reason}"
         case HostStrain():
             return _strain(event)
         case ServiceWait(service=service, reason=reason, since_s=since_s, next_try_s=next_try_s):
@@ -48,11 +48,11 @@ def _strain(event: HostStrain) -> str:
 
 def retry_of(event: TransferRetry) -> str:
     """Return why a file does not move, and until when."""
-    return f"again in {event.wait_s:.0f} s: {event.reason}"
+    return f"retry in {event.wait_s:.0f} s: {event.reason}"
 
 
-def hindrances(state: RunState, now_s: float) -> list[str]:
-    """Return a line for each thing that holds a run up now: outages, strain, other waits."""
+def delays(state: RunState, now_s: float) -> list[str]:
+    """Return a line for each cause of delay at the moment: outages, strain, other waits."""
     return [
         *(outage.describe(now_s) for outage in state.waits.outages()),
         *(strain.describe(now_s) for strain in state.strains.current.values()),
@@ -61,11 +61,11 @@ def hindrances(state: RunState, now_s: float) -> list[str]:
 
 
 def in_preparation(preparation: Preparation, now_s: float) -> list[str]:
-    """Return how many files are prepared, for how long, and when the service is asked again."""
+    """Return how many files are in preparation, for how long, and when that is polled again."""
     if not preparation.count:
         return []
     return [
         f"{count(preparation.count, 'file')} in preparation",
         f"{duration(now_s - preparation.since_s)} so far",
-        f"next look in {duration(max(0.0, preparation.next_look_s - now_s))}",
+        f"next poll in {duration(max(0.0, preparation.next_look_s - now_s))}",
     ]

@@ -39,7 +39,7 @@ class RunState:
     one monotonic clock, the caller's. The memory that it takes depends on what is under way, on
     the number of hosts, and on the estimates that are still open; not on what is over.
 
-    Events that tell a total so far (``ScenesFound``, ``TransferProgress``, ``ConnectionsInUse``,
+    Events that report a total so far (``ScenesFound``, ``TransferProgress``, ``ConnectionsInUse``,
     ``FilesPreparing``, ``QuotaLeft``, ``HostStrain``, ``ServiceWait``) may come twice or be left
     out, as for a slow reader: the next one makes up for it.
 
@@ -99,7 +99,7 @@ class RunState:
 
     @property
     def received_bytes(self) -> int:
-        """Over the network, whatever became of them."""
+        """Over the network, also for files that failed."""
         return self.transfers.received_bytes
 
     @property

@@ -25,7 +25,7 @@ class ActiveFile:
 
     name: str
     total_bytes: int | None
-    """``None`` while the host has not told it."""
+    """``None`` while the host has not announced it."""
     done_bytes: int
     """On disk."""
     received_bytes: int
@@ -49,7 +49,7 @@ class ReleasedFile:
 
 
 class Transfers:
-    """The files that the engine is at, and those that it has let go."""
+    """The files that the engine is transferring, and those that it is done with."""
 
     def __init__(self) -> None:
         self.active: dict[str, ActiveFile] = {}
@@ -57,7 +57,7 @@ class Transfers:
         self.released: dict[str, ReleasedFile] = {}
         """The last :data:`MOST_RELEASED`, by key."""
         self.received_bytes = 0
-        """Over the network, whatever became of them."""
+        """Over the network, also for files that failed."""
         self._older_bytes = 0
         """On disk, of files that left :attr:`released` without an ending."""
 

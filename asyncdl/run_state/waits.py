@@ -1,4 +1,4 @@
-"""What holds a run up, and why: waits, and hosts that get fewer connections. Now, and so far."""
+"""What delays a run, and why: waits, and hosts that get fewer connections; now, and so far."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class WaitKind(StrEnum):
     QUOTA = "quota"
     """The window of the download quota."""
     HOST = "host"
-    """A file host that asked for a rest."""
+    """A file host that asked to be left alone for a while, or cannot be reached."""
     CALL = "call"
-    """Another try of an API call."""
+    """The next attempt of an API call."""
     OUTAGE = "outage"
     """A service or host that is down."""
 
 
 @dataclass(slots=True)
 class RunWait:
-    """A stretch of time in which something is waited for."""
+    """A stretch of time in which a run waits for something."""
 
     kind: WaitKind
     where: str
@@ -42,9 +42,9 @@ class RunWait:
     start_s: float
     """When the run learned of it."""
     end_s: float
-    """When it is over, or is tried again."""
+    """When it is over, or when the next attempt is made."""
     since_s: float
-    """When it began: an outage is noticed after its first failure only."""
+    """When it began: an outage is reported some time after its first failure."""
 
     @property
     def what(self) -> str:
@@ -53,9 +53,9 @@ class RunWait:
             case WaitKind.QUOTA:
                 return "download quota used up"
             case WaitKind.HOST:
-                return f"{self.where} rests"
+                return f"backoff for {self.where}"
             case WaitKind.CALL:
-                return f"{self.where} again"
+                return f"retry of {self.where}"
             case WaitKind.OUTAGE:
                 return f"{self.where} is down"
 
@@ -81,11 +81,11 @@ class Waits:
         self._wait(WaitKind.QUOTA, "", "", now_s, event.wait_s)
 
     def for_host(self, event: HostWait, now_s: float) -> None:
-        """Note that a host is given a rest."""
+        """Note that requests to a host wait."""
         self._wait(WaitKind.HOST, event.host, event.reason, now_s, event.wait_s)
 
     def for_call(self, event: ApiRetry, now_s: float) -> None:
-        """Note that a call is made again."""
+        """Note that a call is retried."""
         self._wait(WaitKind.CALL, event.endpoint, event.reason, now_s, event.wait_s)
 
     def for_service(self, event: ServiceWait, now_s: float) -> None:
@@ -115,7 +115,7 @@ class Waits:
             if known.kind is WaitKind.OUTAGE or wait.start_s <= known.end_s + TOUCHING_S
         }
         self._current[wait.kind, wait.where] = wait
-        # Calls are made again within seconds, and many are; an outage tells of the longer waits.
+        # Retries of calls are short and many; longer waits are outages.
         if wait.kind is not WaitKind.CALL and len(self.history) < MAX_WAITS:
             self.history.append(wait)
         return wait

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from asyncdl.cli.live import ResizableLive, breaks_lines, rows_added
+from asyncdl.cli.live import ResizableLive, rows_added, wraps_lines
 
 UP = "\x1b[1A"
 JOB = """
@@ -57,7 +57,7 @@ def test_the_rows_added_are_those_of_lines_that_are_broken(lines: list[str], col
     ],
 )
 def test_terminals_that_cut_lines_are_known(environ: dict[str, str], expected: bool) -> None:
-    assert breaks_lines(environ) is expected
+    assert wraps_lines(environ) is expected
 
 
 @pytest.mark.parametrize(

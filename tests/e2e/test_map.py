@@ -51,8 +51,8 @@ async def test_scenes_that_are_named_are_looked_up_and_unknown_ones_told(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--tiles", "https://host/{z}/{x}.png"], "no address of tiles"),
-        (["--tiles", "https://host; script-src */{z}/{x}/{y}"], "no address of tiles"),
+        (["--tiles", "https://host/{z}/{x}.png"], "not a URL of tiles"),
+        (["--tiles", "https://host; script-src */{z}/{x}/{y}"], "not a URL of tiles"),
         (["-o", "missing/folder/map.html"], "missing/folder/map.html"),
     ],
 )

@@ -21,7 +21,7 @@ from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.calling import calls
 from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.models import REPLIES, Json
-from asyncdl.pages.map_page import map_page
+from asyncdl.pages.maps import map_page
 from asyncdl.sandbox import Faults
 from tests.damage import Path as Place
 from tests.damage import damage

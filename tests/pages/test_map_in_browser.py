@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pytest
 
 from asyncdl.events import FoundScene
-from asyncdl.pages.map_page import map_page
+from asyncdl.pages.maps import map_page
 from tests.pages.browser import Browser
 from tests.pages.scenes import (
     ANCHORAGE,

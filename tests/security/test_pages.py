@@ -15,8 +15,7 @@ from yarl import URL
 
 from asyncdl.cli.search import WRITERS
 from asyncdl.m2m.models import Scene
-from asyncdl.pages.map_page import map_page
-from asyncdl.pages.mapping import map_data
+from asyncdl.pages.maps import map_data, map_page
 from asyncdl.pages.markup import MAX_URL_CHARS, Markup, web_link
 from asyncdl.pages.page import page
 from tests.pages.scenes import HOSTILE, hostile_scene, scene

@@ -87,8 +87,8 @@ def test_no_secret_and_no_control_gets_into_a_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (QuotaWait(60), "The download quota is used up; looking again in 60 s"),
-        (HostWait("files", "HTTP 429", 20), "files is given a rest of 20 s: HTTP 429"),
+        (QuotaWait(60), "The download quota is used up; checking again in 60 s"),
+        (HostWait("files", "HTTP 429", 20), "Backing off from files for 20 s: HTTP 429"),
         (HostStrain("files", "http-429", 8, 16), "files gets 8 of 16 connections: http-429"),
         (
             ServiceWait("m2m", "HTTP 503", 5, 2),

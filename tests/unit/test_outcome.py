@@ -51,10 +51,10 @@ def test_a_table_is_aligned_with_numbers_to_the_right() -> None:
     assert table_lines(rows) == ["name            n", "a               1", "long name  20,000"]
 
 
-def test_people_are_told_of_waits_and_notices_and_of_nothing_else() -> None:
+def test_messages_are_about_waits_and_notices_and_nothing_else() -> None:
     assert message_of(Notice("hello")) == "hello"
     assert message_of(Notice("hello", "warning")) == "Note: hello"
-    assert "again in 5 s" in message_of(ApiRetry("dataset", "HTTP 503", 5, 1))
+    assert "Retrying dataset in 5 s" in message_of(ApiRetry("dataset", "HTTP 503", 5, 1))
     assert "60 s" in message_of(QuotaWait(60))
     assert "host" in message_of(HostWait("host", "429", 3))
     strain = HostStrain("host", "http-429", 4, 16)
@@ -107,9 +107,9 @@ def test_the_outcome_fits_a_screen_however_much_went_wrong() -> None:
     assert len(lines) <= 36
 
 
-def test_the_outcome_says_how_files_are_proven() -> None:
+def test_the_outcome_says_how_files_were_verified() -> None:
     lines = describe(summary_with(), Path("data"))
-    assert "  proven by   length+sha512+tiff (digest: stac): 8 files" in lines
+    assert "  verified by length+sha512+tiff (digest: stac): 8 files" in lines
     assert "              nothing: 1 file" in lines
 
 
@@ -135,12 +135,12 @@ def test_a_complete_outcome_asks_for_nothing_more() -> None:
     assert not [line for line in lines if "again" in line]
 
 
-def test_the_outcome_tells_what_was_replaced_or_withdrawn() -> None:
+def test_the_outcome_names_what_was_replaced_or_withdrawn() -> None:
     told = replace(
         summary_with(),
         superseded=(Superseded("A", "B", 3), Superseded("C", "D", 1)),
         withdrawn=(Withdrawn("E", "2026-03-01"),),
     )
     lines = describe(told, Path("data"))
-    assert "  processed anew: 2 scenes, 4 old files removed" in lines
+    assert "  reprocessed: 2 scenes, 4 old files removed" in lines
     assert "  withdrawn: 1 scene, files kept" in lines

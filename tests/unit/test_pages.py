@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asyncdl.pages.map_page import map_page
-from asyncdl.pages.mapping import Tiles, beside, drawn, map_data, projection_for
+from asyncdl.pages.maps import Tiles, beside, drawn, map_data, map_page, projection_for
 from asyncdl.pages.markup import Markup, element
 from tests.pages.scenes import (
     ANCHORAGE,

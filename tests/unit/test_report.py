@@ -11,17 +11,35 @@ import pytest
 
 from asyncdl.errors import ConfigError
 from asyncdl.events import (
+    ApiCalled,
+    ConnectionsInUse,
     Event,
     FileFinished,
+    FilesPreparing,
     FileState,
     FilesWanted,
     FoundScene,
+    HostStrain,
+    HostWait,
+    JobStarted,
     Notice,
     ScenesFound,
+    SceneSuperseded,
+    SceneWithdrawn,
+    ServiceBack,
+    ServiceWait,
+    TransferEnded,
     TransferProgress,
     TransferStarted,
 )
-from asyncdl.job.reporting.report import REPORT_NAME, Report, Summary, read_report, write_report
+from asyncdl.job.reporting.report import (
+    REPORT_NAME,
+    Report,
+    Summary,
+    read_report,
+    report_bytes,
+    write_report,
+)
 
 KINDS = ("bundle", "bands")
 
@@ -156,9 +174,73 @@ def test_a_report_of_an_earlier_version_has_no_record(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"bytes": {"total": "x", "downloaded": 0}}'])
 def test_what_is_no_report_is_told_so(tmp_path: Path, text: str) -> None:
     (tmp_path / REPORT_NAME).write_text(text)
-    with pytest.raises(ConfigError, match=r"asyncdl-report\.json: is no report of a run"):
+    with pytest.raises(ConfigError, match=r"asyncdl-report\.json: is not a report of a run"):
         read_report(tmp_path)
 
 
 def test_there_may_be_no_report(tmp_path: Path) -> None:
     assert read_report(tmp_path) is None
+
+
+# --- reports of the version before ------------------------------------------------
+
+OLD_REPORT = Path(__file__).parents[1] / "data" / "report_0.1.0.json"
+"""Written by version 0.1.0 from the events below."""
+RUN: tuple[tuple[float, Event], ...] = (
+    (0, JobStarted("data", "label")),
+    (1, ScenesFound(1, 3, (
+        FoundScene(
+            "LC08_L2SP_068017_20200310_20200822_02_T1", "LC80680172020070LGN00", "2020-03-10", 9.5,
+            (((-150.0, 61.0), (-148.0, 61.0), (-149.0, 62.0)),),
+            "https://landsatlook.usgs.gov/gen-browse?size=rrb",
+        ),
+    ))),
+    (1, Notice("Taking 1 of 3 scenes.", "warning")),
+    (1, FilesWanted(3, 300)),
+    (1.5, ApiCalled("scene-search", 0.5, None)),
+    (2, FilesPreparing(1, "bands/a", 1.0, 30.0)),
+    (2, ConnectionsInUse("h", 2)),
+    (2, TransferStarted("bands/a", "a", 100, 0)),
+    (3, TransferProgress("bands/a", 60, 60)),
+    (3, HostStrain("h", "http-429", 1, 8)),
+    (4, HostWait("h", "http-429", 5)),
+    (5, HostStrain("h", "http-429", 8, 8)),
+    (6, ServiceWait("m2m", "HTTP 503", 1, 30)),
+    (8, ServiceBack("m2m", 3)),
+    (9, TransferEnded("bands/a", "", 100, 7)),
+    (9, FileFinished("bands", "P", "bands/a", FileState.DOWNLOADED, 100, 100, "length+sha512",
+                     "m2m", attempts=1)),
+    (9.5, FileFinished("bands", "P", "bands/b", FileState.SKIPPED, 100, 0, "length")),
+    (10, FileFinished("bundle", "P", "bundle/c", FileState.FAILED, None, 0, "", "", "http-404",
+                      "HttpStatusError", 404, "the host answered 404", "Ask.", 2)),
+    (10, SceneSuperseded("OLD", "NEW", 2)),
+    (10, SceneWithdrawn("GONE", "2021-03-11")),
+)  # fmt: skip
+
+
+def test_the_report_is_the_one_that_the_version_before_wrote(tmp_path: Path) -> None:
+    clock = Clock(0.0)
+    report = Report(("bands",), clock=clock, service="m2m.cr.usgs.gov")
+    for now_s, event in RUN:
+        clock.now = now_s
+        report.take(event)
+    clock.now = 12.5
+    written = orjson.loads(OLD_REPORT.read_bytes())
+    # What is waited for is in plainer words now.
+    assert written["timeline"]["waits"][0].pop("what") == "h rests"
+    ours = orjson.loads(report_bytes(report.summary(api_calls={"login-token": 1})))
+    assert ours["timeline"]["waits"][0].pop("what") == "backoff for h"
+    assert ours | {"begun": written["begun"]} == written
+
+
+def test_a_report_of_the_version_before_is_read(tmp_path: Path) -> None:
+    (tmp_path / REPORT_NAME).write_bytes(OLD_REPORT.read_bytes())
+    read = read_report(tmp_path)
+    assert read is not None and read.as_report() == orjson.loads(OLD_REPORT.read_bytes())
+    assert [strain.host for strain in read.history.strains] == ["h"]
+
+
+def test_the_history_still_has_its_old_name_with_a_warning() -> None:
+    summary = summary_of(finished("a"))
+    with pytest.warns(DeprecationWarning, match=r"Summary\.history"):
+        assert summary.record is summary.history

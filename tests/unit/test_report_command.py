@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from asyncdl.cli.main import exit_status
-from asyncdl.cli.report import told_of
+from asyncdl.cli.report import settings_of
 from asyncdl.config import load_config
 from asyncdl.events import FileFinished, FileState, FilesWanted
 from asyncdl.job.reporting.report import REPORT_NAME, Report, write_report
@@ -76,8 +76,8 @@ def test_without_a_run_there_is_nothing_to_report(
     [
         ("{}", "bytes is missing"),
         ('{"bytes": {}}', "total is missing"),
-        ("[1]", "it is JSON of another kind"),
-        ('{"bytes": 3}', "it is JSON of another kind"),
+        ("[1]", "it is JSON of another form"),
+        ('{"bytes": 3}', "it is JSON of another form"),
         ('{"bytes": ', "it is not JSON (unexpected end of data"),
         ('{"bytes": {"total": "x", "downloaded": 0}}', "Expected `int`, got `str`"),
     ],
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_report_is_wrong_usage(
 ) -> None:
     (job.parent / "data" / REPORT_NAME).write_text(text)
     assert exit_status(["report", str(job)]) == 2
-    assert f"is no report of a run: {why}" in capsys.readouterr().err
+    assert f"is not a report of a run: {why}" in capsys.readouterr().err
 
 
 def test_the_page_goes_to_a_file_or_to_stdout(
@@ -109,13 +109,17 @@ def test_a_page_that_cannot_be_written_is_told(
     assert str(page) in capsys.readouterr().err
 
 
-def test_settings_are_told_without_the_account_and_without_secrets(tmp_path: Path) -> None:
+def test_settings_are_shown_without_the_account_and_without_secrets(tmp_path: Path) -> None:
     path = tmp_path / "job.toml"
     account = '[service]\nusername = "me"\ntoken_file = "hidden-token"\n'
     (tmp_path / "hidden-token").touch()
     path.write_text(f'{account}{JOB}[download]\ndirectory = "d?token=abc"\nworkers = 7\n')
-    told = dict(told_of(load_config(path)))
-    assert told["search.bbox"] == "-150.0, 61.0, -149.0, 62.0"
-    assert told["download.workers"] == "7" and "download.attempts" not in told
-    assert told["products: bands"] == "bands = SR_B4"
-    assert "hidden" not in str(told) and "abc" not in str(told) and "me" not in told.values()
+    settings = dict(settings_of(load_config(path)))
+    assert settings["search.bbox"] == "-150.0, 61.0, -149.0, 62.0"
+    assert settings["download.workers"] == "7" and "download.attempts" not in settings
+    assert settings["products: bands"] == "bands = SR_B4"
+    assert (
+        "hidden" not in str(settings)
+        and "abc" not in str(settings)
+        and "me" not in settings.values()
+    )

@@ -9,7 +9,8 @@ import pytest
 
 from asyncdl.cli.printing import plain
 from asyncdl.job.reporting.report import Summary, Superseded, Withdrawn
-from asyncdl.job.reporting.timeline import Timeline
+from asyncdl.job.reporting.run_history import StrainSpan
+from asyncdl.job.reporting.timeline import Timeline, Wait
 from asyncdl.pages.chart import chart, spans_of
 from asyncdl.pages.report_page import MAX_FILES, report_page
 from tests.pages.runs import run_of
@@ -33,9 +34,9 @@ def test_the_page_names_what_was_replaced_or_withdrawn() -> None:
         withdrawn=(Withdrawn("GONE", "2026-03-01 13:00:02-06"),),
     )
     page = report_page("A job", told)
-    for words in ("processed anew as NEW", "3 removed", "withdrawn on 2026-03-01", ">kept<"):
+    for words in ("reprocessed as NEW", "3 removed", "withdrawn on 2026-03-01", ">kept<"):
         assert words in page, words
-    assert "Processed anew or withdrawn" not in report_page("A job", run_of())
+    assert "Reprocessed or withdrawn" not in report_page("A job", run_of())
 
 
 def test_a_page_asks_nothing_of_any_network() -> None:
@@ -90,14 +91,32 @@ def test_a_run_shorter_than_a_sample_is_as_fast_as_it_was() -> None:
     assert span.rate_bytes_s == 200
 
 
-def test_a_drawing_stays_within_its_frame_and_tells_its_figures() -> None:
+def test_a_drawing_stays_within_its_frame_and_shows_its_figures() -> None:
     drawn = chart(run_of().history.timeline, 300.0)
     places = re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", drawn)
     assert all(0 <= float(x) <= 760 and 0 <= float(y) <= 230 for x, y in places)
-    assert "<title>gone rests</title>" in drawn
+    assert "<title>backoff for gone</title>" in drawn
     assert "connections at once, in" in drawn
 
 
 def test_a_run_that_recorded_nothing_has_no_drawing() -> None:
-    assert "Nothing was recorded" in chart(Timeline(), 0.0)
+    assert "There are no samples" in chart(Timeline(), 0.0)
     assert "NaN" not in chart(Timeline(1.0, (0,), (0,), (0,), (0,)), 0.0)
+
+
+def test_row_p3_strain_is_shaded_and_explained_beside_the_waits() -> None:
+    timeline = Timeline(1.0, (5,) * 90, (4,) * 90, (0,) * 90, (0,) * 90, (Wait(40, 60, "m2m"),))
+    strains = (
+        StrainSpan("files", "http-429", 10.0, 30.0, 4, 16),
+        StrainSpan("files", "slow", 70.0, None, 8, 16),
+    )
+    drawn = chart(timeline, 90.0, strains)
+    assert drawn.count('class="strain"') == 3, "two stretches, and the key"
+    assert "<title>files got 4 of 16 connections: http-429</title>" in drawn
+    rows = re.findall(r"<tr><td[^>]*>([\d:]+)</td><td[^>]*>([\d:]+)</td><td>([^<]+)", drawn)
+    assert rows == [
+        ("0:10", "0:30", "files got 4 of 16 connections: http-429"),
+        ("0:40", "1:00", "m2m"),
+        ("1:10", "1:30", "files got 8 of 16 connections: slow"),
+    ]
+    assert "fewer connections" not in chart(timeline, 90.0)

@@ -91,5 +91,5 @@ def test_waits_connections_and_preparation_are_on_the_timeline() -> None:
     timeline = history_of(*((1.0, event) for event in events), end_s=2.0).timeline
     assert (timeline.connections, timeline.preparing) == ((0, 4, 4), (0, 3, 3))
     assert [(wait.what, wait.end_s) for wait in timeline.waits] == [
-        ("download quota used up", 2.0), ("h rests", 2.0), ("m2m is down", 1.0)
+        ("download quota used up", 2.0), ("backoff for h", 2.0), ("m2m is down", 1.0)
     ]  # fmt: skip

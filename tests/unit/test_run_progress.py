@@ -149,23 +149,23 @@ def test_plain_downloads_without_end_take_no_more_room() -> None:
 
 
 def test_a_wait_is_shown_until_it_is_over() -> None:
-    assert progress_after(QuotaWait(60), seconds=1).hindrances
-    assert not progress_after(QuotaWait(60), seconds=61).hindrances
+    assert progress_after(QuotaWait(60), seconds=1).delays
+    assert not progress_after(QuotaWait(60), seconds=61).delays
 
 
 def test_a_service_that_is_down_is_shown_until_it_is_back() -> None:
     down = ServiceWait("m2m", "HTTP 503", 60, 30), ServiceWait("files", "unreachable", 5, 40)
-    m2m, files = progress_after(*down, seconds=10).hindrances
+    m2m, files = progress_after(*down, seconds=10).delays
     assert m2m == "m2m is down for 1:10: HTTP 503; next try in 0:20"
     assert files == "files is down for 0:15: unreachable; next try in 0:30"
-    assert progress_after(*down, ServiceBack("m2m", 60), seconds=10).hindrances == [files]
+    assert progress_after(*down, ServiceBack("m2m", 60), seconds=10).delays == [files]
 
 
 def test_a_file_between_two_tries_says_why() -> None:
     progress = progress_after(
         TransferStarted("a", "a", 10, 0), TransferRetry("a", "http-503", "busy", 4.0, 1)
     )
-    assert "again in 4 s: http-503" in drawn(progress)[2]
+    assert "retry in 4 s: http-503" in drawn(progress)[2]
 
 
 def busy_run(files: int = 12) -> RunProgress:
@@ -223,7 +223,7 @@ def test_every_active_file_is_shown_or_counted(files: int) -> None:
 
 def test_what_is_prepared_says_for_how_long() -> None:
     text = progress_after(FilesPreparing(7, "one", 200.0, 30.0), seconds=10).preparation
-    assert text == ["7 files in preparation", "3:30 so far", "next look in 0:20"]
+    assert text == ["7 files in preparation", "3:30 so far", "next poll in 0:20"]
     assert progress_after(FilesPreparing(7), FilesPreparing(0)).preparation == []
 
 
@@ -252,19 +252,19 @@ def test_row_p3_where_only_preparation_is_left_the_time_to_go_is_its_own() -> No
 
 def test_waits_say_why_and_for_how_much_longer() -> None:
     progress = progress_after(QuotaWait(60), HostWait("files", "HTTP 429", 20), seconds=15)
-    assert progress.hindrances == [
+    assert progress.delays == [
         "waiting: download quota used up (0:45)",
-        "waiting: files rests: HTTP 429 (0:05)",
+        "waiting: backoff for files: HTTP 429 (0:05)",
     ]
 
 
 def test_row_e9_hosts_under_strain_are_shown_until_it_is_over() -> None:
     strain = HostStrain("files", "http-429", 8, 16)
     progress = progress_after(strain, HostStrain("files", "http-429", 4, 16), seconds=70)
-    assert progress.hindrances == ["files gets 4 of 16 connections for 1:10: http-429"]
+    assert progress.delays == ["files gets 4 of 16 connections for 1:10: http-429"]
     progress.take(HostStrain("files", "http-429", 16, 16))
     progress.tick()
-    assert progress.hindrances == []
+    assert progress.delays == []
 
 
 def test_without_sizes_the_files_tell_how_far_a_run_is() -> None:

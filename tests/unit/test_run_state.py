@@ -36,7 +36,7 @@ from asyncdl.events import (
 from asyncdl.job.reporting.report import Report
 from asyncdl.metrics import Metrics
 from asyncdl.progress.run_progress import RunProgress
-from asyncdl.run_state.messages import hindrances
+from asyncdl.run_state.messages import delays
 from asyncdl.run_state.state import RunState
 from asyncdl.run_state.transfers import MOST_RELEASED
 from asyncdl.run_state.waits import MAX_STRAINS, MAX_WAITS
@@ -136,7 +136,7 @@ def facts(state: RunState) -> dict[str, Any]:
         "transfers": (transfers.active, transfers.released, transfers.received_bytes),
         "done": state.done_bytes,
         "preparation": (preparation.count, preparation.prepared),
-        "hindrances": hindrances(state, 1.0),
+        "delays": delays(state, 1.0),
         "history": (state.waits.history, state.strains.history),
     }
 
@@ -271,7 +271,7 @@ def test_a_job_has_a_beginning_and_an_end() -> None:
     assert (state.started_s, state.status) == (7.0, "")
 
 
-# --- what holds a run up -----------------------------------------------------
+# --- delays --------------------------------------------------------------
 
 
 def test_a_wait_that_goes_on_is_one_and_ends_when_it_is_over() -> None:
@@ -293,7 +293,7 @@ def test_a_wait_that_goes_on_is_one_and_ends_when_it_is_over() -> None:
     ]
 
 
-def test_what_holds_a_run_up_is_said_in_full() -> None:
+def test_every_delay_is_explained() -> None:
     state = RunState()
     for event in (
         ServiceWait("m2m", "HTTP 503", 60.0, 30.0),
@@ -303,10 +303,10 @@ def test_what_holds_a_run_up_is_said_in_full() -> None:
         QuotaWait(900.0),
     ):
         state.apply(event, 100.0)
-    assert hindrances(state, 110.0) == [
+    assert delays(state, 110.0) == [
         "m2m is down for 1:10: HTTP 503; next try in 0:20",
         "files gets 4 of 16 connections for 0:10: http-429",
-        "waiting: files rests: http-429 (0:10)",
+        "waiting: backoff for files: http-429 (0:10)",
         "waiting: download quota used up (14:50)",
     ]
 

@@ -1,1 +1,1 @@
-"""How a run is told: counted, recorded, logged, and handed to those who watch it."""
+"""Reporting on a run: summary, history, log and event stream."""

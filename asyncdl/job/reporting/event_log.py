@@ -39,7 +39,7 @@ def log_event(event: Event) -> None:
         case FileFinished():
             log.warning("%s: %s: %s [%s]", event.file, event.state, event.detail, event.reason)
         case TransferRetry():
-            log.info("%s: again in %.1f s: %s", event.key, event.wait_s, event.detail)
+            log.info("%s: retrying in %.1f s: %s", event.key, event.wait_s, event.detail)
         case ScenesFound():
             log.info("%d scenes so far, %s match", event.found, event.total_hits)
         case QuotaWait() | HostWait() | HostStrain() | ServiceWait() | ServiceBack():
@@ -48,7 +48,7 @@ def log_event(event: Event) -> None:
         case Notice():
             log.info("%s", event.text)
         case SceneSuperseded():
-            log.info("%s was processed anew as %s", event.product_id, event.by)
+            log.info("%s was reprocessed as %s", event.product_id, event.by)
         case SceneWithdrawn():
             log.warning("%s was withdrawn: %s", event.product_id, event.withdrawn)
         case JobStarted():

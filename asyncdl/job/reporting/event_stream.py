@@ -1,4 +1,4 @@
-"""The events of a run, for a reader that takes its time."""
+"""The events of a run, for a reader that may be slow."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ MAX_WAITING = 1024
 class EventQueue:
     """Events in order, from code that may not wait to code that may be slow.
 
-    :meth:`put` never blocks. So that a slow reader does not fill the memory,
-    progress is dropped when much is waiting (each tells the whole, so nothing is
-    lost), and whoever makes the other events waits in :meth:`room` between two
-    pieces of work.
+    :meth:`put` never blocks. So that a slow reader does not fill the memory, progress is
+    dropped when many events are waiting (it is cumulative, so nothing is lost), and the
+    producers of other events wait in :meth:`room` between two pieces of work.
     """
 
     def __init__(self, max_waiting: int = MAX_WAITING) -> None:
@@ -33,15 +32,15 @@ class EventQueue:
         if isinstance(event, TransferProgress | ConnectionsInUse) and not self._has_room:
             return
         self._events.append(event)
-        self._tell()
+        self._wake()
 
     def close(self) -> None:
-        """Say that no more events come."""
+        """End the stream: no more events come."""
         self._is_closed = True
-        self._tell()
+        self._wake()
 
     async def room(self) -> None:
-        """Wait until the reader has caught up; return at once when it has."""
+        """Wait until the reader has caught up."""
         while not self._has_room:
             await self._change()
 
@@ -49,7 +48,7 @@ class EventQueue:
         while True:
             while self._events:
                 event = self._events.popleft()
-                self._tell()
+                self._wake()
                 yield event
             if self._is_closed:
                 return
@@ -59,7 +58,7 @@ class EventQueue:
     def _has_room(self) -> bool:
         return len(self._events) < self._max_waiting
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
         self._changed.set()
 
     async def _change(self) -> None:

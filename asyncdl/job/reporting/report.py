@@ -1,8 +1,7 @@
-"""What a run came to: counted as it goes, written when it ends, read again later.
+"""The outcome of a run: written when it ends, read again later.
 
-The summary is one object, the same for ``--json``, for
-``<directory>/asyncdl-report.json`` and for an embedding program. The file holds
-the record of how the run went, too.
+The summary is one object, the same for ``--json``, for ``<directory>/asyncdl-report.json`` and
+for an embedding program. The file also has the history of the run.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ MAX_REPORT_BYTES = 256 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that is not there at the end, and what can be done about it."""
+    """A file that is missing at the end, and what can be done about it."""
 
     file: str
     """Path below the download directory, with forward slashes."""
@@ -57,17 +56,17 @@ class Failure:
     error: str
     """Class of the error, such as ``HttpStatusError``; empty where the service gave the reason."""
     http_status: int | None
-    """The last status of the host that was no success, if there was one."""
+    """The last HTTP status that was no success, if there was one."""
     detail: str
-    """What happened, for people."""
+    """What happened, as a sentence."""
     remedy: str
-    """What may help, for people."""
+    """What may help, as a sentence."""
     attempts: int
-    """Requests that were made for it in this run."""
+    """HTTP requests made for it in this run."""
 
 
 def alike(failures: Iterable[Failure]) -> list[list[Failure]]:
-    """Put failures together that end and are remedied the same way; the most frequent first."""
+    """Group failures with the same state, reason and remedy; the most frequent first."""
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in failures:
         key = failure.state, failure.reason, failure.remedy
@@ -77,22 +76,22 @@ def alike(failures: Iterable[Failure]) -> list[list[Failure]]:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """A product of which there are files, and that the service has processed anew."""
+    """A product whose files are there, and that the service has reprocessed."""
 
     product_id: str
     by: str
-    """The new product, all of whose files are there."""
+    """The new product; all its files are there."""
     removed_files: int
-    """Of the old one; 0 if they are kept."""
+    """Files of the old product; 0 if they are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A scene of which there are files, and that the service has deleted."""
+    """A scene whose files are there, and that the service has deleted."""
 
     product_id: str
     withdrawn: str
-    """When, in the service's words."""
+    """When, as the service writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class Summary:
     status: str
     """``complete``, ``incomplete``, ``stopped`` or ``interrupted``."""
     scenes: int
-    """That the run found or was told of."""
+    """Found by the search or named by the config."""
     files: Mapping[str, int]
     """``total`` and the number in each final state."""
     by_kind: Mapping[str, Mapping[str, int]]
@@ -110,25 +109,25 @@ class Summary:
     total_bytes: int
     """Sizes of all files that are there now."""
     downloaded_bytes: int
-    """Received over the network in this run, whatever became of it."""
+    """Received over the network in this run, also for files that failed."""
     elapsed_s: float
     """Seconds of the whole run."""
     api_calls: Mapping[str, int]
-    """Calls that were sent, by endpoint, repeated ones and logins included."""
+    """Calls by endpoint, retries and logins included."""
     failures: tuple[Failure, ...] = ()
-    """One for each place where a wanted file is not."""
+    """One for each destination where a wanted file is missing."""
     notices: tuple[str, ...] = ()
-    """What a person should read, in the order in which it came up."""
+    """What the user should read, in order."""
     superseded: tuple[Superseded, ...] = ()
-    """What was found out in this run."""
+    """Found in this run."""
     withdrawn: tuple[Withdrawn, ...] = ()
-    """The same."""
+    """Found in this run."""
     error: str = ""
-    """Why the run had to stop, if it had to."""
+    """Why the run had to stop; empty if it did not."""
     begun: str = ""
     """When the run began, in UTC, such as ``2026-03-01T06:15:00Z``."""
     history: RunHistory = field(default_factory=RunHistory)
-    """How it went; stands in the report file, not in ``--json``."""
+    """How the run went; in the report file, not in ``--json``."""
 
     @property
     def record(self) -> RunHistory:
@@ -161,7 +160,7 @@ class Summary:
         }
 
     def as_report(self) -> dict[str, Any]:
-        """Return the summary and the history, as the report file holds them."""
+        """Return the summary and the history, as written to the report file."""
         return self.as_json() | dict(msgspec.to_builtins(self.history))
 
     @staticmethod
@@ -177,12 +176,12 @@ class Summary:
 
 
 class Report:
-    """What a run comes to: a view of its state, and what a person reads at the end.
+    """The outcome of a run: a view of its state, and what the user reads at the end.
 
     Args:
         kinds: Product kinds of the job, in the order in which the summary shows them.
         clock: Monotonic seconds.
-        service: What the journal calls the service.
+        service: Its name in the journal.
     """
 
     def __init__(
@@ -193,7 +192,7 @@ class Report:
     ) -> None:
         self.state = RunState(kinds)
         self.is_partial = False
-        """Whether the run leaves out what no run has looked at yet."""
+        """Whether the run leaves out files that no run has considered yet."""
         self._clock = clock
         self._began_s = clock()
         self._begun = datetime.now(UTC)
@@ -227,7 +226,7 @@ class Report:
     def summary(
         self, *, status: str = "", error: str = "", api_calls: Mapping[str, int] | None = None
     ) -> Summary:
-        """Return the outcome so far; ``status`` follows from the counts when not given."""
+        """Return the outcome so far; by default ``status`` follows from the counts."""
         state, files = self.state, self.state.files
         elapsed_s = self._clock() - self._began_s
         return Summary(
@@ -268,12 +267,12 @@ def _failure_of(event: FileFinished) -> Failure:
 
 
 async def write_report(directory: Path, summary: Summary, *, durable: bool = False) -> Path:
-    """Write ``asyncdl-report.json``, whole or not at all.
+    """Write ``asyncdl-report.json`` completely, or leave the old one.
 
     Args:
         directory: The download directory.
-        summary: What the run came to.
-        durable: Whether a power cut may not tear it.
+        summary: Of the run.
+        durable: Whether it must survive a power failure.
     Raises: OSError; the report of the last run is then still there.
     """
     path = directory / REPORT_NAME
@@ -298,17 +297,17 @@ def _open_own(path: str, flags: int) -> int:
 
 
 def report_bytes(summary: Summary) -> bytes:
-    """Return the report file: a key a line, and what is under it on the same line.
+    """Return the report file: one key per line, with its value on the same line.
 
-    Samples and footprints, one number a line, would make a file that nobody scrolls through.
+    Samples and footprints with one number per line would make a file too long to scroll through.
     """
     lines = (
-        orjson.dumps(key) + b": " + _laid_out(value) for key, value in summary.as_report().items()
+        orjson.dumps(key) + b": " + _layout(value) for key, value in summary.as_report().items()
     )
     return b"{\n  " + b",\n  ".join(lines) + b"\n}\n"
 
 
-def _laid_out(value: Any) -> bytes:
+def _layout(value: Any) -> bytes:
     if not isinstance(value, list) or not value:
         return orjson.dumps(value)
     return b"[\n    " + b",\n    ".join(map(orjson.dumps, value)) + b"\n  ]"
@@ -328,16 +327,16 @@ def read_report(directory: Path) -> Summary | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigError(f"is no report of a run: {_why(error)}", file=path) from None
+        raise ConfigError(f"is not a report of a run: {_why(error)}", file=path) from None
 
 
 def _why(error: Exception) -> str:
-    """Say what is wrong with a file that somebody else has written."""
+    """Return what is wrong with a file."""
     match error:
         case KeyError():
             return f"{error.args[0]} is missing"
         case TypeError():
-            return "it is JSON of another kind"
+            return "it is JSON of another form"
         case orjson.JSONDecodeError():
             return f"it is not JSON ({error})"
     return str(error)

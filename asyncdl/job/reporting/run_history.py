@@ -1,6 +1,6 @@
-"""How a run went, as the report file has it beside the summary; kept small.
+"""The history of a run, in the report file beside the summary.
 
-Made from events alone; a run of any length adds no more than some hundred kilobytes.
+Made from events alone; bounded to some hundred kilobytes for a run of any length.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from asyncdl.run_state.waits import StrainedHost
 
 MAX_SLOWEST = 10
 MAX_SCENES = 2_000
-"""Footprints that are kept for the map; the number of all scenes stands in the summary."""
+"""Footprints that are kept for the map; the number of all scenes is in the summary."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,12 +34,12 @@ class SlowFile:
 
 @dataclass(frozen=True, slots=True)
 class ProofCount:
-    """How many files have shown the same."""
+    """How many files passed the same checks."""
 
     proof: str
     """What was checked, such as ``length+sha512+tiff``."""
     source: str
-    """Who promised the digest: ``m2m``, ``stac``, ``host``, or nobody."""
+    """Where the expected digest is from: ``m2m``, ``stac`` or ``host``; empty without one."""
     files: int
 
 
@@ -66,7 +66,7 @@ class EndpointTally:
     calls: int = 0
     failed: int = 0
     elapsed_s: float = 0.0
-    """Of all of them, without waiting for their turn."""
+    """Of all calls, without the time they waited in line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class RunHistory:
     """How a run went."""
 
     proofs: tuple[ProofCount, ...] = ()
-    """Of the files that are there, the most frequent first."""
+    """Checks of the files that are there, the most frequent first."""
     slowest: tuple[SlowFile, ...] = ()
     """At most ten, the slowest first."""
     api: Mapping[str, EndpointTally] = field(default_factory=dict)
@@ -82,16 +82,16 @@ class RunHistory:
     strains: tuple[StrainSpan, ...] = ()
     """Which hosts got fewer connections, in the order in which that began."""
     found_scenes: tuple[FoundScene, ...] = ()
-    """The first 2,000; none that the config names by id."""
+    """The first 2,000 of a search; empty if the config names scenes by id."""
     service: str = ""
-    """Which service was asked, as the journal calls it; empty in older reports."""
+    """Name of the service in the journal; empty in older reports."""
 
 
 class HistoryRecorder:
-    """Follows a run's events beside its state.
+    """Follows a run's events.
 
     Args:
-        service: What the journal calls the service.
+        service: Its name in the journal.
     """
 
     def __init__(self, service: str = "") -> None:
@@ -103,7 +103,7 @@ class HistoryRecorder:
         self._slowest: list[SlowFile] = []
 
     def take(self, event: Event, state: RunState, now_s: float) -> None:
-        """Apply an event to the state, and remember what of it stands in the report.
+        """Apply an event to the state, and keep what the report needs of it.
 
         Args:
             event: The next one.
@@ -116,7 +116,7 @@ class HistoryRecorder:
             case ApiCalled():
                 self._count_call(event)
             case FileFinished():
-                # The state forgets what it knew of a file that has its ending.
+                # Before the state forgets the file.
                 self._note_end(event, state.transfers.started_s(event), now_s)
         state.apply(event, now_s)
         self._timeline.sample(state, now_s)

@@ -1,4 +1,4 @@
-"""How a run went over time, in samples that stay few however long it takes. Pure."""
+"""A run over time, in a bounded number of samples. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Interval:
 
 @dataclass(slots=True)
 class Wait:
-    """A stretch of time in which something was waited for."""
+    """A stretch of time in which the run waited for something."""
 
     start_s: float
     end_s: float

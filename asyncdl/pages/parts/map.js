@@ -339,7 +339,7 @@ function cardOf(scene) {
     : null;
   return [close, make("b", { textContent: scene.date || "Scene" }), list, ...pictureOf(scene), others].filter(Boolean);
 }
-// Nothing is asked of USGS before somebody wants to see it.
+// Nothing is fetched from USGS before a click.
 function pictureOf(scene) {
   if (!scene.browse) return [];
   const link = make("a", { href: scene.browse, target: "_blank", rel: "noopener noreferrer", textContent: `Browse picture at ${scene.place}` });
@@ -452,7 +452,7 @@ function pick(point) {
   select(isSame && selected ? found[(found.indexOf(selected) + 1) % found.length] : found[0] || null);
 }
 
-// Where a place is drawn, for whoever tests or scripts the page.
+// Where a position is drawn, for tests and scripts.
 canvas.placeOf = (lon, lat) => toScreen(...projection.project(lon, lat), projection.turns
   ? Math.round(view.x - projection.project(lon, lat)[0]) : 0);
 

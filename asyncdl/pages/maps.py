@@ -1,8 +1,8 @@
-"""Rings made drawable, and what a map needs beside them."""
+"""Maps: rings made drawable, the data of a map, and the page that is a map only. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -10,40 +10,41 @@ from urllib.parse import urlsplit
 
 from asyncdl.events import FoundScene
 from asyncdl.m2m.naming import parse_product_id
-from asyncdl.pages.markup import web_link
+from asyncdl.pages.markup import Markup, element, web_link
+from asyncdl.pages.page import page
 
 Corner: TypeAlias = tuple[float, float]
 """Longitude and latitude, degrees."""
 Ring: TypeAlias = Sequence[Corner]
-"""Corners of an outline; the first may stand again at the end."""
+"""Corners of an outline; the first may be repeated at the end."""
 
 POLAR_FROM = 75.0
-"""Degrees; where all of a map lies nearer to one pole than this, it is drawn from above."""
+"""Degrees of latitude; a map that lies beyond it everywhere is drawn as seen from above."""
 
 
 def drawn(ring: Ring) -> list[Corner]:
-    """Return a ring whose longitudes run on over the antimeridian, the first corner once.
+    """Return a ring whose longitudes continue over the antimeridian, with the first corner once.
 
-    A step of more than 180 degrees is taken for one over the antimeridian. A ring
-    around a pole, which has no end on a map of degrees, is led along the pole's edge.
+    A step of more than 180 degrees is taken for one over the antimeridian. A ring around a
+    pole, which is not closed on a map of degrees, is led along the edge at the pole.
     """
     corners = list(ring)
     if len(corners) > 1 and corners[0] == corners[-1]:
         corners.pop()
     if not corners:
         return []
-    run_on = _run_on([*corners, corners[0]])
-    turned = run_on[-1][0] - run_on[0][0]
+    unrolled = _unrolled([*corners, corners[0]])
+    turned = unrolled[-1][0] - unrolled[0][0]
     if abs(turned) < 180:
-        return run_on[:-1]
+        return unrolled[:-1]
     pole = 90.0 if sum(latitude for _, latitude in corners) > 0 else -90.0
-    return [*run_on, (run_on[-1][0], pole), (run_on[0][0], pole)]
+    return [*unrolled, (unrolled[-1][0], pole), (unrolled[0][0], pole)]
 
 
 def beside(rings: Iterable[Ring]) -> list[list[Corner]]:
     """Return the rings of one shape as :func:`drawn` gives each, next to the first of them.
 
-    A shape that was cut at the antimeridian comes together again.
+    A shape that was cut at the antimeridian is joined again.
     """
     placed: list[list[Corner]] = []
     for ring in filter(None, map(drawn, rings)):
@@ -57,7 +58,7 @@ def _middle(ring: Ring) -> float:
     return (min(longitudes) + max(longitudes)) / 2
 
 
-def _run_on(corners: Sequence[Corner]) -> list[Corner]:
+def _unrolled(corners: Sequence[Corner]) -> list[Corner]:
     placed = [corners[0]]
     shift = 0.0
     for (before, _), (longitude, latitude) in pairwise(corners):
@@ -68,7 +69,7 @@ def _run_on(corners: Sequence[Corner]) -> list[Corner]:
 
 
 def projection_for(rings: Iterable[Ring]) -> str:
-    """Return how to look at some rings: ``mercator``, or at a pole, ``north`` or ``south``."""
+    """Return the projection for some rings: ``mercator``, or at a pole, ``north`` or ``south``."""
     latitudes = [latitude for ring in rings for _, latitude in ring]
     if latitudes and min(latitudes) >= POLAR_FROM:
         return "north"
@@ -83,12 +84,12 @@ Polygon: TypeAlias = Sequence[Ring]
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """A background that is fetched from elsewhere."""
+    """Background tiles, fetched from a tile server."""
 
     url: str
     """Of a tile, with ``{z}``, ``{x}`` and ``{y}``."""
     credit: str = ""
-    """Who is to be named for it."""
+    """Attribution text."""
 
     @property
     def origin(self) -> str:
@@ -100,7 +101,7 @@ class Tiles:
 def map_data(
     scenes: Sequence[FoundScene], area: Sequence[Polygon], tiles: Tiles | None = None
 ) -> dict[str, Any]:
-    """Return what is drawn, as plain data."""
+    """Return what the script draws, as plain data."""
     rings: list[Ring] = [ring for scene in scenes for ring in scene.footprint]
     rings += [ring for polygon in area for ring in polygon]
     return {
@@ -128,3 +129,41 @@ def _scene(scene: FoundScene) -> dict[str, Any]:
         "isPicture": browse is not None and browse.is_picture,
         "rings": beside(scene.footprint),
     }
+
+
+def map_page(
+    title: str,
+    scenes: Sequence[FoundScene],
+    area: Sequence[Polygon] = (),
+    *,
+    notes: Sequence[str] = (),
+    tiles: Tiles | None = None,
+) -> str:
+    """Return a page with footprints on a map.
+
+    Args:
+        title: Such as the dataset and the days.
+        scenes: With their footprints; one without is in the list only.
+        area: Of interest.
+        notes: Further paragraphs.
+        tiles: A background; without it the page works offline.
+    """
+    body = element(
+        "div",
+        element("header", element("h1", title), _paragraphs(notes)),
+        element("div", scene_list(scenes), id="map", class_="map"),
+        class_="whole",
+    )
+    sources = (tiles.origin,) if tiles else ()
+    return page(title, body, {"map": map_data(scenes, area, tiles)}, picture_sources=sources)
+
+
+def _paragraphs(notes: Sequence[str]) -> Iterator[Markup]:
+    return (element("p", note, class_="faint") for note in notes)
+
+
+def scene_list(scenes: Sequence[FoundScene]) -> Markup:
+    """Return what is shown in place of the map where no script runs."""
+    items = (element("li", f"{scene.acquired} {scene.product_id}") for scene in scenes)
+    return element("noscript", element("p", "The map needs JavaScript. The scenes:"),
+                   element("ul", items))  # fmt: skip

@@ -2,12 +2,12 @@
 
 from typing import NoReturn
 
-from asyncdl.cli.early_signals import leaving_at_once
+from asyncdl.cli.early_signals import exit_on_interrupt
 
 
 def main() -> NoReturn:
     """Run a command and exit, as :func:`asyncdl.cli.main.main` does, which is imported here."""
-    with leaving_at_once():
+    with exit_on_interrupt():
         from asyncdl.cli.main import main as run
     run()
 

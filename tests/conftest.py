@@ -60,7 +60,7 @@ def _told_of_missing(report: Any, config: pytest.Config) -> Any:
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run all tests on the loop that the commands take: uvloop's where it is installed."""
+    """Run all tests on the loop that the commands take: uvloop's if it is installed."""
     if taken.is_on():
         return {"overlapped": asyncio.SelectorEventLoop}
     from tests import loops  # once its asserts are rewritten

@@ -1,4 +1,4 @@
-"""The loop that tests and the soak run on: uvloop's where it is installed, as the commands do."""
+"""The loop that tests and the soak run on: uvloop's if it is installed, as the commands do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of checksums, from files and from hosts."""
+"""Checksum files, such as SHA256SUMS, from paths and URLs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from asyncdl.transfer import Digest, Downloader, FileRequest, Form, Limits
 from asyncdl.transfer.request_headers import Headers
 
 MOST_TABLE_BYTES = 64 << 20
-"""A larger file is no table of checksums that anybody publishes."""
+"""Maximum size of a checksum file."""
 
 
 class Tables:
-    """All tables of one command.
+    """All checksum files of one command.
 
     Args:
-        tables: Each promises what it names; all have to agree.
+        tables: Each lists expected checksums; all have to agree.
     """
 
     def __init__(self, tables: tuple[ChecksumTable, ...] = ()) -> None:
         self._tables = tables
 
     def digests_of(self, urls: tuple[str, ...], name: str | None) -> tuple[Digest, ...]:
-        """Return what a file has to hash to.
+        """Return the expected digests of a file.
 
-        Raises: ConfigError, if there are tables and none names the file: what is to be
-            verified is not fetched unverified. A table need not name itself.
+        Raises: ConfigError, if there are tables and none lists the file: it must not be
+            fetched unverified. A table need not list itself.
         """
         if not self._tables:
             return ()
@@ -46,8 +46,8 @@ class Tables:
         shown = name or redact(urls[0])
         sources = ", ".join(table.source for table in self._tables)
         raise ConfigError(
-            f"{shown}: no checksum of it stands in {sources}",
-            allowed="a file that is named there; -o and out= give a file its name",
+            f"{shown}: not listed in {sources}",
+            allowed="a file that is listed there; -o and out= set the name of a file",
         )
 
     def _is_table(self, path: str) -> bool:
@@ -61,11 +61,11 @@ async def load_tables(sources: tuple[str, ...], downloads: Downloader, headers: 
     Args:
         sources: Paths and URLs.
         downloads: Not entered yet; with the limits of :func:`bounded`.
-        headers: For the hosts of tables.
-    Raises: ConfigError, for what cannot be read or is no table; TransferError or
-        NetworkError, for what cannot be fetched.
+        headers: Request headers for URLs.
+    Raises: ConfigError, for a file that cannot be read or is not a checksum file; TransferError
+        or NetworkError, for a URL that cannot be fetched.
     """
-    # What is wrong here is said before anything is fetched.
+    # Files first: their errors are reported before anything is fetched.
     ordered = sorted(sources, key=_is_url)
     return Tables(tuple([await _load(source, downloads, headers) for source in ordered]))
 
@@ -103,7 +103,7 @@ def _read(source: str, data: bytes) -> ChecksumTable:
 
 
 def bounded(limits: Limits) -> Limits:
-    """Return the bounds of a command for its tables, which are small."""
+    """Return the limits of a command for checksum files, which are small."""
     return replace(limits, max_size_bytes=MOST_TABLE_BYTES, max_rate_bytes_s=None)
 
 

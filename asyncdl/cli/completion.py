@@ -1,4 +1,4 @@
-"""``asyncdl completion``: what a shell needs to complete commands and options."""
+"""``asyncdl completion``: shell completion for commands and options."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from asyncdl.cli.printing import echo
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_ASYNCDL_COMPLETE"
-"""By which a shell asks for completions; click makes it of the program's name."""
+"""Environment variable of click's completion, derived from the program's name."""
 
 
 @command(examples=["asyncdl completion bash", "asyncdl completion fish"])
 @click.argument("shell", type=click.Choice(SHELLS), required=False)
 def completion(shell: str | None) -> int:
-    """Print the script by which SHELL completes commands and options.
+    """Print the completion script for SHELL.
 
     \b
     bash   eval "$(asyncdl completion bash)"          in ~/.bashrc
     zsh    eval "$(asyncdl completion zsh)"           in ~/.zshrc
     fish   asyncdl completion fish | source           in ~/.config/fish/config.fish
 
-    Without SHELL it is that of the environment ($SHELL).
+    Without SHELL, that of $SHELL is used.
     """
     chosen = shell or _own_shell()
     complete = get_completion_class(chosen)
     if complete is None:
-        raise click.UsageError(f"this version of click knows no completion for {chosen}")
+        raise click.UsageError(f"this version of click has no completion for {chosen}")
     for line in complete(cli, {}, "asyncdl", VARIABLE).source().splitlines():
         echo(line)
     return OK
@@ -41,5 +41,5 @@ def completion(shell: str | None) -> int:
 def _own_shell() -> str:
     name = Path(os.environ.get("SHELL", "")).name
     if name not in SHELLS:
-        raise click.UsageError(f"say for which shell: {', '.join(SHELLS)}")
+        raise click.UsageError(f"name a shell: {', '.join(SHELLS)}")
     return name

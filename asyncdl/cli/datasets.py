@@ -1,4 +1,4 @@
-"""``asyncdl datasets``, ``file-groups`` and ``bands``: the names that a config needs."""
+"""``asyncdl datasets``, ``file-groups`` and ``bands``: names for a config."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
-    FEW_TRIES,
+    FEW_RETRIES,
     Embedded,
     command,
     json_option,
@@ -19,7 +19,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.printing import echo, echo_json, print_table
-from asyncdl.cli.service import access_to, open_client, service_config, with_tls
+from asyncdl.cli.service_access import access_to, open_client, service_config, with_tls
 from asyncdl.config import DEFAULT_URL, Seconds
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.job.choosing.preflight import is_unknown_dataset, unknown_dataset
@@ -34,7 +34,7 @@ def _datasets_like(ctx: click.Context, parameter: click.Parameter, incomplete: s
 
 
 dataset_argument = click.argument("dataset", shell_complete=_datasets_like)
-url_option = click.option("--url", default=DEFAULT_URL, help="Base address of the M2M API.")
+url_option = click.option("--url", default=DEFAULT_URL, help="Base URL of the M2M API.")
 
 
 @command(
@@ -46,7 +46,7 @@ url_option = click.option("--url", default=DEFAULT_URL, help="Base address of th
 @sandbox_option
 @url_option
 @json_option
-@max_wait_option(FEW_TRIES)
+@max_wait_option(FEW_RETRIES)
 @tls_options
 @verbose_option
 def datasets(
@@ -95,7 +95,7 @@ def datasets(
 @sandbox_option
 @url_option
 @json_option
-@max_wait_option(FEW_TRIES)
+@max_wait_option(FEW_RETRIES)
 @tls_options
 @verbose_option
 def file_groups(
@@ -106,10 +106,10 @@ def file_groups(
     max_wait: Seconds | None,
     tls: TlsSettings,
 ) -> int:
-    """List the products of DATASET and its file groups.
+    """List the products and file groups of DATASET.
 
-    A bundle takes the code of a product, or words of its name, for `product`; a band_group
-    takes groups for `file_groups`.
+    In a config, `product` of a bundle is the code of a product or words of its name, and
+    `file_groups` of a band_group are group ids.
     """
     access = access_to(with_tls(service_config(None, url), tls), sandbox)
 
@@ -147,7 +147,7 @@ def file_groups(
 
 
 def _alike(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """Give each row the keys of all; scripts may ask any line for its ``file_group``."""
+    """Return rows that all have the same keys, so that scripts can read any key of any line."""
     keys = dict.fromkeys(key for row in rows for key in row)
     return [{**keys, **row} for row in rows]
 
@@ -169,11 +169,11 @@ def _product_row(product: DatasetProduct) -> dict[str, object]:
 @dataset_argument
 @json_option
 def bands(dataset: str, as_json: bool) -> int:
-    """List the files that the scenes of a Landsat DATASET have. Needs no network."""
+    """List the files of scenes of a Landsat DATASET. Works offline."""
     files = files_of(dataset)
     if not files:
         raise ConfigError(
-            f"is no Landsat dataset{did_you_mean(suggest(dataset, DATASETS))}",
+            f"not a Landsat dataset{did_you_mean(suggest(dataset, DATASETS))}",
             key="DATASET",
             value=dataset,
             allowed=", ".join(DATASETS),
@@ -189,7 +189,7 @@ def bands(dataset: str, as_json: bool) -> int:
     ]
     _print(rows, as_json=as_json)
     if is_partly_known(dataset):
-        echo("Scenes may have files beside these, which can be named all the same.", err=True)
+        echo("Scenes may have more files; their names work in a config, too.", err=True)
     return OK
 
 

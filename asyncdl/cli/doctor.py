@@ -1,4 +1,4 @@
-"""``asyncdl doctor``: whether all is well that a run depends on, and what to do if not."""
+"""``asyncdl doctor``: check everything that a run depends on, with advice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK, REFUSED
 from asyncdl.cli.options import Embedded, command, tls_options, verbose_option
 from asyncdl.cli.printing import echo, echo_json
-from asyncdl.cli.service import (
+from asyncdl.cli.service_access import (
     SANDBOX_NAME,
     access_to,
     open_service,
@@ -34,7 +34,7 @@ from asyncdl.net.tls import TlsSettings
     ]
 )
 @target_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 @tls_options
 @verbose_option
 def doctor(
@@ -46,10 +46,10 @@ def doctor(
 ) -> int:
     """Check token, role, notices, limits, hosts, TLS, proxies, clock, disk and versions.
 
-    Each line has a mark (ok, warn or fail) and what was seen; what is not ok
-    has a line of advice below it. Nothing is requested, and nothing stays written.
+    Each line has a state (ok, warn or fail) and a result; a line that is not ok
+    is followed by advice. No downloads are requested, and no files are kept.
 
-    Exit status: 0 nothing failed; 1 something did; 3 credentials or permission refused.
+    Exit status: 0 nothing failed; 1 something failed; 3 credentials or permission refused.
     """
     settings = with_tls(service_config(config, url), tls)
     job = load_config(config) if config else None
@@ -99,7 +99,7 @@ def _show(check: Check) -> None:
 
 
 def exit_status_of(checks: Sequence[Check]) -> int:
-    """Return the exit status that goes with what was found."""
+    """Return the exit status for the results."""
     failed = [check for check in checks if check.state is CheckState.FAIL]
     if any(check.is_refusal for check in failed):
         return REFUSED

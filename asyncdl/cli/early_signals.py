@@ -1,4 +1,4 @@
-"""The first moments of a process, when there is nothing that an interrupt could leave half done."""
+"""Interrupts during start-up, when there is nothing to clean up."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
-"""What a process exits with that was interrupted, as with shells."""
+"""Exit status of an interrupted process, as in shells."""
 
 
 @contextmanager
-def leaving_at_once() -> Iterator[None]:
-    """Let an interrupt end the process without a word while the block runs, which imports.
+def exit_on_interrupt() -> Iterator[None]:
+    """Let an interrupt end the process silently while the block runs, which imports modules.
 
-    A KeyboardInterrupt would not do: some modules turn what is raised within them into
-    another error, or have it printed and go on. Who ignores interrupts still does.
+    A KeyboardInterrupt would not do: some modules convert exceptions during import, or
+    print them and continue. Ignored interrupts stay ignored.
     """
     is_ours = (
         threading.current_thread() is threading.main_thread()

@@ -1,4 +1,4 @@
-"""The docstrings that stand below the fields of a class, for help and references."""
+"""The docstrings below the fields of a class, for help and reference pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def field_docs(kind: type) -> dict[str, str]:
 
 
 def default_of(field: msgspec.structs.FieldInfo) -> str:
-    """Return a config field's default as TOML has it; empty where there is none."""
+    """Return a config field's default in TOML syntax; empty if there is none."""
     if field.required:
         return "required"
     value = field.default
@@ -43,7 +43,7 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
 
 
 def allowed_for(kind: type, name: str) -> str:
-    """Return the words that a field's annotation has for what it takes."""
+    """Return the description of allowed values in a field's annotation."""
     hint = get_type_hints(kind, include_extras=True)[name]
     for part in (hint, *get_args(hint)):
         for extra in getattr(part, "__metadata__", ()):

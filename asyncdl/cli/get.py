@@ -1,4 +1,4 @@
-"""``asyncdl get``: plain downloads, with the same engine and without M2M."""
+"""``asyncdl get``: download URLs with the same engine, without M2M."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ from asyncdl.transfer.wire_url import read_target
 from asyncdl.units import count
 
 QUEUED_PER_WORKER = 2
-"""Requests made ahead for each worker. Of a list of any length no more is in memory, but for
-a number for each URL and the names of the latest files."""
+"""Requests queued per worker. For a list of any length no more is in memory, except a number
+per URL and the names of the latest files."""
 CHECKED_AT_ONCE = 1000
-"""Entries of a list that are looked at in some ten milliseconds."""
+"""Entries of a list that can be checked in some ten milliseconds."""
 SHOWN_PROBLEMS = 20
-"""Bad lines that are named; a list of something else has as many as lines."""
+"""Maximum number of invalid lines to print; a file that is not a list has many."""
 
 
 @command(
@@ -64,87 +64,89 @@ SHOWN_PROBLEMS = 20
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
     "-i", "--input", "listed", type=click.File("rb"),
-    help="List: a URL a line, its mirrors after TABs, aria2's options below; - is stdin.",
+    help="File with one URL per line, mirrors after TABs, aria2 options below; - is stdin.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", metavar="NAME",
-    help="File of the one URL; a folder if it is one, ends in / or there are several URLs.",
+    help="Output file; a folder if it exists as one, ends in / or there are several URLs.",
 )  # fmt: skip
 @click.option(
     "-d", "--directory", type=click.Path(path_type=Path, file_okay=False),
-    help="Folder to put the files in; made if missing.",
+    help="Folder for the files; created if missing.",
 )  # fmt: skip
 @click.option(
     "-j", "--jobs", type=click.IntRange(1, 256), default=5, show_default=True,
-    help="Files at once.",
+    help="Parallel downloads.",
 )  # fmt: skip
 @click.option(
     "-x", "--connections", type=click.IntRange(1, 64), default=4, show_default=True,
-    help="Connections per large file, at most.",
+    help="Maximum connections per large file.",
 )  # fmt: skip
 @click.option(
     "-H", "--header", "headers", type=Header(), multiple=True,
-    help="'Name: value'; 'Name:' sends it not at all.",
+    help="Request header 'Name: value'; 'Name:' removes it.",
 )  # fmt: skip
 @click.option(
     "-n", "--netrc", is_flag=True,
-    help="Passwords for hosts that ~/.netrc (or $NETRC) names, as curl; also behind redirects.",
+    help="Read passwords from ~/.netrc (or $NETRC), like curl; also after redirects.",
 )  # fmt: skip
 @click.option(
     "--netrc-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="The same from this file, which only you may be able to open.",
+    help="Read passwords from this file; only you may have access to it.",
 )  # fmt: skip
 @click.option("--sha256", metavar="HEX", help="Expected SHA-256 of the file.")
 @click.option(
     "--checksum", type=ChecksumOption(), multiple=True,
-    help="The same by any digest, such as sha-512=HEX or md5=HEX.",
+    help="Expected digest of any type, such as sha-512=HEX or md5=HEX.",
 )  # fmt: skip
 @click.option(
     "--checksums", multiple=True, metavar="FILE|URL",
-    help="SHA256SUMS, MD5SUMS …: every file has to be named there, and to hash to it.",
+    help="SHA256SUMS, MD5SUMS …: every file has to be listed there and to match.",
 )  # fmt: skip
-@click.option("--limit-rate", type=RateOption(), help="Over all files, such as 5M or '5 MB/s'.")
-@click.option("--max-size", type=Size(), help="No file may be larger; such as '20 GB'.")
-@click.option("--attempts", type=click.IntRange(1, 1000), default=5, show_default=True)
-@max_wait_option("not at all, only --attempts count")
+@click.option("--limit-rate", type=RateOption(), help="Total rate, such as 5M or '5 MB/s'.")
+@click.option("--max-size", type=Size(), help="Maximum size of a file, such as '20 GB'.")
+@click.option(
+    "--attempts", type=click.IntRange(1, 1000), default=5, show_default=True,
+    help="Maximum attempts per file.",
+)  # fmt: skip
+@max_wait_option("none; only --attempts counts")
 @click.option(
     "--max-redirects", type=click.IntRange(0, 1000), default=MAX_REDIRECTS, show_default=True,
-    help="In a row.",
+    help="Maximum number of redirects.",
 )  # fmt: skip
-@click.option("--connect-timeout", type=Timeout(), help="For a connection; by default 30s.")
+@click.option("--connect-timeout", type=Timeout(), help="Time to connect; by default 30s.")
 @click.option(
     "--header-timeout", type=Timeout(),
-    help=f"For the first byte of a response; by default {HEADER_TIMEOUT_S / 60:.0f}m.",
+    help=f"Time until the first byte of a response; by default {HEADER_TIMEOUT_S / 60:.0f}m.",
 )  # fmt: skip
-@click.option("--stall-timeout", type=Timeout(), help="Without a byte; by default 60s.")
-@click.option("--overwrite", is_flag=True, help="Fetch files that are there already, too.")
+@click.option("--stall-timeout", type=Timeout(), help="Time without any byte; by default 60s.")
+@click.option("--overwrite", is_flag=True, help="Fetch existing files again.")
 @click.option(
     "-N", "--if-modified", is_flag=True,
-    help="Keep files that are there only if the host confirms them; sets times as -R does.",
+    help="Keep existing files only if the host confirms them; sets times like -R.",
 )  # fmt: skip
 @click.option(
-    "-R", "--remote-time", is_flag=True, help="Files get the time of the host's Last-Modified."
+    "-R", "--remote-time", is_flag=True, help="Set file times from the host's Last-Modified."
 )
-@click.option("--accept-html", is_flag=True, help="An HTML page may be what is wanted.")
-@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
-@click.option("--no-progress", is_flag=True, help="No live display.")
+@click.option("--accept-html", is_flag=True, help="Accept HTML pages as files.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
+@click.option("--no-progress", is_flag=True, help="Disable the live display.")
 @json_option
 @tls_options
 @verbose_option
 def get(**given: Any) -> int:
-    """Fetch each URL into a file; run again, it continues where it stopped.
+    """Fetch each URL into a file; run it again to continue where it stopped.
 
-    A file is named by its host, else by its URL. Of two URLs that lead to one name the
-    later fails; so fetch them into different folders, or give them names. A file that is
-    there is fetched again if its length, its digest or what the host says of its version
-    differs.
+    The host names the file, otherwise its URL. If two URLs have the same name, the later
+    one fails; use different folders or names. An existing file is fetched again if its
+    length, digest or version on the host differs.
     """
     options = GetOptions(**given)
     if not options.urls and options.listed is None:
         raise click.UsageError("give a URL, or a file of URLs with -i")
     destination, limits = destination_of(options), options.limits()
     requests = RequestMaker(options, destination)
-    check_tls(options.tls)  # the files that the environment names, too
+    check_tls(options.tls)  # also the files in environment variables
     netrc = options.passwords()
     summary = GetSummary(as_json=options.as_json, quiet=options.quiet)
 
@@ -190,7 +192,7 @@ def get(**given: Any) -> int:
 
 
 def _refuse(problems: list[Problem], else_: str) -> None:
-    """Name what is wrong. Raises: ConfigError, if anything is."""
+    """Print the problems. Raises: ConfigError, if there are any."""
     if not problems:
         return
     for problem in problems[:SHOWN_PROBLEMS]:
@@ -216,7 +218,7 @@ class RequestMaker:
         self._masked: Counter[str] = Counter()
 
     def _key_of(self, url: str) -> str:
-        """Return a URL as it is shown; where masks hide what tells two apart, with a number."""
+        """Return a URL for display; numbered, if masking makes two of them equal."""
         key = redact_url(url)
         if MASK not in key:
             return key
@@ -224,11 +226,11 @@ class RequestMaker:
         return key if self._masked[key] == 1 else f"{key} ({self._masked[key]})"
 
     def check(self, entry: Entry) -> None:
-        """Look whether the tables name an entry. Raises: ConfigError."""
+        """Check that the checksum files list an entry. Raises: ConfigError."""
         self.tables.digests_of(entry.urls, entry.name or self._destination.name)
 
     def of(self, entry: Entry) -> FileRequest:
-        """Return the request for one entry. Raises: ConfigError, if a table does not name it."""
+        """Return the request for one entry. Raises: ConfigError, if no table lists it."""
         options = self._options
         name = entry.name or self._destination.name
         if_modified = _first(entry.if_modified, options.if_modified)
@@ -246,7 +248,7 @@ class RequestMaker:
             connections=entry.connections,
             recheck=Recheck.CONFIRMED if if_modified else Recheck.CHANGED,
             remote_time=if_modified or _first(entry.remote_time, options.remote_time),
-            accept_html=options.accept_html or _asks_for_html(headers),
+            accept_html=options.accept_html or _accepts_html(headers),
         )
 
 
@@ -254,20 +256,20 @@ def _first(own: bool | None, usual: bool) -> bool:
     return usual if own is None else own
 
 
-def _asks_for_html(headers: Headers) -> bool:
+def _accepts_html(headers: Headers) -> bool:
     return any(
         name.lower() == "accept" and "html" in (value or "") for name, value in headers.items()
     )
 
 
 def _joined(usual: Headers, own: Headers) -> Headers:
-    """Return the headers of an entry, which win over those of the command."""
+    """Return the headers of an entry, which override those of the command."""
     names = {name.lower() for name in own}
     return {name: value for name, value in usual.items() if name.lower() not in names} | dict(own)
 
 
 class WantedUrls:
-    """What the command line and the list ask for."""
+    """The URLs of the command line and the list."""
 
     def __init__(self, options: GetOptions, emit: Emit) -> None:
         self._urls = options.urls
@@ -278,9 +280,9 @@ class WantedUrls:
         self._noted: set[str] = set()
 
     async def check(self, requests: RequestMaker) -> None:
-        """Look at all that is there already, before anything is fetched.
+        """Check all entries that can be read already, before anything is fetched.
 
-        Raises: ConfigError, if an entry is wrong.
+        Raises: ConfigError, if an entry is invalid.
         """
         for number, entry in enumerate(self._checkable(), 1):
             if number % CHECKED_AT_ONCE == 0:
@@ -302,11 +304,11 @@ class WantedUrls:
                 self.problems.append(problem)
             else:
                 yield Entry((url,), "command line")
-        if self._list is not None and self._list.can_be_checked:
+        if self._list is not None and self._list.is_rereadable:
             yield from self._list.check()
 
     async def entries(self) -> AsyncIterator[Entry]:
-        """Yield what is wanted, no faster than it is taken."""
+        """Yield the entries, no faster than they are consumed."""
         for url in self._urls:
             yield Entry((url,), "command line")
         if self._list is not None:
@@ -322,7 +324,7 @@ class WantedUrls:
 
 
 class Feed(Struct, frozen=True):
-    """Turns entries into requests, no faster than they are taken."""
+    """Turns entries into requests, no faster than they are consumed."""
 
     entries: AsyncIterator[Entry]
     request_of: Callable[[Entry], FileRequest]
@@ -330,7 +332,7 @@ class Feed(Struct, frozen=True):
     emit: Emit
 
     async def run(self, requests_out: MemoryObjectSendStream[FileRequest]) -> None:
-        """Send a request for each entry, once however often it comes, and close the stream."""
+        """Send one request for each distinct entry, and close the stream."""
         seen: set[int] = set()
         async with requests_out:
             async for entry in self.entries:
@@ -355,9 +357,9 @@ class Feed(Struct, frozen=True):
 async def _fetch_all(
     feed: Feed, downloads: Downloader, jobs: int, take: Callable[[Outcome], None]
 ) -> None:
-    """Fetch everything, and hand each outcome to ``take``; one bad file stops no other.
+    """Fetch everything, and pass each outcome to ``take``; one failure does not stop others.
 
-    Raises: DiskError, when the disk is full: there is no use in going on.
+    Raises: DiskError, if the disk is full.
     """
     requests_out, requests_in = anyio.create_memory_object_stream[FileRequest](
         jobs * QUEUED_PER_WORKER

@@ -1,4 +1,4 @@
-"""What ``asyncdl get`` takes on its command line, and where its files go."""
+"""The options of ``asyncdl get``, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from asyncdl.cli.options import Duration
-from asyncdl.cli.spelling import spelt_for_get
+from asyncdl.cli.spelling import with_get_options
 from asyncdl.lists.entry_options import read_digest, read_header
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Digest, Limits, read_netrc
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from asyncdl.transfer import Netrc
 
 HEADER_TIMEOUT_S = 300.0
-"""By default: hosts that fetch from tape take minutes. curl has no limit, and wget 900 s."""
+"""Default: hosts that read from tape take minutes. curl has no limit, wget 900 s."""
 MAX_REDIRECTS = 50
-"""By default, as curl."""
+"""Default, as in curl."""
 
 
 class Size(click.ParamType["ByteCount"]):
@@ -37,8 +37,8 @@ class Size(click.ParamType["ByteCount"]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> ByteCount:
-        """Read the amount, or fail with what is allowed."""
-        from asyncdl import config  # Who sets no amount needs no config at all.
+        """Parse the amount, or fail with what is allowed."""
+        from asyncdl import config  # Imported only if an amount is given.
 
         try:
             read: ByteCount = getattr(config, self.kind).read(value)
@@ -62,10 +62,10 @@ class Timeout(Duration):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Seconds:
-        """Read the duration, or fail with what is allowed."""
+        """Parse the duration, or fail with what is allowed."""
         read = super().convert(value, param, ctx)
         if read <= 0:
-            self.fail(f"{value!r} is no time; allowed: seconds above 0, or '5m'", param, ctx)
+            self.fail(f"{value!r} is not above 0; allowed: seconds above 0, or '5m'", param, ctx)
         return read
 
 
@@ -81,7 +81,7 @@ class Header(click.ParamType[tuple[str, "str | None"]]):
         try:
             return read_header(value)
         except ValueError as error:
-            problem = spelt_for_get(str(error))
+            problem = with_get_options(str(error))
             self.fail(f"allowed: {problem}" if problem[:1] == "'" else problem, param, ctx)
 
 
@@ -93,7 +93,7 @@ class ChecksumOption(click.ParamType[Digest]):
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> Digest:
-        """Read the digest, or fail with what is allowed."""
+        """Parse the digest, or fail with what is allowed."""
         try:
             return read_digest(value)
         except ValueError as error:
@@ -102,7 +102,7 @@ class ChecksumOption(click.ParamType[Digest]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetOptions:
-    """The command line of ``get``, as click has read it."""
+    """The options of ``get``, as parsed by click."""
 
     urls: tuple[str, ...]
     listed: BinaryIO | None
@@ -134,23 +134,23 @@ class GetOptions:
     netrc_file: Path | None = None
 
     def passwords(self) -> Netrc | None:
-        """Read the netrc, where one is wanted. Raises: ConfigError."""
+        """Read the netrc, if requested. Raises: ConfigError."""
         if self.netrc_file is None and not self.netrc:
             return None
         return read_netrc(self.netrc_file)
 
     @property
     def is_single(self) -> bool:
-        """Whether it is about one URL, so that what is said of a file is said of it."""
+        """Whether there is exactly one URL, so that options for one file apply to it."""
         return len(self.urls) == 1 and self.listed is None
 
     def digests(self) -> tuple[Digest, ...]:
-        """Return what the one file has to hash to. Raises: UsageError."""
+        """Return the expected digests of the one file. Raises: UsageError."""
         if self.sha256 is None and not self.checksum:
             return ()
         name = "--checksum" if self.sha256 is None else "--sha256"
         if not self.is_single:
-            raise click.UsageError(f"{name} goes with exactly one URL; --checksums with several")
+            raise click.UsageError(f"{name} needs exactly one URL; use --checksums for several")
         if self.sha256 is None:
             return self.checksum
         try:
@@ -159,7 +159,7 @@ class GetOptions:
             raise click.UsageError("--sha256 takes 64 hexadecimal digits") from None
 
     def limits(self) -> Limits:
-        """Return the bounds of the engine."""
+        """Return the limits of the engine."""
         usual = Limits()
         return Limits(
             connections=self.jobs * self.connections,
@@ -178,20 +178,20 @@ class GetOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutputPath:
-    """Where files go."""
+    """Folder, and name of a single file."""
 
     directory: Path
     name: str | None = None
-    """Of the one file; ``None`` takes the host's, else the URL's."""
+    """Name of the one file; ``None`` for that of the host or the URL."""
 
     @property
     def shown(self) -> Path:
-        """What messages name."""
+        """The path in messages."""
         return self.directory if self.name is None else self.directory / self.name
 
 
 def destination_of(options: GetOptions) -> OutputPath:
-    """Return where the files go: ``-o`` names the file of a single URL, else a folder.
+    """Return the paths of the files: ``-o`` is the file of a single URL, otherwise a folder.
 
     Raises: UsageError.
     """
@@ -203,7 +203,7 @@ def destination_of(options: GetOptions) -> OutputPath:
     path = directory / output if directory is not None else Path(output)
     if not options.is_single:
         if directory is not None:
-            raise click.UsageError("-o beside -d names one file: give one URL, or -d alone")
+            raise click.UsageError("-o together with -d needs exactly one URL; or use -d alone")
         return OutputPath(_as_folder(path))
     if output.endswith(("/", os.sep)) or path.is_dir():
         return OutputPath(_as_folder(path))
@@ -212,13 +212,13 @@ def destination_of(options: GetOptions) -> OutputPath:
 
 def _as_folder(path: Path) -> Path:
     if path.exists() and not path.is_dir():
-        raise click.UsageError(f"-o {path} is a file, and a folder is needed for several URLs")
+        raise click.UsageError(f"-o {path} is a file; several URLs need a folder")
     return path
 
 
 def _as_name(name: str) -> str:
     fitting = safe_name(name, PART_ENDINGS) or FALLBACK_NAME
     if fitting != name:
-        problem = "is not a name that any system takes, or that of an unfinished file"
+        problem = "is not valid on all systems, or is the name of an unfinished file"
         raise click.UsageError(f"-o: {name!r} {problem}; allowed: such as {fitting!r}")
     return name

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asyncdl.cli.printing import echo, echo_json
-from asyncdl.cli.spelling import spelt_for_get
+from asyncdl.cli.spelling import with_get_options
 from asyncdl.errors import DiskError, NetworkError, TransferError, reason_of
 from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.redact import redact
@@ -146,7 +146,7 @@ def _facts_of(error: Exception | None) -> dict[str, str]:
             reason, remedy = "error", TransferError.remedy
     advice = " ".join(filter(None, (remedy, _MORE.get(reason))))
     texts = {"detail": redact(detail), "remedy": advice}
-    return {"reason": reason} | {name: spelt_for_get(text) for name, text in texts.items()}
+    return {"reason": reason} | {name: with_get_options(text) for name, text in texts.items()}
 
 
 def _log(line: Mapping[str, object]) -> None:

@@ -1,6 +1,6 @@
 """``asyncdl init``: a commented config, by questions or by flags.
 
-All words come from the config's own fields, so they hold as long as the fields do.
+All comments come from the docstrings of the config's fields, so they stay up to date.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from asyncdl.text import did_you_mean
 
 WIDTH = 96
 HEAD = """\
-# What asyncdl fetches, and where to. A line that begins with "# key =" is a setting that is not
-# made: take away the "# " to make it.
+# What asyncdl downloads, and where to. A line that begins with "# key =" is an unset option:
+# remove the "# " to set it.
 #
-#   asyncdl plan {name}    what would be fetched; requests nothing
-#   asyncdl run {name}     fetch it; again, it continues
+#   asyncdl plan {name}    show what would be downloaded; requests nothing
+#   asyncdl run {name}     download it; run it again to continue
 """
 FOOT = """
-# There are two more tables, [service] (user name, outages, sizes of calls) and [poll] (patience
-# with files in preparation). The token never stands here: asyncdl login
+# There are two more tables, [service] (user name, outages, sizes of calls) and [poll] (how long
+# to wait for files in preparation). The token is never stored here: asyncdl login
 """
 _LINK = re.compile(r"\[([^][]*)\]\([^()]*\)")
 
@@ -50,8 +50,8 @@ def config_text(raw: Mapping[str, Any], name: str) -> str:
     """Return a config file.
 
     Args:
-        raw: The tables as plain values, as ``parse_config`` takes them.
-        name: Of the file, for the commands in its head.
+        raw: The tables as plain values, as for ``parse_config``.
+        name: Name of the file, for the commands in its header.
     """
     parts = [HEAD.format(name=name), *_table("[search]", SearchConfig, raw["search"])]
     for product in raw["products"]:
@@ -83,7 +83,7 @@ def _comment(text: str) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """Return a plain value as TOML writes it: text, numbers, dates, booleans and lists."""
+    """Return a plain value in TOML syntax: text, numbers, dates, booleans and lists."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
@@ -91,7 +91,7 @@ def toml_value(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):
-        # JSON escapes all that TOML wants escaped but DEL.
+        # JSON escapes everything that TOML requires, except DEL.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
 
@@ -100,14 +100,14 @@ STDOUT = Path("-")
 
 
 class Choices(click.ParamType[Any]):
-    """A value of the config, as people type it."""
+    """A value of the config, in the syntax of options and prompts."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name = name
         self._read = read
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read the value, or fail with what is allowed."""
+        """Parse the value, or fail with what is allowed."""
         try:
             return self._read(value)
         except ValueError as error:
@@ -126,39 +126,39 @@ WORDS = Choices("words", questions.words)
     ]
 )
 @click.argument("file", type=click.Path(path_type=Path), default=Path("asyncdl.toml"))
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option("--dataset", help="A dataset alias; `asyncdl datasets` lists them.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--dataset", help="Dataset alias; `asyncdl datasets` lists them.")
 @click.option(
     "--bbox", type=Choices("box", questions.box), help="west,south,east,north in degrees."
 )
-@click.option("--aoi", help="A GeoJSON file.")
+@click.option("--aoi", help="GeoJSON file with the area of interest.")
 @click.option("--wrs", type=Choices("places", questions.places), help="path/row, such as 68/17.")
 @click.option("--point", type=Choices("point", questions.point), help="longitude,latitude.")
-@click.option("--scenes-file", help="A file with one scene a line, in place of a search; or -.")
+@click.option("--scenes-file", help="File with one scene per line, instead of a search; or -.")
 @click.option("--start", type=DAY, help="First day of acquisition, YYYY-MM-DD.")
 @click.option("--end", type=DAY, help="Last day of acquisition.")
 @click.option(
-    "--cloud-cover", type=Choices("percent", questions.cloud_cover), help="Highest, or 10-60."
+    "--cloud-cover", type=Choices("percent", questions.cloud_cover), help="Maximum, or 10-60."
 )
 @click.option("--bands", type=WORDS, help="Single files, such as red,nir08,QA_PIXEL.")
 @click.option("--bundle", is_flag=True, help="One .tar per scene.")
 @click.option("--file-groups", type=WORDS, help="Whole groups, such as ls_c2l2_sr_band.")
-@click.option("--directory", help="Where the files go; by default data.")
+@click.option("--directory", help="Folder for the files; by default data.")
 def init(file: Path, force: bool, **given: Any) -> int:
     """Write a commented config to FILE, by default asyncdl.toml; - is stdout.
 
-    Without any option it asks. Relative paths, in answers and options alike,
-    start at the folder of FILE. What is written has been checked as `run` does it,
-    but for what only the service knows.
+    Without options it prompts for values. Relative paths are relative to the folder
+    of FILE. The config is checked like `run` does, except for what only the service
+    knows.
     """
     if file != STDOUT and file.exists() and not force:
-        raise click.UsageError(f"{file} is there already; --force replaces it")
+        raise click.UsageError(f"{file} exists; use --force to replace it")
     folder = Path() if file == STDOUT else file.parent
-    raw = _from_flags(given) if any(given.values()) else _ask(folder)
+    raw = _from_flags(given) if any(given.values()) else _prompt(folder)
     name = "asyncdl.toml" if file == STDOUT else str(file)
     text = config_text(raw, name)
     parse_config(tomllib.loads(text), file=None if file == STDOUT else file)
-    _note_what_is_not_known(raw)
+    _note_unknown_names(raw)
     if file == STDOUT:
         for line in text.splitlines():
             echo(line)
@@ -177,28 +177,28 @@ def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
     return {"search": search, "products": chosen, "download": {"directory": directory}}
 
 
-def _ask(folder: Path) -> dict[str, Any]:
+def _prompt(folder: Path) -> dict[str, Any]:
     try:
         return ask_all(folder)
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        # Nobody has interrupted: a script has no more answers, or none.
-        raise click.UsageError("there are no answers left; options do without them") from None
+        # Not an interrupt: the input of a script has ended.
+        raise click.UsageError("standard input has ended; use options instead") from None
 
 
-def _note_what_is_not_known(raw: dict[str, Any]) -> None:
-    """Tell of names that only the service can judge: it may have them all the same."""
+def _note_unknown_names(raw: dict[str, Any]) -> None:
+    """Print notes about unknown names, which the service may have anyway."""
     dataset = raw["search"].get("dataset")
     if dataset and not files_of(dataset):
         hint = did_you_mean(suggest(dataset, DATASETS))
-        hint = hint or f"; `asyncdl datasets {dataset}` asks USGS"
-        echo(f"Note: {dataset} is no dataset known here{hint}", err=True)
+        hint = hint or f"; `asyncdl datasets {dataset}` searches at USGS"
+        echo(f"Note: unknown dataset {dataset}{hint}", err=True)
     if not files_of(dataset or ""):
         for word in _words_of_no_dataset(raw["products"]):
             known_words = {word for known in DATASETS for word in band_words(known)}
             hint = did_you_mean(suggest(word, known_words))
-            echo(f"Note: no dataset known here has a band {word}{hint}", err=True)
+            echo(f"Note: no known dataset has a band {word}{hint}", err=True)
 
 
 def _words_of_no_dataset(products: list[dict[str, Any]]) -> list[str]:

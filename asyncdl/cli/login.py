@@ -1,4 +1,4 @@
-"""``asyncdl login`` and ``logout``: keep an account safely, and forget it."""
+"""``asyncdl login`` and ``logout``: store an account safely, and remove it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, command, tls_options, verbose_option
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service import (
+from asyncdl.cli.service_access import (
     ChosenService,
     access_to,
-    asker,
     client_of,
     host_for,
     open_service,
     service_config,
     target_options,
+    terminal_prompt,
     with_tls,
 )
 from asyncdl.config import ServiceConfig
@@ -57,17 +57,17 @@ def login(
 ) -> int:
     """Check a user name and an application token, and store them for later commands.
 
-    What is not given is taken from the environment (ASYNCDL_USERNAME,
-    ASYNCDL_TOKEN) or asked for. The service is that of CONFIG or --url, else that of the USGS;
-    another host than the USGS's is confirmed by --url, and may then be named by configs.
-    The token goes to the system's keyring if the extra keyring is
-    installed, else to a file that only you can read.
+    Missing values are taken from the environment (ASYNCDL_USERNAME, ASYNCDL_TOKEN)
+    or prompted for. The service is that of CONFIG or --url, by default that of the
+    USGS; --url confirms any other host, which configs may then use. The token is
+    stored in the system's keyring if the extra keyring is installed, otherwise in a
+    file that only you can read.
     """
     settings = with_tls(service_config(config, url), tls)
     if config and not sandbox:
         check_confirmed(host_for(settings, None), os.environ)
     token = _read_token() if token_stdin else None
-    # Asked for before the loop begins, so that Ctrl-C ends the question.
+    # Prompted for before the loop starts, so that Ctrl-C ends the prompt.
     given = None if sandbox else _given_account(settings, username, token)
     access = access_to(settings, sandbox, given)
 
@@ -79,7 +79,7 @@ def login(
                 await client.login()
             return service.credentials
 
-    # Only what the service has taken is kept.
+    # Only an account that the service has accepted is stored.
     account = run_async(work)
     if account is None:
         return INTERRUPTED
@@ -94,7 +94,7 @@ def login(
 @target_options
 @verbose_option
 def logout(config: Path | None, sandbox: Embedded | None, url: str | None) -> int:
-    """Forget stored tokens: that for the service of CONFIG or --url, else all of them."""
+    """Remove stored tokens: that of the service of CONFIG or --url, otherwise all."""
     settings = service_config(config, url)
     host = host_for(settings, sandbox) if config or url or sandbox else None
     removed = forget_accounts(host, credentials_path())
@@ -115,23 +115,23 @@ def _read_token() -> Secret:
 def _given_account(
     service: ServiceConfig, username: str | None, token: Secret | None
 ) -> Credentials:
-    """Return the account to store; never one that is stored already."""
+    """Return the account to store; stored accounts are ignored."""
     return find_credentials(
         username=username,
         token=token,
         configured_username=service.username,
         token_file=Path(service.token_file) if service.token_file else None,
         host=None,
-        prompt=asker() or _nobody,
+        prompt=terminal_prompt() or _no_terminal,
     )
 
 
-def _nobody(what: str) -> str:
-    """Stand in for a person, where another `asyncdl login` would find none either."""
+def _no_terminal(what: str) -> str:
+    """Raise the error for a missing terminal."""
     raise AuthError(
         "login-token",
-        message=f"no {what.rstrip(': ')}, and no terminal to ask on: give --username, and the "
-        "token with --token-stdin, or set ASYNCDL_USERNAME and ASYNCDL_TOKEN",
+        message=f"no {what.rstrip(': ')}, and no terminal for a prompt: use --username and "
+        "--token-stdin, or set ASYNCDL_USERNAME and ASYNCDL_TOKEN",
     )
 
 

@@ -1,4 +1,4 @@
-"""The log of a command: what ``-v``, ``--log-file`` and ``--log-format`` ask for."""
+"""The log of a command, for ``-v``, ``--log-file`` and ``--log-format``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from asyncdl.cli.printing import json_text, plain
 from asyncdl.redact import redact
 
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
-"""By how often ``-v`` was given."""
+"""Levels by the number of ``-v``."""
 SHORT = "%(levelname)s %(name)s: %(message)s"
 LONG = f"%(asctime)s {SHORT}"
 FORMATS = ("text", "json")
@@ -24,24 +24,24 @@ FORMATS = ("text", "json")
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """What was asked for."""
+    """Options of the log."""
 
     verbose: int = 0
-    """How often ``-v`` was given; 0 logs nothing to stderr."""
+    """Number of ``-v``; 0 logs nothing to stderr."""
     file: Path | None = None
-    """Gets the same lines, and those of level INFO in any case."""
+    """Receives the same lines, and always those of level INFO."""
     form: str = "text"
     """One of :data:`FORMATS`, for both."""
 
 
-def start_logging(wish: LogOptions) -> None:
+def start_logging(options: LogOptions) -> None:
     """Set up the loggers of asyncdl. Raises: OSError, if the file cannot be opened."""
-    level = LEVELS[min(wish.verbose, len(LEVELS) - 1)]
-    if wish.file is not None:
-        # Opened first: of what cannot be done nothing is done.
-        _listen(FileHandler(wish.file), wish.form, LONG, min(level, logging.INFO))
-    if wish.verbose:
-        _listen(StderrHandler(), wish.form, SHORT, level)
+    level = LEVELS[min(options.verbose, len(LEVELS) - 1)]
+    if options.file is not None:
+        # Opened first: if that fails, nothing has changed.
+        _listen(FileHandler(options.file), options.form, LONG, min(level, logging.INFO))
+    if options.verbose:
+        _listen(StderrHandler(), options.form, SHORT, level)
 
 
 def _listen(handler: logging.Handler, form: str, text: str, level: int) -> None:
@@ -53,22 +53,22 @@ def _listen(handler: logging.Handler, form: str, text: str, level: int) -> None:
 
 
 class FileHandler(logging.Handler):
-    """Appends to a file, by a thread of its own: a slow disk does not hold up transfers.
+    """Appends to a file in a separate thread, so that a slow disk does not delay transfers.
 
-    Raises: OSError, if the file cannot be opened. What cannot be written later is left
-    out; a full disk ends the run by itself.
+    Raises: OSError, if the file cannot be opened. Later write errors are ignored; a full
+    disk ends the run anyway.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
         self._lines: SimpleQueue[str | None] = SimpleQueue()
-        # Logging itself closes its handlers when Python ends, so nothing is lost.
+        # The logging module closes its handlers at exit, so nothing is lost.
         self._writer = threading.Thread(target=self._write, name="asyncdl-log", daemon=True)
         self._writer.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand a line to the thread."""
+        """Pass a line to the thread."""
         self._lines.put(self.format(record))
 
     def _write(self) -> None:
@@ -78,7 +78,7 @@ class FileHandler(logging.Handler):
                 self._file.flush()
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write the remaining lines and close the file."""
         self._lines.put(None)
         self._writer.join()
         with suppress(OSError):
@@ -87,11 +87,11 @@ class FileHandler(logging.Handler):
 
 
 class StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to what stderr is at the moment: a live display lets lines pass above itself."""
+    """Writes to the current stderr, which a live display replaces to print above itself."""
 
     @property
     def stream(self) -> TextIO:
-        """Where lines go now."""
+        """The current stderr."""
         return sys.stderr
 
     @stream.setter
@@ -100,7 +100,7 @@ class StderrHandler(logging.StreamHandler[TextIO]):
 
 
 class SafeFormatter(logging.Formatter):
-    """Masks every secret in a record, and keeps it from passing for another record.
+    """Masks every secret in a record, and prevents forged lines.
 
     Times are UTC, such as ``2026-03-01T06:15:00.250Z``.
     """
@@ -114,7 +114,7 @@ class SafeFormatter(logging.Formatter):
         return plain(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a record; all lines of a traceback but the record's own are indented."""
+        """Format a record; the lines of a traceback are indented."""
         head, *rest = redact(super().format(record)).split("\n")
         return "\n".join((head, *(f"    {plain(line)}" for line in rest)))
 
@@ -124,12 +124,12 @@ class JsonFormatter(SafeFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return time, level, logger and message, and the exception if there is one."""
-        told = {
+        fields = {
             "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
             "message": redact(record.getMessage()),
         }
         if record.exc_info:
-            told["exception"] = redact(self.formatException(record.exc_info))
-        return json_text(told)
+            fields["exception"] = redact(self.formatException(record.exc_info))
+        return json_text(fields)

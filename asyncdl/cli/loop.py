@@ -1,8 +1,8 @@
-"""Run a coroutine for a command: the loop, its look-ups of names, and what a signal does.
+"""Run a coroutine for a command: the event loop, its name resolution, and signals.
 
-A loop looks names up in threads of its own and waits for them at its end, and so does the
-interpreter. A resolver that gets no reply takes half a minute: so long Ctrl-C would seem to
-do nothing. Here each look-up has a daemon thread, which nobody waits for.
+asyncio resolves names in a thread pool that the loop and the interpreter wait for at exit. A
+resolver without a reply takes half a minute, during which Ctrl-C would seem to do nothing. Here
+each lookup runs in its own daemon thread, which nothing waits for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from asyncdl.system.signals import HANGUP, ending, received
 
 
 class PromptLookups:
-    """Makes a loop look names up in threads that end with the process."""
+    """Mixin for a loop that resolves names in daemon threads."""
 
     async def getaddrinfo(
         self,
@@ -40,14 +40,14 @@ class PromptLookups:
         proto: int = 0,
         flags: int = 0,
     ) -> list[Any]:
-        """Look a name up; see ``socket.getaddrinfo``."""
-        # By its module: whoever has put another function there means this one, too.
+        """Resolve a name; see ``socket.getaddrinfo``."""
+        # Looked up in its module, so that a replaced function is used here, too.
         call = partial(socket.getaddrinfo, host, port, family, type, proto, flags)
         return await _abandonable(call)
 
 
 async def _abandonable(call: Callable[[], list[Any]]) -> list[Any]:
-    """Run a call in a thread of its own, which goes on alone if this is cancelled."""
+    """Run a call in its own thread, which is abandoned if this is cancelled."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[list[Any]] = loop.create_future()
 
@@ -65,7 +65,7 @@ async def _abandonable(call: Callable[[], list[Any]]) -> list[Any]:
             found = call()
         except Exception as problem:
             error = problem
-        with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(settle, found, error)
 
     threading.Thread(target=run, name="asyncdl name look-up", daemon=True).start()
@@ -73,7 +73,7 @@ async def _abandonable(call: Callable[[], list[Any]]) -> list[Any]:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop for a command: uvloop's where it is installed, else asyncio's."""
+    """Return a loop for a command: uvloop's if it is installed, otherwise asyncio's."""
     base = _loop_class()
     made: asyncio.AbstractEventLoop = type("Loop", (PromptLookups, base), {})()
     return made
@@ -92,10 +92,10 @@ T = TypeVar("T")
 
 
 def run_async(work: Callable[[], Awaitable[T]]) -> T | None:
-    """Run ``work`` to its end, or until a signal asks for it; then return ``None``.
+    """Run ``work``; return ``None`` if a signal interrupts it.
 
     The first signal cancels the work, which then saves its state; a second one
-    leaves at once.
+    exits at once.
     """
     with ungrouped():
         return anyio.run(_until_signal, work, backend_options={"loop_factory": new_loop})
@@ -118,9 +118,9 @@ async def _cancel_on_signal(*, task_status: TaskStatus[anyio.CancelScope]) -> No
         while True:
             number = await signals.get()
             if scope.cancel_called:
-                # A terminal that goes says so by its kernel and by its shell: no second wish.
+                # A closing terminal sends SIGHUP twice, by kernel and shell: not a second signal.
                 if number == HANGUP:
                     continue
                 os._exit(INTERRUPTED)
-            echo("Stopping; what is done is kept. Again to leave at once.", err=True)
+            echo("Stopping; finished work is kept. Press again to exit at once.", err=True)
             scope.cancel()

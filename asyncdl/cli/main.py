@@ -1,4 +1,4 @@
-"""The commands, each imported only when it is called, and what they exit with."""
+"""The commands, each imported only when it is called, and their exit statuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from asyncdl.cli import early_signals
 from asyncdl.cli.printing import echo
 from asyncdl.cli.spelling import with_options
-from asyncdl.cli.stdio import ReaderLeft, StreamError, forget_output, hold_streams
+from asyncdl.cli.stdio import ReaderLeft, StreamError, discard_output, replace_streams
 from asyncdl.errors import AsyncdlError, AuthError, ConfigError
 from asyncdl.redact import redact, redact_url
 from asyncdl.text import closest, did_you_mean
@@ -42,36 +42,36 @@ COMMANDS = {
     "sandbox": "asyncdl.cli.sandbox:sandbox",
     "completion": "asyncdl.cli.completion:completion",
 }
-"""Where each command lives, in the order of the help."""
+"""Module and function of each command, in the order of the help."""
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is asked for: start-up time is paid once."""
+    """A group that imports only the command that is called, to start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return one command, or ``None`` when there is no such."""
+        """Return one command, or ``None`` if there is none with this name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        # What an import makes is there to stay: looking for garbage in it, now
-        # and at the end, takes about a sixth of the time that a short command has.
+        # Imported objects are permanent: garbage collection during the import and at the
+        # end takes about a sixth of the time of a short command.
         gc.disable()
-        with early_signals.leaving_at_once():
+        with early_signals.exit_on_interrupt():
             command = getattr(importlib.import_module(module), name)
         gc.freeze()
         gc.enable()
         if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name]} is no command")
+            raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant, or fail and say which one may have been."""
+        """Return the command, or fail with a suggestion."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             ctx.fail(no_such_command(name))
@@ -79,14 +79,14 @@ class LazyGroup(click.Group):
 
 
 def no_such_command(name: str) -> str:
-    """Say that a command is none, and which one may have been meant."""
+    """Return the message for an unknown command, with a suggestion."""
     return f"No such command '{name}'{did_you_mean(closest(name, COMMANDS)) or '.'}"
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="asyncdl")
 def cli() -> None:
-    """Fetch Landsat data from USGS: searched, requested, streamed, verified.
+    """Search, request, download and verify Landsat data from USGS.
 
     Start with `asyncdl run CONFIG --sandbox`, which needs no account.
     """
@@ -94,9 +94,9 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run a command and exit: 0 done, 1 incomplete, 2 wrong usage, 3 refused, 130 interrupted."""
-    hold_streams()
+    replace_streams()
     status = exit_status(args)
-    gc.freeze()  # The end of the process frees everything anyway.
+    gc.freeze()  # The exit of the process frees everything anyway.
     sys.exit(status)
 
 
@@ -111,26 +111,26 @@ def exit_status(args: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except ReaderLeft:
-        forget_output()
+        discard_output()
         return INCOMPLETE
     except StreamError as error:
-        forget_output()
-        return say(error)
+        discard_output()
+        return print_error(error)
     except AsyncdlError as error:
-        return say(error)
+        return print_error(error)
     except Exception as error:
         logging.getLogger("asyncdl.cli").debug("unexpected", exc_info=True)
         echo(redact(f"asyncdl: unexpected {type(error).__name__}: {error}"), err=True)
-        echo("This is a defect of asyncdl; -vv shows where it came from.", err=True)
+        echo("This is a bug in asyncdl; -vv shows the traceback.", err=True)
         return INCOMPLETE
     return result if isinstance(result, int) else OK
 
 
 def _show(error: click.ClickException, args: Sequence[str]) -> None:
-    """Print what is wrong with a command line; what it repeats of that may hold a secret."""
-    with io.StringIO() as told:
-        error.show(told)
-        text = told.getvalue()
+    """Print a usage error; the arguments that it quotes may contain secrets."""
+    with io.StringIO() as shown:
+        error.show(shown)
+        text = shown.getvalue()
     for argument in args:
         if "://" in argument:
             text = text.replace(argument, redact_url(argument))
@@ -138,8 +138,8 @@ def _show(error: click.ClickException, args: Sequence[str]) -> None:
         echo(line, err=True)
 
 
-def say(error: AsyncdlError) -> int:
-    """Print an error as one line and return the exit status that goes with it."""
+def print_error(error: AsyncdlError) -> int:
+    """Print an error as one line and return its exit status."""
     echo(f"asyncdl: {with_options(str(error))}", err=True)
     match error:
         case ConfigError():

@@ -10,7 +10,7 @@ import click
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
-    FEW_TRIES,
+    FEW_RETRIES,
     Embedded,
     command,
     config_argument,
@@ -22,7 +22,7 @@ from asyncdl.cli.options import (
 )
 from asyncdl.cli.page_files import STDOUT, write_page
 from asyncdl.cli.printing import echo, print_message
-from asyncdl.cli.service import access_to, open_client, with_tls
+from asyncdl.cli.service_access import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.preflight import naming_datasets
@@ -71,7 +71,7 @@ class TileUrl(click.ParamType[str]):
 )  # fmt: skip
 @click.option("--credit", default="", help="Attribution text for the map tiles.")
 @sandbox_option
-@max_wait_option(FEW_TRIES)
+@max_wait_option(FEW_RETRIES)
 @tls_options
 @verbose_option
 def map_(

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Command(click.Command):
-    """A command that teaches.
+    """A command with examples in its help.
 
     Args:
-        args: Of click.
-        examples: Whole command lines that run in the folder of the project, without an account.
-        kwargs: Of click.
+        args: For click.
+        examples: Command lines that run in the project's folder, without an account.
+        kwargs: For click.
     """
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
@@ -34,7 +34,7 @@ class Command(click.Command):
         self.examples = tuple(examples)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, each on a line of its own however long it is."""
+        """Write the examples, each on one line of any length."""
         with formatter.section("Examples"):
             for example in self.examples:
                 formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
@@ -44,15 +44,15 @@ class Command(click.Command):
 def command(
     name: str | None = None, *, examples: Sequence[str]
 ) -> Callable[[Callable[..., Any]], Command]:
-    """Make a function a command with examples; else as ``click.command``."""
+    """Make a function a command with examples; otherwise like ``click.command``."""
     return click.command(name, cls=Command, examples=examples)
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# A missing file is a config error with its own words, not click's.
+# A missing file is a config error with our message, not click's.
 config_argument = click.argument("config", type=click.Path(path_type=Path))
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines to stdout.")
 
 
 class Duration(click.ParamType["Seconds"]):
@@ -63,8 +63,8 @@ class Duration(click.ParamType["Seconds"]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Seconds:
-        """Read the duration, or fail with what is allowed."""
-        from asyncdl.config import Seconds  # Not every command that has options has a config.
+        """Parse the duration, or fail with what is allowed."""
+        from asyncdl.config import Seconds  # Imported only if it is needed.
 
         try:
             return Seconds.read(value)
@@ -73,28 +73,28 @@ class Duration(click.ParamType["Seconds"]):
 
 
 def max_wait_option(default: str) -> Callable[[F], F]:
-    """Give a command ``max_wait``; ``None`` where it was not said, which is ``default``."""
+    """Give a command ``max_wait``; ``None`` if not given, which means ``default``."""
     return click.option(
         "--max-wait",
         type=Duration(),
-        help=f"How long an outage is waited for, such as 6h; by default {default}.",
+        help=f"How long to wait during an outage, such as 6h; by default {default}.",
     )
 
 
-FEW_TRIES = "a few tries in some six minutes"
-"""What those commands do that only look things up: nobody waits hours for a listing."""
+FEW_RETRIES = "a few retries in about six minutes"
+"""Default of commands that only look something up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The wish for the embedded service in place of the real one."""
+    """Use the embedded service instead of the real one."""
 
     faults: Faults
-    """What goes wrong there."""
+    """Faults of the embedded service."""
 
 
 _FAULTS = "asyncdl.faults"
-"""Where ``--fault`` waits for ``--sandbox`` to take it up."""
+"""Key in click's context under which ``--fault`` is stored for ``--sandbox``."""
 
 
 def sandbox_option(command: F) -> F:
@@ -109,12 +109,12 @@ def _keep_faults(ctx: click.Context, parameter: click.Parameter, faults: tuple[s
 def _embed(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> Embedded | None:
     faults = ctx.meta[_FAULTS]
     if wanted:
-        # Only here: most runs never need a server.
+        # Imported only here: most runs need no server.
         from asyncdl.sandbox import Faults
 
         return Embedded(Faults.parse(faults))
     if faults:
-        raise click.UsageError("--fault is for the embedded service: it needs --sandbox", ctx)
+        raise click.UsageError("--fault needs --sandbox", ctx)
     return None
 
 
@@ -122,7 +122,7 @@ _sandbox_flag = click.option(
     "--sandbox",
     is_flag=True,
     callback=_embed,
-    help="Use the embedded service: no account, no network.",
+    help="Use the embedded service; needs no account and no network.",
 )
 _fault_option = click.option(
     "--fault",
@@ -132,55 +132,59 @@ _fault_option = click.option(
     expose_value=False,
     is_eager=True,
     callback=_keep_faults,
-    help="With --sandbox: what goes wrong there, such as chaos. May be repeated.",
+    help="Fault of the sandbox, such as chaos; may be repeated.",
 )
 
 
 @contextmanager
 def naming(config: Path) -> Iterator[None]:
-    """Name the config file in errors that are found only after it has been read."""
+    """Add the config file to errors that are found only after it has been read."""
     try:
         yield
     except ConfigError as error:
         from asyncdl.net.tls import VARIABLES
 
-        if error.key not in VARIABLES:  # which are no matter of the config's
+        if error.key not in VARIABLES:  # environment variables, not in the config
             error.file = error.file or config
         raise
 
 
 _TLS = "asyncdl.net.tls"
-"""Where the options of TLS wait for each other."""
+"""Key in click's context under which TLS options are collected."""
 
 
 def _read_tls(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
-    """Give the command ``tls`` as soon as all of its options are known."""
+    """Set ``tls`` as soon as all TLS options are known."""
     given: dict[str | None, Path | None] = ctx.meta.setdefault(_TLS, {})
     given[parameter.name] = value
     if len(given) < len(_TLS_OPTIONS):
         return
-    # Not every command that has options speaks TLS.
+    # Imported only if it is needed.
     from asyncdl.net.tls import TlsSettings, check_tls
 
     tls = TlsSettings(given["cacert"], given["cert"], given["key"])
     if tls.client_key is not None and tls.client_cert is None:
-        raise click.UsageError("--key goes with --cert", ctx)
+        raise click.UsageError("--key needs --cert", ctx)
     if tls != TlsSettings():
         with spelling_tls_options():
             check_tls(tls)
     ctx.params["tls"] = tls
 
 
-def _tls_option(name: str, told: str) -> Callable[[F], F]:
+def _tls_option(name: str, help_text: str) -> Callable[[F], F]:
     return click.option(
-        name, type=click.Path(path_type=Path), expose_value=False, callback=_read_tls, help=told
+        name,
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_read_tls,
+        help=help_text,
     )
 
 
 _TLS_OPTIONS = (
-    _tls_option("--key", "Private key of --cert, if that file has none."),
-    _tls_option("--cert", "PEM file of a certificate for hosts that ask for one."),
-    _tls_option("--cacert", "Trust the CA certificates in this PEM file only."),
+    _tls_option("--key", "PEM file with the private key of --cert, if not in that file."),
+    _tls_option("--cert", "PEM file with a client certificate."),
+    _tls_option("--cacert", "Trust only the CA certificates in this PEM file."),
 )
 
 
@@ -189,13 +193,13 @@ state_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the journal and lock of this job, instead of the download directory.",
 )
-"""Gives a command ``state_dir``, for :func:`asyncdl.cli.service.with_state`."""
+"""Gives a command ``state_dir``, for :func:`asyncdl.cli.service_access.with_state`."""
 
 
 def tls_options(command: F) -> F:
-    """Give a command ``tls``: the files that ``--cacert``, ``--cert`` and ``--key`` name.
+    """Give a command ``tls``: the files of ``--cacert``, ``--cert`` and ``--key``.
 
-    What is wrong with them is said before the command begins.
+    They are checked before the command starts.
     """
     for option in _TLS_OPTIONS:
         command = option(command)
@@ -204,7 +208,7 @@ def tls_options(command: F) -> F:
 
 @contextmanager
 def spelling_tls_options() -> Iterator[None]:
-    """Name options in errors about the files that they have named."""
+    """Name the options in errors about their files."""
     try:
         yield
     except ConfigError as error:
@@ -213,27 +217,27 @@ def spelling_tls_options() -> Iterator[None]:
 
 
 _LOG = "asyncdl.log"
-"""Where the options of the log wait for each other."""
+"""Key in click's context under which log options are collected."""
 
 
 def _log(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
     """Start the log as soon as all of its options are known."""
-    told = ctx.meta.setdefault(_LOG, {})
-    told[parameter.name] = value
-    if len(told) < len(_LOG_OPTIONS):
+    given = ctx.meta.setdefault(_LOG, {})
+    given[parameter.name] = value
+    if len(given) < len(_LOG_OPTIONS):
         return
     try:
-        start_logging(LogOptions(told["verbose"], told["log_file"], told["log_format"]))
+        start_logging(LogOptions(given["verbose"], given["log_file"], given["log_format"]))
     except OSError as error:
         raise click.UsageError(
-            f"the log file {plain(str(told['log_file']))} cannot be opened: {error.strerror}", ctx
+            f"cannot open log file {plain(str(given['log_file']))}: {error.strerror}", ctx
         ) from error
 
 
 _LOG_OPTIONS = (
     click.option(
         "--log-format", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True,
-        expose_value=False, is_eager=True, callback=_log, help="Of --log-file and -v.",
+        expose_value=False, is_eager=True, callback=_log, help="Format of --log-file and -v.",
     ),
     click.option(
         "--log-file", type=click.Path(path_type=Path, dir_okay=False),
@@ -241,13 +245,13 @@ _LOG_OPTIONS = (
     ),
     click.option(
         "-v", "--verbose", count=True,
-        expose_value=False, is_eager=True, callback=_log, help="Log to stderr; twice for more.",
+        expose_value=False, is_eager=True, callback=_log, help="Log to stderr; -vv for more.",
     ),
 )  # fmt: skip
 
 
 def verbose_option(command: F) -> F:
-    """Give a command ``-v``, ``--log-file`` and ``--log-format``; it need not know of them."""
+    """Give a command ``-v``, ``--log-file`` and ``--log-format``, which need no parameters."""
     for option in _LOG_OPTIONS:
         command = option(command)
     return command

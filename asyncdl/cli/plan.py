@@ -11,7 +11,7 @@ from asyncdl.cli.get_options import RateOption
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
-    FEW_TRIES,
+    FEW_RETRIES,
     Embedded,
     command,
     config_argument,
@@ -24,7 +24,14 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.printing import echo, echo_json, print_message, table_lines
-from asyncdl.cli.service import Access, access_to, client_of, open_service, with_state, with_tls
+from asyncdl.cli.service_access import (
+    Access,
+    access_to,
+    client_of,
+    open_service,
+    with_state,
+    with_tls,
+)
 from asyncdl.config import ByteCount, Config, Seconds, load_config
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.job.estimate import Basis, find_rate
@@ -48,9 +55,9 @@ from asyncdl.units import count, duration, size
 @click.option(
     "--rate",
     type=RateOption(),
-    help="Expect this rate, such as '50 MB/s'; by default that of the last run or max_rate.",
+    help="Expected rate, such as '50 MB/s'; by default that of the last run or max_rate.",
 )
-@max_wait_option(FEW_TRIES)
+@max_wait_option(FEW_RETRIES)
 @tls_options
 @verbose_option
 def plan(
@@ -62,10 +69,10 @@ def plan(
     max_wait: Seconds | None,
     tls: TlsSettings,
 ) -> int:
-    """Show what `run CONFIG` would fetch and how long it may take; requests nothing."""
+    """Show what `run CONFIG` would download and how long it may take; requests nothing."""
     settings = with_state(load_config(config), state_dir)
     with naming(config):
-        search_plan = search_plan_of(settings)  # reads files, so before the loop begins
+        search_plan = search_plan_of(settings)  # reads files, so before the loop starts
         access = access_to(with_tls(settings.service, tls), sandbox)
         made = run_async(lambda: _plan(settings, search_plan, access, rate=rate, max_wait=max_wait))
     if made is None:
@@ -94,7 +101,7 @@ async def _plan(
 
 
 def describe(plan: Plan) -> list[str]:
-    """Return a plan as lines for people."""
+    """Return a plan as lines of text."""
     rows: list[dict[str, object]] = [
         {
             "product": name,
@@ -105,7 +112,7 @@ def describe(plan: Plan) -> list[str]:
         }
         for name, kind in plan.kinds.items()
     ]
-    free = size(plan.free_bytes) if plan.free_bytes is not None else "not told"
+    free = size(plan.free_bytes) if plan.free_bytes is not None else "unknown"
     return [
         count(plan.scenes, "scene"),
         *_area(plan),
@@ -120,7 +127,7 @@ def describe(plan: Plan) -> list[str]:
 
 
 def _area(plan: Plan) -> list[str]:
-    """Say that an area is searched wider than it is."""
+    """Return a line about a search area that exceeds the given area."""
     if not plan.area.ground:
         return []
     number = len(plan.area.filters)
@@ -131,7 +138,7 @@ def _area(plan: Plan) -> list[str]:
 
 
 def _products(plan: Plan) -> list[str]:
-    """Return what the service calls the products, where it says so."""
+    """Return the service's codes and names of the products, if known."""
     rows: list[dict[str, object]] = [
         {
             "product": name,
@@ -155,9 +162,9 @@ _USED_AS = {
 
 
 def _quota(limits: RateLimits) -> str:
-    """Return what is left and what is used; of what is counted besides, only what there is."""
+    """Return the remaining and used quota; further counts only if they are not 0."""
     if limits.room is None:
-        return "not told"
+        return "unknown"
     used = (
         f"{allowance.used:,} of {allowance.used + allowance.left:,} {_USED_AS[name]}"
         for name, allowance in limits.allowances.items()
@@ -171,11 +178,11 @@ def _time(plan: Plan) -> str:
         return "nothing is missing"
     expected, estimate_s = plan.rate, plan.estimate_s
     if expected is None or estimate_s is None:
-        return "not known, as no run has been here; --rate '20 MB/s' would tell"
+        return "unknown, as there was no run yet; use --rate '20 MB/s' for an estimate"
     took, rate = duration(estimate_s), f"{size(expected.bytes_per_s)}/s"
     match expected.basis:
         case Basis.GIVEN:
-            return f"about {took} at {rate}, as told"
+            return f"about {took} at {rate}, as given"
         case Basis.MAX_RATE:
             return f"{took} or more, as download.max_rate is {rate}"
         case Basis.LAST_RUN:
@@ -188,6 +195,6 @@ def _no_room(plan: Plan) -> list[str]:
         return []
     needed = size(plan.needed_bytes)
     return [
-        f"It does not fit: on disk it takes {needed} more, so `run` will refuse. Make room,",
-        "choose another directory, ask for fewer scenes or bands, or use `run --force`.",
+        f"It does not fit: it needs {needed} more disk space, so `run` will refuse. Free some",
+        "space, use another directory, select fewer scenes or bands, or use `run --force`.",
     ]

@@ -1,9 +1,8 @@
-"""The one place that prints: lines, notes, JSON and tables.
+"""The only module that prints: lines, notes, JSON and tables.
 
-File names, messages of the service and replies of hosts come from outside. On a
-terminal a few odd characters among them could move the cursor, recolour the
-screen, forge a line or turn the reading direction; so all of them are shown as
-what they are.
+File names, messages of the service and responses of hosts are untrusted. Control
+characters in them could move the cursor, change colours, forge a line or reverse
+the reading direction on a terminal; so they are shown as escapes.
 """
 
 from __future__ import annotations
@@ -23,25 +22,24 @@ from asyncdl.text import plain as plain
 
 def echo(line: str, *, err: bool = False) -> None:
     """Print one line to stdout, or to stderr with ``err``."""
-    # Looked up each time: while a live display is drawn it stands in for stderr,
-    # and lets lines pass above what it draws.
+    # Looked up each time: a live display replaces stderr, to print lines above itself.
     stream, text = sys.stderr if err else sys.stdout, plain(line)
     try:
         click.echo(text, file=stream)  # noqa: TID251 - the one place
     except UnicodeEncodeError:
-        # A stream that somebody has put there; those of a process take every character.
+        # A replaced stream; those of a process accept every character.
         data = text.encode(stream.encoding, "backslashreplace")
         click.echo(data.decode(stream.encoding), file=stream)  # noqa: TID251
 
 
 def print_message(event: Event) -> None:
-    """Print what people have to know, one line each."""
+    """Print an event that the user has to know, as one line."""
     if note := message_of(event):
         echo(note, err=True)
 
 
 _ODD = re.compile(r"[^\n -~]")
-"""All but plain ASCII is looked at more closely."""
+"""Everything but printable ASCII."""
 
 
 def echo_json(value: object) -> None:
@@ -50,16 +48,16 @@ def echo_json(value: object) -> None:
 
 
 def json_text(value: object, *, option: int = 0) -> str:
-    """Return JSON that no terminal acts upon, and that means the same.
+    """Return equivalent JSON without control characters.
 
     Args:
         value: Plain data.
-        option: Of orjson, such as ``OPT_INDENT_2``.
+        option: Option of orjson, such as ``OPT_INDENT_2``.
     """
     try:
         text = orjson.dumps(value, option=option).decode()
     except orjson.JSONEncodeError:
-        # Paths that are no UTF-8 hold lone surrogates, which orjson does not write.
+        # Paths that are not UTF-8 contain lone surrogates, which orjson does not write.
         return json.dumps(value)
     return text if text.isprintable() else _ODD.sub(_escape, text)
 
@@ -70,26 +68,26 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows that have the same keys, under those keys; numbers to the right."""
+    """Print rows with the same keys as a table; numbers are right-aligned."""
     for line in table_lines(rows):
         echo(line)
 
 
 def table_lines(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """Return a table as lines: a head, and one line for each row."""
+    """Return a table as lines: a header, and one line per row."""
     heads = list(rows[0])
     cells = [[_text(row[head]) for head in heads] for row in rows]
     is_number = [all(isinstance(row[head], int | float) for row in rows) for head in heads]
     widths = [max(len(head), *(len(line[i]) for line in cells)) for i, head in enumerate(heads)]
 
-    def lay_out(line: Sequence[str]) -> str:
+    def aligned(line: Sequence[str]) -> str:
         parts = (
             text.rjust(width) if right else text.ljust(width)
             for text, width, right in zip(line, widths, is_number, strict=True)
         )
         return "  ".join(parts).rstrip()
 
-    return [lay_out(heads), *(lay_out(line) for line in cells)]
+    return [aligned(heads), *(aligned(line) for line in cells)]
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The questions of ``asyncdl init``, and what people may type as values of a config.
+"""The prompts of ``asyncdl init``, and parsers for values in prompts and options.
 
 Each function raises ValueError with what is allowed.
 """
@@ -24,7 +24,7 @@ _PERCENT = re.compile(r"(?:(\d{1,9})(?:\s*+[-,]\s*+|\s++))?(\d{1,9})\s*+%?")
 
 
 def words(text: str) -> list[str]:
-    """Read words between commas or blanks: ``SR_B4, QA_PIXEL``."""
+    """Parse words separated by commas or spaces: ``SR_B4, QA_PIXEL``."""
     found = re.split(r"[\s,]+", text.strip(" ,"))
     if found == [""]:
         raise ValueError("allowed: words, such as SR_B4, QA_PIXEL")
@@ -32,7 +32,7 @@ def words(text: str) -> list[str]:
 
 
 def numbers(text: str, count: int, meaning: str) -> list[float]:
-    """Read a fixed count of numbers between commas or blanks."""
+    """Parse a fixed number of numbers separated by commas or spaces."""
     try:
         found = [float(word) for word in words(text)]
     except ValueError:
@@ -43,17 +43,17 @@ def numbers(text: str, count: int, meaning: str) -> list[float]:
 
 
 def box(text: str) -> list[float]:
-    """Read ``west,south,east,north``."""
+    """Parse ``west,south,east,north``."""
     return numbers(text, 4, "west,south,east,north in degrees")
 
 
 def point(text: str) -> list[float]:
-    """Read ``longitude,latitude``."""
+    """Parse ``longitude,latitude``."""
     return numbers(text, 2, "longitude,latitude in degrees")
 
 
 def places(text: str) -> list[list[int]]:
-    """Read WRS places: ``68/17, 68/18``."""
+    """Parse WRS paths and rows: ``68/17, 68/18``."""
     found = [_PLACE.fullmatch(word) for word in words(text)]
     pairs = [[int(place[1]), int(place[2])] for place in found if place]
     if len(pairs) != len(found):
@@ -62,7 +62,7 @@ def places(text: str) -> list[list[int]]:
 
 
 def day(text: str) -> date:
-    """Read a date."""
+    """Parse a date."""
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
@@ -70,7 +70,7 @@ def day(text: str) -> date:
 
 
 def cloud_cover(text: str) -> list[int]:
-    """Read the highest percentage, or the lowest and the highest: ``60``, ``10-60``."""
+    """Parse a maximum percentage, or minimum and maximum: ``60``, ``10-60``."""
     found = _PERCENT.fullmatch(text.strip())
     if found is None:
         raise ValueError("allowed: percent, such as 60, or 10-60")
@@ -78,7 +78,7 @@ def cloud_cover(text: str) -> list[int]:
 
 
 def area(text: str) -> dict[str, Any]:
-    """Read any area as the key of ``[search]`` that it is for, and its value."""
+    """Parse any area; return its key in ``[search]`` and its value."""
     text = text.strip()
     if all(map(_PLACE.fullmatch, words(text))):
         return {"wrs": places(text)}
@@ -93,21 +93,21 @@ def area(text: str) -> dict[str, Any]:
 T = TypeVar("T")
 
 DATASET = "landsat_ot_c2_l2"
-"""What most people want: surface reflectance and temperature of Landsat 8 and 9."""
+"""Default dataset: surface reflectance and temperature of Landsat 8 and 9."""
 
 
 def ask_all(folder: Path) -> dict[str, Any]:
-    """Ask for a whole config and return its tables as plain values.
+    """Prompt for a whole config and return its tables as plain values.
 
     Args:
-        folder: Where relative paths start.
-    Raises: Abort, when the answers end.
+        folder: Folder that relative paths start from.
+    Raises: Abort, if the input ends.
     """
     search: dict[str, Any] = {}
     raw: dict[str, Any] = {"search": search, "products": [], "download": {}}
 
     def ask(question: str, read: Callable[[str], dict[str, Any]], default: str = "") -> None:
-        """Add what an answer means to ``search``, once the config takes it."""
+        """Add an input to ``search``, once the config accepts it."""
 
         def value(text: str) -> dict[str, Any]:
             new = read_answer(read, text) if text.strip() else {}
@@ -118,18 +118,18 @@ def ask_all(folder: Path) -> dict[str, Any]:
 
     ask("Dataset", lambda text: {"dataset": text.strip()}, DATASET)
     while not search.keys() - {"dataset"}:
-        echo("Leave empty what may be anything; one of the next four has to be given.", err=True)
+        echo("Press Enter to skip; at least one of the next four is required.", err=True)
         ask("Area: GeoJSON or WKT file; west,south,east,north; lon,lat; or path/row", area)
         ask("First day, YYYY-MM-DD", lambda text: {"start": day(text)})
         ask("Last day, YYYY-MM-DD", lambda text: {"end": day(text)})
-        ask("Highest cloud cover, percent", lambda text: {"cloud_cover": cloud_cover(text)})
+        ask("Maximum cloud cover, percent", lambda text: {"cloud_cover": cloud_cover(text)})
     raw["products"] = ask_products(search["dataset"])
     directory = _prompt("Directory for the files", str, "data")
     return raw | {"download": {"directory": directory}}
 
 
 def ask_products(dataset: str) -> list[dict[str, Any]]:
-    """Ask for products until there is at least one."""
+    """Prompt for products until there is at least one."""
 
     def bands(text: str) -> list[str]:
         if not text.strip():
@@ -163,7 +163,7 @@ def products(bands: list[str], *, bundle: bool, file_groups: list[str]) -> list[
 
 
 def refuse_unknown_bands(dataset: str, words: list[str]) -> None:
-    """Raise UsageError for a band that a Landsat dataset does not have, as far as is known."""
+    """Raise UsageError for a band that a known Landsat dataset does not have."""
     if is_partly_known(dataset):
         return
     for word in words_without_files(dataset, words):
@@ -172,7 +172,7 @@ def refuse_unknown_bands(dataset: str, words: list[str]) -> None:
 
 
 def read_answer(read: Callable[[str], T], text: str) -> T:
-    """Read an answer, or raise UsageError, upon which click asks again."""
+    """Parse an input, or raise UsageError, so that click prompts again."""
     try:
         return read(text)
     except ValueError as error:
@@ -180,7 +180,7 @@ def read_answer(read: Callable[[str], T], text: str) -> T:
 
 
 def check(raw: dict[str, Any], folder: Path) -> None:
-    """Let the config itself judge what there is of it so far. Raises: UsageError."""
+    """Check the incomplete config. Raises: UsageError."""
     search = {"dataset": DATASET, "limit": 1} | raw["search"]
     try:
         parse_config({**raw, "search": search, "products": [{"kind": "bundle"}]}, base=folder)

@@ -14,7 +14,7 @@ from asyncdl.cli.options import command, config_argument, json_option, naming, v
 from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.page_files import STDOUT, write_page
 from asyncdl.cli.printing import echo, echo_json
-from asyncdl.cli.service import SANDBOX_NAME
+from asyncdl.cli.service_access import SANDBOX_NAME
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
 from asyncdl.job.choosing.search_plan import search_plan_of

@@ -23,7 +23,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
-from asyncdl.cli.service import access_to, open_service, with_state, with_tls
+from asyncdl.cli.service_access import access_to, open_service, with_state, with_tls
 from asyncdl.config import Seconds, load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
@@ -42,11 +42,11 @@ from asyncdl.net.tls import TlsSettings
 @sandbox_option
 @json_option
 @state_option
-@click.option("--retry-failed", is_flag=True, help="Only what failed or stayed unresolved.")
+@click.option("--retry-failed", is_flag=True, help="Only files that failed or stayed unresolved.")
 @click.option("--force", is_flag=True, help="Run even if not everything fits on the disk.")
-@click.option("--quiet", "-q", is_flag=True, help="Only errors.")
-@click.option("--no-progress", is_flag=True, help="No live display.")
-@max_wait_option("as the config says")
+@click.option("--quiet", "-q", is_flag=True, help="Print only errors.")
+@click.option("--no-progress", is_flag=True, help="Disable the live display.")
+@max_wait_option("as in the config")
 @tls_options
 @verbose_option
 def run(
@@ -61,9 +61,9 @@ def run(
     max_wait: Seconds | None,
     tls: TlsSettings,
 ) -> int:
-    """Fetch everything CONFIG asks for; run again, it continues where it stopped.
+    """Download everything in CONFIG; run it again to continue where it stopped.
 
-    Exit status: 0 every file is there and verified; 1 some failed or stayed
+    Exit status: 0 all files are present and verified; 1 some failed or stayed
     unresolved, or the run had to stop; 2 wrong usage or config; 3 credentials
     or permission refused; 130 interrupted.
     """
@@ -95,7 +95,7 @@ def run(
         with naming(config):
             run_async(work)
     except AsyncdlError:
-        # People get the error as one line; a program still gets its last object.
+        # The error is printed as one line; JSON output still gets its last object.
         if as_json and ended:
             print_summary(ended[0], settings.directory, as_json=True, quiet=quiet)
         raise

@@ -28,7 +28,7 @@ from asyncdl.cli.printing import echo
     type=click.IntRange(0, 65_535),
     default=8080,
     show_default=True,
-    help="Port; 0 takes a free one.",
+    help="Port; 0 selects a free one.",
 )
 @click.option(
     "--generated",
@@ -47,11 +47,17 @@ from asyncdl.cli.printing import echo
 @click.option(
     "--file-size",
     type=click.IntRange(min=1024),
-    help="Bytes of each raster, in place of --pixels.",
+    help="Bytes of each raster, instead of --pixels.",
 )
 @click.option("--seed", default=0, show_default=True, help="Random seed for the pixel values.")
-@click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="May be repeated.")
-@click.option("--list-faults", is_flag=True, help="Tell which faults there are.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Fault, such as chaos; may be repeated.",
+)
+@click.option("--list-faults", is_flag=True, help="List all faults and exit.")
 @verbose_option
 def sandbox(
     host: str,
@@ -64,7 +70,7 @@ def sandbox(
     list_faults: bool,
 ) -> int:
     """Serve the embedded M2M service and file host until interrupted."""
-    from asyncdl.cli.service import tell_violations
+    from asyncdl.cli.service_access import print_violations
     from asyncdl.sandbox import Faults, serve
 
     if list_faults:
@@ -93,23 +99,23 @@ def sandbox(
             echo(f"username = {service.username}")
             echo(f"token    = {service.token}")
             echo(f"stac_url = {service.stac_url}")
-            echo("Ctrl-C ends it.", err=True)
+            echo("Press Ctrl-C to stop.", err=True)
             try:
                 await anyio.sleep_forever()
             finally:
-                tell_violations(service.violations)
+                print_violations(service.violations)
 
     run_async(work)
     return OK
 
 
 def cannot_listen(host: str, port: int, error: Exception) -> str:
-    """Say why nothing can be served at an address, and what to do."""
+    """Return why the server cannot listen at an address, and what to do."""
     if isinstance(error, UnicodeError | socket.gaierror):
-        return f"--host {host}: no such host is known; allowed: an address of this machine"
+        return f"--host {host}: unknown host; allowed: an address of this machine"
     match getattr(error, "errno", None):
         case errno.EADDRINUSE:
-            return f"port {port} of {host} is in use; --port 0 takes a free one"
+            return f"port {port} of {host} is in use; --port 0 selects a free one"
         case errno.EACCES:
-            return f"port {port} is kept for the system; --port 0 takes a free one above 1023"
-    return f"--host {host}: cannot listen there ({error}); allowed: an address of this machine"
+            return f"port {port} is privileged; --port 0 selects a free one above 1023"
+    return f"--host {host}: cannot listen ({error}); allowed: an address of this machine"

@@ -1,4 +1,4 @@
-"""``asyncdl search``: the scenes of a config, as a table, JSON, GeoJSON, CSV or bare ids."""
+"""``asyncdl search``: the scenes of a config, as a table, JSON, GeoJSON, CSV or ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import orjson
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
-    FEW_TRIES,
+    FEW_RETRIES,
     Embedded,
     command,
     config_argument,
@@ -27,7 +27,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.printing import echo, json_text, table_lines
-from asyncdl.cli.service import Access, access_to, open_client, with_tls
+from asyncdl.cli.service_access import Access, access_to, open_client, with_tls
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.preflight import naming_datasets
@@ -41,19 +41,19 @@ from asyncdl.net.tls import TlsSettings
 from asyncdl.units import count
 
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""The last four are wide forms, which some spreadsheets take as well."""
+"""The last four are full-width forms, which some spreadsheets accept as well."""
 FORMATS = ("table", "json", "geojson", "csv", "ids")
 PIPE = (
     "asyncdl search examples/anchorage.toml --sandbox --format ids"
     " | asyncdl run examples/piped.toml --sandbox"
 )
 TABLE_ROWS = 100
-"""What people look through; programs get all."""
+"""Default limit of tables; other formats print all scenes."""
 COLUMNS = ("acquired", "cloud", "path", "row", "tier", "product_id", "entity_id")
-"""What programs get of a scene; as CSV they are named also where there is none."""
+"""Columns of JSON and CSV; the CSV header is printed even without scenes."""
 ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
     "date": lambda scene: (scene.acquired, scene.display_id),
-    # What nobody knows comes last.
+    # Unknown cloud cover comes last.
     "cloud": lambda scene: (
         scene.cloud_cover is None, scene.cloud_cover or 0, scene.acquired, scene.display_id
     ),
@@ -71,19 +71,19 @@ ORDERS: Mapping[str, Callable[[Scene], tuple[object, ...]]] = {
 @sandbox_option
 @click.option(
     "--format", "form", type=click.Choice(FORMATS),
-    help="What is printed; by default a table.",
+    help="Output format; by default a table.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--sort", type=click.Choice(list(ORDERS)), default="date", show_default=True,
-    help="What comes first: the oldest, or the clearest.",
+    help="Sort by date, oldest first, or by cloud cover, clearest first.",
 )  # fmt: skip
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
-    help=f"Show this many; 0 shows all. By default {TABLE_ROWS} in a table, else all.",
+    help=f"Maximum number of scenes; 0 for all. By default {TABLE_ROWS} in a table, else all.",
 )
-@max_wait_option(FEW_TRIES)
+@max_wait_option(FEW_RETRIES)
 @tls_options
 @verbose_option
 def search(
@@ -96,10 +96,10 @@ def search(
     max_wait: Seconds | None,
     tls: TlsSettings,
 ) -> int:
-    """Show the scenes that CONFIG asks for, without fetching anything.
+    """List the scenes of CONFIG, without downloading anything.
 
-    The full count is told on stderr. As ids, one a line, they are what a config
-    with scenes_file = "-" reads.
+    The total number of matches is printed to stderr. A config with scenes_file = "-"
+    reads the output of --format ids.
     """
     form = _form_of(form, as_json=as_json)
     settings = load_config(config)
@@ -108,7 +108,7 @@ def search(
         query = search_plan.query
     if query is None:
         raise ConfigError(
-            "names its scenes by id, so there is nothing to search", file=config, key="search"
+            "lists scenes by id, so there is nothing to search", file=config, key="search"
         )
     with naming(config):
         access = access_to(with_tls(settings.service, tls), sandbox)
@@ -126,14 +126,14 @@ def _form_of(form: str | None, *, as_json: bool) -> str:
     if not as_json:
         return form or FORMATS[0]
     if form not in (None, "json"):
-        raise click.UsageError(f"--json and --format {form} are two forms; give one of them")
+        raise click.UsageError(f"--json and --format {form} exclude each other")
     return "json"
 
 
 def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
     shown = scenes[:limit]
     if len(shown) < len(scenes):
-        echo(f"Showing {len(shown):,} of them; --limit 0 shows all.", err=True)
+        echo(f"Showing the first {len(shown):,}; --limit 0 shows all.", err=True)
     return shown
 
 
@@ -167,7 +167,7 @@ async def _search(
 
 
 def as_row(scene: Scene) -> dict[str, Any]:
-    """Return what a person wants to know of a scene."""
+    """Return the fields of a scene for JSON and CSV."""
     product = parse_product_id(scene.display_id)
     return {
         "acquired": scene.acquired,
@@ -181,7 +181,7 @@ def as_row(scene: Scene) -> dict[str, Any]:
 
 
 def for_people(scene: Scene, today: date) -> dict[str, object]:
-    """Return a row of the table, what the eye looks for first."""
+    """Return a row of the table."""
     row = as_row(scene)
     place = f"{row['path']}/{row['row']}" if row["path"] is not None else None
     return {
@@ -224,7 +224,7 @@ def _as_csv(scenes: Sequence[Scene]) -> list[str]:
 
 
 def _as_cell(value: object) -> object:
-    """Return a value that a spreadsheet takes for a text, and not for a formula that it runs."""
+    """Return a value that a spreadsheet does not interpret as a formula."""
     is_formula = isinstance(value, str) and value.lstrip().startswith(_BEGINS_FORMULA)
     return f"'{value}" if is_formula else value
 

@@ -1,6 +1,6 @@
-"""Settings that messages name as Python does, as the command line spells them.
+"""Names of options for settings that messages name like Python.
 
-The rooms below name a setting by its field, between backticks, and know of no option.
+Other packages name a setting by its field, in backticks, and know no options.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 TLS_OPTIONS = {"ca_file": "--cacert", "client_cert": "--cert", "client_key": "--key"}
-"""Keys of ``[service]`` that are options, too."""
+"""Options for keys of ``[service]``."""
 _GET_OPTIONS = TLS_OPTIONS | {
     "directory": "-d",
     "headers": "-H",
@@ -18,17 +18,17 @@ _GET_OPTIONS = TLS_OPTIONS | {
     "overwrite": "--overwrite",
     "recheck": "-N",
 }
-"""Fields of a ``FileRequest``, ``Limits`` or ``Downloader``, as ``get`` has them."""
+"""Options of ``get`` for fields of a ``FileRequest``, ``Limits`` or ``Downloader``."""
 _NAMED = re.compile(r"`([a-z_]+)`")
 
 
-def spelt_for_get(text: str) -> str:
-    """Return a message with the options of ``get`` in place of the fields."""
+def with_get_options(text: str) -> str:
+    """Return a message with the options of ``get`` instead of the fields."""
     return _NAMED.sub(lambda found: f"`{_GET_OPTIONS.get(found[1], found[1])}`", text)
 
 
 def with_options(text: str) -> str:
-    """Return a message with the option behind each key of a config that has one."""
+    """Return a message with the option added to each config key that has one."""
     return _NAMED.sub(_with_option, text)
 
 

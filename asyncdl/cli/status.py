@@ -18,7 +18,7 @@ from asyncdl.cli.options import (
 )
 from asyncdl.cli.outcome import SHOWN_FAILURES
 from asyncdl.cli.printing import echo, echo_json, table_lines
-from asyncdl.cli.service import name_of, with_state
+from asyncdl.cli.service_access import name_of, with_state
 from asyncdl.config import load_config
 from asyncdl.job.status import Status, status_of
 from asyncdl.journal import FileStatus, places_of

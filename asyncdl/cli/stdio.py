@@ -1,11 +1,11 @@
-"""Standard input, output and error as a process may find them: whole, full or closed.
+"""Standard input, output and error, which may be closed, full or broken.
 
-Notes on standard error are worth having and no more: where they cannot be written they
-are left out. What was asked for goes to standard output, so there it ends the command.
+Errors when writing to standard error are ignored: its notes are optional. Errors when writing
+to standard output, which has the results, end the command.
 
-Files and pipes get UTF-8 whatever the locale says: what reads them is a program, or an
-editor, and no locale but UTF-8 has all the characters of our texts. A terminal gets its own
-encoding; what that lacks is shown as an escape.
+Files and pipes get UTF-8 in any locale: they are read by programs or editors, and no other
+encoding has all the characters of our texts. A terminal gets its own encoding; characters
+that it lacks are escaped.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ class StreamError(AsyncdlError):
 
 
 class ReaderLeft(StreamError):
-    """Whoever read standard output has seen enough, as ``head`` has."""
+    """The reader of standard output has closed it, like ``head``."""
 
 
 class _Output(io.FileIO):
-    """Standard output; says of itself what is wrong with it."""
+    """Standard output, with our errors."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write. Raises: StreamError.
 
-        No OSError, which click takes for itself: it ends the process while the text stream
-        still holds something, of which Python 3.13 complains aloud.
+        Not an OSError, which click handles itself: it exits while the text stream still has
+        buffered text, for which Python 3.13 prints an error.
         """
         try:
             return super().write(data)
         except BrokenPipeError as error:
-            raise ReaderLeft("nobody reads standard output any more") from error
+            raise ReaderLeft("standard output was closed by its reader") from error
         except OSError as error:
             why = "is closed" if error.errno == errno.EBADF else f"fails: {error.strerror}"
             raise StreamError(f"standard output {why}") from error
 
 
 class _Notes(io.FileIO):
-    """Standard error; takes everything, and drops what cannot be written."""
+    """Standard error; ignores write errors."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write, or do nothing."""
+        """Write, ignoring errors."""
         try:
             return super().write(data)
         except OSError:
@@ -64,7 +64,7 @@ class _Notes(io.FileIO):
 
 
 class _ClosedInput(io.FileIO):
-    """Standard input where there is none."""
+    """Closed standard input."""
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Raise StreamError."""
@@ -75,15 +75,15 @@ class _ClosedInput(io.FileIO):
         raise StreamError("standard input is closed")
 
 
-def hold_streams() -> None:
-    """Make the three streams of this process such that each can be used without a look.
+def replace_streams() -> None:
+    """Replace the three standard streams, so that each can be used without checks.
 
-    A closed one is a null device from now on, so that no file takes its number.
+    A closed one becomes the null device, so that no file gets its descriptor.
     """
     if sys.stdin is None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(_ClosedInput(_null(os.O_RDONLY), "r")))
     if sys.stdout is None:
-        # What can only be read refuses to be written, as a closed stream would.
+        # Read-only, so that writing fails as on a closed stream.
         sys.stdout = _text(_Output(_null(os.O_RDONLY), "w"), _EVERYWHERE)
     else:
         sys.stdout = _over(sys.stdout, _Output)
@@ -93,8 +93,8 @@ def hold_streams() -> None:
         sys.stderr = _over(sys.stderr, _Notes)
 
 
-def forget_output() -> None:
-    """Let what standard output still holds go nowhere, or Python would complain at its end."""
+def discard_output() -> None:
+    """Discard buffered standard output; otherwise Python would print an error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -103,12 +103,12 @@ def _null(flags: int) -> int:
 
 
 def _over(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
-    """Return a text stream to the same descriptor, with another way to write."""
+    """Return a text stream on the same descriptor, with another raw stream."""
     if not isinstance(stream, io.TextIOWrapper):
-        return stream  # somebody's own, as in a notebook
+        return stream  # replaced by the caller, as in a notebook
     stream.flush()
     if not isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):
-        # A console of Windows, which takes text and no bytes.
+        # A Windows console, which accepts text but no bytes.
         stream.reconfigure(errors=_ERRORS)
         return stream
     return _text(

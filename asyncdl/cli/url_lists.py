@@ -1,4 +1,4 @@
-"""Lists of URLs from files and pipes, read no faster than their files are fetched."""
+"""Lists of URLs from files and pipes, read no faster than their URLs are fetched."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from asyncdl.lists.line_reader import LineReader
 from asyncdl.outside import TooMuch
 
 READ_BYTES = 65_536
-"""Read from a list at once."""
+"""Bytes per read."""
 MAX_PROBLEMS = 10_000
-"""So many are kept of a list that is none, which may be long."""
-OPTION_PATIENCE_S = 0.5
-"""So long the options of an entry may take to follow it through a pipe."""
+"""Maximum number of problems to keep; a file that is not a list may be long."""
+OPTION_TIMEOUT_S = 0.5
+"""Maximum time that the options of an entry may follow it in a pipe."""
 
 
 class UrlList:
     """The entries of one list.
 
     Args:
-        file: Open for bytes.
-        on_unknown: Takes the place and name of an option without effect.
+        file: Opened in binary mode.
+        on_unknown: Called with place and name of an option that has no effect.
     """
 
     def __init__(self, file: BinaryIO, on_unknown: Callable[[str, str], None]) -> None:
@@ -35,15 +35,15 @@ class UrlList:
         name = str(getattr(file, "name", ""))
         self.name = "standard input" if name in ("<stdin>", "0", "-") else name
         self.problems: list[Problem] = []
-        """Of the lines read so far."""
+        """Problems of the lines read so far."""
 
     @property
-    def can_be_checked(self) -> bool:
-        """Whether all of it is there already and can be read twice."""
+    def is_rereadable(self) -> bool:
+        """Whether it is complete and can be read twice."""
         return self._file.seekable()
 
     def check(self) -> Iterator[Entry]:
-        """Read all of it, yield the entries and collect what is wrong; then begin again."""
+        """Read all of it, yield the entries and collect problems; then rewind."""
         start = self._file.tell()
         for entry in self._entries(EntryReader(self.name, self.note, self._on_unknown)):
             yield entry
@@ -52,13 +52,13 @@ class UrlList:
         self._file.seek(start)
 
     def note(self, problem: Problem) -> None:
-        """Keep what is wrong, unless there is too much of it already."""
+        """Keep a problem, unless there are too many."""
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
 
     async def entries(self) -> AsyncIterator[Entry]:
-        """Yield the entries; of a file that has been checked what is wrong is left out."""
-        if self.can_be_checked:
+        """Yield the entries; in a file that has been checked, problems are skipped."""
+        if self.is_rereadable:
             for entry in self._entries(EntryReader(self.name, lambda problem: None)):
                 yield entry
             return
@@ -76,11 +76,11 @@ class UrlList:
             self._end_with(error)
 
     def _end_with(self, error: TooMuch) -> None:
-        """Read no further: what follows may have no end."""
+        """Stop reading: the input may have no end."""
         self.note(Problem(self.name, str(error), "a list of URLs, one a line"))
 
     async def _piped(self, reader: EntryReader) -> AsyncIterator[Entry]:
-        # The other end of a pipe takes its time: neither transfers nor an interrupt wait for it.
+        # A pipe may be slow: neither transfers nor an interrupt may wait for it.
         lines = LineReader(self.name)
         fd = self._file.fileno()
         try:
@@ -108,9 +108,9 @@ def _ended(reader: EntryReader) -> Iterator[Entry]:
 
 
 async def _read_pipe(fd: int, *, is_patient: bool) -> bytes | None:
-    """Return the next bytes, none at the end; ``None`` if it took too long to wait for more."""
+    """Return the next bytes, empty at the end; ``None`` on a timeout."""
     with suppress(TimeoutError):
-        with anyio.fail_after(None if is_patient else OPTION_PATIENCE_S):
+        with anyio.fail_after(None if is_patient else OPTION_TIMEOUT_S):
             await anyio.wait_readable(fd)
         return os.read(fd, READ_BYTES)
     return None

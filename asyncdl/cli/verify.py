@@ -1,4 +1,4 @@
-"""``asyncdl verify``: every finished file read again, and mended if that is wanted."""
+"""``asyncdl verify``: read every finished file again, and repair it on request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from asyncdl.cli.options import (
 from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo, echo_json
 from asyncdl.cli.run import exit_status_of
-from asyncdl.cli.service import (
+from asyncdl.cli.service_access import (
     SANDBOX_NAME,
     Access,
     access_to,
@@ -59,11 +59,11 @@ READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
     ],
 )
 @config_argument
-@click.option("--repair", is_flag=True, help="Fetch again what is damaged or gone.")
+@click.option("--repair", is_flag=True, help="Download damaged and missing files again.")
 @sandbox_option
 @json_option
 @state_option
-@click.option("--quiet", "-q", is_flag=True, help="Only what is wrong.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only problems.")
 @tls_options
 @verbose_option
 def verify(
@@ -75,10 +75,10 @@ def verify(
     quiet: bool,
     tls: TlsSettings,
 ) -> int:
-    """Read every finished file of CONFIG again and compare it with its recorded proof.
+    """Read every finished file of CONFIG again and compare it with its recorded checksum.
 
-    Asks no network, but for --repair. Exit status 0: all are right, or right again; 1: not so,
-    or no run of CONFIG is known.
+    Works offline, except for --repair. Exit status: 0 all files are right or repaired;
+    1 some are not, or no run of CONFIG is known.
     """
     settings = with_state(load_config(config), state_dir)
     service = name_of(settings.service, sandbox)
@@ -109,13 +109,13 @@ def verify(
     steps = next_steps(summary, config, is_sandbox=sandbox is not None)
     print_summary(summary, settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
     if unwanted and not as_json:
-        echo(f"{count(unwanted, 'damaged file')} that CONFIG no longer asks for: left alone")
+        echo(f"{count(unwanted, 'damaged file')} no longer in CONFIG: left alone")
     return exit_status_of(summary) or (INCOMPLETE if unwanted else OK)
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nothing could be verified, as no run for the service is known."""
+    """Nothing could be verified, because no run for the service is known."""
 
     is_damaged: bool
     """Whether there was a journal that could not be read."""
@@ -132,7 +132,7 @@ async def _check(places: StatePlaces, service: str, emit: Emit) -> Checked | Unk
     except DiskError as error:
         if error.errno not in READ_ONLY:
             raise
-    # Whoever may only read may still know; what is found is not remembered.
+    # Verifying works read-only, too; results are not recorded then.
     async with read_journal(places, service) as copy:
         return await _check_by(copy, places.directory, emit) if copy else Unknown(is_damaged=False)
 
@@ -146,15 +146,15 @@ async def _check_by(journal: Journal, directory: Path, emit: Emit) -> Checked | 
 def _print_unknown(unknown: Unknown, directory: Path, *, as_json: bool) -> None:
     why = f"no run of this job is known in {directory}"
     if unknown.is_damaged:
-        why = f"the journal in {directory} could not be read and was put aside"
-        why += "; `asyncdl run` proves the files that are there again"
+        why = f"the journal in {directory} could not be read and was moved aside"
+        why += "; `asyncdl run` verifies the existing files again"
     elif unknown.others:
         why += f", but runs against {', '.join(unknown.others)} are"
         why += " (verify them with --sandbox)" if SANDBOX_NAME in unknown.others else ""
     if as_json:
         files = {"total": 0, "verified": 0, "damaged": 0}
-        told = {"event": "summary", "status": "incomplete", "files": files, "bytes": {"read": 0}}
-        echo_json(told | {"error": why})
+        summary = {"event": "summary", "status": "incomplete", "files": files, "bytes": {"read": 0}}
+        echo_json(summary | {"error": why})
     else:
         echo(f"Nothing was verified: {why}.")
 
@@ -162,7 +162,7 @@ def _print_unknown(unknown: Unknown, directory: Path, *, as_json: bool) -> None:
 async def _repair(
     settings: Config, access: Access, *, as_json: bool, quiet: bool
 ) -> tuple[Summary, int]:
-    """Fetch what is damaged; return how that went, and how many files nobody wants are left."""
+    """Download damaged files; return the summary, and the number of those not in CONFIG."""
     async with open_service(access) as service:
         job = Job(
             msgspec.structs.replace(settings, service=service.config),
@@ -182,7 +182,7 @@ async def _repair(
 
 @contextmanager
 def _watching(*, as_json: bool, quiet: bool) -> Iterator[Emit]:
-    """Give what shows the files that are wrong as they are found, and how far the reading is."""
+    """Yield a function that shows damaged files as they are found, and the progress."""
     show_wrong = _echo_json_line if as_json else _echo_line
     bar = None
     if is_live() and not quiet:
@@ -247,4 +247,4 @@ def _print(outcome: Checked, directory: Path, *, as_json: bool, quiet: bool) -> 
         echo(f"{right}; read {size(outcome.read_bytes)}")
     if wrong:
         them = plural(wrong, "it", "them")
-        echo(f"{count(wrong, 'file')} damaged or gone; --repair fetches {them} again")
+        echo(f"{count(wrong, 'file')} damaged or missing; --repair downloads {them} again")

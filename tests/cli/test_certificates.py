@@ -108,7 +108,7 @@ COMMANDS: dict[str, list[str]] = {
         (["--cacert", "gone.pem"], "--cacert = 'gone.pem': no such file"),
         (["--cert", "page.pem"], "--cert = 'page.pem': holds no certificate"),
         (["--cert", "me.pem", "--key", "page.pem"], "--key = 'page.pem': holds no private key"),
-        (["--key", "key.pem"], "--key goes with --cert"),
+        (["--key", "key.pem"], "--key needs --cert"),
     ],
 )
 def test_a_wrong_file_ends_each_command_and_is_named_by_its_option(

@@ -17,7 +17,7 @@ import pytest
 
 from asyncdl.cli.main import COMMANDS, exit_status
 from asyncdl.cli.printing import echo
-from asyncdl.cli.stdio import hold_streams
+from asyncdl.cli.stdio import replace_streams
 from tests.cli.test_examples import AFTER_A_RUN, EXAMPLE_HOST, EXAMPLES, file_host
 
 __all__ = ["file_host"]
@@ -41,7 +41,7 @@ def redirected(
     ):
         patch.setattr(sys, "stdout", one)
         patch.setattr(sys, "stderr", two)
-        hold_streams()
+        replace_streams()
         yield out, err
         sys.stdout.flush()
 
@@ -95,7 +95,7 @@ def test_a_terminal_gets_its_own_encoding_and_escapes_for_the_rest(
     with open(ours, "rb", 0) as shown, open(theirs, "w", encoding=encoding) as terminal:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", terminal)
-            hold_streams()
+            replace_streams()
             echo(ODD)
             sys.stdout.flush()
         line = shown.readline().strip()

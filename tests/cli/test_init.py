@@ -99,17 +99,17 @@ def test_what_run_would_refuse_is_not_written(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--dataset", "landsat_ot_c2_l3", "--bundle"), ["known here; did you mean landsat_ot_c2"]),
+        (("--dataset", "landsat_ot_c2_l3", "--bundle"), ["c2_l3; did you mean landsat_ot_c2"]),
         (
             ("--dataset", "nix", "--bundle"),
-            ["nix is no dataset known here; `asyncdl datasets nix`"],
+            ["unknown dataset nix; `asyncdl datasets nix`"],
         ),
         (
             ("--dataset", "nix", "--bands", "rde,SR_B4"),
-            ["nix is no dataset", "has a band rde; did you mean red?"],
+            ["unknown dataset nix", "has a band rde; did you mean red?"],
         ),
         (("--scenes-file", "-", "--bands", "rde,SR_*"), ["has a band rde; did you mean red?"]),
-        (("--scenes-file", "-", "--bands", "TOA_?,red"), ["known here has a band TOA_?"]),
+        (("--scenes-file", "-", "--bands", "TOA_?,red"), ["no known dataset has a band TOA_?"]),
         (("--dataset", "landsat_ot_c2_l2", "--bands", "SR_*"), []),
     ],
 )
@@ -163,7 +163,7 @@ def test_no_product_at_all_is_asked_again() -> None:
 def test_answers_that_end_too_early_write_nothing(folder: Path) -> None:
     result = answer(*GOOD[:3], file="a.toml")
     assert result.exit_code == 2
-    assert "no answers left" in result.stderr
+    assert "standard input has ended" in result.stderr
     assert not Path("a.toml").exists()
 
 

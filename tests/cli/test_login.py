@@ -97,7 +97,7 @@ def test_a_token_that_is_refused_is_not_kept(
 
 def test_without_a_token_nobody_is_called(terminal: Terminal, served: Service) -> None:
     assert terminal.run("login", "--url", served.url, "--username", "ann") == 3
-    assert "no USGS application token, and no terminal to ask on" in terminal.err
+    assert "no USGS application token, and no terminal for a prompt" in terminal.err
     assert "--token-stdin" in terminal.err and "ASYNCDL_TOKEN" in terminal.err
     assert terminal.run("login", "--url", served.url) == 3
     assert "no USGS user name" in terminal.err and "--username" in terminal.err
@@ -115,7 +115,10 @@ def test_on_a_terminal_both_are_asked_for_and_the_token_is_not_shown(
         return TOKEN if hide_input else served.username
 
     monkeypatch.setattr("click.prompt", answer)
-    monkeypatch.setattr("asyncdl.cli.login.asker", lambda: sys.modules["asyncdl.cli.service"]._ask)
+    monkeypatch.setattr(
+        "asyncdl.cli.login.terminal_prompt",
+        lambda: sys.modules["asyncdl.cli.service_access"]._prompt,
+    )
     assert terminal.run("login", "--url", served.url) == 0
     assert asked == {"USGS user name": False, "USGS application token": True}
 

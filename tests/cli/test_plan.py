@@ -54,7 +54,7 @@ def test_a_plan_tells_what_is_used_of_the_quota(left: tuple[int, int, int], line
 
 
 def test_a_quota_that_is_not_told_is_not_made_up() -> None:
-    assert "quota: not told" in describe(planned(RateLimits()))
+    assert "quota: unknown" in describe(planned(RateLimits()))
     told = RateLimits(remaining_limits=[Limit("user", 1, 1, 1)])
     assert "quota: 1 download left" in describe(planned(told))
 

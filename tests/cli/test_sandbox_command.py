@@ -15,7 +15,7 @@ def test_a_port_in_use_is_a_usage_error_with_a_way_out(terminal: Terminal) -> No
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert terminal.run("sandbox", "--port", port) == 2
-    assert f"port {port} of 127.0.0.1 is in use; --port 0 takes a free one" in terminal.err
+    assert f"port {port} of 127.0.0.1 is in use; --port 0 selects a free one" in terminal.err
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "65536", "http"])
@@ -35,4 +35,4 @@ def test_a_host_that_is_not_here_is_a_usage_error(host: str, terminal: Terminal)
 
 def test_a_port_of_the_system_is_told_as_such() -> None:
     error = PermissionError(errno.EACCES, "Permission denied")
-    assert "port 80 is kept for the system" in cannot_listen("127.0.0.1", 80, error)
+    assert "port 80 is privileged" in cannot_listen("127.0.0.1", 80, error)

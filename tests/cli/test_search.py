@@ -71,7 +71,7 @@ def test_a_cut_is_told_with_the_full_count(terminal: Terminal, folder: Path) -> 
     assert terminal.run(*ANCHORAGE, "--limit", "1", "--sort", "cloud") == 0
     assert [line.split()[4] for line in terminal.out.splitlines()[1:]] == IDS[2:]
     assert "3 of 3 scenes" in terminal.err
-    assert "Showing 1 of them; --limit 0 shows all." in terminal.err
+    assert "Showing the first 1; --limit 0 shows all." in terminal.err
 
 
 def test_a_long_table_is_cut_by_itself_and_nothing_else_is(
@@ -137,7 +137,7 @@ def test_json_may_be_asked_for_as_of_every_other_command(terminal: Terminal, fol
 
 def test_two_forms_at_once_are_refused(terminal: Terminal, folder: Path) -> None:
     assert terminal.run(*ANCHORAGE, "--json", "--format", "csv") == 2
-    assert "give one of them" in terminal.err
+    assert "exclude each other" in terminal.err
 
 
 def test_one_scene_is_one_scene(terminal: Terminal, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asyncdl.cli.options import Embedded
-from asyncdl.cli.service import access_to, open_service
+from asyncdl.cli.service_access import access_to, open_service
 from asyncdl.config import ServiceConfig
 from asyncdl.sandbox import Faults
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from asyncdl import remedies
-from asyncdl.cli.spelling import _GET_OPTIONS, _NAMED, spelt_for_get, with_options
+from asyncdl.cli.spelling import _GET_OPTIONS, _NAMED, with_get_options, with_options
 from tests.cli.terminal import Terminal
 
 
 def test_get_names_its_options() -> None:
-    assert spelt_for_get("replace it (`overwrite`)") == "replace it (`--overwrite`)"
-    assert spelt_for_get("`ca_file` or `other`") == "`--cacert` or `other`"
+    assert with_get_options("replace it (`overwrite`)") == "replace it (`--overwrite`)"
+    assert with_get_options("`ca_file` or `other`") == "`--cacert` or `other`"
 
 
 def test_other_commands_name_the_option_behind_the_key() -> None:

@@ -68,7 +68,7 @@ def test_a_journal_that_cannot_be_read_is_told(terminal: Terminal, folder: Path)
     journal = DATA / ".asyncdl/journal.sqlite"
     journal.write_bytes(b"garbage" * 1000)
     assert terminal.run("verify", CONFIG, "--sandbox") == 1
-    assert "could not be read and was put aside" in terminal.out
+    assert "could not be read and was moved aside" in terminal.out
     journal.write_bytes(b"garbage" * 1000)
     assert terminal.run("run", CONFIG, "--sandbox") == 0
     assert "The journal could not be read" in terminal.err
@@ -81,7 +81,7 @@ def test_what_is_gone_and_no_longer_wanted_is_forgotten_by_a_repair(
     config = ran_with_fewer_members(terminal)
     Path(f"one/bundle/{SCENE}/{SCENE}_SR_B5.TIF").unlink()
     assert terminal.run("verify", config, "--sandbox", "--repair") == 0
-    assert "1 file damaged or gone; --repair fetches it again" in terminal.out
+    assert "1 file damaged or missing; --repair downloads it again" in terminal.out
     assert terminal.run("verify", config, "--sandbox") == 0
 
 
@@ -92,7 +92,7 @@ def test_what_is_damaged_and_no_longer_wanted_is_left_alone(
     damaged = Path(f"one/bundle/{SCENE}/{SCENE}_SR_B5.TIF")
     damaged.write_bytes(b"II*\0 bad")
     assert terminal.run("verify", config, "--sandbox", "--repair") == 1
-    assert "1 damaged file that CONFIG no longer asks for: left alone" in terminal.out
+    assert "1 damaged file no longer in CONFIG: left alone" in terminal.out
     assert damaged.is_file()
 
 

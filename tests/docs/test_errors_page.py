@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 import asyncdl
-from asyncdl.cli.main import say
+from asyncdl.cli.main import print_error
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
 from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY, read_envelope
 from asyncdl.net.faults import certificate_problem, tls_fault
@@ -90,7 +90,7 @@ def test_every_response_ends_as_its_row_says(row: list[str]) -> None:
                 read_envelope("dataset", http_status, {}, body)
             assert type(caught.value).__name__ == first_code(error_class)
             assert caught.value.retryable is again.startswith("yes")
-            assert say(caught.value) == int(exit_status)
+            assert print_error(caught.value) == int(exit_status)
 
 
 def test_every_reason_of_openssl_has_its_remedy() -> None:
@@ -103,7 +103,7 @@ def test_every_reason_of_openssl_has_its_remedy() -> None:
             assert (word in problem) == (
                 word in row[2] or (row[2].startswith("the same") and word[0] == "S")
             )
-        assert say(NetworkError("call dataset", problem, retryable=False)) == 1
+        assert print_error(NetworkError("call dataset", problem, retryable=False)) == 1
 
 
 def test_every_other_reason_of_openssl_is_final_or_not_as_its_row_says() -> None:

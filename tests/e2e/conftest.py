@@ -15,7 +15,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from asyncdl.cli.service import VIOLATION
+from asyncdl.cli.service_access import VIOLATION
 from asyncdl.sandbox import Service
 
 COMMAND = [sys.executable, "-m", "asyncdl"]

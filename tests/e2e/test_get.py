@@ -114,8 +114,8 @@ ONE = "http://127.0.0.1:9/a"
         ([ONE, "-o", "-"], "stdout"),
         ([ONE, "-o", ""], "name of a file"),
         ([ONE, "-o", "x.part"], "x.part_"),
-        ([ONE, ONE + "b", "-d", "x", "-o", "y"], "-o beside -d names one file"),
-        ([ONE, ONE + "b", "--checksum", f"sha-256={SHA_A}"], "--checksum goes with exactly one"),
+        ([ONE, ONE + "b", "-d", "x", "-o", "y"], "-o together with -d needs exactly one URL"),
+        ([ONE, ONE + "b", "--checksum", f"sha-256={SHA_A}"], "--checksum needs exactly one"),
         ([ONE, "--checksum", "sha-256=12"], "64 hexadecimal digits"),
         ([ONE, "--checksum", "rot13=12"], "TYPE is one of"),
         ([ONE, "--checksums", "nowhere.sums"], "nowhere.sums: No such file"),
@@ -242,7 +242,7 @@ async def test_a_file_that_no_table_names_is_not_fetched(
     (tmp_path / "my.sums").write_text(f"{SHA_A}  a.bin\n")
     ended = await get(f"{host.url}/b.bin", "--checksums", "my.sums")
     assert ended.status == 2
-    assert "/b.bin: no checksum of it stands in my.sums" in ended.stderr
+    assert "/b.bin: not listed in my.sums" in ended.stderr
     named = await get(f"{host.url}/a.bin?v=2", "-o", "a.bin", "--checksums", "my.sums")
     assert (named.status, len(host.requests)) == (0, 1)
 

@@ -309,8 +309,8 @@ def test_a_person_is_not_asked_for_a_token_that_goes_there(
         return TOKEN
 
     url = f"https://evil.test:{attacker.port}/"
-    for module in ("service", "login"):
-        monkeypatch.setattr(f"asyncdl.cli.{module}.asker", lambda: ask)
+    for module in ("service_access", "login"):
+        monkeypatch.setattr(f"asyncdl.cli.{module}.terminal_prompt", lambda: ask)
     for command in ("search", "login"):
         assert terminal.run(command, job(url)) == 2
     assert not asked and not attacker.heard

@@ -127,7 +127,7 @@ def test_a_device_without_an_end_ends() -> None:
 async def test_a_list_comes_through_a_pipe_of_the_shell() -> None:
     with pipe_with(b"http://one.test/a\nhttp://two.test/b\n") as path, path.open("rb") as file:
         urls = UrlList(file, lambda place, name: None)
-        assert not urls.can_be_checked
+        assert not urls.is_rereadable
         assert [entry.urls async for entry in urls.entries()] == [
             ("http://one.test/a",),
             ("http://two.test/b",),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from asyncdl.cli.logs import SafeFormatter
-from asyncdl.cli.main import say
+from asyncdl.cli.main import print_error
 from asyncdl.cli.outcome import print_summary
 from asyncdl.cli.printing import json_text, plain, print_message, print_table
 from asyncdl.cli.run_display import render
@@ -84,8 +84,8 @@ def test_the_outcome_is_harmless(as_json: bool, capsys: pytest.CaptureFixture[st
 def test_notes_errors_and_tables_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     print_message(Notice(HOSTILE, "warning"))
     print_message(HostWait(HOSTILE, HOSTILE, 1.0))
-    say(ApiError("dataset", message=HOSTILE))
-    say(NetworkError(HOSTILE, HOSTILE))
+    print_error(ApiError("dataset", message=HOSTILE))
+    print_error(NetworkError(HOSTILE, HOSTILE))
     print_table([{"name": HOSTILE, "files": 3}, {"name": "b", "files": 4}])
     printed = capsys.readouterr()
     assert (printed.out + printed.err).count(SHOWN) == 7

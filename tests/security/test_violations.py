@@ -6,7 +6,7 @@ import pytest
 from aiohttp import ClientSession
 
 from asyncdl.cli.options import Embedded
-from asyncdl.cli.service import VIOLATION, access_to, open_service
+from asyncdl.cli.service_access import VIOLATION, access_to, open_service
 from asyncdl.config import ServiceConfig
 from asyncdl.sandbox import Faults
 

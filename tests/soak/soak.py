@@ -7,7 +7,7 @@ journals (``jobs.py``), and a quarter to jobs of one account that want the same 
 (``beside.py``). Half of all hosts speak TLS. Every case has a seed; ``--seed N --cases 1`` runs
 one schedule again, ``--kill N`` one file, ``--job N`` one job, ``--beside N`` one set of jobs.
 
-It runs on the loop that the commands take: uvloop's where it is installed.
+It runs on the loop that the commands take: uvloop's if it is installed.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_a_file_that_cannot_be_opened_is_wrong_usage(
     file = tmp_path / "missing" / "log.txt"
     assert exit_status(["status", "job.toml", "--log-file", str(file)]) == 2
     told = capsys.readouterr().err
-    assert f"the log file {file} cannot be opened: No such file" in told
+    assert f"cannot open log file {file}: No such file" in told
 
 
 @pytest.mark.parametrize("order", [1, -1])

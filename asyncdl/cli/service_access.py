@@ -1,4 +1,4 @@
-"""Which service a command talks to: that of a config, one at an address, or the embedded one."""
+"""The service that a command uses: that of a config, of a URL, or the embedded one."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.account.stored_account import account_host
 from asyncdl.net.tls import TlsSettings, check_tls
 
-VIOLATION = "VIOLATION, which the real service would frown on; please report it"
-"""In front of everything that the embedded service has to complain of."""
+VIOLATION = "VIOLATION of the real service's rules; please report it"
+"""Prefix of violations that the embedded service has recorded."""
 
 SANDBOX_NAME = "sandbox"
-"""What the journal calls the embedded service, on whatever port it listens."""
+"""Name of the embedded service in the journal, on any port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +38,31 @@ class ChosenService:
     config: ServiceConfig
     credentials: Credentials
     name: str
-    """Keeps this service's files apart from those of others in the journal."""
+    """Name of the service in the journal, which separates its files from those of others."""
 
 
 def name_of(config: ServiceConfig, sandbox: Embedded | None) -> str:
-    """Return what the journal calls the service, without opening it."""
+    """Return the name of the service in the journal, without opening it."""
     return SANDBOX_NAME if sandbox else urlsplit(config.url).netloc
 
 
 def find_account(config: ServiceConfig) -> Credentials:
-    """Find user name and token; on a terminal, ask for what is missing. Raises: AuthError."""
-    return credentials_of(config, prompt=asker())
+    """Find user name and token; prompt for missing ones on a terminal. Raises: AuthError."""
+    return credentials_of(config, prompt=terminal_prompt())
 
 
-def asker() -> Callable[[str], str] | None:
-    """Return what asks the person at the terminal; ``None`` if there is no terminal."""
-    return _ask if sys.stdin.isatty() else None
+def terminal_prompt() -> Callable[[str], str] | None:
+    """Return a function that prompts on the terminal; ``None`` if there is no terminal."""
+    return _prompt if sys.stdin.isatty() else None
 
 
-def _ask(what: str) -> str:
+def _prompt(what: str) -> str:
     hide = "token" in what.lower()
     return str(click.prompt(what.rstrip(": "), hide_input=hide, err=True))
 
 
 def with_state(settings: Config, state_dir: Path | None) -> Config:
-    """Return a config that keeps its state where ``--state-dir`` says, if it was given."""
+    """Return a config with the state directory of ``--state-dir``, if given."""
     if state_dir is None:
         return settings
     download = msgspec.structs.replace(
@@ -72,11 +72,11 @@ def with_state(settings: Config, state_dir: Path | None) -> Config:
 
 
 def with_tls(config: ServiceConfig, tls: TlsSettings) -> ServiceConfig:
-    """Return a config with the files that options name in place of its own."""
+    """Return a config with the TLS files of options instead of its own."""
     given: dict[str, str | None] = {}
     if tls.ca_file is not None:
         given["ca_file"] = str(tls.ca_file)
-    if tls.client_cert is not None:  # whose key is never that of another certificate
+    if tls.client_cert is not None:  # its key is never that of the config's certificate
         given["client_cert"] = str(tls.client_cert)
         given["client_key"] = None if tls.client_key is None else str(tls.client_key)
     return msgspec.structs.replace(config, **given)
@@ -84,24 +84,23 @@ def with_tls(config: ServiceConfig, tls: TlsSettings) -> ServiceConfig:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The way to a service, known before the loop begins."""
+    """How to access a service, known before the loop starts."""
 
     config: ServiceConfig
     way: Credentials | Embedded
-    """An account at the service of the config, or the wish for the embedded one."""
+    """Credentials for the service of the config, or the embedded service."""
 
 
 def access_to(
     config: ServiceConfig, sandbox: Embedded | None, account: Credentials | None = None
 ) -> Access:
-    """Find the way to a service. No loop may run yet: a person who is asked can then say Ctrl-C.
+    """Return the access to a service. Call it before the loop starts, so that Ctrl-C works.
 
     Args:
-        config: Where the service is.
-        sandbox: The wish for the embedded one, which has an account of its own.
-        account: For the service of the config; found if not given.
-    Raises: AuthError, when no account is to be found; ConfigError, for a file of certificates
-        that is not what it should be.
+        config: The service.
+        sandbox: Set for the embedded service, which has its own account.
+        account: Credentials for the service of the config; searched for if not given.
+    Raises: AuthError, if no account is found; ConfigError, for an invalid certificate file.
     """
     if sandbox is None:
         check_files(config)
@@ -109,7 +108,7 @@ def access_to(
 
 
 def check_files(config: ServiceConfig) -> None:
-    """Look at the files of certificates, before anybody is asked. Raises: ConfigError."""
+    """Check the certificate files, before any prompt. Raises: ConfigError."""
     try:
         check_tls(tls_of(config))
     except ConfigError as error:
@@ -120,17 +119,17 @@ def check_files(config: ServiceConfig) -> None:
 
 @asynccontextmanager
 async def open_service(access: Access) -> AsyncIterator[ChosenService]:
-    """Give the service, or start the embedded one and give that."""
+    """Yield the service, or start and yield the embedded one."""
     config, way = access.config, access.way
     if isinstance(way, Credentials):
         yield ChosenService(config, way, name_of(config, None))
         return
-    # Only here: most runs never need a server.
+    # Imported only here: most runs need no server.
     from asyncdl.sandbox import serve
 
     async with serve(faults=way.faults) as embedded:
         echo(f"Using the embedded service at {embedded.origin}", err=True)
-        # Who asks no catalogue of the real service for digests asks none here.
+        # If STAC is off for the real service, it is off here, too.
         stac_url = "" if config.stac_url == "" else embedded.stac_url
         try:
             yield ChosenService(
@@ -139,18 +138,18 @@ async def open_service(access: Access) -> AsyncIterator[ChosenService]:
                 SANDBOX_NAME,
             )
         finally:
-            tell_violations(embedded.violations)
+            print_violations(embedded.violations)
 
 
-def tell_violations(violations: Sequence[str]) -> None:
-    """Say loudly what the real service would have frowned on; each thing once."""
+def print_violations(violations: Sequence[str]) -> None:
+    """Print violations of the real service's rules; each one once."""
     for what, times in Counter(violations).items():
         echo(f"{VIOLATION}: {what}" + (f" ({times:,} times)" if times > 1 else ""), err=True)
 
 
 @asynccontextmanager
 async def open_client(access: Access, max_wait: Seconds | None = None) -> AsyncIterator[M2MClient]:
-    """Give a client for commands that only look things up; see :func:`client_of`."""
+    """Yield a client for commands that only look something up; see :func:`client_of`."""
     async with open_service(access) as service, client_of(service, max_wait) as client:
         yield client
 
@@ -158,8 +157,8 @@ async def open_client(access: Access, max_wait: Seconds | None = None) -> AsyncI
 def client_of(service: ChosenService, max_wait: Seconds | None = None) -> M2MClient:
     """Return a client of a service, to be used with ``async with``.
 
-    What it waits for is told on stderr. Of an outage it makes its usual few tries, or
-    waits for its end as long as ``max_wait``.
+    Waits are reported on stderr. During an outage it makes a few retries, or waits up to
+    ``max_wait``.
     """
     options = replace(options_of(service.config), max_wait_s=max_wait or 0.0)
     url = service.config.url
@@ -170,16 +169,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def target_options(function: F) -> F:
-    """Give a command ``config``, ``sandbox`` and ``url``, each of which may be absent."""
-    function = click.option("--url", help="Base address of the M2M API.")(function)
+    """Give a command ``config``, ``sandbox`` and ``url``, all optional."""
+    function = click.option("--url", help="Base URL of the M2M API.")(function)
     function = sandbox_option(function)
     return click.argument("config", type=click.Path(path_type=Path), required=False)(function)
 
 
 def service_config(config: Path | None, url: str | None) -> ServiceConfig:
-    """Return the service of a config or at an address, else that of the USGS.
+    """Return the service of a config or URL, by default that of the USGS.
 
-    Raises: UsageError, for both; ConfigError.
+    Raises: UsageError, if both are given; ConfigError.
     """
     if config and url:
         raise click.UsageError("give CONFIG or --url, not both")
@@ -196,5 +195,5 @@ def _service_at(url: str) -> ServiceConfig:
 
 
 def host_for(service: ServiceConfig, sandbox: Embedded | None) -> str:
-    """Return the name by which an account is stored."""
+    """Return the host under which an account is stored."""
     return SANDBOX_NAME if sandbox else account_host(service.url)

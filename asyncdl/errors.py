@@ -5,16 +5,16 @@
     AsyncdlError
     ├── ConfigError           the config or the command line is wrong
     ├── DirectoryBusyError    another run holds the download directory
-    ├── ApiError              the M2M service answered with an error
+    ├── ApiError              the M2M service responded with an error
     │   ├── AuthError         … because of the token, the account or its role
     │   ├── EndpointRemoved   … because it no longer has this endpoint
     │   └── ForeignResponse   the response is not M2M's: a page of a proxy, a firewall, a CDN
-    ├── NetworkError          no usable answer: refused, reset, timed out
+    ├── NetworkError          no usable response: refused, reset, timed out
     ├── TransferError         one file cannot be had (``reason`` says why)
-    │   ├── HttpStatusError   the file host answered with this status
+    │   ├── HttpStatusError   the file host responded with this status
     │   ├── SizeMismatch      more or fewer bytes than promised
     │   ├── ChecksumMismatch  other bytes than promised
-    │   ├── RangeRefused      a partial answer that cannot be placed
+    │   ├── RangeRefused      a partial response that cannot be placed
     │   ├── WrongContent      an error page or a broken file in place of data
     │   └── Stalled           no useful bytes for too long
     ├── DiskError             the file system refused
@@ -49,8 +49,8 @@ class Portable(BaseException):
     """An exception that pickle and copy make again from its fields.
 
     Python itself would call the constructor with ``args``, which are the message and
-    not what the constructor wants. A field that cannot be pickled travels as the text
-    that stands for it in the message.
+    not what the constructor wants. A field that cannot be pickled is replaced by the text
+    that the message has for it.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -73,7 +73,7 @@ def _made_again(kind: type[_Kind], args: tuple[Any, ...]) -> _Kind:
 
 
 class _AsWritten(str):
-    """What a value looks like in a message, in the place of the value itself."""
+    """How a value looks in a message, in place of the value itself."""
 
     __slots__ = ()
 
@@ -82,7 +82,7 @@ class _AsWritten(str):
 
 
 def _sendable(value: object) -> object:
-    import pickle  # takes a while, and few errors travel
+    import pickle  # takes a while, and few errors are pickled
 
     try:
         pickle.dumps(value)
@@ -162,7 +162,7 @@ class DirectoryBusyError(AsyncdlError):
 
     Args:
         directory: The directory both runs want.
-        holder: Who holds it, as the lock file tells; may be empty.
+        holder: The process that holds it, as in the lock file; may be empty.
     """
 
     def __init__(self, directory: Path, holder: str = "") -> None:
@@ -175,16 +175,16 @@ class DirectoryBusyError(AsyncdlError):
 
 
 class ApiError(AsyncdlError):
-    """The M2M service answered with an error.
+    """The M2M service responded with an error.
 
     Args:
         endpoint: Such as ``scene-search``.
         error_code: The service's code, such as ``RATE_LIMIT``; empty if it gave none.
         message: The service's text.
         request_id: The service's number for the call, for its help desk.
-        http_status: Status of the reply; never the base of a decision alone.
+        http_status: Status of the response; never the base of a decision alone.
         retryable: Whether the same call may succeed later.
-        retry_after_s: Seconds to wait that the reply asked for.
+        retry_after_s: Seconds to wait that the response asked for.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class ApiError(AsyncdlError):
 
 
 class AuthError(ApiError):
-    """The token, the account or its role was refused; asking again cannot help."""
+    """The token, the account or its role was refused; another try cannot help."""
 
 
 class EndpointRemoved(ApiError):
@@ -238,7 +238,7 @@ class ForeignResponse(ApiError):
 
 
 class NetworkError(AsyncdlError):
-    """No usable answer: name not resolved, refused, reset, timed out.
+    """No usable response: name not resolved, refused, reset, timed out.
 
     Args:
         what: What was being done, such as ``request to files.example.org``.
@@ -278,7 +278,7 @@ class TransferError(AsyncdlError):
     """One file cannot be had.
 
     Args:
-        url: Where it was asked for; kept without its secrets.
+        url: Of the request; kept without its secrets.
         reason: Stable code for reports, such as ``size-mismatch``.
         detail: The facts in one line.
     """
@@ -311,7 +311,7 @@ class TransferError(AsyncdlError):
 
 
 class HttpStatusError(TransferError):
-    """The file host answered with a status that brings no data.
+    """The file host responded with a status that brings no data.
 
     ``url_refused`` is true when a fresh URL for the same file may help.
     """
@@ -319,11 +319,11 @@ class HttpStatusError(TransferError):
     def __init__(self, url: str, status: int, *, retry_after_s: float | None = None) -> None:
         self.status = status
         self.is_crowded = False
-        """Whether the host was busy with other files of ours, so that this one may have been
+        """Whether other files were being fetched from the host, so that this request may have been
         refused as one connection too many."""
         super().__init__(
             url,
-            f"the host answered {status}",
+            f"the host responded with {status}",
             reason=f"http-{status}",
             retryable=status in RETRYABLE_STATUS,
             retry_after_s=retry_after_s,
@@ -365,7 +365,7 @@ class ChecksumMismatch(TransferError):
 
 
 class RangeRefused(TransferError):
-    """A partial answer that cannot be placed; the file has to begin again."""
+    """A partial response that cannot be placed; the file has to begin again."""
 
     reason = "range-refused"
     retryable = True
@@ -377,10 +377,10 @@ class WrongContent(TransferError):
     reason = "wrong-content"
     retryable = True
     names_outage = False
-    """Whether it is a page that says that the host is down."""
+    """Whether the page says that the host is down."""
 
     def become(self, reason: str) -> None:
-        """Take another reason, now that the page has been read; no other try helps then."""
+        """Take another reason, now that the page has been read; another try does not help then."""
         self.reason, self.retryable = reason, False
         self.remedy = remedy_of(reason, TransferError.remedy, is_retryable=False)
 
@@ -449,7 +449,7 @@ _REMEDIES = {
 }
 
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-"""Statuses after which the same URL may answer with data (RFC 9110 §15; 52x: CDN habit)."""
+"""Statuses after which the same URL may return data (RFC 9110 §15; 52x: CDN habit)."""
 
 
 INTERRUPTED = "interrupted"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 AGAIN = "Run the same command again: it continues where this run stopped."
 """Where time may help."""
-FINAL = "Another run ends the same way, unless what the message names is mended first."
+FINAL = "Another run ends the same way, unless what the message names is fixed first."
 """Where it does not, and nothing closer is known."""
 NETWORK = "Check your network connection, then run the same command again: it continues."
 
@@ -25,7 +25,7 @@ _BY_REASON = {
     "bad-url": "Correct the URL; one that the service gave may be right in another run.",
     "broken-file": (
         "Every byte came, and the file is not sound: it is broken at its source. Look for "
-        "another copy, or tell who runs the host."
+        "another copy, or report it to the operator of the host."
     ),
     "busy": "Wait for the other fetch to end, then run the same command again.",
     "checksum-mismatch": (
@@ -34,8 +34,8 @@ _BY_REASON = {
         "mirror."
     ),
     "coded": (
-        "The host, or a proxy on the way, compresses what was asked for uncompressed: look for "
-        "another URL of the file, or try without the proxy."
+        "The host, or a proxy on the way, compresses the file although no compression was "
+        "requested: look for another URL of the file, or try without the proxy."
     ),
     "contradictory-response": (
         "The host contradicts itself about this file; what came is kept. Look for another URL "
@@ -49,12 +49,12 @@ _BY_REASON = {
     ),
     "host-down": AGAIN,
     "insecure-redirect": (
-        "Do not follow it: ask who runs the host for a URL that stays with https."
+        "Do not follow it: ask the operator of the host for a URL that stays with https."
     ),
     "interrupted": AGAIN,
     "login-failed": (
-        "Correct the name or the password, or ask whether the account is locked. It is not sent "
-        "to this host again in this run, since accounts are locked after some tries."
+        "Correct the name or the password, or check whether the account is locked. It is not sent "
+        "to this host again in this run, since accounts are locked after several failures."
     ),
     "login-page": (
         "The host wants a login: give it a name and password (`netrc`). Else the URL has "
@@ -64,8 +64,8 @@ _BY_REASON = {
         "Fetch this URL by itself into another folder (`directory`), or give it a name of its own "
         "(`name`)."
     ),
-    "no-content": "The host has nothing to send under this URL: check it.",
-    "range-refused": "The host does not give the whole file: look for another URL of it.",
+    "no-content": "The host has no content under this URL: check it.",
+    "range-refused": "The host does not send the whole file: look for another URL of it.",
     "redirects": (
         "Check the URL in a browser: the host may send you in a circle. A longer way is "
         "followed with a larger `max_redirects`."
@@ -80,11 +80,11 @@ _BY_STATUS = {
         "The host wants a login: give it a name and password (`netrc`) or a header (`headers`). "
         "Else the URL has expired: try a new one."
     ),
-    402: "The host wants to be paid first.",
+    402: "The host requires payment.",
     403: _NO_ACCESS,
     404: _NOT_THERE,
     405: _OTHER_HTTP,
-    406: "The host has no form of the file that the `Accept` headers take: change them.",
+    406: "The host has no representation that the `Accept` headers allow: change them.",
     407: "The proxy wants a user name and a password: name them in the variable of the proxy.",
     410: "The file was removed for good: find out where it is now.",
     414: "The URL is too long for the host: shorten it.",
@@ -92,8 +92,8 @@ _BY_STATUS = {
     426: _OTHER_HTTP,
     431: "The headers are too long for the host: send fewer or shorter ones.",
     451: (
-        "The host may not give it out for legal reasons: time does not help; another network "
-        "or country may be allowed to have it."
+        "The host may not serve it for legal reasons: time does not help; another network or "
+        "country may be allowed to have it."
     ),
     501: _OTHER_HTTP,
     505: _OTHER_HTTP,

@@ -86,7 +86,7 @@ async def test_a_whole_job_behind_tls_goes_by_socks(
         assert (await job_at(service, tmp_path).run()).status == "complete"
         assert set(socks.asked) == {"5 far.test"}
         seen = check_proxies([service.url]).seen
-    assert seen == f"far.test:{door} by socks5h://***@127.0.0.1:{socks.port}"
+    assert seen == f"far.test:{door} through socks5h://***@127.0.0.1:{socks.port}"
 
 
 CASES = {

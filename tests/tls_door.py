@@ -16,7 +16,7 @@ import pytest
 import trustme
 from aiohttp import ClientSession
 
-from asyncdl.doctor.host_checks import ask_host
+from asyncdl.doctor.host_checks import probe_host
 from asyncdl.errors import NetworkError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.net.retry import Backoff
@@ -224,7 +224,7 @@ class Asker:
             ).ask(NextPage(url, None))
 
     async def _by_doctor(self, url: str) -> None:
-        await ask_host(url, self.tls, timeout_s=3 * self.timeout_s)
+        await probe_host(url, self.tls, timeout_s=3 * self.timeout_s)
 
 
 async def refusals_at(

@@ -1,4 +1,4 @@
-"""Whether all is well that a run depends on: this machine, the hosts, the account.
+"""Checks everything that a run depends on: this machine, the hosts, the account.
 
 Each check is a small function that returns a :class:`Check`; ``run_checks.py`` has them in order.
 """

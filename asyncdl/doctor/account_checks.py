@@ -1,4 +1,4 @@
-"""Checks of the account: what the service says to a login, and of what may be fetched."""
+"""Checks of the account: its login, its permissions, its limits, and notices of the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOGIN_ADVICE = "make a new application token on https://ers.cr.usgs.gov, then `a
 
 
 def check_credentials(found: FoundCredentials) -> Check:
-    """Tell where user name and token were found; never the token."""
+    """Show where user name and token were found; never the token."""
     seen = (
         f"user name {found.credentials.username} from {found.username_from}, "
         f"token from {found.token_from}"
@@ -25,11 +25,11 @@ def check_credentials(found: FoundCredentials) -> Check:
 async def check_login(client: M2MClient) -> Check:
     """Log in. Source: endpoint ``login-token``."""
     await client.login()
-    return Check("login", CheckState.OK, "the service takes the token")
+    return Check("login", CheckState.OK, "the service accepts the token")
 
 
 async def check_permission(client: M2MClient) -> Check:
-    """Tell what the account may do. Source: endpoint ``permissions``."""
+    """Show what the account may do. Source: endpoint ``permissions``."""
     permissions = await client.permissions()
     seen = ", ".join(permissions) or "none"
     if "download" in permissions:
@@ -40,7 +40,7 @@ async def check_permission(client: M2MClient) -> Check:
 
 
 async def check_notices(client: M2MClient) -> Check:
-    """Tell what the service has to say. Source: endpoint ``notifications``."""
+    """Show the notices of the service. Source: endpoint ``notifications``."""
     notices = [notice_of(notice) for notice in await client.notifications()]
     if not notices:
         return Check("notices", CheckState.OK, "none")
@@ -53,11 +53,11 @@ async def check_notices(client: M2MClient) -> Check:
 
 
 async def check_limits(client: M2MClient) -> Check:
-    """Tell how many downloads may be requested. Source: endpoint ``rate-limit-summary``."""
+    """Show how many downloads may be requested. Source: endpoint ``rate-limit-summary``."""
     limits = await client.rate_limit_summary()
     room = limits.room
     if room is None:
-        return Check("limits", CheckState.OK, "the service tells none")
+        return Check("limits", CheckState.OK, "the service reports none")
     most = room_in(limits.initial_limits)
     seen = f"{count(room, 'download')} left" + (f" of {most:,}" if most else "")
     if room:
@@ -70,9 +70,9 @@ ACCOUNT_CHECKS = (
     ("notices", check_notices),
     ("limits", check_limits),
 )
-"""What is asked once there is a login."""
+"""Run after a login."""
 
 
-def not_asked(name: str) -> Check:
-    """Return the check for what cannot be asked without a login."""
-    return Check(name, CheckState.WARN, "not asked, as there is no login", "see above")
+def skipped(name: str) -> Check:
+    """Return the result of a check that needs a login, where there is none."""
+    return Check(name, CheckState.WARN, "skipped, as there is no login", "see above")

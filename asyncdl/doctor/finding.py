@@ -1,4 +1,4 @@
-"""What a check has found, and the wall around each that lets the others go on."""
+"""What a check has found; a check that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from asyncdl.errors import (
 )
 from asyncdl.redact import redact
 
-NETWORK_ADVICE = "look at network, proxy (HTTPS_PROXY) and firewall; is the host in maintenance?"
+NETWORK_ADVICE = "check network, proxy (HTTPS_PROXY) and firewall; is the host in maintenance?"
 SERVICE_ADVICE = "the service failed; try again later"
 
 
@@ -25,14 +25,14 @@ class CheckState(StrEnum):
 
     OK = "ok"
     WARN = "warn"
-    """A run may go well, but somebody should know."""
+    """A run may succeed, but this should be known."""
     FAIL = "fail"
-    """A run would not go well."""
+    """A run would fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     name: str
     state: CheckState
@@ -54,7 +54,7 @@ class Check:
 
 
 async def guarded(name: str, check: Awaitable[Check], advice: str = "") -> Check:
-    """Return what a check has found; whatever it raises is a finding, too.
+    """Return what a check has found; an exception is a finding, too.
 
     Args:
         name: Of the check.
@@ -69,7 +69,7 @@ async def guarded(name: str, check: Awaitable[Check], advice: str = "") -> Check
         return Check(name, CheckState.FAIL, str(error), _advice_for(error))
     except Exception as error:  # one check is an item: the others must go on
         seen = redact(f"unexpected {type(error).__name__}: {error}")
-        return Check(name, CheckState.FAIL, seen, "this is a defect of asyncdl; please report it")
+        return Check(name, CheckState.FAIL, seen, "this is a bug in asyncdl; please report it")
 
 
 def _advice_for(error: AsyncdlError) -> str:

@@ -1,4 +1,4 @@
-"""Checks of the hosts: whether each answers, and whether our clock agrees with theirs."""
+"""Checks of the hosts: whether each responds, and whether our clock agrees with theirs."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ CLOCK_TOLERANCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class HostReply:
-    """How a host answered."""
+    """How a host responded."""
 
     host: str
     status: int
     elapsed_s: float
     ahead_s: float | None
-    """By how much our clock is ahead of the host's; ``None`` when the host told no time."""
+    """By how much our clock is ahead of the host's; ``None`` if it sent no ``Date``."""
     is_secure: bool = False
-    """Whether it was asked over TLS, and its certificate is trusted."""
+    """Whether it was reached over TLS, and its certificate is trusted."""
 
 
-async def ask_host(url: str, tls: Tls | None = None, *, timeout_s: float = TIMEOUT_S) -> HostReply:
-    """Ask a host for a page, any page, and return how it answered.
+async def probe_host(
+    url: str, tls: Tls | None = None, *, timeout_s: float = TIMEOUT_S
+) -> HostReply:
+    """Request a page, any page, from a host, and return how it responded.
 
     Raises: NetworkError, if it did not; ConfigError, for ``tls``.
     Source: RFC 9110, section 6.6.1 (Date).
@@ -56,43 +58,43 @@ async def ask_host(url: str, tls: Tls | None = None, *, timeout_s: float = TIMEO
 
 
 def _ahead_s(date: str | None, now_s: float) -> float | None:
-    told = parse_http_date(date or "")
-    return None if told is None else now_s - told.timestamp()
+    theirs = parse_http_date(date or "")
+    return None if theirs is None else now_s - theirs.timestamp()
 
 
-def check_host(name: str, answer: HostReply) -> Check:
-    """Tell whether a host is there; any answer will do that is no failure of its own."""
-    seen = f"{answer.host} answered {answer.status} in {answer.elapsed_s * 1000:,.0f} ms"
-    if answer.is_secure:
+def check_host(name: str, reply: HostReply) -> Check:
+    """Tell whether a host is there: any response will do, unless it is a server error."""
+    seen = f"{reply.host} responded with {reply.status} in {reply.elapsed_s * 1000:,.0f} ms"
+    if reply.is_secure:
         seen += "; its certificate is trusted"
-    if answer.status >= 500:
+    if reply.status >= 500:
         return Check(name, CheckState.WARN, seen, "it may be in maintenance; try again later")
     return Check(name, CheckState.OK, seen)
 
 
 def check_proxies(urls: Sequence[str]) -> Check:
-    """Tell by which proxy each host is reached, without user and password.
+    """Tell through which proxy each host is reached, without user and password.
 
-    Raises: NetworkError, for a proxy that cannot be read.
+    Raises: NetworkError, for an invalid proxy URL.
     """
     ways = {host_of(url): proxy_for(url) for url in urls}
     if not any(ways.values()):
-        return Check("proxy", CheckState.OK, "none; all hosts are asked directly")
-    seen = (f"{host} by {without_login(way) if way else 'none'}" for host, way in ways.items())
+        return Check("proxy", CheckState.OK, "none; all hosts are reached directly")
+    seen = (f"{host} through {without_login(way) if way else 'none'}" for host, way in ways.items())
     return Check("proxy", CheckState.OK, "; ".join(seen))
 
 
-def check_clock(answers: Sequence[HostReply]) -> Check:
-    """Compare our clock with that of the first host that told the time."""
-    told = next((answer for answer in answers if answer.ahead_s is not None), None)
-    if told is None or told.ahead_s is None:
-        advice = "see whether the date of this machine is right"
-        return Check("clock", CheckState.WARN, "no host told the time", advice)
-    direction = "ahead of" if told.ahead_s > 0 else "behind"
-    # The host's own time has whole seconds, and came a moment ago.
-    if abs(told.ahead_s) <= CLOCK_TOLERANCE_S:
-        return Check("clock", CheckState.OK, f"agrees with {told.host}")
-    seen = f"{abs(told.ahead_s):,.0f} s {direction} {told.host}"
+def check_clock(replies: Sequence[HostReply]) -> Check:
+    """Compare our clock with that of the first host that sent a ``Date``."""
+    reply = next((one for one in replies if one.ahead_s is not None), None)
+    if reply is None or reply.ahead_s is None:
+        advice = "check whether the date of this machine is right"
+        return Check("clock", CheckState.WARN, "no host sent the time", advice)
+    direction = "ahead of" if reply.ahead_s > 0 else "behind"
+    # The host's time has whole seconds, and is a moment old.
+    if abs(reply.ahead_s) <= CLOCK_TOLERANCE_S:
+        return Check("clock", CheckState.OK, f"agrees with {reply.host}")
+    seen = f"{abs(reply.ahead_s):,.0f} s {direction} {reply.host}"
     return Check(
         "clock", CheckState.WARN, seen, "set the clock, best by NTP: signatures have times"
     )

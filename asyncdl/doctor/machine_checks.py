@@ -21,14 +21,14 @@ from asyncdl.units import size
 from asyncdl.version import __version__
 
 LITTLE_BYTES = 2 * 10**9
-"""Less room than this is soon used up: a bundle of Landsat 8 or 9 takes about one gigabyte."""
+"""Less free space is soon used up: a bundle of Landsat 8 or 9 takes about one gigabyte."""
 
 _PACKAGE = re.compile(r"[\w.-]++")
 _IS_OPTIONAL = re.compile(r"\bextra\s*+==")
 
 
 def check_versions() -> Check:
-    """Tell the versions that a report of a defect should name."""
+    """Show the versions that a bug report should name."""
     core = (
         f"asyncdl {__version__}, Python {platform.python_version()}, "
         f"aiohttp {aiohttp.__version__}, SQLite {sqlite3.sqlite_version}"
@@ -48,7 +48,7 @@ def _optional_packages() -> list[str]:
     try:
         needed = metadata.requires("asyncdl") or []
     except metadata.PackageNotFoundError:
-        return []  # run from its sources
+        return []  # run from its sources, without being installed
     optional = (_PACKAGE.match(text) for text in needed if _IS_OPTIONAL.search(text))
     return sorted({found[0] for found in optional if found})
 
@@ -61,24 +61,26 @@ def _version_of(package: str) -> str:
 
 
 def check_disk(directory: Path) -> Check:
-    """Tell whether a download directory can be written to, and how much room it has. Blocks.
+    """Tell whether a download directory can be written to, and how much space is free. Blocks.
 
-    Raises: DiskError, if it is no folder and cannot become one, or nothing may be written.
+    Raises: DiskError, if it is not a folder and cannot become one, or must not be written to.
     """
     check_writable(directory)
     room = free_bytes(directory)
     if room is None:
-        return Check("disk", CheckState.OK, f"{directory}: the volume does not tell its room")
+        return Check(
+            "disk", CheckState.OK, f"{directory}: the volume does not report its free space"
+        )
     seen = f"{size(room)} free for {directory}"
     if room < LITTLE_BYTES:
         return Check(
-            "disk", CheckState.WARN, seen, "make room; `asyncdl plan` tells what a job needs"
+            "disk", CheckState.WARN, seen, "make room; `asyncdl plan` shows what a job needs"
         )
     return Check("disk", CheckState.OK, seen)
 
 
 def check_journal(places: StatePlaces) -> Check:
-    """Tell where a job keeps what it knows, after trying the locks it needs there. Blocks."""
+    """Tell where a job keeps its state, after trying the locks that it needs there. Blocks."""
     first, *others = places.in_order
     try:
         check_locks(next(at for at in (first, *first.parents) if at.is_dir()))
@@ -94,14 +96,14 @@ def check_journal(places: StatePlaces) -> Check:
 
 
 def check_trust(tls: Tls | None) -> Check:
-    """Tell whose certificates are trusted, and which of ours is shown.
+    """Tell which CA certificates are trusted, and which client certificate is shown.
 
     Raises: ConfigError, for a file that is not what it should be.
     """
     context = tls_context(tls)
     parts = [_roots_of(tls), ssl.OPENSSL_VERSION]
     if isinstance(tls, TlsSettings) and tls.client_cert is not None:
-        parts.insert(1, f"shows {tls.client_cert} to hosts that ask")
+        parts.insert(1, f"shows {tls.client_cert} to hosts that request one")
     if context.verify_mode == ssl.CERT_REQUIRED:
         return Check("trust", CheckState.OK, "; ".join(parts))
     return Check("trust", CheckState.WARN, "; ".join(parts), "this context checks no certificate")
@@ -109,7 +111,7 @@ def check_trust(tls: Tls | None) -> Check:
 
 def _roots_of(tls: Tls | None) -> str:
     if isinstance(tls, ssl.SSLContext):
-        return "a context of the caller's"
+        return "an SSLContext of the caller"
     if roots := named_roots(tls or TlsSettings(), os.environ):
         return f"CA certificates in {roots.path} ({roots.named_by})"
     if installed_truststore():

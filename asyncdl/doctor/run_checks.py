@@ -15,10 +15,10 @@ from asyncdl.doctor.account_checks import (
     LOGIN_ADVICE,
     check_credentials,
     check_login,
-    not_asked,
+    skipped,
 )
 from asyncdl.doctor.finding import Check, CheckState, guarded
-from asyncdl.doctor.host_checks import HostReply, ask_host, check_clock, check_host, check_proxies
+from asyncdl.doctor.host_checks import HostReply, check_clock, check_host, check_proxies, probe_host
 from asyncdl.doctor.machine_checks import check_disk, check_journal, check_trust, check_versions
 from asyncdl.job.choosing.from_config import options_of, tls_of
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
@@ -30,14 +30,14 @@ from asyncdl.net.retry import Backoff
 from asyncdl.net.tls import Tls
 
 FILE_HOSTS = ("https://landsatlook.usgs.gov/", "https://dds.cr.usgs.gov/")
-"""Where the files of the USGS come from. Source: API notes, section 7."""
+"""Where files of the USGS come from. Source: API notes, section 7."""
 LONGEST_CALL_S = 60.0
-"""None of the calls here makes the service work."""
+"""None of the calls here is expensive for the service."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorTarget:
-    """What is looked at."""
+    """What is checked."""
 
     service: ServiceConfig
     directory: Path
@@ -45,13 +45,13 @@ class DoctorTarget:
     find_account: Callable[[], FoundCredentials]
     """Finds the account, or raises AuthError. May block."""
     file_hosts: tuple[str, ...] | None = None
-    """URLs of hosts that files come from; by default those of the USGS, for its own service."""
+    """URLs of file hosts; by default those of the USGS, for its own service."""
     state_directory: Path | None = None
     """The user's folder for the states of jobs, if one is named."""
 
     @property
     def hosts(self) -> list[tuple[str, str]]:
-        """Names of checks, and the URL that each asks."""
+        """Names of checks, and the URL that each requests."""
         hosts = [("api", self.service.url)]
         if self.service.digest_url:
             hosts.append(("stac", self.service.digest_url))
@@ -62,7 +62,7 @@ class DoctorTarget:
 
 
 async def run_checks(target: DoctorTarget) -> AsyncGenerator[Check]:
-    """Yield one check after the other; none that fails stops the others."""
+    """Yield one check after the other; a failed one does not stop the others."""
     yield await guarded("versions", to_thread.run_sync(check_versions))
     yield await guarded("disk", to_thread.run_sync(check_disk, target.directory))
     places = StatePlaces(target.directory, target.state_directory)
@@ -71,15 +71,15 @@ async def run_checks(target: DoctorTarget) -> AsyncGenerator[Check]:
     yield await guarded("trust", to_thread.run_sync(check_trust, tls))
     urls = [url for _, url in target.hosts]
     yield await guarded("proxy", to_thread.run_sync(check_proxies, urls))
-    answers: list[HostReply] = []
+    replies: list[HostReply] = []
     for name, url in target.hosts:
-        yield await guarded(name, _check_host(name, url, tls, answers))
-    yield check_clock(answers)
+        yield await guarded(name, _check_host(name, url, tls, replies))
+    yield check_clock(replies)
     found: list[FoundCredentials] = []
     yield await guarded("credentials", _check_credentials(target, found), CREDENTIALS_ADVICE)
     if not found:
         for name in ("login", *dict(ACCOUNT_CHECKS)):
-            yield not_asked(name)
+            yield skipped(name)
         return
     account = found[0].credentials
     options = _quick(options_of(target.service))
@@ -90,13 +90,13 @@ async def run_checks(target: DoctorTarget) -> AsyncGenerator[Check]:
             if login.state is CheckState.OK:
                 yield await guarded(name, check(client), MACHINE_ADVICE)
             else:
-                yield not_asked(name)
+                yield skipped(name)
 
 
-async def _check_host(name: str, url: str, tls: Tls, answers: list[HostReply]) -> Check:
-    answer = await ask_host(url, tls)
-    answers.append(answer)
-    return check_host(name, answer)
+async def _check_host(name: str, url: str, tls: Tls, replies: list[HostReply]) -> Check:
+    reply = await probe_host(url, tls)
+    replies.append(reply)
+    return check_host(name, reply)
 
 
 async def _check_credentials(target: DoctorTarget, found: list[FoundCredentials]) -> Check:
@@ -105,7 +105,7 @@ async def _check_credentials(target: DoctorTarget, found: list[FoundCredentials]
 
 
 def _quick(options: ClientOptions) -> ClientOptions:
-    """Return options by which a service that is down is told at once."""
+    """Return options with which a service that is down is reported at once."""
     return replace(
         options,
         max_wait_s=0.0,

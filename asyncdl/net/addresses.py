@@ -1,9 +1,9 @@
-"""How far inward an address lies, and who may lead us there. Pure.
+"""How far inward an address lies: public, private, link-local or this machine. Pure.
 
-Whoever names a URL for us, a service by its reply or a host by its redirect,
-could make us ask machines that they cannot reach themselves: a router's page, a
-cloud's metadata service, a port of this very machine. One rule keeps them from
-it: nobody leads us further inward than where they are.
+A service that names URLs, or a host that redirects, could have us send requests to machines
+that it cannot reach itself: a router's page, a cloud's metadata service, a port of this machine
+(server-side request forgery). One rule prevents it: no host leads us further inward than where it
+is itself.
 
 Source: RFC 6890 and its registries; the zones are close to those of the W3C's
 *Private Network Access*.
@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 
 class Zone(IntEnum):
-    """Where an address is seen from; the larger, the further inward."""
+    """From where an address can be reached; the larger, the further inward."""
 
     PUBLIC = 0
     """From everywhere."""
@@ -29,7 +29,7 @@ class Zone(IntEnum):
 
 
 ANYWHERE = Zone.LOOPBACK
-"""How far inward a URL may lead that the user vouches for."""
+"""How far inward a URL of the user's own may lead."""
 
 _METADATA = frozenset(
     ip_address(text)
@@ -38,21 +38,21 @@ _METADATA = frozenset(
         *("fd00:42::42", "fd00:a9fe:a9fe::1", "fd00:c1::a9fe:a9fe", "fd20:ce::254"),
     )
 )
-"""Of clouds that do not keep it at 169.254.169.254: Alibaba, Azure, Oracle, Scaleway, Linode,
+"""Metadata services that are not at 169.254.169.254: Alibaba, Azure, Oracle, Scaleway, Linode,
 Google."""
 _METADATA_OF_EC2 = IPv6Network("fd00:ec2::/32")
-"""Metadata, credentials, names and time, each at an address of its own."""
+"""Metadata, credentials, DNS and NTP, each at an address of its own."""
 
 _IN_PLACE_OF_IPV4 = tuple(
     IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")
 )
-"""Addresses that are an IPv4 address, the last four bytes, in another writing.
+"""Prefixes of IPv6 addresses that stand for an IPv4 address, which is the last four bytes.
 
 Source: RFC 4291, section 2.5.5 (compatible, mapped); RFC 7915 (translated); RFC 6052 (NAT64)."""
 _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 """Source: RFC 8215."""
 _UNICAST = IPv6Network("2000::/3")
-"""Nothing else of IPv6 is for all, whatever the registries say of its parts (RFC 4291)."""
+"""No other IPv6 address is global unicast, whatever the registries say of its parts (RFC 4291)."""
 _DOCUMENTATION = IPv6Network("3fff::/20")
 """Source: RFC 9637, which older Pythons do not know."""
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
@@ -60,7 +60,7 @@ _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
 
 def zone_of(address: str) -> Zone:
-    """Return the zone of an IP address. Raises: ValueError, for what is none."""
+    """Return the zone of an IP address. Raises: ValueError, if it is not one."""
     ip = ip_address(address)
     return _zone_of_4(ip) if isinstance(ip, IPv4Address) else _zone_of_6(ip)
 
@@ -71,8 +71,8 @@ def _zone_of_4(ip: IPv4Address) -> Zone:
         return Zone.LOOPBACK
     if ip.is_link_local or ip in _METADATA:
         return Zone.LINK
-    is_for_all = ip.is_global and not ip.is_multicast and not ip.is_reserved
-    return Zone.PUBLIC if is_for_all else Zone.PRIVATE
+    is_public = ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return Zone.PUBLIC if is_public else Zone.PRIVATE
 
 
 def _zone_of_6(ip: IPv6Address) -> Zone:
@@ -82,19 +82,19 @@ def _zone_of_6(ip: IPv6Address) -> Zone:
         return _zone_of_4(_bytes(ip, 12, 13, 14, 15))
     if ip.sixtofour is not None:
         return _zone_of_4(ip.sixtofour)
-    # Where packets to the others end, the tunnel or translator decides as well.
+    # Where packets to others end is also up to the tunnel or translator.
     return max(_zone_of_plain_6(ip), *map(_zone_of_4, _within(ip)), Zone.PUBLIC)
 
 
 def _zone_of_plain_6(ip: IPv6Address) -> Zone:
     if ip.is_link_local or ip in _METADATA or ip in _METADATA_OF_EC2:
         return Zone.LINK
-    is_for_all = ip in _UNICAST and ip.is_global and ip not in _DOCUMENTATION
-    return Zone.PUBLIC if is_for_all else Zone.PRIVATE
+    is_public = ip in _UNICAST and ip.is_global and ip not in _DOCUMENTATION
+    return Zone.PUBLIC if is_public else Zone.PRIVATE
 
 
 def _within(ip: IPv6Address) -> tuple[IPv4Address, ...]:
-    """Return the IPv4 addresses that an address carries, if it is of a kind that does."""
+    """Return the IPv4 addresses that an IPv6 address contains, if it is of a kind that does."""
     if ip.teredo is not None:
         return ip.teredo
     if int(ip) >> 32 & 0xFFFF_FFFF in _ISATAP:
@@ -105,9 +105,10 @@ def _within(ip: IPv6Address) -> tuple[IPv4Address, ...]:
 
 
 def _within_local_nat64(ip: IPv6Address) -> tuple[IPv4Address, ...]:
-    """Return what an address stands for by each length that the operator's prefix may have.
+    """Return the IPv4 addresses that an address may stand for.
 
-    What follows the IPv4 address is zero, so few of them fit.
+    There is one for each length that the operator's prefix may have; as the bytes behind the IPv4
+    address are zero, few of them fit.
 
     Source: RFC 6052, section 2.2.
     """

@@ -1,6 +1,6 @@
-"""Connectors of aiohttp whose TLS is ours, the same on every event loop.
+"""aiohttp connectors with TLS of our own, the same on every event loop.
 
-Not every loop's own suits a session, see :mod:`asyncdl.net.tls_transport`.
+Why: :mod:`asyncdl.net.tls_transport`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _BUFFER_BYTES = 64 * 1024
 
 
 class SecureConnector(TCPConnector):
-    """Connects as aiohttp does, directly or by a proxy that is spoken to by HTTP.
+    """Connects as aiohttp does, directly or through an HTTP proxy.
 
-    A body that ends with its connection is whole only if that was not broken off.
+    A body that ends with its connection is complete only if that was closed in order.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -47,12 +47,12 @@ class SecureConnector(TCPConnector):
             return await connect(*args, req=req, timeout=timeout, **kwargs)
         make_handler, *rest = args
         handler = make_handler()
-        transport = _SessionTransport(context, hostname, _Bytewise(handler))
+        transport = _SessionTransport(context, hostname, _BufferedAdapter(handler))
         failure = kwargs.get("client_error", ClientConnectorError)
         async with asyncio.timeout(timeout.sock_connect):
-            with as_aiohttp_says(req.connection_key, failure):
+            with as_aiohttp_errors(req.connection_key, failure):
                 await connect(lambda: transport, *rest, req=req, timeout=timeout, **kwargs)
-                await transport.shaken_hands()
+                await transport.handshake_done()
         return transport, handler
 
     async def _start_tls_connection(
@@ -66,36 +66,36 @@ class SecureConnector(TCPConnector):
         hostname, key = req.server_hostname or req.host, req.connection_key
         handler = self._factory()
         async with asyncio.timeout(timeout.sock_connect):
-            with as_aiohttp_says(key, client_error):
-                return await over(underlying_transport, handler, context, hostname), handler
+            with as_aiohttp_errors(key, client_error):
+                return await start_tls(underlying_transport, handler, context, hostname), handler
 
 
-async def over(
+async def start_tls(
     plain: asyncio.Transport, handler: ResponseHandler, context: ssl.SSLContext, hostname: str
 ) -> TlsTransport:
-    """Speak TLS over a connection that is there, and return its transport.
+    """Start TLS on an open connection, and return its transport.
 
     Args:
-        plain: The connection; it is closed if there is no TLS.
+        plain: The connection; it is closed if the handshake fails.
         handler: Receives the decrypted bytes.
         context: Decides whom to trust.
         hostname: Whose certificate is expected.
     Raises: OSError, of which an SSLError is one.
     """
-    transport = _SessionTransport(context, hostname, _Bytewise(handler))
-    await transport.take_over(plain)
+    transport = _SessionTransport(context, hostname, _BufferedAdapter(handler))
+    await transport.wrap(plain)
     return transport
 
 
 @contextmanager
-def as_aiohttp_says(
+def as_aiohttp_errors(
     key: ConnectionKey, failure: Callable[[ConnectionKey, OSError], Exception]
 ) -> Iterator[None]:
-    """Raise what aiohttp raises for errors of ``ssl`` and the system.
+    """Raise the errors that aiohttp raises in place of those of ``ssl`` and the system.
 
     Args:
         key: Whose connection it is.
-        failure: Its error for what is not of TLS.
+        failure: Makes its error for faults other than TLS.
     """
     try:
         yield
@@ -110,7 +110,7 @@ def as_aiohttp_says(
 
 
 class _Handler(ResponseHandler):
-    """Tells a broken connection from one that was closed, and keeps the reason."""
+    """Distinguishes a broken connection from a closed one, and keeps the reason."""
 
     _loss: BaseException | None = None
 
@@ -123,13 +123,13 @@ class _Handler(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._loss = exc
         if exc is not None and self._payload is not None and not self._payload.is_eof():
-            # aiohttp's own takes any end for that of a body without a length.
+            # aiohttp takes any end of the connection for that of a body without a length.
             self._payload.set_exception(ClientPayloadError(str(exc)), exc)
         super().connection_lost(exc)
 
 
 class _SessionTransport(TlsTransport):
-    """Hands on what it has kept in a turn of its own: aiohttp resumes in the middle of a read."""
+    """Delivers its backlog in a callback of its own: aiohttp resumes in the middle of a read."""
 
     _resumption: asyncio.Handle | None = None
 
@@ -142,8 +142,8 @@ class _SessionTransport(TlsTransport):
         self._resumption = asyncio.get_running_loop().call_soon(super().resume_reading)
 
 
-class _Bytewise(asyncio.BufferedProtocol):
-    """Hands bytes to a protocol that has no buffer of its own."""
+class _BufferedAdapter(asyncio.BufferedProtocol):
+    """Passes bytes to a protocol that has no buffer of its own."""
 
     def __init__(self, protocol: asyncio.Protocol) -> None:
         self._protocol = protocol

@@ -3,10 +3,9 @@
 Pure.
 
 An address can be written in many ways, and programs disagree about them: ``127.1``,
-``2130706433``, ``0x7f.1``, ``0177.0.0.1``, wide digits, percent signs. A proxy that is handed such
-a text makes of it what it likes. So all that anybody may read is taken into account: a URL that
-somebody named leads as far inward as the inmost reading, and a service counts as being where the
-outmost one is.
+``2130706433``, ``0x7f.1``, ``0177.0.0.1``, wide digits, percent signs. A proxy reads such a text in
+its own way. So all readings count: a URL that a host named leads as far inward as the innermost
+reading, and a service counts as being where the outermost one is.
 
 Source: ``inet_aton`` of the C libraries; the URL Standard, section 3.5 (hosts that end in a
 number); RFC 3986, section 3.2.2; RFC 6761, 6762 (appendix G) and 8375 for names.
@@ -28,11 +27,11 @@ USER_AGENT = f"asyncdl/{__version__}"
 """Sent with every request, unless the caller sends another."""
 
 TLS_FORM = "an https URL; http is for this very machine alone (localhost, 127.0.0.1, [::1])"
-"""What a URL has to be where a secret goes along."""
+"""What a URL has to be when a secret is sent with the request."""
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name or an address is of the loopback, whatever it resolves to.
+    """Tell whether a name or an address is the loopback's, whatever it resolves to.
 
     Args:
         host: Without port and brackets.
@@ -56,19 +55,19 @@ def is_loopback_name(host: str) -> bool:
 
 
 def goes_in_clear(scheme: str, host: str) -> bool:
-    """Tell whether others than this machine could read what is sent to a host."""
+    """Tell whether what is sent to a host could be read on the way."""
     return scheme != "https" and not is_loopback(host)
 
 
 MAX_HOST_CHARS = 1024
-"""No name is longer than 253; percent signs and wide letters make it longer."""
+"""A name has 253 at most; percent signs and wide letters make it longer."""
 _MAX_DIGITS = 64
 
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 _BRACKET = re.compile(r"\[|\]|%5[BbDd]")
 _DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
 _UNSEEN = frozenset({"Cc", "Cf", "Mn"})
-"""Kinds of characters that IDNA leaves out of names, among others that no name has."""
+"""Categories of characters that IDNA ignores in names, or that no name has."""
 
 _THIS_MACHINE = frozenset(
     {
@@ -76,15 +75,15 @@ _THIS_MACHINE = frozenset(
         *("ip6-localhost", "ip6-loopback"),
     }
 )
-"""As the tables of hosts of most systems have them."""
+"""As in the hosts files of most systems."""
 _METADATA = frozenset({"metadata", "metadata.goog", "metadata.google.internal", "instance-data"})
 _NOT_PUBLIC = (
     *("corp", "home", "internal", "intranet", "lan", "local", "localdomain", "private"),
     "home.arpa",
 )
-"""Domains that the public DNS does not have, and networks do."""
+"""Domains of private networks, which the public DNS does not have."""
 _UNREADABLE = frozenset({Zone.PUBLIC, Zone.LOOPBACK})
-"""Of what looks like an address and is none: whoever makes one of it, makes any."""
+"""Of a text that looks like an address and is none: a program may read any address in it."""
 
 
 def hostname_of(url: str) -> str:
@@ -105,8 +104,8 @@ def host_of(url: str) -> str:
         return ""
 
 
-def inmost_zone(host: str) -> Zone:
-    """Return how far inward a host may be that somebody named; a name tells little of that.
+def innermost_zone(host: str) -> Zone:
+    """Return how far inward a host may be by its text; a name says little of that.
 
     Args:
         host: Of a URL, with brackets or without, in whatever form.
@@ -114,8 +113,8 @@ def inmost_zone(host: str) -> Zone:
     return max(_zones(host))
 
 
-def outmost_zone(host: str) -> Zone:
-    """Return where a host is at least, if its text is all that is known: mostly public."""
+def outermost_zone(host: str) -> Zone:
+    """Return how far inward a host is at least by its text: mostly public."""
     return min(_zones(host))
 
 
@@ -140,7 +139,7 @@ def _zones(host: str) -> frozenset[Zone]:
 
 
 def _plain(host: str) -> str | None:
-    """Return a host in plain letters, as IDNA and whoever decodes it would; none if endless."""
+    """Return a host in plain letters, as IDNA and decoders would; ``None`` if it is too long."""
     if len(host) > MAX_HOST_CHARS:
         return None
     name, before = _bare(host), None
@@ -148,7 +147,7 @@ def _plain(host: str) -> str | None:
         name, before = _bare(unicodedata.normalize("NFKC", unquote(name))), name
     name = name.translate(_DOTS).casefold()
     name = "".join(c for c in name if unicodedata.category(c) not in _UNSEEN)
-    # Old C libraries stop at white space.
+    # Old C libraries read no further than white space.
     return "".join(name.split()[:1]).strip(".")
 
 
@@ -163,7 +162,7 @@ def _ends_in_number(name: str) -> bool:
 
 
 def _readings(name: str) -> Iterator[IPv4Address]:
-    """Yield what the numbers of an address mean: a zero in front makes them octal, or not."""
+    """Yield the addresses that numbers mean: with a leading zero they are octal, or not."""
     parts = name.split(".")
     if len(parts) > 4 or not all(map(_NUMBER.fullmatch, parts)):
         return
@@ -177,7 +176,7 @@ def _readings(name: str) -> Iterator[IPv4Address]:
 
 
 def _number(part: str, base: int) -> int:
-    """Return a number; ``base`` is that of one with a zero in front. Raises: ValueError."""
+    """Return a number; ``base`` counts where it has a leading zero. Raises: ValueError."""
     digits = part[2:] if part[:2] == "0x" else part
     digits = digits.lstrip("0") or "0"
     if len(digits) > _MAX_DIGITS:

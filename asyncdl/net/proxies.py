@@ -1,10 +1,10 @@
 """The proxies that the environment names, and the hosts it exempts.
 
 ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``ALL_PROXY`` name them, ``NO_PROXY`` the hosts that are
-asked directly; in lower case, too, which goes first. A proxy is spoken to by HTTP or SOCKS;
-``host:port`` is one of HTTP. This very machine is always asked directly: no proxy could lead to
-it, but only to the loopback of its own. aiohttp would read them by itself, but then it also
-sends whatever ``~/.netrc`` holds for a host.
+connected to directly; the lower case forms take precedence. A proxy speaks HTTP or SOCKS;
+``host:port`` is an HTTP proxy. This machine is always connected to directly: through a proxy, its
+loopback address would be that of the proxy. aiohttp could read these variables by itself, but then
+it would also send what ``~/.netrc`` holds for a host.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 from asyncdl.errors import NetworkError
 from asyncdl.net.addresses import Zone
-from asyncdl.net.hosts import inmost_zone
+from asyncdl.net.hosts import innermost_zone
 
 _PORT = re.compile(r"(?P<host>[^:]+|\[[^\]]*\]):(?P<port>[0-9]+)")
 
 
 def is_exempt(host: str, port: int, no_proxy: str) -> bool:
-    """Tell whether a host is to be asked directly.
+    """Tell whether a host is to be connected to directly.
 
     Args:
         host: Name, or address without brackets.
@@ -87,7 +87,7 @@ def _is_within(host: str, network: str) -> bool:
 
 PORTS = {"http": 80, "https": 443}
 SOCKS = ("socks5h", "socks5", "socks4a", "socks4", "socks")
-"""Kinds of SOCKS proxies, as curl names them; the last is its other name for ``socks4``."""
+"""Kinds of SOCKS proxies, with curl's names; ``socks`` is another name for ``socks4``."""
 SOCKS_PORT = 1080
 """Source: RFC 1928, section 3."""
 VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
@@ -106,11 +106,11 @@ def proxy_for(url: str) -> str | None:
 
 
 def proxy_of(scheme: str, host: str, port: int) -> str | None:
-    """Return the URL of the proxy for a host; ``None`` if it is asked directly.
+    """Return the URL of the proxy for a host; ``None`` to connect directly.
 
     A user name and a password in it are for the proxy alone.
 
-    Raises: NetworkError, for a proxy that cannot be read or is of a kind that nobody knows.
+    Raises: NetworkError, for a proxy whose URL is invalid or of an unknown kind.
     """
     if _is_this_machine(host):
         return None
@@ -123,23 +123,25 @@ def proxy_of(scheme: str, host: str, port: int) -> str | None:
     if not named:
         return None
     proxy = _whole(named)
-    if not _is_spoken_to(proxy):
-        raise NetworkError(f"ask {host}", _unreadable(f"{kind}_proxy", named), retryable=False)
+    if not _is_valid(proxy):
+        raise NetworkError(
+            f"request to {host}", _unreadable(f"{kind}_proxy", named), retryable=False
+        )
     return proxy
 
 
 def is_socks(proxy: str) -> bool:
-    """Tell whether the URL of a proxy is of one that is spoken to by SOCKS."""
+    """Tell whether the URL of a proxy is that of a SOCKS proxy."""
     return urlsplit(proxy).scheme in SOCKS
 
 
 def looks_names_up(proxy: str) -> bool:
-    """Tell whether a proxy is handed names, and not the addresses that this machine finds."""
+    """Tell whether a proxy resolves names; others get the addresses that this machine finds."""
     return urlsplit(proxy).scheme in (*PORTS, "socks5h", "socks4a")
 
 
 def without_login(proxy: str) -> str:
-    """Return what may be shown of the URL of a proxy: no user and no password."""
+    """Return the URL of a proxy without user and password, as it may be shown."""
     parts = urlsplit(proxy)
     _, at, host = parts.netloc.rpartition("@")
     return f"{parts.scheme}://{'***@' if at else ''}{host}"
@@ -147,7 +149,7 @@ def without_login(proxy: str) -> str:
 
 def _named_proxies() -> dict[str, str]:
     """Return the proxies by scheme, ``all`` and ``no`` among them."""
-    # Only here: the module behind it takes longer to import than all of the engine's disk code.
+    # Imported only here: it takes longer than all of the engine's disk code.
     from urllib.request import getproxies
 
     return dict(getproxies())
@@ -161,7 +163,7 @@ def _is_exempt_by_the_system(host: str) -> bool:
 
 
 def _whole(proxy: str) -> str:
-    """Return the URL of a proxy that may be written without ``http://``, if it has a port."""
+    """Return the whole URL of a proxy; with a port, ``http://`` may have been left out."""
     if "://" in proxy:
         scheme, _, rest = proxy.partition("://")
         return f"{scheme.lower()}://{rest}"
@@ -173,14 +175,14 @@ def _whole(proxy: str) -> str:
 
 
 def _is_this_machine(host: str) -> bool:
-    """Tell whether anybody may take a name or an address for the loopback, in whatever form."""
-    return inmost_zone(host) is Zone.LOOPBACK
+    """Tell whether a name or an address may be the loopback's, in whatever form."""
+    return innermost_zone(host) is Zone.LOOPBACK
 
 
-def _is_spoken_to(proxy: str) -> bool:
+def _is_valid(proxy: str) -> bool:
     try:
         parts = urlsplit(proxy)
-        # No name has empty or long labels, and looking one up fails in a way of its own.
+        # Empty and long labels make a look-up fail with an error of its own.
         (parts.hostname or "").encode("idna")
         is_known = parts.scheme in PORTS or parts.scheme in SOCKS
         return is_known and bool(parts.hostname) and parts.port != 0
@@ -189,7 +191,7 @@ def _is_spoken_to(proxy: str) -> bool:
 
 
 def _unreadable(variable: str, proxy: str) -> str:
-    """Return what is wrong with a proxy: its variable as it is spelt, its value without secrets."""
+    """Return what is wrong with a proxy: its variable as spelt, and its value without secrets."""
     spelt = (
         name for name, value in os.environ.items() if (name.lower(), value) == (variable, proxy)
     )

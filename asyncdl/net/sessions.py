@@ -1,4 +1,4 @@
-"""Sessions of aiohttp for those here who use it: one proxy, our TLS, no cookies, no netrc."""
+"""aiohttp sessions for all rooms: one proxy, our TLS, no cookies, no netrc."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from asyncdl.errors import NetworkError
 from asyncdl.extras import installing
 from asyncdl.net.addresses import ANYWHERE, Zone, zone_of
 from asyncdl.net.aiohttp_faults import KnownFault
-from asyncdl.net.connectors import SecureConnector, as_aiohttp_says, over
+from asyncdl.net.connectors import SecureConnector, as_aiohttp_errors, start_tls
 from asyncdl.net.faults import MAX_HEAD_BYTES, moved_inward, socks_refusal
-from asyncdl.net.hosts import is_loopback_name, outmost_zone
+from asyncdl.net.hosts import is_loopback_name, outermost_zone
 from asyncdl.net.proxies import SOCKS_PORT, is_socks, looks_names_up, proxy_for, without_login
 from asyncdl.net.tls import Tls, tls_context
 
@@ -38,9 +38,9 @@ _LIMITS: dict[str, Any] = {"max_line_size": MAX_HEAD_BYTES, "max_field_size": MA
 
 
 class LoopbackResolver(ThreadedResolver):
-    """Looks up names, but for those of this machine, which no naming service may lead away.
+    """Resolves names; those of this machine without a look-up, so that no DNS server decides.
 
-    What goes to them goes without TLS, secrets included. Source: RFC 6761, section 6.3.
+    Requests to this machine go without TLS, secrets included. Source: RFC 6761, section 6.3.
     """
 
     async def resolve(
@@ -63,7 +63,7 @@ def _loopback(host: str, port: int, address: str, family: socket.AddressFamily) 
 
 
 async def open_session(url: str, tls: Tls | None, **options: Any) -> ClientSession:
-    """Return a session for the host of a URL, by the proxy that the environment names for it.
+    """Return a session for the host of a URL, through the proxy that the environment names for it.
 
     Args:
         url: Of the host.
@@ -78,11 +78,11 @@ async def open_session(url: str, tls: Tls | None, **options: Any) -> ClientSessi
 
 
 def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: Any) -> ClientSession:
-    """Return a session that goes by a proxy, or directly.
+    """Return a session that goes through a proxy, or directly.
 
     Args:
         proxy: Its URL.
-        context: For hosts and proxies; ``None`` where nobody speaks TLS.
+        context: For hosts and proxies; ``None`` where neither speaks TLS.
         options: Of ``ClientSession``.
     Raises: NetworkError, for a SOCKS proxy without the extra ``socks``.
     """
@@ -96,14 +96,14 @@ def new_session(proxy: str | None, context: ssl.SSLContext | None, **options: An
 
 
 class _Direct(SecureConnector):
-    """Connections to one host, none further inward than where it has been met before.
+    """Connects to one host, never further inward than where it was before.
 
     So a name that resolves to something else the second time, or has several addresses, does
-    not lead a request inward that followed from an earlier reply.
+    not lead a request inward that follows from an earlier response.
     """
 
     met_at: Zone | None = None
-    """The outmost zone of all connections so far."""
+    """The outermost zone of all connections so far."""
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Connection:
         while True:
@@ -111,19 +111,19 @@ class _Direct(SecureConnector):
             zone = _zone_of_peer(connection)
             if zone is None:
                 return connection  # it is broken, or this would be known
-            if zone <= self._inmost:
+            if zone <= self._max_zone:
                 self.met_at = zone
                 return connection
-            # It is from a time when nothing was known of the host.
+            # It was opened before the zone of the host was known.
             connection.close()
 
     @property
-    def _inmost(self) -> Zone:
+    def _max_zone(self) -> Zone:
         return ANYWHERE if self.met_at is None else self.met_at
 
     async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
         found = await super()._resolve_host(host, port, traces)
-        allowed = [place for place in found if zone_of(place["host"]) <= self._inmost]
+        allowed = [place for place in found if zone_of(place["host"]) <= self._max_zone]
         if found and not allowed:
             raise KnownFault(moved_inward(host))
         return allowed
@@ -138,12 +138,12 @@ def _zone_of_peer(connection: Connection) -> Zone | None:
 def zone_met(session: ClientSession, host: str) -> Zone:
     """Return where the one host of a session is.
 
-    That is where the connections of :func:`open_session` led. Where they lead to a proxy, or
-    where the session is somebody else's, the host's text is all that is known.
+    That is where the connections of :func:`open_session` led. With a proxy, or a session of the
+    caller's, the text of the host is all that is known.
     """
     connector = session.connector
     met_at = connector.met_at if isinstance(connector, _Direct) else None
-    return outmost_zone(host) if met_at is None else met_at
+    return outermost_zone(host) if met_at is None else met_at
 
 
 def _by_socks(proxy: str, context: ssl.SSLContext | None) -> BaseConnector:
@@ -158,7 +158,7 @@ def _by_socks(proxy: str, context: ssl.SSLContext | None) -> BaseConnector:
         proxy_type=ProxyType.SOCKS5 if "5" in parts.scheme else ProxyType.SOCKS4,
         username=unquote(parts.username or "") if has_user else None,
         password=unquote(parts.password or "") if has_user else None,
-        # Who looks up the host's name: the proxy, or this machine.
+        # Whether the proxy resolves the host name, or this machine.
         rdns=looks_names_up(proxy),
         ssl=context or True,
     )
@@ -178,18 +178,18 @@ def _socks_connector(proxy: str) -> Any:
 
 @functools.cache
 def _socks_connector_class() -> Any:
-    """Return a connector that fails in aiohttp's own ways. Raises: ImportError."""
+    """Return a connector that raises aiohttp's own errors. Raises: ImportError."""
     from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError
 
     class SocksConnector(ProxyConnector):
         async def _wrap_create_connection(self, *args: Any, req: Any, **kwargs: Any) -> Any:
             context, hostname = kwargs.pop("ssl", None), kwargs.pop("server_hostname", None)
             async with asyncio.timeout(kwargs["timeout"].sock_connect):
-                with as_aiohttp_says(req.connection_key, _system_failure):
+                with as_aiohttp_errors(req.connection_key, _system_failure):
                     plain, handler = await self._by_proxy(*args, req=req, **kwargs)
                     if context is None:
                         return plain, handler
-                    return await over(plain, handler, context, hostname), handler
+                    return await start_tls(plain, handler, context, hostname), handler
 
         async def _by_proxy(self, *args: Any, req: Any, **kwargs: Any) -> Any:
             try:
@@ -209,14 +209,14 @@ def _system_failure(key: ConnectionKey, error: OSError) -> ClientConnectorError:
 
 
 def _system_error(error: BaseException) -> OSError:
-    """Return what the system said of a proxy that cannot be reached."""
+    """Return the system's error behind one about a proxy that cannot be reached."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error if isinstance(error, OSError) else OSError(str(error))
 
 
 def _refusal(error: Any) -> KnownFault:
-    """Return what a SOCKS proxy said, in our words."""
+    """Return the fault behind an error of the SOCKS library."""
     is_cut = type(error.__cause__.__cause__).__name__ == "IncompleteReadError"
     code = None if error.error_code is None else int(error.error_code)
     return KnownFault(socks_refusal(str(error), code=code, has_responded=not is_cut))

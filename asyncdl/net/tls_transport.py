@@ -1,9 +1,9 @@
 """TLS between a connection and its transport, the same on every event loop.
 
-A loop has TLS of its own, and not every loop's suits a reader that rests while
-the disk is slow: uvloop (0.23) throws away what was received and not yet read
-when the host closes its end meanwhile. Here the transport is always a plain
-one, which rests with the reader, and nothing that has come is lost.
+Event loops have TLS of their own, which does not suit a reader that pauses while the disk is slow:
+uvloop (0.23) discards what was received and not yet read when the host closes meanwhile. Here the
+transport of the loop is always a plain one, which pauses with the reader, and nothing that was
+received is lost.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, cast
 
 _RECEIVED_BYTES = 256 * 1024
 """Room for what the loop receives at once, still encrypted."""
-_MOST_WAITING_BYTES = 256 * 1024
-"""While the connection rests, so much may come before the host has to wait: the line goes on
-while the disk is at work."""
+_MAX_BACKLOG_BYTES = 256 * 1024
+"""While the reader pauses, so much may come before the host has to wait: the transfer goes on
+while the disk is busy."""
 
 
 async def connect_securely(
@@ -29,32 +29,32 @@ async def connect_securely(
     hostname: str,
     where: Mapping[str, Any],
 ) -> None:
-    """Connect, and shake hands with the host.
+    """Connect, and complete the TLS handshake.
 
     Args:
         connection: Gets a transport when that is done.
-        context: Decides whom to trust.
-        hostname: Whose certificate is expected.
+        context: Which certificates are trusted.
+        hostname: Expected in the certificate.
         where: Arguments of ``create_connection``: an address, or a socket.
     Raises: OSError, of which an SSLError is one; a cancelled call closes the connection.
     """
     loop = asyncio.get_running_loop()
     transport = TlsTransport(context, hostname, connection)
     await loop.create_connection(lambda: transport, **where)
-    await transport.shaken_hands()
+    await transport.handshake_done()
 
 
 class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
-    """Speaks TLS with a host: a protocol to the loop, a transport to the connection.
+    """TLS with a host: a protocol for the loop, a transport for the connection.
 
     Args:
-        context: Decides whom to trust.
-        hostname: Whose certificate is expected.
+        context: Which certificates are trusted.
+        hostname: Expected in the certificate.
         inner: Receives the decrypted bytes, once the handshake is done.
     """
 
     _start_tls_compatible = True
-    """What asyncio and aiohttp look for where a second TLS goes through the first."""
+    """Read by asyncio and aiohttp before they start a second TLS within the first."""
 
     def __init__(
         self,
@@ -74,19 +74,19 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._plain: asyncio.Transport | None = None
         self._is_secure = False
         """Whether the handshake is done."""
-        self._is_resting = False
-        """Whether the connection wants no bytes for now."""
+        self._is_reader_paused = False
+        """Whether the connection takes no bytes at present."""
         self._is_paused = False
         """Whether the host has to wait."""
         self._loss: Exception | None = None
         self._is_over = False
-        """Whether this was closed, or all has been handed on."""
+        """Whether this was closed, or all has been delivered."""
         self._is_gone = False
         """Whether the plain transport is."""
-        self._has_told = False
-        """Whether the connection has heard of the end."""
+        self._has_reported_end = False
+        """Whether ``connection_lost`` of the connection was called."""
 
-    async def shaken_hands(self) -> None:
+    async def handshake_done(self) -> None:
         """Return when the handshake is done.
 
         Raises: OSError, of which an SSLError is one; a cancelled call closes the connection.
@@ -97,13 +97,13 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
             self.abort()
             raise
 
-    async def take_over(self, transport: asyncio.Transport) -> None:
-        """Shake hands over a connection that is there. Raises: as :meth:`shaken_hands`."""
+    async def wrap(self, transport: asyncio.Transport) -> None:
+        """Complete the handshake over an open connection. Raises: as :meth:`handshake_done`."""
         transport.pause_reading()
         transport.set_protocol(self)
         self.connection_made(transport)
         transport.resume_reading()
-        await self.shaken_hands()
+        await self.handshake_done()
 
     # What the loop calls.
 
@@ -113,37 +113,37 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._proceed()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Give the place for the next encrypted bytes."""
+        """Return the buffer for the next encrypted bytes."""
         return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
         """Decrypt what has come."""
         self._incoming.write(self._received[:nbytes])
         self._proceed()
-        if self._is_resting and self._incoming.pending >= _MOST_WAITING_BYTES:
+        if self._is_reader_paused and self._incoming.pending >= _MAX_BACKLOG_BYTES:
             self._pause()
 
     def eof_received(self) -> bool:
-        """Take note of the end; the transport stays until all has been read."""
+        """Note the end; the transport stays until all has been read."""
         self._incoming.write_eof()
         self._proceed()
         return True
 
     def pause_writing(self) -> None:
-        """Have the connection wait until the host has taken more."""
+        """Pass it on to the connection."""
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """Let it go on."""
+        """Pass it on to the connection."""
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Hand on what has come before, then the end."""
+        """Deliver what came before, then report the end."""
         self._loss = exc
         self._is_gone = True
         self._incoming.write_eof()
         if self._is_over:
-            self._tell(None)
+            self._report_end(None)
         else:
             self._proceed()
 
@@ -153,30 +153,30 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
             return
         try:
             if not self._is_secure:
-                self._shake_hands()
-            self._hand_on()
+                self._do_handshake()
+            self._deliver()
         except ssl.SSLWantReadError:
             self._send()
         except ssl.SSLZeroReturnError:
             self._end(None)
         except ssl.SSLError as error:
-            self._send()  # the host is told why
+            self._send()  # the alert that says why
             self._fail(error)
 
-    def _shake_hands(self) -> None:
+    def _do_handshake(self) -> None:
         self._session.do_handshake()
         self._is_secure = True
         self._inner.connection_made(self)
         if not self._handshake.done():
             self._handshake.set_result(None)
 
-    def _hand_on(self) -> None:
-        """Decrypt into the buffer of the connection, until it rests.
+    def _deliver(self) -> None:
+        """Decrypt into the buffer of the connection, until that pauses.
 
         Raises: SSLWantReadError, when more has to come first; SSLZeroReturnError, when
             the host has said that nothing follows; another SSLError.
         """
-        while not (self._is_resting or self._is_over):
+        while not (self._is_reader_paused or self._is_over):
             buffer = cast(memoryview, self._inner.get_buffer(-1))
             filled = 0
             try:
@@ -190,13 +190,13 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
                     self._inner.buffer_updated(filled)
 
     def _fail(self, error: ssl.SSLError) -> None:
-        # Whoever is between can cut a connection, but cannot say in the host's name that
-        # this was all (RFC 9112, section 9.8).
+        # An attacker can cut a connection, but cannot forge the message that says that this
+        # was all (RFC 9112, section 9.8).
         is_cut = isinstance(error, ssl.SSLEOFError)
         if self._is_secure:
             self._end(self._loss or (_cut_off() if is_cut else error))
         elif not self._handshake.done():
-            # Without a number, as the loops say it of a handshake.
+            # Without an errno, as the loops report it of a handshake.
             self._handshake.set_exception(
                 self._loss or (ConnectionResetError() if is_cut else error)
             )
@@ -204,11 +204,11 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _end(self, loss: Exception | None) -> None:
         self.abort()
-        self._tell(loss)
+        self._report_end(loss)
 
-    def _tell(self, loss: Exception | None) -> None:
-        if self._is_secure and not self._has_told:
-            self._has_told = True
+    def _report_end(self, loss: Exception | None) -> None:
+        if self._is_secure and not self._has_reported_end:
+            self._has_reported_end = True
             self._inner.connection_lost(loss)
 
     def _send(self) -> None:
@@ -218,7 +218,7 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
     # What the connection calls.
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        """Return what this or the plain transport knows."""
+        """Return what this or the plain transport has under a name."""
         match name:
             case "ssl_object":
                 return self._session
@@ -229,7 +229,7 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         return default if self._plain is None else self._plain.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Have another one receive what follows."""
+        """Deliver what follows to another protocol."""
         self._inner = cast(asyncio.BufferedProtocol, protocol)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -239,18 +239,18 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
             self._send()
 
     def get_write_buffer_size(self) -> int:
-        """Return how many encrypted bytes wait to be sent."""
+        """Return how many encrypted bytes are still to be sent."""
         return 0 if self._plain is None else self._plain.get_write_buffer_size()
 
     def pause_reading(self) -> None:
-        """Hand on nothing for now."""
-        self._is_resting = True
+        """Deliver nothing until :meth:`resume_reading`."""
+        self._is_reader_paused = True
 
     def resume_reading(self) -> None:
-        """Hand on what has come meanwhile, and what follows."""
-        self._is_resting = False
+        """Deliver what has come meanwhile, and what follows."""
+        self._is_reader_paused = False
         self._proceed()
-        if not self._is_resting:
+        if not self._is_reader_paused:
             self._resume()
 
     def _pause(self) -> None:
@@ -264,32 +264,32 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
             self._plain.resume_reading()
 
     def is_closing(self) -> bool:
-        """Tell whether the connection is over."""
+        """Tell whether the connection was closed."""
         return self._is_over
 
     def close(self) -> None:
-        """Take leave of the host, and close when that has been sent."""
+        """Send close_notify, and close when that has been sent."""
         if self._is_over:
             return
         self._is_over = True
         with suppress(ssl.SSLError):
-            self._session.unwrap()  # the host's own leave is not waited for
+            self._session.unwrap()  # that of the host is not waited for
         self._send()
         if self._plain is not None:
             self._plain.close()
-        self._tell_at_last()
+        self._report_end_soon()
 
     def abort(self) -> None:
         """Close at once."""
         self._is_over = True
         if self._plain is not None:
             self._plain.abort()
-        self._tell_at_last()
+        self._report_end_soon()
 
-    def _tell_at_last(self) -> None:
-        """Have the connection hear of its end, unless the plain transport is still to end."""
+    def _report_end_soon(self) -> None:
+        """Report the end to the connection, unless that of the plain transport is still to come."""
         if self._is_gone:
-            asyncio.get_running_loop().call_soon(self._tell, None)
+            asyncio.get_running_loop().call_soon(self._report_end, None)
 
 
 def _cut_off() -> ConnectionResetError:

@@ -22,7 +22,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from asyncdl.net.addresses import Zone
-from asyncdl.net.hosts import inmost_zone, is_address
+from asyncdl.net.hosts import innermost_zone, is_address
 from asyncdl.sandbox.state import SandboxState
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\[\]:/@?#\\\s]+)(?::\d*)?")
@@ -48,7 +48,7 @@ class Listener:
         if found is None:
             return False
         name = found["name"].lower().rstrip(".")
-        if inmost_zone(name) is Zone.LOOPBACK or name in self.names:
+        if innermost_zone(name) is Zone.LOOPBACK or name in self.names:
             return True
         # Addresses and names without a dot cannot be used for DNS rebinding.
         return self.is_for_others and (is_address(name) or "." not in name)

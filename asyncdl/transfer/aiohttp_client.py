@@ -17,7 +17,7 @@ from asyncdl.errors import NetworkError
 from asyncdl.net.addresses import Zone
 from asyncdl.net.aiohttp_faults import session_errors
 from asyncdl.net.faults import BODY, proxy_refusal
-from asyncdl.net.hosts import outmost_zone
+from asyncdl.net.hosts import outermost_zone
 from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.request_headers import OWN_NAMES
@@ -38,7 +38,7 @@ class SessionResponse:
     def __init__(self, response: ClientResponse, target: RequestTarget, limits: Limits) -> None:
         self.status = response.status
         # The peer may be a proxy, also one of the session's owner: it says nothing of the host.
-        self.zone = outmost_zone(target.origin[1])
+        self.zone = outermost_zone(target.origin[1])
         self.headers: Mapping[str, str] = _joined(response.headers)
         """Their names match in any case."""
         self._response = response

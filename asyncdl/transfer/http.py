@@ -14,7 +14,7 @@ from msgspec.structs import force_setattr
 
 from asyncdl.errors import NetworkError, Stalled, TransferError, WrongContent
 from asyncdl.login_hosts import BASIC_LOGIN_HOSTS, FORM_LOGIN_HOSTS
-from asyncdl.net.address_policy import AddressRefused, BlockedAddress, check_text
+from asyncdl.net.address_policy import AddressRefused, BlockedAddress, check_host_text
 from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.hosts import host_of
 from asyncdl.redact import Url, redact, redact_url
@@ -257,7 +257,7 @@ async def _send_logged_in(
 async def _send(client: Client, link: SourcedUrl, headers: Mapping[str, str]) -> Response:
     target = read_target(link.url)
     try:
-        check_text(target.origin[1], link.inmost)
+        check_host_text(target.origin[1], link.inmost)
         return await client.get(target, headers, link.inmost)
     except AddressRefused:
         zone = link.inmost.name.lower()

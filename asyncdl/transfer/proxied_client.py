@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from asyncdl.net.address_policy import Address, check_all
+from asyncdl.net.address_policy import Address, check_addresses
 from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.hosts import host_of
 from asyncdl.net.proxies import looks_names_up, proxy_of
@@ -45,7 +45,7 @@ class ProxyingClient:
         from asyncdl.transfer.aiohttp_client import SessionClient
 
         if max_zone < ANYWHERE and not looks_names_up(proxy):
-            check_all(max_zone, await _addresses_of(target))
+            check_addresses(max_zone, await _addresses_of(target))
         client = SessionClient(await self._session_by(proxy), self._limits, proxy=host_of(proxy))
         return await client.get(target, headers, max_zone)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from asyncdl.errors import wrong_type
 from asyncdl.net.addresses import ANYWHERE, Zone
-from asyncdl.net.hosts import hostname_of, outmost_zone
+from asyncdl.net.hosts import hostname_of, outermost_zone
 from asyncdl.transfer.argument_checks import folder, whole, wrong
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.request_headers import Headers
@@ -89,7 +89,7 @@ class FileRequest:
         """How far inward its URL may lead."""
         if self.named_from is not None:
             return self.named_from()
-        return ANYWHERE if self.named_by is None else outmost_zone(hostname_of(self.named_by))
+        return ANYWHERE if self.named_by is None else outermost_zone(hostname_of(self.named_by))
 
     def __post_init__(self) -> None:
         # There may be very many: what is as it should be passes by a glance each.

@@ -141,7 +141,7 @@ async def test_a_quota_that_is_used_up_is_a_warning(left: int, state: CheckState
         (-59.0, CheckState.OK, "agrees with host"),
         (-90.0, CheckState.WARN, "90 s behind host"),
         (7200.0, CheckState.WARN, "7,200 s ahead of host"),
-        (None, CheckState.WARN, "no host told the time"),
+        (None, CheckState.WARN, "no host sent the time"),
     ],
 )
 def test_a_clock_is_compared_with_that_of_a_host(

@@ -35,7 +35,7 @@ def test_a_failure_names_its_url_without_secrets(capsys: pytest.CaptureFixture[s
     summary.close(Path("out"))
     first, second, _, *advice = capsys.readouterr().err.splitlines()
     assert first == f"failed: {SHOWN}: ask host: refused [network]"
-    assert second == f"failed: {SHOWN}: the host answered 404 [http-404]"
+    assert second == f"failed: {SHOWN}: the host responded with 404 [http-404]"
     assert [line.partition(":")[0] for line in advice] == ["network", "http-404"]
     assert "the file is not there" in advice[1].lower()
 
@@ -44,7 +44,7 @@ def test_quiet_tells_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
     summary = GetSummary(as_json=False, quiet=True)
     summary.add(failed(HttpStatusError(URL, 410)))
     summary.close(Path("out"))
-    assert capsys.readouterr() == ("", f"failed: {SHOWN}: the host answered 410 [http-410]\n")
+    assert capsys.readouterr() == ("", f"failed: {SHOWN}: the host responded with 410 [http-410]\n")
 
 
 def test_what_came_counts_whatever_became_of_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from asyncdl.doctor.host_checks import ask_host
+from asyncdl.doctor.host_checks import probe_host
 from asyncdl.errors import NetworkError
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.net.faults import certificate_problem
@@ -192,9 +192,9 @@ async def test_an_authority_of_the_old_form_is_trusted_by_name_alone(tmp_path: P
     strict.verify_flags |= ssl.VERIFY_X509_STRICT
     async with tls_server(chain) as url:
         with pytest.raises(NetworkError, match=r"Python 3\.13 .* `ca_file`"):
-            await ask_host(url, strict)
+            await probe_host(url, strict)
         with pytest.raises(NetworkError) as caught:
-            await ask_host(url, TlsSettings(ca_file=file))
+            await probe_host(url, TlsSettings(ca_file=file))
     assert "certificate" not in caught.value.cause  # it hangs up behind the handshake
 
 
@@ -213,7 +213,7 @@ async def test_the_file_host_with_a_bad_certificate(is_wire: bool, tmp_path: Pat
 async def test_the_doctor_names_the_reason_too() -> None:
     async with tls_server(STRANGER.issue_cert("127.0.0.1")) as url:
         with pytest.raises(NetworkError, match="issuer certificate; a proxy"):
-            await ask_host(url)
+            await probe_host(url)
 
 
 def test_a_clock_is_shown_when_it_may_be_wrong() -> None:

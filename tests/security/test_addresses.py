@@ -24,7 +24,7 @@ from asyncdl.net import address_policy, hosts, sessions
 from asyncdl.net.address_policy import BlockedAddress
 from asyncdl.net.addresses import Zone, zone_of
 from asyncdl.net.aiohttp_faults import KnownFault
-from asyncdl.net.hosts import inmost_zone, outmost_zone
+from asyncdl.net.hosts import innermost_zone, outermost_zone
 from asyncdl.net.proxies import VARIABLES, proxy_of
 from asyncdl.net.sessions import open_session
 from asyncdl.sandbox import Service
@@ -118,7 +118,7 @@ IN_OTHER_LETTERS = [
 
 @pytest.mark.parametrize("host", [*THIS_MACHINE, *IN_OTHER_LETTERS])
 def test_every_spelling_of_this_machine_is_known(host: str) -> None:
-    assert inmost_zone(host) is Zone.LOOPBACK
+    assert innermost_zone(host) is Zone.LOOPBACK
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_every_spelling_of_this_machine_is_known(host: str) -> None:
     ],
 )
 def test_a_text_is_as_far_inward_as_anybody_may_read_it(host: str, zone: Zone) -> None:
-    assert inmost_zone(host) is zone
+    assert innermost_zone(host) is zone
 
 
 numbers = st.builds(
@@ -169,17 +169,17 @@ def test_no_system_reads_an_address_that_we_do_not_see(text: str) -> None:
         read = socket.inet_ntoa(socket.inet_aton(text))
     except OSError:
         return
-    assert outmost_zone(text) <= zone_of(read) <= inmost_zone(text)
+    assert outermost_zone(text) <= zone_of(read) <= innermost_zone(text)
 
 
 @given(st.text(max_size=40))
 def test_a_service_is_never_further_inward_than_what_it_may_name(text: str) -> None:
-    assert outmost_zone(text) <= inmost_zone(text)
+    assert outermost_zone(text) <= innermost_zone(text)
 
 
 def test_a_host_without_an_end_costs_nothing() -> None:
     for host in ("%25" * 300 + "1", "1" * 100_000, "0" * 900 + "1", "." * 5000, "\uff05" * 1000):
-        assert outmost_zone(host) in Zone and inmost_zone(host) in Zone
+        assert outermost_zone(host) in Zone and innermost_zone(host) in Zone
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f.1"])

@@ -249,7 +249,7 @@ async def test_a_failure_quotes_the_title_of_its_page(tmp_path: Path) -> None:
             details[name] = getattr(failed.value, "detail", "")
     assert details == {
         "page": 'text/html in place of the file: "No such scene"',
-        "denied": 'the host answered 403: "Request & blocked"',
+        "denied": 'the host responded with 403: "Request & blocked"',
     }
 
 

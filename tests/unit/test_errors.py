@@ -53,7 +53,7 @@ URL = "https://host/file.TIF?requestSignature=c2VjcmV0"
             ChecksumMismatch(URL, algorithm="sha256", expected="aa", got="bb"),
             "sha256 is bb, expected aa [checksum-mismatch] ",
         ),
-        (HttpStatusError(URL, 404), "the host answered 404 [http-404] "),
+        (HttpStatusError(URL, 404), "the host responded with 404 [http-404] "),
         (Stalled(URL, seconds=60), "no bytes for 60 s [stalled] "),
         (DiskError(Path("x"), OSError(errno.ENOSPC, "No space left")), "x: No space left"),
     ],

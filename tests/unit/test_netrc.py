@@ -166,7 +166,7 @@ def test_a_netrc_that_others_may_open_is_refused(tmp_path: Path, mode: int) -> N
         read_netrc(path)
     link = tmp_path / "link"
     link.symlink_to(path)
-    with pytest.raises(ConfigError, match="open to others"):
+    with pytest.raises(ConfigError, match="accessible to others"):
         read_netrc(link)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from anyio.lowlevel import cancel_shielded_checkpoint
 
-from asyncdl.net.address_policy import Address, no_further_than
+from asyncdl.net.address_policy import Address, allowed_addresses
 from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.faults import (
     CLOSED,
@@ -174,7 +174,7 @@ class WireClient:
 
 async def _find(host: str, port: int, max_zone: Zone) -> dict[str, Any]:
     """Return what ``create_connection`` needs to get to a host: an address, or a socket."""
-    found = no_further_than(max_zone, await _look_up(host, port))
+    found = allowed_addresses(max_zone, await _look_up(host, port))
     if len(found) == 1:
         return {"host": found[0][4][0], "port": port}
     from aiohappyeyeballs import start_connection  # Numeric addresses do without.

@@ -196,6 +196,6 @@ def test_the_doctor_shakes_hands_and_names_the_proxy_without_its_password(
     lines = {line[6:].partition(":")[0]: line for line in terminal.out.splitlines()}
     assert "; its certificate is trusted" in lines["stac"]
     assert "me.pem to hosts that request one" in lines["trust"]
-    assert "far.test by http://***@127.0.0.1:1; 127.0.0.1:" in lines["proxy"]
+    assert "far.test through http://***@127.0.0.1:1; 127.0.0.1:" in lines["proxy"]
     assert "the proxy cannot be reached" in lines["api"]
     assert "s3cret" not in terminal.out

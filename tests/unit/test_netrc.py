@@ -173,7 +173,7 @@ def test_a_netrc_that_others_may_open_is_refused(tmp_path: Path, mode: int) -> N
 @pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX")
 def test_what_is_no_file_or_too_long_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    for path, words in ((tmp_path / "pipe", "no regular"), (tmp_path / "none", "No such file")):
+    for path, words in ((tmp_path / "pipe", "not a regular"), (tmp_path / "none", "No such file")):
         with pytest.raises(ConfigError, match=words):
             read_netrc(path)
     long = tmp_path / "long"

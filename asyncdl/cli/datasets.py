@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
@@ -18,7 +19,7 @@ from asyncdl.cli.options import (
     tls_options,
     verbose_option,
 )
-from asyncdl.cli.printing import echo, echo_json, print_table
+from asyncdl.cli.printing import echo, print_table
 from asyncdl.cli.service_access import access_to, open_client, service_config, with_tls
 from asyncdl.config import DEFAULT_URL, Seconds
 from asyncdl.errors import ApiError, ConfigError

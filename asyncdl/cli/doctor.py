@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK, REFUSED
 from asyncdl.cli.options import Embedded, command, tls_options, verbose_option
-from asyncdl.cli.printing import echo, echo_json
+from asyncdl.cli.printing import echo
 from asyncdl.cli.service_access import (
     SANDBOX_NAME,
     access_to,

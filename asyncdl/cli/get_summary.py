@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from asyncdl.cli.printing import echo, echo_json
+from asyncdl.cli.json_lines import echo_json
+from asyncdl.cli.printing import echo
 from asyncdl.cli.spelling import with_get_options
 from asyncdl.errors import DiskError, NetworkError, TransferError, reason_of
 from asyncdl.events import Event, FileFinished, FileState

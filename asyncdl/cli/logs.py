@@ -12,7 +12,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TextIO
 
-from asyncdl.cli.printing import json_text, plain
+from asyncdl.cli.json_lines import json_text
+from asyncdl.cli.printing import plain
 from asyncdl.redact import redact
 
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)

@@ -9,6 +9,7 @@ import click
 
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
+from asyncdl.cli.messages import print_message
 from asyncdl.cli.options import (
     FEW_RETRIES,
     Embedded,
@@ -21,7 +22,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.page_files import STDOUT, write_page
-from asyncdl.cli.printing import echo, print_message
+from asyncdl.cli.printing import echo
 from asyncdl.cli.service_access import access_to, open_client, with_tls
 from asyncdl.config import Config, SearchConfig, Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice

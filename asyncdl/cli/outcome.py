@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asyncdl.cli.printing import echo, echo_json
+from asyncdl.cli.json_lines import echo_json
+from asyncdl.cli.printing import echo
 from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
 from asyncdl.job.reporting.run_history import ProofCount
 from asyncdl.units import count, duration, rate, size

@@ -8,8 +8,10 @@ import click
 import msgspec
 
 from asyncdl.cli.get_options import RateOption
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
+from asyncdl.cli.messages import print_message
 from asyncdl.cli.options import (
     FEW_RETRIES,
     Embedded,
@@ -23,7 +25,7 @@ from asyncdl.cli.options import (
     tls_options,
     verbose_option,
 )
-from asyncdl.cli.printing import echo, echo_json, print_message, table_lines
+from asyncdl.cli.printing import echo, table_lines
 from asyncdl.cli.service_access import (
     Access,
     access_to,

@@ -1,4 +1,4 @@
-"""The only module that prints: lines, notes, JSON and tables.
+"""The only module that prints: lines and tables.
 
 File names, messages of the service and responses of hosts are untrusted. Control
 characters in them could move the cursor, change colours, forge a line or reverse
@@ -7,16 +7,11 @@ the reading direction on a terminal; so they are shown as escapes.
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 
 import click
-import orjson
 
-from asyncdl.events import Event
-from asyncdl.run_state.messages import message_of
 from asyncdl.text import plain as plain
 
 
@@ -30,41 +25,6 @@ def echo(line: str, *, err: bool = False) -> None:
         # A replaced stream; those of a process accept every character.
         data = text.encode(stream.encoding, "backslashreplace")
         click.echo(data.decode(stream.encoding), file=stream)  # noqa: TID251
-
-
-def print_message(event: Event) -> None:
-    """Print an event that the user has to know, as one line."""
-    if note := message_of(event):
-        echo(note, err=True)
-
-
-_ODD = re.compile(r"[^\n -~]")
-"""Everything but printable ASCII."""
-
-
-def echo_json(value: object) -> None:
-    """Print a value as one line of JSON to stdout."""
-    echo(json_text(value))
-
-
-def json_text(value: object, *, option: int = 0) -> str:
-    """Return equivalent JSON without control characters.
-
-    Args:
-        value: Plain data.
-        option: Option of orjson, such as ``OPT_INDENT_2``.
-    """
-    try:
-        text = orjson.dumps(value, option=option).decode()
-    except orjson.JSONEncodeError:
-        # Paths that are not UTF-8 contain lone surrogates, which orjson does not write.
-        return json.dumps(value)
-    return text if text.isprintable() else _ODD.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.main import INCOMPLETE, OK
 from asyncdl.cli.map import area_of, title_of
 from asyncdl.cli.options import command, config_argument, json_option, naming, verbose_option
 from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.page_files import STDOUT, write_page
-from asyncdl.cli.printing import echo, echo_json
+from asyncdl.cli.printing import echo
 from asyncdl.cli.service_access import SANDBOX_NAME
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError

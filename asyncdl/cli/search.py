@@ -13,6 +13,7 @@ from typing import Any
 import click
 import orjson
 
+from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
@@ -26,7 +27,7 @@ from asyncdl.cli.options import (
     tls_options,
     verbose_option,
 )
-from asyncdl.cli.printing import echo, json_text, table_lines
+from asyncdl.cli.printing import echo, table_lines
 from asyncdl.cli.service_access import Access, access_to, open_client, with_tls
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError

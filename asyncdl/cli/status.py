@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import (
@@ -17,7 +18,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import SHOWN_FAILURES
-from asyncdl.cli.printing import echo, echo_json, table_lines
+from asyncdl.cli.printing import echo, table_lines
 from asyncdl.cli.service_access import name_of, with_state
 from asyncdl.config import load_config
 from asyncdl.job.status import Status, status_of

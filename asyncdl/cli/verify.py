@@ -13,6 +13,7 @@ import msgspec
 from anyio import to_thread
 
 from asyncdl.cli.display import is_live, open_display
+from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import (
@@ -27,7 +28,7 @@ from asyncdl.cli.options import (
     verbose_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
-from asyncdl.cli.printing import echo, echo_json
+from asyncdl.cli.printing import echo
 from asyncdl.cli.run import exit_status_of
 from asyncdl.cli.service_access import (
     SANDBOX_NAME,

@@ -21,8 +21,8 @@ from asyncdl.m2m.calling.transport import Transport as ApiTransport
 from asyncdl.net.connectors import SecureConnector
 from asyncdl.net.service_address import service_address
 from asyncdl.net.sessions import open_session
-from asyncdl.stac.items import NextPage
-from asyncdl.stac.transport import StacTransport
+from asyncdl.stac.catalog import StacTransport
+from asyncdl.stac.items import PageRequest
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from tests.proxy import far, open_proxy
 from tests.socks import open_socks
@@ -72,7 +72,7 @@ async def test_a_reply_of_the_catalogue_is_whole(trusting: ssl.SSLContext) -> No
             transport = StacTransport(
                 service_address(host.url, key="url"), session, 60.0, len(BODY)
             )
-            assert await transport.ask(NextPage(host.url, None)) == BODY
+            assert await transport.fetch(PageRequest(host.url, None)) == BODY
 
 
 @pytest.mark.parametrize("has_length", [True, False])

@@ -23,8 +23,8 @@ from asyncdl.net.retry import Backoff
 from asyncdl.net.service_address import service_address
 from asyncdl.net.sessions import open_session
 from asyncdl.net.tls import Tls
-from asyncdl.stac.items import NextPage
-from asyncdl.stac.transport import StacTransport
+from asyncdl.stac.catalog import StacTransport
+from asyncdl.stac.items import PageRequest
 from asyncdl.transfer import Downloader, FileRequest
 from tests.transfer.fault_server import QUICK
 
@@ -221,7 +221,7 @@ class Asker:
         async with session:
             await StacTransport(
                 service_address(url, key="url"), session, 3 * self.timeout_s, 1000
-            ).ask(NextPage(url, None))
+            ).fetch(PageRequest(url, None))
 
     async def _by_doctor(self, url: str) -> None:
         await probe_host(url, self.tls, timeout_s=3 * self.timeout_s)

@@ -1,7 +1,7 @@
-"""The Landsat STAC service: what the files of a product hash to.
+"""The Landsat STAC service: digests of the files of a product.
 
-Knows nothing of files on disk or of M2M. The way in is :class:`StacCatalog`.
-The service is a convenience: whatever happens to it, nothing here raises.
+Knows nothing of files on disk or of M2M. The entry point is :class:`StacCatalog`.
+The service is optional: whatever happens to it, nothing here raises.
 """
 
 from asyncdl.stac.catalog import StacCatalog, StacOptions

@@ -23,7 +23,7 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """What the bytes of one file add up to."""
+    """The digest of one file."""
 
     algorithm: str
     """``sha512`` or ``sha256``."""
@@ -34,7 +34,7 @@ class FileDigest:
 def parse_multihash(text: object) -> FileDigest | None:
     """Read a ``file:checksum``.
 
-    Returns: ``None``, if it is no SHA-2 digest in hex.
+    Returns: ``None``, if it is not a SHA-2 digest in hex.
     Source: the ``file`` extension of STAC; the multihash table; API notes, section 8.
     """
     if not isinstance(text, str):
@@ -68,12 +68,12 @@ _log = logging.getLogger("asyncdl.stac")
 
 
 class NotAnItemCollection(ValueError):
-    """A reply is no list of items."""
+    """A response is not an item collection."""
 
 
 @dataclass(frozen=True, slots=True)
-class NextPage:
-    """Where to ask, and what."""
+class PageRequest:
+    """A request for one page of a search."""
 
     url: str
     body: bytes | None
@@ -82,23 +82,23 @@ class NextPage:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One reply to a search."""
+    """One page of the results of a search."""
 
     items: dict[str, Digests]
-    """Item id to what the item tells of its files; they may be none."""
+    """Item id to the digests that the item states; there may be none."""
     next: Json
     """The link to the next page as it came, or ``None``."""
 
 
 def items_of(product_id: str) -> dict[str, str]:
-    """Return the ids of a product's items with their collections; none, if it is not of C2."""
+    """Return the ids of a product's items with their collections; none outside Collection 2."""
     match = _PRODUCT_ID.fullmatch(product_id)
     kinds = _KINDS.get(match[1], ()) if match else ()
     return {f"{product_id}{suffix}": collection for suffix, collection in kinds}
 
 
 def search_body(items: Mapping[str, str]) -> Json:
-    """Return what to ask for the items with these ids and collections."""
+    """Return the body of a search for the items with these ids and collections."""
     return {
         "ids": list(items),
         "collections": sorted(set(items.values())),
@@ -107,7 +107,7 @@ def search_body(items: Mapping[str, str]) -> Json:
 
 
 def read_page(body: bytes) -> Page:
-    """Read a reply. Single items and assets that make no sense are left out.
+    """Read a response. Invalid items and assets are left out.
 
     Raises: NotAnItemCollection.
     """
@@ -124,12 +124,12 @@ def read_page(body: bytes) -> Page:
     return Page(dict(_read_items(features)), _next_link(page.get("links")))
 
 
-def next_link(asked: Json, link: Json, origin: str) -> NextPage | None:
-    """Return where a link to the next page leads.
+def next_page(sent: Json, link: Json, origin: str) -> PageRequest | None:
+    """Return the request that a link to the next page stands for.
 
     Args:
-        asked: What the page before was asked for with.
-        link: As :attr:`Page.next` holds it.
+        sent: Body of the request for the page before.
+        link: As in :attr:`Page.next`.
         origin: Such as ``https://host``; links elsewhere are not followed.
     Source: STAC API, item search, paging.
     """
@@ -137,21 +137,21 @@ def next_link(asked: Json, link: Json, origin: str) -> NextPage | None:
     if not isinstance(href, str):
         return None
     if not href.startswith(f"{origin}/"):
-        _log.warning("the next page is said to be at another host; it is not asked for")
+        _log.warning("the link to the next page leads to another host; it is not followed")
         return None
     if str(link.get("method", "GET")).upper() != "POST":
-        return NextPage(href, None)
+        return PageRequest(href, None)
     body = link.get("body")
     own = body if isinstance(body, dict) else {}
-    return NextPage(href, orjson.dumps({**asked, **own} if link.get("merge") else own))
+    return PageRequest(href, orjson.dumps({**sent, **own} if link.get("merge") else own))
 
 
-def merge(tales: Iterable[Digests]) -> Digests:
-    """Put together what the items of one product tell; about some files several do."""
+def merge(stated: Iterable[Digests]) -> Digests:
+    """Merge the digests that the items of one product state; some files are in several."""
     merged: Digests = {}
     doubtful = set()
-    for tale in tales:
-        for name, digest in tale.items():
+    for digests in stated:
+        for name, digest in digests.items():
             if merged.setdefault(name, digest) != digest:
                 doubtful.add(name)
     for name in doubtful:

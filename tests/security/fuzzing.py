@@ -53,7 +53,7 @@ from asyncdl.outside import TooMuch
 from asyncdl.redact import SecretBytes, redact
 from asyncdl.sandbox.landsat_scenes import fixed_scene
 from asyncdl.sandbox.mtl_files import text_file
-from asyncdl.stac.items import NotAnItemCollection, next_link, parse_multihash, read_page
+from asyncdl.stac.items import NotAnItemCollection, next_page, parse_multihash, read_page
 from asyncdl.text import plain
 from asyncdl.transfer.content_coding import Gunzip, NotGzip
 from asyncdl.transfer.cookies import ChainCookies
@@ -231,7 +231,7 @@ def _reply(kind: type) -> Callable[[bytes], object]:
 
 def _page(data: bytes) -> object:
     page = read_page(data)
-    return next_link({}, page.next, "https://example.org")
+    return next_page({}, page.next, "https://example.org")
 
 
 def _chunks(data: bytes) -> object:

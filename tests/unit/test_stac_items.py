@@ -17,7 +17,7 @@ from asyncdl.stac.items import (
     NotAnItemCollection,
     items_of,
     merge,
-    next_link,
+    next_page,
     parse_multihash,
     read_page,
 )
@@ -144,7 +144,7 @@ def test_any_json_is_a_page_or_is_refused(value: object) -> None:
         page = read_page(orjson.dumps(value))
     except NotAnItemCollection:
         return
-    link = next_link({}, page.next, "https://host")
+    link = next_page({}, page.next, "https://host")
     assert link is None or link.url.startswith("https://host/")
 
 

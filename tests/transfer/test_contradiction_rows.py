@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from asyncdl.errors import HttpStatusError, RangeRefused, SizeMismatch, TransferError
+from asyncdl.events import TransferRetry
 from asyncdl.transfer import FileRequest
 from tests.transfer.fault_server import (
     QUICK,
@@ -310,6 +311,14 @@ async def test_a_host_that_refuses_far_ranges_gives_the_file(tmp_path: Path, cod
     async with rig(tmp_path, cut(host, 777), host) as r:
         await r.fetch()
     assert (r.content(), r.ranges[-1]) == (BODY, None)
+
+
+async def test_a_retry_without_range_counts_failed_attempts(tmp_path: Path) -> None:
+    host = refusing(500, from_byte=777)
+    async with rig(tmp_path, cut(host, 777), host) as r:
+        await r.fetch()
+    attempts = [event.attempt for event in r.told(TransferRetry)]
+    assert attempts == [1, 2, 3], "not the bytes on disk"
 
 
 async def fetch_in_another_run(r: Rig) -> None:

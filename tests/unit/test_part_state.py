@@ -31,6 +31,22 @@ def test_a_note_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
 
 
+BY_VERSION_0_1 = (
+    b'b2c99bff {"source":"https://host/a.tif","total":100,"validator":{"etag":"\\"v1\\"",'
+    b'"last_modified":null,"date_is_strong":false},"done":{"spans":[{"start":0,"stop":10},'
+    b'{"start":20,"stop":30}]},"place":"a1-b2","digests":[{"algorithm":"md5",'
+    b'"value":"00000000000000000000000000000000"}],"format":2}\n'
+)
+"""A state file as the version before wrote it, byte for byte."""
+
+
+def test_state_files_of_the_version_before_are_read_and_written_alike() -> None:
+    state = decode_state(BY_VERSION_0_1)
+    assert state is not None
+    assert (state.done, state.resource) == (STATE.done, "a1-b2")
+    assert encode_state(state) == BY_VERSION_0_1
+
+
 @given(st.integers(0, len(LINE) - 1), st.integers(1, 255))
 def test_row_143_a_changed_note_is_no_note(at: int, change: int) -> None:
     torn = bytearray(LINE)

@@ -1,4 +1,4 @@
-"""What a caller hands in, looked at once it is handed in: wrong values are named at once."""
+"""Validation of the arguments of public classes: a wrong value raises at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def wrong(field: str, value: object, allowed: str) -> ValueError:
-    """Return the error for a value that cannot be meant."""
+    """Return the error for a value that is not allowed."""
     return ValueError(_text(field, value, allowed))
 
 
@@ -17,22 +17,22 @@ def _text(field: str, value: object, allowed: str) -> str:
     return f"{field} = {value!r} (allowed: {allowed})"
 
 
-def whole(field: str, value: object, least: int) -> int:
-    """Return a whole number, ``least`` or more. Raises: TypeError, ValueError."""
-    allowed = f"a whole number, {least} or more"
+def whole(field: str, value: object, minimum: int) -> int:
+    """Return a whole number, ``minimum`` or more. Raises: TypeError, ValueError."""
+    allowed = f"a whole number, {minimum} or more"
     if isinstance(value, bool):
         raise TypeError(_text(field, value, allowed))
     try:
-        number = operator.index(value)  # type: ignore[arg-type]  # that is what is found out
+        number = operator.index(value)  # type: ignore[arg-type]  # checked here
     except TypeError:
         raise TypeError(_text(field, value, allowed)) from None
-    if number < least:
+    if number < minimum:
         raise wrong(field, value, allowed)
     return number
 
 
 def check_number(field: str, value: object, *, may_be_zero: bool = True) -> None:
-    """Look at a number of seconds or bytes per second. Raises: TypeError, ValueError."""
+    """Check a number of seconds or bytes per second. Raises: TypeError, ValueError."""
     allowed = "a number, 0 or more" if may_be_zero else "a number above 0"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(_text(field, value, allowed))
@@ -41,7 +41,7 @@ def check_number(field: str, value: object, *, may_be_zero: bool = True) -> None
 
 
 def folder(field: str, value: object) -> Path:
-    """Return a folder that is named as a text or a path. Raises: TypeError."""
+    """Return a folder, given as a text or a path. Raises: TypeError."""
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
         raise TypeError(_text(field, value, "a text or a Path"))

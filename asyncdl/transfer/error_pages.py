@@ -1,4 +1,4 @@
-"""Pages that come in place of a file: what they say. Pure but for the reading."""
+"""HTML pages that come in place of a file: error pages, login pages, and news of an outage."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from asyncdl.transfer.responses import Head
 from asyncdl.transfer.verification.structure import ERROR_PAGE
 
 LOGIN_PAGE = "login-page"
-"""Reason of a ``WrongContent`` for a host that sends us to its login page."""
+"""Reason of a ``WrongContent`` for a host that redirects to a login page."""
 
 Read: TypeAlias = Callable[[int], Awaitable[bytes | memoryview]]
-"""Gives about so many of the next bytes of a body at most; none at its end."""
+"""Returns about that many of the next bytes of a body at most; none at its end."""
 
 PAGE_BYTES = 16 * 1024
-"""A title that comes later is not looked for."""
-MOST_TITLE_CHARS = 120
-_PATIENCE_S = 5.0
-"""A page is waited for so long: it explains a failure, and changes nothing about it."""
+"""A title that comes later is not found."""
+MAX_TITLE_CHARS = 120
+_PAGE_TIMEOUT_S = 5.0
+"""How long to wait for a page: it explains a failure, and changes nothing about it."""
 
 _TITLES = tuple(
     re.compile(rf"<{tag}(?:\s[^<>]*)?>([^<]+)", re.IGNORECASE) for tag in ("title", "h1")
@@ -32,22 +32,22 @@ _TITLES = tuple(
 _TAG = re.compile(r"<[^<>]*>")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
 _PASSWORD = re.compile(rb"<input\b[^<>]*\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
-"""What login pages have, and no other page that comes in place of a file."""
+"""Login pages have it, and no other page that comes in place of a file."""
 _OUTAGE = re.compile(
     r"maintenance|outage|unavailable|offline|(?:is|are|be|currently) down|down for|back soon"
     r"|be right back|overloaded|over capacity|try again (?:later|in a)",
     re.IGNORECASE,
 )
-"""What pages say that everybody gets while a host is down."""
+"""What a page says that everyone gets while a host is down."""
 
 
 def is_page(error: AsyncdlError) -> bool:
-    """Tell whether a page came in place of the data: this file's, or one about an outage."""
+    """Return whether a page came in place of the data: about this file, or about an outage."""
     return isinstance(error, WrongContent) and error.reason == ERROR_PAGE
 
 
 def names_outage(error: AsyncdlError) -> bool:
-    """Tell whether the page behind an error says that the host is down."""
+    """Return whether the page behind an error says that the host is down."""
     return isinstance(error, WrongContent) and error.names_outage
 
 
@@ -55,8 +55,8 @@ def title_of(page: bytes, content_type: str | None = None) -> str:
     """Return the title of an HTML page as one short line; empty if it has none.
 
     Args:
-        page: Its beginning.
-        content_type: May name its encoding.
+        page: The beginning of the page.
+        content_type: May name the encoding.
     """
     text = _decoded(page, content_type)
     for pattern in _TITLES:
@@ -66,7 +66,7 @@ def title_of(page: bytes, content_type: str | None = None) -> str:
 
 
 def says_outage(page: bytes, content_type: str | None = None) -> bool:
-    """Tell whether the words of a page are those of an outage."""
+    """Return whether a page speaks of an outage."""
     return _OUTAGE.search(_TAG.sub(" ", _decoded(page, content_type))) is not None
 
 
@@ -81,11 +81,11 @@ def _decoded(page: bytes, content_type: str | None) -> str:
 def _one_line(text: str) -> str:
     printable = "".join(c if c.isprintable() else " " for c in unescape(text))
     line = redact(" ".join(printable.split()))
-    return line if len(line) <= MOST_TITLE_CHARS else f"{line[: MOST_TITLE_CHARS - 1]}…"
+    return line if len(line) <= MAX_TITLE_CHARS else f"{line[: MAX_TITLE_CHARS - 1]}…"
 
 
 def quote_page(error: TransferError, page: bytes, content_type: str | None = None) -> None:
-    """Let an error tell what the page says that came in place of the file."""
+    """Add the title of a page that came in place of the file to its error."""
     if title := title_of(page, content_type):
         error.detail = f'{error.detail}: "{title}"'
         error.args = (error.detail,)
@@ -96,18 +96,18 @@ def quote_page(error: TransferError, page: bytes, content_type: str | None = Non
 
 
 async def read_page(error: TransferError, head: Head, read: Read) -> None:
-    """Read the page that comes in place of a file, and let the error quote it.
+    """Read the page that comes in place of a file, and quote it in the error.
 
-    Raises: nothing; a page that does not come is not quoted.
+    Raises: nothing; a page that does not arrive is not quoted.
     """
     is_html = "html" in (head.content_type or "").lower() and not head.coding
     if not is_html or not (is_page(error) or isinstance(error, HttpStatusError)):
         return
     page = b""
-    with anyio.move_on_after(_PATIENCE_S):
+    with anyio.move_on_after(_PAGE_TIMEOUT_S):
         try:
             while len(page) < PAGE_BYTES and (piece := await read(PAGE_BYTES)):
                 page += bytes(piece)
         except (NetworkError, TransferError):
-            pass  # What came of it is enough.
+            pass  # what has arrived is enough
     quote_page(error, page, head.content_type)

@@ -1,4 +1,4 @@
-"""How much the engine may take, how long a file may be, and how long the engine waits."""
+"""Limits of the engine: connections, rates, sizes, retries and timeouts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOO_LARGE = "too-large"
 
 
 class SizeLimits(Struct, frozen=True):
-    """What its caller expects of a file's length, and what is allowed at most."""
+    """The expected length of a file, and the maximum."""
 
     size_bytes: int | None = None
     """Exact, if known."""
@@ -23,17 +23,17 @@ class SizeLimits(Struct, frozen=True):
     """``None`` allows any."""
 
     def check_total(self, total: int | None, url: str) -> None:
-        """Check the length that a host announces; ``None`` is no announcement.
+        """Check the length that a host announces; ``None`` if it announces none.
 
-        Raises: SizeMismatch, if another one is expected; TransferError with
-            reason ``too-large``.
+        Raises: SizeMismatch, if another one is expected; TransferError with reason
+            ``too-large``.
         """
         if total is not None and self.size_bytes not in (None, total):
             raise SizeMismatch(url, expected=self.size_bytes or 0, got=total)
         self.check_so_far(total or 0, url)
 
     def check_end(self, count: int, url: str) -> None:
-        """Check the length of a body that did not announce it, once it has ended.
+        """Check the length of a body that was not announced, at its end.
 
         Raises: SizeMismatch.
         """
@@ -41,7 +41,7 @@ class SizeLimits(Struct, frozen=True):
             raise SizeMismatch(url, expected=self.size_bytes or 0, got=count)
 
     def check_so_far(self, count: int, url: str) -> None:
-        """Check the bytes so far of a body that does not announce its end.
+        """Check the bytes so far of a body whose length was not announced.
 
         Raises: as :meth:`check_total`, if there are too many already.
         """
@@ -54,10 +54,10 @@ class SizeLimits(Struct, frozen=True):
 KIB = 1024
 MIB = 1024 * KIB
 
-_COLLECTED_BYTES = 8 * MIB
-_LEAST_WRITE_BYTES = 256 * KIB
+_BUFFERED_BYTES = 8 * MIB
+_MIN_WRITE_BYTES = 256 * KIB
 
-_LEAST = {
+_MINIMUM = {
     "connections": 1,
     "per_host": 1,
     "connections_per_file": 1,
@@ -74,7 +74,7 @@ _LEAST = {
     "checkpoint_bytes": 1,
     "disk_threads": 1,
 }
-"""Whole numbers, and the least that each may be."""
+"""Integers, and the minimum of each."""
 _FROM_ZERO = (
     "first_look_s",
     "split_after_s",
@@ -95,70 +95,71 @@ class Limits:
     """
 
     connections: int = 16
-    """Connections in all, 1 or more."""
+    """Connections to all hosts together, 1 or more."""
     per_host: int = 16
     """Connections to one host at most; fewer while that host shows strain."""
     connections_per_file: int = 4
-    """A large file is split over so many at most, out of those no other file wants."""
+    """Connections for one large file at most, as far as no other file needs them."""
     split_from_bytes: int = 4 * MIB
-    """Smaller files are fetched over one connection in any case."""
+    """Smaller files are always fetched over one connection."""
     first_look_s: float = 0.15
-    """So long a file is alone with its first connection, whose rate then says something
-    about the host: many send a first burst at full speed and slow down."""
+    """How long a file uses only its first connection, to measure the rate: many hosts send a
+    first burst at full speed and then slow down."""
     split_after_s: float = 2.0
     """What one connection fetches within this time is not split further."""
     smallest_piece_bytes: int = 64 * KIB
-    """No split makes a piece smaller than this; 1 or more."""
+    """No split makes a segment smaller than this; 1 or more."""
     connect_timeout_s: float = 30.0
-    """For the name, the connection and the TLS handshake."""
+    """For name resolution, connection and TLS handshake."""
     header_timeout_s: float = 60.0
-    """From a connection that stands to the head of the answer."""
+    """From the established connection to the response headers."""
     stall_timeout_s: float = 60.0
-    """Without a byte of the body; waiting for our own disk or rate does not count."""
+    """Without a byte of the body. Waiting for the local disk or our own rate limit does not
+    count."""
     slowest_bytes_s: float = 128.0
-    """A body that is slower than this over ``stall_timeout_s`` counts as stalled; 0 takes any."""
+    """A body slower than this over ``stall_timeout_s`` counts as stalled; 0 allows any rate."""
     backoff: Backoff = field(default_factory=Backoff)
-    """Tries in a row that bring nothing new, and the waits between them."""
+    """Attempts in a row that bring nothing new, and the waits between them."""
     requests_per_file: int = 1000
-    """Requests for one file at most, however much each one brings; 1 or more."""
+    """Requests for one file at most, however much each of them brings; 1 or more."""
     refetches: int = 1
-    """How often a whole file that fails its proof is fetched again."""
+    """How often a whole file that fails its verification is fetched again."""
     refreshes: int = 2
     """How often a file's refused URL is replaced by a fresh one."""
     max_wait_s: float = 0.0
-    """How long a host that is down is waited for; its files wait and none of them fails. 0
-    makes the usual tries for each file, and gives the host up after as many rests."""
+    """How long to wait for a host that is down; its files wait and none of them fails. With 0
+    each file makes its usual attempts, and the host is given up after as many pauses."""
     max_redirects: int = 5
     """In a row, for one request."""
     max_retry_after_s: float = 900.0
-    """A host that asks for a longer rest is not waited for: the file fails."""
+    """If a host asks for a longer pause, the file fails."""
     max_rate_bytes_s: float | None = None
-    """Over all files together; ``None`` is unlimited."""
+    """For all files together; ``None`` is unlimited."""
     max_size_bytes: int | None = None
-    """No file may be larger; ``None`` takes any size."""
+    """No file may be larger; ``None`` allows any size."""
     keep_free_bytes: int = 256 * MIB
-    """Left on the disk by a body whose length nobody says: it may have no end."""
+    """Left free on the disk by a body of unknown length, which may have no end."""
     durable: bool = False
     """Whether a file is on stable storage before it gets its final name."""
     read_buffer_bytes: int = 256 * KIB
-    """Received per connection and not yet looked at: up to twice this."""
+    """Receive buffer of a connection, which may hold up to twice this."""
     flush_bytes: int = MIB
-    """Collected per connection for one write, at most; see :attr:`write_bytes`."""
+    """Buffered per connection for one write, at most; see :attr:`write_bytes`."""
     flush_interval_s: float = 0.5
-    """Bytes wait no longer than this for others to be written with them."""
+    """Bytes stay in the write buffer no longer than this."""
     preallocate_from_bytes: int = 16 * MIB
-    """Larger files get their room on the disk before several connections fill them."""
+    """Larger files are preallocated before several connections fill them."""
     checkpoint_bytes: int = 64 * MIB
-    """Between two notes of what is on disk; a crash costs at most this much."""
+    """The state file is written after this many bytes; a crash costs no more."""
     checkpoint_s: float = 10.0
-    """Between two notes as well, as long as bytes come: on a slow line a crash costs no more
-    than these seconds; 0 notes every write."""
+    """It is also written after this many seconds, as long as bytes come, so that on a slow
+    line a crash costs no more; 0 writes it after every write."""
     disk_threads: int = 4
-    """Threads for the file system, beside those that prove finished files."""
+    """Threads for file system calls, besides those that verify finished files."""
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            whole(f"Limits.{name}", getattr(self, name), least)
+        for name, minimum in _MINIMUM.items():
+            whole(f"Limits.{name}", getattr(self, name), minimum)
         for name in _FROM_ZERO:
             check_number(f"Limits.{name}", getattr(self, name))
         for name in _ABOVE_ZERO:
@@ -172,8 +173,8 @@ class Limits:
 
     @property
     def write_bytes(self) -> int:
-        """Collected per connection for one write: less with many connections.
+        """Buffered per connection for one write: less with many connections.
 
-        Up to 32 of them hold 8 MiB together; with more each holds 256 KiB.
+        Up to 32 of them hold 8 MiB together; with more, each holds 256 KiB.
         """
-        return min(self.flush_bytes, max(_LEAST_WRITE_BYTES, _COLLECTED_BYTES // self.connections))
+        return min(self.flush_bytes, max(_MIN_WRITE_BYTES, _BUFFERED_BYTES // self.connections))

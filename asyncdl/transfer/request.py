@@ -21,68 +21,69 @@ from asyncdl.transfer.verification.structure import Form
 
 @dataclass(frozen=True, slots=True)
 class FileRequest:
-    """One file that is wanted, and everything known about it beforehand.
+    """One file to fetch, and everything known about it beforehand.
 
     Raises: ValueError or TypeError, at once, for a value that is not allowed.
     """
 
     url: str = field(repr=False)
-    """``http`` or ``https``; sent byte for byte as it stands here."""
+    """``http`` or ``https``; sent exactly as given."""
     directory: Path
-    """Where the file goes, as a path or a text; made if it is missing."""
+    """The folder of the file, as a path or a text; made if it is missing."""
     name: str | None = None
-    """File name; ``None`` takes the host's, else the URL's. Always made safe: a name that
-    ends like that of an unfinished file, such as ``x.part``, gets an underscore behind it."""
+    """File name; ``None`` uses the host's, else the URL's. Always made safe: a name that ends
+    like that of an unfinished file, such as ``x.part``, gets an underscore at its end."""
     size_bytes: int | None = None
     """Exact length, if known."""
     digests: tuple[Digest, ...] = ()
-    """All of them have to agree."""
+    """All of them must agree."""
     members: Members = field(default_factory=dict)
-    """What a tar should hold: name of a member to its digests, which may be none.
-    Each has to be there exactly once; others may be there besides."""
+    """What a tar must contain: name of a member to its digests, which may be none. Each must be
+    there exactly once; others may be there too."""
     fingerprint: str | None = None
-    """Such as ``sha256``: computed as well, if no digest of the whole file is, so that
-    the file can be checked again later. It proves nothing by itself."""
+    """Such as ``sha256``: computed if no digest of the whole file is, so that the file can be
+    checked again later. It proves nothing by itself."""
     unpack: Callable[[], Unpack] | None = field(default=None, repr=False)
-    """For a tar or zip that is unpacked while it arrives: called whenever its bytes begin to
-    pass, which may be again; what it returns is shown each member and names who takes its
-    bytes, in a thread. What they came to counts only once the file is there and verified."""
+    """For a tar or zip that is unpacked while it arrives. It is called at the start of each pass
+    through the bytes, of which there may be several; what it returns is called with each member,
+    in a thread, and returns what receives the member's bytes. What came of them counts only
+    once the file is there and verified."""
     form: Form | None = None
-    """What the bytes must look like; ``None`` goes by the name."""
+    """What the bytes must look like; ``None`` decides by the name."""
     key: str = ""
-    """The caller's name for the file in events; empty takes the file name."""
+    """The caller's name for the file in events; empty uses the file name."""
     headers: Headers = field(default_factory=dict, repr=False)
-    """Request headers, which win over the engine's own; ``None`` takes one of those away. To
-    another origin only ``User-Agent``, ``Accept`` and ``Accept-Language`` are sent on. Those
-    that frame messages or ask for parts are refused, with reason ``bad-header``."""
+    """Request headers, which replace the engine's own; ``None`` removes one of those. Only
+    ``User-Agent``, ``Accept`` and ``Accept-Language`` are sent to another origin. Headers that
+    frame messages or request ranges are refused, with reason ``bad-header``."""
     refresh: Callable[[], Awaitable[str]] | None = field(default=None, repr=False)
-    """Gives a fresh URL when this one is refused; what it raises ends the file."""
+    """Returns a fresh URL when this one is refused; what it raises ends the file."""
     named_by: str | None = None
-    """URL of the service that named ``url`` and names fresh ones; ``None`` if the user
-    did. What a service names is trusted as little as a redirect from it: neither
-    further inward than where it is, nor from ``https`` to ``http``, nor with a password."""
+    """URL of the service that gave ``url`` and gives fresh ones; ``None`` if the user did. A
+    URL from a service is trusted no more than a redirect from it: it may lead neither further
+    inward than where the service is, nor from ``https`` to ``http``, nor with a password."""
     named_from: Callable[[], Zone] | None = field(default=None, repr=False)
     """Where that service is, by the connections over which it replied; called before each
-    request. ``None`` goes by the text of its host: an address, in any form, is where it is,
+    request. ``None`` decides by the text of its host: an address, in any form, is where it is,
     ``localhost`` is this machine, and a name is public, for it may resolve to anything."""
     overwrite: bool = False
-    """Whether a file that is already there is fetched all the same, from its first byte,
-    and replaced whoever made it."""
+    """Whether a file that is already there is fetched again, from its first byte, and replaced,
+    whoever made it."""
     resume: bool | None = None
     """Whether what an earlier run left unfinished is continued; ``None`` does so unless
     ``overwrite`` is set."""
     mirrors: tuple[str, ...] = field(default=(), repr=False)
-    """Further URLs of the same bytes, each tried in turn where the ones before fail. All are
-    held against the same digests; without a digest, against the first length announced."""
+    """Further URLs of the same bytes, each tried if the ones before fail. All are checked
+    against the same digests; without a digest, against the first announced length."""
     recheck: Recheck = Recheck.NEVER
-    """Whether the host is asked if a file that is there is still the one it has. A file that
-    has shown its digests is not asked about."""
+    """Whether the host is asked if its file is still the local one. It is not asked about a file
+    whose digests are known."""
     remote_time: bool = False
     """Whether the file gets the time of the host's ``Last-Modified``."""
     accept_html: bool = False
-    """Whether an HTML page is taken for the file, where neither name nor ``form`` says else."""
+    """Whether an HTML page is accepted as the file, if neither name nor ``form`` excludes it."""
     connections: int | None = None
-    """Connections for this file at most; ``None`` takes ``Limits.connections_per_file``."""
+    """Connections for this file at most; ``None`` uses ``Limits.connections_per_file``."""
 
     @property
     def inmost(self) -> Zone:
@@ -92,7 +93,7 @@ class FileRequest:
         return ANYWHERE if self.named_by is None else outermost_zone(hostname_of(self.named_by))
 
     def __post_init__(self) -> None:
-        # There may be very many: what is as it should be passes by a glance each.
+        # There may be very many of them, so valid values are checked in the cheapest way.
         if not isinstance(self.url, str):
             raise wrong_type("FileRequest.url", self.url, "a text")
         directory: object = self.directory
@@ -137,20 +138,20 @@ class FileRequest:
 
 def _form(form: object) -> Form:
     try:
-        return Form(form)  # type: ignore[arg-type]  # that is what is found out
+        return Form(form)  # type: ignore[arg-type]  # checked here
     except ValueError:
         raise wrong("FileRequest.form", form, ", ".join(Form)) from None
 
 
 def _recheck(recheck: object) -> Recheck:
     try:
-        return Recheck(recheck)  # type: ignore[arg-type]  # that is what is found out
+        return Recheck(recheck)  # type: ignore[arg-type]  # checked here
     except ValueError:
         raise wrong("FileRequest.recheck", recheck, ", ".join(Recheck)) from None
 
 
 def _mirrors(mirrors: object) -> tuple[str, ...]:
-    """Return URLs that come as any sequence. Raises: TypeError."""
+    """Return URLs as a tuple. Raises: TypeError."""
     if isinstance(mirrors, tuple | list):
         found = tuple(url for url in mirrors if isinstance(url, str))
         if len(found) == len(mirrors):
@@ -159,7 +160,7 @@ def _mirrors(mirrors: object) -> tuple[str, ...]:
 
 
 def _digests(digests: object) -> tuple[Digest, ...]:
-    """Return digests that come as any sequence. Raises: TypeError."""
+    """Return digests as a tuple. Raises: TypeError."""
     if isinstance(digests, tuple | list):
         found = tuple(digest for digest in digests if isinstance(digest, Digest))
         if len(found) == len(digests):
@@ -169,27 +170,26 @@ def _digests(digests: object) -> tuple[Digest, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that is there under its final name, and verified."""
+    """A verified file under its final name."""
 
     path: Path
-    """Of the file itself."""
+    """Its path."""
     size_bytes: int
     """Its length."""
     received_bytes: int
-    """Over the network in this call, repeated bytes included."""
+    """Received over the network in this call, repeated bytes included."""
     already_there: bool
     """Whether it was there before and nothing was fetched."""
     proof: str
-    """What was checked, such as ``length+sha512+tiff`` or ``length+tar+members-sha512``.
-    It begins with where the length comes from: ``length`` (it was announced),
-    ``chunked`` (the host marked the end), ``gzip`` (the body came compressed, and the
-    compression has its end), ``unverified-length`` (nobody said) or
-    ``present`` (already there). Digests follow, the strongest first, then the
-    structure, then the members with the weakest digest among them."""
+    """What was checked, such as ``length+sha512+tiff`` or ``length+tar+members-sha512``. It
+    begins with how the length is known: ``length`` (announced), ``chunked`` (the host marked the
+    end), ``gzip`` (the body came compressed, and the compression marks its end),
+    ``unverified-length`` (unknown) or ``present`` (already there). Digests follow, the strongest
+    first, then the structure, then the members with the weakest digest among them."""
     attempts: int
     """Requests made for it, 0 or more."""
     elapsed_s: float
-    """Seconds of this call, waits and proof included."""
+    """Seconds of this call, including waits and verification."""
     digests: tuple[Digest, ...] = ()
     """All that were computed over the whole file, the strongest first."""
 
@@ -210,4 +210,4 @@ class FileFetcher(Protocol):
         """
 
     def is_troubled(self, url: str) -> bool:
-        """Tell whether the host of ``url`` is down or at rest, so that its files would wait."""
+        """Return whether the host of ``url`` is down or paused, so that its files would wait."""

@@ -20,7 +20,7 @@ from asyncdl.transfer.verification.structure import Form
 
 Reader: TypeAlias = Callable[[Path], str | None]
 
-_MOST_VALUES = 1 << 24
+_MAX_VALUES = 1 << 24
 """Of an image or a page: pixels times bands. Of one that claims more only the header is read."""
 
 
@@ -54,7 +54,7 @@ def by_gdal(path: Path) -> str | None:
 
 def _pixels_and_masks(image: Any) -> Iterator[bytes]:
     yield repr((image.shape, image.dtypes, image.tags())).encode()
-    if image.width * image.height * image.count <= _MOST_VALUES:
+    if image.width * image.height * image.count <= _MAX_VALUES:
         yield image.read().tobytes()
         yield image.read_masks().tobytes()
 
@@ -70,7 +70,7 @@ def by_pillow(path: Path) -> str | None:
                 for frame in range(image.n_frames):
                     image.seek(frame)
                     parts.append(repr((image.size, image.mode)).encode())
-                    if image.width * image.height * len(image.getbands()) <= _MOST_VALUES:
+                    if image.width * image.height * len(image.getbands()) <= _MAX_VALUES:
                         parts.append(image.tobytes())
     # A file that is broken makes it fail in any way there is.
     except Exception:

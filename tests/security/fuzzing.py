@@ -73,7 +73,7 @@ from asyncdl.transfer.verification.digest_headers import (
 )
 from asyncdl.transfer.verification.malformed import Malformed
 from asyncdl.transfer.verification.structure import Form, check_form, check_head
-from asyncdl.transfer.verification.tar import TarReader, take_nothing
+from asyncdl.transfer.verification.tar import TarReader, ignore_member
 from asyncdl.transfer.wire.chunks import Chunks
 from asyncdl.transfer.wire.heads import NotHttp, read_response_head
 from asyncdl.transfer.wire_url import read_target
@@ -133,7 +133,7 @@ def _tar() -> bytes:
 
 
 def _streamed(data: bytes) -> None:
-    reader = TarReader(take_nothing)
+    reader = TarReader(ignore_member)
     for at in range(0, len(data), 700):
         reader.update(data[at : at + 700])
     reader.finish()
@@ -150,7 +150,7 @@ def _zip(method: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def _archived(data: bytes) -> None:
-    reader = ArchiveReader(take_nothing)
+    reader = ArchiveReader(ignore_member)
     for at in range(0, len(data), 700):
         reader.update(data[at : at + 700])
     reader.finish()
@@ -387,7 +387,7 @@ PARSERS: Mapping[str, Parser] = {
         ),
     ),
     "zip": Parser(
-        lambda data: read_archive(io.BytesIO(data), take_nothing),
+        lambda data: read_archive(io.BytesIO(data), ignore_member),
         (_zip(), _zip(zipfile.ZIP_STORED), gzip.compress(_tar(), mtime=0)),
     ),
     "archive stream": Parser(_archived, (_zip(), _tar(), gzip.compress(_tar(), mtime=0))),

@@ -78,7 +78,7 @@ def looked_at(form: Form, block: bytes, size_bytes: int) -> None:
 @pytest.mark.parametrize(
     ("block", "told"),
     [
-        (b"<a>", "elements within each other"),
+        (b"<a>", "elements are nested more than"),
         (b"<a", "a token|not well-formed"),
         (b'<a b="' + b"x" * 1000, "a token|not well-formed"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.errors import WrongContent
-from asyncdl.transfer.error_pages import MOST_TITLE_CHARS, quote_page, says_outage, title_of
+from asyncdl.transfer.error_pages import MAX_TITLE_CHARS, quote_page, says_outage, title_of
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_title_holds_no_secret() -> None:
 @given(st.binary(max_size=200), st.text(max_size=30))
 def test_a_title_is_bounded_and_printable_whatever_comes(junk: bytes, content_type: str) -> None:
     title = title_of(b"<title>" + junk * 3 + b"</title>", content_type)
-    assert len(title) <= MOST_TITLE_CHARS
+    assert len(title) <= MAX_TITLE_CHARS
     assert title.isprintable()
 
 

@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "config": {"user_text", "errors", "net.hosts", "outside", "text", "units"},
     "transfer": {
         "system", "background", "errors", "events", "login_hosts", "net", "outside",
-        "private_files", "redact", "text",
+        "private_files", "redact", "text", "user_text",
     },
     "m2m": {
         "background", "errors", "events", "net", "outside", "private_files", "redact", "system",

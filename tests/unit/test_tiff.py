@@ -110,7 +110,7 @@ def test_offsets_are_looked_at_to_the_last(count: int) -> None:
 
     check_tiff(io.BytesIO(build(last)), last + 1)
     if count:
-        refuse(build(last + 1), "strip or tile ends behind")
+        refuse(build(last + 1), "strip or tile ends beyond")
 
 
 def test_of_plain_pixels_no_more_than_they_need_has_to_be_there() -> None:
@@ -135,9 +135,9 @@ def test_of_plain_pixels_no_more_than_they_need_has_to_be_there() -> None:
 
     sound = build(1)
     check_tiff(io.BytesIO(sound), len(sound))
-    refuse(sound[:-1], "strip or tile ends behind")
-    refuse(build(5), "strip or tile ends behind")
-    refuse(build(1, entry(262, 3, 1, 6)), "strip or tile ends behind")
+    refuse(sound[:-1], "strip or tile ends beyond")
+    refuse(build(5), "strip or tile ends beyond")
+    refuse(build(1, entry(262, 3, 1, 6)), "strip or tile ends beyond")
 
 
 def test_strips_that_the_image_has_no_rows_for_are_not_looked_at() -> None:
@@ -148,7 +148,7 @@ def test_strips_that_the_image_has_no_rows_for_are_not_looked_at() -> None:
     struct.pack_into("<HH", data, len(data) - 8, 4, 4000)
     check_tiff(io.BytesIO(data), len(data))
     struct.pack_into("<HH", data, len(data) - 8, 4000, 4)
-    refuse(bytes(data), "strip or tile ends behind")
+    refuse(bytes(data), "strip or tile ends beyond")
 
 
 def test_solids_need_more_than_one_plane() -> None:
@@ -163,12 +163,12 @@ def test_solids_need_more_than_one_plane() -> None:
         return b"II*\0" + struct.pack("<I", 8) + table
 
     check_tiff(io.BytesIO(build(1)), len(build(1)))
-    refuse(build(16), "strip or tile ends behind")
+    refuse(build(16), "strip or tile ends beyond")
 
 
 @pytest.mark.parametrize(
     ("end", "doubt"),
-    [(b"", "lacks its end"), (b"\0\0", "lacks its end"), (b"\xff" * 4, "behind the end")],
+    [(b"", "lacks its end"), (b"\0\0", "lacks its end"), (b"\xff" * 4, "beyond the end")],
 )
 def test_what_stands_behind_the_last_directory_is_only_odd(end: bytes, doubt: str) -> None:
     """Readers take the images in front of it."""
@@ -192,7 +192,7 @@ def test_sizes_that_are_not_there_are_only_odd(count: int, at: int) -> None:
 def test_an_oddity_does_not_hide_what_is_broken_behind_it() -> None:
     table = directory(entry(282, 5, 1, 60_000), entry(273, 3, 1, 8), entry(279, 3, 1, 9000))
     data = b"II*\0" + struct.pack("<I", 8) + table[:-4]
-    with pytest.raises(Malformed, match="strip or tile ends behind") as refused:
+    with pytest.raises(Malformed, match="strip or tile ends beyond") as refused:
         check_tiff(io.BytesIO(data), len(data))
     assert not isinstance(refused.value, Doubtful)
 
@@ -213,7 +213,7 @@ def test_many_tiles_take_little_memory() -> None:
 def test_images_that_share_their_tables_are_not_looked_at_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tiff, "_MOST_VALUES", 1000)
+    monkeypatch.setattr(tiff, "_MAX_VALUES", 1000)
     tables_at = 8 + 30 * 10
     images = b"".join(
         directory(entry(273, 4, 400, tables_at), entry(279, 4, 400, tables_at), following=following)

@@ -17,7 +17,7 @@ from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_lists import decode_list, read_lines
 from asyncdl.lists.line_reader import LineReader, lines_of
-from asyncdl.user_text import NotText, lines_in, text_of
+from asyncdl.user_text import NotText, split_lines, text_of
 
 MARKED = {
     "utf-8": codecs.BOM_UTF8,
@@ -51,7 +51,7 @@ def test_what_has_no_mark_is_recognised_and_refused_in_words(encoding: str) -> N
 @pytest.mark.parametrize("end", ENDS)
 def test_lines_end_as_on_any_system(end: str) -> None:
     text = end.join(["one", "", "two"])
-    assert list(lines_in(text)) == ["one", "", "two"]
+    assert list(split_lines(text)) == ["one", "", "two"]
     assert list(lines_of(text.encode())) == ["one", "", "two"]
 
 

@@ -20,7 +20,7 @@ from asyncdl.job.choosing.id_forms import (
     read_scene,
 )
 from asyncdl.m2m.bands import DATASETS
-from asyncdl.user_text import lines_in, text_of
+from asyncdl.user_text import split_lines, text_of
 
 MAX_LINE_CHARS = 16_384
 """A longer line is in no list of ids. Rows of tables have about a thousand."""
@@ -63,7 +63,7 @@ def decode_list(data: bytes) -> str:
 
     Raises: NotText, a UnicodeError that says what is wrong.
     """
-    return text_of(data, otherwise="latin-1")
+    return text_of(data, fallback="latin-1")
 
 
 def read_lines(text: str, listed: str | None) -> Iterator[ListedScene]:
@@ -87,7 +87,7 @@ class _LineReader:
         self._is_first = True
 
     def read(self, text: str) -> Iterator[ListedScene]:
-        for number, line in enumerate(lines_in(text), start=1):
+        for number, line in enumerate(split_lines(text), start=1):
             bare = line.strip(" \t\x1e\u00a0\u200b\ufeff")
             try:
                 scenes = tuple(self._scenes(bare))

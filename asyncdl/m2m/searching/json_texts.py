@@ -16,7 +16,7 @@ from asyncdl.errors import ConfigError
 from asyncdl.m2m.searching.esri_json import from_esri, is_esri
 from asyncdl.m2m.searching.topojson import from_topology
 from asyncdl.outside import TooMuch, check_values
-from asyncdl.user_text import MARKS
+from asyncdl.user_text import BYTE_ORDER_MARKS
 
 MAX_VALUES = 3_000_000
 """Maximum for GeoJSON: a million corners, more than any search can use."""
@@ -30,7 +30,7 @@ def decode_text(data: bytes) -> str:
 
     Coordinates are ASCII digits: wrongly decoded letters in names do not matter.
     """
-    for mark, encoding in MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace").removeprefix("\ufeff")
     for encoding, zeros in (("utf-16-le", data[1:8:2]), ("utf-16-be", data[:8:2])):

@@ -1,6 +1,6 @@
-"""Digests that a host gives of its own accord, in whichever header. Pure.
+"""Digests that a host sends in its response headers. Pure.
 
-| header | of what | written as |
+| header | of what | encoding |
 |---|---|---|
 | ``Repr-Digest`` (RFC 9530), ``Digest`` (RFC 3230) | the whole file | base64 |
 | ``Content-Digest`` (RFC 9530), ``Content-MD5`` (RFC 1864) | the body | base64 |
@@ -9,9 +9,9 @@
 | ``x-checksum-…``, ``oc-checksum`` | the whole file | hex |
 | ``x-amz-meta-md5``, ``-md5chksum``, ``-sha256`` … | the whole file, by who stored it | either |
 
-What is said of the body is used where the body is the whole file: with a 200, and with a
-206 from the first byte to the last. An ``ETag`` is no digest, even if it looks like one:
-what it is made of is the host's own business. CRC32C, CRC64 and Adler-32 are not computed.
+A digest of the body is used if the body is the whole file: with a 200, and with a 206 from the
+first byte to the last. An ``ETag`` is not a digest, even if it looks like one: how the host makes
+it is not specified. CRC32C, CRC64 and Adler-32 are not computed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from asyncdl.transfer.verification.digests import Digest
 
 LISTED = frozenset({"repr-digest", "digest", "content-digest", "x-goog-hash"})
-"""Headers whose values are lists, which may come in several fields of one name."""
+"""Headers whose values are lists and may come in several fields."""
 
 _ITEM = re.compile(r"\s*([a-z0-9_*.-]+)\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?")
 _KNOWN = {"sha-256": ("sha256", 32), "sha-512": ("sha512", 64)}
-"""The algorithms of RFC 9530 that are fit for the purpose, and the bytes of their values."""
+"""The secure algorithms of RFC 9530, and the length of their values in bytes."""
 
 _BYTES = {"sha512": 64, "sha384": 48, "sha256": 32, "sha224": 28, "sha1": 20, "md5": 16, "crc32": 4}
 _NAMES = {
@@ -37,10 +37,10 @@ _NAMES = {
     **{f"sha-{size}": f"sha{size}" for size in (1, 224, 256, 384, 512)},
     **{f"id-sha-{size}": f"sha{size}" for size in (256, 512)},
 }
-"""How hosts write the names of algorithms, in lower case."""
-_OF_THE_BODY = ("sha512", "sha256", "sha1", "crc32")
-_OF_THE_FILE = ("sha512", "sha384", "sha256", "sha1", "md5")
-_BY_WHO_STORED_IT = {
+"""Names of algorithms as hosts write them, in lower case."""
+_OF_BODY = ("sha512", "sha256", "sha1", "crc32")
+_OF_FILE = ("sha512", "sha384", "sha256", "sha1", "md5")
+_BY_UPLOADER = {
     "x-amz-meta-sha512": "sha512",
     "x-amz-meta-sha256": "sha256",
     "x-amz-meta-sha1": "sha1",
@@ -52,7 +52,7 @@ _log = logging.getLogger("asyncdl.transfer")
 
 
 def read_digest_headers(headers: Mapping[str, str], *, is_whole: bool) -> tuple[Digest, ...]:
-    """Return what the headers of a response say that the whole file adds up to.
+    """Return the digests of the whole file that the headers of a response give.
 
     Args:
         headers: By name, in lower case.
@@ -71,22 +71,22 @@ def _read_all(headers: Mapping[str, str], *, is_whole: bool) -> Iterator[Digest]
     if is_whole:
         yield from read_repr_digest(headers.get("content-digest"))
         yield from read_content_md5(headers.get("content-md5"))
-        for name in _OF_THE_BODY:
+        for name in _OF_BODY:
             yield from _read_value(name, headers.get(f"x-amz-checksum-{name}"))
     stored = headers.get("x-goog-stored-content-encoding", "identity")
-    # What Google unpacks on its way has the hash of the packed object.
+    # If Google decompresses an object on its way, the hash is that of the compressed one.
     if stored.strip().lower() in ("", "identity") or headers.get("content-encoding"):
         yield from _read_pairs(headers.get("x-goog-hash"))
     yield from _read_value("md5", headers.get("x-ms-blob-content-md5"))
-    for name in _OF_THE_FILE:
+    for name in _OF_FILE:
         yield from _read_value(name, headers.get(f"x-checksum-{name}"))
     yield from _read_pairs(headers.get("oc-checksum"), separator=":")
-    for header, name in _BY_WHO_STORED_IT.items():
+    for header, name in _BY_UPLOADER.items():
         yield from _read_value(name, headers.get(header))
 
 
 def read_repr_digest(header: str | None) -> tuple[Digest, ...]:
-    """Read a ``Repr-Digest``, or a ``Content-Digest``, which is written alike.
+    """Read a ``Repr-Digest``, or a ``Content-Digest``, which has the same syntax.
 
     Returns: What can be checked; empty if absent, malformed, or of other algorithms.
     Source: RFC 9530, sections 2 and 3.
@@ -118,7 +118,7 @@ def read_content_md5(header: str | None) -> tuple[Digest, ...]:
 
 
 def _read_pairs(header: str | None, separator: str = "=") -> Iterator[Digest]:
-    """Read ``name=value, …``; what is of another algorithm is passed over.
+    """Read ``name=value, …``; other algorithms are ignored.
 
     Source: RFC 3230, section 4.3.2; cloud.google.com/storage/docs/xml-api/reference-headers.
     """
@@ -129,9 +129,9 @@ def _read_pairs(header: str | None, separator: str = "=") -> Iterator[Digest]:
 
 
 def _read_value(algorithm: str, text: str | None) -> Iterable[Digest]:
-    """Read one value, in base64 or hex, whichever has the length of the algorithm.
+    """Read one value, in base64 or hex, whichever has the right length.
 
-    Checksums of checksums, as of objects in several parts (``…-3``), are neither.
+    Checksums of checksums, as for objects in several parts (``…-3``), are neither.
     """
     value, size = (text or "").strip().strip('"'), _BYTES[algorithm]
     if len(value) == 2 * size and re.fullmatch("[0-9a-fA-F]+", value):
@@ -148,5 +148,5 @@ def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
-        # Neither base64, nor ASCII at all.
+        # Not base64, perhaps not even ASCII.
         return b""

@@ -1,4 +1,4 @@
-"""Digests: numbers that other bytes would not have."""
+"""Digests of files, and the hashers that compute them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_algorithm(name: str, field: str = "Digest.algorithm") -> None:
 
 
 def can_match(algorithm: str, value: str) -> bool:
-    """Tell whether any bytes at all may add up to ``value``."""
+    """Return whether ``value`` is a possible digest of any bytes."""
     text = value.strip()
     if algorithm == "cksum":
         return _CKSUM.fullmatch(text) is not None and int(text) < 1 << 32
@@ -43,16 +43,16 @@ def can_match(algorithm: str, value: str) -> bool:
 
 
 class Digest(Struct, frozen=True):
-    """What the bytes of a whole file must add up to.
+    """The expected digest of a whole file.
 
-    Raises: ValueError, for an algorithm that is not one of :data:`ALGORITHMS`, and for a
-        value that no bytes can have; TypeError, for what is no text.
+    Raises: ValueError, for an algorithm that is not one of :data:`ALGORITHMS`, and for an
+        impossible value; TypeError, for a value that is not a text.
     """
 
     algorithm: str
     """One of :data:`ALGORITHMS`; ``cksum`` is the CRC of POSIX."""
     value: str
-    """Hex in either case; for ``cksum`` the number in decimal."""
+    """Hexadecimal digits in either case; for ``cksum`` a decimal number."""
 
     def __post_init__(self) -> None:
         check_algorithm(self.algorithm)
@@ -64,11 +64,11 @@ class Digest(Struct, frozen=True):
             raise wrong("Digest.value", self.value, f"for {self.algorithm} {allowed}")
 
     def agrees_with(self, value: str) -> bool:
-        """Tell whether ``value`` is the same number, whatever its case."""
+        """Return whether ``value`` is the same, whatever its case."""
         return value.lower() == self.value.strip().lower()
 
     def check(self, value: str, url: str, *, member: str = "") -> None:
-        """Refuse a file, or a member of it, whose bytes add up to another ``value``.
+        """Refuse a file, or a member of it, that has another ``value``.
 
         Raises: ChecksumMismatch.
         """
@@ -79,13 +79,13 @@ class Digest(Struct, frozen=True):
 
 
 class Hasher(Protocol):
-    """Takes the bytes of a file in order and then says what they add up to."""
+    """Computes the digest of bytes that come in order."""
 
     def update(self, data: bytes | memoryview, /) -> None:
-        """Take the next bytes."""
+        """Process the next bytes."""
 
     def hexdigest(self) -> str:
-        """Return the value so far, written as :class:`Digest` wants it."""
+        """Return the value so far, in the form of :class:`Digest`."""
 
 
 def new_hasher(algorithm: str) -> Hasher:
@@ -96,7 +96,7 @@ def new_hasher(algorithm: str) -> Hasher:
         case "crc32":
             return Crc32()
         case _:
-            import hashlib  # Sets up OpenSSL, which takes longer than all of ours.
+            import hashlib  # Sets up OpenSSL, which takes longer than all other imports together.
 
             return hashlib.new(algorithm, usedforsecurity=False)
 
@@ -108,7 +108,7 @@ class Crc32:
         self._crc = 0
 
     def update(self, data: bytes | memoryview, /) -> None:
-        """Take the next bytes."""
+        """Process the next bytes."""
         self._crc = zlib.crc32(data, self._crc)
 
     def hexdigest(self) -> str:
@@ -122,9 +122,9 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 class Cksum:
     """The CRC of POSIX ``cksum``, as a decimal number.
 
-    Its polynomial is that of zlib's CRC, but it takes each byte from the other
-    end, starts at zero, and counts the file's length as more bytes. So zlib can
-    do the work on mirrored bytes, at hundreds of times the speed of a loop.
+    Its polynomial is that of zlib's CRC, but it reads the bits of each byte in the other order,
+    starts at zero, and appends the file's length. So zlib can compute it on mirrored bytes,
+    hundreds of times faster than a loop.
 
     Source: POSIX.1-2017, ``cksum``.
     """
@@ -135,12 +135,12 @@ class Cksum:
         self._length = 0
 
     def update(self, data: bytes | memoryview, /) -> None:
-        """Take the next bytes."""
+        """Process the next bytes."""
         self._crc = zlib.crc32(bytes(data).translate(_MIRRORED), self._crc)
         self._length += len(data)
 
     def hexdigest(self) -> str:
-        """Return the number in decimal, without the length that the tool prints behind it."""
+        """Return the decimal number, without the length that the tool prints after it."""
         length = self._length.to_bytes((self._length.bit_length() + 7) // 8, "little")
         crc = zlib.crc32(length.translate(_MIRRORED), self._crc)
         return str(int(f"{crc:032b}"[::-1], 2))

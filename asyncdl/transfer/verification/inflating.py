@@ -1,4 +1,4 @@
-"""What stands compressed in an archive, as the bytes that it was: bounded in memory and in size."""
+"""Decompression of archive members, bounded in memory and in size."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from asyncdl.transfer.verification.malformed import Malformed
 from asyncdl.transfer.verification.tar import ByteSink
 
 STORED, DEFLATED, BZIP2, LZMA, ZSTANDARD = 0, 8, 12, 14, 93
-"""Methods of zip that can be read, where Python has them."""
+"""Compression methods of zip that can be read, if Python has them."""
 METHOD_NAMES = {
     1: "Shrink", 6: "Implode", 9: "Deflate64", BZIP2: "bzip2", LZMA: "LZMA",
     ZSTANDARD: "Zstandard", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES",
 }  # fmt: skip
 
 PIECE_BYTES = 1 << 20
-"""What is in memory at once of what comes out."""
+"""Decompressed bytes in memory at once."""
 HARMLESS_BYTES = 1 << 30
-"""So much may come out of an archive of any size."""
-MOST_RATIO = 200
-"""Beyond that an archive may grow by this factor; rasters of one value come near it."""
-_LARGEST_DICTIONARY_BYTES = 64 << 20
+"""An archive of any size may unpack to this."""
+MAX_RATIO = 200
+"""Beyond that, an archive may grow by this factor; rasters of one value come near it."""
+_MAX_DICTIONARY_BYTES = 64 << 20
 
 Decode: TypeAlias = Callable[[bytes | memoryview], Iterator[bytes]]
 
 
 class Decoder(Protocol):
-    """Turns compressed bytes into what they were."""
+    """Decompresses bytes."""
 
     is_over: bool
-    """Whether the compressed bytes have come to their own end."""
+    """Whether the compressed bytes have reached their own end."""
     unused_bytes: int
-    """How many of the last bytes were behind that end."""
+    """How many of the last bytes came after that end."""
 
     def decode(self, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
-        """Yield what comes of the next bytes, in pieces. Raises: Malformed."""
+        """Yield the next decompressed bytes, in pieces. Raises: Malformed."""
 
 
 class Stored:
-    """Bytes that are not compressed; they have no end of their own."""
+    """Returns bytes that are not compressed; they have no end of their own."""
 
     is_over = False
     unused_bytes = 0
 
     def decode(self, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
-        """Yield them as they are."""
+        """Yield the bytes unchanged."""
         yield data
 
 
 class Inflater:
-    """What zlib compressed.
+    """Decompresses Deflate.
 
     Args:
-        wbits: As zlib wants it; -15 for bare data, 31 for gzip.
+        wbits: As for zlib: -15 for raw data, 31 for gzip.
     """
 
     def __init__(self, wbits: int = -zlib.MAX_WBITS) -> None:
@@ -65,13 +65,13 @@ class Inflater:
         self._zlib = zlib.decompressobj(wbits)
 
     def decode(self, data: bytes | memoryview) -> Iterator[bytes]:
-        """Yield what comes of the next bytes. Raises: Malformed."""
+        """Yield the next decompressed bytes. Raises: Malformed."""
         rest: bytes | memoryview = data
         while not self.is_over:
             try:
                 piece = self._zlib.decompress(rest, PIECE_BYTES)
             except zlib.error as error:
-                raise Malformed(f"compressed data that is none: {error}") from error
+                raise Malformed(f"invalid compressed data: {error}") from error
             if piece:
                 yield piece
             rest, self.is_over = self._zlib.unconsumed_tail, self._zlib.eof
@@ -81,7 +81,7 @@ class Inflater:
 
 
 class Decompressor:
-    """What the standard library's other modules compressed; all have the same face."""
+    """Decompresses with one of the standard library's other modules, which are all alike."""
 
     def __init__(self, decompressor: Any, error: tuple[type[Exception], ...]) -> None:
         self.is_over = False
@@ -90,13 +90,13 @@ class Decompressor:
         self._errors = error
 
     def decode(self, data: bytes | memoryview) -> Iterator[bytes]:
-        """Yield what comes of the next bytes. Raises: Malformed."""
+        """Yield the next decompressed bytes. Raises: Malformed."""
         rest = bytes(data)
         while not self.is_over:
             try:
                 piece = self._decompressor.decompress(rest, PIECE_BYTES)
             except self._errors as error:
-                raise Malformed(f"compressed data that is none: {error}") from error
+                raise Malformed(f"invalid compressed data: {error}") from error
             if piece:
                 yield piece
             rest, self.is_over = b"", self._decompressor.eof
@@ -107,7 +107,7 @@ class Decompressor:
 
 
 class LzmaOfZip:
-    """LZMA with the header that zip puts in front of it.
+    """Decompresses LZMA with the header that zip puts before it.
 
     Source: APPNOTE.TXT 5.8.8.
     """
@@ -119,7 +119,7 @@ class LzmaOfZip:
         self._inner: Decompressor | None = None
 
     def decode(self, data: bytes | memoryview) -> Iterator[bytes]:
-        """Yield what comes of the next bytes. Raises: Malformed."""
+        """Yield the next decompressed bytes. Raises: Malformed."""
         if self._inner is None:
             self._head += bytes(data)
             if len(self._head) < 9:
@@ -130,11 +130,11 @@ class LzmaOfZip:
 
 
 def _lzma_decompressor(head: bytes) -> Decompressor:
-    import lzma  # an optional part of Python; can_decode has looked for it
+    import lzma  # an optional part of Python, checked by can_decode
 
     length, packed, dictionary_bytes = struct.unpack("<2xHBI", head)
-    if length != 5 or packed >= 9 * 5 * 5 or dictionary_bytes > _LARGEST_DICTIONARY_BYTES:
-        raise Malformed("LZMA data with a header that is none, or wants too much memory")
+    if length != 5 or packed >= 9 * 5 * 5 or dictionary_bytes > _MAX_DICTIONARY_BYTES:
+        raise Malformed("LZMA data with an invalid header, or one that needs too much memory")
     own_filter = {
         "id": lzma.FILTER_LZMA1,
         "lc": packed % 9,
@@ -145,7 +145,7 @@ def _lzma_decompressor(head: bytes) -> Decompressor:
     try:
         inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[own_filter])
     except lzma.LZMAError as error:
-        raise Malformed(f"LZMA data with a header that is none: {error}") from error
+        raise Malformed(f"LZMA data with an invalid header: {error}") from error
     return Decompressor(inner, (lzma.LZMAError, EOFError))
 
 
@@ -153,7 +153,7 @@ _MODULES = {BZIP2: "bz2", LZMA: "lzma", ZSTANDARD: "compression.zstd"}
 
 
 def can_decode(method: int) -> bool:
-    """Tell whether this Python reads what a method of zip has compressed."""
+    """Return whether this Python can read a compression method of zip."""
     if method in (STORED, DEFLATED):
         return True
     if method not in _MODULES:
@@ -166,10 +166,10 @@ def can_decode(method: int) -> bool:
 
 
 def decoder_for(method: int) -> Decoder:
-    """Return what reads the bytes of one member.
+    """Return a decoder for one member.
 
     Args:
-        method: Of zip; one that :func:`can_decode` knows.
+        method: A method for which :func:`can_decode` is true.
     """
     match method:
         case 0:
@@ -185,60 +185,60 @@ def decoder_for(method: int) -> Decoder:
 
 
 class Growth:
-    """How much has gone into an archive's reader, and how much has come out of it."""
+    """How many bytes an archive's reader has read, and how many it has unpacked."""
 
     def __init__(self) -> None:
         self.in_bytes = 0
         self._out_bytes = 0
 
     def add(self, count: int) -> None:
-        """Count bytes that came out. Raises: Malformed, when it is a bomb."""
+        """Count unpacked bytes. Raises: Malformed, for a decompression bomb."""
         self._out_bytes += count
-        if self._out_bytes > max(HARMLESS_BYTES, MOST_RATIO * self.in_bytes):
-            raise Malformed(f"it unpacks to more than {MOST_RATIO} times its size")
+        if self._out_bytes > max(HARMLESS_BYTES, MAX_RATIO * self.in_bytes):
+            raise Malformed(f"it unpacks to more than {MAX_RATIO} times its size")
 
 
 class MemberContent:
-    """The bytes of one member: decoded, counted, summed up and handed out.
+    """The bytes of one member: decoded, counted, checked and passed on.
 
     Args:
         decoder: For its method.
-        takers: Who takes them.
+        sinks: Receive the bytes.
         growth: Of the whole archive.
-        size_bytes: What has to come out, where that is known.
+        size_bytes: Its unpacked length, if known.
     """
 
     def __init__(
-        self, decoder: Decoder, takers: Sequence[ByteSink], growth: Growth, size_bytes: int | None
+        self, decoder: Decoder, sinks: Sequence[ByteSink], growth: Growth, size_bytes: int | None
     ) -> None:
         self.in_bytes = 0
         self.out_bytes = 0
         self.crc = 0
         self._decoder = decoder
-        self._takers = takers
+        self._sinks = sinks
         self._growth = growth
         self._size_bytes = size_bytes
 
     @property
     def is_over(self) -> bool:
-        """Whether its compressed bytes have come to their own end."""
+        """Whether its compressed bytes have reached their own end."""
         return self._decoder.is_over
 
     def take(self, data: memoryview) -> int:
-        """Take the next bytes; return how many of them belong to it. Raises: Malformed."""
+        """Decode the next bytes; return how many of them belong to it. Raises: Malformed."""
         if self._decoder.is_over:
             return 0
         for piece in self._decoder.decode(data):
-            self._hand_out(piece)
+            self._pass_on(piece)
         used = len(data) - self._decoder.unused_bytes
         self.in_bytes += used
         return used
 
-    def _hand_out(self, piece: bytes | memoryview) -> None:
+    def _pass_on(self, piece: bytes | memoryview) -> None:
         self.out_bytes += len(piece)
         self._growth.add(len(piece))
         if self._size_bytes is not None and self.out_bytes > self._size_bytes:
-            raise Malformed("a member that is longer than it says")
+            raise Malformed("a member that is longer than its header says")
         self.crc = zlib.crc32(piece, self.crc)
-        for taker in self._takers:
-            taker.update(piece)
+        for sink in self._sinks:
+            sink.update(piece)

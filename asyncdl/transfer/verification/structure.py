@@ -1,8 +1,8 @@
-"""Whether bytes look like what they should be.
+"""Whether a file looks like what it should be.
 
-:func:`check_type` and :func:`check_head` are cheap and come before anything is
-saved, because hosts send error pages in place of data. :func:`check_form` looks
-at the structure of the finished file.
+:func:`check_type` and :func:`check_head` are cheap and run before anything is saved, because
+hosts send error pages in place of data. :func:`check_form` checks the structure of the finished
+file.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from asyncdl.transfer.verification.text_formats import (
     wide_encoding,
 )
 from asyncdl.transfer.verification.tiff import MAGICS, check_tiff
+from asyncdl.user_text import UTF_8_MARK
 
 HEAD_BYTES = BLOCK_BYTES
-"""No form needs more of a file's beginning than this to be told."""
+"""The beginning of a file that is enough to recognise every format."""
 
 ERROR_PAGE = "error-page"
 """Reason of a ``WrongContent`` that is a page in place of the data."""
 BROKEN_FILE = "broken-file"
-"""Reason of a ``WrongContent`` that is data, but not sound."""
+"""Reason of a ``WrongContent`` that is data, but damaged."""
 
 _READ_BYTES = 1 << 20
 
@@ -38,7 +39,7 @@ class Form(StrEnum):
     """What the bytes of a file must look like."""
 
     ANY = "any"
-    """Any bytes, though not what calls itself HTML."""
+    """Any bytes, except what is declared as HTML."""
     TIFF = "tiff"
     TAR = "tar"
     TEXT = "text"
@@ -50,7 +51,7 @@ class Form(StrEnum):
     GZIP = "gzip"
     ZIP = "zip"
     ARCHIVE = "archive"
-    """A tar, a zip, or a tar in gzip: what can be unpacked."""
+    """A tar, a zip, or a tar in gzip: an archive that can be unpacked."""
 
 
 _SUFFIXES = {
@@ -85,7 +86,7 @@ _JSON_STARTS = (
     *(b"true", b"false", b"null", b"NaN", b"Infinity", b'"', b"-"),
     *(str(digit).encode() for digit in range(10)),
 )
-"""A message in words begins otherwise."""
+"""A message in plain words begins with none of them."""
 _TEXTUAL = frozenset({Form.XML, Form.JSON})
 _BINARY = frozenset({Form.TIFF, Form.TAR, Form.JPEG, Form.PNG, Form.GZIP, Form.ZIP})
 _OTHER_MAGICS = (
@@ -94,28 +95,27 @@ _OTHER_MAGICS = (
     *(b"GIF8", b"BM", b"\0\0\0\x0cjP  ", b"II\xbc\x01", b"RIFF", b"%PDF", b"NITF"),
     *(b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05"),
 )
-"""How formats begin that may be meant by a name that says another: packed files and pictures."""
+"""First bytes of formats that files of another name may have: compressed files and images."""
 
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _MESSAGE_TYPES = frozenset({"application/json", "application/xml", "text/xml"})
-"""How services word their errors; no data but JSON and XML travels under them."""
+"""Types of error messages; no data but JSON and XML has them."""
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body")
-_BOM = codecs.BOM_UTF8
 
 
 def form_of(name: str) -> Form:
-    """Tell by its suffix what a file must look like."""
+    """Return what a file must look like, by the ending of its name."""
     _, dot, suffix = name.rpartition(".")
     return _SUFFIXES.get(f"{dot}{suffix.lower()}", Form.ANY)
 
 
 def head_bytes(form: Form) -> int:
-    """Return how much of a file's beginning has to be there before it is judged."""
+    """Return how many bytes of a file are needed before its beginning is checked."""
     return 1 if form in (Form.ANY, Form.HTML) else HEAD_BYTES
 
 
 def check_type(form: Form, content_type: str | None, url: str) -> None:
-    """Refuse an answer whose content type gives it away as a page or a message.
+    """Refuse a response whose content type shows that it is a page or a message.
 
     Raises: WrongContent, with reason :data:`ERROR_PAGE`.
     """
@@ -129,13 +129,13 @@ def check_type(form: Form, content_type: str | None, url: str) -> None:
 def check_head(form: Form, head: bytes, url: str) -> None:
     """Refuse a file by its first :data:`HEAD_BYTES` bytes (fewer if it is shorter).
 
-    Of a longer file at least :func:`head_bytes` are needed.
+    At least :func:`head_bytes` are needed, if the file has so many.
 
     Raises: WrongContent, with reason :data:`ERROR_PAGE`; NotAnArchive.
     """
     if form in (Form.ANY, Form.HTML):
         return
-    # Of a binary form zeros say nothing of how words would be written.
+    # In a binary format, zero bytes do not show the encoding of a text.
     text = _plain(head, wide_encoding(head) if form in _TEXTUAL else marked_encoding(head))
     if text[:16].lower().startswith(_HTML_STARTS):
         raise WrongContent(url, "an HTML page in place of the file", reason=ERROR_PAGE)
@@ -162,32 +162,32 @@ def _begins_like(form: Form, head: bytes) -> bool:
 
 
 def _plain(head: bytes, encoding: str | None) -> bytes:
-    """Return the beginning of a text in UTF-8, without marks and spaces in front of it."""
+    """Return the beginning of a text in UTF-8, without a byte order mark and leading spaces."""
     if encoding is not None:
         whole = head[: len(head) // 4 * 4]
         head = whole.decode(encoding, errors="replace").encode(errors="replace")
-    return head.removeprefix(_BOM).lstrip()
+    return head.removeprefix(UTF_8_MARK).lstrip()
 
 
 def _is_words(text: bytes) -> bool:
-    """Tell whether a beginning is a message in words rather than data."""
+    """Return whether the beginning of a file is a message in plain words rather than data."""
     try:
-        # The last letter may be cut off.
-        shown = codecs.getincrementaldecoder("utf-8")().decode(text)
+        # The last character may be cut off.
+        decoded = codecs.getincrementaldecoder("utf-8")().decode(text)
     except UnicodeDecodeError:
         return False
-    return all(sign.isprintable() or sign in "\t\r\n\f" for sign in shown)
+    return all(char.isprintable() or char in "\t\r\n\f" for char in decoded)
 
 
 def _looks_like_message(head: bytes) -> bool:
-    """Tell whether a file's beginning may be an error in words: no page of data is so short."""
-    text = head.removeprefix(_BOM).lstrip()
+    """Return whether a file may be an error message: no data is so short."""
+    text = head.removeprefix(UTF_8_MARK).lstrip()
     is_short = len(head) < HEAD_BYTES and b"\0" not in head
     return is_short or text.startswith((*_MAGICS[Form.XML], *_MAGICS[Form.JSON]))
 
 
 def _looks_of(head: bytes) -> str:
-    """Say what the beginning of a file looks like."""
+    """Return what the beginning of a file looks like, for a message."""
     looks = [form for form, magics in _MAGICS.items() if head.startswith(magics)]
     return f"it looks like {looks[0]}" if looks else "it is neither a tar nor a zip"
 
@@ -199,7 +199,7 @@ def check_form(file: BinaryIO, form: Form, size_bytes: int, *, skip_tar: bool = 
         file: Open, at any position.
         form: What it must look like.
         size_bytes: Its length.
-        skip_tar: Whether the members of a tar are left to somebody else.
+        skip_tar: Whether the members of a tar are checked elsewhere.
     Raises: Malformed.
     """
     file.seek(0)
@@ -222,14 +222,14 @@ def check_form(file: BinaryIO, form: Form, size_bytes: int, *, skip_tar: bool = 
 
 
 def _check_magic(form: Form, head: bytes) -> None:
-    """Make sure of what a file begins like.
+    """Check the first bytes of a file.
 
-    Raises: Doubtful, if it is something else that is known; Malformed, for what is nothing.
+    Raises: Doubtful, if they are those of another known format; Malformed otherwise.
     """
     if _begins_like(form, head):
         return
     if head.startswith(_OTHER_MAGICS) or is_header(head):
-        raise Doubtful(f"it is something else than {form}")
+        raise Doubtful(f"it is something other than {form}")
     raise Malformed(f"it does not begin like {form}")
 
 

@@ -1,11 +1,10 @@
-"""Tar structure: is every header sound, and does the archive reach its end?
+"""Tar structure: whether every header is valid and the archive reaches its end.
 
-:func:`walk` tells an archive in order and says what bytes it wants next; it does
-no I/O. :func:`read_tar` walks through a file and skips what nobody takes,
-:class:`TarReader` takes an archive that streams by.
+:func:`walk` goes through an archive in order and yields which bytes it needs next; it does no
+I/O. :func:`read_tar` walks through a file and skips what is not needed, :class:`TarReader`
+through an archive that arrives as a stream.
 
-Source: POSIX.1-2017, ``pax``; the GNU manual for the forms of numbers, long
-names and sparse files.
+Source: POSIX.1-2017, ``pax``; the GNU manual for numbers, long names and sparse files.
 """
 
 from __future__ import annotations
@@ -27,94 +26,95 @@ _SIZE = slice(124, 136)
 _NAME = slice(0, 100)
 _PREFIX = slice(345, 500)
 _MAGIC = slice(257, 263)
-_SPARSE_GOES_ON = 482
+_SPARSE_CONTINUES = 482
 """In a sparse header: whether a block of further holes follows."""
-_SPARSE_GOES_ON_AGAIN = 504
+_SPARSE_BLOCK_CONTINUES = 504
 """The same in such a block."""
 
-_LONGEST_EXTENDED_BYTES = 1 << 20
-"""Extended headers hold names and numbers; more is nonsense, and whoever unpacks the
-archive would read all of it into memory."""
-_LONGEST_NAME_BYTES = 4096
-"""No system takes a longer path."""
+_MAX_EXTENDED_BYTES = 1 << 20
+"""Extended headers hold names and numbers; a larger one is nonsense, and a program that unpacks
+the archive would read all of it into memory."""
+_MAX_NAME_BYTES = 4096
+"""No system accepts a longer path."""
 _OCTAL = re.compile(rb"[0-7]{1,21}")
 _PAX_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]{1,64})=")
 _PAX_SIZE = re.compile(rb"[0-9]{1,19}")
 _PAX_SPARSE = b"GNU.sparse."
-"""How the names of all records begin that make holes in a file."""
+"""Prefix of all records that make holes in a file."""
 _READ_BYTES = 1 << 20
 
 _TOO_SHORT = "the file ends before a member does, or before the end of the archive"
 _NO_END = "the archive lacks the two zero blocks of its end"
-"""Some writers leave them out, and all readers take that; so may end what was cut there."""
+"""Some writers leave them out, and all readers accept that; but the file may also have been cut
+off there."""
 
 _NAMELESS = "a member without a name"
 
 _PAX, _GNU_NAME, _SPARSE = b"x", b"L", b"S"
-_ABOUT_OTHERS = frozenset((b"x", b"g", b"L", b"K"))
-"""Headers that say something about members and are none."""
+_EXTENDED = frozenset((b"x", b"g", b"L", b"K"))
+"""Headers that describe members and are not members themselves."""
 _WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
-"""Links, devices, folders and pipes bring no bytes, whatever their size field says."""
+"""Links, devices, folders and pipes have no bytes, whatever their size field says."""
 _FILES = frozenset((b"0", b"\0"))
 _FOLDER = b"5"
 
 
 class Member(Struct, frozen=True):
-    """What an archive says of one of its members."""
+    """What an archive says about one of its members."""
 
     name: str
     size_bytes: int | None
-    """Of what stands in the archive, unpacked; ``None`` where only its end tells."""
+    """Of its unpacked bytes; ``None`` if only their end shows it."""
     is_file: bool
-    """False for links, folders, files with holes, and what else there is."""
+    """False for links, folders, files with holes, and other kinds."""
     is_folder: bool = False
-    """Whether it only names a folder that others are in."""
+    """Whether it only names a folder."""
     problem: str = ""
     """Why it cannot be read, such as ``is encrypted``; empty if it can."""
 
 
 class ByteSink(Protocol):
-    """Takes the bytes of a member in order."""
+    """Receives the bytes of a member in order."""
 
     def update(self, data: bytes | memoryview, /) -> None:
-        """Take the next bytes; they may change as soon as this returns."""
+        """Process the next bytes; they may change as soon as this returns."""
 
 
 OnMember: TypeAlias = Callable[[Member], Sequence[ByteSink]]
-"""Is shown each member before its bytes, and returns who takes them."""
+"""Called with each member before its bytes; returns what receives them."""
 
 
 class Step(Struct, frozen=True):
-    """What has to come next: so many bytes, 1 or more."""
+    """What must come next: this many bytes, 1 or more."""
 
     size_bytes: int
     is_kept: bool = False
-    """Whether the walk wants to see them, all at once."""
-    takers: Sequence[ByteSink] = ()
-    """Who else takes them, as they come."""
+    """Whether the walk needs them, all at once."""
+    sinks: Sequence[ByteSink] = ()
+    """What else receives them, as they come."""
     is_header: bool = False
-    """Whether a member may begin here, so that an archive may end here as well."""
+    """Whether a member may begin here, so that the archive may also end here."""
 
 
 Steps: TypeAlias = Generator[Step, bytes, None]
-"""Yields what it wants and is sent it; anything, for what is not kept."""
+"""Yields what it needs and is sent the bytes; or any bytes, if they are not kept."""
 
 
-class _Told(Struct, frozen=True):
-    """What extended headers said about the member behind them."""
+class _Extension(Struct, frozen=True):
+    """What extended headers say about the next member."""
 
     name: str | None = None
     size_bytes: int | None = None
     has_holes: bool = False
 
 
-def take_nothing(member: Member) -> Sequence[ByteSink]:
-    """Take note of no member."""
+def ignore_member(member: Member) -> Sequence[ByteSink]:
+    """Receive no bytes of a member."""
     return ()
 
 
 def is_header(block: bytes) -> bool:
-    """Tell whether ``block`` is the sound header of a member."""
+    """Return whether ``block`` is a valid header of a member."""
     if len(block) < BLOCK_BYTES or block == _ZERO_BLOCK:
         return False
     try:
@@ -123,7 +123,7 @@ def is_header(block: bytes) -> bool:
         return False
     spaced = block[:148] + b" " * 8 + block[156:BLOCK_BYTES]
     total = sum(spaced)
-    # Some old writers added the bytes up as signed numbers.
+    # Some old writers summed the bytes as signed numbers.
     return stated == total or stated == total - 256 * sum(byte > 127 for byte in spaced)
 
 
@@ -132,46 +132,46 @@ def walk(on_member: OnMember) -> Steps:
 
     Raises: Malformed, at the first bad header, nameless member, or early end.
     """
-    members, told = 0, _Told()
-    while (block := (yield _header_step(told))) != _ZERO_BLOCK:
+    members, extension = 0, _Extension()
+    while (block := (yield _header_step(extension))) != _ZERO_BLOCK:
         if not is_header(block):
             raise Malformed("no tar header where one is due")
         kind, data_bytes = block[156:157], _data_bytes(block)
-        if kind in _ABOUT_OTHERS:
-            told = yield from _read_extended(kind, data_bytes, told)
+        if kind in _EXTENDED:
+            extension = yield from _read_extended(kind, data_bytes, extension)
             continue
-        if kind not in _WITHOUT_DATA and told.size_bytes is not None:
-            data_bytes = told.size_bytes
+        if kind not in _WITHOUT_DATA and extension.size_bytes is not None:
+            data_bytes = extension.size_bytes
         if kind == _SPARSE:
-            yield from _pass_holes(block)
-        is_file = kind in _FILES and not told.has_holes
-        name = _name(block, told)
+            yield from _skip_sparse_blocks(block)
+        is_file = kind in _FILES and not extension.has_holes
+        name = _name(block, extension)
         if not name:
             raise Doubtful(_NAMELESS)
-        if len(name) > _LONGEST_NAME_BYTES:
+        if len(name) > _MAX_NAME_BYTES:
             raise Doubtful(f"a member with a name of {len(name)} characters")
-        takers = on_member(Member(name, data_bytes, is_file, is_folder=kind == _FOLDER))
-        yield from _pass(data_bytes, takers)
-        members, told = members + 1, _Told()
+        sinks = on_member(Member(name, data_bytes, is_file, is_folder=kind == _FOLDER))
+        yield from _member_steps(data_bytes, sinks)
+        members, extension = members + 1, _Extension()
     if (yield Step(BLOCK_BYTES, is_kept=True, is_header=True)) != _ZERO_BLOCK:
         raise Doubtful(_NO_END)
     if members == 0:
         raise Doubtful("an archive without members")
 
 
-def _header_step(told: _Told) -> Step:
-    """Ask for the next header; behind an extended one, a member has to follow."""
-    return Step(BLOCK_BYTES, is_kept=True, is_header=told == _Told())
+def _header_step(extension: _Extension) -> Step:
+    """Return the step of the next header; after an extended one, a member must follow."""
+    return Step(BLOCK_BYTES, is_kept=True, is_header=extension == _Extension())
 
 
-def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing) -> None:
-    """Walk through the archive that ``file`` is from here on, reading what somebody takes.
+def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = ignore_member) -> None:
+    """Walk through an archive from here on, and read only what is needed.
 
     Args:
         file: Open at the beginning of the archive.
         size_bytes: Its length.
-        on_member: Is shown each member.
-    Raises: Malformed, as :func:`walk`, and if a member ends behind ``size_bytes``.
+        on_member: Called with each member.
+    Raises: Malformed, as :func:`walk`, and if a member ends beyond ``size_bytes``.
     """
     steps = walk(on_member)
     step = next(steps, None)
@@ -181,33 +181,33 @@ def read_tar(file: BinaryIO, size_bytes: int, on_member: OnMember = take_nothing
         data = b""
         if step.is_kept:
             data = file.read(step.size_bytes)
-        elif step.takers:
-            _hand_out(file, step)
+        elif step.sinks:
+            _copy_to_sinks(file, step)
         else:
             file.seek(step.size_bytes, os.SEEK_CUR)
         step = _send(steps, data, file.tell())
 
 
 def _cut_off(step: Step, had: bytes | bytearray) -> Malformed:
-    """Return the error for an archive that ends within a step, of which this much was there."""
+    """Return the error for an archive that ends within a step, after the bytes ``had``."""
     if step.is_header and not had.strip(b"\0"):
         return Doubtful(_NO_END)
     return Malformed(_TOO_SHORT)
 
 
-def _hand_out(file: BinaryIO, step: Step) -> None:
+def _copy_to_sinks(file: BinaryIO, step: Step) -> None:
     buffer, left_bytes = memoryview(bytearray(min(_READ_BYTES, step.size_bytes))), step.size_bytes
     while count := file.readinto(buffer[:left_bytes]):  # type: ignore[attr-defined]  # of every file opened as binary
-        for taker in step.takers:
-            taker.update(buffer[:count])
+        for sink in step.sinks:
+            sink.update(buffer[:count])
         left_bytes -= count
 
 
 class TarReader:
-    """Takes an archive in order, in pieces of any size.
+    """Reads an archive in order, in pieces of any size.
 
     Args:
-        on_member: Is shown each member.
+        on_member: Called with each member.
     """
 
     form = "tar"
@@ -223,16 +223,16 @@ class TarReader:
         self._problem: Malformed | None = None
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes. What follows the end, or a problem, is passed by."""
+        """Read the next bytes. Whatever follows the end, or a problem, is ignored."""
         rest = memoryview(data)
         while rest and self._step is not None:
             piece, rest = rest[: self._left_bytes], rest[self._left_bytes :]
             self._take(self._step, piece)
 
     def finish(self) -> None:
-        """Take note that nothing follows.
+        """Check that the archive may end here.
 
-        Raises: Malformed, if there was a problem or the end did not come.
+        Raises: Malformed, if there was a problem or the end is missing.
         """
         if self._problem is not None:
             raise self._problem
@@ -240,8 +240,8 @@ class TarReader:
             raise _cut_off(self._step, self._kept)
 
     def _take(self, step: Step, piece: memoryview) -> None:
-        for taker in step.takers:
-            taker.update(piece)
+        for sink in step.sinks:
+            sink.update(piece)
         if step.is_kept:
             self._kept += piece
         self._taken_bytes += len(piece)
@@ -259,7 +259,7 @@ class TarReader:
 
 
 def _send(steps: Steps, data: bytes, at_byte: int) -> Step | None:
-    """Return what is wanted next, from ``at_byte`` on; ``None`` at the end."""
+    """Return the next step, from ``at_byte`` on; ``None`` at the end."""
     try:
         return steps.send(data)
     except StopIteration:
@@ -268,38 +268,40 @@ def _send(steps: Steps, data: bytes, at_byte: int) -> Step | None:
         raise type(problem)(f"{problem}, before byte {at_byte}") from None
 
 
-def _pass(data_bytes: int, takers: Sequence[ByteSink]) -> Iterator[Step]:
-    """Pass by the bytes of a member, and what fills its last block up."""
+def _member_steps(data_bytes: int, sinks: Sequence[ByteSink]) -> Iterator[Step]:
+    """Yield the bytes of a member and the padding of its last block."""
     if data_bytes:
-        yield Step(data_bytes, takers=takers)
-    if filling_bytes := -data_bytes % BLOCK_BYTES:
-        yield Step(filling_bytes)
+        yield Step(data_bytes, sinks=sinks)
+    if padding_bytes := -data_bytes % BLOCK_BYTES:
+        yield Step(padding_bytes)
 
 
-def _pass_holes(header: bytes) -> Steps:
-    """Pass by the blocks that go on with the header of a sparse file."""
-    goes_on = header[_SPARSE_GOES_ON]
-    while goes_on:
+def _skip_sparse_blocks(header: bytes) -> Steps:
+    """Skip the blocks that continue the header of a sparse file."""
+    continues = header[_SPARSE_CONTINUES]
+    while continues:
         block = yield Step(BLOCK_BYTES, is_kept=True)
-        goes_on = block[_SPARSE_GOES_ON_AGAIN]
+        continues = block[_SPARSE_BLOCK_CONTINUES]
 
 
-def _read_extended(kind: bytes, data_bytes: int, told: _Told) -> Generator[Step, bytes, _Told]:
-    """Read a header that says something about the member behind it."""
-    if data_bytes > _LONGEST_EXTENDED_BYTES:
+def _read_extended(
+    kind: bytes, data_bytes: int, extension: _Extension
+) -> Generator[Step, bytes, _Extension]:
+    """Read a header that describes the next member."""
+    if data_bytes > _MAX_EXTENDED_BYTES:
         raise Doubtful(f"an extended header of {data_bytes} bytes")
     data = b""
     if data_bytes:
         data = yield Step(data_bytes, is_kept=True)
-    if filling_bytes := -data_bytes % BLOCK_BYTES:
-        yield Step(filling_bytes)
+    if padding_bytes := -data_bytes % BLOCK_BYTES:
+        yield Step(padding_bytes)
     if kind == _GNU_NAME:
-        return _Told(_text(data), told.size_bytes, told.has_holes)
-    return _read_pax(data, told) if kind == _PAX else told
+        return _Extension(_text(data), extension.size_bytes, extension.has_holes)
+    return _read_pax(data, extension) if kind == _PAX else extension
 
 
-def _read_pax(data: bytes, told: _Told) -> _Told:
-    """Read name, size and holes out of the records of a pax header."""
+def _read_pax(data: bytes, extension: _Extension) -> _Extension:
+    """Read name, size and holes from the records of a pax header."""
     at, found = 0, dict[bytes, bytes]()
     while match := _PAX_RECORD.match(data, at):
         stop = at + int(match[1])
@@ -308,18 +310,18 @@ def _read_pax(data: bytes, told: _Told) -> _Told:
         found[match[2]] = data[match.end() : stop - 1]
         at = stop
     name, size = found.get(b"path"), found.get(b"size", b"")
-    return _Told(
-        told.name if name is None else _text(name),
-        int(size) if _PAX_SIZE.fullmatch(size) else told.size_bytes,
-        told.has_holes or any(name.startswith(_PAX_SPARSE) for name in found),
+    return _Extension(
+        extension.name if name is None else _text(name),
+        int(size) if _PAX_SIZE.fullmatch(size) else extension.size_bytes,
+        extension.has_holes or any(name.startswith(_PAX_SPARSE) for name in found),
     )
 
 
-def _name(header: bytes, told: _Told) -> str:
-    if told.name is not None:
-        return told.name
+def _name(header: bytes, extension: _Extension) -> str:
+    if extension.name is not None:
+        return extension.name
     name, prefix = _text(header[_NAME]), _text(header[_PREFIX])
-    # GNU archives keep times where POSIX has the beginning of a long name.
+    # GNU archives store times where POSIX has the beginning of a long name.
     return f"{prefix}/{name}" if prefix and header[_MAGIC] == b"ustar\0" else name
 
 

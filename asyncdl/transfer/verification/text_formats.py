@@ -1,9 +1,9 @@
-"""Text formats: the encoding by the first bytes, and whether JSON or XML is whole.
+"""Text formats: the encoding by the first bytes, and whether JSON or XML is complete.
+
+Nothing of the file is kept in memory, but a parser keeps its state: all open elements, the token
+that has begun, and all names it has met. Each of these is bounded here.
 
 Source: XML 1.0, appendix F; RFC 4627, section 3.
-
-Nothing of the file is kept, but a parser keeps what is open: all elements from the outermost
-one on, the token that has begun, and the names that it has met. Each has a bound here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,12 @@ import msgspec
 
 from asyncdl.outside import FREE_VALUES, count_values
 from asyncdl.transfer.verification.malformed import Doubtful, Malformed
+from asyncdl.user_text import UTF_8_MARK, byte_order_mark
 
-_MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-"""In this order: one mark begins like another."""
 _DECLARED = re.compile(
     rb"""<\?xml\s[^>]{0,100}?\sencoding\s{0,9}=\s{0,9}["']([A-Za-z][A-Za-z0-9._-]{0,39})["']"""
 )
-_SEVERAL_BYTES = frozenset(
+_MULTIBYTE = frozenset(
     {
         *("big5", "big5hkscs", "cp932", "cp949", "cp950", "euc_jis_2004", "euc_jisx0213"),
         *("euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "hz", "iso2022_jp", "iso2022_jp_1"),
@@ -37,16 +31,17 @@ _SEVERAL_BYTES = frozenset(
         *("johab", "shift_jis", "shift_jis_2004", "shift_jisx0213"),
     }
 )
-"""What takes several bytes for a sign, by Python's names."""
+"""Multibyte encodings that an XML parser lacks, by Python's names."""
 
 
 def marked_encoding(head: bytes) -> str | None:
-    """Return the encoding of two or four bytes for each sign that a mark stands for."""
-    return next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
+    """Return UTF-16 or UTF-32, if a byte order mark shows it. Decoding keeps the mark."""
+    found = byte_order_mark(head)
+    return found.encoding if found is not None and found.mark != UTF_8_MARK else None
 
 
 def wide_encoding(head: bytes) -> str | None:
-    """Return it by its mark, or for a text whose first sign is one of ASCII by the zeros beside."""
+    """Return UTF-16 or UTF-32, by its mark or by the zero bytes beside a first ASCII character."""
     if marked := marked_encoding(head):
         return marked
     match [byte != 0 for byte in head[:4]]:
@@ -62,7 +57,7 @@ def wide_encoding(head: bytes) -> str | None:
 
 
 def declared_encoding(head: bytes) -> str | None:
-    """Return what an XML declaration names, if it is one of several bytes for a sign."""
+    """Return the encoding that an XML declaration names, if it is a multibyte one."""
     declared = _DECLARED.match(head)
     if declared is None:
         return None
@@ -70,25 +65,26 @@ def declared_encoding(head: bytes) -> str | None:
         name = codecs.lookup(declared[1].decode("ascii")).name
     except LookupError:
         return None
-    return name if name in _SEVERAL_BYTES else None
+    return name if name in _MULTIBYTE else None
 
 
-_LARGEST_BYTES = 16 << 20
-"""Larger ones are not held in memory to be parsed."""
-_LENIENT = (b"NaN", b"Infinity", b"\0", codecs.BOM_UTF8)
-"""In JSON that one parser takes and the other does not."""
+_MAX_JSON_BYTES = 16 << 20
+"""Larger files are not parsed, as that needs all of it in memory."""
+_LENIENT = (b"NaN", b"Infinity", b"\0", UTF_8_MARK)
+"""What one JSON parser accepts and the other does not."""
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+("?)', re.DOTALL)
-"""Of one that is not closed, to the end."""
+"""An unclosed one reaches to the end."""
 
 
 def check_json(file: BinaryIO, size_bytes: int) -> None:
     """Read a JSON file from here to its end, in UTF-8, UTF-16 or UTF-32. Blocks.
 
-    Raises: Malformed, if it ends within a value or goes too deep; Doubtful, if it is none.
+    Raises: Malformed, if it ends within a value or is nested too deeply; Doubtful, if it is not
+        JSON.
     """
-    if size_bytes > _LARGEST_BYTES:
+    if size_bytes > _MAX_JSON_BYTES:
         return
-    data = file.read(size_bytes + 1)  # and no more of one that still grows
+    data = file.read(size_bytes + 1)  # and no more, if it still grows
     try:
         _parse(data)
     except RecursionError as problem:
@@ -101,9 +97,9 @@ def check_json(file: BinaryIO, size_bytes: int) -> None:
 
 
 def _parse(data: bytes) -> None:
-    # What has very many values is passed through without making objects of them; only
-    # what is no number in JSON, and what is no UTF-8, needs the other parser.
-    is_lenient = any(sign in data for sign in _LENIENT)
+    # Very many values are parsed without making objects of them. Only what is not a number in
+    # JSON, and what is not UTF-8, needs the other parser.
+    is_lenient = any(each in data for each in _LENIENT)
     if count_values(data) <= FREE_VALUES:
         json.loads(data)
     elif not is_lenient:
@@ -111,7 +107,7 @@ def _parse(data: bytes) -> None:
 
 
 def _is_lines(data: bytes) -> bool:
-    """Tell whether each line is a value: JSON Lines, or a text sequence (RFC 7464)."""
+    """Return whether each line is a value: JSON Lines, or a text sequence (RFC 7464)."""
     try:
         for line in data.split(b"\n"):
             text = line.strip(b"\x1e \t\r")
@@ -130,9 +126,9 @@ def _as_utf8(data: bytes) -> bytes:
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Tell whether a text ends within a string, or before what it opened is closed.
+    """Return whether a text ends within a string, or before all brackets are closed.
 
-    Linear in its length: strings are taken out, then brackets are counted.
+    Linear in its length: strings are removed, then brackets are counted.
     """
     rest = _STRING.sub(rb"\1", data)
     opened, closed = (rest.count(a) + rest.count(b) for a, b in (b"{[", b"}]"))
@@ -141,16 +137,16 @@ def is_cut_off(data: bytes) -> bool:
 
 MAX_DEPTH = 1000
 MAX_TOKEN_BYTES = 4 << 20
-"""Of a tag with its attributes, a comment, and all declarations in front of the tree."""
+"""For a tag with its attributes, a comment, or all declarations before the root element."""
 MAX_NAMES = 100_000
 """Different names of elements and attributes."""
 _UNREADABLE = frozenset({3, 5, 6, 12, 20, 43})
-"""What the parser says of a file that ends too early (no element, an unclosed token, a partial
-character, an unclosed CDATA section), or grows without end while it is read (a recursive entity,
-too much amplification). All else some reader may take. Source: expat.h, ``enum XML_Error``."""
+"""Errors of a file that ends too early (no element, an unclosed token, a partial character, an
+unclosed CDATA section), or that grows without end while it is read (a recursive entity, too much
+amplification). All others some reader may accept. Source: expat.h, ``enum XML_Error``."""
 _READ_BYTES = 64 * 1024
 _HEAD_BYTES = 512
-"""Where the declaration stands."""
+"""Contain the XML declaration."""
 
 
 def check_xml(file: BinaryIO) -> None:
@@ -169,21 +165,21 @@ def check_xml(file: BinaryIO) -> None:
         kind = Malformed if problem.code in _UNREADABLE else Doubtful
         raise kind(str(problem)) from problem
     except (ValueError, LookupError) as problem:
-        raise Doubtful(f"an encoding that is not known here: {problem}") from problem
+        raise Doubtful(f"an unknown encoding: {problem}") from problem
 
 
 class _Checker:
-    """A parser, and how much it has to keep.
+    """An XML parser with bounded state.
 
     Args:
-        encoding: What the parser would not know; it knows UTF-8, UTF-16 with a mark, and what
-            has one byte for each sign.
+        encoding: One that the parser does not know. It knows UTF-8, UTF-16 with a mark, and
+            single-byte encodings.
     """
 
     def __init__(self, encoding: str | None = None) -> None:
         self._names: dict[str, str] = {}
         self._decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
-        # What is named here goes before what the file declares.
+        # An encoding given here overrides the one that the file declares.
         self._parser = expat.ParserCreate("utf-8" if encoding else None, intern=self._names)
         self._parser.StartElementHandler = self._open
         self._parser.EndElementHandler = self._close
@@ -192,7 +188,7 @@ class _Checker:
         self._depth = 0
         self._fed_bytes = 0
         self._token_bytes_from: int | None = None
-        """Where the declarations begin, while they go on."""
+        """Where the declarations begin; set within them."""
 
     def feed(self, block: bytes, *, is_last: bool = False) -> None:
         if self._decoder is not None:
@@ -209,12 +205,12 @@ class _Checker:
             return decoder.decode(block, is_last).encode()
         except UnicodeError as problem:
             kind = Malformed if is_last else Doubtful
-            raise kind(f"bytes that stand for no sign: {problem}") from problem
+            raise kind(f"bytes that are not text: {problem}") from problem
 
     def _open(self, name: str, attributes: object) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise Malformed(f"more than {MAX_DEPTH} elements within each other")
+            raise Malformed(f"elements are nested more than {MAX_DEPTH} deep")
         if len(self._names) > MAX_NAMES:
             raise Malformed(f"more than {MAX_NAMES} different names")
 

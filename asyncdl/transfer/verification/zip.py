@@ -1,15 +1,14 @@
-"""Zip structure: every byte belongs to a member or to the directory, and both agree.
+"""Zip structure: every byte belongs to a member or to the central directory, and both agree.
 
-A zip is made to be read from its end, where the central directory is. :class:`ZipReader`
-takes one that streams by, from its first byte on: the header in front of each member
-says what it is, and the directory at the end has to say the same of every one of them.
-What stands nowhere else, such as which of them are links, is in the directory only; so
-nothing that came out may be used before the end. Where a header does not tell how long
-its member is, and the bytes do not show it either, the reader gives up
-(:attr:`ZipReader.needs_file`): :func:`read_zip` reads the directory of a whole file first.
+A zip is designed to be read from its end, where the central directory is. :class:`ZipReader`
+reads one as a stream, from its first byte on: the header before each member describes it, and the
+directory at the end must agree for every member. Some facts, such as which members are links, are
+only in the directory; so nothing that was unpacked may be used before the end. If a header does
+not give the length of its member, and the bytes do not show it either, the reader stops
+(:attr:`ZipReader.needs_file`); :func:`read_zip` reads the directory of a complete file first.
 
-Stricter than other readers: bytes that belong to nothing, members that overlap or that the
-directory leaves out, and anything that is said twice in two ways make an archive unsound.
+Stricter than other readers: bytes that belong to nothing, members that overlap or are not in the
+directory, and any contradiction make an archive invalid.
 
 Source: APPNOTE.TXT 6.3.10; Info-ZIP's notes on extra fields.
 """
@@ -46,35 +45,35 @@ from asyncdl.transfer.verification.zip_headers import (
 )
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
-"""How a zip begins: with its first member, or with the end of one that has none."""
+"""A zip begins with its first member, or with the end record if it has none."""
 
-MOST_MEMBERS = 1 << 16
-"""Each is remembered until the directory has come."""
+MAX_MEMBERS = 1 << 16
+"""Each is kept in memory until the directory has been read."""
 _READ_BYTES = 1 << 20
-_LONGEST_END_BYTES = END_HEAD.size + 4 + 0xFFFF
+_MAX_END_BYTES = END_HEAD.size + 4 + 0xFFFF
 
 _TOO_SHORT = "the file ends before its central directory does"
 
 
 class _MemberBytes(Struct, frozen=True):
-    """The bytes of a member are wanted, as they come."""
+    """The bytes of a member come next."""
 
     content: MemberContent | None
-    """``None`` passes them by."""
+    """``None`` skips them."""
     size_bytes: int | None
-    """``None`` up to their own end."""
+    """``None`` if only their end shows it."""
 
 
 _Steps: TypeAlias = Generator[NextBytes | _MemberBytes, bytes, None]
 
 
 class ZipReader:
-    """Takes a zip in order, in pieces of any size.
+    """Reads a zip in order, in pieces of any size.
 
     Args:
-        on_member: Is shown each member before its bytes; a second time, at the end, what
-            only the directory knows to be no file.
-        known: What the directory says, by offset, where it has been read already.
+        on_member: Called with each member before its bytes; and again at the end with a member
+            that is not a regular file, which only the directory shows.
+        known: The entries of the directory by offset, if it has been read already.
     """
 
     form = "zip"
@@ -84,8 +83,8 @@ class ZipReader:
         """Whether it cannot be read without its directory."""
         self._on_member = on_member
         self._known = known or {}
-        self._there: dict[int, ZipEntry] = {}
-        """What has passed, by offset, until the directory names it."""
+        self._unlisted: dict[int, ZipEntry] = {}
+        """Members that were read, by offset, until the directory lists them."""
         self._count = 0
         self._growth = Growth()
         self._taken_bytes = 0
@@ -93,11 +92,11 @@ class ZipReader:
         self._steps = self._walk()
         self._step: NextBytes | _MemberBytes | None = next(self._steps)
         self._kept = bytearray()
-        self._passed_bytes = 0
-        """Of the flow."""
+        self._member_bytes = 0
+        """Read of the current member."""
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes. What follows the end, or a problem, is passed by."""
+        """Read the next bytes. Whatever follows the end, or a problem, is ignored."""
         rest = memoryview(data)
         while rest and self._step is not None:
             try:
@@ -108,9 +107,9 @@ class ZipReader:
             rest = rest[used:]
 
     def finish(self) -> None:
-        """Take note that nothing follows.
+        """Check that the archive may end here.
 
-        Raises: Malformed, if there was a problem or the end did not come.
+        Raises: Malformed, if there was a problem or the end is missing.
         """
         if self._problem is not None:
             raise self._problem
@@ -126,21 +125,21 @@ class ZipReader:
                 kept, self._kept = bytes(self._kept), bytearray()
                 self._advance(kept)
             return len(piece)
-        return self._flow(step, rest)
+        return self._read_content(step, rest)
 
-    def _flow(self, flow: _MemberBytes, rest: memoryview) -> int:
-        piece = rest if flow.size_bytes is None else rest[: flow.size_bytes - self._passed_bytes]
-        used = flow.content.take(piece) if flow.content else len(piece)
+    def _read_content(self, step: _MemberBytes, rest: memoryview) -> int:
+        piece = rest if step.size_bytes is None else rest[: step.size_bytes - self._member_bytes]
+        used = step.content.take(piece) if step.content else len(piece)
         self._count_in(used)
-        self._passed_bytes += used
-        if flow.size_bytes is None:
-            is_over = flow.content is not None and flow.content.is_over
+        self._member_bytes += used
+        if step.size_bytes is None:
+            is_over = step.content is not None and step.content.is_over
         else:
             if used < len(piece):
                 raise Malformed("compressed data that ends before its member does")
-            is_over = self._passed_bytes == flow.size_bytes
+            is_over = self._member_bytes == step.size_bytes
         if is_over:
-            self._passed_bytes = 0
+            self._member_bytes = 0
             self._advance(b"")
         return used
 
@@ -158,23 +157,21 @@ class ZipReader:
         self._step = None
         self._problem = Malformed(f"{problem}, before byte {self._taken_bytes}")
 
-    # --- the walk ---------------------------------------------------------------------
-
     def _walk(self) -> _Steps:
         offset = 0
         while (signature := (yield NextBytes(4))) == LOCAL:
-            yield from self._pass_member(offset)
+            yield from self._read_member(offset)
             if self.needs_file:
                 return
             offset = self._taken_bytes
-        yield from self._pass_directory(signature, offset)
+        yield from self._check_directory(signature, offset)
 
-    def _pass_member(self, offset: int) -> _Steps:
+    def _read_member(self, offset: int) -> _Steps:
         entry = yield from read_local()
         self._count += 1
-        if self._count > MOST_MEMBERS:
-            raise Malformed(f"more than {MOST_MEMBERS:,} members")
-        if entry.is_told_behind:
+        if self._count > MAX_MEMBERS:
+            raise Malformed(f"more than {MAX_MEMBERS:,} members")
+        if entry.has_descriptor:
             known = self._known.get(offset)
             size_bytes = known.entry.size_bytes if known else None
             packed_bytes = known.entry.packed_bytes if known else entry.packed_bytes_known
@@ -186,14 +183,14 @@ class ZipReader:
         content = self._content_of(entry, size_bytes)
         if packed_bytes is None or packed_bytes:
             yield _MemberBytes(content, packed_bytes)
-        if entry.is_told_behind:
+        if entry.has_descriptor:
             entry = yield from read_descriptor(entry, content, packed_bytes)
         if content is not None:
-            _check_sums(entry, content)
-        self._there[offset] = entry
+            _check_content(entry, content)
+        self._unlisted[offset] = entry
 
     def _content_of(self, entry: ZipEntry, size_bytes: int | None) -> MemberContent | None:
-        takers = self._on_member(
+        sinks = self._on_member(
             Member(
                 entry.name,
                 size_bytes,
@@ -204,9 +201,9 @@ class ZipReader:
         )
         if entry.problem:
             return None
-        return MemberContent(decoder_for(entry.method), takers, self._growth, size_bytes)
+        return MemberContent(decoder_for(entry.method), sinks, self._growth, size_bytes)
 
-    def _pass_directory(self, signature: bytes, start: int) -> _Steps:
+    def _check_directory(self, signature: bytes, start: int) -> _Steps:
         count = 0
         while signature == CENTRAL:
             listed = yield from read_central()
@@ -220,7 +217,7 @@ class ZipReader:
             signature = yield NextBytes(4)
         if signature not in (END, END_64):
             raise Malformed("bytes that belong to no member")
-        if self._there:
+        if self._unlisted:
             raise Malformed("a member that the central directory does not list")
         end_bytes = self._taken_bytes - 4
         yield from read_end(signature, ZipDirectory(count, start, end_bytes - start))
@@ -228,7 +225,7 @@ class ZipReader:
             raise Malformed("an archive without members")
 
     def _confirm(self, listed: ListedEntry) -> None:
-        entry = self._there.pop(listed.offset, None)
+        entry = self._unlisted.pop(listed.offset, None)
         if entry is None:
             raise Malformed(f"{listed.entry.name!r} is not where the central directory says")
         if not entry.agrees_with(listed.entry):
@@ -237,23 +234,20 @@ class ZipReader:
             self._on_member(Member(entry.name, 0, is_file=False))
 
 
-def _check_sums(entry: ZipEntry, content: MemberContent) -> None:
+def _check_content(entry: ZipEntry, content: MemberContent) -> None:
     """Raises: Malformed, unless a member's bytes are what its headers say."""
     if content.out_bytes != entry.size_bytes or content.in_bytes != entry.packed_bytes:
-        raise Malformed(f"{entry.name!r} is of another size than it says")
+        raise Malformed(f"{entry.name!r} has another size than its header says")
     if content.crc != entry.crc:
-        raise Malformed(f"{entry.name!r} has another CRC-32 than it says")
-
-
-# --- whole files ----------------------------------------------------------------------
+        raise Malformed(f"{entry.name!r} has another CRC-32 than its header says")
 
 
 def read_zip(file: BinaryIO, on_member: OnMember) -> None:
-    """Walk through the zip that ``file`` is, with its directory read first.
+    """Read a complete zip, its directory first.
 
     Args:
         file: Open, at any position.
-        on_member: Is shown each member, as by :class:`ZipReader`.
+        on_member: Called with each member, as by :class:`ZipReader`.
     Raises: Malformed.
     """
     reader = ZipReader(on_member, {listed.offset: listed for listed in _read_directory(file)})
@@ -261,14 +255,14 @@ def read_zip(file: BinaryIO, on_member: OnMember) -> None:
     while data := file.read(_READ_BYTES):
         reader.update(data)
     if reader.needs_file:
-        raise Malformed("a member of which the central directory says nothing")
+        raise Malformed("a member that the central directory does not list")
     reader.finish()
 
 
 def _read_directory(file: BinaryIO) -> Iterator[ListedEntry]:
-    """Yield what the directory of a file lists; that it is right is for the walk to find out."""
+    """Yield the entries of a file's directory, which :class:`ZipReader` checks."""
     length = file.seek(0, 2)
-    start = max(0, length - _LONGEST_END_BYTES)
+    start = max(0, length - _MAX_END_BYTES)
     file.seek(start)
     tail = file.read()
     at = tail.rfind(END)
@@ -281,8 +275,8 @@ def _read_directory(file: BinaryIO) -> Iterator[ListedEntry]:
     count = 0
     while file.read(4) == CENTRAL:
         count += 1
-        if count > MOST_MEMBERS:
-            raise Malformed(f"more than {MOST_MEMBERS:,} members")
+        if count > MAX_MEMBERS:
+            raise Malformed(f"more than {MAX_MEMBERS:,} members")
         yield _read_whole(file, read_central())
 
 

@@ -1,6 +1,6 @@
-"""What the headers of a zip say: of its members, and of the archive as a whole.
+"""The headers of a zip: of its members, of the central directory, and of the archive's end.
 
-Each ``read_…`` is a walk that yields how many bytes it wants next and is sent them.
+Each ``read_…`` is a generator that yields how many bytes it needs next and is sent them.
 
 Source: APPNOTE.TXT 6.3.10; Info-ZIP's notes on extra fields.
 """
@@ -31,32 +31,32 @@ END_64_HEAD = struct.Struct("<QHHIIQQQQ")
 LOCATOR_HEAD = struct.Struct("<IQI")
 
 _IS_ENCRYPTED = 1 << 0 | 1 << 6 | 1 << 13
-_IS_TOLD_BEHIND = 1 << 3
+_HAS_DESCRIPTOR = 1 << 3
 _IS_UTF8 = 1 << 11
 _LZMA_HAS_END = 1 << 1
 IS_MARKED = 0xFFFFFFFF
-"""In place of a number that stands in the extra field for Zip64."""
+"""In place of a number that is in the extra field for Zip64."""
 _IS_MARKED_16 = 0xFFFF
 
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 _KINDS, _REGULAR, _FOLDER = 0o170000, 0o100000, 0o040000
 """The bits of a Unix mode that say what a file is."""
 
-_LONGEST_NAME_BYTES = 4096
-_LONGEST_TAIL_BYTES = 1 << 20
-"""Of an end of Zip64, behind what is known of it."""
+_MAX_NAME_BYTES = 4096
+_MAX_TAIL_BYTES = 1 << 20
+"""Unknown data in an end record of Zip64."""
 
 
 class _Extra(Struct, frozen=True):
-    """What the extra field of a header says."""
+    """The known contents of the extra field of a header."""
 
     numbers: bytes = b""
-    """Those of Zip64, as they stand there."""
+    """Those of Zip64, not yet decoded."""
     name: str | None = None
 
 
 class ZipEntry(Struct, frozen=True):
-    """What a header says of a member, be it the local one or that of the directory."""
+    """What the local header, or the directory, says about a member."""
 
     raw_name: bytes
     name: str
@@ -68,12 +68,12 @@ class ZipEntry(Struct, frozen=True):
     problem: str = ""
     """Why it cannot be read."""
     is_large: bool = False
-    """Whether its numbers are those of Zip64."""
+    """Whether it uses Zip64."""
 
     @property
-    def is_told_behind(self) -> bool:
-        """Whether sum and sizes stand behind its bytes."""
-        return bool(self.flags & _IS_TOLD_BEHIND)
+    def has_descriptor(self) -> bool:
+        """Whether checksum and sizes follow its bytes."""
+        return bool(self.flags & _HAS_DESCRIPTOR)
 
     @property
     def is_folder(self) -> bool:
@@ -82,20 +82,20 @@ class ZipEntry(Struct, frozen=True):
 
     @property
     def packed_bytes_known(self) -> int | None:
-        """How long it is in the archive, as far as its own header says."""
-        if not self.is_told_behind:
+        """Its length in the archive, as far as its own header gives it."""
+        if not self.has_descriptor:
             return self.packed_bytes
         return 0 if self.is_folder and self.method == STORED else None
 
     @property
     def shows_its_end(self) -> bool:
-        """Whether its compressed bytes say where they end."""
+        """Whether its compressed bytes mark their end."""
         if self.problem or self.method == STORED:
             return False
         return self.method != LZMA or bool(self.flags & _LZMA_HAS_END)
 
     def agrees_with(self, other: ZipEntry) -> bool:
-        """Tell whether two headers say the same."""
+        """Return whether two headers say the same."""
         of_name = 0 if self.raw_name.isascii() else _IS_UTF8
         odd_flags = (self.flags ^ other.flags) & (_IS_ENCRYPTED | of_name)
         return not odd_flags and self._facts == other._facts
@@ -113,7 +113,7 @@ class ZipEntry(Struct, frozen=True):
 
 
 class ListedEntry(Struct, frozen=True):
-    """What the directory says of a member besides."""
+    """An entry of the central directory."""
 
     entry: ZipEntry
     offset: int
@@ -121,19 +121,19 @@ class ListedEntry(Struct, frozen=True):
 
     @property
     def is_odd(self) -> bool:
-        """Whether it is a link, a device or the like, or a folder that is not named as one."""
+        """Whether it is a link, a device or the like, or a folder without a slash at its end."""
         kind = self.mode & _KINDS
         return kind not in (0, _REGULAR) and not (kind == _FOLDER and self.entry.is_folder)
 
 
 class NextBytes(Struct, frozen=True):
-    """So many bytes are wanted, 1 or more, at once."""
+    """This many bytes are needed next, 1 or more, at once."""
 
     size_bytes: int
 
 
 class ZipDirectory(Struct, frozen=True):
-    """The central directory, as it has passed or as the end of the archive says."""
+    """The central directory, as it was read or as the end record says."""
 
     count: int
     offset: int
@@ -141,18 +141,18 @@ class ZipDirectory(Struct, frozen=True):
 
 
 def read_local() -> Generator[NextBytes, bytes, ZipEntry]:
-    """Read the header in front of a member, behind its signature. Raises: Malformed."""
+    """Read the header before a member, after its signature. Raises: Malformed."""
     head = yield NextBytes(_LOCAL_HEAD.size)
     _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes = _LOCAL_HEAD.unpack(head)
     raw_name = (yield NextBytes(name_bytes)) if name_bytes else b""
     extra = _read_extra((yield NextBytes(extra_bytes)) if extra_bytes else b"", raw_name)
-    if not flags & _IS_TOLD_BEHIND:
+    if not flags & _HAS_DESCRIPTOR:
         size, packed, _ = _widened((size, packed), extra)
     return _entry(raw_name, extra, flags, method, crc, packed, size)
 
 
 def read_central() -> Generator[NextBytes, bytes, ListedEntry]:
-    """Read an entry of the central directory, behind its signature. Raises: Malformed."""
+    """Read an entry of the central directory, after its signature. Raises: Malformed."""
     head = yield NextBytes(_CENTRAL_HEAD.size)
     (
         _, _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes, comment_bytes,
@@ -172,7 +172,7 @@ def read_central() -> Generator[NextBytes, bytes, ListedEntry]:
 def _entry(
     raw_name: bytes, extra: _Extra, flags: int, method: int, crc: int, packed: int, size: int
 ) -> ZipEntry:
-    if len(raw_name) > _LONGEST_NAME_BYTES:
+    if len(raw_name) > _MAX_NAME_BYTES:
         raise Malformed(f"a name of {len(raw_name)} bytes")
     name, problem = _name(raw_name, flags, extra)
     if flags & _IS_ENCRYPTED or method == 99:
@@ -185,7 +185,7 @@ def _entry(
 
 
 def _name(raw: bytes, flags: int, extra: _Extra) -> tuple[str, str]:
-    """Return a member's name, and what is wrong with it."""
+    """Return a member's name, and what is wrong with it, if anything."""
     if extra.name is not None:
         return extra.name, ""
     if not flags & _IS_UTF8:
@@ -197,7 +197,7 @@ def _name(raw: bytes, flags: int, extra: _Extra) -> tuple[str, str]:
 
 
 def _read_extra(field: bytes, raw_name: bytes) -> _Extra:
-    """Read what is known of an extra field. What else there is, is passed by."""
+    """Read the known records of an extra field; others are ignored."""
     numbers, name = b"", None
     for kind, data in _extra_records(field):
         if kind == _ZIP64:
@@ -218,7 +218,7 @@ def _extra_records(field: bytes) -> Iterator[tuple[int, bytes]]:
 def _unicode_path(data: bytes, raw_name: bytes) -> str | None:
     (crc,) = struct.unpack_from("<I", data, 1)
     if crc != zlib.crc32(raw_name):
-        return None  # somebody renamed it who did not know of this field
+        return None  # renamed by a program that does not know this field
     try:
         return data[5:].decode("utf-8")
     except UnicodeDecodeError:
@@ -226,12 +226,12 @@ def _unicode_path(data: bytes, raw_name: bytes) -> str | None:
 
 
 def _widened(numbers: tuple[int, ...], extra: _Extra) -> tuple[int, int, int]:
-    """Return unpacked size, packed size and offset, with those of Zip64 in place of marks."""
+    """Return unpacked size, packed size and offset, from the Zip64 record where marked."""
     at, found = 0, []
     for number in numbers:
         if number == IS_MARKED:
             if at + 8 > len(extra.numbers):
-                raise Malformed("a number of Zip64 that is not there")
+                raise Malformed("a number of Zip64 is missing")
             (number,) = struct.unpack_from("<Q", extra.numbers, at)
             at += 8
         found.append(number)
@@ -241,14 +241,14 @@ def _widened(numbers: tuple[int, ...], extra: _Extra) -> tuple[int, int, int]:
 
 _LARGE_DESCRIPTORS = ((20, "<IQQ"), (24, "<4xIQQ"))
 _DESCRIPTORS = ((12, "<III"), (16, "<4xIII"), *_LARGE_DESCRIPTORS)
-"""Forms with and without a signature, by length. Of an empty member the short ones look like
-the beginning of the long ones, but only Zip64 has these."""
+"""Formats with and without a signature, by length. For an empty member the short ones look like
+the beginning of the long ones, but only Zip64 has those."""
 
 
 def read_descriptor(
     entry: ZipEntry, content: MemberContent | None, packed_bytes: int | None
 ) -> Generator[NextBytes, bytes, ZipEntry]:
-    """Read sum and sizes behind a member, in whichever form they stand. Raises: Malformed."""
+    """Read the checksum and sizes after a member, in any format. Raises: Malformed."""
     read = b""
     for length, form in _LARGE_DESCRIPTORS if entry.is_large else _DESCRIPTORS:
         read += yield NextBytes(length - len(read))
@@ -257,13 +257,13 @@ def read_descriptor(
         crc, packed, size = struct.unpack(form, read)
         if _is_right(content, packed_bytes, crc, packed, size):
             return _entry_with(entry, crc, packed, size)
-    raise Malformed(f"{entry.name!r} is not what is said behind it")
+    raise Malformed(f"{entry.name!r} is not what its data descriptor says")
 
 
 def _is_right(
     content: MemberContent | None, packed_bytes: int | None, crc: int, packed: int, size: int
 ) -> bool:
-    if content is None:  # nobody has seen what came out
+    if content is None:  # it was not unpacked
         return packed == packed_bytes
     return (crc, packed, size) == (content.crc, content.in_bytes, content.out_bytes)
 
@@ -274,16 +274,16 @@ def _entry_with(entry: ZipEntry, crc: int, packed: int, size: int) -> ZipEntry:
     )
 
 
-def read_end(signature: bytes, passed: ZipDirectory) -> Generator[NextBytes, bytes, None]:
-    """Read the end of an archive and compare it with what has passed. Raises: Malformed."""
+def read_end(signature: bytes, actual: ZipDirectory) -> Generator[NextBytes, bytes, None]:
+    """Read the end of an archive and compare it with the directory. Raises: Malformed."""
     large: ZipDirectory | None = None
     if signature == END_64:
         length, _, _, disk, start_disk, here, count, size, offset = END_64_HEAD.unpack(
             (yield NextBytes(END_64_HEAD.size))
         )
         rest_bytes = length + 8 - END_64_HEAD.size
-        if not 0 <= rest_bytes <= _LONGEST_TAIL_BYTES:
-            raise Malformed("an end of Zip64 that is none")
+        if not 0 <= rest_bytes <= _MAX_TAIL_BYTES:
+            raise Malformed("an invalid end record of Zip64")
         if rest_bytes:
             yield NextBytes(rest_bytes)
         if (disk, start_disk) != (0, 0) or here != count:
@@ -291,30 +291,30 @@ def read_end(signature: bytes, passed: ZipDirectory) -> Generator[NextBytes, byt
         large = ZipDirectory(count, offset, size)
         signature = yield NextBytes(4)
         if signature != LOCATOR_64:
-            raise Malformed("no locator behind the end of Zip64")
+            raise Malformed("no locator after the end record of Zip64")
         _, at, _ = LOCATOR_HEAD.unpack((yield NextBytes(LOCATOR_HEAD.size)))
-        if at != passed.offset + passed.size_bytes:
-            raise Malformed("a locator that leads elsewhere")
+        if at != actual.offset + actual.size_bytes:
+            raise Malformed("a Zip64 locator that points elsewhere")
         signature = yield NextBytes(4)
     if signature != END:
         raise Malformed("bytes that belong to no member")
-    said = END_HEAD.unpack((yield NextBytes(END_HEAD.size)))
-    disk, start_disk, here, count, size, offset, comment_bytes = said
+    stated = END_HEAD.unpack((yield NextBytes(END_HEAD.size)))
+    disk, start_disk, here, count, size, offset, comment_bytes = stated
     if disk not in (0, _IS_MARKED_16) or start_disk not in (0, _IS_MARKED_16) or here != count:
         raise Malformed("one part of an archive that was split")
     if comment_bytes:
         yield NextBytes(comment_bytes)
-    _check_end(passed, ZipDirectory(count, offset, size), large)
+    _check_end(actual, ZipDirectory(count, offset, size), large)
 
 
-def _check_end(passed: ZipDirectory, said: ZipDirectory, large: ZipDirectory | None) -> None:
-    if large is not None and large != passed:
-        raise Malformed("an end of Zip64 that contradicts the directory")
+def _check_end(actual: ZipDirectory, stated: ZipDirectory, large: ZipDirectory | None) -> None:
+    if large is not None and large != actual:
+        raise Malformed("an end record of Zip64 that contradicts the directory")
     pairs = (
-        (said.count, passed.count, _IS_MARKED_16),
-        (said.offset, passed.offset, IS_MARKED),
-        (said.size_bytes, passed.size_bytes, IS_MARKED),
+        (stated.count, actual.count, _IS_MARKED_16),
+        (stated.offset, actual.offset, IS_MARKED),
+        (stated.size_bytes, actual.size_bytes, IS_MARKED),
     )
-    for number, actual, mark in pairs:
-        if number != actual and not (large is not None and number == mark):
-            raise Malformed("an end that contradicts the directory")
+    for number, right, mark in pairs:
+        if number != right and not (large is not None and number == mark):
+            raise Malformed("an end record that contradicts the directory")

@@ -71,7 +71,8 @@ class TimelineBuilder:
     _finished_files: int = 0
     _connections: int = 0
     _preparing: int = 0
-    _last_s: float = 0.0
+    _end_s: float = FIRST_INTERVAL_S
+    """Of the last interval."""
 
     def sample(self, state: RunState, now_s: float) -> None:
         """Note what has changed since the last call."""
@@ -87,13 +88,16 @@ class TimelineBuilder:
 
     def _at(self, now_s: float) -> Interval:
         """Return the interval of a moment, and fill the gap before it."""
-        self._last_s = max(self._last_s, now_s)
-        while self._last_s >= self.interval_s * self.max_samples:
-            self._merge()
-        missing = int(self._last_s / self.interval_s) + 1 - len(self.samples)
-        if missing:
-            self.samples += [self._lasting() for _ in range(missing)]
+        if now_s >= self._end_s:
+            self._extend(now_s)
         return self.samples[-1]
+
+    def _extend(self, now_s: float) -> None:
+        while now_s >= self.interval_s * self.max_samples:
+            self._merge()
+        missing = int(now_s / self.interval_s) + 1 - len(self.samples)
+        self.samples += [self._lasting() for _ in range(missing)]
+        self._end_s = self.interval_s * len(self.samples)
 
     def _lasting(self) -> Interval:
         return Interval(connections=self._connections, preparing=self._preparing)

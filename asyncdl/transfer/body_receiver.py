@@ -81,7 +81,7 @@ class BodyReceiver(Struct):
             try:
                 data = await response.read(self.engine.rate_limit.grain_bytes)
             except BaseException:
-                self._add(response.rest(), buffer, segment, response.url)
+                self._add(response.take_received(), buffer, segment, response.url)
                 raise
             if not data:
                 return

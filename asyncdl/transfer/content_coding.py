@@ -17,7 +17,7 @@ import zlib
 from enum import Enum
 
 from asyncdl.errors import WrongContent
-from asyncdl.transfer.responses import CODED, Ask, Head, is_whole
+from asyncdl.transfer.responses import CODED, Head, RangeRequest, is_whole
 from asyncdl.transfer.verification.structure import Form
 
 CODINGS = frozenset({"gzip", "x-gzip"})
@@ -41,13 +41,19 @@ class Coding(Enum):
 
 
 def coding_of(
-    head: Head, ask: Ask, *, name: str, form: Form, size_bytes: int | None, url: str
+    head: Head,
+    range_request: RangeRequest,
+    *,
+    name: str,
+    form: Form,
+    size_bytes: int | None,
+    url: str,
 ) -> Coding:
     """Decide what to do with the body of a response.
 
     Args:
         head: Its status and headers.
-        ask: What was requested.
+        range_request: What was requested.
         name: Of the file.
         form: What the bytes of the file must look like.
         size_bytes: Length that the caller expects, if known.
@@ -58,7 +64,7 @@ def coding_of(
     is_own = is_gzip or size_bytes == head.length is not None
     if not head.coding or (head.coding in CODINGS and is_own):
         return Coding.NONE
-    if head.coding not in CODINGS or (head.status == 206 and not ask.is_ranged):
+    if head.coding not in CODINGS or (head.status == 206 and not range_request.is_ranged):
         detail = f"the host insists on {head.coding}"
         raise WrongContent(url, detail, reason=CODED, retryable=False)
     return Coding.USELESS if head.status == 206 and not is_whole(head) else Coding.DECODE

@@ -170,15 +170,15 @@ class Download:
     ) -> None:
         """Receive a body together with further connections."""
         engine, receiver, response = self.engine, opened.receiver, opened.response
-        limits, link, target = engine.limits, response.link, receiver.target
-        headers = headers_for(link.url, self.url.headers, self.request.url)
+        limits, source, target = engine.limits, response.source, receiver.target
+        headers = headers_for(source.url, self.url.headers, self.request.url)
         # A file that was reached through a login need not go there for each segment.
         sender = Sender(headers, engine.logins.of(self.url.now), response.cookies)
         segments = Segments(
             target.unfinished.wanted, limits.smallest_piece_bytes, limits.split_after_s
         )
         segmented = SegmentedDownload(
-            engine, target, self.recovery.attempts, link, sender, self._max_connections, segments
+            engine, target, self.recovery.attempts, source, sender, self._max_connections, segments
         )
         receiver.on_save = segmented.on_save
 

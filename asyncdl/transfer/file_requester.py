@@ -21,7 +21,7 @@ from asyncdl.transfer.error_pages import read_page
 from asyncdl.transfer.file_progress import FileProgress
 from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.host_limiter import ConnectionSlot
-from asyncdl.transfer.http import ResponseStream, Sender, SourcedUrl, open_answer
+from asyncdl.transfer.http import ResponseStream, Sender, SourcedUrl, open_response
 from asyncdl.transfer.limits import SizeLimits
 from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.range_requests import MAX_WAYS, RequestLadder
@@ -34,7 +34,7 @@ from asyncdl.transfer.range_responses import (
     interpret,
 )
 from asyncdl.transfer.request import FileRequest
-from asyncdl.transfer.responses import Ask, Head
+from asyncdl.transfer.responses import Head, RangeRequest
 from asyncdl.transfer.retries import Recovery
 from asyncdl.transfer.segments import Segment, open_ended_segment
 from asyncdl.transfer.slots import Slot
@@ -105,14 +105,16 @@ class FileRequester:
     ) -> OpenedResponse | VerifiedFile | AlreadyComplete | RequestAgain:
         """Make one request; a response with bytes of the file stays open with ``stack``."""
         engine, url, destination = self.engine, self.url, self.destination
-        ask = self.ladder.next_request(url.now, destination.resume_point)
+        range_request = self.ladder.next_request(url.now, destination.resume_point)
         self.recovery.note_request()
-        link = SourcedUrl(url.now, self.request.inmost)
+        source = SourcedUrl(url.now, self.request.max_zone)
         sender = Sender(url.headers, engine.logins.of(url.now))
         with ExitStack() as opened:
             with self.slot.released_while_silent(connection.suspend, connection.resume):
                 response = opened.enter_context(
-                    await open_answer(engine.client, link, ask.headers(), sender, engine.limits)
+                    await open_response(
+                        engine.client, source, range_request.headers(), sender, engine.limits
+                    )
                 )
             connection.note_responder(response.url)
             if response.head.rest_s:
@@ -121,7 +123,7 @@ class FileRequester:
                 found = await self._claim_name(response.head, response.url)
                 if found is not None:
                     return found
-                decision = self._interpret(response, ask)
+                decision = self._interpret(response, range_request)
             except TransferError as error:
                 await read_page(error, response.head, response.read)
                 raise
@@ -145,26 +147,26 @@ class FileRequester:
             await self.open_unfinished()
         return found
 
-    def _interpret(self, response: ResponseStream, ask: Ask) -> Decision:
+    def _interpret(self, response: ResponseStream, range_request: RangeRequest) -> Decision:
         """Decide what a response means."""
         destination = self.destination
         if response.head.status in _WITH_DATA:
             check_type(destination.form, response.head.content_type, response.url)
-            if self._coding_of(response, ask) is Coding.USELESS:
+            if self._coding_of(response, range_request) is Coding.USELESS:
                 return RequestAgain(Coding.USELESS.value, is_ranged=False)
-        decision = interpret(response.head, ask, destination.resume_point, response.url)
+        decision = interpret(response.head, range_request, destination.resume_point, response.url)
         if isinstance(decision, BodyRange):
             self._size_limits.check_total(decision.total, response.url)
             self._check_total_again(decision, response)
-            if self.ladder.note_data(self.url.now, ask, destination.resume_point):
+            if self.ladder.note_data(self.url.now, range_request, destination.resume_point):
                 self.recovery.attempts.failed = 0
         return decision
 
-    def _coding_of(self, response: ResponseStream, ask: Ask) -> Coding:
+    def _coding_of(self, response: ResponseStream, range_request: RangeRequest) -> Coding:
         """Have a coded body decoded on its way, unless the coding is the file's own."""
         coding = coding_of(
             response.head,
-            ask,
+            range_request,
             name=self.destination.opened.part.final.name,
             form=self.destination.form,
             size_bytes=self.request.size_bytes,

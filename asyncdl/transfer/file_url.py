@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncdl.redact import Url
 from asyncdl.transfer.host_health import SampleFile
-from asyncdl.transfer.http import check_headers, led_to
+from asyncdl.transfer.http import check_headers, permitted_target
 from asyncdl.transfer.request import FileRequest
 from asyncdl.transfer.request_headers import hidden
 from asyncdl.transfer.url_identity import source_of
@@ -24,7 +24,7 @@ class FileUrl:
         self.now = _checked(request.url, request.named_by)
         self.headers = hidden(request.headers)
         check_headers(self.now, self.headers)
-        self.sample = SampleFile(self.now, self.headers, lambda: request.inmost)
+        self.sample = SampleFile(self.now, self.headers, lambda: request.max_zone)
         """The file as others of its host ask for it, to compare with."""
         self.is_renewed = request.refresh is not None or request.named_by is not None
         """Whether a service names fresh URLs of the same file."""
@@ -45,6 +45,6 @@ def _checked(url: str, named_by: str | None) -> str:
     """Return a URL as it may be fetched. Raises: TransferError, WrongContent."""
     url = Url(url)
     if named_by is not None:
-        return led_to(named_by, url)
+        return permitted_target(named_by, url)
     read_target(url)
     return url

@@ -31,7 +31,7 @@ class SampleFile(Struct, eq=False):
 
     url: str
     headers: Headers = {}
-    inmost: Callable[[], Zone] = lambda: ANYWHERE
+    max_zone: Callable[[], Zone] = lambda: ANYWHERE
     """How far inward its URL may lead."""
     failed_epoch: int = -1
     """Epoch of its last failure that may be an outage."""

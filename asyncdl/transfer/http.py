@@ -99,26 +99,26 @@ class SourcedUrl(Struct, frozen=True):
     """A URL, without a name and password in it, and how far inward it may lead."""
 
     url: str
-    inmost: Zone = ANYWHERE
+    max_zone: Zone = ANYWHERE
 
     def __post_init__(self) -> None:
         force_setattr(self, "url", without_user(self.url))
 
 
 class ResponseStream:
-    """An answer whose body can be read, until the block ends. Made by :func:`open_answer`.
+    """An answer whose body can be read, until the block ends. Made by :func:`open_response`.
 
     A body that is not read to its end costs the connection.
     """
 
     def __init__(
-        self, link: SourcedUrl, response: Response, limits: Limits, cookies: ChainCookies
+        self, source: SourcedUrl, response: Response, limits: Limits, cookies: ChainCookies
     ) -> None:
-        self.link = link
+        self.source = source
         """Where it came from in the end."""
         self.cookies = cookies
         """What was set on the way."""
-        self.url = link.url
+        self.url = source.url
         self.head: Head = read_head(response.status, response.headers)
         self._response = response
         self._patience = StallDetector(limits.stall_timeout_s, limits.slowest_bytes_s)
@@ -174,7 +174,7 @@ class ResponseStream:
         patience.note(clock.now_s() - asked_at_s, len(piece))
         return piece
 
-    def rest(self) -> bytes | memoryview:
+    def take_received(self) -> bytes | memoryview:
         """Return what a cancelled :meth:`read` had received already."""
         return b"" if self._gunzip is not None else self._response.take_received()
 
@@ -189,10 +189,10 @@ class Sender(Struct, frozen=True):
     """What an earlier chain to the same file has brought; ``None`` if there was none."""
 
 
-async def open_answer(
+async def open_response(
     client: Client,
-    link: SourcedUrl,
-    ask: Mapping[str, str],
+    source: SourcedUrl,
+    range_headers: Mapping[str, str],
     sender: Sender,
     limits: Limits,
 ) -> ResponseStream:
@@ -200,31 +200,31 @@ async def open_answer(
 
     Args:
         client: Whose connections are used.
-        link: Where to begin.
-        ask: Headers for every hop, such as ``Range``.
+        source: Where to begin.
+        range_headers: Headers for every hop, such as ``Range``.
         sender: Who asks.
         limits: ``max_redirects``, and how patient the answer is.
     Raises: NetworkError, without an answer; WrongContent with reason
         :data:`LOGIN_PAGE`, when sent to one; InwardAddress; TransferError with reason
         ``redirects``, ``insecure-redirect``, :data:`BAD_URL` or ``login-failed``.
     """
-    chain, cookies = [link], sender.cookies or ChainCookies()
+    chain, cookies = [source], sender.cookies or ChainCookies()
     while True:
-        given = headers_for(link.url, sender.headers, chain[0].url)
-        headers = cookies.join(request_headers(given, ask), link.url)
-        login = login_for(sender.logins, link.url, given)
-        response = await _send_logged_in(client, link, headers, login, sender.logins.book)
-        if response.status == NO_LOGIN and (reason := sender.logins.withheld(link.url)):
+        given = headers_for(source.url, sender.headers, chain[0].url)
+        headers = cookies.join(request_headers(given, range_headers), source.url)
+        login = login_for(sender.logins, source.url, given)
+        response = await _send_logged_in(client, source, headers, login, sender.logins.book)
+        if response.status == NO_LOGIN and (reason := sender.logins.withheld(source.url)):
             response.close()
-            raise failed(link.url, f"{host_of(link.url)} answered {NO_LOGIN}; {reason}")
+            raise failed(source.url, f"{host_of(source.url)} responded with {NO_LOGIN}; {reason}")
         location = Url(response.headers.get("location", ""))
-        cookies.take(link.url, response.headers.get("set-cookie"))
+        cookies.take(source.url, response.headers.get("set-cookie"))
         if response.status not in _REDIRECTS or not location:
-            return ResponseStream(link, response, limits, cookies)
+            return ResponseStream(source, response, limits, cookies)
         response.close()
-        target = next_url(link.url, location, sender.logins)
-        link = SourcedUrl(target, min(link.inmost, response.zone))
-        chain.append(link)
+        target = next_url(source.url, location, sender.logins)
+        source = SourcedUrl(target, min(source.max_zone, response.zone))
+        chain.append(source)
         if len(chain) > limits.max_redirects + 1:
             hosts = " → ".join(host_of(hop.url) for hop in chain)
             raise TransferError(chain[0].url, f"too many redirects: {hosts}", reason="redirects")
@@ -232,46 +232,46 @@ async def open_answer(
 
 async def _send_logged_in(
     client: Client,
-    link: SourcedUrl,
+    source: SourcedUrl,
     headers: Mapping[str, str],
     login: Login | None,
     book: LoginBook,
 ) -> Response:
     """Send a request with the password that its host gets, if there is one.
 
-    Raises: as :func:`open_answer`.
+    Raises: as :func:`open_response`.
     """
     if login is None:
-        return await _send(client, link, headers)
-    async with book.trying(login, link.url):
-        response = await _send(client, link, {**headers, "Authorization": login.value})
+        return await _send(client, source, headers)
+    async with book.trying(login, source.url):
+        response = await _send(client, source, {**headers, "Authorization": login.value})
         try:
             challenge = response.headers.get("www-authenticate")
-            book.note(login, link.url, response.status, challenge)
+            book.note(login, source.url, response.status, challenge)
         except TransferError:
             response.close()
             raise
     return response
 
 
-async def _send(client: Client, link: SourcedUrl, headers: Mapping[str, str]) -> Response:
-    target = read_target(link.url)
+async def _send(client: Client, source: SourcedUrl, headers: Mapping[str, str]) -> Response:
+    target = read_target(source.url)
     try:
-        check_host_text(target.origin[1], link.inmost)
-        return await client.get(target, headers, link.inmost)
+        check_host_text(target.origin[1], source.max_zone)
+        return await client.get(target, headers, source.max_zone)
     except AddressRefused:
-        zone = link.inmost.name.lower()
+        zone = source.max_zone.name.lower()
         detail = f"a {zone} host leads to an address further inward"
-        raise BlockedAddress(link.url, detail) from None
+        raise BlockedAddress(source.url, detail) from None
     except NetworkError as error:
-        error.url = redact(link.url)
+        error.url = redact(source.url)
         raise
 
 
 def next_url(url: str, location: str, logins: Logins | None = None) -> Url:
     """Return where a redirect from ``url`` leads.
 
-    Raises: as :func:`led_to`.
+    Raises: as :func:`permitted_target`.
     """
     try:
         # Absolute targets are taken as they stand; joining would normalise them.
@@ -281,10 +281,10 @@ def next_url(url: str, location: str, logins: Logins | None = None) -> Url:
         # What stands there has no host that could be to blame.
         detail = f"a redirect to no http or https URL: {redact_url(location)}"
         raise TransferError(url, detail, reason=BAD_URL) from None
-    return led_to(url, Url(target.partition("#")[0]), logins)
+    return permitted_target(url, Url(target.partition("#")[0]), logins)
 
 
-def led_to(url: str, target: str, logins: Logins | None = None) -> Url:
+def permitted_target(url: str, target: str, logins: Logins | None = None) -> Url:
     """Return ``target`` as it may be fetched when it was ``url`` that named it.
 
     Args:

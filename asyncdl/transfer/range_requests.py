@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from asyncdl.errors import HttpStatusError
 from asyncdl.transfer.range_responses import RequestAgain, ResumePoint
-from asyncdl.transfer.responses import Ask
+from asyncdl.transfer.responses import RangeRequest
 
 MAX_WAYS = 6
 """Ways of requesting within one attempt; the ladder has fewer steps."""
@@ -88,14 +88,14 @@ class RequestLadder:
         self._range_support = range_support
         self._can_renew = can_renew
 
-    def next_request(self, url: str, resume_point: ResumePoint) -> Ask:
+    def next_request(self, url: str, resume_point: ResumePoint) -> RangeRequest:
         """Return the request for the first bytes that are missing."""
         self.is_ranged = self.is_ranged and not self._range_support.refuses(url)
         if not self.is_ranged:
-            return Ask(is_ranged=False)
+            return RangeRequest(is_ranged=False)
         is_conditional = not resume_point.is_empty and self._is_conditional
         if_range = resume_point.validator.if_range if is_conditional else None
-        return Ask(resume_point.have, resume_point.gap_stop, if_range=if_range)
+        return RangeRequest(resume_point.have, resume_point.gap_stop, if_range=if_range)
 
     def step_down(self, decision: RequestAgain, status: int) -> None:
         """Request in the way that a decision names, from now on."""
@@ -108,16 +108,16 @@ class RequestLadder:
         """Request the whole file only, from now on."""
         self.is_ranged = False
 
-    def note_data(self, url: str, ask: Ask, resume_point: ResumePoint) -> bool:
+    def note_data(self, url: str, range_request: RangeRequest, resume_point: ResumePoint) -> bool:
         """Record that a request brought data, so that other files know about ranges.
 
         Returns: Whether this was the last way, and it helped.
         """
-        if ask.is_ranged:
+        if range_request.is_ranged:
             self._range_support.note_honoured(url)
             return False
         was_last_way, self._is_last_way = self._is_last_way, False
-        if was_last_way and ask.start == 0 and resume_point.is_empty:
+        if was_last_way and range_request.start == 0 and resume_point.is_empty:
             self._range_support.note_refused(url)
         return was_last_way
 

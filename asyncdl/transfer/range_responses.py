@@ -32,7 +32,7 @@ from msgspec import Struct
 
 from asyncdl.errors import AsyncdlError, HttpStatusError, RangeRefused, WrongContent
 from asyncdl.transfer.ranges import Span, parse_content_range
-from asyncdl.transfer.responses import Ask, Head
+from asyncdl.transfer.responses import Head, RangeRequest
 from asyncdl.transfer.url_identity import has_same_name, resource_id
 from asyncdl.transfer.validators import Validator
 
@@ -92,12 +92,12 @@ class RequestAgain(Struct, frozen=True):
 Decision: TypeAlias = BodyRange | AlreadyComplete | RequestAgain
 
 
-def interpret(head: Head, ask: Ask, known: ResumePoint, url: str) -> Decision:
+def interpret(head: Head, range_request: RangeRequest, known: ResumePoint, url: str) -> Decision:
     """Decide what a response means for a file.
 
     Args:
         head: Its status and headers.
-        ask: What was requested.
+        range_request: What was requested.
         known: What earlier responses said, and what is on disk.
         url: Where it came from, after redirects.
     Raises: HttpStatusError, for a status without data; WrongContent, for a status that
@@ -112,13 +112,13 @@ def interpret(head: Head, ask: Ask, known: ResumePoint, url: str) -> Decision:
     match head.status:
         case 200 if _says_part(head, known):
             # Meant as a 206, or a mistake of the host; never the whole file.
-            return _interpret_part(head, ask, known, url)
+            return _interpret_part(head, range_request, known, url)
         case 200:
-            return _interpret_whole(head, ask, known, url)
+            return _interpret_whole(head, range_request, known, url)
         case 206:
-            return _interpret_part(head, ask, known, url)
+            return _interpret_part(head, range_request, known, url)
         case 416:
-            return _interpret_unsatisfiable(head, ask, known, url)
+            return _interpret_unsatisfiable(head, range_request, known, url)
         case 412 if not known.is_empty:
             return RequestAgain("another version of the file", keeps_bytes=False)
         case _:
@@ -137,7 +137,7 @@ def contradiction(url: str, detail: str) -> RangeRefused:
     return RangeRefused(url, f"the host contradicts itself: {detail}", reason=CONTRADICTORY)
 
 
-def check_segment(head: Head, ask: Ask, known: ResumePoint, url: str) -> int:
+def check_segment(head: Head, range_request: RangeRequest, known: ResumePoint, url: str) -> int:
     """Check a response that should bring one segment while others are on their way.
 
     It was requested without a condition, so that a host that ignores ``If-Range`` serves it
@@ -158,7 +158,11 @@ def check_segment(head: Head, ask: Ask, known: ResumePoint, url: str) -> int:
     )
     if is_other or total not in (None, known.total) or _is_elsewhere(head, known, url):
         raise RangeRefused(url, "the file has changed meanwhile", reason=OTHER_VERSION)
-    if part is None or part[0].start != ask.start or not ask.start < part[0].stop:
+    if (
+        part is None
+        or part[0].start != range_request.start
+        or not range_request.start < part[0].stop
+    ):
         raise RangeRefused(url, "no part of the file where one was requested")
     if known.total is not None and part[0].stop > known.total:
         raise RangeRefused(url, "a part that reaches beyond the end", reason=OTHER_VERSION)
@@ -196,25 +200,27 @@ def _says_part(head: Head, known: ResumePoint) -> bool:
     return head.length is None or head.length != whole
 
 
-def _interpret_whole(head: Head, ask: Ask, known: ResumePoint, url: str) -> Decision:
+def _interpret_whole(
+    head: Head, range_request: RangeRequest, known: ResumePoint, url: str
+) -> Decision:
     is_same = known.validator.is_strong and known.validator.matches(head.validator)
     if known.is_empty:
         return BodyRange(0, head.length, head.length, is_new=True)
     if _is_impossible(head, known):
-        if ask.is_ranged and not ask.is_first:
+        if range_request.is_ranged and not range_request.is_first:
             return RequestAgain("a whole file of another length", is_ranged=False)
         if known.validator.is_strong:
             was, now = known.total, head.length
             raise contradiction(url, f"the same version had {was} bytes, now it has {now}")
-    is_rest = ask.is_ranged and not ask.is_first
+    is_rest = range_request.is_ranged and not range_request.is_first
     # Only a length that was known before shows that this is all, and not the rest alone.
     is_all = not is_rest or None is not head.length == known.total
     if is_same and is_all and head.length == known.have:
         return AlreadyComplete(known.have)
-    if is_same and _may_go_on(head, ask):
+    if is_same and _may_go_on(head, range_request):
         # Either this host never honours If-Range, or the rest has not been requested yet, because
         # the name of the file was not known.
-        return RequestAgain("the same version again", is_conditional=ask.is_first)
+        return RequestAgain("the same version again", is_conditional=range_request.is_first)
     if not is_all and not _is_another(head, known):
         return RequestAgain("all of the file, or the rest of it", is_ranged=False)
     if is_same and head.length is None:
@@ -239,26 +245,37 @@ def _is_impossible(head: Head, known: ResumePoint) -> bool:
     return known.validator.matches(head.validator) or head.validator.is_empty
 
 
-def _may_go_on(head: Head, ask: Ask) -> bool:
-    return head.takes_ranges and ask.is_ranged and (ask.is_first or ask.if_range is not None)
+def _may_go_on(head: Head, range_request: RangeRequest) -> bool:
+    return (
+        head.takes_ranges
+        and range_request.is_ranged
+        and (range_request.is_first or range_request.if_range is not None)
+    )
 
 
-def _interpret_part(head: Head, ask: Ask, known: ResumePoint, url: str) -> Decision:
+def _interpret_part(
+    head: Head, range_request: RangeRequest, known: ResumePoint, url: str
+) -> Decision:
     content_range = _placeable(head)
-    if not ask.is_ranged and not _is_all(content_range):
+    if not range_request.is_ranged and not _is_all(content_range):
         error = contradiction(url, "a part, but the whole file was requested")
         error.retryable = not known.is_empty
         raise error
-    if content_range is None or not content_range[0].start <= ask.start < content_range[0].stop:
+    if (
+        content_range is None
+        or not content_range[0].start <= range_request.start < content_range[0].stop
+    ):
         return RequestAgain("a part that cannot be placed", is_ranged=False)
     span, total = content_range
     if known.is_empty:
         return BodyRange(span.start, span.stop, total, is_new=True)
-    is_other = known.validator.contradicts(head.validator, was_conditional=bool(ask.if_range))
+    is_other = known.validator.contradicts(
+        head.validator, was_conditional=bool(range_request.if_range)
+    )
     is_too_long = known.total is not None and span.stop > known.total
     if is_other or is_too_long or (None not in (known.total, total) and known.total != total):
         return RequestAgain("another version of the file", keeps_bytes=False)
-    if ask.is_first:
+    if range_request.is_first:
         return _interpret_first_part(span, total, head, known)
     # A response that starts at byte 0 needs nothing that is on disk.
     is_new = span.start == 0 and known.gap_stop is None
@@ -291,20 +308,30 @@ def _placeable(head: Head) -> tuple[Span, int | None] | None:
     return content_range.span, content_range.total
 
 
-def _interpret_unsatisfiable(head: Head, ask: Ask, known: ResumePoint, url: str) -> Decision:
-    if not ask.is_ranged:
+def _interpret_unsatisfiable(
+    head: Head, range_request: RangeRequest, known: ResumePoint, url: str
+) -> Decision:
+    if not range_request.is_ranged:
         raise HttpStatusError(url, head.status)
     content_range = parse_content_range(head.content_range)
     total = content_range.total if content_range else None
-    if total == ask.start and known.total in (None, total) and _is_same(head, ask, known):
-        return AlreadyComplete(ask.start)
-    if ask.start == 0 or total is None or (total > ask.start and total == known.total):
+    if (
+        total == range_request.start
+        and known.total in (None, total)
+        and _is_same(head, range_request, known)
+    ):
+        return AlreadyComplete(range_request.start)
+    if (
+        range_request.start == 0
+        or total is None
+        or (total > range_request.start and total == known.total)
+    ):
         # It refuses a range that exists: perhaps it honours none at all.
         return RequestAgain("no range is good enough", is_ranged=False)
     return RequestAgain("the host has fewer bytes than are on disk", keeps_bytes=False)
 
 
-def _is_same(head: Head, ask: Ask, known: ResumePoint) -> bool:
+def _is_same(head: Head, range_request: RangeRequest, known: ResumePoint) -> bool:
     """Return whether a 416 is about the version on disk.
 
     Most hosts send no validator with it. Then ``If-Range`` proves the version: without a match
@@ -312,4 +339,4 @@ def _is_same(head: Head, ask: Ask, known: ResumePoint) -> bool:
     """
     if not known.have or known.validator.is_empty or known.validator.matches(head.validator):
         return True
-    return head.validator.is_empty and ask.if_range is not None
+    return head.validator.is_empty and range_request.if_range is not None

@@ -86,7 +86,7 @@ class FileRequest:
     """Connections for this file at most; ``None`` uses ``Limits.connections_per_file``."""
 
     @property
-    def inmost(self) -> Zone:
+    def max_zone(self) -> Zone:
         """How far inward its URL may lead."""
         if self.named_from is not None:
             return self.named_from()

@@ -98,12 +98,14 @@ def sent_elsewhere(headers: Headers) -> Headers:
     return {name: value for name, value in headers.items() if name.lower() in _GO_ANYWHERE}
 
 
-def request_headers(extra: Headers, ask: Mapping[str, str]) -> dict[str, str]:
+def request_headers(extra: Headers, range_headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of one request.
 
     Args:
         extra: The caller's; names in any case, the last of two alike counts.
-        ask: The engine's for this request alone, such as ``Range``.
+        range_headers: The engine's for this request alone, such as ``Range``.
     """
     named = {name.lower(): (name, value) for name, value in (*_OWN.items(), *extra.items())}
-    return {name: value for name, value in named.values() if value is not None} | dict(ask)
+    return {name: value for name, value in named.values() if value is not None} | dict(
+        range_headers
+    )

@@ -103,7 +103,7 @@ _NO_CODINGS = _FRAMING | {
 """What hosts write into ``Content-Encoding`` that is no coding: the bytes are the file's."""
 
 
-class Ask(Struct, frozen=True):
+class RangeRequest(Struct, frozen=True):
     """One request: the bytes from ``start`` on."""
 
     start: int = 0

@@ -22,12 +22,12 @@ from asyncdl.transfer.failures import Evidence, evidence_of, is_bad_file, is_url
 from asyncdl.transfer.file_progress import FileProgress
 from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.host_health import SampleFile
-from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
+from asyncdl.transfer.http import Sender, SourcedUrl, open_response
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.range_requests import RequestLadder
 from asyncdl.transfer.range_responses import ResumePoint
 from asyncdl.transfer.request import FileRequest
-from asyncdl.transfer.responses import Ask
+from asyncdl.transfer.responses import RangeRequest
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.verification.structure import Form, check_type
 
@@ -133,10 +133,10 @@ async def serves_any(engine: Engine, samples: Iterable[SampleFile]) -> bool:
 
 
 async def _is_served(engine: Engine, sample: SampleFile) -> bool:
-    link = SourcedUrl(sample.url, sample.inmost())
-    headers = Ask(0, 1).headers()
+    source = SourcedUrl(sample.url, sample.max_zone())
+    headers = RangeRequest(0, 1).headers()
     sender = Sender(sample.headers, engine.logins.of(sample.url))
-    with await open_answer(engine.client, link, headers, sender, engine.limits) as response:
+    with await open_response(engine.client, source, headers, sender, engine.limits) as response:
         if response.head.status not in _WITH_DATA:
             raise HttpStatusError(response.url, response.head.status)
         check_type(Form.ANY, response.head.content_type, response.url)

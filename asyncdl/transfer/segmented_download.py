@@ -23,9 +23,9 @@ from asyncdl.transfer.body_receiver import BodyReceiver, FileTarget
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.failures import is_other_version
 from asyncdl.transfer.host_limiter import ConnectionSlot
-from asyncdl.transfer.http import Sender, SourcedUrl, open_answer
+from asyncdl.transfer.http import Sender, SourcedUrl, open_response
 from asyncdl.transfer.range_responses import BodyRange, check_segment
-from asyncdl.transfer.responses import Ask, Head
+from asyncdl.transfer.responses import Head, RangeRequest
 from asyncdl.transfer.retries import Attempts
 from asyncdl.transfer.segments import Segment, Segments
 from asyncdl.transfer.verification.structure import check_type
@@ -60,10 +60,10 @@ class SegmentedDownload:
     engine: Engine
     target: FileTarget
     attempts: Attempts
-    link: SourcedUrl
+    source: SourcedUrl
     """Where the first response came from, after redirects; all further ones come from there."""
     sender: Sender = field(repr=False)
-    """With the headers for the origin of ``link``."""
+    """With the headers for the origin of ``source``."""
     max_connections: int
     """1 once the host has refused to send segments."""
     segments: Segments
@@ -95,7 +95,7 @@ class SegmentedDownload:
     def on_save(self, segment: Segment) -> None:
         """Add connections if that is worthwhile, or end this one if another file needs it."""
         self._has_saved = True
-        is_needed = self.engine.host_limiter.has_waiting_files(self.link.url)
+        is_needed = self.engine.host_limiter.has_waiting_files(self.source.url)
         if len(self.segments.active) > 1 and is_needed:
             # Its rest goes back to the others, and the connection to another file.
             segment.stop = segment.position
@@ -114,7 +114,7 @@ class SegmentedDownload:
 
     def _add_connections(self) -> None:
         while len(self.segments.active) < self.max_connections and self._may_add():
-            connection = self.engine.host_limiter.try_admit_extra(self.link.url)
+            connection = self.engine.host_limiter.try_admit_extra(self.source.url)
             if connection is None:
                 return
             segment = self._next_segment()
@@ -171,13 +171,15 @@ class SegmentedDownload:
         """Request one segment and receive it."""
         engine, target = self.engine, self.target
         await target.unfinished.preallocate()
-        ask = Ask(segment.start, segment.stop)
+        range_request = RangeRequest(segment.start, segment.stop)
         self.attempts.requests += 1
-        with await open_answer(
-            engine.client, self.link, ask.headers(), self.sender, engine.limits
+        with await open_response(
+            engine.client, self.source, range_request.headers(), self.sender, engine.limits
         ) as response:
             resume_point = target.unfinished.resume_point
-            segment.body_stop = check_segment(response.head, ask, resume_point, response.url)
+            segment.body_stop = check_segment(
+                response.head, range_request, resume_point, response.url
+            )
             check_type(target.form, response.head.content_type, response.url)
             receiver = BodyReceiver(engine, target, connection, on_save=self.on_save)
             await receiver.receive(response, segment)

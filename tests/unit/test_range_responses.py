@@ -17,13 +17,13 @@ from asyncdl.transfer.range_responses import (
     interpret,
 )
 from asyncdl.transfer.ranges import Span, parse_content_range
-from asyncdl.transfer.responses import Ask, Head
+from asyncdl.transfer.responses import Head, RangeRequest
 from asyncdl.transfer.url_identity import resource_id
 from asyncdl.transfer.validators import Validator
 
 V1, V2, WEAK = Validator('"v1"'), Validator('"v2"'), Validator('W/"v1"')
 URL = "http://host/file"
-FRESH, RESUME, PLAIN = Ask(), Ask(40, if_range='"v1"'), Ask(40)
+FRESH, RESUME, PLAIN = RangeRequest(), RangeRequest(40, if_range='"v1"'), RangeRequest(40)
 KNOWN = ResumePoint(40, 100, V1)
 HOLED = ResumePoint(0, 100, V1, gap_stop=60)
 PART = Head(206, "bytes 40-99/100", length=60, validator=V1)
@@ -31,7 +31,7 @@ WHOLE = Head(200, length=100, validator=V1)
 
 
 @pytest.mark.parametrize(
-    ("head", "ask", "known", "verdict"),
+    ("head", "range_request", "known", "verdict"),
     [
         (WHOLE, FRESH, ResumePoint(), BodyRange(0, 100, 100, is_new=True)),
         (replace(WHOLE, length=None), FRESH, ResumePoint(), BodyRange(0, None, None, is_new=True)),
@@ -48,10 +48,10 @@ WHOLE = Head(200, length=100, validator=V1)
          RequestAgain("the same version again", is_conditional=False)),
         (WHOLE, PLAIN, ResumePoint(100, None, V1),
          RequestAgain("all of the file, or the rest of it", is_ranged=False)),
-        (WHOLE, Ask(is_ranged=False), ResumePoint(100, None, V1), AlreadyComplete(100)),
+        (WHOLE, RangeRequest(is_ranged=False), ResumePoint(100, None, V1), AlreadyComplete(100)),
         (replace(WHOLE, length=None), PLAIN, KNOWN,
          RequestAgain("all of the file, or the rest of it", is_ranged=False)),
-        (replace(WHOLE, length=None), Ask(is_ranged=False), KNOWN,
+        (replace(WHOLE, length=None), RangeRequest(is_ranged=False), KNOWN,
          BodyRange(0, None, 100, is_new=True)),
         (Head(416, "bytes */40"), RESUME, ResumePoint(40, None, V1), AlreadyComplete(40)),
         (Head(416, "bytes */0"), FRESH, ResumePoint(), AlreadyComplete(0)),
@@ -63,15 +63,19 @@ WHOLE = Head(200, length=100, validator=V1)
          RequestAgain("the rest is enough")),
         (Head(206, "bytes 0-99/100", validator=WEAK), PLAIN, ResumePoint(40, 100, WEAK),
          BodyRange(0, 100, 100, is_new=True)),
-        (Head(206, "bytes 0-99/100", validator=V1), Ask(0, 60), HOLED, BodyRange(0, 100, 100)),
-        (Head(206, "bytes 0-59/100", validator=V1), Ask(0, 60), HOLED, BodyRange(0, 60, 100)),
-        (replace(WHOLE, validator=V1), Ask(0, 60, if_range='"v1"'), HOLED,
+        (Head(206, "bytes 0-99/100", validator=V1), RangeRequest(0, 60), HOLED,
+         BodyRange(0, 100, 100)),
+        (Head(206, "bytes 0-59/100", validator=V1), RangeRequest(0, 60), HOLED,
+         BodyRange(0, 60, 100)),
+        (replace(WHOLE, validator=V1), RangeRequest(0, 60, if_range='"v1"'), HOLED,
          RequestAgain("the same version again", is_conditional=False)),
         (Head(412), RESUME, KNOWN, RequestAgain("another version of the file", keeps_bytes=False)),
     ],
 )  # fmt: skip
-def test_the_table(head: Head, ask: Ask, known: ResumePoint, verdict: Decision) -> None:
-    assert interpret(head, ask, known, URL) == verdict
+def test_the_table(
+    head: Head, range_request: RangeRequest, known: ResumePoint, verdict: Decision
+) -> None:
+    assert interpret(head, range_request, known, URL) == verdict
 
 
 HEADS = st.builds(
@@ -83,7 +87,7 @@ HEADS = st.builds(
     takes_ranges=st.booleans(),
     validator=st.sampled_from([Validator(), V1, V2, WEAK]),
 )  # fmt: skip
-ASKS = st.sampled_from([FRESH, RESUME, PLAIN, Ask(is_ranged=False)])
+RANGE_REQUESTS = st.sampled_from([FRESH, RESUME, PLAIN, RangeRequest(is_ranged=False)])
 KNOWNS = st.builds(
     ResumePoint,
     st.sampled_from([0, 40]),
@@ -93,31 +97,31 @@ KNOWNS = st.builds(
 )
 
 
-@given(HEADS, ASKS, KNOWNS)
+@given(HEADS, RANGE_REQUESTS, KNOWNS)
 def test_bytes_of_two_versions_are_never_put_together(
-    head: Head, ask: Ask, known: ResumePoint
+    head: Head, range_request: RangeRequest, known: ResumePoint
 ) -> None:
     try:
-        verdict = interpret(head, ask, known, URL)
+        verdict = interpret(head, range_request, known, URL)
     except AsyncdlError:
         return
     if isinstance(verdict, BodyRange):
         is_joined = not verdict.is_new
-        assert verdict.start <= known.have or verdict.start <= ask.start
+        assert verdict.start <= known.have or verdict.start <= range_request.start
         assert not (is_joined and not known.is_empty and known.validator.etag != head.validator.etag
                     and not known.validator.is_empty)  # fmt: skip
         assert verdict.stop is None or Span(verdict.start, verdict.stop).size_bytes >= 0
 
 
-@given(HEADS, ASKS, KNOWNS)
+@given(HEADS, RANGE_REQUESTS, KNOWNS)
 def test_a_200_never_brings_less_than_the_version_has(
-    head: Head, ask: Ask, known: ResumePoint
+    head: Head, range_request: RangeRequest, known: ResumePoint
 ) -> None:
     """What a host said about one version it cannot take back by a plain 200."""
     head = replace(head, status=200)
     is_same = known.validator.is_strong and head.validator in (known.validator, Validator())
     try:
-        verdict = interpret(head, ask, known, URL)
+        verdict = interpret(head, range_request, known, URL)
     except AsyncdlError:
         return
     if (
@@ -137,12 +141,12 @@ LENGTHS = st.sampled_from([None, 40, 60, 100])
 TAIL = replace(WHOLE, content_range="bytes 40-99/100", length=60)
 
 
-@given(st.builds(replace, st.just(TAIL), length=LENGTHS), ASKS, KNOWNS)
+@given(st.builds(replace, st.just(TAIL), length=LENGTHS), RANGE_REQUESTS, KNOWNS)
 def test_a_200_that_says_where_it_belongs_is_put_nowhere_else(
-    head: Head, ask: Ask, known: ResumePoint
+    head: Head, range_request: RangeRequest, known: ResumePoint
 ) -> None:
     try:
-        verdict = interpret(head, ask, known, URL)
+        verdict = interpret(head, range_request, known, URL)
     except AsyncdlError:
         return
     if isinstance(verdict, BodyRange):
@@ -152,32 +156,32 @@ def test_a_200_that_says_where_it_belongs_is_put_nowhere_else(
 ELSEWHERE = "http://host/other"
 
 
-@given(HEADS, ASKS, KNOWNS)
+@given(HEADS, RANGE_REQUESTS, KNOWNS)
 def test_what_another_resource_says_is_never_joined(
-    head: Head, ask: Ask, known: ResumePoint
+    head: Head, range_request: RangeRequest, known: ResumePoint
 ) -> None:
     known = replace(known, resource=resource_id(ELSEWHERE))
     try:
-        verdict = interpret(head, ask, known, URL)
+        verdict = interpret(head, range_request, known, URL)
     except AsyncdlError:
         return
     assert not isinstance(verdict, AlreadyComplete) or known.is_empty
     assert not isinstance(verdict, BodyRange) or verdict.is_new
 
 
-@given(HEADS, ASKS, KNOWNS)
+@given(HEADS, RANGE_REQUESTS, KNOWNS)
 def test_a_200_of_any_length_to_a_range_is_not_taken_for_all(
-    head: Head, ask: Ask, known: ResumePoint
+    head: Head, range_request: RangeRequest, known: ResumePoint
 ) -> None:
     """Unless it is of another version, or has just the length of this one."""
     head = replace(head, status=200, content_range=None)
     is_other = not known.validator.is_empty and head.validator not in (
         known.validator, Validator()
     )  # fmt: skip
-    if known.is_empty or is_other or not ask.is_ranged or ask.is_first:
+    if known.is_empty or is_other or not range_request.is_ranged or range_request.is_first:
         return
     try:
-        verdict = interpret(head, ask, known, URL)
+        verdict = interpret(head, range_request, known, URL)
     except AsyncdlError:
         return
     if not isinstance(verdict, RequestAgain):
@@ -187,10 +191,10 @@ def test_a_200_of_any_length_to_a_range_is_not_taken_for_all(
 @given(HEADS, KNOWNS)
 def test_every_step_down_asks_in_a_plainer_way(head: Head, known: ResumePoint) -> None:
     is_ranged, is_conditional = True, True
-    ask = Ask(known.have, known.gap_stop, if_range='"v1"')
+    range_request = RangeRequest(known.have, known.gap_stop, if_range='"v1"')
     for _ in range(5):
         try:
-            verdict = interpret(head, ask, known, URL)
+            verdict = interpret(head, range_request, known, URL)
         except AsyncdlError:
             return
         if not isinstance(verdict, RequestAgain):
@@ -201,16 +205,16 @@ def test_every_step_down_asks_in_a_plainer_way(head: Head, known: ResumePoint) -
         )
         known = known if verdict.keeps_bytes else ResumePoint()
         condition = '"v1"' if is_conditional and not known.is_empty else None
-        ask = Ask(known.have, known.gap_stop, if_range=condition)
+        range_request = RangeRequest(known.have, known.gap_stop, if_range=condition)
         if not is_ranged:
-            ask = Ask(is_ranged=False)
+            range_request = RangeRequest(is_ranged=False)
     raise AssertionError("asking does not come to an end")
 
 
 @given(HEADS, KNOWNS)
 def test_a_piece_is_exactly_what_was_asked_for_or_nothing(head: Head, known: ResumePoint) -> None:
     try:
-        stop = check_segment(head, Ask(40, 100), known, URL)
+        stop = check_segment(head, RangeRequest(40, 100), known, URL)
     except AsyncdlError:
         return
     assert head.status == 206

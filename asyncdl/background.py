@@ -1,13 +1,13 @@
-"""Work outside the caller: long computations beside the loop, and tasks that outlive their caller.
+"""Long computations in a thread, and work in a task that outlives its caller's cancellation.
 
-Reading a reply of 10 MB or matching some thousands of files takes a tenth of a second. On
-the loop nothing else would happen meanwhile: no timeout fires, no other request is served.
-In a thread Python lets the loop have its turn every few milliseconds.
+Reading a reply of 10 MB or matching some thousands of files takes a tenth of a second. On the
+event loop nothing else would happen meanwhile: no timeout fires, no other request is served. From
+a thread, Python switches to the loop every few milliseconds.
 
-Cancel scopes belong to the task that enters them, and a plain ``task.cancel()`` passes every
-shield. So what has to be done in any case (to give a key back) and what is entered in one
-task and left in another (a job in a generator) is done by a task that nobody else cancels.
-It still has an owner, who waits for it in every way out.
+Cancel scopes belong to the task that enters them, and a plain ``task.cancel()`` ignores every
+shield. So what must be done in any case (such as a logout), and what is entered in one task and
+left in another (a job in a generator), is done by a task that nothing else cancels. It still has
+an owner, which waits for it however it ends.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 FEW = 100
-"""What is done for so many things takes about as long as a thread costs."""
+"""Work on this many items takes about as long as a hop to a thread."""
 
 
 async def off_loop(count: int, call: Callable[[*Ts], T], *args: *Ts) -> T:
-    """Return what ``call(*args)`` returns, or raise what it raises.
+    """Run ``call(*args)`` in a thread; return what it returns, or raise what it raises.
 
     A cancelled task waits for its end.
 
     Args:
-        count: How many things it goes through; for :data:`FEW` it runs on the spot.
-        call: Touches nothing that others change meanwhile, and emits nothing.
+        count: How many items it processes; up to :data:`FEW` it runs on the event loop.
+        call: Uses nothing that other tasks change meanwhile, and emits nothing.
         args: Its arguments.
     """
     if count <= FEW:
@@ -44,7 +44,7 @@ async def off_loop(count: int, call: Callable[[*Ts], T], *args: *Ts) -> T:
 
 
 def require_asyncio(what: str) -> None:
-    """Refuse another kind of event loop, where the first wait would fail with no reason given.
+    """Refuse other event loops, on which the first wait would fail without a clear reason.
 
     Raises: MisuseError.
     """
@@ -58,16 +58,16 @@ def require_asyncio(what: str) -> None:
 
 
 def begin(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Begin work; whoever begins it has to wait for it with :func:`end_of`."""
+    """Start work in a task; the caller must wait for it with :func:`end_of`."""
     return asyncio.get_running_loop().create_task(work)
 
 
 async def in_own_task(work: Coroutine[Any, Any, T], *, grace_s: float = math.inf) -> T:
-    """Do work to its end, even when the caller is cancelled meanwhile, however often.
+    """Do work to its end, even if the caller is cancelled meanwhile, however often.
 
     Args:
-        work: Raises what this raises; has a deadline of its own, if ``grace_s`` is none.
-        grace_s: Seconds that it is given after the first cancel; then it is cancelled, too.
+        work: What it raises is raised here; has a deadline of its own, if ``grace_s`` is infinite.
+        grace_s: Seconds after the first cancel; then the work is cancelled too.
     """
     task = begin(work)
     await end_of(task, grace_s=grace_s)
@@ -75,10 +75,10 @@ async def in_own_task(work: Coroutine[Any, Any, T], *, grace_s: float = math.inf
 
 
 async def end_of(task: asyncio.Task[Any], *, grace_s: float = math.inf) -> None:
-    """Wait for the end of a task, whatever it is; a cancel is raised after it.
+    """Wait for the end of a task; a cancel of the caller is raised afterwards.
 
     Args:
-        task: Its result or error is left to be looked at, unless the caller is cancelled.
+        task: Its result or error stays with it, unless the caller is cancelled.
         grace_s: As in :func:`in_own_task`.
     """
     try:
@@ -86,7 +86,7 @@ async def end_of(task: asyncio.Task[Any], *, grace_s: float = math.inf) -> None:
     except asyncio.CancelledError:
         await _despite_cancels(task, grace_s)
         if not task.cancelled():
-            task.exception()  # looked at: it is not this one that is raised
+            task.exception()  # retrieved, as the cancel is raised instead
         raise
 
 

@@ -1,1 +1,1 @@
-"""Lists of files that people have: URLs with options, and tables of checksums. Pure."""
+"""Lists of files that users write: URLs with options, and checksum tables. Pure."""

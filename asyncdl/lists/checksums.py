@@ -1,8 +1,10 @@
-"""Tables of checksums as the tools of GNU and BSD write them. Pure.
+"""Checksum tables as GNU and BSD tools write them. Pure.
+
+Of signed tables, such as Fedora's ``CHECKSUM``, only the signed part is read; the signature is not
+checked here.
 
 Source: coreutils' ``sha256sum`` and ``md5sum`` (plain, ``--tag``, escaped names), BSD's
-``sha256 -r`` and ``md5``; signed tables such as Fedora's ``CHECKSUM`` are read, and what is
-not signed in them is not: their signature is not checked here.
+``sha256 -r`` and ``md5``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from asyncdl.transfer import Digest
 ALLOWED = "lines as sha256sum and md5sum write them: `HEX  NAME`, or `SHA256 (NAME) = HEX`"
 
 MAX_ROWS = 200_000
-"""As many as a list has scenes: more than any table that people publish."""
+"""As many as a list may have scenes: more than any published table."""
 _GNU = re.compile(r"(?P<hex>[0-9A-Fa-f]+)(?:  ?[ *]?|\t+)(?P<name>\S.*)")
 _BSD = re.compile(r"(?P<algorithm>[A-Za-z0-9/-]{1,20}) ?\((?P<name>.+)\) ?= ?(?P<hex>[0-9A-Fa-f]+)")
 _BARE = re.compile(r"[0-9A-Fa-f]{32,128}")
@@ -41,12 +43,12 @@ class ListedChecksum:
     line: int
     """Counted from one."""
     name: str
-    """As it stands there, perhaps with folders; empty for a digest that stands alone."""
+    """As written there, perhaps with folders; empty for a digest alone on its line."""
     digest: Digest
 
 
 class ChecksumTable:
-    """What each file of a table has to hash to, found by the URL or name of a file.
+    """The expected digests of files, by URL or name.
 
     Args:
         source: Where the table comes from, for messages.
@@ -68,7 +70,7 @@ class ChecksumTable:
                 first = found.setdefault((row.name, row.digest.algorithm), row)
                 if not first.digest.agrees_with(row.digest.value):
                     raise ConfigError(
-                        f"{self.source}: lines {first.line} and {row.line} promise different "
+                        f"{self.source}: lines {first.line} and {row.line} give different "
                         f"{row.digest.algorithm} digests of {row.name or 'the file'}"
                     )
 
@@ -76,8 +78,8 @@ class ChecksumTable:
         """Return all digests of a file; none if the table does not name it.
 
         Args:
-            path: The file's name, or its URL without its query. Where several folders
-                hold files of one name, the row that shares most of the path counts.
+            path: The file's name, or its URL without its query. If several folders hold files of
+                one name, the row that shares most of the path counts.
         """
         rows = self._rows.get(path.rpartition("/")[2]) or self._rows.get("", [])
         shares = [(_shared(row.name, path), row) for row in rows]
@@ -99,7 +101,7 @@ def _shared(name: str, path: str) -> int:
 
 
 def path_in(url: str) -> str:
-    """Return the path of a URL as a table would write it."""
+    """Return the path of a URL as a table would contain it."""
     return unquote(urlsplit(url).path)
 
 
@@ -109,10 +111,10 @@ def read_checksums(source: str, lines: Iterable[str]) -> ChecksumTable:
     Args:
         source: File or URL, for messages.
         lines: All of it.
-    Raises: ConfigError, with the line and what stands there, for what is no table.
+    Raises: ConfigError, with the line and its text, for what is not a table.
     """
     if source.rpartition("/")[2].lower().startswith("b2sum"):
-        problem = "is a table of BLAKE2 digests, which are not checked here"
+        problem = "is a table of BLAKE2 digests, which are not supported"
         raise ConfigError(f"{source}: {problem}", allowed="MD5, SHA-1, SHA-2")
     found = (
         _read_row(source, number, line)
@@ -123,9 +125,9 @@ def read_checksums(source: str, lines: Iterable[str]) -> ChecksumTable:
     if len(rows) > MAX_ROWS:
         raise ConfigError(f"{source}: has more than {MAX_ROWS:,} lines", allowed=ALLOWED)
     if not rows:
-        raise ConfigError(f"{source}: no checksum stands there", allowed=ALLOWED)
+        raise ConfigError(f"{source}: contains no checksum", allowed=ALLOWED)
     if len(rows) > 1 and any(not row.name for row in rows):
-        raise ConfigError(f"{source}: of several digests each needs a name", allowed=ALLOWED)
+        raise ConfigError(f"{source}: each of several digests needs a name", allowed=ALLOWED)
     return ChecksumTable(source, rows)
 
 
@@ -151,14 +153,14 @@ def _read_row(source: str, number: int, line: str) -> ListedChecksum:
     if match is None and _BARE.fullmatch(text):
         return ListedChecksum(number, "", _digest(place, _BY_DIGITS.get(len(text), ""), text))
     if match is None:
-        raise ConfigError(f"{place} is no checksum", allowed=ALLOWED)
+        raise ConfigError(f"{place} is not a checksum", allowed=ALLOWED)
     algorithm = _BY_DIGITS.get(len(match["hex"]), "")
     if named := match.groupdict().get("algorithm"):
         algorithm = _ALGORITHMS.get(named.lower().replace("-", ""), "")
         if not algorithm:
-            problem = f"{place}: {named} is not checked here"
+            problem = f"{place}: {named} is not supported"
             raise ConfigError(problem, allowed=", ".join(_ALGORITHMS))
-    # A backslash in front of the line says that its name has escapes.
+    # A backslash before the line means that its name has escapes.
     name = match["name"] if text == line else _ESCAPE.sub(_unescape, match["name"])
     return ListedChecksum(number, name.removeprefix("./"), _digest(place, algorithm, match["hex"]))
 
@@ -173,5 +175,5 @@ def _digest(place: str, algorithm: str, value: str) -> Digest:
     except ValueError:
         digits = ", ".join(f"{name} {count}" for count, name in _BY_DIGITS.items())
         raise ConfigError(
-            f"{place}: {len(value)} hexadecimal digits are no such digest", allowed=digits
+            f"{place}: {len(value)} hexadecimal digits are not such a digest", allowed=digits
         ) from None

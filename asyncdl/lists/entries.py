@@ -8,8 +8,8 @@
       checksum=sha-256=9f86d0…
     https://example.org/b.bin
 
-A line without an indent is a URL, or several of the same file, parted by TABs. Indented
-lines are options of the entry above; an indented URL is a URL all the same.
+A line without an indent is a URL, or several of the same file, separated by TABs. Indented lines
+are options of the entry above; an indented URL is still a URL.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ _OPTION = re.compile(r"\s+(?P<name>[A-Za-z][A-Za-z0-9-]*)\s*=(?P<value>.*)")
 _HOST_AND_PATH = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?(?:/\S*)?")
 _SHOWN_CHARS = 100
 MAX_UNKNOWN = 100
-"""So many options without effect are noted, each once."""
+"""This many options without effect are reported, each once."""
 MAX_ENTRY_CHARS = MAX_LINE_CHARS
-"""Of one entry with all its options, which may be headers without an end."""
+"""For one entry with all its options, which may include any number of headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file that is wanted."""
+    """One file to fetch."""
 
     urls: tuple[str, ...] = field(repr=False)
-    """One or more; all lead to the same bytes."""
+    """One or more; all of the same bytes."""
     place: str = ""
-    """Such as ``urls.txt: line 3``; empty for a URL of the command line."""
+    """Such as ``urls.txt: line 3``; empty for a URL on the command line."""
     directory: Path | None = None
-    """``None`` is the folder of the command."""
+    """``None`` uses the folder of the command."""
     subfolder: Path = Path()
     """Below that folder."""
     name: str | None = None
-    """``None`` takes the host's, else the URL's."""
+    """``None`` uses the host's, else the URL's."""
     digests: tuple[Digest, ...] = ()
     headers: Headers = field(default_factory=dict, repr=False)
-    """Besides those of the command, and before them."""
+    """In addition to those of the command, and before them."""
     overwrite: bool | None = None
-    """``None`` here and below goes by the command."""
+    """``None`` here and below uses the command's setting."""
     if_modified: bool | None = None
     remote_time: bool | None = None
     connections: int | None = None
@@ -62,11 +62,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A line that cannot be meant."""
+    """An invalid line."""
 
     place: str
     value: str
-    """What stands there, without secrets."""
+    """Its text, without secrets."""
     allowed: str
 
     def __str__(self) -> str:
@@ -74,12 +74,13 @@ class Problem:
 
 
 class EntryReader:
-    """Turns the lines of a list into entries. An entry is whole when the next begins.
+    """Turns the lines of a list into entries. An entry is complete when the next begins.
 
     Args:
         source: Name of the list, for messages.
-        on_problem: Takes every bad line.
-        on_unknown: Takes the place and the name of an option without effect, once a name.
+        on_problem: Called with every invalid line.
+        on_unknown: Called with the place and the name of an option without effect, once per
+            name.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class EntryReader:
 
     @property
     def is_within(self) -> bool:
-        """Whether an entry has begun whose options may still come."""
+        """Whether an entry has begun that may get further options."""
         return bool(self._urls)
 
     def take(self, line: str) -> Entry | None:
@@ -118,7 +119,7 @@ class EntryReader:
         return ended
 
     def end(self) -> Entry | None:
-        """Return the entry that has begun, if it is good."""
+        """Return the entry that has begun, if it is valid."""
         urls, values, is_bad = self._urls, self._values, self._is_bad
         self._urls, self._values, self._is_bad = (), {}, False
         return Entry(urls, self._place, **values) if urls and not is_bad else None
@@ -136,7 +137,7 @@ class EntryReader:
     def _take_option(self, name: str, value: str) -> None:
         place = f"{self._source}: line {self._number}"
         if not self._urls:
-            problem = Problem(place, f"the option {name} stands before any URL", "a URL above it")
+            problem = Problem(place, f"the option {name} comes before any URL", "a URL above it")
             self._on_problem(problem)
             return
         self._chars += len(value)
@@ -168,19 +169,19 @@ class EntryReader:
 
 
 def allowed_url(error: TransferError) -> str:
-    """Return what would be right in place of a URL that was refused."""
+    """Return what is allowed instead of a URL that was refused."""
     allowed = "a URL of http or https"
     return allowed if "http" in error.detail else f"{allowed}; {error.detail}"
 
 
 def _described(text: str) -> str:
-    """Return a line that is no URL as a message may show it: as it is, if it is like one."""
+    """Return an invalid URL for a message: its text, if it looks like a URL."""
     if "://" in text or _HOST_AND_PATH.fullmatch(text):
         return shown(text)
     return f"a text of {len(text):,} characters"
 
 
 def shown(text: str) -> str:
-    """Return what stands in a list as a message may show it."""
+    """Return text of a list for a message, without secrets."""
     safe = redact(text)
     return repr(safe if len(safe) <= _SHOWN_CHARS else f"{safe[:_SHOWN_CHARS]}…")

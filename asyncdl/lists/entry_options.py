@@ -1,4 +1,4 @@
-"""Options of one entry in a list, by aria2's names. Pure.
+"""Options of one entry in a list, with aria2's names. Pure.
 
 Source: the section "Input File" of aria2c's manual.
 """
@@ -16,7 +16,7 @@ from asyncdl.transfer.request_headers import header_problem
 from asyncdl.transfer.verification.digests import ALGORITHMS
 
 Values: TypeAlias = dict[str, Any]
-"""Fields of an entry that its options have set."""
+"""Fields of an entry that its options set."""
 
 _CHECKSUM = re.compile(r"(?P<algorithm>[A-Za-z0-9-]+)=(?P<value>.+)")
 _HEADER = re.compile(r"(?P<name>[^:;]+)(?:(?P<colon>:)(?P<value>.*)|;)", re.DOTALL)
@@ -36,10 +36,10 @@ def read_digest(text: str) -> Digest:
 
 
 def read_header(text: str) -> tuple[str, str | None]:
-    """Read a header as curl takes it: ``Name: value``, ``Name:`` to take one away, ``Name;``
-    for an empty one.
+    """Read a header as curl does: ``Name: value``, ``Name:`` to remove one, ``Name;`` for an
+    empty one.
 
-    Raises: ValueError, with what is allowed; the value, which may be a secret, is not repeated.
+    Raises: ValueError, with what is allowed; the value, which may be a secret, is not shown.
     """
     match = _HEADER.fullmatch(text)
     if match is None:
@@ -52,7 +52,7 @@ def read_header(text: str) -> tuple[str, str | None]:
 
 
 def with_header(headers: dict[str, str | None], name: str, value: str | None) -> None:
-    """Add a header; of one that comes twice both values are sent, as curl does."""
+    """Add a header; if it comes twice, both values are sent, as by curl."""
     for known in list(headers):
         if known.lower() == name.lower():
             earlier = headers.pop(known)
@@ -62,14 +62,14 @@ def with_header(headers: dict[str, str | None], name: str, value: str | None) ->
 
 
 def read_path(text: str) -> tuple[Path, str]:
-    """Read the name of a file, perhaps below folders. Raises: ValueError, with what is allowed."""
+    """Read a file name, perhaps below folders. Raises: ValueError, with what is allowed."""
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or not path.name or text.endswith("/"):
         raise ValueError("the name of a file in its folder, or a path to it below its folder")
     fitting = [safe_name(part) for part in path.parts]
     if fitting != list(path.parts):
         raise ValueError(
-            f"a name that any system takes, such as {'/'.join(filter(None, fitting))!r}"
+            f"a name that any system accepts, such as {'/'.join(filter(None, fitting))!r}"
         )
     return Path(*path.parts[:-1]), path.name
 
@@ -134,6 +134,6 @@ OPTIONS: dict[str, Callable[[Values, str], None]] = {
     "split": _connections,
     "max-connection-per-server": _connections,
 }
-"""What each option does; others have no effect here, and a notice says so."""
+"""What each option does; others have no effect, and a notice says so."""
 SECRET = frozenset({"header"})
-"""Options whose values may be secrets."""
+"""Options whose values may be secret."""

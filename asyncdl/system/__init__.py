@@ -1,5 +1,5 @@
-"""What operating systems do differently, behind calls that are the same on all of them.
+"""What operating systems do differently, behind the same functions on all of them.
 
-The only room that may use what POSIX, Linux, macOS or Windows alone have. Where a system
-lacks something, its function says what is done instead and what that is worth.
+The only room that may use what only POSIX, Linux, macOS or Windows have. If a system lacks
+something, the function's docstring says what is done instead, and what that is worth.
 """

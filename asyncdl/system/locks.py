@@ -1,4 +1,4 @@
-"""A file that one task of one process has open at a time. All of it blocks."""
+"""Locks a file, so that only one task of one process has it open. All functions block."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ except ImportError:
     _fcntl = None
 
 LOCK = ".lock"
-"""Behind the name of a file, for the one that is locked in its place on Windows."""
+"""Added to a file's name, for the file that is locked instead of it on Windows."""
 
 _log = logging.getLogger("asyncdl.system")
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A file that is open, and ours alone."""
+    """An open and locked file."""
 
     fd: int
     lock: BaseFileLock | None = None
-    """Locked in the file's place; ``None`` where the lock goes with the descriptor."""
+    """Locked instead of the file; ``None`` if the lock belongs to the descriptor."""
 
     def let_go(self) -> None:
-        """Let go of a lock that does not go with the descriptor, which is closed already.
+        """Release a lock that does not belong to the descriptor, which is closed already.
 
         May be called twice.
         """
         if self.lock is None or not self.lock.is_locked:
             return
         self.lock.release()
-        if not isinstance(self.lock, SoftFileLock):  # which is a file that is there, and goes
-            with suppress(OSError):  # another has it by now
+        if not isinstance(self.lock, SoftFileLock):  # that one removes its file itself
+            with suppress(OSError):  # another process may have it by now
                 Path(self.lock.lock_file).unlink(missing_ok=True)
 
 
 def open_alone(path: Path, open_file: Callable[[Path], int]) -> Held | None:
-    """Open a file and lock it; ``None`` if another has it.
+    """Open a file and lock it; ``None`` if another task or process has it.
 
-    A lock on Windows keeps even its owner from reading the file by its name, so there a file
-    beside it is locked, called as it with :data:`LOCK` behind.
+    On Windows a lock prevents even its owner from reading the file by name, so a file beside it is
+    locked, with :data:`LOCK` added to its name.
 
     Args:
-        path: The file; its folder is there.
+        path: The file; its folder must exist.
         open_file: Opens it.
     Raises: OSError.
     """
@@ -70,8 +70,8 @@ def open_alone(path: Path, open_file: Callable[[Path], int]) -> Held | None:
         except BaseException:
             os.close(fd)
             raise
-        # The one who had it finished between our open and our lock, and what
-        # we hold has another name by now.
+        # Its former owner finished between our open and our lock, and the file that is locked
+        # now has another name.
         os.close(fd)
 
 
@@ -96,12 +96,12 @@ def _lock(fcntl: ModuleType, fd: int, path: Path) -> bool:
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
             raise
-        _log.warning("%s: this file system has no locks; one run at a time, please", path)
+        _log.warning("%s: this file system has no locks; run only one program at a time", path)
     return True
 
 
 def is_still(fd: int, path: Path) -> bool:
-    """Tell whether a name is still that of the file that is open."""
+    """Return whether a path is still that of the open file."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:
@@ -109,9 +109,9 @@ def is_still(fd: int, path: Path) -> bool:
 
 
 def kinds_of_locks() -> dict[str, Callable[[int], None]]:
-    """Return what locks an open file at once, by the name of the call.
+    """Return functions that lock an open file without waiting, by the name of the call.
 
-    Returns: Nothing on Windows, whose locks every volume knows.
+    Returns: Nothing on Windows, where every volume has locks.
     """
     if _fcntl is None:
         return {}
@@ -120,9 +120,9 @@ def kinds_of_locks() -> dict[str, Callable[[int], None]]:
 
 
 def share_lock(fd: int) -> None:
-    """Take the lock on an open file that others may have, too, at once; as SQLite does.
+    """Take a shared lock on an open file without waiting, as SQLite does.
 
-    Raises: OSError, if another has it alone, or the volume knows no locks.
+    Raises: OSError, if another process has an exclusive one, or the volume has no locks.
     """
     if _fcntl is not None:
         _fcntl.lockf(fd, _fcntl.LOCK_SH | _fcntl.LOCK_NB)

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
-"""With which a terminal goes; Windows has none."""
+"""Sent when a terminal closes; Windows has none."""
 _BREAK: signal.Signals | None = getattr(signal, "SIGBREAK", None)
-"""Ctrl-Break, and a console window that is closed: Windows only."""
+"""Ctrl-Break, or the console window is closed; Windows only."""
 
 
 def ending() -> Iterator[signal.Signals]:
-    """Yield the signals that ask this process to end; a hangup means nothing under ``nohup``."""
+    """Yield the signals that ask this process to end; under ``nohup``, a hangup is not one."""
     yield from (signal.SIGINT, signal.SIGTERM)
     if HANGUP is not None and signal.getsignal(HANGUP) is not signal.SIG_IGN:
         yield HANGUP
@@ -25,10 +25,10 @@ def ending() -> Iterator[signal.Signals]:
 
 @contextmanager
 def received(numbers: Sequence[signal.Signals]) -> Iterator[asyncio.Queue[signal.Signals]]:
-    """Give a queue that signals come into inside the block; in the main thread only.
+    """Yield a queue that receives signals while the block runs; in the main thread only.
 
-    Some loops handle no signals (those of Windows). Python's own handlers, which run
-    between two steps of the program, hand them to the loop then, and so wake it.
+    The event loops of Windows handle no signals. There Python's own handlers, which run between
+    two bytecode instructions, pass them to the loop and so wake it.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[signal.Signals] = asyncio.Queue()

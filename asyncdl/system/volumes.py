@@ -1,4 +1,4 @@
-"""What volumes can do, and how they are flushed."""
+"""Properties of volumes, and flushing files and folders to stable storage."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import ModuleType
 
 _UNLIMITED = 2**31
 _BLOCK_BYTES = 512
-"""What ``st_blocks`` counts, whatever the volume's own blocks are."""
-_LONGEST_PATH_ON_WINDOWS = 259
-"""In characters, where long paths are not switched on."""
+"""The unit of ``st_blocks``, whatever the volume's own blocks are."""
+_MAX_PATH_ON_WINDOWS = 259
+"""In characters, if long paths are not enabled."""
 
 
 def free_bytes(existing: Path) -> int | None:
-    """Return what may still be written on the volume of a file or folder that is there.
+    """Return the free space on the volume of an existing file or folder.
 
-    A quota of the directory is in it where the file system reports it there.
+    Includes a quota of the directory, if the file system reports one.
 
-    Returns: ``None`` where it counts nothing, as some network mounts do.
+    Returns: ``None`` if the volume reports nothing, like some network mounts.
     Raises: OSError.
     """
     if not hasattr(os, "statvfs"):
@@ -32,21 +32,21 @@ def free_bytes(existing: Path) -> int | None:
 
 
 def is_read_only(existing: Path) -> bool:
-    """Tell whether nobody can write on a volume; False where the system does not tell."""
+    """Return whether a volume is mounted read-only; False if the system does not report it."""
     flag: int = getattr(os, "ST_RDONLY", 0)
     return hasattr(os, "statvfs") and bool(os.statvfs(existing).f_flag & flag)
 
 
 def held_bytes(found: os.stat_result) -> int:
-    """Return the room that a file takes; its length where the system does not tell."""
+    """Return the space that a file occupies; its length if the system does not report it."""
     blocks: int | None = getattr(found, "st_blocks", None)
     return found.st_size if blocks is None else blocks * _BLOCK_BYTES
 
 
 def longest_name(folder: Path) -> int:
-    """Return how many bytes a name may take in a folder; a lot if nobody knows."""
+    """Return how many bytes a name may have in a folder; a large number if unknown."""
     if not hasattr(os, "pathconf"):
-        return 255  # of characters on Windows and macOS, which are no more than bytes
+        return 255  # characters on Windows and macOS, which are never more than bytes
     try:
         limit = os.pathconf(folder, "PC_NAME_MAX")
     except OSError:
@@ -55,12 +55,11 @@ def longest_name(folder: Path) -> int:
 
 
 def longest_path() -> int | None:
-    """Return how many characters a path may have; ``None`` if there is no limit worth naming.
+    """Return how many characters a path may have; ``None`` without a relevant limit.
 
-    Windows takes 259 unless long paths are switched on for it
-    (``LongPathsEnabled`` in its registry).
+    Windows accepts 259, unless long paths are enabled (``LongPathsEnabled`` in its registry).
     """
-    return _LONGEST_PATH_ON_WINDOWS if os.name == "nt" and not _has_long_paths() else None
+    return _MAX_PATH_ON_WINDOWS if os.name == "nt" and not _has_long_paths() else None
 
 
 def _has_long_paths() -> bool:
@@ -84,14 +83,14 @@ except ImportError:
     _fcntl = None
 
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP})
-"""File systems that cannot flush a folder say so, and keep its entries in their own way."""
+"""Errors of file systems that cannot flush a folder and store its entries in their own way."""
 
 
 def flush(fd: int) -> None:
-    """Bring the bytes of an open file to stable storage.
+    """Flush the bytes of an open file to stable storage.
 
-    On macOS the usual call leaves them in the memory of the disk, and another one does not;
-    some volumes there have only the usual one.
+    On macOS ``fsync`` leaves them in the cache of the disk; ``F_FULLFSYNC`` does not, but some
+    volumes there lack it.
 
     Raises: OSError.
     """
@@ -104,10 +103,10 @@ def flush(fd: int) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Bring the names in a folder to stable storage, where the system can.
+    """Flush the names in a folder to stable storage, if the system can.
 
-    On Windows nobody can: NTFS keeps a log of names by itself, and after a power cut the
-    last of them may be missing.
+    Windows cannot: NTFS keeps a log of names itself, and after a power cut the last of them may
+    be missing.
 
     Raises: OSError.
     """

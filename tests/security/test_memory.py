@@ -278,5 +278,5 @@ def test_a_stac_reply_of_many_values_is_refused() -> None:
 
 
 def test_what_is_too_much_is_told_with_both_numbers() -> None:
-    with pytest.raises(TooMuch, match=r"has about 300,001 values, where 245,000 are the most"):
+    with pytest.raises(TooMuch, match=r"has about 300,001 values, at most 245,000 are allowed"):
         check_values(b"1," * 150_000 + b"[" * 150_000)

@@ -85,13 +85,13 @@ def test_of_two_files_of_one_name_the_path_tells() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f"{SHA}  x\n{OTHER}  x", "lines 1 and 2 promise different sha256 digests of x"),
-        ("<html>404</html>", "line 1 is no checksum"),
+        (f"{SHA}  x\n{OTHER}  x", "lines 1 and 2 give different sha256 digests of x"),
+        ("<html>404</html>", "line 1 is not a checksum"),
         (f"{SHA}  x\n{SHA[:-1]}  y", "line 2: 63 hexadecimal digits"),
-        (f"SHA3-256 (x) = {SHA}", "line 1: SHA3-256 is not checked here"),
-        (f"MD5 (x) = {SHA}", "line 1: 64 hexadecimal digits are no such digest"),
-        ("# nothing\n\n", "no checksum stands there"),
-        (f"{SHA}\n{OTHER}  x", "of several digests each needs a name"),
+        (f"SHA3-256 (x) = {SHA}", "line 1: SHA3-256 is not supported"),
+        (f"MD5 (x) = {SHA}", "line 1: 64 hexadecimal digits are not such a digest"),
+        ("# nothing\n\n", "contains no checksum"),
+        (f"{SHA}\n{OTHER}  x", "each of several digests needs a name"),
     ],
 )
 def test_what_is_no_table_is_named(text: str, problem: str) -> None:

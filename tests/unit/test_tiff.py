@@ -185,7 +185,7 @@ def test_sizes_that_are_not_there_are_only_odd(count: int, at: int) -> None:
     """Readers look at as many as there are strips, and find a size out themselves."""
     table = directory(entry(257, 3, 1, 2), entry(279, 4, count, at), entry(273, 4, 1, 8))
     data = b"II*\0" + struct.pack("<I", 8) + table.ljust(52, b"\0") + struct.pack("<I", 9)
-    with pytest.raises(Doubtful, match="tag 279 points behind"):
+    with pytest.raises(Doubtful, match="tag 279 points beyond"):
         check_tiff(io.BytesIO(data), len(data))
 
 

@@ -1,8 +1,8 @@
-"""What is still open when the program ends is closed then.
+"""Close everything that is still open when the program ends.
 
-Open event loops live in threads, and Python waits for threads before it calls what stands in
+Open event loops run in threads, and Python waits for threads before it calls the functions of
 ``atexit``: without this, a program that leaves one open never ends. So a thread waits for the
-end of the main one, and of those that are still at work, and closes what is left.
+end of the main thread and of those still at work, and closes what is left.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ T = TypeVar("T")
 
 _NAME = "asyncdl worker at exit"
 _open: dict[int, Callable[[], object]] = {}
-"""What closes each open thing, by a number of its own."""
+"""Functions that close open objects, by a number of each."""
 _lock = threading.Lock()
 _watched_process: int | None = None
-"""Its id: threads do not live on in a process that is forked off, nor do open loops."""
+"""Its id: neither threads nor open loops survive in a forked process."""
 
 
 def close_at_exit(key: int, close: Callable[[], object]) -> None:
@@ -40,14 +40,14 @@ def close_at_exit(key: int, close: Callable[[], object]) -> None:
 
 
 def is_closed(key: int) -> None:
-    """Forget what was closed."""
+    """Forget an object that was closed."""
     with _lock:
         _open.pop(key, None)
 
 
 def _watch() -> None:
     threading.main_thread().join()
-    # A main thread that has ended may have left others at work, with clients of their own.
+    # The main thread may have left other threads at work, with their own clients.
     while at_work := [thread for thread in threading.enumerate() if _is_at_work(thread)]:
         at_work[0].join()
     with _lock:
@@ -60,7 +60,7 @@ def _watch() -> None:
 
 
 def _is_at_work(thread: threading.Thread) -> bool:
-    # The workers of event loops end with their loops; what is a daemon is not waited for.
+    # The workers of event loops end with their loops; daemons are not waited for.
     is_of_a_loop = "worker" in thread.name.lower() and thread.name.startswith(("AnyIO", "asyncdl"))
     return not thread.daemon and thread is not threading.main_thread() and not is_of_a_loop
 
@@ -69,13 +69,13 @@ def _close(close: Callable[[], object]) -> None:
     try:
         close()
     except Exception:
-        log.exception("what was left open at the end of the program could not be closed")
+        log.exception("an object that was open at the end of the program could not be closed")
 
 
 class PlainThreads(ThreadPoolExecutor):
     """Runs each call in a thread of its own.
 
-    Event loops look names up in their executor. Python's own takes no more calls once the
+    Event loops resolve host names in their executor. Python's own accepts no calls after the
     main thread has ended, and a logout may need a new connection.
     """
 

@@ -1,4 +1,4 @@
-"""The same calls from ordinary code and notebooks: no ``await``, no loop of one's own.
+"""The same calls from ordinary code and notebooks, without ``await`` and event loop.
 
 ::
 
@@ -12,12 +12,12 @@
             ...
     print(job.summary)
 
-Each block has an event loop on a thread of its own, so it also works where a loop
-runs already, as in a notebook. What the objects can do, with which arguments,
-results and errors, is told by the asynchronous classes whose names they bear;
-``sync.pyi`` is made from them. An interrupt (Ctrl-C) in the block cancels the
-work, which leaves its state as everywhere. What is still open when the program ends
-is closed then, in whatever way it ends: runs are cancelled, and clients log out.
+Each block has an event loop in a thread of its own, so it also works where a loop
+is running already, as in a notebook. Methods, arguments, results and errors are those
+of the asynchronous classes of the same names; ``sync.pyi`` is made from them. An
+interrupt (Ctrl-C) in the block cancels the work, which saves its state as usual.
+Everything that is still open when the program ends is closed then, however it ends:
+runs are cancelled, and clients log out.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from asyncdl.transfer import downloader as _downloader
 __all__ = ["Downloader", "Job", "M2MClient", "run_job"]
 
 
-class _Face:
-    """An asynchronous object behind synchronous calls; made when its block is entered."""
+class _SyncProxy:
+    """Synchronous calls of an asynchronous object, which is made when the block is entered."""
 
     def __init__(self, make: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         self._make = partial(make, *args, **kwargs)
@@ -55,7 +55,7 @@ class _Face:
         with ExitStack() as stack:
             self._portal = stack.enter_context(anyio.from_thread.start_blocking_portal())
             self._portal.call(_use_plain_threads)
-            # On the loop's thread, since some of them make what belongs to a loop.
+            # In the loop's thread, since some constructors need a loop.
             made = self._portal.call(self._make)
             self._target = stack.enter_context(self._portal.wrap_async_context_manager(made))
             self._resources = stack.pop_all()
@@ -82,12 +82,12 @@ class _Face:
 
     def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if self._portal is None:
-            raise RuntimeError("it works inside its `with` block only")
+            raise RuntimeError("it works only inside its `with` block")
         return self._portal.call(function, *args)
 
     def _open(self, manager: AbstractAsyncContextManager[Any]) -> AbstractContextManager[Any]:
         if self._portal is None:
-            raise RuntimeError("it works inside its `with` block only")
+            raise RuntimeError("it works only inside its `with` block")
         return self._portal.wrap_async_context_manager(manager)
 
 
@@ -95,17 +95,17 @@ async def _use_plain_threads() -> None:
     asyncio.get_running_loop().set_default_executor(PlainThreads(1))
 
 
-def _as_ordinary(face: _Face, value: Any) -> Any:
-    """Return a method that waits for its result; anything else as it is."""
+def _as_ordinary(proxy: _SyncProxy, value: Any) -> Any:
+    """Return a method that waits for its result; anything else unchanged."""
     if not inspect.ismethod(value):
         return value
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if inspect.iscoroutinefunction(value):
-            return face._call(partial(value, *args, **kwargs))
-        result = face._call(partial(_call_on_loop, value, *args, **kwargs))
+            return proxy._call(partial(value, *args, **kwargs))
+        result = proxy._call(partial(_call_on_loop, value, *args, **kwargs))
         if isinstance(result, AbstractAsyncContextManager):
-            return face._open(result)
+            return proxy._open(result)
         return result
 
     return update_wrapper(call, value)
@@ -115,30 +115,30 @@ async def _call_on_loop(function: Callable[..., Any], *args: Any, **kwargs: Any)
     return function(*args, **kwargs)
 
 
-def _iterate(face: _Face, events: AsyncIterator[Any]) -> Iterator[Any]:
+def _iterate(proxy: _SyncProxy, events: AsyncIterator[Any]) -> Iterator[Any]:
     while True:
         try:
-            event = face._call(anext, events)
+            event = proxy._call(anext, events)
         except StopAsyncIteration:
             return
         yield event
 
 
-class M2MClient(_Face):
+class M2MClient(_SyncProxy):
     """See :class:`asyncdl.M2MClient`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(_client.M2MClient, *args, **kwargs)
 
 
-class Downloader(_Face):
+class Downloader(_SyncProxy):
     """See :class:`asyncdl.Downloader`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(_downloader.Downloader, *args, **kwargs)
 
 
-class Job(_Face):
+class Job(_SyncProxy):
     """See :class:`asyncdl.Job`; iterate over it for its events."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

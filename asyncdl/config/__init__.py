@@ -1,7 +1,6 @@
-"""The config file: TOML to frozen records, every value checked once.
+"""The config file: TOML to frozen records, with every value checked once.
 
-What is wrong is said with file, key, value and what is allowed, before any
-network.
+Errors name file, key, value and what is allowed, before any network is used.
 """
 
 from asyncdl.config.aoi import Aoi

@@ -28,16 +28,16 @@ class GeoInterface(Protocol):
 
 
 AreaInput: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | GeoInterface
-"""A file; GeoJSON or WKT as text; GeoJSON as an object, or one that makes it of itself."""
+"""A file; GeoJSON or WKT as text; a GeoJSON object, or an object that has its GeoJSON."""
 
 _WKT = re.compile(r"(SRID\s*=|[A-Z]+\s*(\(|EMPTY\b|(Z|M|ZM)\s*(\(|EMPTY\b)))", re.IGNORECASE)
 
 _LAYER = re.compile(r"[^|]+\|(layername=[^|]+|layerid=\d+)")
-"""A file and a layer of it, as QGIS writes them."""
+"""A file and one of its layers, as QGIS writes them."""
 
 
 def form_of(text: str) -> Form:
-    """Tell what a text is, from how it begins: GeoJSON, WKT, or else the name of a file."""
+    """Return what a text is by its beginning: GeoJSON, WKT, or else a file name."""
     start = text.removeprefix("\ufeff").lstrip(" \t\r\n\x1e")
     if start.startswith("{"):
         return "geojson"
@@ -49,16 +49,16 @@ class Aoi(str):
 
     A layer of a file follows its name, as in ``parcels.gpkg|layername=fields``.
 
-    As text it says the same tomorrow, whatever becomes of the object it was made from.
+    As text it does not change with the object that it was made from.
     """
 
     @classmethod
     def of(cls, place: AreaInput) -> Aoi:
-        """Take whatever has a place on earth, in longitude and latitude.
+        """Return any object with a place on earth as an area, in longitude and latitude.
 
         Args:
-            place: What geopandas has in another reference system is reprojected.
-        Raises: ConfigError, for what is none.
+            place: Objects of geopandas in another reference system are reprojected.
+        Raises: ConfigError, for anything else.
         """
         try:
             return cls.read(place)
@@ -72,12 +72,12 @@ class Aoi(str):
         if isinstance(text, str) and not text.strip():
             raise ValueError("is empty")
         if isinstance(text, str):
-            return cls(text)._with_a_layer_that_is_one()
+            return cls(text)._with_valid_layer()
         geometry = _geometry_of(value)
         try:
             return cls(orjson.dumps(geometry, option=orjson.OPT_SERIALIZE_NUMPY).decode())
         except orjson.JSONEncodeError as error:
-            raise ValueError(f"is no GeoJSON: {error}") from error
+            raise ValueError(f"is not GeoJSON: {error}") from error
 
     @property
     def form(self) -> Form:
@@ -86,7 +86,7 @@ class Aoi(str):
 
     @property
     def file_name(self) -> str:
-        """The name of the file as it stands, without a layer, if it is one."""
+        """The name of the file without its layer, if it is one."""
         return self.partition("|")[0]
 
     @property
@@ -100,33 +100,33 @@ class Aoi(str):
         key, _, value = self.partition("|")[2].partition("=")
         return int(value) if key == "layerid" else value or None
 
-    def _with_a_layer_that_is_one(self) -> Aoi:
+    def _with_valid_layer(self) -> Aoi:
         if self.form == "file" and "|" in self and not _LAYER.fullmatch(self):
             raise ValueError("a file may be followed by |layername=… or |layerid=…, nothing else")
         return self
 
     def in_file(self, path: str) -> Aoi:
-        """Return the same layer, if one is named, of another file."""
+        """Return the same layer of another file."""
         _, bar, layer = self.partition("|")
         return Aoi(f"{path}{bar}{layer}")
 
 
 def _geometry_of(value: object) -> dict[str, Any]:
-    """Return the place of anything as a GeoJSON geometry, and nothing else that it holds.
+    """Return the GeoJSON geometry of any object, without other contents.
 
-    The properties of a feature may be what no JSON holds, such as the times of pandas.
+    Properties of a feature may not be representable in JSON, such as times of pandas.
     """
     found = _interface_of(value)
     if found.get("type") != "FeatureCollection":
         return _geometry_in(found)
     features = found.get("features")
     if not isinstance(features, list | tuple):
-        raise ValueError("is no GeoJSON: its features are no list")
+        raise ValueError("is not GeoJSON: its features are not a list")
     return _named_in(found, _collection([_geometry_in(_interface_of(part)) for part in features]))
 
 
 def _geometry_in(found: dict[str, Any]) -> dict[str, Any]:
-    """Return the geometry of a feature, or what is none as it stands."""
+    """Return the geometry of a feature, or any other object unchanged."""
     if found.get("type") != "Feature":
         return found
     geometry = found.get("geometry")
@@ -134,20 +134,20 @@ def _geometry_in(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named_in(found: dict[str, Any], geometry: dict[str, Any]) -> dict[str, Any]:
-    """Keep the reference system that GeoJSON of 2008 names at the top, for it to be checked."""
+    """Keep the reference system that GeoJSON of 2008 names at the top, to be checked later."""
     return geometry | {"crs": found["crs"]} if found.get("crs") else geometry
 
 
 def _interface_of(value: object) -> dict[str, Any]:
-    # The interface has no place for a reference system, so geopandas has to be asked first.
+    # The interface has no reference system, so geopandas has to reproject first.
     if getattr(value, "crs", None) is not None and hasattr(value, "to_crs"):
         value = value.to_crs("EPSG:4326")
     found = getattr(value, "__geo_interface__", value)
     if isinstance(found, int | float | list | date | time):
-        raise ValueError("is no area of interest")  # what TOML has besides text and tables
+        raise ValueError("is not an area of interest")  # the other types of TOML
     if not isinstance(found, Mapping):
         raise ValueError(
-            f"{type(value).__name__} is no area of interest: it has no __geo_interface__"
+            f"{type(value).__name__} is not an area of interest: it has no __geo_interface__"
         )
     return dict(found)
 

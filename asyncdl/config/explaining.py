@@ -54,13 +54,13 @@ _MISSING = re.compile(r"missing required field `([^`]*)`")
 
 
 def _problem_of(text: str) -> tuple[str, list[str | int]]:
-    """Return what a decoder says, and the steps to where it is; none if it does not say where."""
+    """Return a decoder's problem and the path to the value; empty if it does not say where."""
     found = _AT.match(text)
     return (found["problem"], _steps(found["path"] or "")) if found else (text, [])
 
 
 def explain(error: msgspec.ValidationError, raw: dict[str, Any], file: Path | None) -> ConfigError:
-    """Turn a decoder's error into file, key, value and what is allowed."""
+    """Return a decoder's error with file, key, value and what is allowed."""
     problem, path = _problem_of(str(error))
     if isinstance(error.__cause__, Clash):
         return _explain_clash(error.__cause__, path, raw, file)
@@ -104,15 +104,15 @@ def _explain_unknown(
 ) -> ConfigError:
     keys = _keys_of(section)
     if re.search("token|password|secret|api_?key", name, re.IGNORECASE):
-        # Whatever stands there may be a secret: the message must not repeat it.
+        # The value may be a secret: the message must not repeat it.
         return ConfigError(
-            "secrets never stand in a config",
+            "secrets do not belong in a config",
             file=file,
             key=_dotted([*path, name]),
             allowed="the environment variable ASYNCDL_TOKEN, or service.token_file",
         )
     close = closest(name, keys)
-    # What has no key of a config is no config, and may be anybody's: its values are not repeated.
+    # Without any known key it may be some other file: its values are not repeated.
     is_ours = close or any(name in _keys_of(known) for known in _SECTIONS)
     return ConfigError(
         f"unknown key{did_you_mean(close)}",
@@ -152,7 +152,7 @@ def _value_at(path: list[str | int], raw: Any) -> Any:
 
 
 def _shown_at(path: list[str | int], raw: Any) -> Any:
-    """Return the value of a key as a message has it; ``None`` for what is too long for one."""
+    """Return the value of a key for a message; ``None`` for tables and other long values."""
     value = _value_at(path, raw)
     if isinstance(value, date):
         return str(value)
@@ -177,7 +177,7 @@ def _keys_of(section: Any) -> list[str]:
 
 
 def _allowed_for(section: Any, key: str) -> str:
-    """Return the words that the field's own annotation has for what it takes."""
+    """Return what a field accepts, in the words of its annotation."""
     if key == "kind":
         return ", ".join(f'"{p.__struct_config__.tag}"' for p in get_args(Product))
     if section is None or not hasattr(section, "__struct_fields__"):
@@ -193,7 +193,7 @@ def _allowed_for(section: Any, key: str) -> str:
 
 
 def _choices_of(section: Any, key: str) -> tuple[str, ...]:
-    """Return the values that a field takes, if its annotation names them one by one."""
+    """Return the values that a field accepts, if its annotation lists them."""
     if key == "kind":
         return tuple(str(p.__struct_config__.tag) for p in get_args(Product))
     hint = get_type_hints(section).get(key) if hasattr(section, "__struct_fields__") else None
@@ -208,8 +208,8 @@ def in_plain_words(problem: str, value: object, choices: Iterable[str] = ()) -> 
 
     Args:
         problem: The decoder's text, without the place.
-        value: What stands there.
-        choices: What could stand there, if that can be named one by one.
+        value: The value itself.
+        choices: The values that are allowed, if they can be listed.
     """
     if found := _TYPE.match(problem):
         return _other_kind(found[1], found[2])
@@ -218,11 +218,11 @@ def in_plain_words(problem: str, value: object, choices: Iterable[str] = ()) -> 
     if found := _LENGTH.match(problem):
         return _other_length(value, int(found[1]))
     if problem.startswith(_NO_CHOICE):
-        return f"is no such value{hint_of_choices(value, choices)}"
+        return f"is not a valid value{hint_of_choices(value, choices)}"
     if "RFC3339" in problem:
-        return "is no date"
+        return "is not a date"
     if "regex" in problem:
-        return "is not of the form that is allowed"
+        return "does not have the required form"
     return problem[:1].lower() + problem[1:]
 
 

@@ -1,4 +1,4 @@
-"""Where files go below the download directory, as a config writes it. Pure."""
+"""Templates for the places of files below the download directory, as in a config. Pure."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ LAYOUT_FIELDS = (
 
 _FILE = "{file}"
 _RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]')
-"""No file system takes all of these in a name."""
+"""Not all file systems allow these in a name."""
 
 
 class LayoutTemplate(str):
     """A path with fields, such as ``"{kind}/{product_id}/{file}"``.
 
-    Its last part is ``{file}`` and nothing else: names stay as the USGS gives them,
-    because the tools that come after parse them.
+    Its last part is ``{file}`` alone: USGS file names are kept, because other tools
+    parse them.
     """
 
     @classmethod
     def read(cls, value: object) -> LayoutTemplate:
         """Read a template.
 
-        Raises: ValueError, for what is no template, or leads out of the directory.
+        Raises: ValueError, for an invalid template, or one that leads out of the directory.
         """
         if not isinstance(value, str):
             raise ValueError("is not text")
@@ -51,7 +51,7 @@ class LayoutTemplate(str):
         return frozenset(fields_of(self))
 
     def without_folder(self, folder: str) -> LayoutTemplate:
-        """Return the template without a folder that is written exactly so."""
+        """Return the template without a folder that is written exactly like this."""
         return type(self)("/".join(part for part in self.segments if part != folder))
 
 
@@ -71,13 +71,13 @@ def _problems(text: str) -> Iterator[str]:
         if name is not None:
             yield from _problems_of_field(name, form or conversion)
         if found := _RESERVED.search(literal):
-            yield f"has {found[0]!r} in it, which not every disk takes in a name"
+            yield f"contains {found[0]!r}, which not all file systems allow in a name"
     if text.startswith(("/", "~")):
-        yield "is absolute; it starts in the download directory"
+        yield "is absolute; layouts are relative to the download directory"
     for folder in folders:
         yield from _problems_of_folder(folder)
     if last != _FILE:
-        yield f"does not end in {_FILE}: files keep the names that the USGS gives them"
+        yield f"does not end in {_FILE}: files keep their USGS names"
 
 
 def _problems_of_field(name: str, form: str | None) -> Iterator[str]:
@@ -85,13 +85,13 @@ def _problems_of_field(name: str, form: str | None) -> Iterator[str]:
         hint = did_you_mean([f"{{{field}}}" for field in closest(name, LAYOUT_FIELDS)])
         yield f"names the unknown field {{{name}}}{hint}"
     if form:
-        yield f"says more than {{{name}}} between its braces"
+        yield f"has more than {{{name}}} between its braces"
 
 
 def _problems_of_folder(folder: str) -> Iterator[str]:
     if folder in ("", ".", ".."):
-        yield "leads nowhere or upwards: it has an empty folder, or '.' or '..' for one"
+        yield "has an empty folder, or one that is '.' or '..'"
     elif folder != folder.strip(". "):
         yield f"has a folder that begins or ends with a dot or a space: {folder!r}"
     if "file" in fields_of(folder):
-        yield f"has {_FILE} for a folder"
+        yield f"has {_FILE} in a folder"

@@ -1,7 +1,7 @@
 r"""From a TOML file to a checked config.
 
-In TOML a backslash between double quotes begins an escape: ``"D:\new\tiles"`` has a line end
-and a tab in it, and ``"C:\Users"`` is no TOML at all.
+In TOML a backslash between double quotes begins an escape: ``"D:\new\tiles"`` contains a line
+end and a tab, and ``"C:\Users"`` is not valid TOML.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from asyncdl.outside import check_values, has_links, read_at_most
 from asyncdl.user_text import NotText, text_of
 
 _ESCAPED = str.maketrans({"\b": "/b", "\t": "/t", "\n": "/n", "\f": "/f", "\r": "/r", "\\": "/"})
-"""What an escape was meant to be in a path."""
+"""What an escape was meant to be, in a path."""
 _VARIABLE = re.compile(
     r"\$\{\w+\}|(?:(?<=[/\\])|^)\$[A-Za-z_]\w*(?=[/\\]|$)|%[A-Za-z_]\w*(?:\(x86\))?%|\$env:\w+",
     re.ASCII | re.IGNORECASE,
 )
-"""As shells have them: ``$HOME``, ``${HOME}``, ``%USERPROFILE%``, ``$env:USERPROFILE``."""
+"""As in shells: ``$HOME``, ``${HOME}``, ``%USERPROFILE%``, ``$env:USERPROFILE``."""
 _BACKSLASH_IN_QUOTES = re.compile(r'"([^"\n]*\\[^"\n]*)"')
 _LINE = re.compile(r"at line (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong with a path, and how it would be right."""
+    """What is wrong with a path, and what would be right."""
 
     problem: str
     allowed: str
 
 
 def mistake_in(text: str) -> Mistake | None:
-    """Return what no path is meant to have; ``None`` if it has nothing of the kind."""
+    """Return what a path should not contain; ``None`` if it contains nothing like that."""
     odd = next((c for c in text if unicodedata.category(c) == "Cc" and c != "\0"), None)
     if odd is not None:
         return Mistake(
@@ -55,21 +55,21 @@ def mistake_in(text: str) -> Mistake | None:
         )
     if found := _VARIABLE.search(text):
         return Mistake(
-            f"names a variable ({found[0]}), and none is read here",
-            "the path itself; ~ at its beginning is your home folder",
+            f"contains a variable ({found[0]}), which is not expanded",
+            "the path itself; a leading ~ is your home folder",
         )
     return None
 
 
 def hint_at(error: tomllib.TOMLDecodeError, text: str) -> str:
-    """Return what helps where a backslash is why a text is no TOML; empty elsewhere."""
+    """Return a hint if a backslash is why a text is not TOML; otherwise an empty text."""
     found = _LINE.search(str(error))
     lines = text.split("\n")
     if found is None or int(found[1]) > len(lines):
         return ""
     if not _BACKSLASH_IN_QUOTES.search(lines[int(found[1]) - 1]):
         return ""
-    # What stands there is not repeated: the file may be something else than a config.
+    # The line is not repeated: the file may not be a config.
     return "a backslash in double quotes begins an escape: write / for it, or use single quotes"
 
 
@@ -78,16 +78,16 @@ def _written_right(text: str) -> str:
 
 
 MAX_CONFIG_BYTES = 8 * 1024**2
-"""More than a hundred thousand ids, which are better off in a ``scenes_file``."""
+"""More than a hundred thousand ids, which belong in a ``scenes_file``."""
 _FOLDERS = ("directory", "state_directory")
 """Keys of ``[download]`` that a program may give as paths."""
 _TEMPLATES = ("download.layout", "download.bundle_layout")
 MAX_BESIDE = 10_000
-"""So many files are looked at beside an area's, which GDAL may open with it."""
+"""Limit of the files beside an area's that are checked, as GDAL may open them with it."""
 _NAMES = re.compile(r"\([^(),]*+,[^()]*+\)")
-"""Of the tables in a message of the parser: ``('search', 'aoi')``."""
+"""Names of tables in messages of the parser: ``('search', 'aoi')``."""
 _LONG_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){30}""")
-"""The parser compares all parts of a key with each other."""
+"""Keys of many parts, whose parsing takes quadratic time."""
 
 
 def load_config(
@@ -101,12 +101,12 @@ def load_config(
 
     Args:
         path: A TOML file.
-        trusted: Whether it says what the caller wants. ``False`` is for a config that somebody
-            else has written, as :func:`parse_config` says.
+        trusted: Whether the caller wrote it. ``False`` is for a config of somebody else, see
+            :func:`parse_config`.
         root: With ``trusted=False``: the folder that it may name files in; its own by default.
-        hosts: With ``trusted=False``: whom it may name as the service, besides the USGS.
+        hosts: With ``trusted=False``: hosts that it may name as the service, besides the USGS.
     Returns: The config; relative paths are made absolute against the file's folder, or ``root``.
-    Raises: ConfigError, for a file that cannot be read, is not TOML, or says something wrong.
+    Raises: ConfigError, for a file that cannot be read, is not TOML, or has wrong values.
     """
     path = Path(path)
     tables = _tables_in(_text_of(path), path)
@@ -126,7 +126,7 @@ def _text_of(path: Path) -> str:
         raise ConfigError(error.strerror or str(error), file=path) from error
     except NotText as error:
         raise ConfigError(str(error), file=path, allowed="a TOML file") from error
-    except ValueError as error:  # a path that no file can have, and what is too much
+    except ValueError as error:  # an impossible path, or a file that is too large
         raise ConfigError(str(error), file=path, allowed="a TOML file") from error
 
 
@@ -137,16 +137,16 @@ def _tables_in(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        told = f"is not TOML: {_without_names(error)}"
-        raise ConfigError(told, file=path, allowed=hint_at(error, text)) from None
+        problem = f"is not TOML: {_without_names(error)}"
+        raise ConfigError(problem, file=path, allowed=hint_at(error, text)) from None
     except RecursionError:
         raise ConfigError("is nested too deep", file=path, allowed="a TOML file") from None
-    except ValueError as error:  # a number of thousands of digits, or a day of no calendar
-        raise ConfigError("has a value that is none: a number or a date", file=path) from error
+    except ValueError as error:  # a number of thousands of digits, or an impossible date
+        raise ConfigError("has an invalid number or date", file=path) from error
 
 
 def _without_names(error: tomllib.TOMLDecodeError) -> str:
-    """Return what is wrong and where, without what stands there: it may be another's file."""
+    """Return the error without contents of the file, which may be somebody else's."""
     return _NAMES.sub("a table", str(error))
 
 
@@ -159,28 +159,28 @@ def parse_config(
     root: Path | str | None = None,
     hosts: Set[str] = frozenset(),
 ) -> Config:
-    """Check a config that is already parsed, as an embedding program has it.
+    """Check a config that is already parsed, for embedding programs.
 
-    One that somebody else has written (``trusted=False``) may choose scenes, products and
-    layout. It names no file outside ``root``, be it by a link, no host but the USGS's and
-    ``hosts``, nothing that belongs to the account (user name, token file, certificates,
-    licences), and no number that would occupy the account or this machine for long.
+    A config of somebody else (``trusted=False``) may choose scenes, products and layout. It
+    must not name files outside ``root``, not even by links, hosts other than the USGS's and
+    ``hosts``, anything of the account (user name, token file, certificates, licences), or
+    numbers that would occupy the account or this machine for long.
 
     Args:
         raw: The tables as plain values.
         file: Where they come from, for messages.
         base: Folder that relative paths start from; the file's folder, else the current one.
-        trusted: Whether the tables say what the caller wants.
-        root: With ``trusted=False``, and needed then: the folder that all paths lie in, and that
-            relative ones start from.
-        hosts: With ``trusted=False``: names of hosts, which are asked over https, or origins such
-            as ``http://127.0.0.1:8765``.
+        trusted: Whether the caller wrote the tables.
+        root: With ``trusted=False``, and needed then: the folder of all paths, from which
+            relative ones start.
+        hosts: With ``trusted=False``: names of hosts, which are reached by https, or origins
+            such as ``http://127.0.0.1:8765``.
     Raises: ConfigError, as :func:`load_config`; MisuseError, for ``trusted=False`` without a root.
     """
     try:
         config = _converted(raw, file)
     except ConfigError:
-        # It may hold a secret, which crash reporters would find in the variables of this frame.
+        # It may contain a secret, which crash reporters would find in the local variables.
         del raw
         raise
     if not trusted:
@@ -199,7 +199,7 @@ def _root_of(root: Path | str | None, base: Path | None) -> Path:
 def _confined(
     raw: dict[str, Any], config: Config, file: Path | None, root: Path, hosts: Set[str]
 ) -> Config:
-    """Return a config of others, if it names nothing that it may not. Raises: ConfigError."""
+    """Return a config of others if it names nothing forbidden. Raises: ConfigError."""
     for found in overreaches(raw, config, hosts):
         raise ConfigError(found.problem, file=file, key=found.key, allowed=found.allowed)
     return _with_absolute_paths(config, _PathsBelow(root, file))
@@ -209,22 +209,22 @@ def _converted(raw: dict[str, Any], file: Path | None) -> Config:
     try:
         return msgspec.convert(_with_folders_as_text(raw), Config, dec_hook=_decode_custom)
     except msgspec.ValidationError as error:
-        told = explain(error, raw, file)
-        # A value that clashes may hold a secret, and local variables of what found it show it.
+        explained = explain(error, raw, file)
+        # The value may be a secret, and is in local variables of the original error.
         is_clash = isinstance(error.__cause__, Clash)
         del raw
-        raise told from (None if is_clash else error)
+        raise explained from (None if is_clash else error)
     except RecursionError:
         raise ConfigError("is nested too deep", file=file, allowed="tables and lists") from None
     except UnicodeEncodeError:
         key = _key_of_broken_text(raw)
         raise ConfigError(
-            "has half a character in it", file=file, key=key, allowed="text"
+            "has half of a character in it", file=file, key=key, allowed="text"
         ) from None
 
 
 def _key_of_broken_text(raw: object) -> str:
-    """Return the dotted key of a text with half a character in it, as only programs have it."""
+    """Return the dotted key of a text with half of a character, as only programs pass it."""
     waiting: list[tuple[str, object]] = [("", raw)]
     while waiting:
         key, value = waiting.pop()
@@ -242,7 +242,7 @@ def _key_of_broken_text(raw: object) -> str:
 
 
 def _with_folders_as_text(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return the tables with folders as text, where a program gave paths."""
+    """Return the tables with folders as text, if a program passed paths."""
     download = raw.get("download")
     if not isinstance(download, dict):
         return raw
@@ -257,7 +257,7 @@ def _decode_custom(kind: type, value: object) -> Any:
 def _with_absolute_paths(config: Config, paths: _Paths) -> Config:
     replace = msgspec.structs.replace
     service, search, download = config.service, config.search, config.download
-    for key in _TEMPLATES:  # which stay as they are, and have to be names, too
+    for key in _TEMPLATES:  # these stay as they are, but are checked like paths
         paths.absolute(key, getattr(download, key.rpartition(".")[2]) or "")
     return replace(
         config,
@@ -281,15 +281,15 @@ def _with_absolute_paths(config: Config, paths: _Paths) -> Config:
 
 @dataclass(frozen=True, slots=True)
 class _Paths:
-    """Where the relative paths of a config start, and how those that are none are told."""
+    """Makes the paths of a config absolute, and reports invalid ones."""
 
     folder: Path
     file: Path | None
 
     def absolute(self, key: str, text: str) -> str:
-        """Return an absolute path. Raises: ConfigError, for what no file can be called, or none is.
+        """Return an absolute path. Raises: ConfigError, for an impossible or unlikely name.
 
-        One that is there is never refused, whatever its name.
+        A path that exists is never refused, whatever its name.
         """
         try:
             path = str(self.folder / Path(text).expanduser())
@@ -298,9 +298,9 @@ class _Paths:
             raise self._error(key, text, "no such home folder", "a whole path") from error
         except UnicodeEncodeError as error:
             problem = (
-                f"names of files are {sys.getfilesystemencoding()} here, and hold no such sign"
+                f"file names are in {sys.getfilesystemencoding()} here, without such a character"
             )
-            allowed = "other signs, or a locale that knows them, such as LC_ALL=C.UTF-8"
+            allowed = "other characters, or a locale that has them, such as LC_ALL=C.UTF-8"
             raise self._error(key, text, problem, allowed) from error
         if b"\0" in encoded:
             raise self._error(key, text, "has a NUL in it", "a path without one")
@@ -310,17 +310,17 @@ class _Paths:
         return path
 
     def maybe(self, key: str, text: str | None) -> str | None:
-        """Return an absolute path, if one is given. Raises: ConfigError, as :meth:`absolute`."""
+        """Return an absolute path if one is given. Raises: ConfigError, as :meth:`absolute`."""
         return None if text is None else self.absolute(key, text)
 
     def existing(self, key: str, text: str | None, *, or_folder: bool = False) -> str | None:
-        """Return the absolute path of a file that is there. Raises: ConfigError, if it is not."""
+        """Return the absolute path of an existing file. Raises: ConfigError, if there is none."""
         if text is None:
             return None
         path = Path(self.absolute(key, text))
         try:
             is_there = path.is_file() or (or_folder and path.is_dir())
-        except OSError as error:  # a name too long, or a folder that may not be looked into
+        except OSError as error:  # a name that is too long, or a folder that may not be read
             raise self._error(key, text, error.strerror or str(error), "another file") from error
         if not is_there:
             problem = "is a folder" if path.is_dir() else "no such file"
@@ -328,7 +328,7 @@ class _Paths:
         return str(path)
 
     def existing_aoi(self, aoi: Aoi | None) -> Aoi | None:
-        """Return an area whose file, if it is in one, is there."""
+        """Return an area; if it is in a file, the file exists."""
         if aoi is None or aoi.form != "file":
             return aoi
         path = self.existing("search.aoi", aoi.file_name, or_folder=True) or ""
@@ -346,9 +346,9 @@ class _Paths:
 
 
 class _PathsBelow(_Paths):
-    """The paths of a config of others: below a folder, whatever is a link on the way.
+    """The paths of a config of others: below a folder, links resolved.
 
-    Whether there is something outside the folder is not said, nor where the folder is.
+    Errors reveal neither what exists outside the folder nor where the folder is.
     """
 
     def absolute(self, key: str, text: str) -> str:
@@ -358,7 +358,7 @@ class _PathsBelow(_Paths):
             return str(path)
         try:
             real = path.resolve()
-            # From Python 3.13 on, links in a circle stay what they are.
+            # From Python 3.13 on, links in a circle are not resolved.
             is_circle = any(at.is_symlink() for at in (real, *real.parents))
         except (OSError, RuntimeError):
             is_circle = True
@@ -369,7 +369,7 @@ class _PathsBelow(_Paths):
         return str(real)
 
     def existing(self, key: str, text: str | None, *, or_folder: bool = False) -> str | None:
-        """Return the path of a file, or of an area's folder, that has no links beside or in it."""
+        """Return the path of a file, or of an area's folder, without links beside or in it."""
         found = super().existing(key, text, or_folder=or_folder)
         if found and key == "search.aoi" and has_links(Path(found), MAX_BESIDE):
             raise self._error(key, text or "", "has links beside it or in it", BELOW)

@@ -1,8 +1,8 @@
 """The tables of a config as frozen records.
 
-Defaults live here and nowhere else; the TOML keys are the field names. What a
-field takes stands in its annotation, from which messages and the reference
-page are made.
+Defaults are here and nowhere else; the TOML keys are the field names. The
+annotation of a field says what it accepts; messages and the reference page are
+made from it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Clash(Portable, ValueError):
 
 
 def is_http_url(text: str) -> bool:
-    """Return whether a text is a whole URL by which HTTP can ask a host."""
+    """Return whether a text is a complete http or https URL."""
     try:
         parts = urlsplit(text)
         has_host = bool(parts.hostname) and parts.port != 0
@@ -52,12 +52,12 @@ def is_http_url(text: str) -> bool:
 
 
 def names_user(url: str) -> bool:
-    """Return whether a user, or a secret, stands in front of the host of a URL."""
+    """Return whether a URL has a user or a secret in front of its host."""
     return "@" in urlsplit(url).netloc
 
 
 def is_clear_text(url: str) -> bool:
-    """Return whether what is sent to a URL can be read on its way."""
+    """Return whether requests to a URL can be read on the way."""
     parts = urlsplit(url)
     return goes_in_clear(parts.scheme, parts.hostname or "")
 
@@ -74,85 +74,85 @@ Template = Annotated[
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: immutable, and closed to unknown keys."""
+    """Base of all sections: immutable, without unknown keys."""
 
 
 class ServiceConfig(Section, frozen=True):
-    """Where the M2M API is, who asks, and how much at once."""
+    """The M2M API, the account, and limits of its calls."""
 
     url: Annotated[str, Meta(description=URL_FORM)] = DEFAULT_URL
-    """Base address of the M2M API; ``http`` on this machine alone. A token goes to another host
-    than the USGS's only when you have said so outside the config, see
+    """Base address of the M2M API; ``http`` only on this machine. A token is sent to another host
+    than the USGS's only if you allow it outside the config, see
     [howto/credentials.md](howto/credentials.md#another-host-than-the-usgss)."""
     stac_url: Annotated[str, Meta(description=f'{URL_FORM}, or "" for none')] | None = None
-    """Where digests are looked up, or ``""`` for nowhere. Not given: the Landsat STAC service
-    beside the USGS's own M2M, and nowhere beside any other, whose files it cannot know."""
+    """STAC service with digests, or ``""`` for none. Default: the Landsat STAC service for the
+    USGS's own M2M, and none for any other service."""
     username: Word | None = None
-    """ERS user name; the environment (``ASYNCDL_USERNAME`` …) goes before it."""
+    """ERS user name; the environment (``ASYNCDL_USERNAME`` …) overrides it."""
     token_file: Annotated[str, Meta(description="a file that only you can read")] | None = None
-    """File that holds the application token and nothing else; not what ``asyncdl login`` stores."""
+    """File with nothing but the application token; not the one that ``asyncdl login`` writes."""
     ca_file: Annotated[str, Meta(description=CA_FORM)] | None = None
-    """CA certificates that are trusted in place of all others, by API, catalogue and file hosts;
-    see [howto/certificates.md](howto/certificates.md). Not given: as the environment says
+    """CA certificates to trust instead of all others, for API, catalogue and file hosts;
+    see [howto/certificates.md](howto/certificates.md). Default: as the environment says
     (``CURL_CA_BUNDLE``, ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``), else those of the system."""
     client_cert: Annotated[str, Meta(description="a PEM file of a certificate")] | None = None
-    """Certificate that is shown to hosts that ask for one, as some gateways do."""
+    """Client certificate for hosts that ask for one, as some gateways do."""
     client_key: Annotated[str, Meta(description="a PEM file of its private key")] | None = None
-    """Its private key, not encrypted; not given, it is in the file of ``client_cert``."""
+    """Its private key, not encrypted; by default in the file of ``client_cert``."""
     timeout: Annotated[Seconds, Meta(description='seconds, or text such as "5m"')] = Seconds(300)
-    """Longest wait for the reply to one API call."""
+    """Longest wait for the response to one API call."""
     max_wait: Annotated[Seconds, Meta(description='seconds, or text such as "6h"; 0 for none')] = (
         Seconds(6 * 3600)
     )
-    """How long an outage is waited for, of the API or of a file host, before the run gives up.
-    With 0, a few minutes of tries are made."""
+    """How long to wait for the API or a file host during an outage before the run gives up.
+    With 0, attempts go on for a few minutes."""
     max_reply: Annotated[ByteCount, Meta(description='bytes, or text such as "64 MiB"')] = (
         ByteCount(512 * 1024**2)
     )
-    """Longest reply to one API call; a longer one is an error."""
+    """Longest response to one API call; a longer one is an error."""
     scenes_per_page: Annotated[int, Meta(ge=1, le=10_000, description="1 to 10000")] = 1000
-    """Scenes asked for in one ``scene-search``; more than 10,000 is advised against."""
+    """Scenes in one ``scene-search``; the service advises against more than 10,000."""
     scenes_per_call: Annotated[int, Meta(ge=1, le=5_000, description="1 to 5000")] = 200
-    """Scenes whose ``download-options`` are asked for in one call; each takes about 50 kB."""
+    """Scenes in one ``download-options`` call; each takes about 50 kB."""
     files_per_request: Annotated[int, Meta(ge=1, le=10_000, description="1 to 10000")] = 1000
-    """Files in one ``download-request``; more than 1,000 is reported to fail at times."""
+    """Files in one ``download-request``; more than 1,000 are reported to fail at times."""
     bytes_per_request: Annotated[ByteCount, Meta(description='bytes, or text such as "64 GB"')] = (
         ByteCount(64 * 10**9)
     )
-    """Estimated size of the files in one ``download-request``, at most."""
+    """Limit of the estimated size of the files in one ``download-request``."""
     link_wait: Annotated[Seconds, Meta(description='seconds, or text such as "20m"')] = Seconds(
         1200
     )
-    """No more links are asked for than the run, at its rate, uses up in this time."""
+    """No more links are requested than the run, at its rate, uses up in this time."""
     quota_interval: Annotated[Seconds, Meta(description='seconds, or text such as "1m"')] = Seconds(
         60
     )
-    """Between two looks at the download quota while it is used up."""
+    """Between two checks of the download quota while it is used up."""
     accept_eulas: Annotated[
         tuple[Word, ...], Meta(description='a list of codes such as ["ASTERGDEM"]')
     ] = ()
-    """Licence agreements that you have read and accept; files that come under others are
-    refused, and the agreement is shown."""
+    """Licence agreements that you have read and accept; files under other agreements are not
+    fetched, and the agreement is shown."""
     deletions_by: Annotated[
         Literal["deletion", "acquisition"], Meta(description='"deletion" or "acquisition"')
     ] = "deletion"
-    """Which day the service holds against the dates of ``scene-search-delete``; it does not
-    say. Asked only with ``since = "last-run"``."""
+    """Which day the service compares with the dates of ``scene-search-delete``; it does not
+    document it. Used only with ``since = "last-run"``."""
     scene_list_ttl: Annotated[str, Meta(pattern=r"^P\w+$", description='such as "P1D"')] = "P1D"
-    """ISO 8601 duration after which the service forgets a scene list that was left behind."""
+    """ISO 8601 duration after which the service removes a scene list that was left behind."""
 
     def __post_init__(self) -> None:
         _check_address("url", self.url, DEFAULT_URL)
         if is_clear_text(self.url):
-            raise Clash("url", "would show the token to everybody on the way", TLS_FORM)
+            raise Clash("url", "would send the token unencrypted", TLS_FORM)
         if self.stac_url:
             _check_address("stac_url", self.stac_url, f'{DEFAULT_STAC_URL}, or "" for none')
         if self.client_key is not None and self.client_cert is None:
-            raise Clash("client_key", "is the key of no certificate", "client_cert beside it")
+            raise Clash("client_key", "is a key without its certificate", "client_cert beside it")
 
     @property
     def digest_url(self) -> str:
-        """Base address of the STAC service to ask for digests; empty asks none."""
+        """Base address of the STAC service with digests; empty for none."""
         if self.stac_url is not None:
             return self.stac_url
         is_usgs = urlsplit(self.url).netloc == urlsplit(DEFAULT_URL).netloc
@@ -160,18 +160,18 @@ class ServiceConfig(Section, frozen=True):
 
 
 def _check_address(key: str, url: str, such_as: str) -> None:
-    """Make sure that a URL is one, and holds no secret. Raises: Clash."""
+    """Check that a URL is valid and has no secret. Raises: Clash."""
     if not is_http_url(url):
-        raise Clash(key, "is no http or https URL", f"{URL_FORM}, such as {such_as}")
+        raise Clash(key, "is not an http or https URL", f"{URL_FORM}, such as {such_as}")
     if names_user(url):
         problem = (
-            "holds a user or a secret in front of the host, and secrets never stand in a config"
+            "has a user or a secret in front of the host, and secrets do not belong in a config"
         )
-        raise Clash(key, problem, "the URL without what ends in @")
+        raise Clash(key, problem, "the URL without the part up to @")
 
 
 class SearchConfig(Section, frozen=True):
-    """Which scenes: those that meet all conditions, or those that are named."""
+    """Which scenes: those that match all conditions, or those that are named."""
 
     dataset: (
         Annotated[
@@ -179,7 +179,7 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
-    """Needed for a search; `asyncdl datasets` lists them. Product ids tell their own."""
+    """Required for a search; `asyncdl datasets` lists them. Product ids imply it."""
     aoi: Annotated[Aoi, Meta(description=AOI_FORMS)] | None = None
     """Area of interest: polygons or points, in longitude and latitude. Files other than GeoJSON,
     WKT, TopoJSON and ESRI's JSON need the extra ``geo``, which reprojects; a layer is named as in
@@ -192,7 +192,7 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
-    """A box; where west exceeds east, or east 180, it crosses the antimeridian."""
+    """A box; if west exceeds east, or east exceeds 180, it crosses the antimeridian."""
     wrs: (
         Annotated[
             tuple[
@@ -223,8 +223,8 @@ class SearchConfig(Section, frozen=True):
     end: Annotated[date, Meta(description=DAY_FORM)] | None = None
     """Last day of acquisition, inclusive."""
     since: Annotated[Since, Meta(description=f'{DAY_FORM}, or "last-run"')] | None = None
-    """Only scenes that the service took in on this day or later. With "last-run", what came
-    since the last run of this config, and what that one left open; the first run takes all."""
+    """Only scenes that the service took in on this day or later. With "last-run", those since
+    the last run of this config, and those that it left incomplete; the first run takes all."""
     cloud_cover: (
         Annotated[
             tuple[Percent, Percent],
@@ -240,7 +240,7 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
-    """Months of acquisition, in whatever year."""
+    """Months of acquisition, in any year."""
     tier: (
         Annotated[
             tuple[Literal["T1", "T2", "RT"], ...],
@@ -248,8 +248,8 @@ class SearchConfig(Section, frozen=True):
         ]
         | None
     ) = None
-    """Scenes of these tiers: 1 for the best geometry, 2, or real time, which later becomes one
-    of the others."""
+    """Scenes of these tiers: 1 for the best geometry, 2, or real time, which later becomes 1
+    or 2."""
     satellite: (
         Annotated[
             tuple[Annotated[int, Meta(ge=1, le=9)], ...],
@@ -261,7 +261,7 @@ class SearchConfig(Section, frozen=True):
     day_night: Annotated[Literal["day", "night"], Meta(description='"day" or "night"')] | None = (
         None
     )
-    """Scenes taken by day, or by night, where the dataset can be searched by it."""
+    """Scenes taken by day or by night, if the dataset can be searched by it."""
     metadata: Annotated[
         dict[str, Any],
         Meta(description=METADATA_FORMS),
@@ -291,11 +291,11 @@ class SearchConfig(Section, frozen=True):
         "satellite": ("satellite", "spacecraftidentifier"),
         "day_night": ("daynightindicator",),
     }
-    """Keys that stand for a metadata field, each with the field's names, without signs."""
+    """Keys for metadata fields, each with the names of the field, without punctuation."""
 
     @property
     def follows_last_run(self) -> bool:
-        """Whether a run takes up where the last one ended, and looks at nothing older."""
+        """Whether a run continues where the last one ended, and ignores older scenes."""
         return self.since is not None and self.since.day is None
 
     @property
@@ -377,10 +377,10 @@ class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="b
         ]
         | None
     ) = None
-    """Which one, where a scene has several; `asyncdl file-groups` lists them. Not given: the
+    """Which product, if a scene has several; `asyncdl file-groups` lists them. Default: the
     scene as a whole. See [howto/products.md](howto/products.md)."""
     extract: bool = False
-    """Unpack each tar or zip while it arrives; the files in it go to where ``layout`` says."""
+    """Unpack each tar or zip while it is received; its files are placed by ``layout``."""
     members: (
         Annotated[
             tuple[Word, ...],
@@ -390,12 +390,12 @@ class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="b
     ) = None
     """Unpack only these, named as the bands of single files; all by default."""
     keep_tar: bool = False
-    """Whether the tar or zip stays after it was unpacked."""
+    """Whether the tar or zip is kept after it was unpacked."""
 
     def __post_init__(self) -> None:
         for key, value in (("members", self.members), ("keep_tar", self.keep_tar)):
             if value and not self.extract:
-                raise Clash(key, "says how to unpack, and nothing is unpacked", "extract = true")
+                raise Clash(key, "has no effect without extract", "extract = true")
 
 
 class BandGroupProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="band_group"):
@@ -417,51 +417,51 @@ class DownloadConfig(Section, frozen=True):
     directory: Annotated[str, Meta(min_length=1, description="a folder")] = "data"
     """Where the files go; made if missing."""
     state_directory: Annotated[str, Meta(min_length=1, description="a folder")] | None = None
-    """Where a job keeps what it knows (journal and lock), in a folder for each download directory.
-    Not given: ``.asyncdl`` in the directory, or the user's state folder where the directory is on
-    a volume without locks; see [howto/machines.md](howto/machines.md)."""
+    """Where a job keeps its state (journal and lock), in a folder for each download directory.
+    Default: ``.asyncdl`` in the directory, or the user's state folder if the directory is on a
+    volume without locks; see [howto/machines.md](howto/machines.md)."""
     layout: Template = LayoutTemplate("{kind}/{product_id}/{file}")
     """Where each file goes below the directory; see [layout.md](layout.md)."""
     bundle_layout: Template | None = None
-    """The same for bundles. Not given: as ``layout``, without a folder that is the
-    ``{product_id}`` alone, since the name of a tar is that already."""
+    """The same for bundles. Default: as ``layout``, without a folder that is just
+    ``{product_id}``, since the name of a tar has it."""
     workers: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 5
-    """Files at once."""
+    """Number of files at once."""
     connections: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 16
-    """Connections in all."""
+    """Number of connections in all."""
     max_size: Annotated[ByteCount, Meta(description='bytes, or text such as "20 GB"')] | None = None
-    """No file may be larger; any size is taken by default."""
+    """Size limit of a file; unlimited by default."""
     max_rate: (
         Annotated[ByteRate, Meta(description='bytes per second, or text such as "50 MB/s"')] | None
     ) = None
-    """Over all files together; unlimited by default."""
+    """Rate limit of all files together; unlimited by default."""
     verify: Annotated[
         Literal["auto", "size", "checksum"], Meta(description='"auto", "size" or "checksum"')
     ] = "auto"
-    """``size`` checks lengths only; ``auto`` also structure and every digest that is offered;
-    ``checksum`` fails files for which no digest is offered."""
+    """``size`` checks lengths only; ``auto`` also the structure and every digest that is
+    available; ``checksum`` fails files without a digest."""
     stall_timeout: Annotated[Seconds, Meta(description='seconds, or text such as "90s"')] = Seconds(
         60
     )
-    """Without useful bytes for this long, a connection is given up."""
+    """A connection without useful bytes for this long is closed."""
     attempts: Annotated[int, Meta(ge=1, le=1000, description="1 to 1000")] = 5
-    """Tries in a row without progress before a file is given up."""
+    """Attempts in a row without progress before a file fails."""
     url_renewals: Annotated[int, Meta(ge=0, le=100, description="0 to 100")] = 2
-    """How often a file gets a new URL when its own is refused, or leads to a page."""
+    """How often a file gets a new URL if its URL is refused, or leads to a web page."""
     superseded: Annotated[Literal["keep", "remove"], Meta(description='"keep" or "remove"')] = (
         "keep"
     )
-    """What becomes of the files of a product that was processed anew, once those of the new
-    one are there."""
+    """What to do with the files of a superseded product, once those of the new one are
+    there."""
     durable: bool = False
-    """Flush every file to the disk itself before it gets its final name."""
+    """Flush every file to stable storage before it gets its final name."""
 
     stac: Annotated[bool | Literal["absolute"], Meta(description='true, false or "absolute"')] = (
         False
     )
     """Write a STAC item for each scene and a collection for each dataset, at the end of a run.
-    ``"absolute"`` names files by their whole paths, for GDAL and stackstac; else the folder can be
-    moved. See [howto/stac.md](howto/stac.md)."""
+    ``"absolute"`` names files by absolute paths, for GDAL and stackstac; otherwise the folder can
+    be moved. See [howto/stac.md](howto/stac.md)."""
 
     @property
     def template_of_bundles(self) -> LayoutTemplate:
@@ -470,21 +470,21 @@ class DownloadConfig(Section, frozen=True):
 
 
 class PollConfig(Section, frozen=True):
-    """Patience with files that the service is still preparing."""
+    """Waiting for files that the service is still preparing."""
 
     interval: Annotated[Seconds, Meta(description='seconds, or text such as "30s"')] = Seconds(30)
-    """Between two ``download-retrieve`` calls for the same label, at least."""
+    """Least time between two ``download-retrieve`` calls for the same label."""
     deadline: Annotated[Seconds, Meta(description='seconds, or text such as "6h"')] = Seconds(
         6 * 3600
     )
-    """Give up on ids that are still being prepared this long after they were asked for."""
+    """Stop waiting for files that are still in preparation this long after they were requested."""
 
 
 class Config(Section, frozen=True, kw_only=True):
     """A whole config file, with absolute paths."""
 
     service: ServiceConfig = ServiceConfig()
-    """Where, and as whom."""
+    """The service and the account."""
     search: SearchConfig
     """Which scenes."""
     products: Annotated[
@@ -496,16 +496,16 @@ class Config(Section, frozen=True, kw_only=True):
     ]
     """Which files of each scene; one or more."""
     download: DownloadConfig = DownloadConfig()
-    """Where to, and how."""
+    """Where files go, and how they are fetched."""
     poll: PollConfig = PollConfig()
-    """How files are waited for that are still in preparation."""
+    """How to wait for files in preparation."""
 
     def __post_init__(self) -> None:
         is_unpacked = [isinstance(p, BundleProduct) and p.extract for p in self.products]
         if any(is_unpacked) and not all(is_unpacked) and "kind" not in self.download.layout.fields:
             raise Clash(
                 "download.layout",
-                "puts the same file of a scene, alone and out of its bundle, at one place",
+                "gives a single file and the same file from its bundle one place",
                 "a template with {kind} in a folder",
             )
 

@@ -1,8 +1,8 @@
-"""What a config may name that somebody else has written: a kind for every key. Pure.
+"""What a config of others may name: a kind of access for every key. Pure.
 
-A config of one's own may name any file, host and number. One that comes from others, as a web
-service has it, may choose scenes and products; whatever reaches the machine, the account or a
-host is for whoever runs the service to decide.
+Your own config may name any file, host and number. A config of others, as web services get
+them, may choose scenes and products; the operator of the service decides about everything that
+accesses the machine, the account or a host.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from asyncdl.config.sections import Config
 
 
 class Reach(Enum):
-    """What the value of a key reaches."""
+    """What the value of a key gives access to."""
 
-    CHOICE = "words, dates and places that only the service looks at"
-    NUMBER = "a number that has bounds"
+    CHOICE = "words, dates and places for the service only"
+    NUMBER = "a number within bounds"
     FILE = "a file that is read"
     FOLDER = "a folder that is written to"
-    HOST = "a host that is asked"
-    OWN = "secrets, trust and consent: for whoever runs the program"
+    HOST = "a host that gets requests"
+    OWN = "secrets, trust and consent: for the operator only"
 
 
 REACH: Mapping[str, Reach] = {
@@ -90,7 +90,7 @@ REACH: Mapping[str, Reach] = {
     "poll.interval": Reach.NUMBER,
     "poll.deadline": Reach.NUMBER,
 }
-"""Every key of a config. One that is missing here is refused, as are those that are ``OWN``."""
+"""Every key of a config. Keys that are missing here are refused, like those that are ``OWN``."""
 
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "service.timeout": (1, 600),
@@ -112,7 +112,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "poll.interval": (10, 3600),
     "poll.deadline": (0, 24 * 3600),
 }
-"""What each number may be: many calls are against the account, long waits against the queue."""
+"""Bounds of each number: many calls strain the account, long waits fill the queue."""
 
 USGS_ORIGINS = frozenset({"https://m2m.cr.usgs.gov", "https://landsatlook.usgs.gov"})
 BELOW = "a relative path below the folder of this job, without .. and links that lead out"
@@ -120,7 +120,7 @@ BELOW = "a relative path below the folder of this job, without .. and links that
 
 @dataclass(frozen=True, slots=True)
 class Overreach:
-    """A key that reaches further than a config of others may."""
+    """A key with a value that a config of others may not have."""
 
     key: str
     problem: str
@@ -130,13 +130,13 @@ class Overreach:
 def overreaches(
     raw: Mapping[str, Any], config: Config, hosts: Set[str] = frozenset()
 ) -> Iterator[Overreach]:
-    """Yield what a config names and may not. Paths are judged as text; no disk is looked at.
+    """Yield what a config names and may not. Paths are judged as text, without any disk.
 
     Args:
-        raw: The tables as they were written: what is not in them is asyncdl's own default.
+        raw: The tables as they were written; everything else is a default of asyncdl.
         config: The same, checked.
-        hosts: Whom ``service.url`` and ``service.stac_url`` may name, besides the USGS: names of
-            hosts, which are asked over https, or origins such as ``http://127.0.0.1:8765``.
+        hosts: Hosts that ``service.url`` and ``service.stac_url`` may name, besides the USGS:
+            names, which are reached by https, or origins such as ``http://127.0.0.1:8765``.
     """
     for key, value in _given(raw, config):
         if found := _judge(key, value, hosts):
@@ -164,24 +164,24 @@ def _judge(key: str, value: Any, hosts: Set[str]) -> tuple[str, str] | None:
         case Reach.FILE | Reach.FOLDER:
             return _judge_path(key, value)
         case Reach.OWN:
-            return "is for whoever runs this service to set", "a config without it"
+            return "is only for the operator of this service", "a config without it"
 
 
 def _judge_number(value: float | None, least: float, most: float) -> tuple[str, str] | None:
     if value is None or least <= value <= most:
         return None
-    return "is out of the bounds of this service", f"{least:,.0f} to {most:,.0f}"
+    return "is out of bounds for this service", f"{least:,.0f} to {most:,.0f}"
 
 
 def _judge_host(url: str, hosts: Set[str]) -> tuple[str, str] | None:
     known = {origin_of(host if "://" in host else f"https://{host}") for host in hosts}
     if not url or origin_of(url) in known | USGS_ORIGINS:
         return None
-    return "names a host that this service does not ask", ", ".join(sorted(known | USGS_ORIGINS))
+    return "names a host that this service does not use", ", ".join(sorted(known | USGS_ORIGINS))
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL; empty for one that has none, or names a user."""
+    """Return scheme, host and port of a URL; empty for one without a host, or with a user."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -204,11 +204,11 @@ def _judge_path(key: str, value: Any) -> tuple[str, str] | None:
 
 
 _ELSEWHERE = re.compile(r"~|[A-Za-z]:|//|\\|/vsi", re.IGNORECASE)
-"""Beginnings: a home, a drive, a share, a virtual file of GDAL."""
+"""Beginnings of paths: a home, a drive, a share, a virtual file of GDAL."""
 
 
 def leads_out(path: str) -> bool:
-    """Return whether a path as text may lead anywhere but below its folder, on any system."""
+    """Return whether a path may lead out of its folder, on any system, by its text."""
     return bool(
         _ELSEWHERE.match(path)
         or "\\" in path

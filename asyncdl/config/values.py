@@ -1,4 +1,4 @@
-"""Durations, sizes, rates and days, as a config writes them."""
+"""Durations, sizes, rates and days, as in a config."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 from asyncdl.text import closest, did_you_mean
 
 _LONGEST_CHARS = 200
-"""A longer text is no amount, however many units it adds up."""
+"""A longer text is not an amount, however many units it adds up."""
 
 
 class Seconds(float):
@@ -66,7 +66,7 @@ def _amount(value: float | str, units: Mapping[str, float]) -> float:
     try:
         return _sum_of_units(value, units) if isinstance(value, str) else float(value)
     except OverflowError:
-        return float("inf")  # which is too much for all of them
+        return float("inf")  # too much for any of them
 
 
 def _without_per_second(text: str) -> str:
@@ -87,7 +87,7 @@ def _sum_of_units(text: str, units: Mapping[str, float]) -> float:
     total = 0.0
     for number, unit in parts:
         if unit.lower() not in units:
-            # A bare number inside quotes is taken as seconds, as outside of them.
+            # A bare number in quotes is in seconds, as without quotes.
             if unit or "s" not in units:
                 raise ValueError(f"has the unknown unit {unit!r}")
             unit = "s"
@@ -99,7 +99,7 @@ LAST_RUN = "last-run"
 
 
 class Since(str):
-    """A day of ingest, inclusive, or what the last run left to be seen: ``"last-run"``."""
+    """A day of ingest, inclusive, or ``"last-run"`` for everything since the last run."""
 
     @classmethod
     def read(cls, value: object) -> Since:
@@ -114,7 +114,7 @@ class Since(str):
 
     @property
     def day(self) -> date | None:
-        """The day; ``None`` for that of the last run, which its journal knows."""
+        """The day; ``None`` for the last run, whose day is in its journal."""
         return None if self == LAST_RUN else date.fromisoformat(self)
 
 

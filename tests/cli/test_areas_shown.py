@@ -53,7 +53,7 @@ def config(folder: Path) -> Path:
 SAID = (
     "because it has no area: feature 31, at -150, 61: ",
     "because a line has no area: feature 32, a LineString.",
-    "The area has 30 parts and 150 corners, which the service cannot search as they are",
+    "The area has 30 parts and 150 corners, which the service cannot search exactly",
 )
 
 

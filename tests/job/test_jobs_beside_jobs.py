@@ -169,7 +169,7 @@ async def test_an_order_that_is_taken_away_again_and_again_is_not_asked_for_for_
     service.watch = remove
     summary = await c.run(RED)
     assert {failure.reason for failure in summary.failures} == {"vanished"}
-    assert "asked for again" in summary.failures[0].detail
+    assert "requested again" in summary.failures[0].detail
     assert "other jobs" in summary.failures[0].remedy
     assert summary.api_calls["download-request"] <= 25
 

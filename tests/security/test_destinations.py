@@ -414,7 +414,7 @@ def test_no_secret_goes_without_tls(
         ("datasets", "--url", url),
     ):
         assert terminal.run(*arguments) == 2, terminal.out
-        assert "an https URL" in terminal.err or "without what ends in @" in terminal.err
+        assert "an https URL" in terminal.err or "without the part up to @" in terminal.err
         assert "Traceback" not in terminal.err and "unexpected" not in terminal.err
     with pytest.raises(ConfigError):
         M2MClient(Credentials("ann", TOKEN), url=url)
@@ -425,8 +425,8 @@ def test_what_to_write_instead_is_said(terminal: Terminal, job: Callable[..., Pa
     path = job("http://m2m.cr.usgs.gov/api/api/json/stable/")
     assert terminal.run("run", path) == 2
     assert terminal.err == (
-        f"asyncdl: {path}: service.url = 'http://m2m.cr.usgs.gov/api/api/json/stable/': would show "
-        "the token to everybody on the way (allowed: an https URL; http is for this very machine "
+        f"asyncdl: {path}: service.url = 'http://m2m.cr.usgs.gov/api/api/json/stable/': would send "
+        "the token unencrypted (allowed: an https URL; http is for this very machine "
         "alone (localhost, 127.0.0.1, [::1]))\n"
     )
 
@@ -485,5 +485,5 @@ def test_no_address_of_a_config_holds_a_secret(
     )  # fmt: skip
     for arguments in ("run", "plan", "status", "report", "doctor"):
         assert terminal.run(arguments, path) == 2
-        assert "secrets never stand in a config" in terminal.err
+        assert "secrets do not belong in a config" in terminal.err
         assert "Zq7secret" not in terminal.err

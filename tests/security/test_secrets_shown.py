@@ -149,7 +149,7 @@ def test_no_secret_in_the_words_of_others_is_logged(form: str) -> None:
     [
         "no application token: run `asyncdl login`, or set ASYNCDL_TOKEN or USGS_TOKEN",
         "--key = 'page.pem': holds no private key",
-        "secrets never stand in a config (allowed: ASYNCDL_TOKEN, or service.token_file)",
+        "secrets do not belong in a config (allowed: ASYNCDL_TOKEN, or service.token_file)",
         "unknown key; did you mean cloud_cover?",
         "an https URL; http is for this very machine alone (localhost, 127.0.0.1, [::1])",
         "https: no such proxy; http://host:3128, //share/me@work/a.tif, C:\\data\\me@work",

@@ -335,7 +335,7 @@ def test_nothing_of_the_account_is_set(root: Path, key: str) -> None:
     value: object = ["ASTERGDEM"] if name == "accept_eulas" else "ids.txt"
     raw = order("service", name, value)
     raw["service"] |= {"client_cert": "ids.txt"} if name == "client_key" else {}
-    with pytest.raises(ConfigError, match="whoever runs this service") as refused:
+    with pytest.raises(ConfigError, match="only for the operator") as refused:
         untrusted(raw, root)
     assert refused.value.key.startswith("service.")
 

@@ -100,7 +100,7 @@ def test_a_folder_without_an_area_is_told_with_its_key(
 
 @pytest.mark.parametrize("value", [5, [[1, 2]], object(), {1, 2}])
 def test_what_has_no_place_is_no_area(value: object) -> None:
-    with pytest.raises(ConfigError, match=r"search\.aoi.*no area of interest.*allowed: a Geo"):
+    with pytest.raises(ConfigError, match=r"search\.aoi.*not an area of interest.*allowed: a Geo"):
         search_of(value)
 
 
@@ -141,7 +141,7 @@ def test_an_object_is_an_area_of_the_same_job_in_each_run() -> None:
 
 def test_an_area_may_be_made_before_the_config() -> None:
     assert area(Aoi.of(shape(POLYGON))) == area_of(search_of(Aoi.of(WKT))) == BOX
-    with pytest.raises(ConfigError, match=r"search\.aoi: is no area of interest"):
+    with pytest.raises(ConfigError, match=r"search\.aoi: is not an area of interest"):
         Aoi.of(5)  # type: ignore[arg-type]  # what a checker would have told
 
 
@@ -191,9 +191,9 @@ def nested(kind: str, key: str, inner: Callable[[Any], object]) -> dict[str, Any
     ],
 )
 def test_an_object_that_is_no_geojson_is_told(value: object) -> None:
-    with pytest.raises(ConfigError, match=r"^search\.aoi: is no GeoJSON"):
+    with pytest.raises(ConfigError, match=r"^search\.aoi: is not GeoJSON"):
         search_of(value)
-    with pytest.raises(ConfigError, match=r"^search\.aoi: is no GeoJSON"):
+    with pytest.raises(ConfigError, match=r"^search\.aoi: is not GeoJSON"):
         Aoi.of(value)  # type: ignore[arg-type]  # what a checker would have told
 
 

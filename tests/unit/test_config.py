@@ -100,7 +100,11 @@ def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
         ("download.superseded", "delete", '"keep" or "remove"'),
         ("search.scenes", ["LC08"], "search.bbox = [-151.0, 61.0, -149.0, 61.5]: cannot filter"),
         ("download.layout", "{kind}/{flie}", "download.layout = '{kind}/{flie}'"),
-        ("download.bundle_layout", "/x/{file}", "is absolute; it starts in the download"),
+        (
+            "download.bundle_layout",
+            "/x/{file}",
+            "is absolute; layouts are relative to the download",
+        ),
         ("service.token_file", "none.txt", "service.token_file = 'none.txt': no such file"),
         ("products", [], "products = []"),
         ("products.0.kind", "band", "products[0].kind = 'band'"),
@@ -117,7 +121,7 @@ def test_what_is_wrong_is_told_with_file_key_and_value(path: str, value: object,
 DAY = "(allowed: a date, such as 2020-03-01)"
 ALIAS = '(allowed: an alias in quotes, such as "landsat_ot_c2_l2")'
 PERCENT = "(allowed: two whole numbers from 0 to 100, such as [0, 60])"
-URL = "is no http or https URL (allowed: an http or https URL, such as https://"
+URL = "is not an http or https URL (allowed: an http or https URL, such as https://"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +133,7 @@ URL = "is no http or https URL (allowed: an http or https URL, such as https://"
         ("search.cloud_cover", [-1, 60], f"[0] = -1: has to be 0 or more {PERCENT}"),
         ("search.bbox", [1, 2, 3, 99], "[3] = 99: has to be 90 or less (allowed: [west, south,"),
         ("search.start", 2020, f"= 2020: is a whole number, not a date {DAY}"),
-        ("search.start", "2020-3-1", f"= '2020-3-1': is no date {DAY}"),
+        ("search.start", "2020-3-1", f"= '2020-3-1': is not a date {DAY}"),
         ("search.start", datetime(2020, 3, 1, 5), f": is a date with a time, not a date {DAY}"),
         ("search.since", "last run", ': is neither a date nor the last run; did you mean "last-ru'),
         ("search.dataset", 5, f"= 5: is a whole number, not text in quotes {ALIAS}"),
@@ -139,19 +143,19 @@ URL = "is no http or https URL (allowed: an http or https URL, such as https://"
         ("search.wrs", [68, 17], "[0] = 68: is a whole number, not a list"),
         ("search", [], "search = []: is a list, not a table (allowed: a table [search])"),
         ("products", {"kind": "bundle"}, "products: is a table, not a list (allowed: at least one"),
-        ("products.0.kind", "band", 'is no such value; did you mean "bands"?'),
+        ("products.0.kind", "band", 'is not a valid value; did you mean "bands"?'),
         ("products.0.kind", 5, '(allowed: "bands", "bundle", "band_group")'),
         ("products.0.bands", "red", "= 'red': is text, not a list (allowed: a list such as"),
         ("products.0.bands", [4], "bands[0] = 4: is a whole number, not text in quotes"),
         (
             "download.verify",
             "md5",
-            '= \'md5\': is no such value (allowed: "auto", "size"',
+            '= \'md5\': is not a valid value (allowed: "auto", "size"',
         ),
         (
             "download.verify",
             "checksums",
-            'no such value; did you mean "checksum"? (allowed: "auto",',
+            'not a valid value; did you mean "checksum"? (allowed: "auto",',
         ),
         ("download.workers", "5", "= '5': is text, not a whole number (allowed: 1 to 256)"),
         ("download.workers", True, "workers = true: is true or false, not a whole number"),
@@ -159,7 +163,7 @@ URL = "is no http or https URL (allowed: an http or https URL, such as https://"
         (
             "download.stac",
             "yes",
-            "= 'yes': is no such value (allowed: true, false or \"absolute\")",
+            "= 'yes': is not a valid value (allowed: true, false or \"absolute\")",
         ),
         ("download.durable", "yes", "= 'yes': is text, not true or false (allowed: true or false)"),
         ("service.username", 5, "is a whole number, not text in quotes (allowed: text in quotes)"),
@@ -168,7 +172,7 @@ URL = "is no http or https URL (allowed: an http or https URL, such as https://"
         ("service.url", "https://host:port/", URL),
         ("service.url", "https://a b/", URL),
         ("service.stac_url", "foo", f"service.stac_url = 'foo': {URL}"),
-        ("service.scene_list_ttl", "1 day", "is not of the form that is allowed (allowed: such as"),
+        ("service.scene_list_ttl", "1 day", "does not have the required form (allowed: such as"),
     ],
 )
 def test_a_value_of_another_kind_is_told_in_plain_words(
@@ -183,7 +187,7 @@ def test_a_value_of_another_kind_is_told_in_plain_words(
 def test_what_is_no_area_is_told_with_what_is_one(value: object) -> None:
     message = str(error_of(with_path("search.aoi", value)))
     assert re.search(
-        r": search\.aoi( = .*)?: is (empty|no area of interest) \(allowed: a Geo", message
+        r": search\.aoi( = .*)?: is (empty|not an area of interest) \(allowed: a Geo", message
     )
 
 
@@ -194,9 +198,17 @@ def test_no_stac_service_is_a_choice() -> None:
 @pytest.mark.parametrize(
     ("bundle", "layout", "told"),
     [
-        ({"extract": True}, "{product_id}/{file}", "download.layout = '{product_id}/{file}': puts"),
-        ({"keep_tar": True}, "{kind}/{file}", "products[1].keep_tar = true: says how to unpack"),
-        ({"members": ["red"]}, "{kind}/{file}", "products[1].members = ['red']: says how"),
+        (
+            {"extract": True},
+            "{product_id}/{file}",
+            "download.layout = '{product_id}/{file}': gives",
+        ),
+        (
+            {"keep_tar": True},
+            "{kind}/{file}",
+            "products[1].keep_tar = true: has no effect without extract",
+        ),
+        ({"members": ["red"]}, "{kind}/{file}", "products[1].members = ['red']: has no effect"),
     ],
 )
 def test_settings_that_contradict_each_other_are_told(
@@ -275,7 +287,7 @@ def test_what_no_file_can_be_called_is_a_config_error(
     monkeypatch.setattr("os.fsencode", encode)
     monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")
     told = str(error_of(with_path(key, "dä")))
-    assert f"{key} = 'dä': names of files are ascii here" in told and "LC_ALL" in told
+    assert f"{key} = 'dä': file names are in ascii here" in told and "LC_ALL" in told
     assert "ascii" in str(error_of(with_path("download.layout", "ä/{file}")))
 
 

@@ -47,7 +47,7 @@ def test_a_backslash_that_became_something_else_is_named(
 )  # fmt: skip
 def test_variables_of_shells_are_refused_with_what_to_write(tmp_path: Path, path: str) -> None:
     text = refused(tmp_path, f"directory = '{path}'")
-    assert "names a variable" in text and "~ at its beginning is your home folder" in text
+    assert "contains a variable" in text and "a leading ~ is your home folder" in text
     assert f"'{path}'" in text
 
 

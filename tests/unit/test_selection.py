@@ -142,8 +142,8 @@ def test_a_band_that_one_scene_lacks_is_told_not_an_error() -> None:
     selection = select_files(rows, [BandsWanted(("SR_B4", "ST_B10", "ANG", "GCP"))])
     assert [file.file_name for file in selection.files] == [f"{SCENE}_SR_B4.TIF"]
     assert selection.missing == (
-        Missing(SCENE, "bands", "ST_B10", "the service does not list ST_B10 at present"),
-        Missing(SCENE, "bands", "ANG", "the service does not offer ANG.txt at present"),
+        Missing(SCENE, "bands", "ST_B10", "the service does not list ST_B10 right now"),
+        Missing(SCENE, "bands", "ANG", "the service does not offer ANG.txt right now"),
         Missing(SCENE, "bands", "GCP", "the scene has no such file", is_absent=True),
     )
 

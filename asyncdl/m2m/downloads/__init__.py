@@ -1,5 +1,5 @@
-"""Which files: from the products asked for to a link, or another ending, for each of them.
+"""From the wanted products to a link, or another outcome, for each of their files.
 
-A download is here what the service calls so, an entry that is requested and prepared; the
-bytes behind its link are another room's.
+A download here is what the service calls a download: an entry in its queue, which is requested
+and prepared. The bytes behind its link are fetched by ``transfer/``.
 """

@@ -1,8 +1,8 @@
-"""From the replies about downloads back to the files that were asked for. Pure.
+"""Match downloads in responses of the service to the files that were requested. Pure.
 
-A reply names a download by a number of its own. Which file that is, it tells
-by the entity id, in newer replies; by a file name in the URL; or by the id that
-is signed into the URL. URLs are read for this only, never to decide anything else.
+A response identifies a download by its own id. The file is known by the entity id, in newer
+responses; by a file name in the URL; or by the id that is signed into the URL. URLs are read
+for this only.
 
 Source: API notes, sections 5.3 to 5.5 and 7.1.
 """
@@ -28,10 +28,10 @@ from asyncdl.m2m.models import (
 from asyncdl.redact import redact
 
 MIN_URL_LENGTH = 6
-"""Anything shorter stands where a URL will be (seen in queues of 2021)."""
+"""Anything shorter is a placeholder (seen in queues of 2021)."""
 
 _ID = re.compile(r"[0-9]{1,18}")
-"""A download id; what is longer fits in no database."""
+"""A download id; longer ones do not fit into a database."""
 
 _STAGING = "/download-staging/"
 """Part of the URL of a file that is still being prepared."""
@@ -46,17 +46,17 @@ class AvailableFile:
     url: str = field(repr=False)
     """A bearer secret."""
     eula_code: str = ""
-    """The licence agreement it comes under; empty for none."""
+    """Its licence agreement; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedLink:
-    """A URL that can be fetched now, of a download whose file the reply does not name."""
+    """A URL that can be fetched now, of a download whose file the response does not name."""
 
     url: str = field(repr=False)
     """A bearer secret."""
     eula_code: str = ""
-    """The licence agreement it comes under; empty for none."""
+    """Its licence agreement; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +77,26 @@ class FailedFile:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A request's reply, told in terms of what was asked. Each file stands in one list."""
+    """A response in terms of the requested files. Each file is in one of the lists."""
 
     available: tuple[AvailableFile, ...]
     preparing: tuple[PreparingFile, ...]
     failed: tuple[FailedFile, ...]
     duplicates: Mapping[int, str]
-    """Downloads asked for before: id to the label under which to retrieve them."""
+    """Downloads requested before: id to the label under which to retrieve them."""
     unmatched: tuple[int, ...]
-    """Downloads of this label of which only ``download-retrieve`` can tell the file."""
+    """Downloads of this label whose file only ``download-retrieve`` can show."""
     unaccounted: tuple[WantedFile, ...]
-    """Files of which the reply says nothing that can be matched: among the duplicates,
-    among the unmatched, or not known to the service."""
+    """Files that nothing in the response matches: they are among the duplicates, among the
+    unmatched, or not known to the service."""
     links: Mapping[int, UnmatchedLink] = field(default_factory=dict)
-    """What can be fetched of the ``unmatched``, as soon as somebody tells whose it is. The
-    queue may not list such a download again: one that is complete comes with a URL in the
-    reply to a repeated request, and nowhere else."""
+    """URLs of some of the ``unmatched``, to be used as soon as their files are known. The
+    queue may not list such a download again: the URL of one that is complete is in the
+    response to a repeated request, and nowhere else."""
 
 
 class FileIndex:
-    """Files that were asked for, found by whatever a reply tells of them.
+    """Requested files, found by whatever a response says of them.
 
     Args:
         files: Looked up by entity id first, then by file name, and bundles also
@@ -114,7 +114,7 @@ class FileIndex:
     def find(
         self, *, entity_id: str | None, names: Iterable[str] = (), product_code: str = ""
     ) -> WantedFile | None:
-        """Return the one file that answers to this, or ``None`` if none or several do."""
+        """Return the only file that matches, or ``None`` if none or several do."""
         candidates = self._by_entity.get(entity_id or "", [])
         if len(candidates) > 1 and product_code:
             candidates = [file for file in candidates if file.product_code == product_code]
@@ -129,12 +129,12 @@ class FileIndex:
         return None
 
     def find_product(self, entity_id: str, product_id: str) -> WantedFile | None:
-        """Return the file that was asked for with exactly these two ids."""
+        """Return the file that was requested by exactly these two ids."""
         candidates = self._by_entity.get(entity_id, [])
         return next((file for file in candidates if file.product_id == product_id), None)
 
     def match_entry(self, entry: DownloadEntry) -> WantedFile | None:
-        """Return the file that an entry of the download queue is about, if it is one of these."""
+        """Return the file of an entry of the download queue, if it is one of these."""
         names = [entry.display_id or "", *names_in_url(entry.url or "")]
         code = entry.product_code or ""
         return self.find(entity_id=entry.entity_id, names=names, product_code=code)
@@ -147,7 +147,7 @@ def _names_of(file: WantedFile) -> Iterator[str]:
 
 
 def match_entry(entry: DownloadEntry, candidates: Iterable[WantedFile]) -> WantedFile | None:
-    """Return the candidate that an entry of the download queue is about, if any.
+    """Return the candidate that an entry of the download queue belongs to, if any.
 
     For many entries make one :class:`FileIndex` instead.
     """
@@ -155,18 +155,18 @@ def match_entry(entry: DownloadEntry, candidates: Iterable[WantedFile]) -> Wante
 
 
 def match_reply(requested: Sequence[WantedFile], reply: DownloadRequestReply) -> Matched:
-    """Tell of every file that was asked for what the reply says about it.
+    """Return what a response says of every file that was requested.
 
     Args:
-        asked: The files of this one request.
-        reply: May be of any year: those of 2021 name no entities.
-    Returns: Available without a URL that can be used counts as preparing.
+        requested: The files of this one request.
+        reply: The response; early ones, of 2021, name no entities.
+    Returns: Available downloads without a usable URL count as preparing.
     """
     return _Matching(requested).read(reply)
 
 
 class _Matching:
-    """One reply being read; a file is taken by the first thing said about it."""
+    """Matches one response; the first entry about a file counts."""
 
     def __init__(self, requested: Sequence[WantedFile]) -> None:
         self._requested = requested
@@ -245,15 +245,15 @@ def _key(file: WantedFile) -> tuple[str, str]:
 
 
 def is_usable_url(url: str | None) -> bool:
-    """Return whether a URL of a request's reply may be fetched now."""
+    """Return whether a URL in the response to a request may be fetched now."""
     return url is not None and len(url) >= MIN_URL_LENGTH and _STAGING not in url
 
 
 def names_in_url(url: str) -> list[str]:
-    """Return what a file URL tells of the file, surest first; may be empty.
+    """Return the names of the file in its URL, the most certain first; may be empty.
 
-    That is the last part of the path, the bundle's product id, and the file or
-    product id inside the signature. Never raises: a URL is the service's own affair.
+    These are the last part of the path, the bundle's product id, and the file or
+    product id inside the signature. Never raises, whatever the service sends.
     """
     try:
         parts = urlsplit(url)

@@ -1,23 +1,21 @@
-"""The files that the service still prepares, each until it has its one ending.
-
-No I/O: replies go in, endings come out.
+"""The files that the service still prepares, each until it is resolved. No I/O.
 
 What the service is known to do, and what is done about it (API notes §5.4 to §5.6):
 
-- Items move from ``available`` to ``requested`` once handed out: both count.
-- Items that another job has in the queue stand under that job's label: each label is polled.
-- Items that fail vanish from both lists: ``download-search`` knows what became of them.
-- Items vanish for good when the job under whose label they stand removes its order, which
-  jobs of one account cannot know of each other. A new request under the own label brings a
-  new id, or that of a third job. This may happen again and again, so it ends only when the
-  service gives an id that it listed nowhere before, or after :data:`MAX_REREQUESTS` requests.
-- An item that was fetched and reported as complete, be it by another job that leaned on this
-  one's order, is in no look any more, and its label gives the old id for ever. The reply to a
-  repeated request has its URL, without a name in early ones; when it has none, the own entry
-  has to be removed before the next request.
-- An item may have been moved to another label: when the same id is lost twice, the whole
-  queue of the account is searched for it.
-- An item may never be ready: the deadline ends it.
+- Items move from ``available`` to ``requested`` once their URL was given: both count.
+- Items that another job has in the queue are under that job's label: each label is polled.
+- Items that fail disappear from both lists: ``download-search`` says what became of them.
+- Items disappear for good when the job whose label they are under removes its order; jobs of
+  one account do not know of each other. A new request under the job's own label gives a new
+  id, or that of a third job. This may happen repeatedly, so it ends only when the service
+  gives an id that it has listed nowhere, or after :data:`MAX_REREQUESTS` requests.
+- An item that was fetched and reported as complete, perhaps by another job that shared this
+  one's order, is in no poll any more, and its label gives the old id forever. The response to
+  a repeated request has its URL, without a name in early ones; if it has none, the job's own
+  entry has to be removed before the next request.
+- An item may have moved to another label: if the same id is lost twice, the whole queue of
+  the account is searched for it.
+- An item may never be ready: the deadline ends the wait.
 """
 
 from __future__ import annotations
@@ -44,12 +42,14 @@ MISSED_POLLS = 3
 """An id that this many polls in a row do not mention is looked for with ``download-search``."""
 
 MAX_REREQUESTS = 20
-"""A file is asked for again so often at most. Each time another job of the account has to take
-its order away between two calls: of 50 jobs that wanted the same scenes, eight at a time, none
-asked more than five times again."""
+"""Limit of repeated requests for one file. Each of them needs another job of the account to remove
+its order between two calls: of 50 jobs that wanted the same scenes, eight at a time, none repeated
+a request more than five times."""
 
 REMEDY = "Run the same command again later; if it fails again, ask USGS (custserv@usgs.gov)."
-OTHERS_REMEDY = "Run the same command again when other jobs of the account that want it have ended."
+OTHERS_REMEDY = (
+    "Run the same command again when other jobs of the account that want this file have ended."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Ready:
     wanted: WantedFile
     download_id: int
     label: str
-    """The label it stands under, which may be that of an earlier request."""
+    """The label it is under, which may be that of an earlier request."""
     url: str = field(repr=False)
     eula_code: str = ""
     """The licence agreement it comes under; empty for none."""
@@ -67,11 +67,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """A file that the service will not give, or not in time."""
+    """A file that the service does not deliver, or not in time."""
 
     wanted: WantedFile
     state: FileState
-    """``FAILED`` when the service said so, ``UNRESOLVED`` when it said nothing in time."""
+    """``FAILED`` if the service said so, ``UNRESOLVED`` if it said nothing in time."""
     reason: str
     detail: str
     remedy: str
@@ -79,7 +79,7 @@ class Undeliverable:
 
 @dataclass(frozen=True, slots=True)
 class Reissued:
-    """A file that had vanished and is prepared anew, under another id; no ending."""
+    """A file that had disappeared and is prepared again, with another id; not resolved yet."""
 
     wanted: WantedFile
     download_id: int
@@ -92,31 +92,31 @@ DownloadUpdate: TypeAlias = Resolution | Reissued
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What one ``download-request`` left open."""
+    """What one ``download-request`` left unresolved."""
 
     label: str
     items: Mapping[int, WantedFile]
-    """Files in preparation by download id; they stand under ``label``."""
+    """Files in preparation by download id; they are under ``label``."""
     duplicates: Mapping[int, str] = field(default_factory=dict)
-    """Ids of unknown files, each with the label it stands under."""
+    """Ids of unknown files, each with its label."""
     candidates: tuple[WantedFile, ...] = ()
-    """Files that were asked for and not mentioned; ``duplicates`` are among them."""
+    """Files that were requested and not mentioned; ``duplicates`` are ids of some of them."""
     is_due: bool = False
-    """Whether it may be ready by now, since it was asked for long ago."""
+    """Whether it may be ready by now, since it was requested long ago."""
     links: Mapping[int, UnmatchedLink] = field(default_factory=dict)
-    """What can be fetched of ``duplicates`` once their files are known."""
+    """URLs of some of the ``duplicates``, to be used once their files are known."""
 
     @property
     def labels(self) -> set[str]:
-        """The labels under which its files stand."""
+        """The labels of its files."""
         own = {self.label} if self.items else set()
         return own | set(self.duplicates.values())
 
 
 def waiting_of(matched: Matched, label: str) -> Waiting:
-    """Return what a reply leaves open: in preparation, or told by its id only.
+    """Return what a response leaves unresolved: in preparation, or known by its id only.
 
-    Files are candidates only where there are ids that may be theirs.
+    Files are candidates only if there are ids that may be theirs.
     """
     unknown = {**matched.duplicates, **dict.fromkeys(matched.unmatched, label)}
     items = {preparing.download_id: preparing.file for preparing in matched.preparing}
@@ -133,15 +133,15 @@ class _Pending:
     missed: int = 0
     """Polls in a row that did not mention it."""
     may_have_moved: bool = False
-    """Whether it may stand under another label than the one it is looked for."""
+    """Whether it may be under another label than the one that is polled for it."""
     is_withheld: bool = False
-    """Whether it was found under its label though looks do not list it."""
+    """Whether a search found it under its label, though polls do not list it."""
     link: UnmatchedLink | None = None
-    """What the request gave, before it was known whose it is."""
+    """The URL that the request gave before the file was known."""
 
 
 class _Unknown:
-    """Ids of which only the label is known, and the files they may stand for."""
+    """Ids of which only the label is known, and the files that they may be."""
 
     def __init__(
         self,
@@ -155,9 +155,9 @@ class _Unknown:
         self.links = links
         self.missed = 0
         self.former_ids: set[int] = set()
-        """Ids that were here, and of which the service says nothing any more."""
+        """Ids that were known, and that the service no longer lists."""
         self.may_have_moved = False
-        """Whether these may stand under other labels than those they were looked for."""
+        """Whether these may be under other labels than those that are polled for them."""
         self._unclear: Counter[int] = Counter()
         self._index = FileIndex(candidates)
         self._left = {_key(wanted): wanted for wanted in candidates}
@@ -171,36 +171,36 @@ class _Unknown:
         return list(self._left.values())
 
     def may_match_later(self, download_id: int) -> bool:
-        """Note that an entry named no file of these, and tell whether to look at it again."""
+        """Note that an entry matched none of these files; return whether to try it again."""
         self._unclear[download_id] += 1
         return self._unclear[download_id] < MISSED_POLLS
 
     def take(self, entry: DownloadEntry) -> WantedFile | None:
-        """Return the file that an entry is about and take it out, if it is one of these."""
+        """Return and remove the file that an entry is about, if it is one of these."""
         wanted = self._index.match_entry(entry)
         return self._left.pop(_key(wanted), None) if wanted else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """A file that has to be asked for again."""
+    """A file that has to be requested again."""
 
     wanted: WantedFile
     label: str
-    """Under which; nearly always the own one."""
+    """For the request; nearly always the job's own."""
     since: float
     due: float
-    """When it may be asked for."""
+    """When it may be requested."""
     former_ids: frozenset[int]
-    """The id it had, or may have had, at last."""
+    """The last id that it had, or may have had."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestHistory:
-    """What has become of the earlier requests for one file."""
+    """Earlier requests for one file."""
 
     rerequests: int = 0
-    """How often it was asked for again."""
+    """How often it was requested again."""
     former_ids: frozenset[int] = frozenset()
     """Ids it had, or may have had."""
     unlisted: frozenset[int] = frozenset()
@@ -212,14 +212,14 @@ def _key(wanted: WantedFile) -> tuple[str, str]:
 
 
 class PendingDownloads:
-    """Everything that has no ending yet. No I/O: replies in, endings out.
+    """All files that are not resolved yet: responses go in, resolutions come out.
 
-    Every file that is added comes out exactly once, whatever the replies say:
+    Every file that is added is resolved exactly once, whatever the responses say:
     at the latest when :meth:`expire` is called after its deadline.
 
     Args:
-        label: The job's own, under which lost files are asked for again.
-        deadline_s: Seconds from :meth:`add` after which :meth:`expire` gives a file up.
+        label: The job's own, under which lost files are requested again.
+        deadline_s: Seconds from :meth:`add` after which :meth:`expire` resolves a file.
         interval_s: Seconds between two requests for the same lost file, at least.
         clock: Monotonic seconds.
     """
@@ -243,7 +243,7 @@ class PendingDownloads:
         self._spent: set[int] = set()
 
     def __len__(self) -> int:
-        """Return the number of files without an ending."""
+        """Return the number of unresolved files."""
         return len(self._pending) + sum(map(len, self._unknown)) + len(self._lost)
 
     def _starts(self) -> list[tuple[float, str]]:
@@ -252,22 +252,22 @@ class PendingDownloads:
         return starts + [(lost.since, lost.wanted.file_name) for lost in self._lost.values()]
 
     def oldest(self) -> tuple[str, float]:
-        """Return which file is open for longest, and for how many seconds.
+        """Return the name of the file that has waited longest, and its wait in seconds.
 
-        The name is empty where only the id is known, and when nothing is open.
+        The name is empty if only the id is known, and when no file is pending.
         """
         since, name = min(self._starts(), default=(self._clock(), ""))
         return name, self._clock() - since
 
     def add(self, waiting: Waiting) -> None:
-        """Take in what a request left open."""
+        """Add what a request left unresolved."""
         self._add(waiting, self._clock())
 
     def _add(self, waiting: Waiting, since: float) -> None:
         candidates = list(waiting.candidates)
         for download_id, wanted in waiting.items.items():
             if download_id in self._pending:
-                # The id is another file's, so nothing tells this one's.
+                # The id is another file's, so this one's is unknown.
                 candidates.append(wanted)
             else:
                 self._pending[download_id] = _Pending(wanted, waiting.label, since)
@@ -276,21 +276,21 @@ class PendingDownloads:
             self._unknown.append(group)
 
     def labels(self) -> list[str]:
-        """Return every label that something open stands under, each once."""
+        """Return the labels of all pending files, each once."""
         labels = dict.fromkeys(pending.label for pending in self._pending.values())
         for group in self._unknown:
             labels.update(dict.fromkeys(group.labels.values()))
         return list(labels)
 
     def until_deadline_s(self) -> float:
-        """Return the seconds until the next file has to be given up; 0 when one is due."""
+        """Return the seconds until the next deadline; 0 if one has passed."""
         starts = self._starts()
         if not starts:
             return self._deadline_s
         return max(0.0, min(starts)[0] + self._deadline_s - self._clock())
 
     def postpone(self, seconds: float) -> None:
-        """Put off all deadlines."""
+        """Move all deadlines."""
         for pending in self._pending.values():
             pending.since += seconds
         for group in self._unknown:
@@ -299,13 +299,13 @@ class PendingDownloads:
             self._lost[key] = replace(lost, since=lost.since + seconds)
 
     def _is_late(self, since: float) -> bool:
-        # Calculated like ``until_deadline_s``, so that both agree to the last bit.
+        # The same calculation as ``until_deadline_s``, so that both agree exactly.
         return since + self._deadline_s <= self._clock()
 
-    # -- replies in, endings out ----------------------------------------------
+    # -- responses in, resolutions out ----------------------------------------------
 
     def apply_poll(self, label: str, reply: DownloadRetrieveReply) -> list[Resolution]:
-        """Take in a ``download-retrieve`` reply; return what it settles."""
+        """Apply a ``download-retrieve`` response; return what it resolves."""
         resolved: list[Resolution] = []
         seen: set[int] = set()
         for entry in reply.entries:
@@ -320,18 +320,17 @@ class PendingDownloads:
         return resolved + self._close_groups()
 
     def has_lost(self, label: str, reply: DownloadRetrieveReply) -> bool:
-        """Return whether something under ``label`` went unmentioned for good reason to ask why."""
-        # A queue that is not empty may still hold what is missing, for a while.
-        patience = MISSED_POLLS if reply.queue_size else 1
+        """Return whether files under ``label`` were missing long enough to search for them."""
+        # In a queue that is not empty a file may be missing for a while.
+        polls = MISSED_POLLS if reply.queue_size else 1
         return any(
-            pending.label == label and pending.missed >= patience
-            for pending in self._pending.values()
+            pending.label == label and pending.missed >= polls for pending in self._pending.values()
         ) or any(
-            label in group.labels.values() and group.missed >= patience for group in self._unknown
+            label in group.labels.values() and group.missed >= polls for group in self._unknown
         )
 
     def apply_search(self, label: str, entries: Iterable[DownloadEntry]) -> list[Resolution]:
-        """Take in a ``download-search`` reply: what became of the ids that vanished."""
+        """Apply a ``download-search`` response: what became of ids that disappeared."""
         found = {entry.download_id: entry for entry in entries}
         for group in self._unknown:
             for download_id in [i for i, of in group.labels.items() if of == label]:
@@ -344,13 +343,13 @@ class PendingDownloads:
 
     @property
     def has_moved(self) -> bool:
-        """Whether something may stand under a label that nobody has named."""
+        """Whether files may be under a label that is not known."""
         return any(pending.may_have_moved for pending in self._pending.values()) or any(
             group.may_have_moved for group in self._unknown
         )
 
     def apply_full_search(self, entries: Iterable[DownloadEntry]) -> list[Resolution]:
-        """Take in a ``download-search`` reply about all labels: the last word on strays."""
+        """Apply a ``download-search`` response about all labels; resolves files that have moved."""
         found = {entry.download_id: entry for entry in entries}
         resolved: list[Resolution] = []
         for download_id in [i for i, pending in self._pending.items() if pending.may_have_moved]:
@@ -360,27 +359,27 @@ class PendingDownloads:
         return resolved
 
     def expire(self) -> list[Resolution]:
-        """Give up what is past its deadline."""
+        """Resolve files that are past their deadline."""
         late = [i for i, pending in self._pending.items() if self._is_late(pending.since)]
         resolved = [self._unresolved(p.wanted, p.status) for p in map(self._pending.pop, late)]
         for group in self._unknown:
             if self._is_late(group.since):
-                resolved += [self._unresolved(w, "asked for earlier") for w in group.left]
+                resolved += [self._unresolved(w, "requested earlier") for w in group.left]
         self._unknown = [group for group in self._unknown if not self._is_late(group.since)]
-        forgotten = [key for key, lost in self._lost.items() if self._is_late(lost.since)]
-        for lost in map(self._lost.pop, forgotten):
+        expired = [key for key, lost in self._lost.items() if self._is_late(lost.since)]
+        for lost in map(self._lost.pop, expired):
             resolved.append(self._unresolved(lost.wanted, "no longer listed"))
         return resolved
 
-    # -- asking again -----------------------------------------------------------
+    # -- requesting again -----------------------------------------------------------
 
     def until_request_s(self) -> float:
-        """Return the seconds until a lost file may be asked for again; infinite for none."""
+        """Return the seconds until a lost file may be requested again; infinite for none."""
         due = min((lost.due for lost in self._lost.values()), default=float("inf"))
         return max(0.0, due - self._clock())
 
     def to_request(self) -> dict[str, list[WantedFile]]:
-        """Return the files to be asked for again now, by the label to ask under."""
+        """Return the files to be requested again now, by the label to use."""
         now = self._clock()
         files: dict[str, list[WantedFile]] = {}
         for lost in self._lost.values():
@@ -389,12 +388,12 @@ class PendingDownloads:
         return files
 
     def to_remove(self) -> list[int]:
-        """Return the own entries that hold up :meth:`to_request`, each once: remove them before."""
+        """Return the job's own entries to remove before :meth:`to_request` helps, each once."""
         spent, self._spent = sorted(self._spent), set()
         return spent
 
     def defer(self, requested: Iterable[WantedFile]) -> None:
-        """Note that some files could not be asked for now, for want of quota."""
+        """Note that some files could not be requested now, for lack of quota."""
         due = self._clock() + self._interval_s
         for key in map(_key, requested):
             self._lost[key] = replace(self._lost[key], due=due)
@@ -402,7 +401,7 @@ class PendingDownloads:
     def apply_request(
         self, label: str, requested: Sequence[WantedFile], reply: DownloadRequestReply
     ) -> list[DownloadUpdate]:
-        """Take in the reply to a request for files of :meth:`to_request`."""
+        """Apply the response to a request for files of :meth:`to_request`."""
         lost = [self._lost.pop(_key(wanted)) for wanted in requested]
         since = min(each.since for each in lost)
         matched = _with_old_ids(match_reply(requested, reply), lost)
@@ -415,8 +414,8 @@ class PendingDownloads:
         updates += [Reissued(file, number, label) for number, file in waiting.items.items()]
         updates += [_failed(refused.file, "refused", refused.message) for refused in matched.failed]
         if not waiting.candidates:
-            former_ids = "the service no longer lists it and gives no new URL"
-            updates += [_failed(wanted, "vanished", former_ids) for wanted in matched.unaccounted]
+            detail = "the service no longer lists it and gives no new URL"
+            updates += [_failed(wanted, "vanished", detail) for wanted in matched.unaccounted]
         return updates
 
     def _mark_lost(
@@ -428,12 +427,12 @@ class PendingDownloads:
         label: str = "",
         unlisted: Iterable[int] = (),
     ) -> list[Resolution]:
-        """Let a file be asked for again, unless that was done often enough."""
+        """Have a file requested again, unless that was done often enough."""
         past = self._history_of(wanted)
         if past.rerequests >= MAX_REREQUESTS:
-            detail = f"it was asked for again {past.rerequests} times, and vanished each time"
+            detail = f"it was requested again {past.rerequests} times, and disappeared each time"
             return [_failed(wanted, "vanished", detail, OTHERS_REMEDY)]
-        # The first time at once; then there may be others who want the same, so with rests.
+        # The first time at once; later with pauses, as other jobs may want the same file.
         due = self._clock() + (self._interval_s if past.rerequests else 0.0)
         self._history[_key(wanted)] = _RequestHistory(
             past.rerequests + 1, past.former_ids.union(former_ids), past.unlisted.union(unlisted)
@@ -446,7 +445,7 @@ class PendingDownloads:
     def _mark_lost_unlisted(
         self, wanted: WantedFile, ids: Iterable[int], since: float, detail: str
     ) -> list[Resolution]:
-        """Give up a file whose request brings ids that are nowhere; but they may just have gone."""
+        """Resolve a file whose ids are listed nowhere, unless that is true for the first time."""
         if self._history_of(wanted).unlisted.issuperset(ids):
             return [_failed(wanted, "vanished", detail)]
         return self._mark_lost(wanted, ids, since, unlisted=ids)
@@ -471,7 +470,7 @@ class PendingDownloads:
         return self._fail(entry.download_id) if entry.is_final else []
 
     def _identify(self, group: _Unknown, download_id: int, entry: DownloadEntry | None) -> None:
-        """Find out which candidate an id stands for; then it is pending like any other."""
+        """Find the candidate that an id belongs to; then it is pending like any other."""
         wanted = group.take(entry) if entry and download_id not in self._pending else None
         if wanted is None and entry and group.may_match_later(download_id):
             return
@@ -483,7 +482,7 @@ class PendingDownloads:
             self._pending[download_id] = _Pending(wanted, label, group.since, missed=1, link=link)
 
     def _close_groups(self) -> list[Resolution]:
-        """End the groups whose ids are all known or gone: what is left has none of them."""
+        """Close the groups whose ids are all known or gone: the files left have none of them."""
         for group in self._unknown:
             is_closed = not group.labels and group.former_ids
             if is_closed and all(
@@ -515,7 +514,7 @@ class PendingDownloads:
         if group.labels:
             return []
         self._unknown.remove(group)
-        detail = "the service gives the id of an earlier request, and lists it nowhere"
+        detail = "the service gives the id of an earlier request, and does not list it anywhere"
         return [
             resolution
             for wanted in group.left
@@ -536,24 +535,24 @@ class PendingDownloads:
             if pending.link is not None:
                 return self._use_link(download_id, pending.link)
             if not (pending.is_withheld or entry.is_complete):
-                # It may have got ready since the look: only the next one can tell.
+                # It may have become ready since the poll: the next one shows it.
                 pending.is_withheld, pending.missed = True, 0
                 return []
         pending.is_withheld = entry is not None
         if download_id in self._history_of(pending.wanted).former_ids:
             if entry is not None and entry.is_complete and pending.label == self._label:
                 return self._mark_lost_spent(download_id)
-            # It came back and went again: those who moved it may have it now.
+            # It came back and disappeared again: it may have moved to another label.
             pending.may_have_moved = True
             return []
-        # It was handed out, completed or removed: a new request brings it back.
+        # It was delivered, completed or removed: a new request brings it back.
         del self._pending[download_id]
         return self._mark_lost(pending.wanted, [download_id], pending.since)
 
     def _mark_lost_spent(self, download_id: int) -> list[Resolution]:
-        """Let a file be asked for whose own entry came back complete, and have that removed.
+        """Have a file requested again whose own entry came back complete; that is removed first.
 
-        As long as it stands there, the own label gives nothing else.
+        As long as the entry exists, the job's label gives nothing else.
         """
         self._spent.add(download_id)
         pending = self._pending.pop(download_id)
@@ -574,7 +573,7 @@ class PendingDownloads:
         if entry.is_final:
             return self._fail(download_id)
         if entry.label != pending.label or not pending.is_withheld:
-            # It is there; or it was moved to and fro between the two searches.
+            # It is listed; or it moved back and forth between the two searches.
             pending.label, pending.missed = entry.label or pending.label, 0
             return []
         # The same request under the same label brings it back (API notes §5.4).
@@ -591,13 +590,13 @@ class PendingDownloads:
             wanted,
             FileState.UNRESOLVED,
             "deadline",
-            f"still not ready after {self._deadline_s:g} s; the service last said: {status}",
-            "Run the same command again later: it asks for the same file under the same label.",
+            f"still not ready after {self._deadline_s:g} s; last status of the service: {status}",
+            "Run the same command again later: it requests the same file under the same label.",
         )
 
 
 def _with_old_ids(matched: Matched, lost: Iterable[_Lost]) -> Matched:
-    """Take what was accepted under the id it had as such, though the reply does not name it."""
+    """Match accepted downloads by the ids that lost files had, as the response names no files."""
     open_ones, unmatched = set(matched.unaccounted), set(matched.unmatched)
     lost = list(lost)
     uses = Counter(number for each in lost for number in each.former_ids)

@@ -1,8 +1,8 @@
 """Which of a scene's products a bundle means: by code, by words of its name, or as a whole. Pure.
 
 Many datasets list one scene as several products: six tars of an ARD tile, three formats
-of an elevation model, a picture in full resolution and compressed. Which of them is
-wanted is the user's choice, unless one of them is clearly the scene as a whole.
+of an elevation model, a picture in full resolution and compressed. The user chooses one
+of them, unless one is clearly the scene as a whole.
 
 Source: API notes, sections 5.1 and 12a.
 """
@@ -24,14 +24,14 @@ NEVER_REQUESTED = frozenset({"folder", "wms"})
 """A folder is only the container of its secondaries; a map service serves pictures."""
 
 OWN_BUNDLE_SYSTEMS = frozenset({"ls_zip", "dds_ms"})
-"""Who delivers a Landsat scene with all its files: ready at once, or prepared first."""
+"""Systems that deliver a Landsat scene with all its files: at once, or after preparation."""
 
 _BROWSE_SYSTEM = "ls_frb"
 _SYSTEM_RANKS = {"ls_zip": 0, "ls_s3": 0, "dds_ms": 1, "dds": 2}
-"""Ready at once before what has to be prepared; fresh scenes have only the latter."""
+"""Those that deliver at once come first; fresh scenes only have the others."""
 _WORD = re.compile(r"[^\W_]+")
 _WHOLE_NAMES = (("product", "bundle"), ("bundle",), ("full", "resolution"))
-"""What the name of a scene as a whole has in it; the first that one product has decides."""
+"""Words in the name of a product that is the whole scene; the first match decides."""
 _LESSER_WORDS = frozenset(
     {"compressed", "reduced", "preview", "thumbnail", "metadata", "quicklook"}
 )
@@ -43,27 +43,27 @@ class ListedProduct:
     """A product as a scene lists it."""
 
     code: str
-    """Such as ``D773``; empty where the service tells none."""
+    """Such as ``D773``; empty if the service gives none."""
     name: str
     size_bytes: int = 0
-    """Of one scene, as listed; 0 where not told."""
+    """Of one scene, as listed; 0 if not stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """A choice that several products meet."""
+    """A choice that several products match."""
 
     wanted: str | None
-    """What the config says; ``None`` if it says nothing."""
+    """The config's choice; ``None`` without one."""
     candidates: tuple[ListedProduct, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProductsSeen:
-    """What is known of products after some scenes; ``|`` adds what others have shown."""
+    """Products of the scenes so far; ``|`` adds those of others."""
 
     found: frozenset[str] = frozenset()
-    """What the config says, as far as at least one scene has such a product."""
+    """The config's choices for which at least one scene has a product."""
     listed: tuple[ListedProduct, ...] = ()
     """Each once, by code and name; those that can be downloaded."""
     contained: frozenset[str] = frozenset()
@@ -79,14 +79,14 @@ class ProductsSeen:
 
 
 def is_downloadable(row: DownloadOption) -> bool:
-    """Return whether a row may ever be requested, offered at present or not."""
+    """Return whether a row may ever be requested, offered now or not."""
     return row.download_system not in NEVER_REQUESTED
 
 
 def is_offered(row: DownloadOption) -> bool:
-    """Return whether to request a row: where the service is silent, a request will show."""
-    told = (row.available, row.bulk_available)
-    is_withheld = any(flag is not None and not flag for flag in told)
+    """Return whether to request a row; if the service does not say, a request is tried."""
+    stated = (row.available, row.bulk_available)
+    is_withheld = any(flag is not None and not flag for flag in stated)
     return not is_withheld and is_downloadable(row)
 
 
@@ -98,7 +98,7 @@ def is_stated_available(row: DownloadOption) -> bool:
 def is_own_bundle(row: DownloadOption, scene: str) -> bool:
     """Return whether a row is the tar of a Landsat scene with all its files.
 
-    Tiles and other datasets have tars too, of which nobody lists what is in them.
+    Tiles and other datasets have tars too, whose contents are not listed.
 
     Args:
         row: Of the scene.
@@ -109,20 +109,20 @@ def is_own_bundle(row: DownloadOption, scene: str) -> bool:
 
 
 def rank_of_system(row: DownloadOption) -> int:
-    """Return a lower number for what is ready sooner."""
+    """Return a lower rank for systems that deliver sooner."""
     return _SYSTEM_RANKS.get(row.download_system or "", len(_SYSTEM_RANKS))
 
 
 def listed_product(row: DownloadOption) -> ListedProduct:
-    """Return what people are shown of a row."""
+    """Return a row as it is shown to people."""
     name = row.product_name or row.download_name or ""
     return ListedProduct(row.product_code or "", name, row.filesize or 0)
 
 
 def find_products(rows: Rows, wanted: str) -> list[DownloadOption]:
-    """Return the rows that a config's ``product`` means.
+    """Return the rows that match a config's ``product``.
 
-    The code goes first, then the whole name, then names with all the words in them.
+    The code is tried first, then the whole name, then names that contain all the words.
     Case and punctuation do not matter.
     """
     code, words = wanted.strip().casefold(), _words(wanted)
@@ -133,18 +133,18 @@ def find_products(rows: Rows, wanted: str) -> list[DownloadOption]:
 
 
 def choose(rows: Rows, wanted: str | None, scene: str = "") -> DownloadOption | Unclear | None:
-    """Choose the row of a scene that a bundle means.
+    """Choose the row of a scene for a bundle.
 
     Args:
         rows: All rows of the scene.
         wanted: The config's ``product``; ``None`` means the scene as a whole.
         scene: Its display id.
-    Returns: A row, offered at present if one of its kind is; ``None`` if there is none.
+    Returns: A row, offered now if one of its kind is; ``None`` if there is none.
     """
     candidates = [row for row in rows if is_downloadable(row)]
     if wanted is not None:
         return _only(_by_name(find_products(candidates, wanted)), wanted)
-    # What is not offered at present counts, too: else the choice would change from day to day.
+    # Rows that are not offered now count, too: otherwise the choice would change daily.
     whole = [row for row in candidates if not _is_browse(row)]
     own = [row for row in whole if is_own_bundle(row, scene)]
     if own:
@@ -153,7 +153,7 @@ def choose(rows: Rows, wanted: str | None, scene: str = "") -> DownloadOption | 
 
 
 def products_seen(rows: Rows, wanted: Iterable[str]) -> ProductsSeen:
-    """Return what one scene shows of products."""
+    """Return the products of one scene."""
     candidates = [row for row in rows if is_downloadable(row)]
     return ProductsSeen(
         found=frozenset(words for words in wanted if find_products(candidates, words)),
@@ -167,7 +167,7 @@ def products_seen(rows: Rows, wanted: Iterable[str]) -> ProductsSeen:
 
 
 def closest_product(wanted: str, listed: Iterable[ListedProduct]) -> ListedProduct | None:
-    """Return the product whose code, or words of whose name, are most like what was written."""
+    """Return the product whose code, or words of its name, are most similar."""
     known = tuple(listed)
     by_code = {product.code.casefold(): product for product in known if product.code}
     close = closest(wanted.strip().casefold(), by_code, likeness=0.7)
@@ -200,7 +200,7 @@ def _is_browse(row: DownloadOption) -> bool:
 
 
 def _by_name(rows: Iterable[DownloadOption]) -> list[Rows]:
-    """Put rows together that are one product, delivered by several systems."""
+    """Group the rows of one product that several systems deliver."""
     groups: dict[tuple[str, ...], list[DownloadOption]] = {}
     for row in rows:
         name = _words(row.product_name) or _words(row.download_name) or (row.id,)
@@ -209,14 +209,14 @@ def _by_name(rows: Iterable[DownloadOption]) -> list[Rows]:
 
 
 def _most_whole(groups: list[Rows]) -> list[Rows]:
-    """Return the one product that is the scene as a whole, if one clearly is; else all."""
+    """Return the product that is clearly the whole scene, if there is one; otherwise all."""
     greater = [group for group in groups if _LESSER_WORDS.isdisjoint(_all_words(group[0]))]
     for name in _WHOLE_NAMES:
         called = [group for group in greater if set(name) <= set(_words(group[0].product_name))]
         if len(called) == 1:
             return called
         if called:
-            break  # several that call themselves so
+            break  # several of this name
     return greater if len(greater) == 1 else groups
 
 
@@ -227,7 +227,7 @@ def _only(groups: list[Rows], wanted: str | None) -> DownloadOption | Unclear | 
 
 
 def _rank(row: DownloadOption) -> tuple[bool, bool, int, int, str]:
-    # The id at the end only makes the choice the same in every run.
+    # The id at the end makes the choice deterministic.
     return (
         not is_offered(row),
         not is_stated_available(row),

@@ -1,13 +1,12 @@
 """The poller: poll the service's queue until every download that it prepares is resolved.
 
-Whoever wants to know what ``download-retrieve`` says, asks here: the poller, the
-renewals of refused URLs, a run that goes on where an earlier one stopped. So the
-spacing of the looks is kept in one place.
+The response to a ``download-request`` has files that are ready and files that are still
+prepared. For the latter, :func:`resolutions` polls the queue and resolves each file exactly
+once, by the rules of :mod:`asyncdl.m2m.downloads.pending`.
 
-The service answers a ``download-request`` with files that are ready and files
-that it still prepares. For the latter, :func:`resolutions` looks at the queue
-(:mod:`asyncdl.m2m.downloads.retrieval` keeps the spacing) and gives each file exactly
-one ending, as :mod:`asyncdl.m2m.downloads.pending` finds it.
+All calls of ``download-retrieve`` go through :class:`SharedPolls`: those of the poller, of
+renewals of refused URLs, and of runs that continue an earlier one. So the interval between
+them is kept in one place.
 """
 
 from __future__ import annotations
@@ -35,25 +34,25 @@ class DownloadQueue(Protocol):
     """The part of the client that the poller needs."""
 
     async def download_retrieve(self, label: str | None = None) -> DownloadRetrieveReply:
-        """Ask for everything under a label."""
+        """Return everything under a label."""
 
     async def download_search(
         self, label: str | None = None, *, active_only: bool | None = None
     ) -> list[DownloadEntry]:
-        """Ask what became of everything under a label."""
+        """Return what became of everything under a label."""
 
     async def download_request(
         self, downloads: Sequence[DownloadItem], *, label: str
     ) -> DownloadRequestReply:
-        """Ask for files; safe to repeat."""
+        """Request files; safe to repeat."""
 
     async def download_remove(self, download_id: int) -> bool:
-        """Remove one download from the queue; unknown ones are no error."""
+        """Remove one download from the queue; an unknown id is not an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What one ``download-retrieve`` has shown."""
+    """The response to one ``download-retrieve``."""
 
     began_s: float
     """On anyio's clock."""
@@ -64,23 +63,23 @@ class PollResult:
 
 @dataclass(slots=True)
 class _Label:
-    """The looks at one label."""
+    """The polls of one label."""
 
-    line: anyio.Lock = field(default_factory=anyio.Lock)
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
     latest: PollResult | None = None
     ended_s: float = -math.inf
 
 
 class SharedPolls:
-    """The looks of one run.
+    """The polls of one run.
 
-    A look at a label shows all that stands under it. Whoever asks while one is
-    under way gets the next one, together with everybody else who did, so
-    however many files lose their URLs at once, two calls tell all of them.
+    A poll of a label returns everything under it. Callers that arrive during a poll
+    share the next one, so two calls are enough for any number of files that lose their
+    URLs at the same time.
 
     Args:
-        client: Asks the service.
-        interval_s: Seconds between the end of one look at a label and the begin of the
+        client: Makes the calls.
+        interval_s: Seconds between the end of one poll of a label and the start of the
             next, at least.
     """
 
@@ -90,7 +89,7 @@ class SharedPolls:
         self._labels: dict[str, _Label] = {}
 
     def until_poll_s(self, label: str) -> float:
-        """Return the seconds until the next look at a label may begin; 0 for none so far."""
+        """Return the seconds until the next poll of a label may begin; 0 before the first."""
         seen = self._labels.get(label)
         return 0.0 if seen is None else self._until_poll_of(seen)
 
@@ -98,36 +97,37 @@ class SharedPolls:
         return max(0.0, seen.ended_s + self.interval_s - anyio.current_time())
 
     async def poll(self, label: str, *, since_s: float) -> PollResult:
-        """Return what stands under a label; waits until a look may begin, if one is needed.
+        """Return what is under a label; if a poll is needed, wait until it may begin.
 
         Args:
             label: Of this job or of another one.
-            since_s: An earlier look is no answer, on anyio's clock.
+            since_s: A result is recent enough if its poll began then or later, on anyio's
+                clock.
         Raises: ApiError, AuthError, NetworkError.
         Source: endpoint ``download-retrieve``.
         """
         seen = self._labels.setdefault(label, _Label())
-        async with seen.line:
+        async with seen.lock:
             if seen.latest is None or seen.latest.began_s < since_s:
                 await anyio.sleep(self._until_poll_of(seen))
-                seen.latest = await self._ask(label, seen)
+                seen.latest = await self._retrieve(label, seen)
             return seen.latest
 
-    async def _ask(self, label: str, seen: _Label) -> PollResult:
+    async def _retrieve(self, label: str, seen: _Label) -> PollResult:
         began_s = anyio.current_time()
         try:
             reply = await self.client.download_retrieve(label)
         finally:
-            # One that failed was a look, too.
+            # A failed call counts as a poll, too.
             seen.ended_s = anyio.current_time()
         return PollResult(began_s, reply, {entry.download_id: entry for entry in reply.entries})
 
 
 FIRST_POLL_S = 5.0
-"""A small file is often ready within seconds, so the first look after a request comes early."""
+"""A small file is often ready within seconds, so the first poll after a request is early."""
 
 MAX_ITEMS_PER_REQUEST = 500
-"""Files in one request for what was lost: the service has had trouble with thousands."""
+"""Lost files in one request: the service has had trouble with thousands."""
 
 log = logging.getLogger("asyncdl.m2m")
 
@@ -140,17 +140,17 @@ async def resolutions(
     deadline_s: float,
     emit: Emit = discard,
 ) -> AsyncGenerator[DownloadUpdate]:
-    """Yield an ending for every file that comes in through ``waiting_in``.
+    """Yield a resolution for every file that comes in through ``waiting_in``.
 
     Args:
-        looks: Ask the service, and say when the next look may begin.
-        waiting_in: What is open; more may come while polling goes on.
-        label: The job's own, under which lost files are asked for again.
-        deadline_s: Seconds after which a file is given up; those in which the service
-            did not answer do not count.
-        emit: Takes :class:`FilesPreparing` at each look, and when more is to be waited for.
-    Yields: In no particular order; besides endings the new ids of files that were lost.
-        Ends when the stream is closed and nothing is open.
+        polls: Poll the queue at the right intervals.
+        waiting_in: What is unresolved; more may come while polling goes on.
+        label: The job's own, under which lost files are requested again.
+        deadline_s: Seconds after which a file is resolved as missing; time in which the
+            service did not respond does not count.
+        emit: Takes :class:`FilesPreparing` at each poll, and when more files have to wait.
+    Yields: In no particular order; besides resolutions the new ids of files that were lost.
+        Ends when the stream is closed and every file is resolved.
     Raises: ApiError, AuthError or NetworkError, when the client gives up on a call.
     Source: endpoints ``download-retrieve``, ``download-search``, ``download-request``,
         ``download-remove``.
@@ -171,7 +171,7 @@ async def resolutions(
             for due in schedule.due():
                 began_s = anyio.current_time()
                 resolved = await _poll_label(polls, pending, due, since_s=schedule.start_poll(due))
-                # What was to be heard of a file could not be heard in an outage.
+                # In an outage the service cannot say that a file is ready.
                 pending.postpone(anyio.current_time() - began_s)
                 for resolution in resolved:
                     yield resolution
@@ -184,10 +184,10 @@ async def resolutions(
 
 
 class _PollSchedule:
-    """When the next look is due.
+    """When the next poll is due.
 
-    The spacing of two looks is the affair of :class:`SharedPolls`; here is only how
-    early the first one comes after a request.
+    :class:`SharedPolls` keeps the interval between polls; this is about the first one
+    after a request.
     """
 
     def __init__(self, polls: SharedPolls, pending: PendingDownloads) -> None:
@@ -198,17 +198,17 @@ class _PollSchedule:
         self._changed_s = anyio.current_time()
 
     def note_change(self) -> None:
-        """Note that the service has taken a request since all looks so far."""
+        """Note that a request was made after all polls so far."""
         self._changed_s = anyio.current_time()
 
     def start_poll(self, label: str) -> float:
-        """Note that a label is polled now; return how old a look at it by others may be."""
+        """Note that a label is polled now; return when a shared poll of it must have begun."""
         since_s = max(self._changed_s, self._polled_s.get(label, self._changed_s))
         self._polled_s[label] = anyio.current_time()
         return since_s
 
     def expect(self, waiting: Waiting) -> None:
-        """Note that there is something new; call it before the book takes it in."""
+        """Note what was requested; to be called before it is added to the pending files."""
         self.note_change()
         wait_s = min(FIRST_POLL_S, self._polls.interval_s)
         if waiting.is_due or waiting.duplicates:
@@ -221,13 +221,13 @@ class _PollSchedule:
         return max(first_s, self._polls.until_poll_s(label))
 
     def due(self) -> list[str]:
-        """Return the labels that may be looked at now."""
+        """Return the labels that are due."""
         return [label for label in self._pending.labels() if self._until_poll_of(label) <= 0]
 
     def until_poll_s(self) -> float:
-        """Return the seconds until something is to be asked of the service."""
-        rests = map(self._until_poll_of, self._pending.labels())
-        return max(0.0, min([self._pending.until_request_s(), *rests]))
+        """Return the seconds until the next call."""
+        waits = map(self._until_poll_of, self._pending.labels())
+        return max(0.0, min([self._pending.until_request_s(), *waits]))
 
 
 async def _receive(
@@ -236,9 +236,9 @@ async def _receive(
     schedule: _PollSchedule,
     report: Callable[[], None],
 ) -> bool:
-    """Take in what arrives until a poll or a deadline is due; false when all is over.
+    """Receive until a poll or a deadline is due; return false when there is nothing left to do.
 
-    Calls ``report`` when more is to be waited for.
+    Calls ``report`` when more files have to wait.
     """
 
     def take(waiting: Waiting) -> None:
@@ -278,7 +278,7 @@ async def _poll_label(
 
 
 async def _request_again(polls: SharedPolls, pending: PendingDownloads) -> list[DownloadUpdate]:
-    """Ask for what was lost, as far as there is quota for it."""
+    """Request lost files again, as far as there is quota for it."""
     await _remove_spent(polls, pending)
     updates: list[DownloadUpdate] = []
     for label, files in pending.to_request().items():
@@ -289,14 +289,14 @@ async def _request_again(polls: SharedPolls, pending: PendingDownloads) -> list[
             except ApiError as error:
                 if not error.is_quota:
                     raise
-                pending.defer(again)  # meanwhile the window moves on
+                pending.defer(again)  # until then the quota window has moved
             else:
                 updates += pending.apply_request(label, again, reply)
     return updates
 
 
 async def _remove_spent(polls: SharedPolls, pending: PendingDownloads) -> None:
-    """Remove own entries of which nothing can come; where that is refused, nothing is lost."""
+    """Remove the job's own entries that block a new request; a refusal does no harm."""
     for download_id in pending.to_remove():
         try:
             await polls.client.download_remove(download_id)

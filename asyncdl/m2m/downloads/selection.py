@@ -1,7 +1,7 @@
 """From the products a config asks for to the exact downloads to request. Pure.
 
 Every row of a scene repeats the same secondary files, and two products of one
-job may want the same file: each (entity, product) comes out once all the same.
+job may want the same file: each (entity, product) is returned once.
 
 Source: API notes, section 5.1.
 """
@@ -52,9 +52,9 @@ class BundleWanted:
 
     kind: ClassVar[str] = "bundle"
     members: tuple[str, ...] | None = None
-    """What is unpacked of it, by band words; empty for all, ``None`` for nothing."""
+    """Members to unpack, by band words; empty for all, ``None`` to unpack nothing."""
     product: str | None = None
-    """Which of several: a code, or words of a name. ``None`` for the scene as a whole."""
+    """Which of several products: a code, or words of a name. ``None`` for the whole scene."""
     keeps_archive: bool = True
     """Whether the archive stays after it was unpacked."""
 
@@ -77,38 +77,38 @@ class WantedFile:
     """One download to request."""
 
     entity_id: str
-    """The file's own: a secondary asked for under its scene's entity is refused."""
+    """The file's own: a secondary file requested by its scene's entity is refused."""
     product_id: str
     """What a request sends as ``productId``; not to be confused with ``scene``."""
     scene: str
     """Display id of the scene it belongs to."""
     file_name: str
     """Such as ``…_SR_B4.TIF`` or ``….tar``. A bundle of another kind of dataset is
-    named like its scene, without ending: only the host knows that."""
+    named like its scene, without a file extension, which only the host knows."""
     kinds: tuple[str, ...]
     """Kinds of the products that want it, each once, in the config's order."""
     size_bytes: int | None
-    """Exact; ``None`` for bundles, which are made on the fly, and where not told."""
+    """Exact; ``None`` for bundles, which are made on the fly, and if not stated."""
     estimate_bytes: int
-    """The listed size, for plans and progress; 0 where not told."""
+    """The listed size, for plans and progress; 0 if not stated."""
     checksums: tuple[Checksum, ...] = ()
-    """Digests that the service promises."""
+    """Digests that the service states."""
     download_system: str | None = None
     members: Mapping[str, tuple[Checksum, ...]] = field(default_factory=dict, compare=False)
-    """What a bundle should hold, and what the service promises of each file in it."""
+    """Files that a bundle should contain, and the digests that the service states for them."""
     catalogued: Mapping[str, Checksum] = field(default_factory=dict, compare=False)
-    """What a catalogue beside the service tells of the file and of its members, by file name."""
+    """Digests of the file and its members in a catalogue beside the service, by file name."""
     unpacked_bytes: int = field(default=0, compare=False)
-    """What is unpacked of a bundle, estimated; 0 where nothing is or its size is not told."""
+    """Estimated size of what is unpacked; 0 if nothing is, or its size is not stated."""
     unpacked: tuple[str, ...] | None = field(default=None, compare=False)
-    """What is unpacked of a bundle, by band words; empty for all, ``None`` for nothing."""
+    """Members to unpack, by band words; empty for all, ``None`` to unpack nothing."""
     keeps_archive: bool = field(default=True, compare=False)
     """Whether a bundle stays after it was unpacked."""
     product_code: str = ""
-    """Such as ``D773``; empty where the service tells none."""
+    """Such as ``D773``; empty if the service gives none."""
     product_name: str = field(default="", compare=False)
     is_chosen: bool = False
-    """Whether the config says which of its scene's products it is."""
+    """Whether the config chose it among its scene's products."""
     scene_id: str = ""
     """Entity id of the scene it belongs to."""
     is_namesake: bool = False
@@ -117,7 +117,7 @@ class WantedFile:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something that a scene lacks: told to the user, no error."""
+    """Something that a scene lacks; reported, but not an error."""
 
     scene: str
     kind: str
@@ -126,21 +126,21 @@ class Missing:
     """The band word, the file group, or ``bundle``."""
     reason: str
     is_absent: bool = False
-    """True if the scene has no such file at all; false if it is not offered at present."""
+    """True if the scene has no such file at all; false if it is not offered now."""
     unclear: Unclear | None = None
-    """The products that are meant alike, if that is the reason."""
+    """The products that match, if several do."""
 
 
 @dataclass(frozen=True, slots=True)
 class BandsSeen:
-    """What is known of bands after some scenes; ``|`` adds what others have shown."""
+    """Bands of the scenes so far; ``|`` adds those of others."""
 
     words: frozenset[str] = frozenset()
     """Band words that at least one scene has a file for."""
     stems: frozenset[str] = frozenset()
     """Suffixes of all single files, without endings."""
     names: frozenset[str] = frozenset()
-    """Common names that mean one of these files."""
+    """Common names of these files."""
 
     def __or__(self, other: BandsSeen) -> BandsSeen:
         return BandsSeen(
@@ -150,7 +150,7 @@ class BandsSeen:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The outcome for some scenes."""
+    """The selected files of some scenes."""
 
     files: tuple[WantedFile, ...]
     """Scene by scene, in the order of products; each (entity, product) once."""
@@ -158,7 +158,7 @@ class Selection:
     bands: BandsSeen
     """For :func:`check_bands`, once enough scenes were seen."""
     products: ProductsSeen
-    """What products the scenes come as."""
+    """The products of the scenes."""
 
 
 def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) -> Selection:
@@ -193,7 +193,7 @@ def _merged(known: WantedFile | None, file: WantedFile) -> WantedFile:
         kinds=tuple(dict.fromkeys(known.kinds + file.kinds)),
         unpacked_bytes=max(known.unpacked_bytes, file.unpacked_bytes),
         unpacked=_unpacked_of_both(known.unpacked, file.unpacked),
-        # One that is wanted as it is stays, too.
+        # An archive that another product wants is kept.
         keeps_archive=known.keeps_archive or file.keeps_archive,
         is_chosen=known.is_chosen or file.is_chosen,
     )
@@ -209,7 +209,7 @@ def _unpacked_of_both(
 
 @dataclass(frozen=True, slots=True)
 class _SceneRows:
-    """The rows of one scene, put in order."""
+    """The rows of one scene."""
 
     entity_id: str
     display_id: str
@@ -244,7 +244,7 @@ def _singles(scene: str, rows: Iterable[DownloadOption]) -> dict[str, DownloadOp
 def _name_of(file: DownloadOption, scene: str) -> str:
     """Return the name of a single file, which begins with the scene's.
 
-    Where the display id does not, it is read off the entity id, if that is the name in
+    If the display id does not, the name is derived from the entity id, if that has it in
     another form, such as ``L2SR_<scene>_SR_B4_TIF``.
     """
     _, found, rest = file.entity_id.partition(f"{scene}_")
@@ -255,7 +255,7 @@ def _name_of(file: DownloadOption, scene: str) -> str:
 
 
 def _rank_of_single(file: DownloadOption) -> tuple[bool, bool, bool, int, str, str]:
-    # The ids at the end only make the choice the same in every run.
+    # The ids at the end make the choice deterministic.
     return (
         not is_offered(file),
         not is_stated_available(file),
@@ -298,15 +298,15 @@ def _select_singles(
             if is_offered(file):
                 files.append(_single_file(scene, kind, file))
             else:
-                reason = f"the service does not offer {suffix} at present"
+                reason = f"the service does not offer {suffix} right now"
                 missing.append(Missing(scene.display_id, kind, what, reason))
     return files, missing
 
 
 def _unlisted(scene: str, kind: str, what: str) -> Missing:
-    """Tell what the service does not list: it should be there, or the scene has none by nature."""
+    """Return what the service does not list: a file that should exist, or cannot."""
     if kind == BandsWanted.kind and should_have(scene, what):
-        return Missing(scene, kind, what, f"the service does not list {what} at present")
+        return Missing(scene, kind, what, f"the service does not list {what} right now")
     return Missing(scene, kind, what, "the scene has no such file", is_absent=True)
 
 
@@ -348,12 +348,12 @@ def _without_bundle(
     scene: _SceneRows, what: str, row: DownloadOption | None, *, is_choice: bool
 ) -> Missing:
     if not is_choice:
-        reason = "the service offers no bundle of the scene at present"
+        reason = "the service offers no bundle of the scene right now"
     elif row is None:
         reason = "the scene has no such product"
     else:
         named = listed_product(row)
-        reason = f"the service does not offer {named.code} {named.name} at present"
+        reason = f"the service does not offer {named.code} {named.name} right now"
     is_absent = is_choice and row is None
     return Missing(scene.display_id, BundleWanted.kind, what, reason, is_absent=is_absent)
 
@@ -392,8 +392,8 @@ def _unpacked_bytes(scene: _SceneRows, row: DownloadOption, words: tuple[str, ..
 
 
 def _members(scene: _SceneRows) -> dict[str, tuple[Checksum, ...]]:
-    # A bundle holds all single files of its scene, and some more (API notes, section 7.2).
-    # What is named otherwise than they are is none of them.
+    # A bundle contains all single files of its scene, and some more (API notes, section 7.2).
+    # Files with other names are not in it.
     named = ((_name_of(file, scene.display_id), file) for file in scene.singles.values())
     return {
         name: tuple(file.checksum or ())
@@ -422,11 +422,11 @@ def words_of(product: Wanted) -> tuple[str, ...]:
 
 
 def _words_seen(scene: _SceneRows, product: Wanted) -> set[str]:
-    """Return the band words of a product that a scene has something for."""
+    """Return the band words of a product for which a scene has files."""
     suffixes = [*scene.singles]
     if isinstance(product, BundleWanted):
         if not suffixes:
-            return set(words_of(product))  # nobody tells what is in such a bundle
+            return set(words_of(product))  # the contents of such a bundle are not listed
         suffixes += BUNDLE_SUFFIXES
     matches = match_bands(words_of(product), suffixes, scene.display_id)
     return {word for word, found in matches.items() if found}
@@ -437,7 +437,7 @@ def check_bands(products: Iterable[Wanted], seen: BandsSeen) -> None:
 
     Args:
         products: What the job wants.
-        seen: What the scenes have shown so far; at least one scene, or all is refused.
+        seen: Of at least one scene; without any, everything is refused.
     Raises: ConfigError, listing the bands there are and the one that may have been meant.
     """
     for product in products:

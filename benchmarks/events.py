@@ -36,7 +36,7 @@ from asyncdl.events import (
 from asyncdl.job.reporting.report import Report
 from asyncdl.metrics import Metrics
 from asyncdl.progress.run_progress import RunProgress
-from asyncdl.run_state.state import RunState
+from asyncdl.run_state import RunState
 
 ACTIVE = 8
 """Files under way at once."""

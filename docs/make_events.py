@@ -34,7 +34,8 @@ plain data of one, and `msgspec.convert` the event again. They contain no secret
 `JobStarted` comes first and `JobFinished` last; a run that is refused before it begins has the
 latter only, and none where another run uses the directory. Every wanted file gets exactly one
 `FileFinished` for each destination. Cumulative events (`TransferProgress`, `ConnectionsInUse`)
-may be left out for a slow reader. `asyncdl.run_state` folds events into the state of a run.
+may be left out for a slow reader. `asyncdl.run_state.RunState` folds events
+into the state of a run.
 """
 METRICS = """\
 

@@ -13,7 +13,7 @@ from asyncdl.cli.spelling import with_get_options
 from asyncdl.errors import DiskError, NetworkError, TransferError, reason_of
 from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.redact import redact
-from asyncdl.run_state.state import RunState
+from asyncdl.run_state import RunState
 from asyncdl.transfer import Fetched, Outcome
 from asyncdl.transfer.verification.digests import ALGORITHMS
 from asyncdl.units import count, size

@@ -39,7 +39,7 @@ from asyncdl.events import (
 )
 from asyncdl.metrics import instruments
 from asyncdl.metrics.instruments import Instrument
-from asyncdl.run_state.state import RunState
+from asyncdl.run_state import RunState
 
 MAX_SERIES = 200
 """Sets of attribute values that an instrument keeps apart; all others are counted together."""

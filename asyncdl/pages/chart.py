@@ -114,7 +114,8 @@ class Delay:
 
 
 def _wait(wait: Wait) -> Delay:
-    return Delay("wait", wait.start_s, wait.end_s, wait.what)
+    what = f"{wait.what}: {wait.reason}" if wait.reason else wait.what
+    return Delay("wait", wait.start_s, wait.end_s, what)
 
 
 def _strain(strain: StrainSpan, elapsed_s: float) -> Delay:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from asyncdl.events import Event
+from asyncdl.run_state import RunState
 from asyncdl.run_state.messages import delays, in_preparation
-from asyncdl.run_state.state import RunState
 from asyncdl.units import count, duration, rate, size
 
 WINDOW_S = 10.0

@@ -136,11 +136,11 @@ def test_a_complete_outcome_asks_for_nothing_more() -> None:
 
 
 def test_the_outcome_names_what_was_replaced_or_withdrawn() -> None:
-    told = replace(
+    summary = replace(
         summary_with(),
         superseded=(Superseded("A", "B", 3), Superseded("C", "D", 1)),
         withdrawn=(Withdrawn("E", "2026-03-01"),),
     )
-    lines = describe(told, Path("data"))
+    lines = describe(summary, Path("data"))
     assert "  reprocessed: 2 scenes, 4 old files removed" in lines
     assert "  withdrawn: 1 scene, files kept" in lines

@@ -93,12 +93,12 @@ def test_hostile_names_stay_data() -> None:
 def test_only_web_addresses_are_links_and_only_usgs_shows_pictures(
     url: str, link: str, is_picture: bool
 ) -> None:
-    [told] = map_data([scene(browse_url=url)], [])["scenes"]
-    assert (told["browse"], told["isPicture"]) == (link, is_picture)
+    [data] = map_data([scene(browse_url=url)], [])["scenes"]
+    assert (data["browse"], data["isPicture"]) == (link, is_picture)
 
 
 def test_a_page_names_no_other_file_unless_tiles_are_wanted() -> None:
     page = map_page("t", [scene(ANCHORAGE)])
     assert not re.search(r"(src|href)=|@import|url\(|https?://(?!\*\.usgs\.gov)", page)
-    tiles = Tiles("https://tiles.example/{z}/{x}/{y}.png", "whoever")
+    tiles = Tiles("https://tiles.example/{z}/{x}/{y}.png", "the tiles' makers")
     assert "img-src https://*.usgs.gov https://tiles.example;" in map_page("t", [], tiles=tiles)

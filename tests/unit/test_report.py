@@ -130,12 +130,12 @@ def test_failures_say_which_file_and_why() -> None:
 
 def test_the_summary_as_json_keeps_the_contract() -> None:
     events = (ScenesFound(3, 5), Notice("cut"), FilesWanted(1, 10), finished("a", received=10))
-    told = summary_of(*events, status="stopped", error="disk full").as_json()
-    assert told["event"] == "summary" and told["status"] == "stopped"
-    assert told["bytes"] == {"downloaded": 10, "total": 10}
-    assert (told["scenes"], told["elapsed_s"]) == (3, 2.5)
-    assert (told["notices"], told["error"]) == (["cut"], "disk full")
-    assert told["api_calls"] == {"logout": 1}
+    written = summary_of(*events, status="stopped", error="disk full").as_json()
+    assert written["event"] == "summary" and written["status"] == "stopped"
+    assert written["bytes"] == {"downloaded": 10, "total": 10}
+    assert (written["scenes"], written["elapsed_s"]) == (3, 2.5)
+    assert (written["notices"], written["error"]) == (["cut"], "disk full")
+    assert written["api_calls"] == {"logout": 1}
 
 
 async def test_the_report_is_written_whole(tmp_path: Path) -> None:
@@ -163,9 +163,9 @@ async def test_a_report_that_is_read_is_the_one_that_was_written(tmp_path: Path)
 
 
 def test_a_report_of_an_earlier_version_has_no_record(tmp_path: Path) -> None:
-    told = summary_of(finished("a")).as_json()
-    del told["begun"]
-    (tmp_path / REPORT_NAME).write_bytes(orjson.dumps(told))
+    written = summary_of(finished("a")).as_json()
+    del written["begun"]
+    (tmp_path / REPORT_NAME).write_bytes(orjson.dumps(written))
     read = read_report(tmp_path)
     assert read is not None and read.files["downloaded"] == 1
     assert read.history.timeline.received_bytes == ()
@@ -226,17 +226,21 @@ def test_the_report_is_the_one_that_the_version_before_wrote(tmp_path: Path) -> 
         report.take(event)
     clock.now = 12.5
     written = orjson.loads(OLD_REPORT.read_bytes())
-    # What is waited for is in plainer words now.
     assert written["timeline"]["waits"][0].pop("what") == "h rests"
     ours = orjson.loads(report_bytes(report.summary(api_calls={"login-token": 1})))
-    assert ours["timeline"]["waits"][0].pop("what") == "backoff for h"
+    # Waits are in plainer words now, and have their reason.
+    waits = ours["timeline"]["waits"]
+    assert waits[0].pop("what") == "backoff for h"
+    assert [wait.pop("reason") for wait in waits] == ["http-429", "HTTP 503"]
     assert ours | {"begun": written["begun"]} == written
 
 
 def test_a_report_of_the_version_before_is_read(tmp_path: Path) -> None:
     (tmp_path / REPORT_NAME).write_bytes(OLD_REPORT.read_bytes())
     read = read_report(tmp_path)
-    assert read is not None and report_bytes(read) == OLD_REPORT.read_bytes()
+    assert read is not None
+    again = report_bytes(read).replace(b',"reason":""}', b"}")
+    assert again == OLD_REPORT.read_bytes()
     assert [strain.host for strain in read.history.strains] == ["h"]
 
 

@@ -40,10 +40,10 @@ def job(tmp_path: Path) -> Path:
 @pytest.fixture
 def reported(job: Path) -> Path:
     """The same after a run."""
-    told = Report(["bands"])
+    report = Report(["bands"])
     for event in (FilesWanted(1, 10), FAILED):
-        told.take(event)
-    anyio.run(write_report, job.parent / "data", told.summary())
+        report.take(event)
+    anyio.run(write_report, job.parent / "data", report.summary())
     return job
 
 

@@ -19,21 +19,21 @@ from tests.pages.scenes import ANCHORAGE, HOSTILE, hostile_scene, scene
 
 def test_the_page_tells_what_the_report_holds() -> None:
     page = report_page("A job", run_of(scene(ANCHORAGE)), settings=[("search.limit", "5")])
-    for told in (
+    for words in (
         "A job", ">incomplete<", "6 of 8", "<b>2</b>files missing", "2 files</b> failed",
         "http-404", "length+sha512+tiff", ">scene-search<", "search.limit", "bands/3/gone",
         "Throughput and connections over time", 'id="map"',
     ):  # fmt: skip
-        assert told in page, told
+        assert words in page, words
 
 
 def test_the_page_names_what_was_replaced_or_withdrawn() -> None:
-    told = replace(
+    summary = replace(
         run_of(),
         superseded=(Superseded("OLD", "NEW", 3),),
         withdrawn=(Withdrawn("GONE", "2026-03-01 13:00:02-06"),),
     )
-    page = report_page("A job", told)
+    page = report_page("A job", summary)
     for words in ("reprocessed as NEW", "3 removed", "withdrawn on 2026-03-01", ">kept<"):
         assert words in page, words
     assert "Reprocessed or withdrawn" not in report_page("A job", run_of())
@@ -70,8 +70,8 @@ def test_a_page_of_thousands_of_failures_stays_small() -> None:
 
 
 def test_a_report_of_an_earlier_version_has_no_record_and_is_shown() -> None:
-    told = run_of().as_json()
-    page = report_page("t", Summary.from_report(told))
+    summary = run_of().as_json()
+    page = report_page("t", Summary.from_report(summary))
     assert "6 of 8" in page and 'id="map"' not in page
 
 
@@ -95,7 +95,7 @@ def test_a_drawing_stays_within_its_frame_and_shows_its_figures() -> None:
     drawn = chart(run_of().history.timeline, 300.0)
     places = re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", drawn)
     assert all(0 <= float(x) <= 760 and 0 <= float(y) <= 230 for x, y in places)
-    assert "<title>backoff for gone</title>" in drawn
+    assert "<title>backoff for gone: gone</title>" in drawn
     assert "connections at once, in" in drawn
 
 
@@ -105,7 +105,9 @@ def test_a_run_that_recorded_nothing_has_no_drawing() -> None:
 
 
 def test_row_p3_strain_is_shaded_and_explained_beside_the_waits() -> None:
-    timeline = Timeline(1.0, (5,) * 90, (4,) * 90, (0,) * 90, (0,) * 90, (Wait(40, 60, "m2m"),))
+    timeline = Timeline(
+        1.0, (5,) * 90, (4,) * 90, (0,) * 90, (0,) * 90, (Wait(40, 60, "m2m is down", "HTTP 503"),)
+    )
     strains = (
         StrainSpan("files", "http-429", 10.0, 30.0, 4, 16),
         StrainSpan("files", "slow", 70.0, None, 8, 16),
@@ -116,7 +118,7 @@ def test_row_p3_strain_is_shaded_and_explained_beside_the_waits() -> None:
     rows = re.findall(r"<tr><td[^>]*>([\d:]+)</td><td[^>]*>([\d:]+)</td><td>([^<]+)", drawn)
     assert rows == [
         ("0:10", "0:30", "files got 4 of 16 connections: http-429"),
-        ("0:40", "1:00", "m2m"),
+        ("0:40", "1:00", "m2m is down: HTTP 503"),
         ("1:10", "1:30", "files got 8 of 16 connections: slow"),
     ]
     assert "fewer connections" not in chart(timeline, 90.0)

@@ -27,7 +27,7 @@ from asyncdl.job.reporting.run_history import (
     RunHistory,
     StrainSpan,
 )
-from asyncdl.run_state.state import RunState
+from asyncdl.run_state import RunState
 
 
 def ending(name: str, state: FileState = FileState.DOWNLOADED, proof: str = "") -> FileFinished:

@@ -268,7 +268,7 @@ def test_row_e9_hosts_under_strain_are_shown_until_it_is_over() -> None:
 
 
 def test_without_sizes_the_files_tell_how_far_a_run_is() -> None:
-    """As with ``get``: nobody knows the sizes before the hosts tell them."""
+    """As with ``get``: sizes are unknown before the hosts announce them."""
     progress = progress_after(FilesWanted(4, 0), finished(10))
     assert progress.share == 0.25 and progress.time_to_go is None
     assert RunProgress().share is None
@@ -337,7 +337,7 @@ def test_only_a_terminal_that_can_be_drawn_on_gets_a_display(
 def test_a_line_printed_meanwhile_stands_above_the_display(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is drawn takes the place of stderr; whoever kept the old one would be drawn over."""
+    """The display replaces stderr; a line to the old one would be drawn over."""
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -36,8 +36,8 @@ from asyncdl.events import (
 from asyncdl.job.reporting.report import Report
 from asyncdl.metrics import Metrics
 from asyncdl.progress.run_progress import RunProgress
+from asyncdl.run_state import RunState
 from asyncdl.run_state.messages import delays
-from asyncdl.run_state.state import RunState
 from asyncdl.run_state.transfers import MOST_RELEASED
 from asyncdl.run_state.waits import MAX_STRAINS, MAX_WAITS
 

@@ -14,7 +14,7 @@ from asyncdl.events import (
     TransferEnded,
 )
 from asyncdl.job.reporting.timeline import MAX_SAMPLES, Timeline, TimelineBuilder, Wait
-from asyncdl.run_state.state import RunState
+from asyncdl.run_state import RunState
 from tests.unit.test_run_history import ending
 
 moments = st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 10**9)), max_size=50)
@@ -72,6 +72,6 @@ def test_a_wait_that_lasts_at_the_end_lasts_until_then() -> None:
         (10.0, ServiceWait("m2m", "HTTP 503", 5, 300)), (25.0, QuotaWait(60)), end_s=40.04
     )
     assert timeline.waits == (
-        Wait(10.0, 40.0, "m2m is down"),
+        Wait(10.0, 40.0, "m2m is down", "HTTP 503"),
         Wait(25.0, 40.0, "download quota used up"),
     )

@@ -32,7 +32,7 @@ from asyncdl.events import (
 )
 from asyncdl.job.reporting.run_history import HistoryRecorder, RunHistory
 from asyncdl.outside import check_values, read_at_most
-from asyncdl.run_state.state import RunState
+from asyncdl.run_state import RunState
 from asyncdl.system.files import replace
 from asyncdl.system.volumes import flush
 from asyncdl.transfer.parts.durable import open_regular_file

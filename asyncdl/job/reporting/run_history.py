@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from asyncdl.events import ApiCalled, Event, FileFinished, FoundScene, ScenesFound
 from asyncdl.job.reporting.timeline import Timeline, TimelineBuilder
+from asyncdl.run_state import RunState
 from asyncdl.run_state.files import THERE
-from asyncdl.run_state.state import RunState
 from asyncdl.run_state.waits import StrainedHost
 
 MAX_SLOWEST = 10

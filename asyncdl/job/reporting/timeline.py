@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from asyncdl.run_state.state import RunState
+from asyncdl.run_state import RunState
 
 MAX_SAMPLES = 600
 """More than a chart has room for, and a few kilobytes in the report."""
@@ -42,6 +42,9 @@ class Wait:
     start_s: float
     end_s: float
     what: str
+    """Such as ``m2m.cr.usgs.gov is down``."""
+    reason: str = ""
+    """Such as ``HTTP 503``; empty where ``what`` says it all, and in older reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class TimelineBuilder:
                     round(wait.start_s, 1),
                     round(min(wait.end_s, max(wait.start_s, now_s)), 1),
                     wait.what,
+                    wait.reason,
                 )
                 for wait in state.waits.history
             ),

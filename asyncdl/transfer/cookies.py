@@ -1,8 +1,8 @@
 """Cookies within one chain of redirects, and no longer. Pure.
 
-Some hosts set a cookie, redirect, and send the file only to those who bring it. A chain
-begins without any, and what is set on its way is forgotten at its end: no file tells a
-host about another one.
+Some hosts set a cookie, redirect, and send the file only with that cookie. A chain begins without
+cookies, and those it sets are dropped at its end, so that a host cannot connect the requests for
+two files.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from asyncdl.redact import Secret
 
 SEPARATOR = "\n"
 """Between several ``Set-Cookie`` fields of one response; a value has none."""
-_OVER = re.compile(r"0+|-[0-9]+")
-MOST_COOKIES = 50
-MOST_BYTES = 4096
-"""Of one cookie; longer ones are left out, as browsers do."""
+_DELETES = re.compile(r"0+|-[0-9]+")
+MAX_COOKIES = 50
+MAX_COOKIE_BYTES = 4096
+"""Of one cookie; longer ones are ignored, as in browsers."""
 
 
 class _Cookie(Struct, frozen=True):
     name: str
     value: Secret
     host: str
-    """Who gets it."""
+    """The host, or domain, that it is sent to."""
     with_subdomains: bool
     path: str
     is_secure: bool
-    is_over: bool
-    """Whether it only takes back an earlier one."""
+    is_deletion: bool
+    """Whether it only deletes an earlier one."""
 
     def goes_to(self, host: str, path: str, *, is_secure: bool) -> bool:
         is_host = host == self.host or (self.with_subdomains and host.endswith(f".{self.host}"))
@@ -42,24 +42,24 @@ class _Cookie(Struct, frozen=True):
 
 
 class ChainCookies:
-    """What the hosts of one chain of redirects have set."""
+    """The cookies that the hosts of one chain of redirects have set."""
 
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, str], _Cookie] = {}
 
-    def take(self, url: str, fields: str | None) -> None:
-        """Take the ``Set-Cookie`` fields of a response.
+    def store(self, url: str, fields: str | None) -> None:
+        """Store the ``Set-Cookie`` fields of a response.
 
         Args:
             url: Where it came from. A cookie goes to no other domain.
             fields: Their values, one a line.
-        Source: RFC 6265, sections 5.2 and 5.3; public suffixes are not known, so a
-            domain of one label, or an address, is the host's own only.
+        Source: RFC 6265, sections 5.2 and 5.3; there is no list of public
+            suffixes here, so a domain of one label, or an address, counts for the host alone.
         """
         for cookie in _read(url, fields or ""):
             key = (cookie.host, cookie.path, cookie.name)
             self._cookies.pop(key, None)
-            if not cookie.is_over and len(self._cookies) < MOST_COOKIES:
+            if not cookie.is_deletion and len(self._cookies) < MAX_COOKIES:
                 self._cookies[key] = cookie
 
     def join(self, headers: Mapping[str, str], url: str) -> dict[str, str]:
@@ -86,21 +86,21 @@ def _read(url: str, fields: str) -> Iterator[_Cookie]:
         pair, *rest = field.split(";")
         name, equals, value = (text.strip() for text in pair.partition("="))
         named = (item.partition("=") for item in rest)
-        traits = {key.strip().lower(): text.strip() for key, _, text in named}
-        if not (equals and name) or len(field) > MOST_BYTES or not field.isprintable():
+        attributes = {key.strip().lower(): text.strip() for key, _, text in named}
+        if not (equals and name) or len(field) > MAX_COOKIE_BYTES or not field.isprintable():
             continue
-        domain = traits.get("domain", "").lstrip(".").lower()
+        domain = attributes.get("domain", "").lstrip(".").lower()
         if domain not in ("", host) and not _is_above(domain, host):
             continue
-        path = traits.get("path", "")
+        path = attributes.get("path", "")
         yield _Cookie(
             name,
             Secret(value),
             domain or host,
             with_subdomains=_is_above(domain, f"x.{host}") and "." in domain,
             path=path if path.startswith("/") else folder,
-            is_secure="secure" in traits,
-            is_over=_OVER.fullmatch(traits.get("max-age", "")) is not None,
+            is_secure="secure" in attributes,
+            is_deletion=_DELETES.fullmatch(attributes.get("max-age", "")) is not None,
         )
 
 

@@ -1,4 +1,4 @@
-"""Requests, their answers and redirects, whichever client makes them."""
+"""Requests, redirects and responses, with any HTTP client."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ from asyncdl.transfer.wire_url import BAD_URL, is_same_origin, read_target, with
 
 
 class StallDetector(Struct):
-    """Counts what comes against the time that was spent waiting for it.
+    """Compares the bytes that come with the time spent waiting for them.
 
-    Time in which nobody read, because our own disk or rate limit was the
-    slower side, never gets here and so is held against no host.
+    Time in which nothing was read, because our own disk or rate limit was the slower side, is not
+    counted here, and so never against a host.
     """
 
     window_s: float
-    """Over so much waiting the speed is judged."""
+    """The speed is measured over this much waiting."""
     slowest_bytes_s: float
-    """Anything slower is given up."""
+    """A slower response counts as stalled."""
     waited_s: float = 0.0
-    """Within the present window."""
+    """In the present window."""
     count: int = 0
-    """Bytes within it."""
-    is_lost: bool = False
+    """Bytes in the present window."""
+    is_stalled: bool = False
     """Whether the last full window was too slow."""
 
     def note(self, waited_s: float, count: int) -> None:
-        """Take note of ``count`` bytes that came after ``waited_s``."""
+        """Note ``count`` bytes that came after ``waited_s``."""
         if self.waited_s >= self.window_s:
             self.waited_s, self.count = 0.0, 0
         self.waited_s += waited_s
         self.count += count
         if self.waited_s >= self.window_s:
-            self.is_lost = self.count < self.slowest_bytes_s * self.waited_s
+            self.is_stalled = self.count < self.slowest_bytes_s * self.waited_s
 
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -68,11 +68,11 @@ _LOGIN_HOSTS = BASIC_LOGIN_HOSTS | FORM_LOGIN_HOSTS
 _LOGIN_NAMES = frozenset(
     {"login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in", "userlogin"}
 )
-"""Segments of paths, without their endings, and first labels of hosts."""
+"""Path segments, without their endings, and first labels of host names."""
 _PAGE_ENDINGS = frozenset(
     {"", "html", "htm", "xhtml", "php", "asp", "aspx", "jsp", "jsf", "do", "cgi", "action"}
 )
-"""A path that ends otherwise is that of a file, whatever its folders are called."""
+"""A path with another ending is that of a file, whatever its folders are called."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -81,7 +81,7 @@ BAD_HEADER = "bad-header"
 
 
 def check_headers(url: str, headers: Headers) -> None:
-    """Look whether the caller's headers can be sent; what they hold is told to nobody.
+    """Check that the caller's headers can be sent; no message repeats their values.
 
     Raises: TransferError with reason :data:`BAD_HEADER`.
     """
@@ -90,13 +90,13 @@ def check_headers(url: str, headers: Headers) -> None:
             raise TransferError(url, problem, reason=BAD_HEADER)
 
 
-def headers_for(url: str, headers: Headers, asked: str) -> Headers:
-    """Return what of the headers that were given for ``asked`` goes to ``url``."""
-    return headers if is_same_origin(url, asked) else sent_elsewhere(headers)
+def headers_for(url: str, headers: Headers, requested: str) -> Headers:
+    """Return those of the headers given for ``requested`` that are sent to ``url``."""
+    return headers if is_same_origin(url, requested) else sent_elsewhere(headers)
 
 
 class SourcedUrl(Struct, frozen=True):
-    """A URL, without a name and password in it, and how far inward it may lead."""
+    """A URL, without user and password, and how far inward it may lead."""
 
     url: str
     max_zone: Zone = ANYWHERE
@@ -106,7 +106,7 @@ class SourcedUrl(Struct, frozen=True):
 
 
 class ResponseStream:
-    """An answer whose body can be read, until the block ends. Made by :func:`open_response`.
+    """A response whose body can be read until the block ends. Made by :func:`open_response`.
 
     A body that is not read to its end costs the connection.
     """
@@ -115,13 +115,13 @@ class ResponseStream:
         self, source: SourcedUrl, response: Response, limits: Limits, cookies: ChainCookies
     ) -> None:
         self.source = source
-        """Where it came from in the end."""
+        """The last URL of the chain of redirects."""
         self.cookies = cookies
-        """What was set on the way."""
+        """Set on the way."""
         self.url = source.url
         self.head: Head = read_head(response.status, response.headers)
         self._response = response
-        self._patience = StallDetector(limits.stall_timeout_s, limits.slowest_bytes_s)
+        self._stall_detector = StallDetector(limits.stall_timeout_s, limits.slowest_bytes_s)
         self._gunzip: Gunzip | None = None
 
     def __enter__(self) -> Self:
@@ -136,7 +136,7 @@ class ResponseStream:
         self._response.close()
 
     def decode(self) -> None:
-        """Have the body decoded as it is read; the head is that of the decoded body then."""
+        """Decode the body as it is read; ``head`` becomes that of the decoded body."""
         self._gunzip = Gunzip()
         self.head = decoded(self.head)
 
@@ -163,15 +163,15 @@ class ResponseStream:
         return piece
 
     async def _read(self, most_bytes: int) -> bytes | memoryview:
-        patience = self._patience
-        if patience.is_lost:
-            raise Stalled(self.url, seconds=patience.window_s, count=patience.count)
-        asked_at_s = clock.now_s()
+        detector = self._stall_detector
+        if detector.is_stalled:
+            raise Stalled(self.url, seconds=detector.window_s, count=detector.count)
+        began_s = clock.now_s()
         try:
-            piece = await self._response.read(most_bytes, patience.window_s)
+            piece = await self._response.read(most_bytes, detector.window_s)
         except TimeoutError:
-            raise Stalled(self.url, seconds=patience.window_s) from None
-        patience.note(clock.now_s() - asked_at_s, len(piece))
+            raise Stalled(self.url, seconds=detector.window_s) from None
+        detector.note(clock.now_s() - began_s, len(piece))
         return piece
 
     def take_received(self) -> bytes | memoryview:
@@ -180,13 +180,13 @@ class ResponseStream:
 
 
 class Sender(Struct, frozen=True):
-    """Who asks: what goes along with a request, as far as the host may see it."""
+    """What is sent with a request, as far as its host may see it."""
 
     headers: Headers
-    """For the origin of the first URL; other origins get those without secrets only."""
+    """For the origin of the first URL; other origins get only those without secrets."""
     logins: Logins
     cookies: ChainCookies | None = None
-    """What an earlier chain to the same file has brought; ``None`` if there was none."""
+    """Set by an earlier chain to the same file; ``None`` if there was none."""
 
 
 async def open_response(
@@ -196,16 +196,16 @@ async def open_response(
     sender: Sender,
     limits: Limits,
 ) -> ResponseStream:
-    """Send a GET, follow its redirects, and give the answer with any other status.
+    """Send a GET, follow its redirects, and return the response with any other status.
 
     Args:
         client: Whose connections are used.
-        source: Where to begin.
+        source: The first URL.
         range_headers: Headers for every hop, such as ``Range``.
-        sender: Who asks.
-        limits: ``max_redirects``, and how patient the answer is.
-    Raises: NetworkError, without an answer; WrongContent with reason
-        :data:`LOGIN_PAGE`, when sent to one; InwardAddress; TransferError with reason
+        sender: Headers, logins and cookies.
+        limits: ``max_redirects`` and timeouts.
+    Raises: NetworkError, without a response; WrongContent with reason :data:`LOGIN_PAGE`, if
+        redirected to one; BlockedAddress; TransferError with reason
         ``redirects``, ``insecure-redirect``, :data:`BAD_URL` or ``login-failed``.
     """
     chain, cookies = [source], sender.cookies or ChainCookies()
@@ -218,7 +218,7 @@ async def open_response(
             response.close()
             raise failed(source.url, f"{host_of(source.url)} responded with {NO_LOGIN}; {reason}")
         location = Url(response.headers.get("location", ""))
-        cookies.take(source.url, response.headers.get("set-cookie"))
+        cookies.store(source.url, response.headers.get("set-cookie"))
         if response.status not in _REDIRECTS or not location:
             return ResponseStream(source, response, limits, cookies)
         response.close()
@@ -237,7 +237,7 @@ async def _send_logged_in(
     login: Login | None,
     book: LoginBook,
 ) -> Response:
-    """Send a request with the password that its host gets, if there is one.
+    """Send a request with the password for its host, if there is one.
 
     Raises: as :func:`open_response`.
     """
@@ -278,37 +278,37 @@ def next_url(url: str, location: str, logins: Logins | None = None) -> Url:
         target = Url(location if _SCHEME.match(location) else urljoin(url, location))
         read_target(target)
     except (ValueError, TransferError):
-        # What stands there has no host that could be to blame.
-        detail = f"a redirect to no http or https URL: {redact_url(location)}"
+        # There is no host in it that the error could name.
+        detail = f"redirected to what is not an http or https URL: {redact_url(location)}"
         raise TransferError(url, detail, reason=BAD_URL) from None
     return permitted_target(url, Url(target.partition("#")[0]), logins)
 
 
 def permitted_target(url: str, target: str, logins: Logins | None = None) -> Url:
-    """Return ``target`` as it may be fetched when it was ``url`` that named it.
+    """Return ``target`` as it may be requested when ``url`` has named it.
 
     Args:
-        url: Who named it.
+        url: Named it, by a redirect or in a response.
         target: Where it leads.
-        logins: Passwords that the caller has given; a login is gone through by them.
+        logins: Passwords of the caller; with them a redirect through a login host is followed.
     Raises: WrongContent, if it is a login page; TransferError, with reason
         :data:`BAD_URL` if it leads away from HTTP, and ``insecure-redirect`` if
         from ``https`` to ``http``.
     """
     read_target(target)
     if is_login_url(target) and not _leads_through(target, logins):
-        detail = f"sent to a login page of {host_of(target)}{_takes_basic(target)}"
+        detail = f"redirected to a login page of {host_of(target)}{_takes_basic(target)}"
         raise WrongContent(url, detail, reason=LOGIN_PAGE, retryable=False)
     if (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
-        raise TransferError(url, "a redirect to plain http", reason="insecure-redirect")
-    # Nothing that a host says decides as whom we are known to another.
+        raise TransferError(url, "redirected to plain http", reason="insecure-redirect")
+    # A host cannot choose the login that is sent to another.
     return without_user(target)
 
 
 def _leads_through(target: str, logins: Logins | None) -> bool:
-    """Tell whether a login is gone through, and what is there is seen by its body.
+    """Tell whether a login page is requested; its body shows what it is.
 
-    Between the host of a file and that of the passwords, paths are called so, too.
+    Redirects between a file host and its login host lead over paths with such names, too.
     """
     if logins is None or not logins.has_any:
         return False
@@ -326,8 +326,8 @@ def _takes_basic(target: str) -> str:
 def is_login_url(url: str) -> bool:
     """Tell whether a URL leads to a login page rather than to data.
 
-    Only what is sure: a host that does nothing else, or a whole segment of the path that
-    says so. What else is a login page is seen by its body.
+    Only where it is certain: a host that serves nothing else, or a whole path segment with such
+    a name. Other login pages are recognised by their body.
     """
     parts = urlsplit(url)
     host, segments = parts.hostname or "", unquote(parts.path).lower().split("/")

@@ -5,8 +5,8 @@
     machine files.example.org login me password s3cret
     default login anonymous password me@example.org
 
-The words may stand on one line or on many. What the format means is nowhere written down in
-full; in doubt this reads a file as curl does.
+The words may be on one line or on several. There is no full specification; in doubt a file is
+read as curl reads it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from asyncdl.private_files import NotPrivate, read_private
 from asyncdl.redact import Secret, SecretBytes
 
 VARIABLE = "NETRC"
-"""Names the file, in place of that of the user."""
+"""Names a file to read in place of the user's."""
 MOST_BYTES = 1 << 20
 MOST_ENTRIES = 10_000
 
@@ -37,12 +37,12 @@ _VALUES = frozenset({"login", "password", "account"})
 _BEGINNINGS = frozenset({"machine", "default"})
 _ALLOWED = (
     "`machine HOST login NAME password WORD`, `default login NAME password WORD`, `macdef`, and "
-    'comments behind `#`; a value with spaces stands in "quotes"'
+    'comments behind `#`; a value with spaces is in "quotes"'
 )
 
 
 class NetrcEntry(Struct, frozen=True):
-    """What one entry says."""
+    """One entry."""
 
     host: str
     """In lower case; empty for ``default``, which is for every host."""
@@ -51,7 +51,7 @@ class NetrcEntry(Struct, frozen=True):
     login: Secret = Secret()
     """May be empty."""
     password: Secret | None = None
-    """``None`` if it says none."""
+    """``None`` if it has none."""
 
 
 class Netrc(Struct, frozen=True):
@@ -87,12 +87,12 @@ def netrc_path(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def read_netrc(path: Path | str | None = None) -> Netrc:
-    """Read a netrc file, which only its owner may be able to open. Blocks.
+    """Read a netrc file, which must be accessible to its owner alone. Blocks.
 
     Args:
         path: ``None`` is the user's own, see :func:`netrc_path`.
-    Raises: ConfigError, for a file that is not there, is open to others, is longer than
-        1 MiB, or is no netrc; what it holds is in no message.
+    Raises: ConfigError, for a file that is missing, accessible to others, longer than 1 MiB, or
+        not a netrc; no message repeats its content.
     """
     file = netrc_path() if path is None else Path(path).expanduser()
     try:
@@ -113,13 +113,13 @@ def parse_netrc(data: SecretBytes, shown: str = "netrc") -> Netrc:
     Args:
         data: UTF-8, with or without a byte order mark.
         shown: The file, for messages.
-    Raises: ConfigError, which names the line and nothing that stands there.
+    Raises: ConfigError, which names the line, without its content.
     """
     try:
         text = Secret(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _refusal(shown, line, "what stands there is no UTF-8") from None
+        raise _refusal(shown, line, "this is not UTF-8") from None
     reader = _NetrcReader(text, shown)
     return Netrc(tuple(reader.entries()), shown)
 

@@ -1,8 +1,8 @@
 """Which headers a request carries: the engine's own, the caller's, and those of a range. Pure.
 
-The caller's headers win over the engine's own. Some are the engine's alone, because the
-framing of messages, resuming, or the lengths and digests of a file rest on them; they are
-refused instead of being ignored.
+The caller's headers replace the engine's own. Some are reserved for the engine, because message
+framing, resuming, or the lengths and digests of a file depend on them; they are refused instead of
+being ignored.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from asyncdl.net.hosts import USER_AGENT
 from asyncdl.redact import Secret
 
 Headers: TypeAlias = Mapping[str, str | None]
-"""Names to values; ``None`` takes away the header that the engine would send by itself."""
+"""Names to values; ``None`` removes a header that the engine would send by default."""
 
 _OWN = {
     "User-Agent": USER_AGENT,
     "Accept": "*/*",
-    # Other codings make lengths and ranges those of the coded form.
+    # With other codings, lengths and ranges would be those of the encoded form.
     "Accept-Encoding": "identity",
 }
 OWN_NAMES = tuple(_OWN)
-"""Headers that every request has, unless the caller takes them away."""
+"""Headers that every request has, unless the caller removes them."""
 
 _GO_ANYWHERE = frozenset({"user-agent", "accept", "accept-language"})
-"""Headers of the caller's that go to other origins, too: they hold no secret, and the host at
-the end of a redirect has to see the same wish as the first."""
+"""Headers of the caller that are sent to other origins, too: they hold no secret, and apply to the
+host at the end of a redirect as much as to the first."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_VALUE = re.compile(r"[\0\r\n\ud800-\udfff]")
@@ -55,15 +55,15 @@ _RESERVED = {
 def header_problem(name: str, value: str | None) -> str:
     """Return why the caller may not send a header; empty if it may.
 
-    What a value holds may be a secret, so it is never repeated.
+    A value may be a secret, so it is never repeated.
 
     Source: RFC 9110, sections 5.1 and 5.5.
     """
     if _TOKEN.fullmatch(name) is None:
-        # What comes after the colon, if someone puts all of it into the name, is a value.
+        # Behind a colon in the name there may be the value.
         begun = _TOKEN.match(name)
         return (
-            f"{begun[0] if begun else ''!r} begins what is no name of a header; "
+            f"{begun[0] if begun else ''!r} begins what is not a header name; "
             "allowed: letters, digits and -"
         )
     if value is not None and _NOT_IN_VALUE.search(value):
@@ -74,10 +74,10 @@ def header_problem(name: str, value: str | None) -> str:
     if name.lower() in _RESERVED:
         return f"the header {name} cannot be set: {_RESERVED[name.lower()]}"
     if name.lower() == "host" and not value:
-        return "the header Host cannot be left out; allowed: a name of a host"
+        return "the header Host cannot be left out; allowed: a host name"
     if name.lower() == "accept-encoding" and not _is_uncoded(value):
         return (
-            "the header Accept-Encoding cannot ask for a coding: lengths, ranges and digests "
+            "the header Accept-Encoding cannot request a coding: lengths, ranges and digests "
             "are those of the file itself; allowed: identity, or none at all"
         )
     return ""
@@ -89,12 +89,12 @@ def _is_uncoded(value: str | None) -> bool:
 
 
 def hidden(headers: Headers) -> dict[str, str | None]:
-    """Return headers whose values no ``repr`` shows."""
+    """Return headers whose values are hidden from ``repr``."""
     return {name: None if value is None else Secret(value) for name, value in headers.items()}
 
 
 def sent_elsewhere(headers: Headers) -> Headers:
-    """Return those of the caller's headers that go to other origins as well."""
+    """Return the caller's headers that are sent to other origins, too."""
     return {name: value for name, value in headers.items() if name.lower() in _GO_ANYWHERE}
 
 
@@ -102,7 +102,7 @@ def request_headers(extra: Headers, range_headers: Mapping[str, str]) -> dict[st
     """Return the headers of one request.
 
     Args:
-        extra: The caller's; names in any case, the last of two alike counts.
+        extra: The caller's; names in any case; the last of two with the same name counts.
         range_headers: The engine's for this request alone, such as ``Range``.
     """
     named = {name.lower(): (name, value) for name, value in (*_OWN.items(), *extra.items())}

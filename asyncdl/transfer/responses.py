@@ -1,11 +1,11 @@
-"""Requests for bytes of a file, and what the headers of the responses say. Pure.
+"""Requests for ranges of a file, and the headers of their responses. Pure.
 
-Three generations of headers are in use, and none is a standard yet: ``X-RateLimit-Remaining`` with
-``X-RateLimit-Reset``, the same without ``X-``, and one ``RateLimit`` with all in it, as
-``limit=100, remaining=0, reset=30`` or, later, ``"default";r=0;t=30``.
+Rate limits come in three generations of headers, none of which is a standard yet:
+``X-RateLimit-Remaining`` with ``X-RateLimit-Reset``, the same without ``X-``, and one ``RateLimit``
+with everything in it, as ``limit=100, remaining=0, reset=30`` or, later, ``"default";r=0;t=30``.
 
-Source: draft-ietf-httpapi-ratelimit-headers, versions 03, 07 and 10; for ``X-`` what the hosts
-that send them write about them.
+Source: draft-ietf-httpapi-ratelimit-headers, versions 03, 07 and 10; for ``X-`` the documentation
+of the hosts that send them.
 
 What a response means for a file is decided in :mod:`asyncdl.transfer.range_responses`.
 """
@@ -34,17 +34,17 @@ _PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 _PARAMETER = re.compile(r"([a-z]{1,16})[ \t]{0,4}=[ \t]{0,4}([0-9]{1,15})")
 _NUMBER = re.compile(r"\s*([0-9]{1,15})(?:\.[0-9]*)?\s*")
 _EPOCH_FROM = 1_000_000_000
-"""Larger numbers are a time of day, as seconds since 1970; smaller ones a time from now."""
+"""Larger numbers are seconds since 1970; smaller ones are seconds from now."""
 _MILLISECONDS_FROM = 100_000_000_000
 
 
 def exhausted_for_s(headers: Mapping[str, str], *, is_refused: bool = False) -> float | None:
-    """Return how long no further request is allowed; ``None`` if one is, for all that is said.
+    """Return how long no further request is allowed; ``None`` if the headers allow one.
 
     Args:
-        headers: Of an answer; names in lower case.
-        is_refused: Whether it refuses the request for this reason: then none is left, even if the
-            number is not given.
+        headers: Of a response; names in lower case.
+        is_refused: Whether it refuses the request for its rate: then no request is left, even if
+            no number says so.
     Returns: Seconds, above 0, a day at most.
     """
     for remaining, reset in _allowances(headers):
@@ -57,19 +57,19 @@ def exhausted_for_s(headers: Mapping[str, str], *, is_refused: bool = False) -> 
 
 
 def _allowances(headers: Mapping[str, str]) -> list[tuple[str | None, str | None]]:
-    """Return what is left and when there will be more, as each way of saying so has it."""
+    """Return remaining requests and the time of their reset, for each kind of header."""
     found = [
         (_number(headers.get(f"{prefix}-remaining")), _number(headers.get(f"{prefix}-reset")))
         for prefix in _PREFIXES
     ]
     for policy in headers.get("ratelimit", "").lower().split('",'):
-        told = dict(_PARAMETER.findall(policy))
-        found.append((told.get("remaining", told.get("r")), told.get("reset", told.get("t"))))
+        given = dict(_PARAMETER.findall(policy))
+        found.append((given.get("remaining", given.get("r")), given.get("reset", given.get("t"))))
     return [(_plain(remaining), reset) for remaining, reset in found]
 
 
 def _number(value: str | None) -> str | None:
-    """Return the first number; some hosts repeat it for each limit that they have."""
+    """Return the first number; some hosts send one for each of their limits."""
     match = _NUMBER.match(value or "")
     return match[1] if match else None
 
@@ -84,23 +84,23 @@ def _seconds_until(reset: str, sent: str | None) -> float:
         number /= 1000
     if number < _EPOCH_FROM:
         return number
-    # The clock that made it is the one to compare with; ours may be wrong.
+    # It is compared with the clock of the host; ours may be wrong.
     when = parse_http_date(sent or "")
     return number - (when.timestamp() if when else time.time())
 
 
 _LIMITING = frozenset({429, 503})
-"""Refusals of a host that has had too many requests."""
+"""Statuses of a host that has had too many requests."""
 
 CODED = "coded"
-"""Reason of a ``WrongContent`` for a body that was compressed on its way."""
+"""Reason of a ``WrongContent`` for a body that was compressed on the way."""
 
 _FRAMING = frozenset({"", "identity", "chunked"})
 _NO_CODINGS = _FRAMING | {
     *("aws-chunked", "none", "null", "binary", "raw", "plain", "default", "7bit", "8bit"),
     *("utf-8", "utf8", "us-ascii", "iso-8859-1"),
 }
-"""What hosts write into ``Content-Encoding`` that is no coding: the bytes are the file's."""
+"""Values of ``Content-Encoding`` that hosts send although the body is the file as it is."""
 
 
 class RangeRequest(Struct, frozen=True):
@@ -108,9 +108,9 @@ class RangeRequest(Struct, frozen=True):
 
     start: int = 0
     stop: int | None = None
-    """``None`` asks to the end of the file."""
+    """``None`` is the end of the file."""
     is_ranged: bool = True
-    """Without a ``Range`` header the whole file is asked for, and ``start`` is 0."""
+    """Without a ``Range`` header the whole file is requested, and ``start`` is 0."""
     if_range: str | None = None
 
     @property
@@ -119,7 +119,7 @@ class RangeRequest(Struct, frozen=True):
         return self.start == 0 and self.stop is None
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that say so."""
+        """Return the headers of the request."""
         if not self.is_ranged:
             return {}
         condition = {"If-Range": self.if_range} if self.if_range else {}
@@ -127,33 +127,33 @@ class RangeRequest(Struct, frozen=True):
 
 
 class Head(Struct, frozen=True):
-    """What an answer says before its body."""
+    """What the headers of a response say."""
 
     status: int
     content_range: str | None = None
     content_type: str | None = None
     disposition: str | None = None
     length: int | None = None
-    """Of the body as it is framed; ``None`` if only its end tells."""
+    """Content-Length; ``None`` if only the end of the body shows it."""
     is_chunked: bool = False
     takes_ranges: bool = True
-    """False if the host says that it does not; hosts that do may say nothing."""
+    """False if the host says that it does not support them; hosts that do may say nothing."""
     offers_ranges: bool = False
     """Whether the host says or shows that it does."""
     validator: Validator = Validator()
     retry_after_s: float | None = None
     rest_s: float = 0.0
-    """So long no further request is allowed, by an answer that does not say so by its status."""
+    """For so long no further request is allowed, by headers of a response that is no refusal."""
     coding: str = ""
     """How the body was changed on its way, such as ``gzip``; empty if it was not."""
     digests: tuple[Digest, ...] = ()
     """Of the whole file."""
     is_decoded: bool = False
-    """Whether the body is decoded on its way, see :mod:`asyncdl.transfer.content_coding`."""
+    """Whether the body is decoded as it is read, see :mod:`asyncdl.transfer.content_coding`."""
 
 
 def read_head(status: int, headers: Mapping[str, str]) -> Head:
-    """Read what matters out of the headers, whose names are in lower case."""
+    """Read the headers that matter; their names are in lower case."""
     is_framed_otherwise = "transfer-encoding" in headers
     accepts = headers.get("accept-ranges", "").strip().lower()
     retry_after_s = parse_retry_after(headers.get("retry-after"), sent=headers.get("date"))
@@ -181,7 +181,7 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
 
 
 def decoded(head: Head) -> Head:
-    """Return what is left of a head once its body is decoded on the way."""
+    """Return what remains of a head once its body is decoded as it is read."""
     return replace(
         head,
         coding="",

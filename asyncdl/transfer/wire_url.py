@@ -1,7 +1,7 @@
 """URLs as they go over the wire. Pure.
 
-A URL is sent byte for byte as it came: a signature covers its padding, its case,
-and the order of its parameters.
+A URL is sent byte for byte as it was given: a signature may cover its padding, its case and the
+order of its parameters.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from asyncdl.errors import TransferError
 from asyncdl.redact import Secret, Url
 
 BAD_URL = "bad-url"
-"""Reason of the ``TransferError`` for what is no ``http`` or ``https`` URL."""
+"""Reason of the ``TransferError`` for what is not an ``http`` or ``https`` URL."""
 
 Origin: TypeAlias = tuple[str, str, int]
 """Scheme, host and port: one connection serves all URLs that share them."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _URLS_IN_USE = 256
-"""A URL is checked when it is taken and needed when it is asked for, a moment later."""
+"""A URL is checked when it is accepted, and read again for its request soon after."""
 
 
 class RequestTarget(Struct, frozen=True):
-    """A URL that can be asked for."""
+    """A URL that can be requested."""
 
     text: str
-    """As it stands; only what no URL may hold is quoted."""
+    """As given; only characters that no URL may have are quoted."""
     origin: Origin
     host: str
     """What the ``Host`` header says: without a port where it is the usual one."""
@@ -42,7 +42,7 @@ class RequestTarget(Struct, frozen=True):
 
     @property
     def is_secure(self) -> bool:
-        """Whether it is asked for over TLS."""
+        """Whether it is requested over TLS."""
         return self.origin[0] == "https"
 
 
@@ -59,12 +59,12 @@ def read_target(text: str) -> RequestTarget:
     except ValueError:
         target = None
     if target is None:
-        raise TransferError(text, "no http or https URL", reason=BAD_URL)
+        raise TransferError(text, "not an http or https URL", reason=BAD_URL)
     return target
 
 
 class _NoHostName(Exception):
-    """No name of a host, in letters that are not ASCII; its text says why."""
+    """A host name with other letters than ASCII that is invalid; the text says why."""
 
 
 def _read(text: str) -> RequestTarget | None:
@@ -73,7 +73,7 @@ def _read(text: str) -> RequestTarget | None:
     port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not port:
         return None
-    # Its parts are not empty and not too long, or looking it up fails in a way of its own.
+    # Empty and long labels make a look-up fail with an error of its own.
     parts.hostname.encode("idna")
     path = quoted[len(parts.scheme) + len("://") + len(parts.netloc) :].partition("#")[0]
     userinfo, _, host = parts.netloc.rpartition("@")
@@ -87,7 +87,7 @@ def _read(text: str) -> RequestTarget | None:
 
 
 def _with_wire_name(text: str) -> str:
-    """Return a URL whose host is named in ASCII, as it is looked up and sent."""
+    """Return a URL with its host in ASCII, as it is resolved and sent."""
     authority = urlsplit(text).netloc
     if authority.isascii():
         return text
@@ -97,10 +97,10 @@ def _with_wire_name(text: str) -> str:
 
 
 def _wire_name(name: str) -> str:
-    """Return the name of a host in ASCII. Raises: _NoHostName.
+    """Return a host name in ASCII. Raises: _NoHostName.
 
-    Source: RFC 5891, with the mapping of UTS 46: upper case and wide letters are as browsers
-    read them, and ``ß`` is a letter of its own.
+    Source: RFC 5891, with the mapping of UTS 46: upper case and wide letters are
+    read as in browsers, and ``ß`` is a letter of its own.
     """
     if name.isascii():
         return name
@@ -109,11 +109,11 @@ def _wire_name(name: str) -> str:
     try:
         return idna.encode(name, uts46=True).decode()
     except idna.IDNAError as error:
-        raise _NoHostName(f"{name!r} is no name of a host by IDNA 2008: {error}") from None
+        raise _NoHostName(f"{name!r} is not a host name by IDNA 2008: {error}") from None
 
 
 def without_user(url: str) -> Url:
-    """Return a URL without the name and password that may stand in front of its host."""
+    """Return a URL without the user and password that may precede its host."""
     authority = urlsplit(url).netloc
     return Url(url.replace(authority, authority.rpartition("@")[2], 1))
 

@@ -125,7 +125,7 @@ ONE = "http://127.0.0.1:9/a"
         ([ONE, "--header-timeout", "0"], "seconds above 0"),
         ([ONE, "--limit-rate", "1Q"], "unknown unit"),
         (["nonsense"], "command line: 'nonsense' (allowed: a URL of http or https"),
-        (["http://a b.tést/"], "no name of a host by IDNA 2008"),
+        (["http://a b.tést/"], "not a host name by IDNA 2008"),
     ],
 )
 async def test_wrong_usage_is_named_before_any_network(

@@ -175,7 +175,7 @@ def _url_list(data: bytes) -> object:
 
 def _cookies(text: str) -> object:
     cookies = ChainCookies()
-    cookies.take("https://a.example.org/b/c", text)
+    cookies.store("https://a.example.org/b/c", text)
     return cookies.join({"Cookie": "x=y"}, "https://a.example.org/b/d")
 
 

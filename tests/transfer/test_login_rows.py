@@ -200,7 +200,7 @@ async def test_row_e17_a_wrong_password_is_sent_once_for_all_files(tmp_path: Pat
     assert len(login.requests) == 1
     for error in errors:
         assert (error.reason, error.retryable) == ("login-failed", False)
-        assert "~/.netrc, line 2" in str(error) and f"{LOGIN_HOST} answered 401" in str(error)
+        assert "~/.netrc, line 2" in str(error) and f"{LOGIN_HOST} responded with 401" in str(error)
         assert "wr0ng" not in str(error) and "locked" in error.remedy
     assert r.names == []
 

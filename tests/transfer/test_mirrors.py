@@ -113,7 +113,7 @@ async def test_the_length_that_the_caller_knows_decides(tmp_path: Path) -> None:
 
 async def test_a_mirror_that_is_no_url_is_refused_before_any_request(tmp_path: Path) -> None:
     async with rig(tmp_path, FILE) as r:
-        with pytest.raises(TransferError, match="no http or https URL"):
+        with pytest.raises(TransferError, match="not an http or https URL"):
             await r.fetch(mirrors=("ftp://host/x",))
         with pytest.raises(TypeError, match=r"FileRequest\.mirrors"):
             await r.fetch(mirrors="http://host/x")

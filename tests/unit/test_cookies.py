@@ -9,7 +9,7 @@ from asyncdl.transfer.cookies import ChainCookies
 
 def sent(fields: str, url: str, *, by: str = "https://data.example.org/a/b") -> str:
     cookies = ChainCookies()
-    cookies.take(by, fields)
+    cookies.store(by, fields)
     return cookies.join({}, url).get("Cookie", "")
 
 
@@ -50,7 +50,7 @@ def test_a_cookie_of_an_address_is_its_own() -> None:
 
 def test_the_callers_cookies_come_first_and_stay() -> None:
     cookies = ChainCookies()
-    cookies.take("http://host/", "b=2")
+    cookies.store("http://host/", "b=2")
     assert cookies.join({"cookie": "a=1", "X": "y"}, "http://host/") == {
         "X": "y",
         "Cookie": "a=1; b=2",

@@ -118,7 +118,7 @@ def test_the_remedy_of_what_never_changes_does_not_name_time(reason: str) -> Non
         RangeRefused(URL, "no way of asking brings the rest", retryable=False),
         ChecksumMismatch(URL, algorithm="sha256", expected="aa", got="bb"),
         TransferError(URL, "too many redirects", reason="redirects"),
-        TransferError(URL, "no http or https URL", reason="bad-url"),
+        TransferError(URL, "not an http or https URL", reason="bad-url"),
         NetworkError("ask host", "its certificate has expired", retryable=False),
     ],
     ids=lambda error: getattr(error, "reason", "network"),

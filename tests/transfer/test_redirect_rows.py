@@ -117,7 +117,9 @@ async def test_a_header_that_cannot_be_sent_is_named_without_its_value(
     tmp_path: Path, name: str, value: str
 ) -> None:
     async with rig(tmp_path, FILE) as r:
-        with pytest.raises(TransferError, match="X-Key" if name else "not a header name") as refused:
+        with pytest.raises(
+            TransferError, match="X-Key" if name else "not a header name"
+        ) as refused:
             await r.fetch(headers={name: value})
     assert (refused.value.reason, r.server.requests) == ("bad-header", [])
     assert refused.value.remedy == "Correct the header."

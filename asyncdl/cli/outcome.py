@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
-from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
+from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, group_failures
 from asyncdl.job.reporting.run_history import ProofCount
 from asyncdl.units import count, duration, rate, size
 
@@ -137,7 +137,7 @@ def _replaced(summary: Summary) -> list[str]:
 
 
 def _failures(failures: Sequence[Failure]) -> list[str]:
-    groups = alike(failures)
+    groups = group_failures(failures)
     lines = [line for group in groups[:SHOWN_REASONS] for line in _group(group)]
     hidden = sum(map(len, groups[SHOWN_REASONS:]))
     if hidden:

@@ -16,7 +16,7 @@ from rich.text import Text
 from asyncdl.cli.live import ResizableLive
 from asyncdl.cli.printing import plain
 from asyncdl.events import Emit, Event, Notice
-from asyncdl.progress.run_progress import RunProgress, joined
+from asyncdl.progress.run_progress import RunProgress, join_fitting
 from asyncdl.run_state.messages import message_of, retry_of
 from asyncdl.run_state.transfers import ActiveFile
 from asyncdl.text import shortened
@@ -76,16 +76,16 @@ def render(progress: RunProgress, width: int, height: int = 24) -> RenderableTyp
 
 
 def _head(progress: RunProgress, width: int) -> list[RenderableType]:
-    lines: list[RenderableType] = [_line(joined(progress.totals, width), "bold")]
+    lines: list[RenderableType] = [_line(join_fitting(progress.totals, width), "bold")]
     if progress.share is not None:
         lines.append(_total_bar(progress.share))
-    return [*lines, _line(joined(progress.speed, width))]
+    return [*lines, _line(join_fitting(progress.speed, width))]
 
 
 def _tail(progress: RunProgress, width: int) -> list[RenderableType]:
     lines: list[RenderableType] = []
     if progress.preparation:
-        lines.append(_line(joined(progress.preparation, width)))
+        lines.append(_line(join_fitting(progress.preparation, width)))
     return lines + [_line(delay, "yellow") for delay in progress.delays]
 
 

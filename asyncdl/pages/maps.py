@@ -22,7 +22,7 @@ POLAR_FROM = 75.0
 """Degrees of latitude; a map that lies beyond it everywhere is drawn as seen from above."""
 
 
-def drawn(ring: Ring) -> list[Corner]:
+def unwrapped_ring(ring: Ring) -> list[Corner]:
     """Return a ring whose longitudes continue over the antimeridian, with the first corner once.
 
     A step of more than 180 degrees is taken for one over the antimeridian. A ring around a
@@ -41,13 +41,13 @@ def drawn(ring: Ring) -> list[Corner]:
     return [*unrolled, (unrolled[-1][0], pole), (unrolled[0][0], pole)]
 
 
-def beside(rings: Iterable[Ring]) -> list[list[Corner]]:
-    """Return the rings of one shape as :func:`drawn` gives each, next to the first of them.
+def unwrapped_shape(rings: Iterable[Ring]) -> list[list[Corner]]:
+    """Return the rings of one shape, each unwrapped, next to the first of them.
 
     A shape that was cut at the antimeridian is joined again.
     """
     placed: list[list[Corner]] = []
-    for ring in filter(None, map(drawn, rings)):
+    for ring in filter(None, map(unwrapped_ring, rings)):
         turns = round((_middle(placed[0]) - _middle(ring)) / 360) if placed else 0
         placed.append([(longitude + 360.0 * turns, latitude) for longitude, latitude in ring])
     return placed
@@ -106,7 +106,7 @@ def map_data(
     rings += [ring for polygon in area for ring in polygon]
     return {
         "scenes": [_scene(scene) for scene in scenes],
-        "area": [beside(polygon) for polygon in area],
+        "area": [unwrapped_shape(polygon) for polygon in area],
         # Tiles are made for one projection.
         "projection": "mercator" if tiles else projection_for(rings),
         "tiles": tiles.url if tiles else None,
@@ -127,7 +127,7 @@ def _scene(scene: FoundScene) -> dict[str, Any]:
         "browse": browse.url if browse else "",
         "place": browse.place if browse else "",
         "isPicture": browse is not None and browse.is_picture,
-        "rings": beside(scene.footprint),
+        "rings": unwrapped_shape(scene.footprint),
     }
 
 

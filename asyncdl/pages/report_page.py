@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, alike
+from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, group_failures
 from asyncdl.pages.chart import chart
 from asyncdl.pages.maps import Polygon, map_data, scene_list
 from asyncdl.pages.markup import Child, Markup, element, joined, pairs, table
@@ -106,7 +106,7 @@ def _stopped(summary: Summary) -> Markup | None:
 
 
 def _failures(summary: Summary) -> Iterator[Markup]:
-    for group in alike(summary.failures):
+    for group in group_failures(summary.failures):
         first = group[0]
         why = (
             element("b", count(len(group), "file")),
@@ -211,9 +211,9 @@ def _slowest(summary: Summary) -> Markup:
 
 def _calls(summary: Summary) -> Markup:
     rows = (
-        (element("code", endpoint), f"{tally.calls:,}", f"{tally.failed:,}",
-         f"{tally.elapsed_s:,.1f} s")
-        for endpoint, tally in summary.history.api.items()
+        (element("code", endpoint), f"{of_one.calls:,}", f"{of_one.failed:,}",
+         f"{of_one.elapsed_s:,.1f} s")
+        for endpoint, of_one in summary.history.api.items()
     )  # fmt: skip
     return table(("endpoint", "calls", "failed", "time"), rows, numbers=range(1, 4))
 

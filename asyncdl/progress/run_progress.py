@@ -175,7 +175,7 @@ class RunProgress:
         return delays(self.state, self.now_s)
 
 
-def joined(parts: list[str], width: int) -> str:
+def join_fitting(parts: list[str], width: int) -> str:
     """Return as many of the first parts as fit; always the first."""
     line = parts[0]
     for part in parts[1:]:

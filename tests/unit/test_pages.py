@@ -9,7 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asyncdl.pages.maps import Tiles, beside, drawn, map_data, map_page, projection_for
+from asyncdl.pages.maps import (
+    Tiles,
+    map_data,
+    map_page,
+    projection_for,
+    unwrapped_ring,
+    unwrapped_shape,
+)
 from asyncdl.pages.markup import Markup, element
 from tests.pages.scenes import (
     ANCHORAGE,
@@ -29,7 +36,7 @@ rings = st.lists(
 @given(rings)
 @example(list(FIJI))
 def test_a_drawn_ring_never_jumps_and_has_every_corner(ring: list[tuple[float, float]]) -> None:
-    line = drawn(ring)
+    line = unwrapped_ring(ring)
     assert all(abs(b[0] - a[0]) <= 180 or abs(a[1]) == 90 or abs(b[0] - a[0]) == 360
                for a, b in pairwise(line))  # fmt: skip
     assert [latitude for _, latitude in line[: len(ring)]] == [latitude for _, latitude in ring]
@@ -38,13 +45,13 @@ def test_a_drawn_ring_never_jumps_and_has_every_corner(ring: list[tuple[float, f
 
 
 def test_a_ring_around_a_pole_is_led_along_the_pole() -> None:
-    line = drawn(AROUND_THE_POLE)
+    line = unwrapped_ring(AROUND_THE_POLE)
     assert line[-2:] == [(180.0, 90.0), (-180.0, 90.0)]
     assert [longitude for longitude, _ in line[:-2]] == list(range(-180, 181, 30))
 
 
 def test_a_shape_that_was_cut_comes_together() -> None:
-    first, second = beside(FIJI_CUT)
+    first, second = unwrapped_shape(FIJI_CUT)
     assert min(longitude for longitude, _ in second) == max(longitude for longitude, _ in first)
 
 

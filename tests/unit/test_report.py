@@ -184,7 +184,7 @@ def test_there_may_be_no_report(tmp_path: Path) -> None:
 
 # --- reports of the version before ------------------------------------------------
 
-OLD_REPORT = Path(__file__).parents[1] / "data" / "report_0.1.0.json"
+OLD_REPORT = Path(__file__).parents[1] / "data" / "reports" / "report_0.1.0.json"
 """Written by version 0.1.0 from the events below."""
 RUN: tuple[tuple[float, Event], ...] = (
     (0, JobStarted("data", "label")),

@@ -21,7 +21,7 @@ from asyncdl.events import (
 from asyncdl.job.reporting.run_history import (
     MAX_SCENES,
     MAX_SLOWEST,
-    EndpointTally,
+    EndpointCalls,
     HistoryRecorder,
     ProofCount,
     RunHistory,
@@ -64,7 +64,7 @@ def test_calls_are_counted_by_endpoint() -> None:
         (3.0, ApiCalled("scene-search", 0.25, "RATE_LIMIT")),
         end_s=3.0,
     )
-    assert history.api == {"scene-search": EndpointTally(2, 1, 1.75)}
+    assert history.api == {"scene-search": EndpointCalls(2, 1, 1.75)}
 
 
 def test_footprints_are_kept_up_to_a_number() -> None:

@@ -65,7 +65,7 @@ class Failure:
     """HTTP requests made for it in this run."""
 
 
-def alike(failures: Iterable[Failure]) -> list[list[Failure]]:
+def group_failures(failures: Iterable[Failure]) -> list[list[Failure]]:
     """Group failures with the same state, reason and remedy; the most frequent first."""
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in failures:

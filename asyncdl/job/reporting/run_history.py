@@ -60,7 +60,7 @@ class StrainSpan:
 
 
 @dataclass(slots=True)
-class EndpointTally:
+class EndpointCalls:
     """The calls of one endpoint."""
 
     calls: int = 0
@@ -77,7 +77,7 @@ class RunHistory:
     """Checks of the files that are there, the most frequent first."""
     slowest: tuple[SlowFile, ...] = ()
     """At most ten, the slowest first."""
-    api: Mapping[str, EndpointTally] = field(default_factory=dict)
+    api: Mapping[str, EndpointCalls] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
     strains: tuple[StrainSpan, ...] = ()
     """Which hosts got fewer connections, in the order in which that began."""
@@ -99,7 +99,7 @@ class HistoryRecorder:
         self._timeline = TimelineBuilder()
         self._proofs = Counter[tuple[str, str]]()
         self._scenes: list[FoundScene] = []
-        self._api: dict[str, EndpointTally] = {}
+        self._api: dict[str, EndpointCalls] = {}
         self._slowest: list[SlowFile] = []
 
     def take(self, event: Event, state: RunState, now_s: float) -> None:
@@ -122,10 +122,10 @@ class HistoryRecorder:
         self._timeline.sample(state, now_s)
 
     def _count_call(self, call: ApiCalled) -> None:
-        tally = self._api.setdefault(call.endpoint, EndpointTally())
-        tally.calls += 1
-        tally.failed += call.error_code is not None
-        tally.elapsed_s += call.elapsed_s
+        known = self._api.setdefault(call.endpoint, EndpointCalls())
+        known.calls += 1
+        known.failed += call.error_code is not None
+        known.elapsed_s += call.elapsed_s
 
     def _note_end(self, ending: FileFinished, started_s: float | None, now_s: float) -> None:
         if ending.state in THERE:
@@ -151,8 +151,8 @@ class HistoryRecorder:
             ),
             slowest=tuple(sorted(self._slowest, reverse=True)),
             api={
-                endpoint: EndpointTally(tally.calls, tally.failed, round(tally.elapsed_s, 3))
-                for endpoint, tally in self._api.items()
+                endpoint: EndpointCalls(known.calls, known.failed, round(known.elapsed_s, 3))
+                for endpoint, known in self._api.items()
             },
             timeline=self._timeline.timeline(state, now_s),
             strains=tuple(map(_span_of, state.strains.history)),

@@ -643,7 +643,7 @@ def _read(endpoint: str, data: Json, as_type: type[T]) -> T:
         return read_reply(data, as_type, lambda path, why: losses.append((path, why)))
     except msgspec.ValidationError as error:
         # The message names types and the path, and quotes no values.
-        raise ApiError(endpoint, message=f"unexpected reply: {error}") from error
+        raise ApiError(endpoint, message=f"unexpected response: {error}") from error
     finally:
         _log_losses(endpoint, losses)
 

@@ -133,7 +133,7 @@ async def test_a_key_that_is_no_text_is_an_unexpected_reply(
     client: M2MClient, service: FakeM2M
 ) -> None:
     service.will_answer("login-token", Answer(data={"apiKey": "x"}))
-    with pytest.raises(ApiError, match="unexpected reply"):
+    with pytest.raises(ApiError, match="unexpected response"):
         await client.login()
 
 

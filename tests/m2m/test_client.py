@@ -353,7 +353,7 @@ async def test_one_agreement_may_come_without_a_list(client: M2MClient, service:
 
 
 async def test_a_dataset_that_is_null_is_an_unexpected_reply(client: M2MClient) -> None:
-    with pytest.raises(ApiError, match="dataset: unexpected reply"):
+    with pytest.raises(ApiError, match="dataset: unexpected response"):
         await client.dataset(dataset_name="nothing")
 
 
@@ -421,7 +421,7 @@ async def test_a_search_without_results_is_not_taken_for_an_empty_one(
     client: M2MClient, service: FakeM2M, data: Json
 ) -> None:
     service.will_answer("scene-search", Answer(data=data))
-    with pytest.raises(ApiError, match=r"scene-search.*unexpected reply"):
+    with pytest.raises(ApiError, match=r"scene-search.*unexpected response"):
         await client.scene_search(LANDSAT, {})
 
 

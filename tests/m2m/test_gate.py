@@ -62,7 +62,7 @@ def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def pass_through(gate: AccountGate) -> None:
-    async with gate.turn():
+    async with gate.hold():
         pass
 
 
@@ -71,7 +71,7 @@ async def test_tasks_pass_in_order_of_arrival(tmp_path: Path) -> None:
     passed: list[int] = []
 
     async def pass_as(number: int) -> None:
-        async with gate.turn():
+        async with gate.hold():
             await anyio.lowlevel.checkpoint()
             passed.append(number)
 
@@ -82,14 +82,14 @@ async def test_tasks_pass_in_order_of_arrival(tmp_path: Path) -> None:
 
 
 async def test_two_gates_of_one_account_exclude_each_other(tmp_path: Path) -> None:
-    async with gate_in(tmp_path).turn():
+    async with gate_in(tmp_path).hold():
         with anyio.move_on_after(0.02) as scope:
             await pass_through(gate_in(tmp_path))
     assert scope.cancelled_caught
 
 
 async def test_accounts_do_not_wait_for_each_other(tmp_path: Path) -> None:
-    async with gate_in(tmp_path).turn():
+    async with gate_in(tmp_path).hold():
         with anyio.fail_after(5):
             await pass_through(gate_in(tmp_path, "bob"))
 
@@ -100,10 +100,10 @@ async def test_who_has_just_made_a_call_comes_after_the_one_that_is_waiting(tmp_
     passed: list[str] = []
 
     async def pass_as(name: str, gate: AccountGate) -> None:
-        async with gate.turn():
+        async with gate.hold():
             passed.append(name)
 
-    async with anyio.create_task_group() as tg, fast.turn():
+    async with anyio.create_task_group() as tg, fast.hold():
         tg.start_soon(pass_as, "waiting", waiting)
         while await to_thread.run_sync(is_free, next_lock(tmp_path)):
             pass
@@ -138,7 +138,7 @@ async def test_a_process_that_was_killed_holds_nothing(
 
 async def test_whoever_leaves_the_line_leaves_it_free(tmp_path: Path) -> None:
     holder, waiter = gate_in(tmp_path), gate_in(tmp_path)
-    async with holder.turn(), anyio.create_task_group() as tg:
+    async with holder.hold(), anyio.create_task_group() as tg:
         tg.start_soon(pass_through, waiter)
         await anyio.wait_all_tasks_blocked()
         tg.cancel_scope.cancel()
@@ -164,7 +164,7 @@ async def test_a_task_cancelled_by_asyncio_at_any_moment_holds_nothing(
 async def test_an_error_in_the_block_frees_the_account(tmp_path: Path) -> None:
     gate = gate_in(tmp_path)
     with pytest.raises(ZeroDivisionError):
-        async with gate.turn():
+        async with gate.hold():
             raise ZeroDivisionError
     with anyio.fail_after(5):
         await pass_through(gate)
@@ -180,7 +180,7 @@ async def test_an_unusable_folder_is_told_once_and_tasks_still_take_turns(
 
     async def check_alone() -> None:
         nonlocal inside
-        async with gate.turn():
+        async with gate.hold():
             inside += 1
             await anyio.lowlevel.checkpoint()
             assert inside == 1

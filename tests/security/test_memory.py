@@ -19,7 +19,7 @@ from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.from_config import options_of
 from asyncdl.job.choosing.search_plan import ids_of
 from asyncdl.m2m.calling.envelope import read_envelope
-from asyncdl.m2m.calling.transport import DATASET_REPLY_BYTES, SHORT_REPLY_BYTES, most_bytes_of
+from asyncdl.m2m.calling.transport import DATASET_REPLY_BYTES, SHORT_REPLY_BYTES, max_bytes_of
 from asyncdl.m2m.searching.area import area_from_geojson, area_from_wkt
 from asyncdl.outside import TooMuch, check_values
 from asyncdl.stac.items import NotAnItemCollection, read_page
@@ -249,9 +249,9 @@ async def test_a_reply_is_held_once_while_it_arrives() -> None:
 
 
 def test_each_endpoint_has_its_bound() -> None:
-    assert most_bytes_of("login-token") == most_bytes_of("permissions") == SHORT_REPLY_BYTES
-    assert most_bytes_of("dataset-search") == DATASET_REPLY_BYTES
-    assert most_bytes_of("scene-search") > 2**40
+    assert max_bytes_of("login-token") == max_bytes_of("permissions") == SHORT_REPLY_BYTES
+    assert max_bytes_of("dataset-search") == DATASET_REPLY_BYTES
+    assert max_bytes_of("scene-search") > 2**40
 
 
 def test_a_job_bounds_replies_by_what_it_asks_for() -> None:

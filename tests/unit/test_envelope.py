@@ -104,7 +104,7 @@ def test_an_envelope_with_a_refusal_and_no_code_asks_for_a_login(status: int) ->
 
 
 def test_our_own_findings_are_final() -> None:
-    assert kind_of(ApiError("dataset", message="unexpected reply")) is ErrorKind.FATAL
+    assert kind_of(ApiError("dataset", message="unexpected response")) is ErrorKind.FATAL
 
 
 @pytest.mark.parametrize("data", [None, [], {}, 3, "key", [None]])

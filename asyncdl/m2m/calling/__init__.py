@@ -1,1 +1,1 @@
-"""How a call is made: its turn, its way over the wire, what the reply means, and another try."""
+"""How an API call is made: holding the account, sending, reading the response, trying again."""

@@ -1,4 +1,4 @@
-"""How patient the client is: its options, and whether a failed call is made again. Pure."""
+"""The client's options, and whether a failed call is made again. Pure."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from asyncdl.net.retry import Backoff, Outage
 from asyncdl.net.tls import Tls
 
 SEARCH_ATTEMPTS = 3
-"""Tries in all when the search back end fails; more have not been seen to help."""
+"""Tries in all when the search back end fails; no case is known where more have helped."""
 
 SERVICE_DOWN = Backoff(first_s=1.0, factor=4.0, max_s=300.0, attempts=6)
-"""One quick try, for a connection that was merely stale, then up to five minutes apart."""
+"""One quick retry, for a connection that was merely stale, then up to five minutes apart."""
 
 ACCOUNT_BUSY = Backoff(first_s=1.0, factor=1.5, max_s=5.0)
-"""A call takes seconds, and nobody tells when it is over."""
+"""A call takes seconds, and nothing announces its end."""
 
 
 MAX_REPLY_BYTES = 512 * 1024**2
-"""No reply comes near it: 50,000 hits of a search are some 150 MB."""
+"""No response comes near it: 50,000 hits of a search are some 150 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """How the client waits, tries again and keeps out of the way of others."""
+    """Timeouts, retries, and consideration for other programs that use the account."""
 
     connect_timeout_s: float = 30.0
     """For name, connection and TLS together."""
     read_timeout_s: float = 300.0
-    """Without a byte of the reply; searches and options of many scenes take minutes."""
+    """Without a byte of the response; searches and options of many scenes take minutes."""
     max_wait_s: float = 0.0
     """How long an outage of the service is waited for, from its first failure to the last
-    try; 0 makes as many tries as ``backoff`` allows, whatever time they take."""
+    try; 0 makes as many tries as ``backoff`` allows, however long they take."""
     max_reply_bytes: int = MAX_REPLY_BYTES
-    """A longer reply is an error; counted after decompression."""
+    """A longer response is an error; counted after decompression."""
     backoff: Backoff = SERVICE_DOWN
     """Tries, and pauses between them, when the service fails."""
     busy_backoff: Backoff = ACCOUNT_BUSY
@@ -44,25 +44,24 @@ class ClientOptions:
     rate_limit_patience_s: float = 300.0
     """How long a busy account is waited for in one try; with ``max_wait_s`` others follow."""
     longest_wait_s: float = 900.0
-    """A ``Retry-After`` beyond this is not waited for, but handed to the caller with the
-    error; with ``max_wait_s`` one beyond what is left of that."""
+    """A longer ``Retry-After`` is not waited for, but left to the caller with the error; with
+    ``max_wait_s``, one longer than what is left of that."""
     state_dir: Path | None = None
     """For the account's lock files; ``None`` is the user's state folder."""
     scene_list_ttl: str = "P1D"
-    """After this the service drops a list that nobody removed; an ISO 8601 duration."""
+    """After this the service drops a list that was not removed; an ISO 8601 duration."""
     exit_deadline_s: float = 10.0
     """For removing scene lists and logging out at the end, together."""
     tls: Tls | None = None
-    """Whom to trust; a session that is given has its own trust."""
+    """Certificates to trust and to show; a given session has its own."""
 
 
 @dataclass(slots=True)
 class CallRetries:
     """How often one call has failed, and whether it is made again.
 
-    While an outage is waited for, all failures in it count as one: what the
-    service does to everybody says nothing about this call. A call that keeps
-    failing while others succeed fails anew each time.
+    While an outage is waited for, all failures in it count as one, since they say nothing about
+    this call. A call that keeps failing while others succeed counts each time.
     """
 
     options: ClientOptions
@@ -76,7 +75,7 @@ class CallRetries:
 
         Args:
             error: How the call ended.
-            outage: What the service is known to suffer from, this failure included.
+            outage: Of the service, this failure included.
             now_s: The present.
         """
         self._count(outage)
@@ -88,7 +87,7 @@ class CallRetries:
         if left_s is None:
             is_too_long = (error.retry_after_s or 0.0) > self.options.longest_wait_s
             return None if is_too_long else pause_s
-        # The last try is made right at the end of the time, unless it is asked not to be.
+        # The last try is made at the very end of the time, unless the service asks for more.
         is_over = left_s <= 0 or (error.retry_after_s or 0.0) > left_s
         return None if is_over else min(pause_s, left_s)
 
@@ -106,7 +105,7 @@ class CallRetries:
             return False
         if self.options.max_wait_s:
             return self.options.backoff.may_retry(error, self.failed)
-        # A busy account has been waited for already; other callers' tries count as ours.
+        # A busy account has been waited for already; tries of other callers count, too.
         tries = max(self.failed, outage.failed)
         return kind is not ErrorKind.BUSY and self.options.backoff.may_retry(error, tries)
 

@@ -1,7 +1,6 @@
-"""One API call told in order: a turn, a key, the exchange, another try.
+"""One API call, step by step: wait for the account, log in, send, try again.
 
-Everything that is true of every endpoint is here, and nothing that is true of
-only one.
+What holds for every endpoint is here, and nothing that holds for only one.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from asyncdl.m2m.calling.envelope import (
 from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.m2m.calling.transport import RawReply, Transport
 from asyncdl.m2m.models import Json
+from asyncdl.net.faults import RESPONSE_TIMEOUT
 from asyncdl.net.retry import parse_http_date
 from asyncdl.redact import Secret, SecretBytes
 
@@ -44,27 +44,27 @@ log = logging.getLogger("asyncdl.m2m")
 T = TypeVar("T")
 
 FIRST_YEAR = 2000
-"""A clock that says less was never set."""
+"""A clock with an earlier year was never set."""
 
 KEYLESS_ENDPOINTS = frozenset({"login-token", "login-app-guest", "login-sso"})
 """An old key makes the login itself fail with ``AUTH_EXPIRED``, so none is sent."""
 
-LIGHT_ENDPOINT = "permissions"
-"""Asked to find out whether a service is down or fails with one call only: it changes nothing
-and has no parameters that could be to blame."""
+PROBE_ENDPOINT = "permissions"
+"""Called to find out whether the service is down or only one call fails: it changes nothing and has
+no parameters that could be the cause."""
 
 UNREPEATABLE_ENDPOINTS = frozenset({"order-submit"})
-"""Made again only when the service has refused them, never when their reply is lost."""
+"""Made again only if the service has refused them, never if their response is lost."""
 
 
 @dataclass(slots=True)
 class Caller:
     """Makes calls for one account.
 
-    A call whose reply was lost is made again unchanged, for nearly every endpoint
-    is safe to repeat: searches change nothing, adding to a list or removing from it
-    twice is the same as once, and ``download-request`` answers a repetition with
-    the download ids of the first. An order would be placed twice.
+    A call whose response was lost is made again unchanged, for nearly every endpoint
+    is idempotent: searches change nothing, adding to a list or removing from it
+    twice is the same as once, and ``download-request`` repeats
+    the download ids of the first call. An order would be placed twice.
     """
 
     credentials: Credentials
@@ -77,13 +77,13 @@ class Caller:
     breaker: Breaker = field(init=False)
     """What is known of the service's health."""
     service_time: float | None = None
-    """Earliest ``Date`` of the service's replies, in seconds since 1970."""
+    """Earliest ``Date`` of the service's responses, in seconds since 1970."""
     _api_key: str | None = field(default=None, repr=False)
     _under_way: set[CancelScope] = field(default_factory=set)
     """Of the calls that have not ended."""
     _is_over: bool = False
     _secrets: list[str] = field(default_factory=list, repr=False)
-    """What no message may repeat: the token and every key so far."""
+    """Hidden in every message: the token and every key so far."""
 
     def __post_init__(self) -> None:
         self._secrets.append(self.credentials.token)
@@ -92,47 +92,47 @@ class Caller:
     async def call(self, endpoint: str, payload: object = None) -> Json:
         """Make one call, logging in before and trying again after failures as needed.
 
-        Raises: AuthError, ApiError, NetworkError, once there is no hope left.
+        Raises: AuthError, ApiError, NetworkError, when no further try is made.
         """
         if endpoint == "logout":
             return await self.log_out()
-        with self._noted(f"call {endpoint}"):
+        with self._tracked(f"call {endpoint}"):
             return await self._call(endpoint, orjson.dumps(payload))
         raise MisuseError(f"call {endpoint}: the client's block was left while it went on")
 
     async def _call(self, endpoint: str, body: bytes) -> Json:
-        patience, failures = CallRetries(self.options), 0
+        retries, failures = CallRetries(self.options), 0
         while True:
-            async with self.breaker.passage():
+            async with self.breaker.admission():
                 try:
-                    async with self.gate.turn():
-                        return await self._call_in_turn(endpoint, body)
+                    async with self.gate.hold():
+                        return await self._call_holding_gate(endpoint, body)
                 except (ApiError, NetworkError) as error:
                     failures += 1
                     if failures > 1:
-                        await self._compare(endpoint, error)
-                    pause_s = self._pause_after(endpoint, error, patience)
+                        await self._probe_service(endpoint, error)
+                    pause_s = self._pause_after(endpoint, error, retries)
             # Outside the gate: what failed may be this endpoint alone, or this call's
             # size, and minutes of pause would hold up calls that can succeed.
             await anyio.sleep(pause_s)
 
-    async def _compare(self, endpoint: str, error: ApiError | NetworkError) -> None:
-        """Find out whether the service is down, or well and this call's failure its own.
+    async def _probe_service(self, endpoint: str, error: ApiError | NetworkError) -> None:
+        """Find out whether the service is down, or only this call fails.
 
-        Only where that matters: an outage is waited for, a single call is not.
+        Only where it matters: an outage is waited for, a single call is not.
         """
         is_unclear = self.breaker.is_open and error.retryable and not error.retry_after_s
-        if not self.options.max_wait_s or not is_unclear or endpoint == LIGHT_ENDPOINT:
+        if not self.options.max_wait_s or not is_unclear or endpoint == PROBE_ENDPOINT:
             return
         try:
-            async with self.gate.turn():
-                await self._call_in_turn(LIGHT_ENDPOINT, b"null")
+            async with self.gate.hold():
+                await self._call_holding_gate(PROBE_ENDPOINT, b"null")
         except (ApiError, NetworkError) as other:
             log.debug("the service seems to be down: %s", other)
 
     @contextmanager
-    def _noted(self, what: str) -> Iterator[None]:
-        """Let :meth:`stop` end the block. Raises: MisuseError, when the client is closed."""
+    def _tracked(self, what: str) -> Iterator[None]:
+        """Let :meth:`stop` cancel the block. Raises: MisuseError, when the client is closed."""
         require_asyncio("M2MClient")
         self.check(what)
         with CancelScope() as scope:
@@ -143,12 +143,12 @@ class Caller:
                 self._under_way.discard(scope)
 
     def check(self, what: str) -> None:
-        """Refuse what cannot be done any more. Raises: MisuseError, when the client is closed."""
+        """Raises: MisuseError, when the client is closed."""
         if self._is_over:
             raise MisuseError(f"{what}: the client was used after its `async with` block")
 
     def stop(self) -> None:
-        """Cancel the calls that are under way; a login among them comes to its end."""
+        """Cancel the calls that are under way; a login among them is completed first."""
         for scope in self._under_way:
             scope.cancel()
 
@@ -159,35 +159,35 @@ class Caller:
         await self.log_out()
 
     def _pause_after(
-        self, endpoint: str, error: ApiError | NetworkError, patience: CallRetries
+        self, endpoint: str, error: ApiError | NetworkError, retries: CallRetries
     ) -> float:
         """Return how long this call alone pauses before its next try.
 
         Raises: ``error``, if there is none; NetworkError, if there is no time for one.
         """
         outage = self.breaker.outage
-        wait_s = patience.wait_s(error, outage, anyio.current_time())
+        wait_s = retries.wait_s(error, outage, anyio.current_time())
         if endpoint in UNREPEATABLE_ENDPOINTS:
             raise error
         if wait_s is None:
-            if patience.is_out_of_time(error, outage):
+            if retries.is_out_of_time(error, outage):
                 raise self._down_for_too_long(error) from error
             if isinstance(error, ApiError):
                 # An outage would be waited for, and ends in the other error.
                 is_outage_kind = kind_of(error) is ErrorKind.SERVER and error.retryable
                 error.is_alone = bool(self.options.max_wait_s) and is_outage_kind
             raise error
-        self.breaker.hold(_reason(error), wait_s)
+        self.breaker.defer(_reason(error), wait_s)
         if self.breaker.is_open:
-            return 0.0  # all callers wait together, in front of the breaker
-        self._announce_retry(endpoint, error, wait_s, patience.failed)
+            return 0.0  # all callers wait together, at the breaker
+        self._announce_retry(endpoint, error, wait_s, retries.failed)
         return wait_s
 
     def _down_for_too_long(self, error: ApiError | NetworkError) -> NetworkError:
         down_s = self.breaker.outage.elapsed_s(anyio.current_time())
         return NetworkError(
             f"reach {self.transport.host}",
-            f"down for {down_s:.0f} s, and {self.options.max_wait_s:.0f} s are the longest wait "
+            f"down for {down_s:.0f} s, and {self.options.max_wait_s:.0f} s is the longest wait "
             f"(service.max_wait); the last try: {error}",
         )
 
@@ -201,33 +201,33 @@ class Caller:
 
         Raises: AuthError, ApiError, NetworkError, at the first failure but ``RATE_LIMIT``.
         """
-        with self._noted("log in"):
-            async with self.gate.turn():
+        with self._tracked("log in"):
+            async with self.gate.hold():
                 if not self.is_logged_in:
-                    await self._log_in_in_turn()
+                    await self._log_in_holding_gate()
             return
         raise MisuseError("log in: the client's block was left while it went on")
 
     async def log_out(self) -> None:
-        """Give the key back; without one, do nothing.
+        """Log out; without a key, do nothing.
 
         Tried once more, on a new connection, when it may not have reached the service; both
-        within ``exit_deadline_s``. A key that the service has forgotten counts as given back.
+        within ``exit_deadline_s``. With a key that the service has dropped it counts as done.
 
-        Raises: ApiError, NetworkError, if the service did not take it.
+        Raises: ApiError, NetworkError, if the service did not log out.
         """
         if not self.is_logged_in and not self._under_way:
-            return  # nor is anybody about to be
-        async with self.gate.turn():
+            return  # and no login is under way
+        async with self.gate.hold():
             api_key, self._api_key = self._api_key, None
             if api_key is None:
-                return  # another task gave it back while this one stood in line
+                return  # another task has logged out while this one waited
             deadline = min(
                 anyio.current_time() + self.options.exit_deadline_s,
                 anyio.current_effective_deadline(),
             )
             try:
-                await self._give_back(api_key, (anyio.current_time() + deadline) / 2)
+                await self._send_logout(api_key, (anyio.current_time() + deadline) / 2)
             except (ApiError, NetworkError) as error:
                 if not _may_be_lost(error):
                     raise
@@ -235,72 +235,72 @@ class Caller:
             else:
                 return
             await self.transport.reconnect()
-            await self._give_back(api_key, deadline)
+            await self._send_logout(api_key, deadline)
 
-    async def _give_back(self, api_key: str, deadline: float) -> None:
+    async def _send_logout(self, api_key: str, deadline: float) -> None:
         """Call ``logout`` until ``deadline``, on the loop's clock.
 
         Raises: ApiError, NetworkError.
         """
         try:
             with anyio.fail_after(deadline - anyio.current_time()):
-                await self._exchange_patiently("logout", b"null", api_key)
+                await self._send_with_key("logout", b"null", api_key)
         except TimeoutError as error:
-            raise NetworkError(f"call logout at {self.transport.host}", "timed out") from error
+            raise RESPONSE_TIMEOUT.error(f"call logout at {self.transport.host}") from error
         except AuthError as error:
             log.debug("logout: %s", error)
 
-    async def _call_in_turn(self, endpoint: str, body: bytes) -> Json:
+    async def _call_holding_gate(self, endpoint: str, body: bytes) -> Json:
         """Make one call with a key that works, while no other call of the account runs.
 
-        As the login happens in the same turn, tasks that would all meet the dead
-        key find the new one when it is their turn: there is one login, not many.
+        As the login happens while the gate is held, other tasks whose key has expired, too, find
+        the new one when they hold it: there is one login, not many.
         """
         if endpoint in KEYLESS_ENDPOINTS:
-            return await self._exchange_patiently(endpoint, body, None)
-        api_key = self._api_key or await self._log_in_in_turn()
+            return await self._send_with_key(endpoint, body, None)
+        api_key = self._api_key or await self._log_in_holding_gate()
         try:
-            return await self._exchange_patiently(endpoint, body, api_key)
+            return await self._send_with_key(endpoint, body, api_key)
         except AuthError as error:
             if kind_of(error) is not ErrorKind.KEY:
                 raise
             self._api_key = None
             self._announce_retry(endpoint, error, 0.0, 1)
-        api_key = await self._log_in_in_turn()
+        api_key = await self._log_in_holding_gate()
         try:
-            return await self._exchange_patiently(endpoint, body, api_key)
+            return await self._send_with_key(endpoint, body, api_key)
         except AuthError as error:
             if kind_of(error) is not ErrorKind.KEY:
                 raise
             raise refused_again(error) from None
 
-    async def _log_in_in_turn(self) -> str:
+    async def _log_in_holding_gate(self) -> str:
         account = {"username": self.credentials.username, "token": self.credentials.token}
         body = SecretBytes(orjson.dumps(account))
-        return await self._patiently("login-token", partial(self._log_in_once, body))
+        return await self._while_busy("login-token", partial(self._log_in_once, body))
 
     async def _log_in_once(self, body: bytes) -> str:
-        # A key that nobody has heard of cannot be given back: once it is sent, a login is not
-        # cut off, whoever is cancelled meanwhile.
-        return await in_own_task(self._take_key(body), grace_s=self.options.exit_deadline_s)
+        # An unknown key cannot be logged out: once a login is sent, it is completed, even if its
+        # caller is cancelled meanwhile.
+        return await in_own_task(self._request_key(body), grace_s=self.options.exit_deadline_s)
 
-    async def _take_key(self, body: bytes) -> str:
-        api_key = _key_in(await self._exchange("login-token", body, None))
+    async def _request_key(self, body: bytes) -> str:
+        api_key = _key_in(await self._send("login-token", body, None))
         if not api_key:
-            raise ApiError("login-token", message="unexpected reply: the key is not a text")
+            raise ApiError("login-token", message="unexpected response: the key is not a text")
         self._api_key = api_key
         self._secrets.append(api_key)
         return api_key
 
-    async def _exchange_patiently(self, endpoint: str, body: bytes, api_key: str | None) -> Json:
-        return await self._patiently(endpoint, partial(self._exchange, endpoint, body, api_key))
+    async def _send_with_key(self, endpoint: str, body: bytes, api_key: str | None) -> Json:
+        return await self._while_busy(endpoint, partial(self._send, endpoint, body, api_key))
 
-    async def _patiently(self, endpoint: str, exchange: Callable[[], Awaitable[T]]) -> T:
-        """Send a call until the account is not busy with somebody else's.
+    async def _while_busy(self, endpoint: str, send: Callable[[], Awaitable[T]]) -> T:
+        """Send a call, and again while the account is busy with another call.
 
-        The gate stays closed meanwhile. Whoever keeps the account busy (another
-        machine, or a call that we gave up and the service did not) would refuse
-        our other calls just the same, and they would only jump the queue.
+        The gate is held meanwhile. What keeps the account busy (another machine, or a call that
+        we gave up and the service did not) would get our other calls refused as well, and they
+        would overtake this one.
         """
         options = self.options
         patience_s = min(options.rate_limit_patience_s, options.max_wait_s or math.inf)
@@ -308,7 +308,7 @@ class Caller:
         failed = 0
         while True:
             try:
-                return await exchange()
+                return await send()
             except ApiError as error:
                 if kind_of(error) is not ErrorKind.BUSY:
                     raise
@@ -321,14 +321,14 @@ class Caller:
                 self._announce_retry(endpoint, error, wait_s, failed)
             await anyio.sleep(wait_s)
 
-    async def _exchange(self, endpoint: str, body: bytes, api_key: str | None) -> Json:
-        """Send a call once and read what came back."""
+    async def _send(self, endpoint: str, body: bytes, api_key: str | None) -> Json:
+        """Send a call once and read its response."""
         self.calls[endpoint] += 1
         started = time.perf_counter()
         try:
             reply = await self.transport.post(endpoint, body, api_key=api_key)
         except NetworkError as error:
-            self._learn(error)
+            self._note_failure(error)
             raise
         elapsed_s = time.perf_counter() - started
         error_code: str | None = None
@@ -336,11 +336,11 @@ class Caller:
             data = await self._read(endpoint, reply)
         except ApiError as error:
             error_code = error.error_code or f"HTTP {reply.status}"
-            self._learn(error)
+            self._note_failure(error)
             raise
         else:
             self.breaker.succeed()
-            self._note_time(reply.headers.get("Date"))
+            self._note_service_time(reply.headers.get("Date"))
             return data
         finally:
             self.emit(ApiCalled(endpoint, elapsed_s, error_code))
@@ -358,15 +358,15 @@ class Caller:
             return read()
         return await to_thread.run_sync(read)
 
-    def _note_time(self, date: str | None) -> None:
-        """Take note of the service's clock; its machines may differ, so the earliest counts."""
-        said = parse_http_date(date or "")
-        if said is not None and said.year >= FIRST_YEAR:
-            at = said.timestamp()
+    def _note_service_time(self, date: str | None) -> None:
+        """Note the service's clock; its machines may differ, so the earliest counts."""
+        sent = parse_http_date(date or "")
+        if sent is not None and sent.year >= FIRST_YEAR:
+            at = sent.timestamp()
             self.service_time = at if self.service_time is None else min(at, self.service_time)
 
-    def _learn(self, error: ApiError | NetworkError) -> None:
-        """Tell a service that fails from one that answers with a refusal."""
+    def _note_failure(self, error: ApiError | NetworkError) -> None:
+        """Distinguish a service that fails from one that refuses a call."""
         kind = kind_of(error) if isinstance(error, ApiError) else ErrorKind.SERVER
         if kind is ErrorKind.SERVER:
             self.breaker.fail(error.retry_after_s)
@@ -381,12 +381,12 @@ class Caller:
 
 
 def _key_in(data: Json) -> Secret:
-    """Return the key that a login gives; empty if it gives none."""
+    """Return the key in the response to a login; empty if there is none."""
     return Secret(data if isinstance(data, str) else "")
 
 
 def _may_be_lost(error: ApiError | NetworkError) -> bool:
-    """Tell whether a call may not have reached the service, or not been understood by it."""
+    """Tell whether a call may not have reached the service, or not been processed by it."""
     return error.retryable or isinstance(error, ForeignResponse)
 
 

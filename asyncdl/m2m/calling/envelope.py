@@ -1,7 +1,7 @@
-"""What a reply of the service means: its data, or one of our errors.
+"""What a response of the service means: its data, or one of our errors. Pure.
 
-Pure. The body is read before the HTTP status, for the service sends errors
-with status 200 and tells with status 500 that an account is merely busy.
+The body is read before the HTTP status, since the service sends errors with status 200, and status
+500 for an account that is merely busy.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from asyncdl.outside import TooMuch, check_values
 from asyncdl.redact import MASK
 
 MAX_MESSAGE_CHARS = 1000
-"""The service's texts are a sentence or two; what is longer is a page that went astray."""
+"""The service's messages are a sentence or two; longer ones are misplaced pages."""
 
 
 class ErrorKind(Enum):
-    """What an error asks of the caller."""
+    """What the caller has to do about an error."""
 
     KEY = "log in again, once, and repeat the call"
     ACCOUNT = "give up: the token, the account or its role was refused"
@@ -61,12 +61,12 @@ _KIND_OF_CODE = {
     "NOT_FOUND": ErrorKind.FATAL,
     "RESTORE_ORDER_ERROR": ErrorKind.FATAL,
     "SUBSCRIPTION_ERROR": ErrorKind.FATAL,
-    # Comes with status 500, which would otherwise ask for patience.
+    # Comes with status 500, which would otherwise be retried.
     "VERSION_UNKNOWN": ErrorKind.FATAL,
 }
 
-# Both spellings of AUTH_UNAUTHROIZED, the service's own and the right one, are
-# in the second family, and so is whatever it may refuse an account with next.
+# Both spellings of AUTH_UNAUTHROIZED, the service's own and the right one, are in the second
+# family, and so are further codes that refuse an account.
 _KIND_OF_FAMILY = {
     "AUTH_KEY": ErrorKind.KEY,
     "AUTH": ErrorKind.ACCOUNT,
@@ -89,7 +89,7 @@ _ROLE_HINT = (
     "the account needs the role MACHINE: ask for access to the Machine-to-Machine interface under "
     "Access Request on https://ers.cr.usgs.gov; its token must not have expired"
 )
-_ACCOUNT_HINT = "user name, token or rights were refused; `asyncdl doctor` finds out which"
+_ACCOUNT_HINT = "user name, token or rights were refused; `asyncdl doctor` shows which"
 _TOKEN_HINT = (
     "the user name or the application token is wrong or expired; "
     "make a new token on the profile page of https://ers.cr.usgs.gov"
@@ -117,11 +117,11 @@ _HINT_OF_FAMILY = {
 }
 _HINT_OF_STATUS = {301: _CHANGED_HINT, 308: _CHANGED_HINT, 401: _ROLE_HINT, 403: _ROLE_HINT}
 _REMOVED_STATUS = frozenset({404, 405, 410})
-"""Of envelopes without a code: nothing is asked for by its address but endpoints."""
+"""Of envelopes without a code: only endpoints are requested by their address."""
 _REMOVED_WORDS = re.compile(
     r"\b(?:invalid|unknown|no such|unsupported|removed|deprecated) end ?point", re.IGNORECASE
 )
-"""``NOT_FOUND`` says no more than its message: an item, or the endpoint itself."""
+"""The message alone shows whether ``NOT_FOUND`` is about an item or the endpoint."""
 
 _ENDPOINT = re.compile(r"\bend ?point\b", re.IGNORECASE)
 _GONE = re.compile(r"\b(?:not|no longer|removed|invalid|unknown|unavailable)\b", re.IGNORECASE)
@@ -145,14 +145,14 @@ def read_envelope(
     *,
     secrets: Sequence[str] = (),
 ) -> Json:
-    """Return the ``data`` of a reply.
+    """Return the ``data`` of a response.
 
     Args:
         endpoint: Named in errors.
         status: HTTP status; decides only where the body has no code.
-        headers: Headers of the reply, ``Retry-After`` among them.
+        headers: Of the response, ``Retry-After`` among them.
         body: The whole body, JSON or not.
-        secrets: Texts that no message may repeat: the token and the key.
+        secrets: Hidden in every message: the token and the key.
     Returns: Plain JSON, also ``None``: for many calls that is what success looks like.
     Raises:
         AuthError: the key, the token, the account or its role was refused.
@@ -176,7 +176,7 @@ def read_envelope(
 def _refusal(
     endpoint: str, status: int, headers: Mapping[str, str], envelope: _Envelope
 ) -> ApiError:
-    """Return the error that an envelope stands for."""
+    """Return the error for an envelope that refuses."""
     code = envelope.error_code
     kind = classify(code, status)
     is_removed = _is_removed(code, status, envelope.message)
@@ -200,7 +200,7 @@ def _foreign(
     body: bytes | bytearray,
     secrets: Sequence[str],
 ) -> ForeignResponse:
-    """Return the error for a body that the service did not make."""
+    """Return the error for a body that is not from the service."""
     kind, said, cause = describe_foreign(status, headers, body)
     quoted = _clean(said, secrets)[:MAX_QUOTE_CHARS]
     kind = _clean(kind, secrets)[:MAX_KIND_CHARS]
@@ -226,7 +226,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _is_removed(code: str, status: int, message: str) -> bool:
-    """Tell whether an error says that there is no such endpoint, rather than no such item."""
+    """Tell whether an error is about a missing endpoint, rather than a missing item."""
     if not code:
         return status in _REMOVED_STATUS
     if code.startswith("ENDPOINT_") or code == "INVALID_ENDPOINT":
@@ -242,18 +242,18 @@ def _says_removed(message: str) -> bool:
 
 
 def kind_of(error: ApiError) -> ErrorKind:
-    """Tell what ``error`` asks of the caller."""
+    """Return what the caller has to do about an error."""
     if isinstance(error, ForeignResponse):
         return _kind_of_foreign(error.http_status)
     return classify(error.error_code, error.http_status)
 
 
 def classify(error_code: str, http_status: int | None) -> ErrorKind:
-    """Tell what a reply with this code and status asks of the caller.
+    """Return what the caller has to do about a response with this code and status.
 
     Args:
         error_code: The service's code; empty if the reply had none.
-        http_status: Status of the reply; ``None`` for a finding of our own, which is final.
+        http_status: Of the response; ``None`` for an error found here, which is final.
     """
     if not error_code:
         return _kind_of_status(http_status)
@@ -290,9 +290,9 @@ def _kind_of_status(status: int | None) -> ErrorKind:
 
 
 def _kind_of_foreign(status: int | None) -> ErrorKind:
-    """Tell what a response asks of the caller that somebody else sent.
+    """Return what the caller has to do about a response that is not from the service.
 
-    Who refuses without knowing the account will not be changed by another login.
+    Where the account is unknown, another login does not help.
     """
     if status in (401, 403, 511):
         return ErrorKind.FATAL
@@ -301,7 +301,7 @@ def _kind_of_foreign(status: int | None) -> ErrorKind:
 
 
 def refused_again(error: AuthError) -> AuthError:
-    """Make the final error of a call that was refused right after a new login, too."""
+    """Return the final error of a call that was refused again, right after a new login."""
     return AuthError(
         error.endpoint,
         error_code=error.error_code,
@@ -313,7 +313,7 @@ def refused_again(error: AuthError) -> AuthError:
 
 @dataclass(frozen=True, slots=True)
 class _Envelope:
-    """What a reply says of itself, cleaned, and its data."""
+    """The parts of an envelope, cleaned, and its data."""
 
     error_code: str = ""
     message: str = ""
@@ -322,7 +322,7 @@ class _Envelope:
 
     @property
     def is_error(self) -> bool:
-        """Whether it says so, whatever the status: by a code, or by a message in place of data."""
+        """Whether it is an error, whatever the status: by a code, or by a message without data."""
         return bool(self.error_code) or (self.data is None and bool(self.message))
 
 
@@ -354,7 +354,7 @@ LARGE_BYTES = 128 * 1024
 
 
 def _load(text: bytes | memoryview) -> Json:
-    """Parse JSON; a long text in pieces, for none but this thread runs while one is parsed.
+    """Parse JSON; a long text in pieces, since a parser blocks all other threads.
 
     Raises: orjson.JSONDecodeError.
     """
@@ -370,7 +370,7 @@ def _load(text: bytes | memoryview) -> Json:
 
 
 def _is_envelope(raw: Mapping[str, Json]) -> bool:
-    """Tell the service's own JSON from that of a gateway, such as ``{"message": "Forbidden"}``."""
+    """Tell the service's JSON from that of a gateway, such as ``{"message": "Forbidden"}``."""
     return not _MARKS_OF_AN_ENVELOPE.isdisjoint(raw) or bool(_code_of(raw, ()))
 
 
@@ -392,7 +392,7 @@ def _first(raw: Mapping[str, Json], names: Sequence[str]) -> Json:
 def _text_in(
     value: Json, names: Sequence[str] = (*_NAMES_OF_THE_MESSAGE, "message"), depth: int = _MAX_DEPTH
 ) -> str:
-    """Return what a code or a message says that should be a text and may be anything."""
+    """Return the text of a code or message, which may be of any type."""
     if not depth or value is None:
         return ""
     if isinstance(value, dict):
@@ -409,7 +409,7 @@ def _message_in(code: Json) -> Json:
 
 
 def _code(text: str) -> str:
-    """Write a code as the service writes its own; what looks like none stays as it is."""
+    """Spell a code as the service does; what does not look like one stays as it is."""
     if not _FORM_OF_A_CODE.fullmatch(text):
         return text
     return text.upper().replace(" ", "_").replace("-", "_")

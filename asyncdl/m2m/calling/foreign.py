@@ -1,7 +1,7 @@
-"""Bodies that are no M2M reply: what they say of themselves, and who may have sent them.
+"""Responses that are not from M2M: what they say, and what may have sent them. Pure.
 
-Pure. Pages of CDNs, firewalls, filters, proxies and captive portals come with any
-status, any type and any coding; what is read here is for people only.
+Pages of CDNs, firewalls, filters, proxies and captive portals come with any status, any type and
+any coding; what is read here is for people only.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from asyncdl.m2m.models import Json
 from asyncdl.net.hosts import hostname_of
 
 MAX_PAGE_BYTES = 64 * 1024
-"""What a page says of itself is at its beginning."""
+"""The title of a page is at its beginning."""
 MAX_QUOTE_CHARS = 160
 MAX_KIND_CHARS = 80
-"""For what the headers say of the body and its sender."""
+"""For type and sender in the headers."""
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),
@@ -34,7 +34,7 @@ _HEADING = re.compile(r"<h[1-3]\b[^>]{0,500}>(.*?)(?:</h[1-3]|$)", re.IGNORECASE
 _TAG = re.compile(r"<[^>]*(?:>|$)")
 _PASSWORD_FIELD = re.compile(r"<input\b[^>]{0,500}type\s*=\s*[\"']?password", re.IGNORECASE)
 _JSON_TEXTS = ("message", "Message", "error", "detail", "title", "error_description", "reason")
-"""Where gateways put what they have to say."""
+"""Where gateways put their messages."""
 
 ADMINISTRATOR = "ask the network's administrators to let this host through"
 _PORTAL = (
@@ -82,7 +82,7 @@ _WORDS = (
         _COUNTRY,
     ),
 )
-"""Who gives itself away by its words; the first match counts."""
+"""Senders that are recognised by their words; the first match counts."""
 _PROXY_WORDS = re.compile(r"\bsquid\b|proxy", re.IGNORECASE)
 """Count for refusals only: gateways of the service call themselves proxies when they fail."""
 
@@ -103,14 +103,14 @@ _CAUSE_OF_STATUS = {
 def describe_foreign(
     status: int, headers: Mapping[str, str], body: bytes | bytearray
 ) -> tuple[str, str, str]:
-    """Return what a body that is no envelope is, says and is likely due to.
+    """Return type, text and likely cause of a body that is not an envelope.
 
     Args:
         status: HTTP status.
-        headers: Looked up without regard to case.
+        headers: Case-insensitive.
         body: The whole body.
-    Returns: Its kind and sender, such as ``text/html, CloudFront``; its title or first
-        words, which may be empty and hold whatever the page holds; the likely cause.
+    Returns: Type and sender, such as ``text/html, CloudFront``; title or first words, which may be
+        empty, and are not cleaned; the likely cause.
     """
     text = _text_of(headers, body)
     said = _said(body, text)
@@ -118,7 +118,7 @@ def describe_foreign(
 
 
 def without_bom(body: bytes | bytearray) -> bytes | memoryview:
-    """Return JSON as a parser takes it: UTF-8 without a byte order mark."""
+    """Return JSON for the parser: UTF-8 without a byte order mark."""
     for bom, charset in _BOMS:
         if body.startswith(bom):
             if charset == "utf-8":
@@ -129,7 +129,7 @@ def without_bom(body: bytes | bytearray) -> bytes | memoryview:
 
 
 def _text_of(headers: Mapping[str, str], body: bytes | bytearray) -> str:
-    """Return the beginning of a page as text; whatever cannot be read is replaced."""
+    """Return the beginning of a page as text; invalid bytes are replaced."""
     page = _unpacked(bytes(body[:MAX_PAGE_BYTES]))
     for bom, charset in _BOMS:
         if page.startswith(bom):
@@ -142,7 +142,7 @@ def _text_of(headers: Mapping[str, str], body: bytes | bytearray) -> str:
 
 
 def _unpacked(page: bytes) -> bytes:
-    """Undo a gzip coding that no header names."""
+    """Decode gzip that no header names."""
     if not page.startswith(b"\x1f\x8b"):
         return page
     try:

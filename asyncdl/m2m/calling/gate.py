@@ -1,8 +1,8 @@
 """One API call at a time per account, among tasks and among processes.
 
 The service refuses a second call of an account while one is running. Tasks
-wait in line for a lock in memory, processes (and other clients in this one)
-for lock files in the user's state folder. The files are locked by the
+wait for a lock in memory, processes (and other clients in this one) for lock
+files in the user's state folder. The files are locked by the
 operating system, so a process that dies leaves none locked.
 """
 
@@ -22,20 +22,20 @@ from filelock import FileLock, Timeout
 log = logging.getLogger("asyncdl.m2m")
 
 POLL_INTERVAL_S = 0.05
-"""Pause between two looks at a lock file that another process holds; a call takes 0.3 s or more."""
+"""Interval between tries of a lock that another process holds; a call takes 0.3 s or more."""
 
 
 class AccountGate:
     """Lets one call of an account through at a time, tasks in order of arrival.
 
-    A folder that cannot be used is told once in the log; from then on only
-    the tasks of this client keep out of each other's way.
+    A folder that cannot be used is logged once; from then on only the tasks of this client
+    exclude each other.
 
     Args:
         directory: Where the lock files live; made when needed.
         host: Host of the service.
         username: Account there; appears in no file name.
-        poll_interval_s: Pause between two looks at a lock that another process holds.
+        poll_interval_s: Between tries of a lock that another process holds.
     """
 
     def __init__(
@@ -49,39 +49,39 @@ class AccountGate:
         self._directory = directory
         self._name = lock_name(host, username)
         self._poll_interval_s = poll_interval_s
-        self._line = anyio.Lock()
+        self._one_at_a_time = anyio.Lock()
         # Threads of our own: those of the pool may all be busy with slow disks.
         self._threads = CapacityLimiter(2)
         self._has_warned = False
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for the account to be free and keep it for the block.
+    async def hold(self) -> AsyncIterator[None]:
+        """Wait until the account is free and hold it for the block.
 
-        Waiting can be cancelled, and every way out of the block frees the account.
+        Waiting can be cancelled, and every way out of the block releases the account.
         """
-        async with self._line:
-            claim = _Claim(self._directory, self._name)
+        async with self._one_at_a_time:
+            lock = _AccountLock(self._directory, self._name)
             try:
-                await self._take(claim)
+                await self._take(lock)
                 yield
             finally:
-                await self._drop(claim)
+                await self._drop(lock)
 
-    async def _drop(self, claim: _Claim) -> None:
+    async def _drop(self, lock: _AccountLock) -> None:
         try:
             with CancelScope(shield=True):
-                await to_thread.run_sync(claim.drop, limiter=self._threads)
+                await to_thread.run_sync(lock.drop, limiter=self._threads)
         except BaseException:
-            # asyncio's own cancel() passes every shield and may come before the thread has
-            # begun. Better a moment of the loop's time than an account that stays locked.
-            claim.drop()
+            # asyncio's own cancel() ignores the shield and may come before the thread has
+            # begun. Blocking the loop for a moment is better than an account that stays locked.
+            lock.drop()
             raise
 
-    async def _take(self, claim: _Claim) -> None:
+    async def _take(self, lock: _AccountLock) -> None:
         try:
-            # A loop that looks again: a thread that waits for a file lock cannot be cancelled.
-            while not await to_thread.run_sync(claim.try_take, limiter=self._threads):  # noqa: ASYNC110
+            # Polling, since a thread that waits for a file lock cannot be cancelled.
+            while not await to_thread.run_sync(lock.try_take, limiter=self._threads):  # noqa: ASYNC110
                 await anyio.sleep(self._poll_interval_s)
         except (OSError, NotImplementedError) as error:  # the latter where there are no locks
             self._warn_once(error)
@@ -97,16 +97,15 @@ class AccountGate:
 
 
 def lock_name(host: str, username: str) -> str:
-    """Return the name that the lock files of an account begin with; tells nothing of it."""
+    """Return the prefix of an account's lock files, which does not reveal it."""
     return "m2m-" + hashlib.sha256(f"{host.lower()}|{username}".encode()).hexdigest()[:32]
 
 
-class _Claim:
-    """One call's claim on the account; used in threads, once.
+class _AccountLock:
+    """One call's lock on the account; used in threads, once.
 
-    Two locks make it fair. Who waits for ``call`` holds ``next`` meanwhile, so
-    a process that has just made a call and wants another comes after the one
-    that is waiting, however fast it is.
+    Two locks make it fair. A process that waits for ``call`` holds ``next`` meanwhile, so one that
+    has just made a call comes after the one that is waiting, however fast it is.
 
     A task may leave while its thread is still taking a lock. The mutex has
     :meth:`drop` wait for that, and nothing is taken after it.
@@ -116,7 +115,7 @@ class _Claim:
         self._directory = directory
         self._mutex = threading.Lock()
         self._is_dropped = False
-        # Taken in one thread and freed in another, hence not thread-local. Each claim has
+        # Taken in one thread and freed in another, hence not thread-local. Each lock has
         # objects of its own: one object counts a second lock as held, two exclude each other.
         self._next = FileLock(directory / f"{name}.next.lock", thread_local=False)
         self._call = FileLock(directory / f"{name}.call.lock", thread_local=False)

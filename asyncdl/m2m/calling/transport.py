@@ -1,10 +1,10 @@
 """One POST to the service: bytes out, bytes back.
 
-Source: recorded replies; API notes, section 4. What tells of scenes or files one by one grows
-with their number, which the config bounds; what tells of the account or a dataset does not.
+The only module of ``m2m`` that uses aiohttp: above it there are only :class:`RawReply` and our own
+errors. Responses about scenes or files grow with their number, which the config limits; those
+about the account or a dataset do not.
 
-The wall between aiohttp and the rest of ``m2m``: above it there are only
-:class:`RawReply` and our own errors.
+Source: recorded replies; API notes, section 4.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from asyncdl.redact import SecretBuffer, SecretBytes, Url
 SHORT_REPLY_BYTES = 1024**2
 """A key, a count or a list of rights takes some hundred bytes."""
 DATASET_REPLY_BYTES = 32 * 1024**2
-"""All datasets with all that is said of them take about one."""
+"""All datasets with all their details take about one MiB."""
 
 _SHORT = frozenset(
     {
@@ -46,9 +46,9 @@ _OF_DATASETS = frozenset(
 )  # fmt: skip
 
 
-def most_bytes_of(endpoint: str) -> int:
-    """Return how long a reply can be; of what grows with what is asked for, ``service.max_reply``
-    alone decides."""
+def max_bytes_of(endpoint: str) -> int:
+    """Return the maximum size of a response; where it grows with the request, only
+    ``service.max_reply`` limits it."""
     if endpoint in _SHORT:
         return SHORT_REPLY_BYTES
     return DATASET_REPLY_BYTES if endpoint in _OF_DATASETS else 2**63
@@ -56,27 +56,27 @@ def most_bytes_of(endpoint: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """A reply as it came."""
+    """A response as it came."""
 
     status: int
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """Case-insensitive."""
     body: bytes | bytearray = field(repr=False)
 
 
 class Transport:
-    """The way to one M2M service.
+    """Sends calls to one M2M service.
 
     Args:
         url: Base address of the API; endpoints are appended to it.
-        session: To be used in place of one of our own. It stays open, and its
-            cookies and default headers go along with every call.
+        session: Used in place of one of our own. It stays open, and its cookies and default
+            headers are sent with every call.
         connect_timeout_s: For name, connection and TLS together.
-        read_timeout_s: Between any two pieces of the reply, the first included.
-        max_reply_bytes: A longer reply is an error; counted after decompression.
-        tls: Whom to trust, for a session of our own.
-    Raises: ConfigError, if ``url`` is not an http(s) address, or would be spoken to without
-        TLS and is not this very machine.
+        read_timeout_s: Without a byte of the response.
+        max_reply_bytes: A longer response is an error; counted after decompression.
+        tls: Certificates to trust and to show, for a session of our own.
+    Raises: ConfigError, if ``url`` is not an http(s) address, or is without TLS and not
+        this machine.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Transport:
         self._max_reply_bytes = max_reply_bytes
         self._tls = tls
         self.zone: Zone = ANYWHERE
-        """The outmost place that replies came from so far."""
+        """The outermost zone that responses came from so far."""
         self._timeout = ClientTimeout(
             total=None, connect=connect_timeout_s, sock_read=read_timeout_s
         )
@@ -106,7 +106,7 @@ class Transport:
         return self._address.host
 
     async def post(self, endpoint: str, body: bytes, *, api_key: str | None) -> RawReply:
-        """Send one call and return the whole reply, whatever its status.
+        """Send one call and return the whole response, whatever its status.
 
         A cancelled call closes its connection.
 
@@ -115,8 +115,8 @@ class Transport:
             body: JSON.
             api_key: Sent as ``X-Auth-Token``; ``None`` sends no such header.
         Raises:
-            NetworkError: no usable answer.
-            ApiError: the reply is longer than any real one.
+            NetworkError: no usable response.
+            ApiError: the response is longer than any real one.
             ConfigError: a file that ``tls`` names is not what it should be.
         """
         what = f"call {endpoint} at {self.host}"
@@ -137,7 +137,7 @@ class Transport:
                 return RawReply(response.status, response.headers, reply)
 
     async def reconnect(self) -> None:
-        """Let the next call have a new connection, when the session is ours to close."""
+        """Let the next call use a new connection, if the session is our own."""
         if self._owns_session and self._session is not None:
             session, self._session = self._session, None
             await session.close()
@@ -148,27 +148,27 @@ class Transport:
             await self._session.close()
 
     async def _open_session(self) -> ClientSession:
-        # Made on first use: aiohttp wants a running loop for it. Calls come one at a time.
+        # Made on first use, since aiohttp needs a running loop. Calls come one at a time.
         if self._session is None:
             self._session = await open_session(self._address.origin, self._tls)
         return self._session
 
     async def _read_bounded(self, endpoint: str, response: ClientResponse) -> SecretBuffer:
-        most_bytes = min(self._max_reply_bytes, most_bytes_of(endpoint))
-        # One buffer that grows: pieces that are joined in the end take the memory twice.
+        max_bytes = min(self._max_reply_bytes, max_bytes_of(endpoint))
+        # One buffer that grows: joining pieces in the end would take the memory twice.
         body = SecretBuffer()
         while chunk := SecretBytes(await response.content.readany()):
-            if len(body) + len(chunk) > most_bytes:
-                raise ApiError(endpoint, message=_too_long(most_bytes, self._max_reply_bytes))
+            if len(body) + len(chunk) > max_bytes:
+                raise ApiError(endpoint, message=_too_long(max_bytes, self._max_reply_bytes))
             body += chunk
         return body
 
 
-def _too_long(most_bytes: int, max_reply_bytes: int) -> str:
-    problem = f"the reply is longer than {most_bytes} bytes"
-    if most_bytes < max_reply_bytes:
+def _too_long(max_bytes: int, max_reply_bytes: int) -> str:
+    problem = f"the response is longer than {max_bytes} bytes"
+    if max_bytes < max_reply_bytes:
         return f"{problem}, and no real one of this endpoint is"
-    return f"{problem}; service.max_reply allows more, fewer scenes_per_call ask for less"
+    return f"{problem}; raise service.max_reply, or request less with fewer scenes_per_call"
 
 
 def _headers(endpoint: str, api_key: str | None) -> dict[str, str]:
@@ -176,6 +176,6 @@ def _headers(endpoint: str, api_key: str | None) -> dict[str, str]:
     if api_key is not None:
         headers["X-Auth-Token"] = api_key
     if endpoint == "logout":
-        # In a session that is not ours, too, a second one gets a connection of its own.
+        # Also in a session that is not ours, a second logout gets a connection of its own.
         headers["Connection"] = "close"
     return headers

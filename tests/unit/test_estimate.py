@@ -40,7 +40,7 @@ def test_nothing_known_is_nothing_told() -> None:
     assert choose_rate(None, replace(LAST, downloaded_bytes=0), None) is None
     plan = a_plan(None)
     assert (plan.estimate_s, plan.as_json()["rate"]) == (None, None)
-    assert "time: not known" in "\n".join(describe(plan))
+    assert "time: unknown" in "\n".join(describe(plan))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def a_plan(pace: ExpectedRate | None, missing_bytes: int = 10**9) -> Plan:
 @pytest.mark.parametrize(
     ("pace", "told"),
     [
-        (ExpectedRate(AT_10_MB, Basis.GIVEN), "time: about 1:40 at 10.0 MB/s, as told"),
+        (ExpectedRate(AT_10_MB, Basis.GIVEN), "time: about 1:40 at 10.0 MB/s, as given"),
         (
             ExpectedRate(AT_10_MB, Basis.MAX_RATE),
             "time: 1:40 or more, as download.max_rate is 10.0 MB/s",

@@ -35,7 +35,7 @@ from asyncdl.job.choosing.from_config import (
     tls_of,
 )
 from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_new, scope_of
+from asyncdl.job.choosing.scope import FAILED, Now, first_new_day, narrow_to_new, scope_of
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
@@ -49,7 +49,7 @@ from asyncdl.job.reporting.event_log import log_event
 from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import FileStatus, Journal, RunStart, open_state
+from asyncdl.journal import FileStatus, open_state
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.net.tls import Tls, tls_context
@@ -95,7 +95,8 @@ class Job:
         only: Confines the run to files that the journal has in one of these states;
             by default it fetches everything that the config asks for.
         force: Whether it runs even if not everything fits on the disk.
-    Raises: ConfigError, for an area or ids that make no sense, before any network.
+    Raises: TypeError, for arguments of other types. Files of an area or of ids are read when a
+        run begins, off the event loop.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Job:
     ) -> None:
         _check_types(config, credentials)
         self._config = config
-        self._search_plan = search_plan_of(config)
+        self._search_plan: SearchPlan | None = None
         self._credentials = credentials
         self._client_options = client_options or options_of(config.service)
         self._tls = tls or self._client_options.tls or tls_of(config.service)
@@ -142,11 +143,13 @@ class Job:
         Returns: The outcome, also when some files failed or the run had to stop
             because of the service or the disk.
         Raises:
-            ConfigError: The service does not know what the config names.
+            ConfigError: The area or the ids of the config are invalid, before any network and
+                before anything is written; or the service does not know what it names.
             AuthError: The account was refused.
             DirectoryBusyError: Another run holds the directory.
         """
         require_asyncio("Job")
+        search_plan = await self._whole_search_plan()
         self._space = Space(self._config, is_forced=self._is_forced)
         report = Report(kinds_of(self._config), service=self._service_name)
 
@@ -157,7 +160,7 @@ class Job:
             emit(event)
 
         try:
-            await self._run(report, watch)
+            await self._run(search_plan, report, watch)
         except (ConfigError, AuthError) as error:
             await self._end(report, watch, "stopped", str(error))
             raise
@@ -170,7 +173,13 @@ class Job:
             raise
         return await self._end(report, watch)
 
-    async def _run(self, report: Report, emit: Emit) -> None:
+    async def _whole_search_plan(self) -> SearchPlan:
+        """Return which scenes the config selects; its files are read once, off the loop."""
+        if self._search_plan is None:
+            self._search_plan = await anyio.to_thread.run_sync(search_plan_of, self._config)
+        return self._search_plan
+
+    async def _run(self, whole: SearchPlan, report: Report, emit: Emit) -> None:
         config = self._config
         credentials = self._credentials
         if credentials is None:
@@ -191,7 +200,7 @@ class Job:
             ) as catalog,
         ):
             self._api_calls = client.calls
-            fingerprint = fingerprint_of(self._search_plan, products_of(config))
+            fingerprint = fingerprint_of(whole, products_of(config))
             start = await journal.begin(
                 label=label_of(self._service_name, credentials.username, config.directory),
                 fingerprint=fingerprint,
@@ -211,7 +220,9 @@ class Job:
                 await check_account(client, emit)
                 now = Now.of(client.service_time)
                 journal.search_started_at = now.service
-                search_plan = await self._current_search_plan(journal, start, scope, now, emit)
+                search_plan = whole if scope is None else SearchPlan(named=scope.scenes)
+                if scope is None and config.search.follows_last_run:
+                    search_plan = await narrow_to_new(journal, whole, start.last_search, now, emit)
                 await check_names(client, config, search_plan, emit)
                 run = RunContext(
                     config=config,
@@ -237,16 +248,6 @@ class Job:
                 if config.download.stac:
                     is_absolute = config.download.stac == "absolute"
                     await write_items(journal, config.directory, emit, is_absolute=is_absolute)
-
-    async def _current_search_plan(
-        self, journal: Journal, start: RunStart, scope: Scope | None, now: Now, emit: Emit
-    ) -> SearchPlan:
-        """Return which of the config's scenes this run looks at."""
-        if scope is not None:
-            return SearchPlan(named=scope.scenes)
-        if self._config.search.follows_last_run:
-            return await narrow_to_new(journal, self._search_plan, start.last_search, now, emit)
-        return self._search_plan
 
     async def _shared_tls(self) -> Tls:
         """Return one context for all hosts where TLS is sure to be needed, else the settings."""

@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from asyncdl.errors import AuthError, ConfigError
 from asyncdl.events import FileFinished, FileState, JobFinished, JobStarted, Notice
+from asyncdl.job.job import Job
 from asyncdl.m2m.downloads import selection
 from asyncdl.m2m.models import DownloadOption
 from asyncdl.m2m.naming import dataset_of
@@ -113,12 +114,29 @@ async def test_a_scene_that_is_named_twice_is_fetched_once(bench: Bench) -> None
     assert sum(bench.service.file_requests.values()) == 1
 
 
+async def made(bench: Bench, scenes_file: Path) -> Job:
+    """Return a job for the ids in a file, which it reads when it runs."""
+    # In a thread, because the check of a config looks whether its files are there.
+    search = {"scenes_file": str(scenes_file)}
+    return await to_thread.run_sync(partial(bench.job, RED, search=search))
+
+
 async def test_ids_may_come_from_a_file(bench: Bench, tmp_path: Path) -> None:
     file = tmp_path / "ids.txt"
     file.write_text("\n".join(SCENES))
-    # In a thread, because a job reads its ids at once.
-    job = await to_thread.run_sync(lambda: bench.job(RED, search={"scenes_file": str(file)}))
+    job = await made(bench, file)
     assert (await job.run()).files["downloaded"] == 2
+
+
+async def test_ids_that_are_none_are_refused_before_anything_is_written(
+    bench: Bench, tmp_path: Path
+) -> None:
+    file = tmp_path / "ids.txt"
+    file.write_text("not an id\n")
+    job = await made(bench, file)
+    with pytest.raises(ConfigError, match=r"search\.scenes_file"):
+        await job.run()
+    assert not bench.directory.exists() and not bench.service.calls
 
 
 async def test_scenes_may_come_from_stac_items_and_names_of_files(
@@ -129,9 +147,7 @@ async def test_scenes_may_come_from_stac_items_and_names_of_files(
     items.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": features}))
     names.write_text("\n".join(f"old/{scene.lower()}.tar" for scene in SCENES))
     for file in (items, names):
-        search = {"scenes_file": str(file)}
-        # In a thread, because a job reads its ids at once.
-        job = await to_thread.run_sync(partial(bench.job, RED, search=search))
+        job = await made(bench, file)
         assert (await job.run()).files["total"] == 2
     assert set(bench.requested.values()) == {1}
 

@@ -17,11 +17,10 @@ from asyncdl.net.proxies import names_proxy
 from asyncdl.net.tls import SharedContext, Tls, names_files
 from asyncdl.transfer.download import new_download
 from asyncdl.transfer.engine import Engine, build_engine
-from asyncdl.transfer.http_client import Client
+from asyncdl.transfer.http_client import Client, ProxyingClient
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.mirrors import MirroredDownload
 from asyncdl.transfer.netrc import Netrc
-from asyncdl.transfer.proxied_client import ProxyingClient
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.wire.client import WireClient

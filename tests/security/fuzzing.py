@@ -74,8 +74,7 @@ from asyncdl.transfer.verification.digest_headers import (
 from asyncdl.transfer.verification.malformed import Malformed
 from asyncdl.transfer.verification.structure import Form, check_form, check_head
 from asyncdl.transfer.verification.tar import TarReader, ignore_member
-from asyncdl.transfer.wire.chunks import Chunks
-from asyncdl.transfer.wire.heads import NotHttp, read_response_head
+from asyncdl.transfer.wire.messages import Chunks, NotHttp, read_response_head
 from asyncdl.transfer.wire_url import read_target
 
 DATA = Path(__file__).parents[1] / "data"

@@ -15,7 +15,7 @@ import pytest
 from asyncdl.errors import NetworkError, TransferError
 from asyncdl.transfer.wire.client import KEEPALIVE_S, WireClient
 from asyncdl.transfer.wire.connection import Connection
-from asyncdl.transfer.wire.heads import request_head
+from asyncdl.transfer.wire.messages import request_head
 from asyncdl.transfer.wire_url import read_target
 from tests.transfer.fault_server import QUICK, End, HostedFile, chunked, cut, fixed, rig, serving
 

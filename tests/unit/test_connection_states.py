@@ -17,7 +17,7 @@ from asyncdl.transfer.wire.connection import (
     ConnectionLost,
     ConnectionState,
 )
-from asyncdl.transfer.wire.heads import NotHttp
+from asyncdl.transfer.wire.messages import NotHttp
 
 NEW, IDLE, HEADERS, BODY, DRAINING, CLOSED = ConnectionState
 BODY_BYTES = b"0123456789"

@@ -26,7 +26,7 @@ from asyncdl.net.tls import SharedContext
 from asyncdl.net.tls_transport import connect_securely
 from asyncdl.transfer.limits import Limits
 from asyncdl.transfer.wire.connection import Connection, ConnectionLost
-from asyncdl.transfer.wire.heads import NotHttp, ResponseHead, request_head
+from asyncdl.transfer.wire.messages import NotHttp, ResponseHead, request_head
 from asyncdl.transfer.wire_url import Origin, RequestTarget
 
 KEEPALIVE_S = 30.0

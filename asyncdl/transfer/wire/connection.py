@@ -31,8 +31,8 @@ from typing import cast
 from asyncdl.net.address_policy import zone_of_peer
 from asyncdl.net.addresses import ANYWHERE
 from asyncdl.net.faults import HEADERS_TOO_LONG, MAX_HEAD_BYTES
-from asyncdl.transfer.wire.chunks import Chunks
-from asyncdl.transfer.wire.heads import (
+from asyncdl.transfer.wire.messages import (
+    Chunks,
     NotHttp,
     ResponseHead,
     end_of_head,

@@ -1,8 +1,18 @@
+"""HTTP/1.1 messages: heads, and chunked bodies."""
+
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.transfer.wire.heads import NotHttp, end_of_head, read_response_head, request_head
+from asyncdl.transfer.wire.messages import (
+    Chunks,
+    NotHttp,
+    end_of_head,
+    read_response_head,
+    request_head,
+)
 from asyncdl.transfer.wire_url import read_target
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
@@ -133,3 +143,44 @@ def test_a_request_is_one_block_and_of_two_alike_the_last_counts() -> None:
 def test_a_url_is_taken_apart(url: str, host: str, path: str, origin: tuple[str, str, int]) -> None:
     target = read_target(url)
     assert (target.host, target.path, target.origin) == (host, path, origin)
+
+
+CHUNKED = b"3;name=value\r\nabc\r\n0A\r\n0123456789\r\n0\r\nX-Trailer: y\r\n\r\n"
+
+
+@given(cuts=st.lists(st.integers(0, len(CHUNKED)), max_size=9))
+def test_the_body_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
+    chunks, edges = Chunks(), [0, *sorted(cuts), len(CHUNKED)]
+    came = b"".join(chunks.feed(CHUNKED[a:b]) for a, b in pairwise(edges))
+    assert (came, chunks.is_ended, chunks.has_surplus) == (b"abc0123456789", True, False)
+
+
+@given(stop=st.integers(0, len(CHUNKED) - 1))
+def test_a_body_that_was_cut_off_has_not_ended(stop: int) -> None:
+    chunks = Chunks()
+    assert b"abc0123456789".startswith(chunks.feed(CHUNKED[:stop]))
+    assert not chunks.is_ended
+
+
+def test_what_follows_the_end_is_noticed() -> None:
+    chunks = Chunks()
+    chunks.feed(CHUNKED + b"HTTP")
+    assert chunks.has_surplus
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x\r\n",
+        b"-3\r\nabc\r\n",
+        b"f" * 16 + b"\r\n",
+        b"3\r\nabcdef\r\n",
+        b"0x3\r\n",
+        b"\r\n",
+        b"1" * 9000,
+        b"0\r\n" + b"A: b\r\n" * 20_000,
+    ],
+)
+def test_chunks_that_make_no_sense_are_refused(data: bytes) -> None:
+    with pytest.raises(NotHttp):
+        Chunks().feed(data)

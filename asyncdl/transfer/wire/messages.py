@@ -1,4 +1,4 @@
-"""Heads of requests and responses: text to facts and back. Pure."""
+"""HTTP/1.1 messages: heads of requests and responses, and chunked bodies. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from asyncdl.net.faults import BAD_LENGTH, NO_STATUS_LINE
+from asyncdl.net.faults import (
+    BAD_CHUNK_END,
+    BAD_CHUNK_SIZE,
+    BAD_LENGTH,
+    MAX_HEAD_BYTES,
+    NO_STATUS_LINE,
+)
 from asyncdl.redact import Secret, SecretBytes
 from asyncdl.transfer.cookies import SEPARATOR
 from asyncdl.transfer.ranges import parse_content_length
@@ -159,3 +165,81 @@ def request_head(target: RequestTarget, headers: Mapping[str, str]) -> SecretByt
         raise ValueError("a header with a line break")
     lines = (f"GET {target.path} HTTP/1.1", *fields.values(), "\r\n")
     return SecretBytes("\r\n".join(lines).encode("utf-8", "surrogateescape"))
+
+
+_MAX_LINE_BYTES = 8 * 1024
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+
+
+class Chunks:
+    """Decodes a chunked body that is fed in pieces of any size.
+
+    Source: RFC 9112, section 7.1.
+    """
+
+    def __init__(self) -> None:
+        self.is_ended = False
+        """Whether the last chunk and all that follows it has come."""
+        self.has_surplus = False
+        """Whether bytes came behind the end of the body."""
+        self._raw = bytearray()
+        """Received, and not decoded yet."""
+        self._left_bytes = 0
+        """Of the present chunk, still to come."""
+        self._is_within = False
+        """Whether a chunk has begun whose line end is still to come."""
+        self._trailer_bytes = 0
+        self._is_in_trailer = False
+
+    def feed(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Take the next bytes as they were sent; return the decoded ones.
+
+        Raises: NotHttp.
+        """
+        self._raw += data
+        parts = []
+        while not self.is_ended and self._raw:
+            if self._left_bytes:
+                parts.append(self._take_data())
+                continue
+            line = self._take_line()
+            if line is None:
+                break
+            self._read_line(line)
+        if self.is_ended:
+            self.has_surplus = bool(self._raw)
+        return b"".join(parts)
+
+    def _take_data(self) -> bytes:
+        taken = bytes(self._raw[: self._left_bytes])
+        del self._raw[: len(taken)]
+        self._left_bytes -= len(taken)
+        return taken
+
+    def _take_line(self) -> bytes | None:
+        stop = self._raw.find(b"\n") + 1
+        if max(stop, len(self._raw) if not stop else 0) > _MAX_LINE_BYTES:
+            raise NotHttp(BAD_CHUNK_SIZE)
+        if not stop:
+            return None
+        line = bytes(self._raw[:stop])
+        del self._raw[:stop]
+        return line
+
+    def _read_line(self, line: bytes) -> None:
+        if self._is_in_trailer:
+            self._trailer_bytes += len(line)
+            if self._trailer_bytes > MAX_HEAD_BYTES:
+                raise NotHttp("trailers exceed 64 KiB")
+            self.is_ended = not line.strip(b"\r\n")
+        elif self._is_within:
+            if line.strip(b"\r\n"):
+                raise NotHttp(BAD_CHUNK_END)
+            self._is_within = False
+        else:
+            match = _CHUNK_SIZE.fullmatch(line)
+            if match is None:
+                raise NotHttp(BAD_CHUNK_SIZE)
+            self._left_bytes = int(match[1], 16)
+            self._is_in_trailer = self._left_bytes == 0
+            self._is_within = not self._is_in_trailer

@@ -1,7 +1,7 @@
 """The transfer engine: one request to one verified file.
 
-Knows nothing of USGS. The way in is :class:`Downloader`; :func:`serve_queue`
-puts it behind a bounded queue.
+Knows nothing about USGS. The entry point is :class:`Downloader`; :func:`serve_queue` puts it
+behind a bounded queue.
 """
 
 from asyncdl.transfer.dispatch import Outcome, serve_queue

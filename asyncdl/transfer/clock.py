@@ -1,4 +1,4 @@
-"""The present, in seconds on the loop's clock, which never jumps."""
+"""The time in seconds on the event loop's clock, which is monotonic."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from asyncio import get_running_loop
 
 
 def now_s() -> float:
-    """Return the time; ``anyio.current_time`` does too, by a way four times as long."""
+    """Return the time; ``anyio.current_time`` returns the same and takes four times as long."""
     return get_running_loop().time()

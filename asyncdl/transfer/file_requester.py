@@ -98,7 +98,7 @@ class FileRequester:
             outcome = await self._send(stack, connection)
             if not isinstance(outcome, RequestAgain):
                 return None if isinstance(outcome, AlreadyComplete) else outcome
-        raise RangeRefused(self.url.now, "no way of asking brings the rest", retryable=False)
+        raise RangeRefused(self.url.now, "no kind of request returns the rest", retryable=False)
 
     async def _send(
         self, stack: AsyncExitStack, connection: ConnectionSlot

@@ -15,8 +15,8 @@ class FileUrl:
     """The URL of one file, which a fresh one may replace, and the headers sent with it.
 
     Args:
-        request: What is wanted.
-    Raises: TransferError, if its URL is none, or a header cannot be sent.
+        request: The file.
+    Raises: TransferError, if its URL is not one, or a header cannot be sent.
     """
 
     def __init__(self, request: FileRequest) -> None:
@@ -25,18 +25,18 @@ class FileUrl:
         self.headers = hidden(request.headers)
         check_headers(self.now, self.headers)
         self.sample = SampleFile(self.now, self.headers, lambda: request.max_zone)
-        """The file as others of its host ask for it, to compare with."""
+        """The file as its host knows it, for other files to compare with."""
         self.is_renewed = request.refresh is not None or request.named_by is not None
-        """Whether a service names fresh URLs of the same file."""
+        """Whether a service gives fresh URLs of the same file."""
         self.source = source_of(request.url, is_renewed=self.is_renewed)
-        """What stays of the URL when it is signed anew; no secret is in it."""
+        """What stays of the URL when it is signed again; it contains no secret."""
         self.sources = {self.source, *map(source_of, request.mirrors)}
-        """Those of all mirrors."""
+        """The sources of all mirrors."""
 
     def replace(self, fresh: str) -> None:
-        """Ask at a fresh URL from now on.
+        """Request a fresh URL from now on.
 
-        Raises: TransferError, WrongContent, if it is none that may be followed.
+        Raises: TransferError, WrongContent, if it may not be followed.
         """
         self.now = self.sample.url = _checked(fresh, self._named_by)
 

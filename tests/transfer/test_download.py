@@ -3,7 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from asyncdl.transfer.freshness import LocalCopy
+from asyncdl.transfer.parts.ownership import OwnershipMark
+from asyncdl.transfer.parts.part_file import PartFile
 from tests.transfer.fault_server import HostedFile, cut, rig
 
 BODY = bytes(range(256)) * 40
@@ -31,3 +35,33 @@ async def test_what_is_no_request_is_named(tmp_path: Path) -> None:
     async with rig(tmp_path, HostedFile(b"")) as r:
         with pytest.raises(TypeError, match=r"Downloader.fetch: str \(allowed: a FileRequest"):
             await r.downloader.fetch("http://host/file?sig=s3cret")  # type: ignore[arg-type]
+
+
+class Store:
+    """A publisher that keeps files elsewhere than in their folder."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    async def size_of(self, final: Path) -> int | None:
+        return len(self.files[final.name]) if final.name in self.files else None
+
+    async def copy_at(self, final: Path) -> LocalCopy | None:
+        return None
+
+    async def may_replace(self, final: Path, mark: OwnershipMark) -> bool:
+        return True
+
+    async def publish(self, part: PartFile, mark: OwnershipMark, *, replaces: bool) -> None:
+        self.files[part.final.name] = part.path.read_bytes()
+        await part.remove()
+
+
+async def test_a_verified_file_goes_where_the_publisher_puts_it(tmp_path: Path) -> None:
+    store = Store()
+    async with rig(tmp_path, cut(HostedFile(BODY), 1000), HostedFile(BODY)) as r:
+        assert r.downloader._engine is not None
+        r.downloader._engine = replace(r.downloader._engine, publisher=store)
+        fetched = await r.fetch()
+    assert (store.files, r.names) == ({"file.bin": BODY}, [])
+    assert fetched.size_bytes == len(BODY)

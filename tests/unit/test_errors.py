@@ -115,7 +115,7 @@ def test_the_remedy_of_what_never_changes_does_not_name_time(reason: str) -> Non
     [
         WrongContent(URL, "the host insists on gzip", reason="coded", retryable=False),
         WrongContent(URL, "the tar ends too early", reason="broken-file"),
-        RangeRefused(URL, "no way of asking brings the rest", retryable=False),
+        RangeRefused(URL, "no kind of request returns the rest", retryable=False),
         ChecksumMismatch(URL, algorithm="sha256", expected="aa", got="bb"),
         TransferError(URL, "too many redirects", reason="redirects"),
         TransferError(URL, "not an http or https URL", reason="bad-url"),

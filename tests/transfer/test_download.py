@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from anyio import Path as AnyPath
 from msgspec.structs import replace
 
 from asyncdl.transfer.freshness import LocalCopy
@@ -53,7 +54,7 @@ class Store:
         return True
 
     async def publish(self, part: PartFile, mark: OwnershipMark, *, replaces: bool) -> None:
-        self.files[part.final.name] = part.path.read_bytes()
+        self.files[part.final.name] = await AnyPath(part.path).read_bytes()
         await part.remove()
 
 

@@ -98,7 +98,7 @@ def test_no_byte_is_lost_or_fetched_twice_at_once(
 
 
 def test_a_first_burst_tells_nothing_of_the_rate() -> None:
-    """A host that sends half of a segment position once and then nothing is taken for a slow one."""
+    """A host that sends half of a file at once and then nothing is taken for a slow one."""
     burst = moving(0, 1000, 500)
     segments = segments_of(burst, after_s=2.0)
     assert segments.start_next(Coverage(), TOTAL, 0.1) is None

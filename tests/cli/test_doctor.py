@@ -10,10 +10,10 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from asyncdl.doctor.account_checks import check_limits, check_notices, check_permission
 from asyncdl.doctor.finding import Check, CheckState, guarded
 from asyncdl.doctor.host_checks import HostReply, check_clock, check_host
 from asyncdl.doctor.machine_checks import check_disk, check_versions
+from asyncdl.doctor.run_checks import check_limits, check_notices, check_permission
 from asyncdl.errors import AuthError, DiskError, NetworkError
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE
 from asyncdl.m2m import M2MClient

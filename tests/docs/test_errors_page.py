@@ -17,6 +17,7 @@ import asyncdl
 from asyncdl.cli.main import print_error
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
 from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY, read_envelope
+from asyncdl.net import faults
 from asyncdl.net.faults import certificate_problem, tls_fault
 from tests.docs.reasons import reasons_in_the_code
 
@@ -91,6 +92,37 @@ def test_every_response_ends_as_its_row_says(row: list[str]) -> None:
             assert type(caught.value).__name__ == first_code(error_class)
             assert caught.value.retryable is again.startswith("yes")
             assert print_error(caught.value) == int(exit_status)
+
+
+def network_faults() -> list[faults.Fault]:
+    """Return a fault of each sentence that the code has for the network."""
+    constants = [value for value in vars(faults).values() if isinstance(value, faults.Fault)]
+    return [
+        *constants,
+        faults.not_http("x"),
+        faults.proxy_unreachable(ConnectionRefusedError(111, "x")),
+        faults.proxy_refusal(502),
+        faults.socks_refusal("Host unreachable", code=4),
+        faults.socks_refusal("Authentication failed"),
+        faults.socks_refusal("Unexpected version"),
+        faults.socks_refusal("", has_responded=False),
+        faults.moved_inward("host"),
+    ]
+
+
+def test_every_sentence_about_the_network_is_explained() -> None:
+    rows = {first_code(row[0]): row for row in rows_under("Network")}
+    explained = set()
+    for fault in network_faults():
+        sentence = next(text for text in rows if fits(fault.cause, text))
+        assert rows[sentence][2].startswith("no") is not fault.retryable, fault
+        explained.add(sentence)
+    assert explained == set(rows)
+
+
+def fits(cause: str, sentence: str) -> bool:
+    """Tell whether a sentence, with ``…`` for what varies, is that of a cause."""
+    return re.fullmatch(re.escape(sentence).replace("…", ".+"), cause) is not None
 
 
 def test_every_reason_of_openssl_has_its_remedy() -> None:

@@ -130,8 +130,8 @@ class Journal:
         of_run = (self._fingerprint, self._search_mark)
         if self.search_started_at is None:
             # An earlier time is right, too: the next run finds some scenes again.
-            return Write(_SETTLE_UNTIMED, [(*of_run, self._search_mark, self._service)])
-        return Write(_SETTLE, [(*of_run, self.search_started_at, BY_SERVICE, self._service)])
+            return Write(_RECORD_UNTIMED_SEARCH, [(*of_run, self._search_mark, self._service)])
+        return Write(_RECORD_SEARCH, [(*of_run, self.search_started_at, BY_SERVICE, self._service)])
 
     async def overview(self) -> Overview | None:
         """Return what is known of the job as a whole; ``None`` before its first run."""
@@ -204,12 +204,12 @@ SELECT label, fingerprint, run, status, searched_for, searched_at, searched_by
 FROM job WHERE service = ?
 """
 _END = "UPDATE job SET ended_at = ?, status = ? WHERE service = ?"
-_SETTLE = """
+_RECORD_SEARCH = """
 UPDATE job SET fingerprint = ?, searched_for = ?, searched_at = ?, searched_by = ?
 WHERE service = ?
 """
 # The search is recorded, but not its time, which only this machine's clock knows.
-_SETTLE_UNTIMED = """
+_RECORD_UNTIMED_SEARCH = """
 UPDATE job SET fingerprint = ?1, searched_for = ?2,
     searched_at = iif(searched_for = ?3, coalesce(searched_at, begun_at), begun_at),
     searched_by = iif(searched_for = ?3, searched_by, '')

@@ -107,7 +107,7 @@ def remember(bench: Bench, at: datetime, by: str) -> None:
 
 
 @pytest.mark.parametrize("by", ["", "service"], ids=["landed version", "service"])
-async def test_a_remembered_time_in_the_future_is_said_and_heals(
+async def test_a_recorded_time_in_the_future_is_said_and_heals(
     by: str, bench: Bench, clocks: Clocks
 ) -> None:
     await run(bench)

@@ -75,7 +75,7 @@ async def test_files_under_an_agreement_are_refused_and_the_agreement_is_shown(
     assert bench.files == []
 
 
-async def test_an_accepted_agreement_is_no_obstacle(bench: Bench) -> None:
+async def test_files_under_an_accepted_agreement_are_fetched(bench: Bench) -> None:
     bench.service.faults = Faults(eula=1.0, preparing=0.5)
     await bench.complete(RED, accept_eulas=["HDDS"])
 

@@ -94,7 +94,7 @@ async def test_tier_and_satellite_narrow_every_night(bench: Bench) -> None:
     assert not list(bench.directory.rglob(f"{other}*"))
 
 
-async def test_what_failed_is_looked_at_again_however_old_it_is(bench: Bench) -> None:
+async def test_what_failed_is_checked_again_however_old_it_is(bench: Bench) -> None:
     bench.service.faults = Faults(disabled="*068017_20200310*", strikes=0)
     first = await run(bench)
     assert first.files["failed"] == 1
@@ -134,7 +134,7 @@ async def test_a_run_that_was_cut_short_counts_for_nothing(bench: Bench) -> None
     ],
     ids=["search", "layout", "proof"],
 )
-async def test_a_changed_config_looks_at_everything_again(
+async def test_a_changed_config_checks_everything_again(
     bench: Bench, settings: dict[str, Any]
 ) -> None:
     await run(bench)
@@ -161,7 +161,7 @@ async def test_a_day_narrows_the_search_by_itself(bench: Bench) -> None:
     assert f"No scene that matches was taken in since {today(1)}." in summary.notices
 
 
-async def test_a_plan_looks_at_what_a_run_would_look_at(bench: Bench) -> None:
+async def test_a_plan_checks_what_a_run_would_check(bench: Bench) -> None:
     await run(bench)
     bench.service.publish(made_today("068018", "20200302"))
     config = bench.config(RED, search=NEWS)

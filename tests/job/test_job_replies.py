@@ -200,7 +200,7 @@ async def test_checksums_without_a_value_are_said_once(
     ("cksum", "sha256"),
     [("cksum", "sha256"), ("CKSUM", "SHA256SUM"), ("no-such", "sha-256"), ("crc", "Sha256Sum")],
 )
-async def test_a_promise_counts_whatever_the_service_calls_it(
+async def test_a_digest_counts_whatever_the_service_calls_it(
     bench: Bench, rewriting: Rewriting, cksum: str, sha256: str
 ) -> None:
     names = {b'"cksum"': b'"%b"' % cksum.encode(), b'"sha256sum"': b'"%b"' % sha256.encode()}

@@ -22,20 +22,20 @@ SLOW_S = 0.05
 
 def gaps(service: Service, label: str | None = None) -> list[float]:
     """Return the seconds from the end of each look at a label to the begin of the next."""
-    looks: dict[str, list[tuple[float, float]]] = {}
+    polls: dict[str, list[tuple[float, float]]] = {}
     for call in service.call_log:
         if call.endpoint == "download-retrieve":
-            looks.setdefault(call.payload["label"], []).append((call.began_s, call.ended_s))
-    assert looks
+            polls.setdefault(call.payload["label"], []).append((call.began_s, call.ended_s))
+    assert polls
     return [
         following[0] - earlier[1]
-        for name, times in looks.items()
+        for name, times in polls.items()
         if label in (None, name)
         for earlier, following in pairwise(times)
     ]
 
 
-async def test_the_poller_waits_from_the_end_of_a_slow_look(bench: Bench) -> None:
+async def test_the_poller_waits_from_the_end_of_a_slow_poll(bench: Bench) -> None:
     bench.service.faults = Faults(preparing=1.0, polls=4, api_latency_s=SLOW_S)
     await bench.complete(RED, interval=INTERVAL_S)
     found = gaps(bench.service)
@@ -76,7 +76,7 @@ async def test_a_run_that_goes_on_keeps_the_interval_under_every_label(
         assert min(gaps(service, label)) >= INTERVAL_S
 
 
-async def test_the_first_look_after_a_request_comes_early(bench: Bench) -> None:
+async def test_the_first_poll_after_a_request_comes_early(bench: Bench) -> None:
     """The interval is between two looks; a small file is ready long before it is over."""
     bench.service.faults = Faults(preparing=1.0, polls=1)
     with anyio.CancelScope() as scope:

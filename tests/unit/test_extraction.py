@@ -82,7 +82,7 @@ async def test_only_what_is_wanted_comes_out_and_all_that_is_there_is_told(tmp_p
     assert red.proof.digests == (Digest("sha256", sha256(b"red").hexdigest()),)
 
 
-async def test_a_member_with_other_bytes_than_promised_spoils_all(tmp_path: Path) -> None:
+async def test_a_member_with_other_bytes_than_expected_fails_all(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "S.tar")
     wrong = Expected(digests=(Digest("sha256", "00" * 32),))
     with pytest.raises(ChecksumMismatch):

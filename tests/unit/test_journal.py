@@ -44,7 +44,7 @@ RED_PLACE = Place("bands", PurePosixPath(RED.path))
 FAILED = FileFinished("bands", "S", RED.path, FileState.FAILED, reason="http-404", http_status=404)
 
 
-async def test_a_finished_file_is_remembered(tmp_path: Path) -> None:
+async def test_a_finished_file_is_recorded(tmp_path: Path) -> None:
     async with open_journal(tmp_path, "usgs") as journal:
         await journal.files.record([RED])
     async with open_journal(tmp_path, "usgs") as journal:
@@ -100,7 +100,7 @@ async def test_another_fingerprint_is_a_changed_config(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ended", ["", "interrupted", "stopped"])
-async def test_a_change_is_news_until_a_run_has_come_to_its_end(tmp_path: Path, ended: str) -> None:
+async def test_a_change_is_new_until_a_run_has_reached_its_end(tmp_path: Path, ended: str) -> None:
     await begin(tmp_path, ended="complete")
     await begin(tmp_path, fingerprint="g", ended=ended)
     assert (await begin(tmp_path, fingerprint="g", ended="incomplete")).is_changed
@@ -255,7 +255,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-async def test_who_only_looks_sees_a_run_that_goes_on_and_does_not_disturb_it(
+async def test_a_copy_shows_a_run_that_goes_on_and_does_not_disturb_it(
     state: Path,
 ) -> None:
     async with open_journal(state, "usgs") as journal:
@@ -268,7 +268,7 @@ async def test_who_only_looks_sees_a_run_that_goes_on_and_does_not_disturb_it(
         await journal.files.record([ZIP])
 
 
-async def test_who_only_looks_leaves_an_old_journal_old(state: Path) -> None:
+async def test_reading_leaves_an_old_journal_old(state: Path) -> None:
     connection = sqlite3.connect(state / "journal.sqlite")
     connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
     connection.execute("INSERT INTO job VALUES ('usgs', 'old')")
@@ -283,9 +283,7 @@ async def test_who_only_looks_leaves_an_old_journal_old(state: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 9000]
 )
-async def test_who_only_looks_leaves_a_damaged_journal_where_it_is(
-    state: Path, content: bytes
-) -> None:
+async def test_reading_leaves_a_damaged_journal_where_it_is(state: Path, content: bytes) -> None:
     (state / "journal.sqlite").write_bytes(content)
     with pytest.raises(DiskError, match=r"journal\.sqlite"):
         await look(state)
@@ -333,7 +331,7 @@ async def test_without_the_service_s_time_the_earlier_one_stays(tmp_path: Path) 
     assert await night(tmp_path, None, mark="other") == LastSearch(9.0, is_service_time=True)
 
 
-async def test_a_time_that_an_older_version_remembered_is_this_machine_s(tmp_path: Path) -> None:
+async def test_a_time_that_an_older_version_recorded_is_this_machine_s(tmp_path: Path) -> None:
     """The landed version wrote version 4, and its own clock's time."""
     path = tmp_path / "journal.sqlite"
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -64,7 +64,7 @@ async def test_a_service_that_tells_no_limits_is_simply_asked() -> None:
     assert await ask(account) == ([10], []) and account.looks == 0
 
 
-async def test_after_a_refusal_there_is_a_rest_before_the_next_look() -> None:
+async def test_after_a_refusal_there_is_a_pause_before_the_next_check() -> None:
     granted, events = await ask(Account(50, first=0))
     assert granted == [10] and events == [QuotaWait(0.0), QuotaLeft(50), QuotaLeft(40)]
 

@@ -115,7 +115,7 @@ async def renewed(client: Client) -> str:
     return await Renewal(run_of(client), OLD).url()
 
 
-async def test_the_queue_is_looked_at_first() -> None:
+async def test_the_queue_is_polled_first() -> None:
     client = client_of(HAS_FRESH)
     assert await renewed(client) == FRESH
     assert client.asked == ["retrieve"]
@@ -178,7 +178,7 @@ async def test_a_url_that_is_refused_as_well_is_not_given_twice() -> None:
     assert await renewal.url() == "https://host/third"
 
 
-async def test_a_look_for_another_file_is_good_for_this_one() -> None:
+async def test_a_poll_for_another_file_is_good_for_this_one() -> None:
     run = run_of(client := client_of(HAS_FRESH))
     await run.polls.poll("theirs", since_s=0.0)
     assert await Renewal(run, OLD).url() == FRESH
@@ -203,13 +203,13 @@ async def test_a_refused_account_ends_the_run() -> None:
         await renewed(client_of(NOTHING, requested=refused))
 
 
-async def test_files_that_are_refused_together_share_two_looks() -> None:
+async def test_files_that_are_refused_together_share_two_polls() -> None:
     """Those that come while the first look is under way wait for one that is younger."""
-    looks = SharedPolls(client := client_of(HAS_FRESH), 0.0)
+    polls = SharedPolls(client := client_of(HAS_FRESH), 0.0)
     found: list[DownloadEntry | None] = []
 
     async def poll(since_s: float) -> None:
-        found.append((await looks.poll("label", since_s=since_s)).entries.get(7))
+        found.append((await polls.poll("label", since_s=since_s)).entries.get(7))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(poll, anyio.current_time())

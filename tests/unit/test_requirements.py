@@ -72,7 +72,7 @@ def test_a_digest_is_known_with_and_without_sum_and_in_any_case(
         Checksum("", "ab"),
     ],
 )
-def test_what_has_no_value_or_no_known_name_promises_nothing(empty: Checksum) -> None:
+def test_what_has_no_value_or_no_known_name_is_not_expected(empty: Checksum) -> None:
     assert digests_of([empty]) == ()
     assert not requirements_of(wanted(empty), "checksum").is_possible
     assert requirements_of(wanted(empty, SHA), "checksum").is_possible
@@ -105,7 +105,7 @@ def test_an_earlier_proof_counts_if_it_is_strong_enough(
     assert requirements_of(wanted(), verify).is_met_by(known(source)) is is_met
 
 
-def test_an_earlier_proof_does_not_count_when_another_digest_is_promised_now() -> None:
+def test_an_earlier_proof_does_not_count_when_another_digest_is_expected_now() -> None:
     demand = requirements_of(wanted(SHA), "auto")
     assert demand.is_met_by(known("m2m", Digest("sha256", "ab" * 32)))
     assert not demand.is_met_by(known("m2m", Digest("sha256", "cd" * 32)))

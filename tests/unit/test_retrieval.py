@@ -78,12 +78,12 @@ def retrieved(*available: DownloadEntry, queue_size: int = 0) -> DownloadRetriev
     return DownloadRetrieveReply(available=list(available), queue_size=queue_size)
 
 
-def book_of(
+def pending_of(
     *numbers: int, deadline_s: float = 100.0, clock: Clock | None = None
 ) -> PendingDownloads:
-    book = PendingDownloads("job", deadline_s=deadline_s, clock=clock or Clock())
-    book.add(Waiting("job", {number: wanted(number) for number in numbers}))
-    return book
+    pending = PendingDownloads("job", deadline_s=deadline_s, clock=clock or Clock())
+    pending.add(Waiting("job", {number: wanted(number) for number in numbers}))
+    return pending
 
 
 def reasons(resolved: Sequence[DownloadUpdate]) -> list[str]:
@@ -92,80 +92,80 @@ def reasons(resolved: Sequence[DownloadUpdate]) -> list[str]:
 
 def lost_book() -> PendingDownloads:
     """A book with one file that has to be asked for again."""
-    book = book_of(1)
-    book.apply_poll("job", retrieved())
-    book.apply_search("job", [])
-    assert book.to_request() == {"job": [wanted(1)]}
-    return book
+    pending = pending_of(1)
+    pending.apply_poll("job", retrieved())
+    pending.apply_search("job", [])
+    assert pending.to_request() == {"job": [wanted(1)]}
+    return pending
 
 
 def test_what_is_asked_for_again_may_be_accepted_by_its_number_alone() -> None:
-    book = lost_book()
+    pending = lost_book()
     reply = DownloadRequestReply(
         preparing_downloads=[RequestedDownload(download_id=1, url=STAGING)]
     )
-    assert book.apply_request("job", [wanted(1)], reply) == [Reissued(wanted(1), 1, "job")]
-    assert reasons(book.apply_poll("job", retrieved(entry(1)))) == ["ready"]
+    assert pending.apply_request("job", [wanted(1)], reply) == [Reissued(wanted(1), 1, "job")]
+    assert reasons(pending.apply_poll("job", retrieved(entry(1)))) == ["ready"]
 
 
 def test_a_number_of_before_beside_a_named_one_gives_one_ending() -> None:
-    book = lost_book()
+    pending = lost_book()
     named = RequestedDownload(download_id=2, url=URL, entity_id="E1")
     reply = DownloadRequestReply(available_downloads=[named], new_records={"1": "job"})
-    assert reasons(book.apply_request("job", [wanted(1)], reply)) == ["ready"]
-    assert len(book) == 0
+    assert reasons(pending.apply_request("job", [wanted(1)], reply)) == ["ready"]
+    assert len(pending) == 0
 
 
-def test_an_entry_that_does_not_say_its_file_is_looked_at_again() -> None:
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
+def test_an_entry_that_does_not_say_its_file_is_checked_again() -> None:
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
     nameless = DownloadEntry(download_id=1, url=URL, status_code="A")
-    assert book.apply_poll("job", retrieved(nameless)) == []
-    assert reasons(book.apply_poll("job", retrieved(entry(1)))) == ["ready"]
+    assert pending.apply_poll("job", retrieved(nameless)) == []
+    assert reasons(pending.apply_poll("job", retrieved(entry(1)))) == ["ready"]
 
 
 def test_an_entry_that_never_says_its_file_is_left() -> None:
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("job", {}, {1: "job"}, (wanted(1),)))
     nameless = DownloadEntry(download_id=1, url=URL, status_code="A")
     for _ in range(MISSED_POLLS - 1):
-        assert book.apply_poll("job", retrieved(nameless)) == []
-    assert reasons(book.apply_poll("job", retrieved(nameless))) == ["not-accepted"]
+        assert pending.apply_poll("job", retrieved(nameless)) == []
+    assert reasons(pending.apply_poll("job", retrieved(nameless))) == ["not-accepted"]
 
 
 # --- one rule each ----------------------------------------------------------------
 
 
-def test_a_file_with_a_url_is_ready_and_leaves_the_book() -> None:
-    book = book_of(1)
-    assert book.apply_poll("job", retrieved(entry(1))) == [Ready(wanted(1), 1, "job", URL)]
-    assert len(book) == 0 and book.labels() == []
+def test_a_file_with_a_url_is_ready_and_is_no_longer_pending() -> None:
+    pending = pending_of(1)
+    assert pending.apply_poll("job", retrieved(entry(1))) == [Ready(wanted(1), 1, "job", URL)]
+    assert len(pending) == 0 and pending.labels() == []
 
 
 def test_requested_counts_like_available() -> None:
     """The classic stall: what was handed out once is listed under ``requested`` from then on."""
     reply = DownloadRetrieveReply(requested=[entry(1, status="Downloading")], queue_size=0)
-    assert reasons(book_of(1).apply_poll("job", reply)) == ["ready"]
+    assert reasons(pending_of(1).apply_poll("job", reply)) == ["ready"]
 
 
 def test_a_staging_url_is_not_ready() -> None:
-    book = book_of(1)
-    assert book.apply_poll("job", retrieved(entry(1, STAGING, "Queued"), queue_size=1)) == []
-    assert len(book) == 1
+    pending = pending_of(1)
+    assert pending.apply_poll("job", retrieved(entry(1, STAGING, "Queued"), queue_size=1)) == []
+    assert len(pending) == 1
 
 
 def test_a_failure_that_the_queue_tells_is_final() -> None:
-    assert reasons(book_of(1).apply_poll("job", retrieved(entry(1, None, "Failed")))) == [
+    assert reasons(pending_of(1).apply_poll("job", retrieved(entry(1, None, "Failed")))) == [
         "service-failed"
     ]
 
 
-def vanish(book: PendingDownloads, label: str = "job") -> list[Resolution]:
+def vanish(pending: PendingDownloads, label: str = "job") -> list[Resolution]:
     """Let nothing be known of a label any more."""
     reply = retrieved()
-    ended = book.apply_poll(label, reply)
-    assert ended or book.has_lost(label, reply)
-    return ended + book.apply_search(label, [])
+    ended = pending.apply_poll(label, reply)
+    assert ended or pending.has_lost(label, reply)
+    return ended + pending.apply_search(label, [])
 
 
 def prepared(download_id: int, number: int = 1) -> DownloadRequestReply:
@@ -179,135 +179,135 @@ def duplicate(download_id: int, label: str) -> DownloadRequestReply:
     return DownloadRequestReply(duplicate_products=Labels({str(download_id): label}))
 
 
-def ask_again(book: PendingDownloads, reply: DownloadRequestReply) -> list[DownloadUpdate]:
-    [(label, files)] = book.to_request().items()
-    return book.apply_request(label, files, reply)
+def ask_again(pending: PendingDownloads, reply: DownloadRequestReply) -> list[DownloadUpdate]:
+    [(label, files)] = pending.to_request().items()
+    return pending.apply_request(label, files, reply)
 
 
-def test_nothing_is_lost_before_it_was_looked_for() -> None:
-    assert not book_of(1).has_lost("job", retrieved())
+def test_nothing_is_lost_before_it_was_searched() -> None:
+    assert not pending_of(1).has_lost("job", retrieved())
 
 
 def test_a_vanished_id_is_asked_for_again_and_its_new_one_is_told() -> None:
-    book = book_of(1)
-    assert vanish(book) == [] and len(book) == 1
-    assert book.to_request() == {"job": [wanted(1)]} and book.labels() == []
-    assert ask_again(book, prepared(2)) == [Reissued(wanted(1), 2, "job")]
-    assert book.apply_poll("job", retrieved(entry(2))) == [Ready(wanted(1), 2, "job", URL)]
+    pending = pending_of(1)
+    assert vanish(pending) == [] and len(pending) == 1
+    assert pending.to_request() == {"job": [wanted(1)]} and pending.labels() == []
+    assert ask_again(pending, prepared(2)) == [Reissued(wanted(1), 2, "job")]
+    assert pending.apply_poll("job", retrieved(entry(2))) == [Ready(wanted(1), 2, "job", URL)]
 
 
 def test_what_was_lost_under_another_label_is_asked_for_under_the_own_one() -> None:
     """The order it stood under was another job's, which has removed it."""
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("theirs", {7: wanted(7)}, is_due=True))
-    assert vanish(book, "theirs") == []
-    assert book.to_request() == {"job": [wanted(7)]}
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("theirs", {7: wanted(7)}, is_due=True))
+    assert vanish(pending, "theirs") == []
+    assert pending.to_request() == {"job": [wanted(7)]}
 
 
 def test_a_duplicate_that_vanishes_is_asked_for_until_there_is_an_id_of_its_own() -> None:
     """One job after the other fetches what this one leans on, and takes it away."""
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("job", {}, {7: "first"}, (wanted(1),)))
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("job", {}, {7: "first"}, (wanted(1),)))
     others = {"first": (8, "second"), "second": (9, "third"), "third": (10, "last")}
     for label, (download_id, heir) in others.items():
-        assert vanish(book, label) == []
-        assert ask_again(book, duplicate(download_id, heir)) == []
+        assert vanish(pending, label) == []
+        assert ask_again(pending, duplicate(download_id, heir)) == []
     found = DownloadEntry(10, url=URL, entity_id="E1", status_code="A")
-    assert book.apply_poll("last", retrieved(found)) == [Ready(wanted(1), 10, "last", URL)]
+    assert pending.apply_poll("last", retrieved(found)) == [Ready(wanted(1), 10, "last", URL)]
 
 
 def test_an_id_that_comes_back_though_it_was_nowhere_is_given_up() -> None:
-    book = book_of(1)
-    assert vanish(book) == []
+    pending = pending_of(1)
+    assert vanish(pending) == []
     for reason in ([], ["vanished"]):
-        ask_again(book, prepared(1))
-        assert vanish(book) == [] and book.has_moved and len(book) == 1
-        assert reasons(book.apply_full_search([entry(2)])) == reason
+        ask_again(pending, prepared(1))
+        assert vanish(pending) == [] and pending.has_moved and len(pending) == 1
+        assert reasons(pending.apply_full_search([entry(2)])) == reason
 
 
 def test_a_duplicate_that_comes_back_though_it_was_nowhere_is_given_up() -> None:
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("job", {}, {7: "old"}, (wanted(7),)))
-    assert vanish(book, "old") == []
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("job", {}, {7: "old"}, (wanted(7),)))
+    assert vanish(pending, "old") == []
     for reason in ([], ["vanished"]):
-        ask_again(book, duplicate(7, "old"))
-        assert vanish(book, "old") == [] and book.has_moved and len(book) == 1
-        assert reasons(book.apply_full_search([])) == reason
+        ask_again(pending, duplicate(7, "old"))
+        assert vanish(pending, "old") == [] and pending.has_moved and len(pending) == 1
+        assert reasons(pending.apply_full_search([])) == reason
 
 
 def test_an_id_that_was_there_and_went_is_asked_for_again() -> None:
     """It was moved to another job's label after each request, and then removed by that job."""
-    book = book_of(1)
-    vanish(book)
-    ask_again(book, prepared(1))
-    vanish(book)
-    book.apply_full_search([])
-    assert ask_again(book, prepared(2)) == [Reissued(wanted(1), 2, "job")]
+    pending = pending_of(1)
+    vanish(pending)
+    ask_again(pending, prepared(1))
+    vanish(pending)
+    pending.apply_full_search([])
+    assert ask_again(pending, prepared(2)) == [Reissued(wanted(1), 2, "job")]
 
 
 def test_an_unknown_id_that_was_moved_to_another_label_is_followed() -> None:
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("job", {}, {7: "job"}, (wanted(7),)))
-    vanish(book)
-    ask_again(book, duplicate(7, "job"))
-    vanish(book)
-    assert book.apply_full_search([DownloadEntry(7, label="theirs", status_text="Queued")]) == []
-    assert book.labels() == ["theirs"]
-    assert reasons(book.apply_poll("theirs", retrieved(entry(7)))) == ["ready"]
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("job", {}, {7: "job"}, (wanted(7),)))
+    vanish(pending)
+    ask_again(pending, duplicate(7, "job"))
+    vanish(pending)
+    assert pending.apply_full_search([DownloadEntry(7, label="theirs", status_text="Queued")]) == []
+    assert pending.labels() == ["theirs"]
+    assert reasons(pending.apply_poll("theirs", retrieved(entry(7)))) == ["ready"]
 
 
 def test_what_was_moved_to_another_label_is_followed() -> None:
     """The service gives the old id to whoever asked last."""
-    book = book_of(1)
-    vanish(book)
-    ask_again(book, prepared(1))
-    vanish(book)
+    pending = pending_of(1)
+    vanish(pending)
+    ask_again(pending, prepared(1))
+    vanish(pending)
     moved = DownloadEntry(1, label="theirs", status_text="Queued")
-    assert book.apply_full_search([moved]) == [] and book.labels() == ["theirs"]
+    assert pending.apply_full_search([moved]) == [] and pending.labels() == ["theirs"]
     # They fetch it and remove their order: it is asked for again, for it was there.
-    assert vanish(book, "theirs") == [] and book.apply_full_search([]) == []
-    assert ask_again(book, prepared(2)) == [Reissued(wanted(1), 2, "job")]
+    assert vanish(pending, "theirs") == [] and pending.apply_full_search([]) == []
+    assert ask_again(pending, prepared(2)) == [Reissued(wanted(1), 2, "job")]
 
 
-def test_what_came_back_between_two_searches_is_looked_for_again() -> None:
+def test_what_came_back_between_two_searches_is_searched_again() -> None:
     """Nothing is asked for under the label of another job, which may end at any moment."""
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("theirs", {1: wanted(1)}))
-    vanish(book, "theirs")
-    ask_again(book, duplicate(1, "theirs"))
-    vanish(book, "theirs")
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("theirs", {1: wanted(1)}))
+    vanish(pending, "theirs")
+    ask_again(pending, duplicate(1, "theirs"))
+    vanish(pending, "theirs")
     back = DownloadEntry(1, label="theirs", entity_id="E1", status_text="Available")
-    assert book.apply_full_search([back]) == [] and book.to_request() == {}
-    assert book.labels() == ["theirs"]
-    assert reasons(book.apply_poll("theirs", retrieved(entry(1)))) == ["ready"]
+    assert pending.apply_full_search([back]) == [] and pending.to_request() == {}
+    assert pending.labels() == ["theirs"]
+    assert reasons(pending.apply_poll("theirs", retrieved(entry(1)))) == ["ready"]
 
 
-def test_what_got_ready_between_look_and_search_is_looked_for_again() -> None:
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("theirs", {1: wanted(1)}))
-    book.apply_poll("theirs", retrieved())
-    assert book.apply_search("theirs", [entry(1, url=None)]) == []
-    assert book.to_request() == {} and book.labels() == ["theirs"]
-    assert reasons(book.apply_poll("theirs", retrieved(entry(1)))) == ["ready"]
+def test_what_got_ready_between_poll_and_search_is_searched_again() -> None:
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("theirs", {1: wanted(1)}))
+    pending.apply_poll("theirs", retrieved())
+    assert pending.apply_search("theirs", [entry(1, url=None)]) == []
+    assert pending.to_request() == {} and pending.labels() == ["theirs"]
+    assert reasons(pending.apply_poll("theirs", retrieved(entry(1)))) == ["ready"]
 
 
 def test_what_stands_there_and_is_not_handed_out_is_asked_for_under_its_label() -> None:
     """Under the own label at first, for that is safe; then it can only be had where it is."""
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("theirs", {1: wanted(1)}))
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("theirs", {1: wanted(1)}))
     done = DownloadEntry(1, label="theirs", entity_id="E1", status_code="C", status_text="Complete")
 
     def find() -> None:
         for _ in range(2):
-            book.apply_poll("theirs", retrieved())
-            assert book.apply_search("theirs", [done]) == []
+            pending.apply_poll("theirs", retrieved())
+            assert pending.apply_search("theirs", [done]) == []
 
     find()
-    assert "job" in book.to_request()
-    ask_again(book, duplicate(1, "theirs"))
+    assert "job" in pending.to_request()
+    ask_again(pending, duplicate(1, "theirs"))
     find()
-    assert book.has_moved and book.apply_full_search([done]) == []
-    assert book.to_request() == {"theirs": [wanted(1)]}
+    assert pending.has_moved and pending.apply_full_search([done]) == []
+    assert pending.to_request() == {"theirs": [wanted(1)]}
 
 
 def complete(download_id: int) -> DownloadEntry:
@@ -321,129 +321,129 @@ def nameless(download_id: int) -> DownloadRequestReply:
 
 def test_a_url_that_came_without_a_name_is_good_once_the_file_is_known() -> None:
     """No look lists what is complete, so nothing else gives its URL."""
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(waiting_of(match_reply([wanted(1)], nameless(1)), "job"))
-    assert book.apply_poll("job", retrieved()) == []
-    assert book.apply_search("job", [complete(1)]) == [Ready(wanted(1), 1, "job", URL)]
-    assert len(book) == 0
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(waiting_of(match_reply([wanted(1)], nameless(1)), "job"))
+    assert pending.apply_poll("job", retrieved()) == []
+    assert pending.apply_search("job", [complete(1)]) == [Ready(wanted(1), 1, "job", URL)]
+    assert len(pending) == 0
 
 
 def test_a_url_that_came_without_a_name_dies_with_its_order() -> None:
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(waiting_of(match_reply([wanted(1)], nameless(1)), "job"))
-    assert vanish(book) == [] and book.to_request() == {"job": [wanted(1)]}
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(waiting_of(match_reply([wanted(1)], nameless(1)), "job"))
+    assert vanish(pending) == [] and pending.to_request() == {"job": [wanted(1)]}
 
 
 def test_a_url_of_a_known_id_is_used_though_the_reply_names_no_file() -> None:
-    book = book_of(1)
-    book.apply_poll("job", retrieved())
-    assert book.apply_search("job", [complete(1)]) == []
-    assert ask_again(book, nameless(1)) == [Ready(wanted(1), 1, "job", URL)]
-    assert len(book) == 0
+    pending = pending_of(1)
+    pending.apply_poll("job", retrieved())
+    assert pending.apply_search("job", [complete(1)]) == []
+    assert ask_again(pending, nameless(1)) == [Ready(wanted(1), 1, "job", URL)]
+    assert len(pending) == 0
 
 
 def test_a_complete_entry_that_comes_back_as_it_was_is_removed_if_it_is_the_own_one() -> None:
     for label, spent in {"job": [1], "theirs": []}.items():
-        book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-        book.add(Waiting(label, {1: wanted(1)}))
-        book.apply_poll(label, retrieved())
-        book.apply_search(label, [complete(1)])
-        ask_again(book, duplicate(1, label))
-        book.apply_poll(label, retrieved())
-        book.apply_search(label, [complete(1)])
-        assert book.to_remove() == spent
-        assert book.to_remove() == []
+        pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+        pending.add(Waiting(label, {1: wanted(1)}))
+        pending.apply_poll(label, retrieved())
+        pending.apply_search(label, [complete(1)])
+        ask_again(pending, duplicate(1, label))
+        pending.apply_poll(label, retrieved())
+        pending.apply_search(label, [complete(1)])
+        assert pending.to_remove() == spent
+        assert pending.to_remove() == []
 
 
 def test_a_file_is_asked_for_a_bounded_number_of_times() -> None:
-    book = book_of(0)
+    pending = pending_of(0)
     for number in range(MAX_REREQUESTS):
-        assert vanish(book) == []
-        ask_again(book, prepared(1 + number, number=0))
-    assert reasons(vanish(book)) == ["vanished"]
+        assert vanish(pending) == []
+        ask_again(pending, prepared(1 + number, number=0))
+    assert reasons(vanish(pending)) == ["vanished"]
 
 
 def test_only_the_first_new_request_comes_at_once() -> None:
     clock = Clock()
-    book = PendingDownloads("job", deadline_s=100.0, interval_s=30.0, clock=clock)
-    book.add(Waiting("job", {1: wanted(1)}))
-    vanish(book)
-    assert book.until_request_s() == 0.0
-    ask_again(book, prepared(2))
-    vanish(book)
-    assert (book.until_request_s(), book.to_request()) == (30.0, {})
+    pending = PendingDownloads("job", deadline_s=100.0, interval_s=30.0, clock=clock)
+    pending.add(Waiting("job", {1: wanted(1)}))
+    vanish(pending)
+    assert pending.until_request_s() == 0.0
+    ask_again(pending, prepared(2))
+    vanish(pending)
+    assert (pending.until_request_s(), pending.to_request()) == (30.0, {})
     clock.now = 30.0
-    assert book.to_request() == {"job": [wanted(1)]}
-    book.defer([wanted(1)])
-    assert book.until_request_s() == 30.0
+    assert pending.to_request() == {"job": [wanted(1)]}
+    pending.defer([wanted(1)])
+    assert pending.until_request_s() == 30.0
 
 
 def test_a_busy_queue_gets_some_patience_with_an_unmentioned_id() -> None:
-    book, reply = book_of(1), retrieved(queue_size=3)
+    pending, reply = pending_of(1), retrieved(queue_size=3)
     answers = []
     for _ in range(MISSED_POLLS):
-        book.apply_poll("job", reply)
-        answers.append(book.has_lost("job", reply))
+        pending.apply_poll("job", reply)
+        answers.append(pending.has_lost("job", reply))
     assert answers == [False] * (MISSED_POLLS - 1) + [True]
 
 
 def test_an_id_that_the_search_still_knows_as_waiting_stays() -> None:
-    book = book_of(1)
-    book.apply_poll("job", retrieved())
-    assert book.apply_search("job", [entry(1, None, "Queued")]) == []
-    assert len(book) == 1 and book.to_request() == {}
-    assert not book.has_lost("job", retrieved()), "it is looked for again after some looks"
+    pending = pending_of(1)
+    pending.apply_poll("job", retrieved())
+    assert pending.apply_search("job", [entry(1, None, "Queued")]) == []
+    assert len(pending) == 1 and pending.to_request() == {}
+    assert not pending.has_lost("job", retrieved()), "it is looked for again after some looks"
 
 
 def test_lost_files_wait_for_quota_and_still_have_their_deadline() -> None:
     """The request for a lost file may be refused for now; the file is not forgotten."""
     clock = Clock()
-    book = book_of(1, clock=clock)
-    book.apply_poll("job", retrieved())
-    book.apply_search("job", [])
-    assert book.to_request() == {"job": [wanted(1)]} and book.until_deadline_s() == 100.0
+    pending = pending_of(1, clock=clock)
+    pending.apply_poll("job", retrieved())
+    pending.apply_search("job", [])
+    assert pending.to_request() == {"job": [wanted(1)]} and pending.until_deadline_s() == 100.0
     clock.now = 100.0
-    assert reasons(book.expire()) == ["deadline"]
+    assert reasons(pending.expire()) == ["deadline"]
 
 
 def test_the_deadline_counts_from_when_the_file_came_in() -> None:
     clock = Clock()
-    book = book_of(1, clock=clock)
+    pending = pending_of(1, clock=clock)
     clock.now = 60.0
-    book.add(Waiting("job", {2: wanted(2)}))
-    assert book.until_deadline_s() == 40.0
+    pending.add(Waiting("job", {2: wanted(2)}))
+    assert pending.until_deadline_s() == 40.0
     clock.now = 100.0
-    (late,) = book.expire()
+    (late,) = pending.expire()
     assert isinstance(late, Undeliverable)
     assert (late.wanted, late.state) == (wanted(1), FileState.UNRESOLVED)
     assert "100 s" in late.detail
-    assert len(book) == 1
+    assert len(pending) == 1
 
 
-def test_duplicates_are_looked_for_under_their_old_label() -> None:
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("job", {}, {7: "old"}, (wanted(7), wanted(8))))
-    assert book.labels() == ["old"]
-    ready, refused = book.apply_poll("old", retrieved(entry(7)))
+def test_duplicates_are_polled_under_their_old_label() -> None:
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("job", {}, {7: "old"}, (wanted(7), wanted(8))))
+    assert pending.labels() == ["old"]
+    ready, refused = pending.apply_poll("old", retrieved(entry(7)))
     assert ready == Ready(wanted(7), 7, "old", URL)
     assert reasons([refused]) == ["not-accepted"], "no id is left that could be the other one's"
 
 
 def test_an_id_that_is_given_twice_loses_no_file() -> None:
     clock = Clock()
-    book = book_of(1, clock=clock)
-    book.add(Waiting("job", {1: wanted(2)}))
-    assert len(book) == 2
+    pending = pending_of(1, clock=clock)
+    pending.add(Waiting("job", {1: wanted(2)}))
+    assert len(pending) == 2
     clock.now = 100.0
-    assert {ending.wanted for ending in book.expire()} == {wanted(1), wanted(2)}
+    assert {ending.wanted for ending in pending.expire()} == {wanted(1), wanted(2)}
 
 
 def test_ten_thousand_duplicates_are_matched_in_one_go() -> None:
     """One index for the whole group: matching each entry against all would take minutes."""
     numbers = range(10_000)
-    book = PendingDownloads("job", deadline_s=100.0, clock=Clock())
-    book.add(Waiting("job", {}, dict.fromkeys(numbers, "old"), tuple(map(wanted, numbers))))
-    assert len(book.apply_poll("old", retrieved(*map(entry, numbers)))) == len(numbers)
+    pending = PendingDownloads("job", deadline_s=100.0, clock=Clock())
+    pending.add(Waiting("job", {}, dict.fromkeys(numbers, "old"), tuple(map(wanted, numbers))))
+    assert len(pending.apply_poll("old", retrieved(*map(entry, numbers)))) == len(numbers)
 
 
 # --- the poller ----------------------------------------------------------------------
@@ -513,8 +513,8 @@ async def resolve(queue: Queue, *waiting: Waiting, deadline_s: float = 1e6) -> l
     with send:
         for one in waiting:
             send.send_nowait(one)
-    looks = SharedPolls(queue, 0.0)
-    findings = resolutions(looks, receive, label="job", deadline_s=deadline_s)
+    polls = SharedPolls(queue, 0.0)
+    findings = resolutions(polls, receive, label="job", deadline_s=deadline_s)
     return [ending async for ending in findings if not isinstance(ending, Reissued)]
 
 
@@ -530,7 +530,7 @@ async def test_nothing_to_wait_for_asks_nothing() -> None:
     assert await resolve(queue) == [] and queue.asked == []
 
 
-async def test_a_lost_file_is_looked_for_and_asked_for_until_there_is_quota() -> None:
+async def test_a_lost_file_is_searched_and_requested_until_there_is_quota() -> None:
     queue = Queue([retrieved()], refusals=2)
     assert reasons(await resolve(queue, Waiting("job", {1: wanted(1)}))) == ["ready"]
     assert queue.asked == ["retrieve job", "search job", *["request job"] * 3]
@@ -606,14 +606,14 @@ class AnyReplies(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.book = PendingDownloads("job", deadline_s=100.0, clock=self.clock)
+        self.pending = PendingDownloads("job", deadline_s=100.0, clock=self.clock)
         self.seen = Books()
 
     def note(self, findings: Sequence[DownloadUpdate]) -> None:
         resolved = [finding for finding in findings if not isinstance(finding, Reissued)]
         self.seen.came_out.update(ending.wanted.entity_id for ending in resolved)
         assert max(self.seen.came_out.values(), default=0) <= 1
-        assert len(self.book) == len(self.seen.came_in) - self.seen.came_out.total()
+        assert len(self.pending) == len(self.seen.came_in) - self.seen.came_out.total()
 
     @rule(
         label=LABELS,
@@ -638,7 +638,7 @@ class AnyReplies(RuleBasedStateMachine):
             if n in new:
                 items[download_id] = new.pop(n)
         links = {number: UnmatchedLink(URL) for number in linked}
-        self.book.add(Waiting(label, items, duplicates, tuple(new.values()), links=links))
+        self.pending.add(Waiting(label, items, duplicates, tuple(new.values()), links=links))
 
     @rule(label=LABELS, entries=ENTRIES, handed_out=ENTRIES, queue_size=st.none() | IDS)
     def retrieve(
@@ -651,27 +651,27 @@ class AnyReplies(RuleBasedStateMachine):
         reply = DownloadRetrieveReply(
             available=entries, requested=handed_out, queue_size=queue_size
         )
-        self.note(self.book.apply_poll(label, reply))
-        self.book.has_lost(label, reply)
+        self.note(self.pending.apply_poll(label, reply))
+        self.pending.has_lost(label, reply)
 
     @rule(label=LABELS, entries=ENTRIES)
     def search(self, label: str, entries: list[DownloadEntry]) -> None:
-        self.note(self.book.apply_search(label, entries))
+        self.note(self.pending.apply_search(label, entries))
 
     @rule(entries=ENTRIES)
     def search_everything(self, entries: list[DownloadEntry]) -> None:
-        self.note(self.book.apply_full_search(entries))
-        assert not self.book.has_moved
+        self.note(self.pending.apply_full_search(entries))
+        assert not self.pending.has_moved
 
     @rule()
     def remove(self) -> None:
-        spent = self.book.to_remove()
-        assert len(spent) == len(set(spent)) and self.book.to_remove() == []
+        spent = self.pending.to_remove()
+        assert len(spent) == len(set(spent)) and self.pending.to_remove() == []
 
     @rule()
     def wait_for_quota(self) -> None:
-        for again in self.book.to_request().values():
-            self.book.defer(again)
+        for again in self.pending.to_request().values():
+            self.pending.defer(again)
 
     @rule(available=REQUESTED, preparing=REQUESTED, old=RECORDS, new=RECORDS)
     def ask_again(
@@ -681,25 +681,25 @@ class AnyReplies(RuleBasedStateMachine):
         old: Labels,
         new: Labels,
     ) -> None:
-        for under, again in self.book.to_request().items():
+        for under, again in self.pending.to_request().items():
             reply = DownloadRequestReply(
                 available_downloads=available,
                 preparing_downloads=preparing,
                 duplicate_products=old,
                 new_records=new,
             )
-            self.note(self.book.apply_request(under, again, reply))
+            self.note(self.pending.apply_request(under, again, reply))
 
     @rule(seconds=st.floats(0, 150))
     def pass_time(self, seconds: float) -> None:
         self.clock.now += seconds
-        self.note(self.book.expire())
-        assert not len(self.book) or self.book.until_deadline_s() >= 0
+        self.note(self.pending.expire())
+        assert not len(self.pending) or self.pending.until_deadline_s() >= 0
 
     def teardown(self) -> None:
         self.clock.now += 101.0
-        self.note(self.book.expire())
-        assert len(self.book) == 0 and self.book.labels() == []
+        self.note(self.pending.expire())
+        assert len(self.pending) == 0 and self.pending.labels() == []
         assert self.seen.came_out == Counter(self.seen.came_in)
 
 
@@ -709,7 +709,7 @@ TestAnyReplies.settings = settings(max_examples=40)
 
 @given(st.lists(st.tuples(IDS, LABELS), max_size=8))
 def test_each_label_is_polled_once(items: list[tuple[int, str]]) -> None:
-    book = PendingDownloads("job", deadline_s=1.0, clock=Clock())
+    pending = PendingDownloads("job", deadline_s=1.0, clock=Clock())
     for number, (download_id, label) in enumerate(items):
-        book.add(Waiting(label, {100 * number + download_id: wanted(number)}))
-    assert sorted(book.labels()) == sorted({label for _, label in items})
+        pending.add(Waiting(label, {100 * number + download_id: wanted(number)}))
+    assert sorted(pending.labels()) == sorted({label for _, label in items})

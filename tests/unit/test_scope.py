@@ -31,7 +31,7 @@ def by_machine(at: float) -> LastSearch:
     return LastSearch(at, is_service_time=False)
 
 
-def test_the_day_before_the_last_search_is_looked_at_again() -> None:
+def test_the_day_before_the_last_search_is_searched_again() -> None:
     assert first_new_day(by_service(NOW - DAY_S), Now(NOW, NOW)) == date(2026, 11, 27)
 
 
@@ -51,7 +51,7 @@ def test_a_time_in_the_future_is_said_and_not_believed(last: LastSearch) -> None
     assert "as of 2027-01-08, but the service says that today is 2026-11-29" in doubt.text
 
 
-def test_a_time_that_this_machine_s_clock_remembered_is_not_believed() -> None:
+def test_a_time_that_this_machine_s_clock_recorded_is_not_trusted() -> None:
     """It may be wrong though it lies in the past by now."""
     last = by_machine(NOW - DAY_S)
     assert first_new_day(last, Now(NOW, NOW)) is None

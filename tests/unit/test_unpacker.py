@@ -99,7 +99,7 @@ async def test_a_member_that_cannot_be_written_does_not_stop_the_tar(tmp_path: P
     assert names_in(tmp_path / "S") == ["b.part.member"]
 
 
-async def test_a_promised_digest_is_computed_once(
+async def test_an_expected_digest_is_computed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tar's own proof needs it, and so does the member's."""
@@ -127,7 +127,7 @@ async def test_a_promised_digest_is_computed_once(
     assert (second.proof.checks, second.proof.digests[0].algorithm) == ((), "sha256")
 
 
-async def test_a_promised_digest_of_a_member_has_to_agree(tmp_path: Path) -> None:
+async def test_an_expected_digest_of_a_member_has_to_agree(tmp_path: Path) -> None:
     """Also where somebody else computes it."""
     wrong = Expected(Form.ANY, 5, (Digest("sha512", "00" * 64),))
     passing = Passing(tmp_path, expected_of=lambda name, size: wrong)

@@ -184,14 +184,14 @@ class _Written:
     name: str
     target: Path
     expected: Expected
-    sums: Hashers
+    hashers: Hashers
 
     @property
     def partial(self) -> Path:
         return _partial(self.target)
 
     def prove(self) -> UnpackedFile:
-        proof = verify_file(self.partial, self.expected, url=self.name, hashers=self.sums)
+        proof = verify_file(self.partial, self.expected, url=self.name, hashers=self.hashers)
         stat = self.partial.stat()
         return UnpackedFile(self.name, stat.st_size, stat.st_mtime_ns, proof)
 
@@ -256,8 +256,8 @@ class _Pass:
         with self._unless_failed() as is_sound:
             if is_sound and self._file is not None:
                 written = self._written[-1]
-                written.sums.update(data)
-                self._check_size(written.name, written.sums.taken_bytes)
+                written.hashers.update(data)
+                self._check_size(written.name, written.hashers.taken_bytes)
                 self._file.write(data)
 
     def finish(self) -> Unpacked:

@@ -138,7 +138,7 @@ class BandsSeen:
     words: frozenset[str] = frozenset()
     """Band words that at least one scene has a file for."""
     stems: frozenset[str] = frozenset()
-    """Suffixes of all single files, without endings."""
+    """Suffixes of all single files, without file extensions."""
     names: frozenset[str] = frozenset()
     """Common names of these files."""
 

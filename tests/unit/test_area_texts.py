@@ -258,6 +258,24 @@ values: st.SearchStrategy[Any] = st.recursive(
 )  # fmt: skip
 
 
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"rings": [[[0, HUGE], [0, 1], [1, 1]]]},
+        {"type": "Topology", "arcs": [], "objects": {"a": {"type": "Point"}}}
+        | {"transform": {"scale": [HUGE, 1], "translate": [0, 0]}},
+        {"type": "Topology", "arcs": []}
+        | {"objects": {"a": {"type": "Point", "coordinates": [1, HUGE]}}},
+    ],
+)  # fmt: skip
+def test_coordinates_that_are_no_float_are_refused(found: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="out of range"):
+        area_from_geojson(found)
+
+
 @pytest.mark.slow
 @given(
     st.fixed_dictionaries(

@@ -55,9 +55,12 @@ def read_geojson(data: object, layer: str | int | None = None) -> object:
     found = getattr(data, "__geo_interface__", data)
     if not isinstance(found, Mapping):
         return found
-    if found.get("type") == "Topology":
-        return from_topology(found, layer)
-    return from_esri(found) if is_esri(found) else found
+    try:
+        if found.get("type") == "Topology":
+            return from_topology(found, layer)
+        return from_esri(found) if is_esri(found) else found
+    except OverflowError as error:  # an integer of hundreds of digits
+        raise ConfigError("the area of interest has a coordinate that is out of range") from error
 
 
 def _parsed(text: str) -> object:

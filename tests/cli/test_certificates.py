@@ -132,7 +132,7 @@ def test_a_wrong_file_ends_each_command_and_is_named_by_its_option(
         ('ca_file = "page.pem"', "service.ca_file = "),
         ('ca_file = "gone.pem"', "service.ca_file = 'gone.pem': no such file"),
         ('client_cert = "cert.pem"', "service.client_cert = "),
-        ('client_key = "key.pem"', "service.client_key = 'key.pem': is the key of no"),
+        ('client_key = "key.pem"', "service.client_key = 'key.pem': is a key without its"),
         ('client_cert = "me.pem"\nclient_key = "page.pem"', "service.client_key = "),
     ],
 )

@@ -170,7 +170,7 @@ def of_another_form(item: dict[str, Any]) -> object:
 async def test_items_of_older_versions_are_written_anew(bench: Bench) -> None:
     for before, after in await rerun(bench, of_form_1, of_another_form):
         assert before != after and after["properties"]["landsat:correction"] == "L2SP"
-    assert not any("left as they are" in text for text in notices(bench.events))
+    assert not any("left unchanged" in text for text in notices(bench.events))
 
 
 def edited(item: dict[str, Any]) -> object:
@@ -188,7 +188,7 @@ def no_object(item: dict[str, Any]) -> object:
 async def test_items_of_somebody_else_are_left_alone_and_named(bench: Bench) -> None:
     for before, after in await rerun(bench, edited, of_another_tool, no_object):
         assert before == after
-    (text,) = [text for text in notices(bench.events) if "left as they are" in text]
+    (text,) = [text for text in notices(bench.events) if "left unchanged" in text]
     assert all(path.stem in text for path in item_files(bench))
     listed = json.loads((item_files(bench)[0].parent / "collection.json").read_bytes())["links"]
     assert len([link for link in listed if link["rel"] == "item"]) == 3

@@ -103,13 +103,10 @@ class Attempts(Struct):
         else:
             self.failed += 1
         self.max_received = max(self.max_received, have)
-        return (
-            error.retryable
-            and not self.is_exhausted
-            and self.refetches <= self.limits.refetches
-            and (error.retry_after_s or 0.0) <= self.limits.max_retry_after_s
-            and self.limits.backoff.allows(self.failed)
-        )
+        if self.is_exhausted or self.refetches > self.limits.refetches:
+            return False
+        longest_wait_s = self.limits.max_retry_after_s
+        return self.limits.backoff.may_retry(error, self.failed, longest_wait_s=longest_wait_s)
 
     def wait_s(self, error: AsyncdlError) -> float:
         """Return the seconds to wait before the next attempt."""

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from asyncdl.transfer.wire.connection import (
-    _NEXT,
     Connection,
     ConnectionLost,
     ConnectionState,
@@ -64,7 +63,7 @@ def test_no_other_way_is_gone(state: ConnectionState, following: ConnectionState
     loop = asyncio.new_event_loop()
     connection = Connection(loop, 1000)
     connection.state = state
-    if following in _NEXT[state]:
+    if following in state.following:
         connection._go(following)
         assert connection.state is following
     else:
@@ -75,8 +74,8 @@ def test_no_other_way_is_gone(state: ConnectionState, following: ConnectionState
 
 
 def test_closed_is_the_end_and_can_be_reached_from_everywhere() -> None:
-    assert not _NEXT[CLOSED]
-    assert all(CLOSED in _NEXT[state] for state in ConnectionState if state is not CLOSED)
+    assert not CLOSED.following
+    assert all(CLOSED in state.following for state in ConnectionState if state is not CLOSED)
 
 
 async def test_a_transport_without_a_peer_is_closed() -> None:
@@ -192,7 +191,7 @@ class OneConnection(RuleBasedStateMachine):
         reachable, grown = {self.was}, set[ConnectionState]()
         while reachable != grown:  # several ways may have been gone at once
             grown = set(reachable)
-            reachable |= set().union(*(_NEXT[state] for state in grown))
+            reachable |= set().union(*(state.following for state in grown))
         assert now in reachable
         self.was = now
 

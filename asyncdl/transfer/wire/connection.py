@@ -53,28 +53,23 @@ class ConnectionState(Enum):
     DRAINING = "the other end has closed; what came before is still being read"
     CLOSED = "closed for good"
 
+    following: tuple[ConnectionState, ...]
+    """The states that may come next; as drawn above."""
 
-_NEXT = {
-    ConnectionState.NEW: {ConnectionState.IDLE, ConnectionState.CLOSED},
-    ConnectionState.IDLE: {ConnectionState.HEADERS, ConnectionState.CLOSED},
-    ConnectionState.HEADERS: {
-        ConnectionState.BODY,
-        ConnectionState.DRAINING,
-        ConnectionState.CLOSED,
-    },
-    ConnectionState.BODY: {
-        ConnectionState.IDLE,
-        ConnectionState.DRAINING,
-        ConnectionState.CLOSED,
-    },
-    ConnectionState.DRAINING: {ConnectionState.CLOSED},
-    ConnectionState.CLOSED: set[ConnectionState](),
-}
-"""From each state, the states that may follow; as drawn above."""
-# Tuples, for members of an Enum are compared by identity faster than they are hashed.
-_EXPECTING = (ConnectionState.HEADERS, ConnectionState.BODY)
+
+# Names of the module, since they are compared for each piece of a body that comes.
+NEW, IDLE, HEADERS, BODY, DRAINING, CLOSED = ConnectionState
+
+NEW.following = (IDLE, CLOSED)
+IDLE.following = (HEADERS, CLOSED)
+HEADERS.following = (BODY, DRAINING, CLOSED)
+BODY.following = (IDLE, DRAINING, CLOSED)
+DRAINING.following = (CLOSED,)
+CLOSED.following = ()
+
+_EXPECTING = (HEADERS, BODY)
 """States in which bytes may come."""
-_ENDED = (ConnectionState.DRAINING, ConnectionState.CLOSED)
+_ENDED = (DRAINING, CLOSED)
 
 
 class ConnectionLost(Exception):
@@ -90,7 +85,7 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer_bytes: int) -> None:
-        self.state = ConnectionState.NEW
+        self.state = NEW
         self.idle_since_s = 0.0
         self.zone = ANYWHERE
         """Where the other end is."""
@@ -125,14 +120,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def _go(self, state: ConnectionState) -> None:
         """Change the state. Raises: RuntimeError, for a way that is not drawn above."""
-        if state not in _NEXT[self.state]:
+        if state not in self.state.following:
             raise RuntimeError(f"a connection cannot go from {self.state.name} to {state.name}")
         self.state = state
 
     @property
     def is_usable(self) -> bool:
         """Whether another request may be made."""
-        return self.state is ConnectionState.IDLE
+        return self.state is IDLE
 
     @property
     def has_received(self) -> bool:
@@ -146,7 +141,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._transport is None or not self.is_usable:
             raise ConnectionLost
-        self._go(ConnectionState.HEADERS)
+        self._go(HEADERS)
         self._head = None
         self._start, self._filled, self._limit = 0, 0, len(self._buffer)
         self._transport.write(request)
@@ -163,8 +158,8 @@ class Connection(asyncio.BufferedProtocol):
                 return head
 
     def _begin_body(self, head: ResponseHead) -> None:
-        if self.state is ConnectionState.HEADERS:
-            self._go(ConnectionState.BODY)
+        if self.state is HEADERS:
+            self._go(BODY)
         self._head, self._left_bytes = head, head.length
         self._chunks = Chunks() if head.is_chunked else None
 
@@ -286,8 +281,8 @@ class Connection(asyncio.BufferedProtocol):
 
         If it cannot, it is closed.
         """
-        if self.state is ConnectionState.BODY and self._is_read_to_its_end():
-            self._go(ConnectionState.IDLE)
+        if self.state is BODY and self._is_read_to_its_end():
+            self._go(IDLE)
             self._start, self._filled, self._limit = 0, 0, len(self._buffer)
             self._resume()
             return True
@@ -305,8 +300,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close the connection; may be called twice."""
-        if self.state is not ConnectionState.CLOSED:
-            self._go(ConnectionState.CLOSED)
+        if self.state is not CLOSED:
+            self._go(CLOSED)
         if self._transport is not None:
             self._transport.abort()
 
@@ -334,7 +329,7 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
         else:
             self.zone = zone
-            self._go(ConnectionState.IDLE)
+            self._go(IDLE)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the place for the next bytes."""
@@ -365,9 +360,9 @@ class Connection(asyncio.BufferedProtocol):
         """Wake the reader with the end."""
         self._loss = exc
         if self.state in _EXPECTING:
-            self._go(ConnectionState.DRAINING)
-        elif self.state is not ConnectionState.CLOSED:
-            self._go(ConnectionState.CLOSED)
+            self._go(DRAINING)
+        elif self.state is not CLOSED:
+            self._go(CLOSED)
         if self._reader is not None and not self._reader.done():
             lost = ConnectionLost()
             lost.__cause__ = exc

@@ -383,5 +383,5 @@ def test_a_note_with_numbers_of_no_file_is_none() -> None:
 )
 def test_a_report_that_is_none_is_told(directory: Path, content: bytes) -> None:
     (directory / REPORT_NAME).write_bytes(content)
-    with pytest.raises(ConfigError, match="is no report of a run"):
+    with pytest.raises(ConfigError, match="is not a report of a run"):
         read_report(directory)

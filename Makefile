@@ -59,7 +59,7 @@ FIND_PYTHON = found=$$(python$(1) -c 'import sys; print(sys.executable)' 2> /dev
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench field release release-check clean
+.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench field figures release release-check clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -155,6 +155,9 @@ field: $(READY_FOR_UVLOOP)  # the cases of docs/faults.md beside curl, wget2 and
 	done; [ -z "$$missing" ] || { apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	    nginx apache2-bin lighttpd aria2 wget2 curl openssl; }
 	$(BIN)/python -m benchmarks.field --write
+
+figures: $(READY)  # how the code is built, in numbers, beside an older commit: make figures BEFORE=818423e
+	$(BIN)/python -m benchmarks.figures $(if $(BEFORE),--before $(BEFORE))
 
 release-check: $(READY_FOR_RELEASE)  # all of a release but the commit and the tag: make release-check VERSION=0.2.0
 	$(VENV_RELEASE)/bin/python release.py --dry-run $(VERSION)

@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constr
 PIP_FOR := $(BIN)/python -m pip --disable-pip-version-check --python
 # Where Python may not write bytecode by itself, each start would compile, and each lane the tests.
 export PYTHONDONTWRITEBYTECODE :=
+# Many tests wait for a socket or a timer, so that one more at a time than there are processors
+# leaves none of them idle.
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 # As an installation does.
 COMPILE := $(BIN)/python -m compileall -q asyncdl
 READY := $(VENV)/.ready
@@ -28,9 +31,16 @@ VENV_FORMATS := .venv-formats
 READY_FOR_FORMATS := $(VENV_FORMATS)/.ready
 VENV_READERS := .venv-readers
 READY_FOR_READERS := $(VENV_READERS)/.ready
-# What is pure, or starts python -O by itself, gains nothing there.
-ON_UVLOOP := tests/test_*.py tests/transfer tests/job tests/cli tests/e2e \
-    --ignore tests/e2e/test_optimized.py
+# What meets the loop: connections, TLS, timers, threads, signals and processes. Which files a job
+# chooses, what a command prints and what the journal holds are the same on every loop, and so are
+# tests that bring a loop of their own, whose clock jumps (tests/clock.py).
+ON_UVLOOP := -m "not simulated" tests/test_*.py tests/transfer \
+    tests/job/test_job.py tests/job/test_job_embedded.py tests/job/test_job_ends.py \
+    tests/job/test_job_faults.py tests/job/test_job_loop.py tests/job/test_job_restart.py \
+    tests/cli/test_live.py tests/cli/test_sandbox_command.py tests/cli/test_waiting.py \
+    tests/e2e/test_embedded.py tests/e2e/test_get.py tests/e2e/test_get_interrupted.py \
+    tests/e2e/test_kills.py tests/e2e/test_left_open.py tests/e2e/test_run.py \
+    tests/e2e/test_starting.py tests/e2e/test_streams.py
 # What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
 ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \
     tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
@@ -59,12 +69,18 @@ FIND_PYTHON = found=$$(python$(1) -c 'import sys; print(sys.executable)' 2> /dev
 CLIENTS := .venv-clients
 MINUTES ?= 10
 
-.PHONY: demo test portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench field figures release release-check clean
+LANES := suite uvloop extras portable-slice clients
+
+.PHONY: demo test suite portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench field figures release release-check clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
 
-test: $(READY_FOR_TESTS)  # linters, types and tests
+# One after the other, whatever -j says: each lane takes all processors.
+test:  # all that decides about a change: every lane that fits a quarter of an hour
+	@for lane in $(LANES); do $(MAKE) --no-print-directory $$lane || exit 1; done
+
+suite: $(READY_FOR_TESTS)  # linters, types and tests
 	$(COMPILE)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -86,7 +102,7 @@ pythons: $(READY_FOR_TESTS)  # the suite on other Pythons: make pythons PYTHONS=
 	        || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "Tests fail on Python$$failed"; exit 1; }
 
-uvloop: $(READY_FOR_UVLOOP)  # engine, jobs and commands on uvloop and under python -O, plain and over TLS
+uvloop: $(READY_FOR_UVLOOP)  # what meets the loop, on uvloop and under python -O, plain and over TLS
 	PYTHONOPTIMIZE=1 $(VENV_UVLOOP)/bin/python -m compileall -q asyncdl
 	PYTHONOPTIMIZE=1 $(VENV_UVLOOP)/bin/python -m pytest -q --numprocesses auto --dist worksteal $(ON_UVLOOP)
 

@@ -29,6 +29,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 
+import pytest
+
 P = ParamSpec("P")
 
 QUIET_S = 0.004
@@ -105,11 +107,12 @@ def _busy_threads(loop: asyncio.AbstractEventLoop) -> int:
 
 
 def simulated(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run an asynchronous test on a loop of its own whose clock jumps."""
+    """Run an asynchronous test on a loop of its own whose clock jumps; marked as such."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         with asyncio.Runner(debug=True, loop_factory=JumpingLoop) as runner:
             runner.run(test(*args, **kwargs))
 
-    return run
+    marked: Callable[P, None] = pytest.mark.simulated(run)
+    return marked

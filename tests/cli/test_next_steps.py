@@ -22,11 +22,18 @@ def printed(text: str) -> list[str]:
     return re.findall(r"^  (asyncdl .*?) +#", text, re.MULTILINE)
 
 
+def without_waits(config: str) -> None:
+    """Let a job look at once for a new URL of a file that is gone, and not after half a minute."""
+    path = Path(config)
+    path.write_text(f"{path.read_text()}\n[poll]\ninterval = 0.05\n")
+
+
 @pytest.mark.allow_blocking
 def test_a_run_and_its_report_name_commands_that_work(terminal: Terminal) -> None:
     Path("my jobs").mkdir()
     Path("my jobs/ids.txt").write_text(SCENE)
     assert terminal.run("init", "my jobs/a.toml", "--scenes-file", "ids.txt", *BANDS) == 0
+    without_waits("my jobs/a.toml")
     assert terminal.run("run", "my jobs/a.toml", *GONE) == 1
     commands = printed(terminal.out)
     assert [shlex.split(line)[1] for line in commands] == ["run", "report"]
@@ -40,6 +47,7 @@ def test_a_run_and_its_report_name_commands_that_work(terminal: Terminal) -> Non
 @pytest.mark.allow_blocking
 def test_a_run_of_piped_ids_does_not_send_on_to_an_empty_pipe(terminal: Terminal) -> None:
     assert terminal.run("init", "few.toml", "--scenes-file", "-", *BANDS) == 0
+    without_waits("few.toml")
     assert terminal.run("run", "few.toml", *GONE, stdin=SCENE) == 1
     assert "Run the same command again to continue." in terminal.out
     commands = printed(terminal.out)

@@ -45,6 +45,8 @@ def folder(tmp_path: Path) -> Path:
     """Where a reader is: in a folder with the examples and the files that the pages speak of."""
     copy_examples(tmp_path)
     copy_examples(tmp_path / "examples")
+    for config in tmp_path.rglob("*.toml"):  # a new URL for a file comes with the next look
+        config.write_text(f"{config.read_text()}\n[poll]\ninterval = 0.2\n")
     (tmp_path / "ids.txt").write_text("LC08_L2SP_068017_20200310_20200822_02_T1\n")
     for name in ("parcels.gpkg", "company-ca.pem", "me.pem", "me-key.pem"):
         (tmp_path / name).touch()

@@ -181,6 +181,7 @@ OUTAGES: dict[str, Responder] = {
 }
 
 
+@pytest.mark.without_tls  # what a lost connection means over TLS is in test_outage_rows.py
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES)
 @simulated
 async def test_an_outage_costs_no_good_file_and_spares_no_bad_one(

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-LANES = re.findall(r"^(?:exec )?make ([\w-]+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+LANES = MAKEFILE.partition("LANES := ")[2].partition("\n")[0].split()
 NEEDED = re.compile(r"^([\w-]+): (.*?)\s*#", re.MULTILINE)
 INSTALLED = re.compile(r'^\$\((\w+)\):(?:(?!\n\n).)*?--editable "\.\[([\w,]+)\]"', re.M | re.S)
 
@@ -31,7 +31,7 @@ def test_every_extra_is_installed_by_a_lane_of_the_checks() -> None:
 
 
 def test_the_first_lane_does_without_what_changes_behaviour() -> None:
-    assert extras_of("test") == set()
+    assert extras_of("suite") == set()
     needed = {name_of(wanted) for wants in EXTRAS.values() for wanted in wants}
     for group in ("test",):
         wanted = {name_of(text) for text in PROJECT["dependency-groups"][group]}
@@ -58,7 +58,20 @@ def test_one_lane_runs_under_python_o() -> None:
     """What that means for the asserts of the tests: ``tests/test_optimized.py``."""
     recipe = MAKEFILE.partition("\nuvloop: ")[2].partition("\n\n")[0]
     assert all(line.startswith("\tPYTHONOPTIMIZE=1 ") for line in recipe.splitlines()[1:])
-    assert "tests/test_*.py" in MAKEFILE.partition("ON_UVLOOP := ")[2].partition("\n")[0]
+    assert "tests/test_*.py" in files_of("ON_UVLOOP")
+
+
+def files_of(variable: str) -> list[str]:
+    """Return the files and folders that a lane names."""
+    text = MAKEFILE.partition(f"\n{variable} := ")[2].replace("\\\n", " ").partition("\n")[0]
+    return [word for word in text.split() if word.startswith("tests/")]
+
+
+@pytest.mark.parametrize("variable", ["ON_UVLOOP", "ON_EXTRAS", "ON_WINDOWS", "ON_WINDOWS_SLICE"])
+def test_what_a_lane_names_is_there(variable: str) -> None:
+    named = files_of(variable)
+    assert len(named) >= 5
+    assert [name for name in named if not list(ROOT.glob(name))] == []
 
 
 def test_the_table_of_targets_is_complete() -> None:
@@ -68,4 +81,11 @@ def test_the_table_of_targets_is_complete() -> None:
 
 
 def test_the_checks_run_what_the_table_says() -> None:
-    assert LANES == ["test", "uvloop", "extras", "portable-slice", "clients"]
+    """The lanes of ``make test`` are the rows below it, and nothing else decides."""
+    rows = re.findall(
+        r"^\| `([\w-]+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert rows[1:7] == ["test", *LANES]
+    assert LANES == ["suite", "uvloop", "extras", "portable-slice", "clients"]
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.findall(r"^(?:exec )?make .*$", run, re.MULTILINE) == ["exec make test"]

@@ -89,3 +89,32 @@ def test_the_checks_run_what_the_table_says() -> None:
     assert LANES == ["suite", "uvloop", "extras", "portable-slice", "clients"]
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.findall(r"^(?:exec )?make .*$", run, re.MULTILINE) == ["exec make test"]
+
+
+WORKFLOW = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+
+
+def listed_in_workflow(key: str) -> set[str]:
+    """Return what a matrix of the workflow has under a key."""
+    found = re.findall(rf"^ +{key}: \[(.*)\]$", WORKFLOW, re.MULTILINE)
+    return {word.strip(' "') for text in found for word in text.split(",")}
+
+
+def test_the_workflow_runs_on_every_python_and_system_that_is_promised() -> None:
+    said = "\n".join(PROJECT["project"]["classifiers"])
+    promised = set(re.findall(r"Python :: (3\.\d+)", said))
+    assert listed_in_workflow("python") == promised | {
+        "3.14"
+    }  # which is tried before it is promised
+    assert listed_in_workflow("system") == {"ubuntu-latest", "macos-latest", "windows-latest"}
+
+
+def test_the_lanes_of_the_workflow_are_targets_and_lack_none_of_the_checks() -> None:
+    lanes, targets = (
+        listed_in_workflow("lane"),
+        set(re.findall(r"^([\w-]+):", MAKEFILE, re.MULTILINE)),
+    )
+    assert lanes <= targets
+    # The suite is the job of all systems; the whole of what has a slice takes its place.
+    assert {"portable" if lane == "portable-slice" else lane for lane in LANES} - {"suite"} <= lanes
+    assert {"docs", "examples", "coverage"} <= lanes

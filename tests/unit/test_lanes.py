@@ -118,3 +118,9 @@ def test_the_lanes_of_the_workflow_are_targets_and_lack_none_of_the_checks() -> 
     # The suite is the job of all systems; the whole of what has a slice takes its place.
     assert {"portable" if lane == "portable-slice" else lane for lane in LANES} - {"suite"} <= lanes
     assert {"docs", "examples", "coverage"} <= lanes
+
+
+def test_the_hooks_before_a_commit_name_tests_that_are_there() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    named = re.findall(r"tests/[\w/]+\.py", hooks)
+    assert len(named) > 4 and [name for name in named if not (ROOT / name).is_file()] == []

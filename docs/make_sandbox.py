@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncdl.cli.field_docs import field_docs
-from asyncdl.sandbox import Faults, faults
+from asyncdl.sandbox import Faults, injected_faults
 from asyncdl.sandbox.api import FIXED, KNOWN
 
 PAGE = Path(__file__).with_name("sandbox.md")
@@ -125,8 +125,10 @@ def row(name: str, default: Any, meaning: str) -> str:
 def chaos_in_words() -> str:
     """Return what its docstring says about ``chaos``, and its shares."""
     words = (inspect.getdoc(Faults.chaos) or "").replace("``", "`")
-    shares = ", ".join(f"`{name}={value}`" for name, value in faults.shares_of_chaos().items())
-    decided = ", ".join(f"`{name}`" for name in faults.switches_of_chaos(0))
+    shares = ", ".join(
+        f"`{name}={value}`" for name, value in injected_faults.shares_of_chaos().items()
+    )
+    decided = ", ".join(f"`{name}`" for name in injected_faults.switches_of_chaos(0))
     return f"{words}\n\nUnder every seed: {shares}.\n\nDecided by the seed: {decided}.\n"
 
 

@@ -114,8 +114,8 @@ async def test_agreements_and_proxied_downloads(client: M2MClient, service: Serv
     await client.download_retrieve("a-label")
     found = await client.download_search("a-label", active_only=False)
     assert all(entry.is_proxied for entry in found)
-    told = await client.download_complete_proxied({e.download_id: 1 for e in found})
-    assert told.updated_downloads_count == 3
+    reported = await client.download_complete_proxied({e.download_id: 1 for e in found})
+    assert reported.updated_downloads_count == 3
     assert all(entry.is_complete for entry in await client.download_search("a-label"))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from asyncdl.cli.event_lines import print_message
 from asyncdl.cli.json_lines import echo_json
-from asyncdl.cli.messages import print_message
 from asyncdl.cli.printing import echo
 from asyncdl.events import Emit, Event, FileFinished
 from asyncdl.progress import progress_lines

@@ -20,12 +20,12 @@ from typing import Any, get_args
 import click
 import msgspec
 
-from asyncdl.cli import questions
+from asyncdl.cli import prompts
 from asyncdl.cli.field_docs import allowed_for, default_of, field_docs
 from asyncdl.cli.main import OK
 from asyncdl.cli.options import command
 from asyncdl.cli.printing import echo
-from asyncdl.cli.questions import ask_all, products, refuse_unknown_bands
+from asyncdl.cli.prompts import products, prompt_for_config, refuse_unknown_bands
 from asyncdl.config import DownloadConfig, Product, SearchConfig, parse_config
 from asyncdl.errors import DiskError
 from asyncdl.m2m.bands import DATASETS, band_words, files_of, suggest, words_without_files
@@ -114,8 +114,8 @@ class Choices(click.ParamType[Any]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-DAY = Choices("day", questions.day)
-WORDS = Choices("words", questions.words)
+DAY = Choices("day", prompts.day)
+WORDS = Choices("words", prompts.words)
 
 
 @command(
@@ -128,17 +128,15 @@ WORDS = Choices("words", questions.words)
 @click.argument("file", type=click.Path(path_type=Path), default=Path("asyncdl.toml"))
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--dataset", help="Dataset alias; `asyncdl datasets` lists them.")
-@click.option(
-    "--bbox", type=Choices("box", questions.box), help="west,south,east,north in degrees."
-)
+@click.option("--bbox", type=Choices("box", prompts.box), help="west,south,east,north in degrees.")
 @click.option("--aoi", help="GeoJSON file with the area of interest.")
-@click.option("--wrs", type=Choices("places", questions.places), help="path/row, such as 68/17.")
-@click.option("--point", type=Choices("point", questions.point), help="longitude,latitude.")
+@click.option("--wrs", type=Choices("places", prompts.places), help="path/row, such as 68/17.")
+@click.option("--point", type=Choices("point", prompts.point), help="longitude,latitude.")
 @click.option("--scenes-file", help="File with one scene per line, instead of a search; or -.")
 @click.option("--start", type=DAY, help="First day of acquisition, YYYY-MM-DD.")
 @click.option("--end", type=DAY, help="Last day of acquisition.")
 @click.option(
-    "--cloud-cover", type=Choices("percent", questions.cloud_cover), help="Maximum, or 10-60."
+    "--cloud-cover", type=Choices("percent", prompts.cloud_cover), help="Maximum, or 10-60."
 )
 @click.option("--bands", type=WORDS, help="Single files, such as red,nir08,QA_PIXEL.")
 @click.option("--bundle", is_flag=True, help="One .tar per scene.")
@@ -179,7 +177,7 @@ def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
 
 def _prompt(folder: Path) -> dict[str, Any]:
     try:
-        return ask_all(folder)
+        return prompt_for_config(folder)
     except click.Abort:
         if sys.stdin.isatty():
             raise

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from asyncdl.cli.event_lines import print_message
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.messages import print_message
 from asyncdl.cli.options import (
     FEW_RETRIES,
     Embedded,

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from asyncdl.cli.event_lines import print_message
 from asyncdl.cli.get_options import RateOption
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.loop import run_async
 from asyncdl.cli.main import INTERRUPTED, OK
-from asyncdl.cli.messages import print_message
 from asyncdl.cli.options import (
     FEW_RETRIES,
     Embedded,

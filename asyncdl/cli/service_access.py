@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from asyncdl.cli.messages import print_message
+from asyncdl.cli.event_lines import print_message
 from asyncdl.cli.options import Embedded, sandbox_option
 from asyncdl.cli.printing import echo
 from asyncdl.config import Config, Seconds, ServiceConfig, load_config

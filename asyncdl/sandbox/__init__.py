@@ -11,8 +11,8 @@ import warnings
 from typing import Any
 
 from asyncdl.sandbox.admin_api import CleanupReport
-from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.file_contents import ExpectedFiles
+from asyncdl.sandbox.injected_faults import Faults
 from asyncdl.sandbox.service import Service, serve
 
 __all__ = ["CleanupReport", "ExpectedFiles", "Faults", "Service", "serve"]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.injected_faults import Faults
 from asyncdl.sandbox.refusal import Refusal, rate_limited
 from asyncdl.sandbox.request_log import RequestLog
 from asyncdl.sandbox.signing import Signer

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from asyncdl.errors import ConfigError
 from asyncdl.sandbox.links import target_of
-from asyncdl.sandbox.state import SandboxState
+from asyncdl.sandbox.sandbox_state import SandboxState
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from asyncdl.sandbox.refusal import (
     no_such_endpoint,
     rate_limited,
 )
-from asyncdl.sandbox.state import SandboxState
+from asyncdl.sandbox.sandbox_state import SandboxState
 
 PATH = "/api/api/json/stable/"
 _LOG = logging.getLogger("asyncdl.sandbox")

@@ -12,11 +12,11 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.injected_faults import Faults
 from asyncdl.sandbox.lookup import Requestable
 from asyncdl.sandbox.product_rows import members_of
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.sized_content import Flipped, SizedContent
-from asyncdl.sandbox.state import SandboxState
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TYPES = {

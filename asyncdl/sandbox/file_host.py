@@ -22,7 +22,7 @@ from asyncdl.sandbox.delivery import (
     set_range,
     strong_etag,
 )
-from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.injected_faults import Faults
 from asyncdl.sandbox.links import (
     BROWSE,
     BUNDLE,
@@ -36,9 +36,9 @@ from asyncdl.sandbox.links import (
 from asyncdl.sandbox.lookup import Requestable, find_browse, find_target
 from asyncdl.sandbox.refusal import down_response
 from asyncdl.sandbox.request_log import LoggedFileRequest
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.served_queue import Item, ServedState
 from asyncdl.sandbox.signing import read_download_token
-from asyncdl.sandbox.state import SandboxState
 
 _CHUNK_BYTES = 256 * 1024
 """Memory per connection."""

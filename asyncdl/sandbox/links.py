@@ -5,10 +5,10 @@ from __future__ import annotations
 from asyncdl.m2m.naming import ARD_DATASET
 from asyncdl.sandbox.lookup import Requestable, folder_of_target
 from asyncdl.sandbox.product_rows import find_row
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.scene_files import files_of
 from asyncdl.sandbox.served_queue import Item
 from asyncdl.sandbox.signing import download_token
-from asyncdl.sandbox.state import SandboxState
 
 DATA = "/data/collection02"
 TILE = "/tile/collection02"

@@ -23,7 +23,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from asyncdl.net.addresses import Zone
 from asyncdl.net.hosts import innermost_zone, is_address
-from asyncdl.sandbox.state import SandboxState
+from asyncdl.sandbox.sandbox_state import SandboxState
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\[\]:/@?#\\\s]+)(?::\d*)?")
 _OWN_SITES = frozenset({"none", "same-origin"})

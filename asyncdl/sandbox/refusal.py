@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from asyncdl.errors import Portable
-from asyncdl.sandbox.faults import DownMode
+from asyncdl.sandbox.injected_faults import DownMode
 
 _PAGE = "<!DOCTYPE html><html><body><h1>Down for maintenance</h1></body></html>"
 

@@ -17,20 +17,20 @@ from asyncdl.sandbox.admin_api import PATH as ADMIN_PATH
 from asyncdl.sandbox.admin_api import AdminApi, CleanupReport, make_cleanup_report
 from asyncdl.sandbox.api import PATH as API_PATH
 from asyncdl.sandbox.api import Api
-from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.file_contents import ExpectedFiles
 from asyncdl.sandbox.file_host import FileHost
+from asyncdl.sandbox.injected_faults import Faults
 from asyncdl.sandbox.links import signed_url
 from asyncdl.sandbox.lookup import find_target
 from asyncdl.sandbox.origin_check import refuse_web_pages
 from asyncdl.sandbox.request_log import Call, LoggedFileRequest, RecentCounts, RequestLog
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.scene_catalog import Catalog
 from asyncdl.sandbox.served_queue import ServedQueue
 from asyncdl.sandbox.served_scene_lists import ServedSceneLists
 from asyncdl.sandbox.signing import Signer
 from asyncdl.sandbox.stac_service import PATH as STAC_PATH
 from asyncdl.sandbox.stac_service import StacService
-from asyncdl.sandbox.state import SandboxState
 
 _MAX_BODY_BYTES = 64 * 2**20
 """Fifty thousand entity ids fit easily."""

@@ -14,8 +14,8 @@ from anyio import to_thread
 from asyncdl.sandbox.landsat_scenes import LandsatScene
 from asyncdl.sandbox.lookup import find_target
 from asyncdl.sandbox.refusal import down_response
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.stac_items import parts_of, split_item_id
-from asyncdl.sandbox.state import SandboxState
 
 Json: TypeAlias = Any
 

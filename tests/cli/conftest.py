@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the tests away from the keyring of whoever runs them."""
+    """Keep the tests away from the keyring of the user."""
     monkeypatch.setitem(sys.modules, "keyring", None)
 
 

@@ -62,13 +62,13 @@ def test_a_plan_says_what_is_searched(terminal: Terminal, config: Path) -> None:
     assert all(said in terminal.err for said in SAID)
     assert "area: 30 parts, 1 search up to " in terminal.out
     assert terminal.run("plan", config, "--sandbox", "--json") == 0
-    told = orjson.loads(terminal.out)
-    assert (told["area"]["searches"], told["area"]["parts"], told["area"]["is_exact"]) == (
+    printed = orjson.loads(terminal.out)
+    assert (printed["area"]["searches"], printed["area"]["parts"], printed["area"]["is_exact"]) == (
         1,
         30,
         False,
     )
-    assert all(any(said in notice for notice in told["notices"]) for said in SAID)
+    assert all(any(said in notice for notice in printed["notices"]) for said in SAID)
 
 
 @pytest.mark.allow_blocking  # an area is read as the run begins

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def completed(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
-    """Return what fits the last word of a line, asked for as bash does."""
+    """Return the completions of the last word of a line, called as bash does."""
     monkeypatch.setenv(VARIABLE, "bash_complete")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
@@ -48,7 +48,7 @@ def test_the_last_word_is_completed(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_script_is_the_one_that_the_shell_asks_for(
+def test_the_script_is_that_of_the_shell(
     shell: str, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert terminal.run("completion", shell) == 0

@@ -49,7 +49,7 @@ def test_people_get_a_mark_and_a_line_each(terminal: Terminal, folder: Path) -> 
 
 
 @pytest.mark.parametrize("variable", ["ASYNCDL_TOKEN", "M2M_TOKEN"])
-def test_where_the_token_is_from_is_told_and_not_the_token(
+def test_the_source_of_the_token_is_shown_and_not_the_token(
     variable: str, terminal: Terminal, served: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("USGS_USERNAME", served.username)
@@ -83,7 +83,7 @@ def test_a_token_that_is_refused_is_tried_once(
     assert served.calls["login-token"] == 1
 
 
-def test_a_service_that_is_down_is_told_without_waiting(
+def test_an_outage_is_reported_without_waiting(
     terminal: Terminal, served: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASYNCDL_USERNAME", served.username)
@@ -93,21 +93,21 @@ def test_a_service_that_is_down_is_told_without_waiting(
     assert checks_of(terminal)["login"]["state"] == "fail"
 
 
-def test_a_host_that_is_not_there_is_told(terminal: Terminal) -> None:
+def test_a_missing_host_is_reported(terminal: Terminal) -> None:
     assert terminal.run("doctor", "--url", "http://127.0.0.1:9/", "--json") == 3
     check = checks_of(terminal)["api"]
     assert check["state"] == "fail" and "127.0.0.1:9: connection refused" in check["seen"]
     assert "proxy" in check["advice"]
 
 
-def answering(**replies: Any) -> M2MClient:
+def client_with(**replies: Any) -> M2MClient:
     """Return a client whose calls give these replies."""
 
     def call(reply: Any) -> Any:
-        async def answer() -> Any:
+        async def respond() -> Any:
             return reply
 
-        return answer
+        return respond
 
     return cast(
         M2MClient, SimpleNamespace(**{name: call(reply) for name, reply in replies.items()})
@@ -115,22 +115,22 @@ def answering(**replies: Any) -> M2MClient:
 
 
 async def test_an_account_without_the_role_learns_how_to_get_it() -> None:
-    check = await check_permission(answering(permissions=["user"]))
+    check = await check_permission(client_with(permissions=["user"]))
     assert (check.state, check.is_refusal, check.advice) == (CheckState.FAIL, True, MACHINE_ADVICE)
 
 
 async def test_a_notice_that_warns_is_a_warning() -> None:
     quiet = [Notification(subject="hello", severity_code="I")]
     loud = [Notification(subject="outage", message_content="at noon", severity_code="E")]
-    assert (await check_notices(answering(notifications=quiet))).state is CheckState.OK
-    check = await check_notices(answering(notifications=quiet + loud))
+    assert (await check_notices(client_with(notifications=quiet))).state is CheckState.OK
+    check = await check_notices(client_with(notifications=quiet + loud))
     assert check.state is CheckState.WARN and "outage: at noon" in check.seen
 
 
 @pytest.mark.parametrize(("left", "state"), [(12, CheckState.OK), (0, CheckState.WARN)])
 async def test_a_quota_that_is_used_up_is_a_warning(left: int, state: CheckState) -> None:
     limits = RateLimits(remaining_limits=[Limit("user", left, 20_000, 20_000)])
-    check = await check_limits(answering(rate_limit_summary=limits))
+    check = await check_limits(client_with(rate_limit_summary=limits))
     assert (check.state, bool(check.advice)) == (state, state is CheckState.WARN)
 
 
@@ -152,7 +152,7 @@ def test_a_clock_is_compared_with_that_of_a_host(
 
 
 @pytest.mark.parametrize(("status", "state"), [(200, "ok"), (404, "ok"), (503, "warn")])
-def test_any_answer_is_an_answer_but_that_of_a_broken_host(status: int, state: str) -> None:
+def test_any_response_ends_an_outage_but_that_of_a_broken_host(status: int, state: str) -> None:
     assert check_host("api", HostReply("host", status, 0.1, None)).state == state
 
 
@@ -161,7 +161,7 @@ def test_versions_name_what_is_optional_and_not_there() -> None:
     assert f"Python {sys.version_info.major}.{sys.version_info.minor}" in seen
 
 
-def test_a_directory_that_cannot_be_one_is_told(tmp_path: Path) -> None:
+def test_an_invalid_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError):
         check_disk(tmp_path / "file")

@@ -19,7 +19,7 @@ BLOCKED = b"<html><title>Request blocked</title><body>by the firewall</body></ht
 
 
 @contextmanager
-def whoever(status: int, body: bytes, *, at: str) -> Iterator[tuple[str, Counter[str]]]:
+def foreign_service(status: int, body: bytes, *, at: str) -> Iterator[tuple[str, Counter[str]]]:
     """Answer one endpoint like this and the others as the service would."""
     calls: Counter[str] = Counter()
 
@@ -75,7 +75,7 @@ def test_a_run_ends_at_once_and_says_why(
     monkeypatch.setenv("ASYNCDL_TOKEN", TOKEN)
     if isinstance(body, str):
         body = (DATA / f"recorded_error_{body}.json").read_bytes()
-    with whoever(status, body, at=at) as (url, calls):
+    with foreign_service(status, body, at=at) as (url, calls):
         config = tmp_path / "job.toml"
         config.write_text(
             f'[service]\nurl = "{url}"\nstac_url = ""\n'
@@ -84,8 +84,8 @@ def test_a_run_ends_at_once_and_says_why(
             f'[download]\ndirectory = "{tmp_path}/data"\n'
         )
         assert terminal.run("run", str(config)) == exit_status
-    told = terminal.out + terminal.err
-    assert words in told
-    assert TOKEN not in told
+    printed = terminal.out + terminal.err
+    assert words in printed
+    assert TOKEN not in printed
     assert calls[at] == 1
     assert calls["login-token"] == 1

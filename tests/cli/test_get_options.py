@@ -1,4 +1,4 @@
-"""What the command line of ``get`` asks the engine for."""
+"""What the options of ``get`` mean for the engine."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def test_an_option_reaches_the_engine(arguments: list[str], field: str, value: f
 
 
 def test_digests_of_both_options_count() -> None:
-    told = options("--sha256", SHA.upper(), "--checksum", f"md5={'0' * 32}").digests()
-    assert told == (Digest("sha256", SHA), Digest("md5", "0" * 32))
+    found = options("--sha256", SHA.upper(), "--checksum", f"md5={'0' * 32}").digests()
+    assert found == (Digest("sha256", SHA), Digest("md5", "0" * 32))

@@ -40,7 +40,7 @@ def test_a_failure_names_its_url_without_secrets(capsys: pytest.CaptureFixture[s
     assert "the file is not there" in advice[1].lower()
 
 
-def test_quiet_tells_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_only_errors(capsys: pytest.CaptureFixture[str]) -> None:
     summary = GetSummary(as_json=False, quiet=True)
     summary.add(failed(HttpStatusError(URL, 410)))
     summary.close(Path("out"))

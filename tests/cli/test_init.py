@@ -1,4 +1,4 @@
-"""``init`` writes what ``run`` takes, from options or from answers."""
+"""``init`` writes what ``run`` takes, from options or from prompts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncdl.cli import questions
+from asyncdl.cli import prompts
 from asyncdl.cli.init import config_text, toml_value
 from asyncdl.cli.main import cli
 from asyncdl.config import DownloadConfig, SearchConfig, load_config, parse_config
@@ -23,10 +23,10 @@ from tests.cli.terminal import Terminal
 
 SEARCH = ("--dataset", "landsat_ot_c2_l2", "--wrs", "68/17")
 GOOD = ["", "-149.9,61.2", "2020-03-01", "2020-03-15", "60", "red, nir08", "", "", ""]
-"""One answer a question: an empty one takes what is proposed."""
+"""One line for each prompt: an empty one takes the default."""
 
 
-def answer(*lines: str, file: str = "-") -> Result:
+def enter(*lines: str, file: str = "-") -> Result:
     return CliRunner().invoke(cli, ["init", file], input="".join(f"{line}\n" for line in lines))
 
 
@@ -77,7 +77,7 @@ def test_a_config_that_is_there_is_replaced_only_by_force(terminal: Terminal, fo
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((*SEARCH,), "products"),
         ((*SEARCH, "--bands", "SR_B44"), "has no band SR_B44; did you mean SR_B4?"),
@@ -89,15 +89,15 @@ def test_a_config_that_is_there_is_replaced_only_by_force(terminal: Terminal, fo
     ],
 )
 def test_what_run_would_refuse_is_not_written(
-    arguments: Sequence[str], told: str, terminal: Terminal, folder: Path
+    arguments: Sequence[str], message: str, terminal: Terminal, folder: Path
 ) -> None:
     assert terminal.run("init", *arguments) == 2
-    assert told in terminal.err
+    assert message in terminal.err
     assert not Path("asyncdl.toml").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--dataset", "landsat_ot_c2_l3", "--bundle"), ["c2_l3; did you mean landsat_ot_c2"]),
         (
@@ -114,17 +114,17 @@ def test_what_run_would_refuse_is_not_written(
     ],
 )
 def test_what_only_the_service_knows_is_noted(
-    arguments: Sequence[str], told: list[str], terminal: Terminal, folder: Path
+    arguments: Sequence[str], message: list[str], terminal: Terminal, folder: Path
 ) -> None:
     place = () if "--scenes-file" in arguments else ("--wrs", "68/17")
     assert terminal.run("init", *arguments, *place) == 0, terminal.err
     notes = [line for line in terminal.err.splitlines() if line.startswith("Note: ")]
-    assert len(notes) == len(told)
-    assert all(part in note for part, note in zip(told, notes, strict=True))
+    assert len(notes) == len(message)
+    assert all(part in note for part, note in zip(message, notes, strict=True))
 
 
-def test_answers_make_a_config_that_run_takes() -> None:
-    config = parse_config(config_in(answer(*GOOD)))
+def test_inputs_make_a_config_that_run_accepts() -> None:
+    config = parse_config(config_in(enter(*GOOD)))
     assert config.search.dataset == "landsat_ot_c2_l2"
     assert config.search.point == (-149.9, 61.2)
     assert config.search.cloud_cover == (0, 60)
@@ -134,7 +134,7 @@ def test_answers_make_a_config_that_run_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "bad", "told"),
+    ("question", "bad", "message"),
     [
         (1, "no.geojson", "no such file"),
         (1, "1,99", "latitude"),
@@ -145,23 +145,23 @@ def test_answers_make_a_config_that_run_takes() -> None:
         (6, "perhaps", "invalid input"),
     ],
 )
-def test_a_bad_answer_is_asked_again(question: int, bad: str, told: str) -> None:
-    result = answer(*GOOD[:question], bad, *GOOD[question:])
-    assert told in result.stderr
-    assert config_in(result) == config_in(answer(*GOOD))
+def test_a_bad_input_is_prompted_again(question: int, bad: str, message: str) -> None:
+    result = enter(*GOOD[:question], bad, *GOOD[question:])
+    assert message in result.stderr
+    assert config_in(result) == config_in(enter(*GOOD))
 
 
-def test_a_search_of_everything_is_asked_again() -> None:
-    result = answer("", "", "", "", "", "68/17", *GOOD[2:])
+def test_a_search_of_everything_is_prompted_again() -> None:
+    result = enter("", "", "", "", "", "68/17", *GOOD[2:])
     assert parse_config(config_in(result)).search.wrs == ((68, 17),)
 
 
-def test_no_product_at_all_is_asked_again() -> None:
-    assert config_in(answer(*GOOD[:5], "", "n", "", *GOOD[5:])) == config_in(answer(*GOOD))
+def test_no_product_at_all_is_prompted_again() -> None:
+    assert config_in(enter(*GOOD[:5], "", "n", "", *GOOD[5:])) == config_in(enter(*GOOD))
 
 
-def test_answers_that_end_too_early_write_nothing(folder: Path) -> None:
-    result = answer(*GOOD[:3], file="a.toml")
+def test_inputs_that_end_too_early_write_nothing(folder: Path) -> None:
+    result = enter(*GOOD[:3], file="a.toml")
     assert result.exit_code == 2
     assert "standard input has ended" in result.stderr
     assert not Path("a.toml").exists()
@@ -197,5 +197,5 @@ def test_toml_gives_back_what_was_written(value: object) -> None:
         (" my area.geojson ", {"aoi": "my area.geojson"}),
     ],
 )
-def test_an_area_tells_by_its_form_what_it_is(text: str, area: object) -> None:
-    assert questions.area(text) == area
+def test_an_area_is_recognized_by_its_form(text: str, area: object) -> None:
+    assert prompts.area(text) == area

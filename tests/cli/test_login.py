@@ -25,7 +25,7 @@ TOKEN = "sandbox-token"
 
 
 class Keyring(ModuleType):
-    """A keyring in memory that, as some do, tells nothing without a user name."""
+    """A keyring in memory that, as some do, needs the user name."""
 
     def __init__(self) -> None:
         super().__init__("keyring")
@@ -105,22 +105,22 @@ def test_without_a_token_nobody_is_called(terminal: Terminal, served: Service) -
     assert served.calls["login-token"] == 0
 
 
-def test_on_a_terminal_both_are_asked_for_and_the_token_is_not_shown(
+def test_a_terminal_prompts_for_both_and_does_not_show_the_token(
     terminal: Terminal, served: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {}
+    prompted = {}
 
-    def answer(question: str, *, hide_input: bool, err: bool) -> str:
-        asked[question] = hide_input
+    def respond(question: str, *, hide_input: bool, err: bool) -> str:
+        prompted[question] = hide_input
         return TOKEN if hide_input else served.username
 
-    monkeypatch.setattr("click.prompt", answer)
+    monkeypatch.setattr("click.prompt", respond)
     monkeypatch.setattr(
         "asyncdl.cli.login.terminal_prompt",
         lambda: sys.modules["asyncdl.cli.service_access"]._prompt,
     )
     assert terminal.run("login", "--url", served.url) == 0
-    assert asked == {"USGS user name": False, "USGS application token": True}
+    assert prompted == {"USGS user name": False, "USGS application token": True}
 
 
 def test_a_second_login_takes_the_place_of_the_first(terminal: Terminal, served: Service) -> None:
@@ -166,7 +166,7 @@ def test_the_token_of_one_user_is_not_that_of_another() -> None:
         find_credentials(username="bob")
 
 
-@pytest.mark.posix("a mode tells who may open a file")
+@pytest.mark.posix("a mode says who may open a file")
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
 def test_a_credentials_file_that_others_may_open_is_refused() -> None:
     store_account(USGS_HOST, "ann", TOKEN, credentials_path())
@@ -177,7 +177,7 @@ def test_a_credentials_file_that_others_may_open_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"a": {"token": "s3cret"}}'])
-def test_a_credentials_file_that_is_broken_is_told_and_not_shown(content: bytes) -> None:
+def test_a_broken_credentials_file_is_an_error_without_its_contents(content: bytes) -> None:
     store_account(USGS_HOST, "ann", TOKEN, credentials_path())
     credentials_path().write_bytes(content)
     with pytest.raises(AuthError, match="log in again") as caught:

@@ -13,7 +13,7 @@ from tests.cli.terminal import Terminal
     ("dataset", "listing"),
     [("zzz", "`asyncdl datasets`"), ("landsat_x", "`asyncdl datasets landsat`")],
 )
-def test_an_unknown_dataset_is_answered_with_a_command_that_finds_some(
+def test_an_unknown_dataset_is_an_error_with_a_command_that_lists_some(
     dataset: str, listing: str, terminal: Terminal
 ) -> None:
     assert terminal.run("file-groups", dataset, "--sandbox") == 2

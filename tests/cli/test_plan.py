@@ -48,15 +48,15 @@ def planned(limits: RateLimits) -> Plan:
         ),
     ],
 )
-def test_a_plan_tells_what_is_used_of_the_quota(left: tuple[int, int, int], line: str) -> None:
+def test_a_plan_shows_the_use_of_the_quota(left: tuple[int, int, int], line: str) -> None:
     limits = RateLimits([Limit(None, 15_000, 20_000, 20_000)], [Limit("user", *left)])
     assert f"quota: {line}" in describe(planned(limits))
 
 
-def test_a_quota_that_is_not_told_is_not_made_up() -> None:
+def test_an_unknown_quota_is_not_made_up() -> None:
     assert "quota: unknown" in describe(planned(RateLimits()))
-    told = RateLimits(remaining_limits=[Limit("user", 1, 1, 1)])
-    assert "quota: 1 download left" in describe(planned(told))
+    limits = RateLimits(remaining_limits=[Limit("user", 1, 1, 1)])
+    assert "quota: 1 download left" in describe(planned(limits))
 
 
 @pytest.mark.allow_blocking  # an area is read as the run begins

@@ -33,6 +33,6 @@ def test_a_host_that_is_not_here_is_a_usage_error(host: str, terminal: Terminal)
     assert "allowed: an address of this machine" in terminal.err
 
 
-def test_a_port_of_the_system_is_told_as_such() -> None:
+def test_a_port_of_the_system_is_reported_as_one() -> None:
     error = PermissionError(errno.EACCES, "Permission denied")
     assert "port 80 is privileged" in cannot_listen("127.0.0.1", 80, error)

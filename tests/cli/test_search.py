@@ -67,7 +67,7 @@ def test_the_cloudiest_come_last_and_the_unknown_after_them() -> None:
     assert [s.display_id for s in sorted(scenes, key=ORDERS["cloud"])] == ["c", "b", "a"]
 
 
-def test_a_cut_is_told_with_the_full_count(terminal: Terminal, folder: Path) -> None:
+def test_a_shortened_list_has_the_full_count(terminal: Terminal, folder: Path) -> None:
     assert terminal.run(*ANCHORAGE, "--limit", "1", "--sort", "cloud") == 0
     assert [line.split()[4] for line in terminal.out.splitlines()[1:]] == IDS[2:]
     assert "3 of 3 scenes" in terminal.err
@@ -126,7 +126,7 @@ def test_what_encloses_nothing_is_no_geometry(ring: object) -> None:
     assert geometry_of({"type": "Polygon", "coordinates": [ring]}) is None
 
 
-def test_json_may_be_asked_for_as_of_every_other_command(terminal: Terminal, folder: Path) -> None:
+def test_json_is_an_option_as_of_every_other_command(terminal: Terminal, folder: Path) -> None:
     assert terminal.run(*ANCHORAGE, "--json") == 0
     as_json = terminal.out
     assert terminal.run(*ANCHORAGE, "--json", "--format", "json") == 0

@@ -13,7 +13,7 @@ from asyncdl.sandbox import Faults
 @pytest.mark.parametrize(
     ("stac_url", "is_asked"), [(None, True), ("https://stac.example/", True), ("", False)]
 )
-async def test_the_embedded_catalogue_is_asked_unless_the_config_wants_none(
+async def test_the_embedded_catalogue_is_searched_unless_the_config_has_none(
     stac_url: str | None, is_asked: bool
 ) -> None:
     config = ServiceConfig(stac_url=stac_url)

@@ -34,7 +34,7 @@ def ran(terminal: Terminal) -> None:
 
 
 def ran_with_fewer_members(terminal: Terminal) -> Path:
-    """Return a config that no longer asks for a member which is there."""
+    """Return a config that no longer names a member which is there."""
     config = Path("one.toml")
     for members in ('"red", "nir08"', '"red"'):
         config.write_text(ONE % members)
@@ -63,7 +63,7 @@ def test_files_of_the_sandbox_are_not_those_of_the_service(
     assert "but runs against sandbox are (verify them with --sandbox)" in terminal.out
 
 
-def test_a_journal_that_cannot_be_read_is_told(terminal: Terminal, folder: Path) -> None:
+def test_an_unreadable_journal_is_reported(terminal: Terminal, folder: Path) -> None:
     ran(terminal)
     journal = DATA / ".asyncdl/journal.sqlite"
     journal.write_bytes(b"garbage" * 1000)

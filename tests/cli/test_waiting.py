@@ -21,7 +21,7 @@ LOOKUPS = (
 
 
 @pytest.mark.parametrize("lookup", LOOKUPS)
-def test_what_is_waited_for_is_told_until_the_time_is_over(lookup: str, terminal: Terminal) -> None:
+def test_waits_are_reported_until_the_time_is_over(lookup: str, terminal: Terminal) -> None:
     waits = ("--sandbox", "--fault", "api_down", "--max-wait", "2s")
     assert terminal.run(*lookup.split(), *waits) == 1
     assert re.search(

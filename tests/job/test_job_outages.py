@@ -23,7 +23,7 @@ from asyncdl.sandbox import Faults
 from asyncdl.sandbox.api import ENDPOINTS
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload
 from asyncdl.sandbox.refusal import Refusal
-from asyncdl.sandbox.state import SandboxState
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.transfer.names import PART, STATE
 from tests.clock import simulated
 from tests.job.bench import BANDS, Bench

@@ -19,7 +19,7 @@ from asyncdl.job.plan import Plan
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import verify_files
 from asyncdl.journal import StatePlaces, open_state
-from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.injected_faults import Faults
 from tests.job.bench import Bench, outcome
 from tests.job.test_plan import plan
 

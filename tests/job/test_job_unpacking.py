@@ -20,7 +20,7 @@ from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files
 from asyncdl.journal import FinishedFile, StatePlaces, open_state
 from asyncdl.journal.file_rows import Files
-from asyncdl.sandbox.faults import Faults
+from asyncdl.sandbox.injected_faults import Faults
 from asyncdl.transfer.verification.structure import BROKEN_FILE
 from tests.job.bench import ANCHORAGE, BUNDLE, RED, Bench, outcome
 

@@ -20,7 +20,7 @@ import pytest
 from asyncdl.m2m.calling.gate import AccountGate
 from asyncdl.sandbox import Faults, Service
 from asyncdl.sandbox.admin_api import CleanupReport
-from asyncdl.sandbox.faults import Repeats
+from asyncdl.sandbox.injected_faults import Repeats
 from tests.job.bench import RED, Bench
 from tests.job.beside import WANTED, Schedule, cut, finish
 

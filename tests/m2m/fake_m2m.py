@@ -1,7 +1,7 @@
-"""A small M2M service on 127.0.0.1 that answers as a test tells it to.
+"""A small M2M service on 127.0.0.1 that sends the replies that a test sets.
 
-It is strict about keys and keeps what it was asked; what it knows of data is
-nothing. The sandbox is the faithful one.
+It is strict about keys and records its calls, but has no data. The sandbox is the
+faithful one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What to send back: an envelope, or ``body`` as it stands."""
 
     data: Json = None
@@ -49,41 +49,41 @@ class Answer:
         return web.Response(body=body, status=self.status, headers=self.headers)
 
 
-BUSY = Answer(body=b'{"errorCode": "RATE_LIMIT", "errorMessage": "one at a time"}', status=500)
-DOWN = Answer(body=b"<html>maintenance</html>", status=503, headers={"Content-Type": "text/html"})
+BUSY = Reply(body=b'{"errorCode": "RATE_LIMIT", "errorMessage": "one at a time"}', status=500)
+DOWN = Reply(body=b"<html>maintenance</html>", status=503, headers={"Content-Type": "text/html"})
 
 
 class FakeM2M:
-    """The service; ``answers`` and the settings may be changed while it runs."""
+    """The service; ``replies`` and the settings may be changed while it runs."""
 
     def __init__(self) -> None:
         self.url = ""
         self.calls: list[Call] = []
-        self.answers: dict[str, deque[Answer]] = defaultdict(deque)
+        self.replies: dict[str, deque[Reply]] = defaultdict(deque)
         """By endpoint; used up one by one, then every call succeeds with null."""
-        self.outage: list[Answer] = []
-        """While it is not empty, its first answers every call."""
+        self.outage: list[Reply] = []
+        """While it is not empty, its first is the reply to every call."""
         self.expired_status = 200
         self.latency_s = 0.0
         self.keys: set[str] = set()
         self.running = 0
         self.overlaps = 0
         self.held: dict[str, Event] = {}
-        """Calls of these endpoints are answered only after the event."""
+        """Calls of these endpoints get their reply only after the event."""
         self.arrived: dict[str, Event] = defaultdict(Event)
         self.cut: dict[str, Event] = defaultdict(Event)
-        """Set when the client has hung up before the answer."""
+        """Set when the client has hung up before the reply."""
 
     @property
-    def asked(self) -> list[str]:
+    def called(self) -> list[str]:
         return [call.endpoint for call in self.calls]
 
     @property
     def counts(self) -> Counter[str]:
-        return Counter(self.asked)
+        return Counter(self.called)
 
-    def will_answer(self, endpoint: str, *answers: Answer) -> None:
-        self.answers[endpoint].extend(answers)
+    def will_reply(self, endpoint: str, *replies: Reply) -> None:
+        self.replies[endpoint].extend(replies)
 
     def expire_keys(self) -> None:
         self.keys.clear()
@@ -99,35 +99,35 @@ class FakeM2M:
         self.overlaps += self.running > 0
         self.running += 1
         try:
-            return await self._answer(call)
+            return await self._reply(call)
         except BaseException:
             self.cut[call.endpoint].set()
             raise
         finally:
             self.running -= 1
 
-    async def _answer(self, call: Call) -> web.Response:
+    async def _reply(self, call: Call) -> web.Response:
         self.arrived[call.endpoint].set()
         await anyio.sleep(self.latency_s)
         if call.endpoint in self.held:
             await self.held[call.endpoint].wait()
         if self.outage:
             return self.outage[0].as_response()
-        if self.answers[call.endpoint]:
-            return self.answers[call.endpoint].popleft().as_response()
+        if self.replies[call.endpoint]:
+            return self.replies[call.endpoint].popleft().as_response()
         if call.endpoint == "login-token":
             return self._log_in(call).as_response()
         if call.key not in self.keys:
-            return Answer(code="AUTH_EXPIRED", status=self.expired_status).as_response()
+            return Reply(code="AUTH_EXPIRED", status=self.expired_status).as_response()
         if call.endpoint == "logout":
             self.keys.discard(call.key)
-        return Answer().as_response()
+        return Reply().as_response()
 
-    def _log_in(self, call: Call) -> Answer:
+    def _log_in(self, call: Call) -> Reply:
         if call.key is not None:
-            return Answer(code="AUTH_EXPIRED", text="an old key was sent along")
+            return Reply(code="AUTH_EXPIRED", text="an old key was sent along")
         if call.payload != {"username": USERNAME, "token": TOKEN}:
-            return Answer(code="AUTH_INVALID", text="User credential verification failed")
+            return Reply(code="AUTH_INVALID", text="User credential verification failed")
         key = f"key-{self.counts['login-token']}-that-nobody-may-see"
         self.keys.add(key)
-        return Answer(data=key)
+        return Reply(data=key)

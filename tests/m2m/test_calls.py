@@ -14,7 +14,7 @@ from asyncdl.events import ApiCalled, ApiRetry, Event
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.calling.call_retries import SERVICE_DOWN, CallRetries
 from asyncdl.net.retry import Backoff, Outage
-from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, Answer, FakeM2M
+from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, FakeM2M, Reply
 
 MakeClient = Callable[..., M2MClient]
 
@@ -27,7 +27,7 @@ async def test_the_first_call_logs_in_and_the_next_ones_do_not(
 ) -> None:
     await client.call("dataset")
     await client.call("dataset")
-    assert service.asked == ["login-token", "dataset", "dataset"]
+    assert service.called == ["login-token", "dataset", "dataset"]
 
 
 async def test_the_key_goes_with_every_call_but_the_login(
@@ -48,15 +48,15 @@ async def test_an_expired_key_is_renewed_once_and_the_call_repeated(
     service.expired_status = status
     await client.login()
     service.expire_keys()
-    service.will_answer("permissions")
+    service.will_reply("permissions")
     await client.call("permissions")
-    assert service.asked == ["login-token", "permissions", "login-token", "permissions"]
+    assert service.called == ["login-token", "permissions", "login-token", "permissions"]
 
 
 async def test_an_unknown_key_is_renewed_like_an_expired_one(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("dataset", Answer(code="AUTH_KEY_INVALID"))
+    service.will_reply("dataset", Reply(code="AUTH_KEY_INVALID"))
     await client.call("dataset")
     assert service.counts == {"login-token": 2, "dataset": 2}
 
@@ -75,7 +75,7 @@ async def test_tasks_that_meet_a_dead_key_together_log_in_once(
 async def test_a_key_refused_right_after_a_new_login_is_final(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("dataset", *[Answer(code="AUTH_EXPIRED", text="expired")] * 2)
+    service.will_reply("dataset", *[Reply(code="AUTH_EXPIRED", text="expired")] * 2)
     with pytest.raises(AuthError, match="refused again right after a new login") as caught:
         await client.call("dataset")
     assert service.counts == {"login-token": 2, "dataset": 2}
@@ -87,16 +87,16 @@ async def test_a_key_refused_right_after_a_new_login_is_final(
 async def test_a_refusal_by_a_page_is_final_at_once_and_blames_no_account(
     client: M2MClient, service: FakeM2M, endpoint: str, status: int
 ) -> None:
-    page = Answer(body=b"<title>Request blocked</title>", status=status)
-    service.will_answer(endpoint, page)
+    page = Reply(body=b"<title>Request blocked</title>", status=status)
+    service.will_reply(endpoint, page)
     with pytest.raises(ForeignResponse, match="Request blocked") as caught:
         await client.call("download-options")
     assert not isinstance(caught.value, AuthError)
     assert service.counts[endpoint] == service.counts["login-token"] == 1
 
 
-async def test_a_removed_endpoint_is_asked_once(client: M2MClient, service: FakeM2M) -> None:
-    service.will_answer("dataset", Answer(code="NOT_FOUND", text="Invalid Endpoint", status=404))
+async def test_a_removed_endpoint_is_called_once(client: M2MClient, service: FakeM2M) -> None:
+    service.will_reply("dataset", Reply(code="NOT_FOUND", text="Invalid Endpoint", status=404))
     with pytest.raises(EndpointRemoved, match="newer asyncdl"):
         await client.call("dataset")
     assert service.counts["dataset"] == 1
@@ -105,7 +105,7 @@ async def test_a_removed_endpoint_is_asked_once(client: M2MClient, service: Fake
 async def test_403_without_a_code_is_final_after_one_new_login_and_names_the_role(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("download-options", *[Answer(status=403)] * 2)
+    service.will_reply("download-options", *[Reply(status=403)] * 2)
     with pytest.raises(AuthError, match="MACHINE"):
         await client.call("download-options")
     assert service.counts == {"login-token": 2, "download-options": 2}
@@ -116,23 +116,23 @@ async def test_a_wrong_token_is_refused_at_once(make_client: MakeClient, service
         with pytest.raises(AuthError) as caught:
             await client.call("dataset")
     assert caught.value.error_code == "AUTH_INVALID"
-    assert service.asked == ["login-token"]
+    assert service.called == ["login-token"]
 
 
 async def test_a_role_that_is_refused_costs_no_login_and_the_key_is_given_back(
     make_client: MakeClient, service: FakeM2M
 ) -> None:
-    service.will_answer("download-request", Answer(code="AUTH_UNAUTHROIZED"))
+    service.will_reply("download-request", Reply(code="AUTH_UNAUTHROIZED"))
     async with make_client() as client:
         with pytest.raises(AuthError, match="MACHINE"):
             await client.call("download-request")
-    assert service.asked == ["login-token", "download-request", "logout"]
+    assert service.called == ["login-token", "download-request", "logout"]
 
 
 async def test_a_key_that_is_no_text_is_an_unexpected_reply(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("login-token", Answer(data={"apiKey": "x"}))
+    service.will_reply("login-token", Reply(data={"apiKey": "x"}))
     with pytest.raises(ApiError, match="unexpected response"):
         await client.login()
 
@@ -140,12 +140,12 @@ async def test_a_key_that_is_no_text_is_an_unexpected_reply(
 async def test_logging_in_twice_is_one_login(client: M2MClient, service: FakeM2M) -> None:
     await client.login()
     await client.login()
-    assert service.asked == ["login-token"]
+    assert service.called == ["login-token"]
 
 
-async def test_logout_without_a_login_asks_nothing(client: M2MClient, service: FakeM2M) -> None:
+async def test_logout_without_a_login_sends_nothing(client: M2MClient, service: FakeM2M) -> None:
     await client.logout()
-    assert service.asked == []
+    assert service.called == []
 
 
 async def test_logout_tolerates_an_expired_key_and_does_not_log_in_for_it(
@@ -154,7 +154,7 @@ async def test_logout_tolerates_an_expired_key_and_does_not_log_in_for_it(
     await client.login()
     service.expire_keys()
     await client.call("logout")
-    assert service.asked == ["login-token", "logout"]
+    assert service.called == ["login-token", "logout"]
 
 
 async def test_two_tasks_that_log_out_give_the_key_back_once(
@@ -164,7 +164,7 @@ async def test_two_tasks_that_log_out_give_the_key_back_once(
     async with anyio.create_task_group() as tg:
         tg.start_soon(client.logout)
         tg.start_soon(client.logout)
-    assert service.asked == ["login-token", "logout"]
+    assert service.called == ["login-token", "logout"]
 
 
 # --- one at a time -----------------------------------------------------------
@@ -211,7 +211,7 @@ async def test_a_cancelled_call_hangs_up_and_frees_the_account(
 async def test_a_busy_account_is_waited_for(
     client: M2MClient, service: FakeM2M, events: list[Event]
 ) -> None:
-    service.will_answer("dataset", *[BUSY] * 8, Answer(data=1))
+    service.will_reply("dataset", *[BUSY] * 8, Reply(data=1))
     assert await client.call("dataset") == 1
     retries = [event for event in events if isinstance(event, ApiRetry)]
     assert [retry.attempt for retry in retries] == list(range(1, 9))
@@ -219,7 +219,7 @@ async def test_a_busy_account_is_waited_for(
 
 
 async def test_a_login_waits_for_a_busy_account_too(client: M2MClient, service: FakeM2M) -> None:
-    service.will_answer("login-token", BUSY, BUSY)
+    service.will_reply("login-token", BUSY, BUSY)
     await client.call("dataset")
     assert service.counts["login-token"] == 3
 
@@ -227,7 +227,7 @@ async def test_a_login_waits_for_a_busy_account_too(client: M2MClient, service: 
 async def test_a_busy_account_is_given_up_when_patience_ends(
     make_client: MakeClient, service: FakeM2M, options: ClientOptions
 ) -> None:
-    service.will_answer("dataset", BUSY)
+    service.will_reply("dataset", BUSY)
     async with make_client(options=replace(options, rate_limit_patience_s=0.0)) as client:
         with pytest.raises(ApiError, match="another program") as caught:
             await client.call("dataset")
@@ -238,16 +238,16 @@ async def test_a_busy_account_is_given_up_when_patience_ends(
 async def test_nobody_overtakes_a_call_that_waits_for_a_busy_account(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("dataset", *[BUSY] * 3)
+    service.will_reply("dataset", *[BUSY] * 3)
     async with anyio.create_task_group() as tg:
         tg.start_soon(client.call, "dataset")
         await service.arrived["dataset"].wait()
         tg.start_soon(client.call, "permissions")
-    assert service.asked == ["login-token", *["dataset"] * 4, "permissions"]
+    assert service.called == ["login-token", *["dataset"] * 4, "permissions"]
 
 
 async def test_a_used_up_quota_is_left_to_the_caller(client: M2MClient, service: FakeM2M) -> None:
-    service.will_answer("download-request", Answer(code="RATE_LIMIT_USER_DL"))
+    service.will_reply("download-request", Reply(code="RATE_LIMIT_USER_DL"))
     with pytest.raises(ApiError) as caught:
         await client.call("download-request")
     assert caught.value.is_quota
@@ -257,20 +257,20 @@ async def test_a_used_up_quota_is_left_to_the_caller(client: M2MClient, service:
 
 @pytest.mark.parametrize(
     "failure",
-    [DOWN, replace(DOWN, status=200), Answer(code="SERVER_ERROR"), Answer(code="NEW", status=502)],
+    [DOWN, replace(DOWN, status=200), Reply(code="SERVER_ERROR"), Reply(code="NEW", status=502)],
     ids=["503", "page with 200", "SERVER_ERROR", "unknown code with 502"],
 )
-async def test_a_failing_service_is_asked_again(
-    client: M2MClient, service: FakeM2M, failure: Answer
+async def test_a_failing_service_is_called_again(
+    client: M2MClient, service: FakeM2M, failure: Reply
 ) -> None:
-    service.will_answer("dataset", failure, failure, Answer(data=1))
+    service.will_reply("dataset", failure, failure, Reply(data=1))
     assert await client.call("dataset") == 1
 
 
 async def test_a_service_that_keeps_failing_is_given_up(
     client: M2MClient, service: FakeM2M, options: ClientOptions
 ) -> None:
-    service.will_answer("dataset", *[DOWN] * 9)
+    service.will_reply("dataset", *[DOWN] * 9)
     with pytest.raises(ApiError) as caught:
         await client.call("dataset")
     assert caught.value.http_status == 503
@@ -278,7 +278,7 @@ async def test_a_service_that_keeps_failing_is_given_up(
 
 
 async def test_an_order_is_not_placed_twice(client: M2MClient, service: FakeM2M) -> None:
-    service.will_answer("order-submit", DOWN)
+    service.will_reply("order-submit", DOWN)
     with pytest.raises(ApiError):
         await client.call("order-submit")
     assert service.counts["order-submit"] == 1
@@ -287,7 +287,7 @@ async def test_an_order_is_not_placed_twice(client: M2MClient, service: FakeM2M)
 async def test_other_calls_pass_while_one_waits_to_be_made_again(
     make_client: MakeClient, service: FakeM2M, options: ClientOptions, events: list[Event]
 ) -> None:
-    service.will_answer("dataset", DOWN)
+    service.will_reply("dataset", DOWN)
     hour = Backoff(first_s=3600, max_s=3600)
     async with (
         make_client(options=replace(options, backoff=hour)) as client,
@@ -299,21 +299,21 @@ async def test_other_calls_pass_while_one_waits_to_be_made_again(
                 await anyio.lowlevel.checkpoint()
             await client.call("permissions")
         tg.cancel_scope.cancel()
-    assert service.asked == ["login-token", "dataset", "permissions", "logout"]
+    assert service.called == ["login-token", "dataset", "permissions", "logout"]
 
 
 async def test_a_failing_search_is_tried_three_times(client: M2MClient, service: FakeM2M) -> None:
-    service.will_answer("scene-search", *[Answer(code="SEARCH_UNAVAILABLE")] * 9)
+    service.will_reply("scene-search", *[Reply(code="SEARCH_UNAVAILABLE")] * 9)
     with pytest.raises(ApiError):
         await client.call("scene-search")
     assert service.counts["scene-search"] == 3
 
 
 @pytest.mark.parametrize("code", ["INPUT_INVALID", "DATASET_INVALID", "NOT_FOUND", "NEW_CODE"])
-async def test_what_cannot_succeed_is_asked_once(
+async def test_what_cannot_succeed_is_called_once(
     client: M2MClient, service: FakeM2M, code: str
 ) -> None:
-    service.will_answer("dataset", Answer(code=code, status=400))
+    service.will_reply("dataset", Reply(code=code, status=400))
     with pytest.raises(ApiError) as caught:
         await client.call("dataset")
     assert (caught.value.error_code, caught.value.retryable) == (code, False)
@@ -323,7 +323,7 @@ async def test_what_cannot_succeed_is_asked_once(
 async def test_a_wish_to_wait_too_long_is_handed_to_the_caller(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("dataset", replace(DOWN, headers={"Retry-After": "7200"}))
+    service.will_reply("dataset", replace(DOWN, headers={"Retry-After": "7200"}))
     with pytest.raises(ApiError) as caught:
         await client.call("dataset")
     assert caught.value.retry_after_s == 7200
@@ -346,23 +346,23 @@ def test_the_usual_pauses_outlast_minutes_of_refusal() -> None:
     assert max(pause or 0 for pause in pauses) <= SERVICE_DOWN.max_s
 
 
-# --- what is told, and what is not -------------------------------------------
+# --- what is reported, and what is not -----------------------------------------
 
 
 async def test_every_reply_and_every_new_try_is_an_event(
     client: M2MClient, service: FakeM2M, events: list[Event]
 ) -> None:
-    service.will_answer("dataset", DOWN)
+    service.will_reply("dataset", DOWN)
     await client.call("dataset")
-    told = [
+    shown = [
         (event.endpoint, event.error_code) if isinstance(event, ApiCalled) else "retry"
         for event in events
     ]
-    assert told == [("login-token", None), ("dataset", "HTTP 503"), "retry", ("dataset", None)]
+    assert shown == [("login-token", None), ("dataset", "HTTP 503"), "retry", ("dataset", None)]
     assert dict(client.calls) == {"login-token": 1, "dataset": 2}
 
 
-async def test_token_and_key_are_told_nowhere(
+async def test_token_and_key_appear_nowhere(
     make_client: MakeClient,
     service: FakeM2M,
     events: list[Event],
@@ -372,9 +372,9 @@ async def test_token_and_key_are_told_nowhere(
     async with make_client() as client:
         await client.login()
         (key,) = service.keys
-        service.will_answer("dataset", Answer(code="AUTH_EXPIRED", text=f"bad {key}"))
-        service.will_answer("dataset", Answer(code="INPUT_INVALID", text=f"{TOKEN}, {key}"))
+        service.will_reply("dataset", Reply(code="AUTH_EXPIRED", text=f"bad {key}"))
+        service.will_reply("dataset", Reply(code="INPUT_INVALID", text=f"{TOKEN}, {key}"))
         with pytest.raises(ApiError) as caught:
             await client.call("dataset")
-    told = f"{caught.value} {caught.value!r} {events} {caplog.text} {vars(client)}"
-    assert "that-nobody-may-see" not in told.replace(service.url, "")
+    shown = f"{caught.value} {caught.value!r} {events} {caplog.text} {vars(client)}"
+    assert "that-nobody-may-see" not in shown.replace(service.url, "")

@@ -24,7 +24,7 @@ from asyncdl.m2m import (
     M2MClient,
 )
 from asyncdl.m2m.models import Json
-from tests.m2m.fake_m2m import DOWN, Answer, FakeM2M
+from tests.m2m.fake_m2m import DOWN, FakeM2M, Reply
 
 MakeClient = Callable[..., M2MClient]
 
@@ -335,7 +335,7 @@ async def test_calls_send_what_is_given_and_nothing_else(
     assert service.calls[-1].payload == payload
 
 
-async def test_null_is_an_empty_answer(client: M2MClient) -> None:
+async def test_null_is_an_empty_reply(client: M2MClient) -> None:
     """The service writes null where there is nothing, and that is no error."""
     assert await client.download_options(LANDSAT, list_id="x") == []
     assert await client.scene_list_get("x") == []
@@ -348,7 +348,7 @@ async def test_null_is_an_empty_answer(client: M2MClient) -> None:
 
 async def test_one_agreement_may_come_without_a_list(client: M2MClient, service: FakeM2M) -> None:
     reply = {"eulaCode": "A", "agreementContent": "text"}
-    service.will_answer("download-eula", Answer(data=reply))
+    service.will_reply("download-eula", Reply(data=reply))
     assert [eula.agreement_content for eula in await client.download_eula(["A"])] == ["text"]
 
 
@@ -369,7 +369,7 @@ async def test_a_dataset_that_is_null_is_an_unexpected_reply(client: M2MClient) 
 async def test_both_forms_of_scene_list_add_give_a_count(
     client: M2MClient, service: FakeM2M, data: Json, count: int
 ) -> None:
-    service.will_answer("scene-list-add", Answer(data=data))
+    service.will_reply("scene-list-add", Reply(data=data))
     assert await client.scene_list_add("x", LANDSAT, ["A"]) == count
 
 
@@ -377,7 +377,7 @@ async def test_an_unexpected_reply_names_the_place_and_quotes_nothing(
     client: M2MClient, service: FakeM2M
 ) -> None:
     reply = [{"downloadId": "https://host/?requestSignature=secret"}]
-    service.will_answer("download-search", Answer(data=reply))
+    service.will_reply("download-search", Reply(data=reply))
     with pytest.raises(ApiError, match=r"\$\[0\]\.downloadId") as caught:
         await client.download_search()
     assert "secret" not in str(caught.value)
@@ -388,17 +388,17 @@ async def test_what_is_left_out_is_logged_by_its_place_and_never_by_its_value(
 ) -> None:
     secret = "https://host/?requestSignature=secret"
     entries = [{"downloadId": 1, "url": [secret], "filesize": secret}, {"downloadId": secret}]
-    service.will_answer("download-retrieve", Answer(data={"available": entries}))
+    service.will_reply("download-retrieve", Reply(data={"available": entries}))
     with caplog.at_level(logging.DEBUG, "asyncdl.m2m"):
         reply = await client.download_retrieve()
     assert [entry.download_id for entry in reply.entries] == [1]
-    told = [line for line in caplog.messages if "left out" in line]
-    assert [line.split(" is ")[0] for line in told] == [
+    logged = [line for line in caplog.messages if "left out" in line]
+    assert [line.split(" is ")[0] for line in logged] == [
         "download-retrieve: $.available[0].url",
         "download-retrieve: $.available[0].filesize",
         "download-retrieve: $.available[1]",
     ]
-    assert "$.available[1].downloadId" in told[2]
+    assert "$.available[1].downloadId" in logged[2]
     assert "secret" not in "".join(caplog.messages)
 
 
@@ -412,7 +412,7 @@ async def test_a_bare_value_of_no_use_counts_for_nothing(
         "download-order-remove": lambda: client.download_order_remove("x"),
         "download-remove": lambda: client.download_remove(1),
     }
-    service.will_answer(endpoint, Answer(data=data))
+    service.will_reply(endpoint, Reply(data=data))
     assert await calls[endpoint]() == 0
 
 
@@ -420,7 +420,7 @@ async def test_a_bare_value_of_no_use_counts_for_nothing(
 async def test_a_search_without_results_is_not_taken_for_an_empty_one(
     client: M2MClient, service: FakeM2M, data: Json
 ) -> None:
-    service.will_answer("scene-search", Answer(data=data))
+    service.will_reply("scene-search", Reply(data=data))
     with pytest.raises(ApiError, match=r"scene-search.*unexpected response"):
         await client.scene_search(LANDSAT, {})
 
@@ -436,7 +436,7 @@ async def test_arguments_that_cannot_be_right_are_refused_before_any_call(
         await client.download_options(LANDSAT, list_id="x", entity_ids=["A"])
     with pytest.raises(TypeError):
         await client.call("grid2ll", object())
-    assert service.asked == []
+    assert service.called == []
 
 
 @pytest.mark.parametrize(
@@ -453,14 +453,14 @@ def test_an_address_that_is_none_is_a_config_error(url: str) -> None:
 async def test_the_end_of_the_block_logs_out(make_client: MakeClient, service: FakeM2M) -> None:
     async with make_client() as client:
         await client.login()
-    assert service.asked == ["login-token", "logout"]
+    assert service.called == ["login-token", "logout"]
     assert not service.keys
 
 
-async def test_an_unused_client_asks_nothing(make_client: MakeClient, service: FakeM2M) -> None:
+async def test_an_unused_client_sends_nothing(make_client: MakeClient, service: FakeM2M) -> None:
     async with make_client():
         pass
-    assert service.asked == []
+    assert service.called == []
 
 
 async def test_an_error_in_the_block_logs_out_and_passes(
@@ -470,7 +470,7 @@ async def test_an_error_in_the_block_logs_out_and_passes(
         async with make_client() as client:
             await client.login()
             raise ZeroDivisionError
-    assert service.asked[-1] == "logout"
+    assert service.called[-1] == "logout"
 
 
 async def test_a_cancelled_block_logs_out_too(make_client: MakeClient, service: FakeM2M) -> None:
@@ -479,7 +479,7 @@ async def test_a_cancelled_block_logs_out_too(make_client: MakeClient, service: 
             await client.login()
             scope.cancel()
             await anyio.sleep_forever()
-    assert service.asked == ["login-token", "logout"]
+    assert service.called == ["login-token", "logout"]
 
 
 async def test_a_call_cut_off_by_the_end_is_not_in_the_way_of_the_logout(
@@ -491,14 +491,14 @@ async def test_a_call_cut_off_by_the_end_is_not_in_the_way_of_the_logout(
             tg.start_soon(client.call, "scene-search")
             await service.arrived["scene-search"].wait()
             scope.cancel()
-    assert service.asked == ["login-token", "scene-search", "logout"]
+    assert service.called == ["login-token", "scene-search", "logout"]
 
 
 async def test_a_failing_logout_is_not_an_error(make_client: MakeClient, service: FakeM2M) -> None:
-    service.will_answer("logout", DOWN, DOWN)
+    service.will_reply("logout", DOWN, DOWN)
     async with make_client() as client:
         await client.login()
-    assert service.asked == ["login-token", "logout", "logout"]
+    assert service.called == ["login-token", "logout", "logout"]
 
 
 @pytest.mark.slow
@@ -509,14 +509,14 @@ async def test_a_logout_that_hangs_ends_at_the_deadline(
     with anyio.fail_after(5):
         async with make_client(options=replace(options, exit_deadline_s=0.3)) as client:
             await client.login()
-    assert service.asked == ["login-token", "logout", "logout"]
+    assert service.called == ["login-token", "logout", "logout"]
 
 
 async def test_closing_twice_is_closing_once(make_client: MakeClient, service: FakeM2M) -> None:
     async with make_client() as client:
         await client.login()
         await client.aclose()
-    assert service.asked == ["login-token", "logout"]
+    assert service.called == ["login-token", "logout"]
 
 
 async def test_a_session_that_was_handed_in_stays_open(
@@ -526,4 +526,4 @@ async def test_a_session_that_was_handed_in_stays_open(
         async with make_client(session=session) as client:
             await client.login()
         assert not session.closed
-    assert service.asked == ["login-token", "logout"]
+    assert service.called == ["login-token", "logout"]

@@ -136,7 +136,7 @@ async def test_a_process_that_was_killed_holds_nothing(
         await pass_through(gate_in(tmp_path))
 
 
-async def test_whoever_leaves_the_line_leaves_it_free(tmp_path: Path) -> None:
+async def test_a_cancelled_call_frees_the_line(tmp_path: Path) -> None:
     holder, waiter = gate_in(tmp_path), gate_in(tmp_path)
     async with holder.hold(), anyio.create_task_group() as tg:
         tg.start_soon(pass_through, waiter)
@@ -170,7 +170,7 @@ async def test_an_error_in_the_block_frees_the_account(tmp_path: Path) -> None:
         await pass_through(gate)
 
 
-async def test_an_unusable_folder_is_told_once_and_tasks_still_take_turns(
+async def test_an_unusable_folder_is_reported_once_and_tasks_still_take_turns(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, logger="asyncdl")
@@ -199,6 +199,6 @@ async def test_lock_files_are_the_users_own_and_do_not_name_the_account(tmp_path
     assert not [path async for path in state.iterdir() if "ann" in path.name]
 
 
-def test_the_name_tells_account_and_service_apart() -> None:
+def test_the_name_differs_by_account_and_service() -> None:
     assert lock_name("HOST", "ann") == lock_name("host", "ann")
     assert len({lock_name("a", "b"), lock_name("a", "c"), lock_name("b", "b")}) == 3

@@ -32,7 +32,7 @@ class RawService:
     connections: int = 0
     url: str = ""
     heeds_close: bool = False
-    """Whether it closes a connection when it is asked to; not every server does."""
+    """Whether it closes a connection on ``Connection: close``; not every server does."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -55,7 +55,7 @@ class RawService:
             writer.close()
 
     async def _end(self, fate: str, writer: asyncio.StreamWriter) -> bool:
-        """Answer a logout; tell whether the connection stays."""
+        """Reply to a logout; return whether the connection stays."""
         match fate:
             case "done":
                 await _send(writer, 200, _envelope(None))
@@ -152,9 +152,7 @@ async def test_an_idle_connection_that_was_closed_costs_no_logout(options: Clien
 
 
 @pytest.mark.parametrize("fate", ["done", "expired", "refused"])
-async def test_a_logout_that_was_answered_is_not_made_again(
-    fate: str, options: ClientOptions
-) -> None:
+async def test_a_completed_logout_is_not_repeated(fate: str, options: ClientOptions) -> None:
     async with raw_service(fate) as service:
         async with client_of(service, options) as client:
             await client.login()

@@ -1,4 +1,4 @@
-"""A service that is down is waited for, by one try at a time, and everybody is told."""
+"""An outage is waited for with one try at a time, and is reported to all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from asyncdl.m2m.downloads.retrieval import SharedPolls, resolutions
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.net.retry import Outage
 from tests.clock import simulated
-from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, USERNAME, Answer, FakeM2M
+from tests.m2m.fake_m2m import BUSY, DOWN, TOKEN, USERNAME, FakeM2M, Reply
 
 pytestmark = pytest.mark.slow
 
@@ -31,18 +31,18 @@ QUARTER = HOUR / 4
 
 @dataclass
 class Bench:
-    """A client, the service that it calls, and what it told."""
+    """A client, the service that it calls, and its events."""
 
     service: FakeM2M
     client: M2MClient
     events: list[Event] = field(default_factory=list)
 
-    def told(self, kind: type[Event]) -> list[Event]:
+    def emitted(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def outage(self, seconds: float, *answers: Answer) -> None:
+    async def outage(self, seconds: float, *replies: Reply) -> None:
         """Let every call fail for a while."""
-        self.service.outage = list(answers) or [DOWN]
+        self.service.outage = list(replies) or [DOWN]
         await anyio.sleep(seconds)
         self.service.outage = []
 
@@ -65,16 +65,16 @@ async def bench(state_dir: Path, **options: Any) -> AsyncIterator[Bench]:
 
 
 @simulated
-async def test_an_hour_is_waited_for_and_told(tmp_path: Path) -> None:
+async def test_an_hour_of_waiting_is_reported(tmp_path: Path) -> None:
     async with bench(tmp_path) as b, anyio.create_task_group() as tasks:
         tasks.start_soon(b.outage, HOUR)
         await b.client.call("dataset")
     waits = [event for event in b.events if isinstance(event, ServiceWait)]
     assert {event.reason for event in waits} == {"HTTP 503"}
     assert len(waits) < 25, "about one try in five minutes"
-    (back,) = b.told(ServiceBack)
+    (back,) = b.emitted(ServiceBack)
     assert isinstance(back, ServiceBack) and HOUR - 10 < back.after_s < HOUR + 300
-    assert len(b.told(ApiRetry)) == 1, "the first failure might have been that call's alone"
+    assert len(b.emitted(ApiRetry)) == 1, "the first failure might have been that call's alone"
 
 
 @simulated
@@ -118,14 +118,14 @@ async def test_a_key_that_died_during_the_outage_is_nothing_special(tmp_path: Pa
         tasks.start_soon(b.outage, HOUR)
         b.service.expire_keys()
         await b.client.call("dataset")
-    assert b.service.asked[-4:] == ["dataset", "login-token", "dataset", "logout"]
+    assert b.service.called[-4:] == ["dataset", "login-token", "dataset", "logout"]
 
 
 @simulated
 async def test_an_outage_of_the_login_itself_is_waited_for(tmp_path: Path) -> None:
     async with bench(tmp_path) as b, anyio.create_task_group() as tasks:
         b.service.expire_keys()
-        b.service.will_answer("login-token", DOWN, DOWN, DOWN)
+        b.service.will_reply("login-token", DOWN, DOWN, DOWN)
         tasks.start_soon(b.client.call, "dataset")
     assert b.service.counts["login-token"] == 5
 
@@ -133,19 +133,19 @@ async def test_an_outage_of_the_login_itself_is_waited_for(tmp_path: Path) -> No
 @simulated
 async def test_a_refusal_ends_a_wait_at_once(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
-        refused = Answer(code="AUTH_UNAUTHROIZED")
-        b.service.will_answer("dataset", DOWN, DOWN, refused)
-        b.service.will_answer("permissions", DOWN)
+        refused = Reply(code="AUTH_UNAUTHROIZED")
+        b.service.will_reply("dataset", DOWN, DOWN, refused)
+        b.service.will_reply("permissions", DOWN)
         with pytest.raises(AuthError):
             await b.client.call("dataset")
-    assert len(b.told(ServiceBack)) == 1, "what refuses is there"
+    assert len(b.emitted(ServiceBack)) == 1, "what refuses is there"
 
 
 @simulated
 async def test_a_call_that_fails_alone_is_given_up_while_others_succeed(tmp_path: Path) -> None:
     """Its failures are no outage, so it gets its tries and not hours."""
     async with bench(tmp_path, backoff=replace(SERVICE_DOWN, attempts=4)) as b:
-        b.service.will_answer("dataset", *[Answer(code="SERVER_ERROR")] * 1000)
+        b.service.will_reply("dataset", *[Reply(code="SERVER_ERROR")] * 1000)
 
         async def others() -> None:
             while True:
@@ -158,24 +158,24 @@ async def test_a_call_that_fails_alone_is_given_up_while_others_succeed(tmp_path
                 await b.client.call("dataset")
             tasks.cancel_scope.cancel()
     assert b.service.counts["dataset"] == 4
-    assert b.told(ServiceWait) == []
+    assert b.emitted(ServiceWait) == []
 
 
 ALONE = {
-    "a page": Answer(body=b"<html><title>Oops", headers={"Content-Type": "text/html"}),
+    "a page": Reply(body=b"<html><title>Oops", headers={"Content-Type": "text/html"}),
     "503": DOWN,
-    "500": Answer(code="UNKNOWN", status=500),
+    "500": Reply(code="UNKNOWN", status=500),
 }
 
 
-@pytest.mark.parametrize("answer", ALONE.values(), ids=ALONE)
+@pytest.mark.parametrize("reply", ALONE.values(), ids=ALONE)
 @simulated
 async def test_a_call_that_fails_alone_is_given_up_though_nobody_else_calls(
-    tmp_path: Path, answer: Answer
+    tmp_path: Path, reply: Reply
 ) -> None:
     """A light call shows that the service is well, so this one gets its tries and not hours."""
     async with bench(tmp_path) as b:
-        b.service.will_answer("download-options", *[answer] * 1000)
+        b.service.will_reply("download-options", *[reply] * 1000)
         began_s = anyio.current_time()
         with pytest.raises(ApiError) as failed:
             await b.client.call("download-options")
@@ -183,7 +183,7 @@ async def test_a_call_that_fails_alone_is_given_up_though_nobody_else_calls(
         await b.client.call("dataset")
     assert failed.value.endpoint == "download-options"
     assert b.service.counts["download-options"] <= SERVICE_DOWN.attempts + 1
-    assert b.told(ServiceWait) == []
+    assert b.emitted(ServiceWait) == []
 
 
 @simulated
@@ -191,24 +191,24 @@ async def test_an_outage_of_everything_is_no_fault_of_the_call_that_met_it(tmp_p
     async with bench(tmp_path) as b, anyio.create_task_group() as tasks:
         tasks.start_soon(b.outage, 2 * HOUR, ALONE["a page"])
         await b.client.call("download-options")
-    assert len(b.told(ServiceBack)) == 1
+    assert len(b.emitted(ServiceBack)) == 1
     assert b.service.counts["permissions"] < 40
 
 
 @simulated
 async def test_a_failing_search_keeps_its_few_tries(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
-        b.service.will_answer("scene-search", *[Answer(code="SEARCH_UNAVAILABLE")] * 9)
+        b.service.will_reply("scene-search", *[Reply(code="SEARCH_UNAVAILABLE")] * 9)
         with pytest.raises(ApiError):
             await b.client.call("scene-search")
     assert b.service.counts["scene-search"] == 3
 
 
 @simulated
-async def test_while_a_rest_is_asked_for_no_call_is_made(tmp_path: Path) -> None:
-    rest = Answer(body=b"later", status=503, headers={"Retry-After": "1000"})
+async def test_no_call_is_made_during_a_backoff(tmp_path: Path) -> None:
+    rest = Reply(body=b"later", status=503, headers={"Retry-After": "1000"})
     async with bench(tmp_path) as b, anyio.create_task_group() as tasks:
-        b.service.will_answer("dataset", rest)
+        b.service.will_reply("dataset", rest)
         began_s = anyio.current_time()
         tasks.start_soon(b.client.call, "dataset")
         await b.service.arrived["dataset"].wait()
@@ -234,7 +234,7 @@ def test_without_a_longest_wait_tries_are_counted_and_all_callers_share_them() -
 
 @simulated
 async def test_an_outage_takes_nothing_off_the_time_for_preparation(tmp_path: Path) -> None:
-    """The file was ready within its hour; that the service was down for two tells nothing."""
+    """The file was ready within its hour; an outage of two hours does not count."""
     red = WantedFile("E4", "p", "S", "S_SR_B4.TIF", ("bands",), None, 0)
     ready = {"available": [{"downloadId": 7, "url": "https://host/f", "statusCode": "A"}]}
     async with bench(tmp_path) as b, anyio.create_task_group() as tasks:
@@ -242,7 +242,7 @@ async def test_an_outage_takes_nothing_off_the_time_for_preparation(tmp_path: Pa
         await waiting_out.send(Waiting("label", {7: red}))
         waiting_out.close()
         tasks.start_soon(b.outage, 2 * HOUR)
-        b.service.will_answer("download-retrieve", Answer(data=ready))
+        b.service.will_reply("download-retrieve", Reply(data=ready))
         looks = SharedPolls(b.client, 30)
         polls = resolutions(looks, waiting_in, label="job", deadline_s=HOUR)
         assert [type(ending) async for ending in polls] == [Ready]

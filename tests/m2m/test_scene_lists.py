@@ -12,7 +12,7 @@ import pytest
 from asyncdl.errors import ApiError
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.scene_lists import MAX_SCENES, new_list_id
-from tests.m2m.fake_m2m import DOWN, Answer, FakeM2M
+from tests.m2m.fake_m2m import DOWN, FakeM2M, Reply
 
 MakeClient = Callable[..., M2MClient]
 
@@ -20,10 +20,10 @@ LANDSAT = "landsat_ot_c2_l2"
 
 
 async def test_a_list_lives_as_long_as_its_block(client: M2MClient, service: FakeM2M) -> None:
-    service.will_answer("scene-list-add", Answer(data=1))
+    service.will_reply("scene-list-add", Reply(data=1))
     async with client.open_scene_list(LANDSAT, ["A", "B"]) as scenes:
         assert (scenes.sent, scenes.added) == (2, 1)
-        assert service.asked == ["login-token", "scene-list-add"]
+        assert service.called == ["login-token", "scene-list-add"]
     assert service.calls[1].payload["timeToLive"] == "P1D"
     assert service.calls[2].endpoint == "scene-list-remove"
     assert service.calls[2].payload == {"listId": scenes.list_id}
@@ -39,7 +39,7 @@ async def test_an_error_in_the_block_removes_the_list(client: M2MClient, service
     with pytest.raises(ZeroDivisionError):
         async with client.open_scene_list(LANDSAT, ["A"]):
             raise ZeroDivisionError
-    assert service.asked[-1] == "scene-list-remove"
+    assert service.called[-1] == "scene-list-remove"
 
 
 async def test_a_cancelled_block_removes_the_list(client: M2MClient, service: FakeM2M) -> None:
@@ -47,7 +47,7 @@ async def test_a_cancelled_block_removes_the_list(client: M2MClient, service: Fa
         async with client.open_scene_list(LANDSAT, ["A"]):
             scope.cancel()
             await anyio.sleep_forever()
-    assert service.asked[-1] == "scene-list-remove"
+    assert service.called[-1] == "scene-list-remove"
 
 
 async def test_an_addition_that_was_cut_off_is_removed(client: M2MClient, service: FakeM2M) -> None:
@@ -62,17 +62,17 @@ async def test_an_addition_that_was_cut_off_is_removed(client: M2MClient, servic
         tg.start_soon(open_list)
         await service.arrived["scene-list-add"].wait()
         tg.cancel_scope.cancel()
-    assert service.asked == ["login-token", "scene-list-add", "scene-list-remove"]
+    assert service.called == ["login-token", "scene-list-add", "scene-list-remove"]
 
 
 async def test_a_refused_addition_leaves_nothing_to_remove(
     client: M2MClient, service: FakeM2M
 ) -> None:
-    service.will_answer("scene-list-add", Answer(code="DATASET_INVALID"))
+    service.will_reply("scene-list-add", Reply(code="DATASET_INVALID"))
     with pytest.raises(ApiError):
         async with client.open_scene_list("nothing", ["A"]):
             raise AssertionError("never opened")
-    assert service.asked == ["login-token", "scene-list-add"]
+    assert service.called == ["login-token", "scene-list-add"]
 
 
 async def test_a_list_that_could_not_be_removed_is_removed_at_the_end(
@@ -81,14 +81,14 @@ async def test_a_list_that_could_not_be_removed_is_removed_at_the_end(
     options: ClientOptions,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    service.will_answer("scene-list-remove", *[DOWN] * options.backoff.attempts)
+    service.will_reply("scene-list-remove", *[DOWN] * options.backoff.attempts)
     async with make_client() as client:
         async with client.open_scene_list(LANDSAT, ["A"]):
             pass
         assert "could not remove scene list" in caplog.text
     removals = [c.payload for c in service.calls if c.endpoint == "scene-list-remove"]
     assert len(removals) == options.backoff.attempts + 1
-    assert service.asked[-2:] == ["scene-list-remove", "logout"]
+    assert service.called[-2:] == ["scene-list-remove", "logout"]
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ async def test_a_removal_that_hangs_ends_at_the_deadline_and_the_logout_has_its_
     with anyio.fail_after(5):
         async with client, client.open_scene_list(LANDSAT, ["A"]):
             pass
-    assert service.asked[2:] == ["scene-list-remove", "scene-list-remove", "logout"]
+    assert service.called[2:] == ["scene-list-remove", "scene-list-remove", "logout"]
 
 
 @pytest.mark.parametrize("count", [0, MAX_SCENES + 1])
@@ -111,4 +111,4 @@ async def test_a_list_has_room_for_1_to_50000_ids(
     with pytest.raises(ValueError, match="50000 ids"):
         async with client.open_scene_list(LANDSAT, ["A"] * count):
             raise AssertionError("never opened")
-    assert service.asked == []
+    assert service.called == []

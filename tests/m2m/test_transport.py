@@ -19,7 +19,7 @@ import asyncdl
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.m2m.calling.transport import Transport
 from asyncdl.net.sessions import open_session
-from tests.m2m.fake_m2m import Answer, FakeM2M
+from tests.m2m.fake_m2m import FakeM2M, Reply
 
 
 @asynccontextmanager
@@ -32,16 +32,16 @@ async def transport_to(url: str, **settings: float) -> AsyncIterator[Transport]:
 
 
 @asynccontextmanager
-async def raw_server(answer: bytes | None) -> AsyncIterator[str]:
-    """Answer every connection with these bytes and hang up; ``None`` never answers."""
+async def raw_server(response: bytes | None) -> AsyncIterator[str]:
+    """Send every connection these bytes and hang up; for ``None``, send nothing."""
 
     async def serve(stream: SocketStream) -> None:
         async with stream:
             await stream.receive()
-            if answer is None:
+            if response is None:
                 await anyio.sleep_forever()
             else:
-                await stream.send(answer)
+                await stream.send(response)
 
     async with (
         await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
@@ -66,21 +66,21 @@ async def test_a_call_is_json_with_our_name_and_the_key(service: FakeM2M) -> Non
 async def test_an_address_needs_no_slash_at_its_end(service: FakeM2M) -> None:
     async with transport_to(service.url.rstrip("/")) as transport:
         await transport.post("dataset", b"null", api_key=None)
-    assert service.asked == ["dataset"]
+    assert service.called == ["dataset"]
 
 
 async def test_a_redirect_is_not_followed(service: FakeM2M) -> None:
     """It would take the key along."""
-    elsewhere = Answer(status=307, headers={"Location": f"{service.url}permissions"})
-    service.will_answer("dataset", elsewhere)
+    elsewhere = Reply(status=307, headers={"Location": f"{service.url}permissions"})
+    service.will_reply("dataset", elsewhere)
     async with transport_to(service.url) as transport:
         reply = await transport.post("dataset", b"null", api_key="key")
     assert reply.status == 307
-    assert service.asked == ["dataset"]
+    assert service.called == ["dataset"]
 
 
 async def test_cookies_are_not_kept(service: FakeM2M) -> None:
-    service.will_answer("dataset", Answer(headers={"Set-Cookie": "a=b; Path=/"}))
+    service.will_reply("dataset", Reply(headers={"Set-Cookie": "a=b; Path=/"}))
     async with transport_to(service.url) as transport:
         await transport.post("dataset", b"null", api_key=None)
         await transport.post("dataset", b"null", api_key=None)
@@ -88,7 +88,7 @@ async def test_cookies_are_not_kept(service: FakeM2M) -> None:
 
 
 async def test_a_reply_beyond_all_bounds_is_an_error(service: FakeM2M) -> None:
-    service.will_answer("dataset", Answer(body=b"x" * 1001), Answer(body=b"x" * 1000))
+    service.will_reply("dataset", Reply(body=b"x" * 1001), Reply(body=b"x" * 1000))
     async with transport_to(service.url, max_reply_bytes=1000) as transport:
         with pytest.raises(ApiError, match="longer than 1000 bytes") as caught:
             await transport.post("dataset", b"null", api_key=None)
@@ -106,7 +106,7 @@ async def test_a_refused_connection_is_a_network_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"",
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
@@ -116,8 +116,8 @@ async def test_a_refused_connection_is_a_network_error() -> None:
     ],
     ids=["nothing", "no HTTP", "cut off", "broken chunk", "broken gzip"],
 )
-async def test_a_broken_answer_is_a_network_error(answer: bytes) -> None:
-    async with raw_server(answer) as url, transport_to(url) as transport:
+async def test_a_broken_response_is_a_network_error(response: bytes) -> None:
+    async with raw_server(response) as url, transport_to(url) as transport:
         with pytest.raises(NetworkError) as caught:
             await transport.post("dataset", b"null", api_key="secret-key")
     error = caught.value

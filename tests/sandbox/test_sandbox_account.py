@@ -15,12 +15,12 @@ async def test_overlapping_call_gets_http_500_with_two_fields() -> None:
     async with open_caller(Faults(api_latency_s=0.05)) as call:
         replies: list[tuple[int, Json]] = []
 
-        async def ask() -> None:
+        async def send() -> None:
             replies.append(await call.reply("permissions", key=call.key))
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask)
-            tasks.start_soon(ask)
+            tasks.start_soon(send)
+            tasks.start_soon(send)
         refused = {"errorCode": "RATE_LIMIT", "errorMessage": replies[0][1]["errorMessage"]}
         assert replies[0] == (500, refused)
         assert replies[1][0] == 200
@@ -42,8 +42,8 @@ async def test_expired_key_is_refused_everywhere(endpoint: str, status: int) -> 
     """Even login and logout fail with it; the reply has request number 0 and no version."""
     async with open_caller(Faults(auth_status=status)) as call:
         call.service.expire_keys()
-        answered, body = await call.reply(endpoint, {}, key=call.key)
-        assert answered == status
+        status_got, body = await call.reply(endpoint, {}, key=call.key)
+        assert status_got == status
         assert body["errorCode"] == "AUTH_EXPIRED"
         assert (body["requestId"], body["version"]) == (0, None)
 

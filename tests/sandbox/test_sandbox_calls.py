@@ -40,7 +40,7 @@ async def raw(
 
 @pytest.mark.violates
 async def test_every_endpoint_but_the_login_takes_a_get_with_a_body() -> None:
-    """Whatever it answers, it is what a POST is answered."""
+    """Its reply is that to a POST."""
     async with open_caller() as call:
         for endpoint in sorted(ENDPOINTS):
             body = json.dumps({"datasetName": OT, "entityId": SCENE, "listId": "a"}).encode()
@@ -105,7 +105,7 @@ async def test_ids_come_as_a_list_or_as_one_text_and_more_fields_do_not_matter()
     ids=["empty", "types", "filters", "ids", "more"],
 )
 @pytest.mark.violates
-async def test_nonsense_is_answered_in_the_words_of_the_service(payload: Json) -> None:
+async def test_nonsense_is_refused_in_the_words_of_the_service(payload: Json) -> None:
     """Never in those of Python, and never by a page."""
     pythonic = ("Error", "object is not", "<", "dict", "NoneType")
     async with open_caller() as call:
@@ -154,7 +154,7 @@ async def search(call: Caller, **more: Any) -> Json:
 
 
 async def test_metadata_are_a_summary_by_default_and_nothing_in_2024() -> None:
-    """As recorded: padded texts, no dictionary; before 2025 nothing without being asked."""
+    """As recorded: padded texts, no dictionary; before 2025 nothing without a parameter."""
     async with open_caller() as call:
         page = await search(call)
         by_name = {m["fieldName"]: m for m in page["results"][0]["metadata"]}
@@ -182,7 +182,7 @@ async def test_bounds_run_from_the_southwest_over_the_northwest() -> None:
         assert south < north
 
 
-async def test_results_are_sorted_when_asked_to_be() -> None:
+async def test_results_are_sorted_on_request() -> None:
     async with open_caller() as call:
         for field, direction, order in (
             ("cloudCover", "ASC", [1, 0, 2]),

@@ -17,27 +17,27 @@ from tests.sandbox.m2m_caller import BUNDLE, PLAIN, PRODUCT, RED_FILE, SCENE, op
 XML = f"L2ST_{PRODUCT}_MTL_XML"
 
 
-def wrong_bits(data: bytes, truth: bytes) -> list[int]:
+def wrong_bits(data: bytes, content: bytes) -> list[int]:
     """Return the offsets of bytes that differ by their lowest bit; others fail."""
-    assert len(data) == len(truth)
-    differing = [n for n, (a, b) in enumerate(zip(data, truth, strict=True)) if a != b]
-    assert all(data[n] ^ truth[n] == 1 for n in differing)
+    assert len(data) == len(content)
+    differing = [n for n, (a, b) in enumerate(zip(data, content, strict=True)) if a != b]
+    assert all(data[n] ^ content[n] == 1 for n in differing)
     return differing
 
 
 async def test_corrupt_raster_has_one_wrong_pixel_and_a_right_head() -> None:
     async with open_caller(Faults(corrupt=1.0)) as call:
-        url, truth = await call.url(), call.service.file_bytes(RED_FILE)
-        [spot] = wrong_bits((await call.get(url))[2], truth)
+        url, content = await call.url(), call.service.file_bytes(RED_FILE)
+        [spot] = wrong_bits((await call.get(url))[2], content)
         assert spot >= 512
-        assert (await call.get(url))[2] == truth, "it is fetched once more, and right"
+        assert (await call.get(url))[2] == content, "it is fetched once more, and right"
 
 
 @pytest.mark.parametrize("times", [2, 0])
 async def test_corruption_lasts_as_long_as_is_wished(times: int) -> None:
     async with open_caller(Faults(corrupt=1.0, corrupt_times=times)) as call:
-        url, truth = await call.url(), call.service.file_bytes(RED_FILE)
-        wrong = [(await call.get(url))[2] != truth for _ in range(4)]
+        url, content = await call.url(), call.service.file_bytes(RED_FILE)
+        wrong = [(await call.get(url))[2] != content for _ in range(4)]
         assert wrong == [True, True, not times, not times]
 
 
@@ -50,9 +50,9 @@ async def test_corrupt_metadata_are_still_xml() -> None:
 
 async def test_part_without_pixels_is_never_corrupt_and_spends_nothing() -> None:
     async with open_caller(Faults(corrupt=1.0)) as call:
-        url, truth = await call.url(), call.service.file_bytes(RED_FILE)
-        assert (await call.get(url, Range="bytes=0-99"))[2] == truth[:100]
-        assert len(wrong_bits((await call.get(url, Range="bytes=600-"))[2], truth[600:])) == 1
+        url, content = await call.url(), call.service.file_bytes(RED_FILE)
+        assert (await call.get(url, Range="bytes=0-99"))[2] == content[:100]
+        assert len(wrong_bits((await call.get(url, Range="bytes=600-"))[2], content[600:])) == 1
 
 
 async def test_bundle_with_a_corrupt_member_is_a_sound_tar() -> None:
@@ -79,16 +79,16 @@ def names_in(tar: bytes) -> set[str]:
         return set(archive.getnames())
 
 
-def members_that_are_wrong(tar: bytes, truth: object) -> list[str]:
+def members_that_are_wrong(tar: bytes, content: object) -> list[str]:
     """Return the rasters of a tar that are not as they should be."""
-    assert callable(truth)
+    assert callable(content)
     with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
         return [
             member.name
             for member in archive
             if member.name.endswith(".TIF")
             and (file := archive.extractfile(member))
-            and file.read() != truth(member.name)
+            and file.read() != content(member.name)
         ]
 
 

@@ -85,7 +85,7 @@ async def test_options_may_be_null_and_so_may_secondaries() -> None:
         assert [row["secondaryDownloads"] is None for row in rows] == [True, False, False, True]
 
 
-async def test_options_tell_digests_when_told_to() -> None:
+async def test_options_include_digests_on_request() -> None:
     async with open_caller(Faults(checksums=True)) as call:
         digests = (await options(call))[0]["secondaryDownloads"][0]["checksum"]
         assert [d["id"] for d in digests] == ["cksum", "sha256sum"]
@@ -197,12 +197,12 @@ async def test_remaining_limits_are_those_from_before_the_request() -> None:
     """As recorded: the recent ones are lowered already, those in the queue are not yet."""
     async with open_caller() as call:
         first, second = [await call.request(pair) for pair in ((RED, PLAIN), (SCENE, BUNDLE))]
-        told = [
+        given = [
             (reply["remainingLimits"][0]["recentDownloadCount"],
              reply["remainingLimits"][0]["unattemptedDownloadCount"])
             for reply in (first, second)
         ]  # fmt: skip
-        assert told == [(14_999, 20_000), (14_998, 19_999)]
+        assert given == [(14_999, 20_000), (14_998, 19_999)]
 
 
 async def test_fetching_makes_room_among_the_unattempted() -> None:
@@ -264,7 +264,7 @@ async def test_item_that_never_gets_ready_stays_in_the_queue() -> None:
 
 
 @pytest.mark.parametrize("fault", ["fails", "vanishes"])
-async def test_failed_and_vanished_items_are_told_of_by_search_or_not_at_all(fault: str) -> None:
+async def test_failed_and_vanished_items_are_listed_by_search_or_not_at_all(fault: str) -> None:
     async with open_caller(Faults.parse([f"{fault}=1"])) as call:
         reply = await call.request((RED, PLAIN))
         assert len(reply["preparingDownloads"]) == 1
@@ -309,8 +309,8 @@ async def test_summary_needs_its_application_and_proxied_downloads_are_believed(
         assert await call.error("download-summary", label="job") == "INPUT_PARAMETER_REQUIRED"
         summary = await call("download-summary", label="job", downloadApplication="M2M")
         assert summary["downloadCount"] == 1
-        told = [{"downloadId": number, "downloadedSize": 1}, {"downloadId": 1}]
-        reply = await call("download-complete-proxied", proxiedDownloads=told)
+        given = [{"downloadId": number, "downloadedSize": 1}, {"downloadId": 1}]
+        reply = await call("download-complete-proxied", proxiedDownloads=given)
         assert reply == {"failed": [{"downloadId": 1}], "updatedDownloadsCount": 1}
 
 

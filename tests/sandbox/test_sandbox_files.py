@@ -25,7 +25,7 @@ async def test_file_comes_whole_with_name_length_and_etag() -> None:
         assert headers["ETag"].startswith('"')
 
 
-async def test_a_file_that_nobody_asked_for_has_a_url_for_those_who_test() -> None:
+async def test_a_file_without_a_request_has_a_url_for_tests() -> None:
     async with open_caller() as call:
         status, _, body = await call.get(call.service.file_url(RED_FILE))
         assert (status, body) == (200, call.service.file_bytes(RED_FILE))
@@ -41,7 +41,7 @@ async def test_other_url_for_the_same_file_has_the_same_etag() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "content_range", "part"),
+    ("requested", "content_range", "part"),
     [
         ("bytes=0-0", "bytes 0-0/{0}", slice(0, 1)),
         ("bytes=10-99", "bytes 10-99/{0}", slice(10, 100)),
@@ -50,12 +50,12 @@ async def test_other_url_for_the_same_file_has_the_same_etag() -> None:
         ("bytes=8000-99999", "bytes 8000-{1}/{0}", slice(8000, None)),
     ],
 )
-async def test_ranges_are_served(asked: str, content_range: str, part: slice) -> None:
+async def test_ranges_are_served(requested: str, content_range: str, part: slice) -> None:
     async with open_caller() as call:
-        truth = call.service.file_bytes(RED_FILE)
-        status, headers, body = await call.get(await call.url(), Range=asked)
-        assert (status, body) == (206, truth[part])
-        assert headers["Content-Range"] == content_range.format(len(truth), len(truth) - 1)
+        content = call.service.file_bytes(RED_FILE)
+        status, headers, body = await call.get(await call.url(), Range=requested)
+        assert (status, body) == (206, content[part])
+        assert headers["Content-Range"] == content_range.format(len(content), len(content) - 1)
 
 
 async def test_range_beyond_the_end_is_416_with_the_size() -> None:
@@ -64,10 +64,10 @@ async def test_range_beyond_the_end_is_416_with_the_size() -> None:
         assert (status, headers["Content-Range"], body) == (416, "bytes */8712", b"")
 
 
-@pytest.mark.parametrize("asked", ["bytes=5-2", "bytes=-", "bytes=0-1,4-5", "pages=1-2"])
-async def test_odd_ranges_are_ignored(asked: str) -> None:
+@pytest.mark.parametrize("requested", ["bytes=5-2", "bytes=-", "bytes=0-1,4-5", "pages=1-2"])
+async def test_odd_ranges_are_ignored(requested: str) -> None:
     async with open_caller() as call:
-        assert (await call.get(await call.url(), Range=asked))[0] == 200
+        assert (await call.get(await call.url(), Range=requested))[0] == 200
 
 
 async def test_ranges_may_be_off() -> None:
@@ -223,7 +223,7 @@ async def test_good_url_may_be_refused() -> None:
         assert [(await call.get(url))[0] for _ in range(2)] == [403, 200]
 
 
-async def test_too_many_connections_are_told_to_come_back() -> None:
+async def test_too_many_connections_get_a_retry_after() -> None:
     faults = Faults(max_connections=1, busy_status=429, retry_after_s=7, stall=1.0, strikes=1)
     async with open_caller(faults) as call:
         url = await call.url()
@@ -253,15 +253,15 @@ async def test_staging_url_is_not_ready_at_first_and_serves_the_file_in_the_end(
     async with open_caller(Faults(preparing=1.0, staging_html=page)) as call:
         reply = await call.request((SCENE, BUNDLE))
         url = reply["preparingDownloads"][0]["url"]
-        answered, headers, _ = await call.get(url)
-        assert (answered, headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        status_got, headers, _ = await call.get(url)
+        assert (status_got, headers["Content-Type"]) == (status, "text/html; charset=utf-8")
         assert (await call.get(url.replace("-staging", "")))[0] == 404
         assert (await call.get(url))[0] == status
         assert call.service.remarks == ["staging URL opened before it was ready"] * 2
         whole = (200, call.service.bundle_bytes(PRODUCT))
         for ready in (url, url + "/", url.replace("-staging", "")):
-            answered, _, body = await call.get(ready)
-            assert (answered, body) == whole
+            status_got, _, body = await call.get(ready)
+            assert (status_got, body) == whole
         assert len(call.service.remarks) == 2
 
 
@@ -297,7 +297,7 @@ async def test_files_may_be_of_any_size() -> None:
         assert body == call.service.file_bytes(RED_FILE)[1_000_000:3_000_000]
 
 
-async def test_stac_service_tells_the_digests_of_all_22_files() -> None:
+async def test_stac_service_has_the_digests_of_all_22_files() -> None:
     async with open_caller() as call:
         assets: Json = {}
         for part in ("SR", "ST"):
@@ -323,14 +323,14 @@ async def test_stac_item_is_404_when_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_chaos_is_survived_by_whoever_tries_again(seed: int) -> None:
+async def test_chaos_is_survived_by_retries(seed: int) -> None:
     """Everything arrives whole in a few tries, and the same seed does the same again."""
     async with open_caller() as call:
         url = await call.url(SCENE, BUNDLE)
-        truth = call.service.bundle_bytes(PRODUCT)
+        content = call.service.bundle_bytes(PRODUCT)
         call.service.faults = Faults.chaos(seed)
         bodies = [await _try(call, url) for _ in range(call.service.faults.strikes + 1)]
-        assert truth in bodies
+        assert content in bodies
 
 
 async def _try(call: Caller, url: str) -> bytes:

@@ -25,16 +25,16 @@ async def get(call: Caller, host: str) -> tuple[int, Mapping[str, str], bytes]:
 
 @pytest.mark.parametrize("host", ["api", "files", "stac"])
 @pytest.mark.parametrize(("mode", "status"), [("503", 503), ("html", 200)])
-async def test_host_that_is_down_answers_with_a_page(host: str, mode: str, status: int) -> None:
+async def test_host_that_is_down_responds_with_a_page(host: str, mode: str, status: int) -> None:
     async with open_caller() as call:
         call.service.faults = Faults.parse([f"{host}_down", f"down_mode={mode}"])
-        answered, headers, body = await get(call, host)
-        assert (answered, headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        status_got, headers, body = await get(call, host)
+        assert (status_got, headers["Content-Type"]) == (status, "text/html; charset=utf-8")
         assert b"Down for maintenance" in body
 
 
 @pytest.mark.parametrize("host", ["api", "files", "stac"])
-async def test_host_that_refuses_gives_no_answer_at_all(host: str) -> None:
+async def test_host_that_refuses_does_not_respond(host: str) -> None:
     async with open_caller() as call:
         call.service.faults = Faults.parse([f"{host}_down", "down_mode=refuse"])
         with pytest.raises(aiohttp.ClientConnectionError):

@@ -80,7 +80,7 @@ async def test_duplicates_stand_under_the_label_of_an_earlier_job() -> None:
         assert len((await call.request((RED, PLAIN)))["availableDownloads"]) == 1
 
 
-async def test_agreement_is_named_beside_the_download_and_told_on_demand() -> None:
+async def test_agreement_is_named_in_the_download_and_described_on_request() -> None:
     async with open_caller(Faults(eula="*_SR_B4.TIF")) as call:
         reply = await call.request((RED, PLAIN), (SCENE, BUNDLE))
         codes = {d["entityId"]: d["eulaCode"] for d in reply["availableDownloads"]}
@@ -94,7 +94,7 @@ async def test_agreement_is_named_beside_the_download_and_told_on_demand() -> No
         assert await call.error("download-eula") == "INPUT_PARAMETER_REQUIRED"
 
 
-async def test_proxied_item_is_told_of_by_search_until_its_end_is_reported() -> None:
+async def test_proxied_item_is_listed_by_search_until_its_end_is_reported() -> None:
     async with open_caller(Faults(proxied=1.0)) as call:
         download = (await call.request((RED, PLAIN)))["availableDownloads"][0]
         await call.get(download["url"])
@@ -102,8 +102,8 @@ async def test_proxied_item_is_told_of_by_search_until_its_end_is_reported() -> 
         assert (entry["statusCode"], entry["url"] != "") == ("P", True)
         assert list(call.service.cleanup_report.unreported) == [RED_FILE]
         assert await status_of(call) == ("P", "Proxied")
-        told = [{"downloadId": download["downloadId"], "downloadedSize": 8712}]
-        await call("download-complete-proxied", proxiedDownloads=told)
+        given = [{"downloadId": download["downloadId"], "downloadedSize": 8712}]
+        await call("download-complete-proxied", proxiedDownloads=given)
         assert await status_of(call) == ("C", "Complete")
         assert not call.service.cleanup_report.unreported
         assert (await call("download-retrieve", label="job"))["requested"] == []

@@ -1,4 +1,4 @@
-"""What a repeated ``download-request`` is answered, in all the forms on record.
+"""The replies to a repeated ``download-request``, in all the forms on record.
 
 The shapes are compared with the recorded replies in ``tests/data``.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from asyncdl.errors import ConfigError
 from asyncdl.sandbox import Faults
-from asyncdl.sandbox.faults import Repeats
+from asyncdl.sandbox.injected_faults import Repeats
 from tests.sandbox.m2m_caller import (
     BUNDLE,
     PLAIN,
@@ -118,7 +118,7 @@ async def test_what_was_fetched_may_stay_a_duplicate() -> None:
 
 @pytest.mark.parametrize("preparing", [0.0, 1.0])
 async def test_old_ids_may_come_back_under_the_new_label(preparing: float) -> None:
-    """As in 2021: they are new records, and stand under the label that asked last."""
+    """As in 2021: they are new records under the label of the last request."""
     faults = Faults(repeats="old", preparing=preparing, early_replies=True, polls=9)
     async with open_caller(faults) as call:
         first = await call.request((RED, PLAIN), label="older")

@@ -198,7 +198,7 @@ async def test_band_file_datasets_have_neither_filters_nor_groups() -> None:
         assert groups == {"primary": [], "secondary": []}
 
 
-async def test_products_notices_and_list_names_are_told() -> None:
+async def test_products_notices_and_list_names_are_returned() -> None:
     async with open_caller() as call:
         codes = [p["productCode"] for p in await call("dataset-download-options", datasetName=OT)]
         assert codes == ["D694", "D693", "D691", "D806"]
@@ -208,7 +208,7 @@ async def test_products_notices_and_list_names_are_told() -> None:
 
 
 async def test_scenes_come_and_go() -> None:
-    """A new product of a scene goes by the scene's id; deletions are told by their day."""
+    """A new product of a scene has the scene's id; deletions have their day."""
     anew = "LC08_L2SP_068017_20200310_20260301_02_T1"
     async with open_caller() as call:
         call.service.publish(anew)

@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from asyncdl.cli.event_lines import print_message
 from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.logs import SafeFormatter
 from asyncdl.cli.main import print_error
-from asyncdl.cli.messages import print_message
 from asyncdl.cli.outcome import print_summary
 from asyncdl.cli.printing import plain, print_table
 from asyncdl.cli.run_display import render

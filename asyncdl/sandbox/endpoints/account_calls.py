@@ -13,8 +13,8 @@ import orjson
 
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, named_dataset, need
 from asyncdl.sandbox.refusal import Refusal, invalid
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.served_queue import EARLIER_LABEL
-from asyncdl.sandbox.state import SandboxState
 
 
 def charge(state: SandboxState, count: int) -> None:

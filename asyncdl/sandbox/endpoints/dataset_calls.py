@@ -28,7 +28,7 @@ from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.geometry import polygon, rectangle
 from asyncdl.sandbox.product_rows import rows_of
 from asyncdl.sandbox.refusal import Refusal, no_such_dataset
-from asyncdl.sandbox.state import SandboxState
+from asyncdl.sandbox.sandbox_state import SandboxState
 
 
 def dataset(state: SandboxState, payload: Payload) -> Json:

@@ -13,9 +13,9 @@ from asyncdl.sandbox.landsat_scenes import SandboxScene
 from asyncdl.sandbox.lookup import find_scenes, find_secondary
 from asyncdl.sandbox.product_rows import ProductRow, rows_of
 from asyncdl.sandbox.refusal import required
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.scene_files import BandDataset, SceneFile, band_dataset, files_of
 from asyncdl.sandbox.sized_content import Digests
-from asyncdl.sandbox.state import SandboxState
 
 
 def download_options(state: SandboxState, payload: Payload) -> Json:

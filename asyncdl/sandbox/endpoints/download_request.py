@@ -18,9 +18,9 @@ from asyncdl.sandbox.links import staging_url_of, url_of
 from asyncdl.sandbox.lookup import Requestable, find_secondary
 from asyncdl.sandbox.product_rows import find_row
 from asyncdl.sandbox.refusal import Refusal, required
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.scene_files import band_dataset
 from asyncdl.sandbox.served_queue import EARLIER_LABEL, Item, ServedState
-from asyncdl.sandbox.state import SandboxState
 
 MAX_LABEL = 50
 """Characters."""

@@ -20,8 +20,8 @@ from asyncdl.sandbox.endpoints.payload import (
 )
 from asyncdl.sandbox.lookup import find_scenes
 from asyncdl.sandbox.refusal import Refusal, invalid
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.scene_files import hashed_id
-from asyncdl.sandbox.state import SandboxState
 
 _CODE, _NAME = "W001", "On-Demand Order"
 _FIRST_ORDER = 500_001

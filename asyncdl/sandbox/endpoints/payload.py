@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from asyncdl.sandbox.dataset_records import DATASETS, SandboxDataset
 from asyncdl.sandbox.refusal import invalid, no_such_dataset, required, withdrawn
-from asyncdl.sandbox.state import SandboxState
+from asyncdl.sandbox.sandbox_state import SandboxState
 
 Json: TypeAlias = Any
 """Plain JSON, as it goes over the wire."""

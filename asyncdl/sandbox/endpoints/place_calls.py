@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need, whole
 from asyncdl.sandbox.refusal import invalid
-from asyncdl.sandbox.state import SandboxState
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.wrs import PATHS, ROWS, centre, footprint
 
 _PLACES = (

@@ -13,9 +13,9 @@ from asyncdl.sandbox.dataset_records import DATASETS, dataset_by_id
 from asyncdl.sandbox.endpoints.payload import Endpoint, Json, Payload, need
 from asyncdl.sandbox.links import staging_url_of, target_of, url_of
 from asyncdl.sandbox.refusal import Refusal, invalid
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.scene_files import band_dataset
 from asyncdl.sandbox.served_queue import Item, ServedState
-from asyncdl.sandbox.state import SandboxState
 
 
 def download_retrieve(state: SandboxState, payload: Payload) -> Json:

@@ -23,10 +23,10 @@ from asyncdl.sandbox.endpoints.payload import (
 from asyncdl.sandbox.fields import fields_of
 from asyncdl.sandbox.landsat_scenes import SandboxScene
 from asyncdl.sandbox.refusal import Refusal, invalid
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.scene_catalog import Withdrawal
 from asyncdl.sandbox.scene_filter import read_days, read_scene_filter
 from asyncdl.sandbox.scene_results import Detail, export_of, result_of
-from asyncdl.sandbox.state import SandboxState
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from asyncdl.sandbox.endpoints.payload import (
 from asyncdl.sandbox.geometry import bounds_polygon
 from asyncdl.sandbox.lookup import find_secondary
 from asyncdl.sandbox.refusal import required
+from asyncdl.sandbox.sandbox_state import SandboxState
 from asyncdl.sandbox.served_scene_lists import read_duration
-from asyncdl.sandbox.state import SandboxState
 
 
 def scene_list_add(state: SandboxState, payload: Payload) -> Json:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncdl.sandbox.account import Account
-from asyncdl.sandbox.faults import Faults
 from asyncdl.sandbox.file_contents import FileContents
+from asyncdl.sandbox.injected_faults import Faults
 from asyncdl.sandbox.request_log import RequestLog
 from asyncdl.sandbox.scene_catalog import Catalog
 from asyncdl.sandbox.served_queue import ServedQueue

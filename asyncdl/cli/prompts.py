@@ -96,7 +96,7 @@ DATASET = "landsat_ot_c2_l2"
 """Default dataset: surface reflectance and temperature of Landsat 8 and 9."""
 
 
-def ask_all(folder: Path) -> dict[str, Any]:
+def prompt_for_config(folder: Path) -> dict[str, Any]:
     """Prompt for a whole config and return its tables as plain values.
 
     Args:
@@ -106,40 +106,40 @@ def ask_all(folder: Path) -> dict[str, Any]:
     search: dict[str, Any] = {}
     raw: dict[str, Any] = {"search": search, "products": [], "download": {}}
 
-    def ask(question: str, read: Callable[[str], dict[str, Any]], default: str = "") -> None:
+    def prompt(question: str, read: Callable[[str], dict[str, Any]], default: str = "") -> None:
         """Add an input to ``search``, once the config accepts it."""
 
         def value(text: str) -> dict[str, Any]:
-            new = read_answer(read, text) if text.strip() else {}
+            new = read_input(read, text) if text.strip() else {}
             check({**raw, "search": search | new}, folder)
             return new
 
         search.update(_prompt(question, value, default))
 
-    ask("Dataset", lambda text: {"dataset": text.strip()}, DATASET)
+    prompt("Dataset", lambda text: {"dataset": text.strip()}, DATASET)
     while not search.keys() - {"dataset"}:
         echo("Press Enter to skip; at least one of the next four is required.", err=True)
-        ask("Area: GeoJSON or WKT file; west,south,east,north; lon,lat; or path/row", area)
-        ask("First day, YYYY-MM-DD", lambda text: {"start": day(text)})
-        ask("Last day, YYYY-MM-DD", lambda text: {"end": day(text)})
-        ask("Maximum cloud cover, percent", lambda text: {"cloud_cover": cloud_cover(text)})
-    raw["products"] = ask_products(search["dataset"])
+        prompt("Area: GeoJSON or WKT file; west,south,east,north; lon,lat; or path/row", area)
+        prompt("First day, YYYY-MM-DD", lambda text: {"start": day(text)})
+        prompt("Last day, YYYY-MM-DD", lambda text: {"end": day(text)})
+        prompt("Maximum cloud cover, percent", lambda text: {"cloud_cover": cloud_cover(text)})
+    raw["products"] = prompt_for_products(search["dataset"])
     directory = _prompt("Directory for the files", str, "data")
     return raw | {"download": {"directory": directory}}
 
 
-def ask_products(dataset: str) -> list[dict[str, Any]]:
+def prompt_for_products(dataset: str) -> list[dict[str, Any]]:
     """Prompt for products until there is at least one."""
 
     def bands(text: str) -> list[str]:
         if not text.strip():
             return []
-        found = read_answer(words, text)
+        found = read_input(words, text)
         refuse_unknown_bands(dataset, found)
         return found
 
     def groups(text: str) -> list[str]:
-        return read_answer(words, text) if text.strip() else []
+        return read_input(words, text) if text.strip() else []
 
     while True:
         chosen = products(
@@ -171,7 +171,7 @@ def refuse_unknown_bands(dataset: str, words: list[str]) -> None:
         raise click.UsageError(f"{dataset} has no band {word}{hint or '.'}")
 
 
-def read_answer(read: Callable[[str], T], text: str) -> T:
+def read_input(read: Callable[[str], T], text: str) -> T:
     """Parse an input, or raise UsageError, so that click prompts again."""
     try:
         return read(text)
@@ -189,7 +189,7 @@ def check(raw: dict[str, Any], folder: Path) -> None:
 
 
 def _prompt(question: str, value: Callable[[str], T], default: str = "") -> T:
-    answer: T = click.prompt(
+    entered: T = click.prompt(
         question, default=default, show_default=bool(default), value_proc=value, err=True
     )
-    return answer
+    return entered

@@ -27,7 +27,7 @@ def test_waits_are_reported_until_the_time_is_over(lookup: str, terminal: Termin
     assert re.search(
         r"has been down for [0-9:]+ \(HTTP 503\); trying again in \d+ s\n", terminal.err
     )
-    assert "2 s are the longest wait" in terminal.err
+    assert "2 s is the longest wait" in terminal.err
     assert terminal.out == ""
     assert not Path("map.html").exists()
 

@@ -84,7 +84,7 @@ class Preparation:
         """The file that has been in preparation longest; empty where only its id is known."""
         self.since_s = 0.0
         """When that was requested."""
-        self.next_look_s = 0.0
+        self.next_poll_s = 0.0
         """When the service's queue is polled next."""
         self.prepared = 0
         """Files that left preparation in this run."""
@@ -100,7 +100,7 @@ class Preparation:
         self.prepared += max(0, self.count - event.count)
         self.count, self.oldest = event.count, event.oldest
         self.since_s = now_s - event.longest_s
-        self.next_look_s = now_s + event.next_look_s
+        self.next_poll_s = now_s + event.next_look_s
 
     def remaining_s(self, now_s: float) -> float | None:
         """Return how long the remaining files take at the pace so far.

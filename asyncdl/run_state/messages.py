@@ -67,5 +67,5 @@ def in_preparation(preparation: Preparation, now_s: float) -> list[str]:
     return [
         f"{count(preparation.count, 'file')} in preparation",
         f"{duration(now_s - preparation.since_s)} so far",
-        f"next poll in {duration(max(0.0, preparation.next_look_s - now_s))}",
+        f"next poll in {duration(max(0.0, preparation.next_poll_s - now_s))}",
     ]

@@ -155,7 +155,7 @@ class Job:
 
         def watch(event: Event) -> None:
             report.take(event)
-            self._space.take(event)
+            self._space.update(event)
             log_event(event)
             emit(event)
 

@@ -139,23 +139,23 @@ async def test_a_later_batch_that_seems_too_much_is_told_once(
     bench: Bench, free: dict[str, int | None]
 ) -> None:
     free["bytes"] = 100 * MB
-    held = account(bench)
-    held.take(ScenesFound(100, 100))
-    assert await held.expect(10, SpaceNeeds({"a": 5 * MB})) is None
-    notice = await held.expect(10, SpaceNeeds({"b": 80 * MB}))
+    space = account(bench)
+    space.update(ScenesFound(100, 100))
+    assert await space.add_batch(10, SpaceNeeds({"a": 5 * MB})) is None
+    notice = await space.add_batch(10, SpaceNeeds({"b": 80 * MB}))
     assert notice is not None and notice.severity == "warning"
-    assert await held.expect(10, SpaceNeeds({"c": 1 * MB})) is None
+    assert await space.add_batch(10, SpaceNeeds({"c": 1 * MB})) is None
 
 
 async def test_a_later_batch_that_is_certainly_too_much_stops_the_run(
     bench: Bench, free: dict[str, int | None]
 ) -> None:
     free["bytes"] = 100 * MB
-    held = account(bench)
-    held.take(ScenesFound(2, 2))
-    await held.expect(1, SpaceNeeds({"a": 40 * MB}))
+    space = account(bench)
+    space.update(ScenesFound(2, 2))
+    await space.add_batch(1, SpaceNeeds({"a": 40 * MB}))
     with pytest.raises(NoRoomError) as caught:
-        await held.expect(1, SpaceNeeds({"b": 70 * MB}))
+        await space.add_batch(1, SpaceNeeds({"b": 70 * MB}))
     assert (caught.value.needed_bytes, caught.value.is_full) == (110 * MB, True)
 
 
@@ -163,16 +163,16 @@ async def test_what_has_arrived_is_not_counted_twice(
     bench: Bench, free: dict[str, int | None]
 ) -> None:
     free["bytes"] = 100 * MB
-    held = account(bench)
-    held.take(ScenesFound(1, 1))
-    await held.expect(1, SpaceNeeds({"a": 40 * MB, "b": 60 * MB}))
-    held.take(FileFinished("bands", "S", "a", FileState.DOWNLOADED))
-    held.take(TransferProgress("b", 59 * MB, 59 * MB))
+    space = account(bench)
+    space.update(ScenesFound(1, 1))
+    await space.add_batch(1, SpaceNeeds({"a": 40 * MB, "b": 60 * MB}))
+    space.update(FileFinished("bands", "S", "a", FileState.DOWNLOADED))
+    space.update(TransferProgress("b", 59 * MB, 59 * MB))
     free["bytes"] = 1 * MB
     with pytest.raises(NoRoomError):
-        await held.expect(1, SpaceNeeds({"c": 1 * MB}))
+        await space.add_batch(1, SpaceNeeds({"c": 1 * MB}))
     free["bytes"] = 2 * MB
-    assert await held.expect(0, SpaceNeeds({})) is None
+    assert await space.add_batch(0, SpaceNeeds({})) is None
 
 
 @given(st.integers(0, 10**15), st.integers(0, 10**15))

@@ -75,11 +75,11 @@ class Space:
         self._is_first = True
         self._has_warned = False
 
-    def begin(self, scenes: int | None) -> None:
+    def set_scenes(self, scenes: int | None) -> None:
         """Set the number of scenes; ``None`` if the search has to find it out."""
         self._all_scenes = scenes
 
-    def take(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         """Update the account by an event: scenes found, bytes received, files finished."""
         match event:
             case ScenesFound(total_hits=int(hits)):
@@ -93,7 +93,7 @@ class Space:
             case _:
                 pass
 
-    async def expect(self, scenes: int, needs: SpaceNeeds) -> Notice | None:
+    async def add_batch(self, scenes: int, needs: SpaceNeeds) -> Notice | None:
         """Compare what is needed, with a further batch of scenes, with what is free.
 
         Args:

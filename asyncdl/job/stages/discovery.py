@@ -26,7 +26,7 @@ async def discover(
 
     Raises: ConfigError, for a band or product that no scene has; NoRoomError.
     """
-    run.space.begin(search_plan.named_count if search_plan.query is None else None)
+    run.space.set_scenes(search_plan.named_count if search_plan.query is None else None)
     async with wanted_out:
         namesakes = Namesakes(await run.journal.scenes.first())
 

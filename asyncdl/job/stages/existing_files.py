@@ -76,7 +76,7 @@ async def _check_space(
     run: RunContext, scenes: int, files: Sequence[WantedFile], existing: ExistingFiles
 ) -> None:
     needs = await anyio.to_thread.run_sync(needs_of, run.config, files, existing)
-    if notice := await run.space.expect(scenes, needs):
+    if notice := await run.space.add_batch(scenes, needs):
         run.emit(notice)
 
 

@@ -99,7 +99,7 @@ async def write_items(
     files = await journal.files.finished([FileStatus.VERIFIED])
     known = _Known(
         {scene.product_id: scene.superseded_by for scene in await journal.scenes.replaced()},
-        await journal.scenes.first(),
+        await journal.scenes.first_entities(),
         await journal.scenes.namesakes(),
         await journal.found_scenes.all(),
     )

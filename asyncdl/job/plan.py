@@ -192,7 +192,7 @@ async def make_plan(
                 journal, config, search_plan, Now.of(client.service_time), emit
             )
         await check_names(client, config, search_plan, emit)
-        namesakes = Namesakes(await journal.scenes.first() if journal else None)
+        namesakes = Namesakes(await journal.scenes.first_entities() if journal else None)
         async with aclosing(selections(client, search_plan, config, emit, namesakes)) as batches:
             async for selected in batches:
                 existing = await _existing(config, selected.files, journal)

@@ -90,7 +90,7 @@ class Scenes:
             if scene.kinds and (scene.superseded_by or scene.withdrawn)
         ]
 
-    async def settled(self) -> frozenset[str]:
+    async def complete(self) -> frozenset[str]:
         """Return the product ids of scenes of which nothing is missing."""
         query = f"SELECT scene FROM ({_SCENES}) WHERE is_settled"
         rows = await self._database.read(
@@ -98,7 +98,7 @@ class Scenes:
         )
         return frozenset(scene for (scene,) in rows)
 
-    async def open(self) -> dict[str, tuple[str, ...]]:
+    async def incomplete(self) -> dict[str, tuple[str, ...]]:
         """Return the scenes with files that are missing or damaged: entity ids by dataset.
 
         Scenes that the service superseded or deleted are left out.
@@ -111,7 +111,7 @@ class Scenes:
             by_dataset.setdefault(dataset, []).append(entity_id)
         return {dataset: tuple(ids) for dataset, ids in by_dataset.items()}
 
-    async def first(self) -> dict[str, str]:
+    async def first_entities(self) -> dict[str, str]:
         """Return by display id the entity id of the scene that had it first."""
         rows = await self._database.read(
             lambda connection: connection.execute(_FIRST, (self._service,)).fetchall()

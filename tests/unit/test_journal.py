@@ -353,16 +353,18 @@ async def test_scenes_are_settled_or_open(tmp_path: Path) -> None:
         await journal.begin(label="l", fingerprint="f")
         await journal.scenes.note_scenes("d", {"S": "ES", "T": "ET", "U": "EU"})
         await journal.files.record([RED, replace(ZIP, scene="T", mtime_ns=0)])
-        assert await journal.scenes.settled() == {"S"}
-        assert await journal.scenes.open() == {"d": ("ET",)}  # its file is in doubt
+        assert await journal.scenes.complete() == {"S"}
+        assert await journal.scenes.incomplete() == {
+            "d": ("ET",)
+        }  # its file is to be verified again
         await journal.files.note_wanted(
             [(RED_WANTED, Place("bands", PurePosixPath("bands/S/new")))]
         )
-        assert await journal.scenes.settled() == frozenset()
-        assert await journal.scenes.open() == {"d": ("ES", "ET")}
+        assert await journal.scenes.complete() == frozenset()
+        assert await journal.scenes.incomplete() == {"d": ("ES", "ET")}
         await journal.scenes.note_superseded([("S", "S2")])
         await journal.scenes.note_withdrawn([("T", "yesterday")])
-        assert await journal.scenes.open() == {}
+        assert await journal.scenes.incomplete() == {}
         replaced = await journal.scenes.replaced()
         assert [(s.product_id, s.superseded_by, s.withdrawn) for s in replaced] == [
             ("S", "S2", ""),
@@ -376,6 +378,6 @@ async def test_who_had_a_display_id_first_stays_known(tmp_path: Path) -> None:
         await journal.begin(label="l", fingerprint="f")
         await journal.scenes.note_scenes("d", {"S": "1", "lost": "lost"}, namesakes=[("S", "2")])
         await journal.scenes.note_scenes("d", {}, namesakes=[("S", "2"), ("S", "3")])
-        assert await journal.scenes.first() == {"S": "1"}
+        assert await journal.scenes.first_entities() == {"S": "1"}
         assert await journal.scenes.namesakes() == {"S": ("2", "3")}
         assert await journal.scenes.entities() == {"1", "2", "3", "lost"}

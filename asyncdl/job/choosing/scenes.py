@@ -112,7 +112,7 @@ def _as_found(scenes: Iterable[Scene]) -> tuple[FoundScene, ...]:
 
 def _is_skipped(scene: Scene, search_plan: SearchPlan, named: frozenset[str]) -> bool:
     """Return whether a found scene is complete, or among the named ones."""
-    is_complete = scene.display_id in search_plan.settled
+    is_complete = scene.display_id in search_plan.complete
     if is_complete and search_plan.entities and scene.entity_id not in search_plan.entities:
         is_complete = False  # another one of that display id
     return is_complete or not named.isdisjoint((scene.entity_id, scene.display_id))

@@ -173,8 +173,8 @@ async def narrow_to_new(
     since = first_new_day(last, now)
     narrowed = SearchPlan(
         replace(search_plan.query, ingested_since=since),
-        named=await journal.scenes.open(),
-        settled=await journal.scenes.settled(),
+        named=await journal.scenes.incomplete(),
+        complete=await journal.scenes.complete(),
         entities=await journal.scenes.entities(),
     )
     if (doubt := clock_warning(last, now)) is not None:

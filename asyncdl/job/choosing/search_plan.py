@@ -33,7 +33,7 @@ class SearchPlan:
 
     query: SceneQuery | None = None
     named: Named = field(default_factory=dict)
-    settled: frozenset[str] = frozenset()
+    complete: frozenset[str] = frozenset()
     """Product ids to skip when the search finds them: nothing of them is missing."""
     entities: frozenset[str] = frozenset()
     """Entity ids of known scenes; another one with a complete product id is new."""

@@ -28,7 +28,7 @@ async def discover(
     """
     run.space.set_scenes(search_plan.named_count if search_plan.query is None else None)
     async with wanted_out:
-        namesakes = Namesakes(await run.journal.scenes.first())
+        namesakes = Namesakes(await run.journal.scenes.first_entities())
 
         def watch(event: Event) -> None:
             if run.config.download.stac and isinstance(event, ScenesFound):

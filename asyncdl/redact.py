@@ -1,8 +1,7 @@
-"""Take bearer secrets out of anything a person or a file may see.
+"""Masks secrets in all text that a person or a file may see.
 
-A signed file URL works for whoever holds it, so the signature counts as a
-secret like the token and the API key do. Every message, event and log record
-that carries text from outside passes through :func:`redact`.
+A signed file URL works for anyone who has it, so its signature is a secret like the token and the
+API key. Every message, event and log record with text from outside passes through :func:`redact`.
 """
 
 import re
@@ -90,8 +89,7 @@ _CLOSING = ".,:;)]}*"
 class Secret(str):
     """A text that works like any other, but shows nothing of itself in a ``repr``.
 
-    A ``repr`` is what debuggers, crash reporters and tracebacks with local
-    variables show, without anybody having asked for the secret.
+    A ``repr`` is what debuggers, crash reporters and tracebacks with local variables show.
     """
 
     __slots__ = ()
@@ -129,9 +127,8 @@ class Url(str):
 def redact(text: str) -> str:
     """Replace every secret in ``text`` by ``***``.
 
-    Of URLs that is whoever is named in front of the host, all values of the query, and tokens
-    in the path; paths of files stay as they are. Idempotent, and total: text without a secret
-    comes back unchanged.
+    In URLs these are user and password, all values of the query, and tokens in the path; paths of
+    files stay as they are. Idempotent, and total: text without a secret is returned unchanged.
     """
     lower = text.lower()
     if "=" in text:

@@ -251,7 +251,7 @@ def job_at(
         ({"ca_file": "page.pem"}, "ca_file", "holds no certificate"),
         ({"ca_file": "key.pem"}, "ca_file", "holds no certificate"),
         ({"ca_file": "cut.pem"}, "ca_file", "cannot be read as PEM"),
-        ({"ca_file": "ca.der"}, "ca_file", "is no PEM text but DER or PKCS#12"),
+        ({"ca_file": "ca.der"}, "ca_file", "is not PEM text but DER or PKCS#12"),
         ({"ca_file": "other"}, "ca_file", "no certificate in this folder"),
         ({"client_cert": "none.pem"}, "client_cert", "no such file"),
         ({"client_cert": "other"}, "client_cert", "is a directory"),
@@ -394,7 +394,7 @@ async def test_all_say_that_a_port_speaks_no_tls(
     refusals = await refusals_at(url, asker_at(pems, tmp_path))
     assert len({refusal.cause for refusal in refusals.values()}) == 1, refusals
     for refusal in refusals.values():
-        assert "the host speaks no TLS on this port" in refusal.cause and not refusal.retryable
+        assert "the host does not speak TLS on this port" in refusal.cause and not refusal.retryable
         assert "(OpenSSL: " in refusal.cause
 
 

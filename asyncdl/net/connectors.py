@@ -78,7 +78,7 @@ async def start_tls(
     Args:
         plain: The connection; it is closed if the handshake fails.
         handler: Receives the decrypted bytes.
-        context: Decides whom to trust.
+        context: Which certificates are trusted.
         hostname: Whose certificate is expected.
     Raises: OSError, of which an SSLError is one.
     """

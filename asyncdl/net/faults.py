@@ -1,8 +1,8 @@
 """What can go wrong on the way to a host and back: one sentence for each fault, for every client.
 
-Pure. The M2M client, the STAC client, the doctor and both clients of the engine raise what is said
-here, so one fault reads the same whoever meets it. :mod:`asyncdl.net.aiohttp_faults` does the same
-for the exceptions of aiohttp, which the engine's own client does without.
+Pure. The M2M client, the STAC client, the doctor and both clients of the engine raise these faults,
+so one fault reads the same everywhere. :mod:`asyncdl.net.aiohttp_faults` reads them from the
+exceptions of aiohttp, which the engine's own client does without.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ _REMEDIES = {
     19: _UNKNOWN_ISSUER,
     20: _UNKNOWN_ISSUER,
     21: _UNKNOWN_ISSUER,
-    23: "the certificate was revoked: ask who runs the server",
+    23: "the certificate was revoked: contact the operator of the server",
     62: _WRONG_HOST,
     64: _WRONG_HOST,
     66: _WEAK_CERTIFICATE,
@@ -225,7 +225,7 @@ def _day(now: datetime | None) -> str:
 _CLOSED_IN_HANDSHAKE = "the host closed the connection during the TLS handshake"
 """Without any reason of OpenSSL's; the two clients' loops report it differently."""
 
-_NO_TLS = "the host speaks no TLS on this port; is the address one of http:// or another port?"
+_NO_TLS = "the host does not speak TLS on this port; is it an http:// address, or another port?"
 _NO_VERSION = (
     "the host and this machine's OpenSSL have no version of TLS in common; the older of the two "
     "needs an update"
@@ -241,8 +241,8 @@ _NOTHING_SHARED = (
 _UNKNOWN_NAME = "the server does not know this host's name; is it the right address?"
 _WANTED = "the host wants a client certificate: name one by `client_cert`"
 _REFUSED = (
-    "the host refuses our client certificate; see what `client_cert` names, or ask who "
-    "runs the host"
+    "the host refuses our client certificate; check what `client_cert` names, or contact the "
+    "operator of the host"
 )
 _WEAK = "the host's key is too short for this machine's OpenSSL; its owner has to renew it"
 _OLD = "the host renegotiates in the old, unsafe way; its owner has to update it"

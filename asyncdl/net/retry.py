@@ -100,7 +100,7 @@ class Outage:
     failed: int = 0
     """Failures so far."""
     next_try_s: float = -math.inf
-    """No request before this time, whoever makes it."""
+    """No request is made before this time."""
 
     def begin(self, now_s: float) -> None:
         """Note that something is wrong, without counting it as a failure."""

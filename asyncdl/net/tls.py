@@ -1,10 +1,11 @@
-"""Whom TLS trusts and what it shows of us: the one place that makes contexts, for all hosts alike.
+"""TLS contexts: which CA certificates are trusted, and which client certificate is shown.
 
-Which certificates of authorities (CAs) are trusted, the first that is given: ``ca_file`` of
-the settings, ``CURL_CA_BUNDLE``, ``REQUESTS_CA_BUNDLE``; each of them takes the place of all
-others, as with curl. Then ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, which mean what OpenSSL
-means by them; then the operating system's store, if the package truststore is installed; then
-OpenSSL's default places. Read when a context is made, not at import.
+The only module that makes contexts; they are the same for all hosts. The CA certificates are the
+first of these that is given: ``ca_file`` of the settings, ``CURL_CA_BUNDLE``,
+``REQUESTS_CA_BUNDLE``, each in place of all others, as with curl; ``SSL_CERT_FILE`` and
+``SSL_CERT_DIR``, with the meaning that OpenSSL gives them; the operating system's store, if the
+package truststore is installed; OpenSSL's default places. They are read when a context is made, not
+at import.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from asyncdl.errors import ConfigError
 from asyncdl.outside import TooMuch, read_at_most
 
 BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
-"""Variables that name a file or folder in place of every other; the first goes first."""
+"""Variables that name a file or folder in place of all others; the first one takes precedence."""
 OPENSSL_FILE, OPENSSL_FOLDERS = "SSL_CERT_FILE", "SSL_CERT_DIR"
 """Variables that OpenSSL itself reads."""
 
@@ -39,7 +40,7 @@ _KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 _LOCKED_KEY = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: *4, *ENCRYPTED")
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 _MOST_PEM_BYTES = 16 * 1024**2
-"""The certificates of all CAs that there are take a quarter of a megabyte."""
+"""The certificates of all public CAs take a quarter of a megabyte."""
 _DER = b"\x30"
 """How DER and PKCS#12 begin: an ASN.1 sequence."""
 
@@ -47,43 +48,43 @@ _CA_FORMS = "a PEM file of CA certificates, or a folder of them as `openssl reha
 _CERT_FORMS = "a PEM file of your certificate, and of those between it and its CA"
 _KEY_FORMS = "a PEM file of the private key, not encrypted"
 _NATIVE = ("darwin", "win32")
-"""Where the operating system checks certificates itself, and truststore asks it to."""
+"""Where the operating system verifies certificates itself, which truststore uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """Whom TLS trusts and what it shows of us; what is not given is as the environment says.
+    """Certificates to trust and to show; what is not given is taken from the environment.
 
-    Each names a PEM file. A wrong one raises ConfigError when it is first needed, before any
-    network.
+    Each field names a PEM file. An invalid one raises ConfigError when it is first needed, before
+    any network.
     """
 
     ca_file: str | os.PathLike[str] | None = None
-    """CA certificates to trust, in place of all others; a folder as ``openssl rehash`` makes
-    one will do as well."""
+    """CA certificates to trust, in place of all others; or a folder of them as made by
+    ``openssl rehash``."""
     client_cert: str | os.PathLike[str] | None = None
-    """Certificate to show to hosts that ask for one, for all hosts alike."""
+    """Certificate to show to every host that requests one."""
     client_key: str | os.PathLike[str] | None = None
     """Its private key, without a passphrase; ``None`` if it is in ``client_cert``."""
 
 
 Tls: TypeAlias = ssl.SSLContext | TlsSettings
-"""What every client here takes: settings, or a whole context, which is used as it is."""
+"""What every client takes: settings, or a whole context, which is used as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedRoots:
-    """A file or folder of CA certificates that somebody has named."""
+    """A file or folder of CA certificates that settings or environment name."""
 
     path: Path
     named_by: str
     """A field of :class:`TlsSettings`, or a variable."""
     is_alone: bool
-    """Whether nothing else is trusted beside it."""
+    """Whether nothing else is trusted."""
 
 
 def named_roots(settings: TlsSettings, environ: Mapping[str, str]) -> NamedRoots | None:
-    """Return the CA certificates that count, if somebody has named any. Pure."""
+    """Return the CA certificates that settings or environment name, if any. Pure."""
     if settings.ca_file is not None:
         return NamedRoots(Path(settings.ca_file), "ca_file", is_alone=True)
     for name in BUNDLES:
@@ -100,7 +101,7 @@ def named_roots(settings: TlsSettings, environ: Mapping[str, str]) -> NamedRoots
 
 
 def names_files(tls: Tls | None, environ: Mapping[str, str]) -> bool:
-    """Tell whether a context would be made of files that somebody has named."""
+    """Tell whether a context would be made from files that settings or environment name."""
     if isinstance(tls, ssl.SSLContext):
         return False
     settings = tls or TlsSettings()
@@ -123,7 +124,7 @@ def tls_context(tls: Tls | None = None) -> ssl.SSLContext:
 
 
 class SharedContext:
-    """One context for all who share it, made in a thread when the first of them needs it.
+    """One shared context, made in a thread when it is first needed.
 
     Args:
         tls: What it is made of.
@@ -143,7 +144,7 @@ class SharedContext:
 
 
 def check_tls(tls: Tls | None) -> None:
-    """Look at the files that somebody has named, and at nothing else.
+    """Check the files that settings or environment name, and nothing else.
 
     Raises: ConfigError, for one that is missing or not what it should be.
     """
@@ -166,7 +167,7 @@ def _trusting(roots: NamedRoots | None) -> ssl.SSLContext:
             context = ssl.create_default_context(cafile=path)
     except ssl.SSLError as error:
         raise _wrong(roots.named_by, roots.path, _words(error), _CA_FORMS) from error
-    # As curl: who names a certificate trusts it, whether or not it is a root and modern.
+    # As curl: a certificate that is named is trusted, whether or not it is a root and modern.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
@@ -191,7 +192,7 @@ def _check_roots(roots: NamedRoots) -> None:
 
 
 def _check_loads(roots: NamedRoots) -> None:
-    """Load the file as such: OpenSSL itself says nothing of one that it cannot read."""
+    """Load the file by itself, since OpenSSL does not report one that it cannot read."""
     if roots.is_alone:
         return  # it is loaded right after this
     try:
@@ -209,11 +210,11 @@ def installed_truststore() -> ModuleType | None:
 
 
 def _of_the_system(truststore: ModuleType) -> ssl.SSLContext:
-    """Return a context that trusts what the operating system trusts."""
+    """Return a context that trusts the certificates that the operating system trusts."""
     native: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if sys.platform in _NATIVE:
         return native
-    # Elsewhere the store is a file, and it would read that again for each connection.
+    # Elsewhere the store is a file, which truststore would read again for each connection.
     probe = native.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
     roots = probe.context.get_ca_certs(binary_form=True)
     if not roots:
@@ -222,7 +223,7 @@ def _of_the_system(truststore: ModuleType) -> ssl.SSLContext:
 
 
 class _Encrypted(Exception):
-    """OpenSSL wants a passphrase; without this it would ask for it at the terminal."""
+    """OpenSSL needs a passphrase; without this it would prompt for it at the terminal."""
 
 
 def _no_passphrase() -> str:
@@ -230,7 +231,7 @@ def _no_passphrase() -> str:
 
 
 def _show(context: ssl.SSLContext, settings: TlsSettings) -> None:
-    """Have a context show the certificate of the settings, if they have one."""
+    """Load the client certificate of the settings, if there is one, into a context."""
     if settings.client_cert is None:
         if settings.client_key is not None:
             problem = "is the key of no certificate: client_cert is not given"
@@ -269,19 +270,19 @@ def _check_key(key: Path, named_by: str) -> None:
 
 def _locked(named_by: str, key: Path) -> ConfigError:
     problem = (
-        "the private key is encrypted, and there is nobody to ask for its passphrase; "
+        "the private key is encrypted, and there is no prompt for its passphrase; "
         "`openssl pkey -in KEY -out PLAIN` writes one without"
     )
     return _wrong(named_by, key, problem, _KEY_FORMS)
 
 
 def _not_pem(content: bytes) -> str:
-    """Return what a file is in place of PEM, if that can be told."""
+    """Return what a file is in place of PEM, if it is recognised."""
     if not content.strip():
         return "is empty"
     if content.startswith(_DER) and b"-----BEGIN" not in content:
         return (
-            "is no PEM text but DER or PKCS#12: `openssl x509 -inform der` and "
+            "is not PEM text but DER or PKCS#12: `openssl x509 -inform der` and "
             "`openssl pkcs12 -nodes` turn them into PEM"
         )
     return ""

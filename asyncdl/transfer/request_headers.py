@@ -34,7 +34,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_VALUE = re.compile(r"[\0\r\n\ud800-\udfff]")
 _NO_WEIGHT = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*$", re.IGNORECASE)
 
-_RANGES = "asyncdl itself asks for the parts of a file, to resume and to split it"
+_RANGES = "asyncdl itself requests the parts of a file, to resume and to split it"
 _CONDITIONS = "asyncdl itself compares versions; `recheck` has what has changed fetched again"
 _FRAMING = "asyncdl itself says how messages are framed on a connection"
 _RESERVED = {

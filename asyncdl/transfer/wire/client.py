@@ -32,7 +32,7 @@ from asyncdl.transfer.wire_url import Origin, RequestTarget
 KEEPALIVE_S = 30.0
 """An idle connection is not used any more after this."""
 _ODD_ADDRESS = re.compile(r"(?!\d{1,3}(?:\.\d{1,3}){3}$)[\d.]+")
-"""Old C libraries read ``127.1`` and ``2130706433`` as addresses; nobody means them so."""
+"""Old C libraries read ``127.1`` and ``2130706433`` as addresses; users do not mean them so."""
 NEXT_ADDRESS_S = 0.25
 """After so long without a connection, the next address of the host is tried beside it."""
 

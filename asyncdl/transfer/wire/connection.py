@@ -1,8 +1,8 @@
 """One connection: requests go out, responses come into one buffer that is used over and over.
 
-The loop receives straight into the buffer, and the bytes of a body are handed on as views of it:
-between the kernel and the disk they are not copied once. While nobody reads and the buffer is full
-the connection pauses, so a slow disk slows down the host and costs no memory.
+The loop receives straight into the buffer, and the bytes of a body are returned as views of it:
+between the kernel and the disk they are not copied once. While the buffer is full and nothing is
+read the connection pauses, so a slow disk slows down the host and costs no memory.
 
 ::
 
@@ -13,7 +13,7 @@ the connection pauses, so a slow disk slows down the host and costs no memory.
        │                        │                        │ the host closes             │
        │                        │                        └────────► DRAINING ◄─────────┘
        │ close                  │ close, lost,                          │
-       │                        │ or bytes that nobody asked for        │ close, finish
+       │                        │ or bytes without a request            │ close, finish
        └────────────────────────┴─────────────► CLOSED ◄────────────────┘
                                                    ▲
                                                    └── close, or finish before the end
@@ -81,7 +81,7 @@ class Connection(asyncio.BufferedProtocol):
 
     Args:
         loop: Where it runs.
-        buffer_bytes: Of a body, handed on at once at most.
+        buffer_bytes: Of a body, returned at once at most.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, buffer_bytes: int) -> None:
@@ -95,13 +95,13 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = bytearray(MAX_HEAD_BYTES)
         self._view = memoryview(self._buffer)
         self._buffer_bytes = buffer_bytes
-        # The bytes in [start, filled) have come and were not handed on yet.
+        # The bytes in [start, filled) have come and were not returned yet.
         self._start = 0
         self._filled = 0
         self._limit = MAX_HEAD_BYTES
         """How far the buffer is filled at present."""
-        # Loops of Windows receive into a buffer of their own, and hand over all of it also
-        # when they are asked to pause meanwhile.
+        # Loops of Windows receive into a buffer of their own, and deliver all of it even if they
+        # are paused meanwhile.
         self._overflow: bytearray | None = None
         """Takes the next bytes, as there is no room for them."""
         self._backlog = bytearray()
@@ -115,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
         # The response that is being read.
         self._head: ResponseHead | None = None
         self._left_bytes: int | None = 0
-        """Of its body, not handed on yet; ``None`` if only its end will tell."""
+        """Of its body, not returned yet; ``None`` if its length is unknown."""
         self._chunks: Chunks | None = None
 
     def _go(self, state: ConnectionState) -> None:
@@ -178,7 +178,7 @@ class Connection(asyncio.BufferedProtocol):
         came = self._filled - self._start
         # What came with the head goes first where there is no room behind it.
         if came < wanted and not (came and self._start + wanted >= len(self._buffer)):
-            # One byte more than the body: a host is found out that sends too much.
+            # One byte more than the body, to notice a host that sends too much.
             self._make_room(wanted + (wanted == self._left_bytes))
             await self._collect(wanted, timeout_s, interval_s)
         return self._take(min(wanted, self._filled - self._start))
@@ -199,13 +199,13 @@ class Connection(asyncio.BufferedProtocol):
                 raise
 
     async def _read_unmeasured(self, timeout_s: float) -> memoryview:
-        """Read a body that tells its end by itself, or by the end of the connection."""
+        """Read a body that is chunked, or ends with the connection."""
         deadline_s = self._loop.time() + timeout_s
         while True:
             try:
                 if self._filled == self._start:
                     self._make_room(self._buffer_bytes)
-                # What TLS has kept comes at once, and its end may come right behind it.
+                # The backlog of TLS comes at once, and the end may come right behind it.
                 if self._filled == self._start:
                     await self._wait_for_more(deadline_s)
             except ConnectionLost:
@@ -238,7 +238,7 @@ class Connection(asyncio.BufferedProtocol):
     def _make_room(self, wanted: int) -> None:
         """Let the buffer be filled up to ``wanted`` unread bytes, which have room in it."""
         if self._start == self._filled:
-            # All that was handed on is done with.
+            # All that was returned is done with.
             self._start = self._filled = 0
             if len(self._buffer) < wanted:
                 self._buffer = bytearray(wanted)

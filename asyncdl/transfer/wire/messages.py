@@ -108,7 +108,7 @@ class _Fields(Struct):
 def _read_fields(lines: list[str]) -> _Fields:
     """Return the fields; lines that are none are left out.
 
-    A bad line that nobody needs does no harm. But one that could be taken for the framing of
+    A bad line that is not needed does no harm. But one that could be taken for the framing of
     the body, by other programs or behind a control character, leaves no safe reading.
 
     Raises: NotHttp.

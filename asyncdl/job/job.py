@@ -35,7 +35,7 @@ from asyncdl.job.choosing.from_config import (
     tls_of,
 )
 from asyncdl.job.choosing.preflight import check_account, check_names
-from asyncdl.job.choosing.scope import FAILED, Now, first_new_day, narrow_to_new, scope_of
+from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_new, scope_of
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
@@ -49,7 +49,7 @@ from asyncdl.job.reporting.event_log import log_event
 from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import FileStatus, open_state
+from asyncdl.journal import FileStatus, Journal, RunStart, open_state
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.net.tls import Tls, tls_context
@@ -200,21 +200,8 @@ class Job:
             ) as catalog,
         ):
             self._api_calls = client.calls
-            fingerprint = fingerprint_of(whole, products_of(config))
-            start = await journal.begin(
-                label=label_of(self._service_name, credentials.username, config.directory),
-                fingerprint=fingerprint,
-                search_mark=search_mark_of(fingerprint, config.download),
-            )
-            emit(JobStarted(str(config.directory), start.label))
-            if journal.moved_reason:
-                emit(Notice(journal.moved_reason, "warning"))
-            if journal.was_recreated:
-                emit(Notice(_DAMAGED_JOURNAL, "warning"))
-            scope = await scope_of(journal, self._only) if self._only else None
-            if self._only == FAILED and start.last_search is None:
-                report.is_partial = True
-                emit(Notice(_NEVER_WHOLE, "warning"))
+            start = await self._begin(journal, credentials.username, whole, emit)
+            scope = await self._scope_of(journal, start, report, emit)
             async with finalizing(journal, client, start, report, scope, emit):
                 # Before scenes are chosen: the replies say what time it is at the service.
                 await check_account(client, emit)
@@ -241,13 +228,49 @@ class Job:
                     scope=scope,
                 )
                 await pipeline(run, search_plan)
-                await mark_superseded(run)
-                if config.search.follows_last_run and start.last_search is not None:
-                    since = first_new_day(start.last_search, now)
-                    await mark_withdrawn(run, search_plan.datasets, since, now.day)
-                if config.download.stac:
-                    is_absolute = config.download.stac == "absolute"
-                    await write_items(journal, config.directory, emit, is_absolute=is_absolute)
+                await self._finish(run, search_plan, start, now)
+
+    async def _begin(
+        self, journal: Journal, username: str, whole: SearchPlan, emit: Emit
+    ) -> RunStart:
+        """Note in the journal that the run begins, and report it."""
+        config = self._config
+        fingerprint = fingerprint_of(whole, products_of(config))
+        start = await journal.begin(
+            label=label_of(self._service_name, username, config.directory),
+            fingerprint=fingerprint,
+            search_mark=search_mark_of(fingerprint, config.download),
+        )
+        emit(JobStarted(str(config.directory), start.label))
+        if journal.moved_reason:
+            emit(Notice(journal.moved_reason, "warning"))
+        if journal.was_recreated:
+            emit(Notice(_DAMAGED_JOURNAL, "warning"))
+        return start
+
+    async def _scope_of(
+        self, journal: Journal, start: RunStart, report: Report, emit: Emit
+    ) -> Scope | None:
+        """Return what the run is confined to; ``None`` for the whole config."""
+        if not self._only:
+            return None
+        if self._only == FAILED and start.last_search is None:
+            report.is_partial = True
+            emit(Notice(_NEVER_WHOLE, "warning"))
+        return await scope_of(journal, self._only)
+
+    async def _finish(
+        self, run: RunContext, search_plan: SearchPlan, start: RunStart, now: Now
+    ) -> None:
+        """Handle scenes that changed at the service, and write the STAC items."""
+        config = self._config
+        await mark_superseded(run)
+        if config.search.follows_last_run and start.last_search is not None:
+            since = first_new_day(start.last_search, now)
+            await mark_withdrawn(run, search_plan.datasets, since, now.day)
+        if config.download.stac:
+            is_absolute = config.download.stac == "absolute"
+            await write_items(run.journal, config.directory, run.emit, is_absolute=is_absolute)
 
     async def _shared_tls(self) -> Tls:
         """Return one context for all hosts where TLS is sure to be needed, else the settings."""

@@ -31,6 +31,8 @@ VENV_FORMATS := .venv-formats
 READY_FOR_FORMATS := $(VENV_FORMATS)/.ready
 VENV_READERS := .venv-readers
 READY_FOR_READERS := $(VENV_READERS)/.ready
+VENV_LINES := .venv-lines
+READY_FOR_LINES := $(VENV_LINES)/.ready
 # What meets the loop: connections, TLS, timers, threads, signals and processes. Which files a job
 # chooses, what a command prints and what the journal holds are the same on every loop, and so are
 # tests that bring a loop of their own, whose clock jumps (tests/clock.py).
@@ -71,7 +73,7 @@ MINUTES ?= 10
 
 LANES := suite uvloop extras portable-slice clients
 
-.PHONY: demo test suite portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench field figures release release-check clean
+.PHONY: demo test suite portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench lines field figures release release-check clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -165,6 +167,12 @@ bench: $(READY)  # against curl, aria2c and wget2, on a real nginx
 	done; [ -z "$$missing" ] || { apt-get update -qq && apt-get install -y -qq nginx aria2 wget2 curl openssl; }
 	$(BIN)/python -m benchmarks.compare --write
 
+lines: $(READY_FOR_LINES)  # the same and usgsxplore, over long lines, beside what these allow at best
+	@for program in nginx aria2c curl openssl; do \
+	    command -v $$program > /dev/null || PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || missing=1; \
+	done; [ -z "$$missing" ] || { apt-get update -qq && apt-get install -y -qq nginx aria2 curl openssl; }
+	$(BIN)/python -m benchmarks.lines --write
+
 field: $(READY_FOR_UVLOOP)  # the cases of docs/faults.md beside curl, wget2 and aria2c; takes minutes
 	@for program in nginx apache2 lighttpd aria2c wget2 curl openssl; do \
 	    command -v $$program > /dev/null || PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || missing=1; \
@@ -217,6 +225,11 @@ $(READY_FOR_READERS): $(READY_FOR_TESTS)
 	$(PIP_FOR) $(VENV_READERS)/bin/python --quiet install --editable . --group test --group readers
 	touch $@
 
+$(READY_FOR_LINES): $(READY)
+	$(PYTHON) -m venv --clear $(VENV_LINES)
+	$(PIP_FOR) $(VENV_LINES)/bin/python --quiet install --group lines
+	touch $@
+
 $(READY_FOR_AREAS): $(READY_FOR_TESTS)
 	$(PIP) --group areas
 	$(BIN)/python -m pip --quiet --disable-pip-version-check install --upgrade --no-deps \
@@ -251,4 +264,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(VENV_RELEASE) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_LINES) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(VENV_RELEASE) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,17 +13,16 @@ from __future__ import annotations
 import argparse
 import compileall
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.contestants import COMMANDS, Errand
-from benchmarks.measuring import Run, Summary, run
+from benchmarks.measuring import Run, Summary, in_turns, run
 from benchmarks.report import headline, table, write_into
 from benchmarks.scenarios import SCENARIOS, Scenario, check_files, make_files, quick
-from benchmarks.servers import Servers, serve
+from benchmarks.servers import Servers, serve, trusting
 
 README = Path(__file__).with_name("README.md")
 PACKAGE = Path(__file__).parents[1] / "asyncdl"
@@ -43,13 +42,11 @@ def workplace() -> Iterator[Path]:
 def compare(scenario: Scenario, servers: Servers, folder: Path, rounds: int) -> dict[str, Summary]:
     """Run a scenario ``rounds`` times with each of its contestants."""
     make_files(scenario, folder / "data")
-    runs: dict[str, list[Run]] = {name: [] for name in scenario.contestants}
-    for number in range(rounds):
-        turn = number % len(runs)
-        for name in [*scenario.contestants[turn:], *scenario.contestants[:turn]]:
-            runs[name].append(run_once(scenario, name, servers, folder))
-            print(f"{scenario.name}: {name}: {runs[name][-1].wall_s:.2f} s", file=sys.stderr)
-    return {name: Summary(tuple(done)) for name, done in runs.items()}
+
+    def once(name: str) -> Run:
+        return run_once(scenario, name, servers, folder)
+
+    return in_turns(scenario.name, scenario.contestants, rounds, once)
 
 
 def run_once(scenario: Scenario, name: str, servers: Servers, folder: Path) -> Run:
@@ -64,7 +61,7 @@ def run_once(scenario: Scenario, name: str, servers: Servers, folder: Path) -> R
             at_once=scenario.at_once,
             connections=scenario.connections,
         )
-        taken = run(COMMANDS[name](errand), {"SSL_CERT_FILE": str(servers.certificate)})
+        taken = run(COMMANDS[name](errand), trusting(servers.certificate))
         check_files(scenario, folder / "data", target)
         return taken
     finally:
@@ -85,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with workplace() as folder, serve(folder / "data", folder / "nginx") as servers:
         for scenario in map(quick, chosen) if options.quick else chosen:
             results = compare(scenario, servers, folder, options.rounds)
-            parts.append(table(scenario, results))
+            parts.append(table(scenario.title, scenario.name, results))
             print(parts[-1])
     if options.write:
         write_into(README, "\n".join(parts))

@@ -37,11 +37,16 @@ class Errand:
 Command = Callable[[Errand], list[str]]
 
 
-def asyncdl(errand: Errand) -> list[str]:
+def asyncdl_by_default(errand: Errand) -> list[str]:
     return [
         *(sys.executable, "-m", "asyncdl", "get", "--quiet", "-d", str(errand.folder)),
-        *("-j", str(errand.at_once), "-x", str(errand.connections), "-i", errand.list),
+        *("-i", errand.list),
     ]
+
+
+def asyncdl(errand: Errand) -> list[str]:
+    limits = ["-j", str(errand.at_once), "-x", str(errand.connections)]
+    return [*asyncdl_by_default(errand), *limits]
 
 
 def asyncdl_one(errand: Errand) -> list[str]:
@@ -81,9 +86,8 @@ def wget2(errand: Errand) -> list[str]:
 
 
 def notebook(errand: Errand) -> list[str]:
-    script = Path(__file__).with_name("notebook.py")
-    line = '"$0" "$1" "$2" "$3" < "$4"'
-    shell = ["sh", "-c", f"exec {line}", sys.executable, str(script)]
+    line = '"$0" -m benchmarks.notebook files "$1" "$2" < "$3"'
+    shell = ["sh", "-c", f"exec {line}", sys.executable]
     return [*shell, str(errand.folder), str(errand.at_once), errand.list]
 
 

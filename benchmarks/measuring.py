@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -34,6 +35,26 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     if process.returncode:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}")
     return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def in_turns(
+    title: str, names: Sequence[str], rounds: int, run_once: Callable[[str], Run]
+) -> dict[str, Summary]:
+    """Run every program once in each round, so that a noisy moment meets all of them.
+
+    Args:
+        title: What is run, for the notes on standard error.
+        names: The programs; another one begins each round.
+        rounds: 1 or more.
+        run_once: Runs a program to its end, and checks what it has done.
+    """
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    for number in range(rounds):
+        turn = number % len(names)
+        for name in [*names[turn:], *names[:turn]]:
+            runs[name].append(run_once(name))
+            print(f"{title}: {name}: {runs[name][-1].wall_s:.2f} s", file=sys.stderr)
+    return {name: Summary(tuple(done)) for name, done in runs.items()}
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from benchmarks.contestants import versions
 from benchmarks.measuring import Summary
-from benchmarks.scenarios import Scenario
 
 _COLUMNS = (
     "program", "wall, s", "fastest to slowest", "CPU, s", "peak RSS, MiB",
     "asyncdl's wall / its", "asyncdl's CPU / its",
 )  # fmt: skip
-_RULE = "|---|---:|---:|---:|---:|---:|---:|"
+_SHARE = "share of the limit"
 _BEGIN, _END = "<!-- figures begin -->", "<!-- figures end -->"
 
 
@@ -43,15 +42,32 @@ def machine_facts(more: Iterable[str]) -> str:
     return "".join(f"- {fact}\n" for fact in facts)
 
 
-def table(scenario: Scenario, results: Mapping[str, Summary]) -> str:
-    """Return one scenario: medians, the spread, and how asyncdl compares."""
-    ours = results["asyncdl"]
-    lines = [f"### {scenario.title} (`{scenario.name}`)\n", _row(_COLUMNS), _RULE]
-    for name, theirs in results.items():
+def table(
+    title: str, name: str, results: Mapping[str, Summary], limit_s: float | None = None
+) -> str:
+    """Return one scenario: medians, the spread, and how asyncdl compares.
+
+    Args:
+        title: What it is.
+        name: What it is called on the command line.
+        results: Of each program; one that stands for asyncdl, if it is missing, is the first.
+        limit_s: The least time that anybody can need; each program's share of it is a column.
+    """
+    ours = results.get("asyncdl") or next(iter(results.values()))
+    columns = _COLUMNS if limit_s is None else (*_COLUMNS, _SHARE)
+    lines = [
+        f"### {title} (`{name}`)\n",
+        _row(columns),
+        _row(["---", *["---:"] * len(columns[1:])]),
+    ]
+    for program, theirs in results.items():
         figures = (theirs.wall_s, theirs.cpu_s, ours.times(theirs), ours.cpu_times(theirs))
         wall_s, cpu_s, wall_ratio, cpu_ratio = (f"{figure:.2f}" for figure in figures)
         memory = f"{theirs.peak_rss_mib:.0f}"
-        lines.append(_row((name, wall_s, theirs.spread, cpu_s, memory, wall_ratio, cpu_ratio)))
+        share = [] if limit_s is None else [f"{limit_s / theirs.wall_s:.2f}"]
+        lines.append(
+            _row([program, wall_s, theirs.spread, cpu_s, memory, wall_ratio, cpu_ratio, *share])
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,11 +98,28 @@ def nginx(data: Path, folder: Path, servers: str, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[None]:
-    """Run a server that stays in the foreground, until the block ends."""
+def running(
+    command: Sequence[str], port: int, *, priority: int = 0, is_quiet: bool = False
+) -> Iterator[None]:
+    """Run a server that stays in the foreground, until the block ends.
+
+    Args:
+        command: What runs it; its output goes nowhere.
+        port: Where it listens.
+        priority: Below 0 it goes before others, where this may be set.
+        is_quiet: Whether its errors go nowhere, too.
+    """
     path = f"{os.environ.get('PATH', '')}:{SBIN}"
     environment = {**os.environ, "PATH": path}
-    with subprocess.Popen(command, env=environment, start_new_session=True) as server:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if is_quiet else None,
+    ) as server:
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, server.pid, priority)
         try:
             wait_for(port)
             yield
@@ -122,6 +139,12 @@ def make_certificate(folder: Path) -> None:
         check=True,
         capture_output=True,
     )
+
+
+def trusting(certificate: Path) -> dict[str, str]:
+    """Return the environment in which programs trust a certificate, whatever else it says."""
+    names = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    return dict.fromkeys(names, str(certificate))
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits, Outcome, serve_queue
 from asyncdl.transfer.dispatch import MAX_WAITING_PER_HOST, Dispatch
 from asyncdl.transfer.slots import Slot
+from benchmarks.servers import dropped
 from tests.clock import simulated
 from tests.transfer.fault_server import (
     End,
@@ -114,26 +115,10 @@ async def unnamed() -> AsyncIterator[str]:
     yield "http://dead.invalid"
 
 
-@contextmanager
-def _full_backlog() -> Iterator[int]:
-    """A port whose backlog is full: what asks for a connection hears nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
-        port = server.getsockname()[1]
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-        try:
-            yield port
-        finally:
-            for filler in fillers:
-                filler.close()
-
-
 @asynccontextmanager
 async def blackholed() -> AsyncIterator[str]:
-    with _full_backlog() as port:
-        yield f"http://127.0.0.1:{port}"
+    with dropped() as origin:
+        yield origin
 
 
 def answering(responder: Responder) -> Dead:

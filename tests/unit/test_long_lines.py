@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from benchmarks.lines.forwarder import Forwarder
 from benchmarks.lines.limits import Calls, JobFile, flow_s, job_limit_s, list_limit_s
 from benchmarks.lines.model import INITIAL_WINDOW_BYTES, SEGMENT_BYTES, Flow, Line, Pipe, carry
+from benchmarks.lines.scenarios import SCENARIOS, JobScenario
+from benchmarks.lines.timeline import Connection, Handled, seconds_of
 
 MIB = 1 << 20
 LONG = Line(0.1, connection_bytes_s=6e6, total_bytes_s=60e6)
@@ -169,6 +171,33 @@ def test_many_bytes_bound_a_job_more_than_its_longest_file() -> None:
 
 def test_flows_without_round_trips_take_their_rate() -> None:
     assert flow_s(32e6, Line(0.0, connection_bytes_s=2e6), 16) == pytest.approx(1.0)
+
+
+# --- what a run did ----------------------------------------------------------------------
+
+
+def test_the_timeline_has_a_line_for_each_second() -> None:
+    """Two connections, of which one carries for half of the first second, and a call."""
+    busy = Connection(1000.0, 1001.5, {10000 + step: 200_000 for step in range(15)})
+    short = Connection(1000.2, 1000.7, {10002 + step: 100_000 for step in range(5)})
+    call = Handled(1000.1, 1000.4, 200, "/api/api/json/stable/login-token")
+    file = Handled(1001.0, 1001.5, 200, "/data/one.TIF")
+    _, *seconds = seconds_of([busy, short], [call, file]).splitlines()
+    assert [line.split() for line in seconds] == [
+        ["0", "2", "1.5", "2.5", "0", "login-token(0.3)"],
+        ["1", "1", "0.5", "1.0", "1"],
+    ]
+
+
+# --- the scenarios -----------------------------------------------------------------------
+
+
+def test_what_a_service_needs_and_gives_is_read_from_the_faults() -> None:
+    [direct] = [scenario for scenario in SCENARIOS if scenario.name == "direct"]
+    assert isinstance(direct, JobScenario)
+    assert direct.needed == Calls(1.5, 7)
+    assert direct.connection_line == Line(0.0, connection_bytes_s=2e6)
+    assert direct.fault("files_down") == "0"
 
 
 # --- sockets ------------------------------------------------------------------------------------

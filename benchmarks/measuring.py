@@ -6,9 +6,11 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Run:
     cpu_s: float
     """User and system, over all its processes and threads."""
     peak_rss_mib: float
-    """Never less than that of this process when it started the other."""
+    """Never less than that of the launcher, some 10 MiB."""
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
@@ -27,14 +29,21 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
 
     Raises: RuntimeError, if it says that it failed.
     """
-    began_s = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, **environment})
-    _, status, usage = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - began_s
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
-    return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    reading, writing = os.pipe()
+    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(writing)]
+    with os.fdopen(reading) as report:
+        process = subprocess.Popen(
+            [*launcher, *command], env={**os.environ, **environment}, pass_fds=[writing]
+        )
+        os.close(writing)
+        text = report.read()
+    if process.wait():
+        raise RuntimeError(f"{command[0]} could not be started")
+    wall_s, cpu_s, peak_kib, status = map(float, text.split())
+    code = os.waitstatus_to_exitcode(int(status))
+    if code:
+        raise RuntimeError(f"{command[0]} ended with {code}")
+    return Run(wall_s, cpu_s, peak_kib / 1024)
 
 
 def in_turns(

@@ -38,7 +38,7 @@ def timeline(folder: Path) -> str:
     (folder / ACCESS_LOG).write_text("")
     if not connections:
         return "nothing was carried"
-    return seconds_of(connections, handled)
+    return f"{seconds_of(connections, handled)}\n{totals_of(connections, handled)}"
 
 
 def _read_connections(path: Path) -> list[Connection]:
@@ -79,6 +79,18 @@ def seconds_of(connections: Sequence[Connection], handled: Sequence[Handled]) ->
             f"  {' '.join(calls)}"
         )
     return "\n".join(lines)
+
+
+def totals_of(connections: Sequence[Connection], handled: Sequence[Handled]) -> str:
+    """Return how many connections and requests there were, what they carried, and from when on."""
+    carried = sum(sum(connection.bytes_by_step.values()) for connection in connections)
+    files = [request for request in handled if "/api/" not in request.path]
+    began_s = min(connection.opened_s for connection in connections)
+    first = f", the first for a file after {files[0].began_s - began_s:.1f} s" if files else ""
+    return (
+        f"{len(connections)} connections, {len(handled) - len(files)} calls, {len(files)} requests "
+        f"for files{first}; {carried / 1e6:.1f} MB"
+    )
 
 
 def _name(request: Handled) -> str:

@@ -16,7 +16,7 @@ from benchmarks.lines.forwarder import Forwarder
 from benchmarks.lines.limits import Calls, JobFile, flow_s, job_limit_s, list_limit_s
 from benchmarks.lines.model import INITIAL_WINDOW_BYTES, SEGMENT_BYTES, Flow, Line, Pipe, carry
 from benchmarks.lines.scenarios import SCENARIOS, JobScenario
-from benchmarks.lines.timeline import Connection, Handled, seconds_of
+from benchmarks.lines.timeline import Connection, Handled, seconds_of, totals_of
 
 MIB = 1 << 20
 LONG = Line(0.1, connection_bytes_s=6e6, total_bytes_s=60e6)
@@ -187,6 +187,9 @@ def test_the_timeline_has_a_line_for_each_second() -> None:
         ["0", "2", "1.5", "2.5", "0", "login-token(0.3)"],
         ["1", "1", "0.5", "1.0", "1"],
     ]
+    assert totals_of([busy, short], [call, file]) == (
+        "2 connections, 1 calls, 1 requests for files, the first for a file after 1.0 s; 3.5 MB"
+    )
 
 
 # --- the scenarios -----------------------------------------------------------------------

@@ -27,6 +27,7 @@ from benchmarks.by_hand import (
 )
 from benchmarks.lines.limits import JobFile, job_limit_s
 from benchmarks.lines.lists import Course
+from benchmarks.lines.sandbox import PRODUCTS
 from benchmarks.lines.scenarios import JobScenario
 from benchmarks.lines.serving import HOST, behind_line, running_sandbox, serving_sandbox
 from benchmarks.measuring import Run, run
@@ -167,21 +168,14 @@ def _check(scenario: JobScenario, truth: Truth, folder: Path) -> dict[str, int]:
     return sizes
 
 
-_SCENES = {
-    "LC80680172020070LGN00": "LC08_L2SP_068017_20200310_20200822_02_T1",
-    "LC80680182020070LGN00": "LC08_L2SP_068018_20200310_20200822_02_T1",
-    "LC80670182020063LGN00": "LC08_L2SP_067018_20200303_20200822_02_T1",
-}
-
-
 def _true_name(name: str) -> str | None:
     """Return what the service calls a file; ``None`` for notes of a client.
 
     usgsxplore names bundles by the scene's id; aria2c gives the second of two equal names a number.
     """
     stem, _, suffix = re.sub(r"\.\d+(?=\.\w+$)", "", name).partition(".")
-    name = f"{_SCENES.get(stem, stem)}.{suffix}"
-    return name if name.startswith(tuple(_SCENES.values())) else None
+    name = f"{PRODUCTS.get(stem, stem)}.{suffix}"
+    return name if name.startswith(tuple(PRODUCTS.values())) else None
 
 
 def _limit_s(scenario: JobScenario, sizes: Mapping[str, int]) -> float:

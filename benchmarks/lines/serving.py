@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from urllib.request import urlopen
 
 from benchmarks.lines.model import Line
 from benchmarks.servers import make_certificate, nginx, running
@@ -92,7 +93,8 @@ def behind_line(line: Line, listen: int, port: int, folder: Path) -> Iterator[No
 
 @contextmanager
 def running_sandbox(port: int, settings: list[str]) -> Iterator[None]:
-    """Run the sandbox in a process of its own; what clients do wrong is not the question here."""
-    command = [sys.executable, "-m", "asyncdl", "sandbox", "--port", str(port), *settings]
-    with running(command, port, is_quiet=True):
+    """Run the sandbox in a process of its own, and wait until it answers."""
+    command = [sys.executable, "-m", "benchmarks.lines.sandbox", "--port", str(port), *settings]
+    with running(command, port):
+        urlopen(f"http://{HOST}:{port}/sandbox").close()
         yield

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from asyncdl.sandbox import Faults, Truth
+from asyncdl.sandbox import ExpectedFiles, Faults
 from benchmarks.by_hand import (
     BANDS,
     DATASET,
@@ -44,7 +44,7 @@ POLL_INTERVAL_S = 5
 @contextmanager
 def job_course(scenario: JobScenario, folder: Path) -> Iterator[Course]:
     """Give a scenario in which every run has a fresh sandbox."""
-    truth = Truth(raster_pixels=scenario.pixels, file_size=scenario.file_size)
+    expected = ExpectedFiles(raster_pixels=scenario.pixels, file_size=scenario.file_size)
     sizes: dict[str, int] = {}
 
     def run_once(client: str) -> Run:
@@ -55,7 +55,7 @@ def job_course(scenario: JobScenario, folder: Path) -> Iterator[Course]:
                 errand = Errand(url, USERNAME, TOKEN, str(target), scenario.kinds)
                 command = CLIENTS[client](errand, folder / "notes", certificate)
                 taken = run(command, _environment(certificate, folder))
-            sizes.update(_check(scenario, truth, target))
+            sizes.update(_check(scenario, expected, target))
             return taken
         finally:
             shutil.rmtree(target)
@@ -148,7 +148,7 @@ CLIENTS: Mapping[str, JobCommand] = {
 # --- what came ------------------------------------------------------------------------------
 
 
-def _check(scenario: JobScenario, truth: Truth, folder: Path) -> dict[str, int]:
+def _check(scenario: JobScenario, expected: ExpectedFiles, folder: Path) -> dict[str, int]:
     """Compare every file; return the sizes by name, each file once.
 
     Raises: ValueError, for a wrong file, or if not all of them are there.
@@ -160,7 +160,7 @@ def _check(scenario: JobScenario, truth: Truth, folder: Path) -> dict[str, int]:
             # By digest: no body is held, for every client begins as large as this process is.
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha512")
-            if digest.hexdigest() != truth.sha512_of(name):
+            if digest.hexdigest() != expected.sha512_of(name):
                 raise ValueError(f"{path.name} is not what the sandbox holds")
             sizes[name] = path.stat().st_size
     if len(sizes) != scenario.files:

@@ -6,12 +6,12 @@ import datetime
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.contestants import versions
+from benchmarks.contestants import VERSIONS, versions
 from benchmarks.measuring import Summary
 
 _COLUMNS = (
@@ -22,10 +22,16 @@ _SHARE = "share of the limit"
 _BEGIN, _END = "<!-- figures begin -->", "<!-- figures end -->"
 
 
-def headline(rounds: int) -> str:
-    """Return when and on what the figures were taken."""
+def headline(rounds: int, programs: Mapping[str, Sequence[str]] = VERSIONS) -> str:
+    """Return when and on what the figures were taken.
+
+    Args:
+        rounds: How many there are.
+        programs: Commands that print a version first.
+    """
     load = " ".join(f"{load:.1f}" for load in os.getloadavg())
-    return machine_facts([f"{rounds} rounds; load average before the first: {load}", *versions()])
+    rounds_and_load = f"{rounds} rounds; load average before the first: {load}"
+    return machine_facts([rounds_and_load, *versions(programs)])
 
 
 def machine_facts(more: Iterable[str]) -> str:

@@ -18,14 +18,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchmarks.compare import PACKAGE, workplace
-from benchmarks.lines.jobs import job_course
+from benchmarks.contestants import VERSIONS
+from benchmarks.lines.jobs import USGSXPLORE, job_course
 from benchmarks.lines.lists import Course, list_course
 from benchmarks.lines.scenarios import SCENARIOS, JobScenario, ListScenario
 from benchmarks.lines.timeline import timeline
 from benchmarks.measuring import Run, in_turns
 from benchmarks.report import headline, table, write_into
 
+_USGSXPLORE_VERSION = (
+    "from importlib.metadata import version as v; print('usgsxplore', v('usgsxplore'))"
+)
 FIGURES = Path(__file__).parents[1] / "lines.md"
+PROGRAMS = {
+    **{name: VERSIONS[name] for name in ("asyncdl", "nginx", "curl", "aria2c")},
+    "usgsxplore": [str(USGSXPLORE), "-c", _USGSXPLORE_VERSION],
+}
 CLIENTS = list(dict.fromkeys(name for scenario in SCENARIOS for name in scenario.clients))
 
 
@@ -67,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--timeline", action="store_true", help="what each run did by the second")
     options = parser.parse_args(arguments)
     compileall.compile_dir(PACKAGE, quiet=1)
-    parts = [headline(options.rounds)]
+    parts = [headline(options.rounds, PROGRAMS)]
     for scenario in SCENARIOS:
         if options.scenario and scenario.name not in options.scenario:
             continue

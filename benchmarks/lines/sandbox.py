@@ -32,7 +32,7 @@ async def serve(options: argparse.Namespace) -> None:
         file_size=options.file_size,
         faults=asyncdl.sandbox.Faults.parse(options.fault),
     ) as service:
-        # Nothing is answered before: this holds up the loop.
+        # No request is served before, since this holds up the loop.
         for product in PRODUCTS.values():
             service.bundle_bytes(product)
         await asyncio.Event().wait()

@@ -93,7 +93,7 @@ def behind_line(line: Line, listen: int, port: int, folder: Path) -> Iterator[No
 
 @contextmanager
 def running_sandbox(port: int, settings: list[str]) -> Iterator[None]:
-    """Run the sandbox in a process of its own, and wait until it answers."""
+    """Run the sandbox in a process of its own, and wait until it responds."""
     command = [sys.executable, "-m", "benchmarks.lines.sandbox", "--port", str(port), *settings]
     with running(command, port):
         urlopen(f"http://{HOST}:{port}/sandbox").close()

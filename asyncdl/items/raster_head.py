@@ -136,18 +136,18 @@ def read_georeference(path: Path) -> Georeference | None:
         return None
     if not all(map(isfinite, (*found[_PIXEL_SCALE], *found[_TIE_POINT]))):
         return None
-    keys = _keys(found.get(_GEO_KEYS, ()), found.get(_GEO_NUMBERS, ()))
+    keys = geo_keys(found.get(_GEO_KEYS, ()), found.get(_GEO_NUMBERS, ()))
     shift = 0.5 if keys.get(_RASTER_TYPE) == _POINTS else 0.0
     dx, dy, *_ = found[_PIXEL_SCALE]
     column, row, _, x, y, *_ = found[_TIE_POINT]
     return Georeference(
-        _crs(keys),
+        crs_of_keys(keys),
         (dx, 0.0, x - (column + shift) * dx, 0.0, -dy, y + (row + shift) * dy),
         (int(found[_HEIGHT][0]), int(found[_WIDTH][0])),
     )
 
 
-def _keys(directory: Sequence[float], numbers: Sequence[float]) -> Keys:
+def geo_keys(directory: Sequence[float], numbers: Sequence[float]) -> Keys:
     """Return the keys whose values are in the key directory, or in the numbers' tag."""
     entries = zip(*(map(int, directory[at::4]) for at in range(4)), strict=False)
     found: dict[int, float] = {}
@@ -159,7 +159,8 @@ def _keys(directory: Sequence[float], numbers: Sequence[float]) -> Keys:
     return found
 
 
-def _crs(keys: Keys) -> Crs:
+def crs_of_keys(keys: Keys) -> Crs:
+    """Return the coordinate system that keys name or describe; an unknown one if neither."""
     code = int(keys.get(_PROJECTED_CRS, 0))
     if code in _CODES:
         return Crs(code)

@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "stac": {"background", "errors", "events", "net", "outside", "redact"},
     "lists": {"errors", "outside", "redact", "transfer", "user_text"},
     "items": {"errors", "transfer", "m2m"},
+    "windows": {"errors", "items.projections", "items.raster_head", "transfer.ranges"},
     "journal": {
         "config", "errors", "events", "m2m", "outside", "system", "text", "transfer",
     },

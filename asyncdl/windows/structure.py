@@ -176,9 +176,9 @@ def factor_between(raster: TiledImage, image: TiledImage) -> int | None:
 
     Writers round the sides of an overview up or down.
     """
-    longer = max((raster.width, image.width), (raster.height, image.height))
-    factor = round(longer[0] / longer[1])
     sides = ((raster.width, image.width), (raster.height, image.height))
+    whole, part = max(sides)
+    factor = max(1, round(whole / part))
     fits = all(max(1, whole // factor) <= part <= -(-whole // factor) for whole, part in sides)
     return factor if factor > 1 and fits else None
 

@@ -19,6 +19,7 @@ from asyncdl.windows.window_errors import BrokenTiff, UnsupportedTiff
 
 MOST_TILES = 1 << 19
 """Of a window, with its overviews: a raster of 180,000 by 180,000 pixels in tiles of 256."""
+_UNCOMPRESSED = 1
 _SHORT_TABLE_BYTES = 1 << 18
 """A part of a table that is read in one piece, though a window needs less of it."""
 
@@ -120,11 +121,21 @@ def _read_plan(
     for level in levels:
         offsets = yield from _read_table(structure.form, level.image.offsets, level)
         sizes = yield from _read_table(structure.form, level.image.sizes, level)
-        tiles = map(_tile, offsets, sizes)
-        parts.append(LevelTiles(level, tuple(tiles)))
+        if level.image.compression == _UNCOMPRESSED:
+            sizes = _needed(level, sizes)
+        parts.append(LevelTiles(level, tuple(map(_tile, offsets, sizes))))
     plan = WindowPlan(structure, area, tuple(parts))
     _check_tiles(plan)
     return plan
+
+
+def _needed(level: LevelWindow, sizes: list[int]) -> list[int]:
+    """Return how much of each tile has pixels: some writers claim more, and readers take less."""
+    lengths = map(level.image.decoded_bytes, level.tile_rows())
+    return [
+        size if length is None else min(size, length)
+        for size, length in zip(sizes, lengths, strict=True)
+    ]
 
 
 def _tile(offset: int, size_bytes: int) -> Span:

@@ -56,6 +56,8 @@ class HeldBytes:
         """Return the bytes of a range; ``None`` if any is lacking."""
         if self.lacking(wanted) is not None:
             return None
+        if not wanted.size_bytes:
+            return b""
         at = bisect_right(self._starts, wanted.start) - 1
         begin = wanted.start - self._starts[at]
         return bytes(self._blocks[at][begin : begin + wanted.size_bytes])

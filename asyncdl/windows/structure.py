@@ -8,6 +8,7 @@ Source: TIFF 6.0; TIFF tag 254 as GDAL and libtiff use it; docs/decisions/010-wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -174,13 +175,20 @@ def structure_of(chain: DirectoryChain, size_bytes: int) -> TiffStructure:
 def factor_between(raster: TiledImage, image: TiledImage) -> int | None:
     """Return how much smaller an image is, if that is a whole number of 2 or more.
 
-    Writers round the sides of an overview up or down.
+    Writers round the sides of an overview up or down, so that several factors may fit a small
+    one: a power of two goes before others.
     """
     sides = ((raster.width, image.width), (raster.height, image.height))
     whole, part = max(sides)
-    factor = max(1, round(whole / part))
-    fits = all(max(1, whole // factor) <= part <= -(-whole // factor) for whole, part in sides)
-    return factor if factor > 1 and fits else None
+    ratio = max(1.0, whole / part)
+    for factor in (1 << round(math.log2(ratio)), round(ratio)):
+        if factor > 1 and all(_fits(*side, factor) for side in sides):
+            return factor
+    return None
+
+
+def _fits(whole: int, part: int, factor: int) -> bool:
+    return max(1, whole // factor) <= part <= -(-whole // factor)
 
 
 def _mask_of(image: TiledImage, masks: list[TiledImage]) -> TiledImage | None:

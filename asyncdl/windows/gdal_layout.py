@@ -63,5 +63,5 @@ def leader_of(size_bytes: int) -> bytes:
 
 
 def trailer_of(data: bytes) -> bytes:
-    """Return what stands behind a tile of four bytes or more."""
+    """Return what stands behind a tile; of one shorter than a frame, how that begins."""
     return data[-FRAME_BYTES:]

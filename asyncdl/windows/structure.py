@@ -181,7 +181,8 @@ def factor_between(raster: TiledImage, image: TiledImage) -> int | None:
     sides = ((raster.width, image.width), (raster.height, image.height))
     whole, part = max(sides)
     ratio = max(1.0, whole / part)
-    for factor in (1 << round(math.log2(ratio)), round(ratio)):
+    power = math.floor(math.log2(ratio))
+    for factor in (1 << power, 2 << power, round(ratio)):
         if factor > 1 and all(_fits(*side, factor) for side in sides):
             return factor
     return None

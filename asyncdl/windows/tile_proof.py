@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from enum import StrEnum
 
-from asyncdl.windows.gdal_layout import FRAME_BYTES, leader_of, trailer_of
+from asyncdl.windows.gdal_layout import leader_of, trailer_of
 from asyncdl.windows.jpeg_shape import jpeg_shape
 from asyncdl.windows.lzw_length import lzw_length
 from asyncdl.windows.structure import LARGEST_TILE_BYTES, TiledImage
@@ -65,7 +65,7 @@ def check_tile(
 
 
 def _check_frame(data: bytes, before: bytes, behind: bytes) -> None:
-    if before != leader_of(len(data)) or behind != trailer_of(data)[-FRAME_BYTES:]:
+    if before != leader_of(len(data)) or not behind.startswith(trailer_of(data)):
         raise DamagedTile("a tile's length or last bytes are not those that its frame repeats")
 
 

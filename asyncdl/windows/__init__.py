@@ -13,7 +13,7 @@ Nothing here touches a network, a loop or a file: what lacks bytes says which, a
 they are given. No pixel is decoded for it; tiles travel as they are compressed.
 
 Source: TIFF 6.0; the BigTIFF design; OGC GeoTIFF 1.1; GDAL's description of its cloud-optimised
-layout; docs/decisions/010-windows.md.
+layout; docs/decisions/011-windows.md.
 """
 
 from asyncdl.windows.area_boxes import PixelBox, box_of_bounds, boxes_of_area

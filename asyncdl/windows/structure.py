@@ -3,7 +3,7 @@
 The first image is the raster itself. Others are its overviews (smaller by a whole factor) and
 the masks of both; what is neither is left out, with a note.
 
-Source: TIFF 6.0; TIFF tag 254 as GDAL and libtiff use it; docs/decisions/010-windows.md.
+Source: TIFF 6.0; TIFF tag 254 as GDAL and libtiff use it; docs/decisions/011-windows.md.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ class BrokenTiff(WindowError):
 class DamagedTile(BrokenTiff):
     """A tile is not what its compression or its frame says that it is."""
 
+    retryable = True
+
 
 class UnknownProjection(WindowError):
     """The raster is in a coordinate system that is not known here."""

@@ -76,6 +76,15 @@ from asyncdl.transfer.verification.structure import Form, check_form, check_head
 from asyncdl.transfer.verification.tar import TarReader, ignore_member
 from asyncdl.transfer.wire.messages import Chunks, NotHttp, read_response_head
 from asyncdl.transfer.wire_url import read_target
+from asyncdl.windows import (
+    PixelBox,
+    answer,
+    assembled,
+    lay_out,
+    plan_inquiry,
+    structure_inquiry,
+)
+from tests.windows.handmade import GEO, Picture, tiff
 
 DATA = Path(__file__).parents[1] / "data"
 OURS = (
@@ -233,6 +242,15 @@ def _page(data: bytes) -> object:
     return next_page({}, page.next, "https://example.org")
 
 
+def _window(data: bytes) -> object:
+    def read(start: int, stop: int) -> bytes:
+        return data[start:stop]
+
+    structure = answer(structure_inquiry(len(data)), read)
+    plan = answer(plan_inquiry(structure, PixelBox(0, 0, 1 << 31, 1 << 31)), read)
+    return list(assembled(lay_out(plan), read, []))
+
+
 def _chunks(data: bytes) -> object:
     chunks = Chunks()
     return [chunks.feed(data[at : at + 7]) for at in range(0, len(data), 7)]
@@ -343,6 +361,7 @@ PARSERS: Mapping[str, Parser] = {
     "tiff": Parser(_form(Form.TIFF), (_tiff(), _tiff("big"))),
     "georeference": Parser(_with_file("a.tif", _read_footprint), (_tiff(), _tiff("big"))),
     "samples": Parser(_with_file("a.tif", read_samples), (_tiff(), _tiff("big"))),
+    "window": Parser(_window, tuple(tiff(Picture(40, 40, tags=GEO), big=big) for big in (False, True))),
     "tar": Parser(_form(Form.TAR), (_tar(),)),
     "tar stream": Parser(_streamed, (_tar(),)),
     "xml": Parser(

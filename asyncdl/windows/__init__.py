@@ -3,9 +3,9 @@
 ::
 
     inquiry = structure_inquiry(size_bytes)          # asks for ranges of the head
-    structure = answer(inquiry, read)
+    structure = finish(inquiry, read)
     (box,) = boxes_of_area(georeference_of(structure), rings)
-    plan = answer(plan_inquiry(structure, box), read)   # plan.ranges() is what to fetch
+    plan = finish(plan_inquiry(structure, box), read)   # plan.ranges() is what to fetch
     window = lay_out(plan)                           # window.head, window.pieces
     file.writelines(assembled(window, read, proven))
 
@@ -19,9 +19,9 @@ layout; docs/decisions/011-windows.md.
 from asyncdl.windows.area_boxes import PixelBox, box_of_bounds, boxes_of_area
 from asyncdl.windows.assembling import assembled, framed, read_tile
 from asyncdl.windows.georeferencing import georeference_of
-from asyncdl.windows.inquiry import Inquiry, answer
+from asyncdl.windows.inquiry import Inquiry, finish
 from asyncdl.windows.overview_choice import OverviewRule
-from asyncdl.windows.structure import TiffStructure, structure_inquiry
+from asyncdl.windows.tiff_structure import TiffStructure, structure_inquiry
 from asyncdl.windows.tile_proof import TileEvidence, check_tile
 from asyncdl.windows.window_file import WindowFile, WindowPiece, lay_out
 from asyncdl.windows.window_plan import WindowPlan, plan_inquiry
@@ -37,11 +37,11 @@ __all__ = [
     "WindowPiece",
     "WindowPlan",
     "WindowRecord",
-    "answer",
     "assembled",
     "box_of_bounds",
     "boxes_of_area",
     "check_tile",
+    "finish",
     "framed",
     "georeference_of",
     "lay_out",

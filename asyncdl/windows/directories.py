@@ -89,7 +89,7 @@ def read_directories(size_bytes: int) -> Steps[DirectoryChain]:
     budget = MOST_BYTES
     while offset:
         if offset in seen:
-            chain.notes.append("the directories run in a circle")
+            chain.notes.append("the directories form a loop")
             break
         if len(seen) >= MOST_DIRECTORIES:
             raise UnsupportedTiff(f"more than {MOST_DIRECTORIES} images in one file")

@@ -12,8 +12,8 @@ from math import isfinite
 
 from asyncdl.items.projections import Crs
 from asyncdl.items.raster_head import Georeference, crs_of_keys, geo_keys
-from asyncdl.windows.structure import TiffStructure, TiledImage
 from asyncdl.windows.tiff_form import Tag, TiffForm, doubles_tag
+from asyncdl.windows.tiff_structure import TiffStructure, TiledImage
 from asyncdl.windows.window_errors import NotAGeoTiff
 
 PIXEL_SCALE, TIE_POINTS, TRANSFORMATION = 33550, 33922, 34264

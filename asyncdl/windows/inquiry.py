@@ -12,7 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 from asyncdl.errors import MisuseError
 from asyncdl.transfer.ranges import Span
 from asyncdl.windows.byte_ranges import HeldBytes
-from asyncdl.windows.window_errors import BrokenTiff
+from asyncdl.windows.window_errors import BrokenTiff, WindowError
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Span, bytes, T]
@@ -43,6 +43,8 @@ class Inquiry(Generic[T]):
     def feed(self, start: int, data: bytes) -> None:
         """Give bytes from anywhere in the file; more than was asked for is kept for later.
 
+        After an error the inquiry is over: it needs nothing and has no result.
+
         Raises: BrokenTiff, if the first byte that is needed is not among them: whoever fetches
             found the file shorter than it was said to be, and to ask again would have no end.
         """
@@ -50,15 +52,15 @@ class Inquiry(Generic[T]):
         if (need := self.need) is None:
             return
         if self.held.lacking(Span(need.start, need.start + 1)) is not None:
-            self._steps.close()
+            self._give_up()
             raise BrokenTiff(f"nothing was read at byte {need.start} of {self._size_bytes}")
         self._go_on(self._wanted)
 
     @property
     def result(self) -> T:
-        """What was found out. Raises: MisuseError, while anything is needed."""
+        """What was found out. Raises: MisuseError, while anything is needed, or after an error."""
         if not self._found:
-            raise MisuseError("an inquiry has no result while it needs bytes")
+            raise MisuseError("an inquiry has no result while it needs bytes, or after an error")
         return self._found[0]
 
     def _go_on(self, wanted: Span | None) -> None:
@@ -69,12 +71,18 @@ class Inquiry(Generic[T]):
         except StopIteration as end:
             self._found.append(end.value)
             self.need = None
-            return
-        self._wanted, self.need = wanted, self._widened(wanted)
+        except WindowError:
+            self._give_up()
+            raise
+        else:
+            self._wanted, self.need = wanted, self._widened(wanted)
+
+    def _give_up(self) -> None:
+        self._steps.close()
+        self.need = None
 
     def _bytes_of(self, wanted: Span) -> bytes | None:
         if wanted.start < 0 or wanted.stop > self._size_bytes:
-            self._steps.close()
             place = f"bytes {wanted.start} to {wanted.stop}"
             raise BrokenTiff(f"{place} are needed, but the file has {self._size_bytes}")
         return self.held.get(wanted)
@@ -86,7 +94,7 @@ class Inquiry(Generic[T]):
         return self.held.lacking(Span(start, stop)) or wanted
 
 
-def answer(inquiry: Inquiry[T], read: Callable[[int, int], bytes]) -> T:
+def finish(inquiry: Inquiry[T], read: Callable[[int, int], bytes]) -> T:
     """Let an inquiry run to its end over something that can be read at any place.
 
     Args:

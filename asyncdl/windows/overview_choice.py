@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from asyncdl.windows.area_boxes import PixelBox
-from asyncdl.windows.structure import RasterLevel, TiledImage
+from asyncdl.windows.tiff_structure import RasterLevel, TiledImage
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from enum import StrEnum
 from asyncdl.windows.gdal_layout import leader_of, trailer_of
 from asyncdl.windows.jpeg_shape import jpeg_shape
 from asyncdl.windows.lzw_length import lzw_length
-from asyncdl.windows.structure import LARGEST_TILE_BYTES, TiledImage
+from asyncdl.windows.tiff_structure import LARGEST_TILE_BYTES, TiledImage
 from asyncdl.windows.window_errors import DamagedTile
 from asyncdl.windows.zstd_frames import zstd_length
 

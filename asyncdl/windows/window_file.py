@@ -22,7 +22,6 @@ from asyncdl.transfer.ranges import Span
 from asyncdl.windows.directory_bytes import DirectoryDraft, aligned, directories_bytes
 from asyncdl.windows.gdal_layout import FRAME_BYTES, gdal_layout_text
 from asyncdl.windows.georeferencing import tags_of_part
-from asyncdl.windows.structure import TiledImage
 from asyncdl.windows.tiff_form import (
     LARGEST_CLASSIC_BYTES,
     LONG,
@@ -31,6 +30,7 @@ from asyncdl.windows.tiff_form import (
     TiffForm,
     integers_tag,
 )
+from asyncdl.windows.tiff_structure import TiledImage
 from asyncdl.windows.window_plan import LevelTiles, WindowPlan
 
 _LARGEST_SHORT = (1 << 16) - 1

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from asyncdl.items.raster_head import Georeference
 from asyncdl.transfer.ranges import Span
 from asyncdl.windows.area_boxes import PixelBox
 from asyncdl.windows.byte_ranges import HeldBytes, coalesce
 from asyncdl.windows.directories import TileTable
 from asyncdl.windows.gdal_layout import FRAME_BYTES
+from asyncdl.windows.georeferencing import georeference_of, moved
 from asyncdl.windows.inquiry import Inquiry, Steps
 from asyncdl.windows.overview_choice import LevelWindow, OverviewRule, choose_levels
-from asyncdl.windows.structure import TiffStructure, table_slice
 from asyncdl.windows.tiff_form import TiffForm, unpacked_integers
+from asyncdl.windows.tiff_structure import TiffStructure, table_slice
 from asyncdl.windows.window_errors import BrokenTiff, UnsupportedTiff
 
 MOST_TILES = 1 << 19
@@ -52,6 +54,13 @@ class WindowPlan:
     def box(self) -> PixelBox:
         """What the window has, in pixels of the raster: the area and what its tiles add."""
         return self.parts[0].part.box
+
+    @property
+    def georeference(self) -> Georeference:
+        """Where the window lies. Raises: NotAGeoTiff, if the file does not say it of itself."""
+        of_raster, box = georeference_of(self.structure), self.box
+        transform = moved(of_raster.transform, box.left, box.top)
+        return Georeference(of_raster.crs, transform, (box.height, box.width))
 
     @property
     def is_whole(self) -> bool:
@@ -150,7 +159,7 @@ def _check_tiles(plan: WindowPlan) -> None:
             where = f"bytes {tile.start} to {tile.stop}"
             raise BrokenTiff(f"a tile lies at {where} of a file of {size_bytes}")
     if plan.tile_bytes > size_bytes:
-        raise BrokenTiff("tiles lie in each other")
+        raise BrokenTiff("tiles overlap: together they are longer than the file")
 
 
 def _read_table(form: TiffForm, table: TileTable, level: LevelWindow) -> Steps[list[int]]:

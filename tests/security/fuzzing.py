@@ -78,8 +78,8 @@ from asyncdl.transfer.wire.messages import Chunks, NotHttp, read_response_head
 from asyncdl.transfer.wire_url import read_target
 from asyncdl.windows import (
     PixelBox,
-    answer,
     assembled,
+    finish,
     lay_out,
     plan_inquiry,
     structure_inquiry,
@@ -249,8 +249,8 @@ def _window(data: bytes) -> object:
     def read(start: int, stop: int) -> bytes:
         return data[start:stop]
 
-    structure = answer(structure_inquiry(len(data)), read)
-    plan = answer(plan_inquiry(structure, PixelBox(0, 0, 1 << 31, 1 << 31)), read)
+    structure = finish(structure_inquiry(len(data)), read)
+    plan = finish(plan_inquiry(structure, PixelBox(0, 0, 1 << 31, 1 << 31)), read)
     return list(assembled(lay_out(plan), read, []))
 
 

@@ -13,13 +13,13 @@ from asyncdl.windows import (
     PixelBox,
     TileEvidence,
     WindowPlan,
-    answer,
     assembled,
+    finish,
     lay_out,
     plan_inquiry,
     structure_inquiry,
 )
-from asyncdl.windows.structure import TiffStructure
+from asyncdl.windows.tiff_structure import TiffStructure
 
 PLAIN, DEFLATE, PACKBITS = 1, 8, 32773
 SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
@@ -256,12 +256,12 @@ def read_tiff(data: bytes) -> list[Read]:
 
 
 def structure_of_bytes(data: bytes) -> TiffStructure:
-    return answer(structure_inquiry(len(data)), lambda start, stop: data[start:stop])
+    return finish(structure_inquiry(len(data)), lambda start, stop: data[start:stop])
 
 
 def plan_of(data: bytes, box: PixelBox, rule: OverviewRule | None = None) -> WindowPlan:
     inquiry = plan_inquiry(structure_of_bytes(data), box, rule=rule)
-    return answer(inquiry, lambda start, stop: data[start:stop])
+    return finish(inquiry, lambda start, stop: data[start:stop])
 
 
 def window_bytes(plan: WindowPlan, data: bytes, proven: list[TileEvidence] | None = None) -> bytes:

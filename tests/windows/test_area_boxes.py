@@ -148,7 +148,7 @@ CASES: dict[str, tuple[Georeference, Callable[[float, float], Point]]] = {
 def test_a_box_around_pixels_becomes_these(
     name: str, middle: tuple[float, float], reach: float, turn: float
 ) -> None:
-    """A ring through known pixels; whichever turn around the world it is told in."""
+    """A ring through known pixels; in whichever turn around the world it is given."""
     raster, to_degrees = CASES[name]
     size = raster.shape[0]
     column, row = (int(part * size) for part in middle)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.errors import MisuseError
+from asyncdl.items.projections import Crs
 from asyncdl.transfer.ranges import Span
 from asyncdl.windows import Inquiry, PixelBox, TiffStructure, georeference_of, structure_inquiry
 from asyncdl.windows.byte_ranges import HeldBytes
@@ -108,6 +109,19 @@ def test_what_never_comes_is_not_asked_for_again_and_again() -> None:
     inquiry = structure_inquiry(len(SOURCE))
     with pytest.raises(BrokenTiff, match="byte 0"):
         inquiry.feed(5000, bytes(100))
+    inquiry.feed(0, SOURCE)
+    assert inquiry.need is None, "it is over"
+    with pytest.raises(MisuseError, match="after an error"):
+        _ = inquiry.result
+
+
+def test_after_an_error_an_inquiry_is_over() -> None:
+    inquiry = structure_inquiry(100)
+    with pytest.raises(NotAGeoTiff):
+        inquiry.feed(0, bytes(100))
+    inquiry.feed(0, SOURCE)
+    with pytest.raises(MisuseError, match="after an error"):
+        _ = inquiry.result
 
 
 # --- what is in a file ------------------------------------------------------------------------
@@ -192,6 +206,13 @@ def test_where_a_raster_lies() -> None:
     assert list(rotated.transform) == [20, 5, 1000, 4, -21, 2000]
 
 
+def test_degrees_are_known_if_they_are_those_of_wgs_84() -> None:
+    degrees = (1, 1, 0, 3, 1024, 0, 1, 2, 2048, 0, 1, 4326, 2054, 0, 1, 9102)
+    assert georeference_of(structure_of_bytes(geo(t34735=(SHORT, degrees)))).crs == Crs(4326)
+    nad27 = (1, 1, 0, 2, 1024, 0, 1, 2, 2048, 0, 1, 4267)
+    assert georeference_of(structure_of_bytes(geo(t34735=(SHORT, nad27)))).crs == Crs()
+
+
 @pytest.mark.parametrize(
     ("tag", "value", "problem"),
     [
@@ -250,6 +271,14 @@ def test_what_is_not_cut_here_is_refused(
         structure_of_bytes(tiff(replace(RASTER, tags=change)))
 
 
+def test_a_table_behind_the_end_is_noticed_when_it_is_needed() -> None:
+    data = bytearray(tiff(RASTER))
+    at = data.find(struct.pack("<HHI", 325, LONG, 35))
+    struct.pack_into("<I", data, at + 8, len(data) - 50)
+    with pytest.raises(BrokenTiff, match=rf"are needed, but the file has {len(data)}"):
+        plan_of(bytes(data), PixelBox(0, 0, 100, 70))
+
+
 def test_a_table_that_is_missing_is_named() -> None:
     data = bytearray(tiff(RASTER))
     at = data.find(struct.pack("<HH", 325, LONG))
@@ -300,7 +329,7 @@ def test_a_chain_of_directories_comes_to_an_end() -> None:
     assert asked_for(bytes(chain), size_bytes, UnsupportedTiff, "more than 128 images") < 50_000
     struct.pack_into("<I", chain, at + 2, at)
     structure = structure_of_bytes(bytes(chain))
-    assert "circle" in structure.notes[0]
+    assert "loop" in structure.notes[0]
 
 
 def test_a_directory_behind_the_end_ends_the_chain_but_for_the_first() -> None:

@@ -16,7 +16,7 @@ from asyncdl.transfer.ranges import Span
 from asyncdl.windows import TileEvidence, check_tile, zstd_frames
 from asyncdl.windows.directories import TileTable
 from asyncdl.windows.lzw_length import lzw_length
-from asyncdl.windows.structure import TiledImage
+from asyncdl.windows.tiff_structure import TiledImage
 from asyncdl.windows.tile_proof import (
     DEFLATE,
     JPEG,

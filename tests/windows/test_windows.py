@@ -19,7 +19,7 @@ from asyncdl.windows import (
     PixelBox,
     TileEvidence,
     WindowPlan,
-    answer,
+    finish,
     framed,
     georeference_of,
     lay_out,
@@ -98,7 +98,8 @@ def files(draw: st.DrawFn) -> tuple[tuple[Picture, ...], bytes]:
     whole = raster
     raster = replace(raster, sparse=frozenset(draw(st.sets(st.integers(0, count - 1), max_size=3))))
     small = draw(st.sampled_from([tile, (16, 16)]))
-    pictures = [whole, *overviews(whole, draw(st.integers(0, 3)), tile=small)]
+    change = {"tile": small, "is_tiled": draw(st.booleans())}
+    pictures = [whole, *overviews(whole, draw(st.integers(0, 3)), **change)]
     masks = [mask_of(picture) for picture in pictures] if draw(st.booleans()) else []
     found = (raster, *pictures[1:], *masks)
     order, big, frames = draw(st.sampled_from("<>")), draw(st.booleans()), draw(st.booleans())
@@ -343,8 +344,8 @@ def test_a_window_beyond_four_gigabytes_is_a_bigtiff() -> None:
     def read(start: int, stop: int) -> bytes:
         return head[start:stop].ljust(stop - start, b"\0")
 
-    structure = answer(structure_inquiry(size_bytes), read)
-    plan = answer(plan_inquiry(structure, PixelBox(0, 0, 5 * side, 4 * side)), read)
+    structure = finish(structure_inquiry(size_bytes), read)
+    plan = finish(plan_inquiry(structure, PixelBox(0, 0, 5 * side, 4 * side)), read)
     window = lay_out(plan)
     assert window.head[:4] == b"II+\0" and window.size_bytes > 20 * tile_bytes
     again = structure_inquiry(window.size_bytes)
@@ -353,7 +354,7 @@ def test_a_window_beyond_four_gigabytes_is_a_bigtiff() -> None:
     places = plan_inquiry(again.result, corner, held=again.held)
     last = window.pieces[-1]
     assert places.result.tiles == (Span(last.at, last.at + tile_bytes),)
-    part = answer(plan_inquiry(structure, PixelBox(0, 0, side, side)), read)
+    part = finish(plan_inquiry(structure, PixelBox(0, 0, side, side)), read)
     assert lay_out(part).head[:4] == b"II*\0"
 
 
@@ -362,6 +363,7 @@ def test_the_georeference_of_a_window_is_that_of_its_pixels() -> None:
     plan = plan_of(source, PixelBox(20, 40, 60, 60))
     of_source, made = georeference_of(plan.structure), window_bytes(plan, source)
     of_window = georeference_of(structure_of_bytes(made))
+    assert plan.georeference == of_window
     assert of_window.crs == of_source.crs and of_window.shape == (32, 48)
     assert of_window.transform == moved(of_source.transform, plan.box.left, plan.box.top)
 
@@ -523,13 +525,13 @@ def test_a_window_of_too_many_tiles_is_refused_before_any_is_looked_for() -> Non
     assert some.result.ranges() == () and asked <= 4 * 16_384, "not the tables' eight megabytes"
 
 
-def test_tiles_that_lie_in_each_other_are_refused() -> None:
+def test_tiles_that_overlap_are_refused() -> None:
     source = bytearray(tiff(replace(RASTER, compression=PACKBITS)))
     (image,) = read_tiff(bytes(source))
     sizes = [len(source) - int(offset) for offset in image[324]]
     at = source.find(struct.pack("<35I", *map(int, image[325])))
     struct.pack_into("<35I", source, at, *sizes)
-    with pytest.raises(BrokenTiff, match="in each other"):
+    with pytest.raises(BrokenTiff, match="tiles overlap"):
         plan_of(bytes(source), PixelBox(0, 0, 100, 70))
 
 

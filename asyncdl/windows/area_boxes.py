@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from asyncdl.items.projections import Point
 from asyncdl.items.raster_head import Georeference
-from asyncdl.windows.georeferencing import DEGREES, Affine
+from asyncdl.windows.georeferencing import GEOGRAPHIC_CODES, Affine
 from asyncdl.windows.projecting import Domain, Projector, projector_of
 from asyncdl.windows.window_errors import AreaOutside, EmptyArea
 
@@ -100,8 +100,9 @@ def boxes_of_area(georeference: Georeference, rings: Iterable[Ring]) -> tuple[Pi
     for ring in _checked(rings):
         for turned in _turns(ring, projector.domain):
             pixels = [to_pixels(x, y) for x, y in _projected(turned, projector)]
-            touched.append(_cut_to_raster(pixels, georeference))
-    return _parted([part for part in touched if part], georeference)
+            if cut := _cut_to_raster(pixels, georeference):
+                touched.append(_with_slack(cut, georeference.transform, projector.slack))
+    return _parted(touched, georeference)
 
 
 def ring_of_bbox(west: float, south: float, east: float, north: float) -> Ring:
@@ -170,6 +171,17 @@ def _cut_to_raster(pixels: list[Point], georeference: Georeference) -> list[Poin
     return [] if is_border else cut
 
 
+def _with_slack(points: list[Point], transform: Affine, slack: float) -> list[Point]:
+    """Return points and two more, so that the box around them is wider by some slack."""
+    if not slack:
+        return points
+    a, b, _, d, e, _ = transform
+    columns, rows = (slack * (abs(p) + abs(q)) / abs(a * e - b * d) for p, q in ((b, e), (a, d)))
+    x, y = zip(*points, strict=True)
+    corners = (min(x) - columns, min(y) - rows), (max(x) + columns, max(y) + rows)
+    return [*points, *corners]
+
+
 def _extent(points: list[Point], axis: int) -> float:
     return max(point[axis] for point in points) - min(point[axis] for point in points)
 
@@ -195,7 +207,7 @@ def _pixels(least: float, greatest: float) -> tuple[int, int]:
 def _parted(parts: list[list[Point]], georeference: Georeference) -> tuple[PixelBox, ...]:
     whole = _touched(parts, georeference)
     columns = georeference.shape[1]
-    if georeference.crs != DEGREES or whole.width < columns:
+    if georeference.crs.epsg not in GEOGRAPHIC_CODES or whole.width < columns:
         return (whole,)
     # Parts that touch the raster's left end, and all that hangs together with them.
     ordered = sorted(parts, key=lambda part: min(x for x, _ in part))

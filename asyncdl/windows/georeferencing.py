@@ -24,8 +24,8 @@ _RASTER_TYPE, _MODEL_TYPE, _GEODETIC_CRS, _ANGLE_UNIT = 1025, 1024, 2048, 2054
 _POINTS = 2
 """Raster type in which a coordinate is that of a pixel's middle."""
 _GEOGRAPHIC, _DEGREE = 2, 9102
-DEGREES = Crs(4326)
-"""Longitude and latitude on WGS 84."""
+GEOGRAPHIC_CODES = {4326, 4269, 4258}
+"""Longitude and latitude on WGS 84, NAD 83 and ETRS 89."""
 _RPC_LINE, _RPC_SAMPLE = 2, 3
 """Where a polynomial's middle is: row and column."""
 
@@ -78,8 +78,9 @@ def _transform(form: TiffForm, image: TiledImage) -> Affine | None:
 
 def _crs(keys: Mapping[int, float]) -> Crs:
     if keys.get(_MODEL_TYPE) == _GEOGRAPHIC:
-        is_known = keys.get(_GEODETIC_CRS) == DEGREES.epsg
-        return DEGREES if is_known and keys.get(_ANGLE_UNIT, _DEGREE) == _DEGREE else Crs()
+        code = int(keys.get(_GEODETIC_CRS, 0))
+        is_known = code in GEOGRAPHIC_CODES and keys.get(_ANGLE_UNIT, _DEGREE) == _DEGREE
+        return Crs(code) if is_known else Crs()
     return crs_of_keys(keys)
 
 

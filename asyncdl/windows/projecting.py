@@ -1,7 +1,8 @@
 """From longitude and latitude to the coordinates of a raster; the way back is in items.
 
 Each projection is good in a part of the world only, its domain. What is cut to that first
-loses nothing, as no raster in the projection lies outside.
+loses nothing, as no raster in the projection lies outside. Datums that follow a continent, NAD 83
+and ETRS 89, are taken as WGS 84 with some metres of slack, by which an area is widened.
 
 Source: Snyder, Map Projections: A Working Manual (USGS Professional Paper 1395), chapters 14
 and 21; Krüger's series for UTM.
@@ -11,10 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asyncdl.items.projections import KNOWN_CODES, Albers, Crs, Point, Polar, utm_zone_of
-from asyncdl.windows.georeferencing import DEGREES
+from asyncdl.windows.georeferencing import GEOGRAPHIC_CODES
 from asyncdl.windows.window_errors import UnknownProjection
 
 _SEMI_MAJOR_M = 6_378_137.0
@@ -31,6 +32,21 @@ _ALPHAS = (
     13 * _N**2 / 48 - 3 * _N**3 / 5,
     61 * _N**3 / 240,
 )
+
+_SLACK_M = 3.0
+"""More than NAD 83 and ETRS 89 are away from WGS 84 anywhere on their continents."""
+_SLACK_DEGREES = _SLACK_M / 40_000
+"""Or more, up to 68 degrees of latitude."""
+_DRIFTING_UTM = {
+    **{26900 + zone: zone for zone in range(1, 24)},
+    **{25800 + zone: zone for zone in range(28, 39)},
+}
+"""Zones by code: of NAD 83, and of ETRS 89."""
+_DRIFTING_ALBERS = {
+    5070: Albers(29.5, 45.5, 23.0, -96.0),
+    3338: Albers(55.0, 65.0, 50.0, -154.0),
+}
+"""The United States without Alaska, and Alaska, on NAD 83."""
 
 _UTM_REACH = 40.0
 """Degrees east and west of the middle of a zone; scenes near the poles reach over several."""
@@ -59,29 +75,45 @@ class Projector:
     domain: Domain
     project: Callable[[float, float], Point]
     """Longitude from the domain's meridian, and latitude, to x and y."""
+    slack: float = 0.0
+    """How far off x and y may be, in their units."""
 
 
 def projector_of(crs: Crs) -> Projector:
     """Return the way to a coordinate system. Raises: UnknownProjection."""
-    if crs == DEGREES:
-        return Projector(Domain(0.0, 540.0, -90.0, 90.0), lambda lon, lat: (lon, lat))
-    if zone := utm_zone_of(crs.epsg):
-        number, is_south = zone
-        domain = Domain(6.0 * number - 183, _UTM_REACH, -_FURTHEST_LATITUDE, _FURTHEST_LATITUDE)
-        return Projector(domain, lambda lon, lat: to_utm(lon, lat, is_south=is_south))
-    match crs.projection or _BY_CODE.get(crs.epsg or 0):
+    code = crs.epsg or 0
+    if code in GEOGRAPHIC_CODES:
+        slack = 0.0 if code == _WGS84 else _SLACK_DEGREES
+        return Projector(Domain(0.0, 540.0, -90.0, 90.0), lambda lon, lat: (lon, lat), slack)
+    if zone := utm_zone_of(code):
+        return _of_utm(*zone)
+    if code in _DRIFTING_UTM:
+        return replace(_of_utm(_DRIFTING_UTM[code]), slack=_SLACK_M)
+    if code in _DRIFTING_ALBERS:
+        return replace(_of_albers(_DRIFTING_ALBERS[code]), slack=_SLACK_M)
+    match crs.projection or _BY_CODE.get(code):
         case Polar() as polar:
             poles = (-90.0, _POLAR_REACH - 90) if polar.true_scale < 0 else (90 - _POLAR_REACH, 90)
             domain = Domain(polar.meridian, 180.0, *poles)
             return Projector(domain, lambda lon, lat: to_polar(lon, lat, polar))
         case Albers() as albers:
-            domain = Domain(albers.meridian, _CONE_REACH, -_FURTHEST_LATITUDE, _FURTHEST_LATITUDE)
-            return Projector(domain, lambda lon, lat: to_albers(lon, lat, albers))
+            return _of_albers(albers)
     raise UnknownProjection(
         "the raster's coordinate system is not known here; give the window in its own coordinates"
     )
 
 
+def _of_utm(zone: int, is_south: bool = False) -> Projector:
+    domain = Domain(6.0 * zone - 183, _UTM_REACH, -_FURTHEST_LATITUDE, _FURTHEST_LATITUDE)
+    return Projector(domain, lambda lon, lat: to_utm(lon, lat, is_south=is_south))
+
+
+def _of_albers(albers: Albers) -> Projector:
+    domain = Domain(albers.meridian, _CONE_REACH, -_FURTHEST_LATITUDE, _FURTHEST_LATITUDE)
+    return Projector(domain, lambda lon, lat: to_albers(lon, lat, albers))
+
+
+_WGS84 = 4326
 _BY_CODE = {code: projection for projection, code in KNOWN_CODES.items()}
 
 

@@ -13,7 +13,6 @@ from asyncdl.items.projections import Albers, Crs, Point, Polar, from_albers, fr
 from asyncdl.items.raster_head import Georeference
 from asyncdl.windows import PixelBox, box_of_bounds, boxes_of_area
 from asyncdl.windows.area_boxes import ring_of_bbox
-from asyncdl.windows.georeferencing import DEGREES
 from asyncdl.windows.projecting import projector_of, to_albers, to_polar, to_utm
 from asyncdl.windows.window_errors import AreaOutside, EmptyArea, UnknownProjection
 
@@ -233,7 +232,7 @@ def test_over_the_antimeridian_a_projected_raster_has_one_window() -> None:
 
 
 def test_over_the_antimeridian_a_raster_that_ends_there_has_two() -> None:
-    world = Georeference(DEGREES, (0.1, 0.0, -180.0, 0.0, -0.1, 90.0), (1800, 3600))
+    world = Georeference(Crs(4326), (0.1, 0.0, -180.0, 0.0, -0.1, 90.0), (1800, 3600))
     area = [ring_of_bbox(179.5, -17.2, -179.6, -17)]
     two = (PixelBox(0, 1070, 4, 1072), PixelBox(3595, 1070, 3600, 1072))
     assert boxes_of_area(world, area) == two
@@ -241,7 +240,7 @@ def test_over_the_antimeridian_a_raster_that_ends_there_has_two() -> None:
     assert boxes_of_area(world, parts) == two
     all_round = [ring_of_bbox(-180, -17.2, 180, -17)]
     assert boxes_of_area(world, all_round) == (PixelBox(0, 1070, 3600, 1072),)
-    from_greenwich = Georeference(DEGREES, (0.1, 0.0, 0.0, 0.0, -0.1, 90.0), (1800, 3600))
+    from_greenwich = Georeference(Crs(4326), (0.1, 0.0, 0.0, 0.0, -0.1, 90.0), (1800, 3600))
     assert boxes_of_area(from_greenwich, area) == (PixelBox(1795, 1070, 1804, 1072),)
 
 
@@ -252,6 +251,26 @@ def test_an_area_around_the_pole_holds_it() -> None:
     assert found.left < 3900 < found.right and found.top < 3900 < found.bottom
     assert 700 < found.width < 760 and 700 < found.height < 760
     assert boxes_of_area(raster, [ring_of_bbox(-180, -90, 180, -89.9)])[0].width == found.width
+
+
+@pytest.mark.parametrize(
+    ("code", "like"),
+    [(26906, Crs(32606)), (25832, Crs(32632)), (5070, Crs(None, CONUS)), (4269, Crs(4326))],
+)
+def test_datums_that_drift_are_taken_as_wgs_84_with_slack(code: int, like: Crs) -> None:
+    """NAIP is on NAD 83: its pixels of a metre are widened by three, those of Landsat by one."""
+    projector = projector_of(like)
+    x, y = projector.project(1.0, 40.0)
+    unit = 1.0 if projector.domain.reach < 180 else 1 / 40_000
+    place = (projector.domain.meridian + 1.0, 40.0)
+    for size, margin in ((unit, 3), (30 * unit, 1)):
+        left, top = x - 500.5 * size, y + 400.5 * size
+        raster = Georeference(Crs(code), (size, 0.0, left, 0.0, -size, top), (1000, 1000))
+        (found,) = boxes_of_area(raster, [[place]])
+        assert found.left <= 500 < found.right and found.top <= 400 < found.bottom
+        assert 1 <= found.width <= 1 + 2 * margin and 1 <= found.height <= 1 + 2 * margin
+        if size == unit:
+            assert found == PixelBox(497, 397, 504, 404)
 
 
 # --- refused ----------------------------------------------------------------------------------
@@ -279,7 +298,7 @@ def test_an_area_elsewhere_is_outside(bbox: tuple[float, ...]) -> None:
         boxes_of_area(SCENE, [ring_of_bbox(*bbox)])
 
 
-@pytest.mark.parametrize("crs", [Crs(), Crs(26906), Crs(2154)])
+@pytest.mark.parametrize("crs", [Crs(), Crs(26924), Crs(2154)])
 def test_an_unknown_coordinate_system_is_named_with_what_helps(crs: Crs) -> None:
     with pytest.raises(UnknownProjection, match="in its own coordinates"):
         projector_of(crs)

@@ -206,9 +206,11 @@ def test_where_a_raster_lies() -> None:
     assert list(rotated.transform) == [20, 5, 1000, 4, -21, 2000]
 
 
-def test_degrees_are_known_if_they_are_those_of_wgs_84() -> None:
+def test_degrees_are_known_if_their_datum_is() -> None:
     degrees = (1, 1, 0, 3, 1024, 0, 1, 2, 2048, 0, 1, 4326, 2054, 0, 1, 9102)
     assert georeference_of(structure_of_bytes(geo(t34735=(SHORT, degrees)))).crs == Crs(4326)
+    nad83 = (1, 1, 0, 2, 1024, 0, 1, 2, 2048, 0, 1, 4269)
+    assert georeference_of(structure_of_bytes(geo(t34735=(SHORT, nad83)))).crs == Crs(4269)
     nad27 = (1, 1, 0, 2, 1024, 0, 1, 2, 2048, 0, 1, 4267)
     assert georeference_of(structure_of_bytes(geo(t34735=(SHORT, nad27)))).crs == Crs()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from asyncdl.transfer.ranges import Span
 from asyncdl.windows.gdal_layout import FRAME_BYTES, leader_of, trailer_of
 from asyncdl.windows.tile_proof import TileEvidence, check_tile
 from asyncdl.windows.window_errors import BrokenTiff
@@ -23,22 +24,21 @@ def assembled(window: WindowFile, read: Read, proven: list[TileEvidence]) -> Ite
     """
     yield window.head
     for piece in window.pieces:
-        data, evidence = read_tile(window, piece, read)
+        data, evidence = read_tile(piece, read)
         proven.append(evidence)
         yield framed(window, piece, data)[1]
 
 
-def read_tile(window: WindowFile, piece: WindowPiece, read: Read) -> tuple[bytes, TileEvidence]:
+def read_tile(piece: WindowPiece, read: Read) -> tuple[bytes, TileEvidence]:
     """Read a tile and check it. Returns: its bytes, and what the check rests on.
 
     Raises: DamagedTile, and BrokenTiff if `read` brings less or more.
     """
-    start, stop = piece.source.start, piece.source.stop
-    data = read(start, stop)
-    _check_length(piece, data)
-    before = behind = b""
-    if window.is_source_framed:
-        before, behind = read(start - FRAME_BYTES, start), read(stop, stop + FRAME_BYTES)
+    whole = read(piece.frame.start, piece.frame.stop)
+    _check_length(piece.frame, whole)
+    start = piece.source.start - piece.frame.start
+    stop = start + piece.source.size_bytes
+    before, data, behind = whole[:start], whole[start:stop], whole[stop:]
     return data, check_tile(piece.image, piece.row, data, before=before, behind=behind)
 
 
@@ -49,14 +49,13 @@ def framed(window: WindowFile, piece: WindowPiece, data: bytes) -> tuple[int, by
         data: The tile as it is in the source.
     Raises: BrokenTiff, if it has another length.
     """
-    _check_length(piece, data)
+    _check_length(piece.source, data)
     if not window.is_framed:
         return piece.at, data
     return piece.at - FRAME_BYTES, leader_of(len(data)) + data + trailer_of(data)
 
 
-def _check_length(piece: WindowPiece, data: bytes) -> None:
-    source = piece.source
+def _check_length(source: Span, data: bytes) -> None:
     if len(data) != source.size_bytes:
         problem = f"a tile of {source.size_bytes} bytes at byte {source.start}"
         raise BrokenTiff(f"{problem} came with {len(data)}")

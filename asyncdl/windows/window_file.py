@@ -42,6 +42,8 @@ class WindowPiece:
 
     source: Span
     """In the file that the window is of."""
+    frame: Span
+    """The same with its frame, if that file says that its tiles have one."""
     at: int
     """Where its bytes go in the window's file, its frame not counted."""
     image: TiledImage
@@ -61,8 +63,6 @@ class WindowFile:
     size_bytes: int
     is_framed: bool
     """Whether each tile has its length before it and its last bytes once more behind it."""
-    is_source_framed: bool
-    """Whether the source says so of its own."""
 
 
 def lay_out(plan: WindowPlan) -> WindowFile:
@@ -109,11 +109,10 @@ def _lay_out(plan: WindowPlan, form: TiffForm, directories: list[dict[int, Tag]]
     draft = directories_bytes(form, at, _drafts(plan, form, directories, nowhere))
     places, pieces, size_bytes = _place_tiles(plan, at + len(draft), is_framed=is_framed)
     if size_bytes > LARGEST_CLASSIC_BYTES and not form.is_big:
-        return WindowFile(b"", (), size_bytes, False, False)  # not even its offsets can be written
+        return WindowFile(b"", (), size_bytes, False)  # not even its offsets can be written
     body = directories_bytes(form, at, _drafts(plan, form, directories, places))
     head = (form.header(at) + text).ljust(at, b"\0") + body
-    is_source_framed = plan.structure.layout.is_framed
-    return WindowFile(head, tuple(pieces), size_bytes, is_framed, is_source_framed)
+    return WindowFile(head, tuple(pieces), size_bytes, is_framed)
 
 
 def _drafts(
@@ -160,7 +159,9 @@ def _place_tiles(
         for row, tile in zip(part.part.tile_rows(), part.tiles, strict=True):
             if tile.size_bytes and tile not in placed:
                 placed[tile] = at + frame
-                pieces.append(WindowPiece(tile, at + frame, part.part.image, row))
+                pieces.append(
+                    WindowPiece(tile, plan.frame_of(tile), at + frame, part.part.image, row)
+                )
                 at += tile.size_bytes + 2 * frame
             of_part.append(placed.get(tile, 0))
         offsets.append(of_part)

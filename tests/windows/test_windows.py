@@ -464,6 +464,20 @@ def test_the_frame_of_a_tile_is_looked_at_where_little_else_can_be_seen() -> Non
         window_bytes(plan, bytes(damaged))
 
 
+def test_a_frame_that_the_end_of_the_file_cuts_off_is_not_read_beyond_it() -> None:
+    """Of a Deflate tile it does not matter, as that has a checksum."""
+    source = window_of(tiff(replace(RASTER, width=16, height=16)), PixelBox(0, 0, 16, 16))[:-3]
+    plan = plan_of(source, PixelBox(0, 0, 16, 16))
+    (piece,) = lay_out(plan).pieces
+    assert piece.frame == Span(piece.source.start - 4, len(source))
+
+    def read(start: int, stop: int) -> bytes:
+        assert stop <= len(source)
+        return source[start:stop]
+
+    assert read_tile(piece, read)[1] is TileEvidence.CHECKSUM
+
+
 def test_what_is_worth_remembering() -> None:
     source = tiff(*PYRAMID)
     plan, proven = plan_of(source, PixelBox(32, 32, 64, 64)), list[TileEvidence]()
@@ -485,7 +499,7 @@ def test_tiles_can_be_put_in_place_in_any_order() -> None:
     made = bytearray(window.size_bytes)
     made[: len(window.head)] = window.head
     for piece in reversed(window.pieces):
-        data, _ = read_tile(window, piece, lambda start, stop: source[start:stop])
+        data, _ = read_tile(piece, lambda start, stop: source[start:stop])
         at, whole = framed(window, piece, data)
         made[at : at + len(whole)] = whole
     assert bytes(made) == window_bytes(plan, source)

@@ -134,7 +134,7 @@ class Download:
                 self.engine.host_limiter.admit(self.url.now, self.url.sample, self.slot)
             )
             await self.requester.open_unfinished()
-            opened = await self.requester.open_response(stack, connection)
+            opened = await self.requester.request_missing(stack, connection)
             if not isinstance(opened, OpenedResponse):
                 return opened
             if not self._can_be_split(opened):

@@ -81,7 +81,7 @@ class FileRequester:
             await destination.open_unfinished(destination.final)
             self.recovery.attempts.max_received = destination.opened.size_bytes
 
-    async def open_response(
+    async def request_missing(
         self, stack: AsyncExitStack, connection: ConnectionSlot
     ) -> OpenedResponse | VerifiedFile | None:
         """Request in one way after the other, each once, until there is nothing more to request.

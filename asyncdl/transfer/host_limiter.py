@@ -164,7 +164,7 @@ class HostLimiter:
         # A pause may be extended while it lasts, hence the loop.
         while wait_s := host.pause_s:
             if host.is_given_up:
-                last = f"; the last try: {host.last_detail}" if host.last_detail else ""
+                last = f"; the last attempt: {host.last_detail}" if host.last_detail else ""
                 detail = f"{host.name} has been down for {host.outage_s:.0f} s{last}"
                 raise TransferError(url, detail, reason=HOST_DOWN)
             await anyio.sleep(wait_s)

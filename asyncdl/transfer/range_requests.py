@@ -95,7 +95,7 @@ class RequestLadder:
             return RangeRequest(is_ranged=False)
         is_conditional = not resume_point.is_empty and self._is_conditional
         if_range = resume_point.validator.if_range if is_conditional else None
-        return RangeRequest(resume_point.have, resume_point.gap_stop, if_range=if_range)
+        return RangeRequest(resume_point.have_bytes, resume_point.gap_stop, if_range=if_range)
 
     def step_down(self, decision: RequestAgain, status: int) -> None:
         """Request in the way that a decision names, from now on."""

@@ -46,7 +46,7 @@ CONTRADICTORY = "contradictory-response"
 class ResumePoint(Struct, frozen=True):
     """What is known about a file: its version, and where its bytes are to be continued."""
 
-    have: int = 0
+    have_bytes: int = 0
     """Bytes on disk from the beginning without a gap."""
     total: int | None = None
     validator: Validator = Validator()
@@ -58,7 +58,7 @@ class ResumePoint(Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is on disk."""
-        return not self.have and self.gap_stop is None
+        return not self.have_bytes and self.gap_stop is None
 
 
 class BodyRange(Struct, frozen=True):
@@ -215,14 +215,14 @@ def _interpret_whole(
     is_rest = range_request.is_ranged and not range_request.is_first
     # Only a length that was known before shows that this is all, and not the rest alone.
     is_all = not is_rest or None is not head.length == known.total
-    if is_same and is_all and head.length == known.have:
-        return AlreadyComplete(known.have)
-    if is_same and _may_go_on(head, range_request):
+    if is_same and is_all and head.length == known.have_bytes:
+        return AlreadyComplete(known.have_bytes)
+    if is_same and _may_continue(head, range_request):
         # Either this host never honours If-Range, or the rest has not been requested yet, because
         # the name of the file was not known.
         return RequestAgain("the same version again", is_conditional=range_request.is_first)
     if not is_all and not _is_another(head, known):
-        return RequestAgain("all of the file, or the rest of it", is_ranged=False)
+        return RequestAgain("the whole file, or only the rest", is_ranged=False)
     if is_same and head.length is None:
         return BodyRange(0, None, known.total, is_new=True)
     return BodyRange(0, head.length, head.length, is_new=True)
@@ -245,7 +245,7 @@ def _is_impossible(head: Head, known: ResumePoint) -> bool:
     return known.validator.matches(head.validator) or head.validator.is_empty
 
 
-def _may_go_on(head: Head, range_request: RangeRequest) -> bool:
+def _may_continue(head: Head, range_request: RangeRequest) -> bool:
     return (
         head.takes_ranges
         and range_request.is_ranged
@@ -288,7 +288,11 @@ def _interpret_first_part(
     """Interpret a first part, if bytes of an earlier run were found only now."""
     if not known.validator.matches(head.validator):
         return BodyRange(span.start, span.stop, total, is_new=True)
-    return AlreadyComplete(total) if total == known.have else RequestAgain("the rest is enough")
+    return (
+        AlreadyComplete(total)
+        if total == known.have_bytes
+        else RequestAgain("only the rest is needed")
+    )
 
 
 def _is_all(content_range: tuple[Span, int | None] | None) -> bool:
@@ -327,7 +331,7 @@ def _interpret_unsatisfiable(
         or (total > range_request.start and total == known.total)
     ):
         # It refuses a range that exists: perhaps it honours none at all.
-        return RequestAgain("no range is good enough", is_ranged=False)
+        return RequestAgain("no range was accepted", is_ranged=False)
     return RequestAgain("the host has fewer bytes than are on disk", keeps_bytes=False)
 
 
@@ -337,6 +341,6 @@ def _is_same(head: Head, range_request: RangeRequest, known: ResumePoint) -> boo
     Most hosts send no validator with it. Then ``If-Range`` proves the version: without a match
     the range would have been ignored.
     """
-    if not known.have or known.validator.is_empty or known.validator.matches(head.validator):
+    if not known.have_bytes or known.validator.is_empty or known.validator.matches(head.validator):
         return True
     return head.validator.is_empty and range_request.if_range is not None

@@ -90,7 +90,7 @@ async def test_nothing_planted_is_taken_for_a_file_of_the_state(
     directory: Path, victim: Path, name: str, plant: Plant
 ) -> None:
     plant(directory / STATE_FOLDER / name, victim)
-    with pytest.raises(DiskError, match=r"no regular file|another name"):
+    with pytest.raises(DiskError, match=r"not a regular file|second name"):
         async with opened(directory):
             raise AssertionError("it was opened")
     assert victim.read_bytes() == SECRET
@@ -151,7 +151,7 @@ async def test_nothing_planted_takes_the_report(
     directory: Path, victim: Path, plant: Plant
 ) -> None:
     plant(directory / f"{REPORT_NAME}.part", victim)
-    with pytest.raises(OSError, match=r"no regular file|another name"):
+    with pytest.raises(OSError, match=r"not a regular file|second name"):
         await write_report(directory, Report().summary())
     assert victim.read_bytes() == SECRET
 
@@ -172,7 +172,7 @@ async def test_nothing_planted_becomes_an_unfinished_file(
 ) -> None:
     final = directory / "x.tar"
     plant(part_path(final), victim)
-    with pytest.raises(DiskError, match=r"no regular file|another name"):
+    with pytest.raises(DiskError, match=r"not a regular file|second name"):
         async with open_part(final, Disk(1), "https://example.org/x.tar"):
             raise AssertionError("it was opened")
     assert victim.read_bytes() == SECRET
@@ -182,7 +182,7 @@ async def test_nothing_planted_becomes_an_unfinished_file(
 def test_nothing_planted_becomes_a_note(directory: Path, victim: Path, plant: Plant) -> None:
     note = state_path(directory / "x.tar")
     plant(note.with_name(f"{note.name}.tmp"), victim)
-    with pytest.raises(OSError, match=r"no regular file|another name"):
+    with pytest.raises(OSError, match=r"not a regular file|second name"):
         save_state(note, PartState("https://example.org/x.tar"))
     assert victim.read_bytes() == SECRET
 

@@ -75,7 +75,7 @@ def test_a_wrong_member_is_named_with_both_digests(tmp_path: Path) -> None:
         (pack({"S_B1.TIF": b"1"}), r"lacks S_MTL\.txt"),
         (pack({"other": b"1"}), r"lacks S_B1\.TIF and 1 more"),
         (pack({"S_B1.TIF": b"1"})[:1024] + BUNDLE, r"S_B1\.TIF is in it twice"),
-        (header(b"2", name=b"S_B1.TIF") + BUNDLE, r"S_B1\.TIF is no file"),
+        (header(b"2", name=b"S_B1.TIF") + BUNDLE, r"S_B1\.TIF is not a regular file"),
         (BUNDLE[:-10240], "before the end"),
         (BUNDLE.rstrip(b"\0"), "before the end"),
     ],

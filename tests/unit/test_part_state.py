@@ -1,4 +1,4 @@
-"""The note beside a partial file: believed whole, or not at all."""
+"""The state file beside a ``.part`` file: valid as a whole, or not used."""
 
 import errno
 import os

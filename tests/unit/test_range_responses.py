@@ -47,10 +47,10 @@ WHOLE = Head(200, length=100, validator=V1)
         (WHOLE, RESUME, ResumePoint(100, None, V1),
          RequestAgain("the same version again", is_conditional=False)),
         (WHOLE, PLAIN, ResumePoint(100, None, V1),
-         RequestAgain("all of the file, or the rest of it", is_ranged=False)),
+         RequestAgain("the whole file, or only the rest", is_ranged=False)),
         (WHOLE, RangeRequest(is_ranged=False), ResumePoint(100, None, V1), AlreadyComplete(100)),
         (replace(WHOLE, length=None), PLAIN, KNOWN,
-         RequestAgain("all of the file, or the rest of it", is_ranged=False)),
+         RequestAgain("the whole file, or only the rest", is_ranged=False)),
         (replace(WHOLE, length=None), RangeRequest(is_ranged=False), KNOWN,
          BodyRange(0, None, 100, is_new=True)),
         (Head(416, "bytes */40"), RESUME, ResumePoint(40, None, V1), AlreadyComplete(40)),
@@ -60,7 +60,7 @@ WHOLE = Head(200, length=100, validator=V1)
         (Head(206, "bytes 0-99/100", validator=V1), FRESH, ResumePoint(100, None, V1),
          AlreadyComplete(100)),
         (Head(206, "bytes 0-99/100", validator=V1), FRESH, KNOWN,
-         RequestAgain("the rest is enough")),
+         RequestAgain("only the rest is needed")),
         (Head(206, "bytes 0-99/100", validator=WEAK), PLAIN, ResumePoint(40, 100, WEAK),
          BodyRange(0, 100, 100, is_new=True)),
         (Head(206, "bytes 0-99/100", validator=V1), RangeRequest(0, 60), HOLED,
@@ -107,7 +107,7 @@ def test_bytes_of_two_versions_are_never_put_together(
         return
     if isinstance(verdict, BodyRange):
         is_joined = not verdict.is_new
-        assert verdict.start <= known.have or verdict.start <= range_request.start
+        assert verdict.start <= known.have_bytes or verdict.start <= range_request.start
         assert not (is_joined and not known.is_empty and known.validator.etag != head.validator.etag
                     and not known.validator.is_empty)  # fmt: skip
         assert verdict.stop is None or Span(verdict.start, verdict.stop).size_bytes >= 0
@@ -191,7 +191,7 @@ def test_a_200_of_any_length_to_a_range_is_not_taken_for_all(
 @given(HEADS, KNOWNS)
 def test_every_step_down_asks_in_a_plainer_way(head: Head, known: ResumePoint) -> None:
     is_ranged, is_conditional = True, True
-    range_request = RangeRequest(known.have, known.gap_stop, if_range='"v1"')
+    range_request = RangeRequest(known.have_bytes, known.gap_stop, if_range='"v1"')
     for _ in range(5):
         try:
             verdict = interpret(head, range_request, known, URL)
@@ -205,7 +205,7 @@ def test_every_step_down_asks_in_a_plainer_way(head: Head, known: ResumePoint) -
         )
         known = known if verdict.keeps_bytes else ResumePoint()
         condition = '"v1"' if is_conditional and not known.is_empty else None
-        range_request = RangeRequest(known.have, known.gap_stop, if_range=condition)
+        range_request = RangeRequest(known.have_bytes, known.gap_stop, if_range=condition)
         if not is_ranged:
             range_request = RangeRequest(is_ranged=False)
     raise AssertionError("asking does not come to an end")

@@ -68,10 +68,10 @@ def _check_found(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise not_regular_file(path)
     if found.st_nlink > 1:
-        text = f"{path.name} is there and has another name, too (a hard link)"
+        text = f"{path.name} exists and has a second name (a hard link)"
         raise FileExistsError(errno.EEXIST, text)
     if is_of_others(found, path.parent):
-        text = f"{path.name} is there and belongs to another user ({found.st_uid})"
+        text = f"{path.name} exists and belongs to another user ({found.st_uid})"
         raise FileExistsError(errno.EEXIST, text)
 
 
@@ -86,7 +86,7 @@ def is_within(path: Path, folder: Path) -> bool:
 
 def not_regular_file(path: Path) -> OSError:
     """Return the error for a path that is something other than a regular file."""
-    return FileExistsError(errno.EEXIST, f"{path.name} is there and is no regular file")
+    return FileExistsError(errno.EEXIST, f"{path.name} exists and is not a regular file")
 
 
 def write_at(fd: int, offset: int, chunks: Sequence[bytes | memoryview]) -> int:

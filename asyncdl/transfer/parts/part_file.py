@@ -261,7 +261,7 @@ class PartFile:
 
     def _rename(self, mark: OwnershipMark, *, replaces: bool) -> None:
         if not (replaces or may_be_replaced(self.final, mark)):
-            raise FileExistsError(errno.EEXIST, "another file has got this name meanwhile")
+            raise FileExistsError(errno.EEXIST, "another file has this name now")
         mark_ours(self._fd, mark)
         if self._durable:
             flush(self._fd)

@@ -236,7 +236,7 @@ class MemberCheck:
         if name in self._seen:
             raise Malformed(f"{name} is in it twice")
         if not member.is_file:
-            raise Malformed(f"{name} is no file in it")
+            raise Malformed(f"{name} is not a regular file in it")
         hashers = {digest.algorithm: new_hasher(digest.algorithm) for digest in digests}
         self._seen[name] = hashers
         return hashers

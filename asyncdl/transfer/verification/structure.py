@@ -240,4 +240,4 @@ def _check_text(file: BinaryIO) -> None:
     file.seek(0)
     while block := file.read(_READ_BYTES):
         if b"\0" in block:
-            raise Doubtful("a zero byte")
+            raise Doubtful("it contains a zero byte")

@@ -135,7 +135,7 @@ def walk(on_member: OnMember) -> Steps:
     members, extension = 0, _Extension()
     while (block := (yield _header_step(extension))) != _ZERO_BLOCK:
         if not is_header(block):
-            raise Malformed("no tar header where one is due")
+            raise Malformed("no tar header where one is expected")
         kind, data_bytes = block[156:157], _data_bytes(block)
         if kind in _EXTENDED:
             extension = yield from _read_extended(kind, data_bytes, extension)

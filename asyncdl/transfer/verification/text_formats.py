@@ -88,7 +88,7 @@ def check_json(file: BinaryIO, size_bytes: int) -> None:
     try:
         _parse(data)
     except RecursionError as problem:
-        raise Malformed("values within values without end") from problem
+        raise Malformed("values are nested too deeply") from problem
     except ValueError as problem:
         if is_cut_off(_as_utf8(data)):
             raise Malformed("it ends within a value") from problem

@@ -233,7 +233,7 @@ class Outcome(Struct, frozen=True):
 
 
 async def serve_queue(
-    fetcher: FileFetcher,
+    downloader: FileFetcher,
     requests: MemoryObjectReceiveStream[FileRequest],
     outcomes: MemoryObjectSendStream[Outcome],
     workers: int,
@@ -246,21 +246,21 @@ async def serve_queue(
     on meanwhile.
 
     Args:
-        fetcher: Fetches; stays open.
+        downloader: Fetches; stays open.
         requests: Best bounded by a few times ``workers``.
         outcomes: Where the results go.
         workers: Number of files at once, 1 or more.
     """
 
     async def work(request: FileRequest, slot: Slot) -> None:
-        await _send(outcomes, await _fetch(fetcher, request, slot))
+        await _send(outcomes, await _fetch(downloader, request, slot))
 
     async with outcomes:
         await Dispatch(
             requests,
             workers,
             host_of=_hosts_of,
-            is_troubled=lambda request: all(map(fetcher.is_troubled, _urls_of(request))),
+            is_troubled=lambda request: all(map(downloader.is_troubled, _urls_of(request))),
             work=work,
         ).run()
 
@@ -281,10 +281,10 @@ async def _send(outcomes: MemoryObjectSendStream[Outcome], outcome: Outcome) -> 
         await outcomes.send(outcome)
 
 
-async def _fetch(fetcher: FileFetcher, request: FileRequest, slot: Slot) -> Outcome:
+async def _fetch(downloader: FileFetcher, request: FileRequest, slot: Slot) -> Outcome:
     """Turn the end of one request into its outcome: one bad file stops no other."""
     try:
-        return Outcome(request, fetched=await fetcher.fetch(request, slot))
+        return Outcome(request, fetched=await downloader.fetch(request, slot))
     except AsyncdlError as error:
         return Outcome(request, error=error)
     except Exception as error:

@@ -102,10 +102,12 @@ class Parser:
     errors: tuple[type[Exception], ...] = OURS
 
 
-def _text(read: Callable[[str], object], *seeds: str, **more: Any) -> Parser:
-    """Make a parser of text; bytes that are no UTF-8 come as headers have them."""
+def _text(
+    read: Callable[[str], object], *seeds: str, decoding: str = "surrogateescape", **more: Any
+) -> Parser:
+    """Make a parser of text; bytes that are not UTF-8 come as in headers by default."""
     encoded = tuple(seed.encode() for seed in seeds)
-    return Parser(lambda data: read(data.decode("utf-8", "surrogateescape")), encoded, **more)
+    return Parser(lambda data: read(data.decode("utf-8", decoding)), encoded, **more)
 
 
 def _with_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
@@ -359,7 +361,10 @@ PARSERS: Mapping[str, Parser] = {
     "angles": _text(lambda text: footprint_of(text, GRID), ANG),
     "item of the service": _text(read_item, SERVICE_ITEM, GEOJSON),
     "item": _text(
-        lambda text: orjson.dumps(make_item(SCENE, read_facts(text), FILES)), MTL, SCENE_MTL
+        lambda text: orjson.dumps(make_item(SCENE, read_facts(text), FILES)),
+        MTL,
+        SCENE_MTL,
+        decoding="replace",  # as the files of a product are read
     ),
     "tiff": Parser(_form(Form.TIFF), (_tiff(), _tiff("big"))),
     "georeference": Parser(_with_file("a.tif", _read_footprint), (_tiff(), _tiff("big"))),

@@ -26,7 +26,6 @@ DROPPED: dict[str, str] = {
     "api_calls, failures=..., notices=..., superseded=..., withdrawn=..., error=..., begun=..., "
     "record=...)": "a run makes it; its `record` can still be read, and warns",
     "asyncdl.Summary.from_report(told)": "by position, as ever; the name of the argument alone",
-    "asyncdl.transfer.serve_queue(downloader, requests, outcomes, workers)": "the same",
     "asyncdl.FileRequest.inmost": "the engine's own, on no page; it is `max_zone` there",
     "asyncdl.transfer.FileRequest.inmost": "the same",
     "asyncdl.sandbox.Service(world, truth, token)": "`serve` makes it; users get one",

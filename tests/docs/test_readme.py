@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from asyncdl.cli.main import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "benchmarks" / "README.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,6 +55,13 @@ def test_the_figures_are_those_of_the_benchmarks(title: str, scenario: str) -> N
 def test_the_figures_name_the_commit_that_they_were_measured_at() -> None:
     [commit] = re.findall(r"commit (\w+)\)", README)
     assert f"commit {commit}" in FIGURES.read_text(encoding="utf-8")
+
+
+def test_every_command_is_in_the_table() -> None:
+    table = README.partition("## Commands")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    named = {word for row in rows for word in re.findall(r"`(?:asyncdl )?([\w-]+)", cells(row)[0])}
+    assert named == set(COMMANDS)
 
 
 @pytest.mark.parametrize("target", sorted(set(LINK.findall(README))))

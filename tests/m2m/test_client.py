@@ -25,6 +25,7 @@ from asyncdl.m2m import (
 )
 from asyncdl.m2m.models import Json
 from tests.m2m.fake_m2m import DOWN, FakeM2M, Reply
+from tests.sandbox.test_sandbox_doubles import METHODS
 
 MakeClient = Callable[..., M2MClient]
 
@@ -324,6 +325,12 @@ SENT: list[tuple[str, Make, Json]] = [
         {"ipAddress": ["192.0.2.1"]},
     ),
 ]
+
+
+def test_every_endpoint_of_the_client_is_called_here() -> None:
+    called = {row[0] for row in RECORDED} | {row[0] for row in SENT}
+    endpoints = {name for names in METHODS.values() for name in names}
+    assert endpoints - called == {"scene-metadata-list"}, "see test_scene_lists.py"
 
 
 @pytest.mark.parametrize(("endpoint", "make", "payload"), SENT, ids=[row[0] for row in SENT])

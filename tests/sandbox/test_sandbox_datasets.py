@@ -9,11 +9,12 @@ import zipfile
 import pytest
 
 from asyncdl.sandbox import ExpectedFiles
+from asyncdl.sandbox.granules import fixed_granules
 from tests.sandbox.m2m_caller import Caller, Json, open_caller
 
 TILE = "LC09_CU_003004_20230909_20230914_02"
 ARD = "landsat_ard_tile_c2"
-DATASETS = [ARD, "srtm_v3", "naip", "sentinel_2a", "corona2"]
+DATASETS = [ARD, *dict.fromkeys(granule.dataset for granule in fixed_granules(0))]
 
 
 async def rows_of(call: Caller, dataset: str, *entity_ids: str) -> list[Json]:

@@ -24,7 +24,9 @@ from asyncdl.items.landsat import DATASETS
 from asyncdl.items.metadata import read_facts
 from asyncdl.items.projections import Crs, from_utm
 from asyncdl.items.raster_head import Georeference, Samples, read_georeference, read_samples
+from asyncdl.m2m import bands
 from asyncdl.m2m.bands import files_of
+from asyncdl.m2m.naming import LEVEL_3_DATASETS
 from asyncdl.sandbox.geometry import to_utm, utm_zone
 from asyncdl.transfer.verification.malformed import Malformed
 from asyncdl.transfer.verification.tiff import read_numbers
@@ -45,6 +47,11 @@ FACTS = SceneFacts(
 )
 UTM = Georeference(Crs(32606), (30.0, 0.0, 300000.0, 0.0, -30.0, 6800000.0), (100, 200))
 SHA = {"sha256": "ab" * 32}
+
+
+def test_every_dataset_of_known_files_has_a_title_and_a_doi_or_is_left_out_on_purpose() -> None:
+    """Those of level 3 have no DOI on record."""
+    assert set(bands.DATASETS) - set(LEVEL_3_DATASETS.values()) == set(DATASETS)
 
 
 def file(suffix: str, georeference: Georeference | None = None, scene: str = SCENE) -> ItemFile:

@@ -9,7 +9,8 @@ import pytest
 
 from asyncdl.cli.field_docs import field_docs
 from asyncdl.errors import ConfigError
-from asyncdl.m2m.naming import ARD_DATASET
+from asyncdl.m2m import bands
+from asyncdl.m2m.naming import ARD_DATASET, LEVEL_3_DATASETS
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.dataset_records import DATASETS
 from asyncdl.sandbox.fields import COLLECTION_1, fields_of
@@ -28,6 +29,12 @@ from docs import make_sandbox
 
 OT = "landsat_ot_c2_l2"
 CATALOG = Catalog(generated=12_000)
+
+
+def test_every_dataset_of_known_files_has_scenes_or_is_left_out_on_purpose() -> None:
+    """No reply about level 3 is on record."""
+    wanted = set(bands.DATASETS) - set(LEVEL_3_DATASETS.values())
+    assert {name for name in wanted if name not in DATASETS or not CATALOG.count(name)} == set()
 
 
 # --- products ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer.verification.archive import NotAnArchive
 from asyncdl.transfer.verification.checks import Expected, Verification, verify_file
 from asyncdl.transfer.verification.structure import Form, check_head, check_type, form_of
+from tests.security.fuzzing import PARSERS
 
 STRIPS, TILES = (273, 279), (324, 325)
 
@@ -78,6 +79,23 @@ SOUND = {
     "xml": (Form.XML, b"\xef\xbb\xbf<?xml version='1.0'?><a><b/></a>\n"),
     "json": (Form.JSON, b'{"a": [1]}'),
 }
+
+
+BY_FIRST_BYTES = {Form.JPEG, Form.PNG, Form.GZIP, Form.ZIP}
+"""Formats of which no more is checked; of zips more is where they are unpacked."""
+NOT_OF_ONE_FORMAT = {Form.ANY, Form.HTML, Form.ARCHIVE}
+
+
+def test_the_structure_of_every_format_is_checked_or_left_out_on_purpose() -> None:
+    checked = {form for form, _ in SOUND.values()}
+    assert checked | BY_FIRST_BYTES | NOT_OF_ONE_FORMAT == set(Form)
+    assert {form.value for form in checked} - {"text"} <= PARSERS.keys(), "not fuzzed"
+
+
+@pytest.mark.parametrize("form", sorted(set(Form) - NOT_OF_ONE_FORMAT))
+def test_no_format_takes_random_bytes(tmp_path: Path, form: Form) -> None:
+    with pytest.raises(WrongContent):
+        prove(tmp_path, form, b"\0\x01\xfe" * 1000)
 
 
 @pytest.mark.parametrize("kind", SOUND)

@@ -51,7 +51,7 @@ class Placer(Protocol):
         """Place a verified file; one that was received at its place stays there.
 
         Args:
-            source: The file on a local disk.
+            source: The file on a local disk. It stays: it may have to go to other places, too.
             path: Its place. It has the name as soon as all of the file is there.
         Raises: DiskError.
         """

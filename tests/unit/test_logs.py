@@ -16,6 +16,7 @@ from asyncdl.cli.logs import FileHandler, LogOptions, StderrHandler, start_loggi
 from asyncdl.cli.main import exit_status
 from asyncdl.events import Event, HostStrain, HostWait, QuotaWait, ServiceBack, ServiceWait
 from asyncdl.job.reporting.event_log import log_event
+from tests.unit.test_metrics import example_of
 
 SECRET = "https://host/x?requestSignature=abcdef"
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
@@ -103,6 +104,22 @@ def test_the_log_says_what_is_waited_for_as_the_screen_does(
     with caplog.at_level("INFO", "asyncdl.job"):
         log_event(event)
     assert caplog.messages == [line]
+
+
+NOT_LOGGED = {
+    "ApiRetry", "CheckProgress", "ConnectionsInUse", "FileChecked", "FilesPreparing", "FilesWanted",
+    "LinkRenewal", "QuotaLeft", "TransferEnded", "TransferProgress", "TransferStarted",
+}  # fmt: skip
+"""Events without a line of their own."""
+
+
+@pytest.mark.parametrize("kind", Event.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_every_event_is_logged_or_left_out_on_purpose(
+    kind: type[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", "asyncdl.job"):
+        log_event(example_of(kind))
+    assert bool(caplog.messages) is (kind.__name__ not in NOT_LOGGED)
 
 
 def test_json_lines_hold_the_record(tmp_path: Path) -> None:

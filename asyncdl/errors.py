@@ -12,8 +12,8 @@
     ├── NetworkError          no usable response: refused, reset, timed out
     ├── TransferError         one file cannot be had (``reason`` says why)
     │   ├── HttpStatusError   the file host responded with this status
-    │   ├── SizeMismatch      more or fewer bytes than promised
-    │   ├── ChecksumMismatch  other bytes than promised
+    │   ├── SizeMismatch      more or fewer bytes than expected
+    │   ├── ChecksumMismatch  other bytes than expected
     │   ├── RangeRefused      a partial response that cannot be placed
     │   ├── WrongContent      an error page or a broken file in place of data
     │   └── Stalled           no useful bytes for too long
@@ -336,7 +336,7 @@ class HttpStatusError(TransferError):
 
 
 class SizeMismatch(TransferError):
-    """More or fewer bytes than promised."""
+    """More or fewer bytes than expected."""
 
     reason = "size-mismatch"
     retryable = True
@@ -348,7 +348,7 @@ class SizeMismatch(TransferError):
 
 
 class ChecksumMismatch(TransferError):
-    """Other bytes than promised, in the whole file or in a ``member`` of an archive."""
+    """Other bytes than expected, in the whole file or in a ``member`` of an archive."""
 
     reason = "checksum-mismatch"
     retryable = True

@@ -29,7 +29,7 @@ _BY_REASON = {
     ),
     "busy": "Wait for the other fetch to end, then run the same command again.",
     "checksum-mismatch": (
-        "The file was fetched more than once and is not what its digest promises: one of the "
+        "The file was fetched more than once and is not what its digest says: one of the "
         "two is wrong at its source. Compare the digest with its publisher's, or take another "
         "mirror."
     ),

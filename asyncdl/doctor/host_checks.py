@@ -63,7 +63,7 @@ def _ahead_s(date: str | None, now_s: float) -> float | None:
 
 
 def check_host(name: str, reply: HostReply) -> Check:
-    """Tell whether a host is there: any response will do, unless it is a server error."""
+    """Return whether a host is there: any response will do, unless it is a server error."""
     seen = f"{reply.host} responded with {reply.status} in {reply.elapsed_s * 1000:,.0f} ms"
     if reply.is_secure:
         seen += "; its certificate is trusted"
@@ -73,7 +73,7 @@ def check_host(name: str, reply: HostReply) -> Check:
 
 
 def check_proxies(urls: Sequence[str]) -> Check:
-    """Tell through which proxy each host is reached, without user and password.
+    """Return through which proxy each host is reached, without user and password.
 
     Raises: NetworkError, for an invalid proxy URL.
     """

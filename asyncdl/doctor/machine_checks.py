@@ -61,7 +61,7 @@ def _version_of(package: str) -> str:
 
 
 def check_disk(directory: Path) -> Check:
-    """Tell whether a download directory can be written to, and how much space is free. Blocks.
+    """Return whether a download directory can be written to, and how much space is free. Blocks.
 
     Raises: DiskError, if it is not a folder and cannot become one, or must not be written to.
     """
@@ -80,7 +80,7 @@ def check_disk(directory: Path) -> Check:
 
 
 def check_journal(places: StatePlaces) -> Check:
-    """Tell where a job keeps its state, after trying the locks that it needs there. Blocks."""
+    """Return where a job keeps its state, after trying the locks that it needs there. Blocks."""
     first, *others = places.in_order
     try:
         check_locks(next(at for at in (first, *first.parents) if at.is_dir()))
@@ -96,7 +96,7 @@ def check_journal(places: StatePlaces) -> Check:
 
 
 def check_trust(tls: Tls | None) -> Check:
-    """Tell which CA certificates are trusted, and which client certificate is shown.
+    """Return which CA certificates are trusted, and which client certificate is shown.
 
     Raises: ConfigError, for a file that is not what it should be.
     """

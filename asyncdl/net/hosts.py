@@ -31,7 +31,7 @@ TLS_FORM = "an https URL; http is for this very machine alone (localhost, 127.0.
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a name or an address is the loopback's, whatever it resolves to.
+    """Return whether a name or an address is the loopback's, whatever it resolves to.
 
     Args:
         host: Without port and brackets.
@@ -49,13 +49,13 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_name(host: str) -> bool:
-    """Tell whether a host is ``localhost`` or a name below it."""
+    """Return whether a host is ``localhost`` or a name below it."""
     name = host.lower().removesuffix(".")
     return name == "localhost" or name.endswith(".localhost")
 
 
 def goes_in_clear(scheme: str, host: str) -> bool:
-    """Tell whether what is sent to a host could be read on the way."""
+    """Return whether what is sent to a host could be read on the way."""
     return scheme != "https" and not is_loopback(host)
 
 
@@ -119,7 +119,7 @@ def outermost_zone(host: str) -> Zone:
 
 
 def is_address(host: str) -> bool:
-    """Tell whether a host is written as an address, in whatever form, and not as a name."""
+    """Return whether a host is written as an address, in whatever form, and not as a name."""
     name = _plain(host)
     return name is not None and (":" in name or _ends_in_number(name))
 

@@ -23,7 +23,7 @@ _PORT = re.compile(r"(?P<host>[^:]+|\[[^\]]*\]):(?P<port>[0-9]+)")
 
 
 def is_exempt(host: str, port: int, no_proxy: str) -> bool:
-    """Tell whether a host is to be connected to directly.
+    """Return whether a host is to be connected to directly.
 
     Args:
         host: Name, or address without brackets.
@@ -70,7 +70,7 @@ def _is_address(host: str) -> bool:
 
 
 def _is_same_address(host: str, other: str) -> bool:
-    """Tell whether both are one address, which IPv6 can write in several ways."""
+    """Return whether both are one address, which IPv6 can write in several ways."""
     try:
         return ip_address(host) == ip_address(other)
     except ValueError:
@@ -94,7 +94,7 @@ VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
 
 
 def names_proxy(environ: Mapping[str, str]) -> bool:
-    """Tell whether an environment names any proxy."""
+    """Return whether an environment names any proxy."""
     return any(value and name.lower() in VARIABLES for name, value in environ.items())
 
 
@@ -131,12 +131,12 @@ def proxy_of(scheme: str, host: str, port: int) -> str | None:
 
 
 def is_socks(proxy: str) -> bool:
-    """Tell whether the URL of a proxy is that of a SOCKS proxy."""
+    """Return whether the URL of a proxy is that of a SOCKS proxy."""
     return urlsplit(proxy).scheme in SOCKS
 
 
 def looks_names_up(proxy: str) -> bool:
-    """Tell whether a proxy resolves names; others get the addresses that this machine finds."""
+    """Return whether a proxy resolves names; others get the addresses that this machine finds."""
     return urlsplit(proxy).scheme in (*PORTS, "socks5h", "socks4a")
 
 
@@ -156,7 +156,7 @@ def _named_proxies() -> dict[str, str]:
 
 
 def _is_exempt_by_the_system(host: str) -> bool:
-    """Tell whether the system's own settings exempt a host, where they name the proxies."""
+    """Return whether the system's own settings exempt a host, where they name the proxies."""
     from urllib.request import getproxies_environment, proxy_bypass
 
     return not getproxies_environment() and bool(proxy_bypass(host))
@@ -175,7 +175,7 @@ def _whole(proxy: str) -> str:
 
 
 def _is_this_machine(host: str) -> bool:
-    """Tell whether a name or an address may be the loopback's, in whatever form."""
+    """Return whether a name or an address may be the loopback's, in whatever form."""
     return innermost_zone(host) is Zone.LOOPBACK
 
 

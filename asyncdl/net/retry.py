@@ -55,13 +55,13 @@ class Backoff:
                 raise ValueError(f"Backoff.{name} = {value!r} (allowed: {least} or more)")
 
     def allows(self, failed: int) -> bool:
-        """Tell whether another try may follow ``failed`` failed ones."""
+        """Return whether another try may follow ``failed`` failed ones."""
         return failed < self.attempts
 
     def may_retry(
         self, error: RequestFailure, failed: int, *, longest_wait_s: float = math.inf
     ) -> bool:
-        """Tell whether a request may be made again.
+        """Return whether a request may be made again.
 
         Args:
             error: How it failed.
@@ -117,7 +117,7 @@ class Outage:
         self.since_s, self.failed, self.next_try_s = None, 0, -math.inf
 
     def is_resting(self, now_s: float) -> bool:
-        """Tell whether it is too early for the next request."""
+        """Return whether it is too early for the next request."""
         return now_s < self.next_try_s
 
     def elapsed_s(self, now_s: float) -> float:

@@ -101,7 +101,7 @@ def named_roots(settings: TlsSettings, environ: Mapping[str, str]) -> NamedRoots
 
 
 def names_files(tls: Tls | None, environ: Mapping[str, str]) -> bool:
-    """Tell whether a context would be made from files that settings or environment name."""
+    """Return whether a context would be made from files that settings or environment name."""
     if isinstance(tls, ssl.SSLContext):
         return False
     settings = tls or TlsSettings()

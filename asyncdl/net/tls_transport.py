@@ -264,7 +264,7 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
             self._plain.resume_reading()
 
     def is_closing(self) -> bool:
-        """Tell whether the connection was closed."""
+        """Return whether the connection was closed."""
         return self._is_over
 
     def close(self) -> None:

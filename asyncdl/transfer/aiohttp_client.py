@@ -98,12 +98,12 @@ class SessionResponse:
 
 
 def _is_measured(response: ClientResponse) -> bool:
-    """Tell whether the end of the body is known from its framing."""
+    """Return whether the end of the body is known from its framing."""
     return any(name in response.headers for name in ("Content-Length", "Transfer-Encoding"))
 
 
 def _may_lose_the_end(response: ClientResponse) -> bool:
-    """Tell whether the end of a body could be missing without a trace.
+    """Return whether the end of a body could be missing without a trace.
 
     Where a reader rests while the host closes, uvloop's TLS drops what has come; so does
     whatever is made like it. Only a length or chunks show that.

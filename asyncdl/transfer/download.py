@@ -1,4 +1,4 @@
-"""One file, from its request to its final name, told in order."""
+"""One file, from its request to its final name, step by step."""
 
 from __future__ import annotations
 

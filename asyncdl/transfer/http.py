@@ -306,7 +306,7 @@ def permitted_target(url: str, target: str, logins: Logins | None = None) -> Url
 
 
 def _leads_through(target: str, logins: Logins | None) -> bool:
-    """Tell whether a login page is requested; its body shows what it is.
+    """Return whether a login page is requested; its body shows what it is.
 
     Redirects between a file host and its login host lead over paths with such names, too.
     """
@@ -324,7 +324,7 @@ def _takes_basic(target: str) -> str:
 
 
 def is_login_url(url: str) -> bool:
-    """Tell whether a URL leads to a login page rather than to data.
+    """Return whether a URL leads to a login page rather than to data.
 
     Only where it is certain: a host that serves nothing else, or a whole path segment with such
     a name. Other login pages are recognised by their body.

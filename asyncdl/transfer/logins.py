@@ -172,7 +172,7 @@ def _refusal(login: Login, challenge: str | None) -> str:
 
 
 def _is_safe(target: RequestTarget) -> bool:
-    """Tell whether what is sent cannot be read on the way."""
+    """Return whether what is sent cannot be read on the way."""
     scheme, host, _ = target.origin
     return not goes_in_clear(scheme, host)
 

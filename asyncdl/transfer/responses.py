@@ -197,7 +197,7 @@ def decoded(head: Head) -> Head:
 
 
 def is_whole(head: Head) -> bool:
-    """Tell whether the body is the whole file, as far as the head says."""
+    """Return whether the body is the whole file, as far as the head says."""
     content_range = parse_content_range(head.content_range)
     if head.status not in (200, 206) or content_range is None:
         return head.status == 200

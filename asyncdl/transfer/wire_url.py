@@ -119,7 +119,7 @@ def without_user(url: str) -> Url:
 
 
 def is_same_origin(url: str, other: str) -> bool:
-    """Tell whether what belongs to one URL may be sent to the other as well.
+    """Return whether what belongs to one URL may be sent to the other as well.
 
     Raises: TransferError with reason :data:`BAD_URL`.
     """

@@ -1,6 +1,6 @@
 """The directories of a TIFF, read from as few bytes as they need.
 
-What a file claims never decides how much is read or held. Tables of tiles are not read here:
+What a file declares never decides how much is read or held. Tables of tiles are not read here:
 of a large raster they have megabytes, and a window needs a few rows of them.
 
 Source: TIFF 6.0, section 2; the BigTIFF design.

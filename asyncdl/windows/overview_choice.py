@@ -148,7 +148,7 @@ def _is_of_use(finer: RasterLevel, window: PixelBox, rule: OverviewRule) -> bool
 
 
 def _is_possible(level: RasterLevel, window: PixelBox, raster: RasterLevel) -> bool:
-    """Tell whether a level has pixels there, and none that would have to be cut off a strip."""
+    """Return whether a level has pixels there, and none that would have to be cut off a strip."""
     part = _part_of(level, window, raster)
     if part.width <= 0 or part.height <= 0:
         return False

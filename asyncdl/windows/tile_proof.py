@@ -51,7 +51,7 @@ def check_tile(
         row: Its row of tiles, counted from 0 in the image that the file has.
         data: Its bytes, without a frame.
         before: The four bytes before it, and
-        behind: those after it, if the file promises a frame.
+        behind: those after it, if the file declares a frame.
     Returns: What the check rests on.
     Raises: DamagedTile.
     """

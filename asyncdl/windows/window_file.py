@@ -134,7 +134,7 @@ def _drafts(
 
 
 def _may_be_framed(plan: WindowPlan) -> bool:
-    """Tell whether GDAL's layout can be promised: tiles, one after the other, each its own."""
+    """Return whether GDAL's layout holds: tiles, one after the other, each its own."""
     tiles = [tile for part in plan.parts for tile in part.tiles if tile.size_bytes]
     return (
         all(part.part.image.is_tiled and part.part.image.planes == 1 for part in plan.parts)

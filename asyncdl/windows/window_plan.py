@@ -139,7 +139,7 @@ def _read_plan(
 
 
 def _needed(level: LevelWindow, sizes: list[int]) -> list[int]:
-    """Return how much of each tile has pixels: some writers claim more, and readers take less."""
+    """Return how much of each tile has pixels: some writers declare more, and readers take less."""
     lengths = map(level.image.decoded_bytes, level.tile_rows())
     return [
         size if length is None else min(size, length)

@@ -1,6 +1,6 @@
 """How many links may be requested ahead of the transfers.
 
-Links are not promised to live long, so no more are requested than the run uses up in a
+No lifetime of links is guaranteed, so no more are requested than the run uses up in a
 while. Bytes are the sizes that the service lists, for links and for fetched files alike.
 """
 
@@ -92,7 +92,7 @@ class LinkBudget:
 
 
 LINK_WAIT_S = 1200.0
-"""Links have been seen to live for hours, but the service does not promise it."""
+"""Links have been seen to live for hours, but the service does not guarantee it."""
 
 
 class LinkWindow:

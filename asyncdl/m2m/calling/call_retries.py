@@ -116,5 +116,5 @@ class CallRetries:
         return self.options.max_wait_s - outage.elapsed_s(now_s)
 
     def is_out_of_time(self, error: ApiError | NetworkError, outage: Outage) -> bool:
-        """Tell whether a final error is so only because its outage has lasted too long."""
+        """Return whether a final error is so only because its outage has lasted too long."""
         return self._left_s(outage, 0.0) is not None and self._may_go_on(error, outage)

@@ -386,7 +386,7 @@ def _key_in(data: Json) -> Secret:
 
 
 def _may_be_lost(error: ApiError | NetworkError) -> bool:
-    """Tell whether a call may not have reached the service, or not been processed by it."""
+    """Return whether a call may not have reached the service, or not been processed by it."""
     return error.retryable or isinstance(error, ForeignResponse)
 
 

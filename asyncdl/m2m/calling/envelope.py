@@ -226,7 +226,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _is_removed(code: str, status: int, message: str) -> bool:
-    """Tell whether an error is about a missing endpoint, rather than a missing item."""
+    """Return whether an error is about a missing endpoint, rather than a missing item."""
     if not code:
         return status in _REMOVED_STATUS
     if code.startswith("ENDPOINT_") or code == "INVALID_ENDPOINT":
@@ -370,7 +370,7 @@ def _load(text: bytes | memoryview) -> Json:
 
 
 def _is_envelope(raw: Mapping[str, Json]) -> bool:
-    """Tell the service's JSON from that of a gateway, such as ``{"message": "Forbidden"}``."""
+    """Separate the service's JSON from a gateway's, such as ``{"message": "Forbidden"}``."""
     return not _MARKS_OF_AN_ENVELOPE.isdisjoint(raw) or bool(_code_of(raw, ()))
 
 

@@ -277,7 +277,7 @@ class Connection(asyncio.BufferedProtocol):
             self._reader.set_result(None)
 
     def finish(self) -> bool:
-        """Be done with the response; tell whether the connection can be used again.
+        """Be done with the response; return whether the connection can be used again.
 
         If it cannot, it is closed.
         """
@@ -290,7 +290,7 @@ class Connection(asyncio.BufferedProtocol):
         return False
 
     def _is_read_to_its_end(self) -> bool:
-        """Tell whether all of the response has come, and nothing behind it."""
+        """Return whether all of the response has come, and nothing behind it."""
         unread = self._filled - self._start
         is_whole = self._left_bytes is not None and self._left_bytes <= unread
         surplus = unread - (self._left_bytes or 0) + len(self._backlog)

@@ -324,6 +324,8 @@ def pairs_of(folders: Iterable[Path]) -> Iterator[Pair]:
         theirs = json.loads(path.read_bytes())
         if theirs.get("type") != "Feature" or "assets" not in theirs:
             continue
+        if any(key.startswith("asyncdl:") for key in theirs["properties"]):
+            continue  # one of ours
         if f"{match[0]} {theirs['stac_version']}" in seen:
             continue
         seen.add(f"{match[0]} {theirs['stac_version']}")

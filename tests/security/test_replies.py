@@ -70,7 +70,7 @@ def chunk(data: bytes) -> bytes:
 async def test_a_reply_without_an_end_is_left_at_the_bound() -> None:
     head = JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
     async with service_sending(head, endless=chunk(b" " * 65_536)) as url:
-        with pytest.raises(ApiError, match=r"longer than 1048576 bytes; service\.max_reply"):
+        with pytest.raises(ApiError, match=r"longer than 1048576 bytes; raise service\.max_reply"):
             await post(url)
 
 

@@ -65,7 +65,7 @@ def test_an_input_file_of_aria2_is_read() -> None:
         ("out=x.part", "x.part_"),
         ("allow-overwrite=yes", "true or false"),
         ("header=no colon", "Name: value"),
-        ("header=Range: bytes=0-", "asks for the parts"),
+        ("header=Range: bytes=0-", "requests the parts"),
         ("user-agent=a\rb", "without line breaks"),
         ("split=0", "from 1 to 64"),
     ],

@@ -21,6 +21,7 @@ from asyncdl.cli.get_options import (
     ChecksumOption,
     GetOptions,
     Header,
+    Jobs,
     OutputPath,
     RateOption,
     Size,
@@ -41,6 +42,7 @@ from asyncdl.lists.entry_options import with_header
 from asyncdl.net.tls import check_tls
 from asyncdl.redact import MASK, redact_url
 from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
+from asyncdl.transfer.limits import Workers, files_at_once
 from asyncdl.transfer.name_registry import url_hash
 from asyncdl.transfer.request_headers import Headers
 from asyncdl.transfer.wire_url import read_target
@@ -75,8 +77,8 @@ SHOWN_PROBLEMS = 20
     help="Folder for the files; created if missing.",
 )  # fmt: skip
 @click.option(
-    "-j", "--jobs", type=click.IntRange(1, 256), default=5, show_default=True,
-    help="Parallel downloads.",
+    "-j", "--jobs", type=Jobs(), metavar="N", default="auto", show_default=True,
+    help="Parallel downloads: a number, or auto, where all files share 16 connections.",
 )  # fmt: skip
 @click.option(
     "-x", "--connections", type=click.IntRange(1, 64), default=4, show_default=True,
@@ -355,16 +357,17 @@ class Feed(Struct, frozen=True):
 
 
 async def _fetch_all(
-    feed: Feed, downloads: Downloader, jobs: int, take: Callable[[Outcome], None]
+    feed: Feed, downloads: Downloader, jobs: Workers, take: Callable[[Outcome], None]
 ) -> None:
     """Fetch everything, and pass each outcome to ``take``; one failure does not stop others.
 
     Raises: DiskError, if the disk is full.
     """
+    at_once = files_at_once(jobs, downloads.limits.connections)
     requests_out, requests_in = anyio.create_memory_object_stream[FileRequest](
-        jobs * QUEUED_PER_WORKER
+        at_once * QUEUED_PER_WORKER
     )
-    outcomes_out, outcomes_in = anyio.create_memory_object_stream[Outcome](jobs)
+    outcomes_out, outcomes_in = anyio.create_memory_object_stream[Outcome](at_once)
     async with downloads as downloader, outcomes_in, anyio.create_task_group() as tasks:
         tasks.start_soon(feed.run, requests_out)
         tasks.start_soon(serve_queue, downloader, requests_in, outcomes_out, jobs)

@@ -14,6 +14,7 @@ from asyncdl.cli.spelling import with_get_options
 from asyncdl.lists.entry_options import read_digest, read_header
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Digest, Limits, read_netrc
+from asyncdl.transfer.limits import Workers
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, safe_name
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 HEADER_TIMEOUT_S = 300.0
 """Default: hosts that read from tape take minutes. curl has no limit, wget 900 s."""
+MAX_JOBS = 256
+"""Files at once, at most."""
 MAX_REDIRECTS = 50
 """Default, as in curl."""
 
@@ -69,6 +72,23 @@ class Timeout(Duration):
         return read
 
 
+class Jobs(click.ParamType["Workers"]):
+    """A number of files at once, or ``auto``."""
+
+    name = "auto|number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Workers:
+        """Parse the number, or fail with what is allowed."""
+        if value == "auto":
+            return "auto"
+        text = str(value)
+        if text.isdecimal() and 1 <= int(text) <= MAX_JOBS:
+            return int(text)
+        self.fail(f"{text!r}; allowed: auto, or 1 to {MAX_JOBS}", param, ctx)
+
+
 class Header(click.ParamType[tuple[str, "str | None"]]):
     """A request header, ``Name: value``."""
 
@@ -108,7 +128,7 @@ class GetOptions:
     listed: BinaryIO | None
     output: str | None
     directory: Path | None
-    jobs: int
+    jobs: Workers
     connections: int
     headers: tuple[tuple[str, str | None], ...]
     sha256: str | None
@@ -161,9 +181,14 @@ class GetOptions:
     def limits(self) -> Limits:
         """Return the limits of the engine."""
         usual = Limits()
+        if self.jobs == "auto":
+            # One budget for files and segments, but no less than one file may have.
+            connections = max(usual.connections, self.connections)
+        else:
+            connections = self.jobs * self.connections
         return Limits(
-            connections=self.jobs * self.connections,
-            per_host=self.jobs * self.connections,
+            connections=connections,
+            per_host=connections,
             connections_per_file=self.connections,
             backoff=Backoff(attempts=self.attempts),
             max_rate_bytes_s=self.limit_rate,

@@ -425,10 +425,13 @@ class DownloadConfig(Section, frozen=True):
     bundle_layout: Template | None = None
     """The same for bundles. Default: as ``layout``, without a folder that is just
     ``{product_id}``, since the name of a tar has it."""
-    workers: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 5
-    """Number of files at once."""
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=256)] | Literal["auto"],
+        Meta(description='"auto", or 1 to 256'),
+    ] = "auto"
+    """Number of files at once; ``auto`` is as many as there are connections."""
     connections: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] = 16
-    """Number of connections in all."""
+    """Number of connections in all, which files and the segments of large files share."""
     max_size: Annotated[ByteCount, Meta(description='bytes, or text such as "20 GB"')] | None = None
     """Size limit of a file; unlimited by default."""
     max_rate: (
@@ -467,6 +470,11 @@ class DownloadConfig(Section, frozen=True):
     def template_of_bundles(self) -> LayoutTemplate:
         """Where bundles go."""
         return self.bundle_layout or self.layout.without_folder("{product_id}")
+
+    @property
+    def files_at_once(self) -> int:
+        """``workers`` as a number."""
+        return self.connections if self.workers == "auto" else self.workers
 
 
 class PollConfig(Section, frozen=True):

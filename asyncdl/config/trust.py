@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from asyncdl.config.sections import Config
@@ -167,8 +167,11 @@ def _judge(key: str, value: Any, hosts: Set[str]) -> tuple[str, str] | None:
             return "is only for the operator of this service", "a config without it"
 
 
-def _judge_number(value: float | None, least: float, most: float) -> tuple[str, str] | None:
-    if value is None or least <= value <= most:
+def _judge_number(
+    value: float | Literal["auto"] | None, least: float, most: float
+) -> tuple[str, str] | None:
+    # "auto" follows another number, which has bounds of its own.
+    if value is None or value == "auto" or least <= value <= most:
         return None
     return "is out of bounds for this service", f"{least:,.0f} to {most:,.0f}"
 

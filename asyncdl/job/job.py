@@ -221,7 +221,7 @@ class Job:
                     catalog=catalog,
                     outstanding=await read_back(journal, client, start),
                     polls=SharedPolls(client, config.poll.interval),
-                    link_window=LinkWindow(config.service.link_wait, config.download.workers),
+                    link_window=LinkWindow(config.service.link_wait, config.download.files_at_once),
                     space=self._space,
                     emit=emit,
                     wait_for_reader=self._events.room,

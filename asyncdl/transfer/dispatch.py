@@ -26,6 +26,8 @@ from msgspec import Struct, field
 
 from asyncdl.errors import AsyncdlError
 from asyncdl.net.hosts import host_of
+from asyncdl.transfer.downloader import Downloader
+from asyncdl.transfer.limits import Limits, Workers, files_at_once
 from asyncdl.transfer.request import Fetched, FileFetcher, FileRequest
 from asyncdl.transfer.slots import Slot, Slots
 
@@ -73,6 +75,8 @@ class Dispatch(Generic[T]):
         is_troubled: Returns whether that host is waited for.
         work: Fetches one file; raises only what stops all others.
         max_parked: Number of files that may be parked.
+        is_shared: Whether ``count`` is the budget of connections: there are fewer files at once
+            while some use several connections each.
         on_park: Called with a file that is parked, and again when it starts, with whether it is
             parked.
     """
@@ -86,6 +90,7 @@ class Dispatch(Generic[T]):
         is_troubled: Callable[[T], bool],
         work: Callable[[T, Slot], Awaitable[None]],
         max_parked: int = MAX_PARKED,
+        is_shared: bool = False,
         on_park: Callable[[T, bool], None] = _ignore,
     ) -> None:
         self._source = source
@@ -95,7 +100,7 @@ class Dispatch(Generic[T]):
         self._max_parked = max_parked
         self._max_silent = count + EXTRA_SILENT
         self._on_park = on_park
-        self._slots = Slots(count, self._note_change)
+        self._slots = Slots(count, self._note_change, is_shared=is_shared)
         self._queues: dict[str, _HostQueue[T]] = {}
         """Of hosts with files that are active or parked."""
         self._parked_hosts: dict[str, None] = {}
@@ -236,7 +241,7 @@ async def serve_queue(
     downloader: FileFetcher,
     requests: MemoryObjectReceiveStream[FileRequest],
     outcomes: MemoryObjectSendStream[Outcome],
-    workers: int,
+    workers: Workers = "auto",
 ) -> None:
     """Fetch what comes out of ``requests`` until its senders have closed.
 
@@ -249,8 +254,10 @@ async def serve_queue(
         downloader: Fetches; stays open.
         requests: Best bounded by a few times ``workers``.
         outcomes: Where the results go.
-        workers: Number of files at once, 1 or more.
+        workers: Number of files at once, 1 or more; ``"auto"`` for as many as the downloader
+            may have connections.
     """
+    limits = downloader.limits if isinstance(downloader, Downloader) else Limits()
 
     async def work(request: FileRequest, slot: Slot) -> None:
         await _send(outcomes, await _fetch(downloader, request, slot))
@@ -258,10 +265,11 @@ async def serve_queue(
     async with outcomes:
         await Dispatch(
             requests,
-            workers,
+            files_at_once(workers, limits.connections),
             host_of=_hosts_of,
             is_troubled=lambda request: all(map(downloader.is_troubled, _urls_of(request))),
             work=work,
+            is_shared=workers == "auto",
         ).run()
 
 

@@ -178,7 +178,14 @@ class Download:
             target.unfinished.wanted, limits.smallest_piece_bytes, limits.split_after_s
         )
         segmented = SegmentedDownload(
-            engine, target, self.recovery.attempts, source, sender, self._max_connections, segments
+            engine,
+            target,
+            self.recovery.attempts,
+            source,
+            sender,
+            self._max_connections,
+            segments,
+            self.slot,
         )
         receiver.on_save = segmented.on_save
 

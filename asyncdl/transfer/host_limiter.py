@@ -226,6 +226,11 @@ class HostLimiter:
         """Return whether files wait for a connection to the host of ``url``."""
         return bool(self.state_of(url).limiter.waiting or self.budget.waiting)
 
+    def is_unstrained(self, url: str) -> bool:
+        """Return whether the host of ``url`` gets all connections that are allowed."""
+        host = self.state_of(url)
+        return not host.pause_s and host.concurrency.limit >= self._limits.per_host
+
     def reduce_budget(self) -> None:
         """Use fewer connections from now on: the system has no more file descriptors."""
         self.budget.capacity = max(1, self.budget.in_use // 2)

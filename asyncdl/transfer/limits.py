@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -49,6 +50,23 @@ class SizeLimits(Struct, frozen=True):
             raise SizeMismatch(url, expected=self.size_bytes, got=count)
         if self.max_bytes is not None and count > self.max_bytes:
             raise TransferError(url, f"more than {self.max_bytes} bytes", reason=TOO_LARGE)
+
+
+Workers: TypeAlias = int | Literal["auto"]
+"""Files at once: a number, or as many as the budget of connections allows."""
+
+
+def files_at_once(workers: Workers, connections: int) -> int:
+    """Return the number of files that may be under way together.
+
+    Each file needs one connection, so with ``"auto"`` there is a file for each of them. Further
+    connections of a large file come from the same budget, as far as no file waits for one.
+
+    Args:
+        workers: The user's number, or ``"auto"``.
+        connections: The budget, 1 or more.
+    """
+    return connections if workers == "auto" else workers
 
 
 KIB = 1024

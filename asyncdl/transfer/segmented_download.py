@@ -28,6 +28,7 @@ from asyncdl.transfer.range_responses import BodyRange, check_segment
 from asyncdl.transfer.responses import Head, RangeRequest
 from asyncdl.transfer.retries import Attempts
 from asyncdl.transfer.segments import Segment, Segments
+from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.verification.structure import check_type
 
 BURST_SHARE = 1 / 3
@@ -67,6 +68,8 @@ class SegmentedDownload:
     max_connections: int
     """1 once the host has refused to send segments."""
     segments: Segments
+    slot: Slot
+    """The file's slot; it stands for several while the file has several connections."""
     _failed: int = field(default=0, init=False)
     """Further connections that failed in a row."""
     _paused_until_s: float = field(default=-math.inf, init=False)
@@ -86,11 +89,14 @@ class SegmentedDownload:
         Raises: What the last connection raised; at once a DiskError, or a RangeRefused
             with reason :data:`OTHER_VERSION`.
         """
-        with ungrouped():
-            async with create_task_group() as self._tasks:
-                self.segments.active.append(first)
-                self._tasks.start_soon(self._measure, first)
-                await self._run_connection(first, receive_first)
+        try:
+            with ungrouped():
+                async with create_task_group() as self._tasks:
+                    self.segments.active.append(first)
+                    self._tasks.start_soon(self._measure, first)
+                    await self._run_connection(first, receive_first)
+        finally:
+            self.slot.set_extra(0)
 
     def on_save(self, segment: Segment) -> None:
         """Add connections if that is worthwhile, or end this one if another file needs it."""
@@ -114,14 +120,30 @@ class SegmentedDownload:
 
     def _add_connections(self) -> None:
         while len(self.segments.active) < self.max_connections and self._may_add():
-            connection = self.engine.host_limiter.try_admit_extra(self.source.url)
+            connection = self._try_admit()
             if connection is None:
-                return
+                break
             segment = self._next_segment()
             if segment is None:
                 self.engine.host_limiter.end(connection, None)
-                return
+                break
             self._start(segment, connection)
+            self.slot.set_extra(len(self.segments.active) - 1)
+        has = max(0, len(self.segments.active) - 1)
+        self.slot.set_extra(has, self._add_connections if self._lacks_connection() else None)
+
+    def _try_admit(self) -> ConnectionSlot | None:
+        if not self.slot.may_have_more:
+            return None
+        return self.engine.host_limiter.try_admit_extra(self.source.url)
+
+    def _lacks_connection(self) -> bool:
+        """Return whether another connection is worthwhile, but other files have them all."""
+        if len(self.segments.active) >= self.max_connections or not self._may_add():
+            return False
+        state = self.target.unfinished.state
+        is_worthwhile = self.segments.has_next(state.done, state.total or 0, clock.now_s())
+        return is_worthwhile and self.engine.host_limiter.is_unstrained(self.source.url)
 
     def _may_add(self) -> bool:
         is_due = self._is_measured and clock.now_s() >= self._paused_until_s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage, Span, WantedBytes
@@ -83,10 +85,7 @@ class Segments(Struct):
 
         Returns: ``None`` if there is nothing, or nothing worth a connection.
         """
-        covered = done
-        for segment in self.active:
-            covered = covered.add(segment.span)
-        missing = self.wanted.missing(covered, total)
+        missing = self._missing(done, total)
         if missing:
             new = Segment(missing[0].start, missing[0].stop, now_s)
         elif (last := self._last_to_end(now_s)) is not None:
@@ -96,6 +95,17 @@ class Segments(Struct):
             return None
         self.active.append(new)
         return new
+
+    def has_next(self, done: Coverage, total: int, now_s: float) -> bool:
+        """Return whether :meth:`start_next` would return a segment."""
+        return bool(self._missing(done, total)) or self._last_to_end(now_s) is not None
+
+    def _missing(self, done: Coverage, total: int) -> Sequence[Span]:
+        """Return what no connection fetches."""
+        covered = done
+        for segment in self.active:
+            covered = covered.add(segment.span)
+        return self.wanted.missing(covered, total)
 
     def release(self, segment: Segment) -> None:
         """Record that a connection has ended its segment, finished or not.

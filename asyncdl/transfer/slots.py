@@ -119,17 +119,42 @@ def _ignore(waits: bool) -> None:
     pass
 
 
+def files_beside(extra: int, connections: int) -> int:
+    """Return how many files may be under way, if some use several connections each.
+
+    Every file needs one. At least half of the connections are for that, so that large files
+    do not keep small ones from starting.
+
+    Args:
+        extra: Connections that large files have, or want, besides one each; 0 or more.
+        connections: The budget for all of them, 1 or more.
+    """
+    return connections - min(extra, connections // 2)
+
+
 class Slots:
     """The slots of one list of files.
 
     Args:
         count: Number of files at once.
         on_change: Called whenever another file may be able to start.
+        is_shared: Whether a slot stands for a connection, and there are fewer files at once while
+            some use several connections each.
     """
 
     def __init__(
-        self, count: int = sys.maxsize, on_change: Callable[[], None] = _do_nothing
+        self,
+        count: int = sys.maxsize,
+        on_change: Callable[[], None] = _do_nothing,
+        *,
+        is_shared: bool = False,
     ) -> None:
+        self._count = count
+        self._is_shared = is_shared
+        self._extra = 0
+        """Connections that large files have besides one each."""
+        self._lacking: dict[Callable[[], None], None] = {}
+        """What to call when a large file may have another one, the longest wait first."""
         self.limiter = FairLimiter(count)
         self.on_change = on_change
         self.waiting = 0
@@ -139,6 +164,49 @@ class Slots:
     def has_free(self) -> bool:
         """Whether another file may start. Files that have waited go first."""
         return self.limiter.has_free
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether a large file may have another connection, as no other file needs it."""
+        return not self._is_shared or self.limiter.in_use + self._extra < self._count
+
+    def note_extra(
+        self,
+        change: int,
+        had: Callable[[], None] | None = None,
+        has: Callable[[], None] | None = None,
+    ) -> None:
+        """Record that a large file has more connections than before, or fewer.
+
+        Args:
+            change: How many.
+            had: What was to be called when it may have another one; ``None`` for nothing.
+            has: The same from now on.
+        """
+        if not self._is_shared:
+            return
+        self._extra += change
+        if has is not None:
+            self._lacking.setdefault(has)
+        elif had is not None:
+            self._lacking.pop(had, None)
+        # What they lack is kept free for them, or a new file would always be faster.
+        self.limiter.capacity = files_beside(self._extra + len(self._lacking), self._count)
+        self.on_change()
+
+    def note_free(self) -> None:
+        """Record that a file needs its slot no more: another may start, or a large one grow."""
+        self.on_change()
+        if self._lacking:
+            # Files of the list go first, if there are any.
+            asyncio.get_running_loop().call_soon(self._offer)
+
+    def _offer(self) -> None:
+        if self._lacking and self.may_have_more:
+            call = next(iter(self._lacking))
+            # Others come before its next turn; it stays until its file lacks nothing.
+            self._lacking[call] = self._lacking.pop(call)
+            call()
 
 
 class Slot:
@@ -160,6 +228,8 @@ class Slot:
         """Whether it waits for a response that is late."""
         self.has_response = False
         """Whether any request for it has ended, with or without success."""
+        self._extra = 0
+        self._call: Callable[[], None] | None = None
 
     @property
     def is_new(self) -> bool:
@@ -185,7 +255,7 @@ class Slot:
         if self._is_held:
             self._is_held = False
             self._slots.limiter.release()
-        self._slots.on_change()
+        self._slots.note_free()
 
     async def acquire(self) -> None:
         """Wait for a slot. Files that have started go before those that have not."""
@@ -201,7 +271,24 @@ class Slot:
         if self._is_held:
             self._is_held = False
             self._slots.limiter.release()
-        self._slots.on_change()
+        self._slots.note_free()
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether the file may have another connection besides those it has."""
+        return self._slots.may_have_more
+
+    def set_extra(self, count: int, call: Callable[[], None] | None = None) -> None:
+        """Record how many connections the file has besides its first.
+
+        Args:
+            count: 0 or more.
+            call: Called when it may have another; ``None`` if it needs none.
+        """
+        if (count, call) != (self._extra, self._call):
+            change, had = count - self._extra, self._call
+            self._extra, self._call = count, call
+            self._slots.note_extra(change, had, call)
 
     def stop_waiting(self) -> None:
         """Record that the file waits for nothing more, with or without a slot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
 from asyncdl.cli.get import get
@@ -36,10 +37,22 @@ def test_the_defaults_are_those_that_the_help_names() -> None:
         (["--limit-rate", "5 MB/s"], "max_rate_bytes_s", 5_000_000),
         (["--max-size", "2G"], "max_size_bytes", 2 << 30),
         (["-j", "3", "-x", "7"], "connections", 21),
+        (["-j", "5"], "connections", 20),
+        ([], "connections", 16),
+        (["-j", "auto"], "per_host", 16),
+        (["-x", "8"], "connections", 16),
+        (["-x", "20"], "connections", 20),
+        (["-x", "20"], "connections_per_file", 20),
     ],
 )
 def test_an_option_reaches_the_engine(arguments: list[str], field: str, value: float) -> None:
     assert getattr(options(*arguments).limits(), field) == value
+
+
+@pytest.mark.parametrize("wrong", ["0", "257", "many", "1.5", "-1", "²"])
+def test_files_at_once_are_a_number_or_auto(wrong: str) -> None:
+    with pytest.raises(click.BadParameter, match="allowed: auto, or 1 to 256"):
+        options("-j", wrong)
 
 
 def test_digests_of_both_options_count() -> None:

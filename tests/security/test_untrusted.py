@@ -346,7 +346,7 @@ def test_numbers_have_bounds(root: Path, key: str) -> None:
     least, most = (int(bound) for bound in BOUNDS[key])
     fields = ServiceConfig() if table == "service" else DownloadConfig()
     default = getattr(PollConfig() if table == "poll" else fields, name)
-    assert default is None or least <= default <= most
+    assert default in (None, "auto") or least <= default <= most
     for value in {least - 1, most + 1}:
         with pytest.raises(ConfigError) as refused:
             untrusted(order(table, name, value), root)

@@ -19,6 +19,7 @@ from asyncdl.net.hosts import host_of
 from asyncdl.net.retry import Backoff
 from asyncdl.transfer import Downloader, FileRequest, Limits, Outcome, serve_queue
 from asyncdl.transfer.dispatch import MAX_WAITING_PER_HOST, Dispatch
+from asyncdl.transfer.limits import Workers, files_at_once
 from asyncdl.transfer.slots import Slot
 from benchmarks.servers import dropped
 from tests.clock import simulated
@@ -63,12 +64,13 @@ async def fetch_list(
     urls: list[str],
     folder: Path,
     *,
-    workers: int = WORKERS,
+    workers: Workers = WORKERS,
     refresh: Callable[[], Awaitable[str]] | None = None,
 ) -> list[Outcome]:
     """Fetch a list as ``get`` does; the outcomes in their order."""
-    requests_in, requests_out = anyio.create_memory_object_stream[FileRequest](2 * workers)
-    outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](workers)
+    at_once = files_at_once(workers, downloader.limits.connections)
+    requests_in, requests_out = anyio.create_memory_object_stream[FileRequest](2 * at_once)
+    outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](at_once)
     outcomes: list[Outcome] = []
 
     async def feed() -> None:
@@ -154,6 +156,18 @@ async def test_row_e5_five_dead_files_hold_up_none_of_five_good_ones(
         took_s = anyio.current_time() - began_s
     assert check(outcomes, 5, 5) <= {"host-down", "unreachable", "stalled", "http-503"}
     assert took_s < 240, "the wait of one host"
+
+
+@BY_WIRE
+@pytest.mark.parametrize("kind", DEAD)
+@simulated
+async def test_row_e5_a_dead_file_for_each_connection_holds_up_no_good_one(
+    tmp_path: Path, kind: str
+) -> None:
+    async with serving(FILE) as good, DEAD[kind]() as dead, downloading(PATIENT) as downloader:
+        urls = urls_of(dead, 2 * LIMITS.connections) + urls_of(good.url, 2 * LIMITS.connections)
+        outcomes = await fetch_list(downloader, urls, tmp_path, workers="auto")
+    check(outcomes, 2 * LIMITS.connections, 2 * LIMITS.connections)
 
 
 @BY_WIRE

@@ -54,7 +54,7 @@ def error_of(raw: dict[str, Any]) -> ConfigError:
 def test_defaults_are_those_of_the_contract() -> None:
     config = parse_config(GOOD)
     assert config.service.url == DEFAULT_URL == m2m_client.DEFAULT_URL
-    assert (config.download.workers, config.download.connections) == (5, 16)
+    assert (config.download.workers, config.download.connections) == ("auto", 16)
     assert (float(config.poll.interval), float(config.poll.deadline)) == (30, 6 * 3600)
     assert config.products == (BandsProduct(bands=("SR_B4",)),)
 
@@ -73,7 +73,11 @@ def test_relative_paths_start_at_the_config_file(tmp_path: Path) -> None:
     [
         ("serch", {}, "serch: unknown key; did you mean search?"),
         ("download.worker", 3, "download.worker = 3: unknown key; did you mean workers?"),
-        ("download.workers", 0, "download.workers = 0: has to be 1 or more (allowed: 1 to 256)"),
+        (
+            "download.workers",
+            0,
+            'download.workers = 0: has to be 1 or more (allowed: "auto", or 1 to 256)',
+        ),
         ("download.workers", "5", "download.workers = '5'"),
         ("download.max_rate", "fast", "download.max_rate = 'fast'"),
         ("download.verify", "md5", '"auto", "size" or "checksum"'),
@@ -157,9 +161,9 @@ URL = "is not an http or https URL (allowed: an http or https URL, such as https
             "checksums",
             'not a valid value; did you mean "checksum"? (allowed: "auto",',
         ),
-        ("download.workers", "5", "= '5': is text, not a whole number (allowed: 1 to 256)"),
+        ("download.workers", "5", "= '5': is not a valid value (allowed: \"auto\", or 1 to 256)"),
         ("download.workers", True, "workers = true: is true or false, not a whole number"),
-        ("download.workers", 300, "= 300: has to be 256 or less (allowed: 1 to 256)"),
+        ("download.workers", 300, '= 300: has to be 256 or less (allowed: "auto", or 1 to 256)'),
         (
             "download.stac",
             "yes",

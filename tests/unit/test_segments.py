@@ -38,7 +38,9 @@ def test_row_126_the_last_to_end_is_relieved_of_half_its_rest() -> None:
 
 def test_row_130_what_one_connection_fetches_at_once_is_not_split() -> None:
     segments = segments_of(moving(0, 1000, 500), after_s=2.0)
+    assert not segments.has_next(Coverage(), TOTAL, 1.0)
     assert segments.start_next(Coverage(), TOTAL, 1.0) is None
+    assert segments.has_next(Coverage(), TOTAL, 4.0)
     assert segments.start_next(Coverage(), TOTAL, 4.0) is not None
 
 

@@ -7,8 +7,11 @@ import anyio
 import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup
+from hypothesis import given
+from hypothesis import strategies as st
 
-from asyncdl.transfer.slots import FairLimiter, Slot, Slots
+from asyncdl.transfer.limits import files_at_once
+from asyncdl.transfer.slots import FairLimiter, Slot, Slots, files_beside
 
 
 async def stand(
@@ -140,3 +143,54 @@ async def test_an_answer_that_comes_late_goes_on_at_once(monkeypatch: pytest.Mon
     assert not slots.has_free, "one too many are gone first"
     slot.close()
     assert slots.has_free
+
+
+# --- files and segments share one budget ------------------------------------------------
+
+
+BUDGETS = st.integers(1, 256)
+
+
+@given(BUDGETS, st.integers(1, 256))
+def test_a_number_is_a_number_and_auto_is_the_budget(connections: int, workers: int) -> None:
+    assert files_at_once(workers, connections) == workers
+    assert files_at_once("auto", connections) == connections
+
+
+@given(BUDGETS, st.integers(0, 1000), st.integers(0, 1000))
+def test_large_files_take_no_more_than_half_of_what_files_need(
+    connections: int, extra: int, more: int
+) -> None:
+    files = files_beside(extra, connections)
+    assert files_beside(0, connections) == connections
+    assert connections / 2 <= files <= connections, "some file may always start"
+    assert files + min(extra, connections // 2) == connections, "none is left over"
+    assert files_beside(extra + more, connections) <= files
+
+
+@given(BUDGETS, st.lists(st.tuples(st.integers(0, 3), st.integers(0, 64)), max_size=30))
+def test_files_at_once_follow_what_large_ones_have(
+    connections: int, changes: list[tuple[int, int]]
+) -> None:
+    noted = 0
+
+    def note() -> None:
+        nonlocal noted
+        noted += 1
+
+    slots = Slots(connections, note, is_shared=True)
+    files, extra = [Slot(slots) for _ in range(4)], dict.fromkeys(range(4), 0)
+    for file, count in changes:
+        files[file].set_extra(count)
+        extra[file] = count
+        assert slots.limiter.capacity == files_beside(sum(extra.values()), connections)
+    for slot in files:
+        slot.set_extra(0)
+    assert slots.limiter.capacity == connections
+    assert bool(noted) == any(count for _, count in changes), "another file may be able to start"
+
+
+def test_a_number_of_files_does_not_depend_on_their_connections() -> None:
+    slots = Slots(5)
+    Slot(slots).set_extra(3)
+    assert slots.limiter.capacity == 5

@@ -101,7 +101,7 @@ def limits_of(download: DownloadConfig) -> Limits:
         connections=download.connections,
         per_host=download.connections,
         connections_per_file=min(
-            download.connections, max(4, download.connections // download.workers)
+            download.connections, max(4, download.connections // download.files_at_once)
         ),
         stall_timeout_s=download.stall_timeout,
         backoff=Backoff(attempts=download.attempts),

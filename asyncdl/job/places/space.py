@@ -207,7 +207,7 @@ def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles
                 need += wanted.unpacked_bytes
             if need:
                 needs[path] = need
-    return SpaceNeeds(needs, sum(sorted(transient)[-config.download.workers :]))
+    return SpaceNeeds(needs, sum(sorted(transient)[-config.download.files_at_once :]))
 
 
 def _bytes_of_part(final: Path) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from asyncdl.events import Notice, SceneSuperseded, SceneWithdrawn
-from asyncdl.job.finalize import best_effort
+from asyncdl.job.deferred_calls import best_effort
 from asyncdl.job.itemizing import item_path
 from asyncdl.job.run_context import RunContext
 from asyncdl.journal import FileStatus, SceneRecord

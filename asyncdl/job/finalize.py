@@ -7,21 +7,19 @@ Source: endpoints ``download-search``, ``download-complete-proxied``,
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import anyio
 
 from asyncdl.errors import ApiError, DiskError, NetworkError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scope import Scope
+from asyncdl.job.deferred_calls import best_effort
 from asyncdl.job.reporting.report import Report
 from asyncdl.journal import Journal, RunStart
 from asyncdl.m2m import M2MClient
 from asyncdl.units import count
-
-BEST_EFFORT_S = 60.0
-"""For each best-effort step: all files are there, so an outage is not waited for."""
 
 MAX_LISTED = 100_000
 """Requests of a job; a list of so many entries takes a few hundred megabytes for a moment."""
@@ -53,18 +51,6 @@ async def clear_queue(journal: Journal, client: M2MClient, label: str) -> None:
         await client.download_order_remove(label)
         # Not before: a later run clears what this one could not.
         await journal.requests.forget_all()
-
-
-@contextmanager
-def best_effort(failure: str) -> Iterator[None]:
-    """Log it and go on, if a call fails or takes too long."""
-    try:
-        with anyio.fail_after(BEST_EFFORT_S):
-            yield
-    except TimeoutError:
-        log.info("%s: no response within %g s", failure, BEST_EFFORT_S)
-    except (ApiError, NetworkError) as error:
-        log.info("%s: %s", failure, error)
 
 
 log = logging.getLogger("asyncdl.job")

@@ -6,6 +6,8 @@ import weakref
 from asyncio import Task
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from types import AsyncGeneratorType, MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -34,7 +36,12 @@ from asyncdl.job.choosing.from_config import (
     products_of,
     tls_of,
 )
-from asyncdl.job.choosing.preflight import check_account, check_names
+from asyncdl.job.choosing.preflight import (
+    AccountCheck,
+    check_names_early,
+    naming_datasets,
+    pass_on_notices,
+)
 from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_new, scope_of
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.job.finalize import finalizing
@@ -186,6 +193,7 @@ class Job:
             credentials = await anyio.to_thread.run_sync(credentials_of, config.service)
         tls = await self._shared_tls()
         durable = config.download.durable
+        was_empty = await anyio.to_thread.run_sync(_is_empty, config.directory)
         async with (
             open_state(
                 config.directory,
@@ -203,14 +211,14 @@ class Job:
             start = await self._begin(journal, credentials.username, whole, emit)
             scope = await self._scope_of(journal, start, report, emit)
             async with finalizing(journal, client, start, report, scope, emit):
-                # Before scenes are chosen: the replies say what time it is at the service.
-                await check_account(client, emit)
+                account = AccountCheck(client)
+                if start.last_search is not None and config.search.follows_last_run:
+                    # Scenes are chosen by the service's clock, which its replies state.
+                    await account.check()
                 now = Now.of(client.service_time)
-                journal.search_started_at = now.service
                 search_plan = whole if scope is None else SearchPlan(named=scope.scenes)
                 if scope is None and config.search.follows_last_run:
                     search_plan = await narrow_to_new(journal, whole, start.last_search, now, emit)
-                await check_names(client, config, search_plan, emit)
                 run = RunContext(
                     config=config,
                     label=start.label,
@@ -219,7 +227,7 @@ class Job:
                     placer=placer_of(config),
                     journal=journal,
                     catalog=catalog,
-                    outstanding=await read_back(journal, client, start),
+                    outstanding=await read_back(journal, client, start, was_empty=was_empty),
                     polls=SharedPolls(client, config.poll.interval),
                     link_window=LinkWindow(config.service.link_wait, config.download.files_at_once),
                     space=self._space,
@@ -227,7 +235,9 @@ class Job:
                     wait_for_reader=self._events.room,
                     scope=scope,
                 )
-                await pipeline(run, search_plan)
+                await _fetch(run, search_plan, account)
+                # By the first reply of this run, which came before any scene was searched.
+                journal.search_started_at = client.service_time
                 await self._finish(run, search_plan, start, now)
 
     async def _begin(
@@ -368,6 +378,29 @@ class Job:
             self._events.close()
         if error is None and not isinstance(self._error, AsyncdlError):
             self._raise_error()  # unexpected, and no reader has seen it
+
+
+async def _fetch(run: RunContext, search_plan: SearchPlan, account: AccountCheck) -> None:
+    """Fetch all files, after the checks that cannot wait; the other ones are made beside it."""
+    client, deferred = run.client, run.deferred
+    deferred.add(account.check)
+    deferred.add_optional(
+        "notices of the service were not read", partial(pass_on_notices, client, run.emit)
+    )
+    async with naming_datasets(client, search_plan), account.explaining_refusals():
+        if note := await check_names_early(client, run.config, search_plan, run.emit):
+            deferred.add_optional("the dataset of the file groups was not looked up", note)
+        await pipeline(run, search_plan)
+
+
+def _is_empty(directory: Path) -> bool:
+    """Return whether a directory holds nothing or does not exist."""
+    try:
+        return next(directory.iterdir(), None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # the run reports it
 
 
 def _check_types(config: object, credentials: object) -> None:

@@ -12,7 +12,7 @@ id is resolved.
 All stages run at once. The queues between them are short, so a stage that is
 slow slows those before it: what is in memory is at most two batches of scenes,
 two requests' worth of files, the ready queue, and a bounded number of files that wait for
-their host.
+their host. Calls that none of them needs are made beside them, after the first request.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ async def pipeline(run: RunContext, search_plan: SearchPlan) -> None:
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
             stages.start_soon(poll, run, waiting_in, ready_out.clone())
             stages.start_soon(fetch, run, ready_in.clone())
+            stages.start_soon(run.deferred.make_all)
 
 
 async def poll(

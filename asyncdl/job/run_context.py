@@ -11,6 +11,7 @@ from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.choosing.from_config import kinds_of
 from asyncdl.job.choosing.scope import Scope
+from asyncdl.job.deferred_calls import DeferredCalls
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
@@ -72,6 +73,8 @@ class RunContext:
     """Polls of the service's queue, for all that need one."""
     link_window: LinkWindow = field(default_factory=LinkWindow)
     """Limits the links that are not used yet."""
+    deferred: DeferredCalls = field(default_factory=DeferredCalls)
+    """Calls that no request needs."""
     scope: Scope | None = None
     """What the run is confined to; ``None`` takes all that the config asks for."""
     window_of: Callable[[WantedFile], ByteWindow | None] = whole_file

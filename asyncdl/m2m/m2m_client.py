@@ -7,7 +7,7 @@ only the parameters and results of each endpoint.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ from asyncdl.m2m.models import (
     ScenePage,
     read_reply,
 )
-from asyncdl.m2m.scene_lists import SceneList, SceneLists
+from asyncdl.m2m.scene_lists import Removal, SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
 from asyncdl.net.addresses import Zone
 from asyncdl.redact import Url
@@ -362,7 +362,12 @@ class M2MClient:
         )
 
     def open_scene_list(
-        self, dataset_name: str, ids: Sequence[str], *, id_field: str = "entityId"
+        self,
+        dataset_name: str,
+        ids: Sequence[str],
+        *,
+        id_field: str = "entityId",
+        defer_removal: Callable[[Removal], None] | None = None,
     ) -> AbstractAsyncContextManager[SceneList]:
         """Keep scenes in a temporary list for the duration of the block.
 
@@ -373,9 +378,13 @@ class M2MClient:
             dataset_name: Alias of the dataset that the ids belong to.
             ids: 1 to 50,000.
             id_field: ``entityId``, or ``displayId``, which is slower.
+            defer_removal: Takes a coroutine function that removes the list, at the end of the
+                block and in place of the removal there, for a time when fewer calls are urgent.
         Raises: ValueError on entering, if there are no ids or too many.
         """
-        return self._scene_lists.open(dataset_name, ids, id_field=id_field)
+        return self._scene_lists.open(
+            dataset_name, ids, id_field=id_field, defer_removal=defer_removal
+        )
 
     async def scene_list_add(
         self,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from anyio import move_on_after
 
@@ -22,6 +23,9 @@ log = logging.getLogger("asyncdl.m2m")
 
 MAX_SCENES = 50_000
 """The service's maximum per list."""
+
+Removal: TypeAlias = Callable[[], Awaitable[None]]
+"""Removes one list. Raises nothing of asyncdl's own: failures are logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,24 @@ class SceneLists:
 
     @asynccontextmanager
     async def open(
-        self, dataset_name: str, ids: Sequence[str], *, id_field: str = "entityId"
+        self,
+        dataset_name: str,
+        ids: Sequence[str],
+        *,
+        id_field: str = "entityId",
+        defer_removal: Callable[[Removal], None] | None = None,
     ) -> AsyncIterator[SceneList]:
         """Keep scenes in a temporary list for the duration of the block.
 
         A list that cannot be removed at the end of the block is removed by
         :meth:`remove_all`, or by the service when it expires.
 
+        Args:
+            dataset_name: Alias of the dataset that the ids belong to.
+            ids: As many as fit into a list.
+            id_field: Which kind of id.
+            defer_removal: Takes the removal at the end of the block, to be made later; after
+                an error the list is removed at once all the same.
         Raises:
             ValueError: no ids, or more than fit into a list.
             ApiError, NetworkError: the list could not be created.
@@ -78,8 +93,13 @@ class SceneLists:
         try:
             added = await self._add(list_id, dataset_name, ids, id_field)
             yield SceneList(list_id, dataset_name, len(ids), added)
-        finally:
+        except BaseException:
             await self._remove_in_time(list_id)
+            raise
+        if defer_removal is None:
+            await self._remove_in_time(list_id)
+        else:
+            defer_removal(partial(self._remove, list_id))
 
     async def remove_all(self) -> None:
         """Remove the remaining lists; failures are logged."""

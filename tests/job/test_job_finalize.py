@@ -55,7 +55,7 @@ async def test_a_very_large_job_does_not_ask_for_the_list_of_all_it_requested(
     monkeypatch.setattr(finalize, "MAX_LISTED", 2)
     bench.service.faults = Faults(proxied=1.0)
     await bench.complete(RED)
-    assert bench.service.calls["download-search"] == 1  # at the beginning
+    assert bench.service.calls["download-search"] == 0
     assert bench.service.calls["download-complete-proxied"] == 0
     assert bench.service.cleanup_report.entries == {}
 

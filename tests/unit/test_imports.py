@@ -69,7 +69,7 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
         {"places"},
         {"choosing"},
         {"queue"},
-        {"run_context"},
+        {"run_context", "deferred_calls"},
         {"stages"},
     ),
     "m2m": (

@@ -1,12 +1,25 @@
-"""Checks before the first scene is searched: the account, and the names in the config."""
+"""Checks of the account and of the names in the config.
+
+``plan`` makes them all before it searches. A run makes few of them there: each call delays every
+file, and where a name is wrong or the account lacks a right, the first call that needs it is
+refused. Such a refusal is then turned into the error that the check would have raised.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from asyncdl.config import Config
-from asyncdl.errors import ApiError, AuthError, ConfigError, EndpointRemoved
+from asyncdl.errors import (
+    ApiError,
+    AuthError,
+    ConfigError,
+    EndpointRemoved,
+    ForeignResponse,
+    NetworkError,
+)
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.from_config import group_names, products_of
 from asyncdl.job.choosing.search_plan import SearchPlan
@@ -32,8 +45,63 @@ async def check_account(client: M2MClient, emit: Emit) -> None:
     Raises: AuthError, if the account may not download.
     Source: endpoints ``permissions``, ``notifications``.
     """
-    await _check_permission(client)
-    await _pass_on_notices(client, emit)
+    await AccountCheck(client).check()
+    await pass_on_notices(client, emit)
+
+
+class AccountCheck:
+    """Checks once in a run that the account may download: later, or after a refusal.
+
+    Source: endpoint ``permissions``.
+    """
+
+    def __init__(self, client: M2MClient) -> None:
+        self._client = client
+        self._result: bool | None = None
+        """Whether the account may download; ``None`` before the check."""
+
+    async def check(self) -> None:
+        """Check the account, unless that was done.
+
+        Raises: AuthError, if the account may not download.
+        """
+        if not await self._may_download():
+            raise _may_not_download()
+
+    @asynccontextmanager
+    async def explaining_refusals(self) -> AsyncIterator[None]:
+        """Make the check if a call in the block is refused, as that may be the reason.
+
+        Raises: AuthError, if the account may not download; otherwise the refusal.
+        """
+        try:
+            yield
+        except ApiError as error:
+            if _may_be_for_account(error) and await self._is_known_to_lack_the_right():
+                raise _may_not_download() from error
+            raise
+
+    async def _is_known_to_lack_the_right(self) -> bool:
+        try:
+            return not await self._may_download()
+        except (ApiError, NetworkError):
+            return False  # the refusal itself says more
+
+    async def _may_download(self) -> bool:
+        if self._result is None:
+            self._result = "download" in await self._client.permissions()
+        return self._result
+
+
+def _may_not_download() -> AuthError:
+    return AuthError("permissions", message=f"this account may not download; {MACHINE_ADVICE}")
+
+
+def _may_be_for_account(error: ApiError) -> bool:
+    """Return whether an account that may not download may be why a call was refused."""
+    is_login = error.endpoint.startswith("login")
+    is_other = error.retryable or error.is_quota or error.endpoint == "permissions"
+    return not (is_login or is_other or isinstance(error, EndpointRemoved | ForeignResponse))
 
 
 async def check_names(
@@ -45,14 +113,32 @@ async def check_names(
     Source: endpoints ``dataset-file-groups``, ``dataset``.
     """
     await _check_datasets(client, search_plan)
-    await _check_groups(client, config, search_plan, emit)
+    if (secondary := await _check_groups(client, config, search_plan)) is not None:
+        await _note_groups(client, config, secondary, emit)
+
+
+async def check_names_early(
+    client: M2MClient, config: Config, search_plan: SearchPlan, emit: Emit
+) -> Callable[[], Awaitable[None]] | None:
+    """Check only the names for which no refusal before the first request will do.
+
+    With several datasets, files of the first are fetched before a refusal names the second.
+    A single one is refused by the first call that names it: see :func:`naming_datasets`.
+
+    Returns: What is left to do, and decides nothing: it emits where file groups come from.
+    Raises: as :func:`check_names`.
+    """
+    if len(search_plan.datasets) > 1:
+        await _check_datasets(client, search_plan)
+    secondary = await _check_groups(client, config, search_plan)
+    return None if secondary is None else partial(_note_groups, client, config, secondary, emit)
 
 
 @asynccontextmanager
 async def naming_datasets(client: M2MClient, search_plan: SearchPlan) -> AsyncIterator[None]:
-    """Raise the same error as a run does, if any call in the block is refused for its dataset.
+    """Raise the error of :func:`check_names`, if a call in the block is refused for its dataset.
 
-    For callers without the checks of a run: a valid name costs no additional call.
+    A valid name costs no additional call.
     Raises: ConfigError, for an unknown alias; AuthError, for a dataset that is closed.
     """
     try:
@@ -63,16 +149,8 @@ async def naming_datasets(client: M2MClient, search_plan: SearchPlan) -> AsyncIt
         raise
 
 
-async def _check_permission(client: M2MClient) -> None:
-    permissions = await client.permissions()
-    if "download" not in permissions:
-        raise AuthError(
-            "permissions",
-            message=f"this account may not download; {MACHINE_ADVICE}",
-        )
-
-
-async def _pass_on_notices(client: M2MClient, emit: Emit) -> None:
+async def pass_on_notices(client: M2MClient, emit: Emit) -> None:
+    """Emit the service's notices. Source: endpoint ``notifications``."""
     try:
         notices = await client.notifications()
     except ApiError:
@@ -136,15 +214,18 @@ async def unknown_dataset(
     )
 
 
-async def _check_groups(
-    client: M2MClient, config: Config, search_plan: SearchPlan, emit: Emit
-) -> None:
+async def _check_groups(client: M2MClient, config: Config, search_plan: SearchPlan) -> str | None:
+    """Return the id of the dataset that the wanted file groups come from; ``None`` without any."""
     wanted = group_names(products_of(config))
     datasets = search_plan.datasets
     # Each dataset has its own groups, so groups of a job with several datasets are not checked;
     # a run for failed files may have no dataset at all.
     if not wanted or len(datasets) != 1:
-        return
-    groups = await client.dataset_file_groups(datasets[0])
-    secondary = await client.dataset(dataset_id=check_groups(wanted, groups))
-    emit(Notice(f"File groups {', '.join(wanted)} come from {secondary.dataset_alias}."))
+        return None
+    return check_groups(wanted, await client.dataset_file_groups(datasets[0]))
+
+
+async def _note_groups(client: M2MClient, config: Config, secondary_id: str, emit: Emit) -> None:
+    secondary = await client.dataset(dataset_id=secondary_id)
+    wanted = ", ".join(group_names(products_of(config)))
+    emit(Notice(f"File groups {wanted} come from {secondary.dataset_alias}."))

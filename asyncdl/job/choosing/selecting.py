@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +32,7 @@ from asyncdl.m2m.downloads.selection import (
     words_of,
 )
 from asyncdl.m2m.models import DownloadOption
+from asyncdl.m2m.scene_lists import Removal
 from asyncdl.text import did_you_mean
 from asyncdl.units import size
 
@@ -135,6 +136,8 @@ async def selections(
     config: Config,
     emit: Emit,
     namesakes: Namesakes | None = None,
+    *,
+    defer_removal: Callable[[Removal], None] | None = None,
 ) -> AsyncGenerator[Selected]:
     """Yield the files of each batch of scenes, while the search goes on.
 
@@ -144,6 +147,8 @@ async def selections(
         config: Which files of them, and where they go.
         emit: Takes notices.
         namesakes: Knows which scenes had a display id first, in earlier runs, too.
+        defer_removal: Takes the removal of each batch's scene list; by default it is made
+            before the batch is yielded.
 
     Emits a :class:`Notice` for what scenes do not have by nature: an ``L2SR``
     scene has no temperature, which is not a failure.
@@ -151,7 +156,7 @@ async def selections(
     Raises: ConfigError, listing the bands there are, for a band that the scenes of
         the first batch lack and the dataset does not have, or that no scene has if
         no file was found at all; and listing the products there are, for a product
-        that they lack or that is ambiguous.
+        that they lack or that is ambiguous. ApiError, if the only dataset is closed.
     """
     products, layout = products_of(config), layout_of(config)
     tally = _SelectionTally(products, is_one_dataset=len(search_plan.datasets) <= 1)
@@ -159,10 +164,12 @@ async def selections(
     async with aclosing(scene_batches(client, search_plan, config, emit)) as batches:
         async for batch in batches:
             try:
-                options = await _options(client, batch, products)
+                options = await _options(client, batch, products, defer_removal)
             except ApiError as error:
                 if (reason := _refusal_reason(error)) is None:
                     raise
+                if reason == DATASET_CLOSED and tally.is_one_dataset and not tally.scenes:
+                    raise  # there is nothing else to fetch
                 yield _refused(batch, error, reason)
                 continue
             apart = namesakes.take((o.display_id, o.entity_id) for o in options)
@@ -205,14 +212,17 @@ def _refused(batch: SceneIds, error: ApiError, reason: str) -> Selected:
 
 
 async def _options(
-    client: M2MClient, batch: SceneIds, products: Sequence[Wanted]
+    client: M2MClient,
+    batch: SceneIds,
+    products: Sequence[Wanted],
+    defer_removal: Callable[[Removal], None] | None,
 ) -> list[DownloadOption]:
     """Return the download options of a batch.
 
     Source: endpoints ``scene-list-add``, ``download-options``, ``scene-list-remove``.
     """
     async with client.open_scene_list(
-        batch.dataset, batch.ids, id_field=batch.id_field
+        batch.dataset, batch.ids, id_field=batch.id_field, defer_removal=defer_removal
     ) as scene_list:
         return await client.download_options(
             batch.dataset,

@@ -2,7 +2,10 @@
 
 The journal knows them. If it may lack some, because it is new or the last run was
 interrupted, the service is queried once: its queue under the job's label shows what a run
-requested whose journal or last response was lost.
+requested whose journal or last response was lost. In a directory that was empty nothing
+suggests an earlier run, and the first request is not delayed: if there was one after all,
+a repeated request under the same label gets the same downloads, and the end of the run
+clears the label as always.
 """
 
 from __future__ import annotations
@@ -49,13 +52,22 @@ class OutstandingRequests:
                     yield wanted, Requested(entry.download_id, entry.label or "")
 
 
-async def read_back(journal: Journal, client: M2MClient, start: RunStart) -> OutstandingRequests:
+async def read_back(
+    journal: Journal, client: M2MClient, start: RunStart, *, was_empty: bool
+) -> OutstandingRequests:
     """Return the outstanding requests; the service is queried only if the journal may lack some.
 
-    Source: endpoint ``download-search``.
+    Args:
+        journal: Of the job.
+        client: Of the service.
+        start: What the journal knows of earlier runs.
+        was_empty: Whether the download directory was empty or missing before this run.
+    Source: endpoint ``download-search``; API notes, section 5.4.
     """
-    entries = await client.download_search(start.label) if start.may_lack_requests else []
-    return OutstandingRequests(journal, entries)
+    is_new = start.is_first and was_empty
+    if is_new or not start.may_lack_requests:
+        return OutstandingRequests(journal)
+    return OutstandingRequests(journal, await client.download_search(start.label))
 
 
 def _key(wanted: WantedFile) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable
 from contextlib import aclosing
+from functools import partial
 
 from anyio.streams.memory import MemoryObjectSendStream
 
@@ -35,7 +36,14 @@ async def discover(
                 run.journal.found_scenes.note(event.scenes)
             run.emit(event)
 
-        found = selections(run.client, search_plan, run.config, watch, namesakes)
+        found = selections(
+            run.client,
+            search_plan,
+            run.config,
+            watch,
+            namesakes,
+            defer_removal=partial(run.deferred.add_optional, "a scene list is not removed yet"),
+        )
         async with aclosing(found) as batches:
             await _send_missing(run, batches, wanted_out)
 

@@ -35,7 +35,7 @@ async def request(
     """Turn wanted files into URLs and into ids to wait for.
 
     The queue of URLs is bounded, so a slow disk slows this stage and its calls:
-    links do not pile up.
+    links do not pile up. Deferred calls begin after the first group.
     """
     service, poll = run.config.service, run.config.poll
     quota = Quota(
@@ -51,6 +51,7 @@ async def request(
             for outstanding in await _take_outstanding(run, group):
                 await waiting_out.send(outstanding)
             while group and (matched := await _request(run, quota, group)):
+                run.deferred.release()
                 await _note_accepted(run, matched)
                 if waiting := _process_reply(run, matched):
                     await waiting_out.send(waiting)
@@ -58,8 +59,11 @@ async def request(
                 for found in matched.available:
                     await ready_out.send(_ready(run, found))
                 await run.wait_for_reader()
+            run.deferred.release()  # all of the group was requested before, or quota is used up
             for wanted in group:
                 _fail_without_quota(run, wanted)
+        # Discovery is over, too: it adds no more.
+        run.deferred.close()
 
 
 async def _take_outstanding(run: RunContext, group: list[WantedFile]) -> list[Waiting]:

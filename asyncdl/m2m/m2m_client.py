@@ -7,7 +7,7 @@ only the parameters and results of each endpoint.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ from asyncdl.m2m.models import (
     ScenePage,
     read_reply,
 )
-from asyncdl.m2m.scene_lists import Removal, SceneList, SceneLists
+from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
 from asyncdl.net.addresses import Zone
 from asyncdl.redact import Url
@@ -367,7 +367,7 @@ class M2MClient:
         ids: Sequence[str],
         *,
         id_field: str = "entityId",
-        defer_removal: Callable[[Removal], None] | None = None,
+        keep: bool = False,
     ) -> AbstractAsyncContextManager[SceneList]:
         """Keep scenes in a temporary list for the duration of the block.
 
@@ -378,13 +378,11 @@ class M2MClient:
             dataset_name: Alias of the dataset that the ids belong to.
             ids: 1 to 50,000.
             id_field: ``entityId``, or ``displayId``, which is slower.
-            defer_removal: Takes a coroutine function that removes the list, at the end of the
-                block and in place of the removal there, for a time when fewer calls are urgent.
+            keep: Whether the list stays after the block: until :meth:`scene_list_remove`, for
+                a time when fewer calls are urgent, or until the client closes.
         Raises: ValueError on entering, if there are no ids or too many.
         """
-        return self._scene_lists.open(
-            dataset_name, ids, id_field=id_field, defer_removal=defer_removal
-        )
+        return self._scene_lists.open(dataset_name, ids, id_field=id_field, keep=keep)
 
     async def scene_list_add(
         self,
@@ -456,6 +454,8 @@ class M2MClient:
             "scene-list-remove",
             _payload(listId=list_id, datasetName=dataset_name, entityIds=_as_list(ids)),
         )
+        if dataset_name is None and ids is None:
+            self._scene_lists.forget(list_id)
 
     async def scene_list_summary(
         self, list_id: str, dataset_name: str | None = None

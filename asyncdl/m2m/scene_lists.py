@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from anyio import move_on_after
 
@@ -23,9 +22,6 @@ log = logging.getLogger("asyncdl.m2m")
 
 MAX_SCENES = 50_000
 """The service's maximum per list."""
-
-Removal: TypeAlias = Callable[[], Awaitable[None]]
-"""Removes one list. Raises nothing of asyncdl's own: failures are logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ class SceneLists:
         ids: Sequence[str],
         *,
         id_field: str = "entityId",
-        defer_removal: Callable[[Removal], None] | None = None,
+        keep: bool = False,
     ) -> AsyncIterator[SceneList]:
         """Keep scenes in a temporary list for the duration of the block.
 
@@ -79,8 +75,8 @@ class SceneLists:
             dataset_name: Alias of the dataset that the ids belong to.
             ids: As many as fit into a list.
             id_field: Which kind of id.
-            defer_removal: Takes the removal at the end of the block, to be made later; after
-                an error the list is removed at once all the same.
+            keep: Whether the list stays after the block, to be removed later; after an error
+                in the block it is removed at once all the same.
         Raises:
             ValueError: no ids, or more than fit into a list.
             ApiError, NetworkError: the list could not be created.
@@ -96,10 +92,12 @@ class SceneLists:
         except BaseException:
             await self._remove_in_time(list_id)
             raise
-        if defer_removal is None:
+        if not keep:
             await self._remove_in_time(list_id)
-        else:
-            defer_removal(partial(self._remove, list_id))
+
+    def forget(self, list_id: str) -> None:
+        """Note that somebody has removed a list."""
+        self._present.discard(list_id)
 
     async def remove_all(self) -> None:
         """Remove the remaining lists; failures are logged."""

@@ -11,7 +11,7 @@ import pytest
 
 from asyncdl.errors import ApiError
 from asyncdl.m2m import ClientOptions, M2MClient
-from asyncdl.m2m.scene_lists import MAX_SCENES, Removal, new_list_id
+from asyncdl.m2m.scene_lists import MAX_SCENES, new_list_id
 from tests.m2m.fake_m2m import DOWN, FakeM2M, Reply
 
 MakeClient = Callable[..., M2MClient]
@@ -50,34 +50,31 @@ async def test_a_cancelled_block_removes_the_list(client: M2MClient, service: Fa
     assert service.called[-1] == "scene-list-remove"
 
 
-async def test_a_removal_can_wait(client: M2MClient, service: FakeM2M) -> None:
-    removals: list[Removal] = []
-    async with client.open_scene_list(LANDSAT, ["A"], defer_removal=removals.append):
-        pass
-    assert service.called[-1] == "scene-list-add"
-    for removal in removals * 2:
-        await removal()
-    assert service.called.count("scene-list-remove") == len(removals) == 1
-
-
-async def test_a_removal_that_waits_for_ever_is_made_at_the_end(
+async def test_a_list_that_is_kept_is_removed_when_the_caller_likes(
     make_client: MakeClient, service: FakeM2M
 ) -> None:
-    ids = ["A"]
-    async with (
-        make_client() as client,
-        client.open_scene_list(LANDSAT, ids, defer_removal=lambda _: None),
-    ):
+    async with make_client() as client:
+        async with client.open_scene_list(LANDSAT, ["A"], keep=True) as scenes:
+            pass
+        assert service.called[-1] == "scene-list-add"
+        await client.scene_list_remove(scenes.list_id)
+    assert service.called[-2:] == ["scene-list-remove", "logout"]
+    assert service.called.count("scene-list-remove") == 1
+
+
+async def test_a_list_that_is_kept_is_removed_when_the_client_closes(
+    make_client: MakeClient, service: FakeM2M
+) -> None:
+    async with make_client() as client, client.open_scene_list(LANDSAT, ["A"], keep=True):
         pass
     assert service.called[-2:] == ["scene-list-remove", "logout"]
 
 
-async def test_no_removal_waits_after_an_error(client: M2MClient, service: FakeM2M) -> None:
-    removals: list[Removal] = []
+async def test_no_list_is_kept_after_an_error(client: M2MClient, service: FakeM2M) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with client.open_scene_list(LANDSAT, ["A"], defer_removal=removals.append):
+        async with client.open_scene_list(LANDSAT, ["A"], keep=True):
             raise ZeroDivisionError
-    assert service.called[-1] == "scene-list-remove" and removals == []
+    assert service.called[-1] == "scene-list-remove"
 
 
 async def test_an_addition_that_was_cut_off_is_removed(client: M2MClient, service: FakeM2M) -> None:

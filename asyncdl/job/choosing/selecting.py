@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Container,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeAlias
 
 from asyncdl.background import off_loop
 from asyncdl.config import Config
@@ -32,11 +42,13 @@ from asyncdl.m2m.downloads.selection import (
     words_of,
 )
 from asyncdl.m2m.models import DownloadOption
-from asyncdl.m2m.scene_lists import Removal
 from asyncdl.text import did_you_mean
 from asyncdl.units import size
 
 KEY = "products.product"
+
+Defer: TypeAlias = Callable[[Callable[[], Awaitable[None]]], None]
+"""Takes a call that is to be made later."""
 
 
 def choices_of(products: Iterable[Wanted]) -> tuple[str, ...]:
@@ -137,7 +149,7 @@ async def selections(
     emit: Emit,
     namesakes: Namesakes | None = None,
     *,
-    defer_removal: Callable[[Removal], None] | None = None,
+    defer: Defer | None = None,
 ) -> AsyncGenerator[Selected]:
     """Yield the files of each batch of scenes, while the search goes on.
 
@@ -147,8 +159,8 @@ async def selections(
         config: Which files of them, and where they go.
         emit: Takes notices.
         namesakes: Knows which scenes had a display id first, in earlier runs, too.
-        defer_removal: Takes the removal of each batch's scene list; by default it is made
-            before the batch is yielded.
+        defer: Takes the removal of each batch's scene list; by default it is made before the
+            batch is yielded.
 
     Emits a :class:`Notice` for what scenes do not have by nature: an ``L2SR``
     scene has no temperature, which is not a failure.
@@ -164,7 +176,7 @@ async def selections(
     async with aclosing(scene_batches(client, search_plan, config, emit)) as batches:
         async for batch in batches:
             try:
-                options = await _options(client, batch, products, defer_removal)
+                options = await _options(client, batch, products, defer)
             except ApiError as error:
                 if (reason := _refusal_reason(error)) is None:
                     raise
@@ -215,22 +227,25 @@ async def _options(
     client: M2MClient,
     batch: SceneIds,
     products: Sequence[Wanted],
-    defer_removal: Callable[[Removal], None] | None,
+    defer: Defer | None,
 ) -> list[DownloadOption]:
     """Return the download options of a batch.
 
     Source: endpoints ``scene-list-add``, ``download-options``, ``scene-list-remove``.
     """
     async with client.open_scene_list(
-        batch.dataset, batch.ids, id_field=batch.id_field, defer_removal=defer_removal
+        batch.dataset, batch.ids, id_field=batch.id_field, keep=defer is not None
     ) as scene_list:
-        return await client.download_options(
+        options = await client.download_options(
             batch.dataset,
             list_id=scene_list.list_id,
             # With groups the service gives the single files other product ids.
             # One job uses one of the two, so that no file is requested twice.
             include_secondary_file_groups=bool(group_names(products)),
         )
+    if defer is not None:
+        defer(partial(client.scene_list_remove, scene_list.list_id))
+    return options
 
 
 @dataclass

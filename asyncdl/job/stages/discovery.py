@@ -42,7 +42,7 @@ async def discover(
             run.config,
             watch,
             namesakes,
-            defer_removal=partial(run.deferred.add_optional, "a scene list is not removed yet"),
+            defer=partial(run.deferred.add_optional, "a scene list is not removed yet"),
         )
         async with aclosing(found) as batches:
             await _send_missing(run, batches, wanted_out)

@@ -10,7 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from asyncdl.background import off_loop
 from asyncdl.config import ServiceConfig
-from asyncdl.events import FileState
+from asyncdl.events import Event, FileState, QuotaWait
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.quota import Quota
 from asyncdl.job.run_context import RunContext
@@ -35,11 +35,17 @@ async def request(
     """Turn wanted files into URLs and into ids to wait for.
 
     The queue of URLs is bounded, so a slow disk slows this stage and its calls:
-    links do not pile up. Deferred calls begin after the first group.
+    links do not pile up. Deferred calls begin after the first request.
     """
     service, poll = run.config.service, run.config.poll
+
+    def watch(event: Event) -> None:
+        if isinstance(event, QuotaWait):
+            run.deferred.release()  # the first request may not be answered for hours
+        run.emit(event)
+
     quota = Quota(
-        run.client, run.emit, check_interval_s=service.quota_interval, max_wait_s=poll.deadline
+        run.client, watch, check_interval_s=service.quota_interval, max_wait_s=poll.deadline
     )
     async with (
         wanted_in,

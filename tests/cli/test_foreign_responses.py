@@ -28,7 +28,8 @@ def foreign_service(status: int, body: bytes, *, at: str) -> Iterator[tuple[str,
             self.rfile.read(int(self.headers["Content-Length"]))
             endpoint = self.path.rpartition("/")[2]
             calls[endpoint] += 1
-            fine = b'{"data": "key", "errorCode": null}'
+            data = b'["download"]' if endpoint == "permissions" else b'"key"'
+            fine = b'{"data": %b, "errorCode": null}' % data
             content = body if endpoint == at else fine
             self.send_response(status if endpoint == at else 200)
             self.send_header("Content-Length", str(len(content)))
@@ -48,7 +49,7 @@ def foreign_service(status: int, body: bytes, *, at: str) -> Iterator[tuple[str,
             thread.join()
 
 
-@pytest.mark.parametrize("at", ["login-token", "permissions"])
+@pytest.mark.parametrize("at", ["login-token", "scene-list-add"])
 @pytest.mark.parametrize(
     ("status", "body", "exit_status", "words"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ pytest.register_assert_rewrite(
 # Noisy machines make single examples slow now and then; how many there are stays the default.
 hypothesis.settings.register_profile("asyncdl", deadline=None)
 hypothesis.settings.load_profile("asyncdl")
+
+
+# A shell without job control starts what runs behind it with Ctrl-C ignored, and so would be
+# every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,8 +11,11 @@ from random import Random
 
 from anyio.abc import Process
 
-EARLY = ("login-token", "permissions", "dataset-file-groups", "scene-search", "scene-list-add",
-         "download-options", "scene-list-remove")  # fmt: skip
+EARLY = ("login-token", "dataset-file-groups", "scene-search", "scene-list-add",
+         "download-options")  # fmt: skip
+"""Before the first file is requested."""
+DEFERRED = ("permissions", "scene-list-remove")
+"""After the first request, while files flow."""
 QUEUE = ("download-request", "download-request", "download-retrieve")
 LATE = ("download-order-remove", "logout")
 BODY = ("*.TIF flows", "*.tar flows", "* flows", "*.tar sent", "* sent", "* sent", "* sent")

@@ -91,7 +91,10 @@ kinds = st.fixed_dictionaries(
 names = st.text(
     st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\\"), min_size=1, max_size=12
 )
-contents_of_any_kind = st.dictionaries(names, st.binary(max_size=3000), min_size=1, max_size=5)
+contents_of_any_kind = st.dictionaries(names, st.binary(max_size=3000), min_size=1, max_size=5).map(
+    lambda contents: {name: b"" if name.endswith("/") else contents[name] for name in contents}
+)
+"""A folder holds no bytes of its own: see the test of one that does."""
 
 
 @settings(max_examples=150)
@@ -105,6 +108,12 @@ def test_whatever_zipfile_writes_comes_out_as_zipfile_reads_it(
     truth = as_zipfile_reads(data)
     assert stream(data, piece_bytes).files == truth
     assert read_whole(data).files == truth
+
+
+def test_a_folder_with_bytes_of_its_own_is_refused_where_only_its_end_says_how_many() -> None:
+    data = pack_zip({"a/": b"x"}, method=0, is_piped=True, is_large=False, comment=b"")
+    with pytest.raises(Malformed, match="'a/' is not what its data descriptor says"):
+        stream(data, 7)
 
 
 @settings(max_examples=300)

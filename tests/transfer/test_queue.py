@@ -10,6 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from asyncdl.errors import HttpStatusError
+from asyncdl.events import TransferStarted
 from asyncdl.transfer import Fetched, FileRequest, Outcome, serve_queue
 from asyncdl.transfer.slots import Slot
 from tests.transfer.fault_server import QUICK, HostedFile, Received, Reply, Rig, after, rig, status
@@ -120,7 +121,9 @@ async def test_a_large_file_gets_connections_while_small_ones_wait(tmp_path: Pat
 
     async with rig(tmp_path, respond, limits=split) as r, queue_of(r, 20):
         await until(lambda: len(r.server.requests) == 4)
-        await until(lambda: (tmp_path / "0.bin.part").stat().st_size > 0)
+        # Not all first bytes are written at once: how many, depends on the loop.
+        await until(lambda: bool(r.told(TransferStarted)))
+        await anyio.wait_all_tasks_blocked()
         for count, gate in enumerate(gates[1:3], 1):
             gate.set()
             await until(lambda count=count: len(segments) == count)  # type: ignore[misc]
@@ -130,7 +133,8 @@ async def test_a_large_file_gets_connections_while_small_ones_wait(tmp_path: Pat
         assert len(segments) == 2
         gates[0].set()
     assert r.server.most_active <= 4
-    assert r.content("0.bin") == BODY * 40
+    # Which file comes first, depends on the loop.
+    assert [file.read_bytes() for file in tmp_path.glob("*.bin")].count(BODY * 40) == 1
 
 
 async def test_row_134_a_full_queue_holds_up_who_fills_it(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_zip_that_holds_a_virtual_file_is_refused(
      "http://127.0.0.1:1/a.zip", "zip+http://127.0.0.1:1/a.zip", "WFS:http://127.0.0.1:1"],
 )  # fmt: skip
 def test_names_that_are_no_files_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"is a virtual file of GDAL|is no regular file"):
+    with pytest.raises(ConfigError, match=r"is a virtual file of GDAL|is not a regular file"):
         as_geojson(Path(name))
     with pytest.raises(ConfigError):
         area_of(SearchConfig(dataset="x", limit=1, aoi=Aoi(name)))

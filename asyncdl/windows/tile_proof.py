@@ -14,16 +14,16 @@ import zlib
 from collections.abc import Callable
 from enum import StrEnum
 
+from asyncdl.windows.decoded_length import CHUNK_BYTES, check_not_beyond, count_decoded
 from asyncdl.windows.gdal_layout import leader_of, trailer_of
 from asyncdl.windows.jpeg_shape import jpeg_shape
 from asyncdl.windows.lzw_length import lzw_length
-from asyncdl.windows.tiff_structure import LARGEST_TILE_BYTES, TiledImage
+from asyncdl.windows.tiff_structure import TiledImage
 from asyncdl.windows.window_errors import DamagedTile
 from asyncdl.windows.zstd_frames import zstd_length
 
 NONE, LZW, JPEG, DEFLATE, OLD_DEFLATE = 1, 5, 7, 8, 32946
 PACKBITS, LZMA, ZSTD, WEBP = 32773, 34925, 50000, 50001
-_CHUNK_BYTES = 1 << 16
 _LZMA_MEMORY_BYTES = 1 << 27
 """The strongest level asks for 65 MiB to decode."""
 
@@ -85,11 +85,11 @@ def _deflate(data: bytes, expected: int | None, _: TiledImage) -> TileEvidence:
     count, rest = 0, data
     try:
         while not inflater.eof:
-            chunk = inflater.decompress(rest, _CHUNK_BYTES)
+            chunk = inflater.decompress(rest, CHUNK_BYTES)
             count, rest = count + len(chunk), inflater.unconsumed_tail
             if not (chunk or rest or inflater.eof):
                 raise DamagedTile("a tile ends in the middle of its deflate stream")
-            _check_not_beyond(count, expected)
+            check_not_beyond(count, expected)
     except zlib.error as problem:
         raise DamagedTile(f"a tile is no whole deflate stream: {problem}") from None
     _check_length(count, expected)
@@ -98,14 +98,8 @@ def _deflate(data: bytes, expected: int | None, _: TiledImage) -> TileEvidence:
 
 def _lzma(data: bytes, expected: int | None, _: TiledImage) -> TileEvidence:
     decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY_BYTES)
-    count, rest = 0, data
     try:
-        while not decoder.eof:
-            chunk = decoder.decompress(rest, _CHUNK_BYTES)
-            count, rest = count + len(chunk), b""
-            if decoder.needs_input and not decoder.eof:
-                raise DamagedTile("a tile ends in the middle of its xz stream")
-            _check_not_beyond(count, expected)
+        count = count_decoded(decoder, data, expected, "its xz stream")
     except lzma.LZMAError as problem:
         raise DamagedTile(f"a tile is no whole xz stream: {problem}") from None
     _check_length(count, expected)
@@ -172,11 +166,6 @@ _CHECKS: dict[int, _Check] = {
     ZSTD: _zstd,
     WEBP: _webp,
 }
-
-
-def _check_not_beyond(count: int, expected: int | None) -> None:
-    if count > (LARGEST_TILE_BYTES if expected is None else expected):
-        raise DamagedTile("a tile holds more than its pixels")
 
 
 def _check_length(count: int, expected: int | None) -> None:

@@ -14,13 +14,13 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from asyncdl.windows.decoded_length import CHUNK_BYTES, check_not_beyond, count_decoded
 from asyncdl.windows.window_errors import DamagedTile
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _LENGTH_BYTES = (0, 2, 4, 8)
 _DICTIONARY_BYTES = (0, 1, 2, 4)
 _RAW, _REPEATED, _RESERVED = 0, 1, 3
-_CHUNK_BYTES = 1 << 16
 _MOST_WINDOW_BYTES = 1 << 27
 """What a decoder may hold."""
 
@@ -99,17 +99,10 @@ def _standard(package: Any) -> _Decode:
     def decode(data: bytes, expected: int | None) -> int:
         options = {package.DecompressionParameter.window_log_max: 27}
         decoder = package.ZstdDecompressor(options=options)
-        count, rest = 0, data
         try:
-            while not decoder.eof:
-                chunk = decoder.decompress(rest, _CHUNK_BYTES)
-                count, rest = count + len(chunk), b""
-                if decoder.needs_input and not decoder.eof:
-                    raise DamagedTile("a tile ends in the middle of a Zstandard frame")
-                _check_not_beyond(count, expected)
+            return count_decoded(decoder, data, expected, "a Zstandard frame")
         except package.ZstdError as problem:
             raise DamagedTile(f"a tile is no whole Zstandard frame: {problem}") from None
-        return count
 
     return decode
 
@@ -120,16 +113,11 @@ def _zstandard(package: Any) -> _Decode:
         count = 0
         try:
             with decoder.stream_reader(data) as reader:
-                while chunk := reader.read(_CHUNK_BYTES):
+                while chunk := reader.read(CHUNK_BYTES):
                     count += len(chunk)
-                    _check_not_beyond(count, expected)
+                    check_not_beyond(count, expected)
         except package.ZstdError as problem:
             raise DamagedTile(f"a tile is no whole Zstandard frame: {problem}") from None
         return count
 
     return decode
-
-
-def _check_not_beyond(count: int, expected: int | None) -> None:
-    if expected is not None and count > expected:
-        raise DamagedTile("a tile holds more than its pixels")

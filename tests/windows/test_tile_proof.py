@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.transfer.ranges import Span
-from asyncdl.windows import TileEvidence, check_tile, zstd_frames
+from asyncdl.windows import TileEvidence, check_tile, decoded_length, zstd_frames
 from asyncdl.windows.directories import TileTable
 from asyncdl.windows.lzw_length import lzw_length
 from asyncdl.windows.tiff_structure import TiledImage
@@ -144,6 +144,23 @@ def test_a_decoder_counts_what_comes_out() -> None:
             evidence(ZSTD, other)
     with pytest.raises(DamagedTile):
         evidence(ZSTD, zstd(ZSTD_PIXELS, checksum=b"abcd"))
+
+
+def test_a_tile_of_unknown_length_is_decoded_to_a_bound_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also by a decoder of Zstandard, where one is at hand."""
+    monkeypatch.setattr(decoded_length, "LARGEST_TILE_BYTES", 1000)
+    names = ("compression.zstd", "backports.zstd", "zstandard")
+    package = next((found for name in names if (found := _imported(name))), None)
+    bomb = bytes(1 << 20)
+    with pytest.raises(DamagedTile, match="more than its pixels"):
+        decoded_length.count_decoded(
+            lzma.LZMADecompressor(), lzma.compress(bomb), None, "its xz stream"
+        )
+    if package is not None:
+        with pytest.raises(DamagedTile, match="more than its pixels"):
+            zstd_frames.zstd_length(package.compress(bomb), None)
 
 
 def _imported(name: str) -> Any:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from asyncdl.errors import TransferError
 from asyncdl.transfer.engine import Engine
+from asyncdl.transfer.excerpts import Excerpt, reading
 from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.freshness import Recheck, is_known_version, record_version
 from asyncdl.transfer.name_registry import owner_of_request
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.ownership import OwnershipMark
-from asyncdl.transfer.parts.part_file import open_part
+from asyncdl.transfer.parts.part_file import open_part, source_path
 from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.range_responses import ResumePoint
 from asyncdl.transfer.ranges import WantedBytes, WholeFile, parse_content_range
@@ -63,7 +66,8 @@ class Destination:
         """What its bytes must look like; known once it has a name."""
         self.unfinished: UnfinishedFile | None = None
         """Opened once it has a name and a connection."""
-        self._wanted: WantedBytes = WholeFile()
+        self._excerpt: Excerpt | None = None
+        """What its bytes are made into; begun with the unfinished file."""
         self._announced_digests: tuple[Digest, ...] = ()
         self._engine = engine
         self._request = request
@@ -211,11 +215,12 @@ class Destination:
         """
         engine, source = self._engine, self._url.source
         async with AsyncExitStack() as opening:
+            path = final if self._request.excerpt is None else source_path(final)
             part = await opening.enter_async_context(
-                open_part(final, engine.disk, self._url.now, durable=engine.limits.durable)
+                open_part(path, engine.disk, self._url.now, durable=engine.limits.durable)
             )
-            hasher = IncrementalHasher(part.path, self.expected(None), engine.verify)
-            unfinished = UnfinishedFile(part, source, self._wanted, engine.limits, hasher)
+            hasher = IncrementalHasher(part.path, self._expected_of_bytes(), engine.verify)
+            unfinished = UnfinishedFile(part, source, self._begin, engine.limits, hasher)
             await unfinished.resume(self._is_usable)
             unfinished.switch_source(source)
             if unfinished.state.digests:
@@ -223,6 +228,34 @@ class Destination:
             # Not before: until then the next attempt opens it again, and must not find our lock.
             self._resources.push_async_exit(opening.pop_all())
         self.unfinished = unfinished
+
+    def _begin(self) -> WantedBytes:
+        """Return which bytes are fetched, from the beginning on."""
+        begin = self._request.excerpt
+        if begin is None:
+            return WholeFile()
+        self._excerpt = begin(self._url.now)
+        return self._excerpt
+
+    async def wants_more(self) -> bool:
+        """Return whether more bytes are wanted, now that those wanted so far are on disk.
+
+        Raises: TransferError, if what is on disk allows no excerpt; DiskError.
+        """
+        excerpt, unfinished = self._excerpt, self.opened
+        if excerpt is None:
+            return False
+        path, total = unfinished.part.path, unfinished.state.total or 0
+
+        def advance() -> bool:
+            with reading(path) as read:
+                return excerpt.advance(read, total)
+
+        try:
+            return await self._engine.verify(path, unfinished.size_bytes, advance)
+        except TransferError:
+            await unfinished.drop()
+            raise
 
     def _is_usable(self, state: PartState) -> bool:
         """Return whether the bytes of an earlier run are certainly of this file."""
@@ -275,6 +308,10 @@ class Destination:
             unpack=request.unpack,
         )
 
+    def _expected_of_bytes(self) -> Expected:
+        """Return what the received bytes are checked against on their way."""
+        return self.expected(None) if self._excerpt is None else Expected()
+
     def expect_digests(self, digests: tuple[Digest, ...], *, is_new_version: bool) -> None:
         """Check the bytes against what a response announces, from now on.
 
@@ -286,7 +323,7 @@ class Destination:
         self._expect_digests(self.opened, digests or kept)
 
     def _expect_digests(self, unfinished: UnfinishedFile, digests: tuple[Digest, ...]) -> None:
-        if digests != self._announced_digests:
+        if digests != self._announced_digests and self._excerpt is None:
             self._announced_digests = digests
             unfinished.hasher.expect(self.expected(None))
 
@@ -297,6 +334,8 @@ class Destination:
             is_whole: Whether it is certain that all bytes have come.
         Raises: TransferError, DiskError.
         """
+        if self._excerpt is not None:
+            return await self._finish_excerpt(self._excerpt)
         unfinished = self.opened
         part, total = unfinished.part, unfinished.state.total
         size_bytes = total if self._request.size_bytes is None else self._request.size_bytes
@@ -315,12 +354,41 @@ class Destination:
         await self._engine.publisher.publish(part, self._mark, replaces=self._replaces)
         return VerifiedFile(part.final, unfinished.size_bytes, verification)
 
+    async def _finish_excerpt(self, excerpt: Excerpt) -> VerifiedFile:
+        """Make the file of the bytes on disk, and give it its final name."""
+        engine, unfinished, url = self._engine, self.opened, self._url.now
+        final = self._request.directory / (self.requested_name or FALLBACK_NAME)
+        # Its own threads: to make it takes as long as to verify it, and no other file waits.
+        making = open_part(final, engine.verification_disk, url, durable=engine.limits.durable)
+        async with making as made:
+            try:
+                size_bytes = await made.fill(lambda: _assembled(unfinished.part.path, excerpt))
+                verification = await engine.verify(
+                    made.path,
+                    size_bytes,
+                    lambda: verify_file(made.path, self.expected(None, is_whole=True), url=url),
+                )
+            except TransferError:
+                await unfinished.drop()
+                raise
+            await self._record_version(made.path, unfinished.state.validator)
+            await engine.publisher.publish(made, self._mark, replaces=self._replaces)
+        await unfinished.part.remove()
+        checks = (excerpt.proof, *verification.checks)
+        return VerifiedFile(final, size_bytes, replace(verification, checks=checks))
+
     async def _record_version(self, path: Path, validator: Validator) -> None:
         request = self._request
         if request.recheck is not Recheck.NEVER or request.remote_time:
             await self._engine.disk.run_brief(
                 path, lambda: record_version(path, validator, remote_time=request.remote_time)
             )
+
+
+def _assembled(path: Path, excerpt: Excerpt) -> Iterator[bytes]:
+    """Yield the file that is made of the bytes at a path. Blocks."""
+    with reading(path) as read:
+        yield from excerpt.assemble(read)
 
 
 def _announced_bytes(head: Head) -> int | None:

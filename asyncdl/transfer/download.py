@@ -112,14 +112,23 @@ class Download:
         while True:
             try:
                 if self._unfinished is not None and self._unfinished.is_complete:
-                    return await self._finish()
+                    if not await self.destination.wants_more():
+                        return await self._finish()
+                    await self._give_up_parts()
                 found = await self._request_bytes()
                 if found is not None:
                     return self._fetched(found, "present")
                 await self._give_up_parts()
+                await self._note_range()
             except AsyncdlError as error:
                 if not await self._has_another_way(error):
                     raise
+
+    @property
+    def _may_want_more(self) -> bool:
+        """Whether all that is wanted so far is on disk, and more may be wanted."""
+        is_excerpt, unfinished = self.request.excerpt is not None, self._unfinished
+        return is_excerpt and unfinished is not None and unfinished.is_complete
 
     @property
     def _unfinished(self) -> UnfinishedFile | None:
@@ -134,6 +143,8 @@ class Download:
                 self.engine.host_limiter.admit(self.url.now, self.url.sample, self.slot)
             )
             await self.requester.open_unfinished()
+            if self._may_want_more:
+                return None  # what an earlier run left says what comes next
             opened = await self.requester.request_missing(stack, connection)
             if not isinstance(opened, OpenedResponse):
                 return opened
@@ -156,7 +167,7 @@ class Download:
             await opened.receiver.receive(opened.response, opened.segment)
 
     def _can_be_split(self, opened: OpenedResponse) -> bool:
-        if self._max_connections == 1 or not self.ladder.is_ranged:
+        if self._max_connections == 1 or self.request.excerpt or not self.ladder.is_ranged:
             return False
         return can_be_split(
             opened.response.head,
@@ -216,6 +227,11 @@ class Download:
             self._max_connections = 1
         if self._unfinished is not None and (is_changed or not self.destination.may_continue):
             await self._unfinished.drop()
+
+    async def _note_range(self) -> None:
+        """Note a range of an excerpt when all of it is there: a kill costs the next one at most."""
+        if self.request.excerpt is not None and self._unfinished is not None:
+            await self._unfinished.checkpoint()
 
     async def _give_up_parts(self) -> None:
         """Request the whole file, if a host sends parts and does not say of which version."""

@@ -205,7 +205,10 @@ class FileRequester:
         """Decide where a body goes, without changing what is on disk."""
         destination, unfinished, version = self.destination, self.destination.opened, None
         resumed_bytes = 0 if body.is_new else unfinished.size_bytes
-        self.progress.report_start(unfinished.part.final.name, body.total, resumed_bytes)
+        # What an excerpt will have fetched is not known before its head is there.
+        size_bytes = None if self.request.excerpt is not None else body.total
+        name = self.destination.final or unfinished.part.final
+        self.progress.report_start(name.name, size_bytes, resumed_bytes)
         if body.is_new:
             version = self._new_version(body, response)
         else:

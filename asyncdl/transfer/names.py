@@ -13,6 +13,8 @@ PART, STATE, STATE_TEMPORARY, PART_LOCK = ".part", ".part.state", ".part.state.t
 """Added to a file's name while the engine fetches it; ``STATE_TEMPORARY`` is the longest."""
 MEMBER, COPY = ".part.member", ".part.copy"
 """The same while a job unpacks or copies it."""
+SOURCE = ".source"
+"""The same, before ``PART``, while the bytes are fetched that a file is made of."""
 UNPACKING = ".unpacking.tar"
 """Ending of a bundle whose tar will not be kept."""
 PART_ENDINGS = (PART, STATE, STATE_TEMPORARY, PART_LOCK, MEMBER, COPY)

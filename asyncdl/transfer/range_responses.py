@@ -47,18 +47,20 @@ class ResumePoint(Struct, frozen=True):
     """What is known about a file: its version, and where its bytes are to be continued."""
 
     have_bytes: int = 0
-    """Bytes on disk from the beginning without a gap."""
+    """Where the first missing byte is: so many are on disk from the beginning, or not wanted."""
     total: int | None = None
     validator: Validator = Validator()
     gap_stop: int | None = None
     """Where the first gap ends; ``None`` if it reaches to the end of the file."""
     resource: str = ""
     """Where redirects led to, by :func:`resource_id`; empty if that does not matter."""
+    is_begun: bool = True
+    """False if nothing is on disk, though only the first ``gap_stop`` bytes are to be requested."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is on disk."""
-        return not self.have_bytes and self.gap_stop is None
+        return not self.is_begun or (not self.have_bytes and self.gap_stop is None)
 
 
 class BodyRange(Struct, frozen=True):

@@ -11,6 +11,7 @@ from asyncdl.errors import wrong_type
 from asyncdl.net.addresses import ANYWHERE, Zone
 from asyncdl.net.hosts import hostname_of, outermost_zone
 from asyncdl.transfer.argument_checks import folder, whole, wrong
+from asyncdl.transfer.excerpts import BeginExcerpt
 from asyncdl.transfer.freshness import Recheck
 from asyncdl.transfer.request_headers import Headers
 from asyncdl.transfer.slots import Slot
@@ -48,6 +49,10 @@ class FileRequest:
     through the bytes, of which there may be several; what it returns is called with each member,
     in a thread, and returns what receives the member's bytes. What came of them counts only
     once the file is there and verified."""
+    excerpt: BeginExcerpt | None = field(default=None, repr=False)
+    """For a file that is made of some ranges of the one at ``url``; see
+    :mod:`asyncdl.transfer.excerpts`. It needs a ``name``. ``size_bytes`` is the length of the
+    source then; ``form`` and ``fingerprint`` are about the file that is made."""
     form: Form | None = None
     """What the bytes must look like; ``None`` decides by the name."""
     key: str = ""
@@ -117,6 +122,8 @@ class FileRequest:
         recheck: object = self.recheck
         if not isinstance(recheck, Recheck):
             self._set("recheck", _recheck(recheck))
+        if self.excerpt is not None:
+            self._check_excerpt()
         if self.fingerprint is not None:
             check_algorithm(self.fingerprint, "FileRequest.fingerprint")
         self._check_tables()
@@ -127,10 +134,17 @@ class FileRequest:
                 raise wrong_type(f"FileRequest.{name}", value, "a mapping")
         calls = (
             ("refresh", self.refresh), ("unpack", self.unpack), ("named_from", self.named_from),
+            ("excerpt", self.excerpt),
         )  # fmt: skip
         for name, call in calls:
             if call is not None and not callable(call):
                 raise wrong_type(f"FileRequest.{name}", call, "a function, or None")
+
+    def _check_excerpt(self) -> None:
+        if self.name is None:
+            raise ValueError("FileRequest.excerpt goes with a name: its file is not the host's")
+        if self.digests or self.members or self.unpack is not None:
+            raise ValueError("FileRequest.excerpt goes with no digest and no member of the source")
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -14,7 +14,7 @@ from asyncdl.transfer.limits import TOO_LARGE, Limits
 from asyncdl.transfer.parts.part_file import PartFile, WriteBuffer
 from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.range_responses import ResumePoint
-from asyncdl.transfer.ranges import Span, WantedBytes
+from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage, Span, WantedBytes
 from asyncdl.transfer.validators import Validator
 from asyncdl.transfer.verification.incremental_hasher import IncrementalHasher
 
@@ -27,7 +27,7 @@ class UnfinishedFile:
     Args:
         part: The open ``.part`` file.
         source: Where its bytes come from, without secrets.
-        wanted: Which bytes of the file are fetched.
+        begin: Returns which bytes of the file are fetched; called again when all were dropped.
         limits: When state files are written, and which files are preallocated.
         hasher: Receives all bytes as they are written.
     """
@@ -36,15 +36,16 @@ class UnfinishedFile:
         self,
         part: PartFile,
         source: str,
-        wanted: WantedBytes,
+        begin: Callable[[], WantedBytes],
         limits: Limits,
         hasher: IncrementalHasher,
     ) -> None:
         self.part = part
         self.source = source
-        self.wanted = wanted
+        self.wanted = begin()
         self.hasher = hasher
         self.state = PartState(source)
+        self._begin = begin
         self._limits = limits
         self._checkpointed_at_s = clock.now_s()
         self._checkpointed_bytes = 0
@@ -54,11 +55,16 @@ class UnfinishedFile:
     def resume_point(self) -> ResumePoint:
         """What the next response is compared with."""
         state = self.state
-        missing = self.wanted.missing(state.done, state.total) if state.total is not None else []
-        first = missing[0] if missing else None
-        gap_stop = first.stop if first is not None and first.stop != state.total else None
+        missing = self.wanted.missing(state.done, state.total)
+        first = missing[0] if missing else Span(state.done.prefix_bytes, LARGEST_OFFSET)
+        is_open = first.stop in (state.total, LARGEST_OFFSET)
         return ResumePoint(
-            state.done.prefix_bytes, state.total, state.validator, gap_stop, state.resource
+            first.start,
+            state.total,
+            state.validator,
+            None if is_open else first.stop,
+            state.resource,
+            is_begun=bool(state.done.spans),
         )
 
     @property
@@ -80,8 +86,14 @@ class UnfinishedFile:
 
     @property
     def _is_large(self) -> bool:
+        return self._wanted_bytes >= self._limits.preallocate_from_bytes
+
+    @property
+    def _wanted_bytes(self) -> int:
+        """How many bytes are wanted at all, as far as it is known."""
         total = self.state.total
-        return total is not None and total >= self._limits.preallocate_from_bytes
+        missing = [] if total is None else self.wanted.missing(Coverage(), total)
+        return sum(span.size_bytes for span in missing)
 
     async def resume(self, is_usable: Callable[[PartState], bool]) -> None:
         """Continue what an earlier run left, if ``is_usable`` says so.
@@ -114,7 +126,7 @@ class UnfinishedFile:
             await self.drop()
         self.state = state
         if self._is_large:
-            await self.part.check_space(state.total or 0)
+            await self.part.check_space(self._wanted_bytes)
 
     async def preallocate(self) -> None:
         """Allocate the space of a large file that several connections are about to fill.
@@ -123,9 +135,9 @@ class UnfinishedFile:
 
         Raises: DiskError.
         """
-        if self._is_large and not self._is_preallocated:
+        if self._is_large and not self._is_preallocated and self._wanted_bytes == self.state.total:
             self._is_preallocated = True
-            await self.part.preallocate(self.state.total or 0)
+            await self.part.preallocate(self.state.total)
 
     async def drop(self) -> None:
         """Drop every byte.
@@ -136,6 +148,7 @@ class UnfinishedFile:
         # after it was written.
         await self.part.reset()
         self.hasher.reset()
+        self.wanted = self._begin()
         self.state = PartState(self.source)
         self._checkpointed_bytes = 0
         self._is_preallocated = False
@@ -169,6 +182,15 @@ class UnfinishedFile:
             detail = f"no end in sight after {self.size_bytes} bytes, and the disk is nearly full"
             await self.drop()
             raise TransferError(self.state.source, detail, reason=TOO_LARGE) from None
+
+    async def checkpoint(self) -> None:
+        """Note the bytes on disk in the state file, if it does not have all of them.
+
+        Raises: DiskError.
+        """
+        if self.size_bytes != self._checkpointed_bytes:
+            self._checkpointed_bytes, self._checkpointed_at_s = self.size_bytes, clock.now_s()
+            await self.part.checkpoint(self.state)
 
     def set_total(self, total: int | None) -> None:
         """Record the length of the whole file."""

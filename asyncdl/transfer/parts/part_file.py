@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import accumulate, takewhile
 from pathlib import Path
@@ -17,7 +17,7 @@ from asyncdl.errors import DiskError, TransferError
 from asyncdl.system.files import TAKES_OPEN_FILES, remove
 from asyncdl.system.locks import Held, is_still, open_alone
 from asyncdl.system.volumes import flush, flush_folder
-from asyncdl.transfer.names import PART, PART_LOCK, STATE
+from asyncdl.transfer.names import PART, PART_LOCK, SOURCE, STATE
 from asyncdl.transfer.parts import disk
 from asyncdl.transfer.parts.disk import Disk
 from asyncdl.transfer.parts.durable import (
@@ -76,6 +76,11 @@ class WriteBuffer:
         self.chunks = []
 
 
+def source_path(final: Path) -> Path:
+    """Return the name under which the bytes that ``final`` is made of are received."""
+    return final.with_name(f"{final.name}{SOURCE}")
+
+
 def part_path(final: Path) -> Path:
     """Return the path of the ``.part`` file of ``final``."""
     return final.with_name(f"{final.name}{PART}")
@@ -94,7 +99,9 @@ def remove_part_files(final: Path) -> None:
     Raises: OSError.
     """
     state_file = state_path(final)
-    for path in (part_path(final), state_file, temporary_path(state_file)):
+    source = source_path(final)
+    of_source = (part_path(source), state_path(source), temporary_path(state_path(source)))
+    for path in (part_path(final), state_file, temporary_path(state_file), *of_source):
         remove(path)
     if not TAKES_OPEN_FILES:
         with suppress(OSError):  # another process has it open
@@ -132,6 +139,15 @@ class PartFile:
         Raises: DiskError.
         """
         await self._call_brief(lambda: write_at(self._fd, offset, chunks))
+
+    async def fill(self, chunks: Callable[[], Iterable[bytes]]) -> int:
+        """Replace all that is in the file; return its new length.
+
+        Args:
+            chunks: Yields the new content in a thread; what it raises leaves the file empty.
+        Raises: DiskError.
+        """
+        return await self._call(lambda: self._fill(chunks))
 
     async def check_space(self, size_bytes: int) -> None:
         """Check that the disk has space for a file of ``size_bytes``.
@@ -249,6 +265,18 @@ class PartFile:
             # A state file that came back after a power cut would describe other bytes.
             flush_folder(self.path.parent)
         os.ftruncate(self._fd, 0)
+
+    def _fill(self, chunks: Callable[[], Iterable[bytes]]) -> int:
+        self._empty()
+        offset = 0
+        try:
+            for chunk in chunks():
+                write_at(self._fd, offset, (chunk,))
+                offset += len(chunk)
+        except BaseException:
+            os.ftruncate(self._fd, 0)
+            raise
+        return offset
 
     def _flush_and_save(self, state: PartState) -> None:
         # Another process may have replaced the file; no state file may describe that one.

@@ -39,7 +39,13 @@ display id. Records and filters of datasets are recorded ones.
 $ asyncdl run examples/anchorage.toml --sandbox                  # for one run
 $ asyncdl run examples/anchorage.toml --sandbox --fault chaos=7  # with faults
 $ asyncdl sandbox --generated 1000 --fault preparing=0.5         # until Ctrl-C
+$ asyncdl sandbox --full-size                                    # rasters of real size
 ```
+
+Rasters have 64 by 64 pixels, so that a run takes seconds. With `--full-size` (`full_size=True` in
+Python) each has a pixel for every 30 metres of its scene and is a cloud-optimised GeoTIFF as real
+ones are, with tiles of 256 by 256 in Deflate, and overviews. Tiles are made when they are read, and
+nothing is stored.
 
 `asyncdl sandbox` prints the address and the account for the config. It keeps
 keys, queue, labels, scene lists and quota when clients end or are killed. Its admin

@@ -49,6 +49,11 @@ from asyncdl.cli.printing import echo
     type=click.IntRange(min=1024),
     help="Bytes of each raster, instead of --pixels.",
 )
+@click.option(
+    "--full-size",
+    is_flag=True,
+    help="Rasters as large as real ones: cloud-optimised, about 7,800 by 7,800 pixels.",
+)
 @click.option("--seed", default=0, show_default=True, help="Random seed for the pixel values.")
 @click.option(
     "--fault",
@@ -65,6 +70,7 @@ def sandbox(
     generated: int,
     pixels: int,
     file_size: int | None,
+    full_size: bool,
     seed: int,
     faults: tuple[str, ...],
     list_faults: bool,
@@ -88,6 +94,7 @@ def sandbox(
                 generated=generated,
                 raster_pixels=pixels,
                 file_size=file_size,
+                full_size=full_size,
                 seed=seed,
                 faults=chosen,
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from asyncdl.sandbox.cogs import Cog, CogShape
 from asyncdl.sandbox.granule_files import make_file
 from asyncdl.sandbox.granules import Granule
 from asyncdl.sandbox.landsat_scenes import LandsatScene, SandboxScene
@@ -40,6 +41,8 @@ class RasterSize:
     """Width and height."""
     size_bytes: int | None = None
     """If given, each raster file is exactly so large."""
+    is_full: bool = False
+    """Whether rasters are cloud-optimised GeoTIFFs with a pixel for each 30 metres instead."""
 
     def shape(self, bytes_per_pixel: int) -> Shape:
         """Return the shape of one raster."""
@@ -60,6 +63,7 @@ class FileContents:
     def __init__(self, catalog: Catalog, raster_size: RasterSize, seed: int) -> None:
         self._catalog = catalog
         self._seed = seed
+        self._is_full = raster_size.is_full
         self._shapes = {width: raster_size.shape(width) for width in (1, 2)}
         self._files = lru_cache(maxsize=_KEPT_FILES)(self._make_file)
         self._bundles = lru_cache(maxsize=_KEPT_BUNDLES)(self._make_bundle)
@@ -119,7 +123,7 @@ class FileContents:
     def file_size(self, scene: SandboxScene, file: SceneFile) -> int:
         """Return the exact size of a single file without making its pixels."""
         if file.suffix.endswith(".TIF"):
-            return self._shape(file.suffix).size_bytes
+            return self._raster_bytes(scene, file.suffix)
         return self._text_sizes(scene.number, file.suffix)
 
     def digests(self, scene: SandboxScene, file: SceneFile) -> Digests | None:
@@ -140,8 +144,17 @@ class FileContents:
             lambda suffix: self._digests(scene.number, suffix) if with_digests else None,
         )
 
-    def _shape(self, suffix: str) -> Shape:
-        return self._shapes[1 if any(word in suffix for word in _BYTE_RASTERS) else 2]
+    def _raster_bytes(self, scene: SandboxScene, suffix: str) -> int:
+        if self._is_full:
+            return self._files(scene.number, suffix).size
+        return self._shapes[_bytes_per_pixel(suffix)].size_bytes
+
+    def _raster(self, scene: SandboxScene, suffix: str) -> SizedContent:
+        name, frame = f"{scene.display_id}_{suffix}", _frame_of(scene)
+        width = _bytes_per_pixel(suffix)
+        if self._is_full:
+            return Cog(name, CogShape.of_frame(frame, width), frame, self._seed)
+        return Raster(name, self._shapes[width], frame, self._seed)
 
     def _digest(self, number: int, suffix: str) -> Digests | None:
         content = self._files(number, suffix)
@@ -155,8 +168,7 @@ class FileContents:
         if suffix.endswith(".jpeg"):
             return Blob(smallest_jpeg())
         if suffix.endswith(".TIF"):
-            name = f"{scene.display_id}_{suffix}"
-            return Raster(name, self._shape(suffix), _frame_of(scene), self._seed)
+            return self._raster(scene, suffix)
         if isinstance(scene, ArdTile):
             return Blob(tile_text(scene, suffix))
         return Blob(text_file(_landsat(scene), suffix))
@@ -199,6 +211,10 @@ class FileContents:
         return extras
 
 
+def _bytes_per_pixel(suffix: str) -> int:
+    return 1 if any(word in suffix for word in _BYTE_RASTERS) else 2
+
+
 def _frame_of(scene: SandboxScene) -> Frame:
     if isinstance(scene, ArdTile):
         return albers_frame(scene.box, scene.cone)
@@ -224,6 +240,7 @@ class ExpectedFiles:
         generated: Number of computed scenes to add.
         raster_pixels: Width and height of all rasters.
         file_size: Bytes of each raster file, instead of ``raster_pixels``; 1024 or more.
+        full_size: Whether rasters are cloud-optimised GeoTIFFs of real size instead.
         seed: Random seed for the pixel values.
     Raises: ValueError, for an invalid id in ``scenes`` or an impossible ``file_size``.
     """
@@ -235,10 +252,12 @@ class ExpectedFiles:
         generated: int = 0,
         raster_pixels: int = 64,
         file_size: int | None = None,
+        full_size: bool = False,
         seed: int = 0,
     ) -> None:
         self.catalog = Catalog(generated, tuple(scenes))
-        self.contents = FileContents(self.catalog, RasterSize(raster_pixels, file_size), seed)
+        raster_size = RasterSize(raster_pixels, file_size, full_size)
+        self.contents = FileContents(self.catalog, raster_size, seed)
 
     def size_of(self, name: str) -> int:
         """Return the length of a file in bytes. Raises: KeyError, if it does not exist."""

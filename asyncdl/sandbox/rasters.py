@@ -199,7 +199,7 @@ class Raster:
         self._shape = shape
         self._head = _header(shape, frame)
         pattern_pixels = shape.width + shape.height * _ROW_STEP
-        self._pattern = _noise(f"{seed}/{name}", pattern_pixels, shape.bytes_per_pixel)
+        self._pattern = noise(f"{seed}/{name}", pattern_pixels, shape.bytes_per_pixel)
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes of the half-open range, which must be within the file."""
@@ -223,7 +223,8 @@ class Raster:
         return begin + int(where * (end - begin)) if begin < end else None
 
 
-def _noise(name: str, pixels: int, bytes_per_pixel: int) -> bytes:
+def noise(name: str, pixels: int, bytes_per_pixel: int) -> bytes:
+    """Return pixels that depend on a name."""
     source = random.Random(name)
     if bytes_per_pixel == 1:
         return source.randbytes(pixels)
@@ -252,7 +253,7 @@ def _header(shape: Shape, frame: Frame) -> bytes:
         (278, _LONG, (shape.rows_per_strip,)),
         (279, _LONG, counts),
         (339, _SHORT, (1,)),  # unsigned
-        *_georeference(shape, frame),
+        *georeference_tags(shape.width, shape.height, frame),
         (42113, _ASCII, b"0\0"),  # GDAL's tag for the value that means no data
     ]
     entries, values = _directory(tags, table_at)
@@ -260,7 +261,7 @@ def _header(shape: Shape, frame: Frame) -> bytes:
     fixed = (head + values).ljust(table_at, b"\0")
     if len(fixed) > table_at:
         raise AssertionError("the directory does not fit into the header")
-    table = b"" if shape.strips == 1 else _pack(_LONG, offsets) + _pack(_LONG, counts)
+    table = b"" if shape.strips == 1 else packed(_LONG, offsets) + packed(_LONG, counts)
     return (fixed + table).ljust(shape.first_pixel, b"\0")
 
 
@@ -270,11 +271,12 @@ def _strips(shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return offsets, tuple(min(strip, shape.size_bytes - offset) for offset in offsets)
 
 
-def _georeference(
-    shape: Shape, frame: Frame
+def georeference_tags(
+    width: int, height: int, frame: Frame
 ) -> tuple[tuple[int, int, tuple[float, ...] | tuple[int, ...]], ...]:
+    """Return the tags that say where a raster of some size lies."""
     left, bottom, right, top = frame.box
-    scale = ((right - left) / shape.width, (top - bottom) / shape.height, 0.0)
+    scale = ((right - left) / width, (top - bottom) / height, 0.0)
     tie = (0.0, 0.0, 0.0, left, top, 0.0)
     # Keys are sorted by number.
     entries = sorted(frame.keys[n : n + 4] for n in range(0, len(frame.keys), 4))
@@ -295,21 +297,22 @@ def _directory(
     entries, values = b"", b""
     table_used = 0
     for tag, kind, value in tags:
-        packed = _pack(kind, value)
-        if len(packed) <= 4:
-            place = packed.ljust(4, b"\0")
+        data = packed(kind, value)
+        if len(data) <= 4:
+            place = data.ljust(4, b"\0")
         elif tag in (273, 279):
             # The strip table may be long, so it has its own section after the header.
             place = struct.pack("<I", table_at + table_used)
-            table_used += len(packed)
+            table_used += len(data)
         else:
             place = struct.pack("<I", values_at + len(values))
-            values += packed
-        entries += struct.pack("<HHI", tag, kind, len(packed) // _SIZES[kind]) + place
+            values += data
+        entries += struct.pack("<HHI", tag, kind, len(data) // _SIZES[kind]) + place
     return entries, values
 
 
-def _pack(kind: int, value: tuple[float, ...] | tuple[int, ...] | bytes) -> bytes:
+def packed(kind: int, value: tuple[float, ...] | tuple[int, ...] | bytes) -> bytes:
+    """Return the values of a tag of some type as they are in a file."""
     if isinstance(value, bytes):
         return value
     return struct.pack(f"<{len(value)}{_FORMATS[kind]}", *value)

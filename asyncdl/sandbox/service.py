@@ -239,6 +239,7 @@ async def serve(
     token: str = "sandbox-token",
     raster_pixels: int = 64,
     file_size: int | None = None,
+    full_size: bool = False,
     seed: int = 0,
     keep: int = 10_000,
 ) -> AsyncIterator[Service]:
@@ -254,6 +255,8 @@ async def serve(
         token: The user's application token.
         raster_pixels: Width and height of all rasters.
         file_size: Bytes of each raster file, instead of ``raster_pixels``; 1024 or more.
+        full_size: Whether single rasters are cloud-optimised GeoTIFFs of real size instead, with
+            a pixel for each 30 metres, in tiles that are made when they are read.
         seed: Random seed for the pixel values and the signatures.
         keep: Maximum number of calls, file requests and file names to keep in the log.
     Yields: The running service.
@@ -266,6 +269,7 @@ async def serve(
         generated=generated,
         raster_pixels=raster_pixels,
         file_size=file_size,
+        full_size=full_size,
         seed=seed,
     )
     signer = Signer(seed, time.time)

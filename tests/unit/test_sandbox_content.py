@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import shutil
 import struct
 import subprocess
 import tarfile
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.sandbox import geometry, rasters
+from asyncdl.sandbox.cogs import Cog, CogShape
 from asyncdl.sandbox.file_contents import FileContents, RasterSize
 from asyncdl.sandbox.landsat_scenes import fixed_scenes
 from asyncdl.sandbox.mtl_files import text_file
 from asyncdl.sandbox.product_rows import rows_of
-from asyncdl.sandbox.rasters import Raster
+from asyncdl.sandbox.rasters import Raster, scene_frame
 from asyncdl.sandbox.scene_catalog import Catalog
 from asyncdl.sandbox.scene_files import files_of
-from asyncdl.sandbox.sized_content import Blob, Bundle, PosixCrc, digest, read_all, smallest_jpeg
+from asyncdl.sandbox.sized_content import (
+    Blob,
+    Bundle,
+    Flipped,
+    PosixCrc,
+    digest,
+    read_all,
+    smallest_jpeg,
+)
+from asyncdl.windows import (
+    PixelBox,
+    TileEvidence,
+    finish,
+    lay_out,
+    plan_inquiry,
+    read_tile,
+    structure_inquiry,
+)
+from asyncdl.windows.window_errors import DamagedTile
 
 SCENE = fixed_scenes()[0]
 
@@ -173,3 +194,52 @@ def test_archive_knows_sizes_without_making_files_and_skips_huge_digests() -> No
     assert archive.digests(SCENE, file) is None
     bundle = rows_of(SCENE.dataset)[0]
     assert archive.product_size(SCENE, bundle) < archive.product(SCENE, bundle).size
+
+
+class TestRastersOfFullSize:
+    """Their tiles are made when they are read, so nothing here reads all of one."""
+
+    frame = scene_frame(SCENE.footprint)
+    file = Cog("A_SR_B4.TIF", CogShape.of_frame(frame, 2), frame)
+
+    def test_they_have_a_pixel_for_each_30_metres_and_overviews_to_one_tile(self) -> None:
+        levels = finish(structure_inquiry(self.file.size), self.file.read).levels
+        assert levels[0].image.tile_width == 256
+        assert min(levels[0].image.width, levels[0].image.height) > 7000
+        assert [level.factor for level in levels] == [1, 2, 4, 8, 16, 32, 64]
+        assert levels[-1].image.tile_count == 1
+
+    def test_what_is_read_in_parts_is_what_is_read_at_once(self) -> None:
+        size, chance = self.file.size, random.Random(1)
+        for _ in range(20):
+            start = chance.randrange(size - 400_000)
+            cuts = sorted(chance.sample(range(start, start + 400_000), 4))
+            parts = [self.file.read(a, b) for a, b in pairwise(cuts)]
+            assert b"".join(parts) == self.file.read(cuts[0], cuts[-1])
+        assert len(self.file.read(size - 10, size)) == 10
+
+    def test_each_tile_has_the_checksum_of_its_pixels_and_no_two_are_equal(self) -> None:
+        data = self.file.read
+        structure = finish(structure_inquiry(self.file.size), data)
+        plan = finish(plan_inquiry(structure, PixelBox(3000, 3000, 3700, 3600)), data)
+        tiles = [read_tile(piece, data) for piece in lay_out(plan).pieces]
+        assert len({tile for tile, _ in tiles}) == len(tiles) >= 9
+        assert {evidence for _, evidence in tiles} == {TileEvidence.CHECKSUM}
+
+    def test_sizes_are_listed_without_reading_and_texts_stay_as_they_are(self) -> None:
+        full = FileContents(Catalog(), RasterSize(is_full=True), seed=0)
+        small = FileContents(Catalog(), RasterSize(), seed=0)
+        for file in files_of(SCENE):
+            if file.suffix.endswith(".TIF"):
+                assert full.file_size(SCENE, file) == full.file(SCENE, file).size > 10**7
+            else:
+                assert full.file_size(SCENE, file) == small.file_size(SCENE, file)
+
+    def test_a_changed_byte_is_one_that_the_checksum_sees(self) -> None:
+        structure = finish(structure_inquiry(self.file.size), self.file.read)
+        plan = finish(plan_inquiry(structure, PixelBox(0, 0, 1, 1)), self.file.read)
+        (piece,) = lay_out(plan).pieces
+        spot = self.file.harmless_byte(piece.frame.start, piece.frame.stop, 0)
+        assert spot is not None
+        with pytest.raises(DamagedTile):
+            read_tile(piece, Flipped(self.file, spot).read)

@@ -7,7 +7,7 @@ only the parameters and results of each endpoint.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
+import orjson
 from aiohttp import ClientSession
 from anyio import move_on_after
 from platformdirs import user_state_path
@@ -56,6 +57,7 @@ from asyncdl.m2m.models import (
     ScenePage,
     read_reply,
 )
+from asyncdl.m2m.option_rows import OptionRows, RawRows, by_scene
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
 from asyncdl.m2m.tolerant import Id
 from asyncdl.net.addresses import Zone
@@ -220,7 +222,10 @@ class M2MClient:
             payload: Any JSON value.
         Raises: TypeError, if ``payload`` is not JSON; otherwise like all calls.
         """
-        return await self._caller.call(endpoint, payload)
+        data = await self._caller.call(endpoint, payload)
+        if isinstance(data, RawRows):
+            return await off_loop(len(data.rows), _plain, endpoint, data)
+        return data
 
     # --- account -------------------------------------------------------------
 
@@ -490,15 +495,34 @@ class M2MClient:
             include_secondary_file_groups: Whether to include the groups of single files.
         Raises: ValueError, unless exactly one of list and ids is given.
         """
-        if (list_id is None) == (entity_ids is None):
-            raise ValueError("pass either list_id or entity_ids")
-        payload = _payload(
-            datasetName=dataset_name,
-            listId=list_id,
-            entityIds=_as_list(entity_ids),
-            includeSecondaryFileGroups=include_secondary_file_groups,
-        )
+        payload = _options_payload(dataset_name, list_id, entity_ids, include_secondary_file_groups)
         return await self._call_typed("download-options", payload, list[DownloadOption], default=[])
+
+    async def download_options_by_scene(
+        self,
+        dataset_name: str,
+        *,
+        list_id: str | None = None,
+        entity_ids: Sequence[str] | None = None,
+        include_secondary_file_groups: bool = False,
+    ) -> Iterable[list[DownloadOption]]:
+        """Return the same products as :meth:`download_options`, to be read scene by scene.
+
+        For thousands of scenes: only the rows of one are in memory as objects.
+
+        Args: as :meth:`download_options`.
+        Returns: The rows of each scene; may be iterated over more than once. An iteration
+            raises ApiError, after the last scene, if no row was valid.
+        Raises: ValueError, unless exactly one of list and ids is given.
+        """
+        payload = _options_payload(dataset_name, list_id, entity_ids, include_secondary_file_groups)
+        data = await self._caller.call("download-options", payload)
+        if isinstance(data, RawRows):
+            return _OptionsByScene(data)
+        rows = await off_loop(
+            _count(data), _read, "download-options", data or [], list[DownloadOption]
+        )
+        return by_scene(rows)
 
     async def download_request(
         self,
@@ -663,6 +687,47 @@ def _log_losses(endpoint: str, losses: Sequence[tuple[str, str]]) -> None:
     if len(losses) > MAX_LOSSES_LOGGED:
         others = len(losses) - MAX_LOSSES_LOGGED
         log.debug("%s: %d other parts are left out of the reply", endpoint, others)
+
+
+def _plain(endpoint: str, data: RawRows) -> Json:
+    """Return rows as plain JSON. Raises: ApiError, if they are none."""
+    try:
+        return data.plain()
+    except orjson.JSONDecodeError as error:
+        raise ApiError(endpoint, message=f"unexpected response: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _OptionsByScene:
+    """The rows of ``download-options``, with our errors and a log of what is left out."""
+
+    data: RawRows
+
+    def __iter__(self) -> Iterator[list[DownloadOption]]:
+        endpoint, losses = "download-options", list[tuple[str, str]]()
+        try:
+            yield from OptionRows(self.data.rows, lambda path, why: losses.append((path, why)))
+        except msgspec.ValidationError as error:
+            raise ApiError(endpoint, message=f"unexpected response: {error}") from error
+        finally:
+            _log_losses(endpoint, losses)
+
+
+def _options_payload(
+    dataset_name: str,
+    list_id: str | None,
+    entity_ids: Sequence[str] | None,
+    include_secondary_file_groups: bool,
+) -> dict[str, Json]:
+    """Raises: ValueError, unless exactly one of list and ids is given."""
+    if (list_id is None) == (entity_ids is None):
+        raise ValueError("pass either list_id or entity_ids")
+    return _payload(
+        datasetName=dataset_name,
+        listId=list_id,
+        entityIds=_as_list(entity_ids),
+        includeSecondaryFileGroups=include_secondary_file_groups,
+    )
 
 
 def _read_if_possible(endpoint: str, data: Json, as_type: Any, default: T) -> T:

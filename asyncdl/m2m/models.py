@@ -52,6 +52,8 @@ class Flag(int):
 
         Raises: ValueError, for anything that is not clearly true or false.
         """
+        if type(value) is bool:  # in nearly all replies, and there are many
+            return _YES if value else _NO
         text = str(value).strip().upper()
         if text in _TRUE:
             return cls(1)
@@ -60,6 +62,7 @@ class Flag(int):
         raise ValueError("neither true nor false")
 
 
+_YES, _NO = Flag(1), Flag(0)
 _TRUE = frozenset({"TRUE", "T", "YES", "Y", "1", "1.0"})
 _FALSE = frozenset({"FALSE", "F", "NO", "N", "0", "0.0"})
 

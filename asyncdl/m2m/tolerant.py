@@ -73,10 +73,11 @@ class _Unreadable(Portable, msgspec.ValidationError):
 
 
 def _convert(data: object, kind: type[T]) -> T:
-    return msgspec.convert(data, kind, strict=False, dec_hook=_call_reader)
+    return msgspec.convert(data, kind, strict=False, dec_hook=call_reader)
 
 
-def _call_reader(kind: type, value: object) -> object:
+def call_reader(kind: type, value: object) -> object:
+    """Convert a value by the ``read`` method of its class, for msgspec's ``dec_hook``."""
     reader = getattr(kind, "read", None)
     if reader is None:
         raise NotImplementedError(kind)

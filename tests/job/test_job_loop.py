@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 import asyncdl
+from asyncdl.background import FILES_PER_TURN
 from asyncdl.events import Event, FileFinished, FileState
-from asyncdl.job.choosing import scenes, selecting
+from asyncdl.job.choosing import scenes
+from asyncdl.job.places.layout import Layout
 from asyncdl.job.stages import discovery, existing_files, requesting
 from asyncdl.m2m import m2m_client
 from asyncdl.m2m.calling import calls
+from asyncdl.m2m.downloads.selection import FileSelection
 from asyncdl.m2m.searching import scene_search
-from tests.job.bench import RED, Bench
+from tests.job.bench import GROUP, RED, Bench
 
 SCENES = 120
 """More than are done on the spot."""
@@ -28,11 +32,15 @@ LONG = {
     "a page is counted": (scene_search._SearchProgress, "add"),
     "scenes are told": (scenes, "_as_found"),
     "scenes are compared": (scenes, "_newly_found"),
-    "files are chosen": (selecting, "_selected"),
     "files are counted": (discovery, "_wanted"),
     "files are looked for": (existing_files, "missing_from"),
     "requests are matched": (requesting, "match_reply"),
 }
+BY_TURNS: dict[str, tuple[Any, str, int]] = {
+    "files are chosen": (FileSelection, "add", 1),
+    "files are placed": (Layout, "without_duplicates", FILES_PER_TURN),
+}
+"""Work on each scene or file of a batch, and how often it may be done between two turns."""
 
 
 @pytest.fixture
@@ -61,6 +69,53 @@ class Threads:
             return call(*args, **kwargs)
 
         return noted
+
+
+class Turns:
+    """Counts the turns of the loop, and what is done in each."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+        self._done: Counter[tuple[str, int]] = Counter()
+
+    async def count(self) -> None:
+        while True:
+            await checkpoint()
+            self._turn += 1
+
+    def note(self, what: str) -> None:
+        self._done[what, self._turn] += 1
+
+    def noting(self, what: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            self.note(what)
+            return call(*args, **kwargs)
+
+        return noted
+
+    @property
+    def longest(self) -> dict[str, int]:
+        """How often each thing was done between two turns, at most."""
+        found: dict[str, int] = {}
+        for (what, _), times in self._done.items():
+            found[what] = max(found.get(what, 0), times)
+        return found
+
+
+async def test_others_have_their_turn_between_the_files_of_a_list(
+    many: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns()
+    for what, (home, name, _) in BY_TURNS.items():
+        monkeypatch.setattr(home, name, turns.noting(what, getattr(home, name)))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(turns.count)
+        await many.run(GROUP, search=search_of_all())
+        tasks.cancel_scope.cancel()
+    longest = turns.longest
+    assert longest.keys() == BY_TURNS.keys()
+    for what, (_, _, most) in BY_TURNS.items():
+        assert longest[what] <= most, what
 
 
 async def test_what_takes_long_is_done_beside_the_loop(

@@ -20,6 +20,7 @@ from asyncdl.m2m.calling.envelope import (
     refused_again,
 )
 from asyncdl.m2m.models import Json
+from asyncdl.m2m.option_rows import RawRows
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -333,6 +334,28 @@ def test_a_long_body_read_in_pieces_means_the_same(value: Json) -> None:
         patch.setattr(envelope, "LARGE_BYTES", 8)
         body = b"\xef\xbb\xbf" + orjson.dumps({"data": value, "errorCode": None})
         assert read_envelope("dataset", 200, {}, body) == value
+
+
+@given(st.lists(JSON), st.sampled_from([None, "SERVER_ERROR"]))
+def test_rows_that_are_kept_apart_mean_the_same(rows: list[Json], code: str | None) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(envelope, "LARGE_BYTES", 8)
+        body = b"\xef\xbb\xbf" + orjson.dumps({"data": rows, "errorCode": code})
+        if code:
+            with pytest.raises(ApiError, match=code):
+                read_envelope("download-options", 200, {}, body, are_rows_apart=True)
+        else:
+            data = read_envelope("download-options", 200, {}, body, are_rows_apart=True)
+            assert isinstance(data, RawRows) and data.plain() == rows
+
+
+@given(JSON)
+def test_what_is_no_list_has_no_rows(value: Json) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(envelope, "LARGE_BYTES", 8)
+        body = orjson.dumps({"data": {"rows": value}, "errorCode": None})
+        data = read_envelope("download-options", 200, {}, body, are_rows_apart=True)
+        assert data == {"rows": value}
 
 
 @given(st.binary() | JSON.map(lambda value: orjson.dumps({"data": value})[:-1]))

@@ -73,7 +73,7 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
         {"stages"},
     ),
     "m2m": (
-        {"models", "tolerant", "naming", "bands"},
+        {"models", "tolerant", "naming", "bands", "option_rows"},
         {"searching"},
         {"account"},
         {"calling"},

@@ -15,9 +15,9 @@ from collections.abc import (
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from asyncdl.background import off_loop
+from asyncdl.background import in_turns
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.events import Emit, Notice
@@ -32,13 +32,12 @@ from asyncdl.m2m.downloads.selection import (
     BandsSeen,
     BandsWanted,
     BundleWanted,
+    FileSelection,
     Missing,
     Selection,
     Wanted,
     WantedFile,
     check_bands,
-    scene_name,
-    select_files,
     words_of,
 )
 from asyncdl.m2m.models import DownloadOption
@@ -112,6 +111,8 @@ def _shown(product: ListedProduct) -> str:
 
 DATASET_CLOSED = "dataset-closed"
 """Reason for the scenes of a dataset that this account may not see."""
+SCENES_PER_TURN = 1
+"""Reading the options of a scene and choosing among them takes about a millisecond."""
 NO_OPTIONS = "no-options"
 """Reason for scenes without download options, while other scenes have them."""
 
@@ -177,6 +178,8 @@ async def selections(
         async for batch in batches:
             try:
                 options = await _options(client, batch, products, defer)
+                heads, selection = await _choose(options, products)
+                del options  # megabytes of text
             except ApiError as error:
                 if (reason := _refusal_reason(error)) is None:
                     raise
@@ -184,30 +187,46 @@ async def selections(
                     raise  # there is nothing else to fetch
                 yield _refused(batch, error, reason)
                 continue
-            apart = namesakes.take((o.display_id, o.entity_id) for o in options)
-            yield await off_loop(len(options), _selected, tally, batch, options, layout, apart)
+            apart = namesakes.take((o.display_id, o.entity_id) for o in heads)
+            selection = await _placed(selection, layout, apart)
+            yield tally.add(batch, heads, selection, apart)
     for note in tally.notes():
         emit(note)
 
 
-def _selected(
-    tally: _SelectionTally,
-    batch: SceneIds,
-    options: Sequence[DownloadOption],
-    layout: Layout,
-    apart: frozenset[tuple[str, str]],
-) -> Selected:
-    selection = _placed(select_files(options, tally.products), layout, apart)
-    return tally.add(batch, options, selection, apart)
+class OptionHead(NamedTuple):
+    """What a row of options says of its scene."""
+
+    entity_id: str
+    display_id: str
 
 
-def _placed(selection: Selection, layout: Layout, apart: Container[tuple[str, str]]) -> Selection:
+async def _choose(
+    options: Iterable[list[DownloadOption]], products: Sequence[Wanted]
+) -> tuple[list[OptionHead], Selection]:
+    """Return the scenes that have options, and the files chosen of them.
+
+    Raises: ApiError, if none of the options is valid.
+    """
+    heads: dict[OptionHead, None] = {}
+    selection = FileSelection(products)
+    async for rows in in_turns(options, SCENES_PER_TURN):
+        heads |= dict.fromkeys(OptionHead(row.entity_id, row.display_id) for row in rows)
+        selection.add(rows)
+    return list(heads), selection.result()
+
+
+async def _placed(
+    selection: Selection, layout: Layout, apart: Container[tuple[str, str]]
+) -> Selection:
     """Mark namesakes, and leave out products whose place another product has already."""
-    files = (
-        replace(file, is_namesake=True) if (file.scene, file.scene_id) in apart else file
-        for file in selection.files
-    )
-    return replace(selection, files=tuple(map(layout.without_duplicates, files)))
+    files = [
+        layout.without_duplicates(
+            replace(file, is_namesake=True) if (file.scene, file.scene_id) in apart else file
+        )
+        async for file in in_turns(selection.files)
+    ]
+    return replace(selection, files=tuple(files))
 
 
 def _refusal_reason(error: ApiError) -> str | None:
@@ -228,15 +247,15 @@ async def _options(
     batch: SceneIds,
     products: Sequence[Wanted],
     defer: Defer | None,
-) -> list[DownloadOption]:
-    """Return the download options of a batch.
+) -> Iterable[list[DownloadOption]]:
+    """Return the download options of a batch, to be read scene by scene.
 
     Source: endpoints ``scene-list-add``, ``download-options``, ``scene-list-remove``.
     """
     async with client.open_scene_list(
         batch.dataset, batch.ids, id_field=batch.id_field, keep=defer is not None
     ) as scene_list:
-        options = await client.download_options(
+        options = await client.download_options_by_scene(
             batch.dataset,
             list_id=scene_list.list_id,
             # With groups the service gives the single files other product ids.
@@ -265,7 +284,7 @@ class _SelectionTally:
     def add(
         self,
         batch: SceneIds,
-        options: Sequence[DownloadOption],
+        options: Sequence[OptionHead],
         selection: Selection,
         apart: frozenset[tuple[str, str]] = frozenset(),
     ) -> Selected:
@@ -291,9 +310,7 @@ class _SelectionTally:
             unknown=unknown,
         )
 
-    def _without_repeats(
-        self, selection: Selection, options: Iterable[DownloadOption]
-    ) -> Selection:
+    def _without_repeats(self, selection: Selection, options: Iterable[OptionHead]) -> Selection:
         """Leave out scenes of earlier batches: one may be named by two kinds of id."""
         files = tuple(file for file in selection.files if file.scene_id not in self.scenes)
         again = {o.display_id or o.entity_id for o in options if o.entity_id in self.scenes}
@@ -327,17 +344,15 @@ def _scenes_in(selection: Selection) -> set[str]:
     return {file.scene for file in selection.files} | {m.scene for m in selection.missing}
 
 
-def _entity_ids(
-    options: Iterable[DownloadOption], apart: Container[tuple[str, str]]
-) -> dict[str, str]:
-    rows: dict[str, list[DownloadOption]] = {}
+def _entity_ids(options: Iterable[OptionHead], apart: Container[tuple[str, str]]) -> dict[str, str]:
+    names: dict[str, str] = {}
     for option in options:
-        rows.setdefault(option.entity_id, []).append(option)
-    pairs = ((scene_name(of_scene) or id_, id_) for id_, of_scene in rows.items())
+        names[option.entity_id] = names.get(option.entity_id) or option.display_id
+    pairs = ((name or id_, id_) for id_, name in names.items())
     return dict(pair for pair in pairs if pair not in apart)
 
 
-def _unknown(batch: SceneIds, options: Iterable[DownloadOption]) -> tuple[str, ...]:
+def _unknown(batch: SceneIds, options: Iterable[OptionHead]) -> tuple[str, ...]:
     if batch.id_field == "displayId":
         listed = {option.display_id for option in options}
     else:

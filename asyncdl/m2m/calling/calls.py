@@ -49,6 +49,10 @@ FIRST_YEAR = 2000
 KEYLESS_ENDPOINTS = frozenset({"login-token", "login-app-guest", "login-sso"})
 """An old key makes the login itself fail with ``AUTH_EXPIRED``, so none is sent."""
 
+ENDPOINTS_OF_ROWS = frozenset({"download-options"})
+"""Whose long responses come as :class:`RawRows`: as objects they would take the most memory of a
+whole job."""
+
 PROBE_ENDPOINT = "permissions"
 """Called to find out whether the service is down or only one call fails: it changes nothing and has
 no parameters that could be the cause."""
@@ -353,6 +357,7 @@ class Caller:
             reply.headers,
             reply.body,
             secrets=tuple(self._secrets),
+            are_rows_apart=endpoint in ENDPOINTS_OF_ROWS,
         )
         if len(reply.body) <= LARGE_BYTES:
             return read()

@@ -24,6 +24,7 @@ from asyncdl.m2m.calling.foreign import (
     without_bom,
 )
 from asyncdl.m2m.models import Json
+from asyncdl.m2m.option_rows import RawRows
 from asyncdl.net.retry import parse_retry_after
 from asyncdl.outside import TooMuch, check_values
 from asyncdl.redact import MASK
@@ -144,6 +145,7 @@ def read_envelope(
     body: bytes | bytearray,
     *,
     secrets: Sequence[str] = (),
+    are_rows_apart: bool = False,
 ) -> Json:
     """Return the ``data`` of a response.
 
@@ -153,6 +155,7 @@ def read_envelope(
         headers: Of the response, ``Retry-After`` among them.
         body: The whole body, JSON or not.
         secrets: Hidden in every message: the token and the key.
+        are_rows_apart: Whether a long list is returned as :class:`RawRows`.
     Returns: Plain JSON, also ``None``: for many calls that is what success looks like.
     Raises:
         AuthError: the key, the token, the account or its role was refused.
@@ -165,7 +168,7 @@ def read_envelope(
         raise _foreign_for(
             endpoint, status, headers, f"the response is not M2M's: it {problem}"
         ) from None
-    envelope = _open(body, secrets)
+    envelope = _open(body, secrets, are_rows_apart=are_rows_apart)
     if envelope is None:
         raise _foreign(endpoint, status, headers, body, secrets)
     if not envelope.is_error and status < 300:
@@ -326,9 +329,11 @@ class _Envelope:
         return bool(self.error_code) or (self.data is None and bool(self.message))
 
 
-def _open(body: bytes | bytearray, secrets: Sequence[str]) -> _Envelope | None:
+def _open(
+    body: bytes | bytearray, secrets: Sequence[str], *, are_rows_apart: bool
+) -> _Envelope | None:
     """Return the envelope, or ``None`` if the body is none."""
-    raw = _parse(body)
+    raw = (_parse_apart(body) if are_rows_apart else None) or _parse(body)
     if raw is None or not _is_envelope(raw):
         return None
     number = raw.get("requestId")
@@ -347,6 +352,21 @@ def _parse(body: bytes | bytearray) -> dict[str, Json] | None:
     except orjson.JSONDecodeError:
         return None
     return envelope if isinstance(envelope, dict) else None
+
+
+def _parse_apart(body: bytes | bytearray) -> dict[str, Json] | None:
+    """Parse a long envelope, but not the elements of its data; ``None`` if they are no list."""
+    text = without_bom(body)
+    if len(text) <= LARGE_BYTES:
+        return None
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, Raw])
+        rows = msgspec.json.decode(fields.pop("data", b"null"), type=list[Raw])
+        return {name: _load(bytes(value)) for name, value in fields.items()} | {
+            "data": RawRows(rows)
+        }
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 LARGE_BYTES = 128 * 1024

@@ -161,6 +161,45 @@ class Selection:
     """The products of the scenes."""
 
 
+class FileSelection:
+    """Chooses the downloads of one scene after the other.
+
+    Args:
+        products: What the job wants.
+    """
+
+    def __init__(self, products: Sequence[Wanted]) -> None:
+        self._products = products
+        self._choices = [p.product for p in products if isinstance(p, BundleWanted) and p.product]
+        self._files: dict[tuple[str, str], WantedFile] = {}
+        self._missing: dict[Missing, None] = {}
+        self._seen, self._listed = BandsSeen(), ProductsSeen()
+
+    def add(self, rows: Iterable[DownloadOption]) -> None:
+        """Add scenes, each with all of its rows.
+
+        File groups are only known when they were asked for with secondary file groups.
+        """
+        for scene in _scenes(rows):
+            self._add(scene)
+
+    def _add(self, scene: _SceneRows) -> None:
+        for product in self._products:
+            found, lacking = _select(scene, product)
+            self._missing |= dict.fromkeys(lacking)
+            for file in found:
+                key = (file.entity_id, file.product_id)
+                self._files[key] = _merged(self._files.get(key), file)
+        self._seen |= _bands_seen(scene, self._products)
+        self._listed |= products_seen(scene.rows, self._choices)
+
+    def result(self) -> Selection:
+        """Return what was selected so far."""
+        return Selection(
+            tuple(self._files.values()), tuple(self._missing), self._seen, self._listed
+        )
+
+
 def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) -> Selection:
     """Choose the downloads of some scenes.
 
@@ -169,20 +208,9 @@ def select_files(options: Iterable[DownloadOption], products: Sequence[Wanted]) 
             File groups are only known when they were asked for with secondary file groups.
         products: What the job wants.
     """
-    files: dict[tuple[str, str], WantedFile] = {}
-    missing: list[Missing] = []
-    seen, listed = BandsSeen(), ProductsSeen()
-    choices = [p.product for p in products if isinstance(p, BundleWanted) and p.product]
-    for scene in _scenes(options):
-        for product in products:
-            found, lacking = _select(scene, product)
-            missing.extend(lacking)
-            for file in found:
-                key = (file.entity_id, file.product_id)
-                files[key] = _merged(files.get(key), file)
-        seen |= _bands_seen(scene, products)
-        listed |= products_seen(scene.rows, choices)
-    return Selection(tuple(files.values()), tuple(dict.fromkeys(missing)), seen, listed)
+    selection = FileSelection(products)
+    selection.add(options)
+    return selection.result()
 
 
 def _merged(known: WantedFile | None, file: WantedFile) -> WantedFile:
@@ -234,8 +262,10 @@ def scene_name(rows: Iterable[DownloadOption]) -> str:
 
 def _singles(scene: str, rows: Iterable[DownloadOption]) -> dict[str, DownloadOption]:
     best: dict[str, DownloadOption] = {}
-    for row in rows:
-        for file in row.secondary_downloads or ():
+    # Rows that repeat the same files share one list of them.
+    lists = {id(row.secondary_downloads): row.secondary_downloads for row in rows}
+    for files in lists.values():
+        for file in files or ():
             suffix = file_suffix(_name_of(file, scene), scene)
             best[suffix] = min(best.get(suffix, file), file, key=_rank_of_single)
     return best

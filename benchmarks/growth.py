@@ -1,0 +1,294 @@
+"""What a job costs as its list of files grows: CPU, wall time, memory, and lag of the event loop.
+
+::
+
+    python -m benchmarks.growth                       # 1,000, 10,000 and 100,000 files
+    python -m benchmarks.growth --files 10000 --stacks
+
+Jobs of tiny files against the sandbox, which runs in a process of its own. For each number of
+files, and each in a new process: a first run; a second one, which finds everything there;
+``status``; ``verify``; and a run in another directory whose files all fail. A timer on the
+loop of the job notes how late it is; it is of the benchmark, not of the product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncdl
+from asyncdl.events import Event, FileFinished, discard
+from asyncdl.job.reporting.report import REPORT_NAME
+from asyncdl.job.status import status_of
+from asyncdl.job.verifying import verify_files
+from asyncdl.journal import open_state, places_of
+from asyncdl.journal.state_location import JOURNAL_NAME
+from benchmarks.loop_lag import LagMonitor, StackSampler, collections_timed
+
+FILES_PER_SCENE = 13
+"""Of the file group ``ls_c2l2_sr_band``."""
+RASTER_BYTES = 8192
+SAMPLES = 10
+"""Of memory, evenly over the files of a run."""
+STEPS = ("first run", "second run", "status", "verify", "all files fail")
+ALL_FAIL = "all files fail"
+SERVICE = "sandbox"
+CREDENTIALS = asyncdl.Credentials("sandbox", "sandbox-token")
+
+
+# --- the process that is measured -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a child process does."""
+
+    step: str
+    files: int
+    url: str
+    directory: str
+    has_stacks: bool = False
+
+    @property
+    def scenes(self) -> int:
+        return math.ceil(self.files / FILES_PER_SCENE)
+
+    @property
+    def config(self) -> asyncdl.Config:
+        return asyncdl.parse_config(
+            {
+                "service": {"url": self.url},
+                "search": {"dataset": "landsat_ot_c2_l2", "limit": self.scenes},
+                "products": [{"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}],
+                "download": {"directory": self.directory},
+            }
+        )
+
+
+@dataclass
+class Figures:
+    """What one step took."""
+
+    files: int = 0
+    """That had an outcome."""
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    """Of all threads, without the start of Python."""
+    start_mib: float = 0.0
+    """Memory before the step."""
+    peak_mib: float = 0.0
+    rss_mib: list[float] = field(default_factory=list)
+    """After each tenth of the files."""
+    objects: list[int] = field(default_factory=list)
+    """That Python's garbage collector knows, at the same moments."""
+    lag_ms: dict[str, float] = field(default_factory=dict)
+    longest_gc_ms: float = 0.0
+    status: str = ""
+
+
+class Sampler:
+    """Takes memory after each tenth of the files."""
+
+    def __init__(self, files: int, figures: Figures) -> None:
+        self._step = max(1, files // SAMPLES)
+        self._figures = figures
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, FileFinished):
+            self._figures.files += 1
+            if self._figures.files % self._step == 0:
+                self._figures.rss_mib.append(rss_mib())
+                self._figures.objects.append(0)
+
+
+def rss_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+async def run_job(task: Task, figures: Figures) -> None:
+    sampler = Sampler(task.files, figures)
+    job = asyncdl.Job(task.config, credentials=CREDENTIALS, service_name=SERVICE)
+    figures.status = (await job.run(sampler.take)).status
+
+
+async def show_status(task: Task, figures: Figures) -> None:
+    status = await status_of(places_of(task.config), SERVICE)
+    assert status is not None
+    figures.files = sum(sum(states.values()) for states in status.overview.files.values())
+    figures.status = status.overview.status
+
+
+async def verify(task: Task, figures: Figures) -> None:
+    async with open_state(task.config.directory, SERVICE) as journal:
+        checked = await verify_files(task.config.directory, journal, discard)
+    figures.files, figures.status = checked.total, f"{len(checked.damaged)} damaged"
+
+
+WORK: dict[str, Callable[[Task, Figures], Awaitable[None]]] = {
+    "first run": run_job,
+    "second run": run_job,
+    "status": show_status,
+    "verify": verify,
+    ALL_FAIL: run_job,
+}
+
+
+async def measure(task: Task) -> Figures:
+    figures, monitor = Figures(start_mib=rss_mib()), LagMonitor()
+    sampler = StackSampler(monitor)
+    if task.has_stacks:
+        sampler.start()
+    with collections_timed() as collections:
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        monitor.start()
+        await WORK[task.step](task, figures)
+        monitor.stop()
+        figures.wall_s = time.perf_counter() - wall_s
+        figures.cpu_s = time.process_time() - cpu_s
+    figures.lag_ms = dict(monitor.figures())
+    figures.longest_gc_ms = round(1000 * max((s for _, s in collections), default=0.0), 2)
+    figures.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if task.has_stacks:
+        sampler.print(sys.stderr)
+    return figures
+
+
+def be_child(text: str) -> None:
+    figures = asyncio.run(measure(Task(**json.loads(text))))
+    print(json.dumps(asdict(figures)))
+
+
+# --- the process that starts them -----------------------------------------------------------
+
+
+@contextmanager
+def sandbox(scenes: int, *faults: str) -> Iterator[str]:
+    """Serve the sandbox in a process of its own; yield its URL."""
+    # What the quota does to a run is not what is measured here.
+    limits = [
+        f"{name}=100000000" for name in ("recent_limit", "pending_limit", "unattempted_limit")
+    ]
+    settings = ["--port", "0", "--generated", str(scenes), "--file-size", str(RASTER_BYTES)]
+    for fault in (*limits, *faults):
+        settings += ["--fault", fault]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "asyncdl", "sandbox", *settings],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split("= ")[1].strip()
+        process.terminate()
+
+
+def in_child(task: Task) -> Figures:
+    command = [sys.executable, "-m", "benchmarks.growth", "--child", json.dumps(asdict(task))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Figures(**json.loads(done.stdout))
+
+
+@dataclass(frozen=True)
+class Growth:
+    """All steps for one number of files."""
+
+    steps: dict[str, Figures]
+    journal_bytes: int
+    report_bytes: dict[str, int]
+
+
+def grow(files: int, steps: Sequence[str], folder: str | None, *, has_stacks: bool) -> Growth:
+    done: dict[str, Figures] = {}
+    journal_bytes, report_bytes = 0, {}
+    scenes = math.ceil(files / FILES_PER_SCENE)
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        for step in steps:
+            directory = Path(name, "failed" if step == ALL_FAIL else "there")
+            faults = ["disabled=1"] if step == ALL_FAIL else []
+            with sandbox(scenes, *faults) as url:
+                done[step] = in_child(Task(step, files, url, str(directory), has_stacks))
+            print(f"{files:,}: {step}: {done[step]}", file=sys.stderr)
+            if (report := directory / REPORT_NAME).exists():
+                report_bytes[step] = report.stat().st_size
+        journal_bytes = sum(path.stat().st_size for path in Path(name, "there").rglob(JOURNAL_NAME))
+    return Growth(done, journal_bytes, report_bytes)
+
+
+# --- tables ---------------------------------------------------------------------------------
+
+
+def print_tables(all_done: Iterable[Growth]) -> None:
+    grown = list(all_done)
+    for step in dict.fromkeys(step for one in grown for step in one.steps):
+        print(f"\n## {step}\n")
+        print(
+            "| files | outcome | wall, ms per file | CPU, ms per file | peak, MiB "
+            "| in the middle, MiB | lag: median, ms | p99, ms | max, ms | longest collection, ms |"
+        )
+        print("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+        for one in grown:
+            if step in one.steps:
+                print(_row(one.steps[step]))
+    print("\n## On disk\n")
+    print(
+        "| files | journal, MB | bytes per file | report of the first run, kB | of all failed, kB |"
+    )
+    print("|---:|---:|---:|---:|---:|")
+    for one in grown:
+        files = max(figures.files for figures in one.steps.values())
+        reports = (one.report_bytes.get(step, 0) / 1000 for step in ("first run", ALL_FAIL))
+        shown = " | ".join(f"{size:,.0f}" for size in reports)
+        per_file = f"{one.journal_bytes / files:,.0f}"
+        print(f"| {files:,} | {one.journal_bytes / 1e6:.1f} | {per_file} | {shown} |")
+
+
+def _row(figures: Figures) -> str:
+    per_file = 1000 / max(1, figures.files)
+    middle = sorted(figures.rss_mib)[len(figures.rss_mib) // 2] if figures.rss_mib else 0.0
+    numbers = (
+        f"{figures.wall_s * per_file:.2f}",
+        f"{figures.cpu_s * per_file:.2f}",
+        f"{figures.peak_mib:.0f}",
+        f"{middle:.0f}" if middle else "",
+        *(f"{figures.lag_ms[name]:.1f}" for name in ("median", "p99", "max")),
+        f"{figures.longest_gc_ms:.1f}",
+    )
+    return f"| {figures.files:,} | {figures.status} | {' | '.join(numbers)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, action="append")
+    parser.add_argument("--step", action="append", choices=STEPS, help="all by default")
+    parser.add_argument("--folder", help="where downloads go; the system's folder by default")
+    parser.add_argument("--stacks", action="store_true", help="show what delays the loop")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    settings = parser.parse_args()
+    if settings.child:
+        be_child(settings.child)
+        return
+    print(f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; load average {os.getloadavg()[0]:.1f}")
+    print(f"- CPython {platform.python_version()}, {os.cpu_count()} CPUs, {platform.machine()}")
+    print_tables(
+        grow(files, settings.step or STEPS, settings.folder, has_stacks=settings.stacks)
+        for files in settings.files or (1_000, 10_000, 100_000)
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""How long an event loop leaves what is due waiting: a timer that notes how late it is."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+EVERY_S = 0.002
+"""Between two ticks: far less than the lag that matters, and no load worth mentioning."""
+
+
+@dataclass
+class LagMonitor:
+    """Notes, tick by tick, how late the loop was. Used once, on a running loop."""
+
+    lags_s: list[float] = field(default_factory=list)
+    _due_s: float = 0.0
+    _handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._wait()
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+
+    @property
+    def is_late_s(self) -> float:
+        """For how long the present tick has been due; may be read by another thread."""
+        return time.monotonic() - self._due_s if self._due_s else 0.0
+
+    def _wait(self) -> None:
+        self._due_s = time.monotonic() + EVERY_S
+        self._handle = asyncio.get_running_loop().call_later(EVERY_S, self._tick)
+
+    def _tick(self) -> None:
+        self.lags_s.append(time.monotonic() - self._due_s)
+        self._wait()
+
+    def figures(self) -> Mapping[str, float]:
+        """Return median, 99th percentile and maximum, in milliseconds."""
+        ordered = sorted(self.lags_s) or [0.0]
+        at = {"median": len(ordered) // 2, "p99": len(ordered) * 99 // 100, "max": -1}
+        return {name: round(1000 * ordered[place], 2) for name, place in at.items()}
+
+
+@contextmanager
+def collections_timed() -> Iterator[list[tuple[int, float]]]:
+    """Yield the garbage collections of the block, with generation and seconds."""
+    done: list[tuple[int, float]] = []
+    began = 0.0
+
+    def note(phase: str, facts: Mapping[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            done.append((facts["generation"], time.perf_counter() - began))
+
+    gc.callbacks.append(note)
+    try:
+        yield done
+    finally:
+        gc.callbacks.remove(note)
+
+
+class StackSampler(threading.Thread):
+    """Collects what all threads do while the loop is late: finds what blocks it.
+
+    Args:
+        monitor: Of the loop.
+        late_s: From this lag on stacks are taken.
+    """
+
+    def __init__(self, monitor: LagMonitor, late_s: float = 0.01) -> None:
+        super().__init__(daemon=True)
+        self._monitor = monitor
+        self._late_s = late_s
+        self._seen: Counter[str] = Counter()
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        while not self._is_over.wait(self._late_s / 4):
+            if self._monitor.is_late_s > self._late_s:
+                for frame in sys._current_frames().values():
+                    stack = traceback.extract_stack(frame)[-7:]
+                    self._seen[" > ".join(f"{f.name}:{f.lineno}" for f in stack)] += 1
+
+    def print(self, out: TextIO, most: int = 25) -> None:
+        self._is_over.set()
+        for stack, times in self._seen.most_common(most):
+            print(f"{times:6} {stack}", file=out)

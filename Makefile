@@ -45,7 +45,7 @@ ON_UVLOOP := -m "not simulated" tests/test_*.py tests/transfer \
     tests/e2e/test_starting.py tests/e2e/test_streams.py
 # What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
 ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \
-    tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
+    tests/library tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
     tests/security/test_area_files.py tests/security/test_replies.py \
     tests/transfer/test_framing_rows.py tests/unit/test_areas.py \
     tests/unit/test_credentials.py tests/unit/test_items.py tests/unit/test_keyrings.py \

@@ -4,6 +4,9 @@
 
     import asyncdl
 
+    scenes = await asyncdl.search("landsat_ot_c2_l2", bbox=(-151, 61, -149, 62), limit=3)
+    summary = await asyncdl.download(scenes, bands=["red", "nir08"], directory="data")
+
     config = asyncdl.load_config("anchorage.toml")
     summary = await asyncdl.Job(config).run()
 
@@ -39,6 +42,11 @@ if TYPE_CHECKING:
     )
     from asyncdl.job.job import Job
     from asyncdl.job.reporting.report import Failure, Summary
+    from asyncdl.library.checking import status, verify
+    from asyncdl.library.downloading import download, plan
+    from asyncdl.library.mapping import SceneMap, map
+    from asyncdl.library.scenes import SceneHit, Scenes
+    from asyncdl.library.searching import search
     from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
     from asyncdl.net.tls import TlsSettings
     from asyncdl.transfer import (
@@ -67,6 +75,11 @@ _HOMES = {
     ),
     "asyncdl.job.job": ("Job",),
     "asyncdl.job.reporting.report": ("Failure", "Summary"),
+    "asyncdl.library.checking": ("status", "verify"),
+    "asyncdl.library.downloading": ("download", "plan"),
+    "asyncdl.library.mapping": ("SceneMap", "map"),
+    "asyncdl.library.scenes": ("SceneHit", "Scenes"),
+    "asyncdl.library.searching": ("search",),
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
     "asyncdl.net.tls": ("TlsSettings",),
     "asyncdl.transfer": (
@@ -101,18 +114,27 @@ __all__ = [
     "Netrc",
     "NetworkError",
     "Recheck",
+    "SceneHit",
+    "SceneMap",
+    "Scenes",
     "Summary",
     "TlsSettings",
     "TransferError",
     "__version__",
+    "download",
     "events",
     "find_credentials",
     "load_config",
+    "map",
     "metrics",
     "parse_config",
+    "plan",
     "read_netrc",
     "sandbox",
+    "search",
+    "status",
     "sync",
+    "verify",
 ]
 
 

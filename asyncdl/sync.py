@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from functools import partial, update_wrapper
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 import anyio.from_thread
 from anyio.from_thread import BlockingPortal
@@ -36,10 +36,27 @@ from anyio.from_thread import BlockingPortal
 from asyncdl.at_exit import PlainThreads, close_at_exit, is_closed
 from asyncdl.job import job as _job
 from asyncdl.job.reporting.report import Summary
+from asyncdl.library.checking import status as _status
+from asyncdl.library.checking import verify as _verify
+from asyncdl.library.downloading import download as _download
+from asyncdl.library.downloading import plan as _plan
+from asyncdl.library.mapping import map as _map
+from asyncdl.library.searching import search as _search
 from asyncdl.m2m import m2m_client as _client
 from asyncdl.transfer import downloader as _downloader
 
-__all__ = ["Downloader", "Job", "M2MClient", "run_job"]
+__all__ = [
+    "Downloader",
+    "Job",
+    "M2MClient",
+    "download",
+    "map",
+    "plan",
+    "run_job",
+    "search",
+    "status",
+    "verify",
+]
 
 
 class _SyncProxy:
@@ -160,3 +177,25 @@ def run_job(*args: Any, emit: Callable[[Any], None] | None = None, **kwargs: Any
 
     with anyio.from_thread.start_blocking_portal() as portal:
         return portal.call(run)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _waited_for(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
+    """Return a function that runs a coroutine to its end, in a loop of its own."""
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with anyio.from_thread.start_blocking_portal() as portal:
+            return portal.call(partial(function, *args, **kwargs))
+
+    return update_wrapper(call, function)
+
+
+search = _waited_for(_search)
+plan = _waited_for(_plan)
+download = _waited_for(_download)
+status = _waited_for(_status)
+verify = _waited_for(_verify)
+map = _waited_for(_map)

@@ -2,10 +2,19 @@
 
 from aiohttp import ClientSession
 from asyncdl.config import Config
+from asyncdl.config.aoi import AreaInput
 from asyncdl.events import Emit
 from asyncdl.events import Event
+from asyncdl.job.plan import Plan
 from asyncdl.job.reporting.report import Summary
+from asyncdl.job.status import Status
+from asyncdl.job.verifying import Checked
 from asyncdl.journal import FileStatus
+from asyncdl.library.mapping import SceneMap
+from asyncdl.library.scenes import SceneHit
+from asyncdl.library.scenes import Scenes
+from asyncdl.library.service import ServiceInput
+from asyncdl.library.settings import SceneInput
 from asyncdl.m2m.account.credentials import Credentials
 from asyncdl.m2m.calling.call_retries import ClientOptions
 from asyncdl.m2m.m2m_client import DownloadGroup
@@ -44,10 +53,12 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import date
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Downloader", "Job", "M2MClient", "run_job"]
+__all__ = ["Downloader", "Job", "M2MClient", "download", "map", "plan", "run_job", "search", "status", "verify"]
 
 class M2MClient:
     def __init__(self, credentials: Credentials, *, url: str=..., options: ClientOptions=..., session: ClientSession | None=..., emit: Emit=...) -> None: ...
@@ -122,6 +133,12 @@ class Job:
         trace: TracebackType | None,
     ) -> bool | None: ...
 
+def search(dataset: str | Config | None=..., *, bbox: Sequence[float] | None=..., aoi: AreaInput | None=..., point: Sequence[float] | None=..., wrs: Sequence[Sequence[int]] | None=..., start: date | str | None=..., end: date | str | None=..., cloud_cover: Sequence[int] | None=..., months: Sequence[int] | None=..., tier: Sequence[str] | None=..., satellite: Sequence[int] | None=..., day_night: str | None=..., metadata: Mapping[str, Any] | None=..., limit: int | None=..., scenes: Sequence[str] | None=..., scenes_file: str | None=..., service: ServiceInput=..., credentials: Credentials | None=..., emit: Emit=...) -> Scenes: ...
+def plan(scenes: Iterable[SceneInput] | Config, *, bands: Sequence[str] | str | None=..., bundle: bool | str=..., file_groups: Sequence[str] | str | None=..., products: Sequence[Mapping[str, Any]] | None=..., directory: Path | str | None=..., dataset: str | None=..., options: Mapping[str, Any] | None=..., service: ServiceInput=..., credentials: Credentials | None=..., emit: Emit=...) -> Plan: ...
+def download(scenes: Iterable[SceneInput] | Config, *, bands: Sequence[str] | str | None=..., bundle: bool | str=..., file_groups: Sequence[str] | str | None=..., products: Sequence[Mapping[str, Any]] | None=..., directory: Path | str | None=..., dataset: str | None=..., options: Mapping[str, Any] | None=..., service: ServiceInput=..., credentials: Credentials | None=..., emit: Emit=...) -> Summary: ...
+def status(config: Config, *, service: ServiceInput=...) -> Status | None: ...
+def verify(config: Config, *, repair: bool=..., service: ServiceInput=..., credentials: Credentials | None=..., emit: Emit=...) -> Checked | None: ...
+def map(scenes: Iterable[SceneHit] | Config, *, area: AreaInput | None=..., title: str=..., tiles: str | None=..., credit: str=..., service: ServiceInput=..., credentials: Credentials | None=...) -> SceneMap: ...
 
 def run_job(
     config: Config, *, emit: Callable[[Event], None] | None = None, **kwargs: Any

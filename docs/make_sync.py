@@ -16,6 +16,14 @@ CLASSES = {
     "Downloader": "transfer/downloader.py",
     "Job": "job/job.py",
 }
+FUNCTIONS = {
+    "search": "library/searching.py",
+    "plan": "library/downloading.py",
+    "download": "library/downloading.py",
+    "status": "library/checking.py",
+    "verify": "library/checking.py",
+    "map": "library/mapping.py",
+}
 HIDDEN = {"aclose"}
 """Public there, but of no use behind a ``with`` block."""
 HEAD = "# Written by docs/make_sync.py; run it after a change of the asynchronous classes.\n"
@@ -50,9 +58,13 @@ def stub() -> str:
     for name, module in CLASSES.items():
         tree = ast.parse((ROOT / "asyncdl" / module).read_text(encoding="utf-8"))
         classes.append(_class(name, tree))
-        homes = dict(_homes(tree, classes[-1])) | homes
+        homes = dict(_homes(tree, classes[-1], module)) | homes
+    for name, module in FUNCTIONS.items():
+        tree = ast.parse((ROOT / "asyncdl" / module).read_text(encoding="utf-8"))
+        classes.append(_function(name, tree))
+        homes = dict(_homes(tree, classes[-1], module)) | homes
     imports = [f"from {home} import {name}" for name, home in homes.items()]
-    names = ", ".join(f'"{name}"' for name in [*sorted(CLASSES), "run_job"])
+    names = ", ".join(f'"{name}"' for name in sorted([*CLASSES, *FUNCTIONS, "run_job"]))
     lines = "\n".join(sorted([*imports, *OWN_IMPORTS]))
     return "\n".join([HEAD, lines, f"\n__all__ = [{names}]\n", *classes, RUN_JOB])
 
@@ -67,6 +79,14 @@ def _class(name: str, tree: ast.Module) -> str:
             lines += _method(node)
             lines += [f"    {ast.unparse(n)}" for n in ast.walk(node) if _is_public_field(n)]
     return "\n".join(lines) + FACE
+
+
+def _function(name: str, tree: ast.Module) -> str:
+    (found,) = (
+        node for node in tree.body if isinstance(node, ast.AsyncFunctionDef) and node.name == name
+    )
+    returns = ast.unparse(found.returns) if found.returns else "None"
+    return f"def {name}({_with_hidden_defaults(found.args)}) -> {returns}: ..."
 
 
 def _is_shown(name: str) -> bool:
@@ -97,8 +117,9 @@ def _with_hidden_defaults(arguments: ast.arguments) -> str:
     return ast.unparse(arguments)
 
 
-def _homes(tree: ast.Module, text: str) -> Iterator[tuple[str, str]]:
+def _homes(tree: ast.Module, text: str, module: str) -> Iterator[tuple[str, str]]:
     """Yield each name that a text uses, and the module that its own module has it from."""
+    home = "asyncdl." + module.removesuffix(".py").replace("/", ".")
     words = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     own = {alias.name for line in OWN_IMPORTS for alias in _names_in(ast.parse(line).body[0])}
     for node in ast.walk(tree):
@@ -107,7 +128,7 @@ def _homes(tree: ast.Module, text: str) -> Iterator[tuple[str, str]]:
                 if alias.name in words - own:
                     yield alias.name, node.module
         elif isinstance(node, ast.ClassDef) and node.name in words - CLASSES.keys():
-            yield node.name, "asyncdl.m2m.m2m_client"
+            yield node.name, home
 
 
 def _names_in(node: ast.stmt) -> list[ast.alias]:

@@ -14,7 +14,6 @@ from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK, REFUSED
 from asyncdl.cli.options import Embedded, command, tls_options, verbose_option
 from asyncdl.cli.printing import echo
 from asyncdl.cli.service_access import (
-    SANDBOX_NAME,
     access_to,
     open_service,
     service_config,
@@ -24,6 +23,7 @@ from asyncdl.cli.service_access import (
 from asyncdl.config import ServiceConfig, load_config
 from asyncdl.doctor import Check, CheckState, DoctorTarget, run_checks
 from asyncdl.job.choosing.from_config import locate_account
+from asyncdl.library.service import SANDBOX_NAME
 from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.net.tls import TlsSettings
 

@@ -13,7 +13,6 @@ from asyncdl.cli.main import INTERRUPTED, OK
 from asyncdl.cli.options import Embedded, command, tls_options, verbose_option
 from asyncdl.cli.printing import echo
 from asyncdl.cli.service_access import (
-    ChosenService,
     access_to,
     client_of,
     host_for,
@@ -25,6 +24,7 @@ from asyncdl.cli.service_access import (
 )
 from asyncdl.config import ServiceConfig
 from asyncdl.errors import AuthError
+from asyncdl.library.service import ChosenService
 from asyncdl.m2m.account.credentials import (
     MAX_TOKEN_FILE_BYTES,
     Credentials,

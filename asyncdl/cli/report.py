@@ -15,11 +15,11 @@ from asyncdl.cli.options import command, config_argument, json_option, naming, v
 from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.page_files import STDOUT, write_page
 from asyncdl.cli.printing import echo
-from asyncdl.cli.service_access import SANDBOX_NAME
 from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
 from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.reporting.report import REPORT_NAME, Summary, read_report
+from asyncdl.library.service import SANDBOX_NAME
 from asyncdl.pages.maps import Polygon
 from asyncdl.pages.report_page import report_page
 from asyncdl.redact import redact

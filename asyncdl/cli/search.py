@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,13 +30,13 @@ from asyncdl.cli.printing import echo, table_lines
 from asyncdl.cli.service_access import Access, access_to, open_client, with_tls
 from asyncdl.config import Config, Seconds, load_config
 from asyncdl.errors import ConfigError
+from asyncdl.events import Event, Notice
 from asyncdl.job.choosing.preflight import naming_datasets
-from asyncdl.job.choosing.scenes import LeftOut, area_notes, search_notes
+from asyncdl.job.choosing.scenes import catalogued_scenes
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.m2m.models import Scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.footprints import geometry_of
-from asyncdl.m2m.searching.scene_search import SceneQuery, search_scenes
 from asyncdl.net.tls import TlsSettings
 from asyncdl.units import count
 
@@ -106,14 +105,13 @@ def search(
     settings = load_config(config)
     with naming(config):
         search_plan = search_plan_of(settings)
-        query = search_plan.query
-    if query is None:
+    if search_plan.query is None:
         raise ConfigError(
             "lists scenes by id, so there is nothing to search", file=config, key="search"
         )
     with naming(config):
         access = access_to(with_tls(settings.service, tls), sandbox)
-        scenes = run_async(lambda: _search(settings, search_plan, query, access, max_wait))
+        scenes = run_async(lambda: _search(settings, search_plan, access, max_wait))
     if scenes is None:
         return INTERRUPTED
     if limit is None and form == "table":
@@ -139,32 +137,16 @@ def _cut(scenes: Sequence[Scene], limit: int | None) -> Sequence[Scene]:
 
 
 async def _search(
-    settings: Config,
-    search_plan: SearchPlan,
-    query: SceneQuery,
-    access: Access,
-    max_wait: Seconds | None,
+    settings: Config, search_plan: SearchPlan, access: Access, max_wait: Seconds | None
 ) -> list[Scene]:
-    scenes: list[Scene] = []
-    last, left_out = None, LeftOut()
-    for note in area_notes(query.area):
-        echo(note.text, err=True)
-    async with (
-        open_client(access, max_wait) as client,
-        naming_datasets(client, search_plan),
-        aclosing(
-            search_scenes(client, query, page_size=settings.service.scenes_per_page)
-        ) as batches,
-    ):
-        async for batch in batches:
-            scenes += batch.scenes
-            left_out = left_out.add(batch)
-            last = batch
-    total = last.total_hits if last else 0
-    echo(f"{len(scenes):,} of {count(total, 'scene')}", err=True)
-    for note in search_notes(query, last, found=len(scenes), left_out=left_out):
-        echo(note.text, err=True)
-    return scenes
+    def note(event: Event) -> None:
+        if isinstance(event, Notice):
+            echo(event.text, err=True)
+
+    async with open_client(access, max_wait) as client, naming_datasets(client, search_plan):
+        found = await catalogued_scenes(client, search_plan, settings, note)
+    echo(f"{len(found.scenes):,} of {count(found.total_hits, 'scene')}", err=True)
+    return [known.scene for known in found.scenes]
 
 
 def as_row(scene: Scene) -> dict[str, Any]:

@@ -6,10 +6,9 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -20,7 +19,9 @@ from asyncdl.cli.printing import echo
 from asyncdl.config import Config, Seconds, ServiceConfig, load_config
 from asyncdl.config.sections import Clash
 from asyncdl.errors import ConfigError
-from asyncdl.job.choosing.from_config import credentials_of, options_of, tls_of
+from asyncdl.job.choosing.from_config import credentials_of, tls_of
+from asyncdl.library.service import SANDBOX_NAME, ChosenService
+from asyncdl.library.service import name_of as service_name_of
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.account.stored_account import account_host
 from asyncdl.net.tls import TlsSettings, check_tls
@@ -28,23 +29,10 @@ from asyncdl.net.tls import TlsSettings, check_tls
 VIOLATION = "VIOLATION of the real service's rules; please report it"
 """Prefix of violations that the embedded service has recorded."""
 
-SANDBOX_NAME = "sandbox"
-"""Name of the embedded service in the journal, on any port."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenService:
-    """A service and the account to use with it."""
-
-    config: ServiceConfig
-    credentials: Credentials
-    name: str
-    """Name of the service in the journal, which separates its files from those of others."""
-
 
 def name_of(config: ServiceConfig, sandbox: Embedded | None) -> str:
     """Return the name of the service in the journal, without opening it."""
-    return SANDBOX_NAME if sandbox else urlsplit(config.url).netloc
+    return SANDBOX_NAME if sandbox else service_name_of(config)
 
 
 def find_account(config: ServiceConfig) -> Credentials:
@@ -161,9 +149,7 @@ def client_of(service: ChosenService, max_wait: Seconds | None = None) -> M2MCli
     Waits are reported on stderr. During an outage it makes a few retries, or waits up to
     ``max_wait``.
     """
-    options = replace(options_of(service.config), max_wait_s=max_wait or 0.0)
-    url = service.config.url
-    return M2MClient(service.credentials, url=url, options=options, emit=print_message)
+    return service.client(print_message, max_wait_s=max_wait or 0.0)
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import msgspec
-from anyio import to_thread
 
 from asyncdl.cli.display import is_live, open_display
 from asyncdl.cli.json_lines import echo_json
@@ -31,7 +28,6 @@ from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.printing import echo
 from asyncdl.cli.run import exit_status_of
 from asyncdl.cli.service_access import (
-    SANDBOX_NAME,
     Access,
     access_to,
     name_of,
@@ -40,17 +36,15 @@ from asyncdl.cli.service_access import (
     with_tls,
 )
 from asyncdl.config import Config, load_config
-from asyncdl.errors import DiskError
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
-from asyncdl.job.verifying import Checked, forget_gone, verify_files
-from asyncdl.journal import Journal, StatePlaces, open_state, places_of, read_journal
+from asyncdl.job.verifying import Checked, NothingKnown, forget_gone, verify_job
+from asyncdl.journal import open_state, places_of
+from asyncdl.library.service import SANDBOX_NAME
 from asyncdl.net.tls import TlsSettings
 from asyncdl.units import count, plural, size
-
-READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @command(
@@ -83,17 +77,17 @@ def verify(
     """
     settings = with_state(load_config(config), state_dir)
     service = name_of(settings.service, sandbox)
-    checked: list[Checked | Unknown] = []
+    checked: list[Checked | NothingKnown] = []
 
     async def work() -> None:
         with _watching(as_json=as_json, quiet=quiet) as emit:
-            checked.append(await _check(places_of(settings), service, emit))
+            checked.append(await verify_job(places_of(settings), service, emit))
 
     run_async(work)
     if not checked:
         return INTERRUPTED
     outcome = checked[0]
-    if isinstance(outcome, Unknown):
+    if isinstance(outcome, NothingKnown):
         _print_unknown(outcome, settings.directory, as_json=as_json)
         return INCOMPLETE
     if not (repair and outcome.damaged):
@@ -114,44 +108,14 @@ def verify(
     return exit_status_of(summary) or (INCOMPLETE if unwanted else OK)
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nothing could be verified, because no run for the service is known."""
-
-    is_damaged: bool
-    """Whether there was a journal that could not be read."""
-    others: tuple[str, ...] = ()
-    """Services for which there were runs."""
-
-
-async def _check(places: StatePlaces, service: str, emit: Emit) -> Checked | Unknown:
-    if await to_thread.run_sync(places.known) is None:
-        return Unknown(is_damaged=False)
-    try:
-        async with open_state(places.directory, service, chosen=places.chosen) as journal:
-            return await _check_by(journal, places.directory, emit)
-    except DiskError as error:
-        if error.errno not in READ_ONLY:
-            raise
-    # Verifying works read-only, too; results are not recorded then.
-    async with read_journal(places, service) as copy:
-        return await _check_by(copy, places.directory, emit) if copy else Unknown(is_damaged=False)
-
-
-async def _check_by(journal: Journal, directory: Path, emit: Emit) -> Checked | Unknown:
-    if await journal.overview() is None:
-        return Unknown(journal.was_recreated, tuple(await journal.services()))
-    return await verify_files(directory, journal, emit)
-
-
-def _print_unknown(unknown: Unknown, directory: Path, *, as_json: bool) -> None:
+def _print_unknown(unknown: NothingKnown, directory: Path, *, as_json: bool) -> None:
     why = f"no run of this job is known in {directory}"
     if unknown.is_damaged:
         why = f"the journal in {directory} could not be read and was moved aside"
         why += "; `asyncdl run` verifies the existing files again"
-    elif unknown.others:
-        why += f", but runs against {', '.join(unknown.others)} are"
-        why += " (verify them with --sandbox)" if SANDBOX_NAME in unknown.others else ""
+    elif unknown.services:
+        why += f", but runs against {', '.join(unknown.services)} are"
+        why += " (verify them with --sandbox)" if SANDBOX_NAME in unknown.services else ""
     if as_json:
         files = {"total": 0, "verified": 0, "damaged": 0}
         summary = {"event": "summary", "status": "incomplete", "files": files, "bytes": {"read": 0}}

@@ -6,6 +6,7 @@ Works offline. Damaged files are recorded, so that no later run takes them for r
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,14 +17,22 @@ import anyio.from_thread
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from asyncdl.errors import TransferError, ungrouped
+from asyncdl.errors import DiskError, TransferError, ungrouped
 from asyncdl.events import CheckProgress, Emit, FileChecked
-from asyncdl.journal import FileStatus, FinishedFile, Journal
+from asyncdl.journal import (
+    FileStatus,
+    FinishedFile,
+    Journal,
+    StatePlaces,
+    open_state,
+    read_journal,
+)
 from asyncdl.transfer import Form, form_of
 from asyncdl.transfer.verification.checks import Expected, verify_file
 
 CHECKED = (FileStatus.VERIFIED, FileStatus.DAMAGED)
 """Files that were verified once, and damaged ones, which may have been restored."""
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 SIZE_ONLY = frozenset({"length", "present", "chunked", "gzip", "unverified-length"})
 """Proofs that say nothing of the structure of a file."""
 
@@ -36,6 +45,41 @@ class Checked:
     damaged: Sequence[FileChecked]
     """In the order of their paths; files that are gone are among them."""
     read_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NothingKnown:
+    """Nothing could be verified, because no run for the service is known."""
+
+    is_damaged: bool
+    """Whether there was a journal that could not be read."""
+    services: tuple[str, ...] = ()
+    """Services for which there were runs."""
+
+
+async def verify_job(places: StatePlaces, service: str, emit: Emit) -> Checked | NothingKnown:
+    """Check every finished file of a job, as :func:`verify_files`.
+
+    A directory that is read-only is checked as well; outcomes are not recorded then.
+    """
+    if await anyio.to_thread.run_sync(places.known) is None:
+        return NothingKnown(is_damaged=False)
+    try:
+        async with open_state(places.directory, service, chosen=places.chosen) as journal:
+            return await _verify_recorded(journal, places.directory, emit)
+    except DiskError as error:
+        if error.errno not in READ_ONLY:
+            raise
+    async with read_journal(places, service) as copy:
+        if copy is None:
+            return NothingKnown(is_damaged=False)
+        return await _verify_recorded(copy, places.directory, emit)
+
+
+async def _verify_recorded(journal: Journal, directory: Path, emit: Emit) -> Checked | NothingKnown:
+    if await journal.overview() is None:
+        return NothingKnown(journal.was_recreated, tuple(await journal.services()))
+    return await verify_files(directory, journal, emit)
 
 
 async def verify_files(

@@ -27,6 +27,22 @@ async def job(path: Path) -> None:
     assert_type(watched.summary, asyncdl.Summary | None)
 
 
+async def calls(directory: Path, shape: GeoInterface) -> None:
+    scenes = await asyncdl.search("landsat_ot_c2_l2", aoi=shape, start="2020-03-01", limit=5)
+    assert_type(scenes, asyncdl.Scenes)
+    assert_type(scenes[0], asyncdl.SceneHit)
+    assert_type(scenes[:2], asyncdl.Scenes)
+    assert_type((await asyncdl.plan(scenes, bundle=True)).requests, int)
+    assert_type(await asyncdl.download(scenes, bands="red"), asyncdl.Summary)
+    assert_type(sync.download(["LC08_…"], bands=["red"], directory=directory), asyncdl.Summary)
+    assert_type(sync.search("landsat_ot_c2_l2", limit=1), asyncdl.Scenes)
+    drawn = await asyncdl.map(scenes)
+    assert_type(drawn, asyncdl.SceneMap)
+    assert_type(drawn.save(directory / "map.html"), Path)
+    assert_type(await asyncdl.status(asyncdl.load_config("job.toml")) is None, bool)
+    assert_type(await asyncdl.verify(asyncdl.load_config("job.toml")) is None, bool)
+
+
 def areas(shape: GeoInterface) -> None:
     for place in ("lake.wkt", Path("lake.geojson"), {"type": "Point"}, shape):
         assert_type(asyncdl.Aoi.of(place), asyncdl.Aoi)

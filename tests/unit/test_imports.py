@@ -55,10 +55,11 @@ ROOMS: dict[str, set[str]] = {
     "pages": {"version", "events", "job.reporting", "m2m.naming", "units"},
     "cli": {
         "version", "errors", "events", "config", "outside", "net", "redact", "text", "units",
-        "transfer", "lists", "m2m", "stac", "journal", "job", "doctor", "pages", "progress",
-        "run_state", "sandbox", "system",
+        "transfer", "lists", "m2m", "stac", "journal", "job", "doctor", "library", "pages",
+        "progress", "run_state", "sandbox", "system",
     },
-    "sync": {"at_exit", "transfer", "m2m", "job"},
+    "library": {"config", "errors", "events", "job", "journal", "m2m", "pages", "units"},
+    "sync": {"at_exit", "transfer", "m2m", "job", "library"},
     "__main__": {"cli"},
 }  # fmt: skip
 """For each room the rooms it may import; as in docs/design.md."""

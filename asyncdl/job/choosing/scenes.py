@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from asyncdl.background import off_loop
 from asyncdl.config import Config
-from asyncdl.events import Emit, Event, FoundScene, Notice, ScenesFound
+from asyncdl.events import Emit, FoundScene, Notice, ScenesFound
 from asyncdl.job.choosing.search_plan import Named, SearchPlan
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Scene
@@ -118,35 +118,66 @@ def _is_skipped(scene: Scene, search_plan: SearchPlan, named: frozenset[str]) ->
     return is_complete or not named.isdisjoint((scene.entity_id, scene.display_id))
 
 
-async def found_scenes(
+@dataclass(frozen=True, slots=True)
+class DatasetScene:
+    """A scene as the service describes it, and the dataset that it was found in."""
+
+    dataset: str
+    scene: Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogued:
+    """All scenes that a config selects, as the service describes them."""
+
+    scenes: tuple[DatasetScene, ...]
+    total_hits: int
+    """All scenes that match; more than there are here if a limit cuts them."""
+
+
+async def catalogued_scenes(
     client: M2MClient, search_plan: SearchPlan, config: Config, emit: Emit
-) -> list[FoundScene]:
-    """Return every scene of the job with its footprint, searched or looked up by its id.
+) -> Catalogued:
+    """Return every scene of the job, searched or looked up by its id.
 
     Emits notices as :func:`scene_batches` does, and one for ids that are unknown.
     """
-    scenes: list[FoundScene] = []
-
-    def watch(event: Event) -> None:
-        if isinstance(event, ScenesFound):
-            scenes.extend(event.scenes)
-        emit(event)
-
-    async with aclosing(scene_batches(client, search_plan, config, watch)) as batches:
-        async for batch in batches:
-            if search_plan.query is None:
-                scenes += await _look_up(client, batch)
-    if search_plan.query is None and (unknown := search_plan.named_count - len(scenes)) > 0:
+    scenes: list[DatasetScene] = []
+    for batch in _named_batches(search_plan.named, config.service.scenes_per_call):
+        found = await _described(client, batch)
+        scenes += [DatasetScene(batch.dataset, scene) for scene in found]
+    if (unknown := search_plan.named_count - len(scenes)) > 0:
         emit(Notice(f"Scenes that the service does not know: {unknown:,}.", "warning"))
-    return scenes
+    if search_plan.query is None:
+        return Catalogued(tuple(scenes), len(scenes))
+    for note in area_notes(search_plan.query.area):
+        emit(note)
+    left_out, last, dataset = LeftOut(), None, search_plan.query.dataset
+    async with aclosing(
+        search_scenes(client, search_plan.query, page_size=config.service.scenes_per_page)
+    ) as pages:
+        async for page in pages:
+            scenes += [DatasetScene(dataset, scene) for scene in page.scenes]
+            left_out, last = left_out.add(page), page
+    for note in search_notes(search_plan.query, last, found=len(scenes), left_out=left_out):
+        emit(note)
+    return Catalogued(tuple(scenes), last.total_hits if last else 0)
 
 
-async def _look_up(client: M2MClient, batch: SceneIds) -> list[FoundScene]:
+async def _described(client: M2MClient, batch: SceneIds) -> list[Scene]:
+    """Return what the service has of some ids."""
     async with client.open_scene_list(
         batch.dataset, batch.ids, id_field=batch.id_field
     ) as scene_list:
-        found = await client.scene_metadata_list(scene_list.list_id, batch.dataset)
-    return [found_scene(scene) for scene in found]
+        return await client.scene_metadata_list(scene_list.list_id, batch.dataset)
+
+
+async def found_scenes(
+    client: M2MClient, search_plan: SearchPlan, config: Config, emit: Emit
+) -> list[FoundScene]:
+    """Return every scene of the job with its footprint; emits as :func:`catalogued_scenes`."""
+    found = await catalogued_scenes(client, search_plan, config, emit)
+    return [found_scene(known.scene) for known in found.scenes]
 
 
 def found_scene(scene: Scene) -> FoundScene:

@@ -1,0 +1,127 @@
+"""``asyncdl.download`` and ``asyncdl.plan``: what is fetched, or would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from asyncdl.config import Config
+from asyncdl.events import Emit, discard
+from asyncdl.job.choosing.search_plan import search_plan_of
+from asyncdl.job.estimate import find_rate
+from asyncdl.job.job import Job
+from asyncdl.job.plan import Plan, make_plan
+from asyncdl.job.reporting.report import Summary
+from asyncdl.journal import places_of
+from asyncdl.library.service import ServiceInput, account_of, choose_service, with_service
+from asyncdl.library.settings import (
+    SceneInput,
+    download_settings,
+    product_tables,
+    refuse_beside_config,
+)
+from asyncdl.m2m import Credentials
+
+_DIRECTORY = "data"
+
+
+async def download(
+    scenes: Iterable[SceneInput] | Config,
+    *,
+    bands: Sequence[str] | str | None = None,
+    bundle: bool | str = False,
+    file_groups: Sequence[str] | str | None = None,
+    products: Sequence[Mapping[str, Any]] | None = None,
+    directory: Path | str | None = None,
+    dataset: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    service: ServiceInput = None,
+    credentials: Credentials | None = None,
+    emit: Emit = discard,
+) -> Summary:
+    """Download files of some scenes, and verify them. Called again, it continues.
+
+    Args:
+        scenes: Of a search, or their ids; or a whole config, which is run.
+        bands: Names of bands, such as ``red`` or ``SR_B4``.
+        bundle: Whether whole bundles; where there are several: code or words of one.
+        file_groups: Names of band groups, such as ``ls_c2l2_sr_band``.
+        products: Tables as in ``[[products]]``, for their other keys.
+        directory: Where the files go; ``data`` by default.
+        dataset: Of ids that imply none.
+        options: Further keys of ``[download]``, such as ``{"stac": True}``.
+        service: Keys of ``[service]``, or a sandbox; by default that of the config, or the USGS.
+        credentials: Of the account; by default found as :func:`asyncdl.find_credentials` says.
+        emit: Takes every event, such as :func:`asyncdl.progress.progress_lines`.
+    Returns: The outcome, also when some files failed.
+    Raises: as :meth:`asyncdl.Job.run`.
+    """
+    config = await anyio.to_thread.run_sync(
+        _config_of, scenes, bands, bundle, file_groups, products, directory, dataset, options
+    )
+    config, name = await with_service(config, service)
+    account = account_of(service, credentials)
+    return await Job(config, credentials=account, service_name=name).run(emit)
+
+
+async def plan(
+    scenes: Iterable[SceneInput] | Config,
+    *,
+    bands: Sequence[str] | str | None = None,
+    bundle: bool | str = False,
+    file_groups: Sequence[str] | str | None = None,
+    products: Sequence[Mapping[str, Any]] | None = None,
+    directory: Path | str | None = None,
+    dataset: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    service: ServiceInput = None,
+    credentials: Credentials | None = None,
+    emit: Emit = discard,
+) -> Plan:
+    """Return what :func:`download` would fetch. Requests nothing.
+
+    Args: the same; see :meth:`download`.
+    Raises: as :meth:`asyncdl.Job.run`.
+    """
+    config = await anyio.to_thread.run_sync(
+        _config_of, scenes, bands, bundle, file_groups, products, directory, dataset, options
+    )
+    config, _ = await with_service(config, service)
+    search_plan = await anyio.to_thread.run_sync(search_plan_of, config)
+    chosen = await choose_service(config, service, credentials)
+    async with chosen.client(emit) as client:
+        made = await make_plan(client, config, search_plan, chosen.name, emit)
+    made.rate = await find_rate(places_of(config), config.download, chosen.name, None)
+    return made
+
+
+# Runs in a thread, since paths are looked at.
+def _config_of(
+    scenes: Iterable[SceneInput] | Config,
+    bands: Sequence[str] | str | None,
+    bundle: bool | str,
+    file_groups: Sequence[str] | str | None,
+    products: Sequence[Mapping[str, Any]] | None,
+    directory: Path | str | None,
+    dataset: str | None,
+    options: Mapping[str, Any] | None,
+) -> Config:
+    if isinstance(scenes, Config):
+        refuse_beside_config(
+            {
+                "bands": bands, "bundle": bundle, "file_groups": file_groups,
+                "products": products, "directory": directory, "dataset": dataset,
+                "options": options,
+            }
+        )  # fmt: skip
+        return scenes
+    return download_settings(
+        scenes,
+        products=product_tables(bands, bundle, file_groups, products),
+        directory=_DIRECTORY if directory is None else directory,
+        dataset=dataset,
+        options=options,
+    )

@@ -1,0 +1,175 @@
+"""Scenes that a search found, as a list that geopandas, shapely and maps understand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from asyncdl.events import FoundScene
+from asyncdl.job.choosing.scenes import DatasetScene, found_scene
+from asyncdl.m2m.naming import parse_product_id
+from asyncdl.m2m.searching.footprints import geometry_of, outlines_of
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+SHOWN = 10
+"""Scenes in a ``repr``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneHit:
+    """A scene as the service's catalogue has it."""
+
+    dataset: str
+    """Alias, such as ``landsat_ot_c2_l2``."""
+    product_id: str
+    """Such as ``LC08_L2SP_068017_20200310_20200822_02_T1``; the entity id if there is none."""
+    entity_id: str
+    """Such as ``LC80680172020070LGN00``."""
+    acquired: str
+    """``YYYY-MM-DD``; may be empty."""
+    cloud_cover: float | None
+    """Percent; ``None`` when unknown."""
+    path: int | None
+    """Of the WRS grid; ``None`` for scenes of another kind."""
+    row: int | None
+    """Of the WRS grid, likewise."""
+    tier: str | None
+    """``T1``, ``T2`` or ``RT``."""
+    satellite: int | None
+    """1 to 9."""
+    published: str
+    """When the service took it in, as it writes it; may be empty."""
+    geometry: dict[str, Any] | None
+    """Footprint as GeoJSON in longitude and latitude; ``None`` when unknown."""
+    browse_url: str = ""
+    """Of a picture; may be empty."""
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """A GeoJSON feature. Source: https://gist.github.com/sgillies/2217756"""
+        return {
+            "type": "Feature",
+            "id": self.product_id,
+            "geometry": self.geometry,
+            "properties": self.properties,
+        }
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """What is known, without the footprint."""
+        return {name: getattr(self, name) for name in PROPERTIES}
+
+    def __repr__(self) -> str:
+        cloud = "unknown cloud" if self.cloud_cover is None else f"{self.cloud_cover:g} % cloud"
+        return f"<{self.product_id}, {self.acquired or 'unknown date'}, {cloud}>"
+
+
+PROPERTIES = (
+    "dataset", "product_id", "entity_id", "acquired", "cloud_cover", "path", "row", "tier",
+    "satellite", "published", "browse_url",
+)  # fmt: skip
+"""Fields of a scene that become columns."""
+
+
+class Scenes(Sequence[SceneHit]):
+    """Scenes in the service's order; slices of it are ``Scenes``, too.
+
+    Args:
+        scenes: What it holds.
+        total: How many match; more than it holds if a limit cut the search.
+        notices: What the user should read on the search, in order.
+    """
+
+    def __init__(
+        self, scenes: Iterable[SceneHit], *, total: int | None = None, notices: Sequence[str] = ()
+    ) -> None:
+        self._scenes = tuple(scenes)
+        self.total = len(self._scenes) if total is None else total
+        self.notices = tuple(notices)
+
+    def __len__(self) -> int:
+        return len(self._scenes)
+
+    @overload
+    def __getitem__(self, index: int) -> SceneHit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Scenes: ...
+    def __getitem__(self, index: int | slice) -> SceneHit | Scenes:
+        return Scenes(self._scenes[index]) if isinstance(index, slice) else self._scenes[index]
+
+    def __iter__(self) -> Iterator[SceneHit]:
+        return iter(self._scenes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenes) and self._scenes == other._scenes
+
+    __hash__ = None  # type: ignore[assignment]  # a sequence with a dict in each scene
+
+    def __repr__(self) -> str:
+        lines = [f"<Scenes: {len(self):,} of {self.total:,}>"]
+        lines += [f"  {scene!r}" for scene in self._scenes[:SHOWN]]
+        if len(self) > SHOWN:
+            lines.append(f"  … and {len(self) - SHOWN:,} more")
+        return "\n".join(lines)
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """A GeoJSON feature collection."""
+        return {
+            "type": "FeatureCollection",
+            "features": [scene.__geo_interface__ for scene in self._scenes],
+        }
+
+    @property
+    def ids(self) -> list[str]:
+        """Product ids, as ``search.scenes`` takes them."""
+        return [scene.product_id for scene in self._scenes]
+
+    def to_geodataframe(self) -> GeoDataFrame:
+        """Return a row for each scene, by product id, with footprints in EPSG:4326.
+
+        Raises: ImportError, without geopandas.
+        """
+        try:
+            import geopandas
+        except ImportError as error:
+            raise ImportError("to_geodataframe needs geopandas: pip install geopandas") from error
+        features = self.__geo_interface__["features"]
+        columns = [*PROPERTIES, "geometry"]
+        frame = geopandas.GeoDataFrame.from_features(features, crs="EPSG:4326", columns=columns)
+        return frame.set_index("product_id", drop=False)
+
+
+def hit_of(found: DatasetScene) -> SceneHit:
+    """Return a scene as the library shows it."""
+    scene, shown = found.scene, found_scene(found.scene)
+    product = parse_product_id(scene.display_id)
+    return SceneHit(
+        dataset=found.dataset,
+        product_id=shown.product_id,
+        entity_id=scene.entity_id,
+        acquired=scene.acquired,
+        cloud_cover=scene.cloud_cover,
+        path=product.path if product else None,
+        row=product.row if product else None,
+        tier=product.tier if product else None,
+        satellite=product.satellite if product else None,
+        published=scene.publish_date or "",
+        geometry=geometry_of(scene.spatial_coverage) or geometry_of(scene.spatial_bounds),
+        browse_url=shown.browse_url,
+    )
+
+
+def on_map(scene: SceneHit) -> FoundScene:
+    """Return a scene as maps take it."""
+    return FoundScene(
+        product_id=scene.product_id,
+        entity_id=scene.entity_id,
+        acquired=scene.acquired,
+        cloud_cover=scene.cloud_cover,
+        footprint=outlines_of(scene.geometry),
+        browse_url=scene.browse_url,
+    )

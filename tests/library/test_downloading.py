@@ -1,0 +1,114 @@
+"""``plan``, ``download``, ``status``, ``verify`` and ``map`` as calls, over the sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import pytest
+
+import asyncdl
+from asyncdl import sync
+from asyncdl.events import FileFinished
+from asyncdl.sandbox import Service
+from tests.job.bench import ANCHORAGE
+
+IN_WORDS: dict[str, Any] = dict(ANCHORAGE)
+"""The search of the notebook as arguments."""
+
+
+@pytest.mark.slow
+async def test_three_lines_from_an_area_to_files(service: Service, tmp_path: Path) -> None:
+    scenes = await asyncdl.search(**IN_WORDS, service=service)
+    planned = await asyncdl.plan(scenes[:2], bands=["red"], directory=tmp_path, service=service)
+    assert (planned.scenes, planned.requests) == (2, 2)
+    assert not any(tmp_path.iterdir())
+
+    summary = await asyncdl.download(scenes[:2], bands=["red"], directory=tmp_path, service=service)
+    assert summary.is_complete and summary.files["downloaded"] == 2
+    assert {path.name for path in tmp_path.rglob("*_SR_B4.TIF")} == {
+        f"{product}_SR_B4.TIF" for product in scenes[:2].ids
+    }
+    again = await asyncdl.plan(scenes[:2], bands="red", directory=tmp_path, service=service)
+    assert again.requests == 0
+
+
+@pytest.mark.slow
+async def test_ids_alone_will_do(service: Service, tmp_path: Path) -> None:
+    seen: list[str] = []
+    summary = await asyncdl.download(
+        ["LC08_L2SP_068017_20200310_20200822_02_T1"],
+        products=[{"kind": "bands", "bands": ["QA_PIXEL"]}],
+        directory=str(tmp_path),
+        options={"layout": "{file}"},
+        service=service,
+        emit=lambda event: seen.append(event.file) if isinstance(event, FileFinished) else None,
+    )
+    assert summary.is_complete
+    assert seen == ["LC08_L2SP_068017_20200310_20200822_02_T1_QA_PIXEL.TIF"]
+    assert (tmp_path / seen[0]).is_file()
+
+
+@pytest.mark.slow
+async def test_a_config_is_downloaded_looked_at_and_repaired(
+    service: Service, tmp_path: Path
+) -> None:
+    config = asyncdl.parse_config(
+        {
+            "search": dict(ANCHORAGE),
+            "products": [{"kind": "bands", "bands": ["red"]}],
+            "download": {"directory": str(tmp_path)},
+        },
+        base=tmp_path,
+    )
+    assert await asyncdl.status(config, service=service) is None
+    assert await asyncdl.verify(config, service=service) is None
+    assert (await asyncdl.download(config, service=service)).is_complete
+    known = await asyncdl.status(config, service=service)
+    assert known is not None and known.as_json()["files"]["bands"]["verified"] == 3
+
+    whole, gone, _ = sorted(tmp_path.rglob("*_SR_B4.TIF"))
+    whole.write_bytes(b"x" * whole.stat().st_size)
+    gone.unlink()
+    checked = await asyncdl.verify(config, service=service)
+    assert checked is not None and (checked.total, len(checked.damaged)) == (3, 2)
+    mended = await asyncdl.verify(config, repair=True, service=service)
+    assert mended is not None and not mended.damaged and gone.is_file()
+
+
+async def test_products_are_asked_for(service: Service) -> None:
+    with pytest.raises(asyncdl.ConfigError, match="products"):
+        await asyncdl.download(["LC08_L2SP_068017_20200310_20200822_02_T1"], service=service)
+    with pytest.raises(asyncdl.ConfigError, match=r"search\.scenes"):
+        await asyncdl.download([], bands=["red"], service=service)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"bands": ["red"]}, {"bundle": True}, {"directory": "x"}, {"dataset": "d"}]
+)
+async def test_a_config_says_all_itself(arguments: dict[str, Any]) -> None:
+    config = asyncdl.parse_config(
+        {"search": dict(ANCHORAGE), "products": [{"kind": "bundle"}]}, base=Path("/")
+    )
+    with pytest.raises(asyncdl.AsyncdlError, match="a Config says that itself"):
+        await asyncdl.plan(config, **arguments)
+
+
+@pytest.mark.slow
+async def test_a_map_is_a_page(service: Service, tmp_path: Path) -> None:
+    scenes = await asyncdl.search(**IN_WORDS, service=service)
+    drawn = await asyncdl.map(scenes, area={"type": "Point", "coordinates": [-150, 61]})
+    assert repr(drawn) == "<SceneMap: 3 scenes>"
+    page = await anyio.to_thread.run_sync(drawn.save, tmp_path / "map.html")
+    assert page.read_text(encoding="utf-8") == drawn.html and all(
+        product in drawn.html for product in scenes.ids
+    )
+    frame = drawn._repr_html_()
+    assert frame.startswith("<iframe srcdoc=") and "<script" not in frame
+
+
+def test_every_call_has_a_twin_with_the_same_signature() -> None:
+    for name in ("search", "plan", "download", "status", "verify", "map"):
+        call, twin = getattr(asyncdl, name), getattr(sync, name)
+        assert twin.__doc__ == call.__doc__ and twin.__wrapped__ is call

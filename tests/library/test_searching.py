@@ -1,0 +1,140 @@
+"""``asyncdl.search``: the config's words as arguments, and scenes that others understand."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asyncdl
+from asyncdl.library.scenes import SHOWN, SceneHit
+from asyncdl.m2m.searching.rings import signed_area
+from asyncdl.sandbox import Service
+from tests.job.bench import ANCHORAGE
+
+IN_WORDS: dict[str, Any] = dict(ANCHORAGE)
+"""The search of the notebook as arguments."""
+IDS = [
+    "LC08_L2SP_067018_20200303_20200822_02_T1",
+    "LC08_L2SP_068017_20200310_20200822_02_T1",
+    "LC08_L2SP_068018_20200310_20200822_02_T1",
+]
+
+
+async def test_a_search_is_a_list_of_scenes(service: Service) -> None:
+    scenes = await asyncdl.search(**IN_WORDS, service=service)
+    assert sorted(scenes.ids) == sorted(IDS)
+    assert (len(scenes), scenes.total) == (3, 3)
+    assert isinstance(scenes[:2], asyncdl.Scenes) and scenes[:2].ids == scenes.ids[:2]
+    assert [scene.product_id for scene in scenes] == scenes.ids
+    assert scenes == pickle.loads(pickle.dumps(scenes))
+
+
+async def test_a_scene_says_what_is_known_of_it(service: Service) -> None:
+    (scene,) = await asyncdl.search(scenes=IDS[1:2], service=service)
+    assert (scene.path, scene.row, scene.tier, scene.satellite) == (68, 17, "T1", 8)
+    assert (scene.acquired, scene.dataset) == ("2020-03-10", "landsat_ot_c2_l2")
+    assert scene.entity_id.startswith("LC8068017")
+    assert repr(scene).startswith(f"<{IDS[1]}, 2020-03-10, ")
+
+
+async def test_scenes_are_geojson(service: Service) -> None:
+    scenes = await asyncdl.search(**(IN_WORDS | {"limit": 1}), service=service)
+    collection = scenes.__geo_interface__
+    assert (collection["type"], len(collection["features"])) == ("FeatureCollection", 1)
+    feature = scenes[0].__geo_interface__
+    assert (feature["id"], feature["properties"]["tier"]) == (scenes[0].product_id, "T1")
+    (ring,) = feature["geometry"]["coordinates"]
+    assert ring[0] == ring[-1] and signed_area(ring) > 0
+
+
+async def test_geopandas_has_a_row_for_each_scene(service: Service) -> None:
+    pytest.importorskip("geopandas", reason="geopandas is not installed: make extras")
+    scenes = await asyncdl.search(**IN_WORDS, service=service)
+    frame = scenes.to_geodataframe()
+    assert list(frame.index) == scenes.ids and frame.crs == "EPSG:4326"
+    assert frame.loc[IDS[1], "path"] == 68 and frame.geometry.is_valid.all()
+    assert frame.total_bounds[0] == pytest.approx(frame.geometry.bounds.minx.min())
+    empty = asyncdl.Scenes([]).to_geodataframe()
+    assert len(empty) == 0 and "cloud_cover" in empty.columns
+
+
+async def test_without_geopandas_it_says_how_to_install_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "geopandas", None)
+    with pytest.raises(ImportError, match="pip install geopandas"):
+        asyncdl.Scenes([]).to_geodataframe()
+
+
+async def test_scenes_are_an_area_themselves(service: Service) -> None:
+    first = await asyncdl.search(scenes=IDS[:1], service=service)
+    around = await asyncdl.search(
+        "landsat_ot_c2_l2", aoi=first, start="2020-03-01", end="2020-03-31", service=service
+    )
+    assert IDS[0] in around.ids
+
+
+async def test_a_limit_is_said(service: Service) -> None:
+    scenes = await asyncdl.search(**(IN_WORDS | {"limit": 1}), service=service)
+    assert (len(scenes), scenes.total) == (1, 3)
+    assert any("search.limit is 1" in notice for notice in scenes.notices)
+    assert repr(scenes).startswith("<Scenes: 1 of 3>")
+
+
+async def test_unknown_ids_are_said(service: Service) -> None:
+    unknown = IDS[0].replace("067018", "067099")
+    scenes = await asyncdl.search(scenes=[unknown, IDS[1]], service=service)
+    assert scenes.ids == IDS[1:2]
+    assert scenes.notices == ("Scenes that the service does not know: 1.",)
+
+
+async def test_a_config_is_searched_as_it_is(service: Service) -> None:
+    config = asyncdl.parse_config(
+        {"search": dict(ANCHORAGE), "products": [{"kind": "bundle"}]}, base=Path("/")
+    )
+    assert len(await asyncdl.search(config, service=service)) == 3
+    with pytest.raises(asyncdl.AsyncdlError, match="limit: a Config says that itself"):
+        await asyncdl.search(config, limit=1, service=service)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        ({"dataset": "landsat_ot_c2_l2"}, "search"),
+        ({"limit": 3}, "search.dataset"),
+        ({"dataset": "landsat_ot_c2_l2", "bbox": (1, 2, 3)}, "search.bbox"),
+        ({"dataset": "landsat_ot_c2_l2", "bbox": (0, 0, 1, 1), "point": (0, 0)}, "search.point"),
+        ({"dataset": "landsat_ot_c2_l2", "start": "March"}, "search.start"),
+        ({"scenes": ["LC08"]}, "search.scenes"),
+    ],
+)
+async def test_what_is_wrong_is_named(arguments: dict[str, Any], key: str) -> None:
+    with pytest.raises(asyncdl.ConfigError) as caught:
+        await asyncdl.search(**arguments)
+    assert caught.value.key.startswith(key)
+    assert caught.value.allowed
+
+
+async def test_an_unknown_dataset_has_a_suggestion(service: Service) -> None:
+    with pytest.raises(asyncdl.ConfigError, match="landsat_ot_c2_l2"):
+        await asyncdl.search("landsat_ot_c2_l3", limit=1, service=service)
+
+
+async def test_a_service_of_another_type_is_refused() -> None:
+    with pytest.raises(TypeError, match="service: str"):
+        await asyncdl.search("landsat_ot_c2_l2", limit=1, service="USGS")  # type: ignore[arg-type]
+
+
+def scene(number: int) -> SceneHit:
+    return SceneHit("d", f"p{number}", f"e{number}", "", None, None, None, None, None, "", None)
+
+
+def test_a_long_list_is_short_when_shown() -> None:
+    scenes = asyncdl.Scenes(map(scene, range(40_000)))
+    assert len(repr(scenes).splitlines()) == SHOWN + 2
+    assert repr(scenes).endswith("… and 39,990 more")
+    assert repr(scenes[0]) == "<p0, unknown date, unknown cloud>"

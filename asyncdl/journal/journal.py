@@ -16,7 +16,7 @@ from asyncdl.journal.database import Database, Write, open_copy, open_database
 from asyncdl.journal.file_rows import Files
 from asyncdl.journal.records import FileStatus, LastSearch, Overview, RunStart
 from asyncdl.journal.request_rows import Requests
-from asyncdl.journal.scene_rows import FoundScenes, Scenes
+from asyncdl.journal.scene_rows import FoundScenes, SceneRows
 from asyncdl.journal.schema import MIGRATIONS, RunKey
 from asyncdl.journal.state_location import JOURNAL_NAME, StatePlaces
 
@@ -66,7 +66,7 @@ class Journal:
         """Why it is not in the download directory, if no other place was chosen."""
         self.files = Files(database, self._run_key)
         """Files that are wanted, there, or failed."""
-        self.scenes = Scenes(database, self._run_key)
+        self.scenes = SceneRows(database, self._run_key)
         """Scenes of the job, and their state."""
         self.found_scenes = FoundScenes(database, self._run_key)
         """Scenes as a search found them, kept for their STAC items."""

@@ -70,7 +70,7 @@ ON CONFLICT (service, entity_id) DO UPDATE SET footprint = excluded.footprint,
 _ALL = "SELECT entity_id, footprint, browse_url FROM sight WHERE service = ?"
 
 
-class Scenes:
+class SceneRows:
     """The scenes of one service in a journal; methods raise DiskError as the journal's do."""
 
     def __init__(self, database: Database, run_key: RunKey) -> None:

@@ -24,7 +24,7 @@ from asyncdl.cli.options import (
 from asyncdl.cli.page_files import STDOUT, write_page
 from asyncdl.cli.printing import echo
 from asyncdl.cli.service_access import access_to, open_client, with_tls
-from asyncdl.config import Config, SearchConfig, Seconds, load_config
+from asyncdl.config import Seconds, load_config
 from asyncdl.events import Event, FoundScene, Notice
 from asyncdl.job.choosing.preflight import naming_datasets
 from asyncdl.job.choosing.scenes import found_scenes
@@ -105,7 +105,7 @@ def map_(
             settings
         )  # reads files, and but once, so before the loop begins
         access = access_to(with_tls(settings.service, tls), sandbox)
-        area, title = area_of(search_plan), title_of(settings)
+        area, title = area_of(search_plan), settings.title
         scenes = run_async(work)
     if scenes is None:
         return INTERRUPTED
@@ -120,17 +120,3 @@ def map_(
 def area_of(search_plan: SearchPlan) -> list[Polygon]:
     """Return the area of interest for a map; empty where there is none."""
     return list(polygons_of(search_plan.query.area)) if search_plan.query else []
-
-
-def title_of(settings: Config) -> str:
-    """Return what a job selects, in a line."""
-    search = settings.search
-    return ", ".join(filter(None, (search.dataset or "Scenes by id", _days_of(search))))
-
-
-def _days_of(search: SearchConfig) -> str:
-    if search.start and search.end:
-        return f"{search.start} to {search.end}"
-    if search.start:
-        return f"from {search.start}"
-    return f"until {search.end}" if search.end else ""

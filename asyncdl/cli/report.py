@@ -10,7 +10,7 @@ import msgspec
 
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.main import INCOMPLETE, OK
-from asyncdl.cli.map import area_of, title_of
+from asyncdl.cli.map import area_of
 from asyncdl.cli.options import command, config_argument, json_option, naming, verbose_option
 from asyncdl.cli.outcome import describe, next_steps
 from asyncdl.cli.page_files import STDOUT, write_page
@@ -87,7 +87,7 @@ def report(config: Path, as_json: bool, page: Path | None) -> int:
     elif page is not None:
         with naming(config):
             text = report_page(
-                title_of(settings), summary, settings=settings_of(settings), area=_area(settings)
+                settings.title, summary, settings=settings_of(settings), area=_area(settings)
             )
         write_page(page, text)
         if page != STDOUT:

@@ -299,6 +299,15 @@ class SearchConfig(Section, frozen=True):
         return self.since is not None and self.since.day is None
 
     @property
+    def days(self) -> str:
+        """The days of acquisition, for people; empty if there is no bound."""
+        if self.start and self.end:
+            return f"{self.start} to {self.end}"
+        if self.start:
+            return f"from {self.start}"
+        return f"until {self.end}" if self.end else ""
+
+    @property
     def is_by_id(self) -> bool:
         """Whether the scenes are named one by one instead of searched for."""
         return self.scenes is not None or self.scenes_file is not None
@@ -516,6 +525,16 @@ class Config(Section, frozen=True, kw_only=True):
                 "gives a single file and the same file from its bundle one place",
                 "a template with {kind} in a folder",
             )
+
+    def __repr__(self) -> str:
+        # A config may name a hundred thousand scenes.
+        kinds = "+".join(dict.fromkeys(str(p.__struct_config__.tag) for p in self.products))
+        return f"<Config: {self.title}; {kinds}, into {self.directory}>"
+
+    @property
+    def title(self) -> str:
+        """What the job selects, in a line."""
+        return ", ".join(filter(None, (self.search.dataset or "scenes by id", self.search.days)))
 
     @property
     def directory(self) -> Path:

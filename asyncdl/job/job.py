@@ -59,6 +59,7 @@ from asyncdl.job.run_context import RunContext
 from asyncdl.journal import FileStatus, Journal, RunStart, open_state
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
+from asyncdl.markup import Markup, element
 from asyncdl.net.tls import Tls, tls_context
 from asyncdl.stac import StacCatalog, StacOptions
 from asyncdl.transfer import Downloader, Limits
@@ -139,6 +140,20 @@ class Job:
         self._api_calls: Mapping[str, int] = MappingProxyType({})
         self.summary: Summary | None = None
         """The outcome; set when the run has ended, in whatever way."""
+
+    def __repr__(self) -> str:
+        return f"<Job: {self._config.title}, into {self._config.directory}; {self._state}>"
+
+    def _repr_html_(self) -> str:
+        outcome = None if self.summary is None else Markup(self.summary._repr_html_())
+        head = f"{self._config.title}, into {self._config.directory}: {self._state}"
+        return element("div", element("p", element("strong", head)), outcome)
+
+    @property
+    def _state(self) -> str:
+        if self.summary is not None:
+            return self.summary.status
+        return "not begun" if self._task is None else "running"
 
     # -- run it ---------------------------------------------------------------
 

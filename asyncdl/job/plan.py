@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import anyio.to_thread
@@ -27,6 +27,7 @@ from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.places.layout import layout_of
 from asyncdl.job.places.placer import Placer, placer_of
 from asyncdl.job.places.space import ExistingFiles, needs_of
+from asyncdl.job.reporting.views import notices_list
 from asyncdl.job.stages.existing_files import (
     drop_incomplete_bundles,
     find_unchanged,
@@ -47,6 +48,8 @@ from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import RateLimits
 from asyncdl.m2m.searching.area import SearchArea
+from asyncdl.markup import element, table
+from asyncdl.units import count, size
 
 
 @dataclass
@@ -74,6 +77,14 @@ class KindPlan:
     products: dict[tuple[str, str], ProductPlan] = field(default_factory=dict)
     """The service's products that these files are, by code and name."""
 
+    HEADS: ClassVar = ("files", "size", "already there", "not offered")
+
+    @property
+    def cells(self) -> list[str]:
+        """The numbers for people, under :data:`HEADS`."""
+        numbers = (self.present_files, self.not_offered)
+        return [f"{self.files:,}", size(self.size_bytes), *(f"{n:,}" for n in numbers)]
+
     def count_product(self, wanted: WantedFile) -> None:
         """Count a file as what the service calls it."""
         key = (wanted.product_code, wanted.product_name)
@@ -82,7 +93,7 @@ class KindPlan:
         product.size_bytes += wanted.estimate_bytes
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
     """What a run would fetch, and what there is to do it with."""
 
@@ -104,6 +115,21 @@ class Plan:
     """On the volume of the download directory; ``None`` where that is not known."""
     rate: ExpectedRate | None = None
     """The rate at which files are expected; ``None`` if it is not known."""
+
+    def __repr__(self) -> str:
+        to_fetch = f"{count(self.requests, 'download')} to request, {size(self.missing_bytes)}"
+        return f"<Plan: {count(self.scenes, 'scene')}; {to_fetch}>"
+
+    def _repr_html_(self) -> str:
+        head = f"{count(self.scenes, 'scene')}: {count(self.requests, 'download')} to request, "
+        room = "" if self.fits else f" It does not fit: {size(self.needed_bytes)} are needed."
+        rows = ([name, *kind.cells] for name, kind in self.kinds.items())
+        return element(
+            "div",
+            element("p", element("strong", head + size(self.missing_bytes)), room),
+            table(["product", *KindPlan.HEADS], rows, numbers=range(1, len(KindPlan.HEADS) + 1)),
+            notices_list(self.notices),
+        )
 
     @property
     def estimate_s(self) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from asyncdl.job.reporting.views import counts_table
 from asyncdl.journal import (
     FileStatus,
     KnownFile,
@@ -18,11 +19,13 @@ from asyncdl.journal import (
     StatePlaces,
     read_journal,
 )
+from asyncdl.markup import element
+from asyncdl.units import count, size
 
 OPEN = (FileStatus.FAILED, FileStatus.UNRESOLVED, FileStatus.DAMAGED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Status:
     """A job as its last run left it, or as it is while a run goes on."""
 
@@ -35,6 +38,18 @@ class Status:
     unfinished_bytes: int
     replaced: Sequence[SceneRecord] = ()
     """Scenes with files here that the service superseded or deleted."""
+
+    def __repr__(self) -> str:
+        runs = count(self.overview.runs, "run")
+        return f"<Status of {self.directory}: {runs}; {size(self.overview.size_bytes)} verified>"
+
+    def _repr_html_(self) -> str:
+        last = self.overview.status or "unfinished"
+        return element(
+            "div",
+            element("p", element("strong", f"{self.directory}: the last run is {last}")),
+            counts_table(self.overview.files, [str(state) for state in FileStatus]),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as ``--json`` shows it."""

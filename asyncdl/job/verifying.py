@@ -29,6 +29,7 @@ from asyncdl.journal import (
 )
 from asyncdl.transfer import Form, form_of
 from asyncdl.transfer.verification.checks import Expected, verify_file
+from asyncdl.units import count, size
 
 CHECKED = (FileStatus.VERIFIED, FileStatus.DAMAGED)
 """Files that were verified once, and damaged ones, which may have been restored."""
@@ -37,7 +38,7 @@ SIZE_ONLY = frozenset({"length", "present", "chunked", "gzip", "unverified-lengt
 """Proofs that say nothing of the structure of a file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Checked:
     """The outcome for all files."""
 
@@ -45,6 +46,10 @@ class Checked:
     damaged: Sequence[FileChecked]
     """In the order of their paths; files that are gone are among them."""
     read_bytes: int
+
+    def __repr__(self) -> str:
+        right = f"{self.total - len(self.damaged):,} of {count(self.total, 'file')} right"
+        return f"<Checked: {right}; read {size(self.read_bytes)}>"
 
 
 @dataclass(frozen=True, slots=True)

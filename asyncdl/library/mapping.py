@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -23,15 +24,17 @@ from asyncdl.units import count
 FRAME_HEIGHT_PX = 520
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class SceneMap:
     """A map as an HTML page; a notebook shows it."""
 
-    def __init__(self, html: str, scenes: int) -> None:
-        self.html = html
-        self._scenes = scenes
+    html: str
+    """The whole page."""
+    scenes: int
+    """How many are on it."""
 
     def __repr__(self) -> str:
-        return f"<SceneMap: {count(self._scenes, 'scene')}>"
+        return f"<SceneMap: {count(self.scenes, 'scene')}>"
 
     def _repr_html_(self) -> str:
         # Its own document: neither its style nor its script touches the notebook.

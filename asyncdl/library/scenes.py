@@ -10,12 +10,21 @@ from asyncdl.events import FoundScene
 from asyncdl.job.choosing.scenes import DatasetScene, found_scene
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.m2m.searching.footprints import geometry_of, outlines_of
+from asyncdl.markup import Child, Markup, element, table, web_link
+from asyncdl.pages.sketch import sketch
+from asyncdl.units import count
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 SHOWN = 10
 """Scenes in a ``repr``."""
+ROWS = 20
+"""Rows of the table; any more are counted."""
+DRAWN = 2_000
+"""Footprints on the map; any more would lie upon each other."""
+THUMBNAIL_PX = 48
+_HEADS = ("", "date", "cloud, %", "path/row", "tier", "product id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,9 @@ class SceneHit:
     def properties(self) -> dict[str, Any]:
         """What is known, without the footprint."""
         return {name: getattr(self, name) for name in PROPERTIES}
+
+    def _repr_html_(self) -> str:
+        return element("div", sketch([outlines_of(self.geometry)]), _rows([self]))
 
     def __repr__(self) -> str:
         cloud = "unknown cloud" if self.cloud_cover is None else f"{self.cloud_cover:g} % cloud"
@@ -114,6 +126,9 @@ class Scenes(Sequence[SceneHit]):
         if len(self) > SHOWN:
             lines.append(f"  … and {len(self) - SHOWN:,} more")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return _view_of(self)
 
     @property
     def __geo_interface__(self) -> dict[str, Any]:
@@ -173,3 +188,40 @@ def on_map(scene: SceneHit) -> FoundScene:
         footprint=outlines_of(scene.geometry),
         browse_url=scene.browse_url,
     )
+
+
+def _view_of(scenes: Scenes) -> Markup:
+    """Return scenes as a map and a table; pictures come from hosts of the USGS only."""
+    head = f"{count(len(scenes), 'scene')}"
+    if scenes.total > len(scenes):
+        head += f" of {scenes.total:,}"
+    hidden = len(scenes) - ROWS
+    return element(
+        "div",
+        element("p", element("strong", head)),
+        sketch(outlines_of(scene.geometry) for scene in scenes[:DRAWN]),
+        _rows(scenes[:ROWS]) if len(scenes) else None,
+        element("p", f"… and {hidden:,} more") if hidden > 0 else None,
+        [element("p", notice) for notice in scenes.notices],
+    )
+
+
+def _rows(scenes: Sequence[SceneHit]) -> Markup:
+    return table(_HEADS, map(_row, scenes), numbers=(2,))
+
+
+def _row(scene: SceneHit) -> list[Child]:
+    cloud = None if scene.cloud_cover is None else f"{scene.cloud_cover:.0f}"
+    place = None if scene.path is None else f"{scene.path}/{scene.row}"
+    return [_thumbnail(scene), scene.acquired, cloud, place, scene.tier, scene.product_id]
+
+
+def _thumbnail(scene: SceneHit) -> Markup | None:
+    link = web_link(scene.browse_url)
+    if link is None or not link.is_picture:
+        return None
+    # Lazy: a table that nobody scrolls to fetches nothing.
+    return element(
+        "img", src=link.url, alt="", loading="lazy", referrerpolicy="no-referrer",
+        width=THUMBNAIL_PX, height=THUMBNAIL_PX,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from math import ceil
 
 from asyncdl.job.reporting.run_history import StrainSpan
 from asyncdl.job.reporting.timeline import Timeline, Wait
-from asyncdl.pages.markup import Markup, element, table
+from asyncdl.markup import Markup, element, table
 from asyncdl.units import count, duration, rate, size
 
 WIDTH, HEIGHT = 760, 230

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from asyncdl.events import FoundScene
 from asyncdl.m2m.naming import parse_product_id
-from asyncdl.pages.markup import Markup, element, web_link
+from asyncdl.markup import Markup, element, web_link
 from asyncdl.pages.page import page
 
 Corner: TypeAlias = tuple[float, float]

@@ -16,7 +16,7 @@ from string import Template
 
 import orjson
 
-from asyncdl.pages.markup import USGS, Markup
+from asyncdl.markup import USGS, Markup
 from asyncdl.version import __version__
 
 PICTURES = f"https://*.{USGS}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, group_failures
+from asyncdl.markup import Child, Markup, element, joined, pairs, table
 from asyncdl.pages.chart import chart
 from asyncdl.pages.maps import Polygon, map_data, scene_list
-from asyncdl.pages.markup import Child, Markup, element, joined, pairs, table
 from asyncdl.pages.page import page
 from asyncdl.units import count, duration, rate, size
 

@@ -15,8 +15,8 @@ from yarl import URL
 
 from asyncdl.cli.search import WRITERS
 from asyncdl.m2m.models import Scene
+from asyncdl.markup import MAX_URL_CHARS, Markup, web_link
 from asyncdl.pages.maps import map_data, map_page
-from asyncdl.pages.markup import MAX_URL_CHARS, Markup, web_link
 from asyncdl.pages.page import page
 from tests.pages.scenes import HOSTILE, hostile_scene, scene
 

@@ -16,6 +16,7 @@ ROOMS: dict[str, set[str]] = {
     "outside": set(),
     "user_text": set(),
     "units": set(),
+    "markup": set(),
     "private_files": {"system", "redact"},
     "extras": set(),
     "login_hosts": set(),
@@ -45,20 +46,22 @@ ROOMS: dict[str, set[str]] = {
         "config", "errors", "events", "m2m", "outside", "system", "text", "transfer",
     },
     "job": {
-        "background", "errors", "events", "extras", "config", "outside", "net", "redact",
+        "background", "errors", "events", "extras", "config", "markup", "outside", "net", "redact",
         "run_state", "system", "text", "units", "user_text", "transfer", "m2m", "stac", "items",
         "journal",
     },
     "doctor": {"version", "errors", "config", "net", "redact", "m2m", "job", "journal", "units"},
     "progress": {"events", "run_state", "text", "units"},
     "sandbox": {"background", "errors", "net.addresses", "net.hosts", "m2m.naming"},
-    "pages": {"version", "events", "job.reporting", "m2m.naming", "units"},
+    "pages": {"version", "events", "markup", "job.reporting", "m2m.naming", "units"},
     "cli": {
         "version", "errors", "events", "config", "outside", "net", "redact", "text", "units",
         "transfer", "lists", "m2m", "stac", "journal", "job", "doctor", "library", "pages",
         "progress", "run_state", "sandbox", "system",
     },
-    "library": {"config", "errors", "events", "job", "journal", "m2m", "pages", "units"},
+    "library": {
+        "config", "errors", "events", "job", "journal", "m2m", "markup", "pages", "units",
+    },
     "sync": {"at_exit", "transfer", "m2m", "job", "library"},
     "__main__": {"cli"},
 }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from asyncdl.markup import Markup, element
 from asyncdl.pages.maps import (
     Tiles,
     map_data,
@@ -17,7 +18,6 @@ from asyncdl.pages.maps import (
     unwrapped_ring,
     unwrapped_shape,
 )
-from asyncdl.pages.markup import Markup, element
 from tests.pages.scenes import (
     ANCHORAGE,
     AROUND_THE_POLE,

@@ -24,6 +24,8 @@ import asyncdl
 from asyncdl import errors
 from asyncdl.events import Event, JobStarted
 from asyncdl.job.reporting.report import Failure, Summary
+from asyncdl.library.mapping import SceneMap
+from asyncdl.library.scenes import SceneHit, Scenes
 from asyncdl.m2m.searching.scene_search import SceneQuery
 from asyncdl.metrics import Metrics
 from asyncdl.net.faults import Fault
@@ -175,6 +177,7 @@ CONFIG = {
     "download": {"directory": "data", "layout": "{year}/{file}"},
 }
 FAILURE = Failure("a.tif", "bands", "failed", "http-404", "HttpStatusError", 404, "", "", 1)
+SCENE = SceneHit("d", "p", "e", "2020-03-10", 9.0, 68, 17, "T1", 8, "", {"type": "Point"})
 RECORDS: dict[str, Callable[[], Any]] = {
     "Config": lambda: asyncdl.parse_config(CONFIG),
     "Aoi": lambda: asyncdl.Aoi("POINT (1 2)"),
@@ -188,6 +191,9 @@ RECORDS: dict[str, Callable[[], Any]] = {
     "Failure": lambda: FAILURE,
     "Netrc": lambda: parse_netrc(SecretBytes(b"machine h login a password s3cret")),
     "Recheck": lambda: asyncdl.Recheck.CHANGED,
+    "SceneHit": lambda: SCENE,
+    "SceneMap": lambda: SceneMap("<p>", 1),
+    "Scenes": lambda: Scenes([SCENE], total=3, notices=["a notice"]),
     "SceneQuery": lambda: SceneQuery("landsat_ot_c2_l2", metadata={"Sensor": "OLI"}),
     "Snapshot": lambda: Metrics().snapshot(),
     "TlsSettings": lambda: asyncdl.TlsSettings(ca_file="ca.pem"),

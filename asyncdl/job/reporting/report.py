@@ -31,11 +31,14 @@ from asyncdl.events import (
     SceneWithdrawn,
 )
 from asyncdl.job.reporting.run_history import HistoryRecorder, RunHistory
+from asyncdl.job.reporting.views import counts_table, failures_table, notices_list
+from asyncdl.markup import element
 from asyncdl.outside import check_values, read_at_most
 from asyncdl.run_state import RunState
 from asyncdl.system.files import replace
 from asyncdl.system.volumes import flush
 from asyncdl.transfer.parts.durable import open_regular_file
+from asyncdl.units import count, duration, size
 
 REPORT_NAME = "asyncdl-report.json"
 MAX_REPORT_BYTES = 256 * 1024**2
@@ -94,7 +97,7 @@ class Withdrawn:
     """When, as the service writes it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """The outcome of a run."""
 
@@ -134,6 +137,28 @@ class Summary:
         """The same as :attr:`history`, which is its name from version 0.3 on."""
         warnings.warn("Summary.record is called Summary.history", DeprecationWarning, stacklevel=2)
         return self.history
+
+    def __repr__(self) -> str:
+        counts = (f"{n:,} {state}" for state, n in self.files.items() if n and state != "total")
+        files = f"{count(self.files.get('total', 0), 'file')} ({', '.join(counts)})"
+        received = f"{size(self.downloaded_bytes)} received in {duration(self.elapsed_s)}"
+        parts = filter(None, (self.status, files, received, self.error))
+        return f"<Summary: {'; '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        files = count(self.files.get("total", 0), "file")
+        head = f"{self.status.capitalize()}: {count(self.scenes, 'scene')}, {files}, "
+        received = f"{size(self.downloaded_bytes)} in {duration(self.elapsed_s)}"
+        states = list(dict.fromkeys(state for kind in self.by_kind.values() for state in kind))
+        return element(
+            "div",
+            element("p", element("strong", head + size(self.total_bytes))),
+            element("p", f"Received {received}."),
+            counts_table(self.by_kind, states),
+            element("p", self.error) if self.error else None,
+            failures_table([(f.file, f.detail or f.reason, f.remedy) for f in self.failures]),
+            notices_list(self.notices),
+        )
 
     @property
     def is_complete(self) -> bool:

@@ -39,7 +39,7 @@ from asyncdl.events import Emit, Event, FilesWanted, Notice
 from asyncdl.job.reporting.event_log import log_event
 from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
 from asyncdl.lists.entry_options import with_header
-from asyncdl.net.tls import check_tls
+from asyncdl.net.tls import checked_tls
 from asyncdl.redact import MASK, redact_url
 from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
 from asyncdl.transfer.limits import Workers, files_at_once
@@ -148,7 +148,7 @@ def get(**given: Any) -> int:
         raise click.UsageError("give a URL, or a file of URLs with -i")
     destination, limits = destination_of(options), options.limits()
     requests = RequestMaker(options, destination)
-    check_tls(options.tls)  # also the files in environment variables
+    tls = checked_tls(options.tls)  # also the files in environment variables
     netrc = options.passwords()
     summary = GetSummary(as_json=options.as_json, quiet=options.quiet)
 
@@ -169,12 +169,12 @@ def get(**given: Any) -> int:
             if options.checksums:
                 requests.tables = await load_tables(
                     options.checksums,
-                    Downloader(bounded(limits), tls=options.tls, netrc=netrc),
+                    Downloader(bounded(limits), tls=tls, netrc=netrc),
                     requests.headers,
                 )
                 await urls.check(requests)
             feed = Feed(urls.entries(), requests.of, urls.problems.append, watch)
-            downloads = Downloader(limits, emit=watch, tls=options.tls, netrc=netrc)
+            downloads = Downloader(limits, emit=watch, tls=tls, netrc=netrc)
             await _fetch_all(feed, downloads, options.jobs, take)
             return urls.problems
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
+from msgspec import Struct
 
 from asyncdl.cli.options import Duration
 from asyncdl.cli.spelling import with_get_options
@@ -120,8 +120,7 @@ class ChecksumOption(click.ParamType[Digest]):
             self.fail(f"{value!r}; allowed: {error}", param, ctx)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetOptions:
+class GetOptions(Struct, frozen=True, kw_only=True):
     """The options of ``get``, as parsed by click."""
 
     urls: tuple[str, ...]
@@ -201,8 +200,7 @@ class GetOptions:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPath:
+class OutputPath(Struct, frozen=True):
     """Folder, and name of a single file."""
 
     directory: Path

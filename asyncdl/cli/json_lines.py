@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-
-import orjson
 
 from asyncdl.cli.printing import echo
 
@@ -25,9 +22,13 @@ def json_text(value: object, *, option: int = 0) -> str:
         value: Plain data.
         option: Option of orjson, such as ``OPT_INDENT_2``.
     """
+    import orjson  # Has json imported, which commands without --json do without.
+
     try:
         text = orjson.dumps(value, option=option).decode()
     except orjson.JSONEncodeError:
+        import json
+
         # Paths that are not UTF-8 contain lone surrogates, which orjson does not write.
         return json.dumps(value)
     return text if text.isprintable() else _ODD.sub(_escape, text)
@@ -35,4 +36,8 @@ def json_text(value: object, *, option: int = 0) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     character = match[0]
-    return character if character.isprintable() else json.dumps(character)[1:-1]
+    if character.isprintable():
+        return character
+    import json
+
+    return json.dumps(character)[1:-1]

@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TextIO
+
+from msgspec import Struct
 
 from asyncdl.cli.json_lines import json_text
 from asyncdl.cli.printing import plain
@@ -23,8 +24,7 @@ LONG = f"%(asctime)s {SHORT}"
 FORMATS = ("text", "json")
 
 
-@dataclass(frozen=True, slots=True)
-class LogOptions:
+class LogOptions(Struct, frozen=True):
     """Options of the log."""
 
     verbose: int = 0

@@ -24,25 +24,82 @@ from asyncdl.version import __version__
 OK, INCOMPLETE, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, early_signals.INTERRUPTED
 
 COMMANDS = {
-    "run": "asyncdl.cli.run:run",
-    "plan": "asyncdl.cli.plan:plan",
-    "search": "asyncdl.cli.search:search",
-    "map": "asyncdl.cli.map:map_",
-    "verify": "asyncdl.cli.verify:verify",
-    "status": "asyncdl.cli.status:status",
-    "report": "asyncdl.cli.report:report",
-    "get": "asyncdl.cli.get:get",
-    "datasets": "asyncdl.cli.datasets:datasets",
-    "file-groups": "asyncdl.cli.datasets:file_groups",
-    "bands": "asyncdl.cli.datasets:bands",
-    "init": "asyncdl.cli.init:init",
-    "login": "asyncdl.cli.login:login",
-    "logout": "asyncdl.cli.login:logout",
-    "doctor": "asyncdl.cli.doctor:doctor",
-    "sandbox": "asyncdl.cli.sandbox:sandbox",
-    "completion": "asyncdl.cli.completion:completion",
+    "run": (
+        "asyncdl.cli.run:run",
+        "Download everything in CONFIG; run it again to continue where it stopped.",
+    ),
+    "plan": (
+        "asyncdl.cli.plan:plan",
+        "Show what `run CONFIG` would download and how long it may take; requests nothing.",
+    ),
+    "search": (
+        "asyncdl.cli.search:search",
+        "List the scenes of CONFIG, without downloading anything.",
+    ),
+    "map": (
+        "asyncdl.cli.map:map_",
+        "Draw the scenes that CONFIG selects on a map in an HTML file.",
+    ),
+    "verify": (
+        "asyncdl.cli.verify:verify",
+        "Read every finished file of CONFIG again and compare it with its recorded checksum.",
+    ),
+    "status": (
+        "asyncdl.cli.status:status",
+        "Show how far the job of CONFIG is; works offline, read-only.",
+    ),
+    "report": (
+        "asyncdl.cli.report:report",
+        "Show how the last run of CONFIG went; works offline, read-only.",
+    ),
+    "get": (
+        "asyncdl.cli.get:get",
+        "Fetch each URL into a file; run it again to continue where it stopped.",
+    ),
+    "datasets": (
+        "asyncdl.cli.datasets:datasets",
+        "List the datasets whose name contains TEXT.",
+    ),
+    "file-groups": (
+        "asyncdl.cli.datasets:file_groups",
+        "List the products and file groups of DATASET.",
+    ),
+    "bands": (
+        "asyncdl.cli.datasets:bands",
+        "List the files of scenes of a Landsat DATASET.",
+    ),
+    "init": (
+        "asyncdl.cli.init:init",
+        "Write a commented config to FILE, by default asyncdl.toml; - is stdout.",
+    ),
+    "login": (
+        "asyncdl.cli.login:login",
+        "Check a user name and an application token, and store them for later commands.",
+    ),
+    "logout": (
+        "asyncdl.cli.login:logout",
+        "Remove stored tokens: that of the service of CONFIG or --url, otherwise all.",
+    ),
+    "doctor": (
+        "asyncdl.cli.doctor:doctor",
+        "Check token, role, notices, limits, hosts, TLS, proxies, clock, disk and versions.",
+    ),
+    "sandbox": (
+        "asyncdl.cli.sandbox:sandbox",
+        "Serve the embedded M2M service and file host until interrupted.",
+    ),
+    "completion": (
+        "asyncdl.cli.completion:completion",
+        "Print the completion script for SHELL.",
+    ),
 }
-"""Module and function of each command, in the order of the help."""
+"""Module with function, and summary, of each command, in the order of the help.
+
+The summaries are those of the commands themselves, which the help does without importing.
+"""
+
+_BESIDE_SUMMARY = 6
+"""Columns of the help beside the name of a command and its summary."""
 
 
 class LazyGroup(click.Group):
@@ -56,7 +113,8 @@ class LazyGroup(click.Group):
         """Return one command, or ``None`` if there is none with this name."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        home, _ = COMMANDS[cmd_name]
+        module, _, name = home.partition(":")
         # Imported objects are permanent: garbage collection during the import and at the
         # end takes about a sixth of the time of a short command.
         gc.disable()
@@ -65,8 +123,18 @@ class LazyGroup(click.Group):
         gc.freeze()
         gc.enable()
         if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
+            raise TypeError(f"{home} is not a command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their summaries; without importing any, as click would."""
+        width = formatter.width - max(map(len, COMMANDS)) - _BESIDE_SUMMARY
+        rows = [
+            (name, click.Command(name, help=summary).get_short_help_str(width))
+            for name, (_, summary) in COMMANDS.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

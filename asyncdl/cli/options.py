@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from asyncdl.cli.logs import FORMATS, LogOptions, start_logging
 from asyncdl.cli.printing import plain
@@ -85,8 +85,7 @@ FEW_RETRIES = "a few retries in about six minutes"
 """Default of commands that only look something up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(Struct, frozen=True):
     """Use the embedded service instead of the real one."""
 
     faults: Faults

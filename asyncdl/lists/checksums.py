@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from asyncdl.errors import ConfigError
 from asyncdl.transfer import Digest
@@ -36,8 +37,7 @@ _BEGIN_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 _BEGIN_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 
 
-@dataclass(frozen=True, slots=True)
-class ListedChecksum:
+class ListedChecksum(Struct, frozen=True):
     """One line of a table."""
 
     line: int

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from asyncdl.errors import TransferError
 from asyncdl.lists.entry_options import OPTIONS, SECRET, Values
@@ -36,11 +37,10 @@ MAX_ENTRY_CHARS = MAX_LINE_CHARS
 """For one entry with all its options, which may include any number of headers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file to fetch."""
 
-    urls: tuple[str, ...] = field(repr=False)
+    urls: tuple[str, ...]
     """One or more; all of the same bytes."""
     place: str = ""
     """Such as ``urls.txt: line 3``; empty for a URL on the command line."""
@@ -51,7 +51,7 @@ class Entry:
     name: str | None = None
     """``None`` uses the host's, else the URL's."""
     digests: tuple[Digest, ...] = ()
-    headers: Headers = field(default_factory=dict, repr=False)
+    headers: Headers = field(default_factory=dict)
     """In addition to those of the command, and before them."""
     overwrite: bool | None = None
     """``None`` here and below uses the command's setting."""
@@ -59,9 +59,12 @@ class Entry:
     remote_time: bool | None = None
     connections: int | None = None
 
+    def __repr__(self) -> str:
+        # Neither URLs nor headers: both may hold secrets.
+        return f"Entry({self.place!r}, name={self.name!r})"
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+
+class Problem(Struct, frozen=True):
     """An invalid line."""
 
     place: str

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import aiohttp
+from msgspec.structs import replace
 
 from asyncdl.errors import NetworkError, Portable
 from asyncdl.net.faults import (

@@ -12,8 +12,10 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from asyncdl.errors import RETRYABLE_STATUS, NetworkError
 from asyncdl.net.address_policy import AddressRefused
@@ -25,8 +27,7 @@ CONNECT, BODY, GARBLED = "connect", "body", "garbled"
 """Phases of a :class:`NetworkError`; without one, the fault came between request and response."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that went wrong, in the words that every client uses."""
 
     cause: str

@@ -9,13 +9,13 @@ client: for a call in :mod:`asyncdl.m2m.calling.call_retries`, for a file in the
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
+from msgspec import Struct
 
 
 class RequestFailure(Protocol):
@@ -26,6 +26,12 @@ class RequestFailure(Protocol):
 
 
 _LEAST = {"first_s": 0, "factor": 1, "max_s": 0, "attempts": 1}
+
+
+def _random() -> float:
+    import random  # Slow to import, and needed after failures alone.
+
+    return random.random()  # noqa: S311 - not for cryptography
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Backoff:
         failed: int,
         *,
         retry_after_s: float | None = None,
-        rng: Callable[[], float] = random.random,
+        rng: Callable[[], float] = _random,
     ) -> float:
         """Return the seconds to wait after the ``failed``-th failure (1 or more).
 
@@ -88,8 +94,7 @@ class Backoff:
         return max(delay, retry_after_s or 0.0)
 
 
-@dataclass(slots=True)
-class Outage:
+class Outage(Struct):
     """How long a service has failed without a success in between, and how often.
 
     Pure: the present is always an argument, in seconds on a clock that never jumps.

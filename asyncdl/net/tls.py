@@ -23,6 +23,7 @@ from typing import TypeAlias
 
 import anyio
 from anyio import to_thread
+from msgspec import Struct
 
 from asyncdl.errors import ConfigError
 from asyncdl.outside import TooMuch, read_at_most
@@ -72,8 +73,7 @@ Tls: TypeAlias = ssl.SSLContext | TlsSettings
 """What every client takes: settings, or a whole context, which is used as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRoots:
+class NamedRoots(Struct, frozen=True):
     """A file or folder of CA certificates that settings or environment name."""
 
     path: Path
@@ -148,8 +148,16 @@ def check_tls(tls: Tls | None) -> None:
 
     Raises: ConfigError, for one that is missing or not what it should be.
     """
-    if names_files(tls, os.environ):
-        tls_context(tls)
+    checked_tls(tls)
+
+
+def checked_tls(tls: Tls | None) -> Tls | None:
+    """Return what clients are to be given, with the files that settings or environment name read.
+
+    Returns: A context that several clients can share, if any file is named; otherwise ``tls``.
+    Raises: ConfigError, as :func:`tls_context`.
+    """
+    return tls_context(tls) if names_files(tls, os.environ) else tls
 
 
 def _trusting(roots: NamedRoots | None) -> ssl.SSLContext:
@@ -159,7 +167,7 @@ def _trusting(roots: NamedRoots | None) -> ssl.SSLContext:
     _check_roots(roots)
     try:
         if not roots.is_alone:
-            return ssl.create_default_context()
+            return _with_openssl_places(roots)
         path = str(roots.path)
         if roots.path.is_dir():
             context = ssl.create_default_context(capath=path)
@@ -173,13 +181,30 @@ def _trusting(roots: NamedRoots | None) -> ssl.SSLContext:
     return context
 
 
+def _with_openssl_places(roots: NamedRoots) -> ssl.SSLContext:
+    """Return a context with the file and the folders that OpenSSL's own variables name.
+
+    OpenSSL does not report a file that it cannot read, so the file is named to it. It is read once:
+    the certificates of all public CAs take it 15 ms.
+
+    Raises: ssl.SSLError.
+    """
+    if roots.path.is_dir():
+        return ssl.create_default_context()
+    if sys.platform == "win32":
+        # The stores of the system count, too.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(roots.path)
+        return ssl.create_default_context()
+    folders = os.environ.get(OPENSSL_FOLDERS) or ssl.get_default_verify_paths().openssl_capath
+    return ssl.create_default_context(cafile=str(roots.path), capath=folders)
+
+
 def _check_roots(roots: NamedRoots) -> None:
     if not roots.path.is_dir():
         pem = _read(roots.path, roots.named_by, _CA_FORMS)
         if not _CERTIFICATE.search(pem):
             problem = _not_pem(pem) or "holds no certificate"
             raise _wrong(roots.named_by, roots.path, problem, _CA_FORMS)
-        _check_loads(roots)
         return
     try:
         has_any = any(_HASHED.fullmatch(path.name) for path in roots.path.iterdir())
@@ -189,16 +214,6 @@ def _check_roots(roots: NamedRoots) -> None:
     if not has_any:
         problem = "no certificate in this folder has a name that OpenSSL looks for"
         raise _wrong(roots.named_by, roots.path, problem, _CA_FORMS)
-
-
-def _check_loads(roots: NamedRoots) -> None:
-    """Load the file by itself, since OpenSSL does not report one that it cannot read."""
-    if roots.is_alone:
-        return  # it is loaded right after this
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(roots.path)
-    except ssl.SSLError as error:
-        raise _wrong(roots.named_by, roots.path, _words(error), _CA_FORMS) from error
 
 
 def installed_truststore() -> ModuleType | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from asyncdl.events import Emit, Event, JobStarted, ScenesFound
 from asyncdl.progress.run_progress import RunProgress
@@ -17,8 +18,7 @@ IDLE_S = 300.0
 """The same while nothing changes: a sign of life, no more."""
 
 
-@dataclass
-class _Lines:
+class _Lines(Struct):
     progress: RunProgress
     write: Callable[[str], object]
     interval_s: float

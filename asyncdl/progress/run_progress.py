@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from asyncdl.events import Event
 from asyncdl.run_state import RunState
@@ -16,8 +17,7 @@ WINDOW_S = 10.0
 """Rates are taken over: long enough to be calm, short enough to be true."""
 
 
-@dataclass
-class MeasuredRate:
+class MeasuredRate(Struct):
     """How fast a count that never falls grows.
 
     Args:
@@ -46,8 +46,7 @@ class MeasuredRate:
         return (after - before) / (now_s - start_s) if now_s > start_s else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class TimeToGo:
+class TimeToGo(Struct, frozen=True):
     """How long a run still takes if it goes on as at present."""
 
     seconds: float

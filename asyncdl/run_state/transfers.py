@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from asyncdl.events import (
     FileFinished,
@@ -19,8 +19,7 @@ INTERRUPTED = "interrupted"
 """Reason of a transfer that was stopped; a later run continues it."""
 
 
-@dataclass(slots=True)
-class ActiveFile:
+class ActiveFile(Struct):
     """A file that is on its way."""
 
     name: str
@@ -36,8 +35,7 @@ class ActiveFile:
     """Why nothing moves at the moment, if nothing does."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReleasedFile:
+class ReleasedFile(Struct, frozen=True):
     """A file that the engine is done with and that has no ending yet: it is unpacked or copied."""
 
     done_bytes: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from asyncdl.events import ApiRetry, HostStrain, HostWait, QuotaWait, ServiceBack, ServiceWait
 from asyncdl.units import count, duration
@@ -30,8 +31,7 @@ class WaitKind(StrEnum):
     """A service or host that is down."""
 
 
-@dataclass(slots=True)
-class RunWait:
+class RunWait(Struct):
     """A stretch of time in which a run waits for something."""
 
     kind: WaitKind
@@ -133,8 +133,7 @@ class Waits:
                 yield wait
 
 
-@dataclass(slots=True)
-class StrainedHost:
+class StrainedHost(Struct):
     """A stretch of time in which a host gets fewer connections than are allowed."""
 
     host: str

@@ -7,11 +7,14 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _fcntl: ModuleType | None
 try:
@@ -25,8 +28,7 @@ LOCK = ".lock"
 _log = logging.getLogger("asyncdl.system")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """An open and locked file."""
 
     fd: int
@@ -40,6 +42,8 @@ class Held:
         """
         if self.lock is None or not self.lock.is_locked:
             return
+        from filelock import SoftFileLock
+
         self.lock.release()
         if not isinstance(self.lock, SoftFileLock):  # that one removes its file itself
             with suppress(OSError):  # another process may have it by now
@@ -76,6 +80,8 @@ def open_alone(path: Path, open_file: Callable[[Path], int]) -> Held | None:
 
 
 def _by_another_file(path: Path, open_file: Callable[[Path], int]) -> Held | None:
+    from filelock import FileLock, Timeout  # Slow to import, and needed on Windows alone.
+
     lock = FileLock(path.with_name(f"{path.name}{LOCK}"), timeout=0, thread_local=False)
     try:
         lock.acquire()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +24,8 @@ def free_bytes(existing: Path) -> int | None:
     Raises: OSError.
     """
     if not hasattr(os, "statvfs"):
+        import shutil  # Imports every kind of compression.
+
         usage = shutil.disk_usage(existing)
         return usage.free if usage.total else None
     system = os.statvfs(existing)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 
 from anyio import CancelScope
+from msgspec import Struct, field
 
 from asyncdl.errors import AsyncdlError
 from asyncdl.events import Notice
@@ -50,8 +50,7 @@ def new_download(engine: Engine, request: FileRequest, slot: Slot | None = None)
     )
 
 
-@dataclass(slots=True)
-class Download:
+class Download(Struct, eq=False):
     """One file, from its request to its final name. Used once; made by :func:`new_download`."""
 
     engine: Engine
@@ -65,8 +64,8 @@ class Download:
     ladder: RequestLadder
     recovery: Recovery
     requester: FileRequester
-    _began_at_s: float = field(default_factory=clock.now_s, init=False)
-    _max_connections: int = field(init=False)
+    _began_at_s: float = field(default_factory=clock.now_s)
+    _max_connections: int = 1
 
     def __post_init__(self) -> None:
         self._max_connections = self.request.connections or self.engine.limits.connections_per_file

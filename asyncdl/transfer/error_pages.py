@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from html import unescape
 from typing import TypeAlias
 
 import anyio
@@ -79,6 +78,8 @@ def _decoded(page: bytes, content_type: str | None) -> str:
 
 
 def _one_line(text: str) -> str:
+    from html import unescape  # Has a large table, and pages are rare.
+
     printable = "".join(c if c.isprintable() else " " for c in unescape(text))
     line = redact(" ".join(printable.split()))
     return line if len(line) <= MAX_TITLE_CHARS else f"{line[: MAX_TITLE_CHARS - 1]}…"

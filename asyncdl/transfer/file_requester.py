@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -56,8 +55,7 @@ class OpenedResponse(Struct, frozen=True):
     receiver: BodyReceiver
 
 
-@dataclass(slots=True)
-class FileRequester:
+class FileRequester(Struct):
     """Makes the requests of one file."""
 
     engine: Engine
@@ -70,9 +68,9 @@ class FileRequester:
     """Counts the requests."""
     slot: Slot
     progress: FileProgress
-    length_check: str = field(default="length", init=False)
+    length_check: str = "length"
     """How the length of the last body is known, as in :attr:`Fetched.proof`."""
-    _announced_total: int | None = field(default=None, init=False)
+    _announced_total: int | None = None
 
     async def open_unfinished(self) -> None:
         """Open the ``.part`` file, if the file has a name and it is not open yet."""

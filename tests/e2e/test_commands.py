@@ -177,19 +177,6 @@ def test_a_reader_that_leaves_early_causes_no_complaint() -> None:
     assert done.stderr == b""
 
 
-def test_start_up_imports_no_more_than_it_needs() -> None:
-    script = (
-        "import sys; before = set(sys.modules); from asyncdl.cli.main import exit_status;"
-        "exit_status(['--version']); heavy = {'aiohttp', 'rich', 'msgspec', 'sqlite3', 'anyio',"
-        " 'asyncio', 'dataclasses', 'pathlib', 'urllib.parse'};"
-        "print(sorted((set(sys.modules) - before) & heavy))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
 def test_the_library_prints_nothing_of_its_own() -> None:
     script = "import asyncdl, logging; logging.getLogger('asyncdl.job').warning('heard by nobody')"
     done = subprocess.run(

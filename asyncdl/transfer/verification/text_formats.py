@@ -9,10 +9,8 @@ Source: XML 1.0, appendix F; RFC 4627, section 3.
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from typing import BinaryIO
-from xml.parsers import expat
 
 import msgspec
 
@@ -101,6 +99,8 @@ def _parse(data: bytes) -> None:
     # JSON, and what is not UTF-8, needs the other parser.
     is_lenient = any(each in data for each in _LENIENT)
     if count_values(data) <= FREE_VALUES:
+        import json
+
         json.loads(data)
     elif not is_lenient:
         msgspec.json.decode(data, type=msgspec.Raw)
@@ -119,6 +119,8 @@ def _is_lines(data: bytes) -> bool:
 
 
 def _as_utf8(data: bytes) -> bytes:
+    import json
+
     encoding = json.detect_encoding(data)
     if encoding.startswith("utf-8"):
         return data
@@ -154,6 +156,8 @@ def check_xml(file: BinaryIO) -> None:
 
     Raises: Malformed.
     """
+    from xml.parsers import expat  # As json above: most files are of other formats.
+
     start, head = file.tell(), file.read(_HEAD_BYTES)
     file.seek(start)
     checker = _Checker(wide_encoding(head) or declared_encoding(head))
@@ -177,6 +181,8 @@ class _Checker:
     """
 
     def __init__(self, encoding: str | None = None) -> None:
+        from xml.parsers import expat
+
         self._names: dict[str, str] = {}
         self._decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
         # An encoding given here overrides the one that the file declares.

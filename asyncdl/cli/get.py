@@ -81,8 +81,8 @@ SHOWN_PROBLEMS = 20
     help="Parallel downloads: a number, or auto, where all files share 16 connections.",
 )  # fmt: skip
 @click.option(
-    "-x", "--connections", type=click.IntRange(1, 64), default=4, show_default=True,
-    help="Maximum connections per large file.",
+    "-x", "--connections", type=click.IntRange(1, 64), metavar="N",
+    help="Maximum connections per large file.  [default: all that are free; with -j 4]",
 )  # fmt: skip
 @click.option(
     "-H", "--header", "headers", type=Header(), multiple=True,

@@ -26,6 +26,8 @@ HEADER_TIMEOUT_S = 300.0
 """Default: hosts that read from tape take minutes. curl has no limit, wget 900 s."""
 MAX_JOBS = 256
 """Files at once, at most."""
+CONNECTIONS_PER_FILE = 4
+"""Default for large files, if the number of files at once is given."""
 MAX_REDIRECTS = 50
 """Default, as in curl."""
 
@@ -128,7 +130,7 @@ class GetOptions(Struct, frozen=True, kw_only=True):
     output: str | None
     directory: Path | None
     jobs: Workers
-    connections: int
+    connections: int | None
     headers: tuple[tuple[str, str | None], ...]
     sha256: str | None
     checksum: tuple[Digest, ...]
@@ -182,13 +184,15 @@ class GetOptions(Struct, frozen=True, kw_only=True):
         usual = Limits()
         if self.jobs == "auto":
             # One budget for files and segments, but no less than one file may have.
-            connections = max(usual.connections, self.connections)
+            per_file = self.connections or usual.connections
+            connections = max(usual.connections, per_file)
         else:
-            connections = self.jobs * self.connections
+            per_file = self.connections or CONNECTIONS_PER_FILE
+            connections = self.jobs * per_file
         return Limits(
             connections=connections,
             per_host=connections,
-            connections_per_file=self.connections,
+            connections_per_file=per_file,
             backoff=Backoff(attempts=self.attempts),
             max_rate_bytes_s=self.limit_rate,
             max_size_bytes=self.max_size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from anyio import CancelScope
@@ -31,6 +32,10 @@ class FileTarget(Struct, frozen=True):
     size_limits: SizeLimits
 
 
+FIRST_READ_BYTES = 16 * 1024
+"""So much is saved at once where that is waited for."""
+
+
 def _ignore(segment: Segment) -> None:
     """Do nothing."""
 
@@ -48,6 +53,8 @@ class BodyReceiver(Struct):
     """Replaces the version on disk, once bytes of it have arrived."""
     on_save: Callable[[Segment], None] = _ignore
     """Called after each write; may move the end of the segment."""
+    is_awaited: bool = False
+    """Whether the first bytes are saved at once, since other connections wait for them."""
 
     async def receive(self, response: ResponseStream, segment: Segment) -> None:
         """Receive one body. What has come is on disk, however this ends.
@@ -76,10 +83,12 @@ class BodyReceiver(Struct):
         self, buffer: WriteBuffer, response: ResponseStream, segment: Segment
     ) -> None:
         limits, saved_at_s = self.engine.limits, clock.now_s()
-        min_bytes = head_bytes(self.target.form)
+        min_bytes, most_bytes = head_bytes(self.target.form), self.engine.rate_limit.grain_bytes
+        if self.is_awaited:
+            most_bytes, saved_at_s = min(most_bytes, max(min_bytes, FIRST_READ_BYTES)), -math.inf
         while segment.position < segment.read_until:
             try:
-                data = await response.read(self.engine.rate_limit.grain_bytes)
+                data = await response.read(most_bytes)
             except BaseException:
                 self._add(response.take_received(), buffer, segment, response.url)
                 raise
@@ -90,7 +99,7 @@ class BodyReceiver(Struct):
             is_late = clock.now_s() - saved_at_s >= limits.flush_interval_s
             if buffer.size_bytes >= (min_bytes if is_late else limits.write_bytes):
                 await self._save(buffer, segment)
-                saved_at_s = clock.now_s()
+                saved_at_s, most_bytes = clock.now_s(), self.engine.rate_limit.grain_bytes
             else:
                 buffer.copy_borrowed()
 

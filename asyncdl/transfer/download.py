@@ -22,7 +22,7 @@ from asyncdl.transfer.range_requests import RequestLadder
 from asyncdl.transfer.request import Fetched, FileRequest
 from asyncdl.transfer.retries import NextStep, Recovery
 from asyncdl.transfer.segmented_download import SegmentedDownload, can_be_split
-from asyncdl.transfer.segments import Segments
+from asyncdl.transfer.segments import TAIL_S, Segments, slow_start_s
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.url_identity import display_url
@@ -175,6 +175,11 @@ class Download(Struct, eq=False):
             is_verified_later=bool(self.request.digests),
         )
 
+    def _is_far(self, opened: OpenedResponse) -> bool:
+        """Return whether a connection needs long for its share, whatever rate the host gives."""
+        host = self.engine.host_limiter.state_of(opened.response.url)
+        return slow_start_s(opened.segment.remaining_bytes, host.request_s) >= TAIL_S
+
     async def _receive_segmented(
         self, opened: OpenedResponse, connection: ConnectionSlot, stack: AsyncExitStack
     ) -> None:
@@ -185,7 +190,11 @@ class Download(Struct, eq=False):
         # A file that was reached through a login need not go there for each segment.
         sender = Sender(headers, engine.logins.of(self.url.now), response.cookies)
         segments = Segments(
-            target.unfinished.wanted, limits.smallest_piece_bytes, limits.split_after_s
+            target.unfinished.wanted,
+            limits.smallest_piece_bytes,
+            limits.split_after_s,
+            # Its rate is not waited for where the first round trips alone take that long.
+            is_split=self._is_far(opened),
         )
         segmented = SegmentedDownload(
             engine,
@@ -197,7 +206,7 @@ class Download(Struct, eq=False):
             segments,
             self.slot,
         )
-        receiver.on_save = segmented.on_save
+        receiver.on_save, receiver.is_awaited = segmented.on_save, segments.is_split
 
         async def receive() -> None:
             async with stack:

@@ -107,6 +107,7 @@ class FileRequester(Struct):
         self.recovery.note_request()
         source = SourcedUrl(url.now, self.request.max_zone)
         sender = Sender(url.headers, engine.logins.of(url.now))
+        began_s = clock.now_s()
         with ExitStack() as opened:
             with self.slot.released_while_silent(connection.suspend, connection.resume):
                 response = opened.enter_context(
@@ -115,8 +116,10 @@ class FileRequester(Struct):
                     )
                 )
             connection.note_responder(response.url)
+            responder = engine.host_limiter.state_of(response.url)
+            responder.note_request_time(clock.now_s() - began_s)
             if response.head.rest_s:
-                engine.host_limiter.state_of(response.url).pause(response.head.rest_s)
+                responder.pause(response.head.rest_s)
             try:
                 found = await self._claim_name(response.head, response.url)
                 if found is not None:

@@ -226,6 +226,10 @@ class HostLimiter:
         """Return whether files wait for a connection to the host of ``url``."""
         return bool(self.state_of(url).limiter.waiting or self.budget.waiting)
 
+    def free_connections(self, url: str) -> int:
+        """Return how many more connections to the host of ``url`` there may be now."""
+        return min(self.state_of(url).limiter.free, self.budget.free)
+
     def is_unstrained(self, url: str) -> bool:
         """Return whether the host of ``url`` gets all connections that are allowed."""
         host = self.state_of(url)

@@ -93,6 +93,9 @@ class HostState:
         self.health = HostHealth(limits.max_wait_s)
         self.comparing = anyio.Lock()
         """Held while a file that was served before is requested again."""
+        self.request_s = 0.0
+        """The shortest time from a request to its response; that includes a new connection where
+        none has been used again yet. 0 before any."""
         self.last_detail = ""
         """How the last request failed that counts as an outage."""
         self._limits = limits
@@ -154,6 +157,10 @@ class HostState:
             self._strain, self._reported_limit = "", ceiling
 
     # Success.
+
+    def note_request_time(self, took_s: float) -> None:
+        """Record how long a request took until its response."""
+        self.request_s = min(took_s, self.request_s or took_s)
 
     def note_response_time(self, took_s: float, now_s: float) -> None:
         """Record how long the host took to send something useful."""

@@ -116,7 +116,7 @@ class Limits:
     """Connections to all hosts together, 1 or more."""
     per_host: int = 16
     """Connections to one host at most; fewer while that host shows strain."""
-    connections_per_file: int = 4
+    connections_per_file: int = 16
     """Connections for one large file at most, as far as no other file needs them."""
     split_from_bytes: int = 4 * MIB
     """Smaller files are always fetched over one connection."""

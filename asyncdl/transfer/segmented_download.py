@@ -77,7 +77,7 @@ class SegmentedDownload:
     _has_saved: bool = field(default=False, init=False)
     """Whether what is on disk is of the version that is arriving."""
     _is_measured: bool = field(default=False, init=False)
-    """Whether the rate of the first connection is known."""
+    """Whether the rate of the first connection is known, or does not matter."""
     _tasks: TaskGroup | None = field(default=None, init=False)
 
     async def run(self, first: Segment, receive_first: Callable[[], Awaitable[None]]) -> None:
@@ -89,11 +89,13 @@ class SegmentedDownload:
         Raises: What the last connection raised; at once a DiskError, or a RangeRefused
             with reason :data:`OTHER_VERSION`.
         """
+        self._is_measured = self.segments.is_split
         try:
             with ungrouped():
                 async with create_task_group() as self._tasks:
                     self.segments.active.append(first)
-                    self._tasks.start_soon(self._measure, first)
+                    if not self._is_measured:
+                        self._tasks.start_soon(self._measure, first)
                     await self._run_connection(first, receive_first)
         finally:
             self.slot.set_extra(0)
@@ -133,7 +135,7 @@ class SegmentedDownload:
         self.slot.set_extra(has, self._add_connections if self._lacks_connection() else None)
 
     def _try_admit(self) -> ConnectionSlot | None:
-        if not self.slot.may_have_more:
+        if not self.slot.free:
             return None
         return self.engine.host_limiter.try_admit_extra(self.source.url)
 
@@ -150,7 +152,16 @@ class SegmentedDownload:
         return is_due and not self.attempts.is_exhausted
 
     def _next_segment(self) -> Segment | None:
-        state = self.target.unfinished.state
+        """Return work for a connection that has just been admitted."""
+        state, limiter, url = (
+            self.target.unfinished.state,
+            self.engine.host_limiter,
+            self.source.url,
+        )
+        has = len(self.segments.active) + 1
+        free = min(self.slot.free - 1, limiter.free_connections(url))
+        self.segments.connections = min(has + max(0, free), self.max_connections)
+        self.segments.request_s = limiter.state_of(url).request_s
         return self.segments.start_next(state.done, state.total or 0, clock.now_s())
 
     def _start(self, segment: Segment, connection: ConnectionSlot) -> None:
@@ -195,13 +206,16 @@ class SegmentedDownload:
         await target.unfinished.preallocate()
         range_request = RangeRequest(segment.start, segment.stop)
         self.attempts.requests += 1
+        began_s = clock.now_s()
         with await open_response(
             engine.client, self.source, range_request.headers(), self.sender, engine.limits
         ) as response:
+            engine.host_limiter.state_of(response.url).note_request_time(clock.now_s() - began_s)
             resume_point = target.unfinished.resume_point
             segment.body_stop = check_segment(
                 response.head, range_request, resume_point, response.url
             )
             check_type(target.form, response.head.content_type, response.url)
+            segment.restart_rate(clock.now_s())
             receiver = BodyReceiver(engine, target, connection, on_save=self.on_save)
             await receiver.receive(response, segment)

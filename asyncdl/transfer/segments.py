@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -10,6 +11,39 @@ from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage, Span, WantedBytes
 
 TAIL_S = 0.5
 """A tail that takes this long is shared with a connection that has become idle."""
+MIN_PIECE_S = 0.2
+"""At the usual rate a piece lasts at least this long,"""
+MIN_PIECE_REQUESTS = 4
+"""and at least as long as this many requests take that bring nothing."""
+CUT_WORTH = 2.0
+"""A tail whose connection would end with it has to take so many times longer to be shared."""
+WARM_PIECE_BYTES = 256 * 1024
+"""So much comes within a few round trips on a connection that has been in use."""
+MEASURED_S = 0.05
+"""Before that, bytes tell nothing of a rate."""
+YOUNG_S = 1.0
+"""A connection is likely to become faster for this long."""
+INITIAL_WINDOW_BYTES = 10 * 1460
+"""What a host sends on a new connection before it waits for an acknowledgement (RFC 6928)."""
+
+
+def slow_start_s(size_bytes: int, round_trip_s: float) -> float:
+    """Return the least time of a body on a connection whose window doubles with each round trip.
+
+    Args:
+        size_bytes: Length of the body, 0 or more.
+        round_trip_s: To the host and back.
+    """
+    return math.log2(1 + size_bytes / INITIAL_WINDOW_BYTES) * round_trip_s
+
+
+def piece_bytes(left_bytes: int, connections: int) -> int:
+    """Return how much a connection takes at once of what is left of a file.
+
+    Half of the rest is given out evenly, then half of what is left then: long pieces first, short
+    ones at the end, so that all connections end together whatever their rates.
+    """
+    return -(-left_bytes // (2 * connections))
 
 
 class Segment(Struct, eq=False):
@@ -50,9 +84,18 @@ class Segment(Struct, eq=False):
         return max(0, self.stop - self.position)
 
     def rate_bytes_s(self, now_s: float) -> float | None:
-        """Return the rate at which bytes come; ``None`` before any have come."""
+        """Return the rate at which bytes come; ``None`` while it is not known."""
         received, elapsed_s = self.position - self._rate_from, now_s - self._rate_from_s
-        return received / elapsed_s if received > 0 and elapsed_s > 0 else None
+        return received / elapsed_s if received > 0 and elapsed_s >= MEASURED_S else None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its response brings more than is to be read, so that its connection ends."""
+        return self.body_stop > self.stop
+
+    def is_young(self, now_s: float) -> bool:
+        """Whether it is too early to know its rate."""
+        return now_s - self._rate_from_s < YOUNG_S
 
     def restart_rate(self, now_s: float) -> None:
         """Measure the rate from here, without what came so far, such as a host's first burst."""
@@ -74,27 +117,76 @@ class Segments(Struct):
     split_after_s: float
     """What arrives within this time is not worth a second connection."""
     active: list[Segment] = []
-    _is_split: bool = False
-    """Whether there has been a second connection; using it again costs one request and no more."""
+    connections: int = 2
+    """How many may fetch it together at present."""
+    request_s: float = 0.0
+    """What a request costs: the time until its response."""
+    is_split: bool = False
+    """Whether there has been a second connection, or is to be one without a look at the rate;
+    using it again costs one request and no more."""
+    _peak_bytes_s: float = 0.0
+    """The best rate of any segment so far."""
 
     def start_next(self, done: Coverage, total: int, now_s: float) -> Segment | None:
         """Return work for an idle connection; it is active from now on.
 
         Bytes that no connection fetches come first, from the beginning of the file; then the
-        second half of the segment that would be the last to end.
+        tail of the segment that would be the last to end.
 
         Returns: ``None`` if there is nothing, or nothing worth a connection.
         """
         missing = self._missing(done, total)
+        most_bytes = self._most_bytes(missing, now_s)
         if missing:
-            new = Segment(missing[0].start, missing[0].stop, now_s)
+            first = missing[0]
+            new = Segment(first.start, min(first.stop, first.start + most_bytes), now_s)
         elif (last := self._last_to_end(now_s)) is not None:
-            new = _split(last, now_s)
-            self._is_split = True
+            new = self._take_tail(last, most_bytes, now_s)
+            self.is_split = True
         else:
             return None
         self.active.append(new)
         return new
+
+    def _most_bytes(self, missing: Sequence[Span], now_s: float) -> int:
+        """Return the largest piece at present."""
+        left = sum(segment.remaining_bytes for segment in self.active)
+        left += sum(span.size_bytes for span in missing)
+        return max(self._least_bytes(now_s), piece_bytes(left, self.connections))
+
+    def _least_bytes(self, now_s: float) -> int:
+        """Return how much is worth a request."""
+        rates = [rate for segment in self.active if (rate := segment.rate_bytes_s(now_s))]
+        self._peak_bytes_s = max(self._peak_bytes_s, *rates, 0.0)
+        least_s = max(MIN_PIECE_S, MIN_PIECE_REQUESTS * self.request_s)
+        warm = WARM_PIECE_BYTES
+        if self._peak_bytes_s:
+            warm = min(WARM_PIECE_BYTES, int(least_s * self._peak_bytes_s))
+        return max(self.min_bytes, warm, int(least_s * self._usual_rate(now_s)))
+
+    def _take_tail(self, segment: Segment, most_bytes: int, now_s: float) -> Segment:
+        """Cut off the tail of a segment, and return it."""
+        rest, usual = segment.remaining_bytes, self._usual_rate(now_s)
+        rate = self._expected_rate(segment, usual, now_s)
+        # Both are to end at the same time: a slow connection keeps less than half.
+        share = usual / (rate + usual) if usual else 0.5
+        size = max(self.min_bytes, min(int(rest * share), rest - self.min_bytes, most_bytes))
+        new = Segment(segment.stop - size, segment.stop, now_s)
+        segment.stop = new.start
+        return new
+
+    def _usual_rate(self, now_s: float) -> float:
+        """Return the mean rate of the segments, in bytes/s; 0 if none is known."""
+        rates = {s: rate for s in self.active if (rate := s.rate_bytes_s(now_s))}
+        old = [rate for segment, rate in rates.items() if not segment.is_young(now_s)]
+        known = old or list(rates.values())
+        return sum(known) / len(known) if known else 0.0
+
+    def _expected_rate(self, segment: Segment, usual: float, now_s: float) -> float:
+        """Return the rate at which the rest of a segment will come; 0 if none is known."""
+        rate = segment.rate_bytes_s(now_s) or usual
+        # A new connection begins slowly.
+        return max(rate, usual) if segment.is_young(now_s) else rate
 
     def has_next(self, done: Coverage, total: int, now_s: float) -> bool:
         """Return whether :meth:`start_next` would return a segment."""
@@ -122,22 +214,20 @@ class Segments(Struct):
                 return
 
     def _last_to_end(self, now_s: float) -> Segment | None:
-        rates = [rate for segment in self.active if (rate := segment.rate_bytes_s(now_s))]
-        typical = sum(rates) / len(rates) if rates else 0.0
+        usual = self._usual_rate(now_s)
 
         def left_s(segment: Segment) -> float:
-            rate = segment.rate_bytes_s(now_s) or typical
+            rate = self._expected_rate(segment, usual, now_s)
             return segment.remaining_bytes / rate if rate else float(segment.remaining_bytes)
 
         splittable = (s for s in self.active if s.remaining_bytes >= 2 * self.min_bytes)
-        last = max(splittable, key=left_s, default=None)
-        worth_s = min(self.split_after_s, TAIL_S) if self._is_split else self.split_after_s
-        return last if last is not None and left_s(last) >= worth_s else None
+        worth = (s for s in splittable if left_s(s) >= self._worth_s(s))
+        return max(worth, key=left_s, default=None)
 
-
-def _split(segment: Segment, now_s: float) -> Segment:
-    """Cut off the second half of what is still to come of a segment, and return it."""
-    middle = segment.position + segment.remaining_bytes // 2
-    new = Segment(middle, segment.stop, now_s)
-    segment.stop = middle
-    return new
+    def _worth_s(self, segment: Segment) -> float:
+        """Return from when on the rest of a segment is shared, if it takes so long alone."""
+        if not self.is_split:
+            return self.split_after_s
+        # What takes less than two requests is not sooner there by another one.
+        worth_s = max(min(self.split_after_s, TAIL_S), 2 * self.request_s)
+        return worth_s if segment.is_cut else CUT_WORTH * worth_s

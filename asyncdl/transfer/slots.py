@@ -65,7 +65,12 @@ class FairLimiter:
     @property
     def has_free(self) -> bool:
         """Whether :meth:`acquire` would return at once."""
-        return self.in_use < self._capacity and not self._waiters
+        return self.free > 0
+
+    @property
+    def free(self) -> int:
+        """Number of permits that could be had at once."""
+        return 0 if self._waiters else max(0, self._capacity - self.in_use)
 
     def try_acquire(self) -> bool:
         """Take a permit that is free and that no task waits for; return whether there was one."""
@@ -166,9 +171,12 @@ class Slots:
         return self.limiter.has_free
 
     @property
-    def may_have_more(self) -> bool:
-        """Whether a large file may have another connection, as no other file needs it."""
-        return not self._is_shared or self.limiter.in_use + self._extra < self._count
+    def free(self) -> int:
+        """How many connections large files may have besides those they have, as no other file
+        needs them."""
+        if not self._is_shared:
+            return sys.maxsize
+        return max(0, self._count - self.limiter.in_use - self._extra)
 
     def note_extra(
         self,
@@ -202,7 +210,7 @@ class Slots:
             asyncio.get_running_loop().call_soon(self._offer)
 
     def _offer(self) -> None:
-        if self._lacking and self.may_have_more:
+        if self._lacking and self.free:
             call = next(iter(self._lacking))
             # Others come before its next turn; it stays until its file lacks nothing.
             self._lacking[call] = self._lacking.pop(call)
@@ -274,9 +282,9 @@ class Slot:
         self._slots.note_free()
 
     @property
-    def may_have_more(self) -> bool:
-        """Whether the file may have another connection besides those it has."""
-        return self._slots.may_have_more
+    def free(self) -> int:
+        """How many connections the file may have besides those it has."""
+        return self._slots.free
 
     def set_extra(self, count: int, call: Callable[[], None] | None = None) -> None:
         """Record how many connections the file has besides its first.

@@ -27,6 +27,7 @@ _TLS = """
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {folder}/cert.pem;
         ssl_certificate_key {folder}/key.pem;
+        ssl_protocols TLSv1.2 TLSv1.3;
         ssl_session_cache shared:lines:1m;
         access_log {folder}/access.log moments;
         {locations}

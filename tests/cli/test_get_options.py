@@ -43,6 +43,8 @@ def test_the_defaults_are_those_that_the_help_names() -> None:
         (["-x", "8"], "connections", 16),
         (["-x", "20"], "connections", 20),
         (["-x", "20"], "connections_per_file", 20),
+        ([], "connections_per_file", 16),
+        (["-j", "5"], "connections_per_file", 4),
     ],
 )
 def test_an_option_reaches_the_engine(arguments: list[str], field: str, value: float) -> None:

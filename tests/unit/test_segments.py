@@ -1,12 +1,19 @@
 """Which connection fetches which bytes: every byte once, the slowest relieved first."""
 
+import math
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncdl.transfer.ranges import LARGEST_OFFSET, Coverage, Span, WholeFile
-from asyncdl.transfer.segments import Segment, Segments
+from asyncdl.transfer.segments import (
+    INITIAL_WINDOW_BYTES,
+    Segment,
+    Segments,
+    piece_bytes,
+    slow_start_s,
+)
 
 TOTAL = 1000
 
@@ -29,11 +36,111 @@ def test_bytes_that_nobody_fetches_come_first() -> None:
     assert taken in segments.active
 
 
-def test_row_126_the_last_to_end_is_relieved_of_half_its_rest() -> None:
+def test_row_126_the_last_to_end_is_relieved_of_its_tail() -> None:
     fast, slow = moving(0, 500, 400), moving(500, 1000, 520)
     taken = segments_of(fast, slow).start_next(Coverage(), TOTAL, 1.0)
     assert taken is not None
-    assert (taken.span, slow.span) == (Span(760, 1000), Span(500, 760))
+    assert (taken.stop, slow.stop, fast.stop) == (1000, taken.start, 500)
+    assert 520 < slow.stop < 1000
+
+
+def test_a_slow_connection_keeps_less_than_half() -> None:
+    """Both end at the same time."""
+    fast, slow = moving(0, 500, 500), moving(500, 100_500, 10_500)
+    segments = segments_of(fast, slow)
+    segments.connections = 1
+    assert segments.start_next(Coverage((Span(0, 500),)), 100_500, 10.0) is not None
+    even = slow.remaining_bytes
+    quick = moving(0, 90_000, 89_000)
+    slow = moving(90_000, 180_000, 91_000)
+    segments = segments_of(quick, slow)
+    segments.connections = 1
+    assert segments.start_next(Coverage(), 180_000, 10.0) is not None
+    assert slow.remaining_bytes < even
+
+
+def test_many_connections_get_pieces_that_become_shorter() -> None:
+    lead = moving(0, 64 << 20, 0)
+    segments = Segments(WholeFile(), 1 << 16, 2.0, [lead], connections=16, is_split=True)
+    sizes: list[int] = []
+    while (taken := segments.start_next(Coverage(), lead.body_stop, 0.0)) and len(sizes) < 15:
+        sizes.append(taken.stop - taken.start)
+    assert sizes[0] == piece_bytes(64 << 20, 16) == 2 << 20
+    assert sizes == sorted(sizes, reverse=True)
+    assert lead.remaining_bytes > (64 << 20) // 3, "what is left is for those who end first"
+
+
+def test_a_body_that_would_be_cut_is_taken_from_later_than_one_that_is_cut_already() -> None:
+    def splits_at(left_s: float, *, is_cut: bool) -> bool:
+        segment = moving(0, 10_000, 5000)
+        segment.stop = 5000 + int(left_s * 1000)
+        segment.body_stop = segment.stop + is_cut
+        segments = segments_of(segment)
+        segments.is_split = True
+        segments.split_after_s = 2.0
+        return segments.has_next(Coverage(), segment.stop, 5.0)
+
+    assert [splits_at(s, is_cut=True) for s in (0.4, 0.6, 1.1)] == [False, True, True]
+    assert [splits_at(s, is_cut=False) for s in (0.4, 0.6, 1.1)] == [False, False, True]
+
+
+def test_a_tail_that_takes_less_than_two_requests_is_left_alone() -> None:
+    segment = moving(0, 10_000, 5000)
+    segments = segments_of(segment)
+    segments.is_split, segments.request_s = True, 1.5
+    assert not segments.has_next(Coverage(), 10_000, 5.0)
+    segments.request_s = 0.1
+    assert segments.has_next(Coverage(), 10_000, 5.0)
+
+
+@given(st.integers(0, 1 << 40), st.integers(1, 64))
+def test_a_piece_is_half_of_an_even_share(left: int, connections: int) -> None:
+    piece = piece_bytes(left, connections)
+    assert (piece - 1) * 2 * connections < left <= piece * 2 * connections or left == piece == 0
+
+
+@given(st.integers(0, 60), st.floats(0.001, 10))
+def test_each_doubling_of_a_body_is_another_round_trip(doublings: int, round_trip_s: float) -> None:
+    size_bytes = (2**doublings - 1) * INITIAL_WINDOW_BYTES
+    assert math.isclose(
+        slow_start_s(size_bytes, round_trip_s), doublings * round_trip_s, abs_tol=1e-9
+    )
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(1, 64), st.lists(st.floats(0.2, 8), min_size=2, max_size=16), st.floats(0.01, 0.3)
+)
+def test_connections_of_any_rates_end_together(
+    mebibytes: int, rates_mib_s: list[float], request_s: float
+) -> None:
+    """Each takes what is next when it has ended; no one is waited for long."""
+    total = mebibytes << 20
+    rates = [rate * (1 << 20) for rate in rates_mib_s]
+    began_s = len(rates) * [0.0]
+    segments, done, now_s = segments_of(smallest=1 << 16, after_s=2.0), Coverage(), 0.0
+    segments.connections, segments.request_s, segments.is_split = len(rates), request_s, True
+    held: list[Segment | None] = [Segment(0, total, body_stop=total), *(len(rates) - 1) * [None]]
+    segments.active.append(held[0])  # type: ignore[arg-type]
+    requests = 0
+    while segments.active:
+        for number, segment in enumerate(held):
+            if segment is not None:
+                came = int((now_s - began_s[number]) * rates[number])
+                segment.position = min(segment.stop, segment.start + max(0, came))
+                if segment.position == segment.stop:
+                    done = done.add(segment.span)
+                    segments.release(segment)
+                    held[number] = segment = None
+            if segment is None and (new := segments.start_next(done, total, now_s)):
+                held[number], began_s[number] = new, now_s + request_s
+                new.began_at_s, new.body_stop = began_s[number], new.stop
+                requests += 1
+        now_s += 0.05
+    assert done == Coverage((Span(0, total),))
+    at_best_s = request_s + total / sum(rates)
+    assert now_s < 1.5 * at_best_s + 12 * request_s + 2.5
+    assert requests < 40 * len(rates)
 
 
 def test_row_130_what_one_connection_fetches_at_once_is_not_split() -> None:
@@ -62,9 +169,12 @@ def test_row_125_the_rest_of_a_failed_piece_is_fetched_by_another() -> None:
     lead, failed = moving(0, 500, 100), moving(500, 1000, 600)
     segments = segments_of(lead, failed)
     segments.release(failed)
-    taken = segments.start_next(Coverage((Span(500, 600),)), TOTAL, 1.0)
+    done = Coverage((Span(500, 600),))
+    taken = segments.start_next(done, TOTAL, 1.0)
+    following = segments.start_next(done, TOTAL, 1.0)
     assert taken is not None
-    assert taken.span == Span(600, 1000)
+    assert following is not None
+    assert (taken.start, taken.stop, following.stop) == (600, following.start, 1000)
 
 
 EVENTS = st.lists(

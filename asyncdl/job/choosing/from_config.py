@@ -97,12 +97,13 @@ def locate_account(
 
 def limits_of(download: DownloadConfig) -> Limits:
     """Return the engine's limits for ``[download]``."""
+    per_file = max(4, download.connections // download.files_at_once)
+    if download.workers == "auto":
+        per_file = download.connections
     return Limits(
         connections=download.connections,
         per_host=download.connections,
-        connections_per_file=min(
-            download.connections, max(4, download.connections // download.files_at_once)
-        ),
+        connections_per_file=min(download.connections, per_file),
         stall_timeout_s=download.stall_timeout,
         backoff=Backoff(attempts=download.attempts),
         refreshes=download.url_renewals,

@@ -79,6 +79,11 @@ class RunContext:
     """What the run is confined to; ``None`` takes all that the config asks for."""
     window_of: Callable[[WantedFile], ByteWindow | None] = whole_file
     """Which bytes of a file are wanted; ``None`` for all of them."""
+    layout: Layout = field(init=False)
+    """Where its files go."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layout", layout_of(self.config))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -95,11 +100,6 @@ class RunContext:
     def directory(self) -> Path:
         """The download directory."""
         return self.config.directory
-
-    @property
-    def layout(self) -> Layout:
-        """Where its files go."""
-        return layout_of(self.config)
 
     def fail(
         self,

@@ -89,7 +89,10 @@ class Layout:
 
     def places_of(self, wanted: WantedFile) -> tuple[Place, ...]:
         """Return every final place of a file, one for each product that wants it there."""
-        return _places_of(self, wanted)
+        is_named = _is_named(wanted)
+        return tuple(
+            Place(kind, self.relative(kind, wanted, is_named), is_named) for kind in wanted.kinds
+        )
 
     def file_places(self, files: Iterable[WantedFile]) -> Iterator[FilePlace]:
         """Yield each file with each of its places."""
@@ -110,28 +113,33 @@ class Layout:
             name: Of the file, with its folders; all of them safe.
         """
         kind, last = BundleWanted.kind, name.rpartition("/")[2]
-        folders = _disambiguated(self.files.segments[:-1], wanted, _is_named(wanted))
-        return Place(kind, _path(folders, kind, wanted, name, _band_of(last, wanted.scene)))
+        folder = self._folder(self.files, kind, wanted, last, _is_named(wanted))
+        return Place(kind, folder / name)
 
     def relative(self, kind: str, wanted: WantedFile, is_named: bool) -> PurePosixPath:
         """Return the path of one place, below the download directory."""
         is_bundle = kind == BundleWanted.kind and is_named
-        folders = (self.bundles if is_bundle else self.files).segments[:-1]
-        folders = _disambiguated(folders, wanted, is_named)
-        band = kind if is_bundle else _band_of(wanted.file_name, wanted.scene)
-        return _path(folders, kind, wanted, file_name_of(wanted), band)
+        template = self.bundles if is_bundle else self.files
+        name = "" if is_bundle else wanted.file_name
+        return self._folder(template, kind, wanted, name, is_named) / file_name_of(wanted)
 
-
-@lru_cache(maxsize=10_000)  # two batches of scenes; each file's places are needed ten times
-def _places_of(layout: Layout, wanted: WantedFile) -> tuple[Place, ...]:
-    is_named = _is_named(wanted)
-    return tuple(
-        Place(kind, layout.relative(kind, wanted, is_named), is_named) for kind in wanted.kinds
-    )
+    def _folder(
+        self, template: LayoutTemplate, kind: str, wanted: WantedFile, name: str, is_named: bool
+    ) -> PurePosixPath:
+        """Return the folder of a file; ``name`` says its band, which a bundle has not."""
+        is_chosen = wanted.is_chosen and not is_named
+        folders = _folders_of(template, is_named, wanted.is_namesake, is_chosen)
+        band = code = ""
+        # Facts that no folder is named by would only keep the folders of a scene apart.
+        if "band" in folders.fields:
+            band = _band_of(name, wanted.scene) if name else kind
+        if "product_code" in folders.fields:
+            code = wanted.product_code or (wanted.product_id if wanted.is_chosen else "")
+        return _folder(folders, kind, wanted.scene, wanted.scene_id, code, band)
 
 
 def layout_of(config: Config) -> Layout:
-    """Return where the files of a job go."""
+    """Return where the files of a job go; keep it, as it takes some work."""
     return Layout(config.download.layout, config.download.template_of_bundles)
 
 
@@ -151,34 +159,49 @@ def _band_of(file_name: str, scene: str) -> str:
     return stem_of(file_suffix(file_name, scene))
 
 
-def _disambiguated(folders: tuple[str, ...], wanted: WantedFile, is_named: bool) -> tuple[str, ...]:
-    """Add folders that keep files apart that their host names, or of one display id."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Folders:
+    """The folders of a template; made once for each, as they are compared by identity."""
+
+    templates: tuple[str, ...]
+    fields: frozenset[str]
+
+
+@lru_cache(maxsize=64)  # a run has one or two templates
+def _folders_of(
+    template: LayoutTemplate, is_named: bool, is_namesake: bool, is_chosen: bool
+) -> _Folders:
+    """Return the folders; more of them for files that their hosts name, or of one display id."""
+    folders = template.segments[:-1]
     fields = _fields_of(folders)
     if not is_named and "product_id" not in fields:
         folders = (*folders, "{product_id}")
-    if wanted.is_namesake and "entity_id" not in fields:
+    if is_namesake and "entity_id" not in fields:
         folders = (*folders, "{entity_id}")
-    if wanted.is_chosen and not is_named and "product_code" not in fields:
+    if is_chosen and "product_code" not in fields:
         folders = (*folders, "{product_code}")
-    return folders
+    return _Folders(folders, _fields_of(folders))
 
 
 def _fields_of(folders: Iterable[str]) -> frozenset[str]:
     return frozenset(field for folder in folders for field in fields_of(folder))
 
 
-def _path(
-    folders: Sequence[str], kind: str, wanted: WantedFile, name: str, band: str
+# The place of each file is needed ten times. A batch of scenes has some hundred folders; its
+# files are thousands, and as a cache of files they would stay in memory.
+@lru_cache(maxsize=1024)
+def _folder(
+    folders: _Folders, kind: str, scene: str, scene_id: str, code: str, band: str
 ) -> PurePosixPath:
-    facts = {"kind": kind, "product_id": wanted.scene, "band": band, **_facts_of(wanted.scene)}
-    if wanted.scene_id:
-        facts["entity_id"] = wanted.scene_id
-    if code := wanted.product_code or (wanted.product_id if wanted.is_chosen else ""):
+    facts = {"kind": kind, "product_id": scene, "band": band, **_facts_of(scene)}
+    if scene_id:
+        facts["entity_id"] = scene_id
+    if code:
         facts["product_code"] = code
-    return PurePosixPath(*_folders(folders, facts), name)
+    return PurePosixPath(*_filled_in(folders.templates, facts))
 
 
-def _folders(templates: Sequence[str], facts: Mapping[str, str]) -> Iterator[str]:
+def _filled_in(templates: Sequence[str], facts: Mapping[str, str]) -> Iterator[str]:
     for template in templates:
         try:
             folder = template.format_map(facts)

@@ -1,11 +1,11 @@
 """Long computations in slices, and work in a task that outlives its caller's cancellation.
 
 Matching some thousands of files takes a tenth of a second. On the event loop nothing else would
-happen meanwhile: no timeout fires, no other request is served. From a thread, Python switches to
-the loop only every 5 ms, and the loop gives way again at each of its system calls. So work on many
-items is done in slices that take a millisecond or so: on the loop, with turns of other tasks in
-between (:func:`in_turns`), or in a thread where it waits for the disk (:func:`in_slices`). What
-cannot be cut up goes to a thread as a whole (:func:`off_loop`).
+happen meanwhile: no timeout fires, no other request is served. A thread alone does not help much:
+Python switches to the loop after 5 ms, and the loop gives way again at each of its system calls. So
+work on many items is done in slices of a millisecond or so: on the loop, with turns of other tasks
+in between (:func:`in_turns`), or in a thread (:func:`off_loop`), with pauses in which the loop gets
+the interpreter (:func:`unhurried`).
 
 Cancel scopes belong to the task that enters them, and a plain ``task.cancel()`` ignores every
 shield. So what must be done in any case (such as a logout), and what is entered in one task and
@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar, TypeVarTuple
 
 from anyio import CancelScope, to_thread
@@ -26,7 +27,6 @@ from anyio.lowlevel import checkpoint
 from asyncdl.errors import MisuseError
 
 T = TypeVar("T")
-R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 FEW = 100
@@ -50,18 +50,24 @@ async def in_turns(items: Iterable[T], size: int = FILES_PER_TURN) -> AsyncItera
             await checkpoint()
 
 
-async def in_slices(
-    call: Callable[[Sequence[T]], R], items: Sequence[T], size: int = FEW
-) -> list[R]:
-    """Run ``call`` in a thread for one slice of ``items`` after the other; return its results.
+PAUSE_S = 5e-5
+"""Long enough for a waiting thread to wake up; shorter than what a hop to a thread takes."""
+
+
+def unhurried(items: Iterable[T], size: int = FEW) -> Iterator[T]:
+    """Yield items, in a thread; after each ``size`` of them the event loop may go on first.
+
+    Without a pause a thread takes the interpreter back before the loop has woken up, even where
+    it has just waited for the disk.
 
     Args:
-        call: Uses nothing that other tasks change meanwhile, and emits nothing.
         items: Any number.
-        size: How many take a few milliseconds, 1 or more.
+        size: How many take a millisecond or so, 1 or more.
     """
-    starts = range(0, len(items), size)
-    return [await to_thread.run_sync(call, items[start : start + size]) for start in starts]
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % size == 0:
+            time.sleep(PAUSE_S)
 
 
 async def off_loop(count: int, call: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -71,7 +77,8 @@ async def off_loop(count: int, call: Callable[[*Ts], T], *args: *Ts) -> T:
 
     Args:
         count: How many items it processes; up to :data:`FEW` it runs on the event loop.
-        call: Uses nothing that other tasks change meanwhile, and emits nothing.
+        call: Uses nothing that other tasks change meanwhile, and emits nothing; its loops over
+            many items are :func:`unhurried`.
         args: Its arguments.
     """
     if count <= FEW:

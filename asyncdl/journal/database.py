@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import anyio
 import anyio.to_thread
 
+from asyncdl.background import unhurried
 from asyncdl.errors import DiskError
 from asyncdl.journal.state_location import LOCK_NAME, knows_locks, maps_files
 from asyncdl.system.files import remove, replace
@@ -117,7 +118,8 @@ class Database:
 def _run_all(connection: sqlite3.Connection, writes: Sequence[Write]) -> None:
     with connection:
         for write in writes:
-            connection.executemany(write.sql, write.rows)
+            # SQLite gives the interpreter away at each row, and takes it back at once.
+            connection.executemany(write.sql, unhurried(write.rows))
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import starmap
 from typing import Any
 
+from asyncdl.background import off_loop, unhurried
 from asyncdl.events import FileFinished
 from asyncdl.journal.database import Database, Row, Write
 from asyncdl.journal.records import (
@@ -48,7 +49,7 @@ class Files:
         return await self._database.read(
             lambda connection: [
                 KnownPath(kind, scene_of_row, path, bundle, decode_names(member_names))
-                for scene in scenes
+                for scene in unhurried(scenes, 10)
                 for kind, scene_of_row, path, bundle, member_names in connection.execute(
                     _PATHS_OF, (self._service, scene)
                 )
@@ -68,7 +69,9 @@ class Files:
 
     async def note_wanted(self, file_places: Iterable[FilePlace]) -> None:
         """Record files that have to be fetched, with their places."""
-        await self._database.write(write_of_wanted(file_places, self._run_key))
+        file_places = list(file_places)
+        write = await off_loop(len(file_places), write_of_wanted, file_places, self._run_key)
+        await self._database.write(write)
 
     async def record(self, files: Iterable[FinishedFile]) -> None:
         """Record finished files; they must have their final names already."""
@@ -173,7 +176,7 @@ def _rows_of_files(
     connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
 ) -> Iterator[Row]:
     query = f"SELECT service, state, {FINISHED_COLUMNS} FROM file"
-    for path in paths:
+    for path in unhurried(paths):
         yield from connection.execute(f"{query} WHERE path = ?", (path,))
     for folder in folders:
         # All paths that begin with the folder and a slash; "0" is next after the slash.
@@ -197,7 +200,7 @@ def write_of_wanted(file_places: Iterable[FilePlace], run_key: RunKey) -> Write:
             run_key.run,
             wanted.size_bytes,
         )
-        for wanted, place in file_places
+        for wanted, place in unhurried(file_places)
     ]
     return Write(_WANT, rows)
 

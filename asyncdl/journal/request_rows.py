@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 
+from asyncdl.background import unhurried
 from asyncdl.journal.database import Database, Write
 from asyncdl.journal.records import Requested
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -86,7 +87,7 @@ class Requests:
         self, connection: sqlite3.Connection, files: Sequence[WantedFile]
     ) -> dict[tuple[str, str], Requested]:
         found = {}
-        for wanted in files:
+        for wanted in unhurried(files):
             key = (wanted.entity_id, wanted.product_id)
             row = connection.execute(_KNOWN, (self._service, *key)).fetchone()
             if row is not None:

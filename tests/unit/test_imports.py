@@ -43,7 +43,8 @@ ROOMS: dict[str, set[str]] = {
     "items": {"errors", "transfer", "m2m"},
     "windows": {"errors", "items.projections", "items.raster_head", "transfer.ranges"},
     "journal": {
-        "config", "errors", "events", "m2m", "outside", "system", "text", "transfer",
+        "background", "config", "errors", "events", "m2m", "outside", "system", "text",
+        "transfer",
     },
     "job": {
         "background", "errors", "events", "extras", "config", "markup", "outside", "net", "redact",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from asyncdl.background import unhurried
 from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.journal import FinishedFile
@@ -101,7 +102,9 @@ class FolderPlacer:
 
     def unchanged(self, files: Iterable[FinishedFile]) -> frozenset[str]:
         """Return the paths of the files that have the size and time that they had."""
-        return frozenset(file.path for file in files if file.is_at(self._directory / file.path))
+        return frozenset(
+            file.path for file in unhurried(files) if file.is_at(self._directory / file.path)
+        )
 
     def remove(self, files: Iterable[FinishedFile]) -> list[FinishedFile]:
         """Remove files that nobody has changed; nothing behind a link is touched."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from asyncdl.background import unhurried
 from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
@@ -189,7 +190,7 @@ def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles
     needs: dict[str, int] = {}
     transient: list[int] = []
     layout = layout_of(config)
-    for wanted in files:
+    for wanted in unhurried(files):
         places = layout.places_of(wanted)
         is_fetched = all(place not in present.places for place in places)
         for place in places:

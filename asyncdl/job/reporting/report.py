@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from sys import intern
 from typing import Any
 
-import aiofiles
-import aiofiles.os
 import anyio.to_thread
 import msgspec
 import orjson
 
+from asyncdl.background import unhurried
 from asyncdl.errors import ConfigError
 from asyncdl.events import (
     Event,
@@ -42,6 +42,8 @@ from asyncdl.units import count, duration, size
 
 REPORT_NAME = "asyncdl-report.json"
 MAX_REPORT_BYTES = 256 * 1024**2
+MAX_LISTED_FAILURES = 100_000
+"""In a summary and its report, which has some 45 MB then; the journal has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ class Summary:
     api_calls: Mapping[str, int]
     """Calls by endpoint, retries and logins included."""
     failures: tuple[Failure, ...] = ()
-    """One for each destination where a wanted file is missing."""
+    """One for each destination where a wanted file is missing; the first
+    :data:`MAX_LISTED_FAILURES` of them."""
     notices: tuple[str, ...] = ()
     """What the user should read, in order."""
     superseded: tuple[Superseded, ...] = ()
@@ -167,6 +170,9 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary as ``--json`` shows it, without the history."""
+        return self._facts([asdict(failure) for failure in self.failures])
+
+    def _facts(self, failures: Sequence[Any]) -> dict[str, Any]:
         return {
             "event": "summary",
             "status": self.status,
@@ -177,7 +183,7 @@ class Summary:
             "begun": self.begun,
             "elapsed_s": round(self.elapsed_s, 3),
             "api_calls": dict(self.api_calls),
-            "failures": [asdict(failure) for failure in self.failures],
+            "failures": failures,
             "notices": list(self.notices),
             "superseded": [asdict(scene) for scene in self.superseded],
             "withdrawn": [asdict(scene) for scene in self.withdrawn],
@@ -187,6 +193,18 @@ class Summary:
     def as_report(self) -> dict[str, Any]:
         """Return the summary and the history, as written to the report file."""
         return self.as_json() | dict(msgspec.to_builtins(self.history))
+
+    def report_parts(self) -> Iterator[bytes]:
+        """Yield the report file in pieces: one key per line, with its value on the same line.
+
+        Samples, footprints and failures have a line each.
+        """
+        facts = self._facts([*self.failures]) | dict(msgspec.to_builtins(self.history))
+        for number, (key, value) in enumerate(facts.items()):
+            yield b",\n  " if number else b"{\n  "
+            yield orjson.dumps(key) + b": "
+            yield from _parts_of(value)
+        yield b"\n}\n"
 
     @staticmethod
     def from_report(report: Mapping[str, Any]) -> Summary:
@@ -224,6 +242,8 @@ class Report:
         # A user name in front of the host stays out of the report.
         self._recorder = HistoryRecorder(service.rpartition("@")[2])
         self._failures: list[Failure] = []
+        self._unlisted = 0
+        """Failures beyond those that are listed."""
         self._notices: list[str] = []
         self._superseded: list[Superseded] = []
         self._withdrawn: list[Withdrawn] = []
@@ -233,13 +253,19 @@ class Report:
         self._recorder.take(event, self.state, self._clock() - self._began_s)
         match event:
             case FileFinished(state=FileState.FAILED | FileState.UNRESOLVED):
-                self._failures.append(_failure_of(event))
+                self._fail(event)
             case Notice():
                 self._notices.append(event.text)
             case SceneSuperseded(product_id, by, removed_files):
                 self._superseded.append(Superseded(product_id, by, removed_files))
             case SceneWithdrawn(product_id, withdrawn):
                 self._withdrawn.append(Withdrawn(product_id, withdrawn))
+
+    def _fail(self, event: FileFinished) -> None:
+        if len(self._failures) < MAX_LISTED_FAILURES:
+            self._failures.append(_failure_of(event))
+        else:
+            self._unlisted += 1
 
     @property
     def status(self) -> str:
@@ -264,7 +290,7 @@ class Report:
             elapsed_s=elapsed_s,
             api_calls=dict(api_calls or {}),
             failures=tuple(self._failures),
-            notices=tuple(self._notices),
+            notices=(*self._notices, *_notices_of_unlisted(len(self._failures), self._unlisted)),
             superseded=tuple(self._superseded),
             withdrawn=tuple(self._withdrawn),
             error=error,
@@ -277,16 +303,25 @@ def _by_name(states: Mapping[FileState, int]) -> dict[str, int]:
     return {state.value: number for state, number in states.items()}
 
 
+def _notices_of_unlisted(listed: int, unlisted: int) -> Iterator[str]:
+    if unlisted:
+        yield (
+            f"The first {listed:,} failures are listed, and {unlisted:,} more are not;"
+            " the status of the job has all of them."
+        )
+
+
 def _failure_of(event: FileFinished) -> Failure:
+    # The same few sentences for thousands of files are in memory once.
     return Failure(
         file=event.file,
         kind=event.kind,
         state=event.state.value,
-        reason=event.reason,
-        error=event.error,
+        reason=intern(event.reason),
+        error=intern(event.error),
         http_status=event.http_status,
-        detail=event.detail,
-        remedy=event.remedy,
+        detail=intern(event.detail),
+        remedy=intern(event.remedy),
         attempts=event.attempts,
     )
 
@@ -302,40 +337,35 @@ async def write_report(directory: Path, summary: Summary, *, durable: bool = Fal
     """
     path = directory / REPORT_NAME
     partial = path.with_suffix(".json.part")
-    text = report_bytes(summary)
+    await anyio.to_thread.run_sync(_write_report, path, partial, summary, durable)
+    return path
+
+
+def _write_report(path: Path, partial: Path, summary: Summary, durable: bool) -> None:
     try:
-        async with aiofiles.open(partial, "wb", opener=_open_own) as file:
-            await file.write(text)
+        with open(partial, "wb", opener=_open_own) as file:
+            file.writelines(unhurried(summary.report_parts()))
             if durable:
-                await file.flush()
-                await anyio.to_thread.run_sync(flush, file.fileno())
-        await anyio.to_thread.run_sync(replace, partial, path)
+                file.flush()
+                flush(file.fileno())
+        replace(partial, path)
     except OSError:
         with suppress(OSError):
-            await aiofiles.os.remove(partial)
+            partial.unlink()
         raise
-    return path
 
 
 def _open_own(path: str, flags: int) -> int:
     return open_regular_file(Path(path), flags)
 
 
-def report_bytes(summary: Summary) -> bytes:
-    """Return the report file: one key per line, with its value on the same line.
-
-    Samples and footprints with one number per line would make a file too long to scroll through.
-    """
-    lines = (
-        orjson.dumps(key) + b": " + _layout(value) for key, value in summary.as_report().items()
-    )
-    return b"{\n  " + b",\n  ".join(lines) + b"\n}\n"
-
-
-def _layout(value: Any) -> bytes:
+def _parts_of(value: Any) -> Iterator[bytes]:
     if not isinstance(value, list) or not value:
-        return orjson.dumps(value)
-    return b"[\n    " + b",\n    ".join(map(orjson.dumps, value)) + b"\n  ]"
+        yield orjson.dumps(value)
+        return
+    for number, item in enumerate(value):
+        yield (b",\n    " if number else b"[\n    ") + orjson.dumps(item)
+    yield b"\n  ]"
 
 
 def read_report(directory: Path) -> Summary | None:

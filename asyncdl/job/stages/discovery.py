@@ -8,7 +8,7 @@ from functools import partial
 
 from anyio.streams.memory import MemoryObjectSendStream
 
-from asyncdl.background import off_loop
+from asyncdl.background import in_turns, off_loop, unhurried
 from asyncdl.events import Event, FileFinished, FileState, FilesWanted, ScenesFound
 from asyncdl.job.choosing.scenes import Namesakes
 from asyncdl.job.choosing.search_plan import SearchPlan
@@ -67,8 +67,8 @@ async def _send_missing(
             namesakes=selected.namesakes,
         )
         run.emit(await off_loop(len(selected.files), _wanted, run, selected))
-        _report_missing(run, selected)
-        files = conflicts.drop_taken(run, selected.files)
+        await _report_missing(run, selected)
+        files = await conflicts.drop_taken(run, selected.files)
         to_fetch = await skip_existing(run, files, scenes=selected.scenes)
         if to_fetch:
             await wanted_out.send(to_fetch)
@@ -83,16 +83,17 @@ def _wanted(run: RunContext, selected: Selected) -> FilesWanted:
         size_bytes=sum(wanted.estimate_bytes * len(wanted.kinds) for wanted in selected.files),
         estimates={
             str(place.relative): wanted.estimate_bytes
-            for wanted, place in run.layout.file_places(selected.files)
+            for wanted in unhurried(selected.files)
             if wanted.size_bytes is None
+            for place in run.layout.places_of(wanted)
         },
     )
 
 
-def _report_missing(run: RunContext, selected: Selected) -> None:
-    for missing in selected.not_offered:
+async def _report_missing(run: RunContext, selected: Selected) -> None:
+    async for missing in in_turns(selected.not_offered):
         run.record_failure(_not_offered(missing))
-    for scene in selected.unknown:
+    async for scene in in_turns(selected.unknown):
         for kind in run.kinds_of(scene):
             run.record_failure(_not_found(scene, kind, selected))
 

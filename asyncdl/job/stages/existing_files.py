@@ -14,7 +14,7 @@ import anyio.to_thread
 from anyio.lowlevel import checkpoint
 from msgspec.structs import replace as changed
 
-from asyncdl.background import off_loop
+from asyncdl.background import in_turns, off_loop, unhurried
 from asyncdl.config import Config
 from asyncdl.errors import TransferError
 from asyncdl.events import FileFinished, FileState
@@ -86,7 +86,9 @@ async def _missing(run: RunContext, found: Found, files: Sequence[WantedFile]) -
 
 def missing_from(found: Found, layout: Layout, files: Iterable[WantedFile]) -> list[WantedFile]:
     """Return the files that were found in none of their places."""
-    return [wanted for wanted in files if found.keys().isdisjoint(layout.places_of(wanted))]
+    return [
+        wanted for wanted in unhurried(files) if found.keys().isdisjoint(layout.places_of(wanted))
+    ]
 
 
 # --- what the journal has --------------------------------------------------------------
@@ -99,7 +101,8 @@ async def load_recorded(
 
     Bundles that were unpacked are included only if all wanted members are there.
     """
-    places = [place for _, place in layout_of(config).file_places(files)]
+    layout = layout_of(config)
+    places = [place async for wanted in in_turns(files) for place in layout.places_of(wanted)]
     recorded = await journal.files.recorded(
         [str(place.relative) for place in places if place.is_named],
         folders=[str(place.relative.parent) for place in places if not place.is_named],
@@ -141,7 +144,7 @@ class _Unpackings:
 
     def __init__(self, layout: Layout, files: Iterable[WantedFile]) -> None:
         self._by_path: dict[str, Unpacking | None] = {}
-        for wanted, place in layout.file_places(files):
+        for wanted, place in layout.file_places(unhurried(files)):
             # A file that its host names has a folder of its own.
             at = place.relative if place.is_named else place.relative.parent
             self._by_path[str(at)] = unpacking_at(wanted, place)
@@ -237,7 +240,7 @@ def _examine_all(
     examine: Examine, config: Config, files: Sequence[WantedFile]
 ) -> dict[Place, FinishedFile]:
     found, layout = {}, layout_of(config)
-    for wanted in files:
+    for wanted in unhurried(files):
         required = requirements_of(wanted, config.download.verify)
         for place in layout.places_of(wanted):
             if (there := examine(place, wanted, required)) is not None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import anyio.to_thread
 
+from asyncdl.background import in_turns, unhurried
 from asyncdl.errors import DiskError
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.run_context import RunContext
@@ -45,7 +46,9 @@ Blocked: TypeAlias = dict[FilePlace, PathConflict]
 
 async def drop_blocked(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
     """Report the places that are blocked; return the files for the other places."""
-    found = await anyio.to_thread.run_sync(_conflicts, run.directory, run.layout.file_places(files))
+    found = await anyio.to_thread.run_sync(
+        _conflicts, run.directory, run.layout.file_places(unhurried(files))
+    )
     return _report_blocked(run, files, found)
 
 
@@ -142,15 +145,16 @@ class PathConflicts:
     _beginnings: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
-    def drop_taken(self, run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
+    async def drop_taken(self, run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
         """Report the places that another file has; return the files for the other places."""
         names: dict[str, str] = {}
         found: Blocked = {}
-        for wanted, place in run.layout.file_places(files):
-            path = str(place.relative)
-            other = self._other_than(path, safe_name(wanted.scene), names)
-            if other is not None:
-                found[wanted, place] = _clash(path, other)
+        async for wanted in in_turns(files):
+            for place in run.layout.places_of(wanted):
+                path = str(place.relative)
+                other = self._other_than(path, safe_name(wanted.scene), names)
+                if other is not None:
+                    found[wanted, place] = _clash(path, other)
         return _report_blocked(run, files, found)
 
     def _other_than(self, path: str, scene: str, names: dict[str, str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import anyio.to_thread
 
+from asyncdl.background import off_loop, unhurried
 from asyncdl.events import Notice
 from asyncdl.job.places.extraction import remove_unfinished
 from asyncdl.job.places.layout import Layout, is_archive_transient, transient_path, unpacking_at
@@ -56,8 +57,9 @@ async def follow_unpacking(run: RunContext, files: Sequence[WantedFile]) -> None
     What a killed run left of unpacking is removed if bundles are not unpacked any more.
     """
     bundle = BundleWanted.kind
+    bundles = [wanted for wanted in files if bundle in wanted.kinds]
     archives = [
-        file_place for file_place in run.layout.file_places(files) if file_place[1].kind == bundle
+        file_place for file_place in run.layout.file_places(bundles) if file_place[1].kind == bundle
     ]
     if archives:
         await anyio.to_thread.run_sync(_rename_unfinished, run, archives)
@@ -115,7 +117,9 @@ async def recorded_elsewhere(
 
 async def _moves(journal: Journal, layout: Layout, files: Sequence[WantedFile]) -> list[Relocation]:
     known = await journal.files.paths_of({wanted.scene for wanted in files})
-    return planned_moves(layout, files, known)
+    if not known:
+        return []
+    return await off_loop(len(known), planned_moves, layout, files, known)
 
 
 def planned_moves(
@@ -131,10 +135,10 @@ def planned_moves(
         known: What earlier runs wanted of the same scenes.
     """
     known = list(known)
-    marks = _marks_by_scene(layout.file_places(files))
+    marks = _marks_by_scene(layout.file_places(unhurried(files)))
     places: dict[_Key, Place] = {}
     bundles: dict[_Key, WantedFile] = {}
-    for wanted, place in layout.file_places(files):
+    for wanted, place in layout.file_places(unhurried(files)):
         whose = (place.kind, wanted.scene, _marks_of(wanted, place))
         is_ours = place.is_named or is_archive_transient(wanted, place)
         if is_ours:
@@ -143,7 +147,7 @@ def planned_moves(
             bundles[*whose, ""] = wanted
     member_names = {row.path: row.member_names for row in known if row.member_names}
     moves = []
-    for row in known:
+    for row in unhurried(known):
         of_scene = marks.get(row.scene, frozenset())
         whose = (row.kind, row.scene, _marks_in(row.bundle or row.path, of_scene))
         bundle = bundles.get((*whose, "")) if row.bundle else None

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from asyncdl.background import off_loop
+from asyncdl.background import in_turns, off_loop
 from asyncdl.config import ServiceConfig
 from asyncdl.events import Event, FileState, QuotaWait
 from asyncdl.job.queue.link_window import LinkWindow
@@ -59,14 +59,14 @@ async def request(
             while group and (matched := await _request(run, quota, group)):
                 run.deferred.release()
                 await _note_accepted(run, matched)
-                if waiting := _process_reply(run, matched):
+                if waiting := await _process_reply(run, matched):
                     await waiting_out.send(waiting)
                 run.link_window.add(found.file for found in matched.available)
                 for found in matched.available:
                     await ready_out.send(_ready(run, found))
                 await run.wait_for_reader()
             run.deferred.release()  # all of the group was requested before, or quota is used up
-            for wanted in group:
+            async for wanted in in_turns(group):
                 _fail_without_quota(run, wanted)
         # Discovery is over, too: it adds no more.
         run.deferred.close()
@@ -101,14 +101,14 @@ async def _request(run: RunContext, quota: Quota, group: list[WantedFile]) -> Ma
     return await off_loop(len(requested), match_reply, requested, granted.reply)
 
 
-def _process_reply(run: RunContext, matched: Matched) -> Waiting | None:
+async def _process_reply(run: RunContext, matched: Matched) -> Waiting | None:
     """Report the files that were refused; return those to wait for, if any."""
-    for refused in matched.failed:
+    async for refused in in_turns(matched.failed):
         _refuse(run, refused.file, "refused", refused.message)
     waiting = waiting_of(matched, run.label)
     if not waiting.candidates:
         # The service counts such items without naming them: they are the ones left over.
-        for wanted in matched.unaccounted:
+        async for wanted in in_turns(matched.unaccounted):
             _refuse(run, wanted, "not-accepted", NOT_ACCEPTED, NOT_ACCEPTED_REMEDY)
     return waiting if waiting.items or waiting.candidates else None
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from asyncdl.background import in_turns
 from asyncdl.events import FileState
 from asyncdl.job.run_context import RunContext
 from asyncdl.journal import FinishedFile
@@ -27,7 +28,7 @@ async def look_up_digests(run: RunContext, files: Sequence[WantedFile]) -> list[
     """Look up digests; report files that lack the one they need, and return the others."""
     _log_unusable(files)
     provable = []
-    for wanted in await _with_catalogued(run, files):
+    async for wanted in in_turns(await _with_catalogued(run, files)):
         if requirements_of(wanted, run.config.download.verify).is_possible:
             provable.append(wanted)
         else:
@@ -55,7 +56,10 @@ async def _with_catalogued(run: RunContext, files: Sequence[WantedFile]) -> list
     if run.config.download.verify == "size":
         return list(files)
     found = await run.catalog.digests(wanted.scene for wanted in files)
-    return [replace(w, catalogued=_checksums_of(w, found.get(w.scene, {}))) for w in files]
+    return [
+        replace(wanted, catalogued=_checksums_of(wanted, found.get(wanted.scene, {})))
+        async for wanted in in_turns(files)
+    ]
 
 
 def _checksums_of(wanted: WantedFile, found: Mapping[str, FileDigest]) -> dict[str, Checksum]:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
+from asyncdl.background import unhurried
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.m2m.models import (
     DownloadEntry,
@@ -106,7 +107,7 @@ class FileIndex:
     def __init__(self, files: Iterable[WantedFile]) -> None:
         self._by_entity: dict[str, list[WantedFile]] = {}
         self._by_name: dict[str, list[WantedFile]] = {}
-        for file in files:
+        for file in unhurried(files):
             self._by_entity.setdefault(file.entity_id, []).append(file)
             for name in _names_of(file):
                 self._by_name.setdefault(name, []).append(file)
@@ -180,11 +181,11 @@ class _Matching:
         self._links: dict[int, UnmatchedLink] = {}
 
     def read(self, reply: DownloadRequestReply) -> Matched:
-        for download in reply.available_downloads or ():
+        for download in unhurried(reply.available_downloads or ()):
             self._accept(download, download.url if is_usable_url(download.url) else None)
-        for download in reply.preparing_downloads or ():
+        for download in unhurried(reply.preparing_downloads or ()):
             self._accept(download, None)
-        for rejected in reply.failed or ():
+        for rejected in unhurried(reply.failed or ()):
             self._reject(rejected)
         for download_id in _by_number(reply.new_records):
             self._note_unmatched(download_id)

@@ -45,12 +45,12 @@ ON_UVLOOP := -m "not simulated" tests/test_*.py tests/transfer \
     tests/e2e/test_starting.py tests/e2e/test_streams.py
 # What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
 ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \
-    tests/library tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
+    tests/library tests/examples/test_notebook.py tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
     tests/security/test_area_files.py tests/security/test_replies.py \
     tests/transfer/test_framing_rows.py tests/unit/test_areas.py \
     tests/unit/test_credentials.py tests/unit/test_items.py tests/unit/test_keyrings.py \
     tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_metrics_prometheus.py \
-    tests/unit/test_vector_files.py \
+    tests/unit/test_vector_files.py tests/unit/test_progress_widget.py \
     tests/windows/test_tile_proof.py tests/windows/test_with_gdal.py
 PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_do_what_they_say
 PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/metrics howto/stac,"$(PAGE)[docs/$(page).md]")
@@ -211,7 +211,7 @@ $(READY_FOR_UVLOOP): $(READY_FOR_TESTS)
 $(READY_FOR_EXTRAS): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_EXTRAS)
 	$(PIP_FOR) $(VENV_EXTRAS)/bin/python --quiet install --constraint constraints.txt \
-	    --editable ".[geo,stac,keyring,otel,prometheus,trust,socks]" --group test --group extras
+	    --editable ".[geo,stac,keyring,notebook,otel,prometheus,trust,socks]" --group test --group extras
 	touch $@
 
 $(READY_FOR_FORMATS): $(READY_FOR_TESTS)

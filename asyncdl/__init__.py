@@ -26,6 +26,7 @@ from asyncdl.version import __version__
 if TYPE_CHECKING:
     from asyncdl import events as events
     from asyncdl import metrics as metrics
+    from asyncdl import progress as progress
     from asyncdl import sandbox as sandbox
     from asyncdl import sync as sync
     from asyncdl.config import Aoi, Config, load_config, parse_config
@@ -87,7 +88,7 @@ _HOMES = {
         "read_netrc",
     ),
 }  # fmt: skip
-_ROOMS = ("events", "metrics", "sandbox", "sync")
+_ROOMS = ("events", "metrics", "progress", "sandbox", "sync")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -129,6 +130,7 @@ __all__ = [
     "metrics",
     "parse_config",
     "plan",
+    "progress",
     "read_netrc",
     "sandbox",
     "search",

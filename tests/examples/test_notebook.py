@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -38,19 +39,40 @@ async def test_its_cells_run_one_after_the_other(
         result = eval(code, names)
         if inspect.isawaitable(result):
             await result
-    summary = names["job"].summary
+    summary = names["summary"]
     assert isinstance(summary, asyncdl.Summary)
     assert summary.is_complete
     assert len(files_under(tmp_path / "data")) == 54
-    assert capsys.readouterr().out.count("downloaded ") == 54
-    assert names["sandbox"].cleanup_report == CleanupReport()
+    assert "Fetching into" in capsys.readouterr().out
+    assert names["service"].cleanup_report == CleanupReport()
+
+
+def test_a_kernel_shows_widgets_tables_and_maps(tmp_path: Path) -> None:
+    """As Jupyter runs it: in a kernel of its own, which the display talks to."""
+    pytest.importorskip("nbclient", reason="nbclient is not installed: make extras")
+    nbformat, nbclient = map(importlib.import_module, ("nbformat", "nbclient"))
+    shutil.copy(EXAMPLES / "anchorage.geojson", tmp_path)
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    )
+    client.execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    kinds = [kind for output in shown for kind in output.get("data", {})]
+    assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
+    assert kinds.count("text/html") == 4  # scenes, map, plan, outcome
+    (state,) = [s for s in client.widget_state.values() if "state" in s and "_esm" in s]
+    assert (state["state"]["status"], state["state"]["share"]) == ("complete", 1.0)
+    assert len(files_under(tmp_path / "data")) == 54
 
 
 def test_it_says_how_many_lines_of_code_it_has() -> None:
     lines = [line.strip() for cell in cells("code") for line in cell.splitlines()]
     counted = [line for line in lines if line and not line.startswith(NOT_COUNTED)]
-    [told] = re.findall(r"It has (\d+) lines of code", cells("markdown")[0])
-    assert int(told) == len(counted)
+    [(told, number)] = re.findall(
+        r"It has\s(\d+) lines of code in (\d+) cells", cells("markdown")[0]
+    )
+    assert (int(told), int(number)) == (len(counted), len(cells("code")))
 
 
 def test_it_is_stored_without_outputs() -> None:

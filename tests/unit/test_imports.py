@@ -52,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
         "journal",
     },
     "doctor": {"version", "errors", "config", "net", "redact", "m2m", "job", "journal", "units"},
-    "progress": {"events", "run_state", "text", "units"},
+    "progress": {"events", "extras", "run_state", "text", "units"},
     "sandbox": {"background", "errors", "net.addresses", "net.hosts", "m2m.naming"},
     "pages": {"version", "events", "markup", "job.reporting", "m2m.naming", "units"},
     "cli": {

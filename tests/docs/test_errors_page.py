@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import re
 import ssl
 from collections.abc import Iterator
@@ -13,13 +11,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-import asyncdl
 from asyncdl.cli.main import print_error
 from asyncdl.errors import ApiError, AsyncdlError, NetworkError
 from asyncdl.m2m.calling.envelope import _KIND_OF_CODE, _KIND_OF_FAMILY, read_envelope
 from asyncdl.net import faults
 from asyncdl.net.faults import certificate_problem, tls_fault
 from tests.docs.reasons import reasons_in_the_code
+from tests.own_modules import own_modules
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 CODE = re.compile(r"`([^`]+)`")
@@ -34,11 +32,10 @@ def rows_under(title: str) -> list[list[str]]:
 
 def error_classes() -> Iterator[type[AsyncdlError]]:
     """Yield every class of error in the package."""
-    for module in pkgutil.walk_packages(asyncdl.__path__, "asyncdl."):
-        if not module.name.endswith("__main__"):
-            for _, found in inspect.getmembers(importlib.import_module(module.name)):
-                if isinstance(found, type) and issubclass(found, AsyncdlError):
-                    yield found
+    for module in own_modules():
+        for _, found in inspect.getmembers(module):
+            if isinstance(found, type) and issubclass(found, AsyncdlError):
+                yield found
 
 
 def first_code(cell: str) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import errno
-import importlib
 import inspect
 import multiprocessing
 import pickle
-import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +30,7 @@ from asyncdl.net.faults import Fault
 from asyncdl.redact import SecretBytes
 from asyncdl.transfer.dispatch import Outcome
 from asyncdl.transfer.netrc import parse_netrc
+from tests.own_modules import own_modules
 
 SAMPLES: dict[str, Any] = {
     "str": "some text",
@@ -55,11 +54,9 @@ PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 def kinds_of_errors() -> Iterator[type[Exception]]:
     """Yield every exception class that the package defines, in any module."""
-    for module in pkgutil.walk_packages(asyncdl.__path__, "asyncdl."):
-        if module.name.rpartition(".")[2] == "__main__":
-            continue
-        for thing in vars(importlib.import_module(module.name)).values():
-            is_ours = inspect.isclass(thing) and thing.__module__ == module.name
+    for module in own_modules():
+        for thing in vars(module).values():
+            is_ours = inspect.isclass(thing) and thing.__module__ == module.__name__
             if is_ours and issubclass(thing, Exception):
                 yield thing
 

@@ -313,6 +313,10 @@ class FileFinished(Event, frozen=True):
     """The file's key in the transfer events, where it differs from ``file``."""
     members: tuple[str, ...] = ()
     """Paths of the files that were extracted from it, as ``file``."""
+    window: str = ""
+    """Of a raster of which only a part was wanted: the name of that part."""
+    whole_bytes: int | None = None
+    """Of such a raster: its length as a whole, if the service states it."""
 
 
 class SceneSuperseded(Event, frozen=True):

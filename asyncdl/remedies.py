@@ -65,6 +65,14 @@ _BY_REASON = {
         "(`name`)."
     ),
     "no-content": "The host has no content under this URL: check it.",
+    "no-window": (
+        "Fetch the whole file: leave out `window` for it. Or name the window by another area, if "
+        "the message is about that."
+    ),
+    "outside-window": (
+        "Nothing is missing: this raster has no pixel in the window. Take a window that meets it, "
+        "or a search that leaves its scene out."
+    ),
     "range-refused": "The host does not send the whole file: look for another URL of it.",
     "redirects": (
         "Check the URL in a browser: the host may send you in a circle. A longer way is "

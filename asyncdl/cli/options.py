@@ -16,7 +16,7 @@ from asyncdl.cli.spelling import TLS_OPTIONS
 from asyncdl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asyncdl.config import Seconds
+    from asyncdl.config import Seconds, Window
     from asyncdl.sandbox import Faults
 
 
@@ -70,6 +70,33 @@ class Duration(click.ParamType["Seconds"]):
             return Seconds.read(value)
         except ValueError as error:
             self.fail(f"{value!r} {error}; allowed: seconds, or text such as '6h'", param, ctx)
+
+
+class WindowOption(click.ParamType["Window"]):
+    """``aoi``, or four numbers with commas between them."""
+
+    name = "window"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Window:
+        """Parse the window, or fail with what is allowed."""
+        from asyncdl.config.windows import Window  # Imported only if it is needed.
+
+        try:
+            return Window.read(value)
+        except ValueError as error:
+            allowed = "aoi, or west,south,east,north in degrees"
+            self.fail(f"{value!r} {error}; allowed: {allowed}", param, ctx)
+
+
+window_option = click.option(
+    "--window",
+    type=WindowOption(),
+    metavar="aoi|W,S,E,N",
+    help="Fetch only this part of each raster, instead of the window of the config.",
+)
+"""Gives a command ``window``, for :func:`asyncdl.cli.service_access.with_window`."""
 
 
 def max_wait_option(default: str) -> Callable[[F], F]:

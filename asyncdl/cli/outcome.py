@@ -8,7 +8,13 @@ from pathlib import Path
 
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
-from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, group_failures
+from asyncdl.job.reporting.report import (
+    REPORT_NAME,
+    Failure,
+    Summary,
+    WindowTotals,
+    group_failures,
+)
 from asyncdl.job.reporting.run_history import ProofCount
 from asyncdl.units import count, duration, rate, size
 
@@ -48,6 +54,7 @@ def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) 
         for kind, counts in summary.by_kind.items()
         if any(counts.values())
     ]
+    lines += _windows(summary.windows)
     lines += _proofs(summary.history.proofs)
     lines += _replaced(summary)
     lines.append(f"  in {directory}")
@@ -106,6 +113,15 @@ def _counts(counts: Mapping[str, int]) -> str:
     parts = [f"{n:,} {words.get(state, state)}" for state, n in counts.items() if n]
     total = count(sum(counts.values()), "file")
     return f"{total}: {', '.join(parts)}"
+
+
+def _windows(windows: WindowTotals | None) -> list[str]:
+    """Return a line about windows and the whole rasters that they are of."""
+    if windows is None:
+        return []
+    sizes = f"{size(windows.bytes)} of {size(windows.whole_bytes)}"
+    share = windows.bytes / windows.whole_bytes if windows.whole_bytes else 1.0
+    return [f"  {'windows':<12}{count(windows.files, 'file')}: {sizes} ({share:.1%})"]
 
 
 def _proofs(proofs: Sequence[ProofCount]) -> list[str]:

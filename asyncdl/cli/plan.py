@@ -24,6 +24,7 @@ from asyncdl.cli.options import (
     state_option,
     tls_options,
     verbose_option,
+    window_option,
 )
 from asyncdl.cli.printing import echo, table_lines
 from asyncdl.cli.service_access import (
@@ -33,8 +34,9 @@ from asyncdl.cli.service_access import (
     open_service,
     with_state,
     with_tls,
+    with_window,
 )
-from asyncdl.config import ByteCount, Config, Seconds, load_config
+from asyncdl.config import ByteCount, Config, Seconds, Window, load_config
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.job.estimate import Basis, find_rate
 from asyncdl.job.plan import Plan, make_plan
@@ -54,6 +56,7 @@ from asyncdl.units import count, duration, size
 @sandbox_option
 @json_option
 @state_option
+@window_option
 @click.option(
     "--rate",
     type=RateOption(),
@@ -67,13 +70,14 @@ def plan(
     sandbox: Embedded | None,
     as_json: bool,
     state_dir: Path | None,
+    window: Window | None,
     rate: ByteCount | None,
     max_wait: Seconds | None,
     tls: TlsSettings,
 ) -> int:
     """Show what `run CONFIG` would download and how long it may take; requests nothing."""
-    settings = with_state(load_config(config), state_dir)
     with naming(config):
+        settings = with_window(with_state(load_config(config), state_dir), window)
         search_plan = search_plan_of(settings)  # reads files, so before the loop starts
         access = access_to(with_tls(settings.service, tls), sandbox)
         made = run_async(lambda: _plan(settings, search_plan, access, rate=rate, max_wait=max_wait))
@@ -121,6 +125,7 @@ def describe(plan: Plan) -> list[str]:
         *table_lines(rows),
         *_products(plan),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
+        *_window(plan),
         f"quota: {_quota(plan.quota)}",
         f"free disk: {free}",
         f"time: {_time(plan)}",
@@ -137,6 +142,17 @@ def _area(plan: Plan) -> list[str]:
     parts = count(len(plan.area.ground), "part")
     reach = f"up to {plan.area.reach_deg:.2g} degrees beyond it"
     return [f"area: {parts}, {searches} {reach}; scenes that do not touch it are left out"]
+
+
+def _window(plan: Plan) -> list[str]:
+    """Return a line about what the window saves; sizes of windows are estimates."""
+    if not plan.window:
+        return []
+    there = sum(kind.size_bytes for kind in plan.kinds.values())
+    whole = there + plan.saved_bytes
+    share = there / whole if whole else 1.0
+    of_whole = f"about {size(there)} of {size(whole)} ({share:.1%})"
+    return [f"window: {plan.window}, {of_whole}; {size(plan.saved_bytes)} less than whole files"]
 
 
 def _products(plan: Plan) -> list[str]:

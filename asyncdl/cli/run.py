@@ -21,10 +21,17 @@ from asyncdl.cli.options import (
     state_option,
     tls_options,
     verbose_option,
+    window_option,
 )
 from asyncdl.cli.outcome import next_steps, print_summary
-from asyncdl.cli.service_access import access_to, open_service, with_state, with_tls
-from asyncdl.config import Seconds, load_config
+from asyncdl.cli.service_access import (
+    access_to,
+    open_service,
+    with_state,
+    with_tls,
+    with_window,
+)
+from asyncdl.config import Seconds, Window, load_config
 from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.job import Job
@@ -42,6 +49,7 @@ from asyncdl.net.tls import TlsSettings
 @sandbox_option
 @json_option
 @state_option
+@window_option
 @click.option("--retry-failed", is_flag=True, help="Only files that failed or stayed unresolved.")
 @click.option("--force", is_flag=True, help="Run even if not everything fits on the disk.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only errors.")
@@ -54,6 +62,7 @@ def run(
     sandbox: Embedded | None,
     as_json: bool,
     state_dir: Path | None,
+    window: Window | None,
     retry_failed: bool,
     force: bool,
     quiet: bool,
@@ -67,7 +76,8 @@ def run(
     unresolved, or the run had to stop; 2 wrong usage or config; 3 credentials
     or permission refused; 130 interrupted.
     """
-    settings = with_state(load_config(config), state_dir)
+    with naming(config):
+        settings = with_window(with_state(load_config(config), state_dir), window)
     if max_wait is not None:
         service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
         settings = msgspec.structs.replace(settings, service=service_config)

@@ -16,7 +16,14 @@ import msgspec
 from asyncdl.cli.event_lines import print_message
 from asyncdl.cli.options import Embedded, sandbox_option
 from asyncdl.cli.printing import echo
-from asyncdl.config import Config, Seconds, ServiceConfig, load_config
+from asyncdl.config import (
+    BundleProduct,
+    Config,
+    Seconds,
+    ServiceConfig,
+    Window,
+    load_config,
+)
 from asyncdl.config.sections import Clash
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.from_config import credentials_of, tls_of
@@ -58,6 +65,30 @@ def with_state(settings: Config, state_dir: Path | None) -> Config:
         settings.download, state_directory=str(state_dir.expanduser().absolute())
     )
     return msgspec.structs.replace(settings, download=download)
+
+
+def with_window(settings: Config, window: Window | None) -> Config:
+    """Return a config with the window of ``--window``, if given. Raises: ConfigError."""
+    if window is None:
+        return settings
+    products = tuple(
+        product
+        if isinstance(product, BundleProduct)
+        else msgspec.structs.replace(product, window=window)
+        for product in settings.products
+    )
+    if all(isinstance(product, BundleProduct) for product in products):
+        raise ConfigError(
+            "the config wants bundles only, of which no part can be fetched",
+            key="--window",
+            value=str(window),
+            allowed='a config with kind = "bands" or "band_group"',
+        )
+    try:
+        return msgspec.structs.replace(settings, products=products)
+    except Clash as clash:
+        key = "--window" if clash.key == "products.window" else clash.key
+        raise ConfigError(str(clash), key=key, value=str(window), allowed=clash.allowed) from None
 
 
 def with_tls(config: ServiceConfig, tls: TlsSettings) -> ServiceConfig:

@@ -20,6 +20,7 @@ from asyncdl.config.sections import (
     ServiceConfig,
 )
 from asyncdl.config.values import ByteCount, ByteRate, Seconds, Since
+from asyncdl.config.windows import Window
 
 __all__ = [
     "DEFAULT_STAC_URL",
@@ -39,6 +40,7 @@ __all__ = [
     "Seconds",
     "ServiceConfig",
     "Since",
+    "Window",
     "load_config",
     "parse_config",
 ]

@@ -111,6 +111,9 @@ def _explain_unknown(
             key=_dotted([*path, name]),
             allowed="the environment variable ASYNCDL_TOKEN, or service.token_file",
         )
+    if refused := getattr(section, "REFUSED", {}).get(name):
+        allowed = 'kind = "bands" or "band_group"'
+        return ConfigError(refused, file=file, key=_dotted([*path, name]), allowed=allowed)
     close = closest(name, keys)
     # Without any known key it may be some other file: its values are not repeated.
     is_ours = close or any(name in _keys_of(known) for known in _SECTIONS)

@@ -12,7 +12,7 @@ LAYOUT_FIELDS = (
     "kind", "product_id", "entity_id", "product_code", "file", "band",
     "dataset", "sensor", "satellite", "level",
     "path", "row", "region", "horizontal", "vertical",
-    "year", "month", "day", "date", "processed", "collection", "tier",
+    "year", "month", "day", "date", "processed", "collection", "tier", "window",
 )  # fmt: skip
 """What a template may name; docs/layout.md says what each is."""
 

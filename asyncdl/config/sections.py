@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from asyncdl.config.aoi import Aoi
 from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.values import ByteCount, ByteRate, Seconds, Since
+from asyncdl.config.windows import AREA, WINDOW_FORMS, Window
 from asyncdl.errors import Portable
 from asyncdl.net.hosts import TLS_FORM, goes_in_clear
 
@@ -369,6 +370,10 @@ class BandsProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="ba
         Meta(min_length=1, description='a list such as ["SR_B4", "QA_*", "red"]'),
     ]
     """Exact suffixes (`B1` is not `B10`), globs, or common names; `asyncdl bands` lists them."""
+    window: Annotated[Window, Meta(description=WINDOW_FORMS)] | None = None
+    """Fetch only this part of each raster: the tiles that touch it, as a GeoTIFF of its own; see
+    [howto/window.md](howto/window.md). All such products of a config have the same. Default: whole
+    files. Files other than GeoTIFFs always come whole."""
 
 
 class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="bundle"):
@@ -401,6 +406,9 @@ class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="b
     keep_tar: bool = False
     """Whether the tar or zip is kept after it was unpacked."""
 
+    REFUSED: ClassVar = {"window": "is not possible for a bundle, of which no part can be fetched"}
+    """Keys of other kinds of product, and why there is none here."""
+
     def __post_init__(self) -> None:
         for key, value in (("members", self.members), ("keep_tar", self.keep_tar)):
             if value and not self.extract:
@@ -415,6 +423,10 @@ class BandGroupProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag
         Meta(min_length=1, description='a list such as ["ls_c2l2_sr_band"]'),
     ]
     """Names of file groups; `asyncdl file-groups` lists them."""
+    window: Annotated[Window, Meta(description=WINDOW_FORMS)] | None = None
+    """Fetch only this part of each raster: the tiles that touch it, as a GeoTIFF of its own; see
+    [howto/window.md](howto/window.md). All such products of a config have the same. Default: whole
+    files. Files other than GeoTIFFs always come whole."""
 
 
 Product: TypeAlias = BandsProduct | BundleProduct | BandGroupProduct
@@ -525,6 +537,28 @@ class Config(Section, frozen=True, kw_only=True):
                 "gives a single file and the same file from its bundle one place",
                 "a template with {kind} in a folder",
             )
+        for clash in self._clashes_of_windows():
+            raise clash
+
+    def _clashes_of_windows(self) -> Iterator[Clash]:
+        windows = {p.window for p in self.products if not isinstance(p, BundleProduct)}
+        if len(windows) > 1:
+            problem = "differs between products, and two of them may want the same file"
+            yield Clash("products.window", problem, "one window; another one in another config")
+        search = self.search
+        if AREA in windows and (search.aoi, search.bbox, search.point) == (None, None, None):
+            problem = "is the area of the search, which has none"
+            allowed = "aoi, bbox or point in [search], or window = [west, south, east, north]"
+            yield Clash("products.window", problem, allowed)
+        if self.window is not None and self.download.verify == "checksum":
+            problem = "clashes with a window: no digest of a part of a file is known"
+            yield Clash("download.verify", problem, '"auto" or "size"')
+
+    @property
+    def window(self) -> Window | None:
+        """The part of each raster that is wanted; ``None`` for whole files."""
+        found = (p.window for p in self.products if not isinstance(p, BundleProduct))
+        return next(found, None)
 
     def __repr__(self) -> str:
         # A config may name a hundred thousand scenes.

@@ -72,6 +72,7 @@ REACH: Mapping[str, Reach] = {
     "products.members": Reach.CHOICE,
     "products.keep_tar": Reach.CHOICE,
     "products.file_groups": Reach.CHOICE,
+    "products.window": Reach.CHOICE,
     "download.directory": Reach.FOLDER,
     "download.state_directory": Reach.FOLDER,
     "download.layout": Reach.CHOICE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -104,6 +104,8 @@ class SearchFacts:
     """Whether an earlier scene has the same display id."""
     browse_url: str = ""
     """URL of a browse image; may be empty or invalid."""
+    window: str = ""
+    """Name of the part of the scene that its rasters have; empty for all of it."""
 
 
 NO_SEARCH_FACTS = SearchFacts()
@@ -115,8 +117,12 @@ def is_known(scene: str) -> bool:
 
 
 def item_id_of(scene: str, search_facts: SearchFacts = NO_SEARCH_FACTS) -> str:
-    """Return the item id of a scene: its display id, with the entity id if not unique."""
-    return f"{scene}_{search_facts.entity_id}" if search_facts.is_namesake else scene
+    """Return the item id of a scene: its display id, with the entity id if not unique.
+
+    A window of it is an item of its own, whose id ends in the window's name.
+    """
+    entity = (search_facts.entity_id,) if search_facts.is_namesake else ()
+    return "_".join((scene, *entity, *filter(None, [search_facts.window])))
 
 
 def make_item(
@@ -136,6 +142,9 @@ def make_item(
         search_facts: Facts from the search.
     Raises: ValueError, for an unsupported scene.
     """
+    if search_facts.window:
+        # What the metadata say of place and size is about the whole scene.
+        facts = replace(facts, footprint=None, frame=None, grid=None)
     product = parse_product_id(scene) or parse_ard_id(scene)
     dataset = dataset_of(scene)
     if product is None or dataset is None:

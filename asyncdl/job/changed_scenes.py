@@ -75,18 +75,20 @@ async def _remove(
     files = [
         file
         for file in await run.journal.files.finished([FileStatus.VERIFIED, FileStatus.UNPACKED])
-        if file.kind in kinds.get(file.scene, ())
+        # Another window, or the whole file, is not replaced by this one.
+        if file.kind in kinds.get(file.scene, ()) and file.window == run.window_name
     ]
     gone = await anyio.to_thread.run_sync(run.placer.remove, files)
-    await anyio.to_thread.run_sync(_remove_items, run.directory, {file.scene for file in gone})
+    items = {item_path(run.directory, file.scene, file.window) for file in gone}
+    await anyio.to_thread.run_sync(_remove_items, items)
     await run.journal.files.forget(file.path for file in gone)
     return Counter(file.scene for file in gone if file.is_kept)
 
 
-def _remove_items(directory: Path, scenes: Iterable[str]) -> None:
-    for scene in scenes:
+def _remove_items(paths: Iterable[Path]) -> None:
+    for path in paths:
         with suppress(OSError):
-            item_path(directory, scene).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def _notice_of(events: list[SceneSuperseded]) -> str:

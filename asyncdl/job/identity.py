@@ -34,7 +34,9 @@ def label_of(service: str, username: str, directory: Path) -> str:
 def fingerprint_of(search_plan: SearchPlan, products: Sequence[Wanted]) -> str:
     """Return a hash that changes with the scenes or products that a config asks for."""
     named = [(type(product).__name__, product) for product in products]
-    facts = (_facts_of(search_plan.query), search_plan.named, named)
+    facts: tuple[object, ...] = (_facts_of(search_plan.query), search_plan.named, named)
+    if search_plan.window is not None:
+        facts = (*facts, search_plan.window.name)
     return _hash_of(msgspec.json.encode(facts, order="deterministic"))
 
 

@@ -112,9 +112,10 @@ async def write_items(
         emit(Notice(_notice_of_kept(kept), "warning"))
 
 
-def item_path(directory: Path, scene: str) -> Path:
-    """Return where the item of a scene is, or would be."""
-    return directory / FOLDER / (dataset_of(scene) or "") / f"{safe_name(scene)}.json"
+def item_path(directory: Path, scene: str, window: str = "") -> Path:
+    """Return where the item of a scene, or of its window, is or would be."""
+    item_id = item_id_of(scene, SearchFacts(window=window))
+    return directory / FOLDER / (dataset_of(scene) or "") / f"{safe_name(item_id)}.json"
 
 
 def _notice_of_kept(kept: list[str]) -> str:
@@ -143,18 +144,19 @@ def _by_dataset(
     directory: Path, files: Iterable[FinishedFile], known: _Known
 ) -> Mapping[str, list[_Scene]]:
     """Return the scenes of which files are there, in the order of their ids."""
-    grouped: dict[tuple[str, str], dict[str, FinishedFile]] = {}
+    grouped: dict[tuple[str, str, str], dict[str, FinishedFile]] = {}
     for file in files:
         if is_known(file.scene) and file.is_at(directory / file.path):
             # Of files that two products have, the first one.
-            of_scene = grouped.setdefault((file.scene, _namesake(file, known)), {})
+            whose = (file.scene, _namesake(file, known), file.window)
+            of_scene = grouped.setdefault(whose, {})
             of_scene.setdefault(file.path.rpartition("/")[2], file)
-    there = {scene for scene, _ in grouped}
+    there = {scene for scene, _, _ in grouped}
     found: dict[str, list[_Scene]] = {}
-    for (scene, namesake), of_scene in sorted(grouped.items(), key=lambda pair: pair[0]):
+    for (scene, namesake, window), of_scene in sorted(grouped.items(), key=lambda pair: pair[0]):
         entity = namesake or known.first.get(scene, scene)
         seen = known.found_scenes.get(entity, FoundSceneRecord())
-        search_facts = SearchFacts(entity, bool(namesake), seen.browse_url)
+        search_facts = SearchFacts(entity, bool(namesake), seen.browse_url, window)
         successor = known.replaced.get(scene)
         retired = None if successor is None else Retired(successor if successor in there else "")
         found.setdefault(dataset_of(scene) or "", []).append(

@@ -56,6 +56,7 @@ from asyncdl.job.reporting.event_log import log_event
 from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
+from asyncdl.job.stages.cutting import windows_in
 from asyncdl.journal import FileStatus, Journal, RunStart, open_state
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
@@ -231,7 +232,9 @@ class Job:
                     # Scenes are chosen by the service's clock, which its replies state.
                     await account.check()
                 now = Now.of(client.service_time)
-                search_plan = whole if scope is None else SearchPlan(named=scope.scenes)
+                search_plan = whole
+                if scope is not None:
+                    search_plan = SearchPlan(named=scope.scenes, window=whole.window)
                 if scope is None and config.search.follows_last_run:
                     search_plan = await narrow_to_new(journal, whole, start.last_search, now, emit)
                 run = RunContext(
@@ -249,6 +252,8 @@ class Job:
                     emit=emit,
                     wait_for_reader=self._events.room,
                     scope=scope,
+                    window_name=whole.window.name if whole.window else "",
+                    window_of=await anyio.to_thread.run_sync(windows_in, whole.window),
                 )
                 await _fetch(run, search_plan, account)
                 # By the first reply of this run, which came before any scene was searched.

@@ -73,6 +73,8 @@ class KindPlan:
     present_files: int = 0
     """Already there and verified."""
     present_bytes: int = 0
+    whole_bytes: int = 0
+    """What the same files would be without a window."""
     not_offered: int = 0
     products: dict[tuple[str, str], ProductPlan] = field(default_factory=dict)
     """The service's products that these files are, by code and name."""
@@ -98,6 +100,8 @@ class Plan:
     """What a run would fetch, and what there is to do it with."""
 
     scenes: int = 0
+    window: str = ""
+    """Name of the part that is wanted of each raster; empty for whole files."""
     area: SearchArea = field(default_factory=SearchArea)
     """Where scenes are searched; without filters everywhere, or scenes are named."""
     notices: list[str] = field(default_factory=list)
@@ -142,6 +146,11 @@ class Plan:
         return sum(kind.size_bytes - kind.present_bytes for kind in self.kinds.values())
 
     @property
+    def saved_bytes(self) -> int:
+        """By how much whole files would be larger, as far as it can be estimated."""
+        return sum(kind.whole_bytes - kind.size_bytes for kind in self.kinds.values())
+
+    @property
     def needed_bytes(self) -> int:
         """Bytes that have to be free."""
         return self.permanent_bytes + self.transient_bytes
@@ -158,6 +167,7 @@ class Plan:
             "scenes": self.scenes,
             "area": _area_as_json(self.area) if self.area.filters else None,
             "notices": self.notices,
+            **({"window": self.window, "saved_bytes": self.saved_bytes} if self.window else {}),
             "products": {
                 name: {
                     "files": kind.files,
@@ -209,7 +219,9 @@ async def make_plan(
     """
     await anyio.to_thread.run_sync(check_writable, config.directory)
     area = search_plan.query.area if search_plan.query else SearchArea()
-    plan = Plan(kinds={kind: KindPlan() for kind in kinds_of(config)}, area=area)
+    kinds = {kind: KindPlan() for kind in kinds_of(config)}
+    window = search_plan.window.name if search_plan.window else ""
+    plan = Plan(kinds=kinds, area=area, window=window)
     emit = _noting(plan, emit)
     async with read_journal(places_of(config), service_name) as journal:
         await check_account(client, emit)
@@ -302,6 +314,7 @@ def _count(
         kind = plan.kinds[place.kind]
         kind.files += 1
         kind.size_bytes += wanted.estimate_bytes
+        kind.whole_bytes += wanted.whole_bytes
         kind.count_product(wanted)
         if place in present:
             is_anywhere = True

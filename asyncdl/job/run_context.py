@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
@@ -41,10 +41,21 @@ class ByteWindow(Protocol):
         Raises: as :meth:`asyncdl.transfer.FileFetcher.fetch`.
         """
 
+    @property
+    def record(self) -> str:
+        """What was cut from what, once it is fetched, for the journal."""
+
 
 def whole_file(wanted: WantedFile) -> ByteWindow | None:
     """Return ``None``, as all bytes of a file are wanted."""
     return None
+
+
+def window_facts(wanted: WantedFile) -> dict[str, Any]:
+    """Return what a :class:`FileFinished` says of a raster of which only a part is wanted."""
+    if not wanted.is_cut:
+        return {}
+    return {"window": wanted.window, "whole_bytes": wanted.size_bytes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,8 @@ class RunContext:
     """What the run is confined to; ``None`` takes all that the config asks for."""
     window_of: Callable[[WantedFile], ByteWindow | None] = whole_file
     """Which bytes of a file are wanted; ``None`` for all of them."""
+    window_name: str = ""
+    """Name of the part that is wanted of each raster; empty for whole files."""
     layout: Layout = field(init=False)
     """Where its files go."""
 
@@ -127,6 +140,7 @@ class RunContext:
                     detail=detail,
                     remedy=remedy,
                     attempts=attempts,
+                    **window_facts(wanted),
                 )
             )
 

@@ -48,14 +48,14 @@ class Files:
         """Return the paths of all files of some scenes, whatever their state."""
         return await self._database.read(
             lambda connection: [
-                KnownPath(kind, scene_of_row, path, bundle, decode_names(member_names))
+                KnownPath(kind, scene_of_row, path, bundle, decode_names(member_names), window)
                 for scene in unhurried(scenes, 10)
-                for kind, scene_of_row, path, bundle, member_names in connection.execute(
+                for kind, scene_of_row, path, bundle, member_names, window in connection.execute(
                     _PATHS_OF, (self._service, scene)
                 )
                 if is_below(path)
                 and (not bundle or is_below(bundle))
-                and are_texts((bundle, member_names))
+                and are_texts((bundle, member_names, window))
             ]
         )
 
@@ -199,6 +199,7 @@ def write_of_wanted(file_places: Iterable[FilePlace], run_key: RunKey) -> Write:
             wanted.product_id,
             run_key.run,
             wanted.size_bytes,
+            wanted.window,
         )
         for wanted, place in unhurried(file_places)
     ]
@@ -244,6 +245,8 @@ def _finished_row(file: FinishedFile, run_key: RunKey) -> Row:
         _encode_digests(file.digests),
         file.bundle,
         _encode_names(file.member_names),
+        file.window,
+        file.cut,
         (FileStatus.VERIFIED if file.is_kept else FileStatus.UNPACKED).value,
         time.time(),
     )
@@ -265,9 +268,12 @@ def read_finished(row: Sequence[Any]) -> FinishedFile | None:
         digests,
         bundle,
         member_names,
+        window,
+        cut,
         is_kept,
     ) = row
-    is_ours = are_texts((kind, scene, proof, source, digests, bundle, member_names))
+    texts = (kind, scene, proof, source, digests, bundle, member_names, window, cut)
+    is_ours = are_texts(texts)
     is_sound = (
         is_ours
         and (not scene or is_name(scene))
@@ -288,6 +294,8 @@ def read_finished(row: Sequence[Any]) -> FinishedFile | None:
         bundle=bundle,
         member_names=decode_names(member_names),
         is_kept=bool(is_kept),
+        window=window,
+        cut=cut,
     )
 
 
@@ -323,14 +331,16 @@ _NAME_MARK = "|"
 
 FINISHED_COLUMNS = (
     "path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held,"
-    " state <> 'unpacked'"
+    " window, cut, state <> 'unpacked'"
 )
 """What :func:`read_finished` reads, of rows that are ``verified``, ``unpacked`` or ``damaged``."""
 _WANT = """
-INSERT INTO file (path, service, kind, scene, entity_id, product_id, state, run, size_bytes)
-VALUES (?, ?, ?, ?, ?, ?, 'wanted', ?, ?)
+INSERT INTO file (path, service, kind, scene, entity_id, product_id, state, run, size_bytes,
+    window)
+VALUES (?, ?, ?, ?, ?, ?, 'wanted', ?, ?, ?)
 ON CONFLICT (path, service) DO UPDATE SET kind = excluded.kind, scene = excluded.scene,
     entity_id = excluded.entity_id, product_id = excluded.product_id, run = excluded.run,
+    window = excluded.window,
     size_bytes = CASE state WHEN 'damaged' THEN size_bytes ELSE excluded.size_bytes END,
     state = CASE WHEN state IN ('damaged', 'failed', 'unresolved') THEN state ELSE 'wanted' END
 """
@@ -345,12 +355,13 @@ ON CONFLICT (path, service) DO UPDATE SET state = CASE state WHEN 'damaged' THEN
 """
 _SET_FINISHED = """
 INSERT INTO file (path, service, kind, scene, run, size_bytes, mtime_ns, proof, source,
-    digests, bundle, held, state, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    digests, bundle, held, window, cut, state, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (path, service) DO UPDATE SET state = excluded.state, run = excluded.run,
     size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, proof = excluded.proof,
     source = excluded.source, digests = excluded.digests, ended_at = excluded.ended_at,
     bundle = excluded.bundle, held = excluded.held,
+    window = excluded.window, cut = excluded.cut,
     reason = '', error = '', detail = '', remedy = '', http_status = NULL
 """
 _TRUSTED = (FileStatus.VERIFIED, FileStatus.UNPACKED)
@@ -367,7 +378,9 @@ WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL ORDER BY path
 _MEMBERS = f"""
 SELECT {FINISHED_COLUMNS} FROM file WHERE service = ? AND bundle = ? AND state = 'verified'
 """
-_PATHS_OF = "SELECT kind, scene, path, bundle, held FROM file WHERE service = ? AND scene = ?"
+_PATHS_OF = (
+    "SELECT kind, scene, path, bundle, held, window FROM file WHERE service = ? AND scene = ?"
+)
 _OUST = "DELETE FROM file WHERE path = ? AND service <> ?"
 _KEEP = "UPDATE file SET run = ? WHERE path = ? AND service = ?"
 _MOVE = "UPDATE file SET path = ? WHERE path = ? AND service = ?"

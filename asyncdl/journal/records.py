@@ -85,6 +85,10 @@ class FinishedFile:
     """Names of all files in a bundle that was unpacked, wanted or not, with their folders."""
     is_kept: bool = True
     """False for a bundle that was unpacked and whose tar was removed."""
+    window: str = ""
+    """Name of the window that its scene's rasters were wanted of; empty for whole ones."""
+    cut: str = ""
+    """Of a raster's window: what it was cut from, as JSON; see ``asyncdl.windows.WindowRecord``."""
 
     def is_at(self, path: Path) -> bool:
         """Return whether it is there, unchanged since it was verified. Blocks."""
@@ -130,6 +134,8 @@ class KnownPath(NamedTuple):
     """Path of the bundle that it was unpacked from; empty for a fetched file."""
     member_names: tuple[str, ...] = ()
     """Names of all files in a bundle that was unpacked."""
+    window: str = ""
+    """Name of its window; empty for a whole file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,11 @@ class Destination:
         return self.unfinished.resume_point if self.unfinished is not None else ResumePoint()
 
     @property
+    def validator(self) -> Validator:
+        """Of the version on disk; empty if nothing was fetched."""
+        return Validator() if self.unfinished is None else self.unfinished.state.validator
+
+    @property
     def opened(self) -> UnfinishedFile:
         """The unfinished file, once it is open."""
         if self.unfinished is None:
@@ -373,7 +378,8 @@ class Destination:
                 raise
             await self._record_version(made.path, unfinished.state.validator)
             await engine.publisher.publish(made, self._mark, replaces=self._replaces)
-        await unfinished.part.remove()
+        if not self._request.keeps_source:
+            await unfinished.part.remove()
         checks = (excerpt.proof, *verification.checks)
         return VerifiedFile(final, size_bytes, replace(verification, checks=checks))
 

@@ -114,6 +114,7 @@ class Download(Struct, eq=False):
                     if not await self.destination.wants_more():
                         return await self._finish()
                     await self._give_up_parts()
+                    continue
                 found = await self._request_bytes()
                 if found is not None:
                     return self._fetched(found, "present")
@@ -263,6 +264,7 @@ class Download(Struct, eq=False):
 
     def _fetched(self, file: VerifiedFile, length_check: str) -> Fetched:
         is_sized = self.request.size_bytes is not None
+        version = self.destination.validator
         checks = ("length" if is_sized else length_check, *file.verification.checks)
         return Fetched(
             path=file.path,
@@ -273,4 +275,5 @@ class Download(Struct, eq=False):
             attempts=self.recovery.attempts.requests,
             elapsed_s=self._elapsed_s,
             digests=file.verification.digests,
+            validator=version.etag or version.last_modified or "",
         )

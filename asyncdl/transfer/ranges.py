@@ -7,6 +7,7 @@ this module only.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -135,6 +136,25 @@ class Coverage(Struct, frozen=True):
         edges = [0, *(edge for span in self.spans for edge in (span.start, span.stop)), total]
         pairs = zip(edges[::2], edges[1::2], strict=True)
         return [Span(start, stop) for start, stop in pairs if start < stop]
+
+
+def missing_of(wanted: Sequence[Span], done: Coverage, total: int | None) -> list[Span]:
+    """Return what is missing of some spans, in file order.
+
+    Args:
+        wanted: In file order, apart.
+        done: What is on disk.
+        total: Length of the file, if known; nothing behind it is missing.
+    """
+    stop = LARGEST_OFFSET if total is None else total
+    found = []
+    for one in wanted:
+        rest = Coverage(tuple(span for span in done.spans if span.stop > one.start))
+        for gap in rest.clip(max(one.start, min(one.stop, stop))).gaps(min(one.stop, stop)):
+            span = Span(max(gap.start, one.start), gap.stop)
+            if span.size_bytes > 0:
+                found.append(span)
+    return found
 
 
 class WantedBytes(Protocol):

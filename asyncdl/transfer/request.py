@@ -53,6 +53,10 @@ class FileRequest:
     """For a file that is made of some ranges of the one at ``url``; see
     :mod:`asyncdl.transfer.excerpts`. It needs a ``name``. ``size_bytes`` is the length of the
     source then; ``form`` and ``fingerprint`` are about the file that is made."""
+    keeps_source: bool = False
+    """Whether the bytes that an excerpt was made of stay beside it until the caller removes them
+    (:func:`asyncdl.transfer.parts.part_file.remove_part_files`). One that records its files does so
+    once it has: killed before, it makes the file again and fetches nothing."""
     form: Form | None = None
     """What the bytes must look like; ``None`` decides by the name."""
     key: str = ""
@@ -206,6 +210,8 @@ class Fetched:
     """Seconds of this call, including waits and verification."""
     digests: tuple[Digest, ...] = ()
     """All that were computed over the whole file, the strongest first."""
+    validator: str = ""
+    """The host's ``ETag`` of what was fetched, or its date; empty if it sent neither."""
 
 
 class FileFetcher(Protocol):

@@ -182,6 +182,17 @@ async def test_what_a_run_left_in_one_piece_is_not_requested_again(tmp_path: Pat
     assert r.content("made.bin") == WANTED
 
 
+async def test_a_caller_may_have_the_bytes_kept_until_it_has_recorded_the_file(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch(name="made.bin", excerpt=begin, keeps_source=True)
+        assert r.names == ["made.bin", "made.bin.source.part", "made.bin.source.part.state"]
+        again = await r.fetch(name="made.bin", excerpt=begin, overwrite=True, resume=True)
+    assert (r.ranges, again.received_bytes) == (RANGES, 0)
+    assert contents(again) == (["made.bin"], WANTED)
+
+
 async def test_an_excerpt_needs_a_name_and_no_digest(tmp_path: Path) -> None:
     async with rig(tmp_path, FILE) as r:
         with pytest.raises(ValueError, match="name"):

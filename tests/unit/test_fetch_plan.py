@@ -32,6 +32,8 @@ class Fetcher:
 class FirstBytes:
     """A window of the first ten bytes, which the fetcher is not asked for."""
 
+    record = "the first ten"
+
     async def fetch(
         self, fetcher: FileFetcher, request: FileRequest, slot: Slot | None = None
     ) -> Fetched:
@@ -47,5 +49,7 @@ async def test_without_a_window_the_request_is_carried_out_as_it_is() -> None:
 
 async def test_a_window_decides_how_its_bytes_are_fetched() -> None:
     fetcher = Fetcher()
-    assert (await FetchPlan(REQUEST, FirstBytes()).carry_out(fetcher)).size_bytes == 10
+    plan = FetchPlan(REQUEST, FirstBytes())
+    assert (await plan.carry_out(fetcher)).size_bytes == 10
+    assert (plan.record, FetchPlan(REQUEST).record) == ("the first ten", "")
     assert fetcher.requests == []

@@ -49,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
     "job": {
         "background", "errors", "events", "extras", "config", "markup", "outside", "net", "redact",
         "run_state", "system", "text", "units", "user_text", "transfer", "m2m", "stac", "items",
-        "journal",
+        "journal", "windows",
     },
     "doctor": {"version", "errors", "config", "net", "redact", "m2m", "job", "journal", "units"},
     "progress": {"events", "extras", "run_state", "text", "units"},

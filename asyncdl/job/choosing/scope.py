@@ -173,6 +173,7 @@ async def narrow_to_new(
     since = first_new_day(last, now)
     narrowed = SearchPlan(
         replace(search_plan.query, ingested_since=since),
+        window=search_plan.window,
         named=await journal.scenes.incomplete(),
         complete=await journal.scenes.complete(),
         entities=await journal.scenes.entities(),

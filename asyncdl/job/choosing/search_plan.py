@@ -19,6 +19,7 @@ from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.id_forms import NoSceneId, described_id, read_scene, shortened, shown
 from asyncdl.job.choosing.id_lists import ListedScene, decode_list, read_lines
 from asyncdl.job.choosing.item_lists import ITEMS, NotItems, is_json, read_items
+from asyncdl.job.choosing.windows import AreaWindow, window_of
 from asyncdl.m2m.searching.conditions import SceneTraits, check_traits
 from asyncdl.m2m.searching.scene_search import SceneQuery
 from asyncdl.outside import TooMuch, read_at_most
@@ -37,6 +38,8 @@ class SearchPlan:
     """Product ids to skip when the search finds them: nothing of them is missing."""
     entities: frozenset[str] = frozenset()
     """Entity ids of known scenes; another one with a complete product id is new."""
+    window: AreaWindow | None = None
+    """The part that is wanted of each raster; ``None`` for whole files."""
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -56,8 +59,9 @@ def search_plan_of(config: Config) -> SearchPlan:
     Raises: ConfigError, when the area or the ids make no sense.
     """
     if config.search.is_by_id:
-        return SearchPlan(named=ids_of(config.search))
-    return SearchPlan(query_of(config.search))
+        return SearchPlan(named=ids_of(config.search), window=window_of(config, None))
+    query = query_of(config.search)
+    return SearchPlan(query, window=window_of(config, query.area))
 
 
 def query_of(search: SearchConfig) -> SceneQuery:

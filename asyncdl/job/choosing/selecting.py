@@ -20,10 +20,11 @@ from typing import NamedTuple, TypeAlias
 from asyncdl.background import in_turns
 from asyncdl.config import Config
 from asyncdl.errors import ApiError, ConfigError
-from asyncdl.events import Emit, Notice
+from asyncdl.events import Emit, Event, Notice, ScenesFound
 from asyncdl.job.choosing.from_config import group_names, products_of
 from asyncdl.job.choosing.scenes import Namesakes, SceneIds, scene_batches
 from asyncdl.job.choosing.search_plan import SearchPlan
+from asyncdl.job.choosing.windows import WindowCuts
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import files_of, match_bands
@@ -41,6 +42,7 @@ from asyncdl.m2m.downloads.selection import (
     words_of,
 )
 from asyncdl.m2m.models import DownloadOption
+from asyncdl.m2m.searching.footprints import Outline
 from asyncdl.text import did_you_mean
 from asyncdl.units import size
 
@@ -172,9 +174,17 @@ async def selections(
         that they lack or that is ambiguous. ApiError, if the only dataset is closed.
     """
     products, layout = products_of(config), layout_of(config)
+    cuts = WindowCuts(search_plan.window) if search_plan.window else None
+    footprints: dict[str, tuple[Outline, ...]] = {}
+
+    def watch(event: Event) -> None:
+        if cuts is not None and isinstance(event, ScenesFound):
+            footprints.update((scene.entity_id, scene.footprint) for scene in event.scenes)
+        emit(event)
+
     tally = _SelectionTally(products, is_one_dataset=len(search_plan.datasets) <= 1)
     namesakes = namesakes or Namesakes()
-    async with aclosing(scene_batches(client, search_plan, config, emit)) as batches:
+    async with aclosing(scene_batches(client, search_plan, config, watch)) as batches:
         async for batch in batches:
             try:
                 options = await _options(client, batch, products, defer)
@@ -189,9 +199,29 @@ async def selections(
                 continue
             apart = namesakes.take((o.display_id, o.entity_id) for o in heads)
             selection = await _placed(selection, layout, apart)
-            yield tally.add(batch, heads, selection, apart)
-    for note in tally.notes():
+            selected = tally.add(batch, heads, selection, apart)
+            yield selected if cuts is None else await _cut(selected, cuts, footprints)
+    for note in (*tally.notes(), *(cuts.notes() if cuts else ())):
         emit(note)
+
+
+async def _cut(
+    selected: Selected, cuts: WindowCuts, footprints: dict[str, tuple[Outline, ...]]
+) -> Selected:
+    """Return a batch with windows in place of rasters, without scenes that have none of them."""
+    files = [
+        cut
+        async for wanted in in_turns(selected.files)
+        if (cut := cuts.cut(wanted, footprints)) is not None
+    ]
+    for entity_id in selected.entity_ids.values():
+        footprints.pop(entity_id, None)
+    gone = {wanted.scene for wanted in selected.files} - {wanted.scene for wanted in files}
+    return replace(
+        selected,
+        files=tuple(files),
+        entity_ids={s: id_ for s, id_ in selected.entity_ids.items() if s not in gone},
+    )
 
 
 class OptionHead(NamedTuple):

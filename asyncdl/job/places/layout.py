@@ -76,6 +76,8 @@ def transient_path(archive: Path) -> Path:
     return archive.with_name(archive.name.removesuffix(".tar") + UNPACKING)
 
 
+WHOLE = "whole"
+"""What a layout calls files that are no windows."""
 UNKNOWN = "unknown"
 """Folder in place of one with fields that the scene's id does not have."""
 
@@ -128,14 +130,17 @@ class Layout:
     ) -> PurePosixPath:
         """Return the folder of a file; ``name`` says its band, which a bundle has not."""
         is_chosen = wanted.is_chosen and not is_named
-        folders = _folders_of(template, is_named, wanted.is_namesake, is_chosen)
-        band = code = ""
+        has_window = bool(wanted.window)
+        folders = _folders_of(template, is_named, wanted.is_namesake, is_chosen, has_window)
+        band = code = window = ""
         # Facts that no folder is named by would only keep the folders of a scene apart.
         if "band" in folders.fields:
             band = _band_of(name, wanted.scene) if name else kind
         if "product_code" in folders.fields:
             code = wanted.product_code or (wanted.product_id if wanted.is_chosen else "")
-        return _folder(folders, kind, wanted.scene, wanted.scene_id, code, band)
+        if "window" in folders.fields:
+            window = wanted.window
+        return _folder(folders, kind, wanted.scene, wanted.scene_id, code, band, window)
 
 
 def layout_of(config: Config) -> Layout:
@@ -169,7 +174,7 @@ class _Folders:
 
 @lru_cache(maxsize=64)  # a run has one or two templates
 def _folders_of(
-    template: LayoutTemplate, is_named: bool, is_namesake: bool, is_chosen: bool
+    template: LayoutTemplate, is_named: bool, is_namesake: bool, is_chosen: bool, has_window: bool
 ) -> _Folders:
     """Return the folders; more of them for files that their hosts name, or of one display id."""
     folders = template.segments[:-1]
@@ -180,6 +185,8 @@ def _folders_of(
         folders = (*folders, "{entity_id}")
     if is_chosen and "product_code" not in fields:
         folders = (*folders, "{product_code}")
+    if has_window and "window" not in fields:
+        folders = (*folders, "{window}")
     return _Folders(folders, _fields_of(folders))
 
 
@@ -191,9 +198,10 @@ def _fields_of(folders: Iterable[str]) -> frozenset[str]:
 # files are thousands, and as a cache of files they would stay in memory.
 @lru_cache(maxsize=1024)
 def _folder(
-    folders: _Folders, kind: str, scene: str, scene_id: str, code: str, band: str
+    folders: _Folders, kind: str, scene: str, scene_id: str, code: str, band: str, window: str
 ) -> PurePosixPath:
     facts = {"kind": kind, "product_id": scene, "band": band, **_facts_of(scene)}
+    facts["window"] = window or WHOLE
     if scene_id:
         facts["entity_id"] = scene_id
     if code:

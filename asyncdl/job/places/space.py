@@ -23,7 +23,7 @@ from asyncdl.job.places.placer import placer_of
 from asyncdl.journal import Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system import volumes
-from asyncdl.transfer.parts.part_file import part_path
+from asyncdl.transfer.parts.part_file import part_path, source_path
 from asyncdl.units import size
 
 
@@ -198,9 +198,9 @@ def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles
             is_transient = is_archive_transient(wanted, place)
             need = 0 if place in present.places else wanted.estimate_bytes
             if is_fetched and place is places[0]:
-                need = max(
-                    0, need - _bytes_of_part(transient_path(final) if is_transient else final)
-                )
+                begun = transient_path(final) if is_transient else final
+                begun = source_path(final) if wanted.is_cut else begun
+                need = max(0, need - _bytes_of_part(begun))
             if is_transient:
                 transient.append(need)
                 need = 0

@@ -99,6 +99,23 @@ class Withdrawn:
     """When, as the service writes it."""
 
 
+@dataclass(frozen=True, slots=True)
+class WindowTotals:
+    """Windows that are there now, beside the whole rasters that they are of."""
+
+    files: int = 0
+    bytes: int = 0
+    """Of the windows."""
+    whole_bytes: int = 0
+    """Of the rasters, as far as the service states their lengths."""
+
+    def add(self, event: FileFinished) -> WindowTotals:
+        """Return the totals with one more."""
+        size_bytes = event.size_bytes or 0
+        whole_bytes = size_bytes if event.whole_bytes is None else event.whole_bytes
+        return WindowTotals(self.files + 1, self.bytes + size_bytes, self.whole_bytes + whole_bytes)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """The outcome of a run."""
@@ -128,6 +145,8 @@ class Summary:
     """Found in this run."""
     withdrawn: tuple[Withdrawn, ...] = ()
     """Found in this run."""
+    windows: WindowTotals | None = None
+    """What windows are there; ``None`` without any."""
     error: str = ""
     """Why the run had to stop; empty if it did not."""
     begun: str = ""
@@ -187,6 +206,7 @@ class Summary:
             "notices": list(self.notices),
             "superseded": [asdict(scene) for scene in self.superseded],
             "withdrawn": [asdict(scene) for scene in self.withdrawn],
+            **({"windows": asdict(self.windows)} if self.windows else {}),
             **({"error": self.error} if self.error else {}),
         }
 
@@ -247,6 +267,7 @@ class Report:
         self._notices: list[str] = []
         self._superseded: list[Superseded] = []
         self._withdrawn: list[Withdrawn] = []
+        self._windows: WindowTotals | None = None
 
     def take(self, event: Event) -> None:
         """Take one event of the run."""
@@ -254,6 +275,8 @@ class Report:
         match event:
             case FileFinished(state=FileState.FAILED | FileState.UNRESOLVED):
                 self._fail(event)
+            case FileFinished() if event.window:
+                self._windows = (self._windows or WindowTotals()).add(event)
             case Notice():
                 self._notices.append(event.text)
             case SceneSuperseded(product_id, by, removed_files):
@@ -293,6 +316,7 @@ class Report:
             notices=(*self._notices, *_notices_of_unlisted(len(self._failures), self._unlisted)),
             superseded=tuple(self._superseded),
             withdrawn=tuple(self._withdrawn),
+            windows=self._windows,
             error=error,
             begun=f"{self._begun:%Y-%m-%dT%H:%M:%SZ}",
             history=self._recorder.history(state, elapsed_s),

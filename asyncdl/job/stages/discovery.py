@@ -84,7 +84,7 @@ def _wanted(run: RunContext, selected: Selected) -> FilesWanted:
         estimates={
             str(place.relative): wanted.estimate_bytes
             for wanted in unhurried(selected.files)
-            if wanted.size_bytes is None
+            if wanted.size_bytes is None or wanted.is_cut
             for place in run.layout.places_of(wanted)
         },
     )

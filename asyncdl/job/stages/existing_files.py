@@ -21,7 +21,8 @@ from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.layout import Layout, Unpacking, layout_of, unpacking_at
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import ExistingFiles, needs_of
-from asyncdl.job.run_context import RunContext
+from asyncdl.job.run_context import RunContext, window_facts
+from asyncdl.job.stages.cutting import source_bytes_of
 from asyncdl.job.stages.path_conflicts import drop_blocked
 from asyncdl.job.stages.placing import FileToPlace, place_file, remove_transient, unpacker_for
 from asyncdl.job.stages.requirements import Requirements, look_up_digests, requirements_of
@@ -55,6 +56,8 @@ async def skip_existing(
     run.journal.files.keep_wanted(
         [*unchanged.values(), *chain.from_iterable(recorded.members.values())]
     )
+    cut = [file for file in unchanged.values() if file.cut]
+    await anyio.to_thread.run_sync(_remove_leftovers, run.directory, cut)
     copies = await _find_copies(run, files, recorded, unchanged)
     await anyio.to_thread.run_sync(_remove_leftovers, run.directory, copies.values())
     await run.journal.files.record(copies.values())
@@ -197,7 +200,8 @@ def _find_unchanged(
         if known is None or not required.is_met_by(known):
             return None
         # The service may have a newer one of another length.
-        return known if wanted.size_bytes in (None, known.size_bytes) else None
+        size_bytes = source_bytes_of(known.cut) if wanted.is_cut else known.size_bytes
+        return known if wanted.size_bytes in (None, size_bytes) else None
 
     return _examine_all(examine, config, files)
 
@@ -271,7 +275,8 @@ def _verify(
     required: Requirements,
 ) -> FinishedFile | None:
     path, key = place.under(directory), str(place.relative)
-    if not place.is_named or key in recorded.untrusted:
+    # Nothing in a file says that it is the right window of the right raster.
+    if not place.is_named or wanted.is_cut or key in recorded.untrusted:
         return None
     try:
         stat = path.stat()
@@ -337,6 +342,7 @@ async def _complete(
             size_bytes=there.size_bytes,
             proof=there.proof,
             source=there.source,
+            **window_facts(wanted),
         )
         members = recorded.members.get(there.path, ())
         if is_there and (members or not unpacking_at(wanted, place)):

@@ -11,7 +11,7 @@ from asyncdl.errors import ApiError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal, Notice
 from asyncdl.job.places.extraction import Unpacker
 from asyncdl.job.places.layout import is_archive_transient, transient_path, unpacking_at
-from asyncdl.job.run_context import ByteWindow, RunContext
+from asyncdl.job.run_context import ByteWindow, RunContext, window_facts
 from asyncdl.job.stages.placing import (
     FileToPlace,
     failure_facts,
@@ -87,7 +87,9 @@ async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot |
         is_transient = is_archive_transient(ready.wanted, place)
         here = place.called(place.relative.name if is_transient else fetched.path.name)
         outcome = _outcome(ready, fetched, here, verify, key=_key(place, places))
-        file = FileToPlace(ready.wanted, here, fetched.path, outcome, unpacker, fetched.digests)
+        file = FileToPlace(
+            ready.wanted, here, fetched.path, outcome, unpacker, fetched.digests, plan.record
+        )
         await place_file(run, file)
     return True
 
@@ -100,6 +102,11 @@ class FetchPlan:
     """For the whole file."""
     window: ByteWindow | None = None
     """The part of it that is wanted; ``None`` for all bytes."""
+
+    @property
+    def record(self) -> str:
+        """What the journal keeps of the window, once it is fetched; empty for a whole file."""
+        return "" if self.window is None else self.window.record
 
     async def carry_out(self, fetcher: FileFetcher, slot: Slot | None = None) -> Fetched:
         """Fetch what is wanted. Raises: as :meth:`asyncdl.transfer.FileFetcher.fetch`."""
@@ -163,6 +170,7 @@ def _outcome(ready: Ready, fetched: Fetched, here: Place, verify: str, *, key: s
         source=requirements_of(ready.wanted, verify).source_of(fetched.proof),
         attempts=fetched.attempts,
         key=key,
+        **window_facts(ready.wanted),
     )
 
 

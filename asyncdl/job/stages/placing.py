@@ -29,6 +29,7 @@ from asyncdl.job.stages.requirements import Requirements, requirements_of
 from asyncdl.journal import FinishedFile, Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
+from asyncdl.transfer.parts.part_file import remove_part_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class FileToPlace:
     """Unpacks it, if it is a bundle to be unpacked; open."""
     digests: tuple[Digest, ...] = ()
     """Of the file, for the journal."""
+    cut: str = ""
+    """Of a window, for the journal: what it was cut from."""
 
 
 async def place_file(run: RunContext, file: FileToPlace) -> None:
@@ -65,6 +68,8 @@ async def place_file(run: RunContext, file: FileToPlace) -> None:
     # Recorded before it is reported: a reader of the event may kill the run at once.
     await run.journal.files.record(finished)
     await remove_transient(run.directory, finished)
+    if file.cut:
+        await anyio.to_thread.run_sync(remove_source, file.source)
     run.emit(changed(outcome, members=tuple(f.path for f in finished if f.bundle)))
 
 
@@ -105,6 +110,8 @@ def _record_of(file: FileToPlace, placed: PlacedFile) -> FinishedFile:
         outcome.source,
         file.digests,
         place.requested_as,
+        window=file.wanted.window,
+        cut=file.cut,
     )
 
 
@@ -113,6 +120,12 @@ async def remove_transient(directory: Path, files: Iterable[FinishedFile]) -> No
     for file in files:
         if not file.is_kept:
             await anyio.to_thread.run_sync(_remove, transient_path(directory / file.path))
+
+
+def remove_source(path: Path) -> None:
+    """Remove what a window was made of, which is kept until the window is recorded. Blocks."""
+    with suppress(OSError):
+        remove_part_files(path)
 
 
 def _remove(path: Path) -> None:

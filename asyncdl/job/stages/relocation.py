@@ -19,7 +19,12 @@ from asyncdl.journal import FilePlace, FinishedFile, Journal, KnownPath, Place, 
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import safe_name
 from asyncdl.transfer.parts.durable import fsync_dir, is_within, make_folders, rename
-from asyncdl.transfer.parts.part_file import part_path, remove_part_files, state_path
+from asyncdl.transfer.parts.part_file import (
+    part_path,
+    remove_part_files,
+    source_path,
+    state_path,
+)
 from asyncdl.units import count
 
 
@@ -139,7 +144,7 @@ def planned_moves(
     places: dict[_Key, Place] = {}
     bundles: dict[_Key, WantedFile] = {}
     for wanted, place in layout.file_places(unhurried(files)):
-        whose = (place.kind, wanted.scene, _marks_of(wanted, place))
+        whose = (place.kind, wanted.scene, _marks_of(wanted, place), wanted.window)
         is_ours = place.is_named or is_archive_transient(wanted, place)
         if is_ours:
             places[*whose, place.relative.name] = place
@@ -149,7 +154,7 @@ def planned_moves(
     moves = []
     for row in unhurried(known):
         of_scene = marks.get(row.scene, frozenset())
-        whose = (row.kind, row.scene, _marks_in(row.bundle or row.path, of_scene))
+        whose = (row.kind, row.scene, _marks_in(row.bundle or row.path, of_scene), row.window)
         bundle = bundles.get((*whose, "")) if row.bundle else None
         if bundle is not None:
             name = _name_in(row.path, member_names.get(row.bundle, ()))
@@ -163,8 +168,8 @@ def planned_moves(
     return moves
 
 
-_Key: TypeAlias = tuple[str, str, frozenset[str], str]
-"""Kind, scene, the folders that distinguish files of one display id, and name."""
+_Key: TypeAlias = tuple[str, str, frozenset[str], str, str]
+"""Kind, scene, the folders that distinguish files of one display id, window, and name."""
 
 
 def _marks_of(wanted: WantedFile, place: Place) -> frozenset[str]:
@@ -199,6 +204,7 @@ def _move_parts(directory: Path, moves: Iterable[Relocation], durable: bool) -> 
         if not is_within(old, directory):
             continue
         has_moved = _move_part(old, new, durable)
+        has_moved |= _move_part(source_path(old), source_path(new), durable)
         if _move_part(transient_path(old), transient_path(new), durable) or has_moved:
             for folder in (old.parent, old.with_suffix("")):  # as most layouts have it
                 remove_unfinished(folder, old.stem)

@@ -55,7 +55,7 @@ def _why_unusable(checksum: Checksum) -> str:
 async def _with_catalogued(run: RunContext, files: Sequence[WantedFile]) -> list[WantedFile]:
     if run.config.download.verify == "size":
         return list(files)
-    found = await run.catalog.digests(wanted.scene for wanted in files)
+    found = await run.catalog.digests(wanted.scene for wanted in files if not wanted.is_cut)
     return [
         replace(wanted, catalogued=_checksums_of(wanted, found.get(wanted.scene, {})))
         async for wanted in in_turns(files)
@@ -135,6 +135,8 @@ def requirements_of(wanted: WantedFile, verify: str) -> Requirements:
     """Return what ``download.verify`` requires of a file."""
     if verify == "size":
         return Requirements(Form.ANY, fingerprint=None)
+    if wanted.is_cut:
+        return Requirements(form=None)  # known digests are of the whole file
     return Requirements(
         form=None,
         digests=_expected_digests(wanted, wanted.file_name, wanted.checksums),

@@ -90,7 +90,7 @@ class WantedFile:
     size_bytes: int | None
     """Exact; ``None`` for bundles, which are made on the fly, and if not stated."""
     estimate_bytes: int
-    """The listed size, for plans and progress; 0 if not stated."""
+    """The listed size, for plans and progress; 0 if not stated. Of a window what it may have."""
     checksums: tuple[Checksum, ...] = ()
     """Digests that the service states."""
     download_system: str | None = None
@@ -113,6 +113,21 @@ class WantedFile:
     """Entity id of the scene it belongs to."""
     is_namesake: bool = False
     """Whether another scene, which came first, has the same display id."""
+    window: str = ""
+    """Name of the part that is wanted of its scene's rasters; empty for whole files."""
+
+    @property
+    def whole_bytes(self) -> int:
+        """The listed size of the whole file; 0 if not stated."""
+        return self.estimate_bytes if self.size_bytes is None else self.size_bytes
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only a window of it is fetched: of a raster, while texts come whole."""
+        return bool(self.window) and self.file_name.upper().endswith(_RASTERS)
+
+
+_RASTERS = (".TIF", ".TIFF")
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,11 @@ def polygons_of(area: SearchArea) -> list[Polygon]:
     return [_polygon_of(spatial) for spatial in area.filters]
 
 
+def parts_of_area(area: SearchArea) -> list[Polygon]:
+    """Return all parts of an area with their points: the ground, or what the filters cover."""
+    return list(area.ground) or [_polygon_of(spatial) for spatial in area.filters]
+
+
 def _polygon_of(spatial: SpatialFilter) -> Polygon:
     match spatial:
         case {"geoJson": {"coordinates": [*rings]}}:

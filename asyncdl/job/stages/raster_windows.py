@@ -1,0 +1,199 @@
+"""Windows of rasters: which ranges of one are fetched, and the file that is made of them.
+
+The engine knows ranges and no formats; :mod:`asyncdl.windows` knows formats and no network. Here
+the two meet: an :class:`~asyncdl.transfer.excerpts.Excerpt` that has the head of a raster fetched,
+finds the tiles that touch the area, and puts them together, each checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from asyncdl.errors import TransferError, WrongContent
+from asyncdl.job.choosing.windows import AreaWindow
+from asyncdl.transfer import Fetched, FileFetcher, FileRequest
+from asyncdl.transfer.excerpts import ReadBytes
+from asyncdl.transfer.ranges import Coverage, Span, missing_of
+from asyncdl.transfer.slots import Slot
+from asyncdl.transfer.verification.structure import BROKEN_FILE
+from asyncdl.windows import (
+    Inquiry,
+    PixelBox,
+    TiffStructure,
+    TileEvidence,
+    WindowPlan,
+    assembled,
+    boxes_of_area,
+    georeference_of,
+    lay_out,
+    plan_inquiry,
+    record_of,
+    structure_inquiry,
+)
+from asyncdl.windows.byte_ranges import HeldBytes
+from asyncdl.windows.window_errors import AreaOutside, BrokenTiff, UnsupportedTiff, WindowError
+
+OUTSIDE = "outside-window"
+"""Reason of the ``TransferError`` for a raster that has no pixel of the area."""
+NO_WINDOW = "no-window"
+"""Reason of the ``TransferError`` for a raster that cannot be cut."""
+FIRST_BYTES = 16 * 1024
+"""What is fetched before anything is known: nearly always the whole head."""
+
+
+class RasterWindow:
+    """A :class:`~asyncdl.job.run_context.ByteWindow` of one raster.
+
+    Args:
+        window: The area.
+        source: Name of the raster, for its record.
+    """
+
+    def __init__(self, window: AreaWindow, source: str) -> None:
+        self._window, self._source = window, source
+        self._excerpt: RasterExcerpt | None = None
+        self._record = ""
+
+    async def fetch(
+        self, fetcher: FileFetcher, request: FileRequest, slot: Slot | None = None
+    ) -> Fetched:
+        """Fetch the tiles that touch the area, and make a file of them.
+
+        Raises: as :meth:`asyncdl.transfer.FileFetcher.fetch`, with the reasons :data:`OUTSIDE`
+            and :data:`NO_WINDOW` besides.
+        """
+        request = replace(request, excerpt=self._begin, keeps_source=True)
+        fetched = await fetcher.fetch(request, slot)
+        if self._excerpt is not None:
+            self._record = self._excerpt.record(
+                self._source, fetched.validator, fetched.received_bytes
+            )
+        return fetched
+
+    @property
+    def record(self) -> str:
+        """What was cut from what, as JSON."""
+        return self._record
+
+    def _begin(self, url: str) -> RasterExcerpt:
+        self._excerpt = RasterExcerpt(self._window.rings, url)
+        return self._excerpt
+
+
+class RasterExcerpt:
+    """An :class:`~asyncdl.transfer.excerpts.Excerpt` of a GeoTIFF.
+
+    Args:
+        rings: Of the area, in longitude and latitude.
+        url: Of the raster, for errors.
+    """
+
+    def __init__(self, rings: Sequence[Sequence[tuple[float, float]]], url: str) -> None:
+        self._rings, self._url = rings, url
+        self._wanted = [Span(0, FIRST_BYTES)]
+        self._held = HeldBytes()
+        self._structure: TiffStructure | None = None
+        self._of_structure: Inquiry[TiffStructure] | None = None
+        self._of_plan: Inquiry[WindowPlan] | None = None
+        self._plan: WindowPlan | None = None
+        self._evidence: list[TileEvidence] = []
+
+    def missing(self, done: Coverage, total: int | None) -> list[Span]:
+        """Return what is missing of the head and, once they are known, of the tiles."""
+        return missing_of(self._wanted, done, total)
+
+    def advance(self, read: ReadBytes, total: int) -> bool:
+        """Find out which tiles touch the area, as far as the bytes that are there say it."""
+        if self._plan is not None:
+            return False
+        with _explained(self._url):
+            found = self._read_on(read, total)
+        if isinstance(found, WindowPlan):
+            self._plan = found
+            self._want(found.ranges())
+        else:
+            self._want([found])
+        return True
+
+    def _read_on(self, read: ReadBytes, total: int) -> Span | WindowPlan:
+        """Read what is there; return what is lacking, or the plan once nothing is."""
+        if self._structure is None:
+            inquiry = self._of_structure or structure_inquiry(total, self._held)
+            self._of_structure = inquiry
+            if (lacking := self._feed(inquiry, read, total)) is not None:
+                return lacking
+            self._structure = inquiry.result
+        if self._of_plan is None:
+            box = self._box_in(self._structure)
+            self._of_plan = plan_inquiry(self._structure, box, held=self._held)
+        return self._feed(self._of_plan, read, total) or self._of_plan.result
+
+    def _feed(self, inquiry: Inquiry[Any], read: ReadBytes, total: int) -> Span | None:
+        """Give an inquiry what is there; return what it lacks, if anything."""
+        while (need := inquiry.need) is not None:
+            if missing_of([need], Coverage(tuple(self._wanted)), total):
+                return need
+            inquiry.feed(need.start, read(need.start, need.stop))
+        return None
+
+    def _box_in(self, structure: TiffStructure) -> PixelBox:
+        boxes = boxes_of_area(georeference_of(structure), self._rings)
+        if len(boxes) > 1:
+            raise UnsupportedTiff(
+                "the area lies at both ends of a raster around the world: take one side of it"
+            )
+        return boxes[0]
+
+    def _want(self, spans: Iterable[Span]) -> None:
+        # Joined spans touch where they were parted on purpose: they are requested one by one.
+        new = missing_of(sorted(spans), Coverage(tuple(self._wanted)), None)
+        self._wanted = sorted([*self._wanted, *new])
+
+    def assemble(self, read: ReadBytes) -> Iterator[bytes]:
+        """Yield the window's file, each tile checked."""
+        self._evidence.clear()
+        with _explained(self._url):
+            yield from assembled(lay_out(self._found), read, self._evidence)
+
+    @property
+    def proof(self) -> str:
+        """How sure it is that the tiles are right: what the least sure one was checked by."""
+        kinds = list(TileEvidence)
+        weakest = max(self._evidence, key=kinds.index, default=kinds[0])
+        return f"tiles-{weakest}"
+
+    def record(self, source: str, validator: str, fetched_bytes: int) -> str:
+        """Return what was cut from what, as JSON."""
+        found = record_of(
+            self._found,
+            lay_out(self._found),
+            self._evidence,
+            source=source,
+            validator=validator,
+            fetched_bytes=fetched_bytes,
+        )
+        return msgspec.json.encode(found).decode()
+
+    @property
+    def _found(self) -> WindowPlan:
+        if self._plan is None:
+            raise RuntimeError("a window is made before its tiles are known")
+        return self._plan
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Raise what is wrong with a raster, or with the area, as the engine knows it."""
+    try:
+        yield
+    except BrokenTiff as problem:
+        raise WrongContent(url, f"a broken file: {problem}", reason=BROKEN_FILE) from problem
+    except AreaOutside as problem:
+        raise TransferError(url, str(problem), reason=OUTSIDE, retryable=False) from problem
+    except WindowError as problem:
+        raise TransferError(url, str(problem), reason=NO_WINDOW, retryable=False) from problem

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from itertools import pairwise
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
+
+from orjson import Fragment
 
 from asyncdl.events import FoundScene
 from asyncdl.m2m.naming import parse_product_id
@@ -99,19 +103,40 @@ class Tiles:
 
 
 def map_data(
-    scenes: Sequence[FoundScene], area: Sequence[Polygon], tiles: Tiles | None = None
+    scenes: Sequence[FoundScene],
+    area: Sequence[Polygon],
+    tiles: Tiles | None = None,
+    missing: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Return what the script draws, as plain data."""
+    """Return what the script draws, as plain data.
+
+    Args:
+        scenes: With their footprints.
+        area: Of interest.
+        tiles: A background.
+        missing: Files that a run lacks, by product id; scenes that lack some are marked.
+    """
     rings: list[Ring] = [ring for scene in scenes for ring in scene.footprint]
     rings += [ring for polygon in area for ring in polygon]
     return {
-        "scenes": [_scene(scene) for scene in scenes],
+        "scenes": [
+            _scene(scene) | {"missing": (missing or {}).get(scene.product_id, 0)}
+            for scene in scenes
+        ],
+        # Tiles have a coast of their own.
+        "coast": None if tiles else coast(),
         "area": [unwrapped_shape(polygon) for polygon in area],
         # Tiles are made for one projection.
         "projection": "mercator" if tiles else projection_for(rings),
         "tiles": tiles.url if tiles else None,
         "credit": tiles.credit if tiles else None,
     }
+
+
+@cache
+def coast() -> Fragment:
+    """Return the world's coasts as JSON; docs/make_coast.py says in which form."""
+    return Fragment(resources.files("asyncdl.pages").joinpath("parts", "coast.json").read_bytes())
 
 
 def _scene(scene: FoundScene) -> dict[str, Any]:

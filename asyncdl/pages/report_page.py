@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from asyncdl.job.reporting.report import REPORT_NAME, Failure, Summary, group_failures
+from asyncdl.m2m.naming import product_id_of_file
 from asyncdl.markup import Child, Markup, element, joined, pairs, table
 from asyncdl.pages.chart import chart
 from asyncdl.pages.maps import Polygon, map_data, scene_list
@@ -60,7 +62,9 @@ def report_page(
         _section("Notices", _notices(summary)) if summary.notices else (),
         _section("Settings", pairs(settings)) if settings else (),
     )
-    data = {"map": map_data(history.found_scenes, area)} if has_map else {}
+    data = (
+        {"map": map_data(history.found_scenes, area, missing=_missing(summary))} if has_map else {}
+    )
     return page(title, body, data)
 
 
@@ -146,6 +150,12 @@ def _map(summary: Summary) -> Markup:
             element("p", note, class_="faint") if left_out > 0 else None,
         )
     )
+
+
+def _missing(summary: Summary) -> Counter[str]:
+    """Return how many files are missing, by product id as file names have it."""
+    names = (failure.file.rpartition("/")[2] for failure in summary.failures)
+    return Counter(product for name in names if (product := product_id_of_file(name)))
 
 
 def _kinds(summary: Summary) -> Markup:

@@ -16,11 +16,14 @@ AROUND_THE_POLE = tuple((longitude, 84.0) for longitude in range(-180, 180, 30))
 
 
 def scene(
-    *outlines: tuple[tuple[float, float], ...], date: str = "2020-03-10", browse_url: str = ""
+    *outlines: tuple[tuple[float, float], ...],
+    date: str = "2020-03-10",
+    cloud: float = 9.0,
+    browse_url: str = "",
 ) -> FoundScene:
     day = date.replace("-", "")
     return FoundScene(
-        f"LC08_L2SP_068017_{day}_20200822_02_T1", f"E{day}", date, 9.0, outlines, browse_url
+        f"LC08_L2SP_068017_{day}_20200822_02_T1", f"E{day}", date, cloud, outlines, browse_url
     )
 
 

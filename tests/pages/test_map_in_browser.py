@@ -37,6 +37,13 @@ const [x, y] = canvas.placeOf(...arguments);
 return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data];
 """
 
+DRAWN_AROUND = """
+const canvas = document.querySelector("canvas"), ratio = window.devicePixelRatio;
+const [x, y] = canvas.placeOf(...arguments).map((at) => (at - 40) * ratio), size = 80 * ratio;
+const found = canvas.getContext("2d").getImageData(x, y, size, size).data;
+return found.filter((value, i) => i % 4 === 3 && value > 60).length;
+"""
+
 
 @pytest.fixture
 def show(window: Browser, tmp_path: Path) -> Show:
@@ -152,3 +159,43 @@ def test_a_link_to_another_host_says_which(show: Show) -> None:
 def test_a_map_without_scenes_is_a_map(show: Show) -> None:
     window = show()
     assert "Scenes in view: 0" in window.run("return document.body.innerText")
+
+
+def texts(window: Browser, selector: str) -> list[str]:
+    found = window.run(
+        "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)", selector
+    )
+    return [str(text) for text in found]
+
+
+def test_the_list_has_date_and_cloud_and_is_sorted_by_either(show: Show) -> None:
+    clear, cloudy = scene(ANCHORAGE, cloud=3.0), scene(BESIDE, date="2020-03-03", cloud=80.0)
+    window = show(clear, cloudy)
+    by_date = texts(window, ".scenes button")
+    assert "2020-03-03 · 80 %" in by_date[0] and "2020-03-10 · 3 %" in by_date[1]
+    window.run("const s = document.querySelector('[title=Order]'); s.value = 'cloud'; s.onchange()")
+    assert texts(window, ".scenes button") == by_date[::-1]
+
+
+def test_ids_of_chosen_scenes_can_be_copied(show: Show) -> None:
+    """As a search takes them: one a line."""
+    window = show(scene(ANCHORAGE), scene(BESIDE, date="2020-03-03"))
+    copy = "return document.querySelector('.chooser button:nth-of-type(3)')"
+    assert window.run(f"{copy}.disabled")
+    window.run("document.querySelectorAll('.scenes input')[0].click()")
+    assert window.run("return document.querySelector('textarea').value.split('\\n').length") == 1
+    assert window.run(f"{copy}.textContent") == "Copy 1 id"
+    window.run("document.querySelector('.chooser button').click()")
+    assert window.run(f"{copy}.textContent") == "Copy 2 ids"
+    ids = window.run("return document.querySelector('textarea').value").split("\n")
+    assert len(ids) == 2 and all(text.startswith("LC08_") for text in ids)
+    window.run("document.querySelectorAll('.chooser button')[1].click()")
+    assert window.run(f"{copy}.disabled")
+
+
+def test_there_is_a_coast(show: Show) -> None:
+    """Of the Yukon delta, where no scene is."""
+    window = show(scene(ANCHORAGE))
+    window.run("for (let i = 0; i < 3; i++) document.querySelector('[title=Farther]').click()")
+    window.settle()
+    assert window.run(DRAWN_AROUND, -165.0, 60.5) > 0

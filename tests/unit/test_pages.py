@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from asyncdl.pages.maps import (
 from tests.pages.scenes import (
     ANCHORAGE,
     AROUND_THE_POLE,
+    BESIDE,
     FIJI,
     FIJI_CUT,
     HOSTILE,
@@ -109,3 +111,17 @@ def test_a_page_names_no_other_file_unless_tiles_are_wanted() -> None:
     assert not re.search(r"(src|href)=|@import|url\(|https?://(?!\*\.usgs\.gov)", page)
     tiles = Tiles("https://tiles.example/{z}/{x}/{y}.png", "the tiles' makers")
     assert "img-src https://*.usgs.gov https://tiles.example;" in map_page("t", [], tiles=tiles)
+
+
+def test_a_map_has_the_coasts_of_the_world_and_one_with_tiles_has_none() -> None:
+    coast = orjson.loads(orjson.dumps(map_data([], [])["coast"]))
+    assert len(coast) > 100 and all(len(steps) % 2 == 0 for steps in coast)
+    for steps in coast:  # closed: the steps lead back to the first corner
+        assert (sum(steps[2::2]), sum(steps[3::2])) == (0, 0)
+    assert map_data([], [], Tiles("https://host/{z}/{x}/{y}.png"))["coast"] is None
+
+
+def test_scenes_of_a_report_say_how_many_files_they_lack() -> None:
+    one, other = scene(ANCHORAGE), scene(BESIDE, date="2020-03-03")
+    marked = map_data([one, other], [], missing={one.product_id: 2})["scenes"]
+    assert [shown["missing"] for shown in marked] == [2, 0]

@@ -65,6 +65,12 @@ const shapes = [
     .sort((a, b) => (a.date < b.date ? -1 : 1))
     .map((scene) => ({ rings: scene.rings, scene })),
 ];
+// Each coast is its first corner and the steps from there, in hundredths of a degree.
+const coasts = (data.coast || []).map((steps) => {
+  const ring = [];
+  for (let i = 0, x = 0, y = 0; i < steps.length; i += 2) ring.push([(x += steps[i]) / 100, (y += steps[i + 1]) / 100]);
+  return { rings: [ring], scene: null };
+});
 const shapeOf = new Map(shapes.filter((s) => s.scene).map((s) => [s.scene, s]));
 let projection = PROJECTIONS[data.projection];
 let selected = null, hovered = null, under = [];
@@ -166,9 +172,13 @@ function draw() {
   if (projection.turns) view.y = Math.max(0, Math.min(1, view.y));
   drawTiles();
   drawGraticule(value("--line"), value("--faint"));
+  for (const coast of coasts) drawCoast(coast, value("--faint"));
   for (const shape of shapes) {
     if (!shape.scene) drawShape(shape, value("--ink"), 0.05, 2, [6, 4]);
-    else if (isShown.get(shape.scene.date)) drawShape(shape, colour(shape.scene.date, 1), 0.16, 1.3, []);
+    else if (isShown.get(shape.scene.date)) {
+      drawShape(shape, colour(shape.scene.date, 1), 0.16, 1.3, []);
+      if (shape.scene.missing) drawShape(shape, value("--bad"), 0, 2, [3, 3]);
+    }
   }
   for (const [shape, alpha, thick] of [[hovered, 0, 2.2], [selected && shapeOf.get(selected), 0.3, 3.2]]) {
     if (shape && isShown.get(shape.scene.date)) drawShape(shape, colour(shape.scene.date, 1), alpha, thick, []);
@@ -176,6 +186,15 @@ function draw() {
   drawScale(value("--ink"), value("--panel"));
 }
 
+function drawCoast(coast, ink) {
+  pen.strokeStyle = ink; pen.lineWidth = 0.8; pen.globalAlpha = 0.7;
+  for (const turn of turnsOf(coast.box)) {
+    pen.beginPath();
+    for (const line of coast.lines) trace(line, turn, true);
+    pen.stroke();
+  }
+  pen.globalAlpha = 1;
+}
 function drawShape(shape, ink, alpha, thick, dash) {
   for (const turn of turnsOf(shape.box)) {
     const [x0, y0] = toScreen(shape.box[0], shape.box[1], turn), [x1, y1] = toScreen(shape.box[2], shape.box[3], turn);
@@ -322,11 +341,13 @@ function select(scene) {
   card.replaceChildren(...(scene ? cardOf(scene) : []));
   redraw();
 }
+const missingFiles = (scene) => `${scene.missing} ${scene.missing === 1 ? "file" : "files"}`;
 function cardOf(scene) {
   const facts = [
     ["Acquired", scene.date || "unknown"],
     ["Cloud", scene.cloud === null ? "unknown" : `${scene.cloud} %`],
     ["Path / row", scene.path === null ? null : `${scene.path} / ${scene.row}`],
+    ["Missing", scene.missing ? missingFiles(scene) : ""],
     ["Product", scene.product],
     ["Scene", scene.entity],
   ].filter(([, value]) => value !== null && value !== "");
@@ -355,17 +376,54 @@ function pictureOf(scene) {
 // --- the list and the layers -------------------------------------------------------------
 
 const list = make("ul", { className: "scenes" }), listHead = make("h3", {});
+const ORDERS = {
+  date: ["by date", (a, b) => (a.date < b.date ? -1 : a.date > b.date ? 1 : 0)],
+  cloud: ["by cloud", (a, b) => (a.cloud ?? 101) - (b.cloud ?? 101)],
+  product: ["by id", (a, b) => (idOf(a) < idOf(b) ? -1 : 1)],
+};
+if (data.scenes.some((scene) => scene.missing)) ORDERS.missing = ["by missing files", (a, b) => b.missing - a.missing];
+const idOf = (scene) => scene.product || scene.entity;
+const order = make("select", { title: "Order", onchange: () => { data.scenes.sort(ORDERS[order.value][1]); listScenes(); } },
+  ...Object.entries(ORDERS).map(([key, [name]]) => make("option", { value: key, textContent: name })));
+data.scenes.sort(ORDERS.date[1]);
+const visibleScenes = () => data.scenes.filter((scene) => isShown.get(scene.date) && isInView(shapeOf.get(scene)));
 function listScenes() {
-  const visible = data.scenes.filter((scene) => isShown.get(scene.date) && isInView(shapeOf.get(scene)));
+  const visible = visibleScenes();
   listHead.textContent = `Scenes in view: ${visible.length}`;
-  list.replaceChildren(...visible.slice(0, MAX_LISTED).map((scene) => {
-    const button = make("button", { className: "name", textContent: scene.product || scene.entity,
-      onclick: () => { under = [scene]; select(scene); } });
-    if (scene === selected) button.setAttribute("aria-current", "true");
-    return make("li", {}, button);
-  }));
+  list.replaceChildren(...visible.slice(0, MAX_LISTED).map(itemOf));
   if (visible.length > MAX_LISTED) list.append(make("li", { className: "faint", textContent: `… and ${visible.length - MAX_LISTED} more` }));
+  showChosen();
 }
+function itemOf(scene) {
+  const box = make("input", { type: "checkbox", checked: chosen.has(scene), title: "Choose it",
+    onchange: () => { if (box.checked) chosen.add(scene); else chosen.delete(scene); showChosen(); } });
+  const facts = [scene.date || "no date", scene.cloud === null ? "cloud ?" : `${Math.round(scene.cloud)} %`];
+  const button = make("button", { onclick: () => { under = [scene]; select(scene); } },
+    make("span", { textContent: facts.join(" · ") }),
+    scene.missing ? make("span", { className: "bad", textContent: ` · ${missingFiles(scene)} missing` }) : null,
+    make("span", { className: "name", textContent: idOf(scene) }));
+  if (scene === selected) button.setAttribute("aria-current", "true");
+  return make("li", {}, box, button);
+}
+
+// --- choosing scenes, to copy their ids as `search.scenes` and `scenes_file` take them ---------
+
+const chosen = new Set();
+const ids = make("textarea", { readOnly: true, rows: 4, spellcheck: false, hidden: true, title: "Ids of the chosen scenes" });
+const copy = make("button", { textContent: "Copy ids", disabled: true, onclick: () => {
+  ids.focus(); ids.select();
+  copy.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C";  // the other way needs a secure page
+} });
+function showChosen() {
+  ids.value = data.scenes.filter((scene) => chosen.has(scene)).map(idOf).join("\n");
+  ids.hidden = copy.disabled = !chosen.size;
+  copy.textContent = chosen.size ? `Copy ${chosen.size} ${chosen.size === 1 ? "id" : "ids"}` : "Copy ids";
+}
+const choose = (text, change) => make("button", { textContent: text, onclick: () => { change(); listScenes(); } });
+const chooser = make("div", { className: "chooser" },
+  order,
+  choose("Choose all", () => visibleScenes().forEach((scene) => chosen.add(scene))),
+  choose("None", () => chosen.clear()), copy, ids);
 function isInView(shape) {
   if (!shape) return true;
   const [x0, y0] = toPlane(0, 0), [x1, y1] = toPlane(width, height), box = shape.box;
@@ -395,7 +453,7 @@ function layersOf() {
 // --- putting it together -------------------------------------------------------------------
 
 const where = make("div", { className: "where", textContent: "" });
-const choice = make("select", { title: "Projection", onchange: () => { projection = PROJECTIONS[choice.value]; shapes.forEach(place); fit(); } },
+const choice = make("select", { title: "Projection", onchange: () => { projection = PROJECTIONS[choice.value]; [...coasts, ...shapes].forEach(place); fit(); } },
   ...Object.entries(PROJECTIONS).map(([key, { name }]) => make("option", { value: key, textContent: name, selected: key === data.projection })));
 const ground = make("div", { className: "ground" }, canvas,
   make("div", { className: "tools" },
@@ -403,7 +461,7 @@ const ground = make("div", { className: "ground" }, canvas,
     make("button", { textContent: "−", title: "Farther", onclick: () => zoomTo(view.scale / 2) }),
     make("button", { textContent: "⤢", title: "Show everything", onclick: () => fit() }), choice),
   where, data.credit ? make("div", { className: "credit", textContent: data.credit }) : null, card);
-frame.replaceChildren(ground, make("div", { className: "side" }, ...layersOf(), listHead, list));
+frame.replaceChildren(ground, make("div", { className: "side" }, ...layersOf(), listHead, data.scenes.length ? chooser : null, list));
 
 const pointers = new Map();
 let moved = 0;
@@ -456,7 +514,7 @@ function pick(point) {
 canvas.placeOf = (lon, lat) => toScreen(...projection.project(lon, lat), projection.turns
   ? Math.round(view.x - projection.project(lon, lat)[0]) : 0);
 
-shapes.forEach(place);
+[...coasts, ...shapes].forEach(place);
 let isFirst = true;
 new ResizeObserver(() => {
   width = canvas.clientWidth; height = canvas.clientHeight;

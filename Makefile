@@ -33,6 +33,8 @@ VENV_READERS := .venv-readers
 READY_FOR_READERS := $(VENV_READERS)/.ready
 VENV_LINES := .venv-lines
 READY_FOR_LINES := $(VENV_LINES)/.ready
+VENV_BEYOND := .venv-beyond
+READY_FOR_BEYOND := $(VENV_BEYOND)/.ready
 # What meets the loop: connections, TLS, timers, threads, signals and processes. Which files a job
 # chooses, what a command prints and what the journal holds are the same on every loop, and so are
 # tests that bring a loop of their own, whose clock jumps (tests/clock.py).
@@ -46,6 +48,7 @@ ON_UVLOOP := -m "not simulated" tests/test_*.py tests/transfer \
 # What the extras are for, and what meets the codings and look-ups that come with aiohttp's own.
 ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py tests/test_trust.py \
     tests/library tests/examples/test_notebook.py tests/m2m tests/stac tests/cli/test_doctor.py tests/cli/test_login.py tests/job/test_job_stac.py \
+    tests/beyond/test_local_cluster.py \
     tests/security/test_area_files.py tests/security/test_replies.py \
     tests/transfer/test_framing_rows.py tests/unit/test_areas.py \
     tests/unit/test_credentials.py tests/unit/test_items.py tests/unit/test_keyrings.py \
@@ -74,7 +77,7 @@ MINUTES ?= 10
 
 LANES := suite uvloop extras portable-slice clients
 
-.PHONY: demo test suite portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients soak audit bench lines field figures release release-check clean
+.PHONY: demo test suite portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients beyond soak audit bench lines field figures release release-check clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -151,6 +154,9 @@ formats-slice: $(READY_FOR_FORMATS)  # a part of them, in half a minute
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
 
+beyond: $(READY_FOR_BEYOND)  # real schedulers and workers, each of them killed, paused and cut off
+	$(VENV_BEYOND)/bin/python -m pytest -q --numprocesses auto --dist worksteal tests/beyond
+
 soak: $(READY_FOR_UVLOOP)  # random faults and kills on each loop, for as long as one likes
 	$(BIN)/python -m tests.security.fuzzing --minutes $(MINUTES)
 	$(BIN)/python -m tests.soak.soak --minutes $(MINUTES)
@@ -211,7 +217,7 @@ $(READY_FOR_UVLOOP): $(READY_FOR_TESTS)
 $(READY_FOR_EXTRAS): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_EXTRAS)
 	$(PIP_FOR) $(VENV_EXTRAS)/bin/python --quiet install --constraint constraints.txt \
-	    --editable ".[geo,stac,keyring,notebook,otel,prometheus,trust,socks]" --group test --group extras
+	    --editable ".[geo,stac,keyring,notebook,otel,prometheus,trust,socks,dask]" --group test --group extras
 	touch $@
 
 $(READY_FOR_FORMATS): $(READY_FOR_TESTS)
@@ -229,6 +235,12 @@ $(READY_FOR_READERS): $(READY_FOR_TESTS)
 $(READY_FOR_LINES): $(READY)
 	$(PYTHON) -m venv --clear $(VENV_LINES)
 	$(PIP_FOR) $(VENV_LINES)/bin/python --quiet install --group lines
+	touch $@
+
+$(READY_FOR_BEYOND): $(READY_FOR_TESTS)
+	$(PYTHON) -m venv --clear $(VENV_BEYOND)
+	$(PIP_FOR) $(VENV_BEYOND)/bin/python --quiet install --constraint constraints.txt \
+	    --editable ".[dask]" --group test
 	touch $@
 
 $(READY_FOR_AREAS): $(READY_FOR_TESTS)
@@ -265,4 +277,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_LINES) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(VENV_RELEASE) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_LINES) $(VENV_BEYOND) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(VENV_RELEASE) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 
-class Event(Struct, frozen=True):
-    """Base of all events."""
+class Event(Struct, frozen=True, tag=True):
+    """Base of all events. As plain data each has the name of its class in a field ``type``."""
 
 
 Emit: TypeAlias = Callable[[Event], None]
@@ -133,6 +133,42 @@ class HostStrain(Event, frozen=True):
     """At most from now on; equal to ``allowed`` when the strain is over."""
     allowed: int
     """Connections that are allowed without strain."""
+
+
+# --- a cluster -----------------------------------------------------------------
+
+
+class WorkerJoined(Event, frozen=True):
+    """A worker of the cluster takes files from now on."""
+
+    worker: str
+    """Its name."""
+    host: str
+    """Name of its machine."""
+
+
+class WorkerLeft(Event, frozen=True):
+    """A worker of the cluster takes no more files."""
+
+    worker: str
+    """As in :class:`WorkerJoined`."""
+    reason: str
+    """Why, for people; empty at the end of a run."""
+    files: int = 0
+    """Files that it had; others get them."""
+
+
+class WorkerActivity(Event, frozen=True):
+    """What a worker does, sent now and then; a lost event does no harm."""
+
+    worker: str
+    """As in :class:`WorkerJoined`."""
+    files: int
+    """Files that it has; it works on some of them, and the others are next."""
+    connections: int
+    """In use."""
+    received_bytes: int
+    """Over the network so far in this run."""
 
 
 # --- services that are down ----------------------------------------------------

@@ -79,6 +79,7 @@ _BY_REASON = {
         "followed with a larger `max_redirects`."
     ),
     "too-large": "Raise the limit on the size, if the file is right to be so large.",
+    "worker-error": "Report it, with the traceback in the log of the worker.",
     "wrong-content": FINAL,
 }
 _BY_STATUS = {

@@ -24,6 +24,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ('[[products]] with kind = "band_group"', config.BandGroupProduct),
     ("[download]", config.DownloadConfig),
     ("[poll]", config.PollConfig),
+    ("[cluster]", config.ClusterConfig),
 )
 HEAD = """\
 <!-- Written by docs/make_configuration.py from asyncdl/config/. Do not edit. -->

@@ -24,7 +24,7 @@ from asyncdl.pages.maps import Polygon
 from asyncdl.pages.report_page import report_page
 from asyncdl.redact import redact
 
-SECTIONS = ("search", "download", "poll")
+SECTIONS = ("search", "download", "poll", "cluster")
 """The service section is about the account."""
 
 

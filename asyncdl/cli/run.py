@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
@@ -27,6 +28,7 @@ from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.service_access import (
     access_to,
     open_service,
+    with_cluster,
     with_state,
     with_tls,
     with_window,
@@ -37,6 +39,8 @@ from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
 from asyncdl.net.tls import TlsSettings
+
+ENGINES = ("dask",)
 
 
 @command(
@@ -50,6 +54,10 @@ from asyncdl.net.tls import TlsSettings
 @json_option
 @state_option
 @window_option
+@click.option("--engine", type=click.Choice(ENGINES), help="Fetch files with a cluster's workers.")
+@click.option(
+    "--scheduler", help="Address of the cluster; by default workers start on this machine."
+)
 @click.option("--retry-failed", is_flag=True, help="Only files that failed or stayed unresolved.")
 @click.option("--force", is_flag=True, help="Run even if not everything fits on the disk.")
 @click.option("--quiet", "-q", is_flag=True, help="Print only errors.")
@@ -63,6 +71,8 @@ def run(
     as_json: bool,
     state_dir: Path | None,
     window: Window | None,
+    engine: Literal["dask"] | None,
+    scheduler: str | None,
     retry_failed: bool,
     force: bool,
     quiet: bool,
@@ -78,6 +88,7 @@ def run(
     """
     with naming(config):
         settings = with_window(with_state(load_config(config), state_dir), window)
+        settings = with_cluster(settings, engine, scheduler)
     if max_wait is not None:
         service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
         settings = msgspec.structs.replace(settings, service=service_config)

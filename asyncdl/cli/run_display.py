@@ -17,13 +17,15 @@ from asyncdl.cli.live import ResizableLive
 from asyncdl.cli.printing import plain
 from asyncdl.events import Emit, Event, Notice
 from asyncdl.progress.run_progress import RunProgress, join_fitting
-from asyncdl.run_state.messages import message_of, retry_of
+from asyncdl.run_state.messages import at_work, message_of, retry_of
 from asyncdl.run_state.transfers import ActiveFile
 from asyncdl.text import shortened
-from asyncdl.units import rate, size
+from asyncdl.units import count, rate, size
 
 SHOWN_FILES = 8
 """Lines for active files; any more are counted."""
+SHOWN_WORKERS = 8
+"""Lines for workers of a cluster; any more are counted."""
 NARROW = 60
 """Below this many columns a file has no bar, and its share stands for its sizes."""
 WIDE = 96
@@ -71,6 +73,7 @@ def render(progress: RunProgress, width: int, height: int = 24) -> RenderableTyp
     if len(head) + len(tail) > room:
         head = [head[0], head[-1]]
     tail = tail[: room - len(head)]
+    tail += _workers(progress, room - len(head) - len(tail))
     files = _files(progress, width, room - len(head) - len(tail))
     return Group(*head, *files, *tail, Text())
 
@@ -87,6 +90,16 @@ def _tail(progress: RunProgress, width: int) -> list[RenderableType]:
     if progress.preparation:
         lines.append(_line(join_fitting(progress.preparation, width)))
     return lines + [_line(delay, "yellow") for delay in progress.delays]
+
+
+def _workers(progress: RunProgress, room: int) -> list[RenderableType]:
+    """Return a line for each worker of a cluster, as far as half of the room allows."""
+    lines = at_work(progress.state)
+    shown = min(SHOWN_WORKERS, room // 2)
+    if len(lines) > shown:
+        more = len(lines) - max(0, shown - 1)
+        lines = [*lines[: max(0, shown - 1)], f"… and {count(more, 'more worker')}"]
+    return [_line(line) for line in lines[:shown]]
 
 
 def _line(text: str, style: str = "") -> Text:

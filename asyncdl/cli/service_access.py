@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 import msgspec
@@ -89,6 +89,28 @@ def with_window(settings: Config, window: Window | None) -> Config:
     except Clash as clash:
         key = "--window" if clash.key == "products.window" else clash.key
         raise ConfigError(str(clash), key=key, value=str(window), allowed=clash.allowed) from None
+
+
+def with_cluster(settings: Config, engine: Literal["dask"] | None, scheduler: str | None) -> Config:
+    """Return a config with the cluster of ``--engine`` and ``--scheduler``, if given.
+
+    Raises: UsageError, if they contradict each other, or what is left of the config.
+    """
+    if engine is None and scheduler is None:
+        return settings
+    cluster = settings.cluster
+    try:
+        changed = msgspec.structs.replace(
+            cluster,
+            engine=engine or cluster.engine,
+            scheduler=scheduler or cluster.scheduler,
+            # Those of the config are started on this machine.
+            workers=None if scheduler else cluster.workers,
+        )
+    except Clash as clash:
+        option = {"scheduler": "--scheduler"}.get(clash.key, clash.key)
+        raise click.UsageError(f"{option} {clash}; allowed: {clash.allowed}") from None
+    return msgspec.structs.replace(settings, cluster=changed)
 
 
 def with_tls(config: ServiceConfig, tls: TlsSettings) -> ServiceConfig:

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from asyncdl.config.sections import (
     Clash,
+    ClusterConfig,
     Config,
     DownloadConfig,
     PollConfig,
@@ -47,7 +48,14 @@ _EXPECTED = _KINDS | {"str": "text in quotes"}
 _BOUNDS = {">=": "or more", "<=": "or less"}
 _NO_CHOICE = ("Invalid enum value", "Invalid value")
 
-_SECTIONS = (ServiceConfig, SearchConfig, *get_args(Product), DownloadConfig, PollConfig)
+_SECTIONS = (
+    ServiceConfig,
+    SearchConfig,
+    *get_args(Product),
+    DownloadConfig,
+    PollConfig,
+    ClusterConfig,
+)
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")

@@ -509,6 +509,48 @@ class PollConfig(Section, frozen=True):
     """Stop waiting for files that are still in preparation this long after they were requested."""
 
 
+class ClusterConfig(Section, frozen=True):
+    """Files are fetched by workers on several machines, or on several cores of this one."""
+
+    engine: Annotated[Literal["dask"], Meta(description='"dask"')] | None = None
+    """Which cluster; needs the extra ``dask``. Default: this process fetches all files. See
+    [howto/cluster.md](howto/cluster.md)."""
+    scheduler: (
+        Annotated[str, Meta(min_length=1, description='an address such as "tcp://10.0.0.1:8786"')]
+        | None
+    ) = None
+    """Address of a Dask scheduler, whose workers fetch the files. Default: workers are started on
+    this machine, and end with the run."""
+    workers: Annotated[int, Meta(ge=1, le=256, description="1 to 256")] | None = None
+    """How many workers are started on this machine. Default: one for each processor, up to the
+    number of connections."""
+    lease: Annotated[Seconds, Meta(description='1 or more seconds, or text such as "10s"')] = (
+        Seconds(10)
+    )
+    """A worker that has heard nothing from this process for so long stops, and saves the state of
+    its files; one that does not respond for so long is replaced by others."""
+
+    def __post_init__(self) -> None:
+        if self.engine is None:
+            given = next((key for key in ("scheduler", "workers") if getattr(self, key)), None)
+            if given is not None:
+                raise Clash(given, "has no effect without an engine", 'engine = "dask"')
+        if self.lease < 1:
+            raise Clash("lease", "is too short for any network", "1 second or more")
+        if self.scheduler is not None and self.workers is not None:
+            problem = "is only for workers that are started on this machine"
+            raise Clash("workers", problem, "either scheduler or workers")
+        if self.scheduler is not None and not _SCHEDULER.fullmatch(self.scheduler):
+            raise Clash(
+                "scheduler",
+                "is not the address of a scheduler",
+                "an address with its scheme, such as tcp://10.0.0.1:8786",
+            )
+
+
+_SCHEDULER = re.compile(r"[a-z0-9]+://\S+")
+
+
 class Config(Section, frozen=True, kw_only=True):
     """A whole config file, with absolute paths."""
 
@@ -528,6 +570,8 @@ class Config(Section, frozen=True, kw_only=True):
     """Where files go, and how they are fetched."""
     poll: PollConfig = PollConfig()
     """How to wait for files in preparation."""
+    cluster: ClusterConfig = ClusterConfig()
+    """Who fetches the files."""
 
     def __post_init__(self) -> None:
         is_unpacked = [isinstance(p, BundleProduct) and p.extract for p in self.products]
@@ -545,6 +589,9 @@ class Config(Section, frozen=True, kw_only=True):
         if len(windows) > 1:
             problem = "differs between products, and two of them may want the same file"
             yield Clash("products.window", problem, "one window; another one in another config")
+        if self.window is not None and self.cluster.engine is not None:
+            problem = "cannot be cut by the workers of a cluster"
+            yield Clash("products.window", problem, "whole files, or no cluster.engine")
         search = self.search
         if AREA in windows and (search.aoi, search.bbox, search.point) == (None, None, None):
             problem = "is the area of the search, which has none"

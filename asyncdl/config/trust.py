@@ -25,7 +25,7 @@ class Reach(Enum):
     FILE = "a file that is read"
     FOLDER = "a folder that is written to"
     HOST = "a host that gets requests"
-    OWN = "secrets, trust and consent: for the operator only"
+    OWN = "secrets, trust, consent and other machines: for the operator only"
 
 
 REACH: Mapping[str, Reach] = {
@@ -90,6 +90,10 @@ REACH: Mapping[str, Reach] = {
     "download.stac": Reach.CHOICE,
     "poll.interval": Reach.NUMBER,
     "poll.deadline": Reach.NUMBER,
+    "cluster.engine": Reach.OWN,
+    "cluster.scheduler": Reach.OWN,
+    "cluster.workers": Reach.OWN,
+    "cluster.lease": Reach.OWN,
 }
 """Every key of a config. Keys that are missing here are refused, like those that are ``OWN``."""
 
@@ -145,7 +149,7 @@ def overreaches(
 
 
 def _given(raw: Mapping[str, Any], config: Config) -> Iterator[tuple[str, Any]]:
-    for table in ("service", "search", "download", "poll"):
+    for table in ("service", "search", "download", "poll", "cluster"):
         section = getattr(config, table)
         for key in raw.get(table, ()):
             yield f"{table}.{key}", getattr(section, key, None)

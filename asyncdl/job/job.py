@@ -44,6 +44,7 @@ from asyncdl.job.choosing.preflight import (
 )
 from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_new, scope_of
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
+from asyncdl.job.fetcher_choice import files_in_hand, open_fetcher_of
 from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
@@ -63,7 +64,7 @@ from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.markup import Markup, element
 from asyncdl.net.tls import Tls, tls_context
 from asyncdl.stac import StacCatalog, StacOptions
-from asyncdl.transfer import Downloader, Limits
+from asyncdl.transfer import Limits
 
 _DAMAGED_JOURNAL = (
     "The journal could not be read and was put aside; existing files are verified again."
@@ -217,7 +218,7 @@ class Job:
                 chosen=config.state_directory,
                 durable=durable,
             ) as journal,
-            Downloader(self._limits, emit=emit, tls=tls) as downloader,
+            open_fetcher_of(config, self._limits, emit, tls=self._tls, shared_tls=tls) as fetcher,
             self._open_client(credentials, tls, emit) as client,
             StacCatalog(
                 config.service.digest_url, emit=emit, options=StacOptions(tls=tls)
@@ -241,13 +242,13 @@ class Job:
                     config=config,
                     label=start.label,
                     client=client,
-                    fetcher=downloader,
+                    fetcher=fetcher,
                     placer=placer_of(config),
                     journal=journal,
                     catalog=catalog,
                     outstanding=await read_back(journal, client, start, was_empty=was_empty),
                     polls=SharedPolls(client, config.poll.interval),
-                    link_window=LinkWindow(config.service.link_wait, config.download.files_at_once),
+                    link_window=LinkWindow(config.service.link_wait, files_in_hand(config)),
                     space=self._space,
                     emit=emit,
                     wait_for_reader=self._events.room,

@@ -44,7 +44,7 @@ async def pipeline(run: RunContext, search_plan: SearchPlan) -> None:
     Raises: AsyncdlError, what made the run stop, alone and not in a group.
         Cancelled half way it leaves no task and no open file.
     """
-    workers = run.config.download.files_at_once
+    workers = run.files_in_hand
     wanted_out, wanted_in = anyio.create_memory_object_stream[list[WantedFile]](1)
     ready_out, ready_in = anyio.create_memory_object_stream[Ready](workers * READY_PER_WORKER)
     waiting_out, waiting_in = anyio.create_memory_object_stream[Waiting](1)

@@ -12,6 +12,7 @@ from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.choosing.from_config import kinds_of
 from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.deferred_calls import DeferredCalls
+from asyncdl.job.fetcher_choice import files_in_hand
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
@@ -108,6 +109,11 @@ class RunContext:
         if self.scope is None:
             return self.kinds
         return tuple(kind for kind in self.kinds if kind in self.scope.kinds.get(scene, ()))
+
+    @property
+    def files_in_hand(self) -> int:
+        """How many files are given to the fetcher at once."""
+        return files_in_hand(self.config)
 
     @property
     def directory(self) -> Path:

@@ -12,6 +12,8 @@ from asyncdl.events import (
     ServiceBack,
     ServiceWait,
     TransferRetry,
+    WorkerJoined,
+    WorkerLeft,
 )
 from asyncdl.run_state.files import Preparation
 from asyncdl.run_state.state import RunState
@@ -36,6 +38,10 @@ def message_of(event: Event) -> str:
             return f"{service} has been down for {duration(since_s)} ({reason}); {again}"
         case ServiceBack(service=service, after_s=after_s):
             return f"{service} is back after {duration(after_s)}"
+        case WorkerJoined(worker=worker, host=host):
+            return f"{worker} on {host} takes files"
+        case WorkerLeft(worker=worker, reason=reason, files=files):
+            return f"{worker} is gone ({reason}); others get its {count(files, 'file')}"
     return ""
 
 
@@ -58,6 +64,11 @@ def delays(state: RunState, now_s: float) -> list[str]:
         *(strain.describe(now_s) for strain in state.strains.current.values()),
         *(f"waiting: {wait.describe(now_s)}" for wait in state.waits.pending(now_s)),
     ]
+
+
+def at_work(state: RunState) -> list[str]:
+    """Return a line for each worker of a cluster that is there."""
+    return [worker.describe() for worker in state.workers.present]
 
 
 def in_preparation(preparation: Preparation, now_s: float) -> list[str]:

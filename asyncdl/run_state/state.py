@@ -25,10 +25,14 @@ from asyncdl.events import (
     TransferProgress,
     TransferRetry,
     TransferStarted,
+    WorkerActivity,
+    WorkerJoined,
+    WorkerLeft,
 )
 from asyncdl.run_state.files import FileCounts, Preparation
 from asyncdl.run_state.transfers import Transfers
 from asyncdl.run_state.waits import Strains, Waits
+from asyncdl.run_state.workers import ClusterWorkers
 
 
 class RunState:
@@ -40,8 +44,8 @@ class RunState:
     the number of hosts, and on the estimates that are still open; not on what is over.
 
     Events that report a total so far (``ScenesFound``, ``TransferProgress``, ``ConnectionsInUse``,
-    ``FilesPreparing``, ``QuotaLeft``, ``HostStrain``, ``ServiceWait``) may come twice or be left
-    out, as for a slow reader: the next one makes up for it.
+    ``FilesPreparing``, ``QuotaLeft``, ``HostStrain``, ``ServiceWait``, ``WorkerActivity``) may come
+    twice or be left out, as for a slow reader: the next one makes up for it.
 
     Args:
         kinds: Product kinds that are counted even when no file of theirs ends.
@@ -65,6 +69,7 @@ class RunState:
         self.preparation = Preparation()
         self.waits = Waits()
         self.strains = Strains()
+        self.workers = ClusterWorkers()
         self._handlers: dict[type[Event], Callable[[Any, float], object]] = {
             JobStarted: self._start,
             JobFinished: self._end,
@@ -84,6 +89,9 @@ class RunState:
             ServiceWait: self.waits.for_service,
             ServiceBack: self.waits.end_outage,
             HostStrain: self.strains.note,
+            WorkerJoined: self.workers.join,
+            WorkerLeft: self.workers.leave,
+            WorkerActivity: self.workers.note,
         }
 
     def apply(self, event: Event, now_s: float) -> None:

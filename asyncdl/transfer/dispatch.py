@@ -113,6 +113,11 @@ class Dispatch(Generic[T]):
         """Set while the next file is waited for."""
         self._changed = anyio.Event()
 
+    def resize(self, count: int) -> None:
+        """Work on another number of files at once from now on, 1 or more."""
+        self._max_silent = count + EXTRA_SILENT
+        self._slots.resize(count)
+
     async def run(self) -> None:
         """Start every file, and return when all have ended."""
         async with self._source, anyio.create_task_group() as tasks:

@@ -121,6 +121,38 @@ class Downloader:
         """Return whether the host of ``url`` is down or paused, and waited for."""
         return self._engine is not None and self._engine.host_limiter.is_troubled(url)
 
+    def limit(self, connections: int, max_rate_bytes_s: float | None) -> None:
+        """Use other limits from now on, in the place of those of :attr:`limits`.
+
+        Connections that are in use stay; no other begins until their number is right.
+
+        Args:
+            connections: To all hosts together, 1 or more; no more go to one host.
+            max_rate_bytes_s: For all files together; ``None`` is unlimited.
+        """
+        if self._engine is not None:
+            self._engine.host_limiter.resize(connections)
+            self._engine.rate_limit.change(max_rate_bytes_s)
+
+    def spare_host(self, host: str, reason: str, pause_s: float, *, is_strained: bool) -> None:
+        """Apply what another downloader has learned about a host.
+
+        Args:
+            host: Its name, with the port if its URLs have one.
+            reason: Of the pause, such as ``http-429``.
+            pause_s: How long no request is made; 0 or more.
+            is_strained: Whether it gets fewer connections from now on.
+        """
+        if self._engine is not None:
+            self._engine.host_limiter.host_named(host).spare(
+                reason, pause_s, is_strained=is_strained
+            )
+
+    @property
+    def connections_in_use(self) -> int:
+        """Connections to all hosts together, now."""
+        return self._engine.host_limiter.budget.in_use if self._engine is not None else 0
+
     async def fetch(self, request: FileRequest, slot: Slot | None = None) -> Fetched:
         """Fetch one file to its final name, or find it there already.
 

@@ -35,8 +35,12 @@ class RateLimit:
     """
 
     def __init__(self, bytes_per_s: float | None) -> None:
-        self._bytes_per_s = bytes_per_s
         self._free_at_s = 0.0
+        self.change(bytes_per_s)
+
+    def change(self, bytes_per_s: float | None) -> None:
+        """Use another limit from now on."""
+        self._bytes_per_s = bytes_per_s
         self.grain_bytes = sys.maxsize if bytes_per_s is None else int(bytes_per_s * GRAIN_S) + 1
         """Maximum to receive at once."""
 

@@ -99,6 +99,7 @@ class HostLimiter:
         self._limits = limits
         self._emit = emit
         self._hosts: dict[str, HostState] = {}
+        self._per_host = limits.per_host
         self.budget = FairLimiter(limits.connections)
         """Connections to all hosts together."""
         self._suspended = 0
@@ -106,11 +107,25 @@ class HostLimiter:
 
     def state_of(self, url: str) -> HostState:
         """Return what is known about the host of ``url``."""
-        name = host_of(url)
+        return self.host_named(host_of(url))
+
+    def host_named(self, name: str) -> HostState:
+        """Return what is known about a host, by its name and port."""
         host = self._hosts.get(name)
         if host is None:
             host = self._hosts[name] = HostState(name, self._limits, self._emit)
+            host.resize(self._per_host)
         return host
+
+    def resize(self, connections: int) -> None:
+        """Use another number of connections in all from now on, and no more for one host.
+
+        Those that are in use stay; no other begins until their number is right.
+        """
+        self.budget.capacity = connections
+        self._per_host = min(connections, self._limits.per_host)
+        for host in self._hosts.values():
+            host.resize(self._per_host)
 
     def connections(self, url: str) -> int:
         """Return how many connections the host of ``url`` gets at present."""
@@ -233,7 +248,7 @@ class HostLimiter:
     def is_unstrained(self, url: str) -> bool:
         """Return whether the host of ``url`` gets all connections that are allowed."""
         host = self.state_of(url)
-        return not host.pause_s and host.concurrency.limit >= self._limits.per_host
+        return not host.pause_s and host.concurrency.limit >= self._per_host
 
     def reduce_budget(self) -> None:
         """Use fewer connections from now on: the system has no more file descriptors."""

@@ -128,6 +128,18 @@ class HostState:
         """Seconds since the outage began; 0 without one."""
         return self.concurrency.outage.elapsed_s(clock.now_s())
 
+    def resize(self, ceiling: int) -> None:
+        """Allow another number of connections; under strain no more than now."""
+        concurrency = self.concurrency
+        if concurrency.ceiling == ceiling:
+            return
+        is_strained = concurrency.limit < concurrency.ceiling
+        concurrency.ceiling = ceiling
+        concurrency.limit = min(concurrency.limit, ceiling) if is_strained else ceiling
+        if not self._strain:
+            self._reported_limit = ceiling
+        self._apply()
+
     def begin(self, connection: HostConnection) -> None:
         """Record that a connection is in use from now on."""
         self._in_use.add(connection)
@@ -195,6 +207,17 @@ class HostState:
         if capped_s > self.pause_s:
             self.concurrency.pause(capped_s, clock.now_s())
             self._emit(HostWait(self.name, RATE_LIMIT, capped_s))
+
+    def spare(self, reason: str, pause_s: float, *, is_strained: bool) -> None:
+        """Apply what was learned elsewhere: pause, and use fewer connections if it was strained."""
+        now_s = clock.now_s()
+        if pause_s > self.pause_s:
+            self.concurrency.pause(pause_s, now_s)
+            self._emit(HostWait(self.name, reason, pause_s))
+        # What is in flight was admitted before: it says nothing that is not known by now.
+        if is_strained and self.concurrency.reduce(now_s, now_s):
+            self._strain = reason
+        self._apply()
 
     def suspect_limit(self, asked_at_s: float) -> None:
         """Use fewer connections: a request made at ``asked_at_s`` may have been one too many."""

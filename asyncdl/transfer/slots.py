@@ -165,6 +165,12 @@ class Slots:
         self.waiting = 0
         """Number of files that have started and wait."""
 
+    def resize(self, count: int) -> None:
+        """Use another number of files at once from now on; those that have started go on."""
+        self._count = count
+        self.limiter.capacity = files_beside(self._extra + len(self._lacking), count)
+        self.on_change()
+
     @property
     def has_free(self) -> bool:
         """Whether another file may start. Files that have waited go first."""
@@ -329,7 +335,8 @@ class Slot:
         def end_silence() -> None:
             timer.cancel()
             if self.is_silent:
-                self._continue_at_once()
+                self.is_silent = False
+                self.continue_at_once()
                 on_response()
             self.note_end_of_request()
 
@@ -339,10 +346,10 @@ class Slot:
         finally:
             end_silence()
 
-    def _continue_at_once(self) -> None:
-        """Take a slot without waiting, since a response does not wait."""
-        self.is_silent = False
-        self._slots.limiter.force_acquire()
-        self._is_held = True
+    def continue_at_once(self) -> None:
+        """Take a slot without waiting, as for a response, which does not wait."""
+        if not self._is_held:
+            self._slots.limiter.force_acquire()
+            self._is_held = True
         self._set_waiting(waits=False)
         self._slots.on_change()

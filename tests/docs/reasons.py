@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "asyncdl"
-ROOMS = ("errors.py", "events.py", "net", "transfer", "m2m", "journal", "job")
+ROOMS = ("errors.py", "events.py", "net", "transfer", "m2m", "journal", "job", "cluster")
 CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 """What is no code is a sentence for people; some things that are called reason hold one."""
 
-WORDS_FOR_PEOPLE = {"ApiRetry", "HostWait", "ServiceWait", "hold", "_announce"}
+WORDS_FOR_PEOPLE = {"ApiRetry", "HostWait", "ServiceWait", "WorkerLeft", "hold", "_announce"}
 """Their reasons tell why something waits and are no codes."""
 
 

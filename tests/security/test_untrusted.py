@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from asyncdl.config import Config, SearchConfig, load_config, parse_config
 from asyncdl.config.sections import (
     DEFAULT_URL,
+    ClusterConfig,
     DownloadConfig,
     PollConfig,
     Product,
@@ -194,6 +195,7 @@ def test_every_key_of_a_config_has_a_reach() -> None:
     """Whoever adds a key decides what it reaches: a file, a host, a number, or nothing."""
     keys = keys_of(ServiceConfig, "service") | keys_of(SearchConfig, "search")
     keys |= keys_of(DownloadConfig, "download") | keys_of(PollConfig, "poll")
+    keys |= keys_of(ClusterConfig, "cluster")
     for kind in get_args(Product):
         keys |= keys_of(kind, "products") | {"products.kind"}
     assert keys == set(REACH)
@@ -331,13 +333,14 @@ def test_a_host_of_the_list_is_named(root: Path, host: str, url: str) -> None:
 
 @pytest.mark.parametrize("key", [key for key, reach in REACH.items() if reach is Reach.OWN])
 def test_nothing_of_the_account_is_set(root: Path, key: str) -> None:
-    _, _, name = key.partition(".")
-    value: object = ["ASTERGDEM"] if name == "accept_eulas" else "ids.txt"
-    raw = order("service", name, value)
-    raw["service"] |= {"client_cert": "ids.txt"} if name == "client_key" else {}
+    table, _, name = key.partition(".")
+    values = {"accept_eulas": ["ASTERGDEM"], "scheduler": "tcp://h:1", "workers": 2, "lease": 5}
+    raw = order(table, name, values.get(name, "dask" if name == "engine" else "ids.txt"))
+    raw[table] |= {"client_cert": "ids.txt"} if name == "client_key" else {}
+    raw[table] |= {"engine": "dask"} if table == "cluster" else {}
     with pytest.raises(ConfigError, match="only for the operator") as refused:
         untrusted(raw, root)
-    assert refused.value.key.startswith("service.")
+    assert refused.value.key.startswith(f"{table}.")
 
 
 @pytest.mark.parametrize("key", BOUNDS)

@@ -49,7 +49,11 @@ ROOMS: dict[str, set[str]] = {
     "job": {
         "background", "errors", "events", "extras", "config", "markup", "outside", "net", "redact",
         "run_state", "system", "text", "units", "user_text", "transfer", "m2m", "stac", "items",
-        "journal", "windows",
+        "journal", "windows", "cluster",
+    },
+    "cluster": {
+        "errors", "events", "extras", "config.layouts", "job.places", "net", "redact", "transfer",
+        "version",
     },
     "doctor": {"version", "errors", "config", "net", "redact", "m2m", "job", "journal", "units"},
     "progress": {"events", "extras", "run_state", "text", "units"},
@@ -74,7 +78,7 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
         {"places"},
         {"choosing"},
         {"queue"},
-        {"run_context", "deferred_calls"},
+        {"run_context", "deferred_calls", "fetcher_choice"},
         {"stages"},
     ),
     "m2m": (

@@ -109,6 +109,7 @@ def test_the_log_says_what_is_waited_for_as_the_screen_does(
 NOT_LOGGED = {
     "ApiRetry", "CheckProgress", "ConnectionsInUse", "FileChecked", "FilesPreparing", "FilesWanted",
     "LinkRenewal", "QuotaLeft", "TransferEnded", "TransferProgress", "TransferStarted",
+    "WorkerActivity",
 }  # fmt: skip
 """Events without a line of their own."""
 

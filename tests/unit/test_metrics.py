@@ -32,8 +32,9 @@ from asyncdl.metrics import INSTRUMENTS, Distribution, Kind, Metrics, Snapshot
 from asyncdl.metrics.instruments import API_DURATION
 from asyncdl.metrics.measuring import MAX_SERIES, MetricReader
 
-NOT_MEASURED = {"Notice", "CheckProgress"}
-"""Words for people, and what :class:`FileChecked` says in the end."""
+NOT_MEASURED = {"Notice", "CheckProgress", "WorkerJoined", "WorkerLeft", "WorkerActivity"}
+"""Words for people, what :class:`FileChecked` says in the end, and what a cluster measures itself:
+workers come and go under ever new names."""
 
 
 def after(*run: Event) -> Snapshot:

@@ -23,6 +23,8 @@ from asyncdl.events import (
     ServiceBack,
     ServiceWait,
     TransferRetry,
+    WorkerJoined,
+    WorkerLeft,
 )
 from asyncdl.run_state.messages import message_of
 
@@ -42,7 +44,15 @@ def log_event(event: Event) -> None:
             log.info("%s: retrying in %.1f s: %s", event.key, event.wait_s, event.detail)
         case ScenesFound():
             log.info("%d scenes so far, %s match", event.found, event.total_hits)
-        case QuotaWait() | HostWait() | HostStrain() | ServiceWait() | ServiceBack():
+        case (
+            QuotaWait()
+            | HostWait()
+            | HostStrain()
+            | ServiceWait()
+            | ServiceBack()
+            | WorkerJoined()
+            | WorkerLeft()
+        ):
             # The same sentences as on the screen.
             log.info("%s", message_of(event))
         case Notice():

@@ -212,14 +212,21 @@ class Summary:
 
     def as_report(self) -> dict[str, Any]:
         """Return the summary and the history, as written to the report file."""
-        return self.as_json() | dict(msgspec.to_builtins(self.history))
+        return self.as_json() | self._history
+
+    @property
+    def _history(self) -> dict[str, Any]:
+        history: dict[str, Any] = msgspec.to_builtins(self.history)
+        if not history["workers"]:
+            del history["workers"]  # as in every version before there were clusters
+        return history
 
     def report_parts(self) -> Iterator[bytes]:
         """Yield the report file in pieces: one key per line, with its value on the same line.
 
         Samples, footprints and failures have a line each.
         """
-        facts = self._facts([*self.failures]) | dict(msgspec.to_builtins(self.history))
+        facts = self._facts([*self.failures]) | self._history
         for number, (key, value) in enumerate(facts.items()):
             yield b",\n  " if number else b"{\n  "
             yield orjson.dumps(key) + b": "

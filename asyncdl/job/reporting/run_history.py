@@ -70,6 +70,17 @@ class EndpointCalls:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerTotal:
+    """What came over one worker of a cluster."""
+
+    worker: str
+    """Its name."""
+    host: str
+    """Name of its machine."""
+    received_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunHistory:
     """How a run went."""
 
@@ -85,6 +96,8 @@ class RunHistory:
     """The first 2,000 of a search; empty if the config names scenes by id."""
     service: str = ""
     """Name of the service in the journal; empty in older reports."""
+    workers: tuple[WorkerTotal, ...] = ()
+    """The workers of a cluster, in the order in which they came; empty without one."""
 
 
 class HistoryRecorder:
@@ -158,6 +171,10 @@ class HistoryRecorder:
             strains=tuple(map(_span_of, state.strains.history)),
             found_scenes=tuple(self._scenes),
             service=self._service,
+            workers=tuple(
+                WorkerTotal(worker.name, worker.host, worker.received_bytes)
+                for worker in state.workers.known.values()
+            ),
         )
 
 

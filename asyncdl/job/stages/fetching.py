@@ -51,7 +51,7 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
         run.link_window.remove(ready.wanted, is_fetched=is_fetched)
         await run.wait_for_reader()
 
-    workers = run.config.download.files_at_once
+    workers = run.files_in_hand
     await Dispatch(
         ready_in,
         workers,
@@ -59,7 +59,8 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
         is_troubled=lambda ready: run.fetcher.is_troubled(ready.url),
         work=work,
         max_parked=workers * PARKED_PER_WORKER,
-        is_shared=run.config.download.workers == "auto",
+        # Workers of a cluster see to it themselves.
+        is_shared=run.config.download.workers == "auto" and run.config.cluster.engine is None,
         on_park=lambda ready, is_parked: run.link_window.set_waiting(ready.wanted, waits=is_parked),
     ).run()
 

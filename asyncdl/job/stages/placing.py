@@ -21,8 +21,9 @@ from asyncdl.errors import (
     reason_of,
 )
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.places.extraction import UnpackedFile, Unpacker, UnpackSpec, unpack
-from asyncdl.job.places.layout import Unpacking, transient_path, unpacking_at, unpacking_of
+from asyncdl.job.places.extraction import UnpackedFile, Unpacker, unpack
+from asyncdl.job.places.layout import transient_path, unpacking_at
+from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
 from asyncdl.job.places.placer import PlacedFile
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.requirements import Requirements, requirements_of
@@ -137,17 +138,20 @@ def _remove(path: Path) -> None:
 # --- unpacking ----------------------------------------------------------------------------
 
 
-def unpacker_for(run: RunContext, wanted: WantedFile) -> Unpacker:
+def unpacker_for(run: RunContext, wanted: WantedFile) -> BundleUnpacker:
     """Return what unpacks a bundle; for any other file it has nothing to do."""
-    unpacking = unpacking_of(wanted) or Unpacking()
-    spec = UnpackSpec(
-        is_wanted=lambda name: bool(unpacking.wanted_of([name], wanted.scene)),
-        target_of=lambda name: run.placer.work_path(_path_of(run, wanted, name)),
-        expected_of=_requirements(run, wanted).of_member,
-        durable=run.config.download.durable,
+    requirements, layout = _requirements(run, wanted), run.layout
+    plan = MemberPlan(
+        bundle=wanted,
+        files=str(layout.files),
+        bundles=str(layout.bundles),
+        form=requirements.form,
+        digests=dict(requirements.members),
+        fingerprint=requirements.fingerprint,
         max_bytes=run.config.download.max_size,
+        durable=run.config.download.durable,
     )
-    return Unpacker(wanted.file_name, spec)
+    return BundleUnpacker(plan, run.placer.work_path)
 
 
 def member_records(

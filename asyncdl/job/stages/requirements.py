@@ -15,9 +15,8 @@ from asyncdl.journal import FinishedFile
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.stac import FileDigest
-from asyncdl.transfer import Digest, Form, form_of
+from asyncdl.transfer import Digest, Form
 from asyncdl.transfer.verification.archive import Members
-from asyncdl.transfer.verification.checks import Expected
 from asyncdl.transfer.verification.digests import ALGORITHMS as DIGEST_NAMES
 from asyncdl.transfer.verification.digests import can_match
 
@@ -102,11 +101,6 @@ class Requirements:
     needs_digest: bool = False
     fingerprint: str | None = FINGERPRINT
     """Computed where no digest of the whole file is expected."""
-
-    def of_member(self, name: str, size_bytes: int | None) -> Expected:
-        """Return what a file that is unpacked from a bundle has to match."""
-        form = form_of(name) if self.form is None else self.form
-        return Expected(form, size_bytes, self.members.get(name, ()), fingerprint=self.fingerprint)
 
     @property
     def is_possible(self) -> bool:

@@ -1,0 +1,70 @@
+"""An agent as Dask runs it: an actor, whose engine has a thread of its own.
+
+Nothing here imports Dask: the module is loaded on workers by its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+import msgspec
+
+from asyncdl.cluster.agent_thread import AgentThread
+from asyncdl.cluster.messages import (
+    AgentReport,
+    AgentSettings,
+    Instructions,
+    Sealed,
+    VersionOnly,
+    open_sealed,
+    seal,
+)
+from asyncdl.cluster.probing import probe, versions_differ
+from asyncdl.version import __version__
+
+
+class DaskAgent:
+    """The actor of one coordinator on one worker.
+
+    Args:
+        sealed: :class:`AgentSettings`.
+    """
+
+    def __init__(self, sealed: Sealed) -> None:
+        self._settings = sealed
+        self._thread: AgentThread | None = None
+
+    async def start(self) -> Sealed:
+        """Check what is needed, and begin if nothing is wrong; return a :class:`ProbeReport`."""
+        version = open_sealed(self._settings, VersionOnly).version
+        if version != __version__:
+            return seal(versions_differ(version))
+        try:
+            settings = open_sealed(self._settings, AgentSettings)
+        except msgspec.ValidationError:
+            return seal(versions_differ(version))
+        if settings.ignores_interrupts:
+            with suppress(ValueError):  # not the main thread: no signal comes here
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+        report = await asyncio.to_thread(probe, settings)
+        if not report.problem:
+            self._thread = AgentThread(settings)
+        return seal(report)
+
+    async def take(self, sealed: Sealed) -> None:
+        """Follow :class:`Instructions`; without effect after the end, which is reported."""
+        if self._thread is not None:
+            await self._thread.take(open_sealed(sealed, Instructions))
+
+    async def hear(self) -> Sealed:
+        """Return an :class:`AgentReport`, as soon as there is something to report."""
+        if self._thread is None:
+            return seal(AgentReport(has_ended=True))
+        return seal(await self._thread.report())
+
+    async def stop(self) -> None:
+        """Stop all transfers, and return when their state is saved."""
+        if self._thread is not None:
+            await self._thread.stop()

@@ -1,0 +1,147 @@
+"""Orders: file requests as plain data, for another process. Pure.
+
+What a :class:`~asyncdl.transfer.FileRequest` holds as a function stays with the coordinator, or
+becomes data: a URL that is refused is reported, and replaced by a message; where the service is,
+which names the URL, is a number; and members are unpacked by a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, field
+
+from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
+from asyncdl.net.addresses import Zone
+from asyncdl.transfer import Digest, FileRequest, Form, Recheck
+from asyncdl.transfer.verification.archive import Unpack
+
+
+class FileOrder(Struct, frozen=True, omit_defaults=True):
+    """One file request, as it travels to an agent. Its ``repr`` has no URL and no header."""
+
+    number: int
+    """Its name between coordinator and agent, unique in a run."""
+    url: str
+    directory: str
+    name: str | None = None
+    size_bytes: int | None = None
+    digests: tuple[Digest, ...] = ()
+    members: dict[str, tuple[Digest, ...]] = field(default_factory=dict)
+    fingerprint: str | None = None
+    form: Form | None = None
+    key: str = ""
+    headers: dict[str, str | None] = field(default_factory=dict)
+    is_renewable: bool = False
+    """Whether the coordinator has a fresh URL when this one is refused."""
+    named_by: str | None = None
+    max_zone: int | None = None
+    """The zone of the service that named the URL, where the coordinator knows it."""
+    overwrite: bool = False
+    resume: bool | None = None
+    mirrors: tuple[str, ...] = ()
+    recheck: Recheck = Recheck.NEVER
+    remote_time: bool = False
+    accept_html: bool = False
+    connections: int | None = None
+    unpack: MemberPlan | None = None
+    """What is unpacked from it while it is received."""
+
+    def __repr__(self) -> str:
+        return f"<order {self.number}: {self.key}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return what a debugger may show."""
+        return [("number", self.number)]
+
+
+def order_of(request: FileRequest, number: int, *, url: str = "") -> FileOrder:
+    """Return a request as an order.
+
+    Args:
+        request: Its ``unpack`` is of a :class:`BundleUnpacker`, or ``None``.
+        number: Of the order.
+        url: The latest URL, if that of the request was replaced.
+    Raises: TypeError, if ``unpack`` or ``excerpt`` is a function, which cannot travel.
+    """
+    if request.excerpt is not None:
+        raise TypeError("FileRequest.excerpt: it cannot be sent to a worker")
+    return FileOrder(
+        number=number,
+        url=url or request.url,
+        directory=str(request.directory),
+        name=request.name,
+        size_bytes=request.size_bytes,
+        digests=request.digests,
+        members=dict(request.members),
+        fingerprint=request.fingerprint,
+        form=request.form,
+        key=request.key,
+        headers=dict(request.headers),
+        is_renewable=request.refresh is not None,
+        named_by=request.named_by,
+        max_zone=None if request.named_from is None else int(request.named_from()),
+        overwrite=request.overwrite,
+        resume=request.resume,
+        mirrors=request.mirrors,
+        recheck=request.recheck,
+        remote_time=request.remote_time,
+        accept_html=request.accept_html,
+        connections=request.connections,
+        unpack=_plan_of(request),
+    )
+
+
+def _plan_of(request: FileRequest) -> MemberPlan | None:
+    unpacker = unpacker_of(request)
+    return None if unpacker is None else unpacker.plan
+
+
+def unpacker_of(request: FileRequest) -> BundleUnpacker | None:
+    """Return what unpacks a request's file; ``None`` for nothing. Raises: TypeError."""
+    if request.unpack is None:
+        return None
+    unpacker = getattr(request.unpack, "__self__", None)
+    if not isinstance(unpacker, BundleUnpacker):
+        raise TypeError("FileRequest.unpack: a function cannot be sent to a worker")
+    return unpacker
+
+
+def request_of(
+    order: FileOrder,
+    refresh: Callable[[], Awaitable[str]] | None = None,
+    unpack: Callable[[], Unpack] | None = None,
+) -> FileRequest:
+    """Return the request that an order stands for.
+
+    Args:
+        order: From :func:`order_of`.
+        refresh: Asks the coordinator for a fresh URL; used only if it has one.
+        unpack: Begins to unpack by the order's plan.
+    """
+    zone = None if order.max_zone is None else Zone(order.max_zone)
+    return FileRequest(
+        url=order.url,
+        directory=Path(order.directory),
+        name=order.name,
+        size_bytes=order.size_bytes,
+        digests=order.digests,
+        members=order.members,
+        fingerprint=order.fingerprint,
+        unpack=unpack if order.unpack is not None else None,
+        form=order.form,
+        key=order.key,
+        headers=order.headers,
+        refresh=refresh if order.is_renewable else None,
+        named_by=order.named_by,
+        named_from=None if zone is None else lambda: zone,
+        overwrite=order.overwrite,
+        resume=order.resume,
+        mirrors=order.mirrors,
+        recheck=order.recheck,
+        remote_time=order.remote_time,
+        accept_html=order.accept_html,
+        connections=order.connections,
+    )

@@ -1,0 +1,50 @@
+"""What the tests with real processes share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+import asyncdl.sandbox
+from asyncdl.sandbox import Service
+from tests.beyond.dask_processes import Processes, starting
+
+FILE_BYTES = 300_000
+SCENES = '["LC08_L2SP_068017_20200310_20200822_02_T1"]'
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """The embedded service, with files that take a while at the rates of the tests."""
+    async with asyncdl.sandbox.serve(file_size=FILE_BYTES) as service:
+        yield service
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
+    async with starting(tmp_path / "processes") as processes:
+        yield processes
+
+
+MakeJob = Callable[..., Path]
+
+
+@pytest.fixture
+def make_job(service: Service, tmp_path: Path) -> MakeJob:
+    """Write a config whose files are fetched by a cluster."""
+
+    def make(*, cluster: str = 'lease = "2s"', download: str = "", max_wait: str = "30s") -> Path:
+        path = tmp_path / "job.toml"
+        path.write_text(
+            f'[service]\nurl = "{service.url}"\nstac_url = "{service.stac_url}"\n'
+            f'max_wait = "{max_wait}"\n[search]\nscenes = {SCENES}\n'
+            '[[products]]\nkind = "bands"\nbands = ["SR_*", "QA_PIXEL"]\n'
+            '[[products]]\nkind = "bundle"\nextract = true\nmembers = ["ST_*"]\n'
+            f'[download]\ndirectory = "data"\nconnections = 4\n{download}\n'
+            f'[poll]\ninterval = 0.05\n[cluster]\nengine = "dask"\n{cluster}\n'
+        )
+        return path
+
+    return make

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
+from asyncdl.job.places.raster_cut import RasterCut
 from asyncdl.net.addresses import Zone
 from asyncdl.transfer import Digest, FileRequest, Form, Recheck
 from asyncdl.transfer.verification.archive import Unpack
@@ -48,6 +49,9 @@ class FileOrder(Struct, frozen=True, omit_defaults=True):
     connections: int | None = None
     unpack: MemberPlan | None = None
     """What is unpacked from it while it is received."""
+    excerpt: RasterCut | None = None
+    """What is wanted of it, if not all."""
+    keeps_source: bool = False
 
     def __repr__(self) -> str:
         return f"<order {self.number}: {self.key}>"
@@ -61,13 +65,12 @@ def order_of(request: FileRequest, number: int, *, url: str = "") -> FileOrder:
     """Return a request as an order.
 
     Args:
-        request: Its ``unpack`` is of a :class:`BundleUnpacker`, or ``None``.
+        request: Its ``unpack`` is of a :class:`BundleUnpacker`, its ``excerpt`` of a
+            :class:`RasterCut`, or ``None``.
         number: Of the order.
         url: The latest URL, if that of the request was replaced.
     Raises: TypeError, if ``unpack`` or ``excerpt`` is a function, which cannot travel.
     """
-    if request.excerpt is not None:
-        raise TypeError("FileRequest.excerpt: it cannot be sent to a worker")
     return FileOrder(
         number=number,
         url=url or request.url,
@@ -91,7 +94,18 @@ def order_of(request: FileRequest, number: int, *, url: str = "") -> FileOrder:
         accept_html=request.accept_html,
         connections=request.connections,
         unpack=_plan_of(request),
+        excerpt=_cut_of(request),
+        keeps_source=request.keeps_source,
     )
+
+
+def _cut_of(request: FileRequest) -> RasterCut | None:
+    if request.excerpt is None:
+        return None
+    cut = getattr(request.excerpt, "__self__", None)
+    if not isinstance(cut, RasterCut):
+        raise TypeError("FileRequest.excerpt: a function cannot be sent to a worker")
+    return cut
 
 
 def _plan_of(request: FileRequest) -> MemberPlan | None:
@@ -131,6 +145,8 @@ def request_of(
         members=order.members,
         fingerprint=order.fingerprint,
         unpack=unpack if order.unpack is not None else None,
+        excerpt=None if order.excerpt is None else order.excerpt.begin,
+        keeps_source=order.keeps_source,
         form=order.form,
         key=order.key,
         headers=order.headers,

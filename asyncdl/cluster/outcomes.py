@@ -23,6 +23,7 @@ class FetchedRecord(Struct, frozen=True, array_like=True):
     elapsed_s: float
     digests: tuple[Digest, ...] = ()
     validator: str = ""
+    excerpt: str = ""
 
 
 class UnpackedRecord(Struct, frozen=True):
@@ -60,6 +61,7 @@ def record_of_fetched(fetched: Fetched) -> FetchedRecord:
         fetched.elapsed_s,
         fetched.digests,
         fetched.validator,
+        fetched.excerpt,
     )
 
 
@@ -75,4 +77,5 @@ def fetched_of(record: FetchedRecord) -> Fetched:
         record.elapsed_s,
         record.digests,
         record.validator,
+        record.excerpt,
     )

@@ -85,6 +85,13 @@ class Destination:
         """Of the version on disk; empty if nothing was fetched."""
         return Validator() if self.unfinished is None else self.unfinished.state.validator
 
+    def excerpt_record(self, received_bytes: int) -> str:
+        """Return what the excerpt says of the file that was made; empty without one."""
+        if self._excerpt is None:
+            return ""
+        version = self.validator
+        return self._excerpt.record(version.etag or version.last_modified or "", received_bytes)
+
     @property
     def opened(self) -> UnfinishedFile:
         """The unfinished file, once it is open."""

@@ -276,4 +276,5 @@ class Download(Struct, eq=False):
             elapsed_s=self._elapsed_s,
             digests=file.verification.digests,
             validator=version.etag or version.last_modified or "",
+            excerpt=self.destination.excerpt_record(self.progress.received_bytes),
         )

@@ -50,6 +50,14 @@ class Excerpt(Protocol):
     def proof(self) -> str:
         """What the assembled bytes were checked by, such as ``tiles-checksum``."""
 
+    def record(self, validator: str, received_bytes: int) -> str:
+        """Return what a caller may keep of how the file was made, as any text.
+
+        Args:
+            validator: The host's, of the source; empty without one.
+            received_bytes: Over the network.
+        """
+
 
 BeginExcerpt: TypeAlias = Callable[[str], Excerpt]
 """Begins an excerpt; takes the URL of the source, for its errors."""

@@ -212,6 +212,8 @@ class Fetched:
     """All that were computed over the whole file, the strongest first."""
     validator: str = ""
     """The host's ``ETag`` of what was fetched, or its date; empty if it sent neither."""
+    excerpt: str = ""
+    """Of a file that was made of some ranges: what its excerpt says of how."""
 
 
 class FileFetcher(Protocol):

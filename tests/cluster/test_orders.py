@@ -33,11 +33,13 @@ from asyncdl.errors import (
 from asyncdl.events import TransferEnded, TransferProgress
 from asyncdl.job.places.extraction import ExtractError
 from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
+from asyncdl.job.places.raster_cut import RasterCut
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
 from asyncdl.net.addresses import Zone
 from asyncdl.transfer import Digest, Fetched, FileRequest, Form, Recheck
 from asyncdl.transfer.excerpts import Excerpt
+from asyncdl.transfer.ranges import Coverage, Span
 
 SECRET = "c2VjcmV0"
 URL = f"https://files.example.org/x.tif?requestSignature={SECRET}"
@@ -91,9 +93,9 @@ def test_a_function_that_unpacks_cannot_travel() -> None:
         order_of(request, 1)
 
 
-STAYING = {"refresh", "unpack", "named_from", "excerpt", "keeps_source"}
-"""Fields of a request that are functions, or about one: each becomes data or is refused."""
-IN_THEIR_PLACE = {"number", "is_renewable", "unpack", "max_zone"}
+STAYING = {"refresh", "unpack", "named_from", "excerpt"}
+"""Fields of a request that are functions: each becomes data or is refused."""
+IN_THEIR_PLACE = {"number", "is_renewable", "unpack", "max_zone", "excerpt"}
 
 
 def test_no_field_is_left_behind() -> None:
@@ -103,7 +105,18 @@ def test_no_field_is_left_behind() -> None:
     assert FetchedRecord.__struct_fields__ == tuple(f.name for f in dataclasses.fields(Fetched))
 
 
-def test_an_excerpt_is_refused() -> None:
+def test_a_window_of_a_raster_travels() -> None:
+    cut = RasterCut((((-150.0, 61.0), (-149.0, 61.0), (-149.0, 62.0)),), "x.TIF")
+    request = FileRequest(URL, Path("/d"), "x.TIF", excerpt=cut.begin, keeps_source=True)
+    order = pickle.loads(pickle.dumps(order_of(request, 1)))
+    there = request_of(order)
+    assert order.excerpt == cut
+    assert there.excerpt is not None
+    assert there.excerpt(URL).missing(Coverage(), None) == [Span(0, 16 * 1024)]
+    assert there.keeps_source
+
+
+def test_another_excerpt_is_refused() -> None:
     def begin(url: str) -> Excerpt:
         raise NotImplementedError
 

@@ -24,7 +24,8 @@ from aiohttp import web
 
 from asyncdl.errors import TransferError
 from asyncdl.job.choosing.windows import AreaWindow
-from asyncdl.job.stages.raster_windows import RasterWindow
+from asyncdl.job.places.raster_cut import RasterCut
+from asyncdl.job.stages.cutting import RasterWindow
 from asyncdl.m2m.searching.area import area_from_bbox, parts_of_area
 from asyncdl.transfer import Downloader, Fetched, FileRequest
 from asyncdl.transfer.parts.part_file import remove_part_files
@@ -120,9 +121,10 @@ async def answering(url: str) -> None:
 
 async def fetch(url: str, bbox: tuple[float, ...], directory: Path) -> Fetched:
     window = AreaWindow("a", tuple(parts_of_area(area_from_bbox(*bbox))))
+    cut = RasterCut(window.rings, "source.tif")
     async with Downloader() as downloader:
         request = FileRequest(url, directory, "window.tif", overwrite=True, fingerprint="sha256")
-        fetched = await RasterWindow(window, "source.tif").fetch(downloader, request)
+        fetched = await RasterWindow(cut).fetch(downloader, request)
     remove_part_files(fetched.path)  # as a job does once it has recorded a window
     return fetched
 

@@ -1,4 +1,4 @@
-"""Windows of rasters: which ranges of one are fetched, and the file that is made of them.
+"""One window of one raster: which ranges are fetched, and the file that is made of them.
 
 The engine knows ranges and no formats; :mod:`asyncdl.windows` knows formats and no network. Here
 the two meet: an :class:`~asyncdl.transfer.excerpts.Excerpt` that has the head of a raster fetched,
@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from asyncdl.errors import TransferError, WrongContent
-from asyncdl.job.choosing.windows import AreaWindow
-from asyncdl.transfer import Fetched, FileFetcher, FileRequest
 from asyncdl.transfer.excerpts import ReadBytes
 from asyncdl.transfer.ranges import Coverage, Span, missing_of
-from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.verification.structure import BROKEN_FILE
 from asyncdl.windows import (
     Inquiry,
@@ -46,55 +42,19 @@ FIRST_BYTES = 16 * 1024
 """What is fetched before anything is known: nearly always the whole head."""
 
 
-class RasterWindow:
-    """A :class:`~asyncdl.job.run_context.ByteWindow` of one raster.
-
-    Args:
-        window: The area.
-        source: Name of the raster, for its record.
-    """
-
-    def __init__(self, window: AreaWindow, source: str) -> None:
-        self._window, self._source = window, source
-        self._excerpt: RasterExcerpt | None = None
-        self._record = ""
-
-    async def fetch(
-        self, fetcher: FileFetcher, request: FileRequest, slot: Slot | None = None
-    ) -> Fetched:
-        """Fetch the tiles that touch the area, and make a file of them.
-
-        Raises: as :meth:`asyncdl.transfer.FileFetcher.fetch`, with the reasons :data:`OUTSIDE`
-            and :data:`NO_WINDOW` besides.
-        """
-        request = replace(request, excerpt=self._begin, keeps_source=True)
-        fetched = await fetcher.fetch(request, slot)
-        if self._excerpt is not None:
-            self._record = self._excerpt.record(
-                self._source, fetched.validator, fetched.received_bytes
-            )
-        return fetched
-
-    @property
-    def record(self) -> str:
-        """What was cut from what, as JSON."""
-        return self._record
-
-    def _begin(self, url: str) -> RasterExcerpt:
-        self._excerpt = RasterExcerpt(self._window.rings, url)
-        return self._excerpt
-
-
 class RasterExcerpt:
     """An :class:`~asyncdl.transfer.excerpts.Excerpt` of a GeoTIFF.
 
     Args:
-        rings: Of the area, in longitude and latitude.
+        rings: Outer rings of what is wanted of it, in longitude and latitude.
+        source: Its name, for the record.
         url: Of the raster, for errors.
     """
 
-    def __init__(self, rings: Sequence[Sequence[tuple[float, float]]], url: str) -> None:
-        self._rings, self._url = rings, url
+    def __init__(
+        self, rings: Sequence[Sequence[tuple[float, float]]], source: str, url: str
+    ) -> None:
+        self._rings, self._source, self._url = rings, source, url
         self._wanted = [Span(0, FIRST_BYTES)]
         self._held = HeldBytes()
         self._structure: TiffStructure | None = None
@@ -167,15 +127,15 @@ class RasterExcerpt:
         weakest = max(self._evidence, key=kinds.index, default=kinds[0])
         return f"tiles-{weakest}"
 
-    def record(self, source: str, validator: str, fetched_bytes: int) -> str:
-        """Return what was cut from what, as JSON."""
+    def record(self, validator: str, received_bytes: int) -> str:
+        """Return what was cut from what, as JSON: a :class:`asyncdl.windows.WindowRecord`."""
         found = record_of(
             self._found,
             lay_out(self._found),
             self._evidence,
-            source=source,
+            source=self._source,
             validator=validator,
-            fetched_bytes=fetched_bytes,
+            fetched_bytes=received_bytes,
         )
         return msgspec.json.encode(found).decode()
 

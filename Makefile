@@ -54,6 +54,7 @@ ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py
     tests/unit/test_credentials.py tests/unit/test_items.py tests/unit/test_keyrings.py \
     tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_metrics_prometheus.py \
     tests/unit/test_vector_files.py tests/unit/test_progress_widget.py \
+    tests/stores/test_object_store.py \
     tests/windows/test_fetched_with_gdal.py tests/windows/test_tile_proof.py \
     tests/windows/test_with_gdal.py
 PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_do_what_they_say
@@ -155,8 +156,9 @@ formats-slice: $(READY_FOR_FORMATS)  # a part of them, in half a minute
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
 
-beyond: $(READY_FOR_BEYOND)  # real schedulers and workers, each of them killed, paused and cut off
+beyond: $(READY_FOR_BEYOND)  # real schedulers, workers and stores, each of them killed, paused and cut off
 	$(VENV_BEYOND)/bin/python -m pytest -q --numprocesses auto --dist worksteal tests/beyond
+	$(VENV_BEYOND)/bin/python -m pytest -q --with-beyond tests/stores
 
 soak: $(READY_FOR_UVLOOP)  # random faults and kills on each loop, for as long as one likes
 	$(BIN)/python -m tests.security.fuzzing --minutes $(MINUTES)
@@ -218,7 +220,7 @@ $(READY_FOR_UVLOOP): $(READY_FOR_TESTS)
 $(READY_FOR_EXTRAS): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_EXTRAS)
 	$(PIP_FOR) $(VENV_EXTRAS)/bin/python --quiet install --constraint constraints.txt \
-	    --editable ".[geo,stac,keyring,notebook,otel,prometheus,trust,socks,dask]" --group test --group extras
+	    --editable ".[geo,stac,keyring,notebook,otel,prometheus,trust,socks,dask,store]" --group test --group extras
 	touch $@
 
 $(READY_FOR_FORMATS): $(READY_FOR_TESTS)
@@ -241,7 +243,7 @@ $(READY_FOR_LINES): $(READY)
 $(READY_FOR_BEYOND): $(READY_FOR_TESTS)
 	$(PYTHON) -m venv --clear $(VENV_BEYOND)
 	$(PIP_FOR) $(VENV_BEYOND)/bin/python --quiet install --constraint constraints.txt \
-	    --editable ".[dask]" --group test
+	    --editable ".[dask,store]" --group test --group beyond
 	touch $@
 
 $(READY_FOR_AREAS): $(READY_FOR_TESTS)

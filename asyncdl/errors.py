@@ -18,6 +18,7 @@
     │   ├── WrongContent      an error page or a broken file in place of data
     │   └── Stalled           no useful bytes for too long
     ├── DiskError             the file system refused
+    ├── StoreError            an object store refused, or cannot be reached
     └── MisuseError           the program uses an object as it cannot be used
 
 An error carries its facts as attributes and builds its one-line message from
@@ -161,16 +162,18 @@ class DirectoryBusyError(AsyncdlError):
     """Another run holds the download directory.
 
     Args:
-        directory: The directory both runs want.
+        directory: The directory both runs want; for a store, that of its state.
         holder: The process that holds it, as in the lock file; may be empty.
+        target: Address of the store, if it is one.
     """
 
-    def __init__(self, directory: Path, holder: str = "") -> None:
+    def __init__(self, directory: Path, holder: str = "", *, target: str = "") -> None:
         self.directory = directory
+        self.target = target or str(directory)
         self.holder = holder
         by = f" by {holder}" if holder else ""
         super().__init__(
-            f"{directory} is in use{by}; wait for that run or choose another directory"
+            f"{self.target} is in use{by}; wait for that run or choose another directory"
         )
 
 
@@ -425,6 +428,43 @@ class DiskError(AsyncdlError):
         return self.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+class StoreError(AsyncdlError):
+    """An object store refused, or cannot be reached.
+
+    Args:
+        address: Of the store, or of the object in it.
+        detail: What happened, in a few words, without secrets.
+        reason: Stable code for reports, such as ``store-denied``.
+        retryable: Whether the same request may succeed when it is made again.
+    """
+
+    def __init__(
+        self, address: str, detail: str, *, reason: str = "store", retryable: bool = False
+    ) -> None:
+        self.address = address
+        self.detail = redact(detail)
+        self.reason = reason
+        self.retryable = retryable
+        self.remedy = remedy_of(reason, AGAIN, is_retryable=retryable)
+        super().__init__(f"{address}: {self.detail}")
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such object."""
+        return self.reason == "store-no-object"
+
+    @property
+    def stops_run(self) -> bool:
+        """Whether no other file can be placed either, so that the whole run has to stop."""
+        return self.reason not in (
+            "store",
+            "store-no-object",
+            "store-exists",
+            "store-name",
+            "store-unsupported",
+        )
+
+
 class MisuseError(AsyncdlError, RuntimeError):
     """The program uses an object as it cannot be used, such as a client after its block."""
 
@@ -465,6 +505,8 @@ def reason_of(error: BaseException) -> str:
             reason = "network"
         case DiskError():
             reason = "disk"
+        case StoreError():
+            reason = error.reason
         case _:
             reason = INTERRUPTED
     return reason

@@ -78,6 +78,20 @@ _BY_REASON = {
         "Check the URL in a browser: the host may send you in a circle. A longer way is "
         "followed with a larger `max_redirects`."
     ),
+    "store-changed": "Another program writes to this name: let one job at a time write there.",
+    "store-clock": "Set this machine's clock; the next run continues.",
+    "store-credentials": (
+        "Give credentials as the provider's own tools take them: the environment, its config "
+        "files, or the role of the machine. None of them belongs in the config."
+    ),
+    "store-denied": (
+        "Check which account the credentials are of, and that it may list, read and write in "
+        "this bucket; the next run continues."
+    ),
+    "store-down": ("Check the store, its `endpoint` and your network; the next run continues."),
+    "store-name": "Choose a shorter `directory` or `layout`.",
+    "store-no-bucket": "Make the bucket, or correct its name, `region` or `endpoint`.",
+    "store-quota": "Make room in the store, or raise its quota; the next run continues.",
     "too-large": "Raise the limit on the size, if the file is right to be so large.",
     "worker-error": "Report it, with the traceback in the log of the worker.",
     "wrong-content": FINAL,

@@ -32,6 +32,7 @@ from pathlib import Path
 
 import asyncdl
 from asyncdl.events import Event, FileFinished, discard
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.job.reporting.report import REPORT_NAME
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import verify_files
@@ -135,7 +136,7 @@ async def show_status(task: Task, figures: Figures) -> None:
 
 async def verify(task: Task, figures: Figures) -> None:
     async with open_state(task.config.directory, SERVICE) as journal:
-        checked = await verify_files(task.config.directory, journal, discard)
+        checked = await verify_files(FolderPlacer(task.config.directory), journal, discard)
     figures.files, figures.status = checked.total, f"{len(checked.damaged)} damaged"
 
 

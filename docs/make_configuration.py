@@ -23,6 +23,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ('[[products]] with kind = "bundle"', config.BundleProduct),
     ('[[products]] with kind = "band_group"', config.BandGroupProduct),
     ("[download]", config.DownloadConfig),
+    ("[store]", config.StoreConfig),
     ("[poll]", config.PollConfig),
     ("[cluster]", config.ClusterConfig),
 )

@@ -46,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--with-extras", action="store_true", help="a test that is skipped for want of one fails"
     )
+    parser.addoption(
+        "--with-beyond", action="store_true", help="the same, for what `make beyond` brings"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,7 +64,9 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
 
 
 def _told_of_missing(report: Any, config: pytest.Config) -> Any:
-    if report.skipped and config.getoption("--with-extras") and LANE in str(report.longrepr):
+    lanes = {"--with-extras": LANE, "--with-beyond": "make beyond"}
+    wanted = [lane for option, lane in lanes.items() if config.getoption(option)]
+    if report.skipped and any(lane in str(report.longrepr) for lane in wanted):
         report.outcome = "failed"
     return report
 

@@ -16,6 +16,7 @@ from asyncdl.job.reporting.report import (
     group_failures,
 )
 from asyncdl.job.reporting.run_history import ProofCount
+from asyncdl.journal import StatePlaces
 from asyncdl.units import count, duration, rate, size
 
 SHOWN_FAILURES = 10
@@ -31,7 +32,7 @@ INDENT = " " * 14
 
 def print_summary(
     summary: Summary,
-    directory: Path,
+    places: StatePlaces,
     *,
     as_json: bool,
     quiet: bool,
@@ -41,12 +42,12 @@ def print_summary(
     if as_json:
         echo_json(summary.as_json())
         return
-    lines = [] if quiet and summary.is_complete else describe(summary, directory, next_steps)
+    lines = [] if quiet and summary.is_complete else describe(summary, places, next_steps)
     for line in lines:
         echo(line)
 
 
-def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) -> list[str]:
+def describe(summary: Summary, places: StatePlaces, next_steps: Sequence[str] = ()) -> list[str]:
     """Return the outcome as lines for people."""
     lines = [f"{HEADLINES.get(summary.status, summary.status)}: {_totals(summary)}"]
     lines += [
@@ -57,12 +58,12 @@ def describe(summary: Summary, directory: Path, next_steps: Sequence[str] = ()) 
     lines += _windows(summary.windows)
     lines += _proofs(summary.history.proofs)
     lines += _replaced(summary)
-    lines.append(f"  in {directory}")
+    lines.append(f"  in {places.target}")
     if summary.error:
         lines.append(f"The run had to stop: {summary.error}")
     lines += _failures(summary.failures)
     if summary.failures:
-        lines.append(f"All of them: {directory / REPORT_NAME}")
+        lines.append(f"All of them: {places.report_folder / REPORT_NAME}")
     lines += next_steps
     if summary.failures or summary.status in ("stopped", "interrupted"):
         lines.append("Run the same command again to continue.")

@@ -19,12 +19,13 @@ from asyncdl.config import Config, load_config
 from asyncdl.errors import DiskError
 from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.reporting.report import REPORT_NAME, Summary, read_report
+from asyncdl.journal import places_of
 from asyncdl.library.service import SANDBOX_NAME
 from asyncdl.pages.maps import Polygon
 from asyncdl.pages.report_page import report_page
 from asyncdl.redact import redact
 
-SECTIONS = ("search", "download", "poll", "cluster")
+SECTIONS = ("search", "download", "store", "poll", "cluster")
 """The service section is about the account."""
 
 
@@ -77,9 +78,10 @@ def report(config: Path, as_json: bool, page: Path | None) -> int:
     if as_json and page is not None:
         raise click.UsageError("--json and --html do not go together")
     settings = load_config(config)
-    summary = _last_run(settings.directory)
+    places = places_of(settings)
+    summary = _last_run(places.report_folder)
     if summary is None:
-        echo(f"asyncdl: {settings.directory / REPORT_NAME} is not there: "
+        echo(f"asyncdl: {places.report_folder / REPORT_NAME} is not there: "
              "no run has ended in this directory", err=True)  # fmt: skip
         return INCOMPLETE
     if as_json:
@@ -113,7 +115,7 @@ def _print(summary: Summary, settings: Config, config: Path) -> None:
         is_sandbox=summary.history.service == SANDBOX_NAME,
         is_piped=settings.search.scenes_file == "-",
     )
-    for line in describe(summary, settings.directory, steps):
+    for line in describe(summary, places_of(settings), steps):
         echo(line)
 
 

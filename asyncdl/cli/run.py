@@ -38,6 +38,7 @@ from asyncdl.errors import AsyncdlError
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
+from asyncdl.journal import places_of
 from asyncdl.net.tls import TlsSettings
 
 ENGINES = ("dask",)
@@ -118,7 +119,7 @@ def run(
     except AsyncdlError:
         # The error is printed as one line; JSON output still gets its last object.
         if as_json and ended:
-            print_summary(ended[0], settings.directory, as_json=True, quiet=quiet)
+            print_summary(ended[0], places_of(settings), as_json=True, quiet=quiet)
         raise
     if not ended:
         return INTERRUPTED
@@ -128,7 +129,7 @@ def run(
         is_sandbox=sandbox is not None,
         is_piped=settings.search.scenes_file == "-",
     )
-    print_summary(ended[0], settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
+    print_summary(ended[0], places_of(settings), as_json=as_json, quiet=quiet, next_steps=steps)
     return exit_status_of(ended[0])
 
 

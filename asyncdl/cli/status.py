@@ -51,15 +51,15 @@ def status(config: Path, sandbox: Embedded | None, as_json: bool, state_dir: Pat
         return INTERRUPTED
     known = found[0]
     if as_json:
-        echo_json(known.as_json() if known else _nothing(settings.directory))
+        echo_json(known.as_json() if known else _nothing(settings.target))
         return OK
-    for line in describe(known) if known else [f"No run of this job began in {settings.directory}"]:
+    for line in describe(known) if known else [f"No run of this job began in {settings.target}"]:
         echo(line)
     return OK
 
 
-def _nothing(directory: Path) -> dict[str, object]:
-    return {"event": "status", "directory": str(directory), "runs": 0, "files": {}, "failures": []}
+def _nothing(target: str) -> dict[str, object]:
+    return {"event": "status", "directory": target, "runs": 0, "files": {}, "failures": []}
 
 
 _TITLES = {FileStatus.WANTED: "to come"}
@@ -77,7 +77,7 @@ def describe(status: Status) -> list[str]:
     ]
     ended = f", ended {last['ended']}" if last["ended"] else ""
     return [
-        f"{count(status.overview.runs, 'run')} in {status.directory}, label {facts['label']}",
+        f"{count(status.overview.runs, 'run')} in {status.target}, label {facts['label']}",
         f"last run: {last['status']}; begun {last['begun']}{ended}",
         *(table_lines(rows) if rows else ()),
         f"verified: {size(status.overview.size_bytes)}",

@@ -39,6 +39,7 @@ from asyncdl.config import Config, load_config
 from asyncdl.events import CheckProgress, Emit, Event, FileChecked
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
+from asyncdl.job.places.target import placer_of
 from asyncdl.job.reporting.report import Summary
 from asyncdl.job.verifying import Checked, NothingKnown, forget_gone, verify_job
 from asyncdl.journal import open_state, places_of
@@ -55,6 +56,9 @@ from asyncdl.units import count, plural, size
 )
 @config_argument
 @click.option("--repair", is_flag=True, help="Download damaged and missing files again.")
+@click.option(
+    "--read", "reads", is_flag=True, help="Read the files in an object store, too; it may cost."
+)
 @sandbox_option
 @json_option
 @state_option
@@ -64,6 +68,7 @@ from asyncdl.units import count, plural, size
 def verify(
     config: Path,
     repair: bool,
+    reads: bool,
     sandbox: Embedded | None,
     as_json: bool,
     state_dir: Path | None,
@@ -72,7 +77,8 @@ def verify(
 ) -> int:
     """Read every finished file of CONFIG again and compare it with its recorded checksum.
 
-    Works offline, except for --repair. Exit status: 0 all files are right or repaired;
+    Files in an object store are compared by size and tag, unless --read is given.
+    Works offline otherwise, except for --repair. Exit status: 0 all files are right or repaired;
     1 some are not, or no run of CONFIG is known.
     """
     settings = with_state(load_config(config), state_dir)
@@ -81,20 +87,20 @@ def verify(
 
     async def work() -> None:
         with _watching(as_json=as_json, quiet=quiet) as emit:
-            checked.append(await verify_job(places_of(settings), service, emit))
+            checked.append(await verify_job(settings, service, emit, reads=reads))
 
     run_async(work)
     if not checked:
         return INTERRUPTED
     outcome = checked[0]
     if isinstance(outcome, NothingKnown):
-        _print_unknown(outcome, settings.directory, as_json=as_json)
+        _print_unknown(outcome, settings.target, as_json=as_json)
         return INCOMPLETE
     if not (repair and outcome.damaged):
-        _print(outcome, settings.directory, as_json=as_json, quiet=quiet)
+        _print(outcome, settings.target, as_json=as_json, quiet=quiet)
         return INCOMPLETE if outcome.damaged else OK
     if not as_json:
-        _print(outcome, settings.directory, as_json=False, quiet=quiet)
+        _print(outcome, settings.target, as_json=False, quiet=quiet)
     with naming(config):
         access = access_to(with_tls(settings.service, tls), sandbox)
         mended = run_async(lambda: _repair(settings, access, as_json=as_json, quiet=quiet))
@@ -102,16 +108,16 @@ def verify(
         return INTERRUPTED
     summary, unwanted = mended
     steps = next_steps(summary, config, is_sandbox=sandbox is not None)
-    print_summary(summary, settings.directory, as_json=as_json, quiet=quiet, next_steps=steps)
+    print_summary(summary, places_of(settings), as_json=as_json, quiet=quiet, next_steps=steps)
     if unwanted and not as_json:
         echo(f"{count(unwanted, 'damaged file')} no longer in CONFIG: left alone")
     return exit_status_of(summary) or (INCOMPLETE if unwanted else OK)
 
 
-def _print_unknown(unknown: NothingKnown, directory: Path, *, as_json: bool) -> None:
-    why = f"no run of this job is known in {directory}"
+def _print_unknown(unknown: NothingKnown, target: str, *, as_json: bool) -> None:
+    why = f"no run of this job is known in {target}"
     if unknown.is_damaged:
-        why = f"the journal in {directory} could not be read and was moved aside"
+        why = f"the journal in {target} could not be read and was moved aside"
         why += "; `asyncdl run` verifies the existing files again"
     elif unknown.services:
         why += f", but runs against {', '.join(unknown.services)} are"
@@ -139,10 +145,8 @@ async def _repair(
             summary = await job.run(emit)
     if not summary.is_complete:
         return summary, 0
-    async with open_state(
-        settings.directory, service.name, chosen=settings.state_directory
-    ) as journal:
-        return summary, await forget_gone(settings.directory, journal)
+    async with open_state(places_of(settings), service.name) as journal:
+        return summary, await forget_gone(placer_of(settings), journal)
 
 
 @contextmanager
@@ -187,7 +191,7 @@ def _echo_json_line(checked: FileChecked) -> None:
     )
 
 
-def _print(outcome: Checked, directory: Path, *, as_json: bool, quiet: bool) -> None:
+def _print(outcome: Checked, target: str, *, as_json: bool, quiet: bool) -> None:
     wrong = len(outcome.damaged)
     if as_json:
         echo_json(
@@ -205,7 +209,7 @@ def _print(outcome: Checked, directory: Path, *, as_json: bool, quiet: bool) -> 
         return
     if not outcome.total:
         if not quiet:
-            echo(f"Nothing to verify: no run of this job has finished a file in {directory} yet.")
+            echo(f"Nothing to verify: no run of this job has finished a file in {target} yet.")
         return
     if wrong or not quiet:
         right = f"{outcome.total - wrong:,} of {count(outcome.total, 'file')} right"

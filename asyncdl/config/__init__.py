@@ -19,6 +19,7 @@ from asyncdl.config.sections import (
     Product,
     SearchConfig,
     ServiceConfig,
+    StoreConfig,
 )
 from asyncdl.config.values import ByteCount, ByteRate, Seconds, Since
 from asyncdl.config.windows import Window
@@ -42,6 +43,7 @@ __all__ = [
     "Seconds",
     "ServiceConfig",
     "Since",
+    "StoreConfig",
     "Window",
     "load_config",
     "parse_config",

@@ -24,6 +24,7 @@ from asyncdl.config.sections import Clash, Config
 from asyncdl.config.trust import BELOW, overreaches
 from asyncdl.errors import ConfigError, MisuseError
 from asyncdl.outside import check_values, has_links, read_at_most
+from asyncdl.stores.address import StoreAddress, is_store
 from asyncdl.user_text import NotText, text_of
 
 _ESCAPED = str.maketrans({"\b": "/b", "\t": "/t", "\n": "/n", "\f": "/f", "\r": "/r", "\\": "/"})
@@ -273,10 +274,17 @@ def _with_absolute_paths(config: Config, paths: _Paths) -> Config:
         ),
         download=replace(
             download,
-            directory=paths.absolute("download.directory", download.directory),
+            directory=_target(download.directory, paths),
             state_directory=paths.maybe("download.state_directory", download.state_directory),
         ),
     )
+
+
+def _target(text: str, paths: _Paths) -> str:
+    """Return the address of a store in its plain form, or a folder's absolute path."""
+    if is_store(text):
+        return str(StoreAddress.parse(text))
+    return paths.absolute("download.directory", text)
 
 
 @dataclass(frozen=True, slots=True)

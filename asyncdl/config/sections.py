@@ -20,8 +20,10 @@ from asyncdl.config.aoi import Aoi
 from asyncdl.config.layouts import LAYOUT_FIELDS, LayoutTemplate
 from asyncdl.config.values import ByteCount, ByteRate, Seconds, Since
 from asyncdl.config.windows import AREA, WINDOW_FORMS, Window
-from asyncdl.errors import Portable
+from asyncdl.errors import MisuseError, Portable
 from asyncdl.net.hosts import TLS_FORM, goes_in_clear
+from asyncdl.stores.address import FORM as STORE_FORM
+from asyncdl.stores.address import StoreAddress, is_store
 
 DEFAULT_URL = "https://m2m.cr.usgs.gov/api/api/json/stable/"
 DEFAULT_STAC_URL = "https://landsatlook.usgs.gov/stac-server"
@@ -435,12 +437,15 @@ Product: TypeAlias = BandsProduct | BundleProduct | BandGroupProduct
 class DownloadConfig(Section, frozen=True):
     """Where files go, and download limits."""
 
-    directory: Annotated[str, Meta(min_length=1, description="a folder")] = "data"
-    """Where the files go; made if missing."""
+    directory: Annotated[
+        str, Meta(min_length=1, description="a folder, or the address of a store")
+    ] = "data"
+    """Where the files go: a folder, which is made if missing, or a place in an object store, such
+    as ``s3://bucket/prefix`` (also ``gs://``, ``az://``); see [howto/store.md](howto/store.md)."""
     state_directory: Annotated[str, Meta(min_length=1, description="a folder")] | None = None
     """Where a job keeps its state (journal and lock), in a folder for each download directory.
-    Default: ``.asyncdl`` in the directory, or the user's state folder if the directory is on a
-    volume without locks; see [howto/machines.md](howto/machines.md)."""
+    Default: ``.asyncdl`` in the directory, or the user's state folder if the directory is in a
+    store, or on a volume without locks; see [howto/machines.md](howto/machines.md)."""
     layout: Template = LayoutTemplate("{kind}/{product_id}/{file}")
     """Where each file goes below the directory; see [layout.md](layout.md)."""
     bundle_layout: Template | None = None
@@ -496,6 +501,31 @@ class DownloadConfig(Section, frozen=True):
     def files_at_once(self) -> int:
         """``workers`` as a number."""
         return self.connections if self.workers == "auto" else self.workers
+
+
+class StoreConfig(Section, frozen=True):
+    """How the object store of ``download.directory`` is reached, and what it needs on disk.
+
+    Credentials are found as the provider's own tools find them, never in a config.
+    """
+
+    endpoint: Annotated[str, Meta(description=URL_FORM)] | None = None
+    """URL of a service other than the provider's own, such as a MinIO or SeaweedFS server."""
+    region: Word | None = None
+    """Region of the bucket. Default: as the environment or the profile says."""
+    profile: Word | None = None
+    """Profile of the AWS config, for ``s3://``. Default: as the environment says."""
+    spool: Annotated[ByteCount, Meta(description='bytes, or text such as "20 GiB"')] = ByteCount(
+        20 * 1024**3
+    )
+    """Limit of the files on the local disk that are being received, or wait for their upload;
+    requests for further files wait. They are in the state folder."""
+    uploads: Annotated[int, Meta(ge=1, le=64, description="1 to 64")] = 8
+    """Number of files that are uploaded at once."""
+
+    def __post_init__(self) -> None:
+        if self.endpoint is not None:
+            _check_address("endpoint", self.endpoint, "https://minio.example.org:9000")
 
 
 class PollConfig(Section, frozen=True):
@@ -572,8 +602,15 @@ class Config(Section, frozen=True, kw_only=True):
     """How to wait for files in preparation."""
     cluster: ClusterConfig = ClusterConfig()
     """Who fetches the files."""
+    store: StoreConfig = StoreConfig()
+    """The object store, if files go to one."""
 
     def __post_init__(self) -> None:
+        if is_store(self.download.directory):
+            try:
+                StoreAddress.parse(self.download.directory)
+            except ValueError as error:
+                raise Clash("download.directory", str(error), STORE_FORM) from None
         is_unpacked = [isinstance(p, BundleProduct) and p.extract for p in self.products]
         if any(is_unpacked) and not all(is_unpacked) and "kind" not in self.download.layout.fields:
             raise Clash(
@@ -619,8 +656,21 @@ class Config(Section, frozen=True, kw_only=True):
 
     @property
     def directory(self) -> Path:
-        """The download directory."""
+        """The download directory. Raises: MisuseError, if files go to a store."""
+        if self.store_address is not None:
+            raise MisuseError(f"{self.target} is no folder")
         return Path(self.download.directory)
+
+    @property
+    def store_address(self) -> StoreAddress | None:
+        """Where files go in an object store; ``None`` if they go to a folder."""
+        text = self.download.directory
+        return StoreAddress.parse(text) if is_store(text) else None
+
+    @property
+    def target(self) -> str:
+        """Where files go, for people: a folder, or the address of a store."""
+        return self.download.directory
 
     @property
     def state_directory(self) -> Path | None:

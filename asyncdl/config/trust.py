@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from asyncdl.config.sections import Config
+from asyncdl.stores.address import is_store
 
 
 class Reach(Enum):
@@ -88,6 +89,11 @@ REACH: Mapping[str, Reach] = {
     "download.superseded": Reach.CHOICE,
     "download.durable": Reach.CHOICE,
     "download.stac": Reach.CHOICE,
+    "store.endpoint": Reach.OWN,
+    "store.region": Reach.OWN,
+    "store.profile": Reach.OWN,
+    "store.spool": Reach.OWN,
+    "store.uploads": Reach.OWN,
     "poll.interval": Reach.NUMBER,
     "poll.deadline": Reach.NUMBER,
     "cluster.engine": Reach.OWN,
@@ -149,7 +155,7 @@ def overreaches(
 
 
 def _given(raw: Mapping[str, Any], config: Config) -> Iterator[tuple[str, Any]]:
-    for table in ("service", "search", "download", "poll", "cluster"):
+    for table in ("service", "search", "download", "store", "poll", "cluster"):
         section = getattr(config, table)
         for key in raw.get(table, ()):
             yield f"{table}.{key}", getattr(section, key, None)
@@ -208,6 +214,8 @@ def _judge_path(key: str, value: Any) -> tuple[str, str] | None:
     if key == "search.scenes_file" and value == "-":
         return "is the standard input of this service", BELOW
     text = value.file_name if key == "search.aoi" else value
+    if is_store(text):
+        return "names an object store", BELOW
     return ("leads out of the folder of this job", BELOW) if leads_out(text) else None
 
 

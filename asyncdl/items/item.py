@@ -78,7 +78,8 @@ class ItemFile:
 
     name: str
     href: str
-    """Relative to the item, with forward slashes; not yet quoted."""
+    """Relative to the item, with forward slashes, or a whole path, or the address of an object;
+    not yet quoted."""
     size_bytes: int
     digests: Mapping[str, str] = field(default_factory=dict)
     """Lower-case hex by algorithm."""
@@ -403,12 +404,17 @@ def _key(label: Label, suffix: str, taken: Mapping[str, object]) -> str:
     return stem_of(suffix).lower() if suffix.upper().endswith(".TIF") else suffix
 
 
+def _quoted(href: str) -> str:
+    # The address of an object is no URL: readers take it as it is.
+    return href if "://" in href else quote(href)
+
+
 def _asset(
     product: ProductId | ArdId, label: Label, suffix: str, facts: SceneFacts, file: ItemFile
 ) -> Json:
     family = _family(product)
     asset: Json = {
-        "href": quote(file.href),
+        "href": _quoted(file.href),
         "type": _type(suffix, file.samples),
         "roles": list(label.roles),
         "file:size": file.size_bytes,

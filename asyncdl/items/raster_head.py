@@ -7,10 +7,12 @@ GeoTIFF 1.1, section 7.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import BinaryIO
 
 from asyncdl.items.projections import Albers, Crs, Point, Polar, Projection, crs_of
 from asyncdl.transfer.verification.malformed import Malformed
@@ -34,13 +36,18 @@ class Samples:
 
 
 def read_samples(path: Path) -> Samples | None:
+    """Read the sample format of a file, as :func:`samples_in`. Blocks. Raises: OSError."""
+    with path.open("rb") as file:
+        return samples_in(file)
+
+
+def samples_in(file: BinaryIO) -> Samples | None:
     """Read the sample format; ``None`` if it is no GeoTIFF, or of an unnamed type. Blocks.
 
     Raises: OSError.
     """
     try:
-        with path.open("rb") as file:
-            found = read_numbers(file, path.stat().st_size, (_BITS, _TILE_WIDTH, _FORMAT, _NO_DATA))
+        found = read_numbers(file, _length_of(file), (_BITS, _TILE_WIDTH, _FORMAT, _NO_DATA))
     except Malformed:
         return None
     kind, widths = _KINDS.get(int(found.get(_FORMAT, (1,))[0]), ("", ()))
@@ -49,6 +56,13 @@ def read_samples(path: Path) -> Samples | None:
         return None
     no_data = _number(bytes(map(int, found.get(_NO_DATA, ()))))
     return Samples(f"{kind}{bits}", no_data, _TILE_WIDTH in found)
+
+
+def _length_of(file: BinaryIO) -> int:
+    """Return the length of a file, which is then read from its start."""
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return length
 
 
 def _number(text: bytes) -> int | float | str | None:
@@ -121,13 +135,18 @@ class Georeference:
 
 
 def read_georeference(path: Path) -> Georeference | None:
+    """Read the georeference of a file, as :func:`georeference_in`. Blocks. Raises: OSError."""
+    with path.open("rb") as file:
+        return georeference_in(file)
+
+
+def georeference_in(file: BinaryIO) -> Georeference | None:
     """Read the georeference; ``None`` if it is no GeoTIFF, or not north up. Blocks.
 
     Raises: OSError.
     """
     try:
-        with path.open("rb") as file:
-            found = read_numbers(file, path.stat().st_size, _TAGS)
+        found = read_numbers(file, _length_of(file), _TAGS)
     except Malformed:
         return None
     if len(found.get(_PIXEL_SCALE, ())) < 2 or len(found.get(_TIE_POINT, ())) < 6:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import date, timedelta
-from pathlib import Path
 
 import anyio.to_thread
 
 from asyncdl.events import Notice, SceneSuperseded, SceneWithdrawn
 from asyncdl.job.deferred_calls import best_effort
 from asyncdl.job.itemizing import item_path
+from asyncdl.job.places.placer import Placer
 from asyncdl.job.run_context import RunContext
 from asyncdl.journal import FileStatus, SceneRecord
 from asyncdl.m2m.models import DeletedScene
@@ -79,16 +78,15 @@ async def _remove(
         if file.kind in kinds.get(file.scene, ()) and file.window == run.window_name
     ]
     gone = await anyio.to_thread.run_sync(run.placer.remove, files)
-    items = {item_path(run.directory, file.scene, file.window) for file in gone}
-    await anyio.to_thread.run_sync(_remove_items, items)
+    items = {item_path(file.scene, file.window) for file in gone}
+    await anyio.to_thread.run_sync(_remove_items, run.placer, items)
     await run.journal.files.forget(file.path for file in gone)
     return Counter(file.scene for file in gone if file.is_kept)
 
 
-def _remove_items(paths: Iterable[Path]) -> None:
+def _remove_items(placer: Placer, paths: Iterable[str]) -> None:
     for path in paths:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        placer.remove_text(path)
 
 
 def _notice_of(events: list[SceneSuperseded]) -> str:

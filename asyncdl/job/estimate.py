@@ -55,7 +55,7 @@ async def find_rate(
     """
     async with read_journal(places, service) as journal:
         overview = await journal.overview() if journal else None
-    report = await to_thread.run_sync(_report_of, places.directory)
+    report = await to_thread.run_sync(_report_of, places.report_folder)
     last = report if report and overview and is_same_run(report, overview) else None
     return choose_rate(expected, last, download.max_rate)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from asyncdl.config import Config
 from asyncdl.errors import ConfigError
 from asyncdl.events import Emit
+from asyncdl.job.places.target import placer_of
 from asyncdl.net.tls import Tls, TlsSettings
 from asyncdl.transfer import Downloader, FileFetcher, Limits
 
@@ -48,7 +49,7 @@ async def open_fetcher_of(
     from asyncdl.cluster.dask_cluster import DaskCluster
 
     settings = ClusterSettings(
-        directory=_absolute(config.directory),
+        directory=_absolute(placer_of(config).work_directory),
         limits=limits,
         files=config.download.files_at_once,
         shares_connections=config.download.workers == "auto",

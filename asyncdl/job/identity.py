@@ -6,7 +6,6 @@ import hashlib
 import socket
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,14 +19,14 @@ HASHED_CHARS = 20
 """Enough hex digits to keep the jobs of a thousand accounts apart; a label has 50 characters."""
 
 
-def label_of(service: str, username: str, directory: Path) -> str:
+def label_of(service: str, username: str, target: str) -> str:
     """Return a label for a job that has none yet.
 
     It is derived from the account, the machine and the directory: a run that has
     lost its journal finds its requests under the same label, and so spends no
     quota twice. The account's other jobs have other labels.
     """
-    facts = (service, username, socket.gethostname(), str(directory.absolute()))
+    facts = (service, username, socket.gethostname(), target)
     return "asyncdl-" + _hash_of("\0".join(facts).encode())
 
 

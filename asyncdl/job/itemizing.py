@@ -6,16 +6,16 @@ directory can be moved as a whole. Items that others wrote or edited are never c
 
 from __future__ import annotations
 
-import os
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import anyio.to_thread
 import orjson
 
-from asyncdl.errors import DiskError
+from asyncdl.errors import DiskError, StoreError
 from asyncdl.events import Emit, Notice
 from asyncdl.items.collection import make_collection
 from asyncdl.items.facts import SceneFacts, plausible_footprint
@@ -32,13 +32,13 @@ from asyncdl.items.item import (
 from asyncdl.items.item_owner import Owner, basis_of, is_made_from, marked, owner_of
 from asyncdl.items.metadata import footprint_of, read_angles, read_facts
 from asyncdl.items.published_item import read_item
-from asyncdl.items.raster_head import read_georeference, read_samples
+from asyncdl.items.raster_head import georeference_in, samples_in
+from asyncdl.job.places.placer import Placer
 from asyncdl.journal import FileStatus, FinishedFile, FoundSceneRecord, Journal
 from asyncdl.m2m.naming import dataset_of
 from asyncdl.m2m.searching.footprints import Outline
-from asyncdl.outside import check_values, read_at_most
+from asyncdl.outside import check_values
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.parts.durable import make_folders, rename, write_file
 from asyncdl.units import count
 
 FOLDER = "stac"
@@ -82,7 +82,7 @@ class _Scene:
 
 
 async def write_items(
-    journal: Journal, directory: Path, emit: Emit, *, is_absolute: bool = False
+    journal: Journal, placer: Placer, emit: Emit, *, is_absolute: bool = False
 ) -> None:
     """Write an item for each scene whose files are there; those that are up to date stay.
 
@@ -90,7 +90,7 @@ async def write_items(
 
     Args:
         journal: Has the files.
-        directory: Holds them.
+        placer: Holds them.
         emit: Takes a :class:`Notice` about items that are not written.
         is_absolute: Whether items name files by their whole paths, for tools that take
             relative ones from where they were started.
@@ -104,18 +104,22 @@ async def write_items(
         await journal.found_scenes.all(),
     )
     try:
-        kept = await anyio.to_thread.run_sync(_write_all, directory, files, known, is_absolute)
+        kept = await anyio.to_thread.run_sync(_write_all, placer, files, known, is_absolute)
     except OSError as error:
-        emit(Notice(f"The STAC items could not be written: {DiskError(directory, error)}"))
+        why = DiskError(placer.work_directory, error)
+        emit(Notice(f"The STAC items could not be written: {why}"))
+        return
+    except StoreError as error:
+        emit(Notice(f"The STAC items could not be written: {error}"))
         return
     if kept:
         emit(Notice(_notice_of_kept(kept), "warning"))
 
 
-def item_path(directory: Path, scene: str, window: str = "") -> Path:
-    """Return where the item of a scene, or of its window, is or would be."""
+def item_path(scene: str, window: str = "") -> str:
+    """Return the path of the item of a scene, or of its window, below the download directory."""
     item_id = item_id_of(scene, SearchFacts(window=window))
-    return directory / FOLDER / (dataset_of(scene) or "") / f"{safe_name(item_id)}.json"
+    return str(PurePosixPath(FOLDER, dataset_of(scene) or "", f"{safe_name(item_id)}.json"))
 
 
 def _notice_of_kept(kept: list[str]) -> str:
@@ -127,26 +131,28 @@ def _notice_of_kept(kept: list[str]) -> str:
 
 
 def _write_all(
-    directory: Path, files: Iterable[FinishedFile], known: _Known, is_absolute: bool = False
+    placer: Placer, files: Iterable[FinishedFile], known: _Known, is_absolute: bool = False
 ) -> list[str]:
     """Write all items and collections; return the ids of items that are not ours. Blocks."""
     kept: list[str] = []
-    for dataset, scenes in _by_dataset(directory, files, known).items():
-        folder = directory / FOLDER / dataset
-        make_folders(folder)
+    is_absolute = is_absolute or placer.spool_bytes is not None
+    for dataset, scenes in _by_dataset(placer, files, known).items():
+        folder = PurePosixPath(FOLDER, dataset)
         start = None if is_absolute else folder
-        items = [_write_item(directory, folder, start, scene, kept) for scene in scenes]
-        _write(folder / COLLECTION_NAME, make_collection(dataset, items))
+        items = [_write_item(placer, folder, start, scene, kept) for scene in scenes]
+        _write(placer, str(folder / COLLECTION_NAME), make_collection(dataset, items))
     return kept
 
 
 def _by_dataset(
-    directory: Path, files: Iterable[FinishedFile], known: _Known
+    placer: Placer, files: Iterable[FinishedFile], known: _Known
 ) -> Mapping[str, list[_Scene]]:
     """Return the scenes of which files are there, in the order of their ids."""
     grouped: dict[tuple[str, str, str], dict[str, FinishedFile]] = {}
-    for file in files:
-        if is_known(file.scene) and file.is_at(directory / file.path):
+    of_scenes = [file for file in files if is_known(file.scene)]
+    as_they_were = placer.unchanged(of_scenes)
+    for file in of_scenes:
+        if file.path in as_they_were:
             # Of files that two products have, the first one.
             whose = (file.scene, _namesake(file, known), file.window)
             of_scene = grouped.setdefault(whose, {})
@@ -175,12 +181,16 @@ def _namesake(file: FinishedFile, known: _Known) -> str:
 
 
 def _write_item(
-    directory: Path, folder: Path, start: Path | None, scene: _Scene, kept: list[str]
+    placer: Placer,
+    folder: PurePosixPath,
+    start: PurePosixPath | None,
+    scene: _Scene,
+    kept: list[str],
 ) -> Json:
     """Write one item, if need be and if it is ours; return what is, or would be, there."""
-    path = folder / f"{safe_name(scene.item_id)}.json"
+    path = str(folder / f"{safe_name(scene.item_id)}.json")
     plain = [
-        _item_file(name, _href(directory / file.path, start), file)
+        _item_file(name, _href(placer, file.path, start), file)
         for name, file in scene.files.items()
     ]
     basis = basis_of(
@@ -191,25 +201,24 @@ def _write_item(
         scene.search_facts.entity_id,
         scene.retired.successor if scene.retired else None,
     )
-    known = _read(path)
+    known = _read(placer, path)
     owner = owner_of(known, scene.item_id, _ROOT)
     if isinstance(known, dict) and owner is Owner.OURS and is_made_from(known, basis):
         return known
-    located = [_located(file, directory / scene.files[file.name].path) for file in plain]
-    facts = _facts(directory, scene.files, scene.footprint)
+    located = [_located(file, placer, scene.files[file.name].path) for file in plain]
+    facts = _facts(placer, scene.files, scene.footprint)
     item = make_item(scene.display_id, facts, located, scene.retired, scene.search_facts)
     if owner in (Owner.EDITED, Owner.OTHERS):
         kept.append(scene.item_id)
         return item
     item = marked(item, basis)
-    _write(path, item)
+    _write(placer, path, item)
     return item
 
 
-def _href(path: Path, start: Path | None) -> str:
-    """Return a file's path from some folder on, or all of it."""
-    found = path.absolute() if start is None else Path(os.path.relpath(path, start))
-    return found.as_posix()
+def _href(placer: Placer, path: str, start: PurePosixPath | None) -> str:
+    """Return a file's path from some folder on, or its whole address."""
+    return placer.address_of(path) if start is None else posixpath.relpath(path, start)
 
 
 def _item_file(name: str, href: str, file: FinishedFile) -> ItemFile:
@@ -217,17 +226,18 @@ def _item_file(name: str, href: str, file: FinishedFile) -> ItemFile:
     return ItemFile(name, href, file.size_bytes, digests)
 
 
-def _located(file: ItemFile, path: Path) -> ItemFile:
+def _located(file: ItemFile, placer: Placer, path: str) -> ItemFile:
     if not file.name.upper().endswith(".TIF"):
         return file
-    return replace(file, georeference=read_georeference(path), samples=read_samples(path))
+    with placer.open(path) as raster:
+        return replace(file, georeference=georeference_in(raster), samples=samples_in(raster))
 
 
 # --- facts --------------------------------------------------------------------------------
 
 
 def _facts(
-    directory: Path, files: Mapping[str, FinishedFile], footprint: tuple[Outline, ...]
+    placer: Placer, files: Mapping[str, FinishedFile], footprint: tuple[Outline, ...]
 ) -> SceneFacts:
     """Read the files one after the other until nothing is missing.
 
@@ -235,55 +245,51 @@ def _facts(
     coefficients; the frame of the raster is the last resort, and up to twice as large.
     """
     facts = SceneFacts()
-    for text in _texts(directory, files, _METADATA):
+    for text in _texts(placer, files, _METADATA):
         facts = facts.or_else(read_facts(text))
-    for text in _texts(directory, files, _PUBLISHED):
+    for text in _texts(placer, files, _PUBLISHED):
         facts = facts.or_else(read_item(text))
     facts = facts.or_else(SceneFacts(footprint=plausible_footprint(footprint)))
-    for text in _texts(directory, files, (_ANGLES,)):
+    for text in _texts(placer, files, (_ANGLES,)):
         facts = facts.or_else(read_angles(text))
         facts = facts.or_else(SceneFacts(footprint=footprint_of(text, facts.grid)))
     return facts
 
 
 def _texts(
-    directory: Path, files: Mapping[str, FinishedFile], suffixes: Iterable[str]
+    placer: Placer, files: Mapping[str, FinishedFile], suffixes: Iterable[str]
 ) -> Iterator[str]:
     """Yield the texts of the files with these suffixes, in the order of the suffixes."""
     for suffix in suffixes:
         for name, file in files.items():
-            # A pipe in its place would block.
-            if name.endswith(suffix) and (directory / file.path).is_file():
-                with (directory / file.path).open("rb") as content:
+            if name.endswith(suffix):
+                with suppress(FileNotFoundError), placer.open(file.path) as content:
                     yield content.read(_LONGEST_TEXT_BYTES).decode(errors="replace")
 
 
 # --- on disk ------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> object:
+def _read(placer: Placer, path: str) -> object:
     """Return the JSON of a file; ``None`` if there is none, or it cannot be read."""
     try:
-        return orjson.loads(_content_of(path))
+        return orjson.loads(_content_of(placer, path))
     except (OSError, ValueError):
         return None
 
 
-def _content_of(path: Path) -> bytes:
-    """Return the bytes of an item on disk. Raises: OSError, ValueError, if it is not one."""
-    if not path.is_file():
+def _content_of(placer: Placer, path: str) -> bytes:
+    """Return the bytes of an item. Raises: OSError, ValueError, if it is not one."""
+    data = placer.read_text(path, _LONGEST_ITEM_BYTES)
+    if data is None:
         raise FileNotFoundError(path)
-    with path.open("rb") as file:
-        data = read_at_most(file, _LONGEST_ITEM_BYTES)
     check_values(data)
     return data
 
 
-def _write(path: Path, value: Json) -> None:
+def _write(placer: Placer, path: str, value: Json) -> None:
     data = orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
     with suppress(OSError, ValueError):
-        if _content_of(path) == data:
+        if _content_of(placer, path) == data:
             return
-    partial = path.with_name(f"{path.name}.part")
-    write_file(partial, [data], durable=False)
-    rename(partial, path, durable=False)
+    placer.write_text(path, data)

@@ -7,14 +7,14 @@ from asyncio import Task
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import AsyncGeneratorType, MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
-from anyio import CancelScope
+from anyio import CancelScope, CapacityLimiter
 
 from asyncdl.background import begin, end_of, require_asyncio
 from asyncdl.config import Config
@@ -24,6 +24,7 @@ from asyncdl.errors import (
     ConfigError,
     DirectoryBusyError,
     MisuseError,
+    StoreError,
     wrong_type,
 )
 from asyncdl.events import Emit, Event, JobFinished, JobStarted, Notice, discard
@@ -49,8 +50,9 @@ from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
 from asyncdl.job.pipeline import pipeline
-from asyncdl.job.places.placer import placer_of
 from asyncdl.job.places.space import Space
+from asyncdl.job.places.spool import Spool
+from asyncdl.job.places.target import placer_of
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.outstanding_requests import read_back
 from asyncdl.job.reporting.event_log import log_event
@@ -58,7 +60,7 @@ from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.cutting import windows_in
-from asyncdl.journal import FileStatus, Journal, RunStart, open_state
+from asyncdl.journal import FileStatus, Journal, RunStart, open_state, places_of
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.markup import Markup, element
@@ -144,11 +146,11 @@ class Job:
         """The outcome; set when the run has ended, in whatever way."""
 
     def __repr__(self) -> str:
-        return f"<Job: {self._config.title}, into {self._config.directory}; {self._state}>"
+        return f"<Job: {self._config.title}, into {self._config.target}; {self._state}>"
 
     def _repr_html_(self) -> str:
         outcome = None if self.summary is None else Markup(self.summary._repr_html_())
-        head = f"{self._config.title}, into {self._config.directory}: {self._state}"
+        head = f"{self._config.title}, into {self._config.target}: {self._state}"
         return element("div", element("p", element("strong", head)), outcome)
 
     @property
@@ -190,6 +192,8 @@ class Job:
             raise
         except DirectoryBusyError:
             raise  # the report in that directory is the other run's
+        except StoreError as error:
+            return await self._end(report, watch, "stopped", f"{error}. {error.remedy}")
         except AsyncdlError as error:
             return await self._end(report, watch, "stopped", str(error))
         except anyio.get_cancelled_exc_class():
@@ -210,14 +214,11 @@ class Job:
             credentials = await anyio.to_thread.run_sync(credentials_of, config.service)
         tls = await self._shared_tls()
         durable = config.download.durable
-        was_empty = await anyio.to_thread.run_sync(_is_empty, config.directory)
+        placer = placer_of(config, partial(_notice_from_thread, emit))
+        was_empty = await anyio.to_thread.run_sync(placer.is_empty)
+        places = await anyio.to_thread.run_sync(places_of, config)
         async with (
-            open_state(
-                config.directory,
-                self._service_name,
-                chosen=config.state_directory,
-                durable=durable,
-            ) as journal,
+            open_state(places, self._service_name, durable=durable) as journal,
             open_fetcher_of(config, self._limits, emit, tls=self._tls, shared_tls=tls) as fetcher,
             self._open_client(credentials, tls, emit) as client,
             StacCatalog(
@@ -243,7 +244,9 @@ class Job:
                     label=start.label,
                     client=client,
                     fetcher=fetcher,
-                    placer=placer_of(config),
+                    placer=placer,
+                    placings=CapacityLimiter(placer.at_once) if placer.at_once else None,
+                    spool=Spool(placer.spool_bytes),
                     journal=journal,
                     catalog=catalog,
                     outstanding=await read_back(journal, client, start, was_empty=was_empty),
@@ -268,11 +271,11 @@ class Job:
         config = self._config
         fingerprint = fingerprint_of(whole, products_of(config))
         start = await journal.begin(
-            label=label_of(self._service_name, username, config.directory),
+            label=label_of(self._service_name, username, config.target),
             fingerprint=fingerprint,
             search_mark=search_mark_of(fingerprint, config.download),
         )
-        emit(JobStarted(str(config.directory), start.label))
+        emit(JobStarted(config.target, start.label))
         if journal.moved_reason:
             emit(Notice(journal.moved_reason, "warning"))
         if journal.was_recreated:
@@ -301,7 +304,7 @@ class Job:
             await mark_withdrawn(run, search_plan.datasets, since, now.day)
         if config.download.stac:
             is_absolute = config.download.stac == "absolute"
-            await write_items(run.journal, config.directory, run.emit, is_absolute=is_absolute)
+            await write_items(run.journal, run.placer, run.emit, is_absolute=is_absolute)
 
     async def _shared_tls(self) -> Tls:
         """Return one context for all hosts where TLS is sure to be needed, else the settings."""
@@ -324,8 +327,9 @@ class Job:
         try:
             # A cancelled run leaves its report, too.
             with anyio.CancelScope(shield=True):
-                directory, durable = self._config.directory, self._config.download.durable
-                await write_report(directory, summary, durable=durable)
+                places = await anyio.to_thread.run_sync(places_of, self._config)
+                durable = self._config.download.durable
+                await write_report(places.report_folder, summary, durable=durable)
         except OSError as failure:
             # A full disk must not hide how the run ended.
             reason = failure.strerror or str(failure)
@@ -414,14 +418,9 @@ async def _fetch(run: RunContext, search_plan: SearchPlan, account: AccountCheck
         await pipeline(run, search_plan)
 
 
-def _is_empty(directory: Path) -> bool:
-    """Return whether a directory holds nothing or does not exist."""
-    try:
-        return next(directory.iterdir(), None) is None
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False  # the run reports it
+def _notice_from_thread(emit: Emit, text: str) -> None:
+    """Emit a notice from a worker thread."""
+    anyio.from_thread.run_sync(emit, Notice(text, "warning"))
 
 
 def _check_types(config: object, credentials: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import anyio
@@ -25,8 +26,9 @@ from asyncdl.job.choosing.selecting import Selected, selections
 from asyncdl.job.estimate import ExpectedRate
 from asyncdl.job.identity import fingerprint_of, search_mark_of
 from asyncdl.job.places.layout import layout_of
-from asyncdl.job.places.placer import Placer, placer_of
+from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import ExistingFiles, needs_of
+from asyncdl.job.places.target import placer_of
 from asyncdl.job.reporting.views import notices_list
 from asyncdl.job.stages.existing_files import (
     drop_incomplete_bundles,
@@ -217,7 +219,8 @@ async def make_plan(
     Raises: as a run, if the service refuses something or does not know it; DiskError, if no
         run could begin in the download directory.
     """
-    await anyio.to_thread.run_sync(check_writable, config.directory)
+    placer = placer_of(config)
+    await anyio.to_thread.run_sync(check_writable, placer.work_directory)
     area = search_plan.query.area if search_plan.query else SearchArea()
     kinds = {kind: KindPlan() for kind in kinds_of(config)}
     window = search_plan.window.name if search_plan.window else ""
@@ -233,10 +236,10 @@ async def make_plan(
         namesakes = Namesakes(await journal.scenes.first_entities() if journal else None)
         async with aclosing(selections(client, search_plan, config, emit, namesakes)) as batches:
             async for selected in batches:
-                existing = await _existing(config, selected.files, journal)
-                await _add(plan, config, selected, existing)
+                existing = await _existing(config, placer, selected.files, journal)
+                await _add(plan, config, placer.work_directory, selected, existing)
     plan.quota = await client.rate_limit_summary()
-    plan.free_bytes = await anyio.to_thread.run_sync(placer_of(config).free_bytes)
+    plan.free_bytes = await anyio.to_thread.run_sync(placer.free_bytes)
     return plan
 
 
@@ -258,27 +261,31 @@ async def _news(
     return await narrow_to_new(journal, search_plan, await journal.last_search(mark), now, emit)
 
 
-async def _add(plan: Plan, config: Config, selected: Selected, existing: ExistingFiles) -> None:
+async def _add(
+    plan: Plan, config: Config, work_directory: Path, selected: Selected, existing: ExistingFiles
+) -> None:
     """Add a batch of scenes."""
     plan.scenes += selected.scenes
     for missing in selected.not_offered:
         plan.kinds[missing.kind].not_offered += 1
     await off_loop(len(selected.files), _count_all, plan, config, selected.files, existing)
-    needs = await anyio.to_thread.run_sync(needs_of, config, selected.files, existing)
+    needs = await anyio.to_thread.run_sync(
+        needs_of, config, work_directory, selected.files, existing
+    )
     plan.permanent_bytes += sum(needs.permanent.values())
     plan.transient_bytes = max(plan.transient_bytes, needs.transient_bytes)
 
 
 async def _existing(
-    config: Config, files: Sequence[WantedFile], journal: Journal | None
+    config: Config, placer: Placer, files: Sequence[WantedFile], journal: Journal | None
 ) -> ExistingFiles:
-    layout, placer = layout_of(config), placer_of(config)
+    layout = layout_of(config)
     recorded = RecordedFiles({}, frozenset())
     if journal is not None:
         recorded = await _load_recorded(journal, config, placer, files)
     unchanged = await find_unchanged(config, placer, files, recorded)
     unknown = await off_loop(len(files), missing_from, unchanged, layout, files)
-    places = unchanged.keys() | await verify_unrecorded(config, unknown, recorded)
+    places = unchanged.keys() | await verify_unrecorded(config, placer, unknown, recorded)
     return ExistingFiles(places, recorded.members.keys())
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from anyio import CapacityLimiter
+
 from asyncdl.config import Config
 from asyncdl.events import Emit, FileFinished, FileState
 from asyncdl.job.choosing.from_config import kinds_of
@@ -16,6 +18,7 @@ from asyncdl.job.fetcher_choice import files_in_hand
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
+from asyncdl.job.places.spool import Spool
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.outstanding_requests import OutstandingRequests
 from asyncdl.journal import Journal
@@ -83,6 +86,10 @@ class RunContext:
     """Waits while the reader of the events is far behind."""
     polls: SharedPolls
     """Polls of the service's queue, for all that need one."""
+    placings: CapacityLimiter | None = None
+    """How many files are placed at once; ``None`` for as many as there are threads."""
+    spool: Spool = field(default_factory=Spool)
+    """Limits what is received and not placed yet."""
     link_window: LinkWindow = field(default_factory=LinkWindow)
     """Limits the links that are not used yet."""
     deferred: DeferredCalls = field(default_factory=DeferredCalls)
@@ -117,8 +124,8 @@ class RunContext:
 
     @property
     def directory(self) -> Path:
-        """The download directory."""
-        return self.config.directory
+        """The folder in which files are received: the download directory, or a spool."""
+        return self.placer.work_directory
 
     def fail(
         self,

@@ -29,7 +29,8 @@ OPEN = (FileStatus.FAILED, FileStatus.UNRESOLVED, FileStatus.DAMAGED)
 class Status:
     """A job as its last run left it, or as it is while a run goes on."""
 
-    directory: Path
+    target: str
+    """The download directory, or the address of a store."""
     overview: Overview
     open_files: Sequence[KnownFile]
     """Files that failed, stayed unresolved or were found damaged."""
@@ -41,13 +42,13 @@ class Status:
 
     def __repr__(self) -> str:
         runs = count(self.overview.runs, "run")
-        return f"<Status of {self.directory}: {runs}; {size(self.overview.size_bytes)} verified>"
+        return f"<Status of {self.target}: {runs}; {size(self.overview.size_bytes)} verified>"
 
     def _repr_html_(self) -> str:
         last = self.overview.status or "unfinished"
         return element(
             "div",
-            element("p", element("strong", f"{self.directory}: the last run is {last}")),
+            element("p", element("strong", f"{self.target}: the last run is {last}")),
             counts_table(self.overview.files, [str(state) for state in FileStatus]),
         )
 
@@ -56,7 +57,7 @@ class Status:
         overview = self.overview
         return {
             "event": "status",
-            "directory": str(self.directory),
+            "directory": self.target,
             "label": overview.label,
             "runs": overview.runs,
             "last_run": {
@@ -102,7 +103,7 @@ async def status_of(places: StatePlaces, service: str) -> Status | None:
         open_files = await journal.files.known(OPEN)
         replaced = await journal.scenes.replaced()
     parts = await anyio.to_thread.run_sync(_part_sizes, places.directory)
-    return Status(places.directory, overview, open_files, len(parts), sum(parts), replaced)
+    return Status(places.target, overview, open_files, len(parts), sum(parts), replaced)
 
 
 def _part_sizes(directory: Path) -> list[int]:

@@ -8,32 +8,38 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from typing import TypeAlias
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from asyncdl.config import Config
 from asyncdl.errors import DiskError, TransferError, ungrouped
 from asyncdl.events import CheckProgress, Emit, FileChecked
+from asyncdl.job.places.placer import Placer
+from asyncdl.job.places.target import placer_of
 from asyncdl.journal import (
     FileStatus,
     FinishedFile,
     Journal,
-    StatePlaces,
     open_state,
+    places_of,
     read_journal,
 )
 from asyncdl.transfer import Form, form_of
-from asyncdl.transfer.verification.checks import Expected, verify_file
+from asyncdl.transfer.verification.checks import Expected
+from asyncdl.transfer.verification.hashers import OnRead
 from asyncdl.units import count, size
 
 CHECKED = (FileStatus.VERIFIED, FileStatus.DAMAGED)
 """Files that were verified once, and damaged ones, which may have been restored."""
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+Check: TypeAlias = Callable[[FinishedFile, OnRead], FileChecked]
 SIZE_ONLY = frozenset({"length", "present", "chunked", "gzip", "unverified-length"})
 """Proofs that say nothing of the structure of a file."""
 
@@ -62,45 +68,64 @@ class NothingKnown:
     """Services for which there were runs."""
 
 
-async def verify_job(places: StatePlaces, service: str, emit: Emit) -> Checked | NothingKnown:
+async def verify_job(
+    config: Config, service: str, emit: Emit, *, reads: bool = False
+) -> Checked | NothingKnown:
     """Check every finished file of a job, as :func:`verify_files`.
 
     A directory that is read-only is checked as well; outcomes are not recorded then.
+
+    Args:
+        config: Of the job.
+        service: Name of the service.
+        emit: As for :func:`verify_files`.
+        reads: Whether files in a store are read, too.
     """
+    places, placer = places_of(config), placer_of(config)
     if await anyio.to_thread.run_sync(places.known) is None:
         return NothingKnown(is_damaged=False)
     try:
-        async with open_state(places.directory, service, chosen=places.chosen) as journal:
-            return await _verify_recorded(journal, places.directory, emit)
+        async with open_state(places, service) as journal:
+            return await _verify_recorded(journal, placer, emit, reads)
     except DiskError as error:
         if error.errno not in READ_ONLY:
             raise
     async with read_journal(places, service) as copy:
         if copy is None:
             return NothingKnown(is_damaged=False)
-        return await _verify_recorded(copy, places.directory, emit)
+        return await _verify_recorded(copy, placer, emit, reads)
 
 
-async def _verify_recorded(journal: Journal, directory: Path, emit: Emit) -> Checked | NothingKnown:
+async def _verify_recorded(
+    journal: Journal, placer: Placer, emit: Emit, reads: bool
+) -> Checked | NothingKnown:
     if await journal.overview() is None:
         return NothingKnown(journal.was_recreated, tuple(await journal.services()))
-    return await verify_files(directory, journal, emit)
+    return await verify_files(placer, journal, emit, reads=reads)
 
 
 async def verify_files(
-    directory: Path, journal: Journal, emit: Emit, *, readers: int | None = None
+    placer: Placer,
+    journal: Journal,
+    emit: Emit,
+    *,
+    readers: int | None = None,
+    reads: bool = True,
 ) -> Checked:
     """Check every file that the journal has as verified or damaged.
 
     Args:
-        directory: The download directory.
+        placer: Has the files.
         journal: Its journal, which records the outcome.
         emit: Takes a :class:`FileChecked` for each file, and :class:`CheckProgress`.
         readers: Files read at once; as many as there are processors by default.
+        reads: Whether files in a store are read, too; otherwise it is taken at its word that
+            size and tag are still those of the verified bytes.
     Raises: DiskError, when the journal cannot be read or written. A file that cannot
         be read counts as damaged.
     """
     files = await journal.files.finished(CHECKED)
+    check = partial(_check, placer, reads=reads)
     count = _Count(len(files), sum(file.size_bytes for file in files), emit)
     outcomes: dict[str, FileChecked] = {}
     todo_out, todo_in = anyio.create_memory_object_stream[FinishedFile](0)
@@ -108,29 +133,25 @@ async def verify_files(
         async with anyio.create_task_group() as tasks, todo_in:
             tasks.start_soon(_send_all, files, todo_out)
             for _ in range(readers or os.cpu_count() or 1):
-                tasks.start_soon(_check_all, directory, todo_in.clone(), outcomes, count)
+                tasks.start_soon(_check_all, check, todo_in.clone(), outcomes, count)
     damaged = [outcomes[f.path] for f in files if not outcomes[f.path].is_right]
     await journal.files.mark_damaged(checked.file for checked in damaged)
     await journal.files.mark_verified(f.path for f in files if outcomes[f.path].is_right)
     return Checked(len(files), damaged, count.read_bytes)
 
 
-async def forget_gone(directory: Path, journal: Journal) -> int:
+async def forget_gone(placer: Placer, journal: Journal) -> int:
     """Forget damaged files that are gone, once a run has fetched those that are still wanted.
 
     Args:
-        directory: The download directory.
+        placer: Has the files.
         journal: Its journal.
     Returns: How many damaged files are still there; the config no longer wants them.
     """
     damaged = [file.path for file in await journal.files.known([FileStatus.DAMAGED])]
-    gone = await anyio.to_thread.run_sync(_gone, directory, damaged)
+    gone = await anyio.to_thread.run_sync(placer.gone, damaged)
     await journal.files.forget(gone)
     return len(damaged) - len(gone)
-
-
-def _gone(directory: Path, paths: Iterable[str]) -> list[str]:
-    return [path for path in paths if not os.path.lexists(directory / path)]
 
 
 class _Count:
@@ -169,37 +190,34 @@ async def _send_all(
 
 
 async def _check_all(
-    directory: Path,
+    check: Check,
     todo_in: MemoryObjectReceiveStream[FinishedFile],
     outcomes: dict[str, FileChecked],
     count: _Count,
 ) -> None:
     async with todo_in:
         async for file in todo_in:
-            checked = await anyio.to_thread.run_sync(_check, directory, file, count.read)
+            checked = await anyio.to_thread.run_sync(check, file, count.read)
             outcomes[file.path] = checked
             count.finish(checked)
 
 
-def _check(directory: Path, file: FinishedFile, on_read: Callable[[int], None]) -> FileChecked:
+def _check(placer: Placer, file: FinishedFile, on_read: OnRead, *, reads: bool) -> FileChecked:
     """Read one file. Blocks; stops when the caller is cancelled."""
 
     def read(size_bytes: int) -> None:
         anyio.from_thread.check_cancelled()
         anyio.from_thread.run_sync(on_read, size_bytes)
 
-    path = directory / file.path
     try:
-        if path.exists() and not path.is_file():
-            return FileChecked(file.path, False, "disk", "it is not a regular file")
-        proof = verify_file(path, expected_of(file), url=file.path, on_read=read)
+        checks = placer.check(file, expected_of(file), read, reads=reads)
     except TransferError as error:
         return FileChecked(file.path, False, error.reason, error.detail)
     except FileNotFoundError:
         return FileChecked(file.path, False, "missing", "the file is gone")
     except OSError as error:
         return FileChecked(file.path, False, "disk", error.strerror or str(error))
-    return FileChecked(file.path, True, proof="+".join(("length", *proof.checks)))
+    return FileChecked(file.path, True, proof="+".join(("length", *checks)))
 
 
 def expected_of(file: FinishedFile) -> Expected:

@@ -249,6 +249,7 @@ def _finished_row(file: FinishedFile, run_key: RunKey) -> Row:
         file.cut,
         (FileStatus.VERIFIED if file.is_kept else FileStatus.UNPACKED).value,
         time.time(),
+        file.tag,
     )
 
 
@@ -270,9 +271,10 @@ def read_finished(row: Sequence[Any]) -> FinishedFile | None:
         member_names,
         window,
         cut,
+        tag,
         is_kept,
     ) = row
-    texts = (kind, scene, proof, source, digests, bundle, member_names, window, cut)
+    texts = (kind, scene, proof, source, digests, bundle, member_names, window, cut, tag)
     is_ours = are_texts(texts)
     is_sound = (
         is_ours
@@ -293,6 +295,7 @@ def read_finished(row: Sequence[Any]) -> FinishedFile | None:
         _decode_digests(digests),
         bundle=bundle,
         member_names=decode_names(member_names),
+        tag=tag,
         is_kept=bool(is_kept),
         window=window,
         cut=cut,
@@ -331,7 +334,7 @@ _NAME_MARK = "|"
 
 FINISHED_COLUMNS = (
     "path, kind, scene, size_bytes, mtime_ns, proof, source, digests, bundle, held,"
-    " window, cut, state <> 'unpacked'"
+    " window, cut, tag, state <> 'unpacked'"
 )
 """What :func:`read_finished` reads, of rows that are ``verified``, ``unpacked`` or ``damaged``."""
 _WANT = """
@@ -355,12 +358,12 @@ ON CONFLICT (path, service) DO UPDATE SET state = CASE state WHEN 'damaged' THEN
 """
 _SET_FINISHED = """
 INSERT INTO file (path, service, kind, scene, run, size_bytes, mtime_ns, proof, source,
-    digests, bundle, held, window, cut, state, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    digests, bundle, held, window, cut, state, ended_at, tag)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (path, service) DO UPDATE SET state = excluded.state, run = excluded.run,
     size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, proof = excluded.proof,
     source = excluded.source, digests = excluded.digests, ended_at = excluded.ended_at,
-    bundle = excluded.bundle, held = excluded.held,
+    bundle = excluded.bundle, held = excluded.held, tag = excluded.tag,
     window = excluded.window, cut = excluded.cut,
     reason = '', error = '', detail = '', remedy = '', http_status = NULL
 """

@@ -83,6 +83,8 @@ class FinishedFile:
     """Path of the bundle that it was unpacked from; empty for a fetched file."""
     member_names: tuple[str, ...] = ()
     """Names of all files in a bundle that was unpacked, wanted or not, with their folders."""
+    tag: str = ""
+    """The store's mark of its bytes, for a file in an object store."""
     is_kept: bool = True
     """False for a bundle that was unpacked and whose tar was removed."""
     window: str = ""

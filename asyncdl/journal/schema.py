@@ -143,7 +143,12 @@ ALTER TABLE file ADD COLUMN window TEXT NOT NULL DEFAULT '';
 ALTER TABLE file ADD COLUMN cut TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
+# The version of a file in an object store.
+_NINTH = """
+ALTER TABLE file ADD COLUMN tag TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
 """The n-th script leads from version n to version n + 1."""
 
 

@@ -103,12 +103,16 @@ def check_writable(directory: Path) -> None:
 
 @asynccontextmanager
 async def open_state(
-    directory: Path, service: str, *, chosen: Path | None = None, durable: bool = False
+    directory: Path | StatePlaces,
+    service: str,
+    *,
+    chosen: Path | None = None,
+    durable: bool = False,
 ) -> AsyncIterator[Journal]:
     """Lock a download directory for one run and open its journal.
 
     Args:
-        directory: Made when it is not there.
+        directory: Made when it is not there; or all that is known of where its state may be.
         service: Name of the service whose files this run may trust.
         chosen: The user's folder for states; ``None`` keeps the state in the directory,
             or in the user's state folder if the directory's volume has no locks.
@@ -117,7 +121,7 @@ async def open_state(
         DirectoryBusyError: Another run holds the directory.
         DiskError: The directory cannot be made or written to.
     """
-    places = StatePlaces(directory, chosen)
+    places = directory if isinstance(directory, StatePlaces) else StatePlaces(directory, chosen)
     lock = await anyio.to_thread.run_sync(_lock_directory, places, durable)
     try:
         async with open_journal(lock.folder, service, durable=durable) as journal:
@@ -140,7 +144,7 @@ def _lock_directory(places: StatePlaces, durable: bool) -> _DirectoryLock:
     check_directory(places.directory)
     refusal: NoLocksError | None = None
     for folder in places.in_order:
-        lock = _DirectoryLock(places.directory, folder, durable=durable)
+        lock = _DirectoryLock(places, folder, durable=durable)
         try:
             lock.acquire(places.known())
         except NoLocksError as error:
@@ -157,14 +161,15 @@ def _lock_directory(places: StatePlaces, durable: bool) -> _DirectoryLock:
 class _DirectoryLock:
     """The lock of one run on a directory, with its state folder; used in threads."""
 
-    def __init__(self, directory: Path, folder: Path, *, durable: bool) -> None:
+    def __init__(self, places: StatePlaces, folder: Path, *, durable: bool) -> None:
         self.folder = folder
         """The state folder."""
         self.moved_reason = ""
         """Why that is not in the directory itself; empty if it is, or the user chose it."""
         self.machine_stopped = False
         """Whether the machine stopped during the last run, which did not flush its files."""
-        self._directory = directory
+        self._directory = places.directory
+        self._store = places.store
         self._durable = durable
         self._holder = folder / "holder.json"
         self._lock_file = folder / LOCK_NAME
@@ -194,7 +199,8 @@ class _DirectoryLock:
                 self.release()
                 raise
         except Timeout as error:
-            raise DirectoryBusyError(self._directory, _describe(self._holder)) from error
+            holder = _describe(self._holder)
+            raise DirectoryBusyError(self._directory, holder, target=self._store) from error
         except OSError as error:
             raise DiskError(Path(error.filename or self.folder), error) from error
 

@@ -21,12 +21,14 @@ from tempfile import TemporaryFile
 import platformdirs
 
 from asyncdl.config import Config
-from asyncdl.errors import DiskError
+from asyncdl.errors import ConfigError, DiskError
 from asyncdl.system.locks import kinds_of_locks, share_lock
 
 STATE_FOLDER = ".asyncdl"
 JOURNAL_NAME = "journal.sqlite"
 LOCK_NAME = "lock"
+SPOOL = "spool"
+"""Folder of the files on their way to a store, in its state folder."""
 MOUNTS = Path("/proc/self/mountinfo")
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 """Error numbers of file systems without locks."""
@@ -48,13 +50,27 @@ class StatePlaces:
     """The folders that may hold the state of one download directory."""
 
     directory: Path
-    """The download directory."""
+    """The download directory; for a store the folder in which files are received."""
     chosen: Path | None = None
     """The user's folder for states, if one is named."""
+    store: str = ""
+    """Address of the object store that files go to; empty for a folder."""
+
+    @property
+    def target(self) -> str:
+        """Where files go, for people."""
+        return self.store or str(self.directory)
+
+    @property
+    def report_folder(self) -> Path:
+        """The folder of the report."""
+        return self.directory.parent if self.store else self.directory
 
     @property
     def in_order(self) -> tuple[Path, ...]:
         """Candidates for the state of a run: the first one that can hold it is used."""
+        if self.store:
+            return (self.directory.parent,)
         if self.chosen is not None:
             return (_below(self.chosen, self.directory),)
         return (self.directory / STATE_FOLDER, *self._of_user)
@@ -68,6 +84,8 @@ class StatePlaces:
 
     def known(self) -> Path | None:
         """Return the folder with the journal of the last run; ``None`` if there is none. Blocks."""
+        if self.store:
+            return self._with_journal(*self.in_order)
         if self.chosen is not None and (found := self._with_journal(*self.in_order)):
             return found
         return self._with_journal(self.directory / STATE_FOLDER, *self._of_user)
@@ -79,14 +97,36 @@ class StatePlaces:
 
 def places_of(config: Config) -> StatePlaces:
     """Return the folders that may hold the state of a config's job."""
-    return StatePlaces(config.directory, config.state_directory)
+    address = config.store_address
+    if address is None:
+        return StatePlaces(config.directory, config.state_directory)
+    root = config.state_directory or _user_states()
+    # Two services may each have a bucket of this name.
+    state = _named(root, address.bucket, f"{config.store.endpoint or ''} {address}")
+    return StatePlaces(state / SPOOL, config.state_directory, store=str(address))
+
+
+def _user_states() -> Path:
+    try:
+        return platformdirs.user_state_path("asyncdl")
+    except RuntimeError as error:  # there is no home
+        allowed = "a folder on a local disk"
+        raise ConfigError(
+            "is needed for a store, as there is no home folder",
+            key="download.state_directory",
+            allowed=allowed,
+        ) from error
 
 
 def _below(root: Path, directory: Path) -> Path:
     """Return a folder for the state of one directory, with a recognisable name."""
     real = os.path.realpath(directory)
-    stem = re.sub(r"[^\w.-]", "_", Path(real).name)[:_LONGEST_STEM].strip(".")
-    return root / f"{stem or 'state'}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
+    return _named(root, Path(real).name, real)
+
+
+def _named(root: Path, name: str, identity: str) -> Path:
+    stem = re.sub(r"[^\w.-]", "_", name)[:_LONGEST_STEM].strip(".")
+    return root / f"{stem or 'state'}-{hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]}"
 
 
 def _written_at(journal: Path) -> int:

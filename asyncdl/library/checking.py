@@ -8,6 +8,7 @@ from asyncdl.config import Config
 from asyncdl.events import Emit, discard
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.job import Job
+from asyncdl.job.places.target import placer_of
 from asyncdl.job.status import Status, status_of
 from asyncdl.job.verifying import Checked, NothingKnown, forget_gone, verify_job
 from asyncdl.journal import open_state, places_of
@@ -32,6 +33,7 @@ async def verify(
     config: Config,
     *,
     repair: bool = False,
+    reads: bool = False,
     service: ServiceInput = None,
     credentials: Credentials | None = None,
     emit: Emit = discard,
@@ -43,6 +45,8 @@ async def verify(
     Args:
         config: The job.
         repair: Whether damaged and missing files are downloaded again.
+        reads: Whether files in an object store are read, too; otherwise their sizes and tags
+            are compared. Files in a folder are always read.
         service: Keys of ``[service]``, or a sandbox; by default that of the config.
         credentials: Of the account, for a repair.
         emit: Takes a :class:`FileChecked` for each file, and the events of a repair.
@@ -51,7 +55,7 @@ async def verify(
         :meth:`asyncdl.Job.run`.
     """
     config, name = await with_service(config, service)
-    checked = await verify_job(places_of(config), name, emit)
+    checked = await verify_job(config, name, emit, reads=reads)
     if isinstance(checked, NothingKnown):
         return None
     if not (repair and checked.damaged):
@@ -64,6 +68,6 @@ async def verify(
 
 async def _left_over(config: Config, name: str) -> set[str]:
     """Return the damaged files that are still there, which the config no longer wants."""
-    async with open_state(config.directory, name, chosen=config.state_directory) as journal:
-        await forget_gone(config.directory, journal)
+    async with open_state(places_of(config), name) as journal:
+        await forget_gone(placer_of(config), journal)
         return {file.path for file in await journal.files.known(DAMAGED)}

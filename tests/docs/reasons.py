@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "asyncdl"
-ROOMS = ("errors.py", "events.py", "net", "transfer", "m2m", "journal", "job", "cluster")
+ROOMS = (
+    "errors.py", "events.py", "net", "transfer", "m2m", "journal", "stores", "job", "cluster",
+)  # fmt: skip
 CODE = re.compile(r"[a-z]+(-[a-z]+)*")
 """What is no code is a sentence for people; some things that are called reason hold one."""
 

@@ -210,7 +210,7 @@ async def test_files_of_what_was_processed_anew_are_removed_by_choice(bench: Ben
 
 def item(bench: Bench, scene: str) -> pystac.Item:
     with ignore_deprecated():
-        return pystac.Item.from_file(str(item_path(bench.directory, scene)))
+        return pystac.Item.from_file(str(bench.directory / item_path(scene)))
 
 
 async def test_the_item_of_what_was_processed_anew_says_so_and_leads_to_the_new_one(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from asyncdl.config import Config
+from asyncdl.errors import StoreError
 from asyncdl.job import job, plan
 from asyncdl.job.places import space
-from asyncdl.job.places.placer import FolderPlacer, PlacedFile
+from asyncdl.job.places.placer import FolderPlacer, PlacedFile, Provenance
+from asyncdl.journal import FinishedFile
+from asyncdl.transfer.verification.checks import Expected, Verification
 from tests.job.bench import ANCHORAGE, RED, Bench
 
 pytestmark = pytest.mark.slow
@@ -20,24 +24,51 @@ GROUP_OF_ALL = {"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}
 class SpoolPlacer(FolderPlacer):
     """Receives files in a spool, and has them in a folder once they are placed."""
 
+    at_once = 2
+    spool_bytes = 10**9
+
     def __init__(self, directory: Path, spool: Path) -> None:
         super().__init__(directory)
         self._final = FolderPlacer(directory)
         self._spool = spool
 
+    @property
+    def work_directory(self) -> Path:
+        return self._spool
+
     def work_path(self, path: str) -> Path:
         return self._spool.joinpath(*path.split("/"))
 
-    def place(self, source: Path, path: str) -> PlacedFile:
-        return self._final.place(source, path)
+    def place(
+        self,
+        source: Path,
+        path: str,
+        provenance: Provenance = Provenance(),  # noqa: B008
+    ) -> PlacedFile:
+        return self._final.place(source, path, provenance)
+
+    def verify(self, path: str, expected: Expected) -> tuple[PlacedFile, Verification]:
+        return self._final.verify(path, expected)
+
+    def copy_at(self, path: str, known: FinishedFile) -> PlacedFile | None:
+        return self._final.copy_at(path, known)
+
+    def received(self, path: str) -> Path | None:
+        found = self.work_path(path)
+        return found if found.is_file() else None
+
+    def release(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 @pytest.fixture
 def spool(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All jobs of the test receive their files here."""
     folder = tmp_path / "spool"
+    folder.mkdir()
 
-    def placer_of(config: Config) -> SpoolPlacer:
+    def placer_of(config: Config, on_wait: object = None) -> SpoolPlacer:
         return SpoolPlacer(config.directory, folder)
 
     for module in (job, plan, space):
@@ -50,16 +81,59 @@ async def test_files_are_received_in_the_spool_and_placed_for_all_products(
 ) -> None:
     summary = await bench.complete(RED, GROUP_OF_ALL, search=ANCHORAGE | {"limit": 1})
     placed = {path.relative_to(bench.directory) for path in bench.files}
-    received = {path.relative_to(spool) for path in spool.rglob("*.TIF")}
-    assert received < placed, "what two products want is received once and placed twice"
     assert len(placed) == summary.files["downloaded"]
+    assert sum(bench.service.file_requests.values()) < len(placed), "one is placed twice"
+    assert [path for path in spool.rglob("*") if path.is_file()] == []
 
 
 async def test_files_that_were_placed_are_not_fetched_again(bench: Bench, spool: Path) -> None:
     await bench.complete(RED)
-    for path in spool.rglob("*.TIF"):
-        path.unlink()
     calls = bench.service.calls["download-request"]
     summary = await bench.complete(RED)
     assert summary.files["downloaded"] == 0
     assert bench.service.calls["download-request"] == calls
+
+
+async def test_a_file_that_could_not_be_placed_is_placed_by_the_next_run(
+    bench: Bench, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is neither requested nor fetched again."""
+
+    def fail(self: SpoolPlacer, source: Path, path: str, provenance: Provenance) -> PlacedFile:
+        raise StoreError(path, "not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolPlacer, "place", fail)
+        failed = await bench.run(RED)
+        assert failed.files["failed"] == failed.files["total"] > 0
+        assert {failure.reason for failure in failed.failures} == {"store"}
+    before = dict(bench.service.file_requests), bench.service.calls["download-request"]
+    summary = await bench.complete(RED)
+    assert summary.files["downloaded"] == failed.files["total"] == len(bench.files)
+    assert (dict(bench.service.file_requests), bench.service.calls["download-request"]) == before
+
+
+async def test_a_store_that_takes_nothing_stops_the_run(
+    bench: Bench, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: SpoolPlacer, source: Path, path: str, provenance: Provenance) -> PlacedFile:
+        raise StoreError("s3://b/p", "access was denied", reason="store-denied")
+
+    monkeypatch.setattr(SpoolPlacer, "place", fail)
+    summary = await bench.run(RED)
+    assert summary.status == "stopped"
+    assert (
+        "s3://b/p: access was denied" in summary.error and "list, read and write" in summary.error
+    )
+
+
+@pytest.mark.parametrize("settings", [{"extract": True}, {"extract": True, "keep_tar": True}])
+async def test_what_is_unpacked_is_placed_file_by_file(
+    bench: Bench, spool: Path, settings: dict[str, bool]
+) -> None:
+    summary = await bench.complete({"kind": "bundle", **settings}, search=ANCHORAGE | {"limit": 1})
+    names = {path.name for path in bench.files}
+    assert len(names) > 15 and any(n.endswith(".tar") for n in names) == ("keep_tar" in settings)
+    assert [path for path in spool.rglob("*") if path.is_file()] == []
+    again = await bench.complete({"kind": "bundle", **settings}, search=ANCHORAGE | {"limit": 1})
+    assert again.files["downloaded"] == 0 and again.files["total"] == summary.files["total"]

@@ -15,6 +15,7 @@ from asyncdl.errors import ConfigError
 from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED, FAILED
 from asyncdl.job.places import extraction
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.job.plan import Plan
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import verify_files
@@ -156,7 +157,7 @@ async def test_archives_of_all_forms_are_unpacked_and_do_not_stay(
     assert "skipped" in await complete(bench, product, search=search)
     assert bench.requested == requested, "nothing is asked for again"
     async with open_state(bench.directory, "sandbox") as journal:
-        checked = await verify_files(bench.directory, journal, bench.events.append)
+        checked = await verify_files(FolderPlacer(bench.directory), journal, bench.events.append)
     assert checked.total and not checked.damaged
 
 
@@ -250,7 +251,9 @@ async def test_what_came_out_moves_with_the_layout(bench: Bench) -> None:
     assert all(Path(name).parts[1] in ("sentinel_2a", "unknown") for name in there(bench))
     assert {path.read_bytes() for path in bench.files} == before
     async with open_state(bench.directory, "sandbox") as journal:
-        assert not (await verify_files(bench.directory, journal, bench.events.append)).damaged
+        assert not (
+            await verify_files(FolderPlacer(bench.directory), journal, bench.events.append)
+        ).damaged
 
 
 async def test_a_member_that_is_damaged_comes_again(bench: Bench) -> None:
@@ -259,7 +262,14 @@ async def test_a_member_that_is_damaged_comes_again(bench: Bench) -> None:
     whole = bad.read_bytes()
     bad.write_bytes(b"II*\0 bad")
     async with open_state(bench.directory, "sandbox") as journal:
-        assert len((await verify_files(bench.directory, journal, bench.events.append)).damaged) == 1
+        assert (
+            len(
+                (
+                    await verify_files(FolderPlacer(bench.directory), journal, bench.events.append)
+                ).damaged
+            )
+            == 1
+        )
     summary = await bench.run(bundle(extract=True), search=dict(PHOTOS), only=DAMAGED)
     assert summary.files["downloaded"] == 1 and bad.read_bytes() == whole
 
@@ -312,7 +322,7 @@ async def test_verify_and_status_know_both(bench: Bench) -> None:
     apart = next(path for path in bench.files if FIRST in path.parts)
     apart.write_bytes(b"PK\3\4 damaged")
     async with open_state(bench.directory, "sandbox") as journal:
-        checked = await verify_files(bench.directory, journal, bench.events.append)
+        checked = await verify_files(FolderPlacer(bench.directory), journal, bench.events.append)
     assert [c.file for c in checked.damaged] == [apart.relative_to(bench.directory).as_posix()]
 
 

@@ -14,6 +14,8 @@ import asyncdl.sandbox
 from asyncdl.events import Event, Notice
 from asyncdl.items.item_owner import basis_of, marked
 from asyncdl.job import itemizing
+from asyncdl.job.places import placer
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.journal import FinishedFile, FoundSceneRecord
 from asyncdl.m2m.naming import parse_product_id
 from asyncdl.sandbox import wrs
@@ -131,7 +133,7 @@ async def test_items_that_cannot_be_written_are_told_and_fail_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(itemizing, "write_file", full)
+    monkeypatch.setattr(placer, "write_file", full)
     assert (await bench.run(RED, stac=True)).is_complete
     assert any("STAC items could not be written" in text for text in notices(bench.events))
 
@@ -254,7 +256,7 @@ def test_two_scenes_with_one_display_id_have_an_item_each(tmp_path: Path) -> Non
         {scene: ("second",)},
         {"second": FoundSceneRecord(browse_url="https://b")},
     )
-    assert itemizing._write_all(tmp_path, files, known) == []
+    assert itemizing._write_all(FolderPlacer(tmp_path), files, known) == []
     folder = tmp_path / "stac" / "landsat_ot_c2_l2"
     written = {path.name: json.loads(path.read_bytes()) for path in folder.glob("L*.json")}
     assert written.keys() == {f"{scene}.json", f"{scene}_second.json"}

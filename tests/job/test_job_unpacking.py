@@ -15,6 +15,7 @@ from asyncdl.errors import ConfigError, WrongContent
 from asyncdl.events import Event, FileFinished, TransferRetry
 from asyncdl.job.choosing.scope import DAMAGED
 from asyncdl.job.places import extraction
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.job.stages import placing
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_files
@@ -55,7 +56,7 @@ def check_unpacked(tar: Path) -> None:
 
 async def verified(bench: Bench) -> Checked:
     async with open_state(bench.directory, "sandbox") as journal:
-        return await verify_files(bench.directory, journal, bench.events.append)
+        return await verify_files(FolderPlacer(bench.directory), journal, bench.events.append)
 
 
 # --- what is there afterwards -----------------------------------------------------------

@@ -17,6 +17,7 @@ import asyncdl.sandbox
 from asyncdl.events import Notice
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.choosing.search_plan import search_plan_of
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.job.plan import make_plan
 from asyncdl.job.verifying import verify_files
 from asyncdl.journal import FileStatus, open_state
@@ -116,7 +117,7 @@ class TestJobs:
         assert (again.files["skipped"], again.downloaded_bytes) == (1, 0)
         async with open_state(wide.directory, "sandbox") as journal:
             (file,) = await journal.files.finished([FileStatus.VERIFIED])
-            checked = await verify_files(wide.directory, journal, wide.events.append)
+            checked = await verify_files(FolderPlacer(wide.directory), journal, wide.events.append)
         record = json.loads(file.cut)
         source = Truth().raster(record["source"])
         assert (file.window, record["source_bytes"]) == (NAME, source.size)
@@ -158,7 +159,7 @@ class TestJobs:
         data[-1000] ^= 1
         path.write_bytes(bytes(data))
         async with open_state(wide.directory, "sandbox") as journal:
-            checked = await verify_files(wide.directory, journal, wide.events.append)
+            checked = await verify_files(FolderPlacer(wide.directory), journal, wide.events.append)
         assert [found.file for found in checked.damaged] == [
             path.relative_to(wide.directory).as_posix()
         ]

@@ -21,6 +21,7 @@ from asyncdl.job.choosing import search_plan
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.job.choosing.search_plan import ids_of
 from asyncdl.job.itemizing import _read, _write
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.lists import checksums
 from asyncdl.lists.checksums import read_checksums
 from asyncdl.lists.entries import EntryReader, Problem
@@ -218,8 +219,8 @@ def test_an_item_of_others_is_read_to_its_bound_alone(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 40)  # which takes no room on the disk
     with at_most(24):
-        assert _read(path) is None
-        _write(path, {"a": 1})
+        assert _read(FolderPlacer(tmp_path), path.name) is None
+        _write(FolderPlacer(tmp_path), path.name, {"a": 1})
     assert b'"a": 1' in path.read_bytes()
 
 
@@ -227,6 +228,6 @@ def test_an_item_of_others_is_read_to_its_bound_alone(tmp_path: Path) -> None:
 def test_a_pipe_in_place_of_an_item_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "item.json"
     os.mkfifo(path)
-    assert _read(path) is None
-    _write(path, {"a": 1})
+    assert _read(FolderPlacer(tmp_path), path.name) is None
+    _write(FolderPlacer(tmp_path), path.name, {"a": 1})
     assert path.is_file()

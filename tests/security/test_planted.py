@@ -15,10 +15,10 @@ from anyio import to_thread
 
 from asyncdl.errors import ConfigError, DirectoryBusyError, DiskError
 from asyncdl.events import Event
-from asyncdl.job.places.placer import FolderPlacer
+from asyncdl.job.places.placer import FolderPlacer, Relocation
 from asyncdl.job.reporting.report import REPORT_NAME, Report, read_report, write_report
 from asyncdl.job.stages.path_conflicts import detect_fold
-from asyncdl.job.stages.relocation import Relocation, _move_all, _move_parts
+from asyncdl.job.stages.relocation import _move_parts
 from asyncdl.job.verifying import verify_files
 from asyncdl.journal import STATE_FOLDER, FileStatus, FinishedFile, Journal, StatePlaces, open_state
 from asyncdl.journal.database import Write
@@ -306,7 +306,7 @@ async def test_verify_reads_nothing_that_is_no_file_of_the_folder(
     events: list[Event] = []
     async with opened(directory) as journal:
         await journal.files.record([row("../victim.txt"), row("pipe"), row("folder")])
-        checked = await verify_files(directory, journal, events.append)
+        checked = await verify_files(FolderPlacer(directory), journal, events.append)
     assert [file.file for file in checked.damaged] == ["folder", "pipe"]
     assert checked.read_bytes == 0
 
@@ -330,7 +330,7 @@ def test_nothing_is_moved_through_a_link(directory: Path, victim: Path) -> None:
     part.write_bytes(SECRET)
     state_path(victim).write_bytes(b"x")
     moves = [Relocation(file.path, "mine.txt")]
-    assert _move_all(directory, moves, {file.path: file}, False) == []
+    assert FolderPlacer(directory).move(moves, {file.path: file}) == []
     _move_parts(directory, moves, False)
     assert victim.read_bytes() == part.read_bytes() == SECRET
     assert state_path(victim).exists()

@@ -22,6 +22,7 @@ from asyncdl.cli.run_display import render
 from asyncdl.errors import ApiError, NetworkError
 from asyncdl.events import HostWait, Notice, TransferRetry, TransferStarted
 from asyncdl.job.reporting.report import Failure, Summary
+from asyncdl.journal import StatePlaces
 from asyncdl.progress.run_progress import RunProgress
 from asyncdl.text import is_acting
 from tests.e2e.conftest import Run
@@ -77,7 +78,7 @@ def hostile_summary() -> Summary:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_the_outcome_is_harmless(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    print_summary(hostile_summary(), Path(HOSTILE), as_json=as_json, quiet=False)
+    print_summary(hostile_summary(), StatePlaces(Path(HOSTILE)), as_json=as_json, quiet=False)
     printed = capsys.readouterr().out
     assert "FORGED" in printed and is_harmless(printed)
     assert not any(line.startswith("FORGED") for line in printed.split("\n"))

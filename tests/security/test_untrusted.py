@@ -18,6 +18,7 @@ from asyncdl.config.sections import (
     PollConfig,
     Product,
     ServiceConfig,
+    StoreConfig,
 )
 from asyncdl.config.trust import BOUNDS, REACH, USGS_ORIGINS, Reach, leads_out, origin_of
 from asyncdl.errors import ConfigError, MisuseError
@@ -196,6 +197,7 @@ def test_every_key_of_a_config_has_a_reach() -> None:
     keys = keys_of(ServiceConfig, "service") | keys_of(SearchConfig, "search")
     keys |= keys_of(DownloadConfig, "download") | keys_of(PollConfig, "poll")
     keys |= keys_of(ClusterConfig, "cluster")
+    keys |= keys_of(StoreConfig, "store")
     for kind in get_args(Product):
         keys |= keys_of(kind, "products") | {"products.kind"}
     assert keys == set(REACH)
@@ -334,13 +336,33 @@ def test_a_host_of_the_list_is_named(root: Path, host: str, url: str) -> None:
 @pytest.mark.parametrize("key", [key for key, reach in REACH.items() if reach is Reach.OWN])
 def test_nothing_of_the_account_is_set(root: Path, key: str) -> None:
     table, _, name = key.partition(".")
-    values = {"accept_eulas": ["ASTERGDEM"], "scheduler": "tcp://h:1", "workers": 2, "lease": 5}
+    values: dict[str, object] = {
+        "accept_eulas": ["ASTERGDEM"],
+        "scheduler": "tcp://h:1",
+        "workers": 2,
+        "lease": 5,
+    }
+    values |= STORE_VALUES
     raw = order(table, name, values.get(name, "dask" if name == "engine" else "ids.txt"))
     raw[table] |= {"client_cert": "ids.txt"} if name == "client_key" else {}
     raw[table] |= {"engine": "dask"} if table == "cluster" else {}
     with pytest.raises(ConfigError, match="only for the operator") as refused:
         untrusted(raw, root)
     assert refused.value.key.startswith(f"{table}.")
+
+
+STORE_VALUES: dict[str, object] = {
+    "endpoint": "https://s3.example.org",
+    "region": "us-west-2",
+    "profile": "operator",
+    "spool": "1 TiB",
+    "uploads": 64,
+}
+
+
+def test_no_store_is_named(root: Path) -> None:
+    with pytest.raises(ConfigError, match="names an object store"):
+        untrusted(order("download", "directory", "s3://bucket/prefix"), root)
 
 
 @pytest.mark.parametrize("key", BOUNDS)

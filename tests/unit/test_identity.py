@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.identity import fingerprint_of, label_of
@@ -17,12 +16,12 @@ QUERY = SearchPlan(
 
 
 def test_a_label_follows_from_service_account_and_directory_alone() -> None:
-    label = label_of("host", "name", Path("data"))
-    assert label == label_of("host", Secret("name"), Path("data").absolute())
+    label = label_of("host", "name", "data")
+    assert label == label_of("host", Secret("name"), "data")
     others = {
-        label_of("other", "name", Path("data")),
-        label_of("host", "other", Path("data")),
-        label_of("host", "name", Path("other")),
+        label_of("other", "name", "data"),
+        label_of("host", "other", "data"),
+        label_of("host", "name", "other"),
     }
     assert len(others | {label}) == 4 and len(label) <= 50
     assert "name" not in label

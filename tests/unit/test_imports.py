@@ -29,7 +29,10 @@ ROOMS: dict[str, set[str]] = {
     "run_state": {"events", "text", "units"},
     "metrics": {"errors", "events", "extras", "run_state", "version"},
     "net": {"errors", "extras", "outside", "redact", "version"},
-    "config": {"user_text", "errors", "net.hosts", "outside", "text", "units"},
+    "stores": {"errors", "extras"},
+    "config": {
+        "user_text", "errors", "net.hosts", "outside", "stores.address", "text", "units",
+    },
     "transfer": {
         "system", "background", "errors", "events", "login_hosts", "net", "outside",
         "private_files", "redact", "text", "user_text",
@@ -49,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "job": {
         "background", "errors", "events", "extras", "config", "markup", "outside", "net", "redact",
         "run_state", "system", "text", "units", "user_text", "transfer", "m2m", "stac", "items",
-        "journal", "windows", "cluster",
+        "journal", "windows", "cluster", "stores",
     },
     "cluster": {
         "errors", "events", "extras", "config.layouts", "job.places", "net", "redact", "transfer",

@@ -21,6 +21,7 @@ from asyncdl.events import (
 )
 from asyncdl.job.reporting.report import Failure, Summary, Superseded, Withdrawn
 from asyncdl.job.reporting.run_history import ProofCount, RunHistory
+from asyncdl.journal import StatePlaces
 from asyncdl.run_state.messages import message_of
 from asyncdl.units import count, duration, size
 
@@ -89,7 +90,9 @@ def summary_with(*failures: Failure, status: str = "incomplete") -> Summary:
 
 def test_the_outcome_puts_failures_of_one_reason_together() -> None:
     several = [failure(f"f{i}") for i in range(12)]
-    lines = describe(summary_with(failure("g", "html", "Wait."), *several), Path("data"))
+    lines = describe(
+        summary_with(failure("g", "html", "Wait."), *several), StatePlaces(Path("data"))
+    )
     assert lines[0].startswith("Incomplete: 1 scene, 20 files")
     first = lines.index("12 files failed: gone [http-404]")
     assert lines[first + 1 : first + 6] == [
@@ -102,13 +105,13 @@ def test_the_outcome_puts_failures_of_one_reason_together() -> None:
 def test_the_outcome_fits_a_screen_however_much_went_wrong() -> None:
     many = [failure(f"f{i}", f"reason-{i % 9}") for i in range(99)]
     steps = next_steps(summary_with(*many), Path("job.toml"), is_sandbox=False)
-    lines = describe(summary_with(*many), Path("data"), steps)
+    lines = describe(summary_with(*many), StatePlaces(Path("data")), steps)
     assert "… and 55 files for 5 more reasons" in lines
     assert len(lines) <= 36
 
 
 def test_the_outcome_says_how_files_were_verified() -> None:
-    lines = describe(summary_with(), Path("data"))
+    lines = describe(summary_with(), StatePlaces(Path("data")))
     assert "  verified by length+sha512+tiff (digest: stac): 8 files" in lines
     assert "              nothing: 1 file" in lines
 
@@ -130,7 +133,7 @@ def test_ids_from_a_pipe_are_not_there_to_be_tried_again() -> None:
 def test_a_complete_outcome_asks_for_nothing_more() -> None:
     good = summary_with(status="complete")
     assert next_steps(good, Path("job.toml"), is_sandbox=False) == []
-    lines = describe(good, Path("data"))
+    lines = describe(good, StatePlaces(Path("data")))
     assert lines[0].startswith("Complete: ")
     assert not [line for line in lines if "again" in line]
 
@@ -141,6 +144,6 @@ def test_the_outcome_names_what_was_replaced_or_withdrawn() -> None:
         superseded=(Superseded("A", "B", 3), Superseded("C", "D", 1)),
         withdrawn=(Withdrawn("E", "2026-03-01"),),
     )
-    lines = describe(summary, Path("data"))
+    lines = describe(summary, StatePlaces(Path("data")))
     assert "  reprocessed: 2 scenes, 4 old files removed" in lines
     assert "  withdrawn: 1 scene, files kept" in lines

@@ -19,7 +19,7 @@ from asyncdl.config import Config
 from asyncdl.errors import DiskError
 from asyncdl.events import Event, FileFinished, Notice, ScenesFound, TransferProgress
 from asyncdl.job.places.layout import is_archive_transient, layout_of, transient_path, unpacking_at
-from asyncdl.job.places.placer import placer_of
+from asyncdl.job.places.target import placer_of
 from asyncdl.journal import Place
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.system import volumes
@@ -60,8 +60,8 @@ class Space:
     """
 
     def __init__(self, config: Config, *, is_forced: bool = False) -> None:
-        self._directory = config.directory
         self._placer = placer_of(config)
+        self._directory = self._placer.work_directory
         self._limit = config.search.limit
         self._is_forced = is_forced
         self._all_scenes: int | None = None
@@ -176,7 +176,9 @@ class SpaceNeeds:
         return sum(self.permanent.values()) + self.transient_bytes
 
 
-def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles) -> SpaceNeeds:
+def needs_of(
+    config: Config, work_directory: Path, files: Iterable[WantedFile], present: ExistingFiles
+) -> SpaceNeeds:
     """Return how many bytes the places of some files still need on disk. Blocks.
 
     A file that two products want is stored twice, and so is a bundle that is unpacked and
@@ -184,6 +186,7 @@ def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles
 
     Args:
         config: Of the job.
+        work_directory: Where unfinished files are.
         files: What is wanted.
         present: What is there.
     """
@@ -194,7 +197,7 @@ def needs_of(config: Config, files: Iterable[WantedFile], present: ExistingFiles
         places = layout.places_of(wanted)
         is_fetched = all(place not in present.places for place in places)
         for place in places:
-            path, final = str(place.relative), place.under(config.directory)
+            path, final = str(place.relative), place.under(work_directory)
             is_transient = is_archive_transient(wanted, place)
             need = 0 if place in present.places else wanted.estimate_bytes
             if is_fetched and place is places[0]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import filecmp
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
@@ -24,11 +23,17 @@ from asyncdl.job.places.space import ExistingFiles, needs_of
 from asyncdl.job.run_context import RunContext, window_facts
 from asyncdl.job.stages.cutting import source_bytes_of
 from asyncdl.job.stages.path_conflicts import drop_blocked
-from asyncdl.job.stages.placing import FileToPlace, place_file, remove_transient, unpacker_for
+from asyncdl.job.stages.placing import (
+    FileToPlace,
+    place_file,
+    release,
+    remove_transient,
+    unpacker_for,
+)
 from asyncdl.job.stages.requirements import Requirements, look_up_digests, requirements_of
 from asyncdl.journal import FinishedFile, Journal, Place, RecordedFiles
 from asyncdl.m2m.downloads.selection import WantedFile
-from asyncdl.transfer import form_of
+from asyncdl.transfer import Digest, form_of
 from asyncdl.transfer.parts.part_file import remove_part_files
 from asyncdl.transfer.verification.checks import Expected, verify_file
 
@@ -63,22 +68,24 @@ async def skip_existing(
     await run.journal.files.record(copies.values())
     unchanged |= copies
     verifiable = await look_up_digests(run, await _missing(run, unchanged, files))
-    verified = await verify_unrecorded(run.config, verifiable, recorded)
+    verified = await verify_unrecorded(run.config, run.placer, verifiable, recorded)
     await anyio.to_thread.run_sync(_remove_leftovers, run.directory, verified.values())
     await run.journal.files.record(verified.values())
     missing = await drop_blocked(run, await _missing(run, verified, verifiable))
+    spooled = await anyio.to_thread.run_sync(_received, run, missing)
     existing = ExistingFiles(unchanged.keys() | verified.keys(), recorded.members.keys())
     await _check_space(run, scenes, files, existing)
     await run.journal.files.note_wanted(run.layout.file_places(missing))
     await _complete_all(run, files, unchanged, recorded)
     await _complete_all(run, verifiable, verified, recorded)
-    return missing
+    await _place_all(run, spooled)
+    return [wanted for wanted in missing if wanted not in spooled]
 
 
 async def _check_space(
     run: RunContext, scenes: int, files: Sequence[WantedFile], existing: ExistingFiles
 ) -> None:
-    needs = await anyio.to_thread.run_sync(needs_of, run.config, files, existing)
+    needs = await anyio.to_thread.run_sync(needs_of, run.config, run.directory, files, existing)
     if notice := await run.space.add_batch(scenes, needs):
         run.emit(notice)
 
@@ -224,18 +231,18 @@ async def _find_copies(
         known = next((unchanged[p] for p in run.layout.places_of(wanted) if p in unchanged), None)
         if known is None or place in unchanged:
             return None
-        return _copy_of(known, place, run.directory, recorded)
+        return _copy_of(known, place, run.placer, recorded)
 
     return await anyio.to_thread.run_sync(_examine_all, examine, run.config, files)
 
 
 async def verify_unrecorded(
-    config: Config, files: Sequence[WantedFile], recorded: RecordedFiles
+    config: Config, placer: Placer, files: Sequence[WantedFile], recorded: RecordedFiles
 ) -> dict[Place, FinishedFile]:
     """Verify files that are there though the journal does not know them; return the right ones."""
 
     def examine(place: Place, wanted: WantedFile, required: Requirements) -> FinishedFile | None:
-        return _verify(place, config.directory, wanted, recorded, required)
+        return _verify(place, placer, wanted, recorded, required)
 
     return await anyio.to_thread.run_sync(_examine_all, examine, config, files)
 
@@ -253,42 +260,30 @@ def _examine_all(
 
 
 def _copy_of(
-    known: FinishedFile, place: Place, directory: Path, recorded: RecordedFiles
+    known: FinishedFile, place: Place, placer: Placer, recorded: RecordedFiles
 ) -> FinishedFile | None:
-    path, key = place.under(directory), str(place.relative)
+    key = str(place.relative)
     if not place.is_named or key in recorded.untrusted:
         return None
-    try:
-        if not filecmp.cmp(directory / known.path, path, shallow=False):
-            return None
-        mtime_ns = path.stat().st_mtime_ns
-    except OSError:
+    copy = placer.copy_at(key, known)
+    if copy is None:
         return None
-    return replace(known, path=key, kind=place.kind, mtime_ns=mtime_ns)
+    return replace(known, path=key, kind=place.kind, mtime_ns=copy.mtime_ns, tag=copy.tag)
 
 
 def _verify(
     place: Place,
-    directory: Path,
+    placer: Placer,
     wanted: WantedFile,
     recorded: RecordedFiles,
     required: Requirements,
 ) -> FinishedFile | None:
-    path, key = place.under(directory), str(place.relative)
+    key = str(place.relative)
     # Nothing in a file says that it is the right window of the right raster.
     if not place.is_named or wanted.is_cut or key in recorded.untrusted:
         return None
     try:
-        stat = path.stat()
-        form = required.form or form_of(path.name)
-        expected = Expected(
-            form,
-            wanted.size_bytes,
-            digests=required.digests,
-            members=required.members,
-            fingerprint=required.fingerprint,
-        )
-        proof = verify_file(path, expected, url=key)
+        found, proof = placer.verify(key, _expected(key, wanted, required))
     except (TransferError, OSError):
         return None
     checks = "+".join(("present", *proof.checks))
@@ -296,12 +291,87 @@ def _verify(
         key,
         place.kind,
         wanted.scene,
-        stat.st_size,
-        stat.st_mtime_ns,
+        found.size_bytes,
+        found.mtime_ns,
         checks,
         required.source_of(checks),
         proof.digests,
+        tag=found.tag,
     )
+
+
+def _expected(path: str, wanted: WantedFile, required: Requirements) -> Expected:
+    return Expected(
+        required.form or form_of(path.rpartition("/")[2]),
+        wanted.size_bytes,
+        digests=required.digests,
+        members=required.members,
+        fingerprint=required.fingerprint,
+    )
+
+
+# --- received, and not placed yet ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """A whole file that an earlier run received and could not place."""
+
+    wanted: WantedFile
+    source: Path
+    """Where it is."""
+    outcome: FileFinished
+    """For its first place."""
+    digests: tuple[Digest, ...]
+
+
+def _received(run: RunContext, files: Iterable[WantedFile]) -> dict[WantedFile, ReceivedFile]:
+    """Return the files that are received and right. Blocks."""
+    found = {}
+    for wanted in files:
+        required = requirements_of(wanted, run.config.download.verify)
+        place = run.layout.places_of(wanted)[0]
+        path = str(place.relative)
+        # Nothing in a file says that it is the right window of the right raster.
+        may_be_known = place.is_named and not wanted.is_cut
+        source = run.placer.received(path) if may_be_known else None
+        if source is None:
+            continue
+        try:
+            proof = verify_file(source, _expected(path, wanted, required), url=path)
+        except (TransferError, OSError):
+            continue  # it is fetched again
+        checks = "+".join(("present", *proof.checks))
+        outcome = FileFinished(
+            kind=place.kind,
+            product_id=wanted.scene,
+            file=path,
+            state=FileState.DOWNLOADED,
+            size_bytes=source.stat().st_size,
+            proof=checks,
+            source=required.source_of(checks),
+        )
+        found[wanted] = ReceivedFile(wanted, source, outcome, proof.digests)
+    return found
+
+
+async def _place_all(run: RunContext, files: Mapping[WantedFile, ReceivedFile]) -> None:
+    """Place received files in all their places, some at a time."""
+    async with anyio.create_task_group() as tasks:
+        for file in files.values():
+            tasks.start_soon(_place_everywhere, run, file)
+
+
+async def _place_everywhere(run: RunContext, file: ReceivedFile) -> None:
+    wanted = file.wanted
+    is_placed = True
+    async with unpacker_for(run, wanted) as unpacker:
+        for place in run.layout.places_of(wanted):
+            outcome = changed(file.outcome, kind=place.kind, file=str(place.relative))
+            to_place = FileToPlace(wanted, place, file.source, outcome, unpacker, file.digests)
+            is_placed &= await place_file(run, to_place)
+    if is_placed:
+        await release(run, [file.source])
 
 
 def _remove_leftovers(directory: Path, files: Iterable[FinishedFile]) -> None:
@@ -349,7 +419,9 @@ async def _complete(
             await remove_transient(run.directory, [there])
             run.emit(changed(outcome, members=tuple(file.path for file in members)))
             continue
-        source = run.placer.work_path(str(named.relative) if is_there else there.path)
+        path = str(named.relative) if is_there else there.path
+        source = await anyio.to_thread.run_sync(run.placer.fetch_back, path)
         async with unpacker_for(run, wanted) as unpacker:
             file = FileToPlace(wanted, named, source, outcome, unpacker, there.digests)
             await place_file(run, file)
+        await release(run, [source])

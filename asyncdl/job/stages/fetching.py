@@ -10,13 +10,19 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncdl.errors import ApiError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal, Notice
 from asyncdl.job.places.extraction import Unpacker
-from asyncdl.job.places.layout import is_archive_transient, transient_path, unpacking_at
+from asyncdl.job.places.layout import (
+    is_archive_transient,
+    transient_path,
+    unpacking_at,
+    unpacking_of,
+)
 from asyncdl.job.run_context import ByteWindow, RunContext, window_facts
 from asyncdl.job.stages.placing import (
     FileToPlace,
     failure_facts,
     place_file,
     raise_if_full,
+    release,
     unpacker_for,
 )
 from asyncdl.job.stages.renewal import Renewal
@@ -24,6 +30,7 @@ from asyncdl.job.stages.requirements import requirements_of
 from asyncdl.journal import Place
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.pending import Ready
+from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.net.hosts import host_of
 from asyncdl.transfer import Fetched, FileFetcher, FileRequest, Form
 from asyncdl.transfer.dispatch import Dispatch
@@ -67,8 +74,16 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
 
 async def fetch_one(run: RunContext, ready: Ready, slot: Slot | None = None) -> bool:
     """Fetch one file into all its places; report each, and return whether it was fetched."""
-    async with unpacker_for(run, ready.wanted) as unpacker:
+    async with (
+        run.spool.room(_spooled_bytes(ready.wanted)),
+        unpacker_for(run, ready.wanted) as unpacker,
+    ):
         return await _fetch(run, ready, unpacker, slot)
+
+
+def _spooled_bytes(wanted: WantedFile) -> int:
+    """Return what a file takes until it is placed."""
+    return wanted.estimate_bytes + (wanted.unpacked_bytes if unpacking_of(wanted) else 0)
 
 
 async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot | None) -> bool:
@@ -82,16 +97,25 @@ async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot |
         raise_if_full(error)
         run.fail(ready.wanted, FileState.FAILED, **failure_facts(error))
         return False
+    if slot is not None and run.placings is not None:
+        # While it is uploaded, the next one is fetched.
+        slot.release()
+    is_placed = True
     for place in places:
         verify = run.config.download.verify
         # A transient archive has a name that we chose, whatever its host calls it.
         is_transient = is_archive_transient(ready.wanted, place)
         here = place.called(place.relative.name if is_transient else fetched.path.name)
         outcome = _outcome(ready, fetched, here, verify, key=_key(place, places))
-        file = FileToPlace(
-            ready.wanted, here, fetched.path, outcome, unpacker, fetched.digests, plan.record
-        )
-        await place_file(run, file)
+        is_placed &= await place_file(
+            run,
+            FileToPlace(
+                ready.wanted, here, fetched.path, outcome, unpacker, fetched.digests, plan.record,
+                ready.download_id,
+            ),
+        )  # fmt: skip
+    if is_placed:  # else the next run places what is there
+        await release(run, [fetched.path])
     return True
 
 

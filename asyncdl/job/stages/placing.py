@@ -16,6 +16,7 @@ from asyncdl.errors import (
     DiskError,
     HttpStatusError,
     NetworkError,
+    StoreError,
     TransferError,
     WrongContent,
     reason_of,
@@ -24,7 +25,7 @@ from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.extraction import UnpackedFile, Unpacker, unpack
 from asyncdl.job.places.layout import transient_path, unpacking_at
 from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
-from asyncdl.job.places.placer import PlacedFile
+from asyncdl.job.places.placer import PlacedFile, Provenance
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.requirements import Requirements, requirements_of
 from asyncdl.journal import FinishedFile, Place
@@ -49,37 +50,53 @@ class FileToPlace:
     """Of the file, for the journal."""
     cut: str = ""
     """Of a window, for the journal: what it was cut from."""
+    download_id: int | None = None
+    """Of its download at the service."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What its place may keep with it."""
+        outcome = self.outcome
+        return Provenance(outcome.proof, self.digests, outcome.source, self.download_id)
 
 
-async def place_file(run: RunContext, file: FileToPlace) -> None:
-    """Place a verified file, or unpack it, and report it.
+async def place_file(run: RunContext, file: FileToPlace) -> bool:
+    """Place a verified file, or unpack it, and report it; return whether it is placed.
 
-    Raises: DiskError, when the disk is full.
+    Raises: DiskError, when the disk is full; StoreError, when the store takes nothing more.
     """
     outcome = file.outcome
     try:
         if unpacking_at(file.wanted, file.place):
             finished = await _unpack(run, file)
         else:
-            finished = [_record_of(file, await _place(run, file))]
-    except (DiskError, TransferError) as error:
+            placed = await _place(run, file.source, str(file.place.relative), file.provenance)
+            finished = [_record_of(file, placed)]
+    except (DiskError, StoreError, TransferError) as error:
         raise_if_full(error)
         run.record_failure(changed(outcome, state=FileState.FAILED, **failure_facts(error)))
-        return
+        return False
     # Recorded before it is reported: a reader of the event may kill the run at once.
     await run.journal.files.record(finished)
     await remove_transient(run.directory, finished)
     if file.cut:
         await anyio.to_thread.run_sync(remove_source, file.source)
+    await release(run, (run.placer.work_path(f.path) for f in finished if f.bundle))
     run.emit(changed(outcome, members=tuple(f.path for f in finished if f.bundle)))
+    return True
 
 
-async def _place(run: RunContext, file: FileToPlace) -> PlacedFile:
-    # A thread cannot be stopped half way, so cancellation waits for it.
-    with anyio.CancelScope(shield=True):
-        path = str(file.place.relative)
-        placed = await anyio.to_thread.run_sync(run.placer.place, file.source, path)
-    return placed
+async def _place(run: RunContext, source: Path, path: str, provenance: Provenance) -> PlacedFile:
+    # Cancellation waits for the thread; where that may take long, the placer looks for it.
+    return await anyio.to_thread.run_sync(
+        run.placer.place, source, path, provenance, limiter=run.placings
+    )
+
+
+async def release(run: RunContext, received: Iterable[Path]) -> None:
+    """Remove received files that are in all their places now, if these are elsewhere."""
+    if run.placer.spool_bytes is not None:
+        await anyio.to_thread.run_sync(run.placer.release, list(received))
 
 
 async def _unpack(run: RunContext, file: FileToPlace) -> list[FinishedFile]:
@@ -91,12 +108,22 @@ async def _unpack(run: RunContext, file: FileToPlace) -> list[FinishedFile]:
             # A sound tar of broken files does not get better; the next run fetches another.
             await anyio.to_thread.run_sync(_remove, file.source)
         raise
+    recorded = [await _place_member(run, record) for record in member_records(run, file, members)]
     if is_kept:
-        placed = await _place(run, file)
+        placed = await _place(run, file.source, str(file.place.relative), file.provenance)
     else:
         placed = await anyio.to_thread.run_sync(PlacedFile.on_disk, file.source)
     tar = replace(_record_of(file, placed), member_names=member_names, is_kept=is_kept)
-    return [tar, *member_records(run, file.wanted, tar, members)]
+    return [tar, *recorded]
+
+
+async def _place_member(run: RunContext, file: FinishedFile) -> FinishedFile:
+    source = run.placer.work_path(file.path)
+    if run.placer.spool_bytes is None:
+        return file  # it is in its place since it was unpacked
+    provenance = Provenance(file.proof, file.digests, file.source)
+    placed = await _place(run, source, file.path, provenance)
+    return replace(file, size_bytes=placed.size_bytes, mtime_ns=placed.mtime_ns, tag=placed.tag)
 
 
 def _record_of(file: FileToPlace, placed: PlacedFile) -> FinishedFile:
@@ -113,6 +140,7 @@ def _record_of(file: FileToPlace, placed: PlacedFile) -> FinishedFile:
         place.requested_as,
         window=file.wanted.window,
         cut=file.cut,
+        tag=placed.tag,
     )
 
 
@@ -155,22 +183,23 @@ def unpacker_for(run: RunContext, wanted: WantedFile) -> BundleUnpacker:
 
 
 def member_records(
-    run: RunContext, wanted: WantedFile, tar: FinishedFile, members: Iterable[UnpackedFile]
+    run: RunContext, file: FileToPlace, members: Iterable[UnpackedFile]
 ) -> Iterator[FinishedFile]:
     """Yield what the journal keeps of the files that came out of a bundle."""
+    wanted = file.wanted
     requirements = _requirements(run, wanted)
     for member in members:
         proof = "+".join(("length", *member.proof.checks))
         yield FinishedFile(
             _path_of(run, wanted, member.name),
-            tar.kind,
-            tar.scene,
+            file.place.kind,
+            file.outcome.product_id,
             member.size_bytes,
             member.mtime_ns,
             proof,
             requirements.source_of(proof),
             member.proof.digests,
-            bundle=tar.path,
+            bundle=str(file.place.relative),
         )
 
 
@@ -186,8 +215,10 @@ def _path_of(run: RunContext, wanted: WantedFile, name: str) -> str:
 
 
 def raise_if_full(error: AsyncdlError) -> None:
-    """Raise the error if the whole run has to stop for it: the disk is full."""
-    if isinstance(error, DiskError) and error.is_full:
+    """Raise the error if the whole run has to stop for it: nothing more can be written."""
+    if (isinstance(error, DiskError) and error.is_full) or (
+        isinstance(error, StoreError) and error.stops_run
+    ):
         raise error
 
 
@@ -198,7 +229,9 @@ def failure_facts(error: AsyncdlError) -> dict[str, Any]:
     else:
         detail = str(error)
         remedy = (
-            error.remedy if isinstance(error, DiskError | NetworkError) else TransferError.remedy
+            error.remedy
+            if isinstance(error, DiskError | NetworkError | StoreError)
+            else TransferError.remedy
         )
     return {
         "reason": reason_of(error),

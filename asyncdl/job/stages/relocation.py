@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
@@ -14,11 +13,12 @@ from asyncdl.background import off_loop, unhurried
 from asyncdl.events import Notice
 from asyncdl.job.places.extraction import remove_unfinished
 from asyncdl.job.places.layout import Layout, is_archive_transient, transient_path, unpacking_at
+from asyncdl.job.places.placer import Relocation, move_file
 from asyncdl.job.run_context import RunContext
-from asyncdl.journal import FilePlace, FinishedFile, Journal, KnownPath, Place, RecordedFiles
+from asyncdl.journal import FilePlace, Journal, KnownPath, Place, RecordedFiles
 from asyncdl.m2m.downloads.selection import BundleWanted, WantedFile
 from asyncdl.transfer.names import safe_name
-from asyncdl.transfer.parts.durable import fsync_dir, is_within, make_folders, rename
+from asyncdl.transfer.parts.durable import is_within
 from asyncdl.transfer.parts.part_file import (
     part_path,
     remove_part_files,
@@ -26,15 +26,6 @@ from asyncdl.transfer.parts.part_file import (
     state_path,
 )
 from asyncdl.units import count
-
-
-@dataclass(frozen=True, slots=True)
-class Relocation:
-    """A file that has to move."""
-
-    old: str
-    """Its path below the download directory, as is the new one."""
-    new: str
 
 
 async def follow_layout(run: RunContext, files: Sequence[WantedFile]) -> None:
@@ -49,7 +40,7 @@ async def follow_layout(run: RunContext, files: Sequence[WantedFile]) -> None:
     directory, durable = run.directory, run.config.download.durable
     known = await run.journal.files.recorded(move.old for move in moves)
     await anyio.to_thread.run_sync(_move_parts, directory, moves, durable)
-    moved = await anyio.to_thread.run_sync(_move_all, directory, moves, known.finished, durable)
+    moved = await anyio.to_thread.run_sync(run.placer.move, moves, known.finished)
     damaged = [move for move in moves if move.old in known.untrusted]
     await run.journal.files.move((move.old, move.new) for move in (*moved, *damaged))
     if moved:
@@ -92,7 +83,7 @@ def _rename_unfinished(run: RunContext, archives: Iterable[FilePlace]) -> None:
 def _keep(transient: Path, kept: Path, durable: bool) -> None:
     """Keep a tar that was to be unpacked and removed, unless there is one already."""
     if transient.exists() and not kept.exists():
-        _rename(transient, kept, durable)
+        move_file(transient, kept, durable=durable)
     _remove_transient(transient)
 
 
@@ -216,44 +207,12 @@ def _move_part(old: Path, new: Path, durable: bool) -> bool:
     if not part_path(old).exists():
         return False
     if part_path(old).is_file() and state_path(old).is_file() and not part_path(new).exists():
-        _rename(part_path(old), part_path(new), durable)
-        _rename(state_path(old), state_path(new), durable)
+        move_file(part_path(old), part_path(new), durable=durable)
+        move_file(state_path(old), state_path(new), durable=durable)
     # Neither of the two is of any use without the other.
     with suppress(OSError):
         remove_part_files(old)
     return True
-
-
-def _move_all(
-    directory: Path,
-    moves: Iterable[Relocation],
-    finished: Mapping[str, FinishedFile],
-    durable: bool,
-) -> list[Relocation]:
-    """Move finished files; return those that are at their new place now. Blocks."""
-    moved = []
-    for move in moves:
-        file, old, new = finished.get(move.old), directory / move.old, directory / move.new
-        if file is None or not is_within(old, directory):
-            continue  # a folder on the way is a link
-        if not file.is_kept:
-            moved.append(move)  # only its members are there, and they move as well
-            continue
-        if file.is_at(old) and not new.exists():
-            _rename(old, new, durable)
-            _remove_empty(old.parent, directory)
-        # A run that was killed may have moved it already.
-        if file.is_at(new) and not old.exists():
-            moved.append(move)
-    return moved
-
-
-def _rename(old: Path, new: Path, durable: bool) -> None:
-    with suppress(OSError):
-        make_folders(new.parent)
-        rename(old, new, durable=durable)
-        if durable:
-            fsync_dir(old.parent)
 
 
 def _remove_empty(folder: Path, directory: Path) -> None:

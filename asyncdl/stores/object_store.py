@@ -1,0 +1,405 @@
+"""One place in an object store: objects put, found, read and removed. All calls block."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+from asyncdl.errors import StoreError
+from asyncdl.stores.address import MAX_KEY_BYTES, SCHEMES
+from asyncdl.stores.credentials import lacking, s3_credentials
+from asyncdl.stores.faults import store_error
+from asyncdl.stores.pace import Pace
+from asyncdl.stores.settings import StoreSettings
+
+T = TypeVar("T")
+
+MIB = 1024**2
+ONE_REQUEST_BYTES = 8 * MIB
+"""Up to this size a file goes in one request, from memory and on a condition."""
+PART_BYTES = 8 * MIB
+MOST_PARTS = 10_000
+PARTS_AT_ONCE = 3
+"""Of one upload: their bytes are in memory."""
+LARGE_AT_ONCE = 2
+"""Uploads in parts at once, so that memory stays below :data:`LARGE_AT_ONCE` x
+:data:`PARTS_AT_ONCE` x :data:`PART_BYTES`."""
+READ_BYTES = MIB
+
+_CLIENT = {"connect_timeout": "10s", "timeout": "120s", "pool_idle_timeout": "30s"}
+_RETRIES = {
+    # Longer waits are ours: while it retries, the library can be neither cancelled nor heard.
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=8),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=200),
+        "max_backoff": timedelta(seconds=2),
+        "base": 2,
+    },
+}
+_TYPES = {
+    ".tif": "image/tiff",
+    ".json": "application/json",
+    ".tar": "application/x-tar",
+    ".txt": "text/plain",
+    ".xml": "application/xml",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as the store has it; other bytes show in one of these."""
+
+    path: str
+    """Below the prefix."""
+    size_bytes: int
+    tag: str
+    """The store's own mark of this version of its bytes, without quotes."""
+    version: str = ""
+    """Its number, where the store has one."""
+
+
+class ObjectStore:
+    """One place in an object store. Made by :func:`open_store`.
+
+    All paths are below the prefix, with forward slashes. Every method blocks, is safe in
+    several threads, and raises StoreError, once all attempts have failed.
+
+    Args:
+        settings: Which store, and how it is reached.
+        client: Of the library.
+        pace: Repeats requests.
+    """
+
+    def __init__(self, settings: StoreSettings, client: Any, pace: Pace) -> None:
+        self.settings = settings
+        self.address = settings.address
+        self.pace = pace
+        self._client = client
+        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
+
+    # --- put ------------------------------------------------------------------------------
+
+    def put_file(self, source: Path, path: str, facts: Mapping[str, str]) -> StoredObject:
+        """Upload a file; the name has all of it, or nothing new.
+
+        A file with the same ``facts`` that is there already is left as it is.
+
+        Args:
+            source: On a local disk.
+            path: Its name in the store.
+            facts: Kept with the object, such as its digests; names of letters and digits only.
+        Raises: StoreError; OSError, if the source cannot be read. What ``check_cancelled`` of
+            the pace raises leaves no object and no parts.
+        """
+        self._check_name(path)
+        size_bytes = source.stat().st_size
+        if size_bytes <= ONE_REQUEST_BYTES:
+            return self._put_new(source.read_bytes(), path, facts)
+        if (there := self._same_as(path, size_bytes, facts)) is not None:
+            return there
+        with self._large:
+            made = self.pace.run(lambda: self._put_parts(source, size_bytes, path, facts))
+        return StoredObject(path, size_bytes, *_tags(made))
+
+    def _put_new(self, data: bytes, path: str, facts: Mapping[str, str]) -> StoredObject:
+        """Put some bytes under a name that is free, or has the same, or another version."""
+        try:
+            return self.put(data, path, facts, mode="create")
+        except StoreError as error:
+            if error.reason == "store-unsupported":  # as older servers respond to a condition
+                return self.put(data, path, facts)
+            if error.reason not in ("store-exists", "store-changed"):
+                raise
+        if (there := self._same_as(path, len(data), facts)) is not None:
+            return there
+        return self.put(data, path, facts)
+
+    def _same_as(self, path: str, size_bytes: int, facts: Mapping[str, str]) -> StoredObject | None:
+        """Return the object of a name if it certainly has the same bytes."""
+        found = self.facts_of(path)
+        if found is None or found[0].size_bytes != size_bytes:
+            return None
+        digests = {name: value for name, value in facts.items() if name in DIGESTS}
+        is_same = bool(digests) and all(found[1].get(name) == digests[name] for name in digests)
+        return found[0] if is_same else None
+
+    def _put_parts(
+        self, source: Path, size_bytes: int, path: str, facts: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        part_bytes = part_size(size_bytes)
+        with source.open("rb", buffering=0) as file:
+            return self._put(
+                path,
+                _chunks(file, part_bytes, self.pace.check_cancelled),
+                attributes=_attributes(path, facts),
+                use_multipart=True,
+                chunk_size=part_bytes,
+                max_concurrency=PARTS_AT_ONCE,
+            )
+
+    def put(
+        self,
+        data: bytes,
+        path: str,
+        facts: Mapping[str, str] | None = None,
+        *,
+        mode: str = "overwrite",
+        over: StoredObject | None = None,
+    ) -> StoredObject:
+        """Put some bytes, in one request.
+
+        Args:
+            data: All of the object.
+            path: Its name.
+            facts: As for :meth:`put_file`.
+            mode: ``overwrite``, or ``create`` for a name that has to be free.
+            over: Replace only this version of the object.
+        Raises: StoreError with reason ``store-exists`` or ``store-changed``, if the name has
+            another object.
+        """
+        condition: Any = mode if over is None else _condition(over)
+        attributes = _attributes(path, facts or {})
+        made = self.pace.run(
+            lambda: self._put(
+                path, data, attributes=attributes, mode=condition, use_multipart=False
+            )
+        )
+        return StoredObject(path, len(data), *_tags(made))
+
+    def _put(self, path: str, data: Any, **options: Any) -> Mapping[str, Any]:
+        return self._call(path, lambda o, key: o.put(self._client, key, data, **options))
+
+    # --- found ----------------------------------------------------------------------------
+
+    def list(self, folder: str = "") -> Iterator[StoredObject]:
+        """Yield all objects below a folder, a page of them at a time."""
+        prefix = self.address.key_of(folder) if folder else self.address.prefix
+        pages = iter(self._library().list(self._client, prefix or None, chunk_size=1000))
+        while True:
+            page = self.pace.run(lambda: self._call(folder, lambda o, key: next(pages, None)))
+            if page is None:
+                return
+            for meta in page:
+                yield self._object(meta)
+
+    def facts_of(self, path: str) -> tuple[StoredObject, Mapping[str, str]] | None:
+        """Return an object with its facts; ``None`` if there is none."""
+        try:
+            found = self.pace.run(
+                lambda: self._call(
+                    path, lambda o, key: o.get(self._client, key, options={"head": True})
+                )
+            )
+        except StoreError as error:
+            if error.is_missing:
+                return None
+            raise
+        return self._object(found.meta), dict(found.attributes)
+
+    def _object(self, meta: Mapping[str, Any]) -> StoredObject:
+        return StoredObject(self.address.path_of(meta["path"]), int(meta["size"]), *_tags(meta))
+
+    # --- read -----------------------------------------------------------------------------
+
+    def read(self, path: str, max_bytes: int) -> bytes | None:
+        """Return the beginning of an object; ``None`` if there is none."""
+        try:
+            found = self.pace.run(lambda: self._call(path, lambda o, key: o.get(self._client, key)))
+            data = b""
+            for chunk in found.stream(min_chunk_size=min(max_bytes, READ_BYTES)):
+                data += bytes(chunk)
+                if len(data) >= max_bytes:
+                    break
+        except StoreError as error:
+            if error.is_missing:
+                return None
+            raise
+        except Exception as error:
+            raise store_error(self.address.url_of(path), error) from None
+        return data[:max_bytes]
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield all bytes of an object, some at a time."""
+        found = self.pace.run(lambda: self._call(path, lambda o, key: o.get(self._client, key)))
+        chunks = iter(found.stream(min_chunk_size=READ_BYTES))
+        while (chunk := self._call(path, lambda o, key: next(chunks, None))) is not None:
+            self.pace.check_cancelled()
+            yield bytes(chunk)
+
+    def open(self, path: str) -> BinaryIO:
+        """Return an object as a file that reads ranges as it is asked for them."""
+        reader = self.pace.run(
+            lambda: self._call(
+                path, lambda o, key: o.open_reader(self._client, key, buffer_size=64 * 1024)
+            )
+        )
+        return cast(BinaryIO, _Reader(reader, self.address.url_of(path)))
+
+    # --- removed, moved -------------------------------------------------------------------
+
+    def delete(self, path: str) -> None:
+        """Remove an object, if there is one."""
+        with suppress_missing():
+            self.pace.run(lambda: self._call(path, lambda o, key: o.delete(self._client, key)))
+
+    def move(self, old: str, new: str) -> None:
+        """Give an object another name, within the store."""
+        to = self.address.key_of(new)
+        self.pace.run(lambda: self._call(old, lambda o, key: o.copy(self._client, key, to)))
+        self.delete(old)
+
+    # --- the library ----------------------------------------------------------------------
+
+    def _library(self) -> Any:
+        import obstore
+
+        return obstore
+
+    def _call(self, path: str, call: Callable[[Any, str], T]) -> T:
+        """Make one call of the library. Raises: StoreError, instead of its exceptions."""
+        self.pace.check_cancelled()
+        obstore = self._library()
+        try:
+            return call(obstore, self.address.key_of(path))
+        except FileNotFoundError as error:
+            if error.errno is not None:
+                raise  # a file of the local disk; the library's has no number
+            raise store_error(self.address.url_of(path), error) from None
+        except obstore.exceptions.BaseError as error:
+            raise store_error(self.address.url_of(path), error) from None
+
+    def _check_name(self, path: str) -> None:
+        key = self.address.key_of(path)
+        if len(key.encode()) > MAX_KEY_BYTES:
+            detail = f"a store allows names of {MAX_KEY_BYTES} bytes"
+            raise StoreError(self.address.url_of(path), detail, reason="store-name")
+
+
+DIGESTS = ("sha512", "sha256", "md5")
+"""Facts that say which bytes an object has."""
+
+
+class suppress_missing(suppress):  # noqa: N801 - used like `suppress`
+    """Ignore that there is no such object."""
+
+    def __init__(self) -> None:
+        super().__init__(StoreError)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        """Ignore the error of a missing object alone."""
+        return isinstance(error, StoreError) and error.is_missing
+
+
+class _Reader:
+    """A file-like object over the library's reader, with our errors."""
+
+    def __init__(self, reader: Any, url: str) -> None:
+        self._reader = reader
+        self._url = url
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return bytes(self._reader.read(None if size < 0 else size))
+        except Exception as error:
+            raise store_error(self._url, error) from None
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._reader.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._reader.tell())
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def part_size(size_bytes: int) -> int:
+    """Return the size of the parts of an upload, so that there are not too many of them."""
+    least = -(-size_bytes // MOST_PARTS)
+    return max(PART_BYTES, -(-least // MIB) * MIB)
+
+
+def _chunks(file: Any, part_bytes: int, check_cancelled: Callable[[], None]) -> Iterator[bytes]:
+    # The library calls this in the thread that called it, so a check of ours raises there.
+    while data := file.read(part_bytes):
+        check_cancelled()
+        yield data
+
+
+def _tags(meta: Mapping[str, Any]) -> tuple[str, str]:
+    """Return tag and version of an object."""
+    tag, version = meta.get("e_tag") or "", meta.get("version") or ""
+    return str(tag).removeprefix("W/").strip('"'), str(version)
+
+
+def _condition(over: StoredObject) -> dict[str, str]:
+    found = {"e_tag": f'"{over.tag}"', "version": over.version}
+    return {name: value for name, value in found.items() if value}
+
+
+def _attributes(path: str, facts: Mapping[str, str]) -> dict[str, str]:
+    ending = f".{path.rpartition('.')[2]}".lower()
+    return {"Content-Type": _TYPES.get(ending, "application/octet-stream"), **facts}
+
+
+def open_store(settings: StoreSettings, pace: Pace | None = None) -> ObjectStore:
+    """Return a store. Nothing is requested of it yet, but its credentials are looked up. Blocks.
+
+    Raises: ConfigError, if the extra is missing, or something named does not exist; StoreError,
+        without credentials.
+    """
+    try:
+        import obstore.store
+    except ImportError:
+        raise lacking() from None
+    stores: Any = obstore.store
+    address, where = settings.address, str(settings.address)
+    pace = pace or Pace(settings.max_wait_s)
+    is_clear = (settings.endpoint or "").startswith("http://")
+    options: dict[str, Any] = {
+        "client_options": {**_CLIENT, **({"allow_http": True} if is_clear else {})},
+        "retry_config": _RETRIES,
+    }
+    try:
+        if address.scheme == "s3":
+            client = stores.S3Store(address.bucket, **_s3(settings), **options)
+        elif address.scheme == "gs":
+            client = stores.GCSStore(address.bucket, config=_gs(settings), **options)
+        else:
+            client = stores.AzureStore(address.bucket, config=_az(settings), **options)
+    except stores.BaseError as error:  # pragma: no cover - depends on the provider's files
+        detail = f"{SCHEMES[address.scheme]} cannot be opened ({type(error).__name__})"
+        raise StoreError(where, detail, reason="store-credentials") from None
+    return ObjectStore(settings, client, pace)
+
+
+def _s3(settings: StoreSettings) -> dict[str, Any]:
+    credentials, region = s3_credentials(str(settings.address), settings.profile)
+    config: dict[str, Any] = {"region": settings.region or region or "us-east-1"}
+    if settings.endpoint is not None:
+        # Services other than Amazon's seldom have a host for each bucket.
+        config |= {"endpoint": settings.endpoint, "virtual_hosted_style_request": False}
+    return {"config": config, "credential_provider": credentials}
+
+
+def _gs(settings: StoreSettings) -> dict[str, Any]:
+    return {} if settings.endpoint is None else {"base_url": settings.endpoint}
+
+
+def _az(settings: StoreSettings) -> dict[str, Any]:
+    return {} if settings.endpoint is None else {"endpoint": settings.endpoint}

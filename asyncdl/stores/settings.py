@@ -1,0 +1,22 @@
+"""How a store is reached: plain data, which travels to other processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncdl.stores.address import StoreAddress
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """A store, and how it is reached. No credentials: each process finds them by itself."""
+
+    address: StoreAddress
+    endpoint: str | None = None
+    """URL of the service; ``None`` for the provider's own."""
+    region: str | None = None
+    """``None`` takes that of the environment or the profile."""
+    profile: str | None = None
+    """Profile of the AWS config; ``None`` takes that of the environment."""
+    max_wait_s: float = 0.0
+    """How long to wait for a store that is down; 0 for a minute or so."""

@@ -1,0 +1,92 @@
+"""A door in front of a store: open, shut, or with a notice on it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+SLOW_DOWN = (
+    b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nConnection: close\r\n"
+    b"Content-Length: 47\r\n\r\n<Error><Code>SlowDown</Code><Message/></Error>\n\n"
+)
+
+
+def refusal(status: str, code: str) -> bytes:
+    """Return the response of a store that refuses."""
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nConnection: close\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+@dataclass
+class Door:
+    """Forwards connections to a port of this machine while it is open."""
+
+    port: int
+    """Of the store."""
+    is_shut: bool = False
+    """Whether connections are closed at once."""
+    notice: bytes = b""
+    """Sent to whoever asks, instead of the store's response."""
+    connections: int = 0
+    """How many there were."""
+    _listener: socket.socket = field(init=False)
+    _open: list[socket.socket] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the door."""
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def shut(self) -> None:
+        """Close all connections, and new ones at once."""
+        self.is_shut = True
+        while self._open:
+            with suppress(OSError):
+                self._open.pop().shutdown(socket.SHUT_RDWR)
+
+    def aclose(self) -> None:
+        """Shut it for good."""
+        self.shut()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            if self.is_shut:
+                return
+            if self.notice:
+                client.recv(65536)
+                client.sendall(self.notice)
+                return
+            with socket.create_connection(("127.0.0.1", self.port)) as store:
+                self._open += [client, store]
+                back = threading.Thread(target=_pass_on, args=(store, client), daemon=True)
+                back.start()
+                _pass_on(client, store)
+                back.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)

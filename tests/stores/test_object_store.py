@@ -1,0 +1,274 @@
+"""One place in a store, against SeaweedFS."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asyncdl.errors import ConfigError, StoreError
+from asyncdl.stores.object_store import ONE_REQUEST_BYTES, PART_BYTES, ObjectStore
+from asyncdl.stores.pace import Pace
+from tests.stores.door import SLOW_DOWN, Door, refusal
+from tests.stores.weed import READER, WRITER, Weed
+
+pytestmark = [pytest.mark.slow, pytest.mark.beyond]
+
+FACTS = {"sha256": hashlib.sha256(b"right").hexdigest(), "source": "m2m", "downloadid": "7"}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.TIF"
+    path.write_bytes(b"right")
+    return path
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    path = tmp_path / "large.tar"
+    path.write_bytes(bytes(range(256)) * ((ONE_REQUEST_BYTES + PART_BYTES + 512) // 256))
+    return path
+
+
+def facts_of(path: Path) -> dict[str, str]:
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_a_file_is_there_with_its_facts(
+    weed: Weed, store: ObjectStore, small: Path, prefix: str
+) -> None:
+    placed = store.put_file(small, "bands/é b/S_B4.TIF", FACTS)
+    key = f"{prefix}/bands/é b/S_B4.TIF"
+    assert weed.read(key) == b"right"
+    assert weed.facts(key) == FACTS
+    assert placed.tag == hashlib.md5(b"right").hexdigest() and placed.size_bytes == 5
+    assert store.facts_of("bands/é b/S_B4.TIF") == (placed, {**FACTS, "Content-Type": "image/tiff"})
+    assert list(store.list("bands/é b")) == [placed]
+    assert list(store.list("bands/é")) == [], "a folder is not a beginning of its name"
+
+
+def test_a_large_file_is_there_whole_and_leaves_no_upload(
+    weed: Weed, store: ObjectStore, large: Path, prefix: str
+) -> None:
+    placed = store.put_file(large, "bundle/S.tar", facts_of(large))
+    assert weed.read(f"{prefix}/bundle/S.tar") == large.read_bytes()
+    assert [placed] == list(store.list())
+    assert weed.facts(f"{prefix}/bundle/S.tar") == facts_of(large)
+    assert weed.uploads() == []
+
+
+def test_the_same_file_is_not_written_twice(
+    weed: Weed, store: ObjectStore, small: Path, large: Path, prefix: str
+) -> None:
+    for path in (small, large):
+        first = store.put_file(path, path.name, facts_of(path))
+        changed = weed.client().head_object(Bucket=weed.bucket, Key=f"{prefix}/{path.name}")
+        assert store.put_file(path, path.name, facts_of(path)) == first
+        again = weed.client().head_object(Bucket=weed.bucket, Key=f"{prefix}/{path.name}")
+        assert again["LastModified"] == changed["LastModified"]
+
+
+def test_another_file_of_the_name_is_replaced(
+    weed: Weed, store: ObjectStore, small: Path, prefix: str
+) -> None:
+    weed.put(f"{prefix}/x.TIF", b"wrong")
+    store.put_file(small, "x.TIF", FACTS)
+    assert weed.read(f"{prefix}/x.TIF") == b"right"
+
+
+def test_two_that_write_one_name_at_once_leave_one_of_the_two(
+    weed: Weed, store_at: Callable[..., ObjectStore], tmp_path: Path, prefix: str
+) -> None:
+    failures: list[BaseException] = []
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.write_bytes(path.name.encode() * 100_000)
+
+    def write(path: Path) -> None:
+        try:
+            store_at(f"s3://{weed.bucket}/{prefix}").put_file(path, "x", facts_of(path))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(path,)) for path in paths * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert weed.read(f"{prefix}/x") in [path.read_bytes() for path in paths]
+
+
+def test_a_condition_that_is_not_met_changes_nothing(weed: Weed, store: ObjectStore) -> None:
+    first = store.put(b"1", "x", mode="create")
+    with pytest.raises(StoreError, match="already") as raised:
+        store.put(b"2", "x", mode="create")
+    assert raised.value.reason == "store-exists" and not raised.value.stops_run
+    second = store.put(b"2", "x", over=first)
+    with pytest.raises(StoreError) as raised:
+        store.put(b"3", "x", over=first)
+    assert raised.value.reason == "store-changed"
+    assert store.read("x", 10) == b"2" and list(store.list()) == [second]
+
+
+def test_an_upload_that_is_cancelled_leaves_nothing(
+    weed: Weed, store_at: Callable[..., ObjectStore], large: Path, prefix: str
+) -> None:
+    checks: list[None] = []
+
+    def check() -> None:
+        checks.append(None)
+        if len(checks) > 3:
+            raise KeyboardInterrupt
+
+    store = store_at(f"s3://{weed.bucket}/{prefix}", Pace(check_cancelled=check))
+    with pytest.raises(KeyboardInterrupt):
+        store.put_file(large, "x", facts_of(large))
+    assert weed.names(prefix) == [] and weed.uploads() == []
+
+
+def test_objects_are_read_moved_and_removed(store: ObjectStore, large: Path) -> None:
+    store.put_file(large, "a/x", facts_of(large))
+    assert b"".join(store.chunks("a/x")) == large.read_bytes()
+    assert store.read("a/x", 7) == large.read_bytes()[:7]
+    with store.open("a/x") as file:
+        file.seek(-256, 2)
+        assert file.read() == bytes(range(256))
+    store.move("a/x", "b/x")
+    assert [found.path for found in store.list()] == ["b/x"]
+    store.delete("b/x")
+    store.delete("b/x")
+    assert list(store.list()) == [] and store.read("b/x", 1) is None
+    assert store.facts_of("b/x") is None
+
+
+@pytest.mark.parametrize(
+    ("who", "bucket", "reason", "words"),
+    [
+        (("nobody", "hidden"), "landsat", "store-denied", "access key is not known"),
+        (("tester", "hidden"), "landsat", "store-denied", "secret key does not fit"),
+        (READER, "landsat", "store-denied", "access was denied"),
+    ],
+)
+def test_what_the_store_refuses_is_said_in_one_sentence(
+    weed: Weed,
+    store_at: Callable[..., ObjectStore],
+    monkeypatch: pytest.MonkeyPatch,
+    small: Path,
+    who: tuple[str, str],
+    bucket: str,
+    reason: str,
+    words: str,
+) -> None:
+    for name, value in weed.environment(who).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError, match=words) as raised:
+        store_at(f"s3://{bucket}/p").put_file(small, "x", FACTS)
+    assert raised.value.reason == reason and raised.value.stops_run
+    assert who[1] not in str(raised.value) and len(str(raised.value)) < 120
+    assert str(raised.value).startswith(f"s3://{bucket}/p/x: ")
+
+
+def test_a_bucket_that_is_not_there_is_said(
+    weed: Weed, store_at: Callable[..., ObjectStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in weed.environment(WRITER).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError, match="no such bucket") as raised:
+        list(store_at("s3://nonesuch/p").list())
+    assert raised.value.reason == "store-no-bucket" and raised.value.stops_run
+
+
+def test_without_credentials_nothing_is_requested(
+    weed: Weed, store_at: Callable[..., ObjectStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(StoreError, match="no credentials") as raised:
+        store_at("s3://landsat/p")
+    assert raised.value.reason == "store-credentials"
+
+
+def test_a_profile_gives_credentials(
+    weed: Weed,
+    store_at: Callable[..., ObjectStore],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    file = tmp_path / "credentials"
+    file.write_text("[land]\naws_access_key_id = tester\naws_secret_access_key = open sesame\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    assert list(store_at("s3://landsat/none", profile="land").list()) == []
+    with pytest.raises(ConfigError, match=r"no such profile.*land"):
+        store_at("s3://landsat/none", profile="sea")
+
+
+@pytest.mark.parametrize("notice", [b"", SLOW_DOWN], ids=["away", "slow down"])
+def test_a_store_that_is_away_is_waited_for(
+    weed: Weed,
+    door: Door,
+    store_at: Callable[..., ObjectStore],
+    small: Path,
+    prefix: str,
+    notice: bytes,
+) -> None:
+    said: list[str] = []
+
+    def open_the_door(error: StoreError, left_s: float) -> None:
+        said.append(error.reason)
+        door.is_shut, door.notice = False, b""
+
+    store = store_at(
+        f"s3://{weed.bucket}/{prefix}", Pace(30, on_wait=open_the_door), endpoint=door.endpoint
+    )
+    door.is_shut, door.notice = not notice, notice
+    placed = store.put_file(small, "x", FACTS)
+    assert said == ["store-busy" if notice else "store-down"]
+    assert weed.read(f"{prefix}/x") == b"right" and placed in list(store.list())
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        ("403 Forbidden", "RequestTimeTooSkewed", "store-clock"),
+        ("400 Bad Request", "ExpiredToken", "store-denied"),
+        ("403 Forbidden", "QuotaExceeded", "store-quota"),
+        ("507 Insufficient Storage", "XMinioStorageFull", "store-quota"),
+    ],
+)
+def test_what_only_some_stores_refuse(
+    weed: Weed,
+    door: Door,
+    store_at: Callable[..., ObjectStore],
+    small: Path,
+    status: str,
+    code: str,
+    reason: str,
+) -> None:
+    store = store_at(f"s3://{weed.bucket}/x", endpoint=door.endpoint)
+    door.notice = refusal(status, code)
+    with pytest.raises(StoreError) as raised:
+        store.put_file(small, "x", FACTS)
+    assert raised.value.reason == reason and raised.value.stops_run
+
+
+def test_a_store_that_stays_away_is_given_up() -> None:
+    from asyncdl.stores.address import StoreAddress
+    from asyncdl.stores.pace import LEAST_WAIT_S
+
+    now = [0.0]
+    pace = Pace(clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
+
+    def fail() -> None:
+        now[0] += 1
+        raise StoreError(str(StoreAddress("s3", "b")), "away", reason="store-down", retryable=True)
+
+    with pytest.raises(StoreError, match="away"):
+        pace.run(fail)
+    assert LEAST_WAIT_S <= now[0] < LEAST_WAIT_S + 40

@@ -58,7 +58,7 @@ ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py
     tests/windows/test_fetched_with_gdal.py tests/windows/test_tile_proof.py \
     tests/windows/test_with_gdal.py
 PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_do_what_they_say
-PAGES_ON_EXTRAS := $(foreach page,library howto/area howto/metrics howto/stac,"$(PAGE)[docs/$(page).md]")
+PAGES_ON_EXTRAS := $(foreach page,library lake howto/area howto/metrics howto/stac,"$(PAGE)[docs/$(page).md]")
 # Areas are compared on the data files of packages, which are installed beside our environment.
 GEOMETRY := .venv-geometry
 READY_FOR_AREAS := $(GEOMETRY)/.ready

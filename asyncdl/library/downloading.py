@@ -9,6 +9,7 @@ from typing import Any
 import anyio.to_thread
 
 from asyncdl.config import Config
+from asyncdl.config.aoi import AreaInput
 from asyncdl.events import Emit, discard
 from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.estimate import find_rate
@@ -35,6 +36,7 @@ async def download(
     bundle: bool | str = False,
     file_groups: Sequence[str] | str | None = None,
     products: Sequence[Mapping[str, Any]] | None = None,
+    window: Sequence[float] | AreaInput | None = None,
     directory: Path | str | None = None,
     dataset: str | None = None,
     options: Mapping[str, Any] | None = None,
@@ -50,6 +52,8 @@ async def download(
         bundle: Whether whole bundles; where there are several: code or words of one.
         file_groups: Names of band groups, such as ``ls_c2l2_sr_band``.
         products: Tables as in ``[[products]]``, for their other keys.
+        window: Only the tiles of rasters that touch this box (west, south, east, north in
+            degrees), or the box of this area.
         directory: Where the files go; ``data`` by default.
         dataset: Of ids that imply none.
         options: Further keys of ``[download]``, such as ``{"stac": True}``.
@@ -60,7 +64,16 @@ async def download(
     Raises: as :meth:`asyncdl.Job.run`.
     """
     config = await anyio.to_thread.run_sync(
-        _config_of, scenes, bands, bundle, file_groups, products, directory, dataset, options
+        _config_of,
+        scenes,
+        bands,
+        bundle,
+        file_groups,
+        products,
+        window,
+        directory,
+        dataset,
+        options,
     )
     config, name = await with_service(config, service)
     account = account_of(service, credentials)
@@ -74,6 +87,7 @@ async def plan(
     bundle: bool | str = False,
     file_groups: Sequence[str] | str | None = None,
     products: Sequence[Mapping[str, Any]] | None = None,
+    window: Sequence[float] | AreaInput | None = None,
     directory: Path | str | None = None,
     dataset: str | None = None,
     options: Mapping[str, Any] | None = None,
@@ -87,7 +101,16 @@ async def plan(
     Raises: as :meth:`asyncdl.Job.run`.
     """
     config = await anyio.to_thread.run_sync(
-        _config_of, scenes, bands, bundle, file_groups, products, directory, dataset, options
+        _config_of,
+        scenes,
+        bands,
+        bundle,
+        file_groups,
+        products,
+        window,
+        directory,
+        dataset,
+        options,
     )
     config, _ = await with_service(config, service)
     search_plan = await anyio.to_thread.run_sync(search_plan_of, config)
@@ -105,6 +128,7 @@ def _config_of(
     bundle: bool | str,
     file_groups: Sequence[str] | str | None,
     products: Sequence[Mapping[str, Any]] | None,
+    window: Sequence[float] | AreaInput | None,
     directory: Path | str | None,
     dataset: str | None,
     options: Mapping[str, Any] | None,
@@ -113,14 +137,14 @@ def _config_of(
         refuse_beside_config(
             {
                 "bands": bands, "bundle": bundle, "file_groups": file_groups,
-                "products": products, "directory": directory, "dataset": dataset,
+                "products": products, "window": window, "directory": directory, "dataset": dataset,
                 "options": options,
             }
         )  # fmt: skip
         return scenes
     return download_settings(
         scenes,
-        products=product_tables(bands, bundle, file_groups, products),
+        products=product_tables(bands, bundle, file_groups, products, window),
         directory=_DIRECTORY if directory is None else directory,
         dataset=dataset,
         options=options,

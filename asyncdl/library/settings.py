@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from asyncdl.config import Config, parse_config
+from asyncdl.config.aoi import AreaInput
 from asyncdl.errors import ConfigError, MisuseError
+from asyncdl.job.choosing.areas import area_of
 from asyncdl.library.scenes import SceneHit
 from asyncdl.m2m.naming import is_display_id
+from asyncdl.m2m.searching.area import SearchArea, polygons_of
+from asyncdl.pages.maps import unwrapped_shape
 
 SceneInput: TypeAlias = SceneHit | str
 """A scene of a search, or its id."""
@@ -75,6 +79,7 @@ def product_tables(
     bundle: bool | str,
     file_groups: Sequence[str] | str | None,
     products: Sequence[Mapping[str, Any]] | None,
+    window: Sequence[float] | AreaInput | None = None,
 ) -> list[Mapping[str, Any]]:
     """Return ``[[products]]`` for the arguments of a call.
 
@@ -83,19 +88,39 @@ def product_tables(
         bundle: Whether bundles; or code or words of the product, where there are several.
         file_groups: Names of band groups.
         products: Tables with further keys.
-    Raises: ConfigError, if there are none.
+        window: Of bands and band groups: a box, or an area, whose box it is.
+    Raises: ConfigError, if there are no products.
     """
+    cut = {} if window is None else {"window": box_of(window)}
     tables: list[Mapping[str, Any]] = []
     if bands is not None:
-        tables.append({"kind": "bands", "bands": _as_list(bands)})
+        tables.append({"kind": "bands", "bands": _as_list(bands)} | cut)
     if bundle:
         tables.append({"kind": "bundle"} | ({"product": bundle} if bundle is not True else {}))
     if file_groups is not None:
-        tables.append({"kind": "band_group", "file_groups": _as_list(file_groups)})
+        tables.append({"kind": "band_group", "file_groups": _as_list(file_groups)} | cut)
     tables += products or ()
     if not tables:
         raise ConfigError("is missing", key="products", allowed=_PRODUCTS)
     return tables
+
+
+def box_of(window: Sequence[float] | AreaInput) -> list[float]:
+    """Return west, south, east and north of a window; of an area over the antimeridian, too.
+
+    Raises: ConfigError, for an area that cannot be read.
+    """
+    if isinstance(window, Sequence) and not isinstance(window, str):
+        return list(window)
+    area = area_of(search_settings({"dataset": "any", "aoi": window}).search)
+    corners = [corner for ring in unwrapped_shape(_rings(area)) for corner in ring]
+    west, east = min(x for x, _ in corners), max(x for x, _ in corners)
+    turn = 360 if west < -180 else 0
+    return [west + turn, min(y for _, y in corners), east + turn, max(y for _, y in corners)]
+
+
+def _rings(area: SearchArea) -> Iterable[Sequence[tuple[float, float]]]:
+    return (ring for polygon in polygons_of(area) for ring in polygon)
 
 
 def _as_list(names: Sequence[str] | str) -> list[str]:

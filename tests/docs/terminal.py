@@ -26,7 +26,9 @@ NOT_RUN = {
 NEEDS = {"python examples/ndvi.py": "rioxarray"}
 """Commands that are run where a package is installed, as ``make examples`` does."""
 
-MODULES = {"odc.stac", "prometheus_client", "rioxarray", "shapely.geometry"}
+MODULES = {
+    "matplotlib", "odc.stac", "prometheus_client", "rasterio", "rioxarray", "shapely.geometry",
+}  # fmt: skip
 """What the Python of the pages imports and the tests do without; ``make extras`` has them."""
 
 AS = {"make demo": "asyncdl run examples/anchorage.toml --sandbox"}

@@ -11,6 +11,7 @@ import pytest
 import asyncdl
 from asyncdl import sync
 from asyncdl.events import FileFinished
+from asyncdl.library.settings import box_of, product_tables
 from asyncdl.sandbox import Service
 from tests.job.bench import ANCHORAGE
 
@@ -112,3 +113,22 @@ def test_every_call_has_a_twin_with_the_same_signature() -> None:
     for name in ("search", "plan", "download", "status", "verify", "map"):
         call, twin = getattr(asyncdl, name), getattr(sync, name)
         assert twin.__doc__ == call.__doc__ and twin.__wrapped__ is call
+
+
+@pytest.mark.parametrize(
+    ("window", "box"),
+    [
+        ((-150, 61.1, -149.9, 61.15), [-150, 61.1, -149.9, 61.15]),
+        ("POLYGON ((0 0, 2 0, 2 1, 0 0))", [0, 0, 2, 1]),
+        ("POLYGON ((179 0, 181 0, 181 1, 179 0))", [179, 0, 181, 1]),
+        ("POLYGON ((-181 0, -179 0, -179 1, -181 0))", [179, 0, 181, 1]),
+    ],
+)
+def test_a_window_is_a_box_or_that_of_an_area(window: Any, box: list[float]) -> None:
+    (table,) = product_tables(["red"], False, None, None, window)
+    assert table["window"] == pytest.approx(box)
+
+
+def test_the_window_of_a_point_is_around_it() -> None:
+    west, south, east, north = box_of({"type": "Point", "coordinates": [10, 20]})
+    assert west < 10 < east and south < 20 < north and east - west < 0.001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+import anyio
 from anyio import CancelScope
 from msgspec import Struct, field
 
@@ -26,6 +27,11 @@ from asyncdl.transfer.segments import TAIL_S, Segments, slow_start_s
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.unfinished_file import UnfinishedFile
 from asyncdl.transfer.url_identity import display_url
+
+FAR_S = 0.02
+"""A host whose quickest response takes this long is far away."""
+REQUEST_FIRST_S = 0.005
+"""In this time the next file of a list has been requested."""
 
 
 def new_download(engine: Engine, request: FileRequest, slot: Slot | None = None) -> Download:
@@ -112,6 +118,7 @@ class Download(Struct, eq=False):
             try:
                 if self._unfinished is not None and self._unfinished.is_complete:
                     if not await self.destination.wants_more():
+                        await self._let_another_begin()
                         return await self._finish()
                     await self._give_up_parts()
                     continue
@@ -123,6 +130,17 @@ class Download(Struct, eq=False):
             except AsyncdlError as error:
                 if not await self._has_another_way(error):
                     raise
+
+    async def _let_another_begin(self) -> None:
+        """Let the next file of the list be requested before this one is verified and named.
+
+        A connection to a far host would lie idle meanwhile. What may take long at its end, or
+        much space, is one of the files at once until then.
+        """
+        host = self.engine.host_limiter.state_of(self.url.now)
+        is_brief = self.request.unpack is None and self.request.excerpt is None
+        if is_brief and host.request_s >= FAR_S and self.slot.release_for_end():
+            await anyio.sleep(REQUEST_FIRST_S)
 
     @property
     def _may_want_more(self) -> bool:
@@ -138,6 +156,7 @@ class Download(Struct, eq=False):
 
     async def _request_bytes(self) -> VerifiedFile | None:
         """Request until a response brings bytes, and receive them."""
+        await self.slot.hold()
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(
                 self.engine.host_limiter.admit(self.url.now, self.url.sample, self.slot)

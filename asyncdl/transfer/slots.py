@@ -158,6 +158,8 @@ class Slots:
         self._is_shared = is_shared
         self._extra = 0
         """Connections that large files have besides one each."""
+        self.ending = 0
+        """Number of files that have all their bytes and gave their slot back before their end."""
         self._lacking: dict[Callable[[], None], None] = {}
         """What to call when a large file may have another one, the longest wait first."""
         self.limiter = FairLimiter(count)
@@ -175,6 +177,15 @@ class Slots:
     def has_free(self) -> bool:
         """Whether another file may start. Files that have waited go first."""
         return self.limiter.has_free
+
+    @property
+    def may_end_beside(self) -> bool:
+        """Whether a file that has all its bytes may leave its slot to another before its end.
+
+        A slot that stands for a connection is for files that need one. No more do so than there
+        are slots, so that there are never more than twice as many files.
+        """
+        return self._is_shared and self.ending < self._count
 
     @property
     def free(self) -> int:
@@ -244,6 +255,7 @@ class Slot:
         """Whether any request for it has ended, with or without success."""
         self._extra = 0
         self._call: Callable[[], None] | None = None
+        self._is_ending = False
 
     @property
     def is_new(self) -> bool:
@@ -279,9 +291,34 @@ class Slot:
         self._set_waiting(waits=False)
         self._slots.on_change()
 
+    def release_for_end(self) -> bool:
+        """Give the slot to another file, since this one needs no connection any more.
+
+        Returns: False if it keeps its slot.
+        """
+        if not (self._is_held and self._slots.may_end_beside):
+            return False
+        self._set_ending(is_ending=True)
+        self._is_held = False
+        self._slots.limiter.release()
+        self._slots.note_free()
+        return True
+
+    async def hold(self) -> None:
+        """Wait for a slot again after :meth:`release_for_end`: the file needs a connection."""
+        if self._is_ending:
+            self._set_ending(is_ending=False)
+            await self.acquire()
+
+    def _set_ending(self, *, is_ending: bool) -> None:
+        if self._is_ending != is_ending:
+            self._is_ending = is_ending
+            self._slots.ending += 1 if is_ending else -1
+
     def close(self) -> None:
         """Return the slot for good."""
         self.stop_waiting()
+        self._set_ending(is_ending=False)
         if self._is_held:
             self._is_held = False
             self._slots.limiter.release()

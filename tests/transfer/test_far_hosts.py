@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from asyncdl.events import ConnectionsInUse, HostStrain
+from asyncdl.transfer import Digest, FileRequest, Limits
+from asyncdl.transfer.dispatch import Outcome, serve_queue
+from asyncdl.transfer.parts.part_file import PartFile
+from asyncdl.transfer.publishing import FolderPublisher
 from benchmarks.lines.forwarder import Forwarder
 from benchmarks.lines.model import Line
 from tests.transfer.fault_server import QUICK, HostedFile, Responder, Rig, rig, status
 
 BODY = bytes(range(256)) * 4096
 FILE = HostedFile(BODY)
+SMALL = HostedFile(BODY[:1000])
 FAR = Line(0.06, connection_bytes_s=20e6)
 FILES = ("one.bin", "two.bin", "three.bin")
 NEVER_BY_RATE = replace(
@@ -29,13 +36,16 @@ NEVER_BY_RATE = replace(
     split_after_s=60.0,
     flush_interval_s=0.5,
 )
+ONE = replace(NEVER_BY_RATE, connections=1, per_host=1)
 
 
 @asynccontextmanager
-async def far_rig(tmp_path: Path, *script: Responder) -> AsyncIterator[tuple[Rig, Forwarder, str]]:
+async def far_rig(
+    tmp_path: Path, *script: Responder, limits: Limits = NEVER_BY_RATE
+) -> AsyncIterator[tuple[Rig, Forwarder, str]]:
     """Put a line before the host; gives the URL at the near end of it."""
     async with (
-        rig(tmp_path, *script, limits=NEVER_BY_RATE) as r,
+        rig(tmp_path, *script, limits=limits) as r,
         anyio.create_task_group() as tasks,
     ):
         forwarder = Forwarder(FAR, r.server.port)
@@ -45,6 +55,25 @@ async def far_rig(tmp_path: Path, *script: Responder) -> AsyncIterator[tuple[Rig
             scheme = r.server.url.partition(":")[0]
             yield r, forwarder, f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/data/file.bin"
             tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def far_list(tmp_path: Path, *script: Responder, limits: Limits) -> AsyncIterator[Rig]:
+    """Fetch a list of small files; it is done when the block is left."""
+    count, digest = 3, Digest("sha256", hashlib.sha256(SMALL.body).hexdigest())
+    requests_in, requests_out = anyio.create_memory_object_stream[FileRequest](count)
+    outcomes_in, outcomes_out = anyio.create_memory_object_stream[Outcome](count)
+    async with (
+        far_rig(tmp_path, *script, limits=limits) as (r, _, url),
+        outcomes_out,
+    ):
+        async with requests_in:
+            for number in range(count):
+                name = f"{number}.bin"
+                await requests_in.send(FileRequest(url, r.directory, name, digests=(digest,)))
+        async with anyio.create_task_group() as tasks:
+            yield r
+            tasks.start_soon(serve_queue, r.downloader, requests_out, outcomes_in)
 
 
 async def fetch_all(r: Rig, url: str) -> None:
@@ -95,3 +124,34 @@ async def test_a_far_host_that_refuses_pieces_gets_fewer_connections(tmp_path: P
         assert engine is not None
         assert engine.host_limiter.connections(url) < NEVER_BY_RATE.per_host
     assert [event.reason for event in r.told(HostStrain)][:1] == ["http-429"]
+
+
+async def test_the_next_file_is_requested_before_the_last_one_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection to a far host does not lie idle while a file is verified and renamed."""
+    publish, named = FolderPublisher.publish, list[str]()
+    async with far_list(tmp_path, SMALL, limits=ONE) as r:
+
+        async def publish_late(
+            self: FolderPublisher, part: PartFile, *args: Any, **options: Any
+        ) -> None:
+            with anyio.fail_after(5):
+                while len(r.server.requests) < min(len(named) + 2, 3):
+                    await anyio.sleep(0.001)
+            await publish(self, part, *args, **options)
+            named.append(part.final.name)
+
+        monkeypatch.setattr(FolderPublisher, "publish", publish_late)
+    assert sorted(named) == r.names == ["0.bin", "1.bin", "2.bin"]
+    assert r.server.most_active == 1
+
+
+async def test_a_file_that_turns_out_to_be_bad_waits_for_its_turn_again(tmp_path: Path) -> None:
+    """It gave its slot to the next file before it was verified."""
+    bad = replace(SMALL, body=SMALL.body[::-1])
+    async with far_list(tmp_path, bad, SMALL, limits=ONE) as r:
+        pass
+    assert all(r.content(f"{number}.bin") == SMALL.body for number in range(3))
+    assert len(r.server.requests) == 4
+    assert r.server.most_active == 1

@@ -194,3 +194,45 @@ def test_a_number_of_files_does_not_depend_on_their_connections() -> None:
     slots = Slots(5)
     Slot(slots).set_extra(3)
     assert slots.limiter.capacity == 5
+
+
+async def test_a_file_that_has_its_bytes_leaves_its_slot_to_the_next() -> None:
+    slots = Slots(1, is_shared=True)
+    first = Slot(slots)
+    free = [slots.has_free]
+    assert first.release_for_end()
+    free.append(slots.has_free)
+    assert free == [False, True]
+    second = Slot(slots)
+    assert not second.release_for_end(), "no more than there are slots"
+    first.close()
+    counts = [slots.ending]
+    assert second.release_for_end()
+    second.close()
+    counts.append(slots.ending)
+    assert counts == [0, 0]
+    assert slots.limiter.in_use == 0
+
+
+async def test_a_file_that_needs_a_connection_after_all_waits_for_a_slot() -> None:
+    slots, held = Slots(1, is_shared=True), list[str]()
+    first = Slot(slots)
+    assert first.release_for_end()
+    second = Slot(slots)
+
+    async def hold() -> None:
+        await first.hold()
+        held.append("first")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hold)
+        await settle()
+        assert not held
+        second.close()
+    assert held == ["first"]
+    assert (slots.ending, slots.limiter.in_use) == (0, 1)
+    first.close()
+
+
+def test_a_number_of_files_at_once_is_kept_to_their_ends() -> None:
+    assert not Slot(Slots(1)).release_for_end()

@@ -1,0 +1,215 @@
+"""What workers of a cluster bring, and what they cost: on one machine, by real processes.
+
+::
+
+    python -m benchmarks.cluster [--rounds N] [--only small|capped]
+
+``small`` fetches many small files: CPU of the coordinator for each, and the memory of a worker.
+``capped`` fetches files from an nginx that limits each connection, with 1, 2 and 4 workers of four
+connections each: the rate, beside what the limit allows. Every file is proven by its digest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import resource
+import shutil
+import statistics
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from asyncdl.cluster.coordinator import ClusterSettings, open_fetcher
+from asyncdl.cluster.dask_cluster import DaskCluster
+from asyncdl.events import discard
+from asyncdl.net.tls import TlsSettings
+from asyncdl.transfer import Digest, Downloader, FileFetcher, FileRequest, Limits, serve_queue
+from asyncdl.transfer.dispatch import Outcome
+from benchmarks.compare import workplace
+from benchmarks.servers import free_ports, nginx
+
+CAP_BYTES_S = 4_000_000
+"""Of each connection of the capped server."""
+PER_WORKER = 4
+"""Connections of each worker there."""
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One list of files, fetched."""
+
+    wall_s: float
+    cpu_s: float
+    """Of this process: coordinator or downloader."""
+    worker_mib: float = 0.0
+    """The most memory that a worker had."""
+
+
+def make_sources(folder: Path, count: int, size: int) -> list[tuple[str, Digest]]:
+    """Write files; return their names with their digests."""
+    sources = []
+    for number in range(count):
+        content = hashlib.shake_128(b"%d" % number).digest(size)
+        (folder / f"{number}.bin").write_bytes(content)
+        sources.append((f"{number}.bin", Digest("sha256", hashlib.sha256(content).hexdigest())))
+    return sources
+
+
+@contextmanager
+def serving(data: Path, folder: Path, cap_bytes_s: int | None) -> Iterator[str]:
+    """Serve a folder; yield the origin."""
+    (port,) = free_ports(1)
+    limit = f"limit_rate {cap_bytes_s};" if cap_bytes_s else ""
+    with nginx(data, folder, f"server {{ listen 127.0.0.1:{port}; {limit} }}", port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def fetching(target: Path, limits: Limits, workers: int) -> AsyncIterator[FileFetcher]:
+    """Yield a fetcher with so many workers; with 0 it is a Downloader."""
+    if not workers:
+        async with Downloader(limits) as downloader:
+            yield downloader
+        return
+    count = limits.connections
+    settings = ClusterSettings(target, limits, count, True, TlsSettings(), 10.0, 60.0)
+    async with (
+        DaskCluster(None, workers) as cluster,
+        open_fetcher(cluster, settings, discard) as fetcher,
+    ):
+        yield fetcher
+
+
+async def fetch(
+    origin: str, sources: Sequence[tuple[str, Digest]], target: Path, limits: Limits, workers: int
+) -> Sample:
+    """Fetch a list, and measure that alone: neither the start of the workers nor their end."""
+    async with fetching(target, limits, workers) as fetcher:
+        at_once = limits.connections * (3 if workers else 1)
+        began_s, began_cpu_s = time.perf_counter(), cpu_s()
+        await fetch_list(fetcher, origin, sources, target, at_once)
+        wall_s, used_s = time.perf_counter() - began_s, cpu_s() - began_cpu_s
+        return Sample(wall_s, used_s, await anyio.to_thread.run_sync(worker_mib))
+
+
+async def fetch_list(
+    fetcher: FileFetcher,
+    origin: str,
+    sources: Sequence[tuple[str, Digest]],
+    target: Path,
+    at_once: int,
+) -> None:
+    into, requests = anyio.create_memory_object_stream[FileRequest](at_once)
+    outcomes, ended = anyio.create_memory_object_stream[Outcome](at_once)
+    async with anyio.create_task_group() as tasks, ended:
+        tasks.start_soon(serve_queue, fetcher, requests, outcomes, at_once)
+        tasks.start_soon(send, into, origin, sources, target)
+        async for outcome in ended:
+            if outcome.error is not None:
+                raise outcome.error
+
+
+async def send(
+    into: anyio.abc.ObjectSendStream[FileRequest],
+    origin: str,
+    sources: Sequence[tuple[str, Digest]],
+    target: Path,
+) -> None:
+    async with into:
+        for name, digest in sources:
+            await into.send(FileRequest(f"{origin}/{name}", target, name, digests=(digest,)))
+
+
+def cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def worker_mib() -> float:
+    """Return the most memory that any worker below this process has had."""
+    peaks = [0.0]
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            facts = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            command = (status.parent / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if b"spawn_main" in command and facts["PPid"].strip() == str(_own_pid()):
+            peaks.append(int(facts["VmHWM"].split()[0]) / 1024)
+    return max(peaks)
+
+
+def _own_pid() -> int:
+    return int(Path("/proc/self").resolve().name)
+
+
+def measure(
+    origin: str, sources: Sequence[tuple[str, Digest]], folder: Path, limits: Limits, workers: int
+) -> Sample:
+    target = folder / "copies"
+    target.mkdir()
+    try:
+        return asyncio.run(fetch(origin, sources, target, limits, workers))
+    finally:
+        shutil.rmtree(target)
+
+
+def median_of(samples: Sequence[Sample], fact: str) -> float:
+    return statistics.median(getattr(sample, fact) for sample in samples)
+
+
+def small(folder: Path, rounds: int, count: int) -> None:
+    """Print what a small file costs the coordinator, and a downloader that fetches it itself."""
+    sources = make_sources(folder / "data", count, 16 * 1024)
+    limits = Limits()
+    with serving(folder / "data", folder / "nginx", None) as origin:
+        taken = {
+            workers: [measure(origin, sources, folder, limits, workers) for _ in range(rounds)]
+            for workers in (0, 1, 2)
+        }
+    for workers, samples in taken.items():
+        who = f"coordinator, {workers} workers" if workers else "downloader alone"
+        print(
+            f"{who}: {1e3 * median_of(samples, 'cpu_s') / count:.3f} ms CPU a file, "
+            f"{count / median_of(samples, 'wall_s'):,.0f} files a second, "
+            f"worker {max(s.worker_mib for s in samples):.0f} MiB"
+        )
+
+
+def capped(folder: Path, rounds: int, files: int) -> None:
+    """Print the rate with 1, 2 and 4 workers, beside what a limit of each connection allows."""
+    sources = make_sources(folder / "data", 4 * files, 8 * MIB)
+    with serving(folder / "data", folder / "nginx", CAP_BYTES_S) as origin:
+        for workers in (1, 2, 4):
+            limits = Limits(connections=PER_WORKER * workers, per_host=PER_WORKER * workers)
+            some = sources[: files * workers]
+            samples = [measure(origin, some, folder, limits, workers) for _ in range(rounds)]
+            rate = len(some) * 8 * MIB / median_of(samples, "wall_s")
+            ideal = CAP_BYTES_S * PER_WORKER * workers
+            print(
+                f"{workers} workers: {rate / 1e6:.1f} MB/s of {ideal / 1e6:.0f}, "
+                f"{rate / ideal:.2f} of ideal, worker {max(s.worker_mib for s in samples):.0f} MiB"
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("small", "capped"))
+    parser.add_argument("--files", type=int, default=10_000, help="of `small`")
+    options = parser.parse_args(arguments)
+    for name, part, files in (("small", small, options.files), ("capped", capped, 16)):
+        if options.only in (None, name):
+            with workplace() as folder:
+                part(folder, options.rounds, files)
+
+
+if __name__ == "__main__":
+    main()

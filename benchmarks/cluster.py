@@ -162,7 +162,7 @@ def measure(
 
 
 def median_of(samples: Sequence[Sample], fact: str) -> float:
-    return statistics.median(getattr(sample, fact) for sample in samples)
+    return float(statistics.median(getattr(sample, fact) for sample in samples))
 
 
 def small(folder: Path, rounds: int, count: int) -> None:

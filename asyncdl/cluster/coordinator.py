@@ -52,6 +52,7 @@ from asyncdl.events import (
     ConnectionsInUse,
     Emit,
     Notice,
+    ServiceWait,
     TransferRetry,
     WorkerActivity,
     WorkerJoined,
@@ -465,6 +466,8 @@ class ClusterFetcher:
         agent.account.take(event)
         if agent.account.has_bytes:
             self._prove(agent)
+        if _is_trouble(event):
+            self._suspect(agent)
         lesson = self._lessons.learn(event, anyio.current_time())
         if lesson is not None:
             self._pass_on(agent, lesson)
@@ -472,6 +475,13 @@ class ClusterFetcher:
             self._connect(agent, event)
         else:
             self._emit(event)
+
+    def _suspect(self, agent: ServedAgent) -> None:
+        """Have another agent try what one cannot fetch that has not fetched anything yet."""
+        self._book.absolve(agent.worker)
+        for order in list(self._book.agents[agent.worker].orders.values()):
+            if self._book.suspect(order):
+                agent.next_instructions().withdrawn.append(order.number)
 
     def _pass_on(self, origin: ServedAgent, lesson: HostLesson) -> None:
         for agent in self._agents.values():
@@ -545,6 +555,13 @@ def _hand_over(record: UnpackedRecord | None, request: FileRequest) -> None:
     if unpacker is not None and record is not None:
         error = None if record.error is None else error_of(record.error)
         unpacker.elsewhere = UnpackedElsewhere((record.names, record.files), error)
+
+
+def _is_trouble(event: EngineEvent) -> bool:
+    """Return whether an agent may not be able to reach a host."""
+    if isinstance(event, TransferRetry):
+        return event.reason == "network"
+    return isinstance(event, ServiceWait)
 
 
 def _may_be_about_address(error: AsyncdlError) -> bool:

@@ -6,6 +6,7 @@ scheduler, which every client reaches; workers may be in a network of their own.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
@@ -149,30 +150,48 @@ class DaskCluster:
         client = self._client
         if client is None:
             raise LinkLost("there is no connection")
-        future = client.submit(
-            DaskAgent,
-            seal(settings),
-            key=f"asyncdl-agent-{secrets.token_hex(6)}",
-            workers=[worker],
-            allow_other_workers=False,
-            actor=True,
-        )
-        try:
-            with _losing(), anyio.fail_after(START_S), client.as_current():
-                return DaskLink(await future, future)
-        except (ImportError, AttributeError) as error:
-            raise ClusterError(
-                f"Worker {worker} has no asyncdl of this version: {error}",
-                f"Install asyncdl in the environment of the workers, by {installing('dask')}.",
-            ) from error
+        with _losing(), anyio.fail_after(START_S), client.as_current():
+            await _check_import(client, worker)
+            future = client.submit(
+                DaskAgent,
+                seal(settings),
+                key=f"asyncdl-agent-{secrets.token_hex(6)}",
+                workers=[worker],
+                allow_other_workers=False,
+                actor=True,
+            )
+            return DaskLink(await future, future)
+
+
+async def _check_import(client: Any, worker: str) -> None:
+    """Check that a worker can import asyncdl.
+
+    A worker that gets an object of a module that it lacks loses its connection to the scheduler,
+    and ends, whoever else may need it.
+
+    Raises: ClusterError, if it cannot.
+    """
+    future = client.submit(
+        importlib.import_module, DaskAgent.__module__, workers=[worker], pure=False
+    )
+    error = await future.exception()
+    if error is not None:
+        raise ClusterError(
+            f"worker {_address(worker)} has no asyncdl of this version: {error}",
+            f"Install asyncdl in the environment of the workers, by {installing('dask')}.",
+        ) from error
 
 
 def _name_of(address: str, name: object) -> str:
     """Return what a worker is called: its name, where it has another one than its address."""
     text = str(name)
     if name is None or text == address:
-        return address.partition("://")[2]
+        return _address(address)
     return f"worker {text}" if text.isdigit() else text
+
+
+def _address(worker: str) -> str:
+    return worker.partition("://")[2]
 
 
 @contextmanager
@@ -180,7 +199,7 @@ def _losing() -> Iterator[None]:
     """Turn whatever a broken connection raises into LinkLost."""
     try:
         yield
-    except (ImportError, AttributeError):
+    except ClusterError:
         raise
     except Exception as error:
         raise LinkLost(f"{type(error).__name__}: {error}") from error

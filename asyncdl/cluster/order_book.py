@@ -2,7 +2,7 @@
 
 An agent is *proven* once bytes have come to it. Before, it has one order at a time: the URLs of a
 service may be good only from the address that asked for them. What such an agent cannot fetch is
-given to another. If that one can, the first is no use for this run.
+given to another. If that one can, without trouble of its own, the first is no use for this run.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class AgentOrders(Generic[T]):
         """How many more orders it may have; negative after its share has become smaller."""
         if len(self.waiting) >= MAX_WAITING:
             return 0
-        return self.most - (len(self.orders) - len(self.waiting))
+        waiting = len(self.waiting) if self.is_proven else 0
+        return self.most - (len(self.orders) - waiting)
 
     @property
     def load(self) -> float:
@@ -192,6 +193,13 @@ class OrderBook(Generic[T]):
         agent.suspected_for = order.number
         self.put_back(order)
         return True
+
+    def absolve(self, name: str) -> None:
+        """Suspect nobody of what an agent, which has trouble itself, now tries in their place."""
+        tried = self.agents[name].orders.keys()
+        for agent in self.agents.values():
+            if agent.suspected_for in tried:
+                agent.suspected_for = None
 
     def judge(self, order: OpenOrder[T], *, is_fetched: bool) -> list[str]:
         """Return the agents that are no use, as another one could fetch an order; clear the others.

@@ -67,12 +67,23 @@ class Processes:
         self._stack = stack
         self._count = 0
 
-    async def start(self, *command: str, **env: str) -> Running:
+    async def start(self, *command: str, within: str = "", **env: str) -> Running:
+        """Start a module of Python.
+
+        Args:
+            command: The module and its arguments.
+            within: A command of the shell that changes what the process sees, in a mount
+                namespace of its own.
+            env: Variables for it.
+        """
         self._count += 1
         log = self.folder / f"{self._count}.log"
+        python = [sys.executable, "-m", *command]
+        if within:
+            python = ["unshare", "-m", "sh", "-c", f'{within} && exec "$@"', "sh", *python]
         with log.open("wb") as file:
             process = await anyio.open_process(
-                [sys.executable, "-m", *command],
+                python,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -83,12 +94,12 @@ class Processes:
         self._stack.push_async_callback(_end, process)
         return Running(process, log)
 
-    async def scheduler(self, port: int = 0) -> tuple[Running, str]:
+    async def scheduler(self, port: int = 0, **env: str) -> tuple[Running, str]:
         """Start a scheduler; return it with its address."""
         file = self.folder / f"scheduler-{self._count}.json"
         running = await self.start(
             "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port),
-            "--scheduler-file", str(file), "--no-dashboard", "--no-show",
+            "--scheduler-file", str(file), "--no-dashboard", "--no-show", **env,
         )  # fmt: skip
         with anyio.fail_after(MOST_S):
             while True:
@@ -96,16 +107,16 @@ class Processes:
                     return running, orjson.loads(file.read_bytes())["address"]
                 await anyio.sleep(0.02)
 
-    async def worker(self, address: str, name: str, **env: str) -> Running:
+    async def worker(self, address: str, name: str, *, within: str = "", **env: str) -> Running:
         """Start a worker without a nanny, so that nothing takes its place."""
         return await self.start(
             "distributed.cli.dask_worker", address, "--name", name, "--nthreads", "1",
             "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-            "--local-directory", str(self.folder / name), **env,
+            "--local-directory", str(self.folder / name), within=within, **env,
         )  # fmt: skip
 
     async def run(
-        self, service: Service, config: Path, *options: str, address: str | None
+        self, service: Service, config: Path, *options: str, address: str | None, **env: str
     ) -> Running:
         """Start a coordinator."""
         scheduler = ["--scheduler", address] if address else []
@@ -113,6 +124,7 @@ class Processes:
             "asyncdl", "run", str(config), "--engine", "dask", *scheduler, "--json",
             "--no-progress", *options,
             ASYNCDL_USERNAME=service.username, ASYNCDL_TOKEN=service.token,
+            **env,
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from asyncdl.cluster.shares import Share
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["add", "join", "leave", "end", "interrupt", "suspect", "wait"]),
+        st.sampled_from(["add", "join", "leave", "end", "interrupt", "suspect", "absolve", "wait"]),
         st.integers(0, 5),
     ),
     max_size=60,
@@ -53,6 +53,8 @@ def test_no_order_is_lost_or_doubled(steps: list[tuple[str, int]]) -> None:
                 book.put_back(orders[-1])
             case "suspect" if orders:
                 book.suspect(orders[0])
+            case "absolve" if agent is not None:
+                book.absolve(str(number))
             case "wait" if orders:
                 book.note_wait(orders[0], waits=bool(number % 2))
         for taker, order in book.hand_out():
@@ -97,3 +99,26 @@ def test_orders_that_wait_for_their_hosts_take_nobodys_room() -> None:
     for order in taken:
         book.note_wait(order, waits=True)
     assert len(list(book.hand_out())) == len(taken)
+
+
+def test_of_an_outage_that_others_see_too_nobody_is_suspected() -> None:
+    book = book_with("a", "b", is_proven=False)
+    order = book.add("x")
+    list(book.hand_out())
+    assert book.suspect(order)
+    assert [agent.name for agent, _ in book.hand_out()] == ["b"]
+    assert book.agents["a"].suspected_for == order.number
+    book.absolve("b")
+    assert not book.suspect(order)
+    book.close(order)
+    assert book.judge(order, is_fetched=True) == []
+
+
+def test_an_agent_that_cannot_fetch_what_another_can_is_found() -> None:
+    book = book_with("a", "b", is_proven=False)
+    order = book.add("x")
+    list(book.hand_out())
+    book.suspect(order)
+    list(book.hand_out())
+    book.close(order)
+    assert book.judge(order, is_fetched=True) == ["a"]

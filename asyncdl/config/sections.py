@@ -376,6 +376,8 @@ class BandsProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="ba
     """Fetch only this part of each raster: the tiles that touch it, as a GeoTIFF of its own; see
     [howto/window.md](howto/window.md). All such products of a config have the same. Default: whole
     files. Files other than GeoTIFFs always come whole."""
+    exact: bool = False
+    """Cut windows to the area's own pixels, not only to tiles; needs the extra ``geo``."""
 
 
 class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="bundle"):
@@ -408,7 +410,9 @@ class BundleProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag="b
     keep_tar: bool = False
     """Whether the tar or zip is kept after it was unpacked."""
 
-    REFUSED: ClassVar = {"window": "is not possible for a bundle, of which no part can be fetched"}
+    REFUSED: ClassVar = dict.fromkeys(
+        ("window", "exact"), "is not possible for a bundle, of which no part can be fetched"
+    )
     """Keys of other kinds of product, and why there is none here."""
 
     def __post_init__(self) -> None:
@@ -429,6 +433,8 @@ class BandGroupProduct(Section, frozen=True, kw_only=True, tag_field="kind", tag
     """Fetch only this part of each raster: the tiles that touch it, as a GeoTIFF of its own; see
     [howto/window.md](howto/window.md). All such products of a config have the same. Default: whole
     files. Files other than GeoTIFFs always come whole."""
+    exact: bool = False
+    """Cut windows to the area's own pixels, not only to tiles; needs the extra ``geo``."""
 
 
 Product: TypeAlias = BandsProduct | BundleProduct | BandGroupProduct
@@ -629,6 +635,12 @@ class Config(Section, frozen=True, kw_only=True):
         if self.window is not None and self.cluster.engine is not None:
             problem = "cannot be cut by the workers of a cluster"
             yield Clash("products.window", problem, "whole files, or no cluster.engine")
+        exact = {p.exact for p in self.products if not isinstance(p, BundleProduct)}
+        if len(exact) > 1:
+            problem = "differs between products, and two of them may want the same file"
+            yield Clash("products.exact", problem, "the same for all of them")
+        if True in exact and self.window is None:
+            yield Clash("products.exact", "has no effect without a window", 'window = "aoi"')
         search = self.search
         if AREA in windows and (search.aoi, search.bbox, search.point) == (None, None, None):
             problem = "is the area of the search, which has none"
@@ -643,6 +655,11 @@ class Config(Section, frozen=True, kw_only=True):
         """The part of each raster that is wanted; ``None`` for whole files."""
         found = (p.window for p in self.products if not isinstance(p, BundleProduct))
         return next(found, None)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether windows are cut to pixels."""
+        return any(p.exact for p in self.products if not isinstance(p, BundleProduct))
 
     def __repr__(self) -> str:
         # A config may name a hundred thousand scenes.

@@ -74,6 +74,7 @@ REACH: Mapping[str, Reach] = {
     "products.keep_tar": Reach.CHOICE,
     "products.file_groups": Reach.CHOICE,
     "products.window": Reach.CHOICE,
+    "products.exact": Reach.CHOICE,
     "download.directory": Reach.FOLDER,
     "download.state_directory": Reach.FOLDER,
     "download.layout": Reach.CHOICE,

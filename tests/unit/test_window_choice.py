@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncdl.cli.service_access import with_window
 from asyncdl.config import Window, parse_config
 from asyncdl.config.layouts import LayoutTemplate
 from asyncdl.errors import ConfigError
+from asyncdl.job.choosing import windows
 from asyncdl.job.choosing.from_config import products_of
 from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.choosing.windows import AreaWindow, WindowCuts, share_of
@@ -81,6 +83,26 @@ def test_a_window_that_cannot_be_is_refused(raw: dict[str, Any], problem: str) -
 def test_a_bundle_has_no_window_and_says_why() -> None:
     with pytest.raises(ConfigError, match="no part can be fetched"):
         parse_config({"search": SEARCH, "products": [{"kind": "bundle", "window": "aoi"}]})
+
+
+def test_exact_windows_need_gdal_a_window_and_one_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = {"kind": "bands", "bands": ["red"], "window": "aoi", "exact": True}
+
+    def plan_of(*products: dict[str, Any]) -> AreaWindow | None:
+        return search_plan_of(parse_config({"search": SEARCH, "products": list(products)})).window
+
+    with pytest.raises(ConfigError, match="no effect without a window"):
+        plan_of({**exact, "window": None})
+    with pytest.raises(ConfigError, match="differs"):
+        plan_of(exact, {**exact, "exact": False})
+    monkeypatch.setattr(windows, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="rasterio, which is not installed") as error:
+        plan_of(exact)
+    assert "[geo]" in error.value.allowed
+    monkeypatch.setattr(windows, "find_spec", lambda name: name)
+    found = plan_of(exact)
+    assert found is not None
+    assert (found.is_exact, found.name) == (True, "box_-150_61.1_-149.9_61.15_exact")
 
 
 def test_products_of_one_config_have_one_window() -> None:
@@ -218,3 +240,26 @@ def test_what_is_missing_of_some_spans(data: st.DataObject) -> None:
     assert bytes_of(found) == (bytes_of(wanted) - bytes_of(done)) & set(range(total))
     assert found == sorted(found)
     assert all(span.size_bytes > 0 for span in found)
+
+
+def with_option(text: str, *products: dict[str, Any]) -> Any:
+    found = parse_config({"search": SEARCH, "products": list(products)})
+    return with_window(found, Window.read(text))
+
+
+def test_an_option_replaces_the_window_of_a_config() -> None:
+    bands = {"kind": "bands", "bands": ["red"]}
+    group = {"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"], "window": "aoi"}
+    assert with_option("aoi", bands, {"kind": "bundle"}).window == "aoi"
+    assert with_option("-150,61,-149,62", group).window.bounds == (-150, 61, -149, 62)
+    with pytest.raises(ConfigError, match="bundles only") as error:
+        with_option("aoi", {"kind": "bundle"})
+    assert error.value.key == "--window"
+
+
+def test_an_option_that_means_nothing_is_refused() -> None:
+    raw = {"search": {"scenes": [SCENE]}, "products": [{"kind": "bands", "bands": ["red"]}]}
+    with pytest.raises(ConfigError, match="has none") as error:
+        with_window(parse_config(raw), Window.read("aoi"))
+    assert error.value.key == "--window"
+    assert with_window(parse_config(raw), None) == parse_config(raw)

@@ -8,6 +8,7 @@ few; ``ASYNCDL_WINDOWS_EACH=13 pytest tests/windows/test_fetched_with_gdal.py`` 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import random
 import shutil
@@ -119,9 +120,11 @@ async def answering(url: str) -> None:
                 return
 
 
-async def fetch(url: str, bbox: tuple[float, ...], directory: Path) -> Fetched:
+async def fetch(
+    url: str, bbox: tuple[float, ...], directory: Path, *, is_exact: bool = False
+) -> Fetched:
     window = AreaWindow("a", tuple(parts_of_area(area_from_bbox(*bbox))))
-    cut = RasterCut(window.rings, "source.tif")
+    cut = RasterCut(window.rings, "source.tif", is_exact)
     async with Downloader() as downloader:
         request = FileRequest(url, directory, "window.tif", overwrite=True, fingerprint="sha256")
         fetched = await RasterWindow(cut).fetch(downloader, request)
@@ -194,6 +197,55 @@ async def test_so_have_those_of_any_kind_of_tiff(tmp_path: Path, origin: str, ki
         bbox = random_bbox(chance, source)
         fetched = await fetch(f"{origin}/source.tif", bbox, tmp_path / "made")
         check(source, fetched.path, bbox)
+
+
+EXACTLY = ("DEFLATE", "LZW", "ZSTD")
+EXACT_KINDS = ("strips", "pixels of four", "planes", "a mask", "bigtiff", "32 bits", "a bit")
+
+
+@pytest.mark.parametrize("compression", EXACTLY)
+@pytest.mark.parametrize("name", SENSORS)
+async def test_an_exact_window_has_the_pixels_that_the_area_touches(
+    tmp_path: Path, origin: str, name: str, compression: str
+) -> None:
+    source = tmp_path / "source.tif"
+    write_cog(source, SENSORS[name], compression)
+    chance = random.Random(name)
+    for _ in range(WINDOWS_EACH):
+        bbox = random_bbox(chance, source)
+        fetched = await fetch(f"{origin}/source.tif", bbox, tmp_path / "made", is_exact=True)
+        check(source, fetched.path, bbox)
+        check_exact(source, fetched, bbox)
+
+
+@pytest.mark.parametrize("kind", EXACT_KINDS)
+async def test_so_has_one_of_another_kind(tmp_path: Path, origin: str, kind: str) -> None:
+    source = tmp_path / "source.tif"
+    write_kind(source, **KINDS[kind])
+    bbox = random_bbox(random.Random(kind), source)
+    fetched = await fetch(f"{origin}/source.tif", bbox, tmp_path / "made", is_exact=True)
+    check(source, fetched.path, bbox)
+    check_exact(source, fetched, bbox)
+
+
+def check_exact(source: Path, fetched: Fetched, bbox: tuple[float, ...]) -> None:
+    """Look at a window that ends where the box does, but for the slack of its projection."""
+    assert "exact" in fetched.proof.split("+")
+    with rasterio.open(source) as whole, rasterio.open(fetched.path) as window:
+        assert window.compression == whole.compression
+        assert (window.scales, window.descriptions) == (whole.scales, whole.descriptions)
+        assert window.colorinterp == whole.colorinterp
+        inside = [
+            ~whole.transform * point
+            for point in points_in(bbox, whole.crs)
+            if holds(tuple(whole.bounds), *point)
+        ]
+        across, down = (max(at) - min(at) for at in zip(*inside, strict=True))
+        assert window.width <= across * 1.5 + 3
+        assert window.height <= down * 1.5 + 3
+        record = json.loads(fetched.excerpt)
+        assert record["columns"][1] - record["columns"][0] == window.width
+        assert record["size_bytes"] == fetched.size_bytes
 
 
 async def test_an_area_elsewhere_is_said_to_be(tmp_path: Path, origin: str) -> None:

@@ -6,11 +6,13 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 
-from asyncdl.config import Config
+from asyncdl.config import Config, Window
 from asyncdl.config.windows import Bounds, written
 from asyncdl.errors import ConfigError
 from asyncdl.events import Notice
+from asyncdl.extras import installing
 from asyncdl.job.choosing.areas import area_of
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.searching.area import SearchArea, area_from_bbox, parts_of_area
@@ -36,6 +38,8 @@ class AreaWindow:
     parts: tuple[Polygon, ...] = field(repr=False)
     """In longitude and latitude, within 180 degrees, each with closed rings; a point is a ring of
     one position."""
+    is_exact: bool = False
+    """Whether it is cut to pixels, not only to tiles."""
 
     @property
     def rings(self) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -59,6 +63,21 @@ def window_of(config: Config, area: SearchArea | None) -> AreaWindow | None:
     window = config.window
     if window is None:
         return None
+    found = _tiles_of(config, window, area)
+    if not config.is_exact:
+        return found
+    if lacking := lacking_for_exact():
+        problem = "needs GDAL, by rasterio, which is not installed"
+        raise ConfigError(problem, key="products.exact", allowed=f"false, or {lacking}")
+    return replace(found, name=f"{found.name}_exact", is_exact=True)
+
+
+def lacking_for_exact() -> str:
+    """Return how to install what cuts to pixels; empty if it is there."""
+    return "" if find_spec("rasterio") else installing("geo")
+
+
+def _tiles_of(config: Config, window: Window, area: SearchArea | None) -> AreaWindow:
     box = window.bounds
     if box is None:
         box = config.search.bbox

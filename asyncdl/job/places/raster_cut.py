@@ -18,9 +18,11 @@ class RasterCut(Struct, frozen=True):
     """Outer rings of the area's parts, in longitude and latitude."""
     source: str
     """Name of the raster, for the record of what was cut from what."""
+    is_exact: bool = False
+    """Whether the window is cut to the area's pixels."""
 
     def begin(self, url: str) -> Excerpt:
         """Begin to cut the raster at a URL; what a request has as its ``excerpt``."""
         from asyncdl.job.places.raster_excerpt import RasterExcerpt
 
-        return RasterExcerpt(self.rings, self.source, url)
+        return RasterExcerpt(self.rings, self.source, url, is_exact=self.is_exact)

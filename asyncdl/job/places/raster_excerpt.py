@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -49,11 +50,18 @@ class RasterExcerpt:
         rings: Outer rings of what is wanted of it, in longitude and latitude.
         source: Its name, for the record.
         url: Of the raster, for errors.
+        is_exact: Whether the window is cut to the area's pixels.
     """
 
     def __init__(
-        self, rings: Sequence[Sequence[tuple[float, float]]], source: str, url: str
+        self,
+        rings: Sequence[Sequence[tuple[float, float]]],
+        source: str,
+        url: str,
+        *,
+        is_exact: bool = False,
     ) -> None:
+        self._is_exact, self._exact_bytes = is_exact, 0
         self._rings, self._source, self._url = rings, source, url
         self._wanted = [Span(0, FIRST_BYTES)]
         self._held = HeldBytes()
@@ -118,14 +126,30 @@ class RasterExcerpt:
         """Yield the window's file, each tile checked."""
         self._evidence.clear()
         with _explained(self._url):
-            yield from assembled(lay_out(self._found), read, self._evidence)
+            chunks = assembled(lay_out(self._found), read, self._evidence)
+            if not self._is_exact:
+                yield from chunks
+                return
+            made = self._exactly(b"".join(chunks))
+        self._exact_bytes = len(made)
+        yield made
+
+    def _exactly(self, data: bytes) -> bytes:
+        from rasterio.errors import RasterioError
+
+        from asyncdl.job.places.exact_window import cut_to_pixels
+
+        try:
+            return cut_to_pixels(data, _inside(self._found))
+        except RasterioError as problem:
+            raise UnsupportedTiff(f"GDAL does not cut it to pixels: {problem}") from problem
 
     @property
     def proof(self) -> str:
         """How sure it is that the tiles are right: what the least sure one was checked by."""
         kinds = list(TileEvidence)
         weakest = max(self._evidence, key=kinds.index, default=kinds[0])
-        return f"tiles-{weakest}"
+        return f"tiles-{weakest}" + ("+exact" if self._is_exact else "")
 
     def record(self, validator: str, received_bytes: int) -> str:
         """Return what was cut from what, as JSON: a :class:`asyncdl.windows.WindowRecord`."""
@@ -137,6 +161,15 @@ class RasterExcerpt:
             validator=validator,
             fetched_bytes=received_bytes,
         )
+        if self._is_exact:
+            area = self._found.area
+            found = replace(
+                found,
+                columns=(area.left, area.right),
+                rows=(area.top, area.bottom),
+                overviews=(),
+                size_bytes=self._exact_bytes,
+            )
         return msgspec.json.encode(found).decode()
 
     @property
@@ -144,6 +177,14 @@ class RasterExcerpt:
         if self._plan is None:
             raise RuntimeError("a window is made before its tiles are known")
         return self._plan
+
+
+def _inside(plan: WindowPlan) -> PixelBox:
+    """Return the area's pixels, counted in the window."""
+    area, box = plan.area, plan.box
+    return PixelBox(
+        area.left - box.left, area.top - box.top, area.right - box.left, area.bottom - box.top
+    )
 
 
 @contextmanager

@@ -21,9 +21,13 @@ def windows_in(window: AreaWindow | None) -> Callable[[WantedFile], ByteWindow |
     if window is None:
         return whole_file
     import_module("asyncdl.job.places.raster_excerpt")  # not with the first file, on the loop
+    if window.is_exact:
+        import_module("rasterio")
 
     def window_of(wanted: WantedFile) -> ByteWindow | None:
-        return RasterWindow(RasterCut(window.rings, wanted.file_name)) if wanted.is_cut else None
+        if not wanted.is_cut:
+            return None
+        return RasterWindow(RasterCut(window.rings, wanted.file_name, window.is_exact))
 
     return window_of
 

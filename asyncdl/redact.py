@@ -66,6 +66,10 @@ _START = re.compile(
     re.IGNORECASE,
 )
 """What the host of a URL stands behind."""
+_PLAIN_URL = re.compile(
+    r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/(?!download)[A-Za-z0-9._-]+)*+/?"
+)
+"""A text that is a URL without any part that may be a secret, as most are."""
 _ENCODED = re.compile(r"(%3A(?:%2F){2})([^\s\"'<>&]++)", re.IGNORECASE)
 """A URL as a part of another one."""
 _NO_URL = re.compile(r"[\s\"'<>]")
@@ -136,7 +140,7 @@ def redact(text: str) -> str:
     if any(word in lower for word in _WORDS):
         text = _without_groups(text, (_JSON, *_HEADERS))
         text = _NAMED.sub(lambda found: f"{found[1] or found[2]}{MASK}", text)
-    if any(sign in lower for sign in _URL_SIGNS):
+    if any(sign in lower for sign in _URL_SIGNS) and not _PLAIN_URL.fullmatch(text):
         text = _mask_urls(text)
     return _ENCODED.sub(_mask_encoded, text) if _ENCODED_SIGN in lower else text
 

@@ -231,6 +231,10 @@ class RequestMaker:
         """Check that the checksum files list an entry. Raises: ConfigError."""
         self.tables.digests_of(entry.urls, entry.name or self._destination.name)
 
+    def _folder_of(self, entry: Entry) -> Path:
+        folder = entry.directory or self._destination.directory
+        return folder / entry.subfolder if entry.subfolder.parts else folder
+
     def of(self, entry: Entry) -> FileRequest:
         """Return the request for one entry. Raises: ConfigError, if no table lists it."""
         options = self._options
@@ -241,7 +245,7 @@ class RequestMaker:
         return FileRequest(
             url=url,
             mirrors=tuple(mirrors),
-            directory=(entry.directory or self._destination.directory) / entry.subfolder,
+            directory=self._folder_of(entry),
             name=name,
             key=self._key_of(url),
             digests=(*self._digests, *entry.digests, *self.tables.digests_of(entry.urls, name)),

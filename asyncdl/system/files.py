@@ -134,4 +134,4 @@ def is_of_others(found: os.stat_result, folder: Path) -> bool:
     Windows has no user ids: there the result is False, and access lists decide who may write.
     """
     us = effective_user()
-    return us is not None and found.st_uid not in (us, folder.stat().st_uid)
+    return us is not None and found.st_uid != us and found.st_uid != folder.stat().st_uid

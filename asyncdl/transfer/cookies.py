@@ -56,7 +56,7 @@ class ChainCookies:
         Source: RFC 6265, sections 5.2 and 5.3; there is no list of public
             suffixes here, so a domain of one label, or an address, counts for the host alone.
         """
-        for cookie in _read(url, fields or ""):
+        for cookie in _read(url, fields) if fields else ():
             key = (cookie.host, cookie.path, cookie.name)
             self._cookies.pop(key, None)
             if not cookie.is_deletion and len(self._cookies) < MAX_COOKIES:
@@ -64,6 +64,8 @@ class ChainCookies:
 
     def join(self, headers: Mapping[str, str], url: str) -> dict[str, str]:
         """Return the headers of a request with the cookies for its URL, behind the caller's."""
+        if not self._cookies:
+            return dict(headers)
         parts = urlsplit(url)
         host, path = parts.hostname or "", parts.path or "/"
         is_secure = parts.scheme == "https"

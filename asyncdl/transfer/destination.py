@@ -74,6 +74,8 @@ class Destination:
         self._url = url
         self._resources = resources
         self._owner = owner_of_request(request)
+        # If a digest is known, a file of ours that has changed since is a damaged one.
+        self._mark = OwnershipMark(file_id(request.url), bool(request.digests))
 
     @property
     def resume_point(self) -> ResumePoint:
@@ -200,11 +202,6 @@ class Destination:
         request, final, names = self._request, self.final, self._engine.names
         is_of_this_run = final is not None and names.is_remembered(final, self._owner)
         return request.overwrite or request.name is not None or is_of_this_run
-
-    @property
-    def _mark(self) -> OwnershipMark:
-        # If a digest is known, a file of ours that has changed since is a damaged one.
-        return OwnershipMark(file_id(self._request.url), bool(self._request.digests))
 
     async def check_name_is_free(self) -> None:
         """Check that a name that the caller did not choose is not that of another file.

@@ -90,8 +90,10 @@ def record_version(path: Path, validator: Validator, *, remote_time: bool) -> No
     Raises: OSError, if its time cannot be set.
     """
     _record_validator(path, validator)
+    if not remote_time:
+        return
     changed = parse_http_date(validator.last_modified or "")
-    if remote_time and changed is not None:
+    if changed is not None:
         os.utime(path, (changed.timestamp(), changed.timestamp()))
 
 

@@ -53,6 +53,8 @@ def parse_content_length(value: str | None) -> int | None:
     Returns: ``None`` if it is absent, not a number, several numbers, or too large.
     Source: RFC 9110, section 8.6.
     """
+    if value is not None and "," not in value:
+        return _parse_digits(value.strip(" \t"))
     lengths = {_parse_digits(item.strip(" \t")) for item in (value or "").split(",")}
     return lengths.pop() if len(lengths) == 1 else None
 
@@ -70,7 +72,9 @@ def parse_content_range(value: str | None) -> ContentRange | None:
         contradicts itself. The body of such a response must not be written anywhere.
     Source: RFC 9110, section 14.4.
     """
-    match = _CONTENT_RANGE.fullmatch(value or "")
+    if value is None:
+        return None
+    match = _CONTENT_RANGE.fullmatch(value)
     if match is None or (match["unit"] or "bytes").lower() != "bytes":
         return None
     total = None if match["total"] is None else int(match["total"])

@@ -31,6 +31,10 @@ from asyncdl.transfer.verification.digest_headers import read_digest_headers
 from asyncdl.transfer.verification.digests import Digest
 
 _PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
+_RATE_HEADERS = (
+    "ratelimit",
+    *(f"{prefix}-{what}" for prefix in _PREFIXES for what in ("remaining", "reset")),
+)
 _PARAMETER = re.compile(r"([a-z]{1,16})[ \t]{0,4}=[ \t]{0,4}([0-9]{1,15})")
 _NUMBER = re.compile(r"\s*([0-9]{1,15})(?:\.[0-9]*)?\s*")
 _EPOCH_FROM = 1_000_000_000
@@ -47,6 +51,8 @@ def exhausted_for_s(headers: Mapping[str, str], *, is_refused: bool = False) -> 
             no number says so.
     Returns: Seconds, above 0, a day at most.
     """
+    if not any(map(headers.__contains__, _RATE_HEADERS)):
+        return None
     for remaining, reset in _allowances(headers):
         is_exhausted = remaining == "0" or (remaining is None and is_refused)
         if is_exhausted and reset is not None:

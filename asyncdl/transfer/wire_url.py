@@ -6,6 +6,7 @@ order of its parameters.
 
 from __future__ import annotations
 
+import re
 import string
 from functools import lru_cache
 from typing import TypeAlias
@@ -21,6 +22,10 @@ BAD_URL = "bad-url"
 
 Origin: TypeAlias = tuple[str, str, int]
 """Scheme, host and port: one connection serves all URLs that share them."""
+
+_NEEDS_NO_QUOTES = re.compile(r"[!-~]*")
+"""Visible ASCII is all that a URL may hold."""
+_USUAL_NAME = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _URLS_IN_USE = 256
@@ -46,12 +51,17 @@ class RequestTarget(Struct, frozen=True):
         return self.origin[0] == "https"
 
 
-@lru_cache(_URLS_IN_USE)
 def read_target(text: str) -> RequestTarget:
     """Read a URL.
 
     Raises: TransferError with reason :data:`BAD_URL`.
     """
+    # To the cache, a subclass of str is another key.
+    return _read_once(str(text))
+
+
+@lru_cache(_URLS_IN_USE)
+def _read_once(text: str) -> RequestTarget:
     try:
         target = _read(text)
     except _NoHostName as error:
@@ -68,13 +78,16 @@ class _NoHostName(Exception):
 
 
 def _read(text: str) -> RequestTarget | None:
-    quoted = quote(_with_wire_name(text), safe=string.punctuation, errors="surrogateescape")
+    quoted = _with_wire_name(text)
+    if not _NEEDS_NO_QUOTES.fullmatch(quoted):
+        quoted = quote(quoted, safe=string.punctuation, errors="surrogateescape")
     parts = urlsplit(quoted)
     port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not port:
         return None
-    # Empty and long labels make a look-up fail with an error of its own.
-    parts.hostname.encode("idna")
+    if not _USUAL_NAME.fullmatch(parts.hostname):
+        # Empty and long labels make a look-up fail with an error of its own.
+        parts.hostname.encode("idna")
     path = quoted[len(parts.scheme) + len("://") + len(parts.netloc) :].partition("#")[0]
     userinfo, _, host = parts.netloc.rpartition("@")
     return RequestTarget(
@@ -88,6 +101,8 @@ def _read(text: str) -> RequestTarget | None:
 
 def _with_wire_name(text: str) -> str:
     """Return a URL with its host in ASCII, as it is resolved and sent."""
+    if text.isascii():
+        return text
     authority = urlsplit(text).netloc
     if authority.isascii():
         return text

@@ -15,6 +15,7 @@ from asyncdl.errors import AsyncdlError, DiskError, HttpStatusError, TransferErr
 from asyncdl.events import TransferRetry
 from asyncdl.system import files
 from asyncdl.transfer import Digest, Downloader, FileRequest
+from asyncdl.transfer.names import STATE
 from asyncdl.transfer.parts import part_file
 from asyncdl.transfer.parts.part_file import PartFile
 from asyncdl.transfer.parts.part_state import PartState, load_state
@@ -354,13 +355,14 @@ async def test_a_note_that_can_never_be_read_costs_no_byte_and_leaves_nothing_em
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     part = tmp_path / "file.bin.part"
+    (tmp_path / f"file.bin{STATE}").write_bytes(b"unreadable")
     if there:
         part.write_bytes(there)
     monkeypatch.setattr(part_file, "load_state", load)
     async with rig(tmp_path, FILE) as r:
         with pytest.raises(DiskError):
             await r.fetch()
-    assert r.names == (["file.bin.part"] if there else [])
+    assert r.names == [*(["file.bin.part"] if there else []), f"file.bin{STATE}"]
     assert not there or part.read_bytes() == there
 
 
@@ -436,3 +438,14 @@ async def test_row_155_small_drops_are_written_together(
         await r.fetch()
     assert r.content() == BODY
     assert len(writes) <= len(BODY) / 4096 + 2
+
+
+@pytest.mark.parametrize("content", [b"", b"no state at all", b"00000000 {}\n"])
+async def test_a_damaged_state_file_does_not_outlive_the_file(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / f"file.bin{STATE}").write_bytes(content)
+    async with rig(tmp_path, FILE) as r:
+        await r.fetch()
+    assert r.content() == BODY
+    assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]

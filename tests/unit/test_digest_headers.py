@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncdl.transfer import responses
+from asyncdl.transfer.verification import digest_headers
 from asyncdl.transfer.verification.digest_headers import (
     read_content_md5,
     read_digest_headers,
@@ -134,3 +137,28 @@ def test_of_two_of_one_algorithm_the_better_source_counts() -> None:
 @given(st.dictionaries(st.sampled_from([row[0] for row in OF_THE_FILE + OF_THE_BODY]), st.text()))
 def test_no_header_raises(headers: dict[str, str]) -> None:
     assert len(read_digest_headers(headers, is_whole=True)) <= 8
+
+
+class _Recorder(dict[str, str]):
+    """Headers that note which names are looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_no_header_is_read_that_the_quick_look_leaves_out() -> None:
+    headers = _Recorder()
+    assert not [*digest_headers._read_all(headers, is_whole=True)]
+    beside = {"x-goog-stored-content-encoding", "content-encoding"}
+    assert headers.asked - beside == set(digest_headers._HEADERS)
+
+
+def test_no_rate_header_is_read_that_the_quick_look_leaves_out() -> None:
+    headers = _Recorder()
+    responses._allowances(headers)
+    assert headers.asked == set(responses._RATE_HEADERS)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncdl import redact as module
 from asyncdl.redact import redact, redact_url
 
 SECRET = "eyJpZCI6MSwiY29udGFjdElkIjoxMDAwMDAxfQ=="
@@ -110,3 +111,8 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 def test_a_login_that_a_host_throws_back_is_masked(text: str, shown: str) -> None:
     assert redact(text) == shown
     assert redact(shown) == shown
+
+
+@given(st.from_regex(module._PLAIN_URL, fullmatch=True))
+def test_a_url_that_is_left_alone_has_nothing_to_mask(url: str) -> None:
+    assert module._mask_urls(url) == url

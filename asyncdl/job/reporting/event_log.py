@@ -9,8 +9,10 @@ import logging
 
 from asyncdl.events import (
     ApiCalled,
+    ConnectionsInUse,
     Event,
     FileFinished,
+    FilesWanted,
     HostStrain,
     HostWait,
     JobFinished,
@@ -22,17 +24,27 @@ from asyncdl.events import (
     SceneWithdrawn,
     ServiceBack,
     ServiceWait,
+    TransferEnded,
+    TransferProgress,
     TransferRetry,
+    TransferStarted,
     WorkerJoined,
     WorkerLeft,
 )
 from asyncdl.run_state.messages import message_of
+
+_FREQUENT = (
+    ConnectionsInUse, FilesWanted, TransferEnded, TransferProgress, TransferStarted,
+)  # fmt: skip
+"""Several for each file, and none of them has a line."""
 
 log = logging.getLogger("asyncdl.job")
 
 
 def log_event(event: Event) -> None:
     """Write an event to the log; those without a line of their own are left out."""
+    if isinstance(event, _FREQUENT):
+        return
     match event:
         case ApiCalled(endpoint=endpoint, elapsed_s=elapsed_s, error_code=code):
             log.debug("%s: %s in %.3f s", endpoint, code or "ok", elapsed_s)

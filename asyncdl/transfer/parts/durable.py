@@ -36,6 +36,8 @@ def open_regular_file(path: Path, flags: int) -> int:
     is_emptied = flags & os.O_TRUNC
     try:
         fd = open_unfollowed(path, flags & ~os.O_TRUNC)
+    except FileNotFoundError:
+        raise  # links are not followed, so nothing has this name
     except OSError as error:
         if error.errno == errno.ENXIO or path.is_symlink() or path.is_dir():
             raise not_regular_file(path) from error

@@ -110,7 +110,7 @@ def remove_part_files(final: Path) -> None:
 
 def may_be_replaced(final: Path, mark: OwnershipMark) -> bool:
     """Return whether a name is free, or that of our own file from the same source. Blocks."""
-    return is_ours(final, mark) or not os.path.lexists(final)
+    return not os.path.lexists(final) or is_ours(final, mark)
 
 
 class PartFile:
@@ -130,7 +130,8 @@ class PartFile:
         self._fd = held.fd
         self._durable = durable
         self._is_gone = False
-        self._has_state_file = False
+        self._has_state_file = True
+        """Whether one may be there; that it is not is known once :meth:`load` has looked."""
         self._one_at_a_time = threading.Lock()
 
     async def write(self, offset: int, chunks: Sequence[bytes | memoryview]) -> None:
@@ -252,8 +253,8 @@ class PartFile:
                 raise not_regular_file(temporary) from error
             raise
         size_bytes = os.fstat(self._fd).st_size
-        state = load_state(self._state_path, size_bytes)
-        self._has_state_file = state is not None
+        self._has_state_file = os.path.lexists(self._state_path)
+        state = load_state(self._state_path, size_bytes) if self._has_state_file else None
         kept_bytes = state.done.end if state else 0
         if kept_bytes != size_bytes:
             os.ftruncate(self._fd, kept_bytes)
@@ -304,7 +305,8 @@ class PartFile:
         self._is_gone = True
         # In this order: a crash in between leaves a state file without bytes, which is harmless.
         # The other order could leave bytes without their state file.
-        remove(self._state_path)
+        if self._has_state_file:
+            remove(self._state_path)
         if self._durable:
             fsync_dir(self.final.parent)
         elif self._has_state_file:

@@ -20,9 +20,10 @@ from asyncdl.cli.service_access import (
     target_options,
     with_tls,
 )
-from asyncdl.config import ServiceConfig, load_config
+from asyncdl.config import Config, ServiceConfig, load_config
 from asyncdl.doctor import Check, CheckState, DoctorTarget, run_checks
 from asyncdl.job.choosing.from_config import locate_account
+from asyncdl.job.places.store_placer import StorePlace
 from asyncdl.library.service import SANDBOX_NAME
 from asyncdl.m2m.account.credentials import FoundCredentials
 from asyncdl.net.tls import TlsSettings
@@ -54,7 +55,7 @@ def doctor(
     """
     settings = with_tls(service_config(config, url), tls)
     job = load_config(config) if config else None
-    directory, states = (job.directory, job.state_directory) if job else (Path.cwd(), None)
+    directory, states, store = _places_of(job)
 
     async def work() -> list[Check]:
         if sandbox is None:
@@ -64,12 +65,15 @@ def doctor(
                     directory,
                     lambda: locate_account(settings),
                     state_directory=states,
+                    store=store,
                 )
             )
         async with open_service(access_to(settings, sandbox)) as service:
             own = FoundCredentials(service.credentials, SANDBOX_NAME, SANDBOX_NAME)
             files = (_origin(service.config),)
-            return await _check(DoctorTarget(service.config, directory, lambda: own, files, states))
+            return await _check(
+                DoctorTarget(service.config, directory, lambda: own, files, states, store)
+            )
 
     async def _check(target: DoctorTarget) -> list[Check]:
         checks = []
@@ -105,3 +109,11 @@ def exit_status_of(checks: Sequence[Check]) -> int:
     if any(check.is_refusal for check in failed):
         return REFUSED
     return INCOMPLETE if failed else OK
+
+
+def _places_of(job: Config | None) -> tuple[Path, Path | None, StorePlace | None]:
+    """Return where files are received, the folder for states, and the store, if there is one."""
+    if job is None:
+        return Path.cwd(), None, None
+    store = StorePlace.of(job) if job.store_address is not None else None
+    return store.spool if store else job.directory, job.state_directory, store

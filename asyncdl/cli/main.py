@@ -56,6 +56,10 @@ COMMANDS = {
         "asyncdl.cli.get:get",
         "Fetch each URL into a file; run it again to continue where it stopped.",
     ),
+    "clean": (
+        "asyncdl.cli.clean:clean",
+        "Remove what runs of CONFIG have begun and not finished; finished files stay.",
+    ),
     "datasets": (
         "asyncdl.cli.datasets:datasets",
         "List the datasets whose name contains TEXT.",

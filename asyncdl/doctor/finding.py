@@ -13,6 +13,7 @@ from asyncdl.errors import (
     DiskError,
     ForeignResponse,
     NetworkError,
+    StoreError,
 )
 from asyncdl.redact import redact
 
@@ -74,7 +75,7 @@ async def guarded(name: str, check: Awaitable[Check], advice: str = "") -> Check
 
 def _advice_for(error: AsyncdlError) -> str:
     match error:
-        case DiskError():
+        case DiskError() | StoreError():
             return error.remedy
         case NetworkError() | ForeignResponse():
             return NETWORK_ADVICE

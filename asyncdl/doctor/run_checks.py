@@ -12,8 +12,10 @@ from asyncdl.config import ServiceConfig
 from asyncdl.doctor.finding import Check, CheckState, guarded
 from asyncdl.doctor.host_checks import HostReply, check_clock, check_host, check_proxies, probe_host
 from asyncdl.doctor.machine_checks import check_disk, check_journal, check_trust, check_versions
+from asyncdl.doctor.store_checks import check_store
 from asyncdl.job.choosing.from_config import options_of, tls_of
 from asyncdl.job.choosing.preflight import MACHINE_ADVICE, notice_of
+from asyncdl.job.places.store_placer import StorePlace
 from asyncdl.journal import StatePlaces
 from asyncdl.m2m import ClientOptions, M2MClient
 from asyncdl.m2m.account.credentials import FoundCredentials
@@ -110,6 +112,14 @@ class DoctorTarget:
     """URLs of file hosts; by default those of the USGS, for its own service."""
     state_directory: Path | None = None
     """The user's folder for the states of jobs, if one is named."""
+    store: StorePlace | None = None
+    """The object store that files go to, if they do; ``directory`` is its spool then."""
+
+    @property
+    def places(self) -> StatePlaces:
+        """Where the state of the job may be."""
+        store = str(self.store.settings.address) if self.store else ""
+        return StatePlaces(self.directory, self.state_directory, store)
 
     @property
     def hosts(self) -> list[tuple[str, str]]:
@@ -127,8 +137,9 @@ async def run_checks(target: DoctorTarget) -> AsyncGenerator[Check]:
     """Yield one check after the other; a failed one does not stop the others."""
     yield await guarded("versions", to_thread.run_sync(check_versions))
     yield await guarded("disk", to_thread.run_sync(check_disk, target.directory))
-    places = StatePlaces(target.directory, target.state_directory)
-    yield await guarded("journal", to_thread.run_sync(check_journal, places))
+    yield await guarded("journal", to_thread.run_sync(check_journal, target.places))
+    if target.store is not None:
+        yield await guarded("store", to_thread.run_sync(check_store, target.store))
     tls = tls_of(target.service)
     yield await guarded("trust", to_thread.run_sync(check_trust, tls))
     urls = [url for _, url in target.hosts]

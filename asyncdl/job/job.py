@@ -49,7 +49,9 @@ from asyncdl.job.fetcher_choice import files_in_hand, open_fetcher_of
 from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
+from asyncdl.job.job_state import keep_report, open_job_state
 from asyncdl.job.pipeline import pipeline
+from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
 from asyncdl.job.places.spool import Spool
 from asyncdl.job.places.target import placer_of
@@ -60,7 +62,7 @@ from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.cutting import windows_in
-from asyncdl.journal import FileStatus, Journal, RunStart, open_state, places_of
+from asyncdl.journal import FileStatus, Journal, RunStart, places_of
 from asyncdl.m2m import ClientOptions, Credentials, M2MClient
 from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.markup import Markup, element
@@ -141,6 +143,8 @@ class Job:
         self._task: Task[None] | None = None
         self._reader: weakref.ref[AsyncGeneratorType[Event, None]] | None = None
         self._error: Exception | None = None
+        self._placer: Placer | None = None
+        """Where the files go, once the place is held."""
         self._api_calls: Mapping[str, int] = MappingProxyType({})
         self.summary: Summary | None = None
         """The outcome; set when the run has ended, in whatever way."""
@@ -213,19 +217,18 @@ class Job:
         if credentials is None:
             credentials = await anyio.to_thread.run_sync(credentials_of, config.service)
         tls = await self._shared_tls()
-        durable = config.download.durable
-        placer = placer_of(config, partial(_notice_from_thread, emit))
+        notify = partial(_notice_from_thread, emit)
+        placer = placer_of(config, notify)
         was_empty = await anyio.to_thread.run_sync(placer.is_empty)
-        places = await anyio.to_thread.run_sync(places_of, config)
         async with (
-            open_state(places, self._service_name, durable=durable) as journal,
+            open_job_state(config, placer, self._service_name, notify) as journal,
             open_fetcher_of(config, self._limits, emit, tls=self._tls, shared_tls=tls) as fetcher,
             self._open_client(credentials, tls, emit) as client,
             StacCatalog(
                 config.service.digest_url, emit=emit, options=StacOptions(tls=tls)
             ) as catalog,
         ):
-            self._api_calls = client.calls
+            self._api_calls, self._placer = client.calls, placer
             start = await self._begin(journal, credentials.username, whole, emit)
             scope = await self._scope_of(journal, start, report, emit)
             async with finalizing(journal, client, start, report, scope, emit):
@@ -329,7 +332,9 @@ class Job:
             with anyio.CancelScope(shield=True):
                 places = await anyio.to_thread.run_sync(places_of, self._config)
                 durable = self._config.download.durable
-                await write_report(places.report_folder, summary, durable=durable)
+                path = await write_report(places.report_folder, summary, durable=durable)
+                if self._placer is not None:
+                    await keep_report(self._placer, path, emit)
         except OSError as failure:
             # A full disk must not hide how the run ended.
             reason = failure.strerror or str(failure)

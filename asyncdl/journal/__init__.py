@@ -31,8 +31,14 @@ from asyncdl.journal.records import (
     SceneRecord,
 )
 from asyncdl.journal.scene_rows import FoundSceneRecord
-from asyncdl.journal.state_folder import check_writable, open_state
+from asyncdl.journal.state_folder import (
+    check_writable,
+    copy_journal,
+    open_state,
+    replace_journal,
+)
 from asyncdl.journal.state_location import (
+    JOURNAL_NAME,
     NO_LOCKS,
     OTHER_PLACE,
     STATE_FOLDER,
@@ -42,6 +48,7 @@ from asyncdl.journal.state_location import (
 )
 
 __all__ = [
+    "JOURNAL_NAME",
     "NO_LOCKS",
     "OTHER_PLACE",
     "STATE_FOLDER",
@@ -62,7 +69,9 @@ __all__ = [
     "StatePlaces",
     "check_locks",
     "check_writable",
+    "copy_journal",
     "open_state",
     "places_of",
     "read_journal",
+    "replace_journal",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,7 @@ async def open_state(
     *,
     chosen: Path | None = None,
     durable: bool = False,
+    prepare: Callable[[], None] | None = None,
 ) -> AsyncIterator[Journal]:
     """Lock a download directory for one run and open its journal.
 
@@ -117,6 +118,7 @@ async def open_state(
         chosen: The user's folder for states; ``None`` keeps the state in the directory,
             or in the user's state folder if the directory's volume has no locks.
         durable: Whether the journal's last rows survive a power cut.
+        prepare: Called in a thread once the directory is locked, before the journal is opened.
     Raises:
         DirectoryBusyError: Another run holds the directory.
         DiskError: The directory cannot be made or written to.
@@ -124,6 +126,8 @@ async def open_state(
     places = directory if isinstance(directory, StatePlaces) else StatePlaces(directory, chosen)
     lock = await anyio.to_thread.run_sync(_lock_directory, places, durable)
     try:
+        if prepare is not None:
+            await anyio.to_thread.run_sync(prepare)
         async with open_journal(lock.folder, service, durable=durable) as journal:
             journal.moved_reason = lock.moved_reason
             if durable:
@@ -248,6 +252,35 @@ class _DirectoryLock:
         with suppress(OSError):
             self._holder.unlink(missing_ok=True)
         self._lock.release()
+
+
+def copy_journal(folder: Path, target: Path) -> None:
+    """Copy the journal of a state folder, as it is now, into a new file. Blocks.
+
+    Raises: DiskError.
+    """
+    import_journal(folder / JOURNAL_NAME, target, MIGRATIONS)
+
+
+def replace_journal(folder: Path, source: Path) -> None:
+    """Replace the journal of a locked state folder by a copy of another one. Blocks.
+
+    One that cannot be read replaces nothing.
+
+    Raises: DiskError.
+    """
+    readable = folder / f"{JOURNAL_NAME}.readable"
+    import_journal(source, readable, MIGRATIONS)
+    if not readable.exists():
+        return
+    journal = folder / JOURNAL_NAME
+    try:
+        # What was not yet in the old file must not be taken for changes of the new one.
+        for ending in ("-wal", "-shm", "-journal"):
+            journal.with_name(f"{journal.name}{ending}").unlink(missing_ok=True)
+        readable.replace(journal)
+    except OSError as error:
+        raise DiskError(journal, error) from error
 
 
 def boot_id() -> str:

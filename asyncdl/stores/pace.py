@@ -36,6 +36,7 @@ class Pace:
     """
 
     max_wait_s: float = 0.0
+    least_wait_s: float = LEAST_WAIT_S
     on_wait: Callable[[StoreError, float], None] = say_nothing
     """Called once for each outage, with what is wrong and how many seconds remain."""
     check_cancelled: Callable[[], None] = never
@@ -76,7 +77,7 @@ class Pace:
             is_new = self._down_since_s is None
             since_s = now_s if self._down_since_s is None else self._down_since_s
             self._down_since_s = since_s
-            left_s = since_s + max(self.max_wait_s, LEAST_WAIT_S) - now_s
+            left_s = since_s + max(self.max_wait_s, self.least_wait_s) - now_s
             if left_s <= 0:
                 raise error
             if self._resume_at_s <= now_s:

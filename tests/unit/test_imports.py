@@ -58,7 +58,9 @@ ROOMS: dict[str, set[str]] = {
         "errors", "events", "extras", "config.layouts", "job.places", "net", "redact", "transfer",
         "version",
     },
-    "doctor": {"version", "errors", "config", "net", "redact", "m2m", "job", "journal", "units"},
+    "doctor": {
+        "version", "errors", "config", "net", "redact", "m2m", "job", "journal", "stores", "units",
+    },
     "progress": {"events", "extras", "run_state", "text", "units"},
     "sandbox": {"background", "errors", "net.addresses", "net.hosts", "m2m.naming"},
     "pages": {"version", "events", "markup", "job.reporting", "m2m.naming", "units"},

@@ -90,7 +90,9 @@ class StorePlacer:
         with self._opening:
             if self._opened is None:
                 settings = self.place_data.settings
-                pace = Pace(settings.max_wait_s, self._say_wait, check_cancelled)
+                pace = Pace(
+                    settings.max_wait_s, on_wait=self._say_wait, check_cancelled=check_cancelled
+                )
                 self._opened = open_store(settings, pace)
             return self._opened
 
@@ -102,6 +104,11 @@ class StorePlacer:
     def work_directory(self) -> Path:
         """The spool."""
         return self.place_data.spool
+
+    @property
+    def target(self) -> str:
+        """Address of the place."""
+        return str(self.place_data.settings.address)
 
     def work_path(self, path: str) -> Path:
         """Return where the file for a path is in the spool."""

@@ -1,0 +1,74 @@
+"""``asyncdl clean`` and the doctor's line about a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from asyncdl.doctor.finding import CheckState
+from asyncdl.doctor.store_checks import check_store
+from asyncdl.errors import StoreError
+from asyncdl.job.cleaning import clean_job
+from asyncdl.job.places.store_placer import StorePlace
+from tests.job.bench import RED
+from tests.stores.store_bench import StoreBench
+from tests.stores.weed import READER
+
+pytestmark = [pytest.mark.slow, pytest.mark.beyond]
+
+
+@pytest.fixture
+async def begun(store_bench: StoreBench) -> AsyncIterator[StoreBench]:
+    """A job with files there, and others in the spool and half uploaded."""
+    await store_bench.complete(RED)
+    path = next(iter(store_bench.placed))
+    client, bucket = store_bench.weed.client(), store_bench.weed.bucket
+    for key in (path, ".asyncdl/journal.sqlite", "bands/of somebody else"):
+        client.create_multipart_upload(Bucket=bucket, Key=f"{store_bench.prefix}/{key}")
+    spool = store_bench.places.directory
+    for name in (f"{path}.part", f"{path}.part.state", "bundle/S.tar"):
+        (spool / name).parent.mkdir(parents=True, exist_ok=True)
+        (spool / name).write_bytes(b"123")
+    yield store_bench
+
+
+async def test_what_is_unfinished_goes_and_what_is_finished_stays(begun: StoreBench) -> None:
+    placed = begun.placed
+    cleaned = await clean_job(begun.config(RED), "sandbox", lambda text: None)
+    assert (cleaned.files, cleaned.size_bytes, cleaned.uploads) == (2, 9, 2)
+    assert begun.spooled == [] and begun.placed == placed
+    mine = [key for key in begun.weed.uploads() if key.startswith(begun.prefix)]
+    assert mine == [f"{begun.prefix}/bands/of somebody else"]
+    again = await clean_job(begun.config(RED), "sandbox", lambda text: None)
+    assert (again.files, again.uploads) == (0, 0)
+
+
+async def test_uploads_are_said_to_be_refused(
+    begun: StoreBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in begun.weed.environment(READER).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError, match="access was denied"):
+        await clean_job(begun.config(RED), "sandbox", lambda text: None)
+
+
+@pytest.mark.allow_blocking
+async def test_the_doctor_says_what_may_be_done(
+    store_bench: StoreBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = StorePlace.of(store_bench.config(RED))
+    check = check_store(place)
+    assert check.state is CheckState.OK and "nothing is there yet" in check.seen
+    assert store_bench.weed.names(store_bench.prefix) == []
+    for name, value in store_bench.weed.environment(READER).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError, match="access was denied"):
+        check_store(place)
+
+
+def test_the_spool_is_named_after_the_bucket(store_bench: StoreBench) -> None:
+    place = StorePlace.of(store_bench.config(RED))
+    assert place.spool.name == "spool" and place.spool.parent.name.startswith("landsat-")
+    assert place.spool.parent.parent == Path(store_bench.directory)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import math
 import os
@@ -32,6 +33,7 @@ from pathlib import Path
 
 import asyncdl
 from asyncdl.events import Event, FileFinished, discard
+from asyncdl.job.job import Job
 from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.job.reporting.report import REPORT_NAME
 from asyncdl.job.status import status_of
@@ -61,6 +63,7 @@ class Task:
     step: str
     files: int
     url: str
+    stac_url: str
     directory: str
     has_stacks: bool = False
 
@@ -72,7 +75,7 @@ class Task:
     def config(self) -> asyncdl.Config:
         return asyncdl.parse_config(
             {
-                "service": {"url": self.url},
+                "service": {"url": self.url, "stac_url": self.stac_url},
                 "search": {"dataset": "landsat_ot_c2_l2", "limit": self.scenes},
                 "products": [{"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}],
                 "download": {"directory": self.directory},
@@ -94,8 +97,6 @@ class Figures:
     peak_mib: float = 0.0
     rss_mib: list[float] = field(default_factory=list)
     """After each tenth of the files."""
-    objects: list[int] = field(default_factory=list)
-    """That Python's garbage collector knows, at the same moments."""
     lag_ms: dict[str, float] = field(default_factory=dict)
     longest_gc_ms: float = 0.0
     status: str = ""
@@ -113,7 +114,6 @@ class Sampler:
             self._figures.files += 1
             if self._figures.files % self._step == 0:
                 self._figures.rss_mib.append(rss_mib())
-                self._figures.objects.append(0)
 
 
 def rss_mib() -> float:
@@ -123,7 +123,7 @@ def rss_mib() -> float:
 
 async def run_job(task: Task, figures: Figures) -> None:
     sampler = Sampler(task.files, figures)
-    job = asyncdl.Job(task.config, credentials=CREDENTIALS, service_name=SERVICE)
+    job = Job(task.config, credentials=CREDENTIALS, service_name=SERVICE)
     figures.status = (await job.run(sampler.take)).status
 
 
@@ -154,6 +154,8 @@ async def measure(task: Task) -> Figures:
     sampler = StackSampler(monitor)
     if task.has_stacks:
         sampler.start()
+    gc.collect()
+    gc.freeze()  # as the command does: what was imported is never collected
     with collections_timed() as collections:
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         monitor.start()
@@ -178,8 +180,8 @@ def be_child(text: str) -> None:
 
 
 @contextmanager
-def sandbox(scenes: int, *faults: str) -> Iterator[str]:
-    """Serve the sandbox in a process of its own; yield its URL."""
+def sandbox(scenes: int, *faults: str) -> Iterator[tuple[str, str]]:
+    """Serve the sandbox in a process of its own; yield the URLs of API and STAC service."""
     # What the quota does to a run is not what is measured here.
     limits = [
         f"{name}=100000000" for name in ("recent_limit", "pending_limit", "unattempted_limit")
@@ -194,8 +196,11 @@ def sandbox(scenes: int, *faults: str) -> Iterator[str]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split("= ")[1].strip()
-        process.terminate()
+        url, _, _, stac_url = (process.stdout.readline().split("= ")[1].strip() for _ in range(4))
+        try:
+            yield url, stac_url
+        finally:
+            process.terminate()
 
 
 def in_child(task: Task) -> Figures:
@@ -221,8 +226,8 @@ def grow(files: int, steps: Sequence[str], folder: str | None, *, has_stacks: bo
         for step in steps:
             directory = Path(name, "failed" if step == ALL_FAIL else "there")
             faults = ["disabled=1"] if step == ALL_FAIL else []
-            with sandbox(scenes, *faults) as url:
-                done[step] = in_child(Task(step, files, url, str(directory), has_stacks))
+            with sandbox(scenes, *faults) as urls:
+                done[step] = in_child(Task(step, files, *urls, str(directory), has_stacks))
             print(f"{files:,}: {step}: {done[step]}", file=sys.stderr)
             if (report := directory / REPORT_NAME).exists():
                 report_bytes[step] = report.stat().st_size

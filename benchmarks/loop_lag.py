@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TextIO
 
 EVERY_S = 0.002
@@ -73,6 +74,11 @@ def collections_timed() -> Iterator[list[tuple[int, float]]]:
         gc.callbacks.remove(note)
 
 
+def _shown(frame: FrameType) -> str:
+    calls = [f"{at.f_code.co_name}:{line}" for at, line in traceback.walk_stack(frame)]
+    return " > ".join(reversed(calls[:7]))
+
+
 class StackSampler(threading.Thread):
     """Collects what all threads do while the loop is late: finds what blocks it.
 
@@ -92,8 +98,7 @@ class StackSampler(threading.Thread):
         while not self._is_over.wait(self._late_s / 4):
             if self._monitor.is_late_s > self._late_s:
                 for frame in sys._current_frames().values():
-                    stack = traceback.extract_stack(frame)[-7:]
-                    self._seen[" > ".join(f"{f.name}:{f.lineno}" for f in stack)] += 1
+                    self._seen[_shown(frame)] += 1
 
     def print(self, out: TextIO, most: int = 25) -> None:
         self._is_over.set()

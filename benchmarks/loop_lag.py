@@ -1,4 +1,8 @@
-"""How long an event loop leaves what is due waiting: a timer that notes how late it is."""
+"""How long an event loop leaves what is due waiting: a timer that notes how late it is.
+
+On a machine that others use, too, a loop is late when they have the processors. So the CPU time
+that the process itself took meanwhile, in all its threads, is noted as well.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,10 @@ class LagMonitor:
     """Notes, tick by tick, how late the loop was. Used once, on a running loop."""
 
     lags_s: list[float] = field(default_factory=list)
+    own_s: list[float] = field(default_factory=list)
+    """How much of each lag the process itself computed, in any thread, at most."""
     _due_s: float = 0.0
+    _cpu_s: float = 0.0
     _handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -40,18 +47,21 @@ class LagMonitor:
         return time.monotonic() - self._due_s if self._due_s else 0.0
 
     def _wait(self) -> None:
-        self._due_s = time.monotonic() + EVERY_S
+        self._due_s, self._cpu_s = time.monotonic() + EVERY_S, time.process_time()
         self._handle = asyncio.get_running_loop().call_later(EVERY_S, self._tick)
 
     def _tick(self) -> None:
-        self.lags_s.append(time.monotonic() - self._due_s)
+        lag_s = time.monotonic() - self._due_s
+        self.lags_s.append(lag_s)
+        self.own_s.append(min(lag_s, time.process_time() - self._cpu_s))
         self._wait()
 
-    def figures(self) -> Mapping[str, float]:
-        """Return median, 99th percentile and maximum, in milliseconds."""
-        ordered = sorted(self.lags_s) or [0.0]
-        at = {"median": len(ordered) // 2, "p99": len(ordered) * 99 // 100, "max": -1}
-        return {name: round(1000 * ordered[place], 2) for name, place in at.items()}
+
+def percentiles(lags_s: list[float]) -> dict[str, float]:
+    """Return median, 99th percentile and maximum, in milliseconds."""
+    ordered = sorted(lags_s) or [0.0]
+    at = {"median": len(ordered) // 2, "p99": len(ordered) * 99 // 100, "max": -1}
+    return {name: round(1000 * ordered[place], 2) for name, place in at.items()}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from asyncdl.background import in_turns
 from asyncdl.errors import ApiError, DiskError, NetworkError
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.scope import Scope
@@ -22,7 +23,7 @@ from asyncdl.m2m import M2MClient
 from asyncdl.units import count
 
 MAX_LISTED = 100_000
-"""Requests of a job; a list of so many entries takes a few hundred megabytes for a moment."""
+"""Requests of a job; the list of so many entries has some 60 megabytes."""
 
 
 async def report_proxied(journal: Journal, client: M2MClient, label: str) -> None:
@@ -39,8 +40,8 @@ async def report_proxied(journal: Journal, client: M2MClient, label: str) -> Non
     with best_effort("files from other sites were not reported as complete"):
         proxied: list[int] = []
         for known in dict.fromkeys([label, *await journal.requests.labels()]):
-            entries = await client.download_search(known, active_only=False)
-            proxied += [entry.download_id for entry in entries if entry.is_proxied]
+            entries = await client.download_search_entries(known, active_only=False)
+            proxied += [entry.download_id async for entry in in_turns(entries) if entry.is_proxied]
         if proxied and (sizes_bytes := await journal.requests.sizes_of(proxied)):
             await client.download_complete_proxied(sizes_bytes)
 

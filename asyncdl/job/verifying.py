@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -124,20 +125,25 @@ async def verify_files(
     Raises: DiskError, when the journal cannot be read or written. A file that cannot
         be read counts as damaged.
     """
-    files = await journal.files.finished(CHECKED)
     check = partial(_check, placer, reads=reads)
-    count = _Count(len(files), sum(file.size_bytes for file in files), emit)
-    outcomes: dict[str, FileChecked] = {}
+    count = _Count(*await journal.files.count_finished(CHECKED), emit)
+    # What was damaged before and is right now has to be recorded; that nothing has changed, not.
+    were_damaged = {
+        file.path
+        async for page in journal.files.finished_pages([FileStatus.DAMAGED])
+        for file in page
+    }
     todo_out, todo_in = anyio.create_memory_object_stream[FinishedFile](0)
     with ungrouped():
         async with anyio.create_task_group() as tasks, todo_in:
-            tasks.start_soon(_send_all, files, todo_out)
+            tasks.start_soon(_send_all, journal, todo_out)
             for _ in range(readers or os.cpu_count() or 1):
-                tasks.start_soon(_check_all, check, todo_in.clone(), outcomes, count)
-    damaged = [outcomes[f.path] for f in files if not outcomes[f.path].is_right]
-    await journal.files.mark_damaged(checked.file for checked in damaged)
-    await journal.files.mark_verified(f.path for f in files if outcomes[f.path].is_right)
-    return Checked(len(files), damaged, count.read_bytes)
+                tasks.start_soon(_check_all, check, todo_in.clone(), count)
+    damaged = sorted(count.damaged, key=lambda checked: checked.file)
+    await journal.files.mark_damaged([checked.file for checked in damaged])
+    mended = were_damaged.difference(checked.file for checked in damaged)
+    await journal.files.mark_verified(sorted(mended))
+    return Checked(count.files, damaged, count.read_bytes)
 
 
 async def forget_gone(placer: Placer, journal: Journal) -> int:
@@ -159,7 +165,8 @@ class _Count:
 
     def __init__(self, total_files: int, total_bytes: int, emit: Emit) -> None:
         self.read_bytes = 0
-        self._files = 0
+        self.files = 0
+        self.damaged: list[FileChecked] = []
         self._total_files = total_files
         self._total_bytes = total_bytes
         self._emit = emit
@@ -171,34 +178,31 @@ class _Count:
 
     def finish(self, checked: FileChecked) -> None:
         """Count a file."""
-        self._files += 1
+        self.files += 1
+        if not checked.is_right:
+            self.damaged.append(checked)
         self._emit(checked)
         self._report()
 
     def _report(self) -> None:
-        self._emit(
-            CheckProgress(self._files, self._total_files, self.read_bytes, self._total_bytes)
-        )
+        self._emit(CheckProgress(self.files, self._total_files, self.read_bytes, self._total_bytes))
 
 
-async def _send_all(
-    files: Sequence[FinishedFile], todo_out: MemoryObjectSendStream[FinishedFile]
-) -> None:
-    async with todo_out:
-        for file in files:
-            await todo_out.send(file)
+async def _send_all(journal: Journal, todo_out: MemoryObjectSendStream[FinishedFile]) -> None:
+    async with todo_out, aclosing(journal.files.finished_pages(CHECKED)) as pages:
+        async for page in pages:
+            for file in page:
+                await todo_out.send(file)
 
 
 async def _check_all(
     check: Check,
     todo_in: MemoryObjectReceiveStream[FinishedFile],
-    outcomes: dict[str, FileChecked],
     count: _Count,
 ) -> None:
     async with todo_in:
         async for file in todo_in:
             checked = await anyio.to_thread.run_sync(check, file, count.read)
-            outcomes[file.path] = checked
             count.finish(checked)
 
 

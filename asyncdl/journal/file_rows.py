@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -25,6 +26,9 @@ from asyncdl.journal.records import (
 from asyncdl.journal.schema import RunKey, are_texts, is_below, is_hex, is_name, is_size
 from asyncdl.transfer import Digest
 from asyncdl.transfer.verification.digests import ALGORITHMS
+
+PAGE_ROWS = 500
+"""Files in memory at once where all of them are looked at; each takes about a kilobyte."""
 
 
 class Files:
@@ -66,6 +70,35 @@ class Files:
     async def finished(self, states: Iterable[FileStatus]) -> list[FinishedFile]:
         """Return the files that were verified once and are now in one of some states."""
         return await self._database.read(lambda c: self._finished(c, [s.value for s in states]))
+
+    async def count_finished(self, states: Iterable[FileStatus]) -> tuple[int, int]:
+        """Return how many files :meth:`finished` would return at most, and their bytes."""
+        values = [state.value for state in states]
+        query = _COUNT_FINISHED.format(marks=", ".join("?" * len(values)))
+        files, size_bytes = await self._database.read(
+            lambda c: c.execute(query, (self._service, *values)).fetchone()
+        )
+        return int(files), int(size_bytes)
+
+    async def finished_pages(
+        self, states: Iterable[FileStatus], size: int = PAGE_ROWS
+    ) -> AsyncGenerator[list[FinishedFile]]:
+        """Yield the files of :meth:`finished` page by page, in the order of their paths.
+
+        Args:
+            states: Not changed by the caller between two pages.
+            size: Rows in a page, 1 or more; pages may be shorter, and empty.
+        """
+        values = [state.value for state in states]
+        after: Any = ""  # of a file that others wrote a path may be of any type
+        while True:
+            page = await self._database.read(
+                partial(self._finished_page, states=values, after=after, size=size)
+            )
+            if not page:
+                return
+            after = page[-1][0]
+            yield [file for file in map(read_finished, page) if file is not None]
 
     async def note_wanted(self, file_places: Iterable[FilePlace]) -> None:
         """Record files that have to be fetched, with their places."""
@@ -149,6 +182,12 @@ class Files:
         query = _GET_FINISHED.format(columns=FINISHED_COLUMNS, marks=", ".join("?" * len(states)))
         rows = connection.execute(query, (self._service, *states))
         return [file for file in map(read_finished, rows) if file is not None]
+
+    def _finished_page(
+        self, connection: sqlite3.Connection, *, states: Sequence[str], after: Any, size: int
+    ) -> list[Row]:
+        query = _GET_PAGE.format(columns=FINISHED_COLUMNS, marks=", ".join("?" * len(states)))
+        return connection.execute(query, (self._service, *states, after, size)).fetchall()
 
     def _recorded(
         self, connection: sqlite3.Connection, paths: Iterable[str], folders: Iterable[str]
@@ -377,6 +416,15 @@ WHERE service = ? AND state IN ({marks}) ORDER BY path
 _GET_FINISHED = """
 SELECT {columns} FROM file
 WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL ORDER BY path
+"""
+_GET_PAGE = """
+SELECT {columns} FROM file
+WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL AND path > ?
+ORDER BY path LIMIT ?
+"""
+_COUNT_FINISHED = """
+SELECT count(*), coalesce(sum(size_bytes), 0) FROM file
+WHERE service = ? AND state IN ({marks}) AND mtime_ns IS NOT NULL
 """
 _MEMBERS = f"""
 SELECT {FINISHED_COLUMNS} FROM file WHERE service = ? AND bundle = ? AND state = 'verified'

@@ -7,12 +7,13 @@ only the parameters and results of each endpoint.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 import orjson
@@ -57,9 +58,9 @@ from asyncdl.m2m.models import (
     ScenePage,
     read_reply,
 )
-from asyncdl.m2m.option_rows import OptionRows, RawRows, by_scene
+from asyncdl.m2m.reply_rows import OptionRows, RawRows, ReplyRows, by_scene
 from asyncdl.m2m.scene_lists import SceneList, SceneLists
-from asyncdl.m2m.tolerant import Id
+from asyncdl.m2m.tolerant import Id, OnLoss
 from asyncdl.net.addresses import Zone
 from asyncdl.redact import Url
 
@@ -518,7 +519,7 @@ class M2MClient:
         payload = _options_payload(dataset_name, list_id, entity_ids, include_secondary_file_groups)
         data = await self._caller.call("download-options", payload)
         if isinstance(data, RawRows):
-            return _OptionsByScene(data)
+            return _LoggedRows("download-options", partial(OptionRows, data.rows))
         rows = await off_loop(
             _count(data), _read, "download-options", data or [], list[DownloadOption]
         )
@@ -570,6 +571,23 @@ class M2MClient:
         """
         payload = _payload(label=label, activeOnly=active_only)
         return await self._call_typed("download-search", payload, list[DownloadEntry], default=[])
+
+    async def download_search_entries(
+        self, label: str | None = None, *, active_only: bool | None = None
+    ) -> Iterable[DownloadEntry]:
+        """Return the same entries as :meth:`download_search`, to be read one by one.
+
+        For jobs of thousands of files: only one is in memory as an object.
+
+        Args: as :meth:`download_search`.
+        Returns: The entries; may be iterated over more than once. An iteration raises ApiError,
+            after the last row, if no entry was valid.
+        """
+        endpoint = "download-search"
+        data = await self._caller.call(endpoint, _payload(label=label, activeOnly=active_only))
+        if isinstance(data, RawRows):
+            return _LoggedRows(endpoint, partial(ReplyRows, data.rows, DownloadEntry))
+        return await off_loop(_count(data), _read, endpoint, data or [], list[DownloadEntry])
 
     async def download_order_remove(self, label: str) -> int:
         """Remove a label from the account's queue; return how many entries it had."""
@@ -698,19 +716,20 @@ def _plain(endpoint: str, data: RawRows) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class _OptionsByScene:
-    """The rows of ``download-options``, with our errors and a log of what is left out."""
+class _LoggedRows(Generic[T]):
+    """Rows of a response, with our errors and a log of what is left out."""
 
-    data: RawRows
+    endpoint: str
+    read: Callable[[OnLoss], Iterable[T]]
 
-    def __iter__(self) -> Iterator[list[DownloadOption]]:
-        endpoint, losses = "download-options", list[tuple[str, str]]()
+    def __iter__(self) -> Iterator[T]:
+        losses: list[tuple[str, str]] = []
         try:
-            yield from OptionRows(self.data.rows, lambda path, why: losses.append((path, why)))
+            yield from self.read(lambda path, why: losses.append((path, why)))
         except msgspec.ValidationError as error:
-            raise ApiError(endpoint, message=f"unexpected response: {error}") from error
+            raise ApiError(self.endpoint, message=f"unexpected response: {error}") from error
         finally:
-            _log_losses(endpoint, losses)
+            _log_losses(self.endpoint, losses)
 
 
 def _options_payload(

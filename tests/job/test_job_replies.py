@@ -22,7 +22,7 @@ from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.m2m.calling import calls, envelope
 from asyncdl.m2m.calling.envelope import read_envelope
 from asyncdl.m2m.models import REPLIES, Json
-from asyncdl.m2m.option_rows import RawRows
+from asyncdl.m2m.reply_rows import RawRows
 from asyncdl.pages.maps import map_page
 from asyncdl.sandbox import Faults
 from tests.damage import Path as Place

@@ -20,7 +20,7 @@ from asyncdl.m2m.calling.envelope import (
     refused_again,
 )
 from asyncdl.m2m.models import Json
-from asyncdl.m2m.option_rows import RawRows
+from asyncdl.m2m.reply_rows import RawRows
 
 DATA = Path(__file__).parent.parent / "data"
 

@@ -87,7 +87,7 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
         {"stages"},
     ),
     "m2m": (
-        {"models", "tolerant", "naming", "bands", "option_rows"},
+        {"models", "tolerant", "naming", "bands", "reply_rows"},
         {"searching"},
         {"account"},
         {"calling"},

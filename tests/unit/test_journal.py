@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import aclosing, closing
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -58,6 +58,23 @@ async def test_the_latest_word_about_a_file_counts(tmp_path: Path) -> None:
         await journal.files.record([RED])
         await journal.files.record([newer])
         assert (await journal.files.recorded([RED.path])).finished == {RED.path: newer}
+
+
+@pytest.mark.parametrize("size", [1, 7, 20, 21, 1000])
+async def test_pages_have_every_file_once_and_no_more_rows_than_asked_for(
+    tmp_path: Path, size: int
+) -> None:
+    others = [replace(RED, path=f"bands/S/{number}") for number in range(20)]
+    failed = replace(RED, path="bands/S/failed")
+    async with open_journal(tmp_path, "usgs") as journal:
+        await journal.files.record([*others, failed])
+        await journal.files.mark_damaged([failed.path])
+        states = [FileStatus.VERIFIED]
+        assert await journal.files.count_finished(states) == (20, 200)
+        async with aclosing(journal.files.finished_pages(states, size)) as found:
+            pages = [page async for page in found]
+        assert [file for page in pages for file in page] == await journal.files.finished(states)
+        assert max(len(page) for page in pages) == min(size, 20)
 
 
 async def test_a_folder_gives_the_files_right_in_it(tmp_path: Path) -> None:

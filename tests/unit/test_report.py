@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from asyncdl.errors import ConfigError
 from asyncdl.events import (
@@ -32,6 +33,7 @@ from asyncdl.events import (
     TransferProgress,
     TransferStarted,
 )
+from asyncdl.job.reporting import report as reporting
 from asyncdl.job.reporting.report import (
     REPORT_NAME,
     Report,
@@ -125,6 +127,25 @@ def test_failures_say_which_file_and_why() -> None:
         "file": "a", "kind": "bands", "state": "failed", "reason": "html",
         "error": "", "http_status": None, "detail": "d", "remedy": "r", "attempts": 3,
     }  # fmt: skip
+
+
+def test_failures_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "MAX_LISTED_FAILURES", 3)
+    failures = [finished(str(number), FileState.FAILED) for number in range(5)]
+    summary = summary_of(*failures)
+    assert [failure.file for failure in summary.failures] == ["0", "1", "2"]
+    assert summary.files["failed"] == 5
+    (notice,) = summary.notices
+    assert notice.startswith("The first 3 failures are listed, and 2 more are not;")
+    assert summary_of(*failures[:3]).notices == ()
+
+
+def test_failures_share_the_sentences_that_they_have_in_common() -> None:
+    events = [
+        replace(finished(str(n), FileState.FAILED), detail="".join("it failed")) for n in "ab"
+    ]
+    one, other = summary_of(*events).failures
+    assert one.detail is other.detail
 
 
 def test_the_summary_as_json_keeps_the_contract() -> None:

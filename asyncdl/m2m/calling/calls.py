@@ -49,7 +49,7 @@ FIRST_YEAR = 2000
 KEYLESS_ENDPOINTS = frozenset({"login-token", "login-app-guest", "login-sso"})
 """An old key makes the login itself fail with ``AUTH_EXPIRED``, so none is sent."""
 
-ENDPOINTS_OF_ROWS = frozenset({"download-options"})
+ENDPOINTS_OF_ROWS = frozenset({"download-options", "download-search"})
 """Whose long responses come as :class:`RawRows`: as objects they would take the most memory of a
 whole job."""
 

@@ -24,7 +24,7 @@ from asyncdl.m2m.calling.foreign import (
     without_bom,
 )
 from asyncdl.m2m.models import Json
-from asyncdl.m2m.option_rows import RawRows
+from asyncdl.m2m.reply_rows import RawRows
 from asyncdl.net.retry import parse_retry_after
 from asyncdl.outside import TooMuch, check_values
 from asyncdl.redact import MASK

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdl.m2m import option_rows
-from asyncdl.m2m.models import DownloadOption, read_reply
-from asyncdl.m2m.option_rows import OptionRows, RawRows, by_scene
+from asyncdl.m2m import reply_rows
+from asyncdl.m2m.models import DownloadEntry, DownloadOption, read_reply
+from asyncdl.m2m.reply_rows import OptionRows, RawRows, ReplyRows, by_scene
 from tests.damage import damage
 
 DATA = Path(__file__).parents[1] / "data"
@@ -77,13 +77,13 @@ def test_rows_of_a_scene_may_be_anywhere() -> None:
 
 def test_only_one_scene_is_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    read_row = option_rows._read_row
+    read_row = reply_rows._read_row
 
     def noting(number: int, *args: Any) -> DownloadOption:
         read.append(number)
         return read_row(number, *args)
 
-    monkeypatch.setattr(option_rows, "_read_row", noting)
+    monkeypatch.setattr(reply_rows, "_read_row", noting)
     row = rows_in(RECORDED[0])[0]
     rows = [dict(row, entityId=f"S{number // 4}") for number in range(40)]
     for scenes, of_scene in enumerate(OptionRows(raw(rows)), 1):
@@ -109,6 +109,28 @@ def test_text_that_is_not_json_is_left_out() -> None:
     assert [row.id for row in scene] == ["2"] and losses == ["$[0]"]
     with pytest.raises(msgspec.ValidationError, match="is not JSON"):
         list(OptionRows(rows[:1]))
+
+
+def entries_in_sample() -> list[Any]:
+    reply = json.loads((DATA / "documented_download-search.json").read_text())
+    rows = reply if isinstance(reply, list) else reply["data"]
+    assert isinstance(rows, list) and rows
+    return rows * 5
+
+
+@given(seed=st.integers(0, 2**32), harms=st.integers(0, 12))
+def test_damaged_entries_are_the_same_in_either_way(seed: int, harms: int) -> None:
+    kind = list[DownloadEntry]
+    rows = damage(random.Random(seed), entries_in_sample(), kind, harms, lambda path: False)
+    expected_losses, losses = list[str](), list[str]()
+    expected = read_reply(rows, kind, lambda path, why: expected_losses.append(path))
+    found = list(ReplyRows(raw(rows), DownloadEntry, lambda path, why: losses.append(path)))
+    assert found == expected and set(losses) == set(expected_losses)
+
+
+def test_entries_are_refused_if_all_are_invalid() -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"\$\[0\]"):
+        list(ReplyRows(raw([{}, {}]), DownloadEntry))
 
 
 def test_no_rows_are_no_scenes() -> None:

@@ -18,7 +18,7 @@ from asyncdl.transfer.url_identity import source_of
 NAME_TAKEN = "name-taken"
 """Reason of the ``TransferError`` for a file whose name another URL's file already has."""
 MAX_REMEMBERED = 100_000
-"""About 200 bytes each; the memory of a service that runs for months must not grow."""
+"""About 190 bytes each; the memory of a service that runs for months must not grow."""
 
 
 class NameOwner(Struct, frozen=True):
@@ -66,7 +66,8 @@ class NameRegistry:
 
     def __init__(self) -> None:
         self._active: dict[str, NameOwner] = {}
-        self._finished: dict[str, NameOwner] = {}
+        self._finished: dict[int, NameOwner] = {}
+        """By the hash of the name, since long lists have many; as in :func:`url_hash`."""
 
     @contextmanager
     def claim(self, final: Path, owner: NameOwner, url: str) -> Iterator[None]:
@@ -89,20 +90,20 @@ class NameRegistry:
         owners = [self._active[name] for name in names if name in self._active]
         if owners and all(map(owner.is_same_as, owners)):
             raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
-        finished = None if owner.may_replace else self._finished.get(final)
+        finished = None if owner.may_replace else self._finished.get(hash(final))
         if owners or (finished is not None and not owner.is_same_as(finished)):
             raise TransferError(url, f"{final} is the file of another URL", reason=NAME_TAKEN)
 
     def is_remembered(self, final: Path, owner: NameOwner) -> bool:
         """Return whether this very file has got the name before, in this run."""
-        finished = self._finished.get(str(final))
+        finished = self._finished.get(hash(str(final)))
         return finished is not None and owner.is_same_as(finished)
 
     def remember(self, final: Path, owner: NameOwner) -> None:
         """Remember that the file is finished."""
         if owner.may_replace:
             return
-        name = str(final)
+        name = hash(str(final))
         self._finished.pop(name, None)
         self._finished[name] = owner
         if len(self._finished) > MAX_REMEMBERED:

@@ -185,6 +185,13 @@ class ClusterFetcher:
     # Orders.
 
     def _hand_out(self) -> None:
+        self._send_orders()
+        if taken := self._book.rebalance():
+            for worker, number in taken:
+                self._agents[worker].next_instructions().withdrawn.append(number)
+            self._send_orders()
+
+    def _send_orders(self) -> None:
         for orders, order in self._book.hand_out():
             ordered = order.what
             sent = order_of(ordered.request, order.number, url=ordered.url)
@@ -479,9 +486,9 @@ class ClusterFetcher:
     def _suspect(self, agent: ServedAgent) -> None:
         """Have another agent try what one cannot fetch that has not fetched anything yet."""
         self._book.absolve(agent.worker)
-        for order in list(self._book.agents[agent.worker].orders.values()):
+        for number, order in list(self._book.agents[agent.worker].orders.items()):
             if self._book.suspect(order):
-                agent.next_instructions().withdrawn.append(order.number)
+                agent.next_instructions().withdrawn.append(number)
 
     def _pass_on(self, origin: ServedAgent, lesson: HostLesson) -> None:
         for agent in self._agents.values():
@@ -537,6 +544,8 @@ class ClusterFetcher:
         """Stop all agents, and return when they have saved their state, or after a while."""
         for agent in self._agents.values():
             self._emit(WorkerActivity(agent.name, 0, 0, agent.account.received_bytes))
+        for host in self._connections:
+            self._emit(ConnectionsInUse(host, 0))
         with anyio.move_on_after(STOP_S, shield=True):
             async with anyio.create_task_group() as tasks:
                 for link in self._links:

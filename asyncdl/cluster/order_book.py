@@ -69,6 +69,11 @@ class AgentOrders(Generic[T]):
         return self.most - (len(self.orders) - waiting)
 
     @property
+    def surplus(self) -> int:
+        """Orders that wait for others of the agent to end."""
+        return len(self.orders) - max(1, self.share.files)
+
+    @property
     def load(self) -> float:
         """Orders for each file that it works on at once."""
         return len(self.orders) / max(1, self.share.files)
@@ -119,9 +124,19 @@ class OrderBook(Generic[T]):
         if self._open.get(order.number) is not order:
             return
         self._take_back(order)
-        order.is_resent = True
+        self._renumber(order)
         if order not in self.waiting:
             self.waiting.appendleft(order)
+
+    def _renumber(self, order: OpenOrder[T]) -> None:
+        """Give an order another number: who had it may still report the end of the old one."""
+        del self._open[order.number]
+        old, self._last = order.number, self._last + 1
+        order.number, order.is_resent = self._last, True
+        self._open[order.number] = order
+        for agent in self.agents.values():
+            if agent.suspected_for == old:
+                agent.suspected_for = order.number
 
     def note_wait(self, order: OpenOrder[T], *, waits: bool) -> None:
         """Record that an order waits for its host, or no longer does."""
@@ -148,7 +163,7 @@ class OrderBook(Generic[T]):
         orders = list(agent.orders.values())
         for order in reversed(orders):
             order.agent = ""
-            order.is_resent = True
+            self._renumber(order)
             self.waiting.appendleft(order)
         return orders
 
@@ -174,6 +189,27 @@ class OrderBook(Generic[T]):
             yield agent, order
         self.waiting.extendleft(reversed(passed))
 
+    def rebalance(self) -> list[tuple[str, int]]:
+        """Take orders from agents that have too many, if others have nothing to do.
+
+        Only what an agent does not work on yet, as far as numbers tell, and only if no order waits.
+
+        Returns: Agents and the numbers of orders that they have to give back; the orders wait.
+        """
+        taken: list[tuple[str, int]] = []
+        if self.waiting:
+            return taken
+        for idle in self.agents.values():
+            lacking = min(idle.room, idle.share.files - len(idle.orders))
+            for _ in range(lacking):
+                busiest = max(self.agents.values(), key=lambda agent: agent.surplus)
+                if busiest is idle or busiest.surplus < 1:
+                    break
+                number, order = next(reversed(busiest.orders.items()))
+                taken.append((busiest.name, number))
+                self.put_back(order)
+        return taken
+
     def _forgive(self, order: OpenOrder[T]) -> None:
         """Forget whom an order avoids if nobody else is left."""
         if order.avoided and self.agents.keys() <= order.avoided:
@@ -190,8 +226,8 @@ class OrderBook(Generic[T]):
         if not others:
             return False
         order.avoided.add(agent.name)
-        agent.suspected_for = order.number
         self.put_back(order)
+        agent.suspected_for = order.number
         return True
 
     def absolve(self, name: str) -> None:

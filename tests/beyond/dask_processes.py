@@ -20,6 +20,7 @@ from asyncdl.sandbox import Service
 MOST_S = 50.0
 """For whatever a test waits for."""
 QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
+TALKING = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "info"}
 
 
 class Running:
@@ -109,11 +110,13 @@ class Processes:
 
     async def worker(self, address: str, name: str, *, within: str = "", **env: str) -> Running:
         """Start a worker without a nanny, so that nothing takes its place."""
-        return await self.start(
+        running = await self.start(
             "distributed.cli.dask_worker", address, "--name", name, "--nthreads", "1",
             "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-            "--local-directory", str(self.folder / name), within=within, **env,
+            "--local-directory", str(self.folder / name), within=within, **(TALKING | env),
         )  # fmt: skip
+        await running.until("Registered to:")
+        return running
 
     async def run(
         self, service: Service, config: Path, *options: str, address: str | None, **env: str

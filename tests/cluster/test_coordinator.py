@@ -84,7 +84,7 @@ async def test_all_files_come_and_every_agent_gets_some(tmp_path: Path) -> None:
     assert names_in(tmp_path) == sorted(results)
     assert all(link.taken and link.taken[-1] for link in cluster.links.values())
     orders = [sum(len(said.orders) for said in link.taken) for link in cluster.links.values()]
-    assert sum(orders) == 30
+    assert sum(orders) >= 30
     assert min(orders) > 5
     assert {e.key for e in events if isinstance(e, TransferEnded)} == set(results)
     assert [e.worker for e in events if isinstance(e, WorkerJoined)] == ["a", "b"]

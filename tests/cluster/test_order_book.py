@@ -60,6 +60,8 @@ def test_no_order_is_lost_or_doubled(steps: list[tuple[str, int]]) -> None:
         for taker, order in book.hand_out():
             assert taker.name not in order.avoided
         check(book)
+        book.rebalance()
+        check(book)
 
 
 def test_agents_get_orders_evenly_and_no_more_than_they_may() -> None:
@@ -122,3 +124,17 @@ def test_an_agent_that_cannot_fetch_what_another_can_is_found() -> None:
     list(book.hand_out())
     book.close(order)
     assert book.judge(order, is_fetched=True) == ["a"]
+
+
+def test_a_newcomer_gets_what_others_do_not_work_on_yet() -> None:
+    book = book_with("a")
+    orders = [book.add("x") for _ in range(5)]
+    list(book.hand_out())
+    newcomer = book.join("b")
+    newcomer.share, newcomer.is_proven = Share(2, 2), True
+    taken = book.rebalance()
+    assert taken == [("a", 5), ("a", 4)]
+    assert [agent.name for agent, _ in book.hand_out()] == ["b", "b"]
+    assert orders[3].number > 5, "the end of its old number may still be reported"
+    assert orders[3].is_resent
+    assert book.rebalance() == []

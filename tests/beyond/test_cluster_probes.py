@@ -134,11 +134,10 @@ async def test_a_worker_that_cannot_reach_the_files_gets_none_and_the_others_get
     """As behind a firewall, or where a URL is good only from the address that asked for it."""
     _, address = await processes.scheduler()
     await processes.worker(address, "one")
-    await processes.worker(
-        address, "two", http_proxy="http://127.0.0.1:9", no_proxy="", NO_PROXY=""
-    )
+    port = service.origin.rpartition(":")[2]
+    await processes.worker(address, "two", PYTHONPATH=str(firewall(tmp_path / "wall", port)))
     service.faults = SLOW
-    run = await processes.run(service, make_job(), address=address)
+    run = await processes.run(service, make_job(), "-v", address=address)
     await run.until("two cannot fetch what other workers can")
     service.faults = asyncdl.sandbox.Faults()
     assert await run.ended() == 0

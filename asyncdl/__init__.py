@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         DirectoryBusyError,
         DiskError,
         NetworkError,
+        StoreError,
         TransferError,
     )
     from asyncdl.job.job import Job
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from asyncdl.library.mapping import SceneMap, map
     from asyncdl.library.scenes import SceneHit, Scenes
     from asyncdl.library.searching import search
+    from asyncdl.library.store_downloader import StoreDownloader
     from asyncdl.m2m import ClientOptions, Credentials, M2MClient, find_credentials
     from asyncdl.net.tls import TlsSettings
     from asyncdl.transfer import (
@@ -72,7 +74,7 @@ _HOMES = {
     "asyncdl.config": ("Aoi", "Config", "load_config", "parse_config"),
     "asyncdl.errors": (
         "ApiError", "AsyncdlError", "AuthError", "ChecksumMismatch", "ConfigError",
-        "DirectoryBusyError", "DiskError", "NetworkError", "TransferError",
+        "DirectoryBusyError", "DiskError", "NetworkError", "StoreError", "TransferError",
     ),
     "asyncdl.job.job": ("Job",),
     "asyncdl.job.reporting.report": ("Failure", "Summary"),
@@ -81,6 +83,7 @@ _HOMES = {
     "asyncdl.library.mapping": ("SceneMap", "map"),
     "asyncdl.library.scenes": ("SceneHit", "Scenes"),
     "asyncdl.library.searching": ("search",),
+    "asyncdl.library.store_downloader": ("StoreDownloader",),
     "asyncdl.m2m": ("ClientOptions", "Credentials", "M2MClient", "find_credentials"),
     "asyncdl.net.tls": ("TlsSettings",),
     "asyncdl.transfer": (
@@ -118,6 +121,8 @@ __all__ = [
     "SceneHit",
     "SceneMap",
     "Scenes",
+    "StoreDownloader",
+    "StoreError",
     "Summary",
     "TlsSettings",
     "TransferError",

@@ -25,6 +25,7 @@ from asyncdl.cli.get_options import (
     OutputPath,
     RateOption,
     Size,
+    Target,
     Timeout,
     destination_of,
 )
@@ -34,14 +35,14 @@ from asyncdl.cli.main import INCOMPLETE, INTERRUPTED, OK
 from asyncdl.cli.options import command, json_option, max_wait_option, tls_options, verbose_option
 from asyncdl.cli.printing import echo
 from asyncdl.cli.url_lists import MAX_PROBLEMS, UrlList
-from asyncdl.errors import AsyncdlError, ConfigError, DiskError, TransferError
+from asyncdl.errors import AsyncdlError, ConfigError, DiskError, StoreError, TransferError
 from asyncdl.events import Emit, Event, FilesWanted, Notice
 from asyncdl.job.reporting.event_log import log_event
 from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
 from asyncdl.lists.entry_options import with_header
-from asyncdl.net.tls import checked_tls
+from asyncdl.net.tls import Tls, checked_tls
 from asyncdl.redact import MASK, redact_url
-from asyncdl.transfer import Downloader, FileRequest, Outcome, Recheck, serve_queue
+from asyncdl.transfer import Downloader, FileRequest, Limits, Netrc, Outcome, Recheck, serve_queue
 from asyncdl.transfer.limits import Workers, files_at_once
 from asyncdl.transfer.name_registry import url_hash
 from asyncdl.transfer.request_headers import Headers
@@ -73,8 +74,8 @@ SHOWN_PROBLEMS = 20
     help="Output file; a folder if it exists as one, ends in / or there are several URLs.",
 )  # fmt: skip
 @click.option(
-    "-d", "--directory", type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the files; created if missing.",
+    "-d", "--directory", type=Target(),
+    help="Folder for the files; created if missing. Or an object store: s3://bucket/prefix.",
 )  # fmt: skip
 @click.option(
     "-j", "--jobs", type=Jobs(), metavar="N", default="auto", show_default=True,
@@ -174,7 +175,7 @@ def get(**given: Any) -> int:
                 )
                 await urls.check(requests)
             feed = Feed(urls.entries(), requests.of, urls.problems.append, watch)
-            downloads = Downloader(limits, emit=watch, tls=tls, netrc=netrc)
+            downloads = _downloader_for(destination, limits, watch, tls, netrc)
             await _fetch_all(feed, downloads, options.jobs, take)
             return urls.problems
 
@@ -191,6 +192,17 @@ def get(**given: Any) -> int:
         return INTERRUPTED
     _refuse(problems, "the rest was fetched")
     return INCOMPLETE if summary.has_failures else OK
+
+
+def _downloader_for(
+    destination: OutputPath, limits: Limits, emit: Emit, tls: Tls | None, netrc: Netrc | None
+) -> Downloader:
+    if destination.store is None:
+        return Downloader(limits, emit=emit, tls=tls, netrc=netrc)
+    # Most calls need no store.
+    from asyncdl.library.store_downloader import StoreDownloader
+
+    return StoreDownloader(str(destination.store), limits=limits, emit=emit, tls=tls, netrc=netrc)
 
 
 def _refuse(problems: list[Problem], else_: str) -> None:
@@ -378,4 +390,6 @@ async def _fetch_all(
         async for outcome in outcomes_in:
             take(outcome)
             if isinstance(outcome.error, DiskError) and outcome.error.is_full:
+                raise outcome.error
+            if isinstance(outcome.error, StoreError) and outcome.error.stops_run:
                 raise outcome.error

@@ -13,6 +13,8 @@ from asyncdl.cli.options import Duration
 from asyncdl.cli.spelling import with_get_options
 from asyncdl.lists.entry_options import read_digest, read_header
 from asyncdl.net.retry import Backoff
+from asyncdl.stores.address import FORM as STORE_FORM
+from asyncdl.stores.address import StoreAddress, is_store
 from asyncdl.transfer import Digest, Limits, read_netrc
 from asyncdl.transfer.limits import Workers
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, safe_name
@@ -122,13 +124,32 @@ class ChecksumOption(click.ParamType[Digest]):
             self.fail(f"{value!r}; allowed: {error}", param, ctx)
 
 
+class Target(click.ParamType["Path | StoreAddress"]):
+    """A folder, or the address of an object store."""
+
+    name = "directory"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | StoreAddress:
+        """Read the address, or check the folder; fail with what is allowed."""
+        text = str(value)
+        if is_store(text):
+            try:
+                return StoreAddress.parse(text)
+            except ValueError as error:
+                self.fail(f"{text!r} {error}; allowed: a folder, or {STORE_FORM}", param, ctx)
+        folder = click.Path(path_type=Path, file_okay=False).convert(text, param, ctx)
+        return Path(folder)
+
+
 class GetOptions(Struct, frozen=True, kw_only=True):
     """The options of ``get``, as parsed by click."""
 
     urls: tuple[str, ...]
     listed: BinaryIO | None
     output: str | None
-    directory: Path | None
+    directory: Path | StoreAddress | None
     jobs: Workers
     connections: int | None
     headers: tuple[tuple[str, str | None], ...]
@@ -210,10 +231,14 @@ class OutputPath(Struct, frozen=True):
     directory: Path
     name: str | None = None
     """Name of the one file; ``None`` for that of the host or the URL."""
+    store: StoreAddress | None = None
+    """The object store that the folder is in, if it is in one."""
 
     @property
-    def shown(self) -> Path:
+    def shown(self) -> Path | str:
         """The path in messages."""
+        if self.store is not None:
+            return str(self.store) if self.name is None else self.store.url_of(self.name)
         return self.directory if self.name is None else self.directory / self.name
 
 
@@ -223,6 +248,8 @@ def destination_of(options: GetOptions) -> OutputPath:
     Raises: UsageError.
     """
     output, directory = options.output, options.directory
+    if isinstance(directory, StoreAddress):
+        return _in_store(directory, output)
     if output is None:
         return OutputPath(directory or Path())
     if output in ("", "-"):
@@ -235,6 +262,14 @@ def destination_of(options: GetOptions) -> OutputPath:
     if output.endswith(("/", os.sep)) or path.is_dir():
         return OutputPath(_as_folder(path))
     return OutputPath(path.parent, _as_name(path.name))
+
+
+def _in_store(store: StoreAddress, name: str | None) -> OutputPath:
+    if name is None:
+        return OutputPath(Path(), store=store)
+    if "/" in name or name in ("", "-"):
+        raise click.UsageError("-o takes the name of a file; put its folder into the address of -d")
+    return OutputPath(Path(), _as_name(name), store)
 
 
 def _as_folder(path: Path) -> Path:

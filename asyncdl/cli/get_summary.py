@@ -10,7 +10,7 @@ from pathlib import Path
 from asyncdl.cli.json_lines import echo_json
 from asyncdl.cli.printing import echo
 from asyncdl.cli.spelling import with_get_options
-from asyncdl.errors import DiskError, NetworkError, TransferError, reason_of
+from asyncdl.errors import DiskError, NetworkError, StoreError, TransferError, reason_of
 from asyncdl.events import Event, FileFinished, FileState
 from asyncdl.redact import redact
 from asyncdl.run_state import RunState
@@ -68,11 +68,10 @@ class GetSummary:
     def _note_unmeasured(self, fetched: Fetched) -> None:
         self._unmeasured += 1
         if not self._as_json and not self._quiet:
-            echo(
-                f"length unverified: {fetched.path}: the host did not say how long it is", err=True
-            )
+            where = fetched.address or fetched.path
+            echo(f"length unverified: {where}: the host did not say how long it is", err=True)
 
-    def close(self, directory: Path, *, status: str = "") -> None:
+    def close(self, directory: Path | str, *, status: str = "") -> None:
         """Print the sum of it all."""
         status = status or ("incomplete" if self._failures else "complete")
         if self._as_json:
@@ -97,7 +96,7 @@ class GetSummary:
             "failures": self._failures,
         }
 
-    def _sum_line(self, directory: Path, status: str) -> str:
+    def _sum_line(self, directory: Path | str, status: str) -> str:
         files, transfers = self._state.files, self._state.transfers
         numbers = {state.value: files.states[state] for state in _STATES}
         numbers["unfinished"] = transfers.interrupted
@@ -115,7 +114,7 @@ def _line_of(outcome: Outcome, state: FileState) -> dict[str, object]:
         facts = _facts_of(outcome.error)
         return {"file": outcome.request.key, "state": state.value, **facts}
     return {
-        "file": str(fetched.path),
+        "file": fetched.address or str(fetched.path),
         "state": state.value,
         "size_bytes": fetched.size_bytes,
         "proof": fetched.proof,
@@ -141,7 +140,7 @@ def _facts_of(error: Exception | None) -> dict[str, str]:
     """Return why a file failed."""
     detail = error.detail if isinstance(error, TransferError) else str(error)
     match error:
-        case TransferError() | DiskError() | NetworkError():
+        case TransferError() | DiskError() | NetworkError() | StoreError():
             reason, remedy = reason_of(error), error.remedy
         case _:
             reason, remedy = "error", TransferError.remedy

@@ -45,6 +45,7 @@ from asyncdl.journal.state_location import (
     StatePlaces,
     check_locks,
     places_of,
+    store_places,
 )
 
 __all__ = [
@@ -74,4 +75,5 @@ __all__ = [
     "places_of",
     "read_journal",
     "replace_journal",
+    "store_places",
 ]

@@ -22,6 +22,7 @@ import platformdirs
 
 from asyncdl.config import Config
 from asyncdl.errors import ConfigError, DiskError
+from asyncdl.stores.address import StoreAddress
 from asyncdl.system.locks import kinds_of_locks, share_lock
 
 STATE_FOLDER = ".asyncdl"
@@ -100,10 +101,21 @@ def places_of(config: Config) -> StatePlaces:
     address = config.store_address
     if address is None:
         return StatePlaces(config.directory, config.state_directory)
-    root = config.state_directory or _user_states()
     # Two services may each have a bucket of this name.
-    state = _named(root, address.bucket, f"{config.store.endpoint or ''} {address}")
-    return StatePlaces(state / SPOOL, config.state_directory, store=str(address))
+    return store_places(address, config.store.endpoint or "", config.state_directory)
+
+
+def store_places(address: StoreAddress, whose: str, chosen: Path | None = None) -> StatePlaces:
+    """Return the folders for the state of what goes to a store.
+
+    Args:
+        address: Of the place.
+        whose: Sets apart what goes to the same address.
+        chosen: The user's folder for states, if one is named.
+    Raises: ConfigError, without a home folder.
+    """
+    state = _named(chosen or _user_states(), address.bucket, f"{whose} {address}")
+    return StatePlaces(state / SPOOL, chosen, store=str(address))
 
 
 def _user_states() -> Path:

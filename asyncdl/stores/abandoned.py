@@ -62,10 +62,10 @@ def _client(settings: StoreSettings) -> Any:
     from botocore.config import Config
 
     session = botocore_session(settings.profile)
-    style = {"addressing_style": "auto" if settings.endpoint is None else "path"}
+    style = {"addressing_style": "auto" if settings.service_url is None else "path"}
     return session.create_client(
         "s3",
-        endpoint_url=settings.endpoint,
+        endpoint_url=settings.service_url,
         region_name=settings.region or session.get_config_variable("region") or "us-east-1",
         config=Config(s3=style, connect_timeout=10, read_timeout=60),
     )

@@ -370,7 +370,7 @@ def open_store(settings: StoreSettings, pace: Pace | None = None) -> ObjectStore
     stores: Any = obstore.store
     address, where = settings.address, str(settings.address)
     pace = pace or Pace(settings.max_wait_s)
-    is_clear = (settings.endpoint or "").startswith("http://")
+    is_clear = (settings.service_url or "").startswith("http://")
     options: dict[str, Any] = {
         "client_options": {**_CLIENT, **({"allow_http": True} if is_clear else {})},
         "retry_config": _RETRIES,
@@ -391,15 +391,15 @@ def open_store(settings: StoreSettings, pace: Pace | None = None) -> ObjectStore
 def _s3(settings: StoreSettings) -> dict[str, Any]:
     credentials, region = s3_credentials(str(settings.address), settings.profile)
     config: dict[str, Any] = {"region": settings.region or region or "us-east-1"}
-    if settings.endpoint is not None:
+    if settings.service_url is not None:
         # Services other than Amazon's seldom have a host for each bucket.
-        config |= {"endpoint": settings.endpoint, "virtual_hosted_style_request": False}
+        config |= {"endpoint": settings.service_url, "virtual_hosted_style_request": False}
     return {"config": config, "credential_provider": credentials}
 
 
 def _gs(settings: StoreSettings) -> dict[str, Any]:
-    return {} if settings.endpoint is None else {"base_url": settings.endpoint}
+    return {} if settings.service_url is None else {"base_url": settings.service_url}
 
 
 def _az(settings: StoreSettings) -> dict[str, Any]:
-    return {} if settings.endpoint is None else {"endpoint": settings.endpoint}
+    return {} if settings.service_url is None else {"endpoint": settings.service_url}

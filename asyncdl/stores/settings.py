@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from asyncdl.stores.address import StoreAddress
@@ -20,3 +21,10 @@ class StoreSettings:
     """Profile of the AWS config; ``None`` takes that of the environment."""
     max_wait_s: float = 0.0
     """How long to wait for a store that is down; 0 for a minute or so."""
+
+    @property
+    def service_url(self) -> str | None:
+        """The endpoint, here or by the variables that other tools take it from."""
+        if self.endpoint is not None or self.address.scheme != "s3":
+            return self.endpoint
+        return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

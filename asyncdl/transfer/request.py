@@ -210,6 +210,9 @@ class Fetched:
     """Seconds of this call, including waits and verification."""
     digests: tuple[Digest, ...] = ()
     """All that were computed over the whole file, the strongest first."""
+    address: str = ""
+    """Where it is in an object store, such as ``s3://bucket/x.tar``; its ``path`` is that of the
+    spool then, and is gone. Empty for a file in a folder."""
     validator: str = ""
     """The host's ``ETag`` of what was fetched, or its date; empty if it sent neither."""
     excerpt: str = ""

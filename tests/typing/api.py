@@ -109,6 +109,16 @@ async def measured(config: asyncdl.Config, provider: MeterProvider) -> None:
     await asyncdl.Job(config).run(OpenTelemetry(provider).take)
 
 
+async def into_store(request: asyncdl.FileRequest) -> None:
+    try:
+        async with asyncdl.StoreDownloader("s3://bucket/prefix", region="us-west-2") as store:
+            assert_type(store, asyncdl.StoreDownloader)
+            assert_type((await store.fetch(request)).address, str)
+    except asyncdl.StoreError as error:
+        assert_type(error.remedy, str)
+        assert_type(error.stops_run, bool)
+
+
 def synchronous(config: asyncdl.Config, account: asyncdl.Credentials, directory: Path) -> None:
     with sync.M2MClient(account) as api:
         assert_type(api.permissions(), list[str])

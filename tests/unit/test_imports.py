@@ -46,8 +46,8 @@ ROOMS: dict[str, set[str]] = {
     "items": {"errors", "transfer", "m2m"},
     "windows": {"errors", "items.projections", "items.raster_head", "transfer.ranges"},
     "journal": {
-        "background", "config", "errors", "events", "m2m", "outside", "system", "text",
-        "transfer",
+        "background", "config", "errors", "events", "m2m", "outside",
+        "stores.address", "system", "text", "transfer",
     },
     "job": {
         "background", "errors", "events", "extras", "config", "markup", "outside", "net", "redact",
@@ -67,10 +67,11 @@ ROOMS: dict[str, set[str]] = {
     "cli": {
         "version", "errors", "events", "config", "outside", "net", "redact", "text", "units",
         "transfer", "lists", "m2m", "stac", "journal", "job", "doctor", "library", "pages",
-        "progress", "run_state", "sandbox", "system",
+        "progress", "run_state", "sandbox", "stores.address", "system",
     },
     "library": {
-        "config", "errors", "events", "job", "journal", "m2m", "markup", "pages", "units",
+        "config", "errors", "events", "job", "journal", "m2m", "markup", "net", "pages", "stores",
+        "transfer", "units",
     },
     "sync": {"at_exit", "transfer", "m2m", "job", "library"},
     "__main__": {"cli"},

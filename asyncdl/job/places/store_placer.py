@@ -185,7 +185,7 @@ class StorePlacer:
         there, facts = found
         if expected.size_bytes not in (None, there.size_bytes):
             raise SizeMismatch(path, expected=expected.size_bytes or 0, got=there.size_bytes)
-        digests = _digests_in(facts)
+        digests = digests_in(facts)
         known = {digest.algorithm: digest.value for digest in digests}
         for digest in expected.digests:
             if digest.algorithm not in known:
@@ -368,7 +368,8 @@ def facts_of(provenance: Provenance) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _digests_in(facts: Mapping[str, str]) -> tuple[Digest, ...]:
+def digests_in(facts: Mapping[str, str]) -> tuple[Digest, ...]:
+    """Return the digests that are kept with an object."""
     found = ((name, facts[name]) for name in ALGORITHMS if name in facts)
     digests = []
     for name, value in found:

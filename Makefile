@@ -79,7 +79,7 @@ MINUTES ?= 10
 
 LANES := suite uvloop extras portable-slice clients
 
-.PHONY: demo test suite portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients beyond soak audit bench lines field figures release release-check clean
+.PHONY: demo test suite portable portable-slice pythons uvloop extras coverage browser socks terminal docs examples readers areas formats formats-slice clients beyond soak audit bench lines growth field figures release release-check clean
 
 demo: $(READY)  # the notebook's Anchorage job, against the embedded service
 	$(BIN)/python -m asyncdl run examples/anchorage.toml --sandbox
@@ -182,6 +182,9 @@ lines: $(READY_FOR_LINES)  # the same and usgsxplore, over long lines, beside wh
 	    command -v $$program > /dev/null || PATH=$$PATH:/usr/sbin command -v $$program > /dev/null || missing=1; \
 	done; [ -z "$$missing" ] || { apt-get update -qq && apt-get install -y -qq nginx aria2 curl openssl; }
 	$(BIN)/python -m benchmarks.lines --write
+
+growth: $(READY)  # jobs of 1,000, 10,000 and 100,000 files in the sandbox: cost, memory, lag; takes long
+	$(BIN)/python -m benchmarks.growth
 
 field: $(READY_FOR_UVLOOP)  # the cases of docs/faults.md beside curl, wget2 and aria2c; takes minutes
 	@for program in nginx apache2 lighttpd aria2c wget2 curl openssl; do \

@@ -40,6 +40,7 @@ from asyncdl.job.status import status_of
 from asyncdl.job.verifying import verify_files
 from asyncdl.journal import open_state, places_of
 from asyncdl.journal.state_location import JOURNAL_NAME
+from asyncdl.system.memory import keep_little
 from benchmarks.loop_lag import LagMonitor, StackSampler, collections_timed, percentiles
 
 FILES_PER_SCENE = 13
@@ -174,6 +175,7 @@ async def measure(task: Task) -> Figures:
 
 
 def be_child(text: str) -> None:
+    keep_little()  # as the command does
     figures = asyncio.run(measure(Task(**json.loads(text))))
     print(json.dumps(asdict(figures)))
 

@@ -40,6 +40,7 @@ from asyncdl.job.job import Job
 from asyncdl.job.reporting.report import Summary
 from asyncdl.journal import places_of
 from asyncdl.net.tls import TlsSettings
+from asyncdl.system.memory import keep_little
 
 ENGINES = ("dask",)
 
@@ -87,6 +88,7 @@ def run(
     unresolved, or the run had to stop; 2 wrong usage or config; 3 credentials
     or permission refused; 130 interrupted.
     """
+    keep_little()  # before there are threads
     with naming(config):
         settings = with_window(with_state(load_config(config), state_dir), window)
         settings = with_cluster(settings, engine, scheduler)

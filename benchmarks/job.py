@@ -95,9 +95,7 @@ def required_calls(config: asyncdl.Config, scenes: int, files: int) -> dict[str,
     )
     return {
         "scene-search": math.ceil(scenes / service.scenes_per_page),
-        "scene-list-add": batches,
         "download-options": batches,
-        "scene-list-remove": batches,
         "download-request": math.ceil(files / service.files_per_request),
     }
 

@@ -537,8 +537,9 @@ class StoreConfig(Section, frozen=True):
 class PollConfig(Section, frozen=True):
     """Waiting for files that the service is still preparing."""
 
-    interval: Annotated[Seconds, Meta(description='seconds, or text such as "30s"')] = Seconds(30)
-    """Least time between two ``download-retrieve`` calls for the same label."""
+    interval: Annotated[Seconds, Meta(description='seconds, or text such as "30s"')] = Seconds(10)
+    """Least time between two ``download-retrieve`` calls for the same label. The first one follows
+    the request at once; while nothing gets ready they become rarer, down to one a minute."""
     deadline: Annotated[Seconds, Meta(description='seconds, or text such as "6h"')] = Seconds(
         6 * 3600
     )

@@ -45,6 +45,7 @@ from asyncdl.job.choosing.preflight import (
 )
 from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_new, scope_of
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
+from asyncdl.job.deferred_calls import DeferredCalls
 from asyncdl.job.fetcher_choice import files_in_hand, open_fetcher_of
 from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
@@ -56,6 +57,7 @@ from asyncdl.job.places.space import Space
 from asyncdl.job.places.spool import Spool
 from asyncdl.job.places.target import placer_of
 from asyncdl.job.queue.link_window import LinkWindow
+from asyncdl.job.queue.order_end import OrderEnd
 from asyncdl.job.queue.outstanding_requests import read_back
 from asyncdl.job.reporting.event_log import log_event
 from asyncdl.job.reporting.event_stream import EventQueue
@@ -231,7 +233,15 @@ class Job:
             self._api_calls, self._placer = client.calls, placer
             start = await self._begin(journal, credentials.username, whole, emit)
             scope = await self._scope_of(journal, start, report, emit)
-            async with finalizing(journal, client, start, report, scope, emit):
+            order = OrderEnd(
+                journal,
+                client,
+                start.label,
+                config.service.url,
+                is_whole=scope is None,
+                calls_later=config.search.follows_last_run,
+            )
+            async with finalizing(journal, start, report, scope, order, emit):
                 account = AccountCheck(client)
                 if start.last_search is not None and config.search.follows_last_run:
                     # Scenes are chosen by the service's clock, which its replies state.
@@ -242,6 +252,7 @@ class Job:
                     search_plan = SearchPlan(named=scope.scenes, window=whole.window)
                 if scope is None and config.search.follows_last_run:
                     search_plan = await narrow_to_new(journal, whole, start.last_search, now, emit)
+                polls = SharedPolls(client, config.poll.interval)
                 run = RunContext(
                     config=config,
                     label=start.label,
@@ -253,10 +264,15 @@ class Job:
                     journal=journal,
                     catalog=catalog,
                     outstanding=await read_back(journal, client, start, was_empty=was_empty),
-                    polls=SharedPolls(client, config.poll.interval),
+                    order=order,
+                    polls=polls,
+                    deferred=DeferredCalls(
+                        lambda within_s: client.is_calling or polls.is_due(within_s)
+                    ),
                     link_window=LinkWindow(config.service.link_wait, files_in_hand(config)),
                     space=self._space,
                     emit=emit,
+                    has_failures=lambda: report.state.files.missing > 0,
                     wait_for_reader=self._events.room,
                     scope=scope,
                     window_name=whole.window.name if whole.window else "",
@@ -411,15 +427,13 @@ class Job:
 
 
 async def _fetch(run: RunContext, search_plan: SearchPlan, account: AccountCheck) -> None:
-    """Fetch all files, after the checks that cannot wait; the other ones are made beside it."""
-    client, deferred = run.client, run.deferred
-    deferred.add(account.check)
-    deferred.add_optional(
+    """Fetch all files, after the checks that cannot wait; others are made after a refusal."""
+    client = run.client
+    run.deferred.add_droppable(
         "notices of the service were not read", partial(pass_on_notices, client, run.emit)
     )
     async with naming_datasets(client, search_plan), account.explaining_refusals():
-        if note := await check_names_early(client, run.config, search_plan, run.emit):
-            deferred.add_optional("the dataset of the file groups was not looked up", note)
+        await check_names_early(client, search_plan)
         await pipeline(run, search_plan)
 
 

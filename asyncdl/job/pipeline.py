@@ -53,8 +53,13 @@ async def pipeline(run: RunContext, search_plan: SearchPlan) -> None:
             stages.start_soon(discover, run, search_plan, wanted_out)
             stages.start_soon(request, run, wanted_in, ready_out.clone(), waiting_out)
             stages.start_soon(poll, run, waiting_in, ready_out.clone())
-            stages.start_soon(fetch, run, ready_in.clone())
-            stages.start_soon(run.deferred.make_all)
+            stages.start_soon(_fetch_all, run, ready_in.clone())
+            stages.start_soon(run.deferred.make_all, run.has_time)
+
+
+async def _fetch_all(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> None:
+    await fetch(run, ready_in)
+    run.deferred.finish()
 
 
 async def poll(

@@ -20,6 +20,7 @@ from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
 from asyncdl.job.places.spool import Spool
 from asyncdl.job.queue.link_window import LinkWindow
+from asyncdl.job.queue.order_end import OrderEnd
 from asyncdl.job.queue.outstanding_requests import OutstandingRequests
 from asyncdl.journal import Journal
 from asyncdl.m2m import M2MClient
@@ -28,6 +29,9 @@ from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.stac import StacCatalog
 from asyncdl.transfer import Fetched, FileFetcher, FileRequest
 from asyncdl.transfer.slots import Slot
+
+LONG_FLOW_BYTES = 1e8
+"""So much takes two seconds, as a call does, at 50 MB/s."""
 
 
 class ByteWindow(Protocol):
@@ -79,9 +83,13 @@ class RunContext:
     """Has digests that the M2M service does not state."""
     outstanding: OutstandingRequests
     """Requests of earlier runs."""
+    order: OrderEnd
+    """Ends the job's order at the service."""
     space: Space
     """Compares what the run needs on disk with what is free."""
     emit: Emit
+    has_failures: Callable[[], bool]
+    """Returns whether any file so far has failed or was not offered."""
     wait_for_reader: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
     polls: SharedPolls
@@ -116,6 +124,10 @@ class RunContext:
         if self.scope is None:
             return self.kinds
         return tuple(kind for kind in self.kinds if kind in self.scope.kinds.get(scene, ()))
+
+    def has_time(self) -> bool:
+        """Return whether files flow for so long that a call more costs nothing."""
+        return self.link_window.waiting_bytes >= LONG_FLOW_BYTES
 
     @property
     def files_in_hand(self) -> int:

@@ -45,6 +45,13 @@ class Requests:
         row = await self._database.read(lambda c: c.execute(query, (self._service,)).fetchone())
         return int(row[0])
 
+    async def ids(self) -> list[int]:
+        """Return the download ids of the job."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(_IDS, (self._service,)).fetchall()
+        )
+        return [download_id for (download_id,) in rows]
+
     async def labels(self) -> list[str]:
         """Return the labels of the job's downloads, those of other jobs included."""
         rows = await self._database.read(
@@ -119,4 +126,5 @@ _LABELS = """
 SELECT DISTINCT label FROM download
 WHERE service = ? AND download_id IS NOT NULL ORDER BY label
 """
+_IDS = "SELECT download_id FROM download WHERE service = ? AND download_id IS NOT NULL"
 _FORGET_ALL = "DELETE FROM download WHERE service = ?"

@@ -197,6 +197,11 @@ class M2MClient:
         return MappingProxyType(self._caller.calls)
 
     @property
+    def is_calling(self) -> bool:
+        """Whether a call of this client is under way, or waits for its turn."""
+        return self._caller.gate.is_busy
+
+    @property
     def zone(self) -> Zone:
         """Address zone of the service: the outermost address that replied so far.
 

@@ -462,6 +462,11 @@ class DownloadEntry(Reply, frozen=True):
         return self.status_code == "P" or (self.status_text or "").lower() == "proxied"
 
     @property
+    def is_unused(self) -> bool:
+        """Whether its URL was not used yet, so that it is not known who delivers it."""
+        return self.status_code == "A" or self.is_waiting
+
+    @property
     def is_complete(self) -> bool:
         """Whether the service knows that it was fetched."""
         return self.status_code == "C" or (self.status_text or "").lower() == "complete"

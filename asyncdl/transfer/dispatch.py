@@ -48,6 +48,10 @@ def _ignore(item: object, is_parked: bool) -> None:
     pass
 
 
+def _do_nothing() -> None:
+    pass
+
+
 class _HostQueue(Struct, Generic[T], eq=False):
     """The files of one host."""
 
@@ -79,6 +83,7 @@ class Dispatch(Generic[T]):
             while some use several connections each.
         on_park: Called with a file that is parked, and again when it starts, with whether it is
             parked.
+        on_last_start: Called when the last file has started.
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class Dispatch(Generic[T]):
         max_parked: int = MAX_PARKED,
         is_shared: bool = False,
         on_park: Callable[[T, bool], None] = _ignore,
+        on_last_start: Callable[[], None] = _do_nothing,
     ) -> None:
         self._source = source
         self._host_of = host_of
@@ -100,6 +106,7 @@ class Dispatch(Generic[T]):
         self._max_parked = max_parked
         self._max_silent = count + EXTRA_SILENT
         self._on_park = on_park
+        self._on_last_start = on_last_start
         self._slots = Slots(count, self._note_change, is_shared=is_shared)
         self._queues: dict[str, _HostQueue[T]] = {}
         """Of hosts with files that are active or parked."""
@@ -126,6 +133,7 @@ class Dispatch(Generic[T]):
                 slot, queue = Slot(self._slots), self._queue_of(item)
                 queue.active.add(slot)
                 tasks.start_soon(self._run_one, item, slot)
+            self._on_last_start()
 
     async def _run_one(self, item: T, slot: Slot) -> None:
         host = self._host_of(item)

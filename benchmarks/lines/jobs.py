@@ -38,7 +38,6 @@ API_PATH = "/api/api/json/stable/"
 ROOT = Path(__file__).parents[2]
 USGSXPLORE = ROOT / ".venv-lines" / "bin" / "python"
 """Made by ``make lines``."""
-POLL_INTERVAL_S = 5
 
 
 @contextmanager
@@ -102,7 +101,7 @@ def _asyncdl(errand: Errand, notes: Path, certificate: Path | None) -> list[str]
 
 
 def _config(errand: Errand) -> str:
-    """Return a config with nothing but what is wanted, and a shorter poll."""
+    """Return a config with nothing but what is wanted."""
     wanted = {"bands": {"bands": list(BANDS)}, "bundle": {}, "band_group": {"file_groups": [GROUP]}}
     products = "".join(
         "".join(
@@ -118,7 +117,6 @@ def _config(errand: Errand) -> str:
         f'[search]\ndataset = "{DATASET}"\n'
         f"bbox = {[WEST, SOUTH, EAST, NORTH]}\nstart = {FIRST_DAY}\nend = {LAST_DAY}\n"
         f"cloud_cover = [0, {MOST_CLOUD}]\n{products}"
-        f"[poll]\ninterval = {POLL_INTERVAL_S}\n"
         f'[download]\ndirectory = "{errand.folder}"\n'
     )
 

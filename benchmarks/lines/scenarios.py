@@ -59,6 +59,10 @@ class ListScenario:
         return self.files.contestants
 
 
+NEEDED = ("login-token", "scene-search", "download-options", "download-request")
+"""``download-options`` takes ids as well as a list, and states the groups of each file."""
+
+
 @dataclass(frozen=True)
 class JobScenario:
     """A job of the service: calls, links, files."""
@@ -71,9 +75,9 @@ class JobScenario:
     kinds: tuple[str, ...]
     files: int
     """How many there are, each counted once."""
-    calls: tuple[str, ...]
-    """Those without which nothing can be requested."""
     clients: tuple[str, ...]
+    calls: tuple[str, ...] = NEEDED
+    """Those without which nothing can be requested."""
     pixels: int = 1365
     """Width and height of rasters; these make bundles of 64 MiB, and bands of 2 and 4."""
     file_size: int | None = None
@@ -99,14 +103,6 @@ def _list(name: str, title: str, count: int, size_bytes: int, line: Line) -> Lis
 
 
 ALL_KINDS = ("bands", "bundle", "band_group")
-FOR_BUNDLES = ("login-token", "scene-search", "download-options", "download-request")
-"""``download-options`` takes ids as well as a list; usgsxplore needs no more than these."""
-FOR_GROUPS = (
-    *FOR_BUNDLES,
-    "scene-list-add",
-    "dataset-file-groups",
-    "dataset",  # the group's files are in another one, whose alias this gives
-)
 ON_THE_LINE = ("api_latency_s=2", "preparing=0.3", "polls=1", "bundle_etag=true")
 """Bundles have a validator, so that whoever splits them can be sure of what is put together."""
 _AS_THE_SERVICE = ("rate=2000000", "api_latency_s=1.5", "preparing=0.3", "polls=1")
@@ -123,7 +119,6 @@ SCENARIOS: tuple[ListScenario | JobScenario, ...] = (
         faults=ON_THE_LINE,
         kinds=ALL_KINDS,
         files=45,
-        calls=FOR_GROUPS,
         clients=("asyncdl", "notebook", "links to aria2c"),
     ),
     JobScenario(
@@ -133,7 +128,6 @@ SCENARIOS: tuple[ListScenario | JobScenario, ...] = (
         faults=ON_THE_LINE,
         kinds=("bundle",),
         files=3,
-        calls=FOR_BUNDLES,
         clients=("asyncdl", "notebook", "usgsxplore", "links to aria2c"),
     ),
     JobScenario(
@@ -145,7 +139,6 @@ SCENARIOS: tuple[ListScenario | JobScenario, ...] = (
         faults=_AS_THE_SERVICE,
         kinds=ALL_KINDS,
         files=45,
-        calls=FOR_GROUPS,
         clients=("asyncdl", "notebook", "links to aria2c"),
     ),
 )

@@ -182,12 +182,23 @@ async def test_a_band_that_nobody_has_is_told_before_anything_is_fetched(bench: 
     assert report["status"] == "stopped" and "SR_B44" in report["error"]
 
 
-async def test_a_group_that_nobody_has_is_told_before_the_search(bench: Bench) -> None:
+async def test_a_group_that_nobody_has_is_told_before_anything_is_requested(bench: Bench) -> None:
     wrong = {"kind": "band_group", "file_groups": ["ls_c2l2_xx_band"]}
     for search in (ANCHORAGE, {"scenes": [SCENES[0]]}):
         with pytest.raises(ConfigError, match="ls_c2l2_sr_band"):
-            await bench.run(wrong, search=search)
-    assert bench.service.calls["download-options"] == 0
+            await bench.run(wrong, RED, search=search)
+    assert bench.service.calls["download-request"] == 0
+
+
+async def test_a_group_is_checked_where_no_scene_is_found(bench: Bench) -> None:
+    wrong = {"kind": "band_group", "file_groups": ["ls_c2l2_xx_band"]}
+    with pytest.raises(ConfigError, match="ls_c2l2_sr_band"):
+        await bench.run(wrong, search=ANCHORAGE | {"start": "1960-01-01", "end": "1960-01-02"})
+
+
+async def test_a_group_that_scenes_have_takes_no_call(bench: Bench) -> None:
+    await bench.complete(GROUP)
+    assert bench.service.calls["dataset-file-groups"] == 0
 
 
 async def test_what_a_scene_lacks_by_nature_is_a_notice_and_no_failure(bench: Bench) -> None:

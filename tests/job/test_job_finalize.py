@@ -7,7 +7,7 @@ import pytest
 
 from asyncdl.errors import AuthError
 from asyncdl.events import Event, FileFinished, Notice
-from asyncdl.job import finalize
+from asyncdl.job.queue import proxied_downloads
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.admin_api import CleanupReport
 from tests.job.bench import BANDS, BUNDLE, RED, Bench
@@ -52,7 +52,7 @@ async def test_an_interrupted_run_reports_what_came_and_keeps_the_rest(bench: Be
 async def test_a_very_large_job_does_not_ask_for_the_list_of_all_it_requested(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finalize, "MAX_LISTED", 2)
+    monkeypatch.setattr(proxied_downloads, "MAX_LISTED", 2)
     bench.service.faults = Faults(proxied=1.0)
     await bench.complete(RED)
     assert bench.service.calls["download-search"] == 0

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from asyncdl.errors import ApiError, AuthError, ConfigError, NetworkError
 from asyncdl.events import ApiCalled, Event, Notice
-from asyncdl.job import deferred_calls
+from asyncdl.job import deferred_calls, run_context
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.models import Notification
 from asyncdl.sandbox import Faults
-from tests.job.bench import BANDS, BUNDLE, RED, Bench
+from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED, Bench
+
+FLOWING = Faults(rate=300_000)
+"""Bundles take a second, so that calls can be made beside them."""
+SCENES = [
+    "LC08_L2SP_068017_20200310_20200822_02_T1",
+    "LC08_L2SP_068018_20200310_20200822_02_T1",
+    "LC08_L2SP_067018_20200303_20200822_02_T1",
+]
 
 
-async def test_an_account_that_may_not_download_is_told_where_to_ask(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def none(self: M2MClient) -> list[str]:
-        return ["user"]
-
-    monkeypatch.setattr(M2MClient, "permissions", none)
-    with pytest.raises(AuthError, match="Access Request"):
-        await bench.run(RED)
+async def test_an_account_whose_request_was_accepted_is_not_checked(bench: Bench) -> None:
+    await bench.complete(RED)
+    assert bench.service.calls["permissions"] == 0
 
 
+@pytest.fixture
+def long_flow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles take a second, so that there is time for all calls."""
+    monkeypatch.setattr(run_context, "LONG_FLOW_BYTES", 1)
+    bench.service.faults = FLOWING
+
+
+@pytest.mark.usefixtures("long_flow")
 async def test_notices_of_the_service_are_passed_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,11 +47,12 @@ async def test_notices_of_the_service_are_passed_on(
         ]
 
     monkeypatch.setattr(M2MClient, "notifications", two)
-    await bench.complete(RED)
+    await bench.complete(BUNDLE)
     notices = [event for event in bench.events if isinstance(event, Notice)]
     assert notices == [Notice("USGS: Outage: on Sunday", "warning"), Notice("USGS: Welcome")]
 
 
+@pytest.mark.usefixtures("long_flow")
 async def test_a_job_runs_without_the_notices(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,7 +60,7 @@ async def test_a_job_runs_without_the_notices(
         raise ApiError("notifications", error_code="UNKNOWN")
 
     monkeypatch.setattr(M2MClient, "notifications", fail)
-    await bench.complete(RED)
+    await bench.complete(BUNDLE)
 
 
 async def test_a_misspelt_dataset_is_reported_by_the_search_that_is_refused(bench: Bench) -> None:
@@ -60,12 +72,9 @@ async def test_a_misspelt_dataset_is_reported_by_the_search_that_is_refused(benc
 
 # --- calls that no request needs ------------------------------------------------------------
 
-GROUP = {"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}
 BEFORE_THE_REQUEST = [
     "login-token",
-    "dataset-file-groups",
     "scene-search",
-    "scene-list-add",
     "download-options",
     "download-request",
 ]
@@ -79,31 +88,55 @@ def calls_of(bench: Bench) -> list[str]:
 
 async def test_only_what_a_request_needs_comes_before_it(bench: Bench) -> None:
     await bench.complete(BANDS, BUNDLE, GROUP)
+    late = ["download-order-remove", "logout"]
+    assert [c for c in calls_of(bench) if c != "notifications"] == [*BEFORE_THE_REQUEST, *late]
+
+
+@pytest.mark.usefixtures("long_flow")
+async def test_named_scenes_go_through_a_list_that_is_removed_while_files_flow(
+    bench: Bench,
+) -> None:
+    scene = "LC08_L2SP_068017_20200310_20200822_02_T1"
+    await bench.complete(BUNDLE, search={"scenes": [scene]})
     calls = calls_of(bench)
-    assert calls[:6] == BEFORE_THE_REQUEST
-    late = ["permissions", "notifications", "dataset", "scene-list-remove"]
-    assert [call for call in calls[6:] if call in late] == late
-    assert calls.count("download-search") == 1  # at the end
+    assert calls[:4] == ["login-token", "scene-list-add", "download-options", "download-request"]
+    assert calls.index("scene-list-remove") < calls.index("notifications")
+    assert calls.index("notifications") < calls.index("download-order-remove")
+
+
+async def test_what_is_in_preparation_is_polled_before_any_other_call(bench: Bench) -> None:
+    bench.service.faults = replace(FLOWING, preparing=0.5, polls=1)
+    await bench.complete(BUNDLE, BANDS, interval=30)
+    assert calls_of(bench)[:5] == [*BEFORE_THE_REQUEST, "download-retrieve"]
+    assert bench.service.calls["download-retrieve"] == 1
+
+
+async def test_notices_are_left_out_where_files_are_there_before(bench: Bench) -> None:
+    bench.service.faults = Faults(api_latency_s=0.1)
+    await bench.complete(RED)
+    assert bench.service.calls["notifications"] == 0
 
 
 async def test_a_run_without_anything_to_request_makes_the_other_calls_too(bench: Bench) -> None:
     await bench.complete(RED)
     bench.events.clear()
     await bench.complete(RED)
-    assert {"permissions", "notifications", "scene-list-remove"} <= set(calls_of(bench))
-    assert len(bench.service.scene_lists) == 0
+    assert "notifications" in calls_of(bench)
 
 
 async def test_lists_do_not_gather_while_there_is_nothing_to_request(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await bench.complete(RED)
+    named = {"scenes": SCENES}
+    await bench.complete(RED, search=named)
     bench.events.clear()
-    monkeypatch.setattr(deferred_calls, "MAX_WAITING", 2)
-    await bench.complete(RED, scenes_per_call=1)
+    monkeypatch.setattr(deferred_calls, "MAX_WAITING", 0)
+    bench.service.faults = Faults(api_latency_s=0.2)
+    await bench.complete(RED, search=named, scenes_per_call=1)
     calls = calls_of(bench)
     last = max(n for n, call in enumerate(calls) if call == "scene-list-add")
-    assert "permissions" in calls[:last]
+    assert "scene-list-remove" in calls[:last]
+    assert len(bench.service.scene_lists) == 0
 
 
 @pytest.mark.parametrize("refusing", ["scene-search", "download-options", "download-request"])
@@ -117,7 +150,8 @@ async def test_a_refusal_is_explained_by_what_the_account_may_not_do(
         raise ApiError(refusing, error_code="UNAUTHORIZED", message="no")
 
     monkeypatch.setattr(M2MClient, "permissions", none)
-    monkeypatch.setattr(M2MClient, refusing.replace("-", "_"), refuse)
+    method = {"download-options": "download_options_by_scene"}.get(refusing)
+    monkeypatch.setattr(M2MClient, method or refusing.replace("-", "_"), refuse)
     with pytest.raises(AuthError, match="Access Request"):
         await bench.run(RED)
     assert len(bench.service.scene_lists) == 0
@@ -147,13 +181,17 @@ async def test_a_failing_check_of_the_account_stops_the_run(
     async def fail(self: M2MClient) -> list[str]:
         raise ApiError("permissions", error_code="UNKNOWN", message="of no use")
 
+    search = {**ANCHORAGE, "since": "last-run"}
+    await bench.complete(RED, search=search)
     monkeypatch.setattr(M2MClient, "permissions", fail)
-    summary = await bench.run(RED)
+    summary = await bench.run(RED, search=search)
     assert summary.status == "stopped" and "of no use" in summary.error
-    assert len(bench.service.scene_lists) == 0
 
 
-@pytest.mark.parametrize("endpoint", ["notifications", "dataset", "scene_list_remove"])
+@pytest.mark.usefixtures("long_flow")
+@pytest.mark.parametrize(
+    "endpoint", ["notifications", "scene_list_remove", "download_order_remove"]
+)
 async def test_no_run_fails_for_a_call_that_no_file_needs(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
@@ -162,7 +200,7 @@ async def test_no_run_fails_for_a_call_that_no_file_needs(
 
     with monkeypatch.context() as patch:
         patch.setattr(M2MClient, endpoint, fail)
-        await bench.complete(RED, GROUP)
+        await bench.complete(BUNDLE, search={"scenes": SCENES})
 
 
 async def test_named_scenes_of_a_misspelt_dataset_are_reported_as_before(bench: Bench) -> None:
@@ -196,7 +234,8 @@ async def test_in_an_empty_directory_the_queue_is_not_searched_and_nothing_is_re
     scenes = ["LC08_L2SP_068017_20200310_20200822_02_T1"]
     summary = await bench.job(BANDS, search={"scenes": scenes}).run(watch)
     assert summary.status == "complete" and summary.files["downloaded"] == 4
-    assert "download-search" not in calls_of(bench)[:5]
+    calls = calls_of(bench)
+    assert "download-search" not in calls[: calls.index("download-request")]
     assert seen == queued, "a repeated request gives the downloads that there are"
     assert len(bench.service.queue) == 0, "nor is anything of the first run left"
 

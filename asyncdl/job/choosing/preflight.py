@@ -7,9 +7,8 @@ refused. Such a refusal is then turned into the error that the check would have 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from asyncdl.config import Config
 from asyncdl.errors import (
@@ -22,11 +21,11 @@ from asyncdl.errors import (
 )
 from asyncdl.events import Emit, Notice
 from asyncdl.job.choosing.from_config import group_names, products_of
+from asyncdl.job.choosing.group_check import GroupCheck
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.selecting import CLOSED_DATASET
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.bands import suggest
-from asyncdl.m2m.downloads.selection import check_groups
 from asyncdl.m2m.models import Notification
 from asyncdl.text import did_you_mean
 
@@ -113,25 +112,22 @@ async def check_names(
     Source: endpoints ``dataset-file-groups``, ``dataset``.
     """
     await _check_datasets(client, search_plan)
-    if (secondary := await _check_groups(client, config, search_plan)) is not None:
+    if (secondary := await GroupCheck(client, config, search_plan).check()) is not None:
         await _note_groups(client, config, secondary, emit)
 
 
-async def check_names_early(
-    client: M2MClient, config: Config, search_plan: SearchPlan, emit: Emit
-) -> Callable[[], Awaitable[None]] | None:
+async def check_names_early(client: M2MClient, search_plan: SearchPlan) -> None:
     """Check only the names for which no refusal before the first request will do.
 
     With several datasets, files of the first are fetched before a refusal names the second.
-    A single one is refused by the first call that names it: see :func:`naming_datasets`.
+    A single one is refused by the first call that names it: see :func:`naming_datasets`. File
+    groups are checked by the options of the first scenes
+    (:class:`~asyncdl.job.choosing.group_check.GroupCheck`).
 
-    Returns: What is left to do, and decides nothing: it emits where file groups come from.
     Raises: as :func:`check_names`.
     """
     if len(search_plan.datasets) > 1:
         await _check_datasets(client, search_plan)
-    secondary = await _check_groups(client, config, search_plan)
-    return None if secondary is None else partial(_note_groups, client, config, secondary, emit)
 
 
 @asynccontextmanager
@@ -212,17 +208,6 @@ async def unknown_dataset(
         value=dataset,
         allowed=f"a dataset alias; `{listing}` lists them",
     )
-
-
-async def _check_groups(client: M2MClient, config: Config, search_plan: SearchPlan) -> str | None:
-    """Return the id of the dataset that the wanted file groups come from; ``None`` without any."""
-    wanted = group_names(products_of(config))
-    datasets = search_plan.datasets
-    # Each dataset has its own groups, so groups of a job with several datasets are not checked;
-    # a run for failed files may have no dataset at all.
-    if not wanted or len(datasets) != 1:
-        return None
-    return check_groups(wanted, await client.dataset_file_groups(datasets[0]))
 
 
 async def _note_groups(client: M2MClient, config: Config, secondary_id: str, emit: Emit) -> None:

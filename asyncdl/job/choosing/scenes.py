@@ -63,6 +63,8 @@ class SceneIds:
     ids: tuple[str, ...]
     id_field: str
     """Which kind of id: ``entityId`` or ``displayId``."""
+    is_found: bool = False
+    """Whether a search found them, so that the service knows each of these ids."""
 
 
 async def scene_batches(
@@ -95,7 +97,8 @@ async def scene_batches(
             total = page.total_hits - seen + taken
             emit(ScenesFound(taken, total, await off_loop(len(scenes), _as_found, scenes)))
             for chunk in chunks([scene.entity_id for scene in scenes], size):
-                yield SceneIds(search_plan.query.dataset, tuple(chunk), "entityId")
+                dataset = search_plan.query.dataset
+                yield SceneIds(dataset, tuple(chunk), "entityId", is_found=True)
     for note in search_notes(search_plan.query, last, found=seen, left_out=left_out):
         emit(note)
 

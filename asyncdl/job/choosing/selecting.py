@@ -22,6 +22,7 @@ from asyncdl.config import Config
 from asyncdl.errors import ApiError, ConfigError
 from asyncdl.events import Emit, Event, Notice, ScenesFound
 from asyncdl.job.choosing.from_config import group_names, products_of
+from asyncdl.job.choosing.group_check import GroupCheck
 from asyncdl.job.choosing.scenes import Namesakes, SceneIds, scene_batches
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.windows import WindowCuts
@@ -153,6 +154,7 @@ async def selections(
     namesakes: Namesakes | None = None,
     *,
     defer: Defer | None = None,
+    groups: GroupCheck | None = None,
 ) -> AsyncGenerator[Selected]:
     """Yield the files of each batch of scenes, while the search goes on.
 
@@ -162,8 +164,10 @@ async def selections(
         config: Which files of them, and where they go.
         emit: Takes notices.
         namesakes: Knows which scenes had a display id first, in earlier runs, too.
-        defer: Takes the removal of each batch's scene list; by default it is made before the
-            batch is yielded.
+        defer: Takes the removal of each batch's scene list, if it has one; by default it is made
+            before the batch is yielded.
+        groups: Checks the wanted file groups by what scenes have; by default they were checked
+            before.
 
     Emits a :class:`Notice` for what scenes do not have by nature: an ``L2SR``
     scene has no temperature, which is not a failure.
@@ -197,10 +201,14 @@ async def selections(
                     raise  # there is nothing else to fetch
                 yield _refused(batch, error, reason)
                 continue
+            if groups is not None and heads:
+                await groups.check_by(selection, len({head.entity_id for head in heads}))
             apart = namesakes.take((o.display_id, o.entity_id) for o in heads)
             selection = await _placed(selection, layout, apart)
             selected = tally.add(batch, heads, selection, apart)
             yield selected if cuts is None else await _cut(selected, cuts, footprints)
+    if groups is not None:
+        await groups.check()
     for note in (*tally.notes(), *(cuts.notes() if cuts else ())):
         emit(note)
 
@@ -280,17 +288,25 @@ async def _options(
 ) -> Iterable[list[DownloadOption]]:
     """Return the download options of a batch, to be read scene by scene.
 
+    Scenes that were found are named in the call itself. Ids that a user gave go through a list,
+    which takes both kinds of id and leaves out those that the service does not know.
+
     Source: endpoints ``scene-list-add``, ``download-options``, ``scene-list-remove``.
     """
+    # With groups the service gives the single files other product ids.
+    # One job uses one of the two, so that no file is requested twice.
+    with_groups = bool(group_names(products))
+    if batch.is_found:
+        return await client.download_options_by_scene(
+            batch.dataset, entity_ids=batch.ids, include_secondary_file_groups=with_groups
+        )
     async with client.open_scene_list(
         batch.dataset, batch.ids, id_field=batch.id_field, keep=defer is not None
     ) as scene_list:
         options = await client.download_options_by_scene(
             batch.dataset,
             list_id=scene_list.list_id,
-            # With groups the service gives the single files other product ids.
-            # One job uses one of the two, so that no file is requested twice.
-            include_secondary_file_groups=bool(group_names(products)),
+            include_secondary_file_groups=with_groups,
         )
     if defer is not None:
         defer(partial(client.scene_list_remove, scene_list.list_id))

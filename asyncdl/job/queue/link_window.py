@@ -137,6 +137,16 @@ class LinkWindow:
         is_taken_at_once = files <= self._budget.idle
         return is_taken_at_once or size_bytes <= self._budget.room_bytes(anyio.current_time())
 
+    @property
+    def files(self) -> int:
+        """Number of links that wait or are in use."""
+        return self._budget.files
+
+    @property
+    def waiting_bytes(self) -> float:
+        """Size of their files."""
+        return self._budget.waiting_bytes
+
     async def wait_for_room(self) -> None:
         """Wait until the next call is due; returns at once if a worker is idle."""
         while not self._budget.is_request_due(anyio.current_time()):

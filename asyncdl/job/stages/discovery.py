@@ -10,6 +10,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncdl.background import in_turns, off_loop, unhurried
 from asyncdl.events import Event, FileFinished, FileState, FilesWanted, ScenesFound
+from asyncdl.job.choosing.group_check import GroupCheck
 from asyncdl.job.choosing.scenes import Namesakes
 from asyncdl.job.choosing.search_plan import SearchPlan
 from asyncdl.job.choosing.selecting import DATASET_CLOSED, NO_OPTIONS, Selected, selections
@@ -25,7 +26,7 @@ async def discover(
 ) -> None:
     """Find the files of the job; report those that are there and send the rest on.
 
-    Raises: ConfigError, for a band or product that no scene has; NoRoomError.
+    Raises: ConfigError, for a band, file group or product that no scene has; NoRoomError.
     """
     run.space.set_scenes(search_plan.named_count if search_plan.query is None else None)
     async with wanted_out:
@@ -42,7 +43,8 @@ async def discover(
             run.config,
             watch,
             namesakes,
-            defer=partial(run.deferred.add_optional, "a scene list is not removed yet"),
+            defer=partial(run.deferred.add, "a scene list is not removed yet"),
+            groups=GroupCheck(run.client, run.config, search_plan),
         )
         async with aclosing(found) as batches:
             await _send_missing(run, batches, wanted_out)

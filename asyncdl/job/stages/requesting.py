@@ -41,7 +41,7 @@ async def request(
 
     def watch(event: Event) -> None:
         if isinstance(event, QuotaWait):
-            run.deferred.release()  # the first request may not be answered for hours
+            run.deferred.release()  # the next request may not be answered for hours
         run.emit(event)
 
     quota = Quota(
@@ -57,19 +57,18 @@ async def request(
             for outstanding in await _take_outstanding(run, group):
                 await waiting_out.send(outstanding)
             while group and (matched := await _request(run, quota, group)):
-                run.deferred.release()
                 await _note_accepted(run, matched)
                 if waiting := await _process_reply(run, matched):
                     await waiting_out.send(waiting)
                 run.link_window.add(found.file for found in matched.available)
-                for found in matched.available:
+                run.deferred.note_request()  # not before: the poll that follows goes first
+                for found in largest_first(matched.available):
                     await ready_out.send(_ready(run, found))
                 await run.wait_for_reader()
             run.deferred.release()  # all of the group was requested before, or quota is used up
             async for wanted in in_turns(group):
                 _fail_without_quota(run, wanted)
-        # Discovery is over, too: it adds no more.
-        run.deferred.close()
+        run.deferred.release()
 
 
 async def _take_outstanding(run: RunContext, group: list[WantedFile]) -> list[Waiting]:
@@ -111,6 +110,11 @@ async def _process_reply(run: RunContext, matched: Matched) -> Waiting | None:
         async for wanted in in_turns(matched.unaccounted):
             _refuse(run, wanted, "not-accepted", NOT_ACCEPTED, NOT_ACCEPTED_REMEDY)
     return waiting if waiting.items or waiting.candidates else None
+
+
+def largest_first(available: Iterable[AvailableFile]) -> list[AvailableFile]:
+    """Return files so that the largest begin first, as they take longest. Pure."""
+    return sorted(available, key=lambda found: found.file.estimate_bytes, reverse=True)
 
 
 def _ready(run: RunContext, found: AvailableFile) -> Ready:

@@ -54,6 +54,11 @@ class AccountGate:
         self._threads = CapacityLimiter(2)
         self._has_warned = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task of this client holds the account or waits for it."""
+        return self._one_at_a_time.statistics().locked
+
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[None]:
         """Wait until the account is free and hold it for the block.

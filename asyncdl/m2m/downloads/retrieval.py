@@ -87,6 +87,15 @@ class SharedPolls:
         self.client = client
         self.interval_s = interval_s
         self._labels: dict[str, _Label] = {}
+        self._next_s = math.inf
+
+    def note_next(self, until_s: float) -> None:
+        """Note in how many seconds the poller will poll; infinite if nothing is in preparation."""
+        self._next_s = anyio.current_time() + until_s
+
+    def is_due(self, within_s: float) -> bool:
+        """Return whether the poller will poll within some seconds."""
+        return self._next_s - anyio.current_time() <= within_s
 
     def until_poll_s(self, label: str) -> float:
         """Return the seconds until the next poll of a label may begin; 0 before the first."""
@@ -123,8 +132,14 @@ class SharedPolls:
         return PollResult(began_s, reply, {entry.download_id: entry for entry in reply.entries})
 
 
-FIRST_POLL_S = 5.0
-"""A small file is often ready within seconds, so the first poll after a request is early."""
+FIRST_POLL_S = 0.05
+"""A small file is often ready when the response to its request is, so it is polled for at once;
+the interval comes after that. Other calls that were waiting go first."""
+
+MAX_GAP_S = 60.0
+"""The longest time between two polls, unless the interval is longer."""
+GAPS_PER_WAIT = 10
+"""A file that has been in preparation for ten minutes is polled for every minute."""
 
 MAX_ITEMS_PER_REQUEST = 500
 """Lost files in one request: the service has had trouble with thousands."""
@@ -164,6 +179,7 @@ async def resolutions(
     schedule = _PollSchedule(polls, pending)
 
     def report() -> None:
+        polls.note_next(schedule.until_poll_s() if pending else math.inf)
         emit(FilesPreparing(len(pending), *pending.oldest(), next_look_s=schedule.until_poll_s()))
 
     async with waiting_in:
@@ -173,6 +189,8 @@ async def resolutions(
                 resolved = await _poll_label(polls, pending, due, since_s=schedule.start_poll(due))
                 # In an outage the service cannot say that a file is ready.
                 pending.postpone(anyio.current_time() - began_s)
+                if resolved:
+                    schedule.note_progress(due)
                 for resolution in resolved:
                     yield resolution
             for update in await _request_again(polls, pending):
@@ -186,8 +204,8 @@ async def resolutions(
 class _PollSchedule:
     """When the next poll is due.
 
-    :class:`SharedPolls` keeps the interval between polls; this is about the first one
-    after a request.
+    :class:`SharedPolls` keeps the interval between polls. Here the first one after a request comes
+    at once, and the later ones become rarer the longer nothing gets ready.
     """
 
     def __init__(self, polls: SharedPolls, pending: PendingDownloads) -> None:
@@ -195,6 +213,8 @@ class _PollSchedule:
         self._pending = pending
         self._first_s: dict[str, float] = {}
         self._polled_s: dict[str, float] = {}
+        self._since_s: dict[str, float] = {}
+        """When files under a label were last requested, or got ready."""
         self._changed_s = anyio.current_time()
 
     def note_change(self) -> None:
@@ -215,10 +235,24 @@ class _PollSchedule:
             wait_s = 0.0
         for label in waiting.labels.difference(self._pending.labels()):
             self._first_s[label] = anyio.current_time() + wait_s
+        for label in waiting.labels:
+            self.note_progress(label)
+
+    def note_progress(self, label: str) -> None:
+        """Note that files under a label were requested, or got ready: more may be soon."""
+        self._since_s[label] = anyio.current_time()
 
     def _until_poll_of(self, label: str) -> float:
-        first_s = self._first_s.get(label, 0.0) - anyio.current_time()
-        return max(first_s, self._polls.until_poll_s(label))
+        now_s = anyio.current_time()
+        first_s = self._first_s.get(label, 0.0) - now_s
+        return max(first_s, self._polls.until_poll_s(label), self._until_next_s(label, now_s))
+
+    def _until_next_s(self, label: str, now_s: float) -> float:
+        polled_s = self._polled_s.get(label)
+        if polled_s is None:
+            return 0.0
+        waited_s = polled_s - self._since_s.get(label, polled_s)
+        return polled_s + min(MAX_GAP_S, waited_s / GAPS_PER_WAIT) - now_s
 
     def due(self) -> list[str]:
         """Return the labels that are due."""

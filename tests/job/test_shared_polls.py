@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from asyncdl.events import Event, FilesPreparing
-from asyncdl.m2m.downloads.retrieval import FIRST_POLL_S
+from asyncdl.job import job
+from asyncdl.m2m.downloads.retrieval import FIRST_POLL_S, DownloadQueue, SharedPolls
 from asyncdl.sandbox import Faults, Service
 from tests.job.bench import BANDS, RED, Bench
 
@@ -89,3 +90,20 @@ async def test_the_first_poll_after_a_request_comes_early(bench: Bench) -> None:
         await bench.job(RED, interval=30).run(watch)
     [event] = [event for event in bench.events if isinstance(event, FilesPreparing)]
     assert 0 < event.next_look_s <= FIRST_POLL_S
+
+
+async def test_a_renewal_that_ends_leaves_no_poll_due(bench: Bench) -> None:
+    """Calls that no file needs wait while a poll is due, and must not do so for ever."""
+    bench.service.faults = Faults(refuse="*_B4.TIF", strikes=2, preparing="*_B4.TIF", polls=2)
+    made: list[SharedPolls] = []
+
+    class Kept(SharedPolls):
+        def __init__(self, client: DownloadQueue, interval_s: float) -> None:
+            super().__init__(client, interval_s)
+            made.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "SharedPolls", Kept)
+        await bench.complete(RED, interval=INTERVAL_S)
+    [polls] = made
+    assert not polls.is_due(1e9)

@@ -87,15 +87,20 @@ class SharedPolls:
         self.client = client
         self.interval_s = interval_s
         self._labels: dict[str, _Label] = {}
-        self._next_s = math.inf
+        self._next_s: dict[object, float] = {}
+        """When each poller will poll."""
 
-    def note_next(self, until_s: float) -> None:
-        """Note in how many seconds the poller will poll; infinite if nothing is in preparation."""
-        self._next_s = anyio.current_time() + until_s
+    def note_next(self, poller: object, until_s: float) -> None:
+        """Note in how many seconds a poller will poll."""
+        self._next_s[poller] = anyio.current_time() + until_s
+
+    def note_none(self, poller: object) -> None:
+        """Note that a poller has nothing to poll for now, or has ended."""
+        self._next_s.pop(poller, None)
 
     def is_due(self, within_s: float) -> bool:
-        """Return whether the poller will poll within some seconds."""
-        return self._next_s - anyio.current_time() <= within_s
+        """Return whether any poller will poll within some seconds."""
+        return min(self._next_s.values(), default=math.inf) - anyio.current_time() <= within_s
 
     def until_poll_s(self, label: str) -> float:
         """Return the seconds until the next poll of a label may begin; 0 before the first."""
@@ -179,26 +184,35 @@ async def resolutions(
     schedule = _PollSchedule(polls, pending)
 
     def report() -> None:
-        polls.note_next(schedule.until_poll_s() if pending else math.inf)
+        if pending:
+            polls.note_next(schedule, schedule.until_poll_s())
+        else:
+            polls.note_none(schedule)
         emit(FilesPreparing(len(pending), *pending.oldest(), next_look_s=schedule.until_poll_s()))
 
-    async with waiting_in:
-        while await _receive(pending, waiting_in, schedule, report):
-            for due in schedule.due():
-                began_s = anyio.current_time()
-                resolved = await _poll_label(polls, pending, due, since_s=schedule.start_poll(due))
-                # In an outage the service cannot say that a file is ready.
-                pending.postpone(anyio.current_time() - began_s)
-                if resolved:
-                    schedule.note_progress(due)
-                for resolution in resolved:
-                    yield resolution
-            for update in await _request_again(polls, pending):
-                schedule.note_change()
-                yield update
-            for given_up in pending.expire():
-                yield given_up
-            report()
+    try:
+        async with waiting_in:
+            while await _receive(pending, waiting_in, schedule, report):
+                for due in schedule.due():
+                    began_s = anyio.current_time()
+                    resolved = await _poll_label(
+                        polls, pending, due, since_s=schedule.start_poll(due)
+                    )
+                    polls.note_none(schedule)  # until it is known when the next one is
+                    # In an outage the service cannot say that a file is ready.
+                    pending.postpone(anyio.current_time() - began_s)
+                    if resolved:
+                        schedule.note_progress(due)
+                    for resolution in resolved:
+                        yield resolution
+                for update in await _request_again(polls, pending):
+                    schedule.note_change()
+                    yield update
+                for given_up in pending.expire():
+                    yield given_up
+                report()
+    finally:
+        polls.note_none(schedule)
 
 
 class _PollSchedule:

@@ -11,7 +11,7 @@ from asyncdl.sandbox import Faults
 from asyncdl.sandbox.admin_api import CleanupReport
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, RED, Bench
 
-FLOWING = Faults(rate=300_000)
+FLOWING = Faults(rate=120_000)
 """Bundles take longer than all calls."""
 ENDING = ("download-search", "download-order-remove", "logout")
 
@@ -38,7 +38,7 @@ async def test_signed_links_need_neither_the_order_nor_the_key(bench: Bench) -> 
 async def test_links_without_a_signature_keep_the_order_until_the_files_are_there(
     bench: Bench,
 ) -> None:
-    bench.service.faults = Faults(rate=300_000, dds="*.tar")
+    bench.service.faults = Faults(rate=120_000, dds="*.tar")
     await bench.complete(BUNDLE, BANDS)
     assert endings_of(bench) == ["file", "download-order-remove", "logout"]
     assert bench.service.cleanup_report == CleanupReport()
@@ -47,8 +47,8 @@ async def test_links_without_a_signature_keep_the_order_until_the_files_are_ther
 async def test_the_order_ends_once_the_last_link_without_a_signature_was_used(
     bench: Bench,
 ) -> None:
-    bench.service.faults = Faults(rate=300_000, dds="*.TIF")
-    await bench.complete(BUNDLE, BANDS)
+    bench.service.faults = Faults(rate=120_000, dds="*.TIF")
+    await bench.complete(BUNDLE, RED)
     assert endings_of(bench) == ["download-order-remove", "logout", "file"]
     assert bench.count(LinkRenewal) == 0
     assert bench.service.cleanup_report == CleanupReport()
@@ -73,7 +73,7 @@ async def test_a_link_that_is_refused_after_the_end_is_renewed_and_the_order_end
 
 
 async def test_after_a_failure_the_order_stays_for_the_next_run(bench: Bench) -> None:
-    bench.service.faults = Faults(rate=300_000, invalid_scenes="*_20200303_*.tar")
+    bench.service.faults = Faults(rate=120_000, invalid_scenes="*_20200303_*.tar")
     summary = await bench.run(BUNDLE)
     assert summary.status == "incomplete"
     assert endings_of(bench) == ["file", "download-search", "logout"]
@@ -99,7 +99,7 @@ async def test_files_of_other_sites_are_searched_for_while_they_flow_and_reporte
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(order_end, "is_same_site", lambda one, other: False)
-    bench.service.faults = Faults(rate=300_000, proxied=1.0)
+    bench.service.faults = Faults(rate=120_000, proxied=1.0)
     await bench.complete(BUNDLE)
     assert endings_of(bench) == ["download-search", "file", "download-order-remove", "logout"]
     assert bench.service.calls["download-complete-proxied"] == 1

@@ -12,15 +12,15 @@ import asyncio
 import errno
 import os
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-_RECEIVED_BYTES = 256 * 1024
-"""Room for what the loop receives at once, still encrypted."""
-_MAX_BACKLOG_BYTES = 256 * 1024
-"""While the reader pauses, so much may come before the host has to wait: the transfer goes on
-while the disk is busy."""
+_RECEIVED_BYTES = 128 * 1024
+"""Room for what the loop receives at once, still encrypted; it fits into a processor's cache."""
+_OF_THREAD = threading.local()
+"""Has one buffer for all connections of a thread: what is received leaves it at once."""
 
 
 async def connect_securely(
@@ -42,6 +42,13 @@ async def connect_securely(
     transport = TlsTransport(context, hostname, connection)
     await loop.create_connection(lambda: transport, **where)
     await transport.handshake_done()
+
+
+def _shared_buffer() -> memoryview:
+    if not hasattr(_OF_THREAD, "buffer"):
+        _OF_THREAD.buffer = memoryview(bytearray(_RECEIVED_BYTES))
+    buffer: memoryview = _OF_THREAD.buffer
+    return buffer
 
 
 class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
@@ -70,7 +77,7 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._read = cast(Callable[[int, memoryview], int], self._session.read)
         self._inner = inner
         self._handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._received = memoryview(bytearray(_RECEIVED_BYTES))
+        self._received = _shared_buffer()
         self._plain: asyncio.Transport | None = None
         self._is_secure = False
         """Whether the handshake is done."""
@@ -120,7 +127,7 @@ class TlsTransport(asyncio.BufferedProtocol, asyncio.Transport):
         """Decrypt what has come."""
         self._incoming.write(self._received[:nbytes])
         self._proceed()
-        if self._is_reader_paused and self._incoming.pending >= _MAX_BACKLOG_BYTES:
+        if self._is_reader_paused:
             self._pause()
 
     def eof_received(self) -> bool:

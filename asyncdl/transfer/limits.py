@@ -72,7 +72,7 @@ def files_at_once(workers: Workers, connections: int) -> int:
 KIB = 1024
 MIB = 1024 * KIB
 
-_BUFFERED_BYTES = 8 * MIB
+_BUFFERED_BYTES = 16 * MIB
 _MIN_WRITE_BYTES = 256 * KIB
 
 _MINIMUM = {
@@ -193,6 +193,6 @@ class Limits:
     def write_bytes(self) -> int:
         """Buffered per connection for one write: less with many connections.
 
-        Up to 32 of them hold 8 MiB together; with more, each holds 256 KiB.
+        Up to 64 of them hold 16 MiB together; with more, each holds 256 KiB.
         """
         return min(self.flush_bytes, max(_MIN_WRITE_BYTES, _BUFFERED_BYTES // self.connections))

@@ -24,7 +24,7 @@ def test_a_batch_without_bytes_has_nothing_to_write() -> None:
 
 
 @pytest.mark.parametrize(
-    ("connections", "expected"), [(1, MIB), (8, MIB), (16, 512 * KIB), (1000, 256 * KIB)]
+    ("connections", "expected"), [(1, MIB), (8, MIB), (16, MIB), (32, 512 * KIB), (1000, 256 * KIB)]
 )
 def test_many_connections_collect_less_each(connections: int, expected: int) -> None:
     assert Limits(connections=connections).write_bytes == expected

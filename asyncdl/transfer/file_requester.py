@@ -157,7 +157,7 @@ class FileRequester(Struct):
                 return RequestAgain(Coding.USELESS.value, is_ranged=False)
         decision = interpret(response.head, range_request, destination.resume_point, response.url)
         if isinstance(decision, BodyRange):
-            self._size_limits.check_total(decision.total, response.url)
+            self._check_size(decision, response.url)
             self._check_total_again(decision, response)
             if self.ladder.note_data(self.url.now, range_request, destination.resume_point):
                 self.recovery.attempts.failed = 0
@@ -176,6 +176,15 @@ class FileRequester(Struct):
         if coding is Coding.DECODE:
             response.decode()
         return coding
+
+    def _check_size(self, body: BodyRange, url: str) -> None:
+        limits = self._size_limits
+        if self.request.excerpt is None or body.stop is None:
+            limits.check_total(body.total, url)
+            return
+        # The source may be longer than a file is to be: only a part of it is fetched.
+        SizeLimits(limits.size_bytes).check_total(body.total, url)
+        SizeLimits(max_bytes=limits.max_bytes).check_total(body.stop - body.start, url)
 
     def _check_total_again(self, body: BodyRange, response: ResponseStream) -> None:
         """Require a host without validators to announce a changed length twice."""

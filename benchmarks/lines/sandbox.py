@@ -30,10 +30,11 @@ async def serve(options: argparse.Namespace) -> None:
         port=options.port,
         raster_pixels=options.pixels,
         file_size=options.file_size,
+        full_size=options.full_size,
         faults=asyncdl.sandbox.Faults.parse(options.fault),
     ) as service:
         # No request is served before, since this holds up the loop.
-        for product in PRODUCTS.values():
+        for product in () if options.full_size else PRODUCTS.values():
             service.bundle_bytes(product)
         await asyncio.Event().wait()
 
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--pixels", type=int, required=True)
     parser.add_argument("--file-size", type=int)
+    parser.add_argument("--full-size", action="store_true")
     parser.add_argument("--fault", action="append", default=[])
     asyncio.run(serve(parser.parse_args(arguments)))
 

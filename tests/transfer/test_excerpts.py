@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -16,6 +16,7 @@ from asyncdl.transfer.excerpts import Excerpt, ReadBytes
 from asyncdl.transfer.ranges import Coverage, Span
 from asyncdl.transfer.verification.structure import BROKEN_FILE
 from tests.transfer.fault_server import (
+    QUICK,
     End,
     HostedFile,
     Received,
@@ -144,6 +145,15 @@ async def test_a_length_that_is_not_that_of_the_source_is_refused(tmp_path: Path
         with pytest.raises(TransferError):
             await r.fetch(name="made.bin", excerpt=begin, size_bytes=len(BODY) + 1)
     assert r.names == []
+
+
+async def test_a_limit_on_sizes_is_about_what_is_fetched(tmp_path: Path) -> None:
+    limits = replace(QUICK, max_size_bytes=10_000)
+    async with rig(tmp_path, FILE, limits=limits) as r:
+        await r.fetch(name="made.bin", excerpt=begin)
+    async with rig(tmp_path / "whole", HostedFile(BODY, takes_ranges=False), limits=limits) as r:
+        with pytest.raises(TransferError, match="too-large"):
+            await r.fetch(name="made.bin", excerpt=begin)
 
 
 async def test_bytes_that_are_not_sound_are_fetched_once_more(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from asyncdl.job.stages.placing import (
     FileToPlace,
     place_file,
     release,
+    remove_source,
     remove_transient,
     unpacker_for,
 )
@@ -61,8 +62,8 @@ async def skip_existing(
     run.journal.files.keep_wanted(
         [*unchanged.values(), *chain.from_iterable(recorded.members.values())]
     )
-    cut = [file for file in unchanged.values() if file.cut]
-    await anyio.to_thread.run_sync(_remove_leftovers, run.directory, cut)
+    windows = [run.placer.work_path(file.path) for file in unchanged.values() if file.cut]
+    await anyio.to_thread.run_sync(_remove_sources, windows)
     copies = await _find_copies(run, files, recorded, unchanged)
     await anyio.to_thread.run_sync(_remove_leftovers, run.directory, copies.values())
     await run.journal.files.record(copies.values())
@@ -372,6 +373,12 @@ async def _place_everywhere(run: RunContext, file: ReceivedFile) -> None:
             is_placed &= await place_file(run, to_place)
     if is_placed:
         await release(run, [file.source])
+
+
+def _remove_sources(windows: Iterable[Path]) -> None:
+    """Remove what a run may have left that was killed right after it recorded its windows."""
+    for path in windows:
+        remove_source(path)
 
 
 def _remove_leftovers(directory: Path, files: Iterable[FinishedFile]) -> None:

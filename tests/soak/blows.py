@@ -11,10 +11,9 @@ from random import Random
 
 from anyio.abc import Process
 
-EARLY = ("login-token", "dataset-file-groups", "scene-search", "scene-list-add",
-         "download-options")  # fmt: skip
+EARLY = ("login-token", "scene-search", "download-options")
 """Before the first file is requested."""
-DEFERRED = ("permissions", "scene-list-remove")
+DEFERRED = ("notifications",)
 """After the first request, while files flow."""
 QUEUE = ("download-request", "download-request", "download-retrieve")
 LATE = ("download-order-remove", "logout")

@@ -1,6 +1,6 @@
 """The end of a run: what the journal keeps, and what the service is notified of.
 
-The calls are those of :mod:`asyncdl.job.queue.order_end`, unless they were made before.
+The calls are those of :mod:`asyncdl.job.queue.order_end`.
 """
 
 from __future__ import annotations
@@ -63,20 +63,13 @@ async def _report_proxied(order: OrderEnd, *, is_complete: bool) -> None:
         await order.report_proxied(is_complete=is_complete)
 
 
-async def _has_requests(journal: Journal, start: RunStart, order: OrderEnd) -> bool:
-    """Return whether the job has, or may have, anything in the service's queue."""
-    if await journal.requests.count():
-        return True
-    return start.may_lack_requests and not await order.is_ended()
-
-
 async def _finish(
     journal: Journal, start: RunStart, report: Report, scope: Scope | None, order: OrderEnd
 ) -> int:
     """Finish a run that reached its end; return how many verified files are no longer wanted."""
     is_complete = report.status == "complete"
-    if await _has_requests(journal, start, order):
-        await _report_proxied(order, is_complete=is_complete)
+    if start.may_lack_requests or await journal.requests.count():
+        await _report_proxied(order, is_complete=is_complete and scope is None)
         if is_complete and scope is None:
             with best_effort("the job's queue was not cleared"):
                 await order.remove()

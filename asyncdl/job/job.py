@@ -233,14 +233,7 @@ class Job:
             self._api_calls, self._placer = client.calls, placer
             start = await self._begin(journal, credentials.username, whole, emit)
             scope = await self._scope_of(journal, start, report, emit)
-            order = OrderEnd(
-                journal,
-                client,
-                start.label,
-                config.service.url,
-                is_whole=scope is None,
-                calls_later=config.search.follows_last_run,
-            )
+            order = OrderEnd(journal, client, start.label, config.service.url)
             async with finalizing(journal, start, report, scope, order, emit):
                 account = AccountCheck(client)
                 if start.last_search is not None and config.search.follows_last_run:
@@ -272,7 +265,6 @@ class Job:
                     link_window=LinkWindow(config.service.link_wait, files_in_hand(config)),
                     space=self._space,
                     emit=emit,
-                    has_failures=lambda: report.state.files.missing > 0,
                     wait_for_reader=self._events.room,
                     scope=scope,
                     window_name=whole.window.name if whole.window else "",

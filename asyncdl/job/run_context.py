@@ -88,8 +88,6 @@ class RunContext:
     space: Space
     """Compares what the run needs on disk with what is free."""
     emit: Emit
-    has_failures: Callable[[], bool]
-    """Returns whether any file so far has failed or was not offered."""
     wait_for_reader: Callable[[], Awaitable[None]]
     """Waits while the reader of the events is far behind."""
     polls: SharedPolls

@@ -1,15 +1,15 @@
-"""The order ends while the last files flow, where their links need neither queue nor key."""
+"""The calls at the end of an order: none that a run need not wait for."""
 
 from __future__ import annotations
 
 import pytest
 
-from asyncdl.events import ApiCalled, Event, FileFinished, LinkRenewal
+from asyncdl.events import ApiCalled, FileFinished
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.queue import order_end
 from asyncdl.sandbox import Faults
 from asyncdl.sandbox.admin_api import CleanupReport
-from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, RED, Bench
+from tests.job.bench import BUNDLE, RED, Bench
 
 FLOWING = Faults(rate=120_000)
 """Bundles take longer than all calls."""
@@ -27,48 +27,10 @@ def endings_of(bench: Bench) -> list[str]:
     return order
 
 
-async def test_signed_links_need_neither_the_order_nor_the_key(bench: Bench) -> None:
+async def test_files_of_the_service_are_not_searched_for(bench: Bench) -> None:
     bench.service.faults = FLOWING
     await bench.complete(BUNDLE)
-    assert endings_of(bench) == ["download-order-remove", "logout", "file"]
-    assert bench.service.calls["login-token"] == 1
-    assert bench.service.cleanup_report == CleanupReport()
-
-
-async def test_links_without_a_signature_keep_the_order_until_the_files_are_there(
-    bench: Bench,
-) -> None:
-    bench.service.faults = Faults(rate=120_000, dds="*.tar")
-    await bench.complete(BUNDLE, BANDS)
     assert endings_of(bench) == ["file", "download-order-remove", "logout"]
-    assert bench.service.cleanup_report == CleanupReport()
-
-
-async def test_the_order_ends_once_the_last_link_without_a_signature_was_used(
-    bench: Bench,
-) -> None:
-    bench.service.faults = Faults(rate=120_000, dds="*.TIF")
-    await bench.complete(BUNDLE, RED)
-    assert endings_of(bench) == ["download-order-remove", "logout", "file"]
-    assert bench.count(LinkRenewal) == 0
-    assert bench.service.cleanup_report == CleanupReport()
-
-
-async def test_a_link_that_is_refused_after_the_end_is_renewed_and_the_order_ends_again(
-    bench: Bench,
-) -> None:
-    bench.service.faults = Faults(stall="*.tar", stall_s=20, strikes=1)
-
-    def watch(event: Event) -> None:
-        bench.events.append(event)
-        if isinstance(event, ApiCalled) and event.endpoint == "logout":
-            bench.service.faults = Faults(url_lifetime_s=1.2)
-
-    summary = await bench.job(BUNDLE, stall_timeout=1.5).run(watch)
-    assert summary.status == "complete", summary.failures
-    bench.check_files()
-    assert bench.count(LinkRenewal) > 0
-    assert bench.service.calls["download-order-remove"] == 2
     assert bench.service.cleanup_report == CleanupReport()
 
 
@@ -86,13 +48,6 @@ async def test_a_run_for_what_failed_leaves_the_order_of_the_whole_job(bench: Be
     bench.service.faults = FLOWING
     assert (await bench.job(BUNDLE, only=FAILED).run()).files["downloaded"] == 1
     assert bench.service.calls["download-order-remove"] == 0
-
-
-async def test_a_run_that_calls_after_the_files_stays_logged_in(bench: Bench) -> None:
-    bench.service.faults = FLOWING
-    await bench.complete(BUNDLE, search={**ANCHORAGE, "since": "last-run"})
-    assert endings_of(bench) == ["download-order-remove", "file", "logout"]
-    assert bench.service.calls["login-token"] == 1
 
 
 async def test_files_of_other_sites_are_searched_for_while_they_flow_and_reported(

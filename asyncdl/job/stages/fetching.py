@@ -49,16 +49,20 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
     Raises: AsyncdlError, when the whole run has to stop: the disk is full or
         the account is refused. A file that fails stops no other.
     """
-    eulas, last_calls = Eulas(), LastCalls(run)
+    eulas = Eulas()
 
     async def work(ready: Ready, slot: Slot) -> None:
         slot.on_wait = lambda waits: run.link_window.set_waiting(ready.wanted, waits=waits)
-        with run.order.using(ready.url):
-            is_fetched = await eulas.permit(run, ready) and await fetch_one(run, ready, slot)
+        run.order.note_link(ready.url)
+        is_fetched = await eulas.permit(run, ready) and await fetch_one(run, ready, slot)
         slot.stop_waiting()
         run.link_window.remove(ready.wanted, is_fetched=is_fetched)
-        last_calls.note_end()
         await run.wait_for_reader()
+
+    def search_early() -> None:
+        if run.link_window.files:
+            failure = "files from other sites were not searched for yet"
+            run.deferred.add(failure, run.order.search_early)
 
     workers = run.files_in_hand
     await Dispatch(
@@ -71,39 +75,8 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
         # Workers of a cluster see to it themselves.
         is_shared=run.config.download.workers == "auto" and run.config.cluster.engine is None,
         on_park=lambda ready, is_parked: run.link_window.set_waiting(ready.wanted, waits=is_parked),
-        on_last_start=last_calls.note_last_start,
+        on_last_start=search_early,
     ).run()
-
-
-class LastCalls:
-    """Has the order end while files flow: when all have begun, and no link in use needs it."""
-
-    def __init__(self, run: RunContext) -> None:
-        self._run = run
-        self._have_all_begun = False
-        self._is_added = False
-
-    def note_last_start(self) -> None:
-        """Note that every file has begun."""
-        self._have_all_begun = True
-        self._add_if_due()
-
-    def note_end(self) -> None:
-        """Note that a file has its outcome."""
-        self._add_if_due()
-
-    def _add_if_due(self) -> None:
-        run = self._run
-        is_due = self._have_all_begun and run.link_window.files and run.order.may_be_early
-        if is_due and not self._is_added:
-            self._is_added = True
-            # Where there is time for it, what may be left out comes first.
-            add = run.deferred.add_droppable if run.has_time() else run.deferred.add
-            add("the order did not end early", self._end_order)
-
-    async def _end_order(self) -> None:
-        if await self._run.order.end_early(has_failures=self._run.has_failures()):
-            self._run.deferred.drop()  # another call would log in again
 
 
 async def fetch_one(run: RunContext, ready: Ready, slot: Slot | None = None) -> bool:

@@ -250,17 +250,6 @@ def is_usable_url(url: str | None) -> bool:
     return url is not None and len(url) >= MIN_URL_LENGTH and _STAGING not in url
 
 
-def is_signed(url: str) -> bool:
-    """Return whether a URL carries its own signature, as those of landsatlook do. Never raises.
-
-    Source: API notes, section 7.1.
-    """
-    try:
-        return "requestSignature" in parse_qs(urlsplit(url).query)
-    except ValueError:
-        return False
-
-
 def names_in_url(url: str) -> list[str]:
     """Return the names of the file in its URL, the most certain first; may be empty.
 

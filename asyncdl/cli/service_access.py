@@ -107,10 +107,10 @@ def with_cluster(settings: Config, engine: Literal["dask"] | None, scheduler: st
             # Those of the config are started on this machine.
             workers=None if scheduler else cluster.workers,
         )
+        return msgspec.structs.replace(settings, cluster=changed)
     except Clash as clash:
-        option = {"scheduler": "--scheduler"}.get(clash.key, clash.key)
+        option = f"--{clash.key.removeprefix('cluster.')}"
         raise click.UsageError(f"{option} {clash}; allowed: {clash.allowed}") from None
-    return msgspec.structs.replace(settings, cluster=changed)
 
 
 def with_tls(config: ServiceConfig, tls: TlsSettings) -> ServiceConfig:

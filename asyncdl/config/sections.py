@@ -627,15 +627,18 @@ class Config(Section, frozen=True, kw_only=True):
             )
         for clash in self._clashes_of_windows():
             raise clash
+        if self.cluster.engine is not None and self.store_address is not None:
+            raise Clash(
+                "cluster.engine",
+                "has workers that cannot place files in a store",
+                "a folder that all workers share, or no engine",
+            )
 
     def _clashes_of_windows(self) -> Iterator[Clash]:
         windows = {p.window for p in self.products if not isinstance(p, BundleProduct)}
         if len(windows) > 1:
             problem = "differs between products, and two of them may want the same file"
             yield Clash("products.window", problem, "one window; another one in another config")
-        if self.window is not None and self.cluster.engine is not None:
-            problem = "cannot be cut by the workers of a cluster"
-            yield Clash("products.window", problem, "whole files, or no cluster.engine")
         exact = {p.exact for p in self.products if not isinstance(p, BundleProduct)}
         if len(exact) > 1:
             problem = "differs between products, and two of them may want the same file"

@@ -6,11 +6,13 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import click
 import pytest
 
 from asyncdl import ConfigError, parse_config
+from asyncdl.cli.service_access import with_cluster
 from asyncdl.config import Config
 
 RAW: dict[str, Any] = {
@@ -44,10 +46,10 @@ def test_what_does_not_go_together_is_named(cluster: dict[str, Any], message: st
         config_with(**cluster)
 
 
-def test_windows_are_not_cut_by_a_cluster() -> None:
-    product = {"kind": "bands", "bands": ["red"], "window": [-150, 61, -149, 62]}
-    with pytest.raises(ConfigError, match="cannot be cut by the workers of a cluster"):
-        parse_config({**RAW, "products": [product], "cluster": {"engine": "dask"}})
+def test_the_workers_of_a_cluster_need_a_folder() -> None:
+    raw = {**RAW, "download": {"directory": "s3://bucket/x"}, "cluster": {"engine": "dask"}}
+    with pytest.raises(ConfigError, match="cannot place files in a store"):
+        parse_config(raw)
 
 
 def test_a_config_of_others_may_not_name_other_machines(tmp_path: Path) -> None:
@@ -78,3 +80,21 @@ def test_without_a_cluster_none_of_it_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--scheduler", "tcp://h:1"), "--scheduler has no effect without an engine"),
+        (("--engine", "dask", "--scheduler", "h:1"), "--scheduler is not the address"),
+        (("--engine", "dask"), "--engine has workers that cannot place files in a store"),
+    ],
+)
+def test_options_that_contradict_each_other_or_the_config_are_named(
+    options: tuple[str, ...], message: str
+) -> None:
+    raw = {**RAW, "download": {"directory": "s3://bucket/x"}}
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    engine: Literal["dask"] | None = "dask" if "--engine" in given else None
+    with pytest.raises(click.UsageError, match=message):
+        with_cluster(parse_config(raw), engine, given.get("--scheduler"))

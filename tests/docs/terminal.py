@@ -14,6 +14,8 @@ import anyio
 from tests.docs.blocks import Block
 
 NOT_RUN = {
+    "asyncdl run job.toml --engine dask --scheduler": "needs a cluster; tests/beyond",
+    "dask ": "a process of its own; tests/beyond",
     "make ": "sets up an environment of its own; the Makefile is what decides about a change",
     "pip install ": "asyncdl is installed where tests run; packages come from elsewhere",
     ".venv/bin/": "the checks that run this test",
@@ -23,7 +25,10 @@ NOT_RUN = {
 }
 """Commands by how they begin, each with the reason why this terminal leaves them out."""
 
-NEEDS = {"python examples/ndvi.py": "rioxarray"}
+NEEDS = {
+    "python examples/ndvi.py": "rioxarray",
+    "asyncdl run examples/anchorage.toml --sandbox --engine dask": "distributed",
+}
 """Commands that are run where a package is installed, as ``make examples`` does."""
 
 MODULES = {

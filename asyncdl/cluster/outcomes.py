@@ -22,6 +22,7 @@ class FetchedRecord(Struct, frozen=True, array_like=True):
     attempts: int
     elapsed_s: float
     digests: tuple[Digest, ...] = ()
+    address: str = ""
     validator: str = ""
     excerpt: str = ""
 
@@ -60,6 +61,7 @@ def record_of_fetched(fetched: Fetched) -> FetchedRecord:
         fetched.attempts,
         fetched.elapsed_s,
         fetched.digests,
+        fetched.address,
         fetched.validator,
         fetched.excerpt,
     )
@@ -76,6 +78,7 @@ def fetched_of(record: FetchedRecord) -> Fetched:
         record.attempts,
         record.elapsed_s,
         record.digests,
+        record.address,
         record.validator,
         record.excerpt,
     )

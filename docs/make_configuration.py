@@ -23,6 +23,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ('[[products]] with kind = "bundle"', config.BundleProduct),
     ('[[products]] with kind = "band_group"', config.BandGroupProduct),
     ("[download]", config.DownloadConfig),
+    ("[archive]", config.ArchiveConfig),
     ("[store]", config.StoreConfig),
     ("[poll]", config.PollConfig),
     ("[cluster]", config.ClusterConfig),

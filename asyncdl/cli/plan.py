@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -29,17 +30,17 @@ from asyncdl.cli.options import (
 from asyncdl.cli.printing import echo, table_lines
 from asyncdl.cli.service_access import (
     Access,
-    access_to,
-    client_of,
+    job_access,
     open_service,
     with_state,
-    with_tls,
     with_window,
 )
 from asyncdl.config import ByteCount, Config, Seconds, Window, load_config
+from asyncdl.job.choosing.from_config import options_of
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.job.estimate import Basis, find_rate
 from asyncdl.job.plan import Plan, make_plan
+from asyncdl.job.source import open_source
 from asyncdl.journal import places_of
 from asyncdl.m2m.models import RateLimits
 from asyncdl.net.tls import TlsSettings
@@ -79,7 +80,7 @@ def plan(
     with naming(config):
         settings = with_window(with_state(load_config(config), state_dir), window)
         search_plan = search_plan_of(settings)  # reads files, so before the loop starts
-        access = access_to(with_tls(settings.service, tls), sandbox)
+        access = job_access(settings, sandbox, tls)
         made = run_async(lambda: _plan(settings, search_plan, access, rate=rate, max_wait=max_wait))
     if made is None:
         return INTERRUPTED
@@ -99,9 +100,11 @@ async def _plan(
     rate: ByteCount | None,
     max_wait: Seconds | None,
 ) -> Plan:
-    async with open_service(access) as service, client_of(service, max_wait) as client:
+    async with open_service(access) as service:
         config = msgspec.structs.replace(settings, service=service.config)
-        made = await make_plan(client, config, search_plan, service.name, print_message)
+        options = replace(options_of(config.service), max_wait_s=max_wait or 0.0)
+        async with open_source(config, service.credentials, options, print_message) as client:
+            made = await make_plan(client, config, search_plan, service.name, print_message)
     made.rate = await find_rate(places_of(config), config.download, service.name, rate)
     return made
 
@@ -126,7 +129,7 @@ def describe(plan: Plan) -> list[str]:
         *_products(plan),
         f"to request: {count(plan.requests, 'download')}, {size(plan.missing_bytes)}",
         *_window(plan),
-        f"quota: {_quota(plan.quota)}",
+        _cost(plan),
         f"free disk: {free}",
         f"time: {_time(plan)}",
         *_no_room(plan),
@@ -177,6 +180,14 @@ _USED_AS = {
     "pending": "in preparation",
     "unattempted": "ready and not fetched",
 }
+
+
+def _cost(plan: Plan) -> str:
+    """Return what requests are charged to: the account's quota, or the reader's AWS account."""
+    if plan.source == "m2m":
+        return f"quota: {_quota(plan.quota)}"
+    requests = f"{count(plan.requests + plan.scenes, 'request')} or a few more"
+    return f"your AWS account pays for: {requests}, {size(plan.missing_bytes)}"
 
 
 def _quota(limits: RateLimits) -> str:

@@ -26,11 +26,10 @@ from asyncdl.cli.options import (
 )
 from asyncdl.cli.outcome import next_steps, print_summary
 from asyncdl.cli.service_access import (
-    access_to,
+    job_access,
     open_service,
     with_cluster,
     with_state,
-    with_tls,
     with_window,
 )
 from asyncdl.config import Seconds, Window, load_config
@@ -96,7 +95,7 @@ def run(
         service_config = msgspec.structs.replace(settings.service, max_wait=max_wait)
         settings = msgspec.structs.replace(settings, service=service_config)
     with naming(config):
-        access = access_to(with_tls(settings.service, tls), sandbox)
+        access = job_access(settings, sandbox, tls)
     ended: list[Summary] = []
 
     async def work() -> None:

@@ -27,6 +27,7 @@ from asyncdl.config import (
 from asyncdl.config.sections import Clash
 from asyncdl.errors import ConfigError
 from asyncdl.job.choosing.from_config import credentials_of, tls_of
+from asyncdl.job.source import NO_ACCOUNT, needs_account
 from asyncdl.library.service import SANDBOX_NAME, ChosenService
 from asyncdl.library.service import name_of as service_name_of
 from asyncdl.m2m import Credentials, M2MClient
@@ -194,6 +195,12 @@ async def open_client(access: Access, max_wait: Seconds | None = None) -> AsyncI
     """Yield a client for commands that only look something up; see :func:`client_of`."""
     async with open_service(access) as service, client_of(service, max_wait) as client:
         yield client
+
+
+def job_access(settings: Config, sandbox: Embedded | None, tls: TlsSettings) -> Access:
+    """Return the access of a job, which may need no account. See :func:`access_to`."""
+    account = None if needs_account(settings) else NO_ACCOUNT
+    return access_to(with_tls(settings.service, tls), sandbox, account)
 
 
 def client_of(service: ChosenService, max_wait: Seconds | None = None) -> M2MClient:

@@ -9,6 +9,7 @@ from asyncdl.config.reading import load_config, parse_config
 from asyncdl.config.sections import (
     DEFAULT_STAC_URL,
     DEFAULT_URL,
+    ArchiveConfig,
     BandGroupProduct,
     BandsProduct,
     BundleProduct,
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_STAC_URL",
     "DEFAULT_URL",
     "Aoi",
+    "ArchiveConfig",
     "BandGroupProduct",
     "BandsProduct",
     "BundleProduct",

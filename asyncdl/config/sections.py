@@ -452,6 +452,9 @@ class DownloadConfig(Section, frozen=True):
     """Where a job keeps its state (journal and lock), in a folder for each download directory.
     Default: ``.asyncdl`` in the directory, or the user's state folder if the directory is in a
     store, or on a volume without locks; see [howto/machines.md](howto/machines.md)."""
+    source: Annotated[Literal["m2m", "s3"], Meta(description='"m2m" or "s3"')] = "m2m"
+    """Where files are from: the service, or the archive on S3, for which your AWS account pays;
+    only single files (``kind = "bands"``) are there. See [howto/archive.md](howto/archive.md)."""
     layout: Template = LayoutTemplate("{kind}/{product_id}/{file}")
     """Where each file goes below the directory; see [layout.md](layout.md)."""
     bundle_layout: Template | None = None
@@ -534,6 +537,24 @@ class StoreConfig(Section, frozen=True):
             _check_address("endpoint", self.endpoint, "https://minio.example.org:9000")
 
 
+class ArchiveConfig(Section, frozen=True):
+    """How the archive on S3 is reached, for ``download.source = "s3"``.
+
+    Credentials are found as AWS's own tools find them, never in a config. Whoever reads pays.
+    """
+
+    region: Word = "us-west-2"
+    """Region of the archive's bucket."""
+    endpoint: Annotated[str, Meta(description=URL_FORM)] | None = None
+    """URL of a service other than AWS that has the same objects."""
+    profile: Word | None = None
+    """Profile of the AWS config. Default: as the environment says."""
+
+    def __post_init__(self) -> None:
+        if self.endpoint is not None:
+            _check_address("endpoint", self.endpoint, "https://minio.example.org:9000")
+
+
 class PollConfig(Section, frozen=True):
     """Waiting for files that the service is still preparing."""
 
@@ -609,6 +630,8 @@ class Config(Section, frozen=True, kw_only=True):
     """How to wait for files in preparation."""
     cluster: ClusterConfig = ClusterConfig()
     """Who fetches the files."""
+    archive: ArchiveConfig = ArchiveConfig()
+    """The archive on S3, if files come from there."""
     store: StoreConfig = StoreConfig()
     """The object store, if files go to one."""
 
@@ -625,6 +648,8 @@ class Config(Section, frozen=True, kw_only=True):
                 "gives a single file and the same file from its bundle one place",
                 "a template with {kind} in a folder",
             )
+        for clash in self._clashes_of_source():
+            raise clash
         for clash in self._clashes_of_windows():
             raise clash
         if self.cluster.engine is not None and self.store_address is not None:
@@ -633,6 +658,16 @@ class Config(Section, frozen=True, kw_only=True):
                 "has workers that cannot place files in a store",
                 "a folder that all workers share, or no engine",
             )
+
+    def _clashes_of_source(self) -> Iterator[Clash]:
+        if self.download.source == "m2m":
+            return
+        if not all(isinstance(product, BandsProduct) for product in self.products):
+            problem = 'clashes with download.source = "s3", where only single files are'
+            yield Clash("products.kind", problem, 'kind = "bands", or source = "m2m"')
+        if not self.service.digest_url:
+            problem = 'is needed for download.source = "s3": it says which files there are'
+            yield Clash("service.stac_url", problem, "the address of a STAC service")
 
     def _clashes_of_windows(self) -> Iterator[Clash]:
         windows = {p.window for p in self.products if not isinstance(p, BundleProduct)}

@@ -90,6 +90,10 @@ REACH: Mapping[str, Reach] = {
     "download.superseded": Reach.CHOICE,
     "download.durable": Reach.CHOICE,
     "download.stac": Reach.CHOICE,
+    "download.source": Reach.OWN,
+    "archive.region": Reach.OWN,
+    "archive.endpoint": Reach.OWN,
+    "archive.profile": Reach.OWN,
     "store.endpoint": Reach.OWN,
     "store.region": Reach.OWN,
     "store.profile": Reach.OWN,
@@ -156,7 +160,7 @@ def overreaches(
 
 
 def _given(raw: Mapping[str, Any], config: Config) -> Iterator[tuple[str, Any]]:
-    for table in ("service", "search", "download", "store", "poll", "cluster"):
+    for table in ("service", "search", "download", "archive", "store", "poll", "cluster"):
         section = getattr(config, table)
         for key in raw.get(table, ()):
             yield f"{table}.{key}", getattr(section, key, None)

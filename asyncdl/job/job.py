@@ -63,9 +63,10 @@ from asyncdl.job.reporting.event_log import log_event
 from asyncdl.job.reporting.event_stream import EventQueue
 from asyncdl.job.reporting.report import Report, Summary, write_report
 from asyncdl.job.run_context import RunContext
+from asyncdl.job.source import NO_ACCOUNT, needs_account, open_source
 from asyncdl.job.stages.cutting import windows_in
 from asyncdl.journal import FileStatus, Journal, RunStart, places_of
-from asyncdl.m2m import ClientOptions, Credentials, M2MClient
+from asyncdl.m2m import ClientOptions, Credentials
 from asyncdl.m2m.downloads.retrieval import SharedPolls
 from asyncdl.markup import Markup, element
 from asyncdl.net.tls import Tls, tls_context
@@ -216,6 +217,8 @@ class Job:
     async def _run(self, whole: SearchPlan, report: Report, emit: Emit) -> None:
         config = self._config
         credentials = self._credentials
+        if credentials is None and not needs_account(config):
+            credentials = NO_ACCOUNT
         if credentials is None:
             credentials = await anyio.to_thread.run_sync(credentials_of, config.service)
         tls = await self._shared_tls()
@@ -225,10 +228,12 @@ class Job:
         async with (
             open_job_state(config, placer, self._service_name, notify) as journal,
             open_fetcher_of(config, self._limits, emit, tls=self._tls, shared_tls=tls) as fetcher,
-            self._open_client(credentials, tls, emit) as client,
             StacCatalog(
                 config.service.digest_url, emit=emit, options=StacOptions(tls=tls)
             ) as catalog,
+            open_source(
+                config, credentials, replace(self._client_options, tls=tls), emit, catalog
+            ) as client,
         ):
             self._api_calls, self._placer = client.calls, placer
             start = await self._begin(journal, credentials.username, whole, emit)
@@ -323,14 +328,6 @@ class Job:
         if any(url.startswith("https:") for url in (service.url, service.digest_url)):
             return await anyio.to_thread.run_sync(tls_context, self._tls)
         return self._tls
-
-    def _open_client(self, credentials: Credentials, tls: Tls, emit: Emit) -> M2MClient:
-        return M2MClient(
-            credentials,
-            url=self._config.service.url,
-            options=replace(self._client_options, tls=tls),
-            emit=emit,
-        )
 
     async def _end(self, report: Report, emit: Emit, status: str = "", error: str = "") -> Summary:
         summary = report.summary(status=status, error=error, api_calls=self._api_calls)

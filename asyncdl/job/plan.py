@@ -117,6 +117,8 @@ class Plan:
     """What the missing files take on disk, copies and unpacked bundles included."""
     transient_bytes: int = 0
     """The most that tars take which are unpacked and not kept."""
+    source: str = "m2m"
+    """Where files would come from: ``m2m``, or ``s3``, for which the reader pays."""
     free_bytes: int | None = None
     """On the volume of the download directory; ``None`` where that is not known."""
     rate: ExpectedRate | None = None
@@ -181,6 +183,7 @@ class Plan:
                 }
                 for name, kind in self.kinds.items()
             },
+            "source": self.source,
             "requests": self.requests,
             "missing_bytes": self.missing_bytes,
             "quota_left": self.quota.room,
@@ -224,7 +227,7 @@ async def make_plan(
     area = search_plan.query.area if search_plan.query else SearchArea()
     kinds = {kind: KindPlan() for kind in kinds_of(config)}
     window = search_plan.window.name if search_plan.window else ""
-    plan = Plan(kinds=kinds, area=area, window=window)
+    plan = Plan(source=config.download.source, kinds=kinds, area=area, window=window)
     emit = _noting(plan, emit)
     async with read_journal(places_of(config), service_name) as journal:
         await check_account(client, emit)

@@ -11,11 +11,13 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.config.aoi import AreaInput
 from asyncdl.events import Emit, discard
+from asyncdl.job.choosing.from_config import options_of
 from asyncdl.job.choosing.search_plan import search_plan_of
 from asyncdl.job.estimate import find_rate
 from asyncdl.job.job import Job
 from asyncdl.job.plan import Plan, make_plan
 from asyncdl.job.reporting.report import Summary
+from asyncdl.job.source import NO_ACCOUNT, needs_account, open_source
 from asyncdl.journal import places_of
 from asyncdl.library.service import ServiceInput, account_of, choose_service, with_service
 from asyncdl.library.settings import (
@@ -114,8 +116,9 @@ async def plan(
     )
     config, _ = await with_service(config, service)
     search_plan = await anyio.to_thread.run_sync(search_plan_of, config)
-    chosen = await choose_service(config, service, credentials)
-    async with chosen.client(emit) as client:
+    account = credentials if needs_account(config) else NO_ACCOUNT
+    chosen = await choose_service(config, service, account)
+    async with open_source(config, chosen.credentials, options_of(config.service), emit) as client:
         made = await make_plan(client, config, search_plan, chosen.name, emit)
     made.rate = await find_rate(places_of(config), config.download, chosen.name, None)
     return made

@@ -179,6 +179,7 @@ class StacCatalog:
         self._clock = clock
         self._outage = Outage()
         self._kept: OrderedDict[str, Digests] = OrderedDict()
+        self._scene_ids: OrderedDict[str, str] = OrderedDict()
         self._one_at_a_time = anyio.Lock()
         self._resources = AsyncExitStack()
         self._transport: StacTransport | None = None
@@ -230,6 +231,11 @@ class StacCatalog:
                 found |= await self._look_up(self._transport, batch)
         return found
 
+    def scene_id(self, product_id: str) -> str:
+        """Return the entity id of a product that was looked up lately; empty if not stated."""
+        items = items_of(product_id)
+        return next(filter(None, (self._scene_ids.get(item, "") for item in items)), "")
+
     def _recall(self, product_ids: Iterable[str]) -> dict[str, Digests]:
         found = {}
         for product_id in product_ids:
@@ -244,6 +250,11 @@ class StacCatalog:
         self._kept |= found
         while len(self._kept) > self._options.keep_products:
             self._kept.popitem(last=False)
+
+    def _keep_scene_ids(self, found: Mapping[str, str]) -> None:
+        self._scene_ids |= found
+        while len(self._scene_ids) > 2 * self._options.keep_products:
+            self._scene_ids.popitem(last=False)
 
     async def _look_up(
         self, transport: StacTransport, product_ids: list[str]
@@ -284,6 +295,7 @@ class StacCatalog:
             page = await self._fetch_with_retries(transport, request)
             added = {item: digests for item, digests in page.items.items() if item in items}
             found |= added
+            self._keep_scene_ids(page.scene_ids)
             request = next_page(body, page.next, transport.address.origin) if added else None
         return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import orjson
@@ -29,6 +29,8 @@ class FileDigest:
     """``sha512`` or ``sha256``."""
     value: str
     """Lower-case hex."""
+    archived_at: str = ""
+    """Address of the file in the archive, such as ``s3://usgs-landsat/…``; empty if not stated."""
 
 
 def parse_multihash(text: object) -> FileDigest | None:
@@ -88,6 +90,8 @@ class Page:
     """Item id to the digests that the item states; there may be none."""
     next: Json
     """The link to the next page as it came, or ``None``."""
+    scene_ids: dict[str, str] = field(default_factory=dict)
+    """Item id to the entity id of its scene, where it is stated."""
 
 
 def items_of(product_id: str) -> dict[str, str]:
@@ -121,7 +125,9 @@ def read_page(body: bytes) -> Page:
     features = page.get("features") if isinstance(page, dict) else None
     if not isinstance(features, list):
         raise NotAnItemCollection("there is no list of items in it")
-    return Page(dict(_read_items(features)), _next_link(page.get("links")))
+    return Page(
+        dict(_read_items(features)), _next_link(page.get("links")), dict(_scene_ids(features))
+    )
 
 
 def next_page(sent: Json, link: Json, origin: str) -> PageRequest | None:
@@ -167,6 +173,13 @@ def _read_items(features: list[Json]) -> Iterator[tuple[str, Digests]]:
             yield item_id, _read_assets(item_id, feature.get("assets"))
 
 
+def _scene_ids(features: list[Json]) -> Iterator[tuple[str, str]]:
+    for feature in features:
+        match feature:
+            case {"id": str(item_id), "properties": {"landsat:scene_id": str(scene_id)}}:
+                yield item_id, scene_id
+
+
 def _read_assets(item_id: str, assets: Json) -> Digests:
     digests = {}
     for asset in assets.values() if isinstance(assets, dict) else ():
@@ -174,10 +187,18 @@ def _read_assets(item_id: str, assets: Json) -> Digests:
             continue  # older items have none
         name, digest = _file_name(asset.get("href")), parse_multihash(asset["file:checksum"])
         if name and digest:
-            digests[name] = digest
+            digests[name] = replace(digest, archived_at=_archived_at(asset))
         else:
             _log.info("%s: a digest that cannot be read: %.60r", item_id, asset["file:checksum"])
     return digests
+
+
+def _archived_at(asset: Json) -> str:
+    """Return where an asset is on S3. Source: the ``alternate-assets`` extension of STAC."""
+    match asset.get("alternate"):
+        case {"s3": {"href": str(href)}} if href.startswith("s3://"):
+            return href
+    return ""
 
 
 def _file_name(href: object) -> str:

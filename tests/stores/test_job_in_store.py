@@ -12,8 +12,10 @@ import pytest
 from asyncdl.errors import StoreError
 from asyncdl.events import Notice
 from asyncdl.job.plan import make_plan
+from asyncdl.job.source import open_source
 from asyncdl.job.status import status_of
 from asyncdl.job.verifying import Checked, verify_job
+from asyncdl.m2m import ClientOptions, Credentials
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED
 from tests.stores.door import SLOW_DOWN, Door
 from tests.stores.store_bench import StoreBench
@@ -128,8 +130,10 @@ async def test_a_plan_knows_what_the_store_has(store_bench: StoreBench) -> None:
     await store_bench.complete(RED)
     job = store_bench.job(BANDS)
     search_plan = await job._whole_search_plan()
-    async with job._open_client(job._credentials, job._tls, store_bench.events.append) as client:  # type: ignore[arg-type]
-        plan = await make_plan(client, store_bench.config(BANDS), search_plan, "sandbox")
+    config, service = store_bench.config(BANDS), store_bench.service
+    account = Credentials(service.username, service.token)
+    async with open_source(config, account, ClientOptions(), store_bench.events.append) as client:
+        plan = await make_plan(client, config, search_plan, "sandbox")
     assert plan.kinds["bands"].present_files == 3 and plan.requests == 9
     assert plan.free_bytes is None and plan.fits
 

@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"errors", "events", "extras", "run_state", "version"},
     "net": {"errors", "extras", "outside", "redact", "version"},
     "stores": {"errors", "extras"},
+    "archive": {"errors", "m2m", "stac", "stores"},
     "config": {
         "user_text", "errors", "net.hosts", "outside", "stores.address", "text", "units",
     },
@@ -52,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "job": {
         "background", "errors", "events", "extras", "config", "markup", "outside", "net", "redact",
         "run_state", "system", "text", "units", "user_text", "transfer", "m2m", "stac", "items",
-        "journal", "windows", "cluster", "stores",
+        "journal", "windows", "cluster", "stores", "archive",
     },
     "cluster": {
         "errors", "events", "extras", "config.layouts", "job.places", "net", "redact", "transfer",

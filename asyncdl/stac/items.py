@@ -29,7 +29,7 @@ class FileDigest:
     """``sha512`` or ``sha256``."""
     value: str
     """Lower-case hex."""
-    archived_at: str = ""
+    archived_at: str = field(default="", compare=False)
     """Address of the file in the archive, such as ``s3://usgs-landsat/…``; empty if not stated."""
 
 

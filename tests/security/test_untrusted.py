@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from asyncdl.config import Config, SearchConfig, load_config, parse_config
 from asyncdl.config.sections import (
     DEFAULT_URL,
+    ArchiveConfig,
     ClusterConfig,
     DownloadConfig,
     PollConfig,
@@ -197,7 +198,7 @@ def test_every_key_of_a_config_has_a_reach() -> None:
     keys = keys_of(ServiceConfig, "service") | keys_of(SearchConfig, "search")
     keys |= keys_of(DownloadConfig, "download") | keys_of(PollConfig, "poll")
     keys |= keys_of(ClusterConfig, "cluster")
-    keys |= keys_of(StoreConfig, "store")
+    keys |= keys_of(StoreConfig, "store") | keys_of(ArchiveConfig, "archive")
     for kind in get_args(Product):
         keys |= keys_of(kind, "products") | {"products.kind"}
     assert keys == set(REACH)
@@ -341,6 +342,7 @@ def test_nothing_of_the_account_is_set(root: Path, key: str) -> None:
         "scheduler": "tcp://h:1",
         "workers": 2,
         "lease": 5,
+        "source": "s3",
     }
     values |= STORE_VALUES
     raw = order(table, name, values.get(name, "dask" if name == "engine" else "ids.txt"))

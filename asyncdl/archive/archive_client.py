@@ -81,7 +81,7 @@ class ArchiveClient(M2MClient):
     ) -> AsyncIterator[SceneList]:
         """Yield a list that exists here only."""
         list_id = secrets.token_hex(8)
-        self._lists[list_id] = [self._products.pop(id_, id_) for id_ in ids]
+        self._lists[list_id] = list(ids)
         try:
             yield SceneList(list_id, dataset_name, len(ids), len(ids))
         finally:
@@ -113,7 +113,8 @@ class ArchiveClient(M2MClient):
 
         Raises: NetworkError, when the catalogue gives no answer; StoreError.
         """
-        wanted = self._lists[list_id] if list_id is not None else list(entity_ids or ())
+        ids = self._lists[list_id] if list_id is not None else (entity_ids or ())
+        wanted = [self._products.pop(id_, id_) for id_ in ids]
         found = await self._catalog.digests(wanted)
         if lacking := [product for product in wanted if product not in found]:
             what = f"files of {len(lacking):,} scenes, such as {lacking[0]}"

@@ -348,6 +348,8 @@ def test_nothing_of_the_account_is_set(root: Path, key: str) -> None:
     raw = order(table, name, values.get(name, "dask" if name == "engine" else "ids.txt"))
     raw[table] |= {"client_cert": "ids.txt"} if name == "client_key" else {}
     raw[table] |= {"engine": "dask"} if table == "cluster" else {}
+    if name == "source":  # there are no bundles at the archive
+        raw["products"] = [{"kind": "bands", "bands": ["red"]}]
     with pytest.raises(ConfigError, match="only for the operator") as refused:
         untrusted(raw, root)
     assert refused.value.key.startswith(f"{table}.")

@@ -129,6 +129,8 @@ class AgentEngine:
             self._renew(fresh)
         for number in instructions.withdrawn:
             self._withdraw(number)
+        for number in instructions.asked_for:
+            self._give_back(number)
         for order in instructions.orders:
             self._accept(order)
 
@@ -157,6 +159,10 @@ class AgentEngine:
         self._open.pop(number, None)
         if number in self._scopes:
             self._scopes[number].cancel()
+
+    def _give_back(self, number: int) -> None:
+        if number not in self._scopes and self._open.pop(number, None) is not None:
+            self._outbox.add(OrderOutcome(number, is_interrupted=True))
 
     async def report(self) -> AgentReport:
         """Wait until there is something to report, and return it; with nothing after a while."""

@@ -186,10 +186,8 @@ class ClusterFetcher:
 
     def _hand_out(self) -> None:
         self._send_orders()
-        if taken := self._book.rebalance():
-            for worker, number in taken:
-                self._agents[worker].next_instructions().withdrawn.append(number)
-            self._send_orders()
+        for worker, number in self._book.rebalance():
+            self._agents[worker].next_instructions().asked_for.append(number)
 
     def _send_orders(self) -> None:
         for orders, order in self._book.hand_out():

@@ -76,13 +76,17 @@ class Instructions(Struct, omit_defaults=True):
     orders: list[FileOrder] = field(default_factory=list)
     withdrawn: list[int] = field(default_factory=list)
     """Orders that are no longer wanted; nothing is reported of them."""
+    asked_for: list[int] = field(default_factory=list)
+    """Orders that are given back, as interrupted, if they have not begun."""
     urls: list[FreshUrl] = field(default_factory=list)
     lessons: list[HostLesson] = field(default_factory=list)
     share: Share | None = None
     """What the agent may use from now on; ``None`` changes nothing."""
 
     def __bool__(self) -> bool:
-        return self.share is not None or any((self.orders, self.withdrawn, self.urls, self.lessons))
+        return self.share is not None or any(
+            (self.orders, self.withdrawn, self.asked_for, self.urls, self.lessons)
+        )
 
 
 class AgentReport(Struct, omit_defaults=True):

@@ -34,6 +34,8 @@ class OpenOrder(Generic[T]):
     """Who has it; empty if nobody has."""
     avoided: set[str] = field(default_factory=set)
     """Agents that could not fetch it, and may be the cause."""
+    is_asked_for: bool = False
+    """Whether its agent is to give it back, unless it works on it."""
     is_resent: bool = False
     """Whether another agent had it, which may have finished it unheard."""
 
@@ -70,8 +72,9 @@ class AgentOrders(Generic[T]):
 
     @property
     def surplus(self) -> int:
-        """Orders that wait for others of the agent to end."""
-        return len(self.orders) - max(1, self.share.files)
+        """Orders that wait for others of the agent to end, and that it may be asked for."""
+        asked = sum(order.is_asked_for for order in self.orders.values())
+        return len(self.orders) - asked - max(1, self.share.files)
 
     @property
     def load(self) -> float:
@@ -132,7 +135,7 @@ class OrderBook(Generic[T]):
         """Give an order another number: who had it may still report the end of the old one."""
         del self._open[order.number]
         old, self._last = order.number, self._last + 1
-        order.number, order.is_resent = self._last, True
+        order.number, order.is_resent, order.is_asked_for = self._last, True, False
         self._open[order.number] = order
         for agent in self.agents.values():
             if agent.suspected_for == old:
@@ -190,25 +193,22 @@ class OrderBook(Generic[T]):
         self.waiting.extendleft(reversed(passed))
 
     def rebalance(self) -> list[tuple[str, int]]:
-        """Take orders from agents that have too many, if others have nothing to do.
+        """Return which agents are asked to give back which orders, as others have nothing to do.
 
-        Only what an agent does not work on yet, as far as numbers tell, and only if no order waits.
-
-        Returns: Agents and the numbers of orders that they have to give back; the orders wait.
+        Only if no order waits. An agent gives back what it has not begun; each is asked for once.
         """
-        taken: list[tuple[str, int]] = []
+        asked: list[tuple[str, int]] = []
         if self.waiting:
-            return taken
+            return asked
         for idle in self.agents.values():
-            lacking = min(idle.room, idle.share.files - len(idle.orders))
-            for _ in range(lacking):
+            for _ in range(min(idle.room, idle.share.files - len(idle.orders))):
                 busiest = max(self.agents.values(), key=lambda agent: agent.surplus)
                 if busiest is idle or busiest.surplus < 1:
                     break
-                number, order = next(reversed(busiest.orders.items()))
-                taken.append((busiest.name, number))
-                self.put_back(order)
-        return taken
+                order = next(o for o in reversed(busiest.orders.values()) if not o.is_asked_for)
+                order.is_asked_for = True
+                asked.append((busiest.name, order.number))
+        return asked
 
     def _forgive(self, order: OpenOrder[T]) -> None:
         """Forget whom an order avoids if nobody else is left."""

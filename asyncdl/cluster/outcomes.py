@@ -53,32 +53,32 @@ class OrderOutcome(Struct, frozen=True, omit_defaults=True):
 def record_of_fetched(fetched: Fetched) -> FetchedRecord:
     """Return a fetched file as data."""
     return FetchedRecord(
-        str(fetched.path),
-        fetched.size_bytes,
-        fetched.received_bytes,
-        fetched.already_there,
-        fetched.proof,
-        fetched.attempts,
-        fetched.elapsed_s,
-        fetched.digests,
-        fetched.address,
-        fetched.validator,
-        fetched.excerpt,
+        path=str(fetched.path),
+        size_bytes=fetched.size_bytes,
+        received_bytes=fetched.received_bytes,
+        already_there=fetched.already_there,
+        proof=fetched.proof,
+        attempts=fetched.attempts,
+        elapsed_s=fetched.elapsed_s,
+        digests=fetched.digests,
+        address=fetched.address,
+        validator=fetched.validator,
+        excerpt=fetched.excerpt,
     )
 
 
 def fetched_of(record: FetchedRecord) -> Fetched:
     """Return the fetched file that a record was made of."""
     return Fetched(
-        Path(record.path),
-        record.size_bytes,
-        record.received_bytes,
-        record.already_there,
-        record.proof,
-        record.attempts,
-        record.elapsed_s,
-        record.digests,
-        record.address,
-        record.validator,
-        record.excerpt,
+        path=Path(record.path),
+        size_bytes=record.size_bytes,
+        received_bytes=record.received_bytes,
+        already_there=record.already_there,
+        proof=record.proof,
+        attempts=record.attempts,
+        elapsed_s=record.elapsed_s,
+        digests=record.digests,
+        address=record.address,
+        validator=record.validator,
+        excerpt=record.excerpt,
     )

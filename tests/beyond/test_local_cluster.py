@@ -37,13 +37,5 @@ async def test_workers_of_this_machine_fetch_everything_and_the_report_lists_the
     again = await processes.run(service, config, address=None)
     assert await again.ended() == 0
     assert again.lines[-1]["bytes"]["downloaded"] == 0
-    config.write_text(
-        config.read_text()
-        .replace('"data"', '"windows"')
-        .replace('"QA_PIXEL"]', '"QA_PIXEL"]\nwindow = [-150, 61.1, -149.5, 61.4]')
-    )
-    windows = await processes.run(service, config, address=None)
-    assert await windows.ended() == 0
-    assert windows.lines[0]["proof"].startswith("length+tiles-")
     names = {path.rpartition("_T1_")[2] for path in files_under(tmp_path / "data")}
     assert {"SR_B4.TIF", "ST_B10.TIF", "QA_PIXEL.TIF"} <= names

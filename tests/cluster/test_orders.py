@@ -219,7 +219,9 @@ fetched_files = st.builds(
     attempts=st.integers(0, 9),
     elapsed_s=st.floats(0, 9),
     digests=st.lists(digests, max_size=2).map(tuple),
+    address=texts,
     validator=texts,
+    excerpt=texts,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,9 +26,8 @@ PART_BYTES = 8 * MIB
 MOST_PARTS = 10_000
 PARTS_AT_ONCE = 3
 """Of one upload: their bytes are in memory."""
-LARGE_AT_ONCE = 2
-"""Uploads in parts at once, so that memory stays below :data:`LARGE_AT_ONCE` x
-:data:`PARTS_AT_ONCE` x :data:`PART_BYTES`."""
+IN_MEMORY_BYTES = 48 * MIB
+"""Of all uploads together, as far as their parts are no larger than this."""
 READ_BYTES = MIB
 
 _CLIENT = {"connect_timeout": "10s", "timeout": "120s", "pool_idle_timeout": "30s"}
@@ -84,7 +83,7 @@ class ObjectStore:
         self.address = settings.address
         self.pace = pace
         self._client = client
-        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
+        self._memory = _Memory(IN_MEMORY_BYTES)
 
     # --- put ------------------------------------------------------------------------------
 
@@ -103,10 +102,11 @@ class ObjectStore:
         self._check_name(path)
         size_bytes = source.stat().st_size
         if size_bytes <= ONE_REQUEST_BYTES:
-            return self._put_new(source.read_bytes(), path, facts)
+            with self._memory.taken(size_bytes):
+                return self._put_new(source.read_bytes(), path, facts)
         if (there := self._same_as(path, size_bytes, facts)) is not None:
             return there
-        with self._large:
+        with self._memory.taken(PARTS_AT_ONCE * part_size(size_bytes)):
             made = self.pace.run(lambda: self._put_parts(source, size_bytes, path, facts))
         return StoredObject(path, size_bytes, *_tags(made))
 
@@ -282,6 +282,29 @@ class ObjectStore:
         if len(key.encode()) > MAX_KEY_BYTES:
             detail = f"a store allows names of {MAX_KEY_BYTES} bytes"
             raise StoreError(self.address.url_of(path), detail, reason="store-name")
+
+
+class _Memory:
+    """A bound on the bytes of uploads in memory. Blocks."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, size_bytes: int) -> Iterator[None]:
+        """Wait until there is room, and hold it; one that needs all of it may have it alone."""
+        size_bytes = min(size_bytes, self._limit_bytes)
+        with self._changed:
+            self._changed.wait_for(lambda: self._used_bytes + size_bytes <= self._limit_bytes)
+            self._used_bytes += size_bytes
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used_bytes -= size_bytes
+                self._changed.notify_all()
 
 
 DIGESTS = ("sha512", "sha256", "md5")

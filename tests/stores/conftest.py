@@ -49,7 +49,8 @@ def door(weed: Weed) -> Iterator[Door]:
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> str:
     """A folder of the bucket that no other test uses."""
-    return "".join(sign for sign in request.node.name if sign.isalnum())
+    name = f"{request.node.path.stem}{request.node.name}"
+    return "".join(sign for sign in name if sign.isalnum())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import ConfigError, StoreError
+from asyncdl.stores import object_store
 from asyncdl.stores.object_store import ONE_REQUEST_BYTES, PART_BYTES, ObjectStore
 from asyncdl.stores.pace import Pace
 from tests.stores.door import SLOW_DOWN, Door, refusal
@@ -191,6 +193,36 @@ def test_without_credentials_nothing_is_requested(
     with pytest.raises(StoreError, match="no credentials") as raised:
         store_at("s3://landsat/p")
     assert raised.value.reason == "store-credentials"
+
+
+def test_keys_and_region_of_the_environment_need_no_chain(
+    weed: Weed, store_at: Callable[..., ObjectStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a second to load."""
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    assert list(store_at("s3://landsat/none").list()) == []
+    monkeypatch.delenv("AWS_REGION")
+    with pytest.raises(ConfigError, match="pip install"):
+        store_at("s3://landsat/none")
+
+
+def test_uploads_share_a_bound_of_memory(
+    weed: Weed, store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many at once wait for each other, and one that is larger than all of it gets in."""
+    monkeypatch.setattr(store, "_memory", object_store._Memory(150_000))
+    paths = [tmp_path / str(number) for number in range(6)]
+    for path in paths:
+        path.write_bytes(path.name.encode() * 100_000)
+    (tmp_path / "5").write_bytes(bytes(300_000))
+    threads = [threading.Thread(target=store.put_file, args=(p, p.name, {})) for p in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {found.path for found in store.list()} == {path.name for path in paths}
 
 
 def test_a_profile_gives_credentials(

@@ -11,7 +11,11 @@ from tests.job.bench import BANDS
 from tests.stores.conftest import LANES
 from tests.stores.store_bench import StoreBench
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.beyond,
+    pytest.mark.filterwarnings("default"),  # of packages that are none of ours
+]
 
 odc_stac = pytest.importorskip("odc.stac", reason=f"needs odc-stac ({LANES})")
 pystac = pytest.importorskip("pystac")

@@ -83,7 +83,7 @@ def test_a_config_of_a_store_has_no_folder(tmp_path: Path) -> None:
     assert found.target == "s3://bucket/x" and found.store.spool == 20 * 1024**3
     with pytest.raises(MisuseError, match="s3://bucket/x is no folder"):
         _ = found.directory
-    with pytest.raises(ConfigError, match="store.secret: secrets do not belong"):
+    with pytest.raises(ConfigError, match=r"store\.secret: secrets do not belong"):
         parse_config(config("s3://bucket/x", tmp_path, secret="x"))
     with pytest.raises(ConfigError, match="secrets do not belong in a config"):
         parse_config(config("s3://bucket/x", tmp_path, endpoint="https://k:s@host"))

@@ -60,7 +60,7 @@ def test_a_large_file_is_there_whole_and_leaves_no_upload(
     assert weed.read(f"{prefix}/bundle/S.tar") == large.read_bytes()
     assert [placed] == list(store.list())
     assert weed.facts(f"{prefix}/bundle/S.tar") == facts_of(large)
-    assert weed.uploads() == []
+    assert weed.uploads(prefix) == []
 
 
 def test_the_same_file_is_not_written_twice(
@@ -130,7 +130,7 @@ def test_an_upload_that_is_cancelled_leaves_nothing(
     store = store_at(f"s3://{weed.bucket}/{prefix}", Pace(check_cancelled=check))
     with pytest.raises(KeyboardInterrupt):
         store.put_file(large, "x", facts_of(large))
-    assert weed.names(prefix) == [] and weed.uploads() == []
+    assert weed.names(f"{prefix}/") == [] and weed.uploads(prefix) == []
 
 
 def test_objects_are_read_moved_and_removed(store: ObjectStore, large: Path) -> None:

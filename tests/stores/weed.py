@@ -152,10 +152,11 @@ class Weed:
         """Write an object as somebody else."""
         self.client().put_object(Bucket=self.bucket, Key=key, Body=data)
 
-    def uploads(self) -> list[str]:
-        """Return the keys of uploads that were begun and not finished."""
+    def uploads(self, prefix: str) -> list[str]:
+        """Return the keys below a prefix of uploads that were begun and not finished."""
         found = self.client().list_multipart_uploads(Bucket=self.bucket)
-        return [upload["Key"] for upload in found.get("Uploads", ())]
+        keys = [upload["Key"] for upload in found.get("Uploads", ())]
+        return [key for key in keys if key.startswith(f"{prefix}/")]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -25,6 +25,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from asyncdl.errors import DiskError
+from asyncdl.system.scheduling import times_waited
 from asyncdl.system.volumes import free_bytes, held_bytes
 
 _KEEP_SIZE = 1
@@ -84,6 +85,8 @@ T = TypeVar("T")
 
 SLOW_CALL_S = 0.02
 """A call on the event loop that takes longer delays the connections."""
+SURELY_SLOW_S = 0.25
+"""Longer than another process keeps the processor, however busy the machine is."""
 COOLDOWN_FACTOR = 100
 """After such a call, all calls run in threads for this many times as long: the loop is blocked
 for less than a hundredth of the time, however slow the disk is."""
@@ -95,14 +98,26 @@ class Disk:
     The threads are not those of the loop's default executor, which resolves host names: a slow
     disk must not prevent new connections.
 
+    On a busy machine a call takes long because others have the processor, which threads would make
+    worse. So after a first slow call the next ones are watched: one that is slow and has waited
+    is the disk's fault.
+
     Args:
         threads: Number of calls at once in threads, 1 or more.
         clock: Returns the time in seconds.
+        waits: Returns how often this thread has waited; ``None`` where that is not known.
     """
 
-    def __init__(self, threads: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        threads: int,
+        clock: Callable[[], float] = time.perf_counter,
+        waits: Callable[[], int | None] = times_waited,
+    ) -> None:
         self._limiter = CapacityLimiter(threads)
         self._clock = clock
+        self._waits = waits
+        self._watched_until_s = 0.0
         self._cooldown_until_s = 0.0
 
     @property
@@ -133,11 +148,13 @@ class Disk:
     def run_inline(self, path: Path, call: Callable[[], T]) -> T:
         """Run a brief ``call`` on the event loop, while :attr:`is_quick`.
 
-        After one that takes long, the next ones run in threads for a while.
+        After some that take long, the next ones run in threads for a while.
 
         Raises: as :meth:`run`.
         """
         began_s = self._clock()
+        is_watched = began_s < self._watched_until_s
+        waited = self._waits() if is_watched else None
         try:
             return call()
         except OSError as error:
@@ -145,4 +162,11 @@ class Disk:
         finally:
             took_s = self._clock() - began_s
             if took_s > SLOW_CALL_S:
-                self._cooldown_until_s = began_s + took_s * (1 + COOLDOWN_FACTOR)
+                self._note_slow(began_s, took_s, is_proven=is_watched and self._waits() != waited)
+
+    def _note_slow(self, began_s: float, took_s: float, *, is_proven: bool) -> None:
+        until_s = began_s + took_s * (1 + COOLDOWN_FACTOR)
+        if is_proven or took_s > SURELY_SLOW_S or self._waits() is None:
+            self._cooldown_until_s = until_s
+        else:
+            self._watched_until_s = until_s

@@ -78,6 +78,8 @@ def as_json_line(event: FileFinished) -> dict[str, object]:
     }
     if event.members:
         line["members"] = list(event.members)
+    if event.window:
+        line |= {"window": event.window, "whole_bytes": event.whole_bytes}
     if event.reason:
         line |= {
             "reason": event.reason,

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncdl.cli.display import as_json_line
 from asyncdl.cli.service_access import with_window
 from asyncdl.config import Window, parse_config
 from asyncdl.config.layouts import LayoutTemplate
 from asyncdl.errors import ConfigError
+from asyncdl.events import FileFinished, FileState
 from asyncdl.job.choosing import windows
 from asyncdl.job.choosing.from_config import products_of
 from asyncdl.job.choosing.search_plan import search_plan_of
@@ -240,6 +242,16 @@ def test_what_is_missing_of_some_spans(data: st.DataObject) -> None:
     assert bytes_of(found) == (bytes_of(wanted) - bytes_of(done)) & set(range(total))
     assert found == sorted(found)
     assert all(span.size_bytes > 0 for span in found)
+
+
+def test_a_line_of_json_names_the_window_of_a_raster() -> None:
+    plain = FileFinished("bands", SCENE, "a.TIF", FileState.DOWNLOADED, 5)
+    cut = as_json_line(
+        FileFinished(
+            "bands", SCENE, "a.TIF", FileState.DOWNLOADED, 5, window="box_1_2_3_4", whole_bytes=9
+        )
+    )
+    assert cut == as_json_line(plain) | {"window": "box_1_2_3_4", "whole_bytes": 9}
 
 
 def with_option(text: str, *products: dict[str, Any]) -> Any:

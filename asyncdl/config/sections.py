@@ -558,7 +558,7 @@ class ArchiveConfig(Section, frozen=True):
 class PollConfig(Section, frozen=True):
     """Waiting for files that the service is still preparing."""
 
-    interval: Annotated[Seconds, Meta(description='seconds, or text such as "30s"')] = Seconds(10)
+    interval: Annotated[Seconds, Meta(description='seconds, or text such as "30s"')] = Seconds(30)
     """Least time between two ``download-retrieve`` calls for the same label. The first one follows
     the request at once; while nothing gets ready they become rarer, down to one a minute."""
     deadline: Annotated[Seconds, Meta(description='seconds, or text such as "6h"')] = Seconds(

@@ -588,11 +588,13 @@ class M2MClient:
         Returns: The entries; may be iterated over more than once. An iteration raises ApiError,
             after the last row, if no entry was valid.
         """
-        endpoint = "download-search"
-        data = await self._caller.call(endpoint, _payload(label=label, activeOnly=active_only))
+        payload = _payload(label=label, activeOnly=active_only)
+        data = await self._caller.call("download-search", payload)
         if isinstance(data, RawRows):
-            return _LoggedRows(endpoint, partial(ReplyRows, data.rows, DownloadEntry))
-        return await off_loop(_count(data), _read, endpoint, data or [], list[DownloadEntry])
+            return _LoggedRows("download-search", partial(ReplyRows, data.rows, DownloadEntry))
+        return await off_loop(
+            _count(data), _read, "download-search", data or [], list[DownloadEntry]
+        )
 
     async def download_order_remove(self, label: str) -> int:
         """Remove a label from the account's queue; return how many entries it had."""

@@ -136,7 +136,9 @@ def map_data(
 @cache
 def coast() -> Fragment:
     """Return the world's coasts as JSON; docs/make_coast.py says in which form."""
-    return Fragment(resources.files("asyncdl.pages").joinpath("parts", "coast.json").read_bytes())
+    return Fragment(
+        resources.files("asyncdl.pages").joinpath("parts", "coast.json").read_bytes().strip()
+    )
 
 
 def _scene(scene: FoundScene) -> dict[str, Any]:

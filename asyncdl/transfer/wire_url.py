@@ -62,6 +62,7 @@ def read_target(text: str) -> RequestTarget:
 
 @lru_cache(_URLS_IN_USE)
 def _read_once(text: str) -> RequestTarget:
+    text = Url(text)  # whose repr shows no secret, as those who print tracebacks show it
     try:
         target = _read(text)
     except _NoHostName as error:

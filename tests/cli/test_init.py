@@ -129,7 +129,7 @@ def test_inputs_make_a_config_that_run_accepts() -> None:
     assert config.search.point == (-149.9, 61.2)
     assert config.search.cloud_cover == (0, 60)
     assert [msgspec.to_builtins(p) for p in config.products] == [
-        {"kind": "bands", "bands": ("red", "nir08")}
+        {"kind": "bands", "bands": ("red", "nir08"), "window": None, "exact": False}
     ]
 
 

@@ -163,7 +163,7 @@ async def run_program(block: Block, folder: Path, service_url: str) -> None:
 def test_every_block_has_a_language_that_is_tried_or_known() -> None:
     """A typing error in a fence would let its block go untried."""
     others = {b.language for page in pages() for b in blocks_of(page)} - LANGUAGES
-    assert others <= {"", "ini", "text"}
+    assert others <= {"", "ini", "json", "text"}
 
 
 def test_every_block_of_python_makes_all_names_that_it_uses(tmp_path: Path) -> None:

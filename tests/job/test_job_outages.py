@@ -241,8 +241,8 @@ async def test_a_batch_without_options_stops_no_other(
     options, first = ENDPOINTS["download-options"], list[object]()
 
     def fail_for_the_first(world: SandboxState, payload: Payload) -> Json:
-        first.append(payload["listId"])
-        if payload["listId"] == first[0]:
+        first.append(payload["entityIds"])
+        if payload["entityIds"] == first[0]:
             raise Refusal("UNKNOWN", "no luck with these")
         return options(world, payload)
 

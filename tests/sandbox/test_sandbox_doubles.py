@@ -26,7 +26,8 @@ def endpoints_in(method: FunctionType) -> Iterator[str]:
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))):
         match node:
             case ast.Call(
-                ast.Attribute(ast.Name("self"), _), [ast.Constant(str() as endpoint), *_]
+                ast.Attribute(ast.Name("self") | ast.Attribute(ast.Name("self"), _), _),
+                [ast.Constant(str() as endpoint), *_],
             ):
                 yield endpoint
 

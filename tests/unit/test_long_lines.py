@@ -198,7 +198,7 @@ def test_the_timeline_has_a_line_for_each_second() -> None:
 def test_what_a_service_needs_and_gives_is_read_from_the_faults() -> None:
     [direct] = [scenario for scenario in SCENARIOS if scenario.name == "direct"]
     assert isinstance(direct, JobScenario)
-    assert direct.needed == Calls(1.5, 7)
+    assert direct.needed == Calls(1.5, 4)
     assert direct.connection_line == Line(0.0, connection_bytes_s=2e6)
     assert direct.fault("files_down") == "0"
 

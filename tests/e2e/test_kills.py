@@ -15,7 +15,7 @@ import pytest
 
 import asyncdl.sandbox
 from asyncdl.sandbox import Faults, Service
-from tests.soak.blows import DEFERRED, EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_file
+from tests.soak.blows import EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_file
 from tests.soak.fine_notes import CHECKPOINT_BYTES, FLUSH_BYTES
 from tests.soak.ordeal import Ordeal
 
@@ -33,7 +33,7 @@ def blows_of(rng: Random) -> Sequence[Blow]:
         blow_at_call(rng, EARLY),
         blow_at_call(rng, QUEUE),
         blow_at_file(rng, 6),
-        blow_at_call(rng, (*EARLY, *QUEUE, *DEFERRED)),
+        blow_at_call(rng, (*EARLY, *QUEUE)),
         blow_at_file(rng, 9),
         blow_at_call(rng, LATE),
     )

@@ -13,8 +13,6 @@ from anyio.abc import Process
 
 EARLY = ("login-token", "scene-search", "download-options")
 """Before the first file is requested."""
-DEFERRED = ("notifications",)
-"""After the first request, while files flow."""
 QUEUE = ("download-request", "download-request", "download-retrieve")
 LATE = ("download-order-remove", "logout")
 BODY = ("*.TIF flows", "*.tar flows", "* flows", "*.tar sent", "* sent", "* sent", "* sent")

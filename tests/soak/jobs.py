@@ -14,7 +14,7 @@ from random import Random
 
 import asyncdl.sandbox
 from asyncdl.sandbox import Faults
-from tests.soak.blows import DEFERRED, EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_file
+from tests.soak.blows import EARLY, LATE, QUEUE, Blow, blow_at_call, blow_at_file
 from tests.soak.ordeal import BANDS, BUNDLE, GROUP, KINDS, Ordeal
 from tests.soak.secure import behind_tls
 
@@ -120,7 +120,7 @@ def random_blow(rng: Random) -> Blow:
     blow = rng.choice(
         (
             blow_at_call(rng, EARLY),
-            blow_at_call(rng, (*QUEUE, *DEFERRED)),
+            blow_at_call(rng, QUEUE),
             blow_at_call(rng, LATE),
             blow_at_file(rng, 20),
             blow_at_file(rng, 20),

@@ -10,6 +10,7 @@ import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from ipaddress import IPv6Address
 from typing import TypeAlias
 
 import idna
@@ -152,10 +153,18 @@ def _in_ascii(host: str) -> str | None:
     """
     name = host.lower()
     if name.startswith("["):
-        return name
+        return name if _is_address(name[1:-1]) else None
     if not name.isascii():
         try:
             name = idna.encode(name, uts46=True).decode()
         except UnicodeError:
             return None
     return name if _NAME.fullmatch(name) else None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # a zone is of this machine

@@ -73,6 +73,7 @@ def test_a_link_says_where_it_leads(url: str, place: str, is_picture: bool) -> N
 
 @given(st.text("htps:/\\@.?#%[]\t\nuge\u0443xvil0 ", max_size=30).map("https://".__add__))
 @example("https://evil@usgs.gov")
+@example("https://[0]")
 def test_no_parser_sees_another_host_than_is_shown(text: str) -> None:
     link = web_link(text)
     if link is not None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-
-if sys.platform == "linux":
+try:
     from resource import RUSAGE_THREAD, getrusage
-
-    def times_waited() -> int | None:
-        """Return how often this thread has waited so far; ``None`` where that is not known.
-
-        A microsecond. Source: ``getrusage(2)``, ``ru_nvcsw``.
-        """
-        return getrusage(RUSAGE_THREAD).ru_nvcsw
-
+except ImportError:  # Windows has no such module, and macOS does not count by threads
+    _counts = False
 else:
+    _counts = True
 
-    def times_waited() -> int | None:
-        """Return ``None``: it is not known here."""
-        return None
+
+def times_waited() -> int | None:
+    """Return how often this thread has waited so far; ``None`` where that is not known.
+
+    A microsecond. Source: ``getrusage(2)``, ``ru_nvcsw``.
+    """
+    return getrusage(RUSAGE_THREAD).ru_nvcsw if _counts else None

@@ -31,7 +31,6 @@ from asyncdl.m2m.models import (
     RateLimits,
     RejectedDownload,
     RequestedDownload,
-    Scene,
     ScenePage,
 )
 from asyncdl.m2m.scene_lists import SceneList
@@ -94,10 +93,6 @@ class ArchiveClient(M2MClient):
         ids: Sequence[str] | None = None,
     ) -> None:
         """Do nothing: there are no lists at the service."""
-
-    async def scene_metadata_list(self, list_id: str, dataset_name: str) -> list[Scene]:
-        """Return the scenes without more than their ids."""
-        return [Scene(entity_id=id_, display_id=id_) for id_ in self._lists[list_id]]
 
     # -- files ----------------------------------------------------------------
 

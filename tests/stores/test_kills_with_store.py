@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from pathlib import Path
 from random import Random
@@ -13,6 +11,7 @@ import pytest
 
 from asyncdl.sandbox import Faults, Service, serve
 from tests.e2e.conftest import environment
+from tests.soak.blows import Blow, blow_at_file, striker
 from tests.stores.door import Door
 from tests.stores.store_bench import StoreBench
 from tests.stores.weed import Weed
@@ -56,17 +55,14 @@ def written(bench: StoreBench, folder: Path) -> Path:
     return path
 
 
-async def killed(config: Path, service: Service, after_s: float) -> int | None:
-    """Run a job and kill it after a while; return its status if it was faster."""
+async def run_until(config: Path, service: Service, blow: Blow | None) -> int:
+    """Run a job, kill it at a moment that the service sees, and return its status."""
     process = await anyio.open_process(
         [sys.executable, "-m", "asyncdl", "run", str(config), "--quiet", "--no-progress"],
         env=environment(service), stdout=-3, stderr=-3,
     )  # fmt: skip
-    with anyio.move_on_after(after_s):
-        return await process.wait()
-    os.kill(process.pid, signal.SIGKILL)
-    await process.wait()
-    return None
+    service.watch = striker(process, blow) if blow else lambda moment: None
+    return await process.wait()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -82,10 +78,9 @@ async def test_a_job_survives_kills(
         kills = 0
         with anyio.fail_after(100):
             for _ in range(5):
-                if await killed(config, service, rng.uniform(0.9, 3.0)) is None:
-                    kills += 1
+                kills += await run_until(config, service, blow_at_file(rng, 6)) < 0
                 bench.check_files()
-            while await killed(config, service, 60) != 0:
+            while await run_until(config, service, None) != 0:
                 bench.check_files()
         assert kills, "each run was faster"
         bench.check_files()

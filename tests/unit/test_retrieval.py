@@ -36,6 +36,7 @@ from asyncdl.m2m.models import (
     Labels,
     RequestedDownload,
 )
+from tests.clock import simulated
 
 SCENE = "LC08_L2SP_068017_20200310_20200822_02_T1"
 URL = "https://dds.cr.usgs.gov/download/secret"
@@ -508,12 +509,14 @@ class SpentQueue(Queue):
         return True
 
 
-async def resolve(queue: Queue, *waiting: Waiting, deadline_s: float = 1e6) -> list[Resolution]:
+async def resolve(
+    queue: Queue, *waiting: Waiting, deadline_s: float = 1e6, interval_s: float = 0.0
+) -> list[Resolution]:
     send, receive = anyio.create_memory_object_stream[Waiting](len(waiting))
     with send:
         for one in waiting:
             send.send_nowait(one)
-    polls = SharedPolls(queue, 0.0)
+    polls = SharedPolls(queue, interval_s)
     findings = resolutions(polls, receive, label="job", deadline_s=deadline_s)
     return [ending async for ending in findings if not isinstance(ending, Reissued)]
 
@@ -523,6 +526,18 @@ async def test_each_label_is_polled_until_all_is_resolved() -> None:
     ended = await resolve(queue, Waiting("a", {1: wanted(1)}), Waiting("b", {2: wanted(2)}))
     assert reasons(ended) == ["ready", "ready"]
     assert set(queue.asked) == {"retrieve a", "retrieve b"}
+
+
+@simulated
+async def test_each_look_at_what_is_in_preparation_is_a_poll_of_its_own() -> None:
+    """What was read once is not taken for the next response: a file would wait twice as long."""
+    nothing_yet = retrieved(entry(1, STAGING, "Preparing"), queue_size=1)
+    queue = Queue([*[nothing_yet] * 8, retrieved(entry(1), queue_size=1)])
+    began_s = anyio.current_time()
+    ended = await resolve(queue, Waiting("job", {1: wanted(1)}), interval_s=30.0)
+    assert reasons(ended) == ["ready"]
+    assert queue.asked == ["retrieve job"] * 9
+    assert 8 * 30 <= anyio.current_time() - began_s < 9 * 30
 
 
 async def test_nothing_to_wait_for_asks_nothing() -> None:

@@ -115,14 +115,13 @@ class SharedPolls:
 
         Args:
             label: Of this job or of another one.
-            since_s: A result is recent enough if its poll began then or later, on anyio's
-                clock.
+            since_s: A result is recent enough if its poll began after that, on anyio's clock.
         Raises: ApiError, AuthError, NetworkError.
         Source: endpoint ``download-retrieve``.
         """
         seen = self._labels.setdefault(label, _Label())
         async with seen.lock:
-            if seen.latest is None or seen.latest.began_s < since_s:
+            if seen.latest is None or seen.latest.began_s <= since_s:
                 await anyio.sleep(self._until_poll_of(seen))
                 seen.latest = await self._retrieve(label, seen)
             return seen.latest
@@ -195,9 +194,9 @@ async def resolutions(
             while await _receive(pending, waiting_in, schedule, report):
                 for due in schedule.due():
                     began_s = anyio.current_time()
-                    resolved = await _poll_label(
-                        polls, pending, due, since_s=schedule.start_poll(due)
-                    )
+                    result = await polls.poll(due, since_s=schedule.start_poll(due))
+                    schedule.note_result(due, result)
+                    resolved = await _apply(polls.client, pending, due, result.reply)
                     polls.note_none(schedule)  # until it is known when the next one is
                     # In an outage the service cannot say that a file is ready.
                     pending.postpone(anyio.current_time() - began_s)
@@ -227,6 +226,8 @@ class _PollSchedule:
         self._pending = pending
         self._first_s: dict[str, float] = {}
         self._polled_s: dict[str, float] = {}
+        self._applied_s: dict[str, float] = {}
+        """When the polls began whose results were applied last."""
         self._since_s: dict[str, float] = {}
         """When files under a label were last requested, or got ready."""
         self._changed_s = anyio.current_time()
@@ -236,10 +237,13 @@ class _PollSchedule:
         self._changed_s = anyio.current_time()
 
     def start_poll(self, label: str) -> float:
-        """Note that a label is polled now; return when a shared poll of it must have begun."""
-        since_s = max(self._changed_s, self._polled_s.get(label, self._changed_s))
+        """Note that a label is polled now; return after when a shared poll must have begun."""
         self._polled_s[label] = anyio.current_time()
-        return since_s
+        return max(self._changed_s, self._applied_s.get(label, -math.inf))
+
+    def note_result(self, label: str, result: PollResult) -> None:
+        """Note what is about to be applied: the same result says nothing a second time."""
+        self._applied_s[label] = result.began_s
 
     def expect(self, waiting: Waiting) -> None:
         """Note what was requested; to be called before it is added to the pending files."""
@@ -311,16 +315,15 @@ async def _receive(
     return True
 
 
-async def _poll_label(
-    polls: SharedPolls, pending: PendingDownloads, label: str, *, since_s: float
+async def _apply(
+    queue: DownloadQueue, pending: PendingDownloads, label: str, reply: DownloadRetrieveReply
 ) -> list[Resolution]:
-    reply = (await polls.poll(label, since_s=since_s)).reply
     resolved = pending.apply_poll(label, reply)
     if pending.has_lost(label, reply):
-        entries = await polls.client.download_search(label, active_only=False)
+        entries = await queue.download_search(label, active_only=False)
         resolved += pending.apply_search(label, entries)
     if pending.has_moved:
-        entries = await polls.client.download_search(active_only=False)
+        entries = await queue.download_search(active_only=False)
         resolved += pending.apply_full_search(entries)
     return resolved
 

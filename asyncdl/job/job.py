@@ -55,6 +55,7 @@ from asyncdl.job.pipeline import pipeline
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
 from asyncdl.job.places.spool import Spool
+from asyncdl.job.places.spool_sweep import swept_spool
 from asyncdl.job.places.target import placer_of
 from asyncdl.job.queue.link_window import LinkWindow
 from asyncdl.job.queue.order_end import OrderEnd
@@ -227,6 +228,7 @@ class Job:
         was_empty = await anyio.to_thread.run_sync(placer.is_empty)
         async with (
             open_job_state(config, placer, self._service_name, notify) as journal,
+            swept_spool(placer, journal),
             open_fetcher_of(config, self._limits, emit, tls=self._tls, shared_tls=tls) as fetcher,
             StacCatalog(
                 config.service.digest_url, emit=emit, options=StacOptions(tls=tls)

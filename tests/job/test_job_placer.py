@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from asyncdl.config import Config
-from asyncdl.errors import StoreError
+from asyncdl.errors import DiskError, StoreError
 from asyncdl.job import job, plan
+from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.places import space
 from asyncdl.job.places.placer import FolderPlacer, PlacedFile, Provenance
 from asyncdl.journal import FinishedFile
+from asyncdl.journal.file_rows import Files
 from asyncdl.transfer.verification.checks import Expected, Verification
 from tests.job.bench import ANCHORAGE, RED, Bench
 
@@ -137,3 +140,70 @@ async def test_what_is_unpacked_is_placed_file_by_file(
     assert [path for path in spool.rglob("*") if path.is_file()] == []
     again = await bench.complete({"kind": "bundle", **settings}, search=ANCHORAGE | {"limit": 1})
     assert again.files["downloaded"] == 0 and again.files["total"] == summary.files["total"]
+
+
+UNPACKED = {"kind": "bundle", "extract": True}
+KINDS = pytest.mark.parametrize(
+    "product",
+    [RED, GROUP_OF_ALL, UNPACKED, UNPACKED | {"keep_tar": True}],
+    ids=["bands", "group", "unpacked", "unpacked and kept"],
+)
+"""How many files of what names come of one download differs among these."""
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@KINDS
+async def test_what_was_noted_and_not_removed_is_gone_after_the_next_run(
+    bench: Bench, spool: Path, monkeypatch: pytest.MonkeyPatch, product: dict[str, object]
+) -> None:
+    """As of a run that was killed between its note in the journal and its last act."""
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolPlacer, "release", lambda self, paths: None)
+        await bench.complete(product, search=ANCHORAGE | {"limit": 1})
+    assert files_in(spool), "the test would see nothing"
+    before = dict(bench.service.file_requests)
+    await bench.complete(product, search=ANCHORAGE | {"limit": 1})
+    assert files_in(spool) == [] and dict(bench.service.file_requests) == before
+
+
+@KINDS
+async def test_what_was_placed_and_not_noted_is_gone_after_the_next_run(
+    bench: Bench, spool: Path, monkeypatch: pytest.MonkeyPatch, product: dict[str, object]
+) -> None:
+    """As of a run that was killed between an upload and its note in the journal."""
+
+    async def fail(self: Files, files: Iterable[FinishedFile]) -> None:
+        if any(True for _ in files):
+            raise DiskError(spool, OSError(errno.ENOSPC, "full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Files, "record", fail)
+        summary = await bench.run(product, search=ANCHORAGE | {"limit": 1})
+    assert summary.status == "stopped" and files_in(spool) and bench.files
+    await bench.complete(product, search=ANCHORAGE | {"limit": 1})
+    assert files_in(spool) == []
+
+
+async def test_a_run_for_what_failed_leaves_no_placed_file_either(
+    bench: Bench, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolPlacer, "release", lambda self, paths: None)
+        await bench.complete(RED)
+    assert len(files_in(spool)) == 3
+    await bench.complete(RED, only=FAILED)
+    assert files_in(spool) == []
+
+
+async def test_what_waits_for_another_run_stays_in_the_spool(bench: Bench, spool: Path) -> None:
+    """Parts of a file that another config for the same place has begun, and what nobody knows."""
+    others = ["bundle/S.tar.part", "bundle/S.tar.part.state", "bundle/whole.tar", "notes.txt"]
+    for name in others:
+        path = spool / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"begun")
+    await bench.complete(RED)
+    assert sorted(path.relative_to(spool).as_posix() for path in files_in(spool)) == others

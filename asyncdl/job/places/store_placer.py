@@ -12,11 +12,11 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 import anyio.from_thread
@@ -29,7 +29,7 @@ from asyncdl.stores.object_store import ObjectStore, StoredObject, open_store
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
 from asyncdl.transfer import Digest
-from asyncdl.transfer.names import COPY, PART_ENDINGS
+from asyncdl.transfer.names import COPY
 from asyncdl.transfer.parts.durable import make_folders, write_file
 from asyncdl.transfer.verification.checks import Expected, Verification
 from asyncdl.transfer.verification.digests import ALGORITHMS
@@ -384,15 +384,3 @@ def _placed(found: StoredObject) -> PlacedFile:
 
 def _is_same(found: StoredObject | None, file: FinishedFile) -> bool:
     return found is not None and (found.size_bytes, found.tag) == (file.size_bytes, file.tag)
-
-
-def spooled(spool: Path) -> Iterator[tuple[str, int]]:
-    """Yield the path of every file in a spool, with its bytes; unfinished ones too. Blocks."""
-    for path in sorted(spool.rglob("*")):
-        if path.is_file():
-            yield str(PurePosixPath(path.relative_to(spool))), path.stat().st_size
-
-
-def is_unfinished(path: str) -> bool:
-    """Return whether a file of a spool is not whole, or belongs to one that is not."""
-    return path.endswith(PART_ENDINGS)

@@ -22,6 +22,8 @@ class Run:
     """User and system, over all its processes and threads."""
     peak_rss_mib: float
     """Never less than that of the launcher, some 10 MiB."""
+    last_file_s: float | None = None
+    """When the last file had its name; ``None`` where nothing follows it."""
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
@@ -89,6 +91,11 @@ class Summary:
     @property
     def peak_rss_mib(self) -> float:
         return max(run.peak_rss_mib for run in self.runs)
+
+    @property
+    def last_file_s(self) -> float | None:
+        found = [run.last_file_s for run in self.runs if run.last_file_s is not None]
+        return statistics.median(found) if found else None
 
     def times(self, other: Summary) -> float:
         """Return how many times longer these runs took: the median of pairs, round by round."""

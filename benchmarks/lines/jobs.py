@@ -7,8 +7,10 @@ import json
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from asyncdl.sandbox import ExpectedFiles, Faults
@@ -53,9 +55,10 @@ def job_course(scenario: JobScenario, folder: Path) -> Iterator[Course]:
             with _service(scenario, folder) as (url, certificate):
                 errand = Errand(url, USERNAME, TOKEN, str(target), scenario.kinds)
                 command = CLIENTS[client](errand, folder / "notes", certificate)
+                began_s = time.time()
                 taken = run(command, _environment(certificate, folder))
             sizes.update(_check(scenario, expected, target))
-            return taken
+            return replace(taken, last_file_s=_last_change_s(target) - began_s)
         finally:
             shutil.rmtree(target)
 
@@ -164,6 +167,12 @@ def _check(scenario: JobScenario, expected: ExpectedFiles, folder: Path) -> dict
     if len(sizes) != scenario.files:
         raise ValueError(f"{len(sizes)} files in place of {scenario.files}")
     return sizes
+
+
+def _last_change_s(folder: Path) -> float:
+    """Return when the last file of the service was written, or got its name, since the epoch."""
+    files = (path for path in folder.rglob("*") if path.is_file() and _true_name(path.name))
+    return max(path.stat().st_ctime for path in files)
 
 
 def _true_name(name: str) -> str | None:

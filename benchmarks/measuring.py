@@ -24,6 +24,8 @@ class Run:
     """Never less than that of the launcher, some 10 MiB."""
     last_file_s: float | None = None
     """When the last file had its name; ``None`` where nothing follows it."""
+    connections: int | None = None
+    """Most of them open at once; ``None`` where nobody counts."""
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
@@ -96,6 +98,10 @@ class Summary:
     def last_file_s(self) -> float | None:
         found = [run.last_file_s for run in self.runs if run.last_file_s is not None]
         return statistics.median(found) if found else None
+
+    @property
+    def connections(self) -> int | None:
+        return max((run.connections for run in self.runs if run.connections), default=None)
 
     def times(self, other: Summary) -> float:
         """Return how many times longer these runs took: the median of pairs, round by round."""

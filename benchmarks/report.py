@@ -19,6 +19,7 @@ _COLUMNS = (
     "asyncdl's wall / its", "asyncdl's CPU / its",
 )  # fmt: skip
 _SHARE = "share of the limit"
+_CONNECTIONS = "connections"
 _LAST_FILE = ("last file, s", "its share of the limit")
 _BEGIN, _END = "<!-- figures begin -->", "<!-- figures end -->"
 
@@ -59,12 +60,15 @@ def table(
         name: What it is called on the command line.
         results: Of each program; one that stands for asyncdl, if it is missing, is the first.
         limit_s: The least time that anybody can need; each program's share of it is a column,
-            and that of its last file, where it goes on after that.
+            and that of its last file, where it goes on after that. Most connections at once
+            follow, where they are counted.
     """
     ours = results.get("asyncdl") or next(iter(results.values()))
     columns = _COLUMNS if limit_s is None else (*_COLUMNS, _SHARE)
     if ours.last_file_s is not None:
         columns = (*columns, *_LAST_FILE)
+    if ours.connections is not None:
+        columns = (*columns, _CONNECTIONS)
     lines = [
         f"### {title} (`{name}`)\n",
         _row(columns),
@@ -77,6 +81,8 @@ def table(
         share = [] if limit_s is None else [f"{limit_s / theirs.wall_s:.2f}"]
         if limit_s is not None and theirs.last_file_s is not None:
             share += [f"{theirs.last_file_s:.2f}", f"{limit_s / theirs.last_file_s:.2f}"]
+        if theirs.connections is not None:
+            share.append(str(theirs.connections))
         lines.append(
             _row([program, wall_s, theirs.spread, cpu_s, memory, wall_ratio, cpu_ratio, *share])
         )

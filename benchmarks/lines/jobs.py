@@ -32,6 +32,7 @@ from benchmarks.lines.lists import Course
 from benchmarks.lines.sandbox import PRODUCTS
 from benchmarks.lines.scenarios import JobScenario
 from benchmarks.lines.serving import HOST, behind_line, running_sandbox, serving_sandbox
+from benchmarks.lines.timeline import most_open
 from benchmarks.measuring import Run, run
 from benchmarks.servers import free_ports, trusting
 
@@ -58,7 +59,11 @@ def job_course(scenario: JobScenario, folder: Path) -> Iterator[Course]:
                 began_s = time.time()
                 taken = run(command, _environment(certificate, folder))
             sizes.update(_check(scenario, expected, target))
-            return replace(taken, last_file_s=_last_change_s(target) - began_s)
+            return replace(
+                taken,
+                last_file_s=_last_change_s(target) - began_s,
+                connections=None if scenario.line is None else most_open(folder / "nginx"),
+            )
         finally:
             shutil.rmtree(target)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contestants import Errand
 from benchmarks.lines.limits import list_limit_s
 from benchmarks.lines.scenarios import LIST_CLIENTS, ListScenario
 from benchmarks.lines.serving import HOST, behind_line, serving_files
+from benchmarks.lines.timeline import most_open
 from benchmarks.measuring import Run, run
 from benchmarks.scenarios import check_files, make_files
 from benchmarks.servers import free_ports, trusting
@@ -36,7 +37,8 @@ def list_course(scenario: ListScenario, folder: Path) -> Iterator[Course]:
 
         def run_once(client: str) -> Run:
             with behind_line(scenario.line, public, port, folder / "nginx"):
-                return _fetch(scenario, client, f"https://{HOST}:{public}", folder, certificate)
+                taken = _fetch(scenario, client, f"https://{HOST}:{public}", folder, certificate)
+            return replace(taken, connections=most_open(folder / "nginx"))
 
         yield Course(run_once, lambda: _limit_s(scenario))
     for name in scenario.files.file_names:

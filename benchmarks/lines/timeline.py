@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from benchmarks.lines.forwarder import STEPS_PER_S
@@ -39,6 +40,16 @@ def timeline(folder: Path) -> str:
     if not connections:
         return "nothing was carried"
     return f"{seconds_of(connections, handled)}\n{totals_of(connections, handled)}"
+
+
+def most_open(folder: Path) -> int:
+    """Return how many connections the last run had open at once, those that carried something."""
+    connections = _read_connections(folder / FORWARDER_NOTE)
+    # One that is closed in the same moment comes first: it makes room for the other.
+    moments = sorted(
+        [(c.opened_s, 1) for c in connections] + [(c.closed_s, -1) for c in connections]
+    )
+    return max(accumulate(change for _, change in moments), default=0)
 
 
 def _read_connections(path: Path) -> list[Connection]:

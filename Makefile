@@ -55,7 +55,8 @@ ON_EXTRAS := tests/test_hasty_hosts.py tests/test_proxies.py tests/test_socks.py
     tests/unit/test_lanes.py tests/unit/test_metrics_otel.py tests/unit/test_metrics_prometheus.py \
     tests/unit/test_vector_files.py tests/unit/test_progress_widget.py \
     tests/stores/test_object_store.py \
-    tests/windows/test_fetched_with_gdal.py tests/windows/test_tile_proof.py \
+    tests/windows/test_exact_jobs.py tests/windows/test_fetched_with_gdal.py \
+    tests/windows/test_tile_proof.py \
     tests/windows/test_with_gdal.py
 PAGE := tests/docs/test_blocks.py::test_the_blocks_of_a_page_do_what_they_say
 PAGES_ON_EXTRAS := $(foreach page,library lake howto/area howto/metrics howto/stac,"$(PAGE)[docs/$(page).md]")

@@ -16,7 +16,7 @@ Source: TIFF 6.0; the BigTIFF design; OGC GeoTIFF 1.1; GDAL's description of its
 layout; docs/decisions/011-windows.md.
 """
 
-from asyncdl.windows.area_boxes import PixelBox, box_of_bounds, boxes_of_area
+from asyncdl.windows.area_boxes import PixelBox, box_around, box_of_bounds, boxes_of_area
 from asyncdl.windows.assembling import assembled, framed, read_tile
 from asyncdl.windows.georeferencing import georeference_of
 from asyncdl.windows.inquiry import Inquiry, finish
@@ -38,6 +38,7 @@ __all__ = [
     "WindowPlan",
     "WindowRecord",
     "assembled",
+    "box_around",
     "box_of_bounds",
     "boxes_of_area",
     "check_tile",

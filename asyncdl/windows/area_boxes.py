@@ -91,7 +91,8 @@ def boxes_of_area(georeference: Georeference, rings: Iterable[Ring]) -> tuple[Pi
         rings: Outer rings of all parts, longitude and latitude on WGS 84 in degrees. A part
             over the antimeridian may have longitudes beyond 180, or come as two.
     Returns: One box. Two, if a raster in degrees ends at the antimeridian (or wherever a turn
-        around the world ends) and the area touches both of its ends: they make two windows.
+        around the world ends) and the area touches both of its ends: they make two windows, or
+        one by :func:`box_around` that has all columns.
     Raises: EmptyArea, AreaOutside, UnknownProjection.
     """
     projector = projector_of(georeference.crs)
@@ -103,6 +104,14 @@ def boxes_of_area(georeference: Georeference, rings: Iterable[Ring]) -> tuple[Pi
             if cut := _cut_to_raster(pixels, georeference):
                 touched.append(_with_slack(cut, georeference.transform, projector.slack))
     return _parted(touched, georeference)
+
+
+def box_around(boxes: Iterable[PixelBox]) -> PixelBox:
+    """Return the box around some boxes, one at least."""
+    left, top, right, bottom = zip(
+        *((box.left, box.top, box.right, box.bottom) for box in boxes), strict=True
+    )
+    return PixelBox(min(left), min(top), max(right), max(bottom))
 
 
 def ring_of_bbox(west: float, south: float, east: float, north: float) -> Ring:

@@ -25,7 +25,7 @@ from asyncdl.job.verifying import verify_files
 from asyncdl.journal import FileStatus, open_state
 from asyncdl.m2m import Credentials, M2MClient
 from asyncdl.sandbox import Faults, Service
-from tests.job.bench import ANCHORAGE, Bench
+from tests.job.bench import ANCHORAGE, GROUP, Bench
 from tests.job.full_size import LAKE, Truth, cut
 from tests.windows.handmade import read_tiff
 
@@ -153,6 +153,19 @@ class TestJobs:
             f"bands/{SCENE}/{NAME}/{SCENE}_SR_B4.TIF",
         ]
         assert bench.files[0].read_bytes() == bench.truth(bench.files[0].name)
+
+    async def test_a_second_product_gets_a_copy_that_is_known_from_then_on(
+        self, wide: Bench
+    ) -> None:
+        red = cut(window=LAKE)
+        group = {**GROUP, "window": LAKE}
+        await wide.run(red, search=ONE)
+        both = await wide.run(red, group, search=ONE)
+        again = await wide.run(group, search=ONE)
+        assert (both.status, again.status) == ("complete", "complete")
+        assert (again.files["skipped"], again.downloaded_bytes) == (again.files["total"], 0)
+        copied = [path for path in rasters(wide) if path.name.endswith("_SR_B4.TIF")]
+        assert len({path.read_bytes() for path in copied}) == 1 < len(copied)
 
     async def test_a_damaged_window_is_found_and_fetched_again(self, wide: Bench) -> None:
         await wide.run(cut(window=LAKE), search=ONE)

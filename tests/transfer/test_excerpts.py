@@ -116,6 +116,27 @@ async def test_a_host_without_ranges_sends_the_whole_file_once(tmp_path: Path) -
     assert fetched.received_bytes == len(BODY)
 
 
+@pytest.mark.parametrize("good", [0, 1, 2])
+async def test_a_host_that_sends_several_parts_as_one_body_is_asked_for_the_whole_file(
+    tmp_path: Path, good: int
+) -> None:
+    """From the first request on, or after some that were right."""
+    parts = FILE.part(None, b"--x\r\n", Content_Type="multipart/byteranges; boundary=x")
+    async with rig(tmp_path, *[FILE] * good, parts, FILE) as r:
+        fetched = await r.fetch(name="made.bin", excerpt=begin)
+    assert r.ranges == [*RANGES[: good + 1], None]
+    assert contents(fetched) == (["made.bin"], WANTED)
+
+
+async def test_a_host_may_send_more_than_was_asked_for(tmp_path: Path) -> None:
+    """What the response says of its place decides, and the rest is not fetched again."""
+    longer = FILE.part(f"bytes 0-9999/{len(BODY)}", BODY[:10_000])
+    async with rig(tmp_path, longer, FILE) as r:
+        fetched = await r.fetch(name="made.bin", excerpt=begin)
+    assert contents(fetched) == (["made.bin"], WANTED)
+    assert r.ranges[0] == RANGES[0] and r.ranges[-2:] == RANGES[-2:]
+
+
 async def test_parts_without_a_version_are_not_put_together(tmp_path: Path) -> None:
     async with rig(tmp_path, HostedFile(BODY, etag=None)) as r:
         fetched = await r.fetch(name="made.bin", excerpt=begin)

@@ -218,6 +218,11 @@ class TestEstimates:
         assert share_of([(-160.0, 50.0, -140.0, 70.0)], [AROUND]) == 1.0
         assert share_of([(10.0, 10.0, 11.0, 11.0)], [AROUND]) == 0.0
 
+    def test_over_the_antimeridian_it_is_as_much_as_elsewhere(self) -> None:
+        parts = [(179.95, 61.1, 180.0, 61.15), (-180.0, 61.1, -179.95, 61.15)]
+        elsewhere = share_of([(-150.0, 61.1, -149.9, 61.15)], ())
+        assert share_of(parts, ()) == pytest.approx(elsewhere)
+
     def test_a_larger_area_costs_more(self) -> None:
         boxes = [(-150.0, 61.0, -150.0 + d, 61.0 + d / 2) for d in (0.0, 0.1, 0.5, 1.0)]
         shares = [share_of([box], [AROUND]) for box in boxes]

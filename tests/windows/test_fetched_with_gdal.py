@@ -271,6 +271,32 @@ async def test_a_raster_over_the_antimeridian_has_one_window(tmp_path: Path, ori
     assert made[0] == made[1]
 
 
+async def test_of_a_raster_that_ends_there_the_window_has_all_columns(
+    tmp_path: Path, origin: str
+) -> None:
+    """A file is one rectangle: what lies between both ends comes, too, and nothing is missing."""
+    source = tmp_path / "source.tif"
+    write_around_the_world(source)
+    bbox = (178.0, -18.0, -178.0, -16.0)
+    fetched = await fetch(f"{origin}/source.tif", bbox, tmp_path / "made")
+    with rasterio.open(source) as whole, rasterio.open(fetched.path) as window:
+        assert (window.width, window.bounds.left) == (whole.width, -180)
+        assert window.bounds.bottom < -18 < -16 < window.bounds.top
+        where = windows.Window(0, round((90 - window.bounds.top) / 0.5), 720, window.height)
+        assert numpy.array_equal(whole.read(window=where), window.read())
+        assert window.height < whole.height
+
+
+def write_around_the_world(path: Path) -> None:
+    values = numpy.arange(720 * 360, dtype="uint32").reshape(1, 360, 720)
+    with rasterio.open(
+        path, "w", driver="GTiff", dtype="uint32", count=1, width=720, height=360,
+        crs="EPSG:4326", transform=rasterio.transform.from_origin(-180, 90, 0.5, 0.5),
+        compress="DEFLATE", tiled=True, blockxsize=64, blockysize=64,
+    ) as raster:  # fmt: skip
+        raster.write(values)
+
+
 def write_over_the_antimeridian(path: Path) -> None:
     (x,), (y,) = warp.transform("EPSG:4326", "EPSG:32601", [-180.0], [52.0])
     transform = rasterio.transform.from_origin(x - 300 * 30, y + 100 * 30, 30, 30)

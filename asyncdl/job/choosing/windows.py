@@ -21,6 +21,7 @@ from asyncdl.m2m.searching.rings import Polygon, bounds
 
 HASHED_CHARS = 8
 KM_PER_DEGREE = 111.2
+HALF_TURN = 180.0
 SCENE_KM2 = 185.0 * 180.0
 """Of a scene whose footprint is not known. Source: Landsat Data Users Handbooks."""
 TILE_KM = 256 * 0.03
@@ -178,6 +179,7 @@ def share_of(boxes: Iterable[Bounds], outlines: Sequence[Outline]) -> float:
     inside = [cut for box in boxes for frame in frames or [box] if (cut := _common(box, frame))]
     if not inside:
         return 0.0
+    inside = _on_one_side(inside)
     west, south = min(box[0] for box in inside), min(box[1] for box in inside)
     east, north = max(box[2] for box in inside), max(box[3] for box in inside)
     shrink = math.cos(math.radians((south + north) / 2))
@@ -185,6 +187,17 @@ def share_of(boxes: Iterable[Bounds], outlines: Sequence[Outline]) -> float:
     height = (north - south) * KM_PER_DEGREE + TILE_KM
     whole = sum(_km2(outline) for outline in outlines) or SCENE_KM2
     return min(1.0, width * height / whole)
+
+
+def _on_one_side(boxes: list[Bounds]) -> list[Bounds]:
+    """Return boxes as they lie beside each other: over the antimeridian they come as two."""
+    if max(box[2] for box in boxes) - min(box[0] for box in boxes) <= HALF_TURN:
+        return boxes
+    return [
+        (west + 2 * HALF_TURN, south, east + 2 * HALF_TURN, north) if west < 0 else box
+        for box in boxes
+        for west, south, east, north in [box]
+    ]
 
 
 def _common(one: Bounds, other: Bounds) -> Bounds | None:

@@ -25,6 +25,7 @@ from asyncdl.windows import (
     TileEvidence,
     WindowPlan,
     assembled,
+    box_around,
     boxes_of_area,
     georeference_of,
     lay_out,
@@ -110,12 +111,9 @@ class RasterExcerpt:
         return None
 
     def _box_in(self, structure: TiffStructure) -> PixelBox:
-        boxes = boxes_of_area(georeference_of(structure), self._rings)
-        if len(boxes) > 1:
-            raise UnsupportedTiff(
-                "the area lies at both ends of a raster around the world: take one side of it"
-            )
-        return boxes[0]
+        # A file is one rectangle: for an area at both ends of a raster around the world it has all
+        # columns between them, which are most of them unasked for, but no pixel is missing.
+        return box_around(boxes_of_area(georeference_of(structure), self._rings))
 
     def _want(self, spans: Iterable[Span]) -> None:
         # Joined spans touch where they were parted on purpose: they are requested one by one.

@@ -429,6 +429,6 @@ async def _complete(
         path = str(named.relative) if is_there else there.path
         source = await anyio.to_thread.run_sync(run.placer.fetch_back, path)
         async with unpacker_for(run, wanted) as unpacker:
-            file = FileToPlace(wanted, named, source, outcome, unpacker, there.digests)
+            file = FileToPlace(wanted, named, source, outcome, unpacker, there.digests, there.cut)
             await place_file(run, file)
         await release(run, [source])

@@ -28,6 +28,7 @@ import anyio
 from asyncdl.cluster.coordinator import ClusterSettings, open_fetcher
 from asyncdl.cluster.dask_cluster import DaskCluster
 from asyncdl.events import discard
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.net.tls import TlsSettings
 from asyncdl.transfer import Digest, Downloader, FileFetcher, FileRequest, Limits, serve_queue
 from asyncdl.transfer.dispatch import Outcome
@@ -82,7 +83,7 @@ async def fetching(target: Path, limits: Limits, workers: int) -> AsyncIterator[
     settings = ClusterSettings(target, limits, count, True, TlsSettings(), 10.0, 60.0)
     async with (
         DaskCluster(None, workers) as cluster,
-        open_fetcher(cluster, settings, discard) as fetcher,
+        open_fetcher(cluster, settings, FolderPlacer(target), discard) as fetcher,
     ):
         yield fetcher
 

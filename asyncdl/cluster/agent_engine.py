@@ -11,12 +11,14 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.from_thread
 from anyio import CancelScope
 
+from asyncdl.cluster.agent_place import AgentPlace, open_place
 from asyncdl.cluster.error_records import record_of_error, record_of_unexpected
 from asyncdl.cluster.messages import (
     AgentReport,
@@ -27,14 +29,10 @@ from asyncdl.cluster.messages import (
 )
 from asyncdl.cluster.orders import FileOrder, request_of
 from asyncdl.cluster.outbox import Outbox
-from asyncdl.cluster.outcomes import (
-    OrderOutcome,
-    UnpackedRecord,
-    record_of_fetched,
-)
+from asyncdl.cluster.outcomes import OrderOutcome, record_of_fetched
 from asyncdl.cluster.shares import Share
 from asyncdl.errors import INTERRUPTED, AsyncdlError, TransferError, reason_of
-from asyncdl.job.places.extraction import unpack
+from asyncdl.events import Notice
 from asyncdl.job.places.member_plan import BundleUnpacker
 from asyncdl.net.hosts import host_of
 from asyncdl.transfer import Downloader
@@ -56,11 +54,15 @@ class AgentEngine:
     All methods are called on the event loop of :meth:`run`.
 
     Args:
-        settings: Directory, limits, certificates and lease.
+        settings: Directory or store, limits, certificates and lease.
+        scratch: Folder on a disk of this machine, for files on their way to a store.
     """
 
-    def __init__(self, settings: AgentSettings) -> None:
+    def __init__(self, settings: AgentSettings, scratch: Path) -> None:
         self._settings = settings
+        self._scratch = scratch
+        self._place: AgentPlace
+        """Of :meth:`run`."""
         self._outbox = Outbox()
         self._sender, self._receiver = anyio.create_memory_object_stream[FileOrder](math.inf)
         self._open: dict[int, FileOrder] = {}
@@ -88,15 +90,23 @@ class AgentEngine:
     async def run(self) -> None:
         """Carry out orders; return when it was stopped or the lease has ended.
 
-        Raises: ConfigError, for an invalid file of certificates.
+        Raises: ConfigError, for an invalid file of certificates; DiskError, without a folder
+            for files on their way to a store.
         """
         self._renew_lease()
         try:
             with self._sender, self._scope:
-                async with self._downloader:
+                async with (
+                    open_place(self._settings, self._scratch, self._say) as self._place,
+                    self._downloader,
+                ):
                     await self._dispatch.run()
         finally:
             self._end()
+
+    def _say(self, text: str) -> None:
+        """Report, from a worker thread, why a store is waited for."""
+        anyio.from_thread.run_sync(self._outbox.take_event, Notice(text, "warning"))
 
     def _end(self) -> None:
         self._has_ended = True
@@ -189,7 +199,7 @@ class AgentEngine:
 
     async def _carry_out(self, order: FileOrder, slot: Slot) -> OrderOutcome:
         try:
-            async with _unpacking(order, Path(self._settings.directory)) as unpacker:
+            async with self._room_for(order), _unpacking(order, self._place) as unpacker:
                 return await self._fetch(order, slot, unpacker)
         except AsyncdlError as error:
             is_interrupted = reason_of(error) == INTERRUPTED
@@ -206,10 +216,21 @@ class AgentEngine:
         async def refresh() -> str:
             return await self._fresh_url(order.number)
 
+        place = self._place
         begin = None if unpacker is None else unpacker.begin
-        fetched = await self._downloader.fetch(request_of(order, refresh, begin), slot)
-        unpacked = None if unpacker is None else await _unpack(fetched.path, unpacker)
-        return OrderOutcome(order.number, record_of_fetched(fetched), unpacked=unpacked)
+        request = request_of(order, refresh, begin, spool=place.spool)
+        fetched = await self._downloader.fetch(request, slot)
+        record = record_of_fetched(fetched, place.spool)
+        if order.delivery is None:
+            return OrderOutcome(order.number, record)
+        if place.spool is not None:
+            slot.release()  # while it is uploaded, the next one is fetched
+        deliveries = await place.deliver(fetched, order.delivery, unpacker)
+        return OrderOutcome(order.number, record, deliveries=deliveries)
+
+    def _room_for(self, order: FileOrder) -> AbstractAsyncContextManager[None]:
+        """Wait for room in the spool, and hold it during the block."""
+        return self._place.room.room(order.delivery.spool_bytes if order.delivery else 0)
 
     async def _fresh_url(self, number: int) -> str:
         """Ask the coordinator for a fresh URL. Raises: TransferError, if it has none."""
@@ -224,19 +245,12 @@ class AgentEngine:
         return url
 
 
-async def _unpack(archive: Path, unpacker: BundleUnpacker) -> UnpackedRecord:
-    try:
-        names, files = await unpack(archive, unpacker)
-    except AsyncdlError as error:
-        return UnpackedRecord(error=record_of_error(error))
-    return UnpackedRecord(names, files)
-
-
 @asynccontextmanager
-async def _unpacking(order: FileOrder, directory: Path) -> AsyncIterator[BundleUnpacker | None]:
+async def _unpacking(order: FileOrder, place: AgentPlace) -> AsyncIterator[BundleUnpacker | None]:
     """Open what unpacks the bundle of an order; ``None`` if nothing is unpacked."""
-    if order.unpack is None:
+    plan = None if order.delivery is None else order.delivery.members
+    if plan is None:
         yield None
         return
-    async with BundleUnpacker(order.unpack, directory.joinpath) as unpacker:
+    async with BundleUnpacker(plan, place.placer.work_path) as unpacker:
         yield unpacker

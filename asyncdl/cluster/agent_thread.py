@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -33,10 +34,11 @@ class AgentThread:
 
     Args:
         settings: Of the agent.
+        scratch: Folder on a disk of this machine.
     """
 
-    def __init__(self, settings: AgentSettings) -> None:
-        self._engine = AgentEngine(settings)
+    def __init__(self, settings: AgentSettings, scratch: Path) -> None:
+        self._engine = AgentEngine(settings, scratch)
         self._loop = asyncio.new_event_loop()
         self._is_heard = anyio.Event()
         """Whether the last report was taken."""

@@ -17,7 +17,6 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import msgspec
-from anyio import CancelScope
 from anyio.abc import TaskGroup
 from msgspec import Struct
 
@@ -27,6 +26,7 @@ from asyncdl.cluster.links import AgentLink, Cluster, ClusterError, LinkLost
 from asyncdl.cluster.messages import (
     AgentReport,
     AgentSettings,
+    AgentStore,
     EngineEvent,
     FreshUrl,
     HostLesson,
@@ -35,9 +35,9 @@ from asyncdl.cluster.messages import (
 )
 from asyncdl.cluster.missing_workers import MissingWorkers
 from asyncdl.cluster.order_book import OpenOrder, OrderBook
-from asyncdl.cluster.orders import order_of, unpacker_of
-from asyncdl.cluster.outcomes import OrderOutcome, UnpackedRecord, fetched_of
-from asyncdl.cluster.probing import leave_marker, remove_markers
+from asyncdl.cluster.orders import delivery_in, order_of
+from asyncdl.cluster.outcomes import OrderOutcome, fetched_of, made_of
+from asyncdl.cluster.probing import leave_marker, new_marker, remove_markers
 from asyncdl.cluster.served_agent import ServedAgent
 from asyncdl.cluster.shares import Bounds, HeldShares, divide
 from asyncdl.errors import (
@@ -58,7 +58,7 @@ from asyncdl.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from asyncdl.job.places.extraction import UnpackedElsewhere
+from asyncdl.job.places.placer import Placer
 from asyncdl.net.hosts import host_of
 from asyncdl.net.retry import Backoff
 from asyncdl.net.tls import TlsSettings
@@ -75,6 +75,9 @@ _BUSY = Backoff(first_s=2.0, max_s=30.0)
 STOP_S = 9.0
 """For all agents together to stop; Ctrl-C takes no longer."""
 
+MARKERS_S = 5.0
+"""For the markers at the end; the next run removes what is left."""
+
 log = logging.getLogger("asyncdl.cluster")
 
 
@@ -82,6 +85,7 @@ class ClusterSettings(Struct, frozen=True):
     """What the coordinator needs to know of a job."""
 
     directory: Path
+    """Shared by all agents; with a store, where this process would receive files itself."""
     limits: Limits
     """Of all agents together."""
     files: int
@@ -92,6 +96,13 @@ class ClusterSettings(Struct, frozen=True):
     lease_s: float
     max_wait_s: float
     """How long to wait for a worker, or for a file that another process holds."""
+    store: AgentStore | None = None
+    """Where each agent places what it has received; ``None`` if that is in its place."""
+
+    @property
+    def spool(self) -> Path | None:
+        """What stands here for the agents' own folders; ``None`` if they share one."""
+        return None if self.store is None else self.directory
 
     @property
     def bounds(self) -> Bounds:
@@ -126,7 +137,7 @@ class ClusterFetcher:
         cluster: The workers; open.
         settings: Of the job.
         emit: Receives the events of all agents, and those about workers.
-        marker: Name and text of the marker in the download directory.
+        marker: Name and text of the marker in the download directory or store.
     """
 
     def __init__(
@@ -192,7 +203,8 @@ class ClusterFetcher:
     def _send_orders(self) -> None:
         for orders, order in self._book.hand_out():
             ordered = order.what
-            sent = order_of(ordered.request, order.number, url=ordered.url)
+            spool = self._settings.spool
+            sent = order_of(ordered.request, order.number, url=ordered.url, spool=spool)
             if order.is_resent and sent.digests:
                 # It may be there already: its end was not heard. The digests prove it.
                 sent = msgspec.structs.replace(sent, overwrite=False)
@@ -207,8 +219,9 @@ class ClusterFetcher:
         elif outcome.error is not None:
             self._fail(agent, order, error_of(outcome.error))
         elif outcome.fetched is not None:
-            _hand_over(outcome.unpacked, order.what.request)
-            self._succeed(agent, order, fetched_of(outcome.fetched))
+            if (delivery := delivery_in(order.what.request)) is not None:
+                delivery.elsewhere = made_of(outcome.deliveries)
+            self._succeed(agent, order, fetched_of(outcome.fetched, self._settings.spool))
 
     def _succeed(self, agent: ServedAgent, order: OpenOrder[_Ordered], fetched: Fetched) -> None:
         self._prove(agent)
@@ -336,13 +349,14 @@ class ClusterFetcher:
         name, text = self._marker
         return AgentSettings(
             version=__version__,
-            directory=str(settings.directory),
+            directory="" if settings.store is not None else str(settings.directory),
             marker=name,
             marker_text=text,
             limits=settings.limits,
             certificates=certificates_of(settings.tls),
             lease_s=settings.lease_s,
             shares_connections=settings.shares_connections,
+            store=settings.store,
             ignores_interrupts=self._cluster.is_local,
         )
 
@@ -556,14 +570,6 @@ _ONLY_HERE = (
 )
 
 
-def _hand_over(record: UnpackedRecord | None, request: FileRequest) -> None:
-    """Give what an agent has unpacked to the one who asked for the file."""
-    unpacker = unpacker_of(request)
-    if unpacker is not None and record is not None:
-        error = None if record.error is None else error_of(record.error)
-        unpacker.elsewhere = UnpackedElsewhere((record.names, record.files), error)
-
-
 def _is_trouble(event: EngineEvent) -> bool:
     """Return whether an agent may not be able to reach a host."""
     if isinstance(event, TransferRetry):
@@ -579,7 +585,7 @@ def _may_be_about_address(error: AsyncdlError) -> bool:
 
 @asynccontextmanager
 async def open_fetcher(
-    cluster: Cluster, settings: ClusterSettings, emit: Emit
+    cluster: Cluster, settings: ClusterSettings, placer: Placer, emit: Emit
 ) -> AsyncIterator[ClusterFetcher]:
     """Put agents on the workers of a cluster; yield what has files fetched by them.
 
@@ -588,12 +594,13 @@ async def open_fetcher(
     Args:
         cluster: Open.
         settings: Of the job.
+        placer: Of the job; agents bring files to the same place.
         emit: Receives all events.
-    Raises: ClusterError, if a worker cannot be used or none is there; DiskError.
+    Raises: ClusterError, if a worker cannot be used or none is there; DiskError; StoreError.
     """
     async with AsyncExitStack() as stack:
-        marker = await anyio.to_thread.run_sync(leave_marker, settings.directory)
-        stack.push_async_callback(_without_markers, settings.directory)
+        stack.push_async_callback(_without_markers, placer)
+        await anyio.to_thread.run_sync(leave_marker, placer, marker := new_marker())
         fetcher = ClusterFetcher(cluster, settings, emit, marker)
         stack.push_async_callback(fetcher.stop)
         await fetcher.begin()
@@ -604,9 +611,9 @@ async def open_fetcher(
                 tasks.cancel_scope.cancel()
 
 
-async def _without_markers(directory: Path) -> None:
-    with CancelScope(shield=True):
-        await anyio.to_thread.run_sync(remove_markers, directory)
+async def _without_markers(placer: Placer) -> None:
+    with anyio.move_on_after(MARKERS_S, shield=True):
+        await anyio.to_thread.run_sync(remove_markers, placer)
 
 
 async def _stop(link: AgentLink) -> None:

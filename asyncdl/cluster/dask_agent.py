@@ -1,13 +1,15 @@
 """An agent as Dask runs it: an actor, whose engine has a thread of its own.
 
-Nothing here imports Dask: the module is loaded on workers by its name.
+Nothing here imports Dask at first: the module is loaded on workers by its name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -23,6 +25,12 @@ from asyncdl.cluster.messages import (
 )
 from asyncdl.cluster.probing import probe, versions_differ
 from asyncdl.version import __version__
+
+
+def _scratch() -> Path:
+    """Return the worker's own folder, which Dask removes, also after a worker that was killed."""
+    distributed = importlib.import_module("distributed")
+    return Path(distributed.get_worker().local_directory)
 
 
 class DaskAgent:
@@ -48,9 +56,10 @@ class DaskAgent:
         if settings.ignores_interrupts:
             with suppress(ValueError):  # not the main thread: no signal comes here
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-        report = await asyncio.to_thread(probe, settings)
+        scratch = _scratch()
+        report = await asyncio.to_thread(probe, settings, scratch)
         if not report.problem:
-            self._thread = AgentThread(settings)
+            self._thread = AgentThread(settings, scratch)
         return seal(report)
 
     async def take(self, sealed: Sealed) -> None:

@@ -7,6 +7,7 @@ of the cluster, not its dashboard, not the ``repr`` in an error.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -27,7 +28,9 @@ from asyncdl.events import (
     TransferRetry,
     TransferStarted,
 )
+from asyncdl.job.places.store_placer import StorePlace
 from asyncdl.net.tls import TlsSettings
+from asyncdl.stores.settings import StoreSettings
 from asyncdl.transfer import Limits
 
 EngineEvent: TypeAlias = (
@@ -105,16 +108,31 @@ class AgentReport(Struct, omit_defaults=True):
     """Whether the agent takes no more orders."""
 
 
+class AgentStore(Struct, frozen=True):
+    """A store, and how an agent places files in it. Without credentials: it has its own."""
+
+    settings: StoreSettings
+    spool_bytes: int
+    """Of each agent."""
+    uploads: int
+    """At once, of each agent."""
+
+    def place(self, spool: Path, spool_bytes: int) -> StorePlace:
+        """Return it with a spool."""
+        return StorePlace(self.settings, spool, spool_bytes, self.uploads)
+
+
 class AgentSettings(Struct, frozen=True):
     """What an agent is started with."""
 
     version: str
     """Of asyncdl; first, so that it can be read whatever follows."""
     directory: str
+    """Shared by all workers; empty if there is a store."""
     marker: str
-    """Name of a file in the directory."""
+    """Name of a file in the directory, or of an object in the store."""
     marker_text: str
-    """What that file holds, if it is the same directory."""
+    """What it holds, if it is the same place."""
     limits: Limits
     certificates: tuple[str | None, str | None, str | None]
     """The files of :class:`TlsSettings`, as paths: certificates themselves do not travel."""
@@ -122,6 +140,9 @@ class AgentSettings(Struct, frozen=True):
     """Seconds without a word of the coordinator after which the transfers stop."""
     shares_connections: bool = True
     """Whether the number of files at once depends on the connections that each of them uses."""
+    store: AgentStore | None = None
+    """Where files are placed, each by the worker that received it; ``None`` for the directory,
+    which all workers share."""
     ignores_interrupts: bool = False
     """Whether Ctrl-C is the coordinator's business: its terminal signals the worker as well."""
 

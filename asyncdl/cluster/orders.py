@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
+from asyncdl.job.places.delivery import Delivery, DeliveryPlan, DeliveryRequest
 from asyncdl.job.places.raster_cut import RasterCut
 from asyncdl.net.addresses import Zone
 from asyncdl.transfer import Digest, FileRequest, Form, Recheck
@@ -47,8 +47,8 @@ class FileOrder(Struct, frozen=True, omit_defaults=True):
     remote_time: bool = False
     accept_html: bool = False
     connections: int | None = None
-    unpack: MemberPlan | None = None
-    """What is unpacked from it while it is received."""
+    delivery: DeliveryPlan | None = None
+    """What is done with it once it is verified; ``None`` leaves it where it was received."""
     excerpt: RasterCut | None = None
     """What is wanted of it, if not all."""
     keeps_source: bool = False
@@ -61,20 +61,24 @@ class FileOrder(Struct, frozen=True, omit_defaults=True):
         return [("number", self.number)]
 
 
-def order_of(request: FileRequest, number: int, *, url: str = "") -> FileOrder:
+def order_of(
+    request: FileRequest, number: int, *, url: str = "", spool: Path | None = None
+) -> FileOrder:
     """Return a request as an order.
 
     Args:
-        request: Its ``unpack`` is of a :class:`BundleUnpacker`, its ``excerpt`` of a
+        request: Its ``unpack`` is that of its delivery, its ``excerpt`` of a
             :class:`RasterCut`, or ``None``.
         number: Of the order.
         url: The latest URL, if that of the request was replaced.
+        spool: The folder in which this process would receive it, if workers receive it in
+            folders of their own.
     Raises: TypeError, if ``unpack`` or ``excerpt`` is a function, which cannot travel.
     """
     return FileOrder(
         number=number,
         url=url or request.url,
-        directory=str(request.directory),
+        directory=_directory_of(request, spool),
         name=request.name,
         size_bytes=request.size_bytes,
         digests=request.digests,
@@ -93,10 +97,16 @@ def order_of(request: FileRequest, number: int, *, url: str = "") -> FileOrder:
         remote_time=request.remote_time,
         accept_html=request.accept_html,
         connections=request.connections,
-        unpack=_plan_of(request),
+        delivery=_plan_of(request),
         excerpt=_cut_of(request),
         keeps_source=request.keeps_source,
     )
+
+
+def _directory_of(request: FileRequest, spool: Path | None) -> str:
+    if spool is None:
+        return str(request.directory)
+    return request.directory.relative_to(spool).as_posix()
 
 
 def _cut_of(request: FileRequest) -> RasterCut | None:
@@ -108,25 +118,25 @@ def _cut_of(request: FileRequest) -> RasterCut | None:
     return cut
 
 
-def _plan_of(request: FileRequest) -> MemberPlan | None:
-    unpacker = unpacker_of(request)
-    return None if unpacker is None else unpacker.plan
-
-
-def unpacker_of(request: FileRequest) -> BundleUnpacker | None:
-    """Return what unpacks a request's file; ``None`` for nothing. Raises: TypeError."""
-    if request.unpack is None:
-        return None
-    unpacker = getattr(request.unpack, "__self__", None)
-    if not isinstance(unpacker, BundleUnpacker):
+def _plan_of(request: FileRequest) -> DeliveryPlan | None:
+    delivery = delivery_in(request)
+    plan = None if delivery is None else delivery.plan
+    if request.unpack is not None and (plan is None or plan.members is None):
         raise TypeError("FileRequest.unpack: a function cannot be sent to a worker")
-    return unpacker
+    return plan
+
+
+def delivery_in(request: FileRequest) -> Delivery | None:
+    """Return a file's way to its places, if the request has one."""
+    return request.delivery if isinstance(request, DeliveryRequest) else None
 
 
 def request_of(
     order: FileOrder,
     refresh: Callable[[], Awaitable[str]] | None = None,
     unpack: Callable[[], Unpack] | None = None,
+    *,
+    spool: Path | None = None,
 ) -> FileRequest:
     """Return the request that an order stands for.
 
@@ -134,17 +144,18 @@ def request_of(
         order: From :func:`order_of`.
         refresh: Asks the coordinator for a fresh URL; used only if it has one.
         unpack: Begins to unpack by the order's plan.
+        spool: The folder in which this worker receives files, if it is its own.
     """
     zone = None if order.max_zone is None else Zone(order.max_zone)
     return FileRequest(
         url=order.url,
-        directory=Path(order.directory),
+        directory=Path(order.directory) if spool is None else spool / order.directory,
         name=order.name,
         size_bytes=order.size_bytes,
         digests=order.digests,
         members=order.members,
         fingerprint=order.fingerprint,
-        unpack=unpack if order.unpack is not None else None,
+        unpack=unpack,
         excerpt=None if order.excerpt is None else order.excerpt.begin,
         keeps_source=order.keeps_source,
         form=order.form,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
-from asyncdl.cluster.error_records import ErrorRecord
-from asyncdl.job.places.extraction import UnpackedFile
+from asyncdl.cluster.error_records import ErrorRecord, error_of
+from asyncdl.errors import AsyncdlError
+from asyncdl.job.places.delivery import DeliveredFile
 from asyncdl.transfer import Digest, Fetched
 
 
@@ -27,15 +29,12 @@ class FetchedRecord(Struct, frozen=True, array_like=True):
     excerpt: str = ""
 
 
-class UnpackedRecord(Struct, frozen=True):
-    """What was unpacked from an archive."""
+class DeliveryRecord(Struct, frozen=True, array_like=True):
+    """What became of a file at one of its places: one of ``delivered`` and ``error`` is set."""
 
-    names: tuple[str, ...] = ()
-    """Of all files in it."""
-    files: tuple[UnpackedFile, ...] = ()
-    """Those that have their final names."""
+    path: str
+    delivered: DeliveredFile | None = None
     error: ErrorRecord | None = None
-    """Why nothing was unpacked; the archive itself is there and verified."""
 
 
 class OrderOutcome(Struct, frozen=True, omit_defaults=True):
@@ -44,16 +43,33 @@ class OrderOutcome(Struct, frozen=True, omit_defaults=True):
     number: int
     fetched: FetchedRecord | None = None
     error: ErrorRecord | None = None
-    unpacked: UnpackedRecord | None = None
-    """For an order with something to unpack that was fetched."""
+    deliveries: tuple[DeliveryRecord, ...] = ()
+    """For each place of a job's file that was fetched."""
     is_interrupted: bool = False
     """Whether the agent ended before the file did; another may go on."""
 
 
-def record_of_fetched(fetched: Fetched) -> FetchedRecord:
-    """Return a fetched file as data."""
+def made_of(records: Iterable[DeliveryRecord]) -> dict[str, DeliveredFile | AsyncdlError]:
+    """Return what became of a file at each of its places."""
+    return {record.path: _made(record) for record in records}
+
+
+def _made(record: DeliveryRecord) -> DeliveredFile | AsyncdlError:
+    if record.delivered is not None:
+        return record.delivered
+    return AsyncdlError("") if record.error is None else error_of(record.error)
+
+
+def record_of_fetched(fetched: Fetched, spool: Path | None = None) -> FetchedRecord:
+    """Return a fetched file as data.
+
+    Args:
+        fetched: By a worker.
+        spool: The worker's own folder, if it has one: paths in it mean nothing elsewhere.
+    """
+    path = str(fetched.path) if spool is None else fetched.path.relative_to(spool).as_posix()
     return FetchedRecord(
-        path=str(fetched.path),
+        path=path,
         size_bytes=fetched.size_bytes,
         received_bytes=fetched.received_bytes,
         already_there=fetched.already_there,
@@ -67,10 +83,15 @@ def record_of_fetched(fetched: Fetched) -> FetchedRecord:
     )
 
 
-def fetched_of(record: FetchedRecord) -> Fetched:
-    """Return the fetched file that a record was made of."""
+def fetched_of(record: FetchedRecord, spool: Path | None = None) -> Fetched:
+    """Return the fetched file that a record was made of.
+
+    Args:
+        record: Of a worker.
+        spool: Where this process would have received it, if workers have folders of their own.
+    """
     return Fetched(
-        path=Path(record.path),
+        path=Path(record.path) if spool is None else spool / record.path,
         size_bytes=record.size_bytes,
         received_bytes=record.received_bytes,
         already_there=record.already_there,

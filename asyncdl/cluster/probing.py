@@ -1,7 +1,7 @@
-"""What an agent checks before it gets an order: version, directory, and the right to write.
+"""What an agent checks before it gets an order: version, place, and the right to write there.
 
-The coordinator leaves a marker in the download directory. An agent that reads it there sees the
-same directory.
+The coordinator leaves a marker in the download directory, or in the store. An agent that reads it
+there sees the same place.
 """
 
 from __future__ import annotations
@@ -11,37 +11,64 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from asyncdl.cluster.messages import AgentSettings, ProbeReport
-from asyncdl.errors import AsyncdlError, DiskError
+from asyncdl.cluster.agent_place import make_spool
+from asyncdl.cluster.messages import AgentSettings, AgentStore, ProbeReport
+from asyncdl.errors import AsyncdlError, ConfigError, DiskError, StoreError
+from asyncdl.extras import installing
+from asyncdl.job.places.placer import Placer
+from asyncdl.job.places.store_placer import StorePlacer
+from asyncdl.journal import STATE_FOLDER
 from asyncdl.net.tls import check_tls
+from asyncdl.stores.object_store import ObjectStore, open_store
+from asyncdl.stores.pace import Pace
 from asyncdl.transfer.parts.durable import make_folders
 from asyncdl.version import __version__
 
 MARKER = ".asyncdl-marker-"
 """Beginning of the names of markers, and of the files that agents write beside them."""
+MARKER_BYTES = 64
+"""More than a marker has."""
+STORE_S = 10.0
+"""For a store that does not respond to an agent; the coordinator has just used it."""
 
 
-def leave_marker(directory: Path) -> tuple[str, str]:
-    """Leave a marker in a directory; return its name and its text. Blocks.
+def new_marker() -> tuple[str, str]:
+    """Return the name of a marker, and its text."""
+    return MARKER + secrets.token_hex(8), secrets.token_hex(16)
 
-    Raises: DiskError.
-    """
-    name, text = MARKER + secrets.token_hex(8), secrets.token_hex(16)
+
+def leave_marker(placer: Placer, marker: tuple[str, str]) -> None:
+    """Leave a marker where the files of a job go. Blocks. Raises: DiskError, StoreError."""
+    name, text = marker
+    if isinstance(placer, StorePlacer):
+        remove_markers(placer)  # of runs that were killed
+        placer.store.put(text.encode(), _object_of(name))
+        return
+    directory = placer.work_directory
     path = directory / name
     try:
         make_folders(directory)
-        remove_markers(directory)  # of runs that were killed
+        remove_markers(placer)
         path.write_text(text, encoding="ascii")
     except OSError as error:
         raise DiskError(path, error) from error
-    return name, text
 
 
-def remove_markers(directory: Path) -> None:
-    """Remove all markers from a directory. Blocks."""
-    for path in directory.glob(f"{MARKER}*"):
+def remove_markers(placer: Placer) -> None:
+    """Remove all markers from where the files of a job go. Blocks."""
+    if isinstance(placer, StorePlacer):
+        with suppress(StoreError):
+            for found in list(placer.store.list(STATE_FOLDER)):
+                if found.path.startswith(_object_of(MARKER)):
+                    placer.store.delete(found.path)
+        return
+    for path in placer.work_directory.glob(f"{MARKER}*"):
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _object_of(name: str) -> str:
+    return f"{STATE_FOLDER}/{name}"
 
 
 def versions_differ(theirs: str) -> ProbeReport:
@@ -53,16 +80,25 @@ def versions_differ(theirs: str) -> ProbeReport:
     )
 
 
-def probe(settings: AgentSettings) -> ProbeReport:
-    """Check what an agent needs. Blocks."""
-    host = socket.gethostname()
-    problem, remedy = _problem_of_folder(settings)
+def probe(settings: AgentSettings, scratch: Path) -> ProbeReport:
+    """Check what an agent needs. Blocks.
+
+    Args:
+        settings: Of the agent.
+        scratch: Folder on a disk of this machine.
+    """
+    if settings.store is None:
+        problem, remedy = _problem_of_folder(settings)
+    else:
+        problem, remedy = _problem_of_store(settings, settings.store)
+        if not problem:
+            problem, remedy = _problem_of_spool(scratch)
     if not problem:
         try:
             check_tls(settings.tls)
         except AsyncdlError as error:
             problem, remedy = str(error), "Make the file readable at the same path on all workers."
-    return ProbeReport(problem, remedy, host)
+    return ProbeReport(problem, remedy, socket.gethostname())
 
 
 _SAME_FOLDER = (
@@ -91,4 +127,51 @@ def _problem_of_folder(settings: AgentSettings) -> tuple[str, str]:
             f"it cannot write to {directory}: {error.strerror or error}",
             "Give the user that the workers run as the right to write there.",
         )
+    return "", ""
+
+
+_OWN_CREDENTIALS = (
+    "Workers find credentials as this machine does, each for itself: in its environment, in the"
+    " files of its user, or as the role of its machine. None are sent to them."
+)
+_OWN_FOLDER = (
+    "Start the workers with a folder on a disk of their machine that they may write to, by"
+    " `--local-directory`."
+)
+_SAME_STORE = (
+    "Check the endpoint and the region on the worker: `store.endpoint` has to be the same service"
+    " from everywhere."
+)
+
+
+def _problem_of_store(settings: AgentSettings, store: AgentStore) -> tuple[str, str]:
+    try:
+        return _tried(settings, open_store(store.settings, Pace(least_wait_s=STORE_S)))
+    except ConfigError as error:
+        if error.key == "store.profile":
+            problem = f"its AWS config has no profile {store.settings.profile!r}"
+            return problem, f"Define the profile there. {_OWN_CREDENTIALS}"
+        remedy = f"Install asyncdl with the extra store on all workers, by {installing('store')}."
+        return f"it lacks packages for stores: {error.problem}", remedy
+    except StoreError as error:
+        return f"it cannot use the store: {error}", f"{error.remedy} {_OWN_CREDENTIALS}"
+
+
+def _tried(settings: AgentSettings, store: ObjectStore) -> tuple[str, str]:
+    """Read the coordinator's marker; write, read and remove one beside it. Raises: StoreError."""
+    found = store.read(_object_of(settings.marker), MARKER_BYTES)
+    if found != settings.marker_text.encode():
+        return f"it sees another store under {store.address} than this machine", _SAME_STORE
+    own = _object_of(f"{settings.marker}-{secrets.token_hex(4)}")
+    store.put(b"", own)
+    store.read(own, MARKER_BYTES)
+    store.delete(own)
+    return "", ""
+
+
+def _problem_of_spool(scratch: Path) -> tuple[str, str]:
+    try:
+        make_spool(scratch).rmdir()
+    except (DiskError, OSError) as error:
+        return f"it cannot receive files: {error}", _OWN_FOLDER
     return "", ""

@@ -528,9 +528,10 @@ class StoreConfig(Section, frozen=True):
         20 * 1024**3
     )
     """Limit of the files on the local disk that are being received, or wait for their upload;
-    requests for further files wait. They are in the state folder."""
+    requests for further files wait. They are in the state folder. Of a cluster, each worker has
+    such a limit, in the folder that Dask gives it."""
     uploads: Annotated[int, Meta(ge=1, le=64, description="1 to 64")] = 8
-    """Number of files that are uploaded at once."""
+    """Number of files that are uploaded at once, by each worker of a cluster."""
 
     def __post_init__(self) -> None:
         if self.endpoint is not None:
@@ -652,12 +653,6 @@ class Config(Section, frozen=True, kw_only=True):
             raise clash
         for clash in self._clashes_of_windows():
             raise clash
-        if self.cluster.engine is not None and self.store_address is not None:
-            raise Clash(
-                "cluster.engine",
-                "has workers that cannot place files in a store",
-                "a folder that all workers share, or no engine",
-            )
 
     def _clashes_of_source(self) -> Iterator[Clash]:
         if self.download.source == "m2m":

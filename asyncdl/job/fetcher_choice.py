@@ -7,13 +7,19 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asyncdl.config import Config
 from asyncdl.errors import ConfigError
 from asyncdl.events import Emit
-from asyncdl.job.places.target import placer_of
+from asyncdl.job.places.placer import Placer
+from asyncdl.job.places.spool import Spool
+from asyncdl.job.places.store_placer import StorePlacer
 from asyncdl.net.tls import Tls, TlsSettings
 from asyncdl.transfer import Downloader, FileFetcher, Limits
+
+if TYPE_CHECKING:
+    from asyncdl.cluster.messages import AgentStore
 
 ORDERS_PER_FILE = 3
 """Files in the hands of a cluster for each that it works on: its workers have the next ones."""
@@ -25,15 +31,21 @@ def files_in_hand(config: Config) -> int:
     return files if config.cluster.engine is None else files * ORDERS_PER_FILE
 
 
+def spool_of(config: Config, placer: Placer) -> Spool:
+    """Return the bound on what this process receives; workers of a cluster have their own."""
+    return Spool(placer.spool_bytes if config.cluster.engine is None else None)
+
+
 @asynccontextmanager
 async def open_fetcher_of(
-    config: Config, limits: Limits, emit: Emit, *, tls: Tls, shared_tls: Tls
+    config: Config, limits: Limits, placer: Placer, emit: Emit, *, tls: Tls, shared_tls: Tls
 ) -> AsyncIterator[FileFetcher]:
     """Yield who fetches the files of a job.
 
     Args:
         config: Of the job.
         limits: Of the transfers, over all workers.
+        placer: Of the job.
         emit: Receives their events.
         tls: Certificates as the caller has them, which workers read themselves.
         shared_tls: The same for this process, read once for all its clients.
@@ -49,20 +61,31 @@ async def open_fetcher_of(
     from asyncdl.cluster.dask_cluster import DaskCluster
 
     settings = ClusterSettings(
-        directory=_absolute(placer_of(config).work_directory),
+        directory=_absolute(placer.work_directory),
         limits=limits,
         files=config.download.files_at_once,
         shares_connections=config.download.workers == "auto",
         tls=_files_of(tls),
         lease_s=config.cluster.lease,
         max_wait_s=limits.max_wait_s,
+        store=_store_of(placer),
     )
     workers = config.cluster.workers or min(os.cpu_count() or 1, limits.connections)
     async with (
         DaskCluster(config.cluster.scheduler, workers) as cluster,
-        open_fetcher(cluster, settings, emit) as fetcher,
+        open_fetcher(cluster, settings, placer, emit) as fetcher,
     ):
         yield fetcher
+
+
+def _store_of(placer: Placer) -> AgentStore | None:
+    """Return how workers place files in the store of a job, if they go to one."""
+    if not isinstance(placer, StorePlacer):
+        return None
+    from asyncdl.cluster.messages import AgentStore
+
+    place = placer.place_data
+    return AgentStore(place.settings, place.spool_bytes, place.uploads)
 
 
 def _absolute(directory: Path) -> Path:

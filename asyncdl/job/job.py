@@ -46,7 +46,7 @@ from asyncdl.job.choosing.preflight import (
 from asyncdl.job.choosing.scope import FAILED, Now, Scope, first_new_day, narrow_to_new, scope_of
 from asyncdl.job.choosing.search_plan import SearchPlan, search_plan_of
 from asyncdl.job.deferred_calls import DeferredCalls
-from asyncdl.job.fetcher_choice import files_in_hand, open_fetcher_of
+from asyncdl.job.fetcher_choice import files_in_hand, open_fetcher_of, spool_of
 from asyncdl.job.finalize import finalizing
 from asyncdl.job.identity import fingerprint_of, label_of, search_mark_of
 from asyncdl.job.itemizing import write_items
@@ -54,7 +54,6 @@ from asyncdl.job.job_state import keep_report, open_job_state
 from asyncdl.job.pipeline import pipeline
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
-from asyncdl.job.places.spool import Spool
 from asyncdl.job.places.spool_sweep import swept_spool
 from asyncdl.job.places.target import placer_of
 from asyncdl.job.queue.link_window import LinkWindow
@@ -229,7 +228,9 @@ class Job:
         async with (
             open_job_state(config, placer, self._service_name, notify) as journal,
             swept_spool(placer, journal),
-            open_fetcher_of(config, self._limits, emit, tls=self._tls, shared_tls=tls) as fetcher,
+            open_fetcher_of(
+                config, self._limits, placer, emit, tls=self._tls, shared_tls=tls
+            ) as fetcher,
             StacCatalog(
                 config.service.digest_url, emit=emit, options=StacOptions(tls=tls)
             ) as catalog,
@@ -260,7 +261,7 @@ class Job:
                     fetcher=fetcher,
                     placer=placer,
                     placings=CapacityLimiter(placer.at_once) if placer.at_once else None,
-                    spool=Spool(placer.spool_bytes),
+                    spool=spool_of(config, placer),
                     journal=journal,
                     catalog=catalog,
                     outstanding=await read_back(journal, client, start, was_empty=was_empty),

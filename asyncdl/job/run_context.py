@@ -15,6 +15,7 @@ from asyncdl.job.choosing.from_config import kinds_of
 from asyncdl.job.choosing.scope import Scope
 from asyncdl.job.deferred_calls import DeferredCalls
 from asyncdl.job.fetcher_choice import files_in_hand
+from asyncdl.job.places.delivery import Deliverer
 from asyncdl.job.places.layout import Layout, layout_of
 from asyncdl.job.places.placer import Placer
 from asyncdl.job.places.space import Space
@@ -111,6 +112,11 @@ class RunContext:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", layout_of(self.config))
+
+    @property
+    def deliverer(self) -> Deliverer:
+        """Brings verified files to their places."""
+        return Deliverer(self.placer, self.placings)
 
     @property
     def kinds(self) -> tuple[str, ...]:

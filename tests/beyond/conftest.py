@@ -10,6 +10,12 @@ import pytest
 import asyncdl.sandbox
 from asyncdl.sandbox import Service
 from tests.beyond.dask_processes import Processes, starting
+from tests.beyond.store_jobs import StoreJobs
+from tests.stores.conftest import door, prefix, server, weed
+from tests.stores.door import Door
+from tests.stores.weed import Weed
+
+__all__ = ["door", "prefix", "server", "weed"]
 
 FILE_BYTES = 300_000
 SCENES = '["LC08_L2SP_068017_20200310_20200822_02_T1"]'
@@ -48,3 +54,16 @@ def make_job(service: Service, tmp_path: Path) -> MakeJob:
         return path
 
     return make
+
+
+@pytest.fixture
+def store_jobs(
+    processes: Processes,
+    service: Service,
+    weed: Weed,
+    door: Door,
+    prefix: str,
+    tmp_path: Path,
+) -> StoreJobs:
+    """Jobs of a cluster into one place of a real store, through a door that a test may shut."""
+    return StoreJobs(processes, service, weed, prefix, tmp_path, door)

@@ -24,6 +24,7 @@ from asyncdl.cluster.messages import (
 from asyncdl.cluster.probing import probe
 from asyncdl.errors import ungrouped
 from asyncdl.events import Event
+from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.net.tls import TlsSettings
 from asyncdl.transfer import Limits
 
@@ -40,11 +41,12 @@ class InlineLink:
         self.is_dead = False
 
     async def start(self) -> ProbeReport:
+        scratch = self._cluster.scratch / self._worker
         report = self._cluster.probes.get(self._worker)
         if report is None:
-            report = await anyio.to_thread.run_sync(probe, self.settings)
+            report = await anyio.to_thread.run_sync(probe, self.settings, scratch)
         if not report.problem:
-            self.engine = AgentEngine(self.settings)
+            self.engine = AgentEngine(self.settings, scratch)
             self._cluster.tasks.start_soon(self.engine.run)
         return open_sealed(seal(report), ProbeReport)
 
@@ -81,6 +83,8 @@ class InlineCluster:
         self.links: dict[str, InlineLink] = {}
         self.probes: dict[str, ProbeReport] = {}
         self.is_down = False
+        self.scratch = Path("unused")
+        """For files on their way to a store."""
 
     async def workers(self) -> dict[str, str]:
         if self.is_down:
@@ -111,7 +115,7 @@ async def inline_fetcher(
     *,
     connections: int = 8,
     max_wait_s: float = 5.0,
-    lease_s: float = 2.0,
+    lease_s: float = 20.0,
     max_rate_bytes_s: float | None = None,
 ) -> AsyncIterator[ClusterFetcher]:
     """Open a fetcher over the engines of a cluster."""
@@ -123,6 +127,7 @@ async def inline_fetcher(
     )
     with ungrouped():
         async with anyio.create_task_group() as cluster.tasks:
-            async with open_fetcher(cluster, settings, events.append) as fetcher:
+            placer = FolderPlacer(directory)
+            async with open_fetcher(cluster, settings, placer, events.append) as fetcher:
                 yield fetcher
             cluster.tasks.cancel_scope.cancel()

@@ -46,10 +46,10 @@ def test_what_does_not_go_together_is_named(cluster: dict[str, Any], message: st
         config_with(**cluster)
 
 
-def test_the_workers_of_a_cluster_need_a_folder() -> None:
+def test_the_workers_of_a_cluster_may_place_files_in_a_store() -> None:
     raw = {**RAW, "download": {"directory": "s3://bucket/x"}, "cluster": {"engine": "dask"}}
-    with pytest.raises(ConfigError, match="cannot place files in a store"):
-        parse_config(raw)
+    config = parse_config(raw, base=Path("/jobs"))
+    assert str(config.store_address) == "s3://bucket/x"
 
 
 def test_a_config_of_others_may_not_name_other_machines(tmp_path: Path) -> None:
@@ -87,13 +87,12 @@ def test_without_a_cluster_none_of_it_is_imported() -> None:
     [
         (("--scheduler", "tcp://h:1"), "--scheduler has no effect without an engine"),
         (("--engine", "dask", "--scheduler", "h:1"), "--scheduler is not the address"),
-        (("--engine", "dask"), "--engine has workers that cannot place files in a store"),
     ],
 )
 def test_options_that_contradict_each_other_or_the_config_are_named(
     options: tuple[str, ...], message: str
 ) -> None:
-    raw = {**RAW, "download": {"directory": "s3://bucket/x"}}
+    raw = {**RAW, "download": {"directory": "data"}}
     given = dict(zip(options[::2], options[1::2], strict=True))
     engine: Literal["dask"] | None = "dask" if "--engine" in given else None
     with pytest.raises(click.UsageError, match=message):

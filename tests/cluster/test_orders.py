@@ -19,7 +19,14 @@ from asyncdl.cluster.error_records import (
 )
 from asyncdl.cluster.messages import AgentReport, FreshUrl, Instructions, open_sealed, seal
 from asyncdl.cluster.orders import FileOrder, order_of, request_of
-from asyncdl.cluster.outcomes import FetchedRecord, OrderOutcome, fetched_of, record_of_fetched
+from asyncdl.cluster.outcomes import (
+    DeliveryRecord,
+    FetchedRecord,
+    OrderOutcome,
+    fetched_of,
+    made_of,
+    record_of_fetched,
+)
 from asyncdl.errors import (
     AsyncdlError,
     ChecksumMismatch,
@@ -28,11 +35,21 @@ from asyncdl.errors import (
     NetworkError,
     SizeMismatch,
     Stalled,
+    StoreError,
     TransferError,
 )
 from asyncdl.events import TransferEnded, TransferProgress
+from asyncdl.job.places.delivery import (
+    DeliveredFile,
+    DeliveredMember,
+    Delivery,
+    DeliveryPlan,
+    DeliveryRequest,
+    PlannedPlace,
+)
 from asyncdl.job.places.extraction import ExtractError
 from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
+from asyncdl.job.places.placer import PlacedFile
 from asyncdl.job.places.raster_cut import RasterCut
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.m2m.models import Checksum
@@ -40,6 +57,7 @@ from asyncdl.net.addresses import Zone
 from asyncdl.transfer import Digest, Fetched, FileRequest, Form, Recheck
 from asyncdl.transfer.excerpts import Excerpt
 from asyncdl.transfer.ranges import Coverage, Span
+from asyncdl.transfer.verification.checks import Verification
 
 SECRET = "c2VjcmV0"
 URL = f"https://files.example.org/x.tif?requestSignature={SECRET}"
@@ -93,9 +111,20 @@ def test_a_function_that_unpacks_cannot_travel() -> None:
         order_of(request, 1)
 
 
+@given(requests)
+def test_a_folder_of_each_workers_own_takes_the_place_of_this_ones(request: FileRequest) -> None:
+    request = replace(request, directory=Path("/spool/here/bands") / request.directory.name)
+    there = request_of(order_of(request, 1, spool=Path("/spool/here")), spool=Path("/their/own"))
+    assert there.directory == Path("/their/own/bands") / request.directory.name
+    assert replace(there, directory=request.directory) == request
+    fetched = Fetched(there.directory / "x.tif", 5, 5, False, "length", 1, 0.5)
+    back = fetched_of(record_of_fetched(fetched, Path("/their/own")), Path("/spool/here"))
+    assert back.path == request.directory / "x.tif"
+
+
 STAYING = {"refresh", "unpack", "named_from", "excerpt"}
 """Fields of a request that are functions: each becomes data or is refused."""
-IN_THEIR_PLACE = {"number", "is_renewable", "unpack", "max_zone", "excerpt"}
+IN_THEIR_PLACE = {"number", "is_renewable", "delivery", "max_zone", "excerpt"}
 
 
 def test_no_field_is_left_behind() -> None:
@@ -138,10 +167,13 @@ def test_a_plan_says_the_same_wherever_it_is() -> None:
         {f"{SCENE}_SR_B4.TIF": (Digest("md5", "0" * 32),)}, "sha256", 10**9, True,
     )  # fmt: skip
     unpacker = BundleUnpacker(plan, Path("/d").joinpath)
-    request = FileRequest(URL, Path("/d"), unpack=unpacker.begin)
+    places = (PlannedPlace(f"bundle/{SCENE}.tar", is_unpacked=True),)
+    delivery = Delivery(DeliveryPlan(places, "m2m", 77, 10**9, plan))
+    request = DeliveryRequest(URL, Path("/d"), unpack=unpacker.begin, delivery=delivery)
     sent = seal(Instructions(orders=[order_of(request, 1)]))
-    there = open_sealed(sent, Instructions).orders[0].unpack
-    assert there is not None
+    arrived = open_sealed(sent, Instructions).orders[0].delivery
+    assert arrived == delivery.plan
+    assert (there := arrived.members) is not None
     for name in (f"{SCENE}_SR_B4.TIF", f"{SCENE}_SR_B5.TIF", "README"):
         assert there.is_wanted(name) == plan.is_wanted(name)
         assert there.path_of(name) == plan.path_of(name)
@@ -237,3 +269,28 @@ def test_a_fetched_file_arrives_as_it_was(fetched: Fetched) -> None:
     record = arrived.outcomes[0].fetched
     assert record is not None
     assert fetched_of(record) == fetched
+
+
+def test_what_became_of_a_file_arrives_as_it_was() -> None:
+    verified = Verification(("sha512", "tiff"), (Digest("md5", "0" * 32),))
+    member = DeliveredMember("bands/a.tif", PlacedFile(5, 0, "tag"), verified)
+    made = DeliveredFile(PlacedFile(7, 12, "tag-2"), False, ("a.tif", "b.txt"), (member,))
+    refused = StoreError("s3://bucket/x", "it is full", reason="store-full")
+    sent = (
+        DeliveryRecord("bundle/x.tar", made),
+        DeliveryRecord("bands/x.tar", error=record_of_error(refused)),
+    )
+    outcome = OrderOutcome(1, deliveries=sent)
+    arrived = open_sealed(seal(AgentReport(outcomes=[outcome])), AgentReport).outcomes[0]
+    there = Delivery(DeliveryPlan(()))
+    assert there.made_elsewhere("bundle/x.tar") is None
+    there.elsewhere = made_of(arrived.deliveries)
+    assert there.made_elsewhere("bundle/x.tar") == made
+    with pytest.raises(StoreError, match="it is full") as raised:
+        there.made_elsewhere("bands/x.tar")
+    assert raised.value.stops_run
+
+
+def test_a_place_takes_the_hosts_name_only_where_it_has_none() -> None:
+    assert PlannedPlace("bundle/x.tar").path_of("y.zip") == "bundle/x.tar"
+    assert PlannedPlace("bundle/x/x", takes_host_name=True).path_of("y.zip") == "bundle/x/y.zip"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -34,8 +35,11 @@ class Door:
     """Sent to whoever asks, instead of the store's response."""
     connections: int = 0
     """How many there were."""
+    hold_after_bytes: int | None = None
+    """So many bytes pass on to the store, the rest waits for :meth:`open`; ``None`` for all."""
     _listener: socket.socket = field(init=False)
     _open: list[socket.socket] = field(default_factory=list)
+    _is_held: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -53,9 +57,15 @@ class Door:
             with suppress(OSError):
                 self._open.pop().shutdown(socket.SHUT_RDWR)
 
+    def open(self) -> None:
+        """Let everything pass from now on."""
+        self.is_shut, self.notice, self.hold_after_bytes = False, b"", None
+        self._is_held.set()
+
     def aclose(self) -> None:
         """Shut it for good."""
         self.shut()
+        self._is_held.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -79,13 +89,24 @@ class Door:
                 self._open += [client, store]
                 back = threading.Thread(target=_pass_on, args=(store, client), daemon=True)
                 back.start()
-                _pass_on(client, store)
+                _pass_on(client, store, self._count)
                 back.join()
 
+    def _count(self, size_bytes: int) -> None:
+        """Count what goes to the store, and wait if that is enough."""
+        if self.hold_after_bytes is None:
+            return
+        self.hold_after_bytes -= size_bytes
+        if self.hold_after_bytes < 0:
+            self._is_held.wait()
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+
+def _pass_on(
+    source: socket.socket, target: socket.socket, count: Callable[[int], object] = int
+) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
+            count(len(data))
             target.sendall(data)
     for end in (source, target):
         with suppress(OSError):

@@ -56,8 +56,8 @@ ROOMS: dict[str, set[str]] = {
         "journal", "windows", "cluster", "stores", "archive",
     },
     "cluster": {
-        "errors", "events", "extras", "config.layouts", "job.places", "net", "redact", "transfer",
-        "version",
+        "errors", "events", "extras", "job.places", "journal", "net", "redact", "stores",
+        "transfer", "version",
     },
     "doctor": {
         "version", "errors", "config", "net", "redact", "m2m", "job", "journal", "stores", "units",

@@ -24,7 +24,7 @@ import anyio.from_thread
 import anyio.to_thread
 from anyio import CancelScope
 
-from asyncdl.errors import AsyncdlError, DiskError, TransferError
+from asyncdl.errors import DiskError, TransferError
 from asyncdl.transfer.names import MEMBER, safe_name
 from asyncdl.transfer.parts.durable import FileWriter, fsync_dir, make_folders, rename
 from asyncdl.transfer.verification.archive import Unpack, read_archive
@@ -94,8 +94,6 @@ async def unpack(tar: Path, unpacker: Unpacker) -> Unpacked:
 
 
 def _unpack(tar: Path, unpacker: Unpacker) -> Unpacked:
-    if unpacker.elsewhere is not None:
-        return unpacker.elsewhere.result
     with _our_errors(tar):
         if not unpacker.has_begun:
             _read(tar, unpacker.begin())
@@ -124,22 +122,6 @@ def _our_errors(tar: Path) -> Iterator[None]:
         raise ExtractError(tar.name, str(failure)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class UnpackedElsewhere:
-    """What another process made of an archive."""
-
-    unpacked: Unpacked = ((), ())
-    error: AsyncdlError | None = None
-    """Why it unpacked nothing."""
-
-    @property
-    def result(self) -> Unpacked:
-        """What was unpacked. Raises: the error."""
-        if self.error is not None:
-            raise self.error
-        return self.unpacked
-
-
 class Unpacker:
     """Writes the wanted members of one archive, however often its bytes start again.
 
@@ -154,8 +136,6 @@ class Unpacker:
         self._tar = tar
         self._spec = spec
         self._pass: _Pass | None = None
-        self.elsewhere: UnpackedElsewhere | None = None
-        """Set if another process has unpacked the archive, so that this one need not."""
 
     async def __aenter__(self) -> Self:
         """Return the unpacker; nothing is opened yet."""

@@ -110,6 +110,9 @@ class Placer(Protocol):
             provenance: Kept with it, if the place can.
         """
 
+    def note_placed(self, path: str, placed: PlacedFile) -> None:
+        """Note that another process has placed a file; does not block."""
+
     def received(self, path: str) -> Path | None:
         """Return the whole file that an earlier run received for a path and could not place."""
 
@@ -232,6 +235,9 @@ class FolderPlacer:
         if target != source:
             _copy(source, target, self._durable)
         return PlacedFile.on_disk(target)
+
+    def note_placed(self, path: str, placed: PlacedFile) -> None:
+        """Note nothing: a folder is always looked at."""
 
     def received(self, path: str) -> Path | None:
         """Return ``None``: what was received is in its place."""

@@ -129,6 +129,10 @@ class StorePlacer:
         self._note(path, placed)
         return _placed(placed)
 
+    def note_placed(self, path: str, placed: PlacedFile) -> None:
+        """Note that another process has uploaded a file: listings of this one lack it."""
+        self._note(path, StoredObject(path, placed.size_bytes, placed.tag))
+
     def received(self, path: str) -> Path | None:
         """Return the file of the spool, if there is one."""
         found = self.work_path(path)

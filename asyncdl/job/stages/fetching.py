@@ -9,20 +9,18 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import ApiError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal, Notice
-from asyncdl.job.places.extraction import Unpacker
-from asyncdl.job.places.layout import (
-    is_archive_transient,
-    transient_path,
-    unpacking_at,
-    unpacking_of,
-)
+from asyncdl.job.places.delivery import Delivery, DeliveryRequest
+from asyncdl.job.places.layout import is_archive_transient, transient_path, unpacking_at
+from asyncdl.job.places.member_plan import BundleUnpacker
 from asyncdl.job.run_context import ByteWindow, RunContext, window_facts
 from asyncdl.job.stages.placing import (
     FileToPlace,
+    delivery_of,
     failure_facts,
     place_file,
     raise_if_full,
     release,
+    spool_bytes_of,
     unpacker_for,
 )
 from asyncdl.job.stages.renewal import Renewal
@@ -30,7 +28,6 @@ from asyncdl.job.stages.requirements import requirements_of
 from asyncdl.journal import Place
 from asyncdl.m2m import M2MClient
 from asyncdl.m2m.downloads.pending import Ready
-from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.net.hosts import host_of
 from asyncdl.transfer import Fetched, FileFetcher, FileRequest, Form
 from asyncdl.transfer.dispatch import Dispatch
@@ -82,23 +79,20 @@ async def fetch(run: RunContext, ready_in: MemoryObjectReceiveStream[Ready]) -> 
 async def fetch_one(run: RunContext, ready: Ready, slot: Slot | None = None) -> bool:
     """Fetch one file into all its places; report each, and return whether it was fetched."""
     async with (
-        run.spool.room(_spooled_bytes(ready.wanted)),
+        run.spool.room(spool_bytes_of(ready.wanted)),
         unpacker_for(run, ready.wanted) as unpacker,
     ):
         return await _fetch(run, ready, unpacker, slot)
 
 
-def _spooled_bytes(wanted: WantedFile) -> int:
-    """Return what a file takes until it is placed."""
-    return wanted.estimate_bytes + (wanted.unpacked_bytes if unpacking_of(wanted) else 0)
-
-
-async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot | None) -> bool:
+async def _fetch(
+    run: RunContext, ready: Ready, unpacker: BundleUnpacker, slot: Slot | None
+) -> bool:
     places = run.layout.places_of(ready.wanted)
+    delivery = delivery_of(run, ready, places)
     try:
-        plan = FetchPlan(
-            _file_request(run, ready, places[0], unpacker), run.window_of(ready.wanted)
-        )
+        request = _file_request(run, ready, places[0], unpacker, delivery)
+        plan = FetchPlan(request, run.window_of(ready.wanted))
         fetched = await plan.carry_out(run.fetcher, slot)
     except (TransferError, NetworkError, DiskError) as error:
         raise_if_full(error)
@@ -118,7 +112,7 @@ async def _fetch(run: RunContext, ready: Ready, unpacker: Unpacker, slot: Slot |
             run,
             FileToPlace(
                 ready.wanted, here, fetched.path, outcome, unpacker, fetched.digests, plan.record,
-                ready.download_id,
+                ready.download_id, delivery,
             ),
         )  # fmt: skip
     if is_placed:  # else the next run places what is there
@@ -147,7 +141,9 @@ class FetchPlan:
         return await self.window.fetch(fetcher, self.request, slot)
 
 
-def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacker) -> FileRequest:
+def _file_request(
+    run: RunContext, ready: Ready, place: Place, unpacker: BundleUnpacker, delivery: Delivery
+) -> FileRequest:
     path = run.placer.work_path(str(place.relative))
     requirements = requirements_of(ready.wanted, run.config.download.verify)
     is_unpacked = unpacking_at(ready.wanted, place) is not None
@@ -163,7 +159,7 @@ def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacke
         run.emit(LinkRenewal(str(place.relative)))
         return await renewal.url()
 
-    return FileRequest(
+    return DeliveryRequest(
         url=ready.url,
         directory=path.parent,
         name=path.name if place.is_named or is_transient else None,
@@ -181,6 +177,7 @@ def _file_request(run: RunContext, ready: Ready, place: Place, unpacker: Unpacke
         # killed between its last byte and its unpacking.
         overwrite=not is_transient,
         resume=True,
+        delivery=delivery,
     )
 
 

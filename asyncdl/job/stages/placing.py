@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,28 @@ from asyncdl.errors import (
     NetworkError,
     StoreError,
     TransferError,
-    WrongContent,
     reason_of,
 )
 from asyncdl.events import FileFinished, FileState
-from asyncdl.job.places.extraction import UnpackedFile, Unpacker, unpack
-from asyncdl.job.places.layout import transient_path, unpacking_at
+from asyncdl.job.places.delivery import (
+    DeliveredFile,
+    Delivery,
+    DeliveryPlan,
+    FileToDeliver,
+    PlannedPlace,
+    source_of_digest,
+)
+from asyncdl.job.places.layout import (
+    is_archive_transient,
+    transient_path,
+    unpacking_at,
+    unpacking_of,
+)
 from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
-from asyncdl.job.places.placer import PlacedFile, Provenance
 from asyncdl.job.run_context import RunContext
 from asyncdl.job.stages.requirements import Requirements, requirements_of
 from asyncdl.journal import FinishedFile, Place
+from asyncdl.m2m.downloads.pending import Ready
 from asyncdl.m2m.downloads.selection import WantedFile
 from asyncdl.transfer import Digest
 from asyncdl.transfer.parts.part_file import remove_part_files
@@ -44,7 +55,7 @@ class FileToPlace:
     """Where it is now; this may be the place itself."""
     outcome: FileFinished
     """What is reported if all goes well."""
-    unpacker: Unpacker
+    unpacker: BundleUnpacker
     """Unpacks it, if it is a bundle to be unpacked; open."""
     digests: tuple[Digest, ...] = ()
     """Of the file, for the journal."""
@@ -52,12 +63,13 @@ class FileToPlace:
     """Of a window, for the journal: what it was cut from."""
     download_id: int | None = None
     """Of its download at the service."""
+    delivery: Delivery | None = None
+    """Says whether another process has brought it there."""
 
     @property
-    def provenance(self) -> Provenance:
-        """What its place may keep with it."""
-        outcome = self.outcome
-        return Provenance(outcome.proof, self.digests, outcome.source, self.download_id)
+    def path(self) -> str:
+        """The place, below the top of the layout."""
+        return str(self.place.relative)
 
 
 async def place_file(run: RunContext, file: FileToPlace) -> bool:
@@ -67,69 +79,49 @@ async def place_file(run: RunContext, file: FileToPlace) -> bool:
     """
     outcome = file.outcome
     try:
-        if unpacking_at(file.wanted, file.place):
-            finished = await _unpack(run, file)
-        else:
-            placed = await _place(run, file.source, str(file.place.relative), file.provenance)
-            finished = [_record_of(file, placed)]
+        delivered = await _delivered(run, file)
     except (DiskError, StoreError, TransferError) as error:
         raise_if_full(error)
         run.record_failure(changed(outcome, state=FileState.FAILED, **failure_facts(error)))
         return False
+    finished = [_record_of(file, delivered), *_member_records(run, file, delivered)]
     # Recorded before it is reported: a reader of the event may kill the run at once.
     await run.journal.files.record(finished)
     await remove_transient(run.directory, finished)
     if file.cut:
         await anyio.to_thread.run_sync(remove_source, file.source)
-    await release(run, (run.placer.work_path(f.path) for f in finished if f.bundle))
-    run.emit(changed(outcome, members=tuple(f.path for f in finished if f.bundle)))
+    members = [member.path for member in delivered.members]
+    await release(run, map(run.placer.work_path, members))
+    run.emit(changed(outcome, members=tuple(members)))
     return True
 
 
-async def _place(run: RunContext, source: Path, path: str, provenance: Provenance) -> PlacedFile:
-    # Cancellation waits for the thread; where that may take long, the placer looks for it.
-    return await anyio.to_thread.run_sync(
-        run.placer.place, source, path, provenance, limiter=run.placings
+async def _delivered(run: RunContext, file: FileToPlace) -> DeliveredFile:
+    """Bring a file to its place, unless that was done elsewhere."""
+    if file.delivery is not None and (made := file.delivery.made_elsewhere(file.path)):
+        if made.is_kept:
+            run.placer.note_placed(file.path, made.placed)
+        for member in made.members:
+            run.placer.note_placed(member.path, member.placed)
+        return made
+    expected_from = _requirements(run, file.wanted).source
+    outcome = file.outcome
+    to_deliver = FileToDeliver(
+        file.source, outcome.proof, file.digests, expected_from, file.download_id
     )
+    unpacker = file.unpacker if unpacking_at(file.wanted, file.place) else None
+    return await run.deliverer.deliver(to_deliver, file.path, unpacker)
 
 
 async def release(run: RunContext, received: Iterable[Path]) -> None:
     """Remove received files that are in all their places now, if these are elsewhere."""
-    if run.placer.spool_bytes is not None:
-        await anyio.to_thread.run_sync(run.placer.release, list(received))
+    await run.deliverer.release(list(received))
 
 
-async def _unpack(run: RunContext, file: FileToPlace) -> list[FinishedFile]:
-    is_kept = file.source == run.placer.work_path(str(file.place.relative))
-    try:
-        member_names, members = await unpack(file.source, file.unpacker)
-    except WrongContent:
-        if not is_kept:
-            # A sound tar of broken files does not get better; the next run fetches another.
-            await anyio.to_thread.run_sync(_remove, file.source)
-        raise
-    recorded = [await _place_member(run, record) for record in member_records(run, file, members)]
-    if is_kept:
-        placed = await _place(run, file.source, str(file.place.relative), file.provenance)
-    else:
-        placed = await anyio.to_thread.run_sync(PlacedFile.on_disk, file.source)
-    tar = replace(_record_of(file, placed), member_names=member_names, is_kept=is_kept)
-    return [tar, *recorded]
-
-
-async def _place_member(run: RunContext, file: FinishedFile) -> FinishedFile:
-    source = run.placer.work_path(file.path)
-    if run.placer.spool_bytes is None:
-        return file  # it is in its place since it was unpacked
-    provenance = Provenance(file.proof, file.digests, file.source)
-    placed = await _place(run, source, file.path, provenance)
-    return replace(file, size_bytes=placed.size_bytes, mtime_ns=placed.mtime_ns, tag=placed.tag)
-
-
-def _record_of(file: FileToPlace, placed: PlacedFile) -> FinishedFile:
-    place, outcome = file.place, file.outcome
+def _record_of(file: FileToPlace, delivered: DeliveredFile) -> FinishedFile:
+    place, outcome, placed = file.place, file.outcome, delivered.placed
     return FinishedFile(
-        str(place.relative),
+        file.path,
         place.kind,
         outcome.product_id,
         placed.size_bytes,
@@ -138,10 +130,32 @@ def _record_of(file: FileToPlace, placed: PlacedFile) -> FinishedFile:
         outcome.source,
         file.digests,
         place.requested_as,
+        member_names=delivered.member_names,
+        is_kept=delivered.is_kept,
         window=file.wanted.window,
         cut=file.cut,
         tag=placed.tag,
     )
+
+
+def _member_records(
+    run: RunContext, file: FileToPlace, delivered: DeliveredFile
+) -> Iterator[FinishedFile]:
+    """Yield what the journal keeps of the files that came out of a bundle."""
+    expected_from = _requirements(run, file.wanted).source
+    for member in delivered.members:
+        yield FinishedFile(
+            member.path,
+            file.place.kind,
+            file.outcome.product_id,
+            member.placed.size_bytes,
+            member.placed.mtime_ns,
+            member.proof,
+            source_of_digest(member.proof, expected_from),
+            member.verification.digests,
+            bundle=file.path,
+            tag=member.placed.tag,
+        )
 
 
 async def remove_transient(directory: Path, files: Iterable[FinishedFile]) -> None:
@@ -163,13 +177,44 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-# --- unpacking ----------------------------------------------------------------------------
+# --- what is to be done -------------------------------------------------------------------
+
+
+def delivery_of(run: RunContext, ready: Ready, places: Iterable[Place]) -> Delivery:
+    """Return the way of a file to its places."""
+    wanted = ready.wanted
+    is_unpacked = unpacking_of(wanted) is not None
+    plan = DeliveryPlan(
+        places=tuple(_planned(wanted, place) for place in places),
+        expected_from=_requirements(run, wanted).source,
+        download_id=ready.download_id,
+        spool_bytes=spool_bytes_of(wanted),
+        members=member_plan_of(run, wanted) if is_unpacked else None,
+    )
+    return Delivery(plan)
+
+
+def _planned(wanted: WantedFile, place: Place) -> PlannedPlace:
+    # An archive that is not kept has a name that we chose, whatever its host calls it.
+    takes_host_name = not place.is_named and not is_archive_transient(wanted, place)
+    is_unpacked = unpacking_at(wanted, place) is not None
+    return PlannedPlace(str(place.relative), takes_host_name, is_unpacked)
+
+
+def spool_bytes_of(wanted: WantedFile) -> int:
+    """Return what a file takes until it is placed, as far as that is known."""
+    return wanted.estimate_bytes + (wanted.unpacked_bytes if unpacking_of(wanted) else 0)
 
 
 def unpacker_for(run: RunContext, wanted: WantedFile) -> BundleUnpacker:
     """Return what unpacks a bundle; for any other file it has nothing to do."""
+    return BundleUnpacker(member_plan_of(run, wanted), run.placer.work_path)
+
+
+def member_plan_of(run: RunContext, wanted: WantedFile) -> MemberPlan:
+    """Return how a bundle is unpacked."""
     requirements, layout = _requirements(run, wanted), run.layout
-    plan = MemberPlan(
+    return MemberPlan(
         bundle=wanted,
         files=str(layout.files),
         bundles=str(layout.bundles),
@@ -179,36 +224,10 @@ def unpacker_for(run: RunContext, wanted: WantedFile) -> BundleUnpacker:
         max_bytes=run.config.download.max_size,
         durable=run.config.download.durable,
     )
-    return BundleUnpacker(plan, run.placer.work_path)
-
-
-def member_records(
-    run: RunContext, file: FileToPlace, members: Iterable[UnpackedFile]
-) -> Iterator[FinishedFile]:
-    """Yield what the journal keeps of the files that came out of a bundle."""
-    wanted = file.wanted
-    requirements = _requirements(run, wanted)
-    for member in members:
-        proof = "+".join(("length", *member.proof.checks))
-        yield FinishedFile(
-            _path_of(run, wanted, member.name),
-            file.place.kind,
-            file.outcome.product_id,
-            member.size_bytes,
-            member.mtime_ns,
-            proof,
-            requirements.source_of(proof),
-            member.proof.digests,
-            bundle=str(file.place.relative),
-        )
 
 
 def _requirements(run: RunContext, wanted: WantedFile) -> Requirements:
     return requirements_of(wanted, run.config.download.verify)
-
-
-def _path_of(run: RunContext, wanted: WantedFile, name: str) -> str:
-    return str(run.layout.place_of_member(wanted, name).relative)
 
 
 # --- failures -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from asyncdl.background import in_turns
 from asyncdl.events import FileState
+from asyncdl.job.places.delivery import source_of_digest
 from asyncdl.job.run_context import RunContext
 from asyncdl.journal import FinishedFile
 from asyncdl.m2m.downloads.selection import WantedFile
@@ -119,10 +120,7 @@ class Requirements:
 
     def source_of(self, proof: str) -> str:
         """Return where the digest in a proof is from; ``host`` if only from the file host."""
-        # A member's digest is last in its word, such as "members-some-sha512".
-        names = (check.rpartition("-")[2] for check in proof.split("+"))
-        has_digest = not ALL_DIGESTS.isdisjoint(names)
-        return (self.source or "host") if has_digest else ""
+        return source_of_digest(proof, self.source)
 
 
 def requirements_of(wanted: WantedFile, verify: str) -> Requirements:

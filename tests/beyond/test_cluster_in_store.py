@@ -1,0 +1,165 @@
+"""Workers of a cluster that place files in a store, each by itself."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+pytest.importorskip("distributed", reason="distributed is not installed: make beyond")
+
+import asyncdl.sandbox
+from asyncdl.sandbox import Service
+from tests.beyond.conftest import SCENES
+from tests.beyond.dask_processes import MOST_S
+from tests.beyond.store_jobs import StoreJobs, check_complete, size_of
+from tests.stores.weed import READER
+
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.timeout(100)]
+
+SEARCH = f"scenes = {SCENES}"
+PRODUCTS = """
+[[products]]
+kind = "bands"
+bands = ["SR_*", "QA_PIXEL"]
+[[products]]
+kind = "band_group"
+file_groups = ["ls_c2l2_sr_band"]
+[[products]]
+kind = "bundle"
+extract = true
+members = ["ST_*"]
+"""
+
+
+async def test_workers_place_files_bands_groups_and_members_in_the_store(
+    store_jobs: StoreJobs, service: Service
+) -> None:
+    _, address, _ = await store_jobs.two_workers()
+    config = store_jobs.config(SEARCH, PRODUCTS, download="stac = true")
+    run = await store_jobs.run(config, address=address)
+    assert await run.ended() == 0, run.output
+    check_complete(run)
+    paths = store_jobs.check_files()
+    kinds = {path.partition("/")[0] for path in paths}
+    assert kinds == {"bands", "band_group", "bundle"}
+    assert not [path for path in paths if path.endswith((".tar", ".part"))]
+    assert {path.rpartition("_T1_")[2] for path in paths} >= {"SR_B4.TIF", "ST_B10.TIF"}
+    assert {worker["worker"] for worker in store_jobs.report()["workers"]} == {"one", "two"}
+    assert not store_jobs.received("one") + store_jobs.received("two")
+    assert not [n for n in store_jobs.weed.names(f"{store_jobs.prefix}/") if "marker" in n]
+    (item,) = store_jobs.items()
+    assert item["assets"]["red"]["href"].startswith(f"{store_jobs.target}/")
+    # Where which file came from, and by which download.
+    facts = [store_jobs.weed.facts(f"{store_jobs.prefix}/{path}") for path in paths]
+    assert all(fact["source"] == "stac" for fact in facts if "sha512" in fact)
+    assert sum("downloadid" in fact for fact in facts) >= 9
+    service.calls.clear()
+    again = await store_jobs.run(config, address=address)
+    assert await again.ended() == 0
+    assert check_complete(again)["bytes"]["downloaded"] == 0
+    assert "download-request" not in service.calls
+
+
+async def test_workers_find_credentials_of_their_own_and_none_are_sent(
+    store_jobs: StoreJobs, service: Service
+) -> None:
+    _, address = await store_jobs.processes.scheduler()
+    await store_jobs.worker(address, "one")
+    nobody = dict.fromkeys(store_jobs.credentials, "") | {
+        "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(store_jobs.folder),
+    }  # fmt: skip
+    await store_jobs.worker(address, "two", **nobody)
+    run = await store_jobs.run(store_jobs.config(SEARCH, PRODUCTS), address=address)
+    assert await run.ended() == 1
+    error = run.lines[-1]["error"]
+    assert error.startswith("two (")
+    assert "no credentials were found for the store" in error
+    assert "None are sent to them" in error
+    assert not service.calls
+    assert not [n for n in store_jobs.weed.names(f"{store_jobs.prefix}/") if "marker" in n]
+
+
+async def test_a_worker_that_may_not_write_is_named_before_any_request(
+    store_jobs: StoreJobs, service: Service
+) -> None:
+    _, address = await store_jobs.processes.scheduler()
+    await store_jobs.worker(address, "one", **store_jobs.weed.environment(READER))
+    run = await store_jobs.run(store_jobs.config(SEARCH, PRODUCTS), address=address)
+    assert await run.ended() == 1
+    error = run.lines[-1]["error"]
+    assert error.startswith("one (")
+    assert "it cannot use the store" in error and "denied" in error
+    assert not service.calls
+
+
+async def test_a_worker_without_the_packages_is_named_before_any_request(
+    store_jobs: StoreJobs, service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "lacking").mkdir()
+    (tmp_path / "lacking" / "obstore.py").write_text("raise ImportError('not here')\n")
+    _, address = await store_jobs.processes.scheduler()
+    await store_jobs.worker(address, "one", PYTHONPATH=str(tmp_path / "lacking"))
+    run = await store_jobs.run(store_jobs.config(SEARCH, PRODUCTS), address=address)
+    assert await run.ended() == 1
+    assert "it lacks packages for stores" in run.lines[-1]["error"]
+    assert '".[store]"' in run.lines[-1]["error"]
+    assert not service.calls
+
+
+async def test_a_full_spool_slows_the_requests_of_a_worker(
+    store_jobs: StoreJobs, service: Service
+) -> None:
+    """Nothing is uploaded: what is received stays below the limit, and no more is asked for."""
+    _, address = await store_jobs.processes.scheduler()
+    await store_jobs.worker(address, "one")
+    bands = '[[products]]\nkind = "bands"\nbands = ["SR_*", "QA_PIXEL"]'
+    config = store_jobs.config(SEARCH, bands, store='spool = "700 KiB"\nuploads = 1')
+    run = await store_jobs.run(config, address=address)
+    await store_jobs.until("one", 1)
+    store_jobs.door.shut()
+    await run.until("trying again for up to")
+    before, most = -1, 0
+    while before != (now := sum(service.file_requests.values())):
+        before = now
+        for _ in range(20):
+            most = max(most, sum(size_of(path) for path in store_jobs.received("one")))
+            await anyio.sleep(0.1)
+    assert now < 8, "two files of 300 kB have room"
+    assert most <= 700 * 1024
+    store_jobs.door.open()
+    assert await run.ended() == 0, run.output
+    check_complete(run)
+    store_jobs.check_files()
+
+
+async def test_uploads_that_a_killed_worker_left_are_cleaned(store_jobs: StoreJobs) -> None:
+    """An upload in parts, of a kept bundle, ends with its worker; another one does it anew."""
+    products = '[[products]]\nkind = "bundle"\n'
+    async with asyncdl.sandbox.serve(file_size=700_000) as large:  # bundles of 15 MB
+        jobs = replace(store_jobs, service=large)
+        _, address, workers = await jobs.two_workers()
+        config = jobs.config(SEARCH, products)
+        jobs.door.hold_after_bytes = 1_000_000
+        run = await jobs.run(config, address=address)
+        with anyio.fail_after(MOST_S):
+            while not await anyio.to_thread.run_sync(jobs.weed.uploads, jobs.prefix):
+                await anyio.sleep(0.02)
+        busy = next(
+            w for w, name in zip(workers, ("one", "two"), strict=True) if jobs.received(name)
+        )
+        busy.send(signal.SIGKILL)
+        await run.until("is gone")
+        jobs.door.open()
+        assert await run.ended() == 0, run.output
+        check_complete(run)
+        assert len(jobs.check_files()) == 1
+        left = jobs.weed.uploads(jobs.prefix)
+        cleaned = await jobs.run_command("clean", str(config))
+        assert await cleaned.ended() == 0
+        assert left and not jobs.weed.uploads(jobs.prefix)
+        assert len(jobs.check_files()) == 1

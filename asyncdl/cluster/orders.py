@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from asyncdl.job.places.delivery import Delivery, DeliveryPlan, DeliveryRequest
+from asyncdl.job.places.delivery import DeliveryPlan, DeliveryRequest, FileDelivery
 from asyncdl.job.places.raster_cut import RasterCut
 from asyncdl.net.addresses import Zone
 from asyncdl.transfer import Digest, FileRequest, Form, Recheck
@@ -126,7 +126,7 @@ def _plan_of(request: FileRequest) -> DeliveryPlan | None:
     return plan
 
 
-def delivery_in(request: FileRequest) -> Delivery | None:
+def delivery_in(request: FileRequest) -> FileDelivery | None:
     """Return a file's way to its places, if the request has one."""
     return request.delivery if isinstance(request, DeliveryRequest) else None
 

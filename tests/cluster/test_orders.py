@@ -42,9 +42,9 @@ from asyncdl.events import TransferEnded, TransferProgress
 from asyncdl.job.places.delivery import (
     DeliveredFile,
     DeliveredMember,
-    Delivery,
     DeliveryPlan,
     DeliveryRequest,
+    FileDelivery,
     PlannedPlace,
 )
 from asyncdl.job.places.extraction import ExtractError
@@ -168,7 +168,7 @@ def test_a_plan_says_the_same_wherever_it_is() -> None:
     )  # fmt: skip
     unpacker = BundleUnpacker(plan, Path("/d").joinpath)
     places = (PlannedPlace(f"bundle/{SCENE}.tar", is_unpacked=True),)
-    delivery = Delivery(DeliveryPlan(places, "m2m", 77, 10**9, plan))
+    delivery = FileDelivery(DeliveryPlan(places, "m2m", 77, 10**9, plan))
     request = DeliveryRequest(URL, Path("/d"), unpack=unpacker.begin, delivery=delivery)
     sent = seal(Instructions(orders=[order_of(request, 1)]))
     arrived = open_sealed(sent, Instructions).orders[0].delivery
@@ -282,7 +282,7 @@ def test_what_became_of_a_file_arrives_as_it_was() -> None:
     )
     outcome = OrderOutcome(1, deliveries=sent)
     arrived = open_sealed(seal(AgentReport(outcomes=[outcome])), AgentReport).outcomes[0]
-    there = Delivery(DeliveryPlan(()))
+    there = FileDelivery(DeliveryPlan(()))
     assert there.made_elsewhere("bundle/x.tar") is None
     there.elsewhere = made_of(arrived.deliveries)
     assert there.made_elsewhere("bundle/x.tar") == made

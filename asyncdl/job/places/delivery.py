@@ -182,7 +182,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-class Delivery:
+class FileDelivery:
     """One file's way to its places, which another process may go.
 
     Args:
@@ -208,4 +208,4 @@ class Delivery:
 class DeliveryRequest(FileRequest):
     """A request for a file of a job, with the way to its places."""
 
-    delivery: Delivery | None = field(default=None, repr=False, compare=False)
+    delivery: FileDelivery | None = field(default=None, repr=False, compare=False)

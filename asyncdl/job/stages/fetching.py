@@ -9,7 +9,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncdl.errors import ApiError, DiskError, NetworkError, TransferError
 from asyncdl.events import FileFinished, FileState, LinkRenewal, Notice
-from asyncdl.job.places.delivery import Delivery, DeliveryRequest
+from asyncdl.job.places.delivery import DeliveryRequest, FileDelivery
 from asyncdl.job.places.layout import is_archive_transient, transient_path, unpacking_at
 from asyncdl.job.places.member_plan import BundleUnpacker
 from asyncdl.job.run_context import ByteWindow, RunContext, window_facts
@@ -142,7 +142,7 @@ class FetchPlan:
 
 
 def _file_request(
-    run: RunContext, ready: Ready, place: Place, unpacker: BundleUnpacker, delivery: Delivery
+    run: RunContext, ready: Ready, place: Place, unpacker: BundleUnpacker, delivery: FileDelivery
 ) -> FileRequest:
     path = run.placer.work_path(str(place.relative))
     requirements = requirements_of(ready.wanted, run.config.download.verify)

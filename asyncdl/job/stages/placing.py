@@ -23,8 +23,8 @@ from asyncdl.errors import (
 from asyncdl.events import FileFinished, FileState
 from asyncdl.job.places.delivery import (
     DeliveredFile,
-    Delivery,
     DeliveryPlan,
+    FileDelivery,
     FileToDeliver,
     PlannedPlace,
     source_of_digest,
@@ -63,7 +63,7 @@ class FileToPlace:
     """Of a window, for the journal: what it was cut from."""
     download_id: int | None = None
     """Of its download at the service."""
-    delivery: Delivery | None = None
+    delivery: FileDelivery | None = None
     """Says whether another process has brought it there."""
 
     @property
@@ -180,7 +180,7 @@ def _remove(path: Path) -> None:
 # --- what is to be done -------------------------------------------------------------------
 
 
-def delivery_of(run: RunContext, ready: Ready, places: Iterable[Place]) -> Delivery:
+def delivery_of(run: RunContext, ready: Ready, places: Iterable[Place]) -> FileDelivery:
     """Return the way of a file to its places."""
     wanted = ready.wanted
     is_unpacked = unpacking_of(wanted) is not None
@@ -191,7 +191,7 @@ def delivery_of(run: RunContext, ready: Ready, places: Iterable[Place]) -> Deliv
         spool_bytes=spool_bytes_of(wanted),
         members=member_plan_of(run, wanted) if is_unpacked else None,
     )
-    return Delivery(plan)
+    return FileDelivery(plan)
 
 
 def _planned(wanted: WantedFile, place: Place) -> PlannedPlace:

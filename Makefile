@@ -35,6 +35,8 @@ VENV_LINES := .venv-lines
 READY_FOR_LINES := $(VENV_LINES)/.ready
 VENV_BEYOND := .venv-beyond
 READY_FOR_BEYOND := $(VENV_BEYOND)/.ready
+AZURITE := .azurite
+READY_FOR_AZURITE := $(AZURITE)/.ready
 # What meets the loop: connections, TLS, timers, threads, signals and processes. Which files a job
 # chooses, what a command prints and what the journal holds are the same on every loop, and so are
 # tests that bring a loop of their own, whose clock jumps (tests/clock.py).
@@ -157,7 +159,7 @@ formats-slice: $(READY_FOR_FORMATS)  # a part of them, in half a minute
 clients: $(READY_FOR_TESTS) $(CLIENTS)/.ready  # clients that nobody here wrote, against the sandbox
 	$(BIN)/python -m pytest -q tests/clients
 
-beyond: $(READY_FOR_BEYOND)  # real schedulers, workers and stores, each of them killed, paused and cut off
+beyond: $(READY_FOR_BEYOND) $(READY_FOR_AZURITE)  # real schedulers, workers and stores, each of them killed, paused and cut off
 	$(VENV_BEYOND)/bin/python -m pytest -q --numprocesses auto --dist worksteal tests/beyond
 	$(VENV_BEYOND)/bin/python -m pytest -q --with-beyond tests/stores
 
@@ -250,6 +252,13 @@ $(READY_FOR_BEYOND): $(READY_FOR_TESTS)
 	    --editable ".[dask,store]" --group test --group beyond
 	touch $@
 
+# Without npm, tests of Azure are skipped, and say why.
+$(READY_FOR_AZURITE): Makefile
+	@command -v npm > /dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm; } || true
+	mkdir -p $(AZURITE)
+	! command -v npm > /dev/null || npm install --prefix $(AZURITE) --no-audit --no-fund --loglevel error azurite@3.37.0
+	touch $@
+
 $(READY_FOR_AREAS): $(READY_FOR_TESTS)
 	$(PIP) --group areas
 	$(BIN)/python -m pip --quiet --disable-pip-version-check install --upgrade --no-deps \
@@ -284,4 +293,4 @@ $(CLIENTS)/.ready: $(READY_FOR_TESTS) pyproject.toml Makefile
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_LINES) $(VENV_BEYOND) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(VENV_RELEASE) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* $(VENV_UVLOOP) $(VENV_EXTRAS) $(VENV_EXAMPLES) $(VENV_READERS) $(VENV_LINES) $(VENV_BEYOND) $(AZURITE) $(VENV_FORMATS) .formats $(GEOMETRY) $(VENV_AUDIT) $(VENV_RELEASE) $(CLIENTS) build dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -25,6 +25,18 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _NO_CREDENTIALS = re.compile(
     r"credential|169\.254\.169\.254|metadata\.google|IMDS|token request", re.IGNORECASE
 )
+_LOGIN = re.compile(r"Error performing token request")
+_OPENING = (
+    (
+        re.compile(r"Account must be specified"),
+        "no storage account is named: AZURE_STORAGE_ACCOUNT_NAME is not set",
+    ),
+    (re.compile(r"Invalid Access Key"), "AZURE_STORAGE_ACCOUNT_KEY has no key of an account"),
+    (
+        re.compile(r"service account file"),
+        "the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be read",
+    ),
+)
 _TOO_SLOW = re.compile(r"timed? ?out", re.IGNORECASE)
 
 _BY_CODE = {
@@ -87,7 +99,7 @@ def store_error(address: str, error: Exception) -> StoreError:
         return _made(address, Meaning("store-no-object", "there is no such object"))
     if kind in ("PermissionDeniedError", "UnauthenticatedError"):
         return _made(address, Meaning("store-denied", "access was denied"))
-    if status is not None:
+    if status is not None and _LOGIN.search(text) is None:
         return _of_status(address, int(status[1]))
     if _NO_CREDENTIALS.search(text) is not None:
         return _made(
@@ -95,6 +107,20 @@ def store_error(address: str, error: Exception) -> StoreError:
         )
     what = "no response in time" if _TOO_SLOW.search(text) else "the store cannot be reached"
     return _made(address, Meaning("store-down", what))
+
+
+def opening_error(address: str, service: str, error: Exception) -> StoreError:
+    """Return why a store cannot be opened: before any request, so by what it is told to use.
+
+    Args:
+        address: Of the store.
+        service: Its kind, for people.
+        error: From the library.
+    """
+    text = str(error)
+    known = (detail for pattern, detail in _OPENING if pattern.search(text))
+    detail = next(known, f"{service} cannot be opened ({type(error).__name__})")
+    return StoreError(address, detail, reason="store-credentials")
 
 
 def _of_status(address: str, status: int) -> StoreError:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from asyncdl.errors import StoreError
-from asyncdl.stores.address import MAX_KEY_BYTES, SCHEMES
+from asyncdl.stores.address import SCHEMES
 from asyncdl.stores.credentials import lacking, s3_credentials
-from asyncdl.stores.faults import store_error
+from asyncdl.stores.faults import opening_error, store_error
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
 
@@ -278,10 +278,8 @@ class ObjectStore:
             raise store_error(self.address.url_of(path), error) from None
 
     def _check_name(self, path: str) -> None:
-        key = self.address.key_of(path)
-        if len(key.encode()) > MAX_KEY_BYTES:
-            detail = f"a store allows names of {MAX_KEY_BYTES} bytes"
-            raise StoreError(self.address.url_of(path), detail, reason="store-name")
+        if problem := self.address.problem_of(path):
+            raise StoreError(self.address.url_of(path), f"its {problem}", reason="store-name")
 
 
 class _Memory:
@@ -405,9 +403,8 @@ def open_store(settings: StoreSettings, pace: Pace | None = None) -> ObjectStore
             client = stores.GCSStore(address.bucket, config=_gs(settings), **options)
         else:
             client = stores.AzureStore(address.bucket, config=_az(settings), **options)
-    except stores.BaseError as error:  # pragma: no cover - depends on the provider's files
-        detail = f"{SCHEMES[address.scheme]} cannot be opened ({type(error).__name__})"
-        raise StoreError(where, detail, reason="store-credentials") from None
+    except stores.BaseError as error:
+        raise opening_error(where, SCHEMES[address.scheme], error) from None
     return ObjectStore(settings, client, pace)
 
 

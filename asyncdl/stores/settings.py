@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 from asyncdl.stores.address import StoreAddress
 
+ENDPOINT_VARIABLES = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "az": ("AZURE_STORAGE_ENDPOINT",),
+}
+"""Variables that the providers' tools, or the client library, take the URL of a service from."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
@@ -25,6 +31,6 @@ class StoreSettings:
     @property
     def service_url(self) -> str | None:
         """The endpoint, here or by the variables that other tools take it from."""
-        if self.endpoint is not None or self.address.scheme != "s3":
-            return self.endpoint
-        return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+        names = ENDPOINT_VARIABLES.get(self.address.scheme, ())
+        found = (os.environ[name] for name in names if os.environ.get(name))
+        return self.endpoint if self.endpoint is not None else next(found, None)

@@ -14,12 +14,22 @@ from asyncdl.stores.address import StoreAddress
 from asyncdl.stores.object_store import ObjectStore, open_store
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
+from tests.stores import azurite
+from tests.stores.azurite import Azurite, running_azurite
 from tests.stores.door import Door
+from tests.stores.real_store import RealStore, act_as, through
 from tests.stores.store_bench import StoreBench
-from tests.stores.weed import ADMIN, Weed, program, running_weed
+from tests.stores.weed import Weed, program, running_weed
 
 LANES = "make extras, make beyond"
 """What a skipped test names when it needs what these bring."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so in each kind of store; everything else in S3 alone."""
+    if "kind" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("stores")
+        metafunc.parametrize("kind", marker.args if marker else ["s3"])
 
 
 @pytest.fixture(scope="session")
@@ -30,18 +40,36 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
         yield weed
 
 
-@pytest.fixture
-def weed(server: Weed, monkeypatch: pytest.MonkeyPatch) -> Weed:
-    """The store, with credentials for it in the environment."""
-    for name, value in server.environment(ADMIN).items():
-        monkeypatch.setenv(name, value)
-    return server
+@pytest.fixture(scope="session")
+def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    if azurite.program() is None or importlib.util.find_spec("azure") is None:
+        pytest.skip(azurite.why_not())
+    with running_azurite(tmp_path_factory.mktemp("azurite")) as running:
+        yield running
 
 
 @pytest.fixture
-def door(weed: Weed) -> Iterator[Door]:
+def real_store(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> RealStore:
+    """A store, with credentials for it in the environment."""
+    name = {"s3": "server", "az": "azurite_server"}[kind]
+    running: RealStore = request.getfixturevalue(name)
+    act_as(monkeypatch, running.environment())
+    return running
+
+
+@pytest.fixture
+def weed(real_store: RealStore) -> Weed:
+    """The same, for what is about S3."""
+    assert isinstance(real_store, Weed)
+    return real_store
+
+
+@pytest.fixture
+def door(real_store: RealStore) -> Iterator[Door]:
     """A way to the store that a test may shut."""
-    door = Door(weed.ports["s3.port"])
+    door = Door(real_store.port)
     yield door
     door.aclose()
 
@@ -54,27 +82,31 @@ def prefix(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store_at(weed: Weed) -> Callable[..., ObjectStore]:
+def store_at(real_store: RealStore) -> Callable[..., ObjectStore]:
     def opened(text: str, pace: Pace | None = None, **settings: object) -> ObjectStore:
-        known = {"endpoint": weed.endpoint} | settings
+        known = {"endpoint": real_store.endpoint} | settings
         return open_store(StoreSettings(StoreAddress.parse(text), **known), pace)  # type: ignore[arg-type]
 
     return opened
 
 
 @pytest.fixture
-def store(weed: Weed, store_at: Callable[..., ObjectStore], prefix: str) -> ObjectStore:
-    return store_at(f"s3://{weed.bucket}/{prefix}")
+def store(real_store: RealStore, store_at: Callable[..., ObjectStore], prefix: str) -> ObjectStore:
+    return store_at(f"{real_store.scheme}://{real_store.bucket}/{prefix}")
 
 
 @pytest.fixture
 async def store_bench(
-    weed: Weed, door: Door, prefix: str, tmp_path: Path
+    real_store: RealStore, door: Door, prefix: str, tmp_path: Path
 ) -> AsyncIterator[StoreBench]:
     """Jobs into one place of the store, through a door that a test may shut."""
     async with serve() as service:
         yield StoreBench(
-            service, tmp_path / "state", weed=weed, prefix=prefix, endpoint=door.endpoint
+            service,
+            tmp_path / "state",
+            weed=real_store,
+            prefix=prefix,
+            endpoint=through(door, real_store),
         )
 
 

@@ -48,7 +48,12 @@ class Door:
     @property
     def endpoint(self) -> str:
         """URL of the door."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"http://127.0.0.1:{self.own_port}"
+
+    @property
+    def own_port(self) -> int:
+        """Its port."""
+        return int(self._listener.getsockname()[1])
 
     def shut(self) -> None:
         """Close all connections, and new ones at once."""

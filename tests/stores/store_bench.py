@@ -9,7 +9,7 @@ from typing import Any
 from asyncdl.config import Config, parse_config
 from asyncdl.journal import StatePlaces, places_of
 from tests.job.bench import ANCHORAGE, SECTION_OF, Bench
-from tests.stores.weed import Weed
+from tests.stores.real_store import RealStore, keys_of
 
 SECTION_OF = SECTION_OF | {"endpoint": "store", "spool": "store", "uploads": "store"}
 
@@ -18,14 +18,15 @@ SECTION_OF = SECTION_OF | {"endpoint": "store", "spool": "store", "uploads": "st
 class StoreBench(Bench):
     """Makes jobs that place their files in a store."""
 
-    weed: Weed = field(kw_only=True)
+    weed: RealStore = field(kw_only=True)
+    """The store that the files go to."""
     prefix: str = field(kw_only=True)
     endpoint: str = field(kw_only=True)
 
     @property
     def target(self) -> str:
         """Address of the place."""
-        return f"s3://{self.weed.bucket}/{self.prefix}"
+        return f"{self.weed.scheme}://{self.weed.bucket}/{self.prefix}"
 
     def config(
         self, *products: dict[str, Any], search: dict[str, Any] = ANCHORAGE, **settings: Any
@@ -59,7 +60,7 @@ class StoreBench(Bench):
     @property
     def placed(self) -> dict[str, bytes]:
         """Every file in the store by its path, without what the job keeps there for itself."""
-        found = self.weed.keys(f"{self.prefix}/")
+        found = keys_of(self.weed, f"{self.prefix}/")
         paths = {key.removeprefix(f"{self.prefix}/"): data for key, data in found.items()}
         return {
             path: data

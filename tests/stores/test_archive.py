@@ -16,8 +16,9 @@ from asyncdl.job.source import NO_ACCOUNT, open_source
 from asyncdl.m2m import ClientOptions
 from asyncdl.sandbox import Service, serve
 from asyncdl.stac import StacCatalog
+from tests.stores.real_store import READER
 from tests.stores.turnstile import Turnstile, open_turnstile
-from tests.stores.weed import READER, Weed
+from tests.stores.weed import Weed
 
 pytestmark = [pytest.mark.slow, pytest.mark.beyond]
 

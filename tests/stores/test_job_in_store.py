@@ -18,9 +18,10 @@ from asyncdl.job.verifying import Checked, verify_job
 from asyncdl.m2m import ClientOptions, Credentials
 from tests.job.bench import ANCHORAGE, BANDS, BUNDLE, GROUP, RED
 from tests.stores.door import SLOW_DOWN, Door
+from tests.stores.real_store import WRITER, act_as
 from tests.stores.store_bench import StoreBench
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az")]
 
 ONE = ANCHORAGE | {"limit": 1}
 
@@ -56,9 +57,7 @@ async def test_the_second_run_fetches_nothing_and_asks_once_for_each_folder(
 async def test_files_that_are_gone_or_changed_come_again(store_bench: StoreBench) -> None:
     await store_bench.complete(BANDS)
     gone, changed = sorted(store_bench.placed)[:2]
-    store_bench.weed.client().delete_object(
-        Bucket=store_bench.weed.bucket, Key=f"{store_bench.prefix}/{gone}"
-    )
+    store_bench.weed.remove(f"{store_bench.prefix}/{gone}")
     store_bench.weed.put(f"{store_bench.prefix}/{changed}", b"somebody's")
     checked = await verified(store_bench, BANDS, reads=False)
     assert [c.file for c in checked.damaged] == [gone, changed]
@@ -81,7 +80,7 @@ async def test_without_its_journal_a_job_knows_what_the_store_has(
     await store_bench.complete(BANDS)
     store_bench.directory = tmp_path / "another machine"
     for key in store_bench.weed.names(f"{store_bench.prefix}/.asyncdl"):
-        store_bench.weed.client().delete_object(Bucket=store_bench.weed.bucket, Key=key)
+        store_bench.weed.remove(key)
     before = sum(store_bench.service.file_requests.values())
     again = await store_bench.complete(BANDS)
     assert again.files["skipped"] == 12
@@ -161,14 +160,12 @@ async def test_stac_items_are_beside_the_files_and_name_their_addresses(
         assert len(of_files) == 4
         for asset in of_files:
             assert asset["href"].startswith(f"{store_bench.target}/bands/")
-            key = asset["href"].removeprefix(f"s3://{weed.bucket}/")
+            key = asset["href"].removeprefix(f"{weed.scheme}://{weed.bucket}/")
             assert len(weed.read(key)) == asset["file:size"]
         assert any("proj:transform" in asset for asset in item["assets"].values())
-    marks = {name: weed.client().head_object(Bucket=weed.bucket, Key=name)["LastModified"]
-             for name in items}  # fmt: skip
+    written = {name: weed.written(name) for name in items}
     await store_bench.complete(BANDS, stac=True)
-    assert marks == {name: weed.client().head_object(Bucket=weed.bucket, Key=name)["LastModified"]
-                     for name in items}  # fmt: skip
+    assert written == {name: weed.written(name) for name in items}
 
 
 # --- failures ------------------------------------------------------------------------------
@@ -206,23 +203,23 @@ async def test_a_store_that_is_away_is_waited_for(
 async def test_refused_credentials_stop_the_run_before_anything_is_requested(
     store_bench: StoreBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not the right one")
+    refused = store_bench.weed.refused()
+    act_as(monkeypatch, refused)
     summary = await store_bench.run(RED)
-    assert summary.status == "stopped" and "secret key does not fit" in summary.error
-    assert "not the right one" not in summary.error
+    words = {"s3": "secret key does not fit", "az": "access was denied"}
+    assert summary.status == "stopped" and words[store_bench.weed.scheme] in summary.error
+    assert not any(secret in summary.error for name, secret in refused.items() if "KEY" in name)
     assert store_bench.service.calls["download-request"] == 0
 
 
 async def test_a_missing_bucket_stops_the_run(
     store_bench: StoreBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.stores.weed import WRITER
-
-    for name, value in store_bench.weed.environment(WRITER).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(StoreBench, "target", "s3://nonesuch/x")
+    act_as(monkeypatch, store_bench.weed.environment(WRITER))
+    monkeypatch.setattr(StoreBench, "target", f"{store_bench.weed.scheme}://nonesuch/x")
     summary = await store_bench.run(RED)
-    assert summary.status == "stopped" and "no such bucket" in summary.error
+    assert summary.status == "stopped"
+    assert "no such bucket" in summary.error or "no such container" in summary.error
     assert "Make the bucket" in summary.error
 
 

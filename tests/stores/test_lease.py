@@ -9,7 +9,7 @@ import pytest
 from asyncdl.stores.lease import Lease, StoreBusy
 from asyncdl.stores.object_store import ObjectStore
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az")]
 
 
 def refuse(seconds: float) -> None:

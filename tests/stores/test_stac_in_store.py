@@ -9,11 +9,13 @@ from anyio import to_thread
 
 from tests.job.bench import BANDS
 from tests.stores.conftest import LANES
+from tests.stores.real_store import RealStore
 from tests.stores.store_bench import StoreBench
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.beyond,
+    pytest.mark.stores("s3", "az"),
     pytest.mark.filterwarnings("default"),  # of packages that are none of ours
 ]
 
@@ -22,17 +24,36 @@ pystac = pytest.importorskip("pystac")
 rasterio = pytest.importorskip("rasterio", reason=f"needs rasterio ({LANES})")
 
 
+def _of_s3(store: RealStore) -> dict[str, str]:
+    return {
+        "AWS_S3_ENDPOINT": store.endpoint.removeprefix("http://"), "AWS_HTTPS": "NO",
+        "AWS_VIRTUAL_HOSTING": "FALSE", "AWS_REGION": "us-east-1",
+    }  # fmt: skip
+
+
+def _of_azure(store: RealStore) -> dict[str, str]:
+    known = store.environment()
+    parts = {
+        "DefaultEndpointsProtocol": "http", "BlobEndpoint": store.endpoint,
+        "AccountName": known["AZURE_STORAGE_ACCOUNT_NAME"],
+        "AccountKey": known["AZURE_STORAGE_ACCOUNT_KEY"],
+    }  # fmt: skip
+    return {"AZURE_STORAGE_CONNECTION_STRING": ";".join(map("=".join, parts.items()))}
+
+
+SETTINGS = {"s3": _of_s3, "az": _of_azure}
+"""What GDAL has to know of a store that is not the provider's own, beside credentials."""
+
+
 def opened(bench: StoreBench) -> tuple[int, float]:
     """Open all items with what GDAL knows of the store; return their number and one pixel."""
     weed = bench.weed
     names = [name for name in weed.names(f"{bench.prefix}/stac/") if "/L" in name]
     items = [pystac.Item.from_dict(json.loads(weed.read(name))) for name in names]
-    settings = {
-        "AWS_S3_ENDPOINT": weed.endpoint.removeprefix("http://"), "AWS_HTTPS": "NO",
-        "AWS_VIRTUAL_HOSTING": "FALSE", **weed.environment(), "AWS_REGION": "us-east-1",
-    }  # fmt: skip
-    session = {name: value for name, value in settings.items() if "KEY" not in name}
-    with rasterio.Env(**session), rasterio.open(items[0].assets["red"].href) as raster:
+    with (
+        rasterio.Env(**SETTINGS[weed.scheme](weed)),
+        rasterio.open(items[0].assets["red"].href) as raster,
+    ):
         assert raster.driver == "GTiff" and raster.crs.to_epsg() == 32606
         found = odc_stac.load(items, bands=["red"], chunks=None, crs="EPSG:32606", resolution=30)
         return len(items), float(found["red"].max())

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ADMIN = ("tester", "open sesame")
-WRITER = ("writer", "may not make buckets")
-READER = ("reader", "only looks")
+from tests.stores.real_store import ADMIN, READER, WRITER
+
 _IDENTITIES = {
     "identities": [
         {
@@ -51,6 +50,7 @@ class Weed:
 
     folder: Path
     ports: dict[str, int]
+    scheme: str = "s3"
     bucket: str = "landsat"
     process: subprocess.Popen[bytes] | None = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -60,6 +60,11 @@ class Weed:
         """Its URL."""
         return f"http://127.0.0.1:{self.ports['s3.port']}"
 
+    @property
+    def port(self) -> int:
+        """Its port on this machine."""
+        return self.ports["s3.port"]
+
     def environment(self, who: tuple[str, str] = ADMIN) -> dict[str, str]:
         """Return variables by which the cloud's chain finds credentials."""
         return {
@@ -67,6 +72,10 @@ class Weed:
             "AWS_SECRET_ACCESS_KEY": who[1],
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def refused(self) -> dict[str, str]:
+        """Return variables with a secret that is not the right one."""
+        return self.environment((ADMIN[0], "not the right one"))
 
     def client(self, who: tuple[str, str] = ADMIN) -> Any:
         """Return a client that is not ours."""
@@ -126,10 +135,6 @@ class Weed:
 
     # --- what is in it ----------------------------------------------------------------
 
-    def keys(self, prefix: str = "") -> dict[str, bytes]:
-        """Return every object below a prefix with its bytes."""
-        return {key: self.read(key) for key in self.names(prefix)}
-
     def names(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects below a prefix."""
         pages = self.client().get_paginator("list_objects_v2")
@@ -152,6 +157,18 @@ class Weed:
         """Write an object as somebody else."""
         self.client().put_object(Bucket=self.bucket, Key=key, Body=data)
 
+    def remove(self, key: str) -> None:
+        """Remove an object as somebody else."""
+        self.client().delete_object(Bucket=self.bucket, Key=key)
+
+    def written(self, key: str) -> str:
+        """Return when an object was written."""
+        return str(self.client().head_object(Bucket=self.bucket, Key=key)["LastModified"])
+
+    def begin_upload(self, key: str) -> None:
+        """Begin an upload of several parts, and never finish it."""
+        self.client().create_multipart_upload(Bucket=self.bucket, Key=key)
+
     def uploads(self, prefix: str) -> list[str]:
         """Return the keys below a prefix of uploads that were begun and not finished."""
         found = self.client().list_multipart_uploads(Bucket=self.bucket)
@@ -159,7 +176,8 @@ class Weed:
         return [key for key in keys if key.startswith(f"{prefix}/")]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine that nobody listens on."""
     with _sockets() as sockets:
         for _ in range(count):
             sockets.append(socket.create_server(("127.0.0.1", 0)))
@@ -180,7 +198,7 @@ def _sockets() -> Iterator[list[socket.socket]]:
 def running_weed(folder: Path) -> Iterator[Weed]:
     """Start a store for the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    weed = Weed(folder, dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True)))
+    weed = Weed(folder, dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True)))
     try:
         weed.start()
         yield weed

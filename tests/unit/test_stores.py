@@ -15,7 +15,7 @@ from asyncdl.errors import ConfigError, MisuseError
 from asyncdl.job.places.store_placer import StorePlace, StorePlacer
 from asyncdl.job.places.target import placer_of
 from asyncdl.stores.address import StoreAddress, is_store
-from asyncdl.stores.faults import store_error
+from asyncdl.stores.faults import opening_error, store_error
 from asyncdl.stores.object_store import MIB, MOST_PARTS, PART_BYTES, open_store, part_size
 from asyncdl.stores.settings import StoreSettings
 
@@ -52,6 +52,13 @@ def test_an_address_is_read(text: str, address: StoreAddress) -> None:
         ("s3://host:9000/x", "credentials do not belong there"),
         ("s3://bucket/a//b", "empty or dotted folder"),
         ("s3://bucket/../b", "empty or dotted folder"),
+        ("az://ab/x", "no valid name of a container"),
+        ("az://Landsat/x", "no valid name of a container"),
+        ("az://land--sat", "no valid name of a container"),
+        ("az://land.sat", "no valid name of a container"),
+        ("az://" + "x" * 64, "no valid name of a container"),
+        ("az://landsat/a./b", "a prefix whose name has a part that ends with a dot"),
+        ("s3://bucket/" + "x" * 1025, "a prefix whose name has more than the 1024 bytes"),
         ("ftp://host/x", "not the address of a store"),
         ("abfs://container/x", "not the address of a store"),
     ],
@@ -61,6 +68,23 @@ def test_a_wrong_address_is_refused_in_a_config(text: str, problem: str, tmp_pat
         parse_config(config(text, tmp_path))
     assert raised.value.key == "download.directory"
     assert "s3://bucket/prefix" in raised.value.allowed and "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "path", "problem"),
+    [
+        ("s3", "é" * 513, "more than the 1024 bytes"),
+        ("az", "/".join("x" * 255), "more than the 253 folders"),
+        ("az", "bands./x", "ends with a dot"),
+        ("az", "bands/x.", "ends with a dot"),
+        ("az", "/".join("x" * 254), ""),
+        ("gs", "bands./x.", ""),
+        ("s3", "/".join("x" * 255), ""),
+    ],
+)
+def test_a_name_that_a_store_does_not_keep_is_known(scheme: str, path: str, problem: str) -> None:
+    found = StoreAddress(scheme, "bucket").problem_of(path)
+    assert problem in found if problem else found == ""
 
 
 @pytest.mark.parametrize("text", ["data", "/data/s3", r"C:\data", "./s3:/x", "https://host/x"])
@@ -132,6 +156,14 @@ class GenericError(Exception):
         ("operation timed out", "store-down", True),
         ("Error getting credentials from http://169.254.169.254", "store-credentials", False),
         ("<Code>Unheard0f</Code> status code: 403", "store-denied", False),
+        (
+            (
+                "Error performing token request: Error performing GET http://169.254.169.254/x"
+                " - Server returned non-2xx status code: 403 Forbidden"
+            ),
+            "store-credentials",
+            False,
+        ),
     ],
 )
 def test_what_an_error_of_the_library_means(text: str, reason: str, retryable: bool) -> None:
@@ -140,6 +172,31 @@ def test_what_an_error_of_the_library_means(text: str, reason: str, retryable: b
     assert (error.reason, error.retryable) == (reason, retryable)
     assert "AKIA" not in f"{error} {error!r} {vars(error)}"
     assert str(error).startswith("s3://b/x: ") and "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("Account must be specified", "AZURE_STORAGE_ACCOUNT_NAME is not set"),
+        ("Invalid Access Key: Invalid symbol 32, offset 2.", "has no key of an account"),
+        ("Unable to open service account file from /home/me/x: No such file", "cannot be read"),
+        ("Something of a later version: /home/me", "Azure Blob Storage cannot be opened"),
+    ],
+)
+def test_why_a_store_cannot_be_opened(text: str, detail: str) -> None:
+    error = opening_error("az://b/x", "Azure Blob Storage", GenericError(f"Generic: {text}"))
+    assert detail in str(error) and "/home" not in str(error)
+    assert error.reason == "store-credentials" and error.stops_run
+
+
+def test_the_url_of_a_service_may_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:1/account")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")
+    urls = {s: StoreSettings(StoreAddress(s, "bucket")).service_url for s in ("s3", "gs", "az")}
+    assert urls == {"s3": "http://127.0.0.1:2", "gs": None, "az": "http://127.0.0.1:1/account"}
+    assert StoreSettings(StoreAddress("az", "b"), "http://here").service_url == "http://here"
 
 
 @given(size_bytes=st.integers(1, 10 * 1024**4))

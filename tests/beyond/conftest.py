@@ -11,11 +11,11 @@ import asyncdl.sandbox
 from asyncdl.sandbox import Service
 from tests.beyond.dask_processes import Processes, starting
 from tests.beyond.store_jobs import StoreJobs
-from tests.stores.conftest import door, prefix, server, weed
+from tests.stores.conftest import door, kind, prefix, real_store, server, weed
 from tests.stores.door import Door
 from tests.stores.weed import Weed
 
-__all__ = ["door", "prefix", "server", "weed"]
+__all__ = ["door", "kind", "prefix", "real_store", "server", "weed"]
 
 FILE_BYTES = 300_000
 SCENES = '["LC08_L2SP_068017_20200310_20200822_02_T1"]'

@@ -15,7 +15,8 @@ from asyncdl.sandbox import Service
 from tests.beyond.dask_processes import MOST_S, Processes, Running
 from tests.job.bench import Bench
 from tests.stores.door import Door
-from tests.stores.weed import ADMIN, Weed
+from tests.stores.real_store import ADMIN
+from tests.stores.weed import Weed
 
 OURS = (".asyncdl/", "stac/", "asyncdl-report.json")
 """What a job keeps in a store for itself."""

@@ -17,7 +17,7 @@ from asyncdl.sandbox import Service
 from tests.beyond.conftest import SCENES
 from tests.beyond.dask_processes import MOST_S
 from tests.beyond.store_jobs import StoreJobs, check_complete, size_of
-from tests.stores.weed import READER
+from tests.stores.real_store import READER
 
 pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.timeout(100)]
 

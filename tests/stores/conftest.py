@@ -49,6 +49,12 @@ def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite
 
 
 @pytest.fixture
+def kind() -> str:
+    """Kind of the store, where nothing says in which ones a test runs."""
+    return "s3"
+
+
+@pytest.fixture
 def real_store(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> RealStore:

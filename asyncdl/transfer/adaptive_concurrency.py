@@ -24,7 +24,8 @@ REAL_GAIN = 1.05
 HOLD_S = 30.0
 """After an additional connection brought nothing, no other is tried for this long."""
 MIN_STREAM_BYTES_S = 4096.0
-"""Streams of a host that are slower than this on average are too many."""
+"""Bodies of a host that come more slowly than this on average are too many. The wait for a
+response does not count: a small file from far away is no slow one."""
 MAX_HOLD_S = 960.0
 """The hold doubles up to this while an additional connection is refused each time."""
 
@@ -67,6 +68,12 @@ class AdaptiveConcurrency(Struct):
     _limit_before_outage: int = 1
     _began_at_s: float | None = None
     _received: int = 0
+    _bodies: int = 0
+    """Number of bodies on their way, each from its first bytes on."""
+    _bodies_since_s: float = 0.0
+    """Since when it is this number."""
+    _body_s: float = 0.0
+    """Sum of the seconds that each of them was on its way in this window."""
     _goodput_before_trial: float | None = None
     """Set while an additional connection is on trial."""
     _is_settling: bool = False
@@ -139,19 +146,30 @@ class AdaptiveConcurrency(Struct):
         self._failures += 1
         return self._failures >= STRAINED_AT and self.reduce(admitted_at_s, now_s)
 
+    def note_bodies(self, change: int, now_s: float) -> None:
+        """Record that so many more bodies are on their way, or fewer."""
+        self._body_s += self._bodies * (now_s - self._bodies_since_s)
+        self._bodies_since_s = now_s
+        self._bodies += change
+
     def note_bytes(self, count: int, in_use: int, now_s: float) -> None:
         """Record ``count`` bytes that arrived while ``in_use`` connections were open."""
         if self._began_at_s is None:
-            self._began_at_s = now_s
+            self._begin_window(now_s)
         self._received += count
-        elapsed_s = now_s - self._began_at_s
+        elapsed_s = now_s - (self._began_at_s or 0.0)
         if elapsed_s < self.window_s:
             return
-        goodput = self._received / elapsed_s
-        self._began_at_s, self._received = now_s, 0
+        self.note_bodies(0, now_s)
+        goodput, bodies = self._received / elapsed_s, self._body_s / elapsed_s
+        self._begin_window(now_s)
         # In a longer window nothing was requested for a while; it says nothing about speed.
         if elapsed_s < IDLE_WINDOWS * self.window_s:
-            self._adjust(goodput, in_use, now_s)
+            self._adjust(goodput, bodies, in_use, now_s)
+
+    def _begin_window(self, now_s: float) -> None:
+        self.note_bodies(0, now_s)
+        self._began_at_s, self._received, self._body_s = now_s, 0, 0.0
 
     def reduce(self, admitted_at_s: float, now_s: float) -> bool:
         """Use fewer connections, once for all requests that were in flight together.
@@ -201,13 +219,13 @@ class AdaptiveConcurrency(Struct):
         # The last attempt is made when the time is over.
         self.pause(min(pause_s, left_s) if left_s > 0 else pause_s, now_s)
 
-    def _adjust(self, goodput: float, in_use: int, now_s: float) -> None:
-        """Adjust the limit after a full window."""
+    def _adjust(self, goodput: float, bodies: float, in_use: int, now_s: float) -> None:
+        """Adjust the limit after a full window in which so many bodies were on their way."""
         if self._is_settling:
             self._is_settling = False
         elif self._goodput_before_trial is not None:
             self._end_trial(goodput, now_s)
-        elif in_use > 1 and goodput / in_use < MIN_STREAM_BYTES_S:
+        elif bodies > 1 and goodput / bodies < MIN_STREAM_BYTES_S:
             self._halve(min(self.limit, in_use), now_s)
         elif in_use >= self.limit < self.ceiling and now_s >= self._hold_until_s:
             self.limit += 1

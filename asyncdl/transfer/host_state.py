@@ -66,6 +66,7 @@ class HostConnection:
         self.note_success()
         now_s = clock.now_s()
         if self.received_bytes == count:
+            self.host.concurrency.note_bodies(1, now_s)
             self.host.note_response_time(now_s - self.admitted_at_s, now_s)
             if self.on_first_bytes is not None:
                 self.on_first_bytes()
@@ -148,6 +149,8 @@ class HostState:
     def end(self, connection: HostConnection) -> None:
         """Record that a connection is no longer in use."""
         self._in_use.discard(connection)
+        if connection.received_bytes:
+            self.concurrency.note_bodies(-1, clock.now_s())
         self._emit(ConnectionsInUse(self.name, len(self._in_use)))
 
     def note_ended(self, url: str) -> None:

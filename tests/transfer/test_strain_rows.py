@@ -27,8 +27,6 @@ from tests.transfer.test_waiting_rows import BY_WIRE, fetch_list, names_of, urls
 pytestmark = pytest.mark.slow
 
 FILE = HostedFile(bytes(range(256)) * 4)
-LARGER = HostedFile(FILE.body * 128)
-"""While only retries wait, files of a kilobyte would look like streams that hardly move."""
 LIMITS = Limits(connections=16, per_host=16, flush_interval_s=0.0)
 PATIENT = replace(LIMITS, max_wait_s=600.0)
 
@@ -47,7 +45,7 @@ async def test_row_e9_random_503_cost_their_own_retries_only(
         if chance.random() < share:
             failures += 1
             return status(503)(received)
-        return LARGER(received)
+        return FILE(received)
 
     events: list[Event] = []
     async with serving(host) as server, downloading(limits, events.append) as downloader:

@@ -75,7 +75,9 @@ def test_connections_that_are_not_used_prove_nothing() -> None:
 def test_row_129_a_link_whose_streams_collapse_gets_fewer() -> None:
     pace = AdaptiveConcurrency(16)
     collapsed = 16 * MIN_STREAM_BYTES_S / 2
+    pace.note_bodies(16, 0.0)
     assert run_windows(pace, [collapsed], since_s=0.0) == [8]
+    pace.note_bodies(-8, 1.0)
     assert run_windows(pace, [collapsed] * 3, since_s=5.0) == [9, 9, 8]
 
 
@@ -84,6 +86,25 @@ def test_a_host_that_nobody_asked_for_a_while_has_not_collapsed() -> None:
     pace.note_bytes(10, 16, 0.0)
     pace.note_bytes(10, 16, 3600.0)
     assert pace.limit == 16
+
+
+@pytest.mark.parametrize("waits_s", [0.5, 2.0])
+def test_files_smaller_than_a_wait_for_them_are_no_streams_that_collapse(waits_s: float) -> None:
+    pace = AdaptiveConcurrency(16)
+    for number in range(400):
+        now_s = number * waits_s / 16
+        pace.note_bodies(1, now_s)
+        pace.note_bytes(1000, 16, now_s)
+        pace.note_bodies(-1, now_s + 0.001)
+        assert pace.limit == 16
+
+
+def test_streams_that_collapse_beside_requests_without_a_response_are_found() -> None:
+    pace = AdaptiveConcurrency(16)
+    pace.note_bodies(4, 0.0)
+    pace.note_bytes(0, 16, 0.0)
+    pace.note_bytes(int(4 * MIN_STREAM_BYTES_S / 2), 16, 1.0)
+    assert pace.limit == 8
 
 
 def test_a_longer_rest_is_never_shortened() -> None:

@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVarTuple
+
+Ts = TypeVarTuple("Ts")
 
 
 def set_attribute(file: int | Path, name: str, value: bytes) -> None:
@@ -60,26 +63,25 @@ def replace(source: Path, target: Path) -> None:
 
     Raises: OSError.
     """
-    _patiently(lambda: source.replace(target))
+    _patiently(os.replace, source, target)
 
 
 def remove(path: Path) -> None:
     """Remove a file, if it is there. Raises: OSError."""
-    _patiently(lambda: path.unlink(missing_ok=True))
+    with suppress(FileNotFoundError):
+        _patiently(os.unlink, path)
 
 
-def _patiently(call: Callable[[], object]) -> None:
+def _patiently(call: Callable[[*Ts], object], *args: *Ts) -> None:
     """Make a call; on Windows, repeat it for two seconds while another process has the file."""
-    if TAKES_OPEN_FILES:
-        call()
-        return
-    for pause_s in _PAUSES_S:
-        try:
-            call()
-            return
-        except PermissionError:
-            time.sleep(pause_s)
-    call()
+    if not TAKES_OPEN_FILES:
+        for pause_s in _PAUSES_S:
+            try:
+                call(*args)
+                return
+            except PermissionError:
+                time.sleep(pause_s)
+    call(*args)
 
 
 _NO_FOLLOW: int | None = getattr(os, "O_NOFOLLOW", None)

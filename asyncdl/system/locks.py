@@ -109,7 +109,7 @@ def _lock(fcntl: ModuleType, fd: int, path: Path) -> bool:
 def is_still(fd: int, path: Path) -> bool:
     """Return whether a path is still that of the open file."""
     try:
-        return os.path.samestat(os.fstat(fd), path.stat())
+        return os.path.samestat(os.fstat(fd), os.stat(path))  # noqa: PTH116 - often called
     except FileNotFoundError:
         return False
 

@@ -18,7 +18,7 @@ from asyncdl.transfer.freshness import Recheck, is_known_version, record_version
 from asyncdl.transfer.name_registry import owner_of_request
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.ownership import OwnershipMark
-from asyncdl.transfer.parts.part_file import open_part, source_path
+from asyncdl.transfer.parts.part_file import begin_part, open_part, source_path
 from asyncdl.transfer.parts.part_state import PartState
 from asyncdl.transfer.range_responses import ResumePoint
 from asyncdl.transfer.ranges import WantedBytes, WholeFile, parse_content_range
@@ -157,6 +157,9 @@ class Destination:
     # What is there already.
 
     async def _find(self, final: Path, head: Head | None) -> VerifiedFile | None:
+        found_bytes = await self._engine.publisher.size_of(final)
+        if found_bytes is None:
+            return None
         request = self._request
         announced = _announced_bytes(head) if head is not None else None
         size_bytes = announced if request.size_bytes is None else request.size_bytes
@@ -169,12 +172,11 @@ class Destination:
         is_known = is_named or is_same or size_bytes is not None or bool(request.digests)
         if request.overwrite or not is_known:
             return None
-        return await self._verify_existing(final, size_bytes)
+        return await self._verify_existing(final, found_bytes, size_bytes)
 
-    async def _verify_existing(self, final: Path, size_bytes: int | None) -> VerifiedFile | None:
-        found_bytes = await self._engine.publisher.size_of(final)
-        if found_bytes is None:
-            return None
+    async def _verify_existing(
+        self, final: Path, found_bytes: int, size_bytes: int | None
+    ) -> VerifiedFile | None:
         try:
             expected = self.expected(size_bytes, is_whole=size_bytes is not None)
             verification = await self._engine.verify(
@@ -223,19 +225,20 @@ class Destination:
         Raises: DiskError, TransferError.
         """
         engine, source = self._engine, self._url.source
-        async with AsyncExitStack() as opening:
-            path = final if self._request.excerpt is None else source_path(final)
-            part = await opening.enter_async_context(
-                open_part(path, engine.disk, self._url.now, durable=engine.limits.durable)
-            )
+        path = final if self._request.excerpt is None else source_path(final)
+        part = await begin_part(path, engine.disk, self._url.now, durable=engine.limits.durable)
+        try:
             hasher = IncrementalHasher(part.path, self._expected_of_bytes(), engine.verify)
             unfinished = UnfinishedFile(part, source, self._begin, engine.limits, hasher)
             await unfinished.resume(self._is_usable)
             unfinished.switch_source(source)
             if unfinished.state.digests:
                 self._expect_digests(unfinished, unfinished.state.digests)
-            # Not before: until then the next attempt opens it again, and must not find our lock.
-            self._resources.push_async_exit(opening.pop_all())
+        except BaseException:
+            # The next attempt opens it again, and must not find our lock.
+            await part.let_go()
+            raise
+        self._resources.push_async_callback(part.let_go)
         self.unfinished = unfinished
 
     def _begin(self) -> WantedBytes:

@@ -14,6 +14,7 @@ one of these bounds no further file is read from the list.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -60,10 +61,12 @@ class _HostQueue(Struct, Generic[T], eq=False):
 
     def may_start(self, *, is_troubled: bool, max_silent: int) -> bool:
         """Return whether another file may start."""
-        waiting = sum(slot.is_waiting for slot in self.active)
+        waiting = silent = 0
+        for slot in self.active:
+            waiting += slot.is_waiting
+            silent += slot.is_silent
         if waiting >= MAX_WAITING_PER_HOST:
             return False
-        silent = sum(slot.is_silent for slot in self.active)
         if not (silent or is_troubled):
             return True
         return silent < max_silent and not any(slot.is_new for slot in self.active)
@@ -116,9 +119,10 @@ class Dispatch(Generic[T]):
         self._received: deque[T] = deque()
         """A file that was received while a slot was free, and not looked at yet; one at most."""
         self._is_closed = False
-        self._wants = anyio.Event()
+        # Made once for all files, and so not of the kind that cannot be cleared.
+        self._wants = asyncio.Event()
         """Set while the next file is waited for."""
-        self._changed = anyio.Event()
+        self._changed = asyncio.Event()
 
     def resize(self, count: int) -> None:
         """Work on another number of files at once from now on, 1 or more."""
@@ -130,13 +134,12 @@ class Dispatch(Generic[T]):
         async with self._source, anyio.create_task_group() as tasks:
             tasks.start_soon(self._receive)
             while (item := await self._next()) is not None:
-                slot, queue = Slot(self._slots), self._queue_of(item)
-                queue.active.add(slot)
-                tasks.start_soon(self._run_one, item, slot)
+                slot, host = Slot(self._slots), self._host_of(item)
+                self._queue_of(host).active.add(slot)
+                tasks.start_soon(self._run_one, item, host, slot)
             self._on_last_start()
 
-    async def _run_one(self, item: T, slot: Slot) -> None:
-        host = self._host_of(item)
+    async def _run_one(self, item: T, host: str, slot: Slot) -> None:
         try:
             await self._work(item, slot)
         finally:
@@ -147,7 +150,7 @@ class Dispatch(Generic[T]):
     async def _next(self) -> T | None:
         """Wait until a file may start; ``None`` after the last."""
         while True:
-            self._changed = anyio.Event()
+            self._changed.clear()
             if self._slots.has_free:
                 item = self._take_parked()
                 if item is None:
@@ -187,10 +190,11 @@ class Dispatch(Generic[T]):
             item = self._receive_nowait()
             if item is None:
                 return None
-            queue = self._queue_of(item)
+            host = self._host_of(item)
+            queue = self._queue_of(host)
             if not queue.parked and self._may_start(queue, item):
                 return item
-            self._park(self._host_of(item), queue, item)
+            self._park(host, queue, item)
         return None
 
     def _receive_nowait(self) -> T | None:
@@ -214,7 +218,7 @@ class Dispatch(Generic[T]):
                 self._received.append(await self._source.receive())
             except EndOfStream:
                 self._is_closed = True
-            self._wants = anyio.Event()
+            self._wants.clear()
             self._note_change()
 
     def _may_start(self, queue: _HostQueue[T], item: T) -> bool:
@@ -225,8 +229,7 @@ class Dispatch(Generic[T]):
             is_troubled=self._is_troubled(item), max_silent=self._max_silent
         )
 
-    def _queue_of(self, item: T) -> _HostQueue[T]:
-        host = self._host_of(item)
+    def _queue_of(self, host: str) -> _HostQueue[T]:
         queue = self._queues.get(host)
         if queue is None:
             queue = self._queues[host] = _HostQueue()
@@ -291,6 +294,8 @@ def _urls_of(request: FileRequest) -> tuple[str, ...]:
 
 
 def _hosts_of(request: FileRequest) -> str:
+    if not request.mirrors:
+        return host_of(request.url)
     return " ".join(map(host_of, _urls_of(request)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import anyio
 from anyio import CancelScope
@@ -157,9 +157,10 @@ class Download(Struct, eq=False):
     async def _request_bytes(self) -> VerifiedFile | None:
         """Request until a response brings bytes, and receive them."""
         await self.slot.hold()
-        async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(
-                self.engine.host_limiter.admit(self.url.now, self.url.sample, self.slot)
+        limiter = self.engine.host_limiter
+        with ExitStack() as stack:
+            connection = stack.enter_context(
+                await limiter.admit(self.url.now, self.url.sample, self.slot)
             )
             await self.requester.open_unfinished()
             if self._may_want_more:
@@ -201,7 +202,7 @@ class Download(Struct, eq=False):
         return slow_start_s(opened.segment.remaining_bytes, host.request_s) >= TAIL_S
 
     async def _receive_segmented(
-        self, opened: OpenedResponse, connection: ConnectionSlot, stack: AsyncExitStack
+        self, opened: OpenedResponse, connection: ConnectionSlot, stack: ExitStack
     ) -> None:
         """Receive a body together with further connections."""
         engine, receiver, response = self.engine, opened.receiver, opened.response
@@ -229,7 +230,7 @@ class Download(Struct, eq=False):
         receiver.on_save, receiver.is_awaited = segmented.on_save, segments.is_split
 
         async def receive() -> None:
-            async with stack:
+            with stack:
                 await self._receive(opened, connection)
 
         try:

@@ -30,6 +30,8 @@ class FileProgress:
         self._emit = emit
         self._is_started = False
         self._reported_at_s = 0.0
+        self._reported = (-1, -1)
+        """Bytes on disk and bytes received, as of the last report."""
 
     def report_start(self, name: str, size_bytes: int | None, resumed_bytes: int) -> None:
         """Report that bytes are on their way; only the first call emits."""
@@ -38,11 +40,11 @@ class FileProgress:
             self._emit(TransferStarted(self.key, name, size_bytes, resumed_bytes))
 
     def report(self, done_bytes: int, *, is_end: bool = False) -> None:
-        """Report the bytes on disk, unless the last report is only a moment old."""
-        now_s = clock.now_s()
-        if is_end or now_s - self._reported_at_s >= INTERVAL_S:
-            self._reported_at_s = now_s
-            self._emit(TransferProgress(self.key, done_bytes, self.received_bytes))
+        """Report the bytes on disk, unless the last report is the same, or a moment old."""
+        now_s, now = clock.now_s(), (done_bytes, self.received_bytes)
+        if now != self._reported and (is_end or now_s - self._reported_at_s >= INTERVAL_S):
+            self._reported_at_s, self._reported = now_s, now
+            self._emit(TransferProgress(self.key, *now))
 
     def report_retry(self, error: AsyncdlError, wait_s: float, attempt: int) -> None:
         """Report that an attempt failed and another follows."""

@@ -6,7 +6,7 @@ A response is interpreted before anything of it is saved, or anything on disk dr
 from __future__ import annotations
 
 import logging
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 
 from msgspec import Struct
 
@@ -80,7 +80,7 @@ class FileRequester(Struct):
             self.recovery.attempts.max_received = destination.opened.size_bytes
 
     async def request_missing(
-        self, stack: AsyncExitStack, connection: ConnectionSlot
+        self, stack: ExitStack, connection: ConnectionSlot
     ) -> OpenedResponse | VerifiedFile | None:
         """Request in one way after the other, each once, until there is nothing more to request.
 
@@ -99,7 +99,7 @@ class FileRequester(Struct):
         raise RangeRefused(self.url.now, "no kind of request returns the rest", retryable=False)
 
     async def _send(
-        self, stack: AsyncExitStack, connection: ConnectionSlot
+        self, stack: ExitStack, connection: ConnectionSlot
     ) -> OpenedResponse | VerifiedFile | AlreadyComplete | RequestAgain:
         """Make one request; a response with bytes of the file stays open with ``stack``."""
         engine, url, destination = self.engine, self.url, self.destination

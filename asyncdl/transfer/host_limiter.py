@@ -13,8 +13,7 @@ is held against both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -75,7 +74,6 @@ class ConnectionSlot(HostConnection):
         self._limiter.resume()
 
     def __enter__(self) -> Self:
-        self.host.begin(self)
         return self
 
     def __exit__(
@@ -133,29 +131,30 @@ class HostLimiter:
 
     # Admission.
 
-    @asynccontextmanager
     async def admit(
         self, url: str, file: SampleFile | None = None, slot: Slot | None = None
-    ) -> AsyncIterator[ConnectionSlot]:
+    ) -> ConnectionSlot:
         """Wait for a connection to the host of ``url``, to request ``file``.
 
         Args:
             url: What is requested.
             file: The same, to compare other files with.
             slot: The file's slot, which other files get while it waits here.
+        Returns: A block; the connection ends with it.
         Raises: TransferError with reason :data:`HOST_DOWN`, while the host is given up.
         """
         host = self.state_of(url)
         await self._enter(host, url, slot or Slot())
         try:
             await self.budget.acquire()
-            try:
-                with ConnectionSlot(self, host, url, is_extra=False, file=file) as connection:
-                    yield connection
-            finally:
-                self.budget.release()
-        finally:
+        except BaseException:
             host.limiter.release()
+            raise
+        return self._begin(ConnectionSlot(self, host, url, is_extra=False, file=file))
+
+    def _begin(self, connection: ConnectionSlot) -> ConnectionSlot:
+        connection.host.begin(connection)
+        return connection
 
     async def _enter(self, host: HostState, url: str, slot: Slot) -> None:
         """Wait for a permit of a host that is not paused."""
@@ -196,9 +195,7 @@ class HostLimiter:
         if not self.budget.try_acquire():
             host.limiter.release()
             return None
-        connection = ConnectionSlot(self, host, url, is_extra=True)
-        host.begin(connection)
-        return connection
+        return self._begin(ConnectionSlot(self, host, url, is_extra=True))
 
     def end(self, connection: ConnectionSlot, error: BaseException | None) -> None:
         """Learn from how a connection ended, and give it to the next file."""
@@ -209,9 +206,8 @@ class HostLimiter:
         elif isinstance(error, AsyncdlError):
             self._learn(connection, error)
         host.note_ended(connection.url)
-        if connection.is_extra:
-            self.budget.release()
-            host.limiter.release()
+        self.budget.release()
+        host.limiter.release()
 
     def _learn(self, connection: ConnectionSlot, error: AsyncdlError) -> None:
         """Let the host that was asked learn, and the one that failed if it is another."""

@@ -7,6 +7,8 @@ store would fulfil it by an upload of the ``.part`` file.
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -81,4 +83,10 @@ class FolderPublisher:
 
 def _size_of(path: Path) -> int | None:
     """Return the length of a file; ``None`` if there is none. Blocks."""
-    return path.stat().st_size if path.is_file() else None
+    try:
+        found = os.stat(path)  # noqa: PTH116 - for each file, at half the cost
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return path.stat().st_size if path.is_file() else None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -65,6 +66,7 @@ def _parse_digits(text: str) -> int | None:
     return int(text) if int(text) <= LARGEST_OFFSET else None
 
 
+@lru_cache(64)
 def parse_content_range(value: str | None) -> ContentRange | None:
     """Read a ``Content-Range`` header: tolerant of its syntax, strict about its meaning.
 
@@ -122,6 +124,8 @@ class Coverage(Struct, frozen=True):
         """Return the coverage with ``new`` added; an empty span changes nothing."""
         if new.size_bytes <= 0:
             return self
+        if not self.spans:
+            return Coverage((new,))
         apart = [span for span in self.spans if span.stop < new.start or new.stop < span.start]
         touching = [span for span in self.spans if span not in apart]
         merged = Span(

@@ -31,9 +31,8 @@ from asyncdl.transfer.verification.digest_headers import read_digest_headers
 from asyncdl.transfer.verification.digests import Digest
 
 _PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
-_RATE_HEADERS = (
-    "ratelimit",
-    *(f"{prefix}-{what}" for prefix in _PREFIXES for what in ("remaining", "reset")),
+_RATE_HEADERS = frozenset(
+    ("ratelimit", *(f"{prefix}-{what}" for prefix in _PREFIXES for what in ("remaining", "reset")))
 )
 _PARAMETER = re.compile(r"([a-z]{1,16})[ \t]{0,4}=[ \t]{0,4}([0-9]{1,15})")
 _NUMBER = re.compile(r"\s*([0-9]{1,15})(?:\.[0-9]*)?\s*")
@@ -51,7 +50,7 @@ def exhausted_for_s(headers: Mapping[str, str], *, is_refused: bool = False) -> 
             no number says so.
     Returns: Seconds, above 0, a day at most.
     """
-    if not any(map(headers.__contains__, _RATE_HEADERS)):
+    if _RATE_HEADERS.isdisjoint(headers):
         return None
     for remaining, reset in _allowances(headers):
         is_exhausted = remaining == "0" or (remaining is None and is_refused)
@@ -167,9 +166,10 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
     exhausted_s = exhausted_for_s(headers, is_refused=is_refused)
     if is_refused and retry_after_s is None:
         retry_after_s = exhausted_s
-    head = Head(
+    content_range = headers.get("content-range")
+    return Head(
         status,
-        content_range=headers.get("content-range"),
+        content_range=content_range,
         content_type=headers.get("content-type"),
         disposition=headers.get("content-disposition"),
         length=None if is_framed_otherwise else parse_content_length(headers.get("content-length")),
@@ -182,8 +182,8 @@ def read_head(status: int, headers: Mapping[str, str]) -> Head:
         retry_after_s=retry_after_s,
         rest_s=0.0 if is_refused else exhausted_s or 0.0,
         coding=_read_coding(headers),
+        digests=read_digest_headers(headers, is_whole=_is_whole(status, content_range)),
     )
-    return replace(head, digests=read_digest_headers(headers, is_whole=is_whole(head)))
 
 
 def decoded(head: Head) -> Head:
@@ -204,10 +204,14 @@ def decoded(head: Head) -> Head:
 
 def is_whole(head: Head) -> bool:
     """Return whether the body is the whole file, as far as the head says."""
-    content_range = parse_content_range(head.content_range)
-    if head.status not in (200, 206) or content_range is None:
-        return head.status == 200
-    return content_range.span == Span(0, content_range.total or 0)
+    return _is_whole(head.status, head.content_range)
+
+
+def _is_whole(status: int, content_range: str | None) -> bool:
+    part = parse_content_range(content_range)
+    if status not in (200, 206) or part is None:
+        return status == 200
+    return part.span == Span(0, part.total or 0)
 
 
 def _read_coding(headers: Mapping[str, str]) -> str:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
 
 import anyio
 from msgspec import Struct
@@ -116,6 +117,46 @@ class FairLimiter:
         return self._waiters[0]
 
 
+class Alarms:
+    """Calls that are due some time after they were set, if they are still set then.
+
+    All wait equally long, so that a single timer does for any number of them.
+
+    Args:
+        delay_s: How long, in seconds.
+    """
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+        self._due: dict[Callable[[], None], float] = {}
+        """When each is due, the first one first."""
+        self._is_timed = False
+
+    def set(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called; it must not be set already."""
+        due_s = asyncio.get_running_loop().time() + self._delay_s
+        self._due[call] = due_s
+        if not self._is_timed:
+            self._time(due_s)
+
+    def clear(self, call: Callable[[], None]) -> None:
+        """Do not call it any more, if it is set."""
+        self._due.pop(call, None)
+
+    def _time(self, when_s: float) -> None:
+        self._is_timed = True
+        asyncio.get_running_loop().call_at(when_s, self._ring, when_s)
+
+    def _ring(self, now_s: float) -> None:
+        self._is_timed = False
+        due = [call for call, due_s in self._due.items() if due_s <= now_s]
+        for call in due:
+            if self._due.pop(call, None) is not None:
+                call()
+        if self._due and not self._is_timed:
+            self._time(next(iter(self._due.values())))
+
+
 def _do_nothing() -> None:
     pass
 
@@ -163,6 +204,8 @@ class Slots:
         self._lacking: dict[Callable[[], None], None] = {}
         """What to call when a large file may have another one, the longest wait first."""
         self.limiter = FairLimiter(count)
+        self.alarms = Alarms(SILENT_AFTER_S)
+        """For files that wait for a response."""
         self.on_change = on_change
         self.waiting = 0
         """Number of files that have started and wait."""
@@ -351,37 +394,16 @@ class Slot:
             self._slots.waiting += 1 if waits else -1
             self.on_wait(waits)
 
-    @contextmanager
     def released_while_silent(
         self, on_silence: Callable[[], bool], on_response: Callable[[], None]
-    ) -> Iterator[Callable[[], None]]:
-        """Release the slot if the block, which waits for a response, takes long.
-
-        Yields a function to call if the response arrives within the block.
+    ) -> SilentWait:
+        """Release the slot if a block, which waits for a response, takes long.
 
         Args:
             on_silence: Called when it takes long; returns whether the slot may be released.
             on_response: Called when the wait ends, if the slot was released.
         """
-
-        def fall_silent() -> None:
-            if on_silence():
-                self.is_silent = True
-                self.release()
-
-        def end_silence() -> None:
-            timer.cancel()
-            if self.is_silent:
-                self.is_silent = False
-                self.continue_at_once()
-                on_response()
-            self.note_end_of_request()
-
-        timer = asyncio.get_running_loop().call_later(SILENT_AFTER_S, fall_silent)
-        try:
-            yield end_silence
-        finally:
-            end_silence()
+        return SilentWait(self, self._slots.alarms, on_silence, on_response)
 
     def continue_at_once(self) -> None:
         """Take a slot without waiting, as for a response, which does not wait."""
@@ -390,3 +412,41 @@ class Slot:
             self._is_held = True
         self._set_waiting(waits=False)
         self._slots.on_change()
+
+
+class SilentWait(Struct, eq=False):
+    """A block that waits for a response; the slot is released if that takes long.
+
+    Made by :meth:`Slot.released_while_silent`. Entering it returns a function to call if the
+    response arrives within the block.
+    """
+
+    slot: Slot
+    alarms: Alarms
+    on_silence: Callable[[], bool]
+    on_response: Callable[[], None]
+
+    def __enter__(self) -> Callable[[], None]:
+        self.alarms.set(self._fall_silent)
+        return self._end
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _fall_silent(self) -> None:
+        if self.on_silence():
+            self.slot.is_silent = True
+            self.slot.release()
+
+    def _end(self) -> None:
+        self.alarms.clear(self._fall_silent)
+        if self.slot.is_silent:
+            self.slot.is_silent = False
+            self.slot.continue_at_once()
+            self.on_response()
+        self.slot.note_end_of_request()

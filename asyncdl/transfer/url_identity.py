@@ -8,6 +8,7 @@ no other resource and are left out.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_plus, urlsplit
 
 from asyncdl.redact import MASK, redact
@@ -38,6 +39,8 @@ _SIGNING_BESIDE = {
 """Parameters that belong to a signature only if the signature itself is present:
 ``st=TX`` alone may be a state of the USA, and ``sv=2`` a version."""
 _DIGEST_CHARS = 24
+_URLS_IN_USE = 64
+"""Each is needed several times while its file begins."""
 
 
 def source_of(url: str, *, is_renewed: bool = False) -> str:
@@ -57,6 +60,7 @@ def source_of(url: str, *, is_renewed: bool = False) -> str:
     return f"{shown}#{_hash(hidden, query)}" if hidden or query else shown
 
 
+@lru_cache(_URLS_IN_USE)
 def display_url(url: str) -> str:
     """Return scheme, host and path of a URL, without secrets, for messages."""
     parts = urlsplit(url)

@@ -26,6 +26,11 @@ Origin: TypeAlias = tuple[str, str, int]
 _NEEDS_NO_QUOTES = re.compile(r"[!-~]*")
 """Visible ASCII is all that a URL may hold."""
 _USUAL_NAME = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}")
+_USUAL_URL = re.compile(
+    rf"(?P<scheme>https?)://(?P<host>{_USUAL_NAME.pattern})(?::(?P<port>[1-9][0-9]{{0,3}}|[1-5][0-9]{{4}}))?"
+    r"(?P<path>/[!\"$-~]*)"
+)
+"""Most URLs: nothing in them needs quotes, nobody is named, and no fragment follows."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _URLS_IN_USE = 256
@@ -79,6 +84,19 @@ class _NoHostName(Exception):
 
 
 def _read(text: str) -> RequestTarget | None:
+    usual = _USUAL_URL.fullmatch(text)
+    return _read_any(text) if usual is None else _read_usual(text, usual)
+
+
+def _read_usual(text: str, usual: re.Match[str]) -> RequestTarget:
+    scheme, host, port, path = usual.groups()
+    usual_port = _DEFAULT_PORTS[scheme]
+    number = usual_port if port is None else int(port)
+    shown = host if number == usual_port else f"{host}:{port}"
+    return RequestTarget(Url(text), (scheme, host, number), shown, Url(path), Secret())
+
+
+def _read_any(text: str) -> RequestTarget | None:
     quoted = _with_wire_name(text)
     if not _NEEDS_NO_QUOTES.fullmatch(quoted):
         quoted = quote(quoted, safe=string.punctuation, errors="surrogateescape")

@@ -1,7 +1,9 @@
 """Places, and who waits for one."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
+from unittest.mock import patch
 
 import anyio
 import anyio.lowlevel
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncdl.transfer.limits import files_at_once
-from asyncdl.transfer.slots import FairLimiter, Slot, Slots, files_beside
+from asyncdl.transfer.slots import Alarms, FairLimiter, Slot, Slots, files_beside
 
 
 async def stand(
@@ -236,3 +238,31 @@ async def test_a_file_that_needs_a_connection_after_all_waits_for_a_slot() -> No
 
 def test_a_number_of_files_at_once_is_kept_to_their_ends() -> None:
     assert not Slot(Slots(1)).release_for_end()
+
+
+# --- alarms -----------------------------------------------------------------------------
+
+
+async def test_alarms_ring_in_their_order_with_one_timer_for_all() -> None:
+    rung, alarms = list[int](), Alarms(0.01)
+    loop = asyncio.get_running_loop()
+
+    def ring(number: int) -> Callable[[], None]:
+        return lambda: rung.append(number)
+
+    calls = [ring(number) for number in range(3)]
+    with patch.object(loop, "call_at", wraps=loop.call_at) as call_at:
+        for call in calls:
+            alarms.set(call)
+        assert call_at.call_count == 1
+    alarms.clear(calls[1])
+    alarms.clear(calls[1])
+    while len(rung) < 2:
+        await anyio.sleep(0.005)
+    assert rung == [0, 2]
+
+
+async def test_an_alarm_may_set_another() -> None:
+    alarms, rung = Alarms(0.0), anyio.Event()
+    alarms.set(lambda: alarms.set(rung.set))
+    await rung.wait()

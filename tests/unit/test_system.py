@@ -98,7 +98,7 @@ def test_a_file_that_a_scanner_has_open_is_tried_again(
             raise refusals.pop()
         replace(source, target)
 
-    monkeypatch.setattr(Path, "replace", busy)
+    monkeypatch.setattr(os, "replace", busy)
     (tmp_path / "a").write_bytes(b"a")
     files.replace(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == b"a"
@@ -114,7 +114,7 @@ def test_a_file_that_stays_open_is_an_error_at_last(
     def busy(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "in use")
 
-    monkeypatch.setattr(Path, "unlink", busy)
+    monkeypatch.setattr(os, "unlink", busy)
     with pytest.raises(PermissionError):
         files.remove(tmp_path / "a")
 

@@ -42,3 +42,25 @@ def test_a_name_with_a_bad_label_is_refused(name: str) -> None:
 
 def test_a_url_is_read_once_whatever_its_class() -> None:
     assert read_target(Url("http://one.example/a")) is read_target("http://one.example/a")
+
+
+@given(st.from_regex(wire_url._USUAL_URL, fullmatch=True))
+def test_a_usual_url_is_read_as_any_other(text: str) -> None:
+    assert read_target(text) == wire_url._read_any(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://h.example:80/a",
+        "http://h.example:080/a",
+        "https://h.example:443/a?b=c//@d",
+        "http://h.example:59999/a",
+        "http://h.example:65535/a",
+        "http://h.example/a#b",
+        "http://h.example?a/b",
+        "HTTP://H.example/a",
+    ],
+)
+def test_ports_and_fragments_are_read_either_way(text: str) -> None:
+    assert read_target(text) == wire_url._read_any(text)

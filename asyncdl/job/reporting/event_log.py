@@ -33,9 +33,9 @@ from asyncdl.events import (
 )
 from asyncdl.run_state.messages import message_of
 
-_FREQUENT = (
+_FREQUENT = frozenset({
     ConnectionsInUse, FilesWanted, TransferEnded, TransferProgress, TransferStarted,
-)  # fmt: skip
+})  # fmt: skip
 """Several for each file, and none of them has a line."""
 
 log = logging.getLogger("asyncdl.job")
@@ -43,7 +43,7 @@ log = logging.getLogger("asyncdl.job")
 
 def log_event(event: Event) -> None:
     """Write an event to the log; those without a line of their own are left out."""
-    if isinstance(event, _FREQUENT):
+    if type(event) in _FREQUENT:
         return
     match event:
         case ApiCalled(endpoint=endpoint, elapsed_s=elapsed_s, error_code=code):

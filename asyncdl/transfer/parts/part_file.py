@@ -114,16 +114,16 @@ def may_be_replaced(final: Path, mark: OwnershipMark) -> bool:
 
 
 class PartFile:
-    """An open and locked ``.part`` file. Made by :func:`open_part`.
+    """An open and locked ``.part`` file. Made by :func:`begin_part`.
 
     Its calls run one at a time, in threads unless they are brief. If one is abandoned by a plain
     ``task.cancel()``, the next still waits for it, so that no late write reaches a file that has
     been closed, renamed or emptied.
     """
 
-    def __init__(self, final: Path, disk: Disk, held: Held, *, durable: bool) -> None:
+    def __init__(self, final: Path, path: Path, disk: Disk, held: Held, *, durable: bool) -> None:
         self.final = final
-        self.path = part_path(final)
+        self.path = path
         self._state_path = state_path(final)
         self._disk = disk
         self._held = held
@@ -222,6 +222,11 @@ class PartFile:
         Raises: DiskError; it is closed all the same.
         """
         await self._call_brief(self._close)
+
+    async def let_go(self) -> None:
+        """Close and unlock the file, even if the caller is cancelled meanwhile."""
+        with CancelScope(shield=True), suppress(DiskError):
+            await self.aclose()
 
     async def _call_brief(self, call: Callable[[], T]) -> T:
         # A thread may still be at work, flushing perhaps; then this call waits in another.
@@ -340,11 +345,8 @@ class PartFile:
             os.close(fd)
 
 
-@asynccontextmanager
-async def open_part(
-    final: Path, disk: Disk, url: str, *, durable: bool = False
-) -> AsyncIterator[PartFile]:
-    """Open the ``.part`` file of ``final`` for this task alone.
+async def begin_part(final: Path, disk: Disk, url: str, *, durable: bool = False) -> PartFile:
+    """Open the ``.part`` file of ``final`` for this task alone; to be let go at the end.
 
     Args:
         final: The path of the finished file; its folder is made if it is missing.
@@ -355,25 +357,33 @@ async def open_part(
     Raises: TransferError with reason :data:`BUSY`, if another task or process has it open;
         DiskError, early, if ``final`` cannot become a file.
     """
-    held = await disk.run_brief(final, lambda: _open_locked(final))
+    path = part_path(final)
+    held = await disk.run_brief(final, lambda: _open_locked(final, path))
     if held is None:
         raise TransferError(url, f"{final} is being fetched already", reason=BUSY)
-    part = PartFile(final, disk, held, durable=durable)
+    return PartFile(final, path, disk, held, durable=durable)
+
+
+@asynccontextmanager
+async def open_part(
+    final: Path, disk: Disk, url: str, *, durable: bool = False
+) -> AsyncIterator[PartFile]:
+    """Open the ``.part`` file of ``final`` while a block runs; see :func:`begin_part`."""
+    part = await begin_part(final, disk, url, durable=durable)
     try:
         yield part
     finally:
-        with CancelScope(shield=True), suppress(DiskError):
-            await part.aclose()
+        await part.let_go()
 
 
-def _open_locked(final: Path) -> Held | None:
-    if final.is_dir():
+def _open_locked(final: Path, path: Path) -> Held | None:
+    if os.path.isdir(final):  # noqa: PTH112 - for each file, at half the cost
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     try:
-        return open_alone(part_path(final), _open_or_make)
+        return open_alone(path, _open_or_make)
     except FileNotFoundError:
         make_folders(final.parent)
-        return open_alone(part_path(final), _open_or_make)
+        return open_alone(path, _open_or_make)
 
 
 def _open_or_make(path: Path) -> int:

@@ -48,7 +48,7 @@ _BY_UPLOADER = {
     "x-amz-meta-md5": "md5",
 }
 
-_HEADERS = tuple(
+_HEADERS = frozenset(
     {
         *LISTED,
         *("content-md5", "x-ms-blob-content-md5", "oc-checksum"),
@@ -70,7 +70,7 @@ def read_digest_headers(headers: Mapping[str, str], *, is_whole: bool) -> tuple[
         is_whole: Whether the body is the whole file.
     Returns: One for each algorithm at most: the first of the table above.
     """
-    if not any(map(headers.__contains__, _HEADERS)):
+    if _HEADERS.isdisjoint(headers):
         return ()
     found: dict[str, Digest] = {}
     for digest in _read_all(headers, is_whole=is_whole):

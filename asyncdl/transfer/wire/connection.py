@@ -109,6 +109,12 @@ class Connection(asyncio.BufferedProtocol):
         self._wake_at = 1
         """The reader is woken when the buffer is filled so far."""
         self._reader: asyncio.Future[None] | None = None
+        self._deadline_s = 0.0
+        """Until then the reader waits."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Stays from one wait to the next, since nearly all of them end early."""
+        self._timer_s = 0.0
+        """When it rings."""
         self._is_paused = False
         self._loss: Exception | None = None
 
@@ -261,15 +267,30 @@ class Connection(asyncio.BufferedProtocol):
             raise ConnectionLost from self._loss
         self._wake_at = self._filled + 1 if wake_at is None else wake_at
         self._reader = self._loop.create_future()
-        timer = self._loop.call_at(deadline_s, self._time_out)
+        self._deadline_s = deadline_s
+        if self._timer is None or self._timer_s > deadline_s:
+            self._set_timer(deadline_s)
         try:
             await self._reader
         finally:
-            timer.cancel()
             self._reader = None
 
-    def _time_out(self) -> None:
-        if self._reader is not None and not self._reader.done():
+    def _set_timer(self, when_s: float) -> None:
+        self._stop_timer()
+        self._timer, self._timer_s = self._loop.call_at(when_s, self._ring), when_s
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._reader is None or self._reader.done():
+            return
+        if self._deadline_s > self._timer_s:
+            self._set_timer(self._deadline_s)
+        else:
             self._reader.set_exception(TimeoutError())
 
     def _wake(self) -> None:
@@ -302,6 +323,7 @@ class Connection(asyncio.BufferedProtocol):
         """Close the connection; may be called twice."""
         if self.state is not CLOSED:
             self._go(CLOSED)
+        self._stop_timer()
         if self._transport is not None:
             self._transport.abort()
 
@@ -359,6 +381,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake the reader with the end."""
         self._loss = exc
+        self._stop_timer()
         if self.state in _EXPECTING:
             self._go(DRAINING)
         elif self.state is not CLOSED:

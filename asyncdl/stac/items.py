@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import orjson
+from msgspec import Struct, structs
 
 from asyncdl.outside import TooMuch, check_values
 
@@ -21,16 +22,32 @@ _CODE_DIGITS = 4
 _HEX = re.compile(r"[0-9a-f]+")
 
 
-@dataclass(frozen=True, slots=True)
-class FileDigest:
-    """The digest of one file."""
+class FileDigest(Struct, frozen=True, eq=False):
+    """The digest of one file.
+
+    A job keeps thousands of them. The garbage collector, which keeps the loop meanwhile, has
+    nothing to do with structs of texts.
+    """
 
     algorithm: str
     """``sha512`` or ``sha256``."""
     value: str
     """Lower-case hex."""
-    archived_at: str = field(default="", compare=False)
-    """Address of the file in the archive, such as ``s3://usgs-landsat/…``; empty if not stated."""
+    archived_at: str = ""
+    """Address of the file in the archive, such as ``s3://usgs-landsat/…``; empty if not stated. It
+    does not count in comparisons."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FileDigest):
+            return NotImplemented
+        return (self.algorithm, self.value) == (other.algorithm, other.value)
+
+    def __ne__(self, other: object) -> bool:
+        # That of structs compares all fields.
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((self.algorithm, self.value))
 
 
 def parse_multihash(text: object) -> FileDigest | None:
@@ -187,7 +204,7 @@ def _read_assets(item_id: str, assets: Json) -> Digests:
             continue  # older items have none
         name, digest = _file_name(asset.get("href")), parse_multihash(asset["file:checksum"])
         if name and digest:
-            digests[name] = replace(digest, archived_at=_archived_at(asset))
+            digests[name] = structs.replace(digest, archived_at=_archived_at(asset))
         else:
             _log.info("%s: a digest that cannot be read: %.60r", item_id, asset["file:checksum"])
     return digests

@@ -176,9 +176,8 @@ def unsigned(url: str) -> str:
 
     For telling whether two URLs mean the same file; other secrets may be left in it.
     """
-    for pattern in (*_SIGNATURES, _PATH_TOKEN, _USER):
-        url = pattern.sub(rf"\1{MASK}", url)
-    return url
+    signatures = _SIGNATURES if "=" in url else ()
+    return _without_groups(url, (*signatures, _PATH_TOKEN, _USER))
 
 
 def _mask_urls(text: str) -> str:

@@ -74,8 +74,9 @@ class HostConnection:
 
     def note_success(self) -> None:
         """Record that a host sent something useful, and the host that redirected to it too."""
-        for host in {self.host, self.responder}:
-            host.note_success(self.file)
+        self.host.note_success(self.file)
+        if self.responder is not self.host:
+            self.responder.note_success(self.file)
 
 
 class HostState:
@@ -193,11 +194,10 @@ class HostState:
         self._end_outage()
 
     def _end_outage(self) -> None:
-        after_s = self.outage_s
-        self.concurrency.note_success()
         if self._is_outage_reported:
             self._is_outage_reported = False
-            self._emit(ServiceBack(self.name, after_s))
+            self._emit(ServiceBack(self.name, self.outage_s))
+        self.concurrency.note_success()
 
     # Pauses and suspicions.
 

@@ -148,6 +148,8 @@ def _wire_name(name: str) -> str:
 
 def without_user(url: str) -> Url:
     """Return a URL without the user and password that may precede its host."""
+    if "@" not in url:
+        return Url(url)
     authority = urlsplit(url).netloc
     return Url(url.replace(authority, authority.rpartition("@")[2], 1))
 

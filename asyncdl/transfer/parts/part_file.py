@@ -225,17 +225,27 @@ class PartFile:
 
     async def let_go(self) -> None:
         """Close and unlock the file, even if the caller is cancelled meanwhile."""
-        with CancelScope(shield=True), suppress(DiskError):
-            await self.aclose()
+        with suppress(DiskError):
+            if self._takes_turn():
+                # Nothing is waited for, so nothing has to be shielded.
+                self._call_now(self._close)
+                return
+            with CancelScope(shield=True):
+                await self._call(self._close)
 
     async def _call_brief(self, call: Callable[[], T]) -> T:
-        # A thread may still be at work, flushing perhaps; then this call waits in another.
-        if self._disk.is_quick and self._one_at_a_time.acquire(blocking=False):
-            try:
-                return self._disk.run_inline(self.path, call)
-            finally:
-                self._one_at_a_time.release()
-        return await self._call(call)
+        return self._call_now(call) if self._takes_turn() else await self._call(call)
+
+    def _takes_turn(self) -> bool:
+        """Take the turn for a brief call on the event loop, if that may be; then make the call."""
+        # A thread may still be at work, flushing perhaps; then the call waits in another.
+        return self._disk.is_quick and self._one_at_a_time.acquire(blocking=False)
+
+    def _call_now(self, call: Callable[[], T]) -> T:
+        try:
+            return self._disk.run_inline(self.path, call)
+        finally:
+            self._one_at_a_time.release()
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await self._disk.run(self.path, lambda: self._exclusively(call))

@@ -12,10 +12,12 @@ from asyncdl.job.places.target import placer_of
 from asyncdl.job.status import Status, status_of
 from asyncdl.job.verifying import Checked, NothingKnown, forget_gone, verify_job
 from asyncdl.journal import open_state, places_of
+from asyncdl.library.arguments import check_config, with_known_words
 from asyncdl.library.service import ServiceInput, account_of, with_service
 from asyncdl.m2m import Credentials
 
 
+@with_known_words
 async def status(config: Config, *, service: ServiceInput = None) -> Status | None:
     """Return how far the job of a config is. Works offline, read-only.
 
@@ -25,10 +27,12 @@ async def status(config: Config, *, service: ServiceInput = None) -> Status | No
     Returns: ``None`` if no run of it has begun.
     Raises: DiskError, when the journal cannot be read.
     """
+    check_config("config", config)
     config, name = await with_service(config, service)
     return await status_of(places_of(config), name)
 
 
+@with_known_words
 async def verify(
     config: Config,
     *,
@@ -54,6 +58,7 @@ async def verify(
     Raises: DiskError, when the journal cannot be read; for a repair as
         :meth:`asyncdl.Job.run`.
     """
+    check_config("config", config)
     config, name = await with_service(config, service)
     checked = await verify_job(config, name, emit, reads=reads)
     if isinstance(checked, NothingKnown):

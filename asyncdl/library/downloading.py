@@ -19,6 +19,7 @@ from asyncdl.job.plan import Plan, make_plan
 from asyncdl.job.reporting.report import Summary
 from asyncdl.job.source import NO_ACCOUNT, needs_account, open_source
 from asyncdl.journal import places_of
+from asyncdl.library.arguments import refuse_path, with_known_words
 from asyncdl.library.service import ServiceInput, account_of, choose_service, with_service
 from asyncdl.library.settings import (
     SceneInput,
@@ -31,8 +32,9 @@ from asyncdl.m2m import Credentials
 _DIRECTORY = "data"
 
 
+@with_known_words
 async def download(
-    scenes: Iterable[SceneInput] | Config,
+    scenes: Iterable[SceneInput] | SceneInput | Config,
     *,
     bands: Sequence[str] | str | None = None,
     bundle: bool | str = False,
@@ -49,7 +51,7 @@ async def download(
     """Download files of some scenes, and verify them. Called again, it continues.
 
     Args:
-        scenes: Of a search, or their ids; or a whole config, which is run.
+        scenes: Of a search, or their ids, or one of these alone; or a whole config, which is run.
         bands: Names of bands, such as ``red`` or ``SR_B4``.
         bundle: Whether whole bundles; where there are several: code or words of one.
         file_groups: Names of band groups, such as ``ls_c2l2_sr_band``.
@@ -82,8 +84,9 @@ async def download(
     return await Job(config, credentials=account, service_name=name).run(emit)
 
 
+@with_known_words
 async def plan(
-    scenes: Iterable[SceneInput] | Config,
+    scenes: Iterable[SceneInput] | SceneInput | Config,
     *,
     bands: Sequence[str] | str | None = None,
     bundle: bool | str = False,
@@ -126,7 +129,7 @@ async def plan(
 
 # Runs in a thread, since paths are looked at.
 def _config_of(
-    scenes: Iterable[SceneInput] | Config,
+    scenes: Iterable[SceneInput] | SceneInput | Config,
     bands: Sequence[str] | str | None,
     bundle: bool | str,
     file_groups: Sequence[str] | str | None,
@@ -145,6 +148,7 @@ def _config_of(
             }
         )  # fmt: skip
         return scenes
+    refuse_path("scenes", scenes)
     return download_settings(
         scenes,
         products=product_tables(bands, bundle, file_groups, products, window),

@@ -12,6 +12,7 @@ import anyio.to_thread
 from asyncdl.config import Config
 from asyncdl.config.aoi import AreaInput
 from asyncdl.job.choosing.areas import area_of
+from asyncdl.library.arguments import check_scenes, refuse_path, with_known_words
 from asyncdl.library.scenes import SceneHit, Scenes, on_map
 from asyncdl.library.searching import search
 from asyncdl.library.service import ServiceInput
@@ -50,8 +51,9 @@ class SceneMap:
         return path
 
 
+@with_known_words
 async def map(
-    scenes: Iterable[SceneHit] | Config,
+    scenes: Iterable[SceneHit] | SceneHit | Config,
     *,
     area: AreaInput | None = None,
     title: str = "",
@@ -78,10 +80,19 @@ async def map(
     if isinstance(scenes, Config):
         drawn = await search(scenes, service=service, credentials=credentials)
     else:
-        drawn = scenes if isinstance(scenes, Scenes) else list(scenes)
+        drawn = _listed(scenes)
     background = Tiles(tiles, credit or f"Tiles: {Tiles(tiles).origin}") if tiles else None
     page = await anyio.to_thread.run_sync(_page_of, drawn, config, area, title, background)
     return SceneMap(page, len(drawn))
+
+
+def _listed(scenes: Iterable[SceneHit] | SceneHit) -> Sequence[SceneHit]:
+    refuse_path("scenes", scenes)
+    if isinstance(scenes, SceneHit):
+        return [scenes]
+    found = scenes if isinstance(scenes, Scenes) else list(scenes)
+    check_scenes(found, SceneHit, "scenes of a search")
+    return found
 
 
 def _page_of(

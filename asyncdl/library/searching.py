@@ -14,12 +14,14 @@ from asyncdl.events import Emit, Event, Notice, discard
 from asyncdl.job.choosing.preflight import naming_datasets
 from asyncdl.job.choosing.scenes import catalogued_scenes
 from asyncdl.job.choosing.search_plan import search_plan_of
+from asyncdl.library.arguments import refuse_path, with_known_words
 from asyncdl.library.scenes import Scenes, hit_of
 from asyncdl.library.service import ServiceInput, choose_service
 from asyncdl.library.settings import refuse_beside_config, search_settings
 from asyncdl.m2m import Credentials
 
 
+@with_known_words
 async def search(
     dataset: str | Config | None = None,
     *,
@@ -68,8 +70,9 @@ async def search(
         emit: Takes every event.
     Returns: The scenes in the service's order, with notices.
     Raises: ConfigError, for invalid conditions or an unknown dataset; AuthError; ApiError;
-        NetworkError.
+        NetworkError; TypeError, for an unknown argument.
     """
+    refuse_path("dataset", dataset)
     conditions = {
         "bbox": bbox, "aoi": aoi, "point": point, "wrs": wrs, "start": start, "end": end,
         "cloud_cover": cloud_cover, "months": months, "tier": tier, "satellite": satellite,

@@ -10,6 +10,7 @@ from asyncdl.config import Config, parse_config
 from asyncdl.config.aoi import AreaInput
 from asyncdl.errors import ConfigError, MisuseError
 from asyncdl.job.choosing.areas import area_of
+from asyncdl.library.arguments import check_scenes
 from asyncdl.library.scenes import SceneHit
 from asyncdl.m2m.naming import is_display_id
 from asyncdl.m2m.searching.area import SearchArea, polygons_of
@@ -34,7 +35,7 @@ def search_settings(keys: Mapping[str, Any]) -> Config:
 
 
 def download_settings(
-    scenes: Iterable[SceneInput],
+    scenes: Iterable[SceneInput] | SceneInput,
     *,
     products: Sequence[Mapping[str, Any]],
     directory: Path | str,
@@ -44,21 +45,29 @@ def download_settings(
     """Return a config that downloads some scenes.
 
     Args:
-        scenes: Each may be of another dataset, if its id implies it.
+        scenes: Each may be of another dataset, if its id implies it; one alone will do.
         products: Tables as in ``[[products]]``.
         directory: Where the files go.
         dataset: Of ids that imply none.
         options: Further keys of ``[download]``.
-    Raises: ConfigError, with the key.
+    Raises: ConfigError, with the key; TypeError, for what is no scene.
     """
-    listed = list(scenes)
-    if not listed:
+    some = _listed(scenes)
+    if not some:
         raise ConfigError("has no scenes", key="search.scenes", allowed="one scene, or more")
-    search: dict[str, Any] = {"scenes": [_id_of(scene) for scene in listed]}
-    if dataset := dataset or _only_dataset(listed):
+    search: dict[str, Any] = {"scenes": [_id_of(scene) for scene in some]}
+    if dataset := dataset or _only_dataset(some):
         search["dataset"] = dataset
     download = dict(options or {}) | {"directory": str(directory)}
     return parse_config({"search": search, "products": list(products), "download": download})
+
+
+def _listed(scenes: Iterable[SceneInput] | SceneInput) -> list[SceneInput]:
+    if isinstance(scenes, SceneHit | str):
+        return [scenes]
+    found = list(scenes)
+    check_scenes(found, (SceneHit, str), "scenes of a search, or their ids")
+    return found
 
 
 def _id_of(scene: SceneInput) -> str:

@@ -99,7 +99,8 @@ def projector_of(crs: Crs) -> Projector:
         case Albers() as albers:
             return _of_albers(albers)
     raise UnknownProjection(
-        "the raster's coordinate system is not known here; give the window in its own coordinates"
+        "the raster's coordinate system is none of those that are known here: UTM, polar"
+        " stereographic and Albers, and longitude and latitude, on WGS 84, NAD 83 or ETRS 89"
     )
 
 

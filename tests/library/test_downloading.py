@@ -78,6 +78,16 @@ async def test_a_config_is_downloaded_looked_at_and_repaired(
     assert mended is not None and not mended.damaged and gone.is_file()
 
 
+@pytest.mark.slow
+async def test_one_scene_needs_no_list(service: Service) -> None:
+    (scene,) = await asyncdl.search(**{**IN_WORDS, "limit": 1}, service=service)
+    planned = await asyncdl.plan(scene, bands="red", service=service)
+    assert (planned.scenes, planned.requests) == (1, 1)
+    by_id = await asyncdl.plan(scene.product_id, bands="red", service=service)
+    assert (by_id.scenes, by_id.requests) == (1, 1)
+    assert repr(await asyncdl.map(scene)) == "<SceneMap: 1 scene>"
+
+
 async def test_products_are_asked_for(service: Service) -> None:
     with pytest.raises(asyncdl.ConfigError, match="products"):
         await asyncdl.download(["LC08_L2SP_068017_20200310_20200822_02_T1"], service=service)

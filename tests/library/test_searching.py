@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 
 import asyncdl
+from asyncdl import sync
 from asyncdl.library.scenes import SHOWN, SceneHit
 from asyncdl.m2m.searching.rings import signed_area
 from asyncdl.sandbox import Service
@@ -117,6 +121,41 @@ async def test_what_is_wrong_is_named(arguments: dict[str, Any], key: str) -> No
         await asyncdl.search(**arguments)
     assert caught.value.key.startswith(key)
     assert caught.value.allowed
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong", "right"),
+    [("search", "bbx", "bbox"), ("search", "cloud_cove", "cloud_cover"), ("plan", "band", "bands"),
+     ("download", "windw", "window"), ("status", "servic", "service"), ("verify", "read", "reads"),
+     ("map", "aera", "area")],
+)  # fmt: skip
+@pytest.mark.parametrize("is_sync", [False, True])
+async def test_an_argument_of_another_name_has_a_suggestion_and_a_list(
+    call: str, wrong: str, right: str, is_sync: bool
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        if is_sync:
+            await anyio.to_thread.run_sync(partial(getattr(sync, call), "x", **{wrong: 1}))
+        else:
+            await getattr(asyncdl, call)("x", **{wrong: 1})
+    text = str(caught.value)
+    assert text.startswith(f"{call}() has no argument '{wrong}'; did you mean {right}? (allowed: ")
+    assert all(name in text for name in inspect.signature(getattr(asyncdl, call)).parameters)
+
+
+@pytest.mark.parametrize("call", ["search", "plan", "download", "status", "verify", "map"])
+@pytest.mark.parametrize("path", ["job.toml", Path("job.toml")])
+async def test_the_path_of_a_config_is_no_config(call: str, path: Any) -> None:
+    with pytest.raises(TypeError, match=r"asyncdl\.load_config"):
+        await getattr(asyncdl, call)(path)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"), [("plan", {"bands": "red"}), ("download", {"bands": "red"}), ("map", {})]
+)
+async def test_what_is_no_scene_is_said(call: str, words: dict[str, str]) -> None:
+    with pytest.raises(TypeError, match=r"scenes: int \(allowed: scenes of a search"):
+        await getattr(asyncdl, call)([7], **words)
 
 
 async def test_an_unknown_dataset_has_a_suggestion(service: Service) -> None:

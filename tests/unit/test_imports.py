@@ -72,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "library": {
         "config", "errors", "events", "job", "journal", "m2m", "markup", "net", "pages", "stores",
-        "transfer", "units",
+        "text", "transfer", "units",
     },
     "sync": {"at_exit", "transfer", "m2m", "job", "library"},
     "__main__": {"cli"},

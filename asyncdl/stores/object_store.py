@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
@@ -62,8 +62,8 @@ class StoredObject:
     size_bytes: int
     tag: str
     """The store's own mark of this version of its bytes, without quotes."""
-    version: str = ""
-    """Its number, where the store has one."""
+    version: str = field(default="", compare=False)
+    """Its number, where the store has one. No listing has it."""
 
 
 class ObjectStore:

@@ -14,9 +14,10 @@ from asyncdl.stores.address import StoreAddress
 from asyncdl.stores.object_store import ObjectStore, open_store
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
-from tests.stores import azurite
+from tests.stores import azurite, fake_google
 from tests.stores.azurite import Azurite, running_azurite
 from tests.stores.door import Door
+from tests.stores.fake_google import FakeGoogle, running_google
 from tests.stores.real_store import RealStore, act_as, through
 from tests.stores.store_bench import StoreBench
 from tests.stores.weed import Weed, program, running_weed
@@ -48,6 +49,14 @@ def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite
         yield running
 
 
+@pytest.fixture(scope="session")
+def google_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGoogle]:
+    if fake_google.program() is None or importlib.util.find_spec("obstore") is None:
+        pytest.skip("no fake-gcs-server or no obstore (make beyond)")
+    with running_google(tmp_path_factory.mktemp("google")) as running:
+        yield running
+
+
 @pytest.fixture
 def kind() -> str:
     """Kind of the store, where nothing says in which ones a test runs."""
@@ -59,7 +68,7 @@ def real_store(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> RealStore:
     """A store, with credentials for it in the environment."""
-    name = {"s3": "server", "az": "azurite_server"}[kind]
+    name = {"s3": "server", "az": "azurite_server", "gs": "google_server"}[kind]
     running: RealStore = request.getfixturevalue(name)
     act_as(monkeypatch, running.environment())
     return running

@@ -21,7 +21,7 @@ from tests.stores.door import SLOW_DOWN, Door
 from tests.stores.real_store import WRITER, act_as
 from tests.stores.store_bench import StoreBench
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az")]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az", "gs")]
 
 ONE = ANCHORAGE | {"limit": 1}
 
@@ -200,6 +200,7 @@ async def test_a_store_that_is_away_is_waited_for(
     assert len(store_bench.placed) == 12
 
 
+@pytest.mark.stores("s3", "az")
 async def test_refused_credentials_stop_the_run_before_anything_is_requested(
     store_bench: StoreBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +213,7 @@ async def test_refused_credentials_stop_the_run_before_anything_is_requested(
     assert store_bench.service.calls["download-request"] == 0
 
 
+@pytest.mark.stores("s3", "az")
 async def test_a_missing_bucket_stops_the_run(
     store_bench: StoreBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from asyncdl.stores.object_store import ObjectStore
 from tests.job.bench import BANDS, RED
 from tests.stores.store_bench import StoreBench
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az")]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az", "gs")]
 
 
 async def test_another_machine_knows_what_this_one_did(

@@ -9,7 +9,7 @@ import pytest
 from asyncdl.stores.lease import Lease, StoreBusy
 from asyncdl.stores.object_store import ObjectStore
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az")]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az", "gs")]
 
 
 def refuse(seconds: float) -> None:

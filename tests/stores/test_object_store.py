@@ -18,7 +18,7 @@ from tests.stores.door import SLOW_DOWN, Door, refusal
 from tests.stores.real_store import READER, WRITER, RealStore, act_as, through
 from tests.stores.weed import Weed
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az")]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az", "gs")]
 ONLY_S3 = pytest.mark.stores("s3")
 
 FACTS = {"sha256": hashlib.sha256(b"right").hexdigest(), "source": "m2m", "downloadid": "7"}
@@ -217,6 +217,16 @@ def test_an_account_that_is_not_named_is_said(
     assert raised.value.reason == "store-credentials"
 
 
+@pytest.mark.stores("gs")
+def test_an_account_file_that_is_not_there_is_said(
+    real_store: RealStore, store_at: Callable[..., ObjectStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act_as(monkeypatch, real_store.refused())
+    with pytest.raises(StoreError, match="GOOGLE_APPLICATION_CREDENTIALS names") as raised:
+        store_at("gs://landsat/p")
+    assert raised.value.reason == "store-credentials" and "nonesuch" not in str(raised.value)
+
+
 @pytest.mark.stores("az")
 def test_a_name_that_the_store_would_change_is_refused(store: ObjectStore, small: Path) -> None:
     with pytest.raises(StoreError, match="ends with a dot, which Azure drops") as raised:
@@ -224,6 +234,7 @@ def test_a_name_that_the_store_would_change_is_refused(store: ObjectStore, small
     assert raised.value.reason == "store-name" and not raised.value.stops_run
 
 
+@pytest.mark.stores("s3", "az")
 def test_a_bucket_that_is_not_there_is_said(
     real_store: RealStore, store_at: Callable[..., ObjectStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from asyncdl.transfer import Digest
 from tests.stores.real_store import act_as
 from tests.stores.store_bench import StoreBench
 
-pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az")]
+pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.stores("s3", "az", "gs")]
 
 RED = "LC08_L2SP_068017_20200310_20200822_02_T1_SR_B4.TIF"
 
@@ -51,6 +51,7 @@ async def test_a_digest_decides_whether_a_file_is_there(store_bench: StoreBench)
     assert store_bench.placed == {RED: truth}, "what was there stays"
 
 
+@pytest.mark.stores("s3", "az")
 async def test_a_store_that_cannot_be_used_is_said_at_once(
     store_bench: StoreBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +63,7 @@ async def test_a_store_that_cannot_be_used_is_said_at_once(
         StoreDownloader("s3:///x")
 
 
+@pytest.mark.stores("s3", "az")
 async def test_get_writes_into_a_store(store_bench: StoreBench, tmp_path: Path) -> None:
     async with serve(faults=Faults()) as service:
         url = service.file_url(RED)

@@ -2,9 +2,11 @@
 
 ::
 
-    python -m benchmarks.cluster [--rounds N] [--only small|capped]
+    python -m benchmarks.cluster [--rounds N] [--only small|parts|capped]
 
 ``small`` fetches many small files: CPU of the coordinator for each, and the memory of a worker.
+``parts`` says what each process takes for such a file: coordinator, scheduler and workers, and who
+places it in a store (SeaweedFS, where that is installed).
 ``capped`` fetches files from an nginx that limits each connection, with 1, 2 and 4 workers of four
 connections each: the rate, beside what the limit allows. Every file is proven by its digest.
 """
@@ -14,11 +16,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import os
 import resource
 import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +167,95 @@ def measure(
         shutil.rmtree(target)
 
 
+# --- what each process takes ----------------------------------------------------------------
+
+
+def cpu_of(pid: int) -> float:
+    """Return the seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def cpu_of_parts(
+    origin: str, sources: Sequence[tuple[str, Digest]], folder: Path
+) -> dict[str, float]:
+    """Fetch a list by a scheduler and two workers, each a process; return what each has used."""
+    from tests.beyond.dask_processes import starting
+
+    target, limits = folder / "copies", Limits()
+    target.mkdir()
+    settings = ClusterSettings(target, limits, limits.connections, True, TlsSettings(), 10.0, 60.0)
+    async with starting(folder / "processes") as processes:
+        scheduler, address = await processes.scheduler()
+        workers = [await processes.worker(address, str(number)) for number in range(2)]
+        pids = {"scheduler": [scheduler.process.pid], "workers": [w.process.pid for w in workers]}
+        async with (
+            DaskCluster(address, 2) as cluster,
+            open_fetcher(cluster, settings, FolderPlacer(target), discard) as fetcher,
+        ):
+            before = {name: sum(map(cpu_of, some)) for name, some in pids.items()}
+            began_s = cpu_s()
+            await fetch_list(fetcher, origin, sources, target, limits.connections * 3)
+            used = {"coordinator": cpu_s() - began_s}
+            used |= {name: sum(map(cpu_of, some)) - before[name] for name, some in pids.items()}
+    return used
+
+
+def cpu_of_placing(
+    sources: Sequence[tuple[str, Digest]], data: Path, folder: Path
+) -> dict[str, float]:
+    """Place the files of a list in a store; return what that has used, here and there."""
+    from asyncdl.config import parse_config
+    from asyncdl.job.places.placer import Provenance
+    from asyncdl.job.places.store_placer import StorePlace, StorePlacer
+    from tests.stores.weed import program, running_weed
+
+    if program() is None:
+        return {}
+    with running_weed(folder / "weed") as weed:
+        os.environ |= weed.environment() | {"AWS_REGION": "us-east-1"}
+        raw = {
+            "search": {"scenes": ["LC08_L2SP_068017_20200310_20200822_02_T1"]},
+            "products": [{"kind": "bundle"}],
+            "download": {"directory": f"s3://{weed.bucket}/x", "state_directory": str(folder)},
+            "store": {"endpoint": weed.endpoint},
+        }
+        placer = StorePlacer(StorePlace.of(parse_config(raw)))
+        placer.is_empty()
+        assert weed.process is not None
+
+        def place(source: tuple[str, Digest]) -> None:
+            placer.place(data / source[0], source[0], Provenance("length", (source[1],)))
+
+        began_s, there_s = cpu_s(), cpu_of(weed.process.pid)
+        with ThreadPoolExecutor(8) as threads:
+            for _ in threads.map(place, sources):
+                pass
+        return {
+            "placing in a store": cpu_s() - began_s,
+            "the store itself": cpu_of(weed.process.pid) - there_s,
+        }
+
+
+def parts(folder: Path, rounds: int, count: int) -> None:
+    """Print what each process takes for a file of 16 KiB."""
+    sources = make_sources(folder / "data", count, 16 * 1024)
+    with serving(folder / "data", folder / "nginx", None) as origin:
+        taken = [in_a_round(origin, sources, folder) for _ in range(rounds)]
+    for name in taken[0]:
+        middle = statistics.median(one[name] for one in taken)
+        print(f"{name}: {1e3 * middle / count:.3f} ms CPU a file")
+
+
+def in_a_round(
+    origin: str, sources: Sequence[tuple[str, Digest]], folder: Path
+) -> dict[str, float]:
+    """Return what all processes have used for a list, in a folder of the round's own."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        used = asyncio.run(cpu_of_parts(origin, sources, Path(name)))
+        return used | cpu_of_placing(sources, folder / "data", Path(name))
+
+
 def median_of(samples: Sequence[Sample], fact: str) -> float:
     return float(statistics.median(getattr(sample, fact) for sample in samples))
 
@@ -203,10 +297,13 @@ def capped(folder: Path, rounds: int, files: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=("small", "capped"))
+    parser.add_argument("--only", choices=("small", "parts", "capped"))
     parser.add_argument("--files", type=int, default=10_000, help="of `small`")
     options = parser.parse_args(arguments)
-    for name, part, files in (("small", small, options.files), ("capped", capped, 16)):
+    kinds = (
+        ("small", small, options.files), ("parts", parts, options.files), ("capped", capped, 16),
+    )  # fmt: skip
+    for name, part, files in kinds:
         if options.only in (None, name):
             with workplace() as folder:
                 part(folder, options.rounds, files)

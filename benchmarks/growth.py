@@ -4,11 +4,16 @@
 
     python -m benchmarks.growth                       # 1,000, 10,000 and 100,000 files
     python -m benchmarks.growth --files 10000 --stacks
+    python -m benchmarks.growth --coordinator         # 10,000, 100,000 and 1,000,000 files
 
 Jobs of tiny files against the sandbox, which runs in a process of its own. For each number of
 files, and each in a new process: a first run; a second one, which finds everything there;
 ``status``; ``verify``; and a run in another directory whose files all fail. A timer on the
 loop of the job notes how late it is; it is of the benchmark, not of the product.
+
+With ``--coordinator`` no byte is sent (:mod:`benchmarks.byteless`): what is measured is the job
+itself, in the rhythm of the service's quota. 15,000 files are allowed in each window, and a
+window is :data:`HASTE` times as short as the service's.
 """
 
 from __future__ import annotations
@@ -26,13 +31,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncdl
-from asyncdl.events import Event, FileFinished, discard
+from asyncdl.events import Event, FileFinished, QuotaWait, discard
 from asyncdl.job.job import Job
 from asyncdl.job.places.placer import FolderPlacer
 from asyncdl.job.reporting.report import REPORT_NAME
@@ -41,6 +46,7 @@ from asyncdl.job.verifying import verify_files
 from asyncdl.journal import open_state, places_of
 from asyncdl.journal.state_location import JOURNAL_NAME
 from asyncdl.system.memory import keep_little
+from benchmarks.byteless import without_bytes
 from benchmarks.loop_lag import LagMonitor, StackSampler, collections_timed, percentiles
 
 FILES_PER_SCENE = 13
@@ -50,6 +56,13 @@ SAMPLES = 10
 """Of memory, evenly over the files of a run."""
 STEPS = ("first run", "second run", "status", "verify", "all files fail")
 ALL_FAIL = "all files fail"
+HASTE = 60
+"""How many times as fast as at the service the quota's window passes with ``--coordinator``."""
+WINDOW_S, CHECK_S = 900.0, 60.0
+"""The quota's window at the service, and how often a job checks it by default."""
+BOTH_GROUPS = ("ls_c2l2_sr_band", "ls_c2l2_st_band")
+FILES_IN_BOTH = 22
+"""So a million files are fewer scenes than one search returns."""
 SERVICE = "sandbox"
 CREDENTIALS = asyncdl.Credentials("sandbox", "sandbox-token")
 
@@ -67,21 +80,34 @@ class Task:
     stac_url: str
     directory: str
     has_stacks: bool = False
+    is_byteless: bool = False
 
     @property
     def scenes(self) -> int:
-        return math.ceil(self.files / FILES_PER_SCENE)
+        return scenes_of(self.files, is_byteless=self.is_byteless)
+
+    @property
+    def groups(self) -> list[str]:
+        return list(BOTH_GROUPS if self.is_byteless else BOTH_GROUPS[:1])
 
     @property
     def config(self) -> asyncdl.Config:
         return asyncdl.parse_config(
             {
-                "service": {"url": self.url, "stac_url": self.stac_url},
+                "service": {
+                    "url": self.url,
+                    "stac_url": self.stac_url,
+                    "quota_interval": CHECK_S / HASTE if self.is_byteless else CHECK_S,
+                },
                 "search": {"dataset": "landsat_ot_c2_l2", "limit": self.scenes},
-                "products": [{"kind": "band_group", "file_groups": ["ls_c2l2_sr_band"]}],
+                "products": [{"kind": "band_group", "file_groups": self.groups}],
                 "download": {"directory": self.directory},
             }
         )
+
+
+def scenes_of(files: int, *, is_byteless: bool) -> int:
+    return math.ceil(files / (FILES_IN_BOTH if is_byteless else FILES_PER_SCENE))
 
 
 @dataclass
@@ -98,10 +124,18 @@ class Figures:
     peak_mib: float = 0.0
     rss_mib: list[float] = field(default_factory=list)
     """After each tenth of the files."""
+    peak_at_mib: list[float] = field(default_factory=list)
+    """The most until then."""
+    cpu_at_s: list[float] = field(default_factory=list)
+    """Likewise."""
+    quota_waits: int = 0
+    calls: int = 0
+    """Of the service, in all."""
     lag_ms: dict[str, float] = field(default_factory=dict)
     own_ms: dict[str, float] = field(default_factory=dict)
     """What the process itself computed of it."""
     longest_gc_ms: float = 0.0
+    longest_gc_cpu_ms: float = 0.0
     status: str = ""
 
 
@@ -113,10 +147,19 @@ class Sampler:
         self._figures = figures
 
     def take(self, event: Event) -> None:
+        if isinstance(event, QuotaWait):
+            self._figures.quota_waits += 1
         if isinstance(event, FileFinished):
             self._figures.files += 1
             if self._figures.files % self._step == 0:
-                self._figures.rss_mib.append(rss_mib())
+                self._figures.rss_mib.append(round(rss_mib(), 1))
+                self._figures.peak_at_mib.append(round(peak_mib(), 1))
+                self._figures.cpu_at_s.append(round(time.process_time(), 1))
+                print(f"{self._figures.files:,}: {rss_mib():.1f} MiB", file=sys.stderr)
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def rss_mib() -> float:
@@ -127,7 +170,9 @@ def rss_mib() -> float:
 async def run_job(task: Task, figures: Figures) -> None:
     sampler = Sampler(task.files, figures)
     job = Job(task.config, credentials=CREDENTIALS, service_name=SERVICE)
-    figures.status = (await job.run(sampler.take)).status
+    with without_bytes() if task.is_byteless else nullcontext():
+        summary = await job.run(sampler.take)
+    figures.status, figures.calls = summary.status, sum(summary.api_calls.values())
 
 
 async def show_status(task: Task, figures: Figures) -> None:
@@ -159,16 +204,19 @@ async def measure(task: Task) -> Figures:
         sampler.start()
     gc.collect()
     gc.freeze()  # as the command does: what was imported is never collected
-    with collections_timed() as collections:
+    with collections_timed() as longest:
         wall_s, cpu_s = time.perf_counter(), time.process_time()
-        monitor.start()
+        if not task.is_byteless:  # what it notes would be memory of the job
+            monitor.start()
         await WORK[task.step](task, figures)
         monitor.stop()
         figures.wall_s = time.perf_counter() - wall_s
         figures.cpu_s = time.process_time() - cpu_s
-    figures.lag_ms, figures.own_ms = percentiles(monitor.lags_s), percentiles(monitor.own_s)
-    figures.longest_gc_ms = round(1000 * max((s for _, s in collections), default=0.0), 2)
-    figures.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if monitor.lags_s:
+        figures.lag_ms, figures.own_ms = percentiles(monitor.lags_s), percentiles(monitor.own_s)
+    figures.longest_gc_ms = round(1000 * longest.wall_s, 2)
+    figures.longest_gc_cpu_ms = round(1000 * longest.cpu_s, 2)
+    figures.peak_mib = peak_mib()
     if task.has_stacks:
         sampler.print(sys.stderr)
     return figures
@@ -184,12 +232,11 @@ def be_child(text: str) -> None:
 
 
 @contextmanager
-def sandbox(scenes: int, *faults: str) -> Iterator[tuple[str, str]]:
+def sandbox(scenes: int, *faults: str, has_quota: bool = False) -> Iterator[tuple[str, str]]:
     """Serve the sandbox in a process of its own; yield the URLs of API and STAC service."""
-    # What the quota does to a run is not what is measured here.
-    limits = [
-        f"{name}=100000000" for name in ("recent_limit", "pending_limit", "unattempted_limit")
-    ]
+    # Links that are not opened count against the other two limits.
+    limits = [f"{name}=100000000" for name in ("pending_limit", "unattempted_limit")]
+    limits.append(f"quota_window_s={WINDOW_S / HASTE}" if has_quota else "recent_limit=100000000")
     settings = ["--port", "0", "--generated", str(scenes), "--file-size", str(RASTER_BYTES)]
     for fault in (*limits, *faults):
         settings += ["--fault", fault]
@@ -222,17 +269,25 @@ class Growth:
     report_bytes: dict[str, int]
 
 
-def grow(files: int, steps: Sequence[str], folder: str | None, *, has_stacks: bool) -> Growth:
+def grow(
+    files: int,
+    steps: Sequence[str],
+    folder: str | None,
+    *,
+    has_stacks: bool = False,
+    is_byteless: bool = False,
+) -> Growth:
     done: dict[str, Figures] = {}
     journal_bytes, report_bytes = 0, {}
-    scenes = math.ceil(files / FILES_PER_SCENE)
+    scenes = scenes_of(files, is_byteless=is_byteless)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         for step in steps:
             directory = Path(name, "failed" if step == ALL_FAIL else "there")
             faults = ["disabled=1"] if step == ALL_FAIL else []
-            with sandbox(scenes, *faults) as urls:
-                done[step] = in_child(Task(step, files, *urls, str(directory), has_stacks))
-            print(f"{files:,}: {step}: {done[step]}", file=sys.stderr)
+            with sandbox(scenes, *faults, has_quota=is_byteless) as urls:
+                task = Task(step, files, *urls, str(directory), has_stacks, is_byteless)
+                done[step] = in_child(task)
+            print(f"{files:,}: {step}: {done[step]}", file=sys.stderr, flush=True)
             if (report := directory / REPORT_NAME).exists():
                 report_bytes[step] = report.stat().st_size
         journal_bytes = sum(path.stat().st_size for path in Path(name, "there").rglob(JOURNAL_NAME))
@@ -282,12 +337,43 @@ def _row(figures: Figures) -> str:
     return f"| {figures.files:,} | {figures.status} | {' | '.join(numbers)} |"
 
 
+def print_coordinator(all_done: Iterable[Growth]) -> None:
+    """Print what a job costs without its bytes."""
+    print(
+        "\n| step | files | outcome | wall, s | waits for quota | calls | CPU, ms per file "
+        "| of the last tenth | peak, MiB | after a tenth, MiB | at the end, MiB "
+        "| longest collection, ms of CPU | journal, bytes per file |"
+    )
+    print("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for one in all_done:
+        for step, figures in one.steps.items():
+            print(f"| {step} {_coordinator_row(figures, one.journal_bytes)}", flush=True)
+
+
+def _coordinator_row(figures: Figures, journal_bytes: int) -> str:
+    last_s = figures.cpu_at_s[-1] - figures.cpu_at_s[-2]
+    numbers = (
+        f"{figures.wall_s:,.0f}",
+        f"{figures.quota_waits:,}",
+        f"{figures.calls:,}",
+        f"{1000 * figures.cpu_s / figures.files:.2f}",
+        f"{1000 * last_s / (figures.files / SAMPLES):.2f}",
+        f"{figures.peak_mib:.0f}",
+        f"{figures.rss_mib[0]:.0f}",
+        f"{figures.rss_mib[-1]:.0f}",
+        f"{figures.longest_gc_cpu_ms:.0f}",
+        f"{journal_bytes / figures.files:,.0f}",
+    )
+    return f"| {figures.files:,} | {figures.status} | {' | '.join(numbers)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, action="append")
     parser.add_argument("--step", action="append", choices=STEPS, help="all by default")
     parser.add_argument("--folder", help="where downloads go; the system's folder by default")
     parser.add_argument("--stacks", action="store_true", help="show what delays the loop")
+    parser.add_argument("--coordinator", action="store_true", help="without any bytes")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     settings = parser.parse_args()
     if settings.child:
@@ -295,6 +381,13 @@ def main() -> None:
         return
     print(f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; load average {os.getloadavg()[0]:.1f}")
     print(f"- CPython {platform.python_version()}, {os.cpu_count()} CPUs, {platform.machine()}")
+    if settings.coordinator:
+        steps = settings.step or STEPS[:2]
+        print_coordinator(
+            grow(files, steps, settings.folder, is_byteless=True)
+            for files in settings.files or (10_000, 100_000, 1_000_000)
+        )
+        return
     print_tables(
         grow(files, settings.step or STEPS, settings.folder, has_stacks=settings.stacks)
         for files in settings.files or (1_000, 10_000, 100_000)

@@ -64,22 +64,32 @@ def percentiles(lags_s: list[float]) -> dict[str, float]:
     return {name: round(1000 * ordered[place], 2) for name, place in at.items()}
 
 
+@dataclass
+class LongestCollection:
+    """The longest garbage collection so far; a list of all would be memory of its own."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    """Of the thread that collected; the longest by this is not always the same one."""
+
+
 @contextmanager
-def collections_timed() -> Iterator[list[tuple[int, float]]]:
-    """Yield the garbage collections of the block, with generation and seconds."""
-    done: list[tuple[int, float]] = []
-    began = 0.0
+def collections_timed() -> Iterator[LongestCollection]:
+    """Yield the longest garbage collection of the block."""
+    longest = LongestCollection()
+    began_s = began_cpu_s = 0.0
 
     def note(phase: str, facts: Mapping[str, int]) -> None:
-        nonlocal began
+        nonlocal began_s, began_cpu_s
         if phase == "start":
-            began = time.perf_counter()
+            began_s, began_cpu_s = time.perf_counter(), time.thread_time()
         else:
-            done.append((facts["generation"], time.perf_counter() - began))
+            longest.wall_s = max(longest.wall_s, time.perf_counter() - began_s)
+            longest.cpu_s = max(longest.cpu_s, time.thread_time() - began_cpu_s)
 
     gc.callbacks.append(note)
     try:
-        yield done
+        yield longest
     finally:
         gc.callbacks.remove(note)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -35,6 +36,9 @@ class Door:
     """Sent to whoever asks, instead of the store's response."""
     connections: int = 0
     """How many there were."""
+    watch: Callable[[str], None] = lambda moment: None
+    """Called in a thread with ``PUT /bucket/key asked``, before a request is passed on, and with
+    ``… answered`` before its response is."""
     hold_after_bytes: int | None = None
     """So many bytes pass on to the store, the rest waits for :meth:`open`; ``None`` for all."""
     _listener: socket.socket = field(init=False)
@@ -92,12 +96,9 @@ class Door:
                 return
             with socket.create_connection(("127.0.0.1", self.port)) as store:
                 self._open += [client, store]
-                back = threading.Thread(target=_pass_on, args=(store, client), daemon=True)
-                back.start()
-                _pass_on(client, store, self._count)
-                back.join()
+                _Exchange(self).carry(client, store)
 
-    def _count(self, size_bytes: int) -> None:
+    def count(self, size_bytes: int) -> None:
         """Count what goes to the store, and wait if that is enough."""
         if self.hold_after_bytes is None:
             return
@@ -106,12 +107,38 @@ class Door:
             self._is_held.wait()
 
 
-def _pass_on(
-    source: socket.socket, target: socket.socket, count: Callable[[int], object] = int
-) -> None:
+_ASKED = re.compile(rb"([A-Z]{3,7} /[^ ]*) HTTP/1\.1\r\n")
+
+
+class _Exchange:
+    """The requests and responses of one connection, which take turns."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._asked = ""
+
+    def carry(self, client: socket.socket, store: socket.socket) -> None:
+        """Pass on both ways, until one end closes."""
+        back = threading.Thread(target=_pass_on, args=(store, client, self._back), daemon=True)
+        back.start()
+        _pass_on(client, store, self._there)
+        back.join()
+
+    def _there(self, data: bytes) -> None:
+        if (found := _ASKED.match(data)) is not None:
+            self._asked = found[1].decode("ascii", "replace")
+            self._door.watch(f"{self._asked} asked")
+        self._door.count(len(data))
+
+    def _back(self, data: bytes) -> None:
+        if self._asked and data.startswith(b"HTTP/1.1 "):
+            self._door.watch(f"{self._asked} answered")
+
+
+def _pass_on(source: socket.socket, target: socket.socket, seen: Callable[[bytes], None]) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
-            count(len(data))
+            seen(data)
             target.sendall(data)
     for end in (source, target):
         with suppress(OSError):

@@ -97,7 +97,7 @@ class Weed:
         )
 
     def start(self) -> None:
-        """Start it, and wait until it has its bucket."""
+        """Start it, again perhaps, and wait until it has its bucket."""
         weed = program()
         assert weed is not None
         (self.folder / "s3.json").write_text(json.dumps(_IDENTITIES))
@@ -116,18 +116,23 @@ class Weed:
         client, until = self.client(), time.monotonic() + PATIENCE_S
         while True:
             try:
-                client.create_bucket(Bucket=self.bucket)
+                self._make_bucket(client)
                 client.put_object(Bucket=self.bucket, Key="up", Body=b"")
                 client.delete_object(Bucket=self.bucket, Key="up")
                 return
-            except Exception as error:
-                if "BucketAlready" in str(error):
-                    return
+            except Exception:
                 assert time.monotonic() < until, (self.folder / "weed.log").read_text()[-2000:]
                 time.sleep(0.1)
 
+    def _make_bucket(self, client: Any) -> None:
+        try:
+            client.create_bucket(Bucket=self.bucket)
+        except client.exceptions.ClientError as error:
+            if "BucketAlready" not in str(error):
+                raise
+
     def stop(self) -> None:
-        """End it."""
+        """Kill it; what it has acknowledged is on its disk."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()

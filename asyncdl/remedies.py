@@ -89,6 +89,7 @@ _BY_REASON = {
         "this bucket; the next run continues."
     ),
     "store-down": ("Check the store, its `endpoint` and your network; the next run continues."),
+    "store-expired": "Renew the credentials, as by `aws sso login`; the next run continues.",
     "store-name": "Choose another, or a shorter, `directory` or `layout`.",
     "store-no-bucket": "Make the bucket, or correct its name, `region` or `endpoint`.",
     "store-quota": "Make room in the store, or raise its quota; the next run continues.",

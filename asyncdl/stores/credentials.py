@@ -8,15 +8,31 @@ known to the client library itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncdl.errors import ConfigError, StoreError
 from asyncdl.extras import installing
 
 RENEWED_AFTER = timedelta(minutes=5)
 """How long credentials are used before the chain is asked again; it keeps what is still good."""
+SIGNED_BEFORE_S = 10.0
+"""So long after a renewal there may be refusals of requests that had the old credentials."""
+
+
+class FoundCredentials(NamedTuple):
+    """What the chain has for a store."""
+
+    current: Callable[[], Mapping[str, Any]]
+    """Gives the credentials of now; may block."""
+    region: str | None
+    renewed: Callable[[], bool]
+    """Asks the chain anew after the store has refused credentials as expired; returns whether it
+    has others since. Blocks."""
 
 
 def botocore_session(profile: str | None) -> Any:
@@ -46,28 +62,40 @@ def lacking() -> ConfigError:
     )
 
 
-def s3_credentials(
-    address: str, profile: str | None
-) -> tuple[Callable[[], Mapping[str, Any]], str | None]:
-    """Return a function that gives the credentials of now, and the configured region.
-
-    Raises: ConfigError; StoreError, if there are no credentials.
-    """
+def s3_credentials(address: str, profile: str | None) -> FoundCredentials:
+    """Return the credentials of the chain. Raises: ConfigError; StoreError, if there are none."""
     if profile is None and (given := _in_environment()) is not None:
         return given
-    session = botocore_session(profile)
-    from botocore import exceptions
+    chain = _Chain(address, profile)
+    return FoundCredentials(chain.current, chain.region, chain.renewed)
 
-    try:
-        found = session.get_credentials()
-    except exceptions.BotoCoreError as error:
-        raise _refused(address, error) from None
-    if found is None:
-        detail = "no credentials were found for the store"
-        raise StoreError(address, detail, reason="store-credentials")
 
-    def current() -> Mapping[str, Any]:
-        frozen = found.get_frozen_credentials()
+class _Chain:
+    """The chain of botocore, which knows when most of its credentials expire.
+
+    Of keys in a file it does not: another program may write new ones there at any time.
+    """
+
+    def __init__(self, address: str, profile: str | None) -> None:
+        self._address, self._profile = address, profile
+        self._lock = threading.Lock()
+        self._renewed_at_s: float | None = None
+        self._found, self.region = self._look_up()
+        with _refusals_of(address):
+            self._found.get_frozen_credentials()
+
+    def _look_up(self) -> tuple[Any, str | None]:
+        session = botocore_session(self._profile)
+        with _refusals_of(self._address):
+            found = session.get_credentials()
+        if found is None:
+            detail = "no credentials were found for the store"
+            raise StoreError(self._address, detail, reason="store-credentials")
+        return found, session.get_config_variable("region")
+
+    def current(self) -> Mapping[str, Any]:
+        """Return the credentials of now."""
+        frozen = self._found.get_frozen_credentials()
         return {
             "access_key_id": frozen.access_key,
             "secret_access_key": frozen.secret_key,
@@ -75,14 +103,20 @@ def s3_credentials(
             "expires_at": datetime.now(UTC) + RENEWED_AFTER,
         }
 
-    try:
-        current()
-    except exceptions.BotoCoreError as error:
-        raise _refused(address, error) from None
-    return current, session.get_config_variable("region")
+    def renewed(self) -> bool:
+        """Read everything again; return whether there are other credentials now, or just before."""
+        with self._lock:
+            found, _ = self._look_up()
+            with _refusals_of(self._address):
+                is_other = found.get_frozen_credentials() != self._found.get_frozen_credentials()
+            now_s = time.monotonic()
+            if is_other:
+                self._found, self._renewed_at_s = found, now_s
+            renewed_at_s = self._renewed_at_s
+            return renewed_at_s is not None and now_s - renewed_at_s < SIGNED_BEFORE_S
 
 
-def _in_environment() -> tuple[Callable[[], Mapping[str, Any]], str] | None:
+def _in_environment() -> FoundCredentials | None:
     """Return the keys and the region of the environment, if it has all of them.
 
     They come first in the chain, and the rest of it takes a second to load.
@@ -95,10 +129,17 @@ def _in_environment() -> tuple[Callable[[], Mapping[str, Any]], str] | None:
     found = {
         "access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None,
     }  # fmt: skip
-    return (lambda: found), region
+    return FoundCredentials(lambda: found, region, lambda: False)
 
 
-def _refused(address: str, error: Exception) -> StoreError:
-    # The message may hold parts of responses; its kind says enough.
-    detail = f"the credentials could not be renewed ({type(error).__name__})"
-    return StoreError(address, detail, reason="store-credentials")
+@contextmanager
+def _refusals_of(address: str) -> Iterator[None]:
+    """Raise StoreError instead of what a part of the chain raises."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except BotoCoreError as error:
+        # The message may hold parts of responses; its kind says enough.
+        detail = f"the credentials could not be renewed ({type(error).__name__})"
+        raise StoreError(address, detail, reason="store-credentials") from None

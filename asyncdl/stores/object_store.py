@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from asyncdl.errors import StoreError
 from asyncdl.stores.address import SCHEMES
-from asyncdl.stores.credentials import lacking, s3_credentials
+from asyncdl.stores.credentials import FoundCredentials, lacking, s3_credentials
 from asyncdl.stores.faults import opening_error, store_error
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
@@ -29,6 +29,8 @@ PARTS_AT_ONCE = 3
 IN_MEMORY_BYTES = 48 * MIB
 """Of all uploads together, as far as their parts are no larger than this."""
 READ_BYTES = MIB
+MOST_BREAKS = 5
+"""So many times in a row a response may break off before its first byte."""
 
 _CLIENT = {"connect_timeout": "10s", "timeout": "120s", "pool_idle_timeout": "30s"}
 _RETRIES = {
@@ -76,9 +78,17 @@ class ObjectStore:
         settings: Which store, and how it is reached.
         client: Of the library.
         pace: Repeats requests.
+        renewed: Called when credentials have expired; returns whether there are others now.
     """
 
-    def __init__(self, settings: StoreSettings, client: Any, pace: Pace) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        client: Any,
+        pace: Pace,
+        renewed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._renewed = renewed
         self.settings = settings
         self.address = settings.address
         self.pace = pace
@@ -183,9 +193,13 @@ class ObjectStore:
     def list(self, folder: str = "") -> Iterator[StoredObject]:
         """Yield all objects below a folder, a page of them at a time."""
         prefix = self.address.key_of(folder) if folder else self.address.prefix
-        pages = iter(self._library().list(self._client, prefix or None, chunk_size=1000))
+        pages = _Pages(
+            lambda after: self._library().list(
+                self._client, prefix or None, offset=after, chunk_size=1000
+            )
+        )
         while True:
-            page = self.pace.run(lambda: self._call(folder, lambda o, key: next(pages, None)))
+            page = self.pace.run(lambda: self._call(folder, lambda o, key: pages.next()))
             if page is None:
                 return
             for meta in page:
@@ -228,11 +242,36 @@ class ObjectStore:
         return data[:max_bytes]
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """Yield all bytes of an object, some at a time."""
-        found = self.pace.run(lambda: self._call(path, lambda o, key: o.get(self._client, key)))
+        """Yield all bytes of an object, some at a time; after a break it goes on where it was.
+
+        Raises: StoreError, also if the object has changed meanwhile.
+        """
+        options: dict[str, Any] = {}
+        read_bytes = begun_bytes = breaks = 0
+        while True:
+            found = self._get(path, options)
+            try:
+                for chunk in self._stream(path, found):
+                    read_bytes += len(chunk)
+                    yield chunk
+                return
+            except StoreError as error:
+                breaks = 1 if read_bytes > begun_bytes else breaks + 1
+                if not error.retryable or breaks > MOST_BREAKS:
+                    raise
+            if read_bytes == found.meta["size"]:
+                return
+            begun_bytes = read_bytes
+            options = {"range": {"offset": read_bytes}, "if_match": found.meta["e_tag"]}
+
+    def _get(self, path: str, options: Mapping[str, Any]) -> Any:
+        return self.pace.run(
+            lambda: self._call(path, lambda o, key: o.get(self._client, key, options=options))
+        )
+
+    def _stream(self, path: str, found: Any) -> Iterator[bytes]:
         chunks = iter(found.stream(min_chunk_size=READ_BYTES))
         while (chunk := self._call(path, lambda o, key: next(chunks, None))) is not None:
-            self.pace.check_cancelled()
             yield bytes(chunk)
 
     def open(self, path: str) -> BinaryIO:
@@ -275,11 +314,42 @@ class ObjectStore:
                 raise  # a file of the local disk; the library's has no number
             raise store_error(self.address.url_of(path), error) from None
         except obstore.exceptions.BaseError as error:
-            raise store_error(self.address.url_of(path), error) from None
+            raise self._again(store_error(self.address.url_of(path), error)) from None
+
+    def _again(self, error: StoreError) -> StoreError:
+        """Return what is raised for an error; renewed credentials are worth another attempt."""
+        if error.reason != "store-expired" or not self._renewed():
+            return error
+        detail = "the credentials have expired; there are new ones"
+        return StoreError(error.address, detail, reason=error.reason, retryable=True)
 
     def _check_name(self, path: str) -> None:
         if problem := self.address.problem_of(path):
             raise StoreError(self.address.url_of(path), f"its {problem}", reason="store-name")
+
+
+class _Pages:
+    """The pages of a listing; after an error it goes on behind the last name that it has.
+
+    The library's own iterator just ends then, as if there were nothing more.
+
+    Args:
+        list_from: Returns the pages of the names after one; of all for ``None``.
+    """
+
+    def __init__(self, list_from: Callable[[str | None], Iterable[Any]]) -> None:
+        self._list_from = list_from
+        self._pages: Iterator[Any] | None = None
+        self._last: str | None = None
+
+    def next(self) -> Any:
+        """Return the next page; ``None`` after the last one."""
+        pages, self._pages = self._pages or iter(self._list_from(self._last)), None
+        page = next(pages, None)
+        if page:
+            self._last = page[-1]["path"]
+        self._pages = pages
+        return page
 
 
 class _Memory:
@@ -396,25 +466,25 @@ def open_store(settings: StoreSettings, pace: Pace | None = None) -> ObjectStore
         "client_options": {**_CLIENT, **({"allow_http": True} if is_clear else {})},
         "retry_config": _RETRIES,
     }
+    found = s3_credentials(where, settings.profile) if address.scheme == "s3" else None
     try:
-        if address.scheme == "s3":
-            client = stores.S3Store(address.bucket, **_s3(settings), **options)
+        if found is not None:
+            client = stores.S3Store(address.bucket, **_s3(settings, found), **options)
         elif address.scheme == "gs":
             client = stores.GCSStore(address.bucket, config=_gs(settings), **options)
         else:
             client = stores.AzureStore(address.bucket, config=_az(settings), **options)
     except stores.BaseError as error:
         raise opening_error(where, SCHEMES[address.scheme], error) from None
-    return ObjectStore(settings, client, pace)
+    return ObjectStore(settings, client, pace, *([] if found is None else [found.renewed]))
 
 
-def _s3(settings: StoreSettings) -> dict[str, Any]:
-    credentials, region = s3_credentials(str(settings.address), settings.profile)
-    config: dict[str, Any] = {"region": settings.region or region or "us-east-1"}
+def _s3(settings: StoreSettings, found: FoundCredentials) -> dict[str, Any]:
+    config: dict[str, Any] = {"region": settings.region or found.region or "us-east-1"}
     if settings.service_url is not None:
         # Services other than Amazon's seldom have a host for each bucket.
         config |= {"endpoint": settings.service_url, "virtual_hosted_style_request": False}
-    return {"config": config, "credential_provider": credentials}
+    return {"config": config, "credential_provider": found.current}
 
 
 def _gs(settings: StoreSettings) -> dict[str, Any]:

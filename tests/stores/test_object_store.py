@@ -6,6 +6,8 @@ import hashlib
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -327,12 +329,71 @@ def test_a_store_that_is_away_is_waited_for(
     assert real_store.read(f"{prefix}/x") == b"right" and placed in list(store.list())
 
 
+def test_a_listing_that_breaks_off_goes_on_and_lacks_nothing(
+    real_store: RealStore, door: Door, store_at: Callable[..., ObjectStore], prefix: str
+) -> None:
+    """Else a run would take the files for gone, and fetch them again."""
+
+    def open_the_door(error: StoreError, left_s: float) -> None:
+        door.notice = b""
+
+    store = store_at(
+        f"{real_store.scheme}://{real_store.bucket}/{prefix}",
+        Pace(30, on_wait=open_the_door),
+        endpoint=through(door, real_store),
+    )
+    # Azure's pages have 5000 names.
+    names = [f"{number:04}" for number in range(1010 if real_store.scheme == "s3" else 10)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(partial(store.put, b"1"), names))
+    found: list[str] = []
+    for breaks_at in (0, 1):
+        found.clear()
+        objects = store.list()
+        for number in range(len(names) + 1):
+            if number == breaks_at:
+                door.shut()
+                door.is_shut, door.notice = False, refusal("500 Internal", "InternalError")
+            if (there := next(objects, None)) is not None:
+                found.append(there.path)
+        assert found == names
+
+
+def test_a_reading_that_breaks_off_goes_on(
+    real_store: RealStore,
+    door: Door,
+    store_at: Callable[..., ObjectStore],
+    large: Path,
+    prefix: str,
+) -> None:
+    def open_the_door(error: StoreError, left_s: float) -> None:
+        door.is_shut = False
+
+    store = store_at(
+        f"{real_store.scheme}://{real_store.bucket}/{prefix}",
+        Pace(30, on_wait=open_the_door),
+        endpoint=through(door, real_store),
+    )
+    store.put_file(large, "x", facts_of(large))
+    chunks = store.chunks("x")
+    read = next(chunks)
+    door.shut()
+    assert read + b"".join(chunks) == large.read_bytes()
+    chunks = store.chunks("x")
+    next(chunks)
+    real_store.put(f"{prefix}/x", b"another")
+    door.shut()
+    door.is_shut = False
+    with pytest.raises(StoreError, match="has changed meanwhile"):
+        b"".join(chunks)
+
+
 @ONLY_S3
 @pytest.mark.parametrize(
     ("status", "code", "reason"),
     [
         ("403 Forbidden", "RequestTimeTooSkewed", "store-clock"),
-        ("400 Bad Request", "ExpiredToken", "store-denied"),
+        ("400 Bad Request", "ExpiredToken", "store-expired"),
         ("403 Forbidden", "QuotaExceeded", "store-quota"),
         ("507 Insufficient Storage", "XMinioStorageFull", "store-quota"),
     ],

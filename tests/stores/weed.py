@@ -93,7 +93,8 @@ class Weed:
             "s3",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+            # Right after its start it has no volumes for some seconds.
+            config=Config(retries={"max_attempts": 8}, s3={"addressing_style": "path"}),
         )
 
     def start(self) -> None:
@@ -105,7 +106,7 @@ class Weed:
             weed, "-logdir", str(self.folder), "server", f"-dir={self.folder}", "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={self.folder / 's3.json'}",
             "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
-            "-master.volumeSizeLimitMB=64", "-volume.max=60",
+            "-master.volumeSizeLimitMB=64", "-volume.max=60", "-master.electionTimeout=1s",
             *(f"-{name}={port}" for name, port in self.ports.items()),
         ]  # fmt: skip
         with (self.folder / "weed.log").open("ab") as log:

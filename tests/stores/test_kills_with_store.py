@@ -90,6 +90,7 @@ class Rounds:
     """One job, killed again and again."""
 
     service: Service
+    weed: Weed
     bench: StoreBench
     door: Door
     folder: Path
@@ -170,7 +171,7 @@ class Rounds:
 
     async def _restart(self, process: Process, blow: Blow, *, is_killed: bool) -> None:
         """Kill the store, and perhaps the run as well, and start the store again."""
-        weed, is_struck = self.bench.weed, anyio.Event()
+        weed, is_struck = self.weed, anyio.Event()
 
         def act() -> None:
             weed.stop()
@@ -199,10 +200,9 @@ class Rounds:
 
     def lose(self, rng: Random) -> None:
         """Remove objects as somebody else, so that the next run has something to do."""
-        weed, prefix = self.bench.weed, self.bench.prefix
         for path in self.names:
             if rng.random() < 0.7:
-                weed.client().delete_object(Bucket=weed.bucket, Key=f"{prefix}/{path}")
+                self.weed.remove(f"{self.bench.prefix}/{path}")
 
     def check_end(self) -> None:
         """Compare what is there after a complete run with what was wanted, and look for rests."""
@@ -261,7 +261,7 @@ async def test_a_job_survives_kills(
             service, tmp_path / "state", weed=weed, prefix=prefix, endpoint=door.endpoint
         )
         with (tmp_path / "log").open("ab") as log, anyio.fail_after(PATIENCE_S):
-            rounds = Rounds(service, bench, door, tmp_path, EARLY_PARTS[seed % 2], log)
+            rounds = Rounds(service, weed, bench, door, tmp_path, EARLY_PARTS[seed % 2], log)
             for _ in range(PER_JOB):
                 await rounds.strike(rng)
             await rounds.complete()

@@ -24,7 +24,7 @@ SIGNED_BEFORE_S = 10.0
 """So long after a renewal there may be refusals of requests that had the old credentials."""
 
 
-class FoundCredentials(NamedTuple):
+class ChainCredentials(NamedTuple):
     """What the chain has for a store."""
 
     current: Callable[[], Mapping[str, Any]]
@@ -62,12 +62,12 @@ def lacking() -> ConfigError:
     )
 
 
-def s3_credentials(address: str, profile: str | None) -> FoundCredentials:
+def s3_credentials(address: str, profile: str | None) -> ChainCredentials:
     """Return the credentials of the chain. Raises: ConfigError; StoreError, if there are none."""
     if profile is None and (given := _in_environment()) is not None:
         return given
     chain = _Chain(address, profile)
-    return FoundCredentials(chain.current, chain.region, chain.renewed)
+    return ChainCredentials(chain.current, chain.region, chain.renewed)
 
 
 class _Chain:
@@ -116,7 +116,7 @@ class _Chain:
             return renewed_at_s is not None and now_s - renewed_at_s < SIGNED_BEFORE_S
 
 
-def _in_environment() -> FoundCredentials | None:
+def _in_environment() -> ChainCredentials | None:
     """Return the keys and the region of the environment, if it has all of them.
 
     They come first in the chain, and the rest of it takes a second to load.
@@ -129,7 +129,7 @@ def _in_environment() -> FoundCredentials | None:
     found = {
         "access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None,
     }  # fmt: skip
-    return FoundCredentials(lambda: found, region, lambda: False)
+    return ChainCredentials(lambda: found, region, lambda: False)
 
 
 @contextmanager

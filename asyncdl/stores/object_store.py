@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from asyncdl.errors import StoreError
 from asyncdl.stores.address import SCHEMES
-from asyncdl.stores.credentials import FoundCredentials, lacking, s3_credentials
+from asyncdl.stores.credentials import ChainCredentials, lacking, s3_credentials
 from asyncdl.stores.faults import opening_error, store_error
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
@@ -479,7 +479,7 @@ def open_store(settings: StoreSettings, pace: Pace | None = None) -> ObjectStore
     return ObjectStore(settings, client, pace, *([] if found is None else [found.renewed]))
 
 
-def _s3(settings: StoreSettings, found: FoundCredentials) -> dict[str, Any]:
+def _s3(settings: StoreSettings, found: ChainCredentials) -> dict[str, Any]:
     config: dict[str, Any] = {"region": settings.region or found.region or "us-east-1"}
     if settings.service_url is not None:
         # Services other than Amazon's seldom have a host for each bucket.

@@ -41,8 +41,11 @@ class FileProgress:
 
     def report(self, done_bytes: int, *, is_end: bool = False) -> None:
         """Report the bytes on disk, unless the last report is the same, or a moment old."""
-        now_s, now = clock.now_s(), (done_bytes, self.received_bytes)
-        if now != self._reported and (is_end or now_s - self._reported_at_s >= INTERVAL_S):
+        now = done_bytes, self.received_bytes
+        if now == self._reported:
+            return
+        now_s = clock.now_s()
+        if is_end or now_s - self._reported_at_s >= INTERVAL_S:
             self._reported_at_s, self._reported = now_s, now
             self._emit(TransferProgress(self.key, *now))
 

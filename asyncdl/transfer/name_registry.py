@@ -76,7 +76,8 @@ class NameRegistry:
         Raises: TransferError with reason ``busy``, if the same file is being fetched, or with
             reason ``name-taken``, if the file of another URL has the name.
         """
-        names = [f"{final}{ending}" for ending in ("", *PART_ENDINGS)]
+        path = str(final)
+        names = [path, *(path + ending for ending in PART_ENDINGS)]
         self._check(names, owner, url)
         self._active |= dict.fromkeys(names, owner)
         try:

@@ -108,7 +108,10 @@ class Coverage(Struct, frozen=True):
     @property
     def size_bytes(self) -> int:
         """How many bytes are on disk."""
-        return sum(span.size_bytes for span in self.spans)
+        size = 0
+        for span in self.spans:
+            size += span.stop - span.start
+        return size
 
     @property
     def prefix_bytes(self) -> int:
@@ -141,9 +144,14 @@ class Coverage(Struct, frozen=True):
 
     def gaps(self, total: int) -> list[Span]:
         """Return what is missing of a file of ``total`` bytes, in file order."""
-        edges = [0, *(edge for span in self.spans for edge in (span.start, span.stop)), total]
-        pairs = zip(edges[::2], edges[1::2], strict=True)
-        return [Span(start, stop) for start, stop in pairs if start < stop]
+        found, start = [], 0
+        for span in self.spans:
+            if start < span.start:
+                found.append(Span(start, span.start))
+            start = span.stop
+        if start < total:
+            found.append(Span(start, total))
+        return found
 
 
 def missing_of(wanted: Sequence[Span], done: Coverage, total: int | None) -> list[Span]:

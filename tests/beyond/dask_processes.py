@@ -42,9 +42,11 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    async def ended(self) -> int:
-        with anyio.fail_after(MOST_S):
+    async def ended(self, within_s: float = MOST_S) -> int:
+        """Wait for its end; return its status."""
+        with anyio.move_on_after(within_s):
             return await self.process.wait()
+        raise AssertionError(f"goes on after {within_s} s: {self.output}")
 
     async def until(self, text: str) -> None:
         """Wait until a text is in the output."""

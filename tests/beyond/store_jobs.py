@@ -97,6 +97,12 @@ class StoreJobs:
             while await anyio.to_thread.run_sync(count) < least:
                 await anyio.sleep(0.05)
 
+    async def until_empty(self, *workers: str) -> None:
+        """Wait until workers have nothing in their spools, which end with their agents."""
+        with anyio.fail_after(MOST_S):
+            while any(self.received(worker) for worker in workers):
+                await anyio.sleep(0.05)
+
     def _in_store(self) -> int:
         return len(self.names())
 
@@ -112,6 +118,13 @@ class StoreJobs:
                 assert facts.get(name) in (None, hashlib.new(name, data).hexdigest()), path
             assert facts["proof"]
         return paths
+
+    def copy_all(self, folder: Path) -> None:
+        """Copy all files out of the store, for readers that take folders."""
+        for path in self.names():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.weed.read(f"{self.prefix}/{path}"))
 
     def report(self) -> dict[str, Any]:
         """Return the report that the job has put beside its files."""

@@ -17,10 +17,13 @@ from asyncdl.sandbox import Service
 from tests.beyond.conftest import SCENES
 from tests.beyond.dask_processes import MOST_S
 from tests.beyond.store_jobs import StoreJobs, check_complete, size_of
+from tests.stores.door import SLOW_DOWN, refusal
 from tests.stores.real_store import READER
 
 pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.timeout(100)]
 
+SLOW = asyncdl.sandbox.Faults(rate=150_000)
+"""Bytes per second of each connection."""
 SEARCH = f"scenes = {SCENES}"
 PRODUCTS = """
 [[products]]
@@ -163,3 +166,82 @@ async def test_uploads_that_a_killed_worker_left_are_cleaned(store_jobs: StoreJo
         assert await cleaned.ended() == 0
         assert left and not jobs.weed.uploads(jobs.prefix)
         assert len(jobs.check_files()) == 1
+
+
+REFUSALS = {
+    "access was denied": refusal("403 Forbidden", "AccessDenied"),
+    "clock": refusal("403 Forbidden", "RequestTimeTooSkewed"),
+    "quota": refusal("403 Forbidden", "QuotaExceeded"),
+    "bucket": refusal("404 Not Found", "NoSuchBucket"),
+}
+"""What a store may say in the middle of a run, by a word of what the user sees."""
+
+
+async def test_what_a_store_refuses_workers_stops_the_run_and_the_next_one_goes_on(
+    store_jobs: StoreJobs, service: Service
+) -> None:
+    _, address = await store_jobs.processes.scheduler()
+    await store_jobs.worker(address, "one")
+    config = store_jobs.config(SEARCH, PRODUCTS)
+    for number, (word, notice) in enumerate(REFUSALS.items(), 1):
+        service.faults = SLOW
+        run = await store_jobs.run(config, address=address)
+        await store_jobs.until("store", number)
+        store_jobs.door.say(notice)
+        assert await run.ended() == 1, run.output
+        store_jobs.door.open()
+        summary = run.lines[-1]
+        assert summary["status"] == "stopped"
+        assert word in summary["error"].lower(), summary["error"]
+        assert summary["error"].endswith("."), "with a remedy"
+    service.faults = asyncdl.sandbox.Faults()
+    run = await store_jobs.run(config, address=address)
+    await store_jobs.until("store", 5)
+    store_jobs.door.say(SLOW_DOWN)
+    await run.until("trying again for up to")
+    store_jobs.door.open()
+    assert await run.ended() == 0, run.output
+    check_complete(run)
+    assert len(store_jobs.check_files()) > 25
+
+
+async def test_ctrl_c_ends_uploads_and_spools_and_the_next_run_goes_on(
+    store_jobs: StoreJobs, service: Service
+) -> None:
+    _, address, workers = await store_jobs.two_workers()
+    config = store_jobs.config(SEARCH, PRODUCTS)
+    service.faults = SLOW
+    run = await store_jobs.run(config, address=address)
+    await store_jobs.until("store", 2)
+    run.send(signal.SIGINT)
+    assert await run.ended(25) == 130
+    assert run.lines[-1]["status"] == "interrupted"
+    service.faults = asyncdl.sandbox.Faults()
+    await store_jobs.until_empty("one", "two")
+    assert not store_jobs.weed.uploads(store_jobs.prefix)
+    again = await store_jobs.run(config, address=address)
+    assert await again.ended() == 0, again.output
+    assert check_complete(again)["files"]["skipped"] >= 1
+    assert len(store_jobs.check_files()) > 25
+    assert all(worker.process.returncode is None for worker in workers)
+
+
+async def test_what_a_paused_worker_uploads_twice_is_the_same_and_a_second_run_leaves(
+    store_jobs: StoreJobs, service: Service
+) -> None:
+    _, address, workers = await store_jobs.two_workers()
+    config = store_jobs.config(SEARCH, PRODUCTS)
+    service.faults = SLOW
+    run = await store_jobs.run(config, address=address)
+    await store_jobs.until("one", 1)
+    second = await store_jobs.run(config, address=address)
+    assert await second.ended() == 1
+    assert f"is in use by process {run.process.pid}" in second.output
+    workers[0].send(signal.SIGSTOP)
+    await run.until("one is gone (it does not respond)")
+    workers[0].send(signal.SIGCONT)
+    service.faults = asyncdl.sandbox.Faults()
+    assert await run.ended() == 0, run.output
+    check_complete(run)
+    assert len(store_jobs.check_files()) > 25
+    await store_jobs.until_empty("one", "two")

@@ -66,6 +66,11 @@ class Door:
             with suppress(OSError):
                 self._open.pop().shutdown(socket.SHUT_RDWR)
 
+    def say(self, notice: bytes) -> None:
+        """Give whoever asks from now on a notice."""
+        self.shut()
+        self.is_shut, self.notice = False, notice
+
     def open(self) -> None:
         """Let everything pass from now on."""
         self.is_shut, self.notice, self.hold_after_bytes = False, b"", None

@@ -2,13 +2,15 @@
 
 ::
 
-    python -m benchmarks.cluster [--rounds N] [--only small|parts|capped]
+    python -m benchmarks.cluster [--rounds N] [--only small|parts|capped|stored]
 
 ``small`` fetches many small files: CPU of the coordinator for each, and the memory of a worker.
 ``parts`` says what each process takes for such a file: coordinator, scheduler and workers, and who
 places it in a store (SeaweedFS, where that is installed).
 ``capped`` fetches files from an nginx that limits each connection, with 1, 2 and 4 workers of four
-connections each: the rate, beside what the limit allows. Every file is proven by its digest.
+connections each: the rate, beside what the limit allows. ``stored`` has two workers place files in
+a store, SeaweedFS on this machine: CPU of the coordinator for each, and the memory of a worker.
+Every file is proven by its digest.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -32,19 +34,31 @@ import anyio
 
 from asyncdl.cluster.coordinator import ClusterSettings, open_fetcher
 from asyncdl.cluster.dask_cluster import DaskCluster
+from asyncdl.cluster.messages import AgentStore
 from asyncdl.events import discard
+from asyncdl.job.places.delivery import (
+    DeliveryPlan,
+    DeliveryRequest,
+    FileDelivery,
+    PlannedPlace,
+)
 from asyncdl.job.places.placer import FolderPlacer
+from asyncdl.job.places.store_placer import StorePlace, StorePlacer
 from asyncdl.net.tls import TlsSettings
+from asyncdl.stores.address import StoreAddress
+from asyncdl.stores.settings import StoreSettings
 from asyncdl.transfer import Digest, Downloader, FileFetcher, FileRequest, Limits, serve_queue
 from asyncdl.transfer.dispatch import Outcome
 from benchmarks.compare import workplace
 from benchmarks.servers import free_ports, nginx
+from tests.stores.weed import Weed, program, running_weed
 
 CAP_BYTES_S = 4_000_000
 """Of each connection of the capped server."""
 PER_WORKER = 4
 """Connections of each worker there."""
 MIB = 1 << 20
+GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -208,7 +222,6 @@ def cpu_of_placing(
     from asyncdl.config import parse_config
     from asyncdl.job.places.placer import Provenance
     from asyncdl.job.places.store_placer import StorePlace, StorePlacer
-    from tests.stores.weed import program, running_weed
 
     if program() is None:
         return {}
@@ -294,19 +307,95 @@ def capped(folder: Path, rounds: int, files: int) -> None:
             )
 
 
+# --- into a store ---------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def storing(spool: Path, weed: Weed, limits: Limits) -> AsyncIterator[FileFetcher]:
+    """Yield a fetcher whose two workers place files in a store."""
+    settings = StoreSettings(StoreAddress("s3", weed.bucket, "bench"), weed.endpoint)
+    place = StorePlace(settings, spool, GIB, 8)
+    store = AgentStore(settings, place.spool_bytes, place.uploads)
+    of_cluster = ClusterSettings(
+        spool, limits, limits.connections, True, TlsSettings(), 10.0, 60.0, store
+    )
+    async with (
+        DaskCluster(None, 2) as cluster,
+        open_fetcher(cluster, of_cluster, StorePlacer(place), discard) as fetcher,
+    ):
+        yield fetcher
+
+
+async def store_list(
+    origin: str, sources: Sequence[tuple[str, Digest]], spool: Path, weed: Weed, size: int
+) -> Sample:
+    """Have a list fetched and placed in a store; measure that alone."""
+    limits = Limits()
+    deliveries = [FileDelivery(_plan(f"{size}/{name}", size)) for name, _ in sources]
+
+    async def store_one(fetcher: FileFetcher, number: int, room: anyio.Semaphore) -> None:
+        name, digest = sources[number]
+        async with room:
+            await fetcher.fetch(
+                DeliveryRequest(
+                    f"{origin}/{name}", spool, name, digests=(digest,), delivery=deliveries[number]
+                )
+            )
+
+    async with storing(spool, weed, limits) as fetcher:
+        began_s, began_cpu_s = time.perf_counter(), cpu_s()
+        room = anyio.Semaphore(3 * limits.connections)
+        async with anyio.create_task_group() as tasks:
+            for number in range(len(sources)):
+                tasks.start_soon(store_one, fetcher, number, room)
+        wall_s, used_s = time.perf_counter() - began_s, cpu_s() - began_cpu_s
+        for delivery in deliveries:
+            if delivery.made_elsewhere(delivery.plan.places[0].path) is None:
+                raise RuntimeError(f"not placed: {delivery.plan.places[0].path}")
+        return Sample(wall_s, used_s, await anyio.to_thread.run_sync(worker_mib))
+
+
+def _plan(path: str, size: int) -> DeliveryPlan:
+    return DeliveryPlan((PlannedPlace(path),), spool_bytes=size)
+
+
+def stored(folder: Path, rounds: int) -> None:
+    """Print what files cost that workers place in a store."""
+    with running_weed(folder / "weed") as weed:
+        os.environ.update(weed.environment())
+        os.environ["AWS_REGION"] = "us-east-1"
+        for count, size in ((1000, 16 * 1024), (48, 8 * MIB)):
+            sources = make_sources(folder / "data", count, size)
+            with serving(folder / "data", folder / "nginx", None) as origin:
+                samples = [
+                    asyncio.run(store_list(origin, sources, folder / "spool", weed, size))
+                    for _ in range(rounds)
+                ]
+            wall_s = median_of(samples, "wall_s")
+            print(
+                f"{count} files of {size // 1024} KiB into a store, 2 workers: "
+                f"{1e3 * median_of(samples, 'cpu_s') / count:.3f} ms CPU a file in the coordinator,"
+                f" {count / wall_s:,.0f} files and {count * size / wall_s / 1e6:.0f} MB a second, "
+                f"worker {max(s.worker_mib for s in samples):.0f} MiB"
+            )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=("small", "parts", "capped"))
-    parser.add_argument("--files", type=int, default=10_000, help="of `small`")
+    parser.add_argument("--only", choices=("small", "parts", "capped", "stored"))
+    parser.add_argument("--files", type=int, default=10_000, help="of `small` and `parts`")
     options = parser.parse_args(arguments)
-    kinds = (
-        ("small", small, options.files), ("parts", parts, options.files), ("capped", capped, 16),
-    )  # fmt: skip
-    for name, part, files in kinds:
+    kinds: dict[str, Callable[[Path], None]] = {
+        "small": lambda folder: small(folder, options.rounds, options.files),
+        "parts": lambda folder: parts(folder, options.rounds, options.files),
+        "capped": lambda folder: capped(folder, options.rounds, 16),
+        "stored": lambda folder: stored(folder, options.rounds),
+    }
+    for name, part in kinds.items():
         if options.only in (None, name):
             with workplace() as folder:
-                part(folder, options.rounds, files)
+                part(folder)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple
 
-from anyio import CancelScope, to_thread
+from anyio import CancelScope, from_thread, to_thread
 from anyio.lowlevel import checkpoint
 
 from asyncdl.errors import MisuseError
@@ -147,3 +148,9 @@ async def _despite_cancels(task: asyncio.Task[Any], grace_s: float) -> None:
                 await asyncio.wait([task], timeout=None if left_s == math.inf else left_s)
             except asyncio.CancelledError:
                 continue  # the first one is raised in the end
+
+
+def check_cancelled() -> None:
+    """Raise if the task that waits for this thread is cancelled; in other threads do nothing."""
+    with suppress(RuntimeError):
+        from_thread.check_cancelled()

@@ -220,7 +220,7 @@ def cpu_of_placing(
 ) -> dict[str, float]:
     """Place the files of a list in a store; return what that has used, here and there."""
     from asyncdl.config import parse_config
-    from asyncdl.job.places.placer import Provenance
+    from asyncdl.job.places.provenance import Provenance
     from asyncdl.job.places.store_placer import StorePlace, StorePlacer
 
     if program() is None:

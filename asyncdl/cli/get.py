@@ -42,6 +42,7 @@ from asyncdl.lists.entries import Entry, Problem, allowed_url, shown
 from asyncdl.lists.entry_options import with_header
 from asyncdl.net.tls import Tls, checked_tls
 from asyncdl.redact import MASK, redact_url
+from asyncdl.system.memory import keep_little
 from asyncdl.transfer import Downloader, FileRequest, Limits, Netrc, Outcome, Recheck, serve_queue
 from asyncdl.transfer.limits import Workers, files_at_once
 from asyncdl.transfer.name_registry import url_hash
@@ -148,6 +149,8 @@ def get(**given: Any) -> int:
     if not options.urls and options.listed is None:
         raise click.UsageError("give a URL, or a file of URLs with -i")
     destination, limits = destination_of(options), options.limits()
+    if destination.store is not None:
+        keep_little()  # before there are threads; uploads take and free much memory
     requests = RequestMaker(options, destination)
     tls = checked_tls(options.tls)  # also the files in environment variables
     netrc = options.passwords()

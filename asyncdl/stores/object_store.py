@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,18 +15,20 @@ from asyncdl.stores.credentials import ChainCredentials, lacking, s3_credentials
 from asyncdl.stores.faults import opening_error, store_error
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
+from asyncdl.stores.upload_memory import UploadMemory
 
 T = TypeVar("T")
 
 MIB = 1024**2
 ONE_REQUEST_BYTES = 8 * MIB
 """Up to this size a file goes in one request, from memory and on a condition."""
-PART_BYTES = 8 * MIB
+PART_BYTES = 5 * MIB
+"""The least that S3 takes. Small parts begin early and keep little in memory."""
 MOST_PARTS = 10_000
-PARTS_AT_ONCE = 3
+PARTS_AT_ONCE = 4
 """Of one upload: their bytes are in memory."""
-IN_MEMORY_BYTES = 48 * MIB
-"""Of all uploads together, as far as their parts are no larger than this."""
+IN_MEMORY_BYTES = 32 * MIB
+"""Of all uploads of whole files, as far as one alone does not need more."""
 READ_BYTES = MIB
 MOST_BREAKS = 5
 """So many times in a row a response may break off before its first byte."""
@@ -93,7 +94,7 @@ class ObjectStore:
         self.address = settings.address
         self.pace = pace
         self._client = client
-        self._memory = _Memory(IN_MEMORY_BYTES)
+        self._memory = UploadMemory(IN_MEMORY_BYTES)
 
     # --- put ------------------------------------------------------------------------------
 
@@ -116,9 +117,14 @@ class ObjectStore:
                 return self._put_new(source.read_bytes(), path, facts)
         if (there := self._same_as(path, size_bytes, facts)) is not None:
             return there
-        with self._memory.taken(PARTS_AT_ONCE * part_size(size_bytes)):
-            made = self.pace.run(lambda: self._put_parts(source, size_bytes, path, facts))
-        return StoredObject(path, size_bytes, *_tags(made))
+
+        def attempt() -> StoredObject:
+            with source.open("rb", buffering=0) as file:
+                parts = _chunks(file, part_size(size_bytes), self.pace.check_cancelled)
+                return self.put_parts(parts, size_bytes, path, facts)
+
+        with self._memory.taken(parts_memory(size_bytes)):
+            return self.pace.run(attempt)
 
     def _put_new(self, data: bytes, path: str, facts: Mapping[str, str]) -> StoredObject:
         """Put some bytes under a name that is free, or has the same, or another version."""
@@ -142,19 +148,26 @@ class ObjectStore:
         is_same = bool(digests) and all(found[1].get(name) == digests[name] for name in digests)
         return found[0] if is_same else None
 
-    def _put_parts(
-        self, source: Path, size_bytes: int, path: str, facts: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        part_bytes = part_size(size_bytes)
-        with source.open("rb", buffering=0) as file:
-            return self._put(
-                path,
-                _chunks(file, part_bytes, self.pace.check_cancelled),
-                attributes=_attributes(path, facts),
-                use_multipart=True,
-                chunk_size=part_bytes,
-                max_concurrency=PARTS_AT_ONCE,
-            )
+    def put_parts(
+        self, parts: Iterable[bytes], size_bytes: int, path: str, facts: Mapping[str, str]
+    ) -> StoredObject:
+        """Upload some bytes in parts, in one attempt. The name has them once there are no more.
+
+        Args:
+            parts: Of :func:`part_size`, but for the last. They are taken in this thread, as soon
+                as there is room for another; what they raise leaves no object and no parts.
+            size_bytes: Of all of them.
+            path: As for :meth:`put_file`, as is the rest.
+        """
+        made = self._put(
+            path,
+            iter(parts),
+            attributes=_attributes(path, facts),
+            use_multipart=True,
+            chunk_size=part_size(size_bytes),
+            max_concurrency=PARTS_AT_ONCE,
+        )
+        return StoredObject(path, size_bytes, *_tags(made))
 
     def put(
         self,
@@ -352,29 +365,6 @@ class _Pages:
         return page
 
 
-class _Memory:
-    """A bound on the bytes of uploads in memory. Blocks."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._used_bytes = 0
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def taken(self, size_bytes: int) -> Iterator[None]:
-        """Wait until there is room, and hold it; one that needs all of it may have it alone."""
-        size_bytes = min(size_bytes, self._limit_bytes)
-        with self._changed:
-            self._changed.wait_for(lambda: self._used_bytes + size_bytes <= self._limit_bytes)
-            self._used_bytes += size_bytes
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._used_bytes -= size_bytes
-                self._changed.notify_all()
-
-
 DIGESTS = ("sha512", "sha256", "md5")
 """Facts that say which bytes an object has."""
 
@@ -423,6 +413,14 @@ def part_size(size_bytes: int) -> int:
     """Return the size of the parts of an upload, so that there are not too many of them."""
     least = -(-size_bytes // MOST_PARTS)
     return max(PART_BYTES, -(-least // MIB) * MIB)
+
+
+def parts_memory(size_bytes: int) -> int:
+    """Return how many bytes of an upload in parts are in memory at most.
+
+    Beside the parts under way there are one that is filled and one that is read.
+    """
+    return (PARTS_AT_ONCE + 2) * part_size(size_bytes)
 
 
 def _chunks(file: Any, part_bytes: int, check_cancelled: Callable[[], None]) -> Iterator[bytes]:

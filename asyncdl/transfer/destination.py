@@ -11,10 +11,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from asyncdl.errors import TransferError
+from asyncdl.system.files import TAKES_OPEN_FILES
 from asyncdl.transfer.engine import Engine
 from asyncdl.transfer.excerpts import Excerpt, reading
 from asyncdl.transfer.file_url import FileUrl
 from asyncdl.transfer.freshness import Recheck, is_known_version, record_version
+from asyncdl.transfer.growth import FileGrowth
 from asyncdl.transfer.name_registry import owner_of_request
 from asyncdl.transfer.names import FALLBACK_NAME, PART_ENDINGS, choose_name, safe_name
 from asyncdl.transfer.parts.ownership import OwnershipMark
@@ -229,7 +231,9 @@ class Destination:
         part = await begin_part(path, engine.disk, self._url.now, durable=engine.limits.durable)
         try:
             hasher = IncrementalHasher(part.path, self._expected_of_bytes(), engine.verify)
-            unfinished = UnfinishedFile(part, source, self._begin, engine.limits, hasher)
+            unfinished = UnfinishedFile(
+                part, source, self._begin, engine.limits, hasher, self._note_growth
+            )
             await unfinished.resume(self._is_usable)
             unfinished.switch_source(source)
             if unfinished.state.digests:
@@ -240,6 +244,15 @@ class Destination:
             raise
         self._resources.push_async_callback(part.let_go)
         self.unfinished = unfinished
+
+    def _note_growth(self, ready_bytes: int) -> None:
+        on_growth, unfinished, final = self._request.on_growth, self.unfinished, self.final
+        if on_growth is None or unfinished is None or final is None or self._excerpt is not None:
+            return
+        if not TAKES_OPEN_FILES:
+            return  # whoever reads it would keep it from its name
+        total = unfinished.state.total
+        on_growth(FileGrowth(unfinished.part.path, final, ready_bytes, total, self.expected(total)))
 
     def _begin(self) -> WantedBytes:
         """Return which bytes are fetched, from the beginning on."""

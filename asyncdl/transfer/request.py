@@ -13,6 +13,7 @@ from asyncdl.net.hosts import hostname_of, outermost_zone
 from asyncdl.transfer.argument_checks import folder, whole, wrong
 from asyncdl.transfer.excerpts import BeginExcerpt
 from asyncdl.transfer.freshness import Recheck
+from asyncdl.transfer.growth import OnGrowth
 from asyncdl.transfer.request_headers import Headers
 from asyncdl.transfer.slots import Slot
 from asyncdl.transfer.verification.archive import Members, Unpack
@@ -91,6 +92,9 @@ class FileRequest:
     """Whether the file gets the time of the host's ``Last-Modified``."""
     accept_html: bool = False
     """Whether an HTML page is accepted as the file, if neither name nor ``form`` excludes it."""
+    on_growth: OnGrowth | None = field(default=None, repr=False)
+    """Called in the event loop as the file grows on disk; see :mod:`asyncdl.transfer.growth`. What
+    is made of its bytes counts only once the file is there and verified."""
     connections: int | None = None
     """Connections for this file at most; ``None`` uses ``Limits.connections_per_file``."""
 
@@ -138,7 +142,7 @@ class FileRequest:
                 raise wrong_type(f"FileRequest.{name}", value, "a mapping")
         calls = (
             ("refresh", self.refresh), ("unpack", self.unpack), ("named_from", self.named_from),
-            ("excerpt", self.excerpt),
+            ("excerpt", self.excerpt), ("on_growth", self.on_growth),
         )  # fmt: skip
         for name, call in calls:
             if call is not None and not callable(call):

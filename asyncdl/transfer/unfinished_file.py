@@ -21,6 +21,10 @@ from asyncdl.transfer.verification.incremental_hasher import IncrementalHasher
 _log = logging.getLogger("asyncdl.transfer")
 
 
+def _ignore(ready_bytes: int) -> None:
+    """Do nothing."""
+
+
 class UnfinishedFile:
     """A ``.part`` file and its state: every byte in it is of one version.
 
@@ -30,6 +34,8 @@ class UnfinishedFile:
         begin: Returns which bytes of the file are fetched; called again when all were dropped.
         limits: When state files are written, and which files are preallocated.
         hasher: Receives all bytes as they are written.
+        on_growth: Called with how many bytes are there from the first one on and will not be
+            written again; with 0 once those of earlier calls are void.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class UnfinishedFile:
         begin: Callable[[], WantedBytes],
         limits: Limits,
         hasher: IncrementalHasher,
+        on_growth: Callable[[int], None] = _ignore,
     ) -> None:
         self.part = part
         self.source = source
@@ -47,6 +54,7 @@ class UnfinishedFile:
         self.state = PartState(source)
         self._begin = begin
         self._limits = limits
+        self._on_growth = on_growth
         self._checkpointed_at_s = clock.now_s()
         self._checkpointed_bytes = 0
         self._is_preallocated = False
@@ -144,6 +152,7 @@ class UnfinishedFile:
 
         Raises: DiskError.
         """
+        self._on_growth(0)
         # First the state file, then the bytes: no state file may ever describe bytes that came
         # after it was written.
         await self.part.reset()
@@ -159,9 +168,12 @@ class UnfinishedFile:
         Raises: DiskError; TransferError with reason :data:`TOO_LARGE`, if the length of the file
             is not known and the disk is nearly full. Its bytes are dropped then.
         """
+        if buffer.start < self.state.done.prefix_bytes:
+            self._on_growth(0)
         await self.part.write(buffer.start, buffer.chunks)
         done = self.state.done.add(Span(buffer.start, buffer.stop))
         self.state = replace(self.state, done=done)
+        self._on_growth(done.prefix_bytes)
         if not self.hasher.is_idle:
             await self.hasher.add(buffer, done.prefix_bytes)
         buffer.clear()

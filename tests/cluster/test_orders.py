@@ -122,7 +122,7 @@ def test_a_folder_of_each_workers_own_takes_the_place_of_this_ones(request: File
     assert back.path == request.directory / "x.tif"
 
 
-STAYING = {"refresh", "unpack", "named_from", "excerpt"}
+STAYING = {"refresh", "unpack", "named_from", "excerpt", "on_growth"}
 """Fields of a request that are functions: each becomes data or is refused."""
 IN_THEIR_PLACE = {"number", "is_renewable", "delivery", "max_zone", "excerpt"}
 

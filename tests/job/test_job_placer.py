@@ -13,7 +13,8 @@ from asyncdl.errors import DiskError, StoreError
 from asyncdl.job import job, plan
 from asyncdl.job.choosing.scope import FAILED
 from asyncdl.job.places import space
-from asyncdl.job.places.placer import FolderPlacer, PlacedFile, Provenance
+from asyncdl.job.places.placer import FolderPlacer, PlacedFile
+from asyncdl.job.places.provenance import Provenance
 from asyncdl.journal import FinishedFile
 from asyncdl.journal.file_rows import Files
 from asyncdl.transfer.verification.checks import Expected, Verification

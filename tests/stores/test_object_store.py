@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from asyncdl.errors import ConfigError, StoreError
-from asyncdl.stores import object_store
+from asyncdl.stores import upload_memory
 from asyncdl.stores.object_store import ONE_REQUEST_BYTES, PART_BYTES, ObjectStore
 from asyncdl.stores.pace import Pace
 from tests.stores.door import SLOW_DOWN, Door, refusal
@@ -275,7 +275,7 @@ def test_uploads_share_a_bound_of_memory(
     store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many at once wait for each other, and one that is larger than all of it gets in."""
-    monkeypatch.setattr(store, "_memory", object_store._Memory(150_000))
+    monkeypatch.setattr(store, "_memory", upload_memory.UploadMemory(150_000))
     paths = [tmp_path / str(number) for number in range(6)]
     for path in paths:
         path.write_bytes(path.name.encode() * 100_000)

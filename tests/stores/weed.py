@@ -33,7 +33,7 @@ _IDENTITIES = {
 }
 _PORTS = (
     "s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port",
-    "volume.port.grpc", "filer.port", "filer.port.grpc",
+    "volume.port.grpc", "filer.port", "filer.port.grpc", "metricsPort",
 )  # fmt: skip
 PATIENCE_S = 60
 

@@ -71,8 +71,8 @@ ROOMS: dict[str, set[str]] = {
         "progress", "run_state", "sandbox", "stores.address", "system",
     },
     "library": {
-        "config", "errors", "events", "job", "journal", "m2m", "markup", "net", "pages", "stores",
-        "text", "transfer", "units",
+        "background", "config", "errors", "events", "job", "journal", "m2m", "markup", "net",
+        "pages", "stores", "text", "transfer", "units",
     },
     "sync": {"at_exit", "transfer", "m2m", "job", "library"},
     "__main__": {"cli"},

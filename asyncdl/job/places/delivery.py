@@ -19,7 +19,8 @@ from msgspec import Struct
 from asyncdl.errors import AsyncdlError, WrongContent
 from asyncdl.job.places.extraction import UnpackedFile, unpack
 from asyncdl.job.places.member_plan import BundleUnpacker, MemberPlan
-from asyncdl.job.places.placer import PlacedFile, Placer, Provenance
+from asyncdl.job.places.placer import PlacedFile, Placer
+from asyncdl.job.places.provenance import Provenance
 from asyncdl.transfer import Digest, FileRequest
 from asyncdl.transfer.verification.checks import Verification
 from asyncdl.transfer.verification.digests import ALGORITHMS

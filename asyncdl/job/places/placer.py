@@ -17,10 +17,10 @@ from typing import BinaryIO, Protocol, Self
 
 from asyncdl.background import unhurried
 from asyncdl.errors import DiskError
+from asyncdl.job.places.provenance import Provenance
 from asyncdl.journal import FinishedFile
 from asyncdl.outside import read_at_most
 from asyncdl.system import volumes
-from asyncdl.transfer import Digest
 from asyncdl.transfer.names import COPY
 from asyncdl.transfer.parts.durable import (
     fsync_dir,
@@ -53,19 +53,6 @@ class PlacedFile:
         except OSError as error:
             raise DiskError(path, error) from error
         return cls(stat.st_size, stat.st_mtime_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What is known of the bytes of a file, for places that keep it with them."""
-
-    proof: str = ""
-    """The checks that it passed."""
-    digests: tuple[Digest, ...] = ()
-    source: str = ""
-    """Where the digest in the proof is from."""
-    download_id: int | None = None
-    """Of the download at the service; ``None`` if it is not known any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +211,7 @@ class FolderPlacer:
         self,
         source: Path,
         path: str,
-        provenance: Provenance = Provenance(),
+        provenance: Provenance = Provenance(),  # noqa: B008 - frozen
     ) -> PlacedFile:
         """Copy a file to its place, unless it is there already. Raises: DiskError.
 

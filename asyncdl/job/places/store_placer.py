@@ -19,29 +19,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import anyio.from_thread
-
+from asyncdl.background import check_cancelled
 from asyncdl.config import Config
 from asyncdl.errors import DiskError, SizeMismatch, StoreError, WrongContent
-from asyncdl.job.places.placer import PlacedFile, Provenance, Relocation
+from asyncdl.job.places.placer import PlacedFile, Relocation
+from asyncdl.job.places.provenance import PROOF, Provenance, digests_in, facts_of
 from asyncdl.journal import FinishedFile, places_of
 from asyncdl.stores.object_store import ObjectStore, StoredObject, open_store
 from asyncdl.stores.pace import Pace
 from asyncdl.stores.settings import StoreSettings
-from asyncdl.transfer import Digest
 from asyncdl.transfer.names import COPY
 from asyncdl.transfer.parts.durable import make_folders, write_file
 from asyncdl.transfer.verification.checks import Expected, Verification
-from asyncdl.transfer.verification.digests import ALGORITHMS
 from asyncdl.transfer.verification.hashers import OnRead
 from asyncdl.units import duration
 
-PROOF, SOURCE, DOWNLOAD = "proof", "source", "downloadid"
-"""Names of what is kept with an object, beside its digests: letters and digits are allowed by
-all kinds of stores."""
 LISTED_FOR_S = 60.0
 """How long a listing of a folder is taken for true, but for what this run itself changes."""
-MOST_LISTINGS = 2000
+MOST_LISTINGS = 500
+"""At once: those of two batches of scenes, and some more."""
 LISTINGS_AT_ONCE = 16
 
 
@@ -355,31 +351,6 @@ class _Listing:
     good_until_s: float
     objects: dict[str, StoredObject]
     """By path; those in folders below are among them."""
-
-
-def check_cancelled() -> None:
-    """Raise if the task that waits for this thread is cancelled; in other threads do nothing."""
-    with suppress(RuntimeError):
-        anyio.from_thread.check_cancelled()
-
-
-def facts_of(provenance: Provenance) -> dict[str, str]:
-    """Return what is kept with an object."""
-    facts = {digest.algorithm: digest.value for digest in provenance.digests}
-    facts |= {PROOF: provenance.proof, SOURCE: provenance.source}
-    if provenance.download_id is not None:
-        facts[DOWNLOAD] = str(provenance.download_id)
-    return {name: value for name, value in facts.items() if value}
-
-
-def digests_in(facts: Mapping[str, str]) -> tuple[Digest, ...]:
-    """Return the digests that are kept with an object."""
-    found = ((name, facts[name]) for name in ALGORITHMS if name in facts)
-    digests = []
-    for name, value in found:
-        with suppress(ValueError):  # somebody else has written it
-            digests.append(Digest(name, value))
-    return tuple(digests)
 
 
 def _placed(found: StoredObject) -> PlacedFile:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from asyncdl.background import check_cancelled
 from asyncdl.errors import DirectoryBusyError
-from asyncdl.job.places.store_placer import StorePlacer, check_cancelled
+from asyncdl.job.places.store_placer import StorePlacer
 from asyncdl.journal import JOURNAL_NAME, STATE_FOLDER, copy_journal, replace_journal
 from asyncdl.stores.lease import Lease, StoreBusy
 from asyncdl.transfer.parts.durable import write_file

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from asyncdl.errors import SizeMismatch, WrongContent
 from asyncdl.transfer.verification.archive import BeginUnpacking, Members, begin_nothing
-from asyncdl.transfer.verification.digests import Digest, Hasher
+from asyncdl.transfer.verification.digests import ALGORITHMS, Digest, Hasher
 from asyncdl.transfer.verification.hashers import Hashers, OnRead, ignore_read
 from asyncdl.transfer.verification.malformed import Doubtful, Malformed
 from asyncdl.transfer.verification.structure import (
@@ -84,6 +84,21 @@ class Expected(Struct, frozen=True):
         # The structure of a tar that is read anyway is checked in the same pass.
         is_read = bool(self.digests or self.fingerprint)
         return self.wants_members or (self.form is Form.TAR and is_read)
+
+    @property
+    def foreseen(self) -> Verification | None:
+        """What the check of a file without any flaw gives; ``None`` if its bytes decide that."""
+        is_open = self.form in _OPEN_FORMS or self.wants_members
+        if is_open or (self.fingerprint and not self.digests):
+            return None
+        known = {digest.algorithm: digest.value.strip().lower() for digest in self.digests}
+        digests = tuple(Digest(name, known[name]) for name in ALGORITHMS if name in known)
+        structure = () if self.form is Form.ANY else (self.form.value,)
+        return Verification((*(digest.algorithm for digest in digests), *structure), digests)
+
+
+_OPEN_FORMS = (Form.ARCHIVE, Form.GZIP)
+"""What a file of these is, its bytes say."""
 
 
 class Verification(Struct, frozen=True):

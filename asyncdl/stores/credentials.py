@@ -82,7 +82,7 @@ class _Chain:
         self._renewed_at_s: float | None = None
         self._found, self.region = self._look_up()
         with _refusals_of(address):
-            self._found.get_frozen_credentials()
+            self._last = self._found.get_frozen_credentials()
 
     def _look_up(self) -> tuple[Any, str | None]:
         session = botocore_session(self._profile)
@@ -96,6 +96,8 @@ class _Chain:
     def current(self) -> Mapping[str, Any]:
         """Return the credentials of now."""
         frozen = self._found.get_frozen_credentials()
+        with self._lock:
+            self._note(frozen)
         return {
             "access_key_id": frozen.access_key,
             "secret_access_key": frozen.secret_key,
@@ -106,14 +108,15 @@ class _Chain:
     def renewed(self) -> bool:
         """Read everything again; return whether there are other credentials now, or just before."""
         with self._lock:
-            found, _ = self._look_up()
+            self._found, _ = self._look_up()
             with _refusals_of(self._address):
-                is_other = found.get_frozen_credentials() != self._found.get_frozen_credentials()
-            now_s = time.monotonic()
-            if is_other:
-                self._found, self._renewed_at_s = found, now_s
+                self._note(self._found.get_frozen_credentials())
             renewed_at_s = self._renewed_at_s
-            return renewed_at_s is not None and now_s - renewed_at_s < SIGNED_BEFORE_S
+            return renewed_at_s is not None and time.monotonic() - renewed_at_s < SIGNED_BEFORE_S
+
+    def _note(self, frozen: Any) -> None:
+        if frozen != self._last:
+            self._last, self._renewed_at_s = frozen, time.monotonic()
 
 
 def _in_environment() -> ChainCredentials | None:

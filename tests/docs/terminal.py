@@ -15,6 +15,7 @@ from tests.docs.blocks import Block
 
 NOT_RUN = {
     "asyncdl run job.toml --engine dask --scheduler": "needs a cluster; tests/beyond",
+    "asyncdl get -d s3://": "needs a store; tests/stores/test_store_page.py",
     "dask ": "a process of its own; tests/beyond",
     "make ": "sets up an environment of its own; the Makefile is what decides about a change",
     "pip install ": "asyncdl is installed where tests run; packages come from elsewhere",

@@ -39,6 +39,8 @@ class Door:
     watch: Callable[[str], None] = lambda moment: None
     """Called in a thread with ``PUT /bucket/key asked``, before a request is passed on, and with
     ``… answered`` before its response is."""
+    refusals: dict[bytes, bytes] = field(default_factory=dict)
+    """What is sent instead to requests with some text in their head, such as an access key."""
     hold_after_bytes: int | None = None
     """So many bytes pass on to the store, the rest waits for :meth:`open`; ``None`` for all."""
     _listener: socket.socket = field(init=False)
@@ -126,8 +128,22 @@ class _Exchange:
         """Pass on both ways, until one end closes."""
         back = threading.Thread(target=_pass_on, args=(store, client, self._back), daemon=True)
         back.start()
-        _pass_on(client, store, self._there)
+
+        def there(data: bytes) -> None:
+            if (said := self._refusal_of(data)) is not None:
+                client.sendall(said)
+                raise ConnectionAbortedError
+            self._there(data)
+
+        _pass_on(client, store, there)
         back.join()
+
+    def _refusal_of(self, data: bytes) -> bytes | None:
+        if _ASKED.match(data) is None:
+            return None
+        head = data.partition(b"\r\n\r\n")[0]
+        refusals = self._door.refusals.items()
+        return next((said for text, said in refusals if text in head), None)
 
     def _there(self, data: bytes) -> None:
         if (found := _ASKED.match(data)) is not None:

@@ -11,7 +11,12 @@ from asyncdl.journal import StatePlaces, places_of
 from tests.job.bench import ANCHORAGE, SECTION_OF, Bench
 from tests.stores.real_store import RealStore, keys_of
 
-SECTION_OF = SECTION_OF | {"endpoint": "store", "spool": "store", "uploads": "store"}
+SECTION_OF = SECTION_OF | {
+    "endpoint": "store",
+    "spool": "store",
+    "uploads": "store",
+    "profile": "store",
+}
 
 
 @dataclass

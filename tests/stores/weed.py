@@ -117,7 +117,7 @@ class Weed:
         client, until = self.client(), time.monotonic() + PATIENCE_S
         while True:
             try:
-                self._make_bucket(client)
+                self.make_bucket()
                 client.put_object(Bucket=self.bucket, Key="up", Body=b"")
                 client.delete_object(Bucket=self.bucket, Key="up")
                 return
@@ -125,7 +125,9 @@ class Weed:
                 assert time.monotonic() < until, (self.folder / "weed.log").read_text()[-2000:]
                 time.sleep(0.1)
 
-    def _make_bucket(self, client: Any) -> None:
+    def make_bucket(self) -> None:
+        """Make its bucket, unless it is there."""
+        client = self.client()
         try:
             client.create_bucket(Bucket=self.bucket)
         except client.exceptions.ClientError as error:

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.beyond, pytest.mark.timeout(300)]
 PAGE = "docs/howto/store.md"
 HOST = "https://example.org"
 NAME = "a.tif"
+RED = "LC08_L2SP_068017_20200310_20200822_02_T1_SR_B4.TIF"
 CONFIG = """
 [service]
 url = "{url}"
@@ -51,11 +52,12 @@ def bench(store_bench: StoreBench, weed: Weed, prefix: str) -> StoreBench:
 
 
 @pytest.fixture
-async def host() -> AsyncIterator[str]:
+async def host(store_bench: StoreBench) -> AsyncIterator[str]:
     """What stands for the host of the page's URL."""
 
     async def send(request: web.Request) -> web.Response:
-        return web.Response(body=b"a raster", content_type="application/octet-stream")
+        body = store_bench.service.file_bytes(RED)
+        return web.Response(body=body, content_type="image/tiff")
 
     app = web.Application()
     app.router.add_get(f"/{NAME}", send)
@@ -112,7 +114,7 @@ async def test_a_single_url_goes_into_the_store_by_command_and_by_program(
     env = environment(AWS_ENDPOINT_URL=bench.endpoint, HOME=str(tmp_path))
     command = block_with("asyncdl get").text.strip().removeprefix("$ asyncdl ")
     await ended("-m", "asyncdl", *command.replace(HOST, host).split(), env=env)
-    assert bench.weed.read(f"landsat/{NAME}") == b"a raster"
+    assert bench.weed.read(f"landsat/{NAME}") == bench.truth(RED)
     program = block_with("StoreDownloader")
     (shown,) = [line for line in program.text.splitlines() if "print(" in line]
     file = tmp_path / "credentials"
@@ -120,4 +122,4 @@ async def test_a_single_url_goes_into_the_store_by_command_and_by_program(
     text = f"{program.text.replace(HOST, host)}\nimport asyncio\nasyncio.run(main())\n"
     printed = await ended("-c", text, env=env | {"AWS_SHARED_CREDENTIALS_FILE": str(file)})
     assert printed.strip() == shown.partition("# ")[2]
-    assert bench.weed.read(f"landsat/tiles/{NAME}") == b"a raster"
+    assert bench.weed.read(f"landsat/tiles/{NAME}") == bench.truth(RED)

@@ -11,9 +11,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import asyncdl
+from asyncdl.sandbox import Faults
 from asyncdl.sandbox.admin_api import CleanupReport
 from tests.e2e.conftest import files_under
 
@@ -64,6 +66,71 @@ def test_a_kernel_shows_widgets_tables_and_maps(tmp_path: Path) -> None:
     (state,) = [s for s in client.widget_state.values() if "state" in s and "_esm" in s]
     assert (state["state"]["status"], state["state"]["share"]) == ("complete", 1.0)
     assert len(files_under(tmp_path / "data")) == 54
+
+
+BEFORE = """
+import asyncdl
+account = asyncdl.Credentials({user!r}, {token!r})
+given = dict(service={service}, credentials=account, directory={to!r})
+scenes = ["LC08_L2SP_068017_20200310_20200822_02_T1"]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of packages that are none of ours
+@pytest.mark.parametrize("call", ["await asyncdl.download", "asyncdl.sync.download"])
+async def test_the_stop_button_ends_a_cell_and_the_next_one_goes_on(
+    tmp_path: Path, call: str
+) -> None:
+    """What came before is kept: an interrupt in a notebook is what Ctrl-C is in a terminal."""
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed: make extras")
+    manager = importlib.import_module("jupyter_client.manager")
+    slow = Faults(rate=4_000)
+    async with asyncdl.sandbox.serve(faults=slow) as service:
+        kernel, client = await manager.start_new_async_kernel(kernel_name="python3")
+        try:
+            where = {"url": service.url, "stac_url": service.stac_url}
+            account = {"user": service.username, "token": service.token}
+            cell = f"summary = {call}(scenes, bands=['SR_B4', 'SR_B5'], **given)\nprint(summary)"
+            await shown(client, BEFORE.format(service=where, to=str(tmp_path), **account))
+            stopped = client.execute(cell)
+            with anyio.fail_after(60):
+                while not service.file_log:
+                    await anyio.sleep(0.02)
+            await kernel.interrupt_kernel()
+            assert (await reply_to(client, stopped))["status"] == "error"
+            report = json.loads((tmp_path / "asyncdl-report.json").read_bytes())
+            assert report["status"] == "interrupted"
+            service.faults = Faults()
+            assert "<Summary: complete; 2 files" in await shown(client, cell)
+        finally:
+            client.stop_channels()
+            await kernel.shutdown_kernel(now=True)
+    assert len(list(tmp_path.rglob("*.TIF"))) == 2 and not list(tmp_path.rglob("*.part*"))
+
+
+async def shown(client: Any, code: str) -> str:
+    """Run a cell and return what it prints."""
+    asked = client.execute(code)
+    reply = await reply_to(client, asked)
+    assert reply["status"] == "ok", reply
+    printed = ""
+    while True:
+        message = await client.get_iopub_msg(timeout=60)
+        if message["parent_header"].get("msg_id") != asked:
+            continue
+        if message["msg_type"] == "stream":
+            printed += message["content"]["text"]
+        if message["content"].get("execution_state") == "idle":
+            return printed
+
+
+async def reply_to(client: Any, asked: str) -> dict[str, Any]:
+    while True:
+        message = await client.get_shell_msg(timeout=60)
+        if message["parent_header"].get("msg_id") == asked:
+            content: dict[str, Any] = message["content"]
+            return content
 
 
 def test_it_says_how_many_lines_of_code_it_has() -> None:

@@ -172,7 +172,7 @@ def test_the_list_has_date_and_cloud_and_is_sorted_by_either(show: Show) -> None
     clear, cloudy = scene(ANCHORAGE, cloud=3.0), scene(BESIDE, date="2020-03-03", cloud=80.0)
     window = show(clear, cloudy)
     by_date = texts(window, ".scenes button")
-    assert "2020-03-03 · 80 %" in by_date[0] and "2020-03-10 · 3 %" in by_date[1]
+    assert "2020-03-03 · 80 % cloud" in by_date[0] and "2020-03-10 · 3 % cloud" in by_date[1]
     window.run("const s = document.querySelector('[title=Order]'); s.value = 'cloud'; s.onchange()")
     assert texts(window, ".scenes button") == by_date[::-1]
 

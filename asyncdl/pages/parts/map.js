@@ -397,7 +397,7 @@ function listScenes() {
 function itemOf(scene) {
   const box = make("input", { type: "checkbox", checked: chosen.has(scene), title: "Choose it",
     onchange: () => { if (box.checked) chosen.add(scene); else chosen.delete(scene); showChosen(); } });
-  const facts = [scene.date || "no date", scene.cloud === null ? "cloud ?" : `${Math.round(scene.cloud)} %`];
+  const facts = [scene.date || "no date", scene.cloud === null ? "cloud ?" : `${Math.round(scene.cloud)} % cloud`];
   const button = make("button", { onclick: () => { under = [scene]; select(scene); } },
     make("span", { textContent: facts.join(" · ") }),
     scene.missing ? make("span", { className: "bad", textContent: ` · ${missingFiles(scene)} missing` }) : null,

@@ -199,6 +199,28 @@ def import_journal(old: Path, new: Path, migrations: Sequence[str]) -> None:
             raise _disk_error(new, error) from error
 
 
+def copy_database(path: Path, new: Path) -> None:
+    """Copy a file of this machine into a new one, as it is now, page by page. Blocks.
+
+    Args:
+        path: The file; it may be written to meanwhile.
+        new: The copy; it appears whole.
+    Raises: DiskError.
+    """
+    fresh = new.with_suffix(".new")
+    try:
+        fresh.unlink(missing_ok=True)
+        with closing(_open_to_read(path)) as original, closing(sqlite3.connect(fresh)) as target:
+            # A backup would wait forever for a lock that it cannot get.
+            _first_value(original, "PRAGMA schema_version")
+            original.backup(target)
+        fresh.replace(new)
+    except OSError as error:
+        raise DiskError(new, error) from error
+    except sqlite3.Error as error:
+        raise _disk_error(new, error) from error
+
+
 class _OpenedFile(NamedTuple):
     connection: sqlite3.Connection
     was_recreated: bool

@@ -16,7 +16,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from asyncdl.errors import DirectoryBusyError, DiskError
-from asyncdl.journal.database import import_journal
+from asyncdl.journal.database import copy_database, import_journal
 from asyncdl.journal.journal import Journal, open_journal
 from asyncdl.journal.schema import MIGRATIONS
 from asyncdl.journal.state_location import (
@@ -259,7 +259,7 @@ def copy_journal(folder: Path, target: Path) -> None:
 
     Raises: DiskError.
     """
-    import_journal(folder / JOURNAL_NAME, target, MIGRATIONS)
+    copy_database(folder / JOURNAL_NAME, target)
 
 
 def replace_journal(folder: Path, source: Path) -> None:

@@ -7,6 +7,7 @@ of the cluster, not its dashboard, not the ``repr`` in an error.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -108,6 +109,10 @@ class AgentReport(Struct, omit_defaults=True):
     """Whether the agent takes no more orders."""
 
 
+UPLOADING_BYTES = 24 * 1024**2
+"""Of the uploads of one agent, in memory: a machine may have several workers."""
+
+
 class AgentStore(Struct, frozen=True):
     """A store, and how an agent places files in it. Without credentials: it has its own."""
 
@@ -119,7 +124,8 @@ class AgentStore(Struct, frozen=True):
 
     def place(self, spool: Path, spool_bytes: int) -> StorePlace:
         """Return it with a spool."""
-        return StorePlace(self.settings, spool, spool_bytes, self.uploads)
+        settings = replace(self.settings, memory_bytes=UPLOADING_BYTES)
+        return StorePlace(settings, spool, spool_bytes, self.uploads)
 
 
 class AgentSettings(Struct, frozen=True):

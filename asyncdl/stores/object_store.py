@@ -27,8 +27,6 @@ PART_BYTES = 5 * MIB
 MOST_PARTS = 10_000
 PARTS_AT_ONCE = 4
 """Of one upload: their bytes are in memory."""
-IN_MEMORY_BYTES = 32 * MIB
-"""Of all uploads of whole files, as far as one alone does not need more."""
 READ_BYTES = MIB
 MOST_BREAKS = 5
 """So many times in a row a response may break off before its first byte."""
@@ -94,7 +92,7 @@ class ObjectStore:
         self.address = settings.address
         self.pace = pace
         self._client = client
-        self._memory = UploadMemory(IN_MEMORY_BYTES)
+        self._memory = UploadMemory(settings.memory_bytes)
 
     # --- put ------------------------------------------------------------------------------
 

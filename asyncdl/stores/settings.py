@@ -27,6 +27,8 @@ class StoreSettings:
     """Profile of the AWS config; ``None`` takes that of the environment."""
     max_wait_s: float = 0.0
     """How long to wait for a store that is down; 0 for a minute or so."""
+    memory_bytes: int = 32 * 1024**2
+    """Of all uploads of whole files, as far as one alone does not need more."""
 
     @property
     def service_url(self) -> str | None:

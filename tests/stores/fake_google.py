@@ -172,7 +172,7 @@ class FakeGoogle:
 
     def uploads(self, prefix: str) -> list[str]:
         """Return the keys below a prefix of uploads that were begun and not finished."""
-        return [u.key for u in self.begun.values() if u.key.startswith(f"{prefix}/")]
+        return [u.key for u in list(self.begun.values()) if u.key.startswith(f"{prefix}/")]
 
 
 @dataclass

@@ -20,7 +20,7 @@ from asyncdl.sandbox import serve
 from tests.job.bench import GROUP
 from tests.job.full_size import LAKE, Truth, cut
 from tests.job.test_job_windows import NAME, ONE, SCENE
-from tests.stores.door import Door
+from tests.stores.door import Door, refusal
 from tests.stores.store_bench import StoreBench
 from tests.stores.weed import Weed
 
@@ -161,10 +161,11 @@ async def test_what_could_not_be_uploaded_is_not_fetched_again(
     def shut(event: object) -> None:
         if isinstance(event, TransferStarted):
             door.shut()
+            door.is_shut, door.notice = False, refusal("403 Forbidden", "AccessDenied")
 
-    stopped = await wide.job(RED, search=ONE, max_wait=0.2).run(shut)
+    stopped = await wide.job(RED, search=ONE).run(shut)
     assert stopped.status != "complete" and wide.spooled
-    door.is_shut = False
+    door.notice = b""
     summary = await wide.run(RED, search=ONE)
     assert summary.status == "complete", summary.failures
     assert summary.downloaded_bytes == 0

@@ -53,6 +53,8 @@ class Weed:
     scheme: str = "s3"
     bucket: str = "landsat"
     process: subprocess.Popen[bytes] | None = None
+    volume_mib: int = 64
+    """Of its files; when they are full it makes others, which takes it seconds."""
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
@@ -106,7 +108,8 @@ class Weed:
             weed, "-logdir", str(self.folder), "server", f"-dir={self.folder}", "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={self.folder / 's3.json'}",
             "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
-            "-master.volumeSizeLimitMB=64", "-volume.max=60", "-master.electionTimeout=1s",
+            f"-master.volumeSizeLimitMB={self.volume_mib}", "-volume.max=60",
+            "-master.electionTimeout=1s",
             *(f"-{name}={port}" for name, port in self.ports.items()),
         ]  # fmt: skip
         with (self.folder / "weed.log").open("ab") as log:
@@ -203,10 +206,11 @@ def _sockets() -> Iterator[list[socket.socket]]:
 
 
 @contextmanager
-def running_weed(folder: Path) -> Iterator[Weed]:
+def running_weed(folder: Path, volume_mib: int = 64) -> Iterator[Weed]:
     """Start a store for the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    weed = Weed(folder, dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True)))
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    weed = Weed(folder, ports, volume_mib=volume_mib)
     try:
         weed.start()
         yield weed

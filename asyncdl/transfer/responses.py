@@ -50,7 +50,8 @@ def exhausted_for_s(headers: Mapping[str, str], *, is_refused: bool = False) -> 
             no number says so.
     Returns: Seconds, above 0, a day at most.
     """
-    if _RATE_HEADERS.isdisjoint(headers):
+    # One by one: a caller's session keeps names as they came, and compares them without their case.
+    if not any(map(headers.__contains__, _RATE_HEADERS)):
         return None
     for remaining, reset in _allowances(headers):
         is_exhausted = remaining == "0" or (remaining is None and is_refused)

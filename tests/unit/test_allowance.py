@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from asyncdl.net.retry import MAX_RETRY_AFTER_S
 from asyncdl.transfer.responses import exhausted_for_s, read_head
@@ -71,3 +72,9 @@ def test_row_e10_a_head_says_whether_to_try_again_or_to_rest() -> None:
     assert (refused.rest_s, refused.retry_after_s) == (0, 40)
     own = read_head(429, {**used_up, "retry-after": "3"})
     assert own.retry_after_s == 3, "the header that is a standard goes first"
+
+
+def test_the_names_of_headers_may_have_any_case() -> None:
+    """The headers of a caller's own session come as the host wrote them."""
+    headers = {"RateLimit-Remaining": "0", "RateLimit-Reset": "7"}
+    assert read_head(200, CIMultiDict(headers)).rest_s == 7

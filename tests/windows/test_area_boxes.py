@@ -299,7 +299,7 @@ def test_an_area_elsewhere_is_outside(bbox: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize("crs", [Crs(), Crs(26924), Crs(2154)])
-def test_an_unknown_coordinate_system_is_named_with_what_helps(crs: Crs) -> None:
-    with pytest.raises(UnknownProjection, match="in its own coordinates"):
+def test_an_unknown_coordinate_system_is_refused_with_those_that_are_known(crs: Crs) -> None:
+    with pytest.raises(UnknownProjection, match="none of those that are known here: UTM"):
         projector_of(crs)
     assert box_of_bounds(georeference(crs, 0, 0), (0, -30, 30, 0)) == PixelBox(0, 0, 1, 1)

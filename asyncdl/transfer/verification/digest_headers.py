@@ -70,7 +70,8 @@ def read_digest_headers(headers: Mapping[str, str], *, is_whole: bool) -> tuple[
         is_whole: Whether the body is the whole file.
     Returns: One for each algorithm at most: the first of the table above.
     """
-    if _HEADERS.isdisjoint(headers):
+    # One by one: a caller's session keeps names as they came, and compares them without their case.
+    if not any(map(headers.__contains__, _HEADERS)):
         return ()
     found: dict[str, Digest] = {}
     for digest in _read_all(headers, is_whole=is_whole):

@@ -42,6 +42,7 @@ async def test_row_144_a_power_cut_at_any_moment_costs_no_durable_file(seed: int
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**64))
 @example(seed=1596)
+@example(seed=12592)  # the .part file is removed, as it is empty, and another one gets its name
 async def test_row_142_a_note_tells_the_truth_after_a_power_cut_durable_or_not(seed: int) -> None:
     rng = Random(seed)
     schedule = make_noted(rng, durable=rng.random() < 0.2)

@@ -132,6 +132,8 @@ class PartFile:
         self._is_gone = False
         self._has_state_file = True
         """Whether one may be there; that it is not is known once :meth:`load` has looked."""
+        self._is_name_flushed = False
+        """Whether no power cut gives the ``.part`` name back to an earlier file."""
         self._one_at_a_time = threading.Lock()
 
     async def write(self, offset: int, chunks: Sequence[bytes | memoryview]) -> None:
@@ -270,6 +272,7 @@ class PartFile:
         size_bytes = os.fstat(self._fd).st_size
         self._has_state_file = os.path.lexists(self._state_path)
         state = load_state(self._state_path, size_bytes) if self._has_state_file else None
+        self._is_name_flushed = state is not None
         kept_bytes = state.done.end if state else 0
         if kept_bytes != size_bytes:
             os.ftruncate(self._fd, kept_bytes)
@@ -298,10 +301,17 @@ class PartFile:
         # Another process may have replaced the file; no state file may describe that one.
         if self._is_here:
             flush(self._fd)
+            self._flush_name()
             self._has_state_file = True
             save_state(self._state_path, state)
             if self._durable:
                 fsync_dir(self.path.parent)
+
+    def _flush_name(self) -> None:
+        """Make sure that the state file will be beside the file that it describes."""
+        if not self._is_name_flushed:
+            flush_folder(self.path.parent)
+            self._is_name_flushed = True
 
     def _rename(self, mark: OwnershipMark, *, replaces: bool) -> None:
         if not (replaces or may_be_replaced(self.final, mark)):

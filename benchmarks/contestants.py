@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.scenarios import BY_DEFAULT
 from benchmarks.servers import SBIN
 
 
@@ -93,6 +94,7 @@ def notebook(errand: Errand) -> list[str]:
 
 COMMANDS: dict[str, Command] = {
     "asyncdl": asyncdl,
+    BY_DEFAULT: asyncdl_by_default,
     "asyncdl -x1": asyncdl_one,
     "curl": curl,
     "aria2c": aria2c,

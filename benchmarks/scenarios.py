@@ -30,7 +30,8 @@ class Scenario:
         return [f"{self.size_bytes}-{n:05}.bin" for n in range(self.count)]
 
 
-_ALL = ("asyncdl", "curl", "aria2c", "wget2", "notebook")
+BY_DEFAULT = "asyncdl, no options"
+_ALL = ("asyncdl", BY_DEFAULT, "curl", "aria2c", "wget2", "notebook")
 _SPLITTING = ("asyncdl", "aria2c", "wget2")
 
 SCENARIOS = (
@@ -45,7 +46,7 @@ SCENARIOS = (
         "1 file of 256 MiB, 8 MiB/s per connection, 16 connections",
         1,
         256 * MIB,
-        ("asyncdl", "asyncdl -x1", "aria2c"),
+        ("asyncdl", BY_DEFAULT, "asyncdl -x1", "aria2c"),
         server="capped",
         connections=16,
     ),

@@ -11,6 +11,7 @@ from asyncdl.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "benchmarks" / "README.md"
+LINES = ROOT / "benchmarks" / "lines.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 NOT_MEASURED = "\N{EN DASH}"
@@ -22,17 +23,26 @@ MEASURED = {
     "256 MiB, each connection held to 8 MiB/s": "capped",
 }
 """Rows of the README, and the scenario that each is from."""
+OVER_LINES = {
+    "8 files of 64 MiB": "large",
+    "120 files of 2 MiB": "medium",
+    "300 files of 16 KiB": "small",
+    "3 files of 64 MiB, a loss in 7 MiB": "lossy",
+}
+ON_LINES = (
+    "asyncdl", "aria2c", "aria2c -j16", "aria2c -j5 -x16 -s16 -k1M", "curl -Z --parallel-max 16",
+    "notebook",
+)  # fmt: skip
+"""Columns of the table of long lines, but for the limit."""
 
 
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def measured(scenario: str) -> dict[str, tuple[str, str]]:
+def measured(scenario: str, page: Path = FIGURES) -> dict[str, tuple[str, str]]:
     """Return seconds and MiB of each program in one scenario."""
-    section = (
-        FIGURES.read_text(encoding="utf-8").partition(f"(`{scenario}`)")[2].partition("###")[0]
-    )
+    section = page.read_text(encoding="utf-8").partition(f"(`{scenario}`)")[2].partition("###")[0]
     rows = [cells(line) for line in section.splitlines() if line.startswith("|")]
     return {row[0]: (row[1], row[4]) for row in rows[2:]}
 
@@ -50,6 +60,15 @@ def test_the_figures_are_those_of_the_benchmarks(title: str, scenario: str) -> N
         seconds, _, mebibytes = told.replace(",", "").partition(" s")
         assert seconds == given[program][0]
         assert mebibytes in ("", f" {given[program][1]} MiB")
+
+
+@pytest.mark.parametrize(("title", "scenario"), OVER_LINES.items())
+def test_the_figures_of_long_lines_are_those_of_the_benchmarks(title: str, scenario: str) -> None:
+    [row] = [line for line in README.splitlines() if line.startswith(f"| {title} |")]
+    given = measured(scenario, LINES)
+    *told, limit = cells(row)[1:]
+    assert told == [given[program][0] for program in ON_LINES]
+    assert f"limit {limit} s (`{scenario}`)" in LINES.read_text(encoding="utf-8")
 
 
 def test_the_figures_name_the_commit_that_they_were_measured_at() -> None:

@@ -42,7 +42,7 @@ def cells(line: str) -> list[str]:
 
 def measured(scenario: str, page: Path = FIGURES) -> dict[str, tuple[str, str]]:
     """Return seconds and MiB of each program in one scenario."""
-    section = page.read_text(encoding="utf-8").partition(f"(`{scenario}`)")[2].partition("###")[0]
+    section = page.read_text(encoding="utf-8").partition(f"(`{scenario}`)")[2].partition("\n##")[0]
     rows = [cells(line) for line in section.splitlines() if line.startswith("|")]
     return {row[0]: (row[1], row[4]) for row in rows[2:]}
 

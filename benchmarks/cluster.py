@@ -9,7 +9,8 @@
 places it in a store (SeaweedFS, where that is installed).
 ``capped`` fetches files from an nginx that limits each connection, with 1, 2 and 4 workers of four
 connections each: the rate, beside what the limit allows. ``stored`` has two workers place files in
-a store, SeaweedFS on this machine: CPU of the coordinator for each, and the memory of a worker.
+a store, SeaweedFS on this machine: CPU of the coordinator for each, and the memory of a worker;
+large ones also from a host that limits each connection.
 Every file is proven by its digest.
 """
 
@@ -364,16 +365,18 @@ def stored(folder: Path, rounds: int) -> None:
     with running_weed(folder / "weed") as weed:
         os.environ.update(weed.environment())
         os.environ["AWS_REGION"] = "us-east-1"
-        for count, size in ((1000, 16 * 1024), (48, 8 * MIB)):
+        loads = ((1000, 16 * 1024, None), (48, 8 * MIB, None), (48, 8 * MIB, CAP_BYTES_S))
+        for count, size, cap_bytes_s in loads:
             sources = make_sources(folder / "data", count, size)
-            with serving(folder / "data", folder / "nginx", None) as origin:
+            with serving(folder / "data", folder / "nginx", cap_bytes_s) as origin:
                 samples = [
                     asyncio.run(store_list(origin, sources, folder / "spool", weed, size))
                     for _ in range(rounds)
                 ]
             wall_s = median_of(samples, "wall_s")
+            host = f", {cap_bytes_s / 1e6:.0f} MB/s for each connection" if cap_bytes_s else ""
             print(
-                f"{count} files of {size // 1024} KiB into a store, 2 workers: "
+                f"{count} files of {size // 1024} KiB into a store, 2 workers{host}: "
                 f"{1e3 * median_of(samples, 'cpu_s') / count:.3f} ms CPU a file in the coordinator,"
                 f" {count / wall_s:,.0f} files and {count * size / wall_s / 1e6:.0f} MB a second, "
                 f"worker {max(s.worker_mib for s in samples):.0f} MiB"

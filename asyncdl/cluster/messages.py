@@ -109,7 +109,7 @@ class AgentReport(Struct, omit_defaults=True):
     """Whether the agent takes no more orders."""
 
 
-UPLOADING_BYTES = 24 * 1024**2
+UPLOADING_BYTES = 8 * 1024**2
 """Of the uploads of one agent, in memory: a machine may have several workers."""
 
 

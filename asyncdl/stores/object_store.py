@@ -93,6 +93,7 @@ class ObjectStore:
         self.pace = pace
         self._client = client
         self._memory = UploadMemory(settings.memory_bytes)
+        self._parts_at_once = parts_at_once(settings.memory_bytes)
 
     # --- put ------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class ObjectStore:
                 parts = _chunks(file, part_size(size_bytes), self.pace.check_cancelled)
                 return self.put_parts(parts, size_bytes, path, facts)
 
-        with self._memory.taken(parts_memory(size_bytes)):
+        with self._memory.taken(parts_memory(size_bytes, self._parts_at_once)):
             return self.pace.run(attempt)
 
     def _put_new(self, data: bytes, path: str, facts: Mapping[str, str]) -> StoredObject:
@@ -163,7 +164,7 @@ class ObjectStore:
             attributes=_attributes(path, facts),
             use_multipart=True,
             chunk_size=part_size(size_bytes),
-            max_concurrency=PARTS_AT_ONCE,
+            max_concurrency=self._parts_at_once,
         )
         return StoredObject(path, size_bytes, *_tags(made))
 
@@ -413,12 +414,18 @@ def part_size(size_bytes: int) -> int:
     return max(PART_BYTES, -(-least // MIB) * MIB)
 
 
-def parts_memory(size_bytes: int) -> int:
-    """Return how many bytes of an upload in parts are in memory at most.
+_OTHER_PARTS = 2
+"""In memory beside those under way: one is filled, and one is read."""
 
-    Beside the parts under way there are one that is filled and one that is read.
-    """
-    return (PARTS_AT_ONCE + 2) * part_size(size_bytes)
+
+def parts_at_once(memory_bytes: int) -> int:
+    """Return how many parts of a file are under way, if all uploads have this much memory."""
+    return min(PARTS_AT_ONCE, max(2, memory_bytes // PART_BYTES - _OTHER_PARTS))
+
+
+def parts_memory(size_bytes: int, at_once: int) -> int:
+    """Return how many bytes of an upload in parts are in memory at most."""
+    return (at_once + _OTHER_PARTS) * part_size(size_bytes)
 
 
 def _chunks(file: Any, part_bytes: int, check_cancelled: Callable[[], None]) -> Iterator[bytes]:

@@ -16,7 +16,16 @@ from asyncdl.job.places.store_placer import StorePlace, StorePlacer
 from asyncdl.job.places.target import placer_of
 from asyncdl.stores.address import StoreAddress, is_store
 from asyncdl.stores.faults import opening_error, store_error
-from asyncdl.stores.object_store import MIB, MOST_PARTS, PART_BYTES, open_store, part_size
+from asyncdl.stores.object_store import (
+    MIB,
+    MOST_PARTS,
+    PART_BYTES,
+    PARTS_AT_ONCE,
+    open_store,
+    part_size,
+    parts_at_once,
+    parts_memory,
+)
 from asyncdl.stores.settings import StoreSettings
 
 
@@ -204,3 +213,11 @@ def test_no_upload_has_too_many_parts(size_bytes: int) -> None:
     part_bytes = part_size(size_bytes)
     assert part_bytes >= PART_BYTES and part_bytes % MIB == 0
     assert -(-size_bytes // part_bytes) <= MOST_PARTS
+
+
+@given(st.integers(0, 1024 * MIB))
+def test_the_parts_of_one_upload_fit_into_the_memory_of_all_or_are_two(memory_bytes: int) -> None:
+    count = parts_at_once(memory_bytes)
+    assert 2 <= count <= PARTS_AT_ONCE
+    assert count == 2 or parts_memory(PART_BYTES, count) <= memory_bytes
+    assert parts_at_once(StoreSettings(StoreAddress("s3", "b", "")).memory_bytes) == PARTS_AT_ONCE
